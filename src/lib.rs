@@ -1,0 +1,4 @@
+//! docre.
+pub mod table;
+pub mod random;
+pub mod corpus;
