@@ -2,3 +2,4 @@
 pub mod table;
 pub mod random;
 pub mod corpus;
+pub mod query;

@@ -1,1 +1,19 @@
-#[test] fn t(){}
+//! Every test of the project, a module a subject.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+mod chemical_disease;
+mod convert;
+mod edge_graph;
+mod gda;
+mod json;
+mod jsonl;
+mod layers;
+mod mesh;
+mod pubtator;
+mod query;
+mod reading;
+mod support;
+mod synthetic;
+mod table;
+mod text;

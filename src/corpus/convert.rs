@@ -1,0 +1,397 @@
+//! Source files → the tables of one split, a batch of documents at a time.
+//!
+//! While one batch is written, the next is cut and parsed; at most two are in memory. Documents keep the order of the
+//! sources, so the same input gives the same bytes whatever the number of threads. A record that cannot be read is a
+//! row of `rejects`; the others go on.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::document::{Document, Fault};
+use super::mesh::MeshTree;
+use super::quote::quoted;
+use super::tables::{Accepted, CorpusWriter, Totals};
+use super::{CorpusError, CutError, Format, Reader, Record, Records, Reject};
+use crate::table::rows::{DocumentRow, RejectRow};
+use crate::table::{self, Staging, Text};
+
+const BATCH_RECORDS: usize = 256;
+const BATCH_BYTES: usize = 4 << 20;
+/// Rejects that a summary shows; the table has all.
+const SHOWN_REJECTS: usize = 10;
+
+/// What to convert, and how.
+pub struct Conversion {
+    /// The source format.
+    pub format: Format,
+    /// Files, or folders where the format's source is one, in order.
+    pub inputs: Vec<PathBuf>,
+    /// The split's name, also that of its folder.
+    pub split: String,
+    /// Types (head, tail) of the pairs that the corpus asks about; empty: every ordered pair, or what the source says.
+    pub candidates: Vec<(Text, Text)>,
+    /// A MeSH tree file, for the hypernym filter.
+    pub mesh: Option<PathBuf>,
+    /// A JSON object from relation to what it is called in words; a relation that it lacks is a fault.
+    pub relation_labels: Option<PathBuf>,
+    /// Takes the source as unlabelled: nothing is known of its relations.
+    pub unlabelled: bool,
+}
+
+/// What a conversion did.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Where the tables are.
+    pub folder: PathBuf,
+    /// What they hold; `None` where they were up to date and nothing was done.
+    pub totals: Option<Totals>,
+    /// Records that were not taken over.
+    pub n_rejects: u64,
+    /// The first few of these.
+    pub rejects: Vec<RejectRow>,
+}
+
+/// Told after each batch: bytes read and documents written so far.
+pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Sync);
+
+impl Conversion {
+    /// Writes the tables of the split into `out/SPLIT`, all of them or nothing.
+    ///
+    /// Tables made from the same input and options are left as they are; others are replaced only where `force` is set.
+    ///
+    /// # Errors
+    /// Where an input cannot be read or is not of the format, no document of it could be taken over, or the folder
+    /// holds something else or cannot be written.
+    pub fn run(&self, out: &Path, force: bool, progress: Progress) -> Result<Summary, CorpusError> {
+        let target = out.join(&self.split);
+        let prepared = self.prepare()?;
+        if let Some(summary) = up_to_date(&target, &prepared.fingerprint, force)? {
+            return Ok(summary);
+        }
+        let staging = Staging::begin(&target)?;
+        let mut writer = CorpusWriter::create(staging.folder(), &self.split, &prepared.fingerprint, false)?;
+        let mut gate = Gate::default();
+        let mut batches = Batches::new(self, &prepared);
+        let mut batch = batches.next_batch()?;
+        while let Some(parsed) = batch {
+            let (accepted, rejects) = gate.pass(parsed);
+            let (written, next) = rayon::join(
+                || writer.reject(rejects).and_then(|()| writer.write(&accepted)),
+                || batches.next_batch(),
+            );
+            written?;
+            progress(batches.n_bytes, gate.n_documents);
+            batch = next?;
+        }
+        if gate.n_documents == 0 {
+            return Err(CorpusError::NoDocument { inputs: self.inputs.clone(), rejects: gate.rejects });
+        }
+        let totals = writer.finish(&prepared.labels)?;
+        staging.commit()?;
+        Ok(Summary { folder: target, totals: Some(totals), n_rejects: gate.n_rejects, rejects: gate.rejects })
+    }
+
+    /// Reads the small files and identifies the large ones.
+    fn prepare(&self) -> Result<Prepared, CorpusError> {
+        let mut hasher = blake3::Hasher::new();
+        let candidates: Vec<String> = self.candidates.iter().map(|(head, tail)| format!("{head}:{tail}")).collect();
+        let options = [
+            concat!("docre convert ", env!("CARGO_PKG_VERSION")),
+            self.format.name(),
+            &self.split,
+            &candidates.join(","),
+            if self.unlabelled { "unlabelled" } else { "labelled" },
+        ];
+        for option in options {
+            hasher.update(option.as_bytes());
+            hasher.update(b"\0");
+        }
+        for path in self.inputs.iter().chain(&self.mesh).chain(&self.relation_labels) {
+            hash_source(path, &mut hasher).map_err(|source| CorpusError::Read { path: path.clone(), source })?;
+        }
+        Ok(Prepared {
+            mesh: self.mesh.as_deref().map(read_mesh).transpose()?,
+            labels: self.relation_labels.as_deref().map(read_labels).transpose()?.unwrap_or_default(),
+            fingerprint: hasher.finalize().to_hex()[..32].to_owned(),
+        })
+    }
+}
+
+struct Prepared {
+    mesh: Option<MeshTree>,
+    labels: BTreeMap<Text, Text>,
+    fingerprint: String,
+}
+
+/// Looks at what stands at `target`: a summary where it is what would be made, an error where it must not be replaced.
+pub(super) fn up_to_date(target: &Path, fingerprint: &str, force: bool) -> Result<Option<Summary>, CorpusError> {
+    let occupied = fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_some());
+    if !occupied && !target.is_file() {
+        return Ok(None);
+    }
+    if !holds_only_tables(target) {
+        return Err(CorpusError::Foreign { target: target.to_path_buf() });
+    }
+    if force {
+        return Ok(None);
+    }
+    if table::fingerprint::<DocumentRow>(target).as_deref() == Some(fingerprint) {
+        return Ok(Some(Summary { folder: target.to_path_buf(), ..Summary::default() }));
+    }
+    Err(CorpusError::Exists { target: target.to_path_buf() })
+}
+
+/// Whether a folder holds nothing but folders of tables, so that replacing it cannot destroy anybody's files.
+fn holds_only_tables(folder: &Path) -> bool {
+    let is_part = |path: &Path| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        path.is_file() && (table::is_part_name(name) || name.starts_with('.'))
+    };
+    let is_table = |path: &Path| entries(path).is_ok_and(|files| files.iter().all(|file| is_part(file)));
+    entries(folder).is_ok_and(|tables| tables.iter().all(|path| is_table(path)))
+}
+
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// Adds a file's name and content, or those of the files in a folder, to a fingerprint.
+fn hash_source(path: &Path, hasher: &mut blake3::Hasher) -> io::Result<()> {
+    if path.is_dir() {
+        for file in entries(path)?.iter().filter(|file| file.is_file()) {
+            hash_source(file, hasher)?;
+        }
+        return Ok(());
+    }
+    hasher.update(source_name(path).as_bytes());
+    hasher.update(b"\0");
+    let (mut file, mut buffer) = (File::open(path)?, vec![0; 1 << 20]);
+    loop {
+        let n_bytes = file.read(&mut buffer)?;
+        if n_bytes == 0 {
+            return Ok(());
+        }
+        hasher.update(buffer.get(..n_bytes).unwrap_or_default());
+    }
+}
+
+fn source_name(path: &Path) -> Text {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into()
+}
+
+fn read_mesh(path: &Path) -> Result<MeshTree, CorpusError> {
+    MeshTree::read(path).map_err(|source| cut_error(path, source))
+}
+
+fn read_labels(path: &Path) -> Result<BTreeMap<Text, Text>, CorpusError> {
+    let text = fs::read(path).map_err(|source| CorpusError::Read { path: path.to_path_buf(), source })?;
+    let labels: BTreeMap<String, String> = serde_json::from_slice(&text).map_err(|error| CorpusError::Format {
+        path: path.to_path_buf(),
+        reason: format!("expected a JSON object of texts, from relation to label: {error}"),
+    })?;
+    Ok(labels.into_iter().map(|(relation, label)| (relation.into(), label.into())).collect())
+}
+
+fn cut_error(path: &Path, error: CutError) -> CorpusError {
+    let path = path.to_path_buf();
+    match error {
+        CutError::Io(source) => CorpusError::Read { path, source },
+        CutError::Format(reason) | CutError::Damaged(reason) => CorpusError::Format { path, reason },
+    }
+}
+
+/// A record, and what became of it.
+struct Parsed {
+    source: Text,
+    record: u64,
+    outcome: Result<Accepted, Reject>,
+}
+
+/// Cuts and parses the inputs one after another.
+struct Batches<'c> {
+    parser: Parser<'c>,
+    inputs: std::slice::Iter<'c, PathBuf>,
+    open: Option<(&'c Path, Records)>,
+    n_bytes: u64,
+}
+
+impl<'c> Batches<'c> {
+    fn new(conversion: &'c Conversion, prepared: &'c Prepared) -> Self {
+        let parser = Parser { conversion, prepared, reader: conversion.format.reader() };
+        Self { parser, inputs: conversion.inputs.iter(), open: None, n_bytes: 0 }
+    }
+
+    /// The next records, parsed; `None` when there are no more.
+    fn next_batch(&mut self) -> Result<Option<Vec<Parsed>>, CorpusError> {
+        loop {
+            if self.open.is_none() {
+                let Some(path) = self.inputs.next() else { return Ok(None) };
+                self.open = Some((path, self.parser.reader.records(path).map_err(|error| cut_error(path, error))?));
+            }
+            let batch = self.cut()?;
+            if !batch.is_empty() {
+                return Ok(Some(batch));
+            }
+        }
+    }
+
+    /// Up to a batch of records of the open file, which is closed at its end.
+    fn cut(&mut self) -> Result<Vec<Parsed>, CorpusError> {
+        let Some((path, mut records)) = self.open.take() else { return Ok(Vec::new()) };
+        let source = source_name(path);
+        let (mut batch, mut n_bytes, mut damage) = (Vec::new(), 0, None);
+        while batch.len() < BATCH_RECORDS && n_bytes < BATCH_BYTES {
+            match records.next() {
+                None => break,
+                Some(Ok(record)) => {
+                    n_bytes += record.bytes.len();
+                    batch.push(record);
+                }
+                Some(Err(CutError::Damaged(reason))) => {
+                    damage = Some(reason);
+                    break;
+                }
+                Some(Err(error)) => return Err(cut_error(path, error)),
+            }
+        }
+        self.n_bytes += n_bytes as u64;
+        let parser = &self.parser;
+        let mut parsed: Vec<Parsed> = batch.par_iter().map(|record| parser.parse(&source, record)).collect();
+        if let Some(reason) = damage {
+            let record = parsed.last().map_or(1, |last| last.record + 1);
+            let fault = Fault::new("record", format!("{reason}; what follows is not read"));
+            parsed.push(Parsed { source, record, outcome: Err(Reject { name: None, fault }) });
+        } else if !parsed.is_empty() {
+            self.open = Some((path, records));
+        }
+        Ok(parsed)
+    }
+}
+
+/// Makes documents of records.
+struct Parser<'c> {
+    conversion: &'c Conversion,
+    prepared: &'c Prepared,
+    reader: Box<dyn Reader>,
+}
+
+impl Parser<'_> {
+    fn parse(&self, source: &Text, record: &Record) -> Parsed {
+        let outcome = self.reader.parse(record).and_then(|document| {
+            let name = document.id.clone();
+            self.accept(document, source.clone()).map_err(|fault| Reject { name: Some(name), fault })
+        });
+        Parsed { source: source.clone(), record: record.number, outcome }
+    }
+
+    fn accept(&self, document: Document, source: Text) -> Result<Accepted, Fault> {
+        let mut document = document.check()?;
+        if self.conversion.unlabelled {
+            document.facts = None;
+        }
+        if self.conversion.relation_labels.is_some() {
+            check_relations(&document, &self.prepared.labels)?;
+        }
+        let asked = asked_pairs(&document, &self.conversion.candidates);
+        if let Some(mesh) = &self.prepared.mesh {
+            mesh.filter(&mut document, &asked);
+        }
+        let pairs = with_facts(&mut document, asked);
+        Ok(Accepted { document, source, pairs, implied: Vec::new() })
+    }
+}
+
+fn check_relations(document: &Document, labels: &BTreeMap<Text, Text>) -> Result<(), Fault> {
+    match document.facts.iter().flatten().find(|fact| !labels.contains_key(&fact.relation)) {
+        None => Ok(()),
+        Some(fact) => {
+            let column = format!("fact ({}, {})", fact.head, fact.tail);
+            let reason = format!("relation {} is not in the list of relations", quoted(&fact.relation));
+            Err(Fault::new(column, reason))
+        }
+    }
+}
+
+/// The ordered pairs that a document's source or the options ask about, sorted.
+pub(super) fn asked_pairs(document: &Document, candidates: &[(Text, Text)]) -> Vec<(u32, u32)> {
+    let kinds: Vec<Text> = document.entities.iter().map(super::Entity::kind).collect();
+    let asked = |(head, tail): (usize, usize)| {
+        head != tail && (candidates.is_empty() || candidates.contains(&(kinds[head].clone(), kinds[tail].clone())))
+    };
+    let number = |entity: usize| u32::try_from(entity).unwrap_or(u32::MAX);
+    let all = (0..kinds.len()).flat_map(|head| (0..kinds.len()).map(move |tail| (head, tail)));
+    let pairs = all.filter(|&pair| asked(pair)).map(|(head, tail)| (number(head), number(tail)));
+    match &document.asked {
+        Some(listed) => pairs.filter(|pair| listed.contains(pair)).collect(),
+        None => pairs.collect(),
+    }
+}
+
+/// Adds the pairs of facts that nobody asked about: a fact has a row in `pairs`, though it is no candidate.
+fn with_facts(document: &mut Document, asked: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
+    let facts = document.facts.iter().flatten().map(|fact| (fact.head, fact.tail));
+    let unasked: BTreeSet<(u32, u32)> = facts.filter(|pair| asked.binary_search(pair).is_err()).collect();
+    if unasked.is_empty() {
+        return asked;
+    }
+    document.left_out.extend(&unasked);
+    let mut pairs = asked;
+    pairs.extend(unasked);
+    pairs.sort_unstable();
+    pairs
+}
+
+/// Lets each document name through once, in the order of the sources, and keeps count.
+#[derive(Default)]
+struct Gate {
+    /// Where each name was first seen, by the first half of its hash: names of millions of documents stay small.
+    seen: HashMap<[u8; 16], (Text, u64)>,
+    n_documents: u64,
+    n_rejects: u64,
+    rejects: Vec<RejectRow>,
+}
+
+impl Gate {
+    fn pass(&mut self, batch: Vec<Parsed>) -> (Vec<Accepted>, Vec<RejectRow>) {
+        let (mut accepted, mut rejects) = (Vec::new(), Vec::new());
+        for Parsed { source, record, outcome } in batch {
+            match outcome.and_then(|document| self.unique(document, &source, record)) {
+                Ok(document) => accepted.push(document),
+                Err(Reject { name, fault: Fault { column, reason } }) => rejects.push(RejectRow {
+                    source,
+                    record,
+                    name,
+                    column: column.into(),
+                    reason: reason.into(),
+                }),
+            }
+        }
+        self.n_documents += accepted.len() as u64;
+        self.n_rejects += rejects.len() as u64;
+        let shown = SHOWN_REJECTS.saturating_sub(self.rejects.len());
+        self.rejects.extend(rejects.iter().take(shown).cloned());
+        (accepted, rejects)
+    }
+
+    fn unique(&mut self, accepted: Accepted, source: &Text, record: u64) -> Result<Accepted, Reject> {
+        let id = &accepted.document.id;
+        let mut key = [0; 16];
+        key.copy_from_slice(&blake3::hash(id.as_bytes()).as_bytes()[..16]);
+        match self.seen.get(&key) {
+            None => {
+                self.seen.insert(key, (source.clone(), record));
+                Ok(accepted)
+            }
+            Some((source, record)) => {
+                let reason = format!("expected a name of its own, got that of record {record} of {source}");
+                Err(Reject { name: Some(id.clone()), fault: Fault::new("title", reason) })
+            }
+        }
+    }
+}

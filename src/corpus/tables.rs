@@ -1,0 +1,423 @@
+//! Documents → the corpus tables, and back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter::Peekable;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::document::{Document, Entity, Fact, Mention, Token};
+use crate::table::rows::{
+    DocumentRow, EntityRow, FactRow, ImpliedRow, MentionRow, PairRow, RejectRow, RelationTypeRow, TokenRow,
+};
+use crate::table::{self, Row, TableError, TableWriter, Text};
+
+/// Pair rows that are built at once: they are the most, up to the square of a document's entities.
+const PAIRS_AT_ONCE: usize = 1 << 19;
+
+/// A document on its way into the tables.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// The document, checked.
+    pub document: Document,
+    /// Name of the file it came from.
+    pub source: Text,
+    /// The pairs that the corpus asks about, sorted.
+    pub pairs: Vec<(u32, u32)>,
+    /// Rows of the side table of a synthetic corpus.
+    pub implied: Vec<ImpliedRow>,
+}
+
+/// How much was written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Documents.
+    pub documents: u64,
+    /// Tokens.
+    pub tokens: u64,
+    /// Entities.
+    pub entities: u64,
+    /// Rows of `pairs`.
+    pub pairs: u64,
+    /// Of these, the ones kept out of training and scoring.
+    pub left_out: u64,
+    /// Facts.
+    pub facts: u64,
+}
+
+/// Writes the corpus tables of one split.
+pub struct CorpusWriter {
+    split: Text,
+    totals: Totals,
+    n_facts: BTreeMap<Text, u64>,
+    documents: TableWriter<DocumentRow>,
+    tokens: TableWriter<TokenRow>,
+    mentions: TableWriter<MentionRow>,
+    entities: TableWriter<EntityRow>,
+    pairs: TableWriter<PairRow>,
+    facts: TableWriter<FactRow>,
+    relation_types: TableWriter<RelationTypeRow>,
+    rejects: TableWriter<RejectRow>,
+    implied: Option<TableWriter<ImpliedRow>>,
+}
+
+impl CorpusWriter {
+    /// A writer of the tables in `folder`. `fingerprint` identifies what they are made from.
+    ///
+    /// # Errors
+    /// Where a folder cannot be made.
+    pub fn create(folder: &Path, split: &str, fingerprint: &str, synthetic: bool) -> Result<Self, TableError> {
+        Ok(Self {
+            split: split.into(),
+            totals: Totals::default(),
+            n_facts: BTreeMap::new(),
+            documents: TableWriter::create(folder, fingerprint)?,
+            tokens: TableWriter::create(folder, fingerprint)?,
+            mentions: TableWriter::create(folder, fingerprint)?,
+            entities: TableWriter::create(folder, fingerprint)?,
+            pairs: TableWriter::create(folder, fingerprint)?,
+            facts: TableWriter::create(folder, fingerprint)?,
+            relation_types: TableWriter::create(folder, fingerprint)?,
+            rejects: TableWriter::create(folder, fingerprint)?,
+            implied: if synthetic { Some(TableWriter::create(folder, fingerprint)?) } else { None },
+        })
+    }
+
+    /// Appends documents.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    pub fn write(&mut self, documents: &[Accepted]) -> Result<(), TableError> {
+        let mut rest = documents;
+        while !rest.is_empty() {
+            let mut n_pairs = 0;
+            let fits = |accepted: &&Accepted| {
+                n_pairs += accepted.pairs.len();
+                n_pairs <= PAIRS_AT_ONCE
+            };
+            let n_documents = rest.iter().take_while(fits).count().max(1);
+            let (now, later) = rest.split_at(n_documents);
+            self.write_at_once(now)?;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    fn write_at_once(&mut self, documents: &[Accepted]) -> Result<(), TableError> {
+        let first = u32::try_from(self.totals.documents).unwrap_or(u32::MAX);
+        self.count(documents);
+        let split = self.split.clone();
+        let Self { documents: document_rows, tokens, mentions, entities, pairs, facts, implied, .. } = self;
+        let mut results = [const { Ok(()) }; 7];
+        let [on_documents, on_tokens, on_mentions, on_entities, on_pairs, on_facts, on_implied] = &mut results;
+        rayon::scope(|scope| {
+            scope.spawn(|_| *on_pairs = pairs.write(gather(documents, pair_rows)));
+            scope.spawn(|_| *on_tokens = tokens.write(gather(documents, token_rows)));
+            scope.spawn(|_| *on_mentions = mentions.write(gather(documents, mention_rows)));
+            scope.spawn(|_| *on_entities = entities.write(gather(documents, entity_rows)));
+            scope.spawn(|_| *on_facts = facts.write(gather(documents, fact_rows)));
+            scope.spawn(|_| {
+                let rows = documents.par_iter().enumerate().map(|(place, accepted)| {
+                    document_row(accepted, split.clone(), first.saturating_add(u32::try_from(place).unwrap_or(u32::MAX)))
+                });
+                *on_documents = document_rows.write(rows.collect());
+            });
+            if let Some(implied) = implied {
+                *on_implied = implied.write(gather(documents, |accepted| accepted.implied.clone()));
+            }
+        });
+        results.into_iter().collect()
+    }
+
+    fn count(&mut self, documents: &[Accepted]) {
+        for Accepted { document, pairs, .. } in documents {
+            self.totals.documents += 1;
+            self.totals.tokens += document.sentences.iter().map(Vec::len).sum::<usize>() as u64;
+            self.totals.entities += document.entities.len() as u64;
+            self.totals.pairs += pairs.len() as u64;
+            self.totals.left_out += pairs.iter().filter(|pair| document.left_out.contains(pair)).count() as u64;
+            for fact in document.facts.iter().flatten() {
+                self.totals.facts += 1;
+                *self.n_facts.entry(fact.relation.clone()).or_default() += 1;
+            }
+        }
+    }
+
+    /// Appends records that were not taken over, in the order of the sources.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    pub fn reject(&mut self, rows: Vec<RejectRow>) -> Result<(), TableError> {
+        if rows.is_empty() { Ok(()) } else { self.rejects.write(rows) }
+    }
+
+    /// Ends the tables. `labels` says what relations are called in words.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    pub fn finish(mut self, labels: &BTreeMap<Text, Text>) -> Result<Totals, TableError> {
+        let names: BTreeSet<&Text> = self.n_facts.keys().chain(labels.keys()).collect();
+        let rows = names.into_iter().map(|name| RelationTypeRow {
+            relation: name.clone(),
+            label: labels.get(name).cloned(),
+            n_facts: self.n_facts.get(name).copied().unwrap_or_default(),
+        });
+        self.relation_types.write(rows.collect())?;
+        self.tokens.finish()?;
+        self.mentions.finish()?;
+        self.entities.finish()?;
+        self.pairs.finish()?;
+        self.facts.finish()?;
+        self.relation_types.finish()?;
+        self.rejects.finish()?;
+        self.implied.map_or(Ok(()), TableWriter::finish)?;
+        self.documents.finish()?;
+        Ok(self.totals)
+    }
+}
+
+/// The rows that each document gives, in the order of the documents.
+fn gather<R: Send>(documents: &[Accepted], rows: impl Fn(&Accepted) -> Vec<R> + Send + Sync) -> Vec<R> {
+    documents.par_iter().map(rows).collect::<Vec<_>>().into_iter().flatten().collect()
+}
+
+fn count(items: usize) -> u32 {
+    u32::try_from(items).unwrap_or(u32::MAX)
+}
+
+fn document_row(accepted: &Accepted, split: Text, position: u32) -> DocumentRow {
+    let document = &accepted.document;
+    DocumentRow {
+        doc_id: document.id.clone(),
+        title: document.title.clone(),
+        split,
+        source: accepted.source.clone(),
+        position,
+        labelled: document.facts.is_some(),
+        n_sentences: count(document.sentences.len()),
+        n_tokens: count(document.sentences.iter().map(Vec::len).sum()),
+        n_entities: count(document.entities.len()),
+        text_hash: text_hash(&document.sentences),
+    }
+}
+
+fn text_hash(sentences: &[Vec<Token>]) -> Text {
+    let mut hasher = blake3::Hasher::new();
+    for sentence in sentences {
+        for token in sentence {
+            hasher.update(token.text.as_bytes());
+            hasher.update(b"\0");
+        }
+        hasher.update(b"\0\0");
+    }
+    hasher.finalize().to_hex()[..32].into()
+}
+
+fn token_rows(accepted: &Accepted) -> Vec<TokenRow> {
+    let document = &accepted.document;
+    let tokens = (0..).zip(&document.sentences).flat_map(|(sent_id, tokens)| tokens.iter().map(move |token| (sent_id, token)));
+    let row = |(token_id, (sent_id, token)): (u32, (u32, &Token))| TokenRow {
+        doc_id: document.id.clone(),
+        sent_id,
+        token_id,
+        text: token.text.clone(),
+        char_start: token.characters.map(|(start, _)| start),
+        char_end: token.characters.map(|(_, end)| end),
+    };
+    (0..).zip(tokens).map(row).collect()
+}
+
+fn mention_rows(accepted: &Accepted) -> Vec<MentionRow> {
+    let document = &accepted.document;
+    let row = |entity_id: Option<u32>, mention_id: u32, mention: &Mention| MentionRow {
+        doc_id: document.id.clone(),
+        entity_id,
+        mention_id,
+        sent_id: mention.sentence,
+        token_start: mention.start,
+        token_end: mention.end,
+        name: mention.name.clone(),
+        r#type: mention.kind.clone(),
+    };
+    let mut rows = Vec::new();
+    for (entity_id, entity) in (0..).zip(&document.entities) {
+        rows.extend((0..).zip(&entity.mentions).map(|(place, mention)| row(Some(entity_id), place, mention)));
+    }
+    rows.extend((0..).zip(&document.loose_mentions).map(|(place, mention)| row(None, place, mention)));
+    rows
+}
+
+fn entity_rows(accepted: &Accepted) -> Vec<EntityRow> {
+    let document = &accepted.document;
+    let row = |(entity_id, entity): (u32, &Entity)| EntityRow {
+        doc_id: document.id.clone(),
+        entity_id,
+        name: entity.name(),
+        r#type: entity.kind(),
+        kb_id: entity.kb_id.clone(),
+        n_mentions: count(entity.mentions.len()),
+    };
+    (0..).zip(&document.entities).map(row).collect()
+}
+
+fn pair_rows(accepted: &Accepted) -> Vec<PairRow> {
+    let document = &accepted.document;
+    let sentences: Vec<Vec<u32>> = document.entities.iter().map(sentences_of).collect();
+    let mut facts = document.facts.iter().flatten().peekable();
+    let mut rows = Vec::with_capacity(accepted.pairs.len());
+    for &(head, tail) in &accepted.pairs {
+        let distance = distance(&sentences, head, tail);
+        let labels = labels_of(&mut facts, (head, tail));
+        rows.push(PairRow {
+            doc_id: document.id.clone(),
+            head,
+            tail,
+            intra: distance == 0,
+            sentence_distance: distance,
+            candidate: !document.left_out.contains(&(head, tail)),
+            labels: document.facts.is_some().then_some(labels),
+        });
+    }
+    rows
+}
+
+/// The sentences that mention an entity, ascending.
+fn sentences_of(entity: &Entity) -> Vec<u32> {
+    let sentences: BTreeSet<u32> = entity.mentions.iter().map(|mention| mention.sentence).collect();
+    sentences.into_iter().collect()
+}
+
+fn distance(sentences: &[Vec<u32>], head: u32, tail: u32) -> u32 {
+    let of = |entity: u32| sentences.get(entity as usize).map_or(&[][..], Vec::as_slice);
+    let (head, tail) = (of(head), of(tail));
+    head.iter().flat_map(|&one| tail.iter().map(move |&other| one.abs_diff(other))).min().unwrap_or_default()
+}
+
+/// The relations of a pair, from facts in the same order as the pairs.
+fn labels_of<'d>(facts: &mut Peekable<impl Iterator<Item = &'d Fact>>, pair: (u32, u32)) -> Vec<Text> {
+    while facts.next_if(|fact| (fact.head, fact.tail) < pair).is_some() {}
+    let mut labels = Vec::new();
+    while let Some(fact) = facts.next_if(|fact| (fact.head, fact.tail) == pair) {
+        labels.push(fact.relation.clone());
+    }
+    labels
+}
+
+fn fact_rows(accepted: &Accepted) -> Vec<FactRow> {
+    let document = &accepted.document;
+    let row = |fact: &Fact| FactRow {
+        doc_id: document.id.clone(),
+        head: fact.head,
+        tail: fact.tail,
+        relation: fact.relation.clone(),
+        evidence: fact.evidence.clone(),
+    };
+    document.facts.iter().flatten().map(row).collect()
+}
+
+/// The documents of a split, read back from its tables in order, a few at a time.
+///
+/// # Errors
+/// Where a table is missing or not as its schema says.
+pub fn read(folder: &Path) -> Result<impl Iterator<Item = Result<Document, TableError>> + use<>, TableError> {
+    let mut tokens = Cursor::<TokenRow>::open(folder)?;
+    let mut mentions = Cursor::<MentionRow>::open(folder)?;
+    let mut entities = Cursor::<EntityRow>::open(folder)?;
+    let mut pairs = Cursor::<PairRow>::open(folder)?;
+    let mut facts = Cursor::<FactRow>::open(folder)?;
+    let mut documents = Cursor::<DocumentRow>::open(folder)?;
+    let mut next = move || {
+        let Some(row) = documents.next()? else { return Ok(None) };
+        let id = &row.doc_id;
+        Ok(Some(assemble(
+            &row,
+            tokens.take(|token| token.doc_id == *id)?,
+            mentions.take(|mention| mention.doc_id == *id)?,
+            entities.take(|entity| entity.doc_id == *id)?,
+            &pairs.take(|pair| pair.doc_id == *id)?,
+            facts.take(|fact| fact.doc_id == *id)?,
+        )))
+    };
+    Ok(std::iter::from_fn(move || next().transpose()))
+}
+
+/// A table's rows one by one.
+struct Cursor<R> {
+    batches: Box<dyn Iterator<Item = Result<Vec<R>, TableError>>>,
+    rows: Peekable<std::vec::IntoIter<R>>,
+}
+
+impl<R: Row + 'static> Cursor<R> {
+    fn open(folder: &Path) -> Result<Self, TableError> {
+        Ok(Self { batches: Box::new(table::read::<R>(folder)?), rows: Vec::new().into_iter().peekable() })
+    }
+
+    fn next(&mut self) -> Result<Option<R>, TableError> {
+        Ok(self.take_first(|_| true)?)
+    }
+
+    fn take_first(&mut self, wanted: impl Fn(&R) -> bool) -> Result<Option<R>, TableError> {
+        while self.rows.peek().is_none() {
+            match self.batches.next() {
+                Some(batch) => self.rows = batch?.into_iter().peekable(),
+                None => return Ok(None),
+            }
+        }
+        Ok(self.rows.next_if(wanted))
+    }
+
+    /// The rows from here on that are `wanted`, up to the first that is not.
+    fn take(&mut self, wanted: impl Fn(&R) -> bool) -> Result<Vec<R>, TableError> {
+        let mut taken = Vec::new();
+        while let Some(row) = self.take_first(&wanted)? {
+            taken.push(row);
+        }
+        Ok(taken)
+    }
+}
+
+fn assemble(
+    row: &DocumentRow,
+    tokens: Vec<TokenRow>,
+    mentions: Vec<MentionRow>,
+    entities: Vec<EntityRow>,
+    pairs: &[PairRow],
+    facts: Vec<FactRow>,
+) -> Document {
+    let mut document = Document {
+        id: row.doc_id.clone(),
+        title: row.title.clone(),
+        sentences: vec![Vec::new(); row.n_sentences as usize],
+        ..Document::default()
+    };
+    for token in tokens {
+        if let Some(sentence) = document.sentences.get_mut(token.sent_id as usize) {
+            sentence.push(Token { text: token.text, characters: token.char_start.zip(token.char_end) });
+        }
+    }
+    document.entities =
+        entities.into_iter().map(|entity| Entity { kb_id: entity.kb_id, mentions: Vec::new() }).collect();
+    for mention in mentions {
+        let of = match mention.entity_id {
+            Some(entity) => document.entities.get_mut(entity as usize).map(|entity| &mut entity.mentions),
+            None => Some(&mut document.loose_mentions),
+        };
+        if let Some(of) = of {
+            of.push(Mention {
+                name: mention.name,
+                kind: mention.r#type,
+                sentence: mention.sent_id,
+                start: mention.token_start,
+                end: mention.token_end,
+            });
+        }
+    }
+    document.asked = Some(pairs.iter().map(|pair| (pair.head, pair.tail)).collect());
+    document.left_out = pairs.iter().filter(|pair| !pair.candidate).map(|pair| (pair.head, pair.tail)).collect();
+    document.facts = row.labelled.then(|| facts.into_iter().map(fact_of).collect());
+    document
+}
+
+fn fact_of(row: FactRow) -> Fact {
+    Fact { head: row.head, tail: row.tail, relation: row.relation, evidence: row.evidence }
+}

@@ -1,0 +1,276 @@
+//! SQL over any folder of tables, through polars.
+//!
+//! Every table at or below the folder has a name: that of its folder or file, such as `facts`, where only one bears it
+//! or it stands at the top; and always its path joined by `_`, such as `dev_facts` for `dev/facts`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use polars::prelude::*;
+use polars::sql::SQLContext;
+use serde_json::{Map, Value};
+use unicode_width::UnicodeWidthStr;
+
+use crate::table::is_part_name;
+
+/// Folders are searched this deep.
+const DEPTH: usize = 6;
+
+/// How a result is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// Aligned columns, for people.
+    Table,
+    /// RFC 4180, with a header.
+    Csv,
+    /// One JSON object a row and line.
+    Json,
+    /// A Parquet file.
+    Parquet,
+}
+
+impl Output {
+    /// Every output, by name.
+    pub const NAMES: [&str; 4] = ["table", "csv", "json", "parquet"];
+}
+
+impl FromStr for Output {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "table" => Ok(Self::Table),
+            "csv" => Ok(Self::Csv),
+            "json" => Ok(Self::Json),
+            "parquet" => Ok(Self::Parquet),
+            other => Err(format!("`{other}` is no output format")),
+        }
+    }
+}
+
+/// Why a query has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The folder cannot be searched, or the result not written.
+    #[error("{}: cannot search the folder", path.display())]
+    Io {
+        /// The folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The folder holds no table.
+    #[error("{}: expected a folder with tables, found no Parquet file in it", folder.display())]
+    NoTable {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The query is not SQL that polars understands, or names what is not there.
+    #[error("{reason}\ntables here: {tables}")]
+    Sql {
+        /// What polars says.
+        reason: String,
+        /// The names that a query can use.
+        tables: String,
+    },
+    /// The result cannot be written.
+    #[error("cannot write the result")]
+    Write(#[from] io::Error),
+    /// The result cannot be converted to the output format.
+    #[error("cannot write the result")]
+    Convert(#[from] PolarsError),
+}
+
+/// Runs one SQL statement over the tables of `folder` and writes its result.
+///
+/// # Errors
+/// Where the folder has no table, the statement fails, or the output refuses.
+pub fn run(folder: &Path, sql: &str, format: Output, output: &mut impl Write) -> Result<(), QueryError> {
+    let tables = tables(folder)?;
+    let mut context = SQLContext::new();
+    for (name, files) in &tables {
+        let frame = scan(files).map_err(|error| failure(&error, &tables))?;
+        context.register(name, frame);
+    }
+    let frame = context.execute(sql).and_then(LazyFrame::collect).map_err(|error| failure(&error, &tables))?;
+    write(frame, format, output)
+}
+
+fn failure(error: &PolarsError, tables: &BTreeMap<String, Vec<PathBuf>>) -> QueryError {
+    let reason = error.to_string().lines().next().unwrap_or_default().to_owned();
+    QueryError::Sql { reason, tables: shortest_names(tables).join(", ") }
+}
+
+/// One name for each table.
+fn shortest_names(tables: &BTreeMap<String, Vec<PathBuf>>) -> Vec<&str> {
+    let mut shortest: BTreeMap<&[PathBuf], &str> = BTreeMap::new();
+    for (name, files) in tables {
+        let best = shortest.entry(files).or_insert(name);
+        if name.len() < best.len() {
+            *best = name;
+        }
+    }
+    shortest.into_values().collect()
+}
+
+/// A lazy frame over the files of one table.
+///
+/// # Errors
+/// Where a file cannot be opened.
+pub fn scan(files: &[PathBuf]) -> PolarsResult<LazyFrame> {
+    let paths = files.iter().map(|file| PlRefPath::try_from_path(file)).collect::<PolarsResult<Vec<_>>>()?;
+    LazyFrame::scan_parquet_files(paths.into(), ScanArgsParquet { glob: false, ..ScanArgsParquet::default() })
+}
+
+/// The names under which the tables of a folder can be queried, with their files.
+///
+/// # Errors
+/// Where the folder cannot be read or holds no table.
+pub fn tables(folder: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>, QueryError> {
+    let mut found = Vec::new();
+    search(folder, &mut Vec::new(), &mut found).map_err(|source| QueryError::Io { path: folder.to_path_buf(), source })?;
+    let mut named: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for (path, files) in &found {
+        let short = path.last().cloned().unwrap_or_default();
+        let only = found.iter().filter(|(other, _)| other.last() == Some(&short)).count() == 1;
+        if only || path.len() == 1 {
+            named.insert(short, files.clone());
+        }
+    }
+    for (path, files) in found {
+        named.entry(path.join("_")).or_insert(files);
+    }
+    if named.is_empty() {
+        return Err(QueryError::NoTable { folder: folder.to_path_buf() });
+    }
+    Ok(named)
+}
+
+/// Adds the tables at and below `folder`, each as the names on the way to it and its files.
+fn search(folder: &Path, way: &mut Vec<String>, found: &mut Vec<(Vec<String>, Vec<PathBuf>)>) -> io::Result<()> {
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+    entries.sort();
+    let name_of = |path: &Path| path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    let files: Vec<PathBuf> = entries.iter().filter(|path| path.is_file() && is_part_name(&name_of(path))).cloned().collect();
+    let (parts, singles): (Vec<_>, Vec<_>) = files.into_iter().partition(|path| name_of(path).starts_with("part-"));
+    if !parts.is_empty() {
+        let table = if way.is_empty() { vec![identifier(&name_of(folder))] } else { way.clone() };
+        found.push((table, parts));
+    }
+    for single in singles {
+        let stem = single.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        found.push((way.iter().cloned().chain([identifier(stem)]).collect(), vec![single]));
+    }
+    for entry in entries.iter().filter(|path| path.is_dir() && !name_of(path).starts_with('.')) {
+        if way.len() < DEPTH {
+            way.push(identifier(&name_of(entry)));
+            search(entry, way, found)?;
+            way.pop();
+        }
+    }
+    Ok(())
+}
+
+/// A name that SQL takes without quotes.
+fn identifier(name: &str) -> String {
+    name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect()
+}
+
+fn write(mut frame: DataFrame, format: Output, output: &mut impl Write) -> Result<(), QueryError> {
+    match format {
+        Output::Table => write_table(&frame, output)?,
+        Output::Csv => write_csv(&frame, output)?,
+        Output::Json => write_json(&frame, output)?,
+        Output::Parquet => {
+            ParquetWriter::new(&mut *output).finish(&mut frame)?;
+        }
+    }
+    Ok(output.flush()?)
+}
+
+fn names(frame: &DataFrame) -> Vec<String> {
+    frame.get_column_names().iter().map(ToString::to_string).collect()
+}
+
+/// The rows of a frame as JSON values.
+fn rows(frame: &DataFrame) -> impl Iterator<Item = Vec<Value>> {
+    let columns = frame.columns();
+    (0..frame.height())
+        .map(move |row| columns.iter().map(|column| column.get(row).map_or(Value::Null, |value| json(&value))).collect())
+}
+
+fn json(value: &AnyValue) -> Value {
+    match value {
+        AnyValue::Null => Value::Null,
+        AnyValue::Boolean(value) => Value::Bool(*value),
+        AnyValue::String(text) => Value::from(*text),
+        AnyValue::StringOwned(text) => Value::from(text.as_str()),
+        AnyValue::List(items) => items.iter().map(|item| json(&item)).collect(),
+        AnyValue::Float32(number) => Value::from(*number),
+        AnyValue::Float64(number) => Value::from(*number),
+        other => match (other.extract::<i64>(), other.extract::<u64>()) {
+            (Some(number), _) if other.is_integer() => Value::from(number),
+            (_, Some(number)) if other.is_integer() => Value::from(number),
+            _ => Value::from(other.to_string()),
+        },
+    }
+}
+
+/// A value as people read it: text bare, null as nothing.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn write_json(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
+    let names = names(frame);
+    for row in rows(frame) {
+        let object: Map<String, Value> = names.iter().cloned().zip(row).collect();
+        serde_json::to_writer(&mut *output, &object)?;
+        output.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+fn write_csv(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(output);
+    writer.write_record(names(frame))?;
+    for row in rows(frame) {
+        writer.write_record(row.iter().map(plain))?;
+    }
+    writer.flush()
+}
+
+/// Columns as wide as their widest cell; numbers to the right.
+fn write_table(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
+    let cells: Vec<Vec<String>> = rows(frame).map(|row| row.iter().map(|value| one_line(&plain(value))).collect()).collect();
+    let names = names(frame);
+    let width = |column: usize| {
+        let widest = cells.iter().filter_map(|row| row.get(column)).chain(names.get(column));
+        widest.map(|cell| cell.width()).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..names.len()).map(width).collect();
+    let numeric: Vec<bool> = frame.columns().iter().map(|column| column.dtype().is_primitive_numeric()).collect();
+    let rule: Vec<String> = widths.iter().map(|&width| "─".repeat(width)).collect();
+    for row in [&names, &rule].into_iter().chain(&cells) {
+        let mut line = String::new();
+        for ((cell, &width), &numeric) in row.iter().zip(&widths).zip(&numeric) {
+            let padding = " ".repeat(width.saturating_sub(cell.width()));
+            line += &if numeric { format!("{padding}{cell}  ") } else { format!("{cell}{padding}  ") };
+        }
+        writeln!(output, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+/// Control characters escaped, so that no text can break the table or the terminal.
+fn one_line(text: &str) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().collect() } else { vec![c] };
+    text.chars().flat_map(escape).collect()
+}

@@ -1,0 +1,96 @@
+//! What can go wrong with a table: always which file, and which column.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use parquet::errors::ParquetError;
+
+/// A table that cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// The file system refused.
+    #[error("{}: cannot {action}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was attempted.
+        action: &'static str,
+        /// Its answer.
+        source: io::Error,
+    },
+    /// The file is not Parquet, or damaged.
+    #[error("{}: not a whole Parquet file", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What the Parquet library says.
+        source: ParquetError,
+    },
+    /// A table that is needed is not in the folder.
+    #[error("{}: no table `{table}` here: expected `{table}/part-00000.parquet` or `{table}.parquet`", folder.display())]
+    NoTable {
+        /// The folder.
+        folder: PathBuf,
+        /// The table's name.
+        table: String,
+    },
+    /// A column that the schema names is missing.
+    #[error("{}: column `{column}`: expected {expected}, found no such column", path.display())]
+    NoColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column's name.
+        column: String,
+        /// Its type in the schema.
+        expected: String,
+    },
+    /// A column has another type than the schema's.
+    #[error("{}: column `{column}`: expected {expected}, found {found}", path.display())]
+    ColumnType {
+        /// The file.
+        path: PathBuf,
+        /// The column's name.
+        column: String,
+        /// Its type in the schema.
+        expected: String,
+        /// Its type in the file.
+        found: String,
+    },
+    /// A cell is null where the schema allows none.
+    #[error("{}: column `{column}`: expected a value in every row, found {nulls} nulls", path.display())]
+    Null {
+        /// The file.
+        path: PathBuf,
+        /// The column's name.
+        column: String,
+        /// How many cells of the batch are null.
+        nulls: usize,
+    },
+    /// Another process is writing the same folder.
+    #[error("{}: another docre is writing it; wait for it, or choose another folder", path.display())]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+impl TableError {
+    /// Wraps a file system error, for `map_err`.
+    pub(super) fn io(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { path, action, source }
+    }
+
+    /// Wraps a Parquet error, for `map_err`.
+    pub(super) fn parquet(path: &Path) -> impl FnOnce(ParquetError) -> Self {
+        let path = path.to_path_buf();
+        move |source| match source {
+            // A full disk reaches us through the Parquet writer; it is the file system's answer all the same.
+            ParquetError::External(inner) => match inner.downcast::<io::Error>() {
+                Ok(error) => Self::Io { path, action: "write", source: *error },
+                Err(inner) => Self::Parquet { path, source: ParquetError::External(inner) },
+            },
+            source => Self::Parquet { path, source },
+        }
+    }
+}

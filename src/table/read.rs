@@ -1,0 +1,108 @@
+//! Parquet in, checked against the schema before the first row is used.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use arrow::datatypes::Schema;
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+
+use super::{Row, TableError, TableSchema};
+
+/// Rows read at a time.
+const BATCH_ROWS: usize = 8192;
+
+/// The files of a table in order: `folder/NAME/part-*.parquet`, or else `folder/NAME.parquet`.
+pub fn parts(folder: &Path, table: &str) -> Result<Vec<PathBuf>, TableError> {
+    let nested = folder.join(table);
+    let mut parts = Vec::new();
+    if nested.is_dir() {
+        for entry in fs::read_dir(&nested).map_err(TableError::io(&nested, "list the folder"))? {
+            let path = entry.map_err(TableError::io(&nested, "list the folder"))?.path();
+            if path.file_name().and_then(|name| name.to_str()).is_some_and(is_part_name) {
+                parts.push(path);
+            }
+        }
+        parts.sort();
+    }
+    let single = folder.join(format!("{table}.parquet"));
+    if parts.is_empty() && single.is_file() {
+        parts.push(single);
+    }
+    if parts.is_empty() {
+        return Err(TableError::NoTable { folder: folder.to_path_buf(), table: table.to_owned() });
+    }
+    Ok(parts)
+}
+
+/// Whether a file of this name is part of a table. A hidden one is not: it may be half written.
+pub fn is_part_name(name: &str) -> bool {
+    !name.starts_with('.') && Path::new(name).extension().is_some_and(|extension| extension == "parquet")
+}
+
+/// Reads a table of `folder` in order, a few thousand rows at a time. The schema of each file is checked up front.
+pub fn read<R: Row>(folder: &Path) -> Result<impl Iterator<Item = Result<Vec<R>, TableError>> + use<R>, TableError> {
+    let schema = R::schema();
+    let mut readers = Vec::new();
+    for path in parts(folder, &schema.name)? {
+        readers.push((open(&path, schema)?, path));
+    }
+    Ok(readers.into_iter().flat_map(move |(reader, path)| {
+        reader.map(move |batch| {
+            let batch = batch.map_err(|error| TableError::parquet(&path)(error.into()))?;
+            Ok(R::from_batch(&checked(batch, schema, &path)?))
+        })
+    }))
+}
+
+/// What a table was made from, as its writer recorded it; `None` where the table is absent, unreadable or not ours.
+pub fn fingerprint<R: Row>(folder: &Path) -> Option<String> {
+    let first = parts(folder, &R::schema().name).ok()?.into_iter().next()?;
+    let reader = SerializedFileReader::new(File::open(first).ok()?).ok()?;
+    let metadata = reader.metadata().file_metadata().key_value_metadata()?;
+    metadata.iter().find(|entry| entry.key == "docre.fingerprint")?.value.clone()
+}
+
+fn open(path: &Path, schema: &TableSchema) -> Result<ParquetRecordBatchReader, TableError> {
+    let file = File::open(path).map_err(TableError::io(path, "open"))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(TableError::parquet(path))?;
+    check_types(builder.schema(), schema, path)?;
+    builder.with_batch_size(BATCH_ROWS).build().map_err(TableError::parquet(path))
+}
+
+fn check_types(found: &Schema, expected: &TableSchema, path: &Path) -> Result<(), TableError> {
+    for column in &expected.columns {
+        let expected = &column.kind.0;
+        let Ok(field) = found.field_with_name(&column.name) else {
+            return Err(TableError::NoColumn {
+                path: path.to_path_buf(),
+                column: column.name.clone(),
+                expected: expected.to_string(),
+            });
+        };
+        if !field.data_type().equals_datatype(expected) {
+            return Err(TableError::ColumnType {
+                path: path.to_path_buf(),
+                column: column.name.clone(),
+                expected: expected.to_string(),
+                found: field.data_type().to_string(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The schema's columns in its order; further columns of the file are left aside.
+fn checked(batch: RecordBatch, schema: &TableSchema, path: &Path) -> Result<RecordBatch, TableError> {
+    let mut indices = Vec::with_capacity(schema.columns.len());
+    for column in &schema.columns {
+        let index = batch.schema().index_of(&column.name).map_err(|error| TableError::parquet(path)(error.into()))?;
+        let nulls = batch.column(index).null_count();
+        if nulls > 0 && !column.nullable {
+            return Err(TableError::Null { path: path.to_path_buf(), column: column.name.clone(), nulls });
+        }
+        indices.push(index);
+    }
+    batch.project(&indices).map_err(|error| TableError::parquet(path)(error.into()))
+}

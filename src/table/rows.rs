@@ -1,0 +1,206 @@
+//! The row types, one a table. What a column means stands in the table's file under `schemas/`.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::record_batch::RecordBatch;
+
+use super::{Cell, Row, TableSchema, Text};
+
+/// Every table's schema, sorted by name.
+pub fn all() -> [&'static TableSchema; 12] {
+    [
+        ComparisonRow::schema(),
+        DocumentRow::schema(),
+        EntityRow::schema(),
+        FactRow::schema(),
+        ImpliedRow::schema(),
+        MentionRow::schema(),
+        MetricRow::schema(),
+        PairRow::schema(),
+        RejectRow::schema(),
+        RelationTypeRow::schema(),
+        RelationRow::schema(),
+        TokenRow::schema(),
+    ]
+}
+
+#[expect(clippy::expect_used, reason = "the text is part of the program, and a test parses each schema file")]
+fn parse(text: &str) -> TableSchema {
+    serde_json::from_str(text).expect("a schema file of this crate")
+}
+
+macro_rules! rows {
+    ($($(#[$doc:meta])* $row:ident in $table:literal { $($column:ident: $cell:ty,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq)]
+        #[expect(missing_docs, reason = "the schema file says what each column means")]
+        pub struct $row {
+            $(pub $column: $cell,)*
+        }
+
+        impl Row for $row {
+            fn schema() -> &'static TableSchema {
+                static SCHEMA: LazyLock<TableSchema> =
+                    LazyLock::new(|| parse(include_str!(concat!("../../schemas/", $table, ".json"))));
+                &SCHEMA
+            }
+
+            fn to_batch(rows: Vec<Self>) -> Result<RecordBatch, arrow::error::ArrowError> {
+                $(let mut $column: Vec<$cell> = Vec::with_capacity(rows.len());)*
+                for row in rows {
+                    $($column.push(row.$column);)*
+                }
+                RecordBatch::try_new(Arc::new(Self::schema().arrow()), vec![$(Cell::to_array($column)),*])
+            }
+
+            fn from_batch(batch: &RecordBatch) -> Vec<Self> {
+                let mut arrays = batch.columns().iter();
+                $(let mut $column =
+                    arrays.next().map_or_else(Vec::new, |array| <$cell as Cell>::from_array(array)).into_iter();)*
+                (0..batch.num_rows()).map_while(|_| Some(Self { $($column: $column.next()?,)* })).collect()
+            }
+        }
+    )*};
+}
+
+rows! {
+    /// A row of `documents`.
+    DocumentRow in "documents" {
+        doc_id: Text,
+        title: Text,
+        split: Text,
+        source: Text,
+        position: u32,
+        labelled: bool,
+        n_sentences: u32,
+        n_tokens: u32,
+        n_entities: u32,
+        text_hash: Text,
+    }
+
+    /// A row of `tokens`.
+    TokenRow in "tokens" {
+        doc_id: Text,
+        sent_id: u32,
+        token_id: u32,
+        text: Text,
+        char_start: Option<u32>,
+        char_end: Option<u32>,
+    }
+
+    /// A row of `mentions`.
+    MentionRow in "mentions" {
+        doc_id: Text,
+        entity_id: Option<u32>,
+        mention_id: u32,
+        sent_id: u32,
+        token_start: u32,
+        token_end: u32,
+        name: Text,
+        r#type: Text,
+    }
+
+    /// A row of `entities`.
+    EntityRow in "entities" {
+        doc_id: Text,
+        entity_id: u32,
+        name: Text,
+        r#type: Text,
+        kb_id: Option<Text>,
+        n_mentions: u32,
+    }
+
+    /// A row of `pairs`.
+    PairRow in "pairs" {
+        doc_id: Text,
+        head: u32,
+        tail: u32,
+        intra: bool,
+        sentence_distance: u32,
+        candidate: bool,
+        labels: Option<Vec<Text>>,
+    }
+
+    /// A row of `facts`.
+    FactRow in "facts" {
+        doc_id: Text,
+        head: u32,
+        tail: u32,
+        relation: Text,
+        evidence: Vec<u32>,
+    }
+
+    /// A row of `relation_types`.
+    RelationTypeRow in "relation_types" {
+        relation: Text,
+        label: Option<Text>,
+        n_facts: u64,
+    }
+
+    /// A row of `implied`.
+    ImpliedRow in "implied" {
+        doc_id: Text,
+        head: u32,
+        tail: u32,
+        relation: Text,
+        pattern: Text,
+        bridge: u32,
+        first: Text,
+        second: Text,
+        depth: u32,
+    }
+
+    /// A row of `rejects`.
+    RejectRow in "rejects" {
+        source: Text,
+        record: u64,
+        name: Option<Text>,
+        column: Text,
+        reason: Text,
+    }
+
+    /// A row of `relations`.
+    RelationRow in "relations" {
+        run_id: Text,
+        doc_id: Text,
+        head: u32,
+        tail: u32,
+        relation: Text,
+        logit: f32,
+        threshold_logit: f32,
+        probability: f32,
+        rank: u32,
+        base_probability: Option<f32>,
+        iteration: Option<u32>,
+    }
+
+    /// A row of `metrics`.
+    MetricRow in "metrics" {
+        run_id: Text,
+        corpus: Text,
+        split: Text,
+        metric: Text,
+        scope: Text,
+        relation: Option<Text>,
+        true_positives: Option<u64>,
+        predicted: Option<u64>,
+        gold: Option<u64>,
+        precision: Option<f64>,
+        recall: Option<f64>,
+        f1: Option<f64>,
+        f1_low: Option<f64>,
+        f1_high: Option<f64>,
+    }
+
+    /// A row of `comparisons`.
+    ComparisonRow in "comparisons" {
+        run_id: Text,
+        against: Text,
+        metric: Text,
+        scope: Text,
+        difference: f64,
+        low: f64,
+        high: f64,
+        p_value: f64,
+    }
+}

@@ -1,0 +1,184 @@
+//! Parquet out: crash-safe, and the same bytes for the same rows.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::schema::types::ColumnPath;
+
+use super::{Row, Staging, TableError, TableSchema};
+
+/// Rows after which a row group ends, at the next call's end: a document is never split between two.
+const GROUP_ROWS: usize = 1 << 18;
+/// Rows after which a file ends, likewise.
+const PART_ROWS: usize = 1 << 24;
+
+/// Writes one table into a folder as `NAME/part-00000.parquet` and so on. Rows come in the order of the schema's key.
+///
+/// Files appear under their final names one by one, each whole; put the folder under a [`Staging`] folder where the
+/// table must appear as a whole.
+pub struct TableWriter<R> {
+    folder: PathBuf,
+    fingerprint: String,
+    part: Option<Part>,
+    n_parts: usize,
+    row: PhantomData<R>,
+}
+
+/// A file being written.
+struct Part {
+    writer: ArrowWriter<File>,
+    partial: PathBuf,
+    path: PathBuf,
+    rows: usize,
+    rows_in_group: usize,
+}
+
+/// Writes a whole table at once, replacing what stood under its name: the old table or the new one, never a mixture.
+pub fn write<R: Row>(folder: &Path, fingerprint: &str, rows: Vec<R>) -> Result<(), TableError> {
+    let staging = Staging::begin(&folder.join(&R::schema().name))?;
+    let mut writer = TableWriter::<R>::inside(staging.folder().to_path_buf(), fingerprint);
+    writer.write(rows)?;
+    writer.finish()?;
+    staging.commit()
+}
+
+impl<R: Row> TableWriter<R> {
+    /// A writer of the table `folder/NAME`. `fingerprint` identifies what the rows were made from.
+    pub fn create(folder: &Path, fingerprint: &str) -> Result<Self, TableError> {
+        let folder = folder.join(&R::schema().name);
+        fs::create_dir_all(&folder).map_err(TableError::io(&folder, "create the folder"))?;
+        Ok(Self::inside(folder, fingerprint))
+    }
+
+    fn inside(folder: PathBuf, fingerprint: &str) -> Self {
+        Self { folder, fingerprint: fingerprint.to_owned(), part: None, n_parts: 0, row: PhantomData }
+    }
+
+    /// Appends the rows of one or several whole documents.
+    pub fn write(&mut self, rows: Vec<R>) -> Result<(), TableError> {
+        let n_rows = rows.len();
+        let part = self.part()?;
+        let batch = R::to_batch(rows).map_err(|error| TableError::parquet(&part.path)(error.into()))?;
+        part.writer.write(&batch).map_err(TableError::parquet(&part.path))?;
+        part.rows += n_rows;
+        part.rows_in_group += n_rows;
+        if part.rows_in_group >= GROUP_ROWS {
+            part.writer.flush().map_err(TableError::parquet(&part.path))?;
+            part.rows_in_group = 0;
+        }
+        if part.rows >= PART_ROWS {
+            self.close()?;
+        }
+        Ok(())
+    }
+
+    /// Ends the table. A table without rows is one file without rows.
+    pub fn finish(mut self) -> Result<(), TableError> {
+        if self.n_parts == 0 {
+            self.part()?;
+        }
+        self.close()?;
+        sync_folder(&self.folder)
+    }
+
+    fn part(&mut self) -> Result<&mut Part, TableError> {
+        let part = match self.part.take() {
+            Some(part) => part,
+            None => self.open()?,
+        };
+        Ok(self.part.insert(part))
+    }
+
+    fn open(&self) -> Result<Part, TableError> {
+        let name = format!("part-{:05}.parquet", self.n_parts);
+        let (partial, path) = (self.folder.join(format!(".{name}.partial")), self.folder.join(name));
+        let file = File::create(&partial).map_err(TableError::io(&partial, "create the file"))?;
+        let schema = R::schema();
+        let properties = properties(schema, &self.fingerprint);
+        let writer = ArrowWriter::try_new(file, Arc::new(schema.arrow()), Some(properties))
+            .map_err(TableError::parquet(&partial))?;
+        Ok(Part { writer, partial, path, rows: 0, rows_in_group: 0 })
+    }
+
+    fn close(&mut self) -> Result<(), TableError> {
+        let Some(part) = self.part.take() else { return Ok(()) };
+        self.n_parts += 1;
+        let file = part.writer.into_inner().map_err(TableError::parquet(&part.path))?;
+        file.sync_all().map_err(TableError::io(&part.path, "write"))?;
+        check_rows(&part.partial, part.rows)?;
+        fs::rename(&part.partial, &part.path).map_err(TableError::io(&part.path, "rename a finished file to it"))
+    }
+}
+
+/// Reads the footer back, so that no file takes its final name unless it can be opened.
+fn check_rows(path: &Path, rows: usize) -> Result<(), TableError> {
+    let file = File::open(path).map_err(TableError::io(path, "open"))?;
+    let reader = SerializedFileReader::new(file).map_err(TableError::parquet(path))?;
+    let found = reader.metadata().file_metadata().num_rows();
+    if usize::try_from(found) == Ok(rows) {
+        return Ok(());
+    }
+    let source = parquet::errors::ParquetError::General(format!("expected {rows} rows, found {found}"));
+    Err(TableError::Parquet { path: path.to_path_buf(), source })
+}
+
+/// Makes a folder's entries durable.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), TableError> {
+    let opened = File::open(folder).map_err(TableError::io(folder, "open the folder"))?;
+    opened.sync_all().map_err(TableError::io(folder, "write the folder"))
+}
+
+fn properties(schema: &TableSchema, fingerprint: &str) -> WriterProperties {
+    let metadata = [
+        ("docre.schema", format!("{}/{}", schema.name, schema.version)),
+        ("docre.producer", concat!("docre ", env!("CARGO_PKG_VERSION")).to_owned()),
+        ("docre.fingerprint", fingerprint.to_owned()),
+    ];
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_created_by(concat!("docre ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_max_row_group_row_count(None)
+        .set_key_value_metadata(Some(
+            metadata.into_iter().map(|(key, value)| KeyValue::new(key.to_owned(), value)).collect(),
+        ));
+    for column in &schema.columns {
+        let mut path = vec![column.name.clone()];
+        if matches!(column.kind.0, arrow::datatypes::DataType::List(_)) {
+            path.extend(["list".to_owned(), "item".to_owned()]);
+        }
+        properties = properties.set_column_dictionary_enabled(ColumnPath::new(path), column.dictionary);
+    }
+    properties.build()
+}
+
+/// Writes any file so that it appears whole or not at all: a hidden sibling, made durable, then renamed.
+///
+/// # Errors
+/// Those of `content`, and where the file system refuses.
+pub fn write_file<E: From<TableError>>(
+    path: &Path,
+    content: impl FnOnce(&mut BufWriter<File>) -> Result<(), E>,
+) -> Result<(), E> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let partial = path.with_file_name(format!(".{name}.partial"));
+    let file = File::create(&partial).map_err(TableError::io(path, "create the file"))?;
+    let mut file = BufWriter::new(file);
+    let written = content(&mut file).and_then(|()| {
+        let durable = file.flush().and_then(|()| file.get_ref().sync_all());
+        durable.map_err(TableError::io(path, "write"))?;
+        fs::rename(&partial, path).map_err(TableError::io(path, "rename a finished file to it"))?;
+        Ok(())
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&partial);
+    }
+    written
+}

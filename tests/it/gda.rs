@@ -1,0 +1,110 @@
+//! GDA folders.
+
+use std::fs;
+
+use docre::corpus::gda::Gda;
+use docre::corpus::{CutError, Document, Reject};
+use proptest::prelude::*;
+
+use crate::reading::{facts, read_path, sentences, survive};
+
+const ABSTRACTS: &str =
+    "11\nGene abc in rash\nThe gene abc causes rash.\n\n12\nGene def\nNothing is known of def or rash.\n";
+const ANNOTATIONS: &str = "11\t5\t8\tabc\tGene\t77\n11\t12\t16\trash\tDisease\tD1\n\n12\t5\t8\tdef\tGene\t78\n";
+const LABELS: &str = "pmid,geneId,diseaseId,label\n11,77,D1,1\n12,78,D1,0\n";
+
+/// Reads a folder of the three files; an empty one is not written.
+fn read(abstracts: &str, annotations: &str, labels: &str) -> Result<Vec<Result<Document, Reject>>, CutError> {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, contents) in [("abstracts.txt", abstracts), ("anns.txt", annotations), ("labels.csv", labels)] {
+        if !contents.is_empty() {
+            fs::write(folder.path().join(name), contents).unwrap();
+        }
+    }
+    read_path(&Gda, folder.path())
+}
+
+fn error(abstracts: &str, annotations: &str, labels: &str) -> String {
+    read(abstracts, annotations, labels).unwrap_err().to_string()
+}
+
+/// The faults of the documents that were rejected, as `document: column: reason`.
+fn faults(abstracts: &str, annotations: &str, labels: &str) -> Vec<String> {
+    let documents = read(abstracts, annotations, labels).unwrap();
+    let shown = |reject: Reject| format!("{}: {}: {}", reject.name.unwrap(), reject.fault.column, reject.fault.reason);
+    documents.into_iter().filter_map(Result::err).map(shown).collect()
+}
+
+#[test]
+fn the_three_files_are_joined() {
+    for end in ["\n", "\r\n"] {
+        let [abstracts, annotations, labels] = [ABSTRACTS, ANNOTATIONS, LABELS].map(|file| file.replace('\n', end));
+        let documents: Vec<Document> =
+            read(&abstracts, &annotations, &labels).unwrap().into_iter().map(Result::unwrap).collect();
+        assert_eq!(sentences(&documents[0]), ["Gene abc in rash", "The gene abc causes rash ."]);
+        assert_eq!(facts(&documents[0]), [(0, "GDA", 1)]);
+        assert_eq!((&*documents[1].id, documents[1].entities.len(), facts(&documents[1]).len()), ("12", 1, 0));
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    assert!(error("", ANNOTATIONS, LABELS).starts_with("abstracts.txt: "));
+    assert!(error(ABSTRACTS, "", LABELS).starts_with("anns.txt: "));
+    assert!(error(ABSTRACTS, ANNOTATIONS, "").starts_with("labels.csv: "));
+}
+
+#[test]
+fn another_header_is_refused() {
+    let expected = "labels.csv: expected the header `pmid,geneId,diseaseId,label`, got `pmid,label`";
+    assert_eq!(error(ABSTRACTS, ANNOTATIONS, "pmid,label\n"), expected);
+}
+
+#[test]
+fn what_has_no_abstract_is_damage() {
+    let expected =
+        "expected an abstract for every annotation and label, got none for 2 PMIDs: `13` in labels.csv first";
+    assert_eq!(
+        error(ABSTRACTS, &format!("{ANNOTATIONS}14\t0\t1\tx\tGene\t9\n"), &format!("{LABELS}13,1,D1,0\n")),
+        expected
+    );
+}
+
+#[test]
+fn the_damage_comes_after_the_documents() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, contents) in [("abstracts.txt", ABSTRACTS), ("anns.txt", "99\tx\n"), ("labels.csv", LABELS)] {
+        fs::write(folder.path().join(name), contents).unwrap();
+    }
+    let records: Vec<_> = docre::corpus::Reader::records(&Gda, folder.path()).unwrap().collect();
+    assert_eq!(records.len(), 3);
+    assert!(records[1].is_ok() && matches!(records[2], Err(CutError::Damaged(_))));
+}
+
+#[test]
+fn a_bad_row_rejects_its_document() {
+    let either = "expected a mention (6 or 7 columns) or a relation (4 columns), got";
+    for row in ["11,77,D1,2", "11,77,D1", "11"] {
+        let expected = format!("11: line 5: {either} `labels.csv\\t{row}`");
+        assert_eq!(faults(ABSTRACTS, ANNOTATIONS, &format!("pmid,geneId,diseaseId,label\n{row}\n")), [expected]);
+    }
+    let unknown = faults(ABSTRACTS, ANNOTATIONS, "pmid,geneId,diseaseId,label\n12,78,D1,1\n");
+    assert_eq!(unknown, ["12: line 4, tail: expected the id of a mention, got `D1`"]);
+}
+
+#[test]
+fn a_block_of_other_than_three_lines_is_rejected() {
+    let faults = faults("11\n\n12\nTitle\n\n13\nTitle\nAbstract\nMore\n", "\n", "pmid,geneId,diseaseId,label\n");
+    assert_eq!(faults.len(), 3);
+    assert_eq!(faults[0], "11: line 1: expected the title `ID|t|TEXT`, got `11`");
+    assert_eq!(faults[1], "12: line 2: expected the abstract `ID|a|TEXT`, got nothing");
+    assert!(faults[2].starts_with("13: line 3: expected a mention"));
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_files_do_not_panic(files in proptest::array::uniform3("[0-9a,\t\n|\u{e9}]{0,60}")) {
+        let _ = read(&files[0], &files[1], &format!("pmid,geneId,diseaseId,label\n{}", files[2]));
+        survive(&Gda, files[0].as_bytes());
+    }
+}

@@ -1,0 +1,86 @@
+//! `docre query`: names, formats, and what it says when it cannot.
+
+use std::fs;
+use std::path::Path;
+
+use docre::table::rows::FactRow;
+use docre::table::{self, Text};
+use tempfile::TempDir;
+
+use crate::support::docre;
+
+fn facts(folder: &Path, relations: &[&str]) {
+    fs::create_dir_all(folder).unwrap();
+    let fact = |(head, relation): (u32, &&str)| FactRow {
+        doc_id: "a \"quoted\", 🦀".into(),
+        head,
+        tail: head + 1,
+        relation: Text::from(*relation),
+        evidence: vec![head, 7],
+    };
+    table::write(folder, "f", (0..).zip(relations).map(fact).collect()).unwrap();
+}
+
+fn query(folder: &Path, sql: &str, format: &str) -> String {
+    let run = docre(["query", folder.to_str().unwrap(), sql, "--format", format]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    run.stdout
+}
+
+#[test]
+fn a_result_comes_as_table_csv_json_or_parquet() {
+    let folder = TempDir::new().unwrap();
+    facts(folder.path(), &["P17", "P\n30"]);
+    let sql = "SELECT doc_id, head, relation, evidence FROM facts ORDER BY head";
+    assert_eq!(
+        query(folder.path(), sql, "table"),
+        "doc_id          head  relation  evidence\n\
+         ──────────────  ────  ────────  ────────\n\
+         a \"quoted\", 🦀     0  P17       [0,7]\n\
+         a \"quoted\", 🦀     1  P\\n30     [1,7]\n"
+    );
+    assert_eq!(
+        query(folder.path(), sql, "csv"),
+        "doc_id,head,relation,evidence\n\"a \"\"quoted\"\", 🦀\",0,P17,\"[0,7]\"\n\"a \"\"quoted\"\", 🦀\",1,\"P\n30\",\"[1,7]\"\n"
+    );
+    assert_eq!(
+        query(folder.path(), sql, "json").lines().next(),
+        Some(r#"{"doc_id":"a \"quoted\", 🦀","evidence":[0,7],"head":0,"relation":"P17"}"#)
+    );
+    let run = std::process::Command::new(env!("CARGO_BIN_EXE_docre"))
+        .args(["query", folder.path().to_str().unwrap(), "SELECT relation FROM facts", "--format", "parquet"])
+        .output()
+        .unwrap();
+    assert!(run.stdout.starts_with(b"PAR1") && run.stdout.ends_with(b"PAR1"));
+}
+
+#[test]
+fn a_table_is_named_by_its_folder_or_by_its_path() {
+    let folder = TempDir::new().unwrap();
+    facts(&folder.path().join("dev"), &["P1"]);
+    let count = |name: &str| query(folder.path(), &format!("SELECT count(*) AS n FROM {name}"), "csv");
+    assert_eq!(count("facts"), "n\n1\n");
+    facts(&folder.path().join("train"), &["P1", "P2"]);
+    assert_eq!((count("dev_facts"), count("train_facts")), ("n\n1\n".into(), "n\n2\n".into()));
+    let run = docre(["query", folder.path().to_str().unwrap(), "SELECT * FROM facts"]);
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("tables here: dev_facts, train_facts"), "{}", run.stderr);
+}
+
+#[test]
+fn what_cannot_be_queried_is_said() {
+    let folder = TempDir::new().unwrap();
+    let message = |folder: &str, sql: &str| {
+        let run = docre(["query", folder, sql]);
+        assert_eq!(run.code, Some(1), "{}", run.stdout);
+        run.stderr
+    };
+    let path = folder.path().to_str().unwrap();
+    assert!(message(path, "SELECT 1").contains("found no Parquet file"));
+    assert!(message("/no/such/folder", "SELECT 1").contains("/no/such/folder: cannot search the folder"));
+    facts(folder.path(), &["P1"]);
+    assert!(message(path, "SELECT nope FROM facts").contains("nope"));
+    assert!(message(path, "SELEKT").contains("tables here: facts"));
+    fs::write(folder.path().join("facts/part-00000.parquet"), "PAR1 no").unwrap();
+    assert!(message(path, "SELECT * FROM facts").starts_with("error: "));
+}

@@ -1,0 +1,82 @@
+//! What several tests share: running the program, small corpora, and the real ones where they are at hand.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What a run of the program left.
+#[derive(Debug)]
+pub struct Run {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// The program with arguments, not yet started.
+pub fn command<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_docre"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// Runs the program to its end.
+pub fn docre<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Run {
+    let output = command(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// `docre query` as lines of CSV without the header.
+pub fn rows(folder: &Path, sql: &str) -> Vec<String> {
+    let run = docre(["query", folder.to_str().unwrap(), sql, "--format", "csv"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    run.stdout.lines().skip(1).map(str::to_owned).collect()
+}
+
+/// The folder of the real corpora: `DOCRE_CORPORA`, or `../shared/data` beside the project; `None`, said in words,
+/// where there is none.
+pub fn corpora() -> Option<PathBuf> {
+    let folder = match std::env::var_os("DOCRE_CORPORA") {
+        Some(folder) => PathBuf::from(folder),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
+    };
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("skipped: no real corpora in {} (set DOCRE_CORPORA)", folder.display());
+    None
+}
+
+/// Converts Re-DocRED's dev split into `out/dev`, where the corpus is at hand.
+pub fn redocred(out: &Path) -> Option<PathBuf> {
+    let source = corpora()?.join("redocred/dev_revised.json");
+    let arguments = ["convert", "--format", "docred", "--split", "dev", "--out"];
+    let run = docre(arguments.iter().map(std::ffi::OsString::from).chain([out.into(), source.into()]));
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    Some(out.join("dev"))
+}
+
+/// Every file below a folder, with its content, sorted by path.
+pub fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    let Ok(entries) = fs::read_dir(folder) else { return found };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push((path.clone(), fs::read(path).unwrap()));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// A document in DocRED's JSON: two sentences, three entities, two facts.
+pub const DOCUMENT: &str = r#"{"title": "Altomonte",
+  "sents": [["Altomonte", "lies", "in", "Calabria", "."], ["It", "joined", "Italy", "."]],
+  "vertexSet": [
+    [{"name": "Altomonte", "type": "LOC", "sent_id": 0, "pos": [0, 1]}, {"name": "It", "type": "LOC", "sent_id": 1, "pos": [0, 1]}],
+    [{"name": "Calabria", "type": "LOC", "sent_id": 0, "pos": [3, 4]}],
+    [{"name": "Italy", "type": "LOC", "sent_id": 1, "pos": [2, 3]}]],
+  "labels": [{"r": "P131", "h": 0, "t": 1, "evidence": [0]}, {"r": "P17", "h": 0, "t": 2, "evidence": [1]}]}"#;

@@ -1,0 +1,269 @@
+//! Tables against their schema files, and what readers and writers promise.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, StringArray};
+use arrow::record_batch::RecordBatch;
+use docre::table::rows::*;
+use docre::table::{self, Row, Staging, TableError, Text};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use tempfile::TempDir;
+
+fn text(text: &str) -> Text {
+    text.into()
+}
+
+/// Writes rows, checks the file against the schema file, and reads the rows back.
+fn check<R: Row + Clone + PartialEq + std::fmt::Debug>(rows: Vec<R>) {
+    let folder = TempDir::new().unwrap();
+    table::write(folder.path(), "fingerprint", rows.clone()).unwrap();
+    let schema = R::schema();
+    let path = folder.path().join(&schema.name).join("part-00000.parquet");
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
+    assert_eq!(builder.schema().fields(), schema.arrow().fields());
+    let metadata = builder.metadata().file_metadata().key_value_metadata().unwrap();
+    let value = |key: &str| metadata.iter().find(|entry| entry.key == key).and_then(|entry| entry.value.clone());
+    assert_eq!(value("docre.schema"), Some(format!("{}/{}", schema.name, schema.version)));
+    assert_eq!(value("docre.producer"), Some(format!("docre {}", env!("CARGO_PKG_VERSION"))));
+    assert_eq!(table::fingerprint::<R>(folder.path()).as_deref(), Some("fingerprint"));
+    let read: Vec<R> = table::read(folder.path()).unwrap().flat_map(Result::unwrap).collect();
+    assert_eq!(read, rows);
+}
+
+fn fact(doc_id: &str, evidence: Vec<u32>) -> FactRow {
+    FactRow { doc_id: text(doc_id), head: 1, tail: 0, relation: text("P17"), evidence }
+}
+
+#[test]
+fn every_table_is_written_as_its_schema_file_says_and_read_back() {
+    check(vec![DocumentRow {
+        doc_id: text("a"),
+        title: text("A \"quoted\" 🦀"),
+        split: text("dev"),
+        source: text("dev.json"),
+        position: 0,
+        labelled: true,
+        n_sentences: 1,
+        n_tokens: 2,
+        n_entities: 3,
+        text_hash: text("00"),
+    }]);
+    let token = |char_start| TokenRow {
+        doc_id: text("a"),
+        sent_id: 0,
+        token_id: 0,
+        text: text("x"),
+        char_start,
+        char_end: char_start.map(|start| start + 1),
+    };
+    check(vec![token(None), token(Some(7))]);
+    let mention = |entity_id| MentionRow {
+        doc_id: text("a"),
+        entity_id,
+        mention_id: 0,
+        sent_id: 0,
+        token_start: 0,
+        token_end: 1,
+        name: text("x"),
+        r#type: text("PER"),
+    };
+    check(vec![mention(Some(0)), mention(None)]);
+    let entity = |kb_id: Option<&str>| EntityRow {
+        doc_id: text("a"),
+        entity_id: 0,
+        name: text("x"),
+        r#type: text("PER"),
+        kb_id: kb_id.map(text),
+        n_mentions: 1,
+    };
+    check(vec![entity(None), entity(Some("D003000"))]);
+    let pair = |labels: Option<Vec<Text>>| PairRow {
+        doc_id: text("a"),
+        head: 0,
+        tail: 1,
+        intra: true,
+        sentence_distance: 0,
+        candidate: false,
+        labels,
+    };
+    check(vec![pair(None), pair(Some(vec![])), pair(Some(vec![text("P17"), text("P30")])), pair(None)]);
+    check(vec![fact("a", vec![]), fact("a", vec![0, 4_000_000_000]), fact("b", vec![7])]);
+    check(vec![RelationTypeRow { relation: text("P17"), label: Some(text("country")), n_facts: 1 << 40 }]);
+    check(vec![ImpliedRow {
+        doc_id: text("a"),
+        head: 0,
+        tail: 1,
+        relation: text("P17"),
+        pattern: text("s>i,i>o"),
+        bridge: 2,
+        first: text("P131"),
+        second: text("P17"),
+        depth: 1,
+    }]);
+    check(vec![RejectRow { source: text("f"), record: 1, name: None, column: text("sents"), reason: text("missing") }]);
+    check(vec![RelationRow {
+        run_id: text("r"),
+        doc_id: text("a"),
+        head: 0,
+        tail: 1,
+        relation: text("P17"),
+        logit: 1.5,
+        threshold_logit: -0.5,
+        probability: 0.880_797,
+        rank: 1,
+        base_probability: None,
+        iteration: Some(2),
+    }]);
+    check(vec![MetricRow {
+        run_id: text("r"),
+        corpus: text("c"),
+        split: text("dev"),
+        metric: text("F1"),
+        scope: text("all"),
+        relation: None,
+        true_positives: Some(1),
+        predicted: Some(2),
+        gold: Some(3),
+        precision: Some(0.5),
+        recall: Some(1.0 / 3.0),
+        f1: Some(0.4),
+        f1_low: None,
+        f1_high: None,
+    }]);
+    check(vec![ComparisonRow {
+        run_id: text("r"),
+        against: text("s"),
+        metric: text("F1"),
+        scope: text("all"),
+        difference: 0.1,
+        low: 0.0,
+        high: 0.2,
+        p_value: 0.04,
+    }]);
+}
+
+#[test]
+fn every_schema_file_has_a_row_type_and_its_own_name() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
+    let mut files: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    files.sort();
+    let mut names: Vec<String> = table::rows::all().iter().map(|schema| schema.name.clone()).collect();
+    names.sort();
+    assert_eq!(files, names);
+}
+
+#[test]
+fn an_empty_table_is_a_file_without_rows() {
+    check::<FactRow>(vec![]);
+}
+
+#[test]
+fn the_same_rows_give_the_same_bytes() {
+    let bytes = || {
+        let folder = TempDir::new().unwrap();
+        table::write(folder.path(), "f", vec![fact("a", vec![1]), fact("b", vec![])]).unwrap();
+        fs::read(folder.path().join("facts/part-00000.parquet")).unwrap()
+    };
+    assert_eq!(bytes(), bytes());
+}
+
+/// The message of reading `facts` from a file with these columns.
+fn refusal(columns: Vec<(&str, ArrayRef)>) -> String {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("facts.parquet");
+    let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, a)| (n, a, true))).unwrap();
+    let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let error = match table::read::<FactRow>(folder.path()) {
+        Err(error) => error,
+        Ok(mut batches) => batches.next().unwrap().unwrap_err(),
+    };
+    error.to_string().replace(folder.path().to_str().unwrap(), "DIR")
+}
+
+#[test]
+fn a_table_of_another_shape_is_refused_by_file_column_expected_and_found() {
+    let names: ArrayRef = Arc::new(StringArray::from(vec!["a"]));
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+    assert_eq!(
+        refusal(vec![("head", numbers.clone())]),
+        "DIR/facts.parquet: column `doc_id`: expected Utf8, found no such column"
+    );
+    assert_eq!(
+        refusal(vec![("doc_id", names), ("head", numbers)]),
+        "DIR/facts.parquet: column `head`: expected UInt32, found Int64"
+    );
+}
+
+#[test]
+fn a_null_where_none_may_be_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let schema = FactRow::schema().arrow();
+    let nullable: Vec<_> =
+        schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+    let batch = FactRow::to_batch(vec![fact("a", vec![])]).unwrap();
+    let mut columns = batch.columns().to_vec();
+    columns[0] = Arc::new(StringArray::from(vec![None::<&str>]));
+    let schema = Arc::new(arrow::datatypes::Schema::new(nullable));
+    let batch = RecordBatch::try_new(schema.clone(), columns).unwrap();
+    let file = File::create(folder.path().join("facts.parquet")).unwrap();
+    let mut writer = ArrowWriter::try_new(file, schema, None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let error = table::read::<FactRow>(folder.path()).unwrap().next().unwrap().unwrap_err();
+    assert!(matches!(error, TableError::Null { nulls: 1, .. }), "{error}");
+}
+
+#[test]
+fn a_truncated_or_missing_file_is_refused() {
+    let folder = TempDir::new().unwrap();
+    assert!(matches!(table::read::<FactRow>(folder.path()), Err(TableError::NoTable { .. })));
+    table::write(folder.path(), "f", vec![fact("a", vec![1])]).unwrap();
+    let path = folder.path().join("facts/part-00000.parquet");
+    let bytes = fs::read(&path).unwrap();
+    for length in [0, 3, bytes.len() / 2, bytes.len() - 1] {
+        fs::write(&path, &bytes[..length]).unwrap();
+        assert!(matches!(table::read::<FactRow>(folder.path()), Err(TableError::Parquet { .. })), "{length} bytes");
+    }
+}
+
+#[test]
+fn a_folder_in_the_making_is_not_seen_and_keeps_others_out() {
+    let folder = TempDir::new().unwrap();
+    let target = folder.path().join("dev");
+    fs::create_dir(&target).unwrap();
+    fs::write(target.join("old"), "old").unwrap();
+    let staging = Staging::begin(&target).unwrap();
+    fs::write(staging.folder().join("new"), "new").unwrap();
+    assert!(matches!(Staging::begin(&target), Err(TableError::Busy { .. })));
+    assert!(target.join("old").exists());
+    staging.commit().unwrap();
+    assert!(target.join("new").exists() && !target.join("old").exists());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn work_that_is_dropped_leaves_nothing() {
+    let folder = TempDir::new().unwrap();
+    let staging = Staging::begin(&folder.path().join("dev")).unwrap();
+    fs::write(staging.folder().join("new"), "new").unwrap();
+    drop(staging);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_a_killed_process_set_aside_is_put_back() {
+    let folder = TempDir::new().unwrap();
+    let aside = folder.path().join(".dev.replaced");
+    fs::create_dir(&aside).unwrap();
+    fs::write(aside.join("old"), "old").unwrap();
+    drop(Staging::begin(&folder.path().join("dev")).unwrap());
+    assert!(folder.path().join("dev/old").exists());
+}
