@@ -1,5 +1,40 @@
-//! docre.
+//! Document-level relation extraction in bulk: corpora to tables, tables to relations, metrics and a knowledge graph.
+//!
+//! # The flow
+//! ```text
+//! corpus files ─ convert → documents tokens mentions entities pairs facts     Parquet, one folder a corpus and split
+//!    (or synthesize)                  │
+//!                    relations facts ─┴─ evaluate → metrics
+//! ```
+//! Stages meet only through tables: folders of Parquet files, which `docre query` and any other engine can read. What
+//! each table holds stands in `schemas/NAME.json`, which the code reads when it is compiled.
+//!
+//! # Code map
+//! Start at [`table`], which everything stands on, then follow the flow.
+//!
+//! | module | from → to | knows nothing of |
+//! | --- | --- | --- |
+//! | [`table`] | rows ↔ Parquet, checked against the schemas, crash-safe | what the tables are for |
+//! | [`random`] | a seed → random numbers, the same everywhere | |
+//! | [`corpus`] | source formats → the corpus tables, one file a format | models, metrics, queries |
+//! | [`metrics`] | facts and relations → metrics, as polars queries | source formats, tensors |
+//! | [`query`] | SQL → a result, over any folder of tables | what the tables are for |
+//!
+//! The binary, `main.rs`, adds arguments, messages and exit codes, and no more.
+//!
+//! # Invariants
+//! Tests hold these; the imports, in `tests/it/layers.rs`.
+//!
+//! - A module imports only what stands above it in the code map, and no two stages import each other.
+//! - A corpus format's name appears in [`corpus`] alone: a new corpus is one reader.
+//! - An outside library has one home: polars in [`metrics`] and [`query`], Arrow and Parquet in [`table`], clap in
+//!   `main.rs`.
+//! - Under a table's final name there is a whole table or none, at any moment, whatever kills the process.
+//! - The same input gives the same bytes, whatever the number of threads.
+//! - Bad input is an error or a row of `rejects`, which names file, record and field; never a panic.
+
 pub mod table;
 pub mod random;
 pub mod corpus;
+//pub mod metrics;
 pub mod query;

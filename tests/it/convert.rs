@@ -420,3 +420,40 @@ fn an_unlabelled_corpus_says_so() {
     );
     assert_eq!(rows(&dev, "SELECT count(*) AS n FROM pairs WHERE labels IS NOT NULL"), ["0"]);
 }
+
+/// The pairs of a CDR split as a sorted list of (PMID, chemical, disease, label); a pair left out has no label.
+fn cdr_pairs(split: &Path) -> Vec<String> {
+    let sql = "SELECT p.doc_id AS doc, h.kb_id AS chemical, t.kb_id AS disease, p.candidate AS candidate, p.labels AS labels \
+               FROM pairs p JOIN entities h ON p.doc_id = h.doc_id AND p.head = h.entity_id \
+               JOIN entities t ON p.doc_id = t.doc_id AND p.tail = t.entity_id";
+    let mut pairs = rows(split, sql);
+    pairs.sort();
+    pairs
+}
+
+#[test]
+fn chemical_disease_pairs_are_those_of_the_usual_preprocessing() {
+    let Some(corpora) = corpora() else { return };
+    let path = |name: &str| corpora.join("cdr").join(name).into_os_string().into_string().unwrap();
+    let folder = TempDir::new().unwrap();
+    let convert = |out: &str, arguments: &[&str]| {
+        let out = folder.path().join(out);
+        let run = docre(["convert", "--out", out.to_str().unwrap()].into_iter().chain(arguments.iter().copied()));
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        out
+    };
+    for (split, source, reference, expected) in [
+        ("train", "CDR_TrainingSet.PubTator.txt", "train_filter.data", ["false,0,192", "true,0,4204", "true,1,1038"]),
+        ("dev", "CDR_DevelopmentSet.PubTator.txt", "dev_filter.data", ["false,0,174", "true,0,4075", "true,1,1012"]),
+    ] {
+        let mesh = path("2017MeshTree.txt");
+        let options = ["--format", "pubtator", "--split", split, "--candidates", "Chemical:Disease", "--mesh", &mesh];
+        let ours = convert("pubtator", &[&options[..], &[&path(source)]].concat()).join(split);
+        let theirs = convert("graph", &["--format", "edge-graph", "--split", split, &path(reference)]).join(split);
+        assert_eq!(rows(&ours, "SELECT count(*) AS n FROM documents"), ["500"]);
+        let count = "SELECT candidate, array_length(labels) AS n_labels, count(*) AS n FROM pairs \
+                     GROUP BY candidate, n_labels ORDER BY candidate, n_labels";
+        assert_eq!(rows(&ours, count), expected);
+        assert_eq!(cdr_pairs(&ours), cdr_pairs(&theirs));
+    }
+}

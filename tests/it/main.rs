@@ -13,6 +13,7 @@ mod mesh;
 mod pubtator;
 mod query;
 mod reading;
+mod sample;
 mod support;
 mod synthetic;
 mod table;

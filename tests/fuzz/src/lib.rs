@@ -1,0 +1,38 @@
+//! What the fuzzers share: the readers, without the query engine and the models, so that a build takes minutes; and
+//! one way to run a reader over arbitrary bytes.
+
+#[path = "../../../src/corpus/mod.rs"]
+pub mod corpus;
+#[path = "../../../src/random.rs"]
+pub mod random;
+#[path = "../../../src/table/mod.rs"]
+pub mod table;
+
+use std::fs;
+
+use corpus::tables::{Accepted, CorpusWriter};
+use corpus::{Format, Record};
+
+/// Reads `files` (name and content) as a source of the format, and writes what is accepted to tables. A reader may
+/// refuse what it will; it may not panic, run on or take memory without bound.
+pub fn read(format: Format, files: &[(&str, &[u8])]) {
+    let folder = tempfile::Builder::new().prefix("docre-fuzz").tempdir_in("/dev/shm").expect("a folder in memory");
+    for (name, content) in files {
+        fs::write(folder.path().join(name), content).expect("a file in memory");
+    }
+    let reader = format.reader();
+    let source = if let [(name, _)] = files { folder.path().join(name) } else { folder.path().to_path_buf() };
+    let mut accepted = Vec::new();
+    for record in reader.records(&source).into_iter().flatten().map_while(Result::ok) {
+        if let Ok(Ok(document)) = reader.parse(&record).map(|document| document.check()) {
+            accepted.push(Accepted { document, source: "fuzz".into(), pairs: Vec::new(), implied: Vec::new() });
+        }
+    }
+    if !accepted.is_empty() {
+        let mut writer = CorpusWriter::create(&folder.path().join("out"), "fuzz", "", false).expect("a folder in memory");
+        writer.write(&accepted).expect("tables in memory");
+    }
+    for (_, content) in files {
+        let _ = reader.parse(&Record { number: 1, bytes: content.to_vec() });
+    }
+}
