@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 600
 FUZZERS = docred pubtator edge_graph gda jsonl
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test sample bench fuzz clean
+.PHONY: help build pipelines test check sample synthesize bench peers fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,13 +22,29 @@ check: ## formatting, lints and documentation
 	$(CARGO) clippy --release --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --release --no-deps
 
+pipelines: build ## the main job: the sample corpus, a baseline's relations, and their metrics, under runs/
+	$(MAKE) --no-print-directory synthesize OUT=runs/sample
+	$(DOCRE) query runs/sample "$$(cat pipelines/baseline.sql)" --format parquet >runs/sample/relations.parquet.partial
+	mv runs/sample/relations.parquet.partial runs/sample/relations.parquet
+	$(DOCRE) evaluate --corpus runs/sample --split test --relations runs/sample --train-facts runs/sample/train --out runs/sample
+
 sample: ## make the sample corpus in data/sample anew
-	$(DOCRE) synthesize --docs 400 --seed 1 --first 0 --split train --out data/sample --json --force
-	$(DOCRE) synthesize --docs 80 --seed 1 --first 400 --split dev --out data/sample --json --force
-	$(DOCRE) synthesize --docs 80 --seed 1 --first 480 --split test --out data/sample --json --force
+	$(MAKE) --no-print-directory synthesize OUT=target/sample OPTIONS=--json
+	cp target/sample/*.json data/sample/
+
+# The sample corpus into OUT: three splits of one endless corpus.
+synthesize: build
+	$(DOCRE) synthesize --docs 400 --seed 1 --first 0 --split train --out $(OUT) --force $(OPTIONS)
+	$(DOCRE) synthesize --docs 80 --seed 1 --first 400 --split dev --out $(OUT) --force $(OPTIONS)
+	$(DOCRE) synthesize --docs 80 --seed 1 --first 480 --split test --out $(OUT) --force $(OPTIONS)
 
 bench: build ## measure speed and memory, beside other programs where there are any
 	python3 tests/bench/bench.py
+
+peers: pipelines ## read our tables with DuckDB and compare its F1 with ours
+	python3 -m venv target/peers && target/peers/bin/pip install --quiet duckdb
+	target/peers/bin/python tests/peers/duckdb_f1.py "$$($(CARGO) metadata --no-deps --format-version 1 | \
+	  target/peers/bin/python -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/release/docre"
 
 fuzz: ## run each reader's fuzzer for FUZZ_SECONDS; needs cargo-fuzz
 	for reader in $(FUZZERS); do \

@@ -36,5 +36,5 @@
 pub mod table;
 pub mod random;
 pub mod corpus;
-//pub mod metrics;
+pub mod metrics;
 pub mod query;

@@ -14,8 +14,9 @@ use docre::corpus::convert::{Conversion, Summary};
 use docre::corpus::synthesis::Synthesis;
 use docre::corpus::synthetic::{Options, Pattern};
 use docre::corpus::{self, CorpusError, Format, reject_line};
+use docre::metrics::{self, Request, present};
 use docre::query::{self, Output};
-use docre::table::{TableError, Text};
+use docre::table::{self, TableError, Text};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Document-level relation extraction in bulk: corpora to tables, tables to relations, metrics and a knowledge graph.
@@ -34,6 +35,7 @@ struct Cli {
 enum Command {
     Convert(ConvertArgs),
     Synthesize(SynthesizeArgs),
+    Evaluate(EvaluateArgs),
     Query(QueryArgs),
 }
 
@@ -126,6 +128,45 @@ struct SynthesizeArgs {
     force: bool,
 }
 
+/// Score predicted relations against a split's facts.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  docre evaluate --corpus corpora/redocred --split dev --relations predictions.json --train-facts train_annotated.fact\n  docre evaluate --corpus runs/sample --split test --relations runs/a --against runs/b --format json")]
+struct EvaluateArgs {
+    /// The folder of the corpus, or of the split itself.
+    #[arg(long, value_name = "DIR")]
+    corpus: PathBuf,
+    /// The split: the folder of this name in that of the corpus.
+    #[arg(long, value_name = "NAME", value_parser = folder_name)]
+    split: Option<String>,
+    /// The predictions: a folder with the table `relations`, a Parquet file of it, or a submission in DocRED's JSON.
+    #[arg(long, value_name = "PATH")]
+    relations: PathBuf,
+    /// Facts seen in training, for IgnF1: the folder of a split, or a .fact file.
+    #[arg(long, value_name = "PATH")]
+    train_facts: Option<PathBuf>,
+    /// Other predictions, to compare with by a paired bootstrap test.
+    #[arg(long, value_name = "PATH")]
+    against: Option<PathBuf>,
+    /// What the run is called [default: as the table says, or the file's name].
+    #[arg(long, value_name = "NAME")]
+    run_id: Option<String>,
+    /// Bootstrap resamples for intervals and tests; 0: none.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    resamples: u64,
+    /// The seed of the resamples.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Show each relation's figures too.
+    #[arg(long)]
+    per_relation: bool,
+    /// How figures are written to stdout.
+    #[arg(long, value_parser = ["table", "json"], default_value = "table")]
+    format: String,
+    /// Also write the tables `metrics`, and `comparisons` with --against, into this folder.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
 /// Query the tables of a folder with SQL.
 #[derive(Args)]
 #[command(after_help = "Example:\n  docre query corpora/docred/dev \"SELECT relation, count(*) AS n FROM facts GROUP BY relation ORDER BY n DESC\"\n\nA table bears the name of its folder; where several below the folder bear one name, that of its path: dev_facts.")]
@@ -166,6 +207,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Convert(args) => convert(args, messages),
         Command::Synthesize(args) => synthesize(args, messages),
+        Command::Evaluate(args) => evaluate(&args, messages),
         Command::Query(args) => query(&args),
     };
     match outcome {
@@ -205,6 +247,9 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
             CorpusError::NoDocument { .. } => Some("check that `--format` names the format of the files"),
             _ => None,
         };
+    }
+    if let Some(metrics::Error::Unlabelled(_)) = error.downcast_ref() {
+        return Some("evaluate on a labelled split, or submit the predictions where the corpus is scored officially");
     }
     match error.downcast_ref::<TableError>() {
         Some(TableError::NoTable { .. }) => Some("name the folder of a split, which `docre convert` has written"),
@@ -308,6 +353,47 @@ fn told(summary: &Summary, messages: Messages) -> Outcome {
 fn export(input: &[PathBuf], out: Option<&Path>) -> anyhow::Result<Outcome> {
     let [folder] = input else { bail!("expected the folder of one split, got {}", input.len()) };
     corpus::export(folder, out)?;
+    Ok(Outcome::Done)
+}
+
+fn evaluate(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
+    let tables = args.split.as_ref().map_or_else(|| args.corpus.clone(), |split| args.corpus.join(split));
+    let names = if args.split.is_some() { [Some(&*args.corpus), Some(&*tables)] } else { [tables.parent(), Some(&*tables)] };
+    let [corpus, split] = names.map(|path| path.and_then(Path::file_name).unwrap_or_default().to_string_lossy());
+    let request = Request {
+        training_facts: args.train_facts.as_deref(),
+        corpus: &corpus,
+        split: &split,
+        run_id: args.run_id.as_deref(),
+        resamples: args.resamples,
+        seed: args.seed,
+        ..Request::new(&tables, &args.relations)
+    };
+    let evaluation = metrics::evaluate(&request)?;
+    let comparisons = match &args.against {
+        Some(other) => evaluation.compare(&metrics::evaluate(&Request { predictions: other, run_id: None, ..request })?)?,
+        None => Vec::new(),
+    };
+    for warning in evaluation.notes.warnings() {
+        messages.say(&format!("warning: {warning}"));
+    }
+    let mut stdout = BufWriter::new(io::stdout().lock());
+    if args.format == "json" {
+        stdout.write_all(present::json(&evaluation.metrics, &comparisons)?.as_bytes())?;
+    } else {
+        stdout.write_all(present::table(&evaluation.metrics, args.per_relation).as_bytes())?;
+        if !comparisons.is_empty() {
+            write!(stdout, "\n{}", present::comparison_table(&comparisons))?;
+        }
+    }
+    stdout.flush()?;
+    if let Some(out) = &args.out {
+        let fingerprint = evaluation.fingerprint();
+        table::write(out, &fingerprint, evaluation.metrics)?;
+        if args.against.is_some() {
+            table::write(out, &fingerprint, comparisons)?;
+        }
+    }
     Ok(Outcome::Done)
 }
 

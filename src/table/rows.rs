@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow::record_batch::RecordBatch;
+use serde::Serialize;
 
 use super::{Cell, Row, TableSchema, Text};
 
@@ -32,7 +33,7 @@ fn parse(text: &str) -> TableSchema {
 macro_rules! rows {
     ($($(#[$doc:meta])* $row:ident in $table:literal { $($column:ident: $cell:ty,)* })*) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq)]
+        #[derive(Debug, Clone, PartialEq, Serialize)]
         #[expect(missing_docs, reason = "the schema file says what each column means")]
         pub struct $row {
             $(pub $column: $cell,)*

@@ -5,11 +5,13 @@
 mod chemical_disease;
 mod convert;
 mod edge_graph;
+mod evaluate;
 mod gda;
 mod json;
 mod jsonl;
 mod layers;
 mod mesh;
+mod metrics;
 mod pubtator;
 mod query;
 mod reading;

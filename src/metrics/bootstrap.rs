@@ -1,0 +1,67 @@
+//! How sure a figure is: the bootstrap over documents (Efron 1979), and its paired form for two runs.
+//!
+//! A resample draws as many documents as the split has, with replacement, and adds their integer counts. Each
+//! resample has its own stream of random numbers, so the outcome depends on the seed alone, not on the threads.
+//! A resample costs one array access a document: a few milliseconds for 500 documents and 1,000 resamples.
+
+use rayon::prelude::*;
+
+use super::counts::{Counts, Scopes, Tally};
+use crate::random::Random;
+
+/// The 2.5th and 97.5th percentile.
+pub(super) type Interval = (f64, f64);
+
+/// A run's counts by document, and those that belong to no document of the split: every resample has them.
+#[derive(Debug, Clone)]
+pub(super) struct Tallies {
+    pub documents: Vec<Tally>,
+    pub beyond: Tally,
+}
+
+impl Tallies {
+    /// The counts of the whole split.
+    pub fn scopes(&self) -> Scopes {
+        Scopes::of(self.documents.iter().copied().chain([self.beyond]))
+    }
+
+    /// The counts of one resample.
+    fn drawn(&self, seed: u64, resample: u64) -> Scopes {
+        let mut random = Random::stream(seed, resample);
+        let draws = (0..self.documents.len()).filter_map(|_| random.pick(&self.documents).copied());
+        Scopes::of(draws.chain([self.beyond]))
+    }
+}
+
+/// Every resample's counts, in the order of their numbers.
+pub(super) fn resamples(tallies: &Tallies, count: u64, seed: u64) -> Vec<Scopes> {
+    (0..count).into_par_iter().map(|resample| tallies.drawn(seed, resample)).collect()
+}
+
+/// The interval of one figure's F1; `None` without resamples.
+pub(super) fn interval(resamples: &[Scopes], figure: fn(&Scopes) -> Counts) -> Option<Interval> {
+    percentiles(resamples.iter().map(|scopes| figure(scopes).f1()).collect())
+}
+
+/// The 2.5th and 97.5th percentile, between two values by linear interpolation; `None` of no values.
+pub(super) fn percentiles(mut values: Vec<f64>) -> Option<Interval> {
+    values.sort_unstable_by(f64::total_cmp);
+    Some((percentile(&values, 0.025)?, percentile(&values, 0.975)?))
+}
+
+fn percentile(sorted: &[f64], share: f64) -> Option<f64> {
+    let place = share * sorted.len().checked_sub(1)? as f64;
+    let below = sorted.get(place.floor() as usize)?;
+    let above = sorted.get(place.ceil() as usize)?;
+    Some(below + (above - below) * place.fract())
+}
+
+/// Two-sided: twice the share of resampled differences that are 0 or of the other sign than the observed one, at
+/// most 1; 1 where no difference was observed.
+pub(super) fn p_value(observed: f64, resampled: &[f64]) -> f64 {
+    if observed == 0.0 || resampled.is_empty() {
+        return 1.0;
+    }
+    let against = resampled.iter().filter(|&&difference| difference * observed.signum() <= 0.0).count();
+    (2.0 * against as f64 / resampled.len() as f64).min(1.0)
+}

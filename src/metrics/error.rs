@@ -1,0 +1,85 @@
+//! Why an evaluation cannot be done.
+
+use std::path::{Path, PathBuf};
+
+use polars::prelude::PolarsError;
+
+/// Why an evaluation cannot be done. Each says where first, then what was expected and what was there.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or folder cannot be read.
+    #[error("`{}`: cannot read", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A table has no file.
+    #[error("`{}`: expected a table, a folder of Parquet files such as `part-00000.parquet`; got none", .0.display())]
+    NoTable(PathBuf),
+    /// A table cannot be read or queried.
+    #[error("`{place}`: cannot query")]
+    Query {
+        /// The table's folder, or the question asked.
+        place: String,
+        /// What polars says.
+        source: PolarsError,
+    },
+    /// A table's column is of another type, or not there.
+    #[error("`{}`: column `{column}`: expected {expected}, got {got}", folder.display())]
+    Column {
+        /// The table's folder.
+        folder: PathBuf,
+        /// The column's name.
+        column: String,
+        /// Its type by the schema.
+        expected: String,
+        /// The type found, or `none`.
+        got: String,
+    },
+    /// A table's rows contradict its schema.
+    #[error("`{}`: {reason}", folder.display())]
+    Rows {
+        /// The table's folder.
+        folder: PathBuf,
+        /// Expected, then got.
+        reason: String,
+    },
+    /// A JSON file is not what it should be.
+    #[error("`{}`: {reason}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// The entry's number from 1 and its field; expected, then got.
+        reason: String,
+    },
+    /// The split says of no document which relations hold.
+    #[error("`{}`: expected labelled documents, the split has no labels", .0.display())]
+    Unlabelled(PathBuf),
+    /// Facts cannot be numbered in 64 bits.
+    #[error("`{}`: expected a split whose facts can be numbered in 64 bits, got {entities} entities and {relations} relations", folder.display())]
+    TooLarge {
+        /// The split's folder.
+        folder: PathBuf,
+        /// Entities (or names) of the split.
+        entities: u64,
+        /// Relations in use.
+        relations: u64,
+    },
+    /// Two evaluations are not of the same documents.
+    #[error("expected two runs on the same split, got `{}` and `{}`", .0.display(), .1.display())]
+    OtherSplit(PathBuf, PathBuf),
+}
+
+/// Turns polars' error into ours, with the place that it comes from.
+pub(super) fn query(place: impl Into<String>) -> impl FnOnce(PolarsError) -> Error {
+    let place = place.into();
+    move |source| Error::Query { place, source }
+}
+
+/// The same for the system's.
+pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.to_path_buf();
+    move |source| Error::Io { path, source }
+}

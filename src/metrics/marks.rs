@@ -1,0 +1,88 @@
+//! Every fact that stands in the corpus or was predicted, once, with the marks that the metrics count by.
+
+use polars::prelude::*;
+
+use super::error::{self, Error};
+use super::predictions::Predictions;
+use super::split::{Numbering, Split, collect, stands};
+use super::triangles::{PATTERNS, rings, triangles};
+
+/// The union of gold and predicted facts: `fact`, `document`, `gold`, `predicted`. One row of a null `fact` stands
+/// for predictions beyond the split, where there are any.
+pub(super) fn union(predictions: &Predictions, split: &Split, numbering: &Numbering) -> Result<DataFrame, Error> {
+    let inside = stands("head").and(stands("tail"));
+    let gold = numbering.with_code(split.in_labelled(split.facts()?).filter(inside.clone()));
+    let gold = gold.select([
+        numbering.fact_of_row().alias("fact"),
+        col("document"),
+        lit(true).alias("gold"),
+        lit(false).alias("predicted"),
+    ]);
+    let predicted = numbering.with_code(split.in_any(predictions.facts.clone()).filter(counted()));
+    let fact = when(inside).then(numbering.fact_of_row()).otherwise(lit(NULL));
+    let predicted =
+        predicted.select([fact.alias("fact"), col("document"), lit(false).alias("gold"), lit(true).alias("predicted")]);
+    let both = concat([gold, predicted], UnionArgs::default()).map_err(error::query("facts"))?;
+    let union = both.group_by([col("fact")]).agg([col("document").max(), col("gold").max(), col("predicted").max()]);
+    collect(union, "gold and predicted facts")
+}
+
+/// Whether a prediction counts: not where its document is unlabelled.
+pub(super) fn counted() -> Expr {
+    col("document").is_not_null().or(col("n_entities").is_null())
+}
+
+/// The facts among the given (those of [`union`] that are not null) whose pairs are candidates, with their pairs' marks:
+/// `intra`, `engaged` (an edge of a triangle of predicted pairs), and each of [`PATTERNS`] (concluded from gold pairs).
+pub(super) fn marked_facts(facts: &DataFrame, split: &Split, numbering: &Numbering) -> Result<DataFrame, Error> {
+    let pairs = marked_pairs(facts, split, numbering)?.lazy();
+    let facts = facts.clone().lazy().with_column(numbering.pair_of(col("fact")).alias("pair"));
+    collect(facts.inner_join(pairs, col("pair"), col("pair")), "facts with the marks of their pairs")
+}
+
+/// The pairs of the facts that are candidates: `pair` and its marks.
+fn marked_pairs(facts: &DataFrame, split: &Split, numbering: &Numbering) -> Result<DataFrame, Error> {
+    let pairs = facts
+        .clone()
+        .lazy()
+        .group_by([numbering.pair_of(col("fact")).alias("pair")])
+        .agg([col("gold").max().alias("gold_pair"), col("predicted").max().alias("predicted_pair")]);
+    let pairs = collect(pairs, "pairs of facts")?.lazy();
+    let special = special_pairs(split, numbering, &pairs)?.lazy();
+    let pairs = pairs
+        .left_join(special, col("pair"), col("pair"))
+        .filter(col("candidate").fill_null(lit(true)))
+        .with_column(col("intra").fill_null(lit(false)));
+    let pairs = collect(pairs, "candidate pairs")?.lazy();
+    let of_kind = |kind: &str| pairs.clone().filter(col(kind)).select([col("pair")]);
+    let engaged = triangles(&of_kind("predicted_pair"), numbering)?;
+    let engaged = engaged.columns().iter().map(among).reduce(Expr::or).unwrap_or_else(|| lit(false));
+    let gold = of_kind("gold_pair");
+    let (triangles, rings) = (triangles(&gold, numbering)?, rings(&gold, numbering)?);
+    let conclusions = PATTERNS.iter().zip(triangles.columns().iter().chain(rings.columns()));
+    let mut marks = vec![col("pair"), col("intra"), engaged.alias("engaged")];
+    marks.extend(conclusions.map(|(pattern, pairs)| among(pairs).alias(*pattern)));
+    collect(pairs.select(marks), "pairs in triangles")
+}
+
+/// Whether the row's pair is one of the given.
+fn among(pairs: &Column) -> Expr {
+    col("pair").is_in(lit(pairs.as_materialized_series().clone()).implode(false), false)
+}
+
+/// Those of the given pairs that are intra or no candidates, as most are not: `pair`, `intra`, `candidate`.
+fn special_pairs(split: &Split, numbering: &Numbering, pairs: &LazyFrame) -> Result<DataFrame, Error> {
+    let columns = [
+        ("doc_id", DataType::String),
+        ("head", DataType::UInt32),
+        ("tail", DataType::UInt32),
+        ("intra", DataType::Boolean),
+        ("candidate", DataType::Boolean),
+    ];
+    let special = split.table("pairs", &columns)?.filter(col("intra").or(col("candidate").not()));
+    let special = split.in_labelled(special).filter(stands("head").and(stands("tail")));
+    let special = special.select([numbering.pair_of_row().alias("pair"), col("intra"), col("candidate")]);
+    let special = special.semi_join(pairs.clone(), col("pair"), col("pair"));
+    let special = special.group_by([col("pair")]).agg([col("intra").max(), col("candidate").min()]);
+    collect(special, "pairs that share a sentence")
+}

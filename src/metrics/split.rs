@@ -1,0 +1,235 @@
+//! A split's tables as lazy frames, with documents, entities and facts numbered.
+//!
+//! Joins and groups run over integers: labelled documents are numbered in order, entities through the whole split, and
+//! a fact is one number, (head · entities + tail) · relations + relation.
+
+use std::path::{Path, PathBuf};
+
+use polars::prelude::*;
+
+use super::error::{self, Error};
+use crate::table;
+
+/// A corpus split, opened for evaluation.
+pub(super) struct Split {
+    folder: PathBuf,
+    /// `doc_id`, `document` (null: unlabelled), `first_entity`, `n_entities`.
+    documents: DataFrame,
+    /// Labelled documents.
+    pub labelled: usize,
+    /// Entities of the labelled documents.
+    entities: u64,
+}
+
+/// How the facts of a split are numbered.
+pub(super) struct Numbering {
+    entities: u64,
+    /// `relation` and its `code`, from 0 in no order that matters.
+    pub relations: DataFrame,
+}
+
+impl Split {
+    /// Opens the split in a folder.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let columns = [
+            ("doc_id", DataType::String),
+            ("position", DataType::UInt32),
+            ("labelled", DataType::Boolean),
+            ("n_entities", DataType::UInt32),
+        ];
+        let place = folder.join("documents");
+        let documents = scan(&place, &columns)?.sort(["position", "doc_id"], SortMultipleOptions::default());
+        let documents = collect(documents, "documents in order")?;
+        let split = number_documents(folder, documents).map_err(error::query(place.display().to_string()))?;
+        split.check_names()?;
+        if split.labelled == 0 {
+            return Err(Error::Unlabelled(folder.to_path_buf()));
+        }
+        Ok(split)
+    }
+
+    fn check_names(&self) -> Result<(), Error> {
+        let rows = self.documents.height();
+        let names = self.documents.column("doc_id").and_then(Column::n_unique);
+        let names = names.map_err(error::query("documents by name"))?;
+        if names == rows {
+            return Ok(());
+        }
+        let reason = format!("expected a `doc_id` for each of {rows} documents, got {names} different ones");
+        Err(Error::Rows { folder: self.folder.join("documents"), reason })
+    }
+
+    /// Documents of which the source does not say which relations hold.
+    pub fn unlabelled(&self) -> usize {
+        self.documents.height() - self.labelled
+    }
+
+    /// Numbers facts whose relations are among those of the given frames' column `relation`.
+    pub fn numbering(&self, facts: &[LazyFrame]) -> Result<Numbering, Error> {
+        let names: Vec<LazyFrame> = facts.iter().map(|rows| rows.clone().select([col("relation")])).collect();
+        let names = concat(names, UnionArgs::default()).map_err(error::query("relations"))?;
+        let names = names.unique(None, UniqueKeepStrategy::Any).with_row_index("code", None);
+        let relations = collect(names.with_column(col("code").cast(DataType::UInt64)), "relations")?;
+        let codes = relations.height() as u64;
+        match self.entities.checked_mul(self.entities).and_then(|pairs| pairs.checked_mul(codes)) {
+            Some(_) => Ok(Numbering { entities: self.entities, relations }),
+            None => Err(Error::TooLarge { folder: self.folder.clone(), entities: self.entities, relations: codes }),
+        }
+    }
+
+    /// The columns of one of the split's tables.
+    pub fn table(&self, name: &str, columns: &[(&str, DataType)]) -> Result<LazyFrame, Error> {
+        scan(&self.folder.join(name), columns)
+    }
+
+    /// Whether it is synthetic: its table `implied` says which facts no sentence states.
+    pub fn has_implied(&self) -> bool {
+        parts(&self.folder.join("implied")).is_ok()
+    }
+
+    /// Facts: `doc_id`, `head`, `tail`, `relation`.
+    pub fn facts(&self) -> Result<LazyFrame, Error> {
+        self.table("facts", &FACT)
+    }
+
+    /// The rows that stand in labelled documents, with the columns of `documents`.
+    pub fn in_labelled(&self, rows: LazyFrame) -> LazyFrame {
+        let labelled = self.documents.clone().lazy().filter(col("document").is_not_null());
+        rows.inner_join(labelled, col("doc_id"), col("doc_id"))
+    }
+
+    /// All rows, with the columns of `documents`: null where the split has no such document.
+    pub fn in_any(&self, rows: LazyFrame) -> LazyFrame {
+        rows.left_join(self.documents.clone().lazy(), col("doc_id"), col("doc_id"))
+    }
+
+    /// Mentions of entities in labelled documents: `entity`, `name`.
+    pub fn mentions(&self) -> Result<LazyFrame, Error> {
+        let columns = [("doc_id", DataType::String), ("entity_id", DataType::UInt32), ("name", DataType::String)];
+        let mentions = self.in_labelled(self.table("mentions", &columns)?.filter(col("entity_id").is_not_null()));
+        Ok(mentions.filter(stands("entity_id")).select([entity("entity_id").alias("entity"), col("name")]))
+    }
+}
+
+/// The columns that make a fact.
+pub(super) const FACT: [(&str, DataType); 4] = [
+    ("doc_id", DataType::String),
+    ("head", DataType::UInt32),
+    ("tail", DataType::UInt32),
+    ("relation", DataType::String),
+];
+
+impl Numbering {
+    fn n_relations(&self) -> u64 {
+        self.relations.height() as u64
+    }
+
+    /// The number of a pair of numbered entities.
+    pub fn pair(&self, head: Expr, tail: Expr) -> Expr {
+        head * lit(self.entities) + tail
+    }
+
+    /// The pair's head.
+    pub fn head(&self, pair: Expr) -> Expr {
+        pair.floor_div(lit(self.entities))
+    }
+
+    /// The pair's tail.
+    pub fn tail(&self, pair: Expr) -> Expr {
+        pair % lit(self.entities)
+    }
+
+    /// The number of a fact about a numbered pair.
+    pub fn fact(&self, pair: Expr, code: Expr) -> Expr {
+        pair * lit(self.n_relations()) + code
+    }
+
+    /// The fact's pair.
+    pub fn pair_of(&self, fact: Expr) -> Expr {
+        fact.floor_div(lit(self.n_relations()))
+    }
+
+    /// The fact's relation.
+    pub fn code_of(&self, fact: Expr) -> Expr {
+        fact % lit(self.n_relations())
+    }
+
+    /// Adds `code` to rows with a `relation`; rows of other relations are lost.
+    pub fn with_code(&self, rows: LazyFrame) -> LazyFrame {
+        rows.inner_join(self.relations.clone().lazy(), col("relation"), col("relation"))
+    }
+
+    /// The number of a row's fact, made of the columns of `documents`, `head`, `tail` and `code`.
+    pub fn fact_of_row(&self) -> Expr {
+        self.fact(self.pair(entity("head"), entity("tail")), col("code"))
+    }
+
+    /// The number of a row's pair.
+    pub fn pair_of_row(&self) -> Expr {
+        self.pair(entity("head"), entity("tail"))
+    }
+}
+
+/// Whether the row's document has an entity of that index.
+pub(super) fn stands(column: &str) -> Expr {
+    col(column).lt(col("n_entities"))
+}
+
+/// The number of the row's entity in the split.
+pub(super) fn entity(column: &str) -> Expr {
+    col("first_entity") + col(column).cast(DataType::UInt64)
+}
+
+/// Rows in memory, by the engine that streams: what a query keeps is its outcome, not its input.
+pub(super) fn collect(frame: LazyFrame, what: &str) -> Result<DataFrame, Error> {
+    frame.collect_with_engine(Engine::Streaming).map(|outcome| outcome.unwrap_single()).map_err(error::query(what))
+}
+
+/// A table's columns, their types checked.
+pub(super) fn scan(folder: &Path, columns: &[(&str, DataType)]) -> Result<LazyFrame, Error> {
+    let place = || error::query(folder.display().to_string());
+    let parts: PolarsResult<Vec<_>> = parts(folder)?.iter().map(|part| PlRefPath::try_from_path(part)).collect();
+    let sources = ScanSources::Paths(parts.map_err(place())?.into_iter().collect());
+    let mut table = LazyFrame::scan_parquet_sources(sources, ScanArgsParquet::default()).map_err(place())?;
+    let schema = table.collect_schema().map_err(place())?;
+    for (column, expected) in columns {
+        let got = schema.get(column);
+        if got != Some(expected) {
+            return Err(Error::Column {
+                folder: folder.to_path_buf(),
+                column: (*column).to_owned(),
+                expected: expected.to_string(),
+                got: got.map_or_else(|| "none".to_owned(), DataType::to_string),
+            });
+        }
+    }
+    Ok(table.select(columns.iter().map(|(column, _)| col(*column)).collect::<Vec<_>>()))
+}
+
+/// The files of a table, named by its folder, or by its one file with or without `.parquet`.
+fn parts(place: &Path) -> Result<Vec<PathBuf>, Error> {
+    if place.is_file() {
+        return Ok(vec![place.to_path_buf()]);
+    }
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    let folder = place.parent().unwrap_or(place);
+    table::parts(folder, &name).map_err(|_| Error::NoTable(place.to_path_buf()))
+}
+
+fn number_documents(folder: &Path, documents: DataFrame) -> PolarsResult<Split> {
+    let (mut numbers, mut first_entities) = (Vec::new(), Vec::new());
+    let (mut labelled, mut entities) = (0u32, 0u64);
+    let sizes = documents.column("n_entities")?.u32()?;
+    for (is_labelled, size) in documents.column("labelled")?.bool()?.iter().zip(sizes.iter()) {
+        first_entities.push(entities);
+        numbers.push((is_labelled == Some(true)).then_some(labelled));
+        if is_labelled == Some(true) {
+            labelled += 1;
+            entities += u64::from(size.unwrap_or_default());
+        }
+    }
+    let mut documents = documents.select(["doc_id", "n_entities"])?;
+    documents.with_column(Column::new("document".into(), numbers))?;
+    documents.with_column(Column::new("first_entity".into(), first_entities))?;
+    Ok(Split { folder: folder.to_path_buf(), documents, labelled: labelled as usize, entities })
+}

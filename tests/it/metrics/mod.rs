@@ -1,0 +1,199 @@
+//! Evaluation: a split worked out by hand, random splits against a plain reading of the definitions, the official
+//! scorer's numbers, and what is refused.
+
+mod fixture;
+mod golden;
+mod oracle;
+mod refused;
+
+use docre::metrics::{Evaluation, Metric, Request, evaluate, present};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use fixture::{Doc, Split, entry, with_evidence};
+
+/// Documents: `A` holds a triangle, `B` a ring, `C` a pair that is no candidate, `D` has no labels.
+fn by_hand() -> Split {
+    let a = Doc::new("A", &[&[0], &[0], &[1], &[1]])
+        .named(0, &["Ann", "Annie"])
+        .named(1, &["Bo"])
+        .fact(0, 1, "r1", &[0])
+        .fact(1, 2, "r1", &[1])
+        .fact(0, 2, "r2", &[0, 1])
+        .fact(2, 3, "r2", &[]);
+    let b = Doc::new("B", &[&[0], &[0], &[1]]).fact(0, 1, "r1", &[0]).fact(1, 2, "r1", &[0]).fact(2, 0, "r1", &[0]);
+    let c = Doc::new("C", &[&[0], &[0]]).fact(1, 0, "r1", &[0]).no_candidate(1, 0);
+    let d = Doc::new("D", &[&[0], &[0]]).unlabelled();
+    Split(vec![a, b, c, d])
+}
+
+fn predictions() -> Vec<Value> {
+    vec![
+        with_evidence("A", 0, 1, "r1", &[0]),
+        with_evidence("A", 0, 1, "r1", &[1]),
+        with_evidence("A", 1, 2, "r1", &[1]),
+        with_evidence("A", 0, 2, "r1", &[0]),
+        entry("A", 0, 3, "r2"),
+        entry("A", 0, 9, "r1"),
+        entry("B", 0, 1, "r1"),
+        entry("C", 0, 1, "r2"),
+        with_evidence("C", 1, 0, "r1", &[0]),
+        entry("D", 0, 1, "r1"),
+        entry("Z", 0, 1, "r1"),
+    ]
+}
+
+/// Evaluates a submission on a split, with training facts where there are any.
+fn evaluated(split: &Split, predictions: &[Value], training: &[[&str; 3]]) -> Evaluation {
+    let folder = TempDir::new().unwrap();
+    let tables = split.write(folder.path());
+    let submission = folder.path().join("run.json");
+    std::fs::write(&submission, json!(predictions).to_string()).unwrap();
+    let facts = folder.path().join("train.fact");
+    std::fs::write(&facts, json!(training).to_string()).unwrap();
+    let training_facts = (!training.is_empty()).then_some(facts.as_path());
+    evaluate(&Request { training_facts, resamples: 100, ..Request::new(&tables, &submission) }).unwrap()
+}
+
+fn find<'a>(evaluation: &'a Evaluation, metric: &str, scope: &str, relation: Option<&str>) -> &'a Metric {
+    let wanted = |row: &&Metric| &*row.metric == metric && &*row.scope == scope && row.relation.as_deref() == relation;
+    evaluation.metrics.iter().find(wanted).unwrap()
+}
+
+/// Asserts a row's correct, predicted and gold counts, and its F1.
+#[track_caller]
+fn check(row: &Metric, [correct, predicted, gold]: [u64; 3], f1: f64) {
+    assert_eq!([row.true_positives, row.predicted, row.gold], [correct, predicted, gold].map(Some), "{row:?}");
+    assert!((row.f1.unwrap() - f1).abs() < 1e-12, "{row:?}");
+}
+
+#[test]
+fn every_metric_is_what_hand_and_paper_say() {
+    let run = evaluated(&by_hand(), &predictions(), &[["Annie", "Bo", "r1"], ["Ann", "Bo", "r2"]]);
+    // Predicted: 4 of A (one twice), 1 of an entity that A lacks, 1 of B, 1 of C, 1 of no document. Gold: 4 of A, 3 of B.
+    check(find(&run, "F1", "all", None), [3, 8, 7], 2.0 * 3.0 / (8.0 + 7.0));
+    // Ann and Bo were seen in training: one correct prediction leaves precision, 2/7; recall stays 3/7.
+    check(find(&run, "IgnF1", "all", None), [2, 7, 7], 2.0 * (2.0 / 7.0) * (3.0 / 7.0) / (5.0 / 7.0));
+    // Together in a sentence: A (0,1), (2,3); B (0,1); C (0,1).
+    check(find(&run, "F1", "intra", None), [2, 3, 3], 2.0 * 2.0 / (3.0 + 3.0));
+    check(find(&run, "F1", "inter", None), [1, 3, 4], 2.0 * 1.0 / (3.0 + 4.0));
+    // A's triangle 0→1→2, 0→2, in gold and in the predictions, with another relation on (0,2). B's ring is none.
+    check(find(&run, "F1", "infer", None), [2, 3, 3], 2.0 * 2.0 / (3.0 + 3.0));
+    check(find(&run, "F1", "all", Some("r1")), [3, 6, 5], 2.0 * 3.0 / (6.0 + 5.0));
+    check(find(&run, "F1", "all", Some("r2")), [0, 2, 2], 0.0);
+    check(find(&run, "F1", "frequent", None), [3, 8, 7], 6.0 / 15.0);
+    check(find(&run, "F1", "long tail", None), [0, 0, 0], 0.0);
+    assert!((find(&run, "macro F1", "all", None).f1.unwrap() - (6.0 / 11.0 + 0.0) / 2.0).abs() < 1e-12);
+    // A (0,1): {0, 1} from both of its entries; (1,2): {1}; (0,2): {0}. Gold: 1 + 1 + 2 + 0 in A, 3 in B.
+    check(find(&run, "evidence F1", "all", None), [2, 4, 7], 2.0 * 2.0 / (4.0 + 7.0));
+    // Concluded: A (0,2), A (0,1), A (1,2), and B's ring, of which (0,1) was predicted; of any pattern 6 facts.
+    let patterns = [("s>i,i>o", 0, 1), ("s>i,o>i", 1, 1), ("i>s,i>o", 1, 1), ("o>i,i>s", 1, 3), ("any", 3, 6)];
+    for (pattern, predicted, facts) in patterns {
+        let row = find(&run, "Infer-Ac", pattern, None);
+        assert_eq!((row.true_positives, row.predicted, row.gold), (Some(predicted), Some(predicted), Some(facts)));
+        assert_eq!((row.precision, row.f1), (None, None));
+        assert!((row.recall.unwrap() - predicted as f64 / facts as f64).abs() < 1e-12, "{row:?}");
+    }
+}
+
+#[test]
+fn oddities_are_counted_and_told() {
+    let notes = evaluated(&by_hand(), &predictions(), &[]).notes;
+    assert_eq!((notes.rows, notes.duplicates, notes.not_candidates), (11, 1, 1));
+    assert_eq!((notes.unknown_documents, notes.unknown_entities), (1, 1));
+    assert_eq!((notes.unlabelled_documents, notes.unlabelled_rows), (1, 1));
+    assert_eq!(notes.warnings().len(), 6);
+}
+
+#[test]
+fn the_ten_relations_with_most_facts_are_frequent() {
+    // Relation rK holds K facts in a document of 13 entities, K = 1 to 12: the most frequent are r3 to r12, 75 facts.
+    let mut doc = Doc::new("A", &[&[0][..]; 13]);
+    let mut predictions = Vec::new();
+    for k in 1..=12 {
+        for tail in 1..=k {
+            doc = doc.fact(0, tail, &format!("r{k}"), &[]);
+        }
+        predictions.push(entry("A", 0, 1, &format!("r{k}")));
+    }
+    let run = evaluated(&Split(vec![doc]), &predictions, &[]);
+    check(find(&run, "F1", "frequent", None), [10, 10, 75], 20.0 / 85.0);
+    check(find(&run, "F1", "long tail", None), [2, 2, 3], 4.0 / 5.0);
+}
+
+#[test]
+fn no_prediction_is_a_legal_run() {
+    let run = evaluated(&by_hand(), &[], &[]);
+    let row = find(&run, "F1", "all", None);
+    check(row, [0, 0, 7], 0.0);
+    assert_eq!((row.precision, row.recall), (None, Some(0.0)));
+    assert_eq!(run.notes.warnings()[0], "there are no predictions");
+    let nothing = evaluated(&Split(vec![Doc::new("A", &[])]), &[], &[]);
+    check(find(&nothing, "F1", "all", None), [0, 0, 0], 0.0);
+}
+
+#[test]
+fn a_relations_table_scores_like_the_submission() {
+    let folder = TempDir::new().unwrap();
+    let tables = by_hand().write(folder.path());
+    fixture::write_relations(&folder.path().join("run/relations"), "mine", &predictions());
+    let run = evaluate(&Request::new(&tables, &folder.path().join("run"))).unwrap();
+    check(find(&run, "F1", "all", None), [3, 8, 7], 6.0 / 15.0);
+    assert!(run.metrics.iter().all(|row| &*row.run_id == "mine" && &*row.metric != "evidence F1"));
+}
+
+#[test]
+fn training_facts_of_a_split_are_all_names_of_both_entities() {
+    let folder = TempDir::new().unwrap();
+    let tables = by_hand().write(folder.path());
+    let train = Doc::new("T", &[&[0], &[1]]).named(0, &["x", "Annie"]).named(1, &["Bo", "y"]).fact(0, 1, "r1", &[]);
+    let train = Split(vec![train]).write(&folder.path().join("train"));
+    fixture::write_relations(&folder.path().join("relations"), "mine", &predictions());
+    let request = Request { training_facts: Some(&train), ..Request::new(&tables, folder.path()) };
+    check(find(&evaluate(&request).unwrap(), "IgnF1", "all", None), [2, 7, 7], 12.0 / 35.0);
+}
+
+#[test]
+fn intervals_hold_the_figure_and_a_run_equals_itself() {
+    let run = evaluated(&by_hand(), &predictions(), &[]);
+    let row = find(&run, "F1", "all", None);
+    assert!(row.f1_low.unwrap() < row.f1.unwrap() && row.f1.unwrap() < row.f1_high.unwrap(), "{row:?}");
+    for row in run.compare(&run).unwrap() {
+        assert_eq!((row.difference, row.low, row.high, row.p_value), (0.0, 0.0, 0.0, 1.0));
+    }
+}
+
+#[test]
+fn a_run_that_is_better_everywhere_is_significantly_so() {
+    let folder = TempDir::new().unwrap();
+    let docs =
+        (0..8).map(|k| Doc::new(&format!("doc {k}"), &[&[0], &[1], &[2]]).fact(0, 1, "r", &[]).fact(1, 2, "r", &[]));
+    let tables = Split(docs.collect()).write(folder.path());
+    let half: Vec<Value> = (0..8).map(|k| entry(&format!("doc {k}"), 0, 1, "r")).collect();
+    let whole: Vec<Value> = (0..8).map(|k| entry(&format!("doc {k}"), 1, 2, "r")).chain(half.clone()).collect();
+    let [half, whole] = [("half", half), ("whole", whole)].map(|(name, rows)| {
+        fixture::write_relations(&folder.path().join(name), name, &rows);
+        evaluate(&Request::new(&tables, &folder.path().join(name))).unwrap()
+    });
+    let rows = whole.compare(&half).unwrap();
+    let row = rows.iter().find(|row| &*row.scope == "all").unwrap();
+    // P = 1 for both; R = 1 against 1/2: F1 = 1 against 2/3, in every resample.
+    assert!((row.difference - 1.0 / 3.0).abs() < 1e-12 && (row.low - row.high).abs() < 1e-12);
+    assert_eq!((&*row.run_id, &*row.against, row.p_value), ("whole", "half", 0.0));
+    assert!(present::comparison_table(&rows).contains("+33.33"));
+}
+
+#[test]
+fn figures_are_shown_as_a_table_and_as_json() {
+    let run = evaluated(&by_hand(), &predictions(), &[]);
+    let table = present::table(&run.metrics, true);
+    let line = |start: &str| {
+        table.lines().find(|line| line.starts_with(start)).unwrap().split_whitespace().collect::<Vec<_>>()
+    };
+    assert_eq!(line("F1           all")[2..5], ["37.50", "42.86", "40.00"]);
+    assert_eq!(line("r1")[1..], ["50.00", "60.00", "54.55", "3", "6", "5"]);
+    assert!(!present::table(&run.metrics, false).contains("r1"));
+    let json: Value = serde_json::from_str(&present::json(&run.metrics, &[]).unwrap()).unwrap();
+    assert_eq!(json["metrics"].as_array().unwrap().len(), run.metrics.len());
+    assert_eq!(json["metrics"][0]["metric"], "F1");
+}

@@ -1,0 +1,50 @@
+"""Reads every table that docre writes with DuckDB, and checks that README's SQL gives docre's own F1.
+
+Run by `make peers`, after `make pipelines`, with DuckDB installed.
+"""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import duckdb
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+DOCRE = sys.argv[1]
+
+
+def columns_of_schemas():
+    for path in sorted((ROOT / "schemas").glob("*.json")):
+        schema = json.loads(path.read_text())
+        yield schema["name"], [column["name"] for column in schema["columns"]]
+
+
+def check_tables():
+    n_tables = 0
+    for name, columns in columns_of_schemas():
+        for folder in sorted((ROOT / "runs").glob(f"**/{name}")):
+            relation = duckdb.sql(f"SELECT * FROM '{folder}/*.parquet'")
+            assert relation.columns == columns, (folder, relation.columns)
+            n_rows = len(relation.fetchall())
+            sql = f"SELECT count(*) AS n FROM {name}"
+            ours = subprocess.run([DOCRE, "query", folder, sql, "--format", "csv"], check=True, capture_output=True)
+            assert int(ours.stdout.split()[1]) == n_rows, folder
+            n_tables += 1
+    print(f"DuckDB reads {n_tables} tables, each with the columns of its schema and docre's number of rows")
+
+
+def check_f1():
+    sql = re.search(r"```sql\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL).group(1)
+    theirs = duckdb.sql(sql).fetchone()[0]
+    metrics = duckdb.sql("SELECT f1 FROM 'runs/sample/metrics/*.parquet' WHERE metric = 'F1' AND scope = 'all' AND relation IS NULL")
+    ours = metrics.fetchone()[0]
+    assert abs(theirs - ours) < 1e-12, (theirs, ours)
+    print(f"DuckDB's F1 and docre's: {theirs:.12f} and {ours:.12f}")
+
+
+os.chdir(ROOT)
+check_tables()
+check_f1()
