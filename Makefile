@@ -20,23 +20,25 @@ test: ## run every test, with the same build as the program
 check: ## formatting, lints and documentation
 	$(CARGO) fmt --check
 	$(CARGO) clippy --release --all-targets -- --deny warnings
-	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --release --no-deps
+	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --release --no-deps --document-private-items
 
 pipelines: build ## the main job: the sample corpus, a baseline's relations, and their metrics, under runs/
-	$(MAKE) --no-print-directory synthesize OUT=runs/sample
-	$(DOCRE) query runs/sample "$$(cat pipelines/baseline.sql)" --format parquet >runs/sample/relations.parquet.partial
-	mv runs/sample/relations.parquet.partial runs/sample/relations.parquet
-	$(DOCRE) evaluate --corpus runs/sample --split test --relations runs/sample --train-facts runs/sample/train --out runs/sample
+	@$(MAKE) --no-print-directory synthesize OUT=runs/sample
+	@$(DOCRE) query runs/sample "$$(cat pipelines/baseline.sql)" --format parquet >runs/sample/relations.parquet.partial
+	@mv runs/sample/relations.parquet.partial runs/sample/relations.parquet
+	@$(DOCRE) evaluate --corpus runs/sample --split test --relations runs/sample \
+	  --train-facts runs/sample/train --out runs/sample
+	@echo 'The tables are in runs/sample: cargo run --release -- query runs/sample "SELECT * FROM metrics"'
 
-sample: ## make the sample corpus in data/sample anew
-	$(MAKE) --no-print-directory synthesize OUT=target/sample OPTIONS=--json
+sample: build ## make the sample corpus in data/sample anew
+	@$(MAKE) --no-print-directory synthesize OUT=target/sample OPTIONS=--json
 	cp target/sample/*.json data/sample/
 
 # The sample corpus into OUT: three splits of one endless corpus.
-synthesize: build
-	$(DOCRE) synthesize --docs 400 --seed 1 --first 0 --split train --out $(OUT) --force $(OPTIONS)
-	$(DOCRE) synthesize --docs 80 --seed 1 --first 400 --split dev --out $(OUT) --force $(OPTIONS)
-	$(DOCRE) synthesize --docs 80 --seed 1 --first 480 --split test --out $(OUT) --force $(OPTIONS)
+synthesize:
+	@$(DOCRE) synthesize --docs 400 --seed 1 --first 0 --split train --out $(OUT) --force $(OPTIONS)
+	@$(DOCRE) synthesize --docs 80 --seed 1 --first 400 --split dev --out $(OUT) --force $(OPTIONS)
+	@$(DOCRE) synthesize --docs 80 --seed 1 --first 480 --split test --out $(OUT) --force $(OPTIONS)
 
 bench: build ## measure speed and memory, beside other programs where there are any
 	python3 tests/bench/bench.py

@@ -33,8 +33,8 @@
 //! - The same input gives the same bytes, whatever the number of threads.
 //! - Bad input is an error or a row of `rejects`, which names file, record and field; never a panic.
 
-pub mod table;
-pub mod random;
 pub mod corpus;
 pub mod metrics;
 pub mod query;
+pub mod random;
+pub mod table;

@@ -22,7 +22,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// Document-level relation extraction in bulk: corpora to tables, tables to relations, metrics and a knowledge graph.
 #[derive(Parser)]
 #[command(version, propagate_version = true, max_term_width = 120)]
-#[command(after_help = "Example:\n  docre convert --format docred --split dev --out corpora/docred dev.json\n  docre query corpora/docred/dev \"SELECT relation, count(*) FROM facts GROUP BY relation\"")]
+#[command(
+    after_help = "Example:\n  docre convert --format docred --split dev --out corpora/docred dev.json\n  docre query corpora/docred/dev \"SELECT relation, count(*) FROM facts GROUP BY relation\""
+)]
 struct Cli {
     /// Say nothing on stderr but errors.
     #[arg(long, short, global = true)]
@@ -41,7 +43,9 @@ enum Command {
 
 /// Turn an annotated corpus into tables, or tables back into DocRED's JSON.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  docre convert --format docred --split dev --relation-labels rel_info.json --out corpora/docred dev.json\n  docre convert --format pubtator --split train --candidates Chemical:Disease --mesh 2017MeshTree.txt --out corpora/cdr \\\n      CDR_TrainingSet.PubTator.txt\n  docre convert --to docred --out dev.json corpora/docred/dev\n\nExit code 3 says that some records were rejected: see the table `rejects`.")]
+#[command(
+    after_help = "Examples:\n  docre convert --format docred --split dev --relation-labels rel_info.json --out corpora/docred dev.json\n  docre convert --format pubtator --split train --candidates Chemical:Disease --mesh 2017MeshTree.txt --out corpora/cdr \\\n      CDR_TrainingSet.PubTator.txt\n  docre convert --to docred --out dev.json corpora/docred/dev\n\nExit code 3 says that some records were rejected: see the table `rejects`."
+)]
 struct ConvertArgs {
     /// The source's format.
     #[arg(long, value_parser = PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| name.parse::<Format>()), required_unless_present = "to")]
@@ -79,7 +83,9 @@ struct ConvertArgs {
 ///
 /// Each implied fact is a row of the table `implied`. The same options and seed give the same documents.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  docre synthesize --docs 400 --seed 7 --split train --out corpora/synthetic\n  docre synthesize --docs 80 --seed 7 --first 400 --split dev --out corpora/synthetic --json\n  docre synthesize --docs 100000 --seed 1 --split load --out /tmp/load --implied-share 0")]
+#[command(
+    after_help = "Examples:\n  docre synthesize --docs 400 --seed 7 --split train --out corpora/synthetic\n  docre synthesize --docs 80 --seed 7 --first 400 --split dev --out corpora/synthetic --json\n  docre synthesize --docs 100000 --seed 1 --split load --out /tmp/load --implied-share 0"
+)]
 struct SynthesizeArgs {
     /// How many documents.
     #[arg(long, value_name = "N")]
@@ -130,7 +136,9 @@ struct SynthesizeArgs {
 
 /// Score predicted relations against a split's facts.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  docre evaluate --corpus corpora/redocred --split dev --relations predictions.json --train-facts train_annotated.fact\n  docre evaluate --corpus runs/sample --split test --relations runs/a --against runs/b --format json")]
+#[command(
+    after_help = "Examples:\n  docre evaluate --corpus corpora/redocred --split dev --relations predictions.json --train-facts train_annotated.fact\n  docre evaluate --corpus runs/sample --split test --relations runs/a --against runs/b --format json"
+)]
 struct EvaluateArgs {
     /// The folder of the corpus, or of the split itself.
     #[arg(long, value_name = "DIR")]
@@ -169,11 +177,14 @@ struct EvaluateArgs {
 
 /// Query the tables of a folder with SQL.
 #[derive(Args)]
-#[command(after_help = "Example:\n  docre query corpora/docred/dev \"SELECT relation, count(*) AS n FROM facts GROUP BY relation ORDER BY n DESC\"\n\nA table bears the name of its folder; where several below the folder bear one name, that of its path: dev_facts.")]
+#[command(
+    after_help = "Example:\n  docre query corpora/docred/dev \"SELECT relation, count(*) AS n FROM facts GROUP BY relation ORDER BY n DESC\"\n\nA table bears the name of its folder; where several below the folder bear one name, that of its path: dev_facts."
+)]
 struct QueryArgs {
     /// A folder with tables at or below it.
     folder: PathBuf,
     /// One SQL statement.
+    #[arg(allow_hyphen_values = true)]
     sql: String,
     /// How the result is written.
     #[arg(long, value_parser = PossibleValuesParser::new(Output::NAMES).try_map(|name| name.parse::<Output>()), default_value = "table")]
@@ -358,7 +369,8 @@ fn export(input: &[PathBuf], out: Option<&Path>) -> anyhow::Result<Outcome> {
 
 fn evaluate(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let tables = args.split.as_ref().map_or_else(|| args.corpus.clone(), |split| args.corpus.join(split));
-    let names = if args.split.is_some() { [Some(&*args.corpus), Some(&*tables)] } else { [tables.parent(), Some(&*tables)] };
+    let names =
+        if args.split.is_some() { [Some(&*args.corpus), Some(&*tables)] } else { [tables.parent(), Some(&*tables)] };
     let [corpus, split] = names.map(|path| path.and_then(Path::file_name).unwrap_or_default().to_string_lossy());
     let request = Request {
         training_facts: args.train_facts.as_deref(),
@@ -371,7 +383,9 @@ fn evaluate(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> 
     };
     let evaluation = metrics::evaluate(&request)?;
     let comparisons = match &args.against {
-        Some(other) => evaluation.compare(&metrics::evaluate(&Request { predictions: other, run_id: None, ..request })?)?,
+        Some(other) => {
+            evaluation.compare(&metrics::evaluate(&Request { predictions: other, run_id: None, ..request })?)?
+        }
         None => Vec::new(),
     };
     for warning in evaluation.notes.warnings() {

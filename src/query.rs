@@ -131,7 +131,8 @@ pub fn scan(files: &[PathBuf]) -> PolarsResult<LazyFrame> {
 /// Where the folder cannot be read or holds no table.
 pub fn tables(folder: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>, QueryError> {
     let mut found = Vec::new();
-    search(folder, &mut Vec::new(), &mut found).map_err(|source| QueryError::Io { path: folder.to_path_buf(), source })?;
+    search(folder, &mut Vec::new(), &mut found)
+        .map_err(|source| QueryError::Io { path: folder.to_path_buf(), source })?;
     let mut named: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     for (path, files) in &found {
         let short = path.last().cloned().unwrap_or_default();
@@ -154,7 +155,8 @@ fn search(folder: &Path, way: &mut Vec<String>, found: &mut Vec<(Vec<String>, Ve
     let mut entries: Vec<PathBuf> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
     entries.sort();
     let name_of = |path: &Path| path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-    let files: Vec<PathBuf> = entries.iter().filter(|path| path.is_file() && is_part_name(&name_of(path))).cloned().collect();
+    let files: Vec<PathBuf> =
+        entries.iter().filter(|path| path.is_file() && is_part_name(&name_of(path))).cloned().collect();
     let (parts, singles): (Vec<_>, Vec<_>) = files.into_iter().partition(|path| name_of(path).starts_with("part-"));
     if !parts.is_empty() {
         let table = if way.is_empty() { vec![identifier(&name_of(folder))] } else { way.clone() };
@@ -198,8 +200,9 @@ fn names(frame: &DataFrame) -> Vec<String> {
 /// The rows of a frame as JSON values.
 fn rows(frame: &DataFrame) -> impl Iterator<Item = Vec<Value>> {
     let columns = frame.columns();
-    (0..frame.height())
-        .map(move |row| columns.iter().map(|column| column.get(row).map_or(Value::Null, |value| json(&value))).collect())
+    (0..frame.height()).map(move |row| {
+        columns.iter().map(|column| column.get(row).map_or(Value::Null, |value| json(&value))).collect()
+    })
 }
 
 fn json(value: &AnyValue) -> Value {
@@ -249,7 +252,8 @@ fn write_csv(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
 
 /// Columns as wide as their widest cell; numbers to the right.
 fn write_table(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
-    let cells: Vec<Vec<String>> = rows(frame).map(|row| row.iter().map(|value| one_line(&plain(value))).collect()).collect();
+    let cells: Vec<Vec<String>> =
+        rows(frame).map(|row| row.iter().map(|value| one_line(&plain(value))).collect()).collect();
     let names = names(frame);
     let width = |column: usize| {
         let widest = cells.iter().filter_map(|row| row.get(column)).chain(names.get(column));

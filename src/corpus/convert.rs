@@ -61,7 +61,7 @@ pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Sync);
 impl Conversion {
     /// Writes the tables of the split into `out/SPLIT`, all of them or nothing.
     ///
-    /// Tables made from the same input and options are left as they are; others are replaced only where `force` is set.
+    /// Unless `force` is set, tables made from the same input and options are left as they are, and others refused.
     ///
     /// # Errors
     /// Where an input cannot be read or is not of the format, no document of it could be taken over, or the folder
@@ -79,10 +79,8 @@ impl Conversion {
         let mut batch = batches.next_batch()?;
         while let Some(parsed) = batch {
             let (accepted, rejects) = gate.pass(parsed);
-            let (written, next) = rayon::join(
-                || writer.reject(rejects).and_then(|()| writer.write(&accepted)),
-                || batches.next_batch(),
-            );
+            let (written, next) =
+                rayon::join(|| writer.reject(rejects).and_then(|()| writer.write(&accepted)), || batches.next_batch());
             written?;
             progress(batches.n_bytes, gate.n_documents);
             batch = next?;
@@ -363,13 +361,9 @@ impl Gate {
         for Parsed { source, record, outcome } in batch {
             match outcome.and_then(|document| self.unique(document, &source, record)) {
                 Ok(document) => accepted.push(document),
-                Err(Reject { name, fault: Fault { column, reason } }) => rejects.push(RejectRow {
-                    source,
-                    record,
-                    name,
-                    column: column.into(),
-                    reason: reason.into(),
-                }),
+                Err(Reject { name, fault: Fault { column, reason } }) => {
+                    rejects.push(RejectRow { source, record, name, column: column.into(), reason: reason.into() });
+                }
             }
         }
         self.n_documents += accepted.len() as u64;

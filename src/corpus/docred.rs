@@ -131,7 +131,9 @@ fn fact(field: &Field, n_entities: usize, n_sentences: usize) -> Result<Fact, Fa
         for sentence in list.items()? {
             let number = sentence.number_u32()?;
             if number as usize >= n_sentences {
-                return Err(sentence.fault(format!("{number} is out of range, the document has {n_sentences} sentences")));
+                return Err(
+                    sentence.fault(format!("{number} is out of range, the document has {n_sentences} sentences"))
+                );
             }
             evidence.push(number);
         }
@@ -186,8 +188,7 @@ impl Scan {
                 match byte {
                     b'"' => self.in_text = true,
                     b'[' | b'{' => self.depth += 1,
-                    b',' if self.depth == 0 => return (place, true),
-                    b']' | b'}' if self.depth == 0 => return (place, true),
+                    b',' | b']' | b'}' if self.depth == 0 => return (place, true),
                     b']' | b'}' => self.depth -= 1,
                     _ => {}
                 }
@@ -297,7 +298,8 @@ fn json(document: &Document) -> Value {
         .collect();
     let mut json = json!({ "title": &*document.id, "sents": sentences, "vertexSet": entities });
     if let Some(facts) = &document.facts {
-        let label = |fact: &Fact| json!({ "h": fact.head, "t": fact.tail, "r": &*fact.relation, "evidence": fact.evidence });
+        let label =
+            |fact: &Fact| json!({ "h": fact.head, "t": fact.tail, "r": &*fact.relation, "evidence": fact.evidence });
         json["labels"] = facts.iter().map(label).collect();
     }
     json

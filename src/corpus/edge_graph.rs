@@ -140,9 +140,12 @@ fn split_bars(text: &str) -> Vec<&str> {
     parts
 }
 
+/// An argument and where it stands, for a fault.
+type Placed<'t> = (Place, Argument<'t>);
+
 /// The distinct arguments in the order in which they stand, each with its place for a fault, and the pairs.
-fn read_pairs<'t>(columns: &[&'t str]) -> Result<(Vec<(Place, Argument<'t>)>, Vec<Pair<'t>>), Fault> {
-    let mut arguments: Vec<(Place, Argument<'t>)> = Vec::new();
+fn read_pairs<'t>(columns: &[&'t str]) -> Result<(Vec<Placed<'t>>, Vec<Pair<'t>>), Fault> {
+    let mut arguments: Vec<Placed<'t>> = Vec::new();
     let mut known: HashMap<&str, Argument<'t>> = HashMap::new();
     let mut pairs = Vec::new();
     for (number, columns) in (1..).zip(columns.chunks_exact(COLUMNS_OF_PAIR)) {

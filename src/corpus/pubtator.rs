@@ -65,7 +65,7 @@ struct RelationLine<'t> {
 #[derive(Debug, Default)]
 struct Entities<'t> {
     places: HashMap<&'t str, u32>,
-    entities: Vec<Entity>,
+    known: Vec<Entity>,
     loose: Vec<Mention>,
 }
 
@@ -122,7 +122,7 @@ fn document(source: &str, labelled: bool) -> Result<Document, Fault> {
         id: title.id.into(),
         title: title.text.into(),
         sentences: segmented.sentences,
-        entities: entities.entities,
+        entities: entities.known,
         loose_mentions: entities.loose,
         facts: labelled.then_some(facts),
         ..Document::default()
@@ -213,11 +213,11 @@ impl<'t> Entities<'t> {
         ids.sort_unstable();
         ids.dedup();
         for &id in &ids {
-            let next = u32::try_from(self.entities.len()).unwrap_or(u32::MAX);
+            let next = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
             let place = *self.places.entry(id).or_insert(next);
-            match self.entities.get_mut(place as usize) {
+            match self.known.get_mut(place as usize) {
                 Some(entity) => entity.mentions.push(mention.clone()),
-                None => self.entities.push(Entity { kb_id: Some(id.into()), mentions: vec![mention.clone()] }),
+                None => self.known.push(Entity { kb_id: Some(id.into()), mentions: vec![mention.clone()] }),
             }
         }
         if ids.is_empty() {

@@ -118,7 +118,11 @@ impl CorpusWriter {
             scope.spawn(|_| *on_facts = facts.write(gather(documents, fact_rows)));
             scope.spawn(|_| {
                 let rows = documents.par_iter().enumerate().map(|(place, accepted)| {
-                    document_row(accepted, split.clone(), first.saturating_add(u32::try_from(place).unwrap_or(u32::MAX)))
+                    document_row(
+                        accepted,
+                        split.clone(),
+                        first.saturating_add(u32::try_from(place).unwrap_or(u32::MAX)),
+                    )
                 });
                 *on_documents = document_rows.write(rows.collect());
             });
@@ -215,7 +219,8 @@ fn text_hash(sentences: &[Vec<Token>]) -> Text {
 
 fn token_rows(accepted: &Accepted) -> Vec<TokenRow> {
     let document = &accepted.document;
-    let tokens = (0..).zip(&document.sentences).flat_map(|(sent_id, tokens)| tokens.iter().map(move |token| (sent_id, token)));
+    let tokens =
+        (0..).zip(&document.sentences).flat_map(|(sent_id, tokens)| tokens.iter().map(move |token| (sent_id, token)));
     let row = |(token_id, (sent_id, token)): (u32, (u32, &Token))| TokenRow {
         doc_id: document.id.clone(),
         sent_id,
@@ -353,7 +358,7 @@ impl<R: Row + 'static> Cursor<R> {
     }
 
     fn next(&mut self) -> Result<Option<R>, TableError> {
-        Ok(self.take_first(|_| true)?)
+        self.take_first(|_| true)
     }
 
     fn take_first(&mut self, wanted: impl Fn(&R) -> bool) -> Result<Option<R>, TableError> {

@@ -41,10 +41,10 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
 
+pub use crate::table::rows::{ComparisonRow as Comparison, MetricRow as Metric};
 pub use counts::Counts;
 pub use error::Error;
 pub use notes::Notes;
-pub use crate::table::rows::{ComparisonRow as Comparison, MetricRow as Metric};
 
 use beyond::Beyond;
 use bootstrap::Tallies;

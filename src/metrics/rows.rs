@@ -126,7 +126,10 @@ impl Rows<'_> {
         let (frequent, rare) = by_facts.split_at(by_facts.len().min(FREQUENT));
         let sum = |relations: &[(&String, Counts)]| relations.iter().map(|(_, counts)| *counts).sum();
         let seen = relations.iter().filter(|(_, counts)| counts.gold > 0 || counts.predicted > 0);
-        let each = seen.map(|(name, counts)| Metric { relation: Some(Text::from(name.as_str())), ..self.of("F1", "all", *counts) });
+        let each = seen.map(|(name, counts)| Metric {
+            relation: Some(Text::from(name.as_str())),
+            ..self.of("F1", "all", *counts)
+        });
         let groups =
             [self.of("F1", "frequent", sum(frequent)), self.of("F1", "long tail", sum(rare)), self.macro_f1(relations)];
         groups.into_iter().chain(each).collect()

@@ -182,7 +182,8 @@ pub(super) fn entity(column: &str) -> Expr {
 
 /// Rows in memory, by the engine that streams: what a query keeps is its outcome, not its input.
 pub(super) fn collect(frame: LazyFrame, what: &str) -> Result<DataFrame, Error> {
-    frame.collect_with_engine(Engine::Streaming).map(|outcome| outcome.unwrap_single()).map_err(error::query(what))
+    let outcome = frame.collect_with_engine(Engine::Streaming).map_err(error::query(what))?;
+    Ok(outcome.unwrap_single())
 }
 
 /// A table's columns, their types checked.

@@ -79,7 +79,7 @@ pub(super) fn by_relation(facts: &DataFrame, numbering: &Numbering) -> Result<By
 }
 
 fn named_counts(rows: &DataFrame, name: &str) -> PolarsResult<ByRelation> {
-    let number = |column: &str| rows.column(column).and_then(Column::u32).map(|numbers| numbers.iter());
+    let number = |column: &str| rows.column(column).and_then(Column::u32).map(ChunkedArray::iter);
     let numbers = number("true_positives")?.zip(number("predicted")?).zip(number("gold")?);
     let named = rows.column(name)?.str()?.iter().zip(numbers).map(|(name, ((correct, predicted), gold))| {
         let counts = Counts {

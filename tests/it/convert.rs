@@ -104,19 +104,40 @@ fn a_document_becomes_rows_of_every_table() {
 #[test]
 fn a_bad_document_is_rejected_and_the_others_stay() {
     let bad = |from: &str, to: &str| document("Bad", from, to);
-    check_rejected(&bad(r#""h": 0, "t": 2"#, r#""h": 9, "t": 2"#), "labels[1].h: 9 is out of range, the document has 3 entities");
-    check_rejected(&bad(r#""pos": [3, 4]"#, r#""pos": [3, 6]"#), "vertexSet[1][0].pos: expected a span of at least one token within the 5 of sentence 0, got [3, 6]");
+    check_rejected(
+        &bad(r#""h": 0, "t": 2"#, r#""h": 9, "t": 2"#),
+        "labels[1].h: 9 is out of range, the document has 3 entities",
+    );
+    check_rejected(
+        &bad(r#""pos": [3, 4]"#, r#""pos": [3, 6]"#),
+        "vertexSet[1][0].pos: expected a span of at least one token within the 5 of sentence 0, got [3, 6]",
+    );
     check_rejected(&bad(r#""pos": [3, 4]"#, r#""pos": [4, 4]"#), "vertexSet[1][0].pos");
     check_rejected(&bad(r#""pos": [3, 4]"#, r#""pos": [4, 3]"#), "vertexSet[1][0].pos");
-    check_rejected(&bad(r#""pos": [3, 4]"#, r#""pos": [3]"#), "vertexSet[1][0].pos: expected [start, end], got 1 numbers");
+    check_rejected(
+        &bad(r#""pos": [3, 4]"#, r#""pos": [3]"#),
+        "vertexSet[1][0].pos: expected [start, end], got 1 numbers",
+    );
     check_rejected(&bad(r#""pos": [3, 4]"#, r#""pos": [-3, 4]"#), "vertexSet[1][0].pos[0]: expected a whole number");
-    check_rejected(&bad(r#""sent_id": 1, "pos": [2, 3]"#, r#""sent_id": 2, "pos": [2, 3]"#), "vertexSet[2][0].sent_id: expected a sentence below 2, got 2");
+    check_rejected(
+        &bad(r#""sent_id": 1, "pos": [2, 3]"#, r#""sent_id": 2, "pos": [2, 3]"#),
+        "vertexSet[2][0].sent_id: expected a sentence below 2, got 2",
+    );
     check_rejected(&bad(r#""name": "Italy", "#, ""), "vertexSet[2][0].name: missing");
     check_rejected(&bad(r#""name": "Italy""#, r#""name": 7"#), "vertexSet[2][0].name: expected a text, got 7");
-    check_rejected(&bad(r#""evidence": [1]"#, r#""evidence": [2]"#), "labels[1].evidence[0]: 2 is out of range, the document has 2 sentences");
-    check_rejected(&bad(r#""evidence": [1]"#, r#""evidence": "1""#), "labels[1].evidence: expected a list, got the text `1`");
+    check_rejected(
+        &bad(r#""evidence": [1]"#, r#""evidence": [2]"#),
+        "labels[1].evidence[0]: 2 is out of range, the document has 2 sentences",
+    );
+    check_rejected(
+        &bad(r#""evidence": [1]"#, r#""evidence": "1""#),
+        "labels[1].evidence: expected a list, got the text `1`",
+    );
     check_rejected(&bad(r#""h": 0, "t": 2"#, r#""h": 2, "t": 2"#), "expected two entities, got one and the same");
-    check_rejected(&bad(r#""vertexSet": ["#, r#""vertexSet": [[],"#), "vertexSet[0]: expected at least one mention, got none");
+    check_rejected(
+        &bad(r#""vertexSet": ["#, r#""vertexSet": [[],"#),
+        "vertexSet[0]: expected at least one mention, got none",
+    );
     check_rejected(&bad(r#""sents""#, r#""sentences""#), "sents: missing");
     check_rejected(&bad(r#"["It", "joined""#, r#"["It", null"#), "sents[1][1]: expected a text, got null");
     check_rejected(&document("", "", ""), "expected the document's name, got none");
@@ -149,7 +170,9 @@ fn a_relation_that_the_list_of_relations_lacks_is_rejected() {
 fn what_stands_before_damage_is_kept() {
     let whole = format!("[{},\n{},\n{}]", document("A", "", ""), document("B", "", ""), document("C", "", ""));
     let last = whole.find("\"C\"").unwrap();
-    for (length, place) in [(last + 2, "inside a string"), (last + 40, "inside the array"), (whole.len() - 1, "inside the array")] {
+    for (length, place) in
+        [(last + 2, "inside a string"), (last + 40, "inside the array"), (whole.len() - 1, "inside the array")]
+    {
         let corpus = Corpus::new("dev.json", &whole[..length]);
         let run = corpus.convert("docred", &[]);
         assert_eq!(run.code, Some(3), "{length}: {}", run.stderr);
@@ -210,7 +233,9 @@ fn odd_but_whole_documents_are_kept() {
     // Labels given twice count once, with the evidence of both.
     let twice = document("Twice", r#""labels": ["#, r#""labels": [{"r": "P17", "h": 0, "t": 2, "evidence": [0]},"#);
     // An empty sentence keeps its number.
-    let empty = document("Empty", r#""sents": [["#, r#""sents": [[], ["#).replace("\"sent_id\": 1", "\"sent_id\": 2").replace("\"sent_id\": 0", "\"sent_id\": 1");
+    let empty = document("Empty", r#""sents": [["#, r#""sents": [[], ["#)
+        .replace("\"sent_id\": 1", "\"sent_id\": 2")
+        .replace("\"sent_id\": 0", "\"sent_id\": 1");
     let none = r#"{"title": "None", "sents": [["Nothing", "."]], "vertexSet": [], "labels": []}"#;
     let one = r#"{"title": "One", "sents": [["Rome", "."]], "vertexSet": [[{"name": "Rome", "type": "LOC", "sent_id": 0, "pos": [0, 1]}]], "labels": []}"#;
     let unlabelled = r#"{"title": "Unlabelled", "sents": [["Rome", "."]], "vertexSet": []}"#;
@@ -226,14 +251,22 @@ fn odd_but_whole_documents_are_kept() {
         rows(&dev, "SELECT relation, evidence FROM facts WHERE doc_id = 'Twice'"),
         ["P131,[0]", "\"P17\",\"[0,1]\""].map(|row| row.replace("\"P17\"", "P17"))
     );
-    assert_eq!(rows(&dev, "SELECT sent_id, min(token_id) AS t FROM tokens WHERE doc_id = 'Empty' GROUP BY sent_id ORDER BY sent_id"), ["1,0", "2,5"]);
+    assert_eq!(
+        rows(
+            &dev,
+            "SELECT sent_id, min(token_id) AS t FROM tokens WHERE doc_id = 'Empty' GROUP BY sent_id ORDER BY sent_id"
+        ),
+        ["1,0", "2,5"]
+    );
     assert_eq!(rows(&dev, "SELECT count(*) AS n FROM pairs WHERE doc_id IN ('None', 'One', 'Unlabelled')"), ["0"]);
 }
 
 #[test]
 fn a_document_with_400_entities_has_all_its_pairs() {
     let tokens: Vec<String> = (0..400).map(|entity| format!("\"E{entity}\"")).collect();
-    let mention = |entity: usize| format!(r#"[{{"name": "E{entity}", "type": "MISC", "sent_id": 0, "pos": [{entity}, {}]}}]"#, entity + 1);
+    let mention = |entity: usize| {
+        format!(r#"[{{"name": "E{entity}", "type": "MISC", "sent_id": 0, "pos": [{entity}, {}]}}]"#, entity + 1)
+    };
     let entities: Vec<String> = (0..400).map(mention).collect();
     let text = format!(
         r#"[{{"title": "Many", "sents": [[{}]], "vertexSet": [{}], "labels": [{{"r": "P1", "h": 399, "t": 398, "evidence": []}}]}}]"#,
@@ -249,7 +282,10 @@ fn a_document_with_400_entities_has_all_its_pairs() {
 
 #[test]
 fn candidates_restrict_pairs_but_lose_no_fact() {
-    let corpus = Corpus::new("dev.json", format!("[{}]", document("A", r#""name": "Italy", "type": "LOC""#, r#""name": "Italy", "type": "COUNTRY""#)));
+    let corpus = Corpus::new(
+        "dev.json",
+        format!("[{}]", document("A", r#""name": "Italy", "type": "LOC""#, r#""name": "Italy", "type": "COUNTRY""#)),
+    );
     let run = corpus.convert("docred", &["--candidates", "LOC:LOC"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert_eq!(
@@ -327,7 +363,10 @@ fn tables_do_not_depend_on_the_number_of_threads() {
             .stderr(Stdio::null())
             .status();
         assert!(status.unwrap().success());
-        files(&out).into_iter().map(|(path, bytes)| (path.strip_prefix(&out).unwrap().to_owned(), bytes)).collect::<Vec<_>>()
+        files(&out)
+            .into_iter()
+            .map(|(path, bytes)| (path.strip_prefix(&out).unwrap().to_owned(), bytes))
+            .collect::<Vec<_>>()
     };
     assert_eq!(convert("1"), convert("4"));
 }
@@ -395,7 +434,10 @@ fn redocred_has_its_published_size_and_survives_the_way_out_and_back() {
     assert_eq!(rows(&dev, "SELECT count(*) AS n FROM pairs WHERE candidate"), ["193232"]);
 
     let json = folder.path().join("dev_revised.json");
-    assert_eq!(docre(["convert", "--to", "docred", "--out", json.to_str().unwrap(), dev.to_str().unwrap()]).code, Some(0));
+    assert_eq!(
+        docre(["convert", "--to", "docred", "--out", json.to_str().unwrap(), dev.to_str().unwrap()]).code,
+        Some(0)
+    );
     let back = folder.path().join("back");
     let arguments = ["convert", "--format", "docred", "--split", "dev", "--out", back.to_str().unwrap()];
     assert_eq!(docre(arguments.into_iter().chain([json.to_str().unwrap()])).code, Some(0));

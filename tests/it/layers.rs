@@ -84,7 +84,11 @@ fn a_format_is_named_in_corpus_alone() {
         }
         for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
             for name in ["pubtator", "edge-graph", "jsonl", "gda"] {
-                assert!(!line.contains(&format!("\"{name}\"")), "{}: names the format `{name}`: {line}", path.display());
+                assert!(
+                    !line.contains(&format!("\"{name}\"")),
+                    "{}: names the format `{name}`: {line}",
+                    path.display()
+                );
             }
         }
     }

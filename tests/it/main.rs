@@ -1,6 +1,8 @@
 //! Every test of the project, a module a subject.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail where it stands")]
+#![expect(clippy::print_stdout, reason = "what is skipped is said in words")]
+#![expect(clippy::float_cmp, clippy::large_stack_arrays, clippy::too_many_lines, reason = "plain tests")]
 
 mod chemical_disease;
 mod convert;

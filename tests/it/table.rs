@@ -206,8 +206,7 @@ fn a_table_of_another_shape_is_refused_by_file_column_expected_and_found() {
 fn a_null_where_none_may_be_is_refused() {
     let folder = TempDir::new().unwrap();
     let schema = FactRow::schema().arrow();
-    let nullable: Vec<_> =
-        schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+    let nullable: Vec<_> = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
     let batch = FactRow::to_batch(vec![fact("a", vec![])]).unwrap();
     let mut columns = batch.columns().to_vec();
     columns[0] = Arc::new(StringArray::from(vec![None::<&str>]));

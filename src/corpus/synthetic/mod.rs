@@ -87,9 +87,11 @@ const MOST_FACTS: usize = 100;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum OptionsError {
     /// A count.
+    #[expect(missing_docs, reason = "the message says what each is")]
     #[error("`{option}`: expected a number from {least} to {most}, got {got}")]
     Count { option: &'static str, least: usize, most: usize, got: usize },
     /// A share or probability.
+    #[expect(missing_docs, reason = "the message says what each is")]
     #[error("`{option}`: expected a number from 0 to {most}, got {got}")]
     Share { option: &'static str, most: f64, got: f64 },
     /// No rules are left.
@@ -264,5 +266,5 @@ fn implied_row(edge: Edge, source: Source, prose: &Prose) -> Option<Implied> {
 /// The name of the entity that is mentioned most, the first of several.
 fn main_name(prose: &Prose) -> Text {
     let most = prose.entities.iter().rev().max_by_key(|entity| entity.mentions.len());
-    most.map(|entity| entity.name()).unwrap_or_default()
+    most.map(crate::corpus::Entity::name).unwrap_or_default()
 }

@@ -102,7 +102,7 @@ impl Composer<'_> {
         } else {
             let [first, second, _] = phrases.usual;
             let head = *self.random.pick(&[Reference::Pronoun, Reference::Short])?;
-            Sentence { wording: *self.random.pick(&[first, second])?, edge, head }
+            Sentence { wording: self.random.pick(&[first, second])?, edge, head }
         };
         Some(Passage { lead: Some(lead), main, states: Some(stated) })
     }
