@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::TableError;
-use super::write::sync_folder;
+use super::write::{parent, sync_folder};
 
 /// Work in progress towards a folder: files go into a hidden sibling, which [`Staging::commit`] renames.
 ///
@@ -95,10 +95,6 @@ impl Drop for Staging {
 fn sibling(target: &Path, role: &str) -> PathBuf {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     target.with_file_name(format!(".{name}.{role}"))
-}
-
-fn parent(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn remove_if_there(folder: &Path) -> Result<(), TableError> {

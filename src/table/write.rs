@@ -130,6 +130,11 @@ fn check_rows(path: &Path, rows: usize) -> Result<(), TableError> {
     Err(TableError::Parquet { path: path.to_path_buf(), source })
 }
 
+/// The folder that holds a path.
+pub(super) fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Makes a folder's entries durable.
 pub(super) fn sync_folder(folder: &Path) -> Result<(), TableError> {
     let opened = File::open(folder).map_err(TableError::io(folder, "open the folder"))?;
@@ -175,7 +180,7 @@ pub fn write_file<E: From<TableError>>(
         let durable = file.flush().and_then(|()| file.get_ref().sync_all());
         durable.map_err(TableError::io(path, "write"))?;
         fs::rename(&partial, path).map_err(TableError::io(path, "rename a finished file to it"))?;
-        Ok(())
+        Ok(sync_folder(parent(path))?)
     });
     if written.is_err() {
         let _ = fs::remove_file(&partial);

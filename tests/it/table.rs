@@ -164,6 +164,19 @@ fn an_empty_table_is_a_file_without_rows() {
 }
 
 #[test]
+fn a_table_of_several_files_is_read_in_their_order() {
+    let folder = TempDir::new().unwrap();
+    let parts = folder.path().join("facts");
+    table::write(folder.path(), "f", vec![fact("b", vec![])]).unwrap();
+    fs::rename(parts.join("part-00000.parquet"), folder.path().join("kept")).unwrap();
+    table::write(folder.path(), "f", vec![fact("a", vec![1])]).unwrap();
+    fs::rename(folder.path().join("kept"), parts.join("part-00001.parquet")).unwrap();
+    fs::write(parts.join(".part-00002.parquet.partial"), "half written").unwrap();
+    let read: Vec<FactRow> = table::read(folder.path()).unwrap().flat_map(Result::unwrap).collect();
+    assert_eq!(read, [fact("a", vec![1]), fact("b", vec![])]);
+}
+
+#[test]
 fn the_same_rows_give_the_same_bytes() {
     let bytes = || {
         let folder = TempDir::new().unwrap();
