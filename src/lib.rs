@@ -17,6 +17,10 @@
 //! | [`table`] | rows ↔ Parquet, checked against the schemas, crash-safe | what the tables are for |
 //! | [`random`] | a seed → random numbers, the same everywhere | |
 //! | [`corpus`] | source formats → the corpus tables, one file a format | models, metrics, queries |
+//! | [`pieces`] | tokens and mentions → subword pieces with entity markers | tensors |
+//! | [`encoder`] | pieces → hidden states and attention: BERT and RoBERTa | tables, entities |
+//! | [`model`] | pieces and pairs → logits of relations, one file a model | paths |
+//! | [`train`] | what fits a model to labelled pairs: so far, the optimizer | source formats |
 //! | [`metrics`] | facts and relations → metrics, as polars queries | source formats, tensors |
 //! | [`query`] | SQL → a result, over any folder of tables | what the tables are for |
 //!
@@ -27,14 +31,18 @@
 //!
 //! - A module imports only what stands above it in the code map, and no two stages import each other.
 //! - A corpus format's name appears in [`corpus`] alone: a new corpus is one reader.
-//! - An outside library has one home: polars in [`metrics`] and [`query`], Arrow and Parquet in [`table`], clap in
-//!   `main.rs`.
+//! - An outside library has one home: polars in [`metrics`] and [`query`], Arrow and Parquet in [`table`],
+//!   tokenizers in [`pieces`], clap in `main.rs`.
 //! - Under a table's final name there is a whole table or none, at any moment, whatever kills the process.
 //! - The same input gives the same bytes, whatever the number of threads.
 //! - Bad input is an error or a row of `rejects`, which names file, record and field; never a panic.
 
+pub mod table;
+pub mod random;
 pub mod corpus;
+pub mod pieces;
+pub mod encoder;
+pub mod model;
+pub mod train;
 pub mod metrics;
 pub mod query;
-pub mod random;
-pub mod table;

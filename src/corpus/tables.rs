@@ -10,7 +10,7 @@ use super::document::{Document, Entity, Fact, Mention, Token};
 use crate::table::rows::{
     DocumentRow, EntityRow, FactRow, ImpliedRow, MentionRow, PairRow, RejectRow, RelationTypeRow, TokenRow,
 };
-use crate::table::{self, Row, TableError, TableWriter, Text};
+use crate::table::{Cursor, TableError, TableWriter, Text};
 
 /// Pair rows that are built at once: they are the most, up to the square of a document's entities.
 const PAIRS_AT_ONCE: usize = 1 << 19;
@@ -332,53 +332,18 @@ pub fn read(folder: &Path) -> Result<impl Iterator<Item = Result<Document, Table
     let mut facts = Cursor::<FactRow>::open(folder)?;
     let mut documents = Cursor::<DocumentRow>::open(folder)?;
     let mut next = move || {
-        let Some(row) = documents.next()? else { return Ok(None) };
+        let Some(row) = documents.next_if(|_| true)? else { return Ok(None) };
         let id = &row.doc_id;
         Ok(Some(assemble(
             &row,
-            tokens.take(|token| token.doc_id == *id)?,
-            mentions.take(|mention| mention.doc_id == *id)?,
-            entities.take(|entity| entity.doc_id == *id)?,
-            &pairs.take(|pair| pair.doc_id == *id)?,
-            facts.take(|fact| fact.doc_id == *id)?,
+            tokens.take_while(|token| token.doc_id == *id)?,
+            mentions.take_while(|mention| mention.doc_id == *id)?,
+            entities.take_while(|entity| entity.doc_id == *id)?,
+            &pairs.take_while(|pair| pair.doc_id == *id)?,
+            facts.take_while(|fact| fact.doc_id == *id)?,
         )))
     };
     Ok(std::iter::from_fn(move || next().transpose()))
-}
-
-/// A table's rows one by one.
-struct Cursor<R> {
-    batches: Box<dyn Iterator<Item = Result<Vec<R>, TableError>>>,
-    rows: Peekable<std::vec::IntoIter<R>>,
-}
-
-impl<R: Row + 'static> Cursor<R> {
-    fn open(folder: &Path) -> Result<Self, TableError> {
-        Ok(Self { batches: Box::new(table::read::<R>(folder)?), rows: Vec::new().into_iter().peekable() })
-    }
-
-    fn next(&mut self) -> Result<Option<R>, TableError> {
-        self.take_first(|_| true)
-    }
-
-    fn take_first(&mut self, wanted: impl Fn(&R) -> bool) -> Result<Option<R>, TableError> {
-        while self.rows.peek().is_none() {
-            match self.batches.next() {
-                Some(batch) => self.rows = batch?.into_iter().peekable(),
-                None => return Ok(None),
-            }
-        }
-        Ok(self.rows.next_if(wanted))
-    }
-
-    /// The rows from here on that are `wanted`, up to the first that is not.
-    fn take(&mut self, wanted: impl Fn(&R) -> bool) -> Result<Vec<R>, TableError> {
-        let mut taken = Vec::new();
-        while let Some(row) = self.take_first(&wanted)? {
-            taken.push(row);
-        }
-        Ok(taken)
-    }
 }
 
 fn assemble(

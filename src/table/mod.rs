@@ -8,6 +8,7 @@
 //! This module does not know what the tables are for, and does not query them.
 
 pub mod cell;
+mod cursor;
 mod error;
 mod read;
 pub mod rows;
@@ -18,6 +19,7 @@ mod write;
 use arrow::record_batch::RecordBatch;
 
 pub use cell::{Cell, Text};
+pub use cursor::Cursor;
 pub use error::TableError;
 pub use read::{fingerprint, is_part_name, parts, read};
 pub use schema::TableSchema;

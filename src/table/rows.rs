@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Cell, Row, TableSchema, Text};
 
 /// Every table's schema, sorted by name.
-pub fn all() -> [&'static TableSchema; 12] {
+pub fn all() -> [&'static TableSchema; 13] {
     [
         ComparisonRow::schema(),
         DocumentRow::schema(),
@@ -18,6 +18,7 @@ pub fn all() -> [&'static TableSchema; 12] {
         MentionRow::schema(),
         MetricRow::schema(),
         PairRow::schema(),
+        PieceRow::schema(),
         RejectRow::schema(),
         RelationTypeRow::schema(),
         RelationRow::schema(),
@@ -158,6 +159,15 @@ rows! {
         name: Option<Text>,
         column: Text,
         reason: Text,
+    }
+
+    /// A row of `pieces`.
+    PieceRow in "pieces" {
+        doc_id: Text,
+        encoder: Text,
+        ids: Vec<u32>,
+        mention_starts: Vec<Vec<u32>>,
+        truncated: u32,
     }
 
     /// A row of `relations`.

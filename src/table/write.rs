@@ -156,8 +156,10 @@ fn properties(schema: &TableSchema, fingerprint: &str) -> WriterProperties {
         ));
     for column in &schema.columns {
         let mut path = vec![column.name.clone()];
-        if matches!(column.kind.0, arrow::datatypes::DataType::List(_)) {
+        let mut kind = &column.kind.0;
+        while let arrow::datatypes::DataType::List(item) = kind {
             path.extend(["list".to_owned(), "item".to_owned()]);
+            kind = item.data_type();
         }
         properties = properties.set_column_dictionary_enabled(ColumnPath::new(path), column.dictionary);
     }

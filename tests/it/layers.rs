@@ -10,6 +10,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("corpus", &["table", "random"]),
     ("metrics", &["table", "random"]),
     ("query", &["table"]),
+    ("pieces", &["table"]),
+    ("encoder", &["random"]),
+    ("model", &["table", "random", "pieces", "encoder"]),
+    ("train", &["table", "random", "pieces", "encoder", "model", "metrics"]),
 ];
 
 /// An outside library and the only places that may name it.
@@ -19,6 +23,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("indicatif", &["main"]),
     ("parquet", &["table"]),
     ("arrow", &["table"]),
+    ("tokenizers", &["pieces"]),
+    ("candle_core", &["encoder", "model", "train"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

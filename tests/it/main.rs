@@ -4,16 +4,22 @@
 #![expect(clippy::print_stdout, reason = "what is skipped is said in words")]
 #![expect(clippy::float_cmp, clippy::large_stack_arrays, clippy::too_many_lines, reason = "plain tests")]
 
+mod atlop;
 mod chemical_disease;
 mod convert;
 mod edge_graph;
+mod encoder;
 mod evaluate;
 mod gda;
+mod golden;
 mod json;
 mod jsonl;
 mod layers;
 mod mesh;
 mod metrics;
+mod operations;
+mod optimizer;
+mod pieces;
 mod pubtator;
 mod query;
 mod reading;

@@ -60,6 +60,14 @@ fn every_table_is_written_as_its_schema_file_says_and_read_back() {
         char_end: char_start.map(|start| start + 1),
     };
     check(vec![token(None), token(Some(7))]);
+    let pieces = |mention_starts| PieceRow {
+        doc_id: text("a"),
+        encoder: text("bert:00"),
+        ids: vec![2, 3],
+        mention_starts,
+        truncated: 1,
+    };
+    check(vec![pieces(vec![]), pieces(vec![vec![1, 2], vec![], vec![3]])]);
     let mention = |entity_id| MentionRow {
         doc_id: text("a"),
         entity_id,

@@ -1,0 +1,173 @@
+//! BERT (Devlin et al. 2019) and RoBERTa (Liu et al. 2019), in the names of their published checkpoints.
+
+use std::sync::Arc;
+
+use candle_core::{Result, Tensor};
+
+use super::ops::{attend, attention_of_rows, dropout, gelu, normalize};
+use super::{EncoderConfig, Init, Linear, Mode, Span, Weights};
+
+/// One pass over sequences none of which is longer than the encoder's positions.
+pub(super) struct Passed {
+    /// `(pieces, hidden)`.
+    pub states: Tensor,
+    /// For each sequence the attention of its rows, `(rows, heads, pieces)`; `None` where it has no rows.
+    pub attention: Vec<Option<Tensor>>,
+}
+
+/// Layer norm's weight and bias, `(hidden)` each.
+#[derive(Debug, Clone)]
+struct Norm {
+    weight: Tensor,
+    shift: Tensor,
+}
+
+#[derive(Debug, Clone)]
+struct Layer {
+    /// Queries, keys and values.
+    projections: [Linear; 3],
+    attention_output: Linear,
+    attention_norm: Norm,
+    intermediate: Linear,
+    output: Linear,
+    output_norm: Norm,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Bert {
+    config: EncoderConfig,
+    words: Tensor,
+    positions: Tensor,
+    types: Tensor,
+    norm: Norm,
+    layers: Vec<Layer>,
+}
+
+/// The published initialisation.
+const DRAWN: Init = Init::Normal(0.02);
+const LINEAR: [Init; 2] = [DRAWN, Init::Constant(0.0)];
+
+impl Norm {
+    fn new(weights: &mut Weights, name: &str, size: usize) -> Result<Self> {
+        Ok(Self {
+            weight: weights.take(&format!("{name}.weight"), size, Init::Constant(1.0))?,
+            shift: weights.take(&format!("{name}.bias"), size, Init::Constant(0.0))?,
+        })
+    }
+}
+
+impl Layer {
+    fn new(config: &EncoderConfig, weights: &mut Weights, name: &str) -> Result<Self> {
+        let (hidden, wide) = (config.hidden_size, config.intermediate_size);
+        let mut linear = |part: &str, shape| Linear::new(weights, &format!("{name}.{part}"), shape, LINEAR);
+        let projections = [
+            linear("attention.self.query", (hidden, hidden))?,
+            linear("attention.self.key", (hidden, hidden))?,
+            linear("attention.self.value", (hidden, hidden))?,
+        ];
+        Ok(Self {
+            projections,
+            attention_output: linear("attention.output.dense", (hidden, hidden))?,
+            intermediate: linear("intermediate.dense", (wide, hidden))?,
+            output: linear("output.dense", (hidden, wide))?,
+            attention_norm: Norm::new(weights, &format!("{name}.attention.output.LayerNorm"), hidden)?,
+            output_norm: Norm::new(weights, &format!("{name}.output.LayerNorm"), hidden)?,
+        })
+    }
+
+    /// Queries, keys and values side by side, without bias, and the bias: `(pieces, 3·hidden)`, `(3·hidden)`.
+    fn project(&self, states: &Tensor) -> Result<(Tensor, Tensor)> {
+        let weight = Tensor::cat(&self.projections.each_ref().map(|part| &part.weight), 0)?;
+        let bias = Tensor::cat(&self.projections.each_ref().map(|part| &part.bias), 0)?;
+        let joined = Linear { weight, bias };
+        Ok((joined.product(states)?, joined.bias))
+    }
+
+    /// The rest of the layer after attention, `(pieces, hidden)`.
+    fn finish(&self, attended: &Tensor, states: &Tensor, config: &EncoderConfig, mode: &mut Mode) -> Result<Tensor> {
+        let (epsilon, probability) = (config.layer_norm_eps, config.hidden_dropout_prob);
+        let mut close = |x: &Tensor, residual: &Tensor, linear: &Linear, norm: &Norm| {
+            let affine = [&linear.bias, &norm.weight, &norm.shift];
+            normalize(&linear.product(x)?, residual, affine, epsilon, mode.drop(probability))
+        };
+        let states = close(attended, states, &self.attention_output, &self.attention_norm)?;
+        let wide = gelu(&self.intermediate.product(&states)?, &self.intermediate.bias)?;
+        close(&wide, &states, &self.output, &self.output_norm)
+    }
+}
+
+impl Bert {
+    pub(super) fn new(config: &EncoderConfig, weights: &mut Weights, prefix: &str) -> Result<Self> {
+        let hidden = config.hidden_size;
+        let mut table = |name: &str, rows: usize| {
+            weights.take(&format!("{prefix}.embeddings.{name}_embeddings.weight"), (rows, hidden), DRAWN)
+        };
+        let words = table("word", config.vocab_size)?;
+        let positions = table("position", config.max_position_embeddings)?;
+        let types = table("token_type", config.type_vocab_size)?;
+        let norm = Norm::new(weights, &format!("{prefix}.embeddings.LayerNorm"), hidden)?;
+        let layer = |index| Layer::new(config, weights, &format!("{prefix}.encoder.layer.{index}"));
+        let layers = (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?;
+        Ok(Self { config: config.clone(), words, positions, types, norm, layers })
+    }
+
+    pub(super) fn config(&self) -> &EncoderConfig {
+        &self.config
+    }
+
+    /// Encodes sequences that lie one after another in `ids`. `rows` are places within each sequence.
+    pub(super) fn forward(&self, ids: &[u32], spans: &[Span], rows: &[Vec<u32>], mode: &mut Mode) -> Result<Passed> {
+        let spans: Arc<[Span]> = spans.into();
+        let n_heads = self.config.num_attention_heads;
+        let mut states = self.embed(ids, &spans, mode)?;
+        let mut attention = Vec::new();
+        for (place, layer) in self.layers.iter().enumerate() {
+            let (projected, bias) = layer.project(&states)?;
+            if place + 1 == self.layers.len() {
+                attention = self.attention(&projected, &bias, &spans, rows, mode)?;
+            }
+            let drop = mode.drop(self.config.attention_probs_dropout_prob);
+            let attended = attend(&projected, &bias, &spans, n_heads, drop)?;
+            states = layer.finish(&attended, &states, &self.config, mode)?;
+        }
+        Ok(Passed { states, attention })
+    }
+
+    fn embed(&self, ids: &[u32], spans: &[Span], mode: &mut Mode) -> Result<Tensor> {
+        let device = self.words.device();
+        let first = self.config.first_position();
+        let places = spans.iter().flat_map(|span| (0..span.len).map(|place| (first + place) as u32));
+        let positions = Tensor::from_iter(places, device)?;
+        let words = self.words.index_select(&Tensor::new(ids, device)?, 0)?;
+        let positions = self.positions.index_select(&positions, 0)?;
+        // Every piece is of the first type: its embedding serves as the bias.
+        let affine = [&self.types.get(0)?, &self.norm.weight, &self.norm.shift];
+        let states = normalize(&words, &positions, affine, self.config.layer_norm_eps, None)?;
+        dropout(&states, mode.drop(self.config.hidden_dropout_prob))
+    }
+
+    /// The attention of the given rows alone, computed apart: the layer itself keeps none.
+    fn attention(
+        &self,
+        projected: &Tensor,
+        bias: &Tensor,
+        spans: &[Span],
+        rows: &[Vec<u32>],
+        mode: &mut Mode,
+    ) -> Result<Vec<Option<Tensor>>> {
+        let hidden = self.config.hidden_size;
+        let part = |index: usize, span: &Span| {
+            let part = projected.narrow(0, span.start, span.len)?.narrow(1, index * hidden, hidden)?;
+            part.broadcast_add(&bias.narrow(0, index * hidden, hidden)?.to_dtype(part.dtype())?)
+        };
+        let mut of_sequence = |(span, rows): (&Span, &Vec<u32>)| {
+            if rows.is_empty() {
+                return Ok(None);
+            }
+            let heads = self.config.num_attention_heads;
+            let attention = attention_of_rows(&part(0, span)?, &part(1, span)?, rows, heads)?;
+            dropout(&attention, mode.drop(self.config.attention_probs_dropout_prob)).map(Some)
+        };
+        spans.iter().zip(rows).map(&mut of_sequence).collect()
+    }
+}

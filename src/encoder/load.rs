@@ -1,0 +1,116 @@
+//! Configuration and weights from a Hugging Face folder.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor, pickle, safetensors};
+use serde::Deserialize;
+
+use super::EncoderConfig;
+
+/// An encoder's folder that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A file cannot be read.
+    #[error("{}: cannot read", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A file is not what its name says.
+    #[error("{}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Expected, then got.
+        reason: String,
+    },
+    /// The folder has no weights.
+    #[error("{}: expected `model.safetensors`, `model.safetensors.index.json` or `pytorch_model.bin`, found none of them", folder.display())]
+    NoWeights {
+        /// The folder.
+        folder: PathBuf,
+    },
+}
+
+/// The shape of the encoder in a folder, from its `config.json`.
+///
+/// # Errors
+/// Where there is none, or it describes an encoder that cannot be built.
+pub fn read_config(folder: &Path) -> Result<EncoderConfig, LoadError> {
+    let path = folder.join("config.json");
+    let text = fs::read_to_string(&path).map_err(|source| LoadError::Io { path: path.clone(), source })?;
+    let config: EncoderConfig = serde_json::from_str(&text).map_err(|error| fault(&path, &error))?;
+    config.check().map_err(|reason| fault(&path, &reason))?;
+    Ok(config)
+}
+
+/// Every weight in a folder, an encoder's named `model.…` whatever the file calls it: from `model.safetensors`, else
+/// its shards by `model.safetensors.index.json`, else `pytorch_model.bin`.
+///
+/// # Errors
+/// Where there is none, or a file is damaged.
+pub fn read_weights(folder: &Path, device: &Device) -> Result<BTreeMap<String, Tensor>, LoadError> {
+    let [whole, index, pickled] =
+        ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"].map(|name| folder.join(name));
+    let weights: Vec<(String, Tensor)> = if whole.is_file() {
+        shard(&whole, device)?
+    } else if index.is_file() {
+        let shards = shards(folder, &index)?;
+        shards.iter().map(|path| shard(path, device)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect()
+    } else if pickled.is_file() {
+        unpickle(&pickled)?
+    } else {
+        return Err(LoadError::NoWeights { folder: folder.to_path_buf() });
+    };
+    Ok(weights.into_iter().map(|(name, tensor)| (published(&name), tensor)).collect())
+}
+
+/// What `model.safetensors.index.json` says: which file holds which weight.
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+fn shards(folder: &Path, index: &Path) -> Result<BTreeSet<PathBuf>, LoadError> {
+    let text = fs::read_to_string(index).map_err(|source| LoadError::Io { path: index.to_path_buf(), source })?;
+    let files: Index = serde_json::from_str(&text).map_err(|error| fault(index, &error))?;
+    let names: BTreeSet<String> = files.weight_map.into_values().collect();
+    match names.iter().find(|name| Path::new(name).components().count() != 1 || name.contains("..")) {
+        Some(name) => Err(fault(index, &format!("expected names of files beside it, got `{name}`"))),
+        None => Ok(names.iter().map(|name| folder.join(name)).collect()),
+    }
+}
+
+fn shard(path: &Path, device: &Device) -> Result<Vec<(String, Tensor)>, LoadError> {
+    let bytes = fs::read(path).map_err(|source| LoadError::Io { path: path.to_path_buf(), source })?;
+    let weights = safetensors::load_buffer(&bytes, device)
+        .map_err(|error| fault(path, &format!("expected a whole safetensors file: {error}")))?;
+    Ok(weights.into_iter().collect())
+}
+
+fn unpickle(path: &Path) -> Result<Vec<(String, Tensor)>, LoadError> {
+    pickle::read_all(path).map_err(|error| {
+        let hint = "hint: a file that PyTorch before 1.6 wrote must be saved anew, as `model.safetensors`";
+        fault(path, &format!("expected a PyTorch archive: {error}\n{hint}"))
+    })
+}
+
+fn fault(path: &Path, reason: &impl ToString) -> LoadError {
+    LoadError::File { path: path.to_path_buf(), reason: reason.to_string() }
+}
+
+/// The one name of a weight that published files call differently.
+fn published(name: &str) -> String {
+    let bare = ["bert.", "roberta.", "model."].iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
+    let modern = match bare.rsplit_once('.') {
+        Some((layer, "gamma")) => format!("{layer}.weight"),
+        Some((layer, "beta")) => format!("{layer}.bias"),
+        _ => bare.to_owned(),
+    };
+    let is_encoder = ["embeddings.", "encoder.", "pooler."].iter().any(|part| modern.starts_with(part));
+    if is_encoder { format!("model.{modern}") } else { name.to_owned() }
+}

@@ -1,0 +1,106 @@
+//! Dropout whose masks are never stored: a mask is a seed, and the backward pass draws it again.
+
+use candle_core::{CpuStorage, CustomOp1, InplaceOp1, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use super::{is_fused, values, values_mut};
+use crate::random::Random;
+
+/// Values that share one stream of random numbers, so that threads do not matter.
+const VALUES_AT_ONCE: usize = 4096;
+
+/// Whether a pass through a model trains or evaluates it.
+#[derive(Debug)]
+pub enum Mode<'r> {
+    /// Nothing is dropped.
+    Evaluate,
+    /// Masks come from this stream, in the order of the operations.
+    Train(&'r mut Random),
+}
+
+impl Mode<'_> {
+    /// The next mask, where there is to be one.
+    pub fn drop(&mut self, probability: f64) -> Option<Drop> {
+        match self {
+            Self::Train(random) if probability > 0.0 => Some(Drop { probability, seed: random.next_u64() }),
+            _ => None,
+        }
+    }
+}
+
+/// A mask: each value is set to 0 with this probability, the others divided by the rest.
+#[derive(Debug, Clone, Copy)]
+pub struct Drop {
+    probability: f64,
+    seed: u64,
+}
+
+impl Drop {
+    /// The mask of one part of a larger whole.
+    pub(super) fn part(self, index: usize) -> Self {
+        Self { seed: Random::stream(self.seed, index as u64).next_u64(), ..self }
+    }
+
+    /// Applies the mask. One 64-bit number serves two values.
+    pub(super) fn apply(self, values: &mut [f32]) {
+        let scale = (1.0 / (1.0 - self.probability)) as f32;
+        let least = (self.probability * f64::from(u32::MAX)) as u32;
+        let mut random = Random::new(self.seed);
+        for pair in values.chunks_mut(2) {
+            let bits = random.next_u64();
+            for (value, bits) in pair.iter_mut().zip([bits as u32, (bits >> 32) as u32]) {
+                *value = if bits < least { 0.0 } else { *value * scale };
+            }
+        }
+    }
+
+    fn apply_in_parts(self, values: &mut [f32]) {
+        values.par_chunks_mut(VALUES_AT_ONCE).enumerate().for_each(|(index, values)| self.part(index).apply(values));
+    }
+
+    /// The mask as numbers: 0 or 1 / (1 − p).
+    pub(super) fn mask(self, like: &Tensor) -> Result<Tensor> {
+        let mut mask = vec![1.0f32; like.elem_count()];
+        self.apply_in_parts(&mut mask);
+        Tensor::from_vec(mask, like.shape(), like.device())?.to_dtype(like.dtype())
+    }
+}
+
+/// Drops values at random; `None` drops nothing.
+///
+/// # Errors
+/// Where the device refuses.
+pub fn dropout(x: &Tensor, drop: Option<Drop>) -> Result<Tensor> {
+    match drop {
+        None => Ok(x.clone()),
+        Some(drop) if is_fused(x) => x.contiguous()?.apply_op1(drop),
+        Some(drop) => x * drop.mask(x)?,
+    }
+}
+
+impl CustomOp1 for Drop {
+    fn name(&self) -> &'static str {
+        "dropout"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let mut kept = values(storage, layout)?.to_vec();
+        self.apply_in_parts(&mut kept);
+        Ok((CpuStorage::F32(kept), layout.shape().clone()))
+    }
+
+    fn bwd(&self, _arg: &Tensor, _res: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        Ok(Some(grad.detach().contiguous()?.apply_op1_no_bwd(self)?))
+    }
+}
+
+impl InplaceOp1 for Drop {
+    fn name(&self) -> &'static str {
+        "dropout"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        self.apply_in_parts(values_mut(storage, layout)?);
+        Ok(())
+    }
+}

@@ -1,0 +1,68 @@
+//! Bias and GELU.
+
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use super::numeric::normal;
+use super::{ROWS_AT_ONCE, column_sums, is_fused, operand, values};
+
+/// `gelu(x + bias)` with gelu(u) = u·Φ(u): `(rows, width)` and `(width)` → `(rows, width)`.
+///
+/// # Errors
+/// Where the shapes do not fit.
+pub fn gelu(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    if is_fused(x) {
+        x.contiguous()?.apply_op2(&bias.contiguous()?, BiasGelu)
+    } else {
+        x.broadcast_add(&bias.to_dtype(x.dtype())?)?.gelu_erf()
+    }
+}
+
+struct BiasGelu;
+
+/// Applies `f(value, bias)` to each value.
+fn over_rows(x: &[f32], bias: &[f32], f: impl Fn(f32, f32) -> f32 + Sync) -> Vec<f32> {
+    let mut out = x.to_vec();
+    let width = bias.len().max(1);
+    out.par_chunks_mut(ROWS_AT_ONCE * width).for_each(|rows| {
+        for row in rows.chunks_exact_mut(width) {
+            row.iter_mut().zip(bias).for_each(|(value, &bias)| *value = f(*value, bias));
+        }
+    });
+    out
+}
+
+impl CustomOp2 for BiasGelu {
+    fn name(&self) -> &'static str {
+        "bias-gelu"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        bias: &CpuStorage,
+        of: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let gelu = over_rows(values(x, x_layout)?, values(bias, of)?, |x, bias| {
+            let u = x + bias;
+            u * normal(u).0
+        });
+        Ok((CpuStorage::F32(gelu), x_layout.shape().clone()))
+    }
+
+    /// gelu′(u) = Φ(u) + u·φ(u).
+    fn bwd(&self, x: &Tensor, bias: &Tensor, _res: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let grad = grad.contiguous()?;
+        let (x_values, bias_values, grad_values) = (operand(x), operand(bias), operand(&grad));
+        let bias_values = bias_values.values()?;
+        let mut slope = over_rows(x_values.values()?, bias_values, |x, bias| {
+            let u = x + bias;
+            let (below, density) = normal(u);
+            below + u * density
+        });
+        slope.par_iter_mut().with_min_len(1 << 14).zip(grad_values.values()?).for_each(|(slope, grad)| *slope *= grad);
+        let of_bias = Tensor::from_vec(column_sums(&slope, bias_values.len()), bias.shape(), x.device())?;
+        Ok((Some(Tensor::from_vec(slope, x.shape(), x.device())?), Some(of_bias)))
+    }
+}

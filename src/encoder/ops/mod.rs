@@ -1,0 +1,91 @@
+//! Operations of an encoder with gradients, fused on the CPU, composed of candle's elsewhere.
+//!
+//! candle's own fused operations pass no gradient on, and its composed ones are slow on the CPU; hence these. Each keeps
+//! only its arguments for the backward pass and computes the rest anew. Sums run in a fixed order, so a result does not
+//! depend on the number of threads.
+
+mod attention;
+mod dropout;
+mod gelu;
+mod norm;
+pub mod numeric;
+mod softmax;
+
+use std::ops::Deref;
+
+use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor, bail};
+use rayon::prelude::*;
+
+pub use attention::{attend, attention_of_rows};
+pub use dropout::{Drop, Mode, dropout};
+pub use gelu::gelu;
+pub use norm::normalize;
+pub use softmax::softmax;
+
+/// Rows that one task takes: the unit of order for sums over rows.
+pub(crate) const ROWS_AT_ONCE: usize = 32;
+
+/// Whether the fused operations serve a tensor.
+pub(crate) fn is_fused(tensor: &Tensor) -> bool {
+    tensor.device().is_cpu() && tensor.dtype() == DType::F32
+}
+
+/// The values of a contiguous operand.
+pub(crate) fn values<'s>(storage: &'s CpuStorage, layout: &Layout) -> Result<&'s [f32]> {
+    let all = storage.as_slice::<f32>()?;
+    match layout.contiguous_offsets().and_then(|(start, end)| all.get(start..end)) {
+        Some(values) => Ok(values),
+        None => bail!("fused operation: expected a contiguous tensor, got strides {:?}", layout.stride()),
+    }
+}
+
+/// The values of a contiguous operand, to be changed in place.
+pub(crate) fn values_mut<'s>(storage: &'s mut CpuStorage, layout: &Layout) -> Result<&'s mut [f32]> {
+    let CpuStorage::F32(all) = storage else { bail!("fused operation: expected f32 values") };
+    match layout.contiguous_offsets().and_then(|(start, end)| all.get_mut(start..end)) {
+        Some(values) => Ok(values),
+        None => bail!("fused operation: expected a contiguous tensor, got strides {:?}", layout.stride()),
+    }
+}
+
+/// A tensor whose values are read where they lie: the guard over its storage, and its layout.
+pub(crate) struct Operand<'t, G> {
+    storage: G,
+    layout: &'t Layout,
+}
+
+/// The tensor as an operand.
+pub(crate) fn operand(tensor: &Tensor) -> Operand<'_, impl Deref<Target = Storage>> {
+    let (storage, layout) = tensor.storage_and_layout();
+    Operand { storage, layout }
+}
+
+impl<G: Deref<Target = Storage>> Operand<'_, G> {
+    pub(crate) fn values(&self) -> Result<&[f32]> {
+        match &*self.storage {
+            Storage::Cpu(storage) => values(storage, self.layout),
+            _ => bail!("fused operation: expected a tensor in main memory"),
+        }
+    }
+}
+
+/// Sums over each column of rows of a given width, in parallel and always in the same order: `(rows, width) → width`.
+pub(crate) fn column_sums(values: &[f32], width: usize) -> Vec<f32> {
+    let partial = values.par_chunks(ROWS_AT_ONCE * width.max(1)).map(|rows| {
+        let mut sums = vec![0.0; width];
+        rows.chunks_exact(width.max(1)).for_each(|row| add_to(&mut sums, row));
+        sums
+    });
+    add_up(partial.collect(), width)
+}
+
+/// Adds vectors up in their order.
+pub(crate) fn add_up(parts: Vec<Vec<f32>>, width: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; width];
+    parts.iter().for_each(|part| add_to(&mut sums, part));
+    sums
+}
+
+pub(crate) fn add_to(sums: &mut [f32], values: &[f32]) {
+    sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+}

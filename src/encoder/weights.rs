@@ -1,0 +1,156 @@
+//! The variables of a model by name: loaded, or drawn at random.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
+
+use crate::random::Random;
+
+/// How a variable begins where it is not loaded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Init {
+    /// One value everywhere.
+    Constant(f32),
+    /// Normally distributed around 0 with this deviation.
+    Normal(f64),
+    /// Uniformly distributed between minus and plus this bound.
+    Uniform(f64),
+}
+
+impl Init {
+    fn draw(self, count: usize, random: &mut Random) -> Vec<f32> {
+        let mut draw = || match self {
+            Self::Constant(value) => value,
+            Self::Normal(deviation) => (random.normal() * deviation) as f32,
+            Self::Uniform(bound) => ((2.0 * random.unit() - 1.0) * bound) as f32,
+        };
+        (0..count).map(|_| draw()).collect()
+    }
+}
+
+/// Every variable of a model, by its published name, in f32.
+///
+/// A model takes its variables by name and shape as it is built. Building it once more gives a second view of the same
+/// variables; after [`Weights::detached`] a view for evaluation, which records no gradients and sees each update.
+#[derive(Debug)]
+pub struct Weights {
+    given: BTreeMap<String, Tensor>,
+    /// Names that begin so must be given.
+    required: Option<String>,
+    seed: u64,
+    variables: BTreeMap<String, Var>,
+    device: Device,
+    detached: bool,
+}
+
+impl Weights {
+    /// Variables drawn at random. A variable's values depend on the seed and on its name alone.
+    pub fn fresh(seed: u64, device: &Device) -> Self {
+        Self {
+            given: BTreeMap::new(),
+            required: None,
+            seed,
+            variables: BTreeMap::new(),
+            device: device.clone(),
+            detached: false,
+        }
+    }
+
+    /// Variables whose names begin with `prefix` from `given`, each of which must be there, and the others at random.
+    /// With an empty prefix nothing is drawn.
+    pub fn given(given: BTreeMap<String, Tensor>, prefix: &str, seed: u64, device: &Device) -> Self {
+        Self { given, required: Some(prefix.to_owned()), ..Self::fresh(seed, device) }
+    }
+
+    /// The variable of a name, made on first use.
+    ///
+    /// # Errors
+    /// Where it is required and missing, or has another shape.
+    pub fn take(&mut self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Tensor> {
+        let shape = shape.into();
+        if !self.variables.contains_key(name) {
+            let values = match self.given.get(name) {
+                Some(given) => given.to_dtype(DType::F32)?.to_device(&self.device)?,
+                None => self.draw(name, &shape, init)?,
+            };
+            self.variables.insert(name.to_owned(), Var::from_tensor(&values.contiguous()?)?);
+        }
+        match self.variables.get(name) {
+            Some(variable) if variable.shape() != &shape => {
+                bail!("weight `{name}`: expected shape {shape:?}, got {:?}", variable.shape())
+            }
+            Some(variable) if self.detached => Ok(variable.as_detached_tensor()),
+            Some(variable) => Ok(variable.as_tensor().clone()),
+            None => bail!("weight `{name}`: not there"),
+        }
+    }
+
+    fn draw(&self, name: &str, shape: &Shape, init: Init) -> Result<Tensor> {
+        if self.required.as_ref().is_some_and(|prefix| name.starts_with(prefix)) {
+            bail!("weight `{name}`: expected shape {shape:?}, found no such weight");
+        }
+        let place = name.bytes().fold(0u64, |place, byte| place.wrapping_mul(257).wrapping_add(u64::from(byte)));
+        let values = init.draw(shape.elem_count(), &mut Random::stream(self.seed, place));
+        Tensor::from_vec(values, shape, &self.device)
+    }
+
+    /// Names that were given and that no model has taken.
+    pub fn unused(&self) -> BTreeSet<&str> {
+        self.given.keys().filter(|name| !self.variables.contains_key(*name)).map(String::as_str).collect()
+    }
+
+    /// From now on, variables are taken without gradients.
+    #[must_use]
+    pub fn detached(mut self) -> Self {
+        self.detached = true;
+        self
+    }
+
+    /// The variables that were taken, by name.
+    pub fn variables(&self) -> &BTreeMap<String, Var> {
+        &self.variables
+    }
+}
+
+/// `x Wᵀ + b`; the weight is `(out, in)`, as published.
+#[derive(Debug, Clone)]
+pub struct Linear {
+    /// `(out, in)`.
+    pub weight: Tensor,
+    /// `(out)`.
+    pub bias: Tensor,
+}
+
+impl Linear {
+    /// The layer `NAME.weight`, `NAME.bias`, with its bias at 0 or drawn like the weight.
+    ///
+    /// # Errors
+    /// Where a weight is missing or misshapen.
+    pub fn new(
+        weights: &mut Weights,
+        name: &str,
+        (out, of): (usize, usize),
+        [weight, bias]: [Init; 2],
+    ) -> Result<Self> {
+        Ok(Self {
+            weight: weights.take(&format!("{name}.weight"), (out, of), weight)?,
+            bias: weights.take(&format!("{name}.bias"), out, bias)?,
+        })
+    }
+
+    /// `x Wᵀ` for `x` of `(rows, in)`: `(rows, out)`, in the type of `x`.
+    ///
+    /// # Errors
+    /// Where the shapes do not fit.
+    pub fn product(&self, x: &Tensor) -> Result<Tensor> {
+        x.matmul(&self.weight.to_dtype(x.dtype())?.t()?)
+    }
+
+    /// `x Wᵀ + b`.
+    ///
+    /// # Errors
+    /// Where the shapes do not fit.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.product(x)?.broadcast_add(&self.bias.to_dtype(x.dtype())?)
+    }
+}

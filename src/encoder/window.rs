@@ -1,0 +1,141 @@
+//! Documents longer than the encoder's positions, in overlapping windows.
+//!
+//! The first window holds the document's beginning and end pieces after it, the last the start piece before the
+//! document's end, as in the reference code; where two do not suffice, windows with both stand evenly spaced between
+//! them. A piece's hidden state is the mean over the windows that see it. Attention is added up over windows and each
+//! row normalised.
+
+use candle_core::{Result, Tensor};
+
+use super::bert::{Bert, Passed};
+use super::{Encoded, Input, Mode, Span, consecutive};
+
+/// A stretch of a document with the pieces put around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Window {
+    document: usize,
+    /// The document's pieces that it sees: the first, and how many.
+    seen: Span,
+    /// Start pieces put before them: 0 or 1.
+    lead: usize,
+    ids: Vec<u32>,
+}
+
+/// Pieces that are seen but belong to no window's stretch.
+const ABSENT: u32 = u32::MAX;
+
+pub(super) fn encode(bert: &Bert, documents: &[Input], mode: &mut Mode) -> Result<Encoded> {
+    let (positions, n_ends) = (bert.config().positions(), bert.config().end_pieces());
+    let windows: Vec<Window> =
+        (0..).zip(documents).flat_map(|(place, document)| windows(place, document.ids, positions, n_ends)).collect();
+    let ids: Vec<u32> = windows.iter().flat_map(|window| window.ids.iter().copied()).collect();
+    let rows: Vec<Vec<u32>> = windows
+        .iter()
+        .map(|window| documents.get(window.document).map_or_else(Vec::new, |document| window.rows(document.rows)))
+        .collect();
+    let spans = consecutive(windows.iter().map(|window| window.ids.len()));
+    let passed = bert.forward(&ids, &spans, &rows, mode)?;
+    let spans_of_documents = consecutive(documents.iter().map(|document| document.ids.len()));
+    if windows.len() == documents.len() {
+        let Passed { states, attention } = passed;
+        return Ok(Encoded { states, spans: spans_of_documents, attention });
+    }
+    let states = merge_states(&passed.states, &windows, &spans, &spans_of_documents)?;
+    let attention = documents.iter().enumerate().map(|(place, document)| {
+        let parts = windows.iter().zip(&passed.attention).filter(|(window, _)| window.document == place);
+        merge_attention(document, parts)
+    });
+    Ok(Encoded { states, attention: attention.collect::<Result<_>>()?, spans: spans_of_documents })
+}
+
+/// The fewest windows that see every piece.
+fn windows(document: usize, ids: &[u32], positions: usize, n_ends: usize) -> Vec<Window> {
+    let n_pieces = ids.len();
+    let (Some(&start), Some(&end)) = (ids.first(), ids.last()) else { return Vec::new() };
+    if n_pieces <= positions {
+        return vec![Window { document, seen: Span { start: 0, len: n_pieces }, lead: 0, ids: ids.to_vec() }];
+    }
+    // Windows begin at 0 and at `last`, and elsewhere in between.
+    let last = n_pieces + 1 - positions;
+    let n_steps = if last <= positions - n_ends { 1 } else { last.div_ceil(positions - 1 - n_ends) };
+    let window = |step: usize| {
+        let (lead, ends) = (usize::from(step > 0), if step < n_steps { n_ends } else { 0 });
+        let seen = Span { start: last * step / n_steps, len: positions - lead - ends };
+        let pieces = ids.iter().skip(seen.start).take(seen.len);
+        let before = std::iter::repeat_n(&start, lead);
+        let ids = before.chain(pieces).chain(std::iter::repeat_n(&end, ends)).copied().collect();
+        Window { document, seen, lead, ids }
+    };
+    (0..=n_steps).map(window).collect()
+}
+
+impl Window {
+    /// Where it has a piece of the document.
+    fn place(&self, piece: usize) -> Option<usize> {
+        piece.checked_sub(self.seen.start).filter(|&place| place < self.seen.len).map(|place| place + self.lead)
+    }
+
+    /// Where it has those of the given pieces that it sees.
+    fn rows(&self, pieces: &[u32]) -> Vec<u32> {
+        pieces.iter().filter_map(|&piece| self.place(piece as usize)).map(|place| place as u32).collect()
+    }
+}
+
+/// The mean over windows: `(pieces of windows, hidden)` → `(pieces of documents, hidden)`.
+fn merge_states(states: &Tensor, windows: &[Window], spans: &[Span], documents: &[Span]) -> Result<Tensor> {
+    let n_pieces: usize = documents.iter().map(|span| span.len).sum();
+    let mut sources: Vec<Vec<u32>> = vec![Vec::new(); n_pieces];
+    for (window, span) in windows.iter().zip(spans) {
+        let Some(document) = documents.get(window.document) else { continue };
+        let pieces = sources.iter_mut().skip(document.start + window.seen.start).take(window.seen.len);
+        for (piece, row) in pieces.zip(span.start + window.lead..) {
+            piece.push(row as u32);
+        }
+    }
+    let device = states.device();
+    let shares = sources.iter().map(|rows| 1.0 / rows.len().max(1) as f32);
+    let shares = Tensor::from_iter(shares, device)?.unsqueeze(1)?.to_dtype(states.dtype())?;
+    let deepest = sources.iter().map(Vec::len).max().unwrap_or_default();
+    let mut sum: Option<Tensor> = None;
+    for depth in 0..deepest {
+        let rows = sources.iter().map(|rows| rows.get(depth).copied().unwrap_or(ABSENT));
+        let rows = states.index_select(&Tensor::from_iter(rows, device)?, 0)?;
+        sum = Some(match sum {
+            None => rows,
+            Some(sum) => (sum + rows)?,
+        });
+    }
+    sum.map_or_else(|| Ok(states.clone()), |sum| sum.broadcast_mul(&shares))
+}
+
+/// The attention of a document's rows, `(rows, heads, pieces)`, from that in each of its windows.
+fn merge_attention<'w>(
+    document: &Input,
+    parts: impl Iterator<Item = (&'w Window, &'w Option<Tensor>)>,
+) -> Result<Option<Tensor>> {
+    let n_pieces = document.ids.len();
+    let mut sum: Option<Tensor> = None;
+    let mut n_parts = 0;
+    for (window, attention) in parts {
+        n_parts += 1;
+        let Some(attention) = attention else { continue };
+        let seen = window.seen;
+        let mut found = 0..;
+        let rows =
+            document.rows.iter().map(|&row| window.place(row as usize).and_then(|_| found.next()).unwrap_or(ABSENT));
+        let rows = Tensor::from_iter(rows, attention.device())?;
+        let attention = attention.narrow(2, window.lead, seen.len)?.contiguous()?.index_select(&rows, 0)?;
+        let attention = attention.pad_with_zeros(2, seen.start, n_pieces.saturating_sub(seen.start + seen.len))?;
+        sum = Some(match sum {
+            None => attention,
+            Some(sum) => (sum + attention)?,
+        });
+    }
+    match sum {
+        Some(sum) if n_parts > 1 => {
+            let total = (sum.sum_keepdim(2)? + 1e-10)?;
+            sum.broadcast_div(&total).map(Some)
+        }
+        sum => Ok(sum),
+    }
+}

@@ -1,0 +1,252 @@
+//! A tokenizer of the BERT or RoBERTa family, from the files of a Hugging Face folder.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use tokenizers::models::bpe::BPE;
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::normalizers::BertNormalizer;
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+
+use crate::table::TableError;
+
+/// Why documents cannot be cut into pieces.
+#[derive(Debug, thiserror::Error)]
+pub enum PiecesError {
+    /// The folder holds no tokenizer that is known.
+    #[error("{}: expected `tokenizer.json`, `vocab.txt`, or `vocab.json` with `merges.txt`, found none of them", folder.display())]
+    NoTokenizer {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A tokenizer's file cannot be used.
+    #[error("{}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The text of a `tokenizer.json` describes no tokenizer, or a vocabulary makes none.
+    #[error("tokenizer: {reason}")]
+    Tokenizer {
+        /// What the tokenizer library says.
+        reason: String,
+    },
+    /// The vocabulary lacks a piece that every document needs.
+    #[error("tokenizer: expected a piece {piece} in the vocabulary, found none")]
+    NoPiece {
+        /// The piece.
+        piece: &'static str,
+    },
+    /// The tokenizer fails on a word.
+    #[error("tokenizer: cannot cut the word `{word}`: {reason}")]
+    Word {
+        /// The word.
+        word: String,
+        /// What the tokenizer says.
+        reason: String,
+    },
+    /// A table cannot be read.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+/// How an encoder's input begins and ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// `[CLS] … [SEP]`.
+    Bert,
+    /// `<s> … </s>`.
+    Roberta,
+}
+
+/// Words → ids of pieces.
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    family: Family,
+    /// Ids of the start piece, the end piece and the marker `*`.
+    start: u32,
+    end: u32,
+    marker: u32,
+    identity: String,
+}
+
+/// What `tokenizer_config.json` may say beside a bare `vocab.txt`.
+#[derive(Debug, Default, Deserialize)]
+struct Casing {
+    do_lower_case: Option<bool>,
+    strip_accents: Option<bool>,
+    tokenize_chinese_chars: Option<bool>,
+}
+
+impl Tokenizer {
+    /// The tokenizer of an encoder's folder: `tokenizer.json`, else `vocab.txt` (whose case `tokenizer_config.json`
+    /// or the vocabulary itself tells), else `vocab.json` and `merges.txt`.
+    ///
+    /// # Errors
+    /// Where there is none, a file is damaged, or the vocabulary lacks the start or end piece.
+    pub fn load(folder: &Path) -> Result<Self, PiecesError> {
+        let [json, txt, bpe] = ["tokenizer.json", "vocab.txt", "vocab.json"].map(|name| folder.join(name));
+        if json.is_file() {
+            let text = fs::read_to_string(&json).map_err(|error| fault(&json, &error))?;
+            Self::from_json(&text).map_err(|error| fault(&json, &error))
+        } else if txt.is_file() {
+            Self::new(word_piece(folder, &txt)?)
+        } else if bpe.is_file() {
+            Self::new(byte_pairs(folder, &bpe)?)
+        } else {
+            Err(PiecesError::NoTokenizer { folder: folder.to_path_buf() })
+        }
+    }
+
+    /// The tokenizer that the text of a `tokenizer.json` describes.
+    ///
+    /// # Errors
+    /// Where it describes none, or its vocabulary lacks the start or end piece.
+    pub fn from_json(text: &str) -> Result<Self, PiecesError> {
+        let inner: tokenizers::Tokenizer = text.parse().map_err(tokenizer_fault)?;
+        Self::new(inner)
+    }
+
+    fn new(mut inner: tokenizers::Tokenizer) -> Result<Self, PiecesError> {
+        // Length is ours to limit: published files often carry a limit of their own.
+        let _ = inner.with_truncation(None);
+        inner.with_padding(None);
+        let identifier = |piece| inner.token_to_id(piece).ok_or(PiecesError::NoPiece { piece });
+        let family = if identifier("<s>").is_ok() { Family::Roberta } else { Family::Bert };
+        let (start, end) = match family {
+            Family::Bert => (identifier("[CLS]")?, identifier("[SEP]")?),
+            Family::Roberta => (identifier("<s>")?, identifier("</s>")?),
+        };
+        // A vocabulary without `*` reads it as any other unknown piece, as the reference code does.
+        let marker = identifier("*").or_else(|_| identifier("[UNK]")).or_else(|_| identifier("<unk>"))?;
+        let text = inner.to_string(false).map_err(tokenizer_fault)?;
+        let name = match family {
+            Family::Bert => "bert",
+            Family::Roberta => "roberta",
+        };
+        let identity = format!("{name}:{}", blake3::hash(text.as_bytes()).to_hex().split_at(32).0);
+        Ok(Self { inner, family, start, end, marker, identity })
+    }
+
+    /// The pieces of a word that stands alone, without start and end pieces.
+    ///
+    /// # Errors
+    /// Where the tokenizer fails.
+    pub fn pieces(&self, word: &str) -> Result<Vec<u32>, PiecesError> {
+        let fault = |error: tokenizers::Error| PiecesError::Word { word: word.to_owned(), reason: error.to_string() };
+        let encoding = self.inner.encode_fast(word, false).map_err(fault)?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// How the encoder's input begins and ends.
+    pub fn family(&self) -> Family {
+        self.family
+    }
+
+    /// The family and a hash of the whole tokenizer.
+    pub fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// Id of the piece before a document.
+    pub fn start(&self) -> u32 {
+        self.start
+    }
+
+    /// Id of the piece after a document.
+    pub fn end(&self) -> u32 {
+        self.end
+    }
+
+    /// Id of the marker around mentions.
+    pub fn marker(&self) -> u32 {
+        self.marker
+    }
+
+    /// One more than the highest id: an encoder needs as many embeddings.
+    pub fn n_pieces(&self) -> usize {
+        self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
+    }
+
+    /// The text of a `tokenizer.json` that gives the same tokenizer.
+    ///
+    /// # Errors
+    /// Where it cannot be written as JSON.
+    pub fn to_json(&self) -> Result<String, PiecesError> {
+        self.inner.to_string(false).map_err(tokenizer_fault)
+    }
+}
+
+fn fault(path: &Path, reason: &impl ToString) -> PiecesError {
+    PiecesError::File { path: path.to_path_buf(), reason: reason.to_string() }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "serves `map_err`")]
+pub(super) fn tokenizer_fault(error: tokenizers::Error) -> PiecesError {
+    PiecesError::Tokenizer { reason: error.to_string() }
+}
+
+fn word_piece(folder: &Path, vocabulary: &Path) -> Result<tokenizers::Tokenizer, PiecesError> {
+    let text = fs::read_to_string(vocabulary).map_err(|error| fault(vocabulary, &error))?;
+    let pieces: Vec<&str> = text.lines().map(str::trim_end).collect();
+    let casing = casing(&folder.join("tokenizer_config.json"))?;
+    let lower = casing.do_lower_case.unwrap_or_else(|| !is_cased(&pieces));
+    let chinese = casing.tokenize_chinese_chars.unwrap_or(true);
+    let normalizer = BertNormalizer::new(true, chinese, casing.strip_accents, lower);
+    bert(pieces.into_iter().map(str::to_owned), normalizer).map_err(|error| fault(vocabulary, &error))
+}
+
+/// A WordPiece tokenizer as BERT has it; a piece's id is its place.
+pub(super) fn bert(
+    pieces: impl Iterator<Item = String>,
+    normalizer: BertNormalizer,
+) -> Result<tokenizers::Tokenizer, tokenizers::Error> {
+    let vocabulary = pieces.zip(0u32..).collect::<Vec<_>>();
+    let special = vocabulary.iter().map(|(piece, _)| piece).filter(|piece| is_special(piece));
+    let special: Vec<_> = special.map(|piece| tokenizers::AddedToken::from(piece.clone(), true)).collect();
+    let vocabulary: HashMap<_, _, _> = vocabulary.into_iter().collect();
+    let model = WordPiece::builder().vocab(vocabulary).unk_token("[UNK]".to_owned()).build()?;
+    let mut tokenizer = tokenizers::Tokenizer::new(model);
+    tokenizer.with_normalizer(Some(normalizer))?;
+    tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
+    tokenizer.add_special_tokens(special)?;
+    Ok(tokenizer)
+}
+
+fn byte_pairs(folder: &Path, vocabulary: &Path) -> Result<tokenizers::Tokenizer, PiecesError> {
+    let merges = folder.join("merges.txt");
+    if !merges.is_file() {
+        return Err(fault(&merges, &"expected it beside `vocab.json`, found no such file"));
+    }
+    let build = || -> Result<tokenizers::Tokenizer, tokenizers::Error> {
+        let model = BPE::from_file(&vocabulary.to_string_lossy(), &merges.to_string_lossy()).build()?;
+        let mut tokenizer = tokenizers::Tokenizer::new(model);
+        tokenizer.with_pre_tokenizer(Some(ByteLevel::new(false, true, true)));
+        let special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"];
+        tokenizer.add_special_tokens(special.map(|piece| tokenizers::AddedToken::from(piece, true)))?;
+        Ok(tokenizer)
+    };
+    build().map_err(|error| fault(vocabulary, &error))
+}
+
+fn casing(path: &Path) -> Result<Casing, PiecesError> {
+    if !path.is_file() {
+        return Ok(Casing::default());
+    }
+    let text = fs::read_to_string(path).map_err(|error| fault(path, &error))?;
+    serde_json::from_str(&text).map_err(|error| fault(path, &error))
+}
+
+fn is_special(piece: &str) -> bool {
+    matches!(piece, "[PAD]" | "[UNK]" | "[CLS]" | "[SEP]" | "[MASK]")
+}
+
+/// A vocabulary that knows capitals was made from text in its own case.
+fn is_cased(pieces: &[&str]) -> bool {
+    pieces.iter().any(|piece| !piece.starts_with('[') && piece.chars().any(|letter| letter.is_ascii_uppercase()))
+}

@@ -1,0 +1,3 @@
+//! Training: what turns gradients into better weights.
+
+pub mod optimizer;
