@@ -24,7 +24,7 @@
 //! | [`metrics`] | facts and relations → metrics, as polars queries | source formats, tensors |
 //! | [`query`] | SQL → a result, over any folder of tables | what the tables are for |
 //!
-//! The binary, `main.rs`, adds arguments, messages and exit codes, and no more.
+//! The binary, `main.rs` and `cli`, adds arguments, messages and exit codes, and no more.
 //!
 //! # Invariants
 //! Tests hold these; the imports, in `tests/it/layers.rs`.
@@ -32,7 +32,7 @@
 //! - A module imports only what stands above it in the code map, and no two stages import each other.
 //! - A corpus format's name appears in [`corpus`] alone: a new corpus is one reader.
 //! - An outside library has one home: polars in [`metrics`] and [`query`], Arrow and Parquet in [`table`],
-//!   tokenizers in [`pieces`], clap in `main.rs`.
+//!   tokenizers in [`pieces`], clap in the binary.
 //! - Under a table's final name there is a whole table or none, at any moment, whatever kills the process.
 //! - The same input gives the same bytes, whatever the number of threads.
 //! - Bad input is an error or a row of `rejects`, which names file, record and field; never a panic.

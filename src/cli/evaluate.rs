@@ -1,0 +1,96 @@
+//! `docre evaluate`: facts and predictions → figures.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use docre::metrics::{self, Request, present};
+use docre::table;
+
+use super::{Messages, Outcome, folder_name};
+
+/// Score predicted relations against a split's facts.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  docre evaluate --corpus corpora/redocred --split dev --relations predictions.json --train-facts train_annotated.fact\n  docre evaluate --corpus runs/sample --split test --relations runs/a --against runs/b --format json"
+)]
+pub struct EvaluateArgs {
+    /// The folder of the corpus, or of the split itself.
+    #[arg(long, value_name = "DIR")]
+    corpus: PathBuf,
+    /// The split: the folder of this name in that of the corpus.
+    #[arg(long, value_name = "NAME", value_parser = folder_name)]
+    split: Option<String>,
+    /// The predictions: a folder with the table `relations`, a Parquet file of it, or a submission in DocRED's JSON.
+    #[arg(long, value_name = "PATH")]
+    relations: PathBuf,
+    /// Facts seen in training, for IgnF1: the folder of a split, or a .fact file.
+    #[arg(long, value_name = "PATH")]
+    train_facts: Option<PathBuf>,
+    /// Other predictions, to compare with by a paired bootstrap test.
+    #[arg(long, value_name = "PATH")]
+    against: Option<PathBuf>,
+    /// What the run is called [default: as the table says, or the file's name].
+    #[arg(long, value_name = "NAME")]
+    run_id: Option<String>,
+    /// Bootstrap resamples for intervals and tests; 0: none.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    resamples: u64,
+    /// The seed of the resamples.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Show each relation's figures too.
+    #[arg(long)]
+    per_relation: bool,
+    /// How figures are written to stdout.
+    #[arg(long, value_parser = ["table", "json"], default_value = "table")]
+    format: String,
+    /// Also write the tables `metrics`, and `comparisons` with --against, into this folder.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// Evaluates.
+pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
+    let tables = args.split.as_ref().map_or_else(|| args.corpus.clone(), |split| args.corpus.join(split));
+    let names =
+        if args.split.is_some() { [Some(&*args.corpus), Some(&*tables)] } else { [tables.parent(), Some(&*tables)] };
+    let [corpus, split] = names.map(|path| path.and_then(Path::file_name).unwrap_or_default().to_string_lossy());
+    let request = Request {
+        training_facts: args.train_facts.as_deref(),
+        corpus: &corpus,
+        split: &split,
+        run_id: args.run_id.as_deref(),
+        resamples: args.resamples,
+        seed: args.seed,
+        ..Request::new(&tables, &args.relations)
+    };
+    let evaluation = metrics::evaluate(&request)?;
+    let comparisons = match &args.against {
+        Some(other) => {
+            evaluation.compare(&metrics::evaluate(&Request { predictions: other, run_id: None, ..request })?)?
+        }
+        None => Vec::new(),
+    };
+    for warning in evaluation.notes.warnings() {
+        messages.say(&format!("warning: {warning}"));
+    }
+    let mut stdout = BufWriter::new(io::stdout().lock());
+    if args.format == "json" {
+        stdout.write_all(present::json(&evaluation.metrics, &comparisons)?.as_bytes())?;
+    } else {
+        stdout.write_all(present::table(&evaluation.metrics, args.per_relation).as_bytes())?;
+        if !comparisons.is_empty() {
+            write!(stdout, "\n{}", present::comparison_table(&comparisons))?;
+        }
+    }
+    stdout.flush()?;
+    if let Some(out) = &args.out {
+        let fingerprint = evaluation.fingerprint();
+        table::write(out, &fingerprint, evaluation.metrics)?;
+        if args.against.is_some() {
+            table::write(out, &fingerprint, comparisons)?;
+        }
+    }
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,72 @@
+//! The commands, a file each: arguments, and what is done with them; and what they share.
+
+pub mod convert;
+pub mod evaluate;
+pub mod query;
+pub mod synthesize;
+
+use std::io::{self, IsTerminal, Write};
+
+use docre::corpus::convert::Summary;
+use docre::corpus::reject_line;
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// How a command that did not fail ended.
+pub enum Outcome {
+    Done,
+    SomeRejected,
+}
+
+/// What goes to stderr while a command runs.
+#[derive(Clone, Copy)]
+pub struct Messages {
+    /// Say nothing but errors.
+    pub quiet: bool,
+}
+
+impl Messages {
+    /// Says a line.
+    pub fn say(self, line: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr(), "{line}");
+        }
+    }
+
+    /// A progress bar where stderr is a terminal, and nothing elsewhere.
+    pub fn bar(self, total: u64, template: &str) -> ProgressBar {
+        if self.quiet || !io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        ProgressBar::new(total).with_style(style)
+    }
+}
+
+/// A name that is one step of a path.
+pub fn folder_name(name: &str) -> Result<String, String> {
+    if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\']) {
+        return Err("expected a name that can be that of a folder".to_owned());
+    }
+    Ok(name.to_owned())
+}
+
+/// Says what became of a corpus.
+pub fn told(summary: &Summary, messages: Messages) -> Outcome {
+    let folder = summary.folder.display();
+    let Some(totals) = summary.totals else {
+        messages.say(&format!("{folder}: up to date"));
+        return Outcome::Done;
+    };
+    messages.say(&format!(
+        "{folder}: {} documents, {} tokens, {} entities, {} pairs ({} left out), {} facts",
+        totals.documents, totals.tokens, totals.entities, totals.pairs, totals.left_out, totals.facts
+    ));
+    if summary.n_rejects == 0 {
+        return Outcome::Done;
+    }
+    messages.say(&format!("{} records were rejected, see {folder}/rejects:", summary.n_rejects));
+    for reject in &summary.rejects {
+        messages.say(&format!("  {}", reject_line(reject)));
+    }
+    Outcome::SomeRejected
+}
