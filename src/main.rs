@@ -15,6 +15,10 @@ use docre::table::TableError;
 
 use cli::{Messages, Outcome, convert, evaluate, query, synthesize};
 
+/// Tables and tensors come and go by the megabyte, which the system's allocator gives back to the kernel each time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Document-level relation extraction in bulk: corpora to tables, tables to relations, metrics and a knowledge graph.
 #[derive(Parser)]
 #[command(version, propagate_version = true, max_term_width = 120)]
