@@ -13,7 +13,7 @@ use docre::corpus::CorpusError;
 use docre::metrics;
 use docre::table::TableError;
 
-use cli::{Messages, Outcome, convert, evaluate, query, synthesize};
+use cli::{Messages, Outcome, Usage, convert, evaluate, query, synthesize};
 
 /// Tables and tensors come and go by the megabyte, which the system's allocator gives back to the kernel each time.
 #[global_allocator]
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         Command::Convert(args) => convert::run(args, messages),
         Command::Synthesize(args) => synthesize::run(args, messages),
         Command::Evaluate(args) => evaluate::run(&args, messages),
-        Command::Query(args) => query::run(&args),
+        Command::Query(args) => query::run(args),
     };
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
@@ -56,9 +56,14 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             report(&error);
-            ExitCode::FAILURE
+            if is_usage(&error) { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// Whether the command was called wrongly: nothing was tried.
+fn is_usage(error: &anyhow::Error) -> bool {
+    error.is::<Usage>() || matches!(error.downcast_ref(), Some(CorpusError::Options(_)))
 }
 
 /// Whether the reader of stdout went away, as `head` does: no error.
@@ -80,19 +85,21 @@ fn report(error: &anyhow::Error) {
 
 /// What to do next, for errors that leave a choice.
 fn hint(error: &anyhow::Error) -> Option<&'static str> {
-    if let Some(error) = error.downcast_ref::<CorpusError>() {
-        return match error {
-            CorpusError::Exists { .. } => Some("pass `--force` to replace them, or choose another `--out`"),
-            CorpusError::Foreign { .. } => Some("choose another `--out`, or move the files away"),
-            CorpusError::NoDocument { .. } => Some("check that `--format` names the format of the files"),
-            _ => None,
-        };
-    }
     if let Some(metrics::Error::Unlabelled(_)) = error.downcast_ref() {
         return Some("evaluate on a labelled split, or submit the predictions where the corpus is scored officially");
     }
-    match error.downcast_ref::<TableError>() {
-        Some(TableError::NoTable { .. }) => Some("name the folder of a split, which `docre convert` has written"),
+    let table = match error.downcast_ref::<CorpusError>() {
+        Some(CorpusError::Exists { .. }) => {
+            return Some("pass `--force` to replace them, or choose another `--out`");
+        }
+        Some(CorpusError::NoDocument { .. }) => return Some("check that `--format` names the format of the files"),
+        Some(CorpusError::Table(table)) => Some(table),
+        _ => error.downcast_ref::<TableError>(),
+    };
+    match table? {
+        TableError::Foreign { .. } => Some("choose another `--out`, or move the files away"),
+        TableError::Stands { .. } => Some("pass `--force` to replace it, or choose another `--out`"),
+        TableError::NoTable { .. } => Some("name the folder of a split, which `docre convert` has written"),
         _ => None,
     }
 }

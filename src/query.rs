@@ -16,6 +16,8 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::table::is_part_name;
 
+/// Bytes of a statement; the parser works down its nesting.
+const LONGEST_STATEMENT: usize = 1 << 20;
 /// Folders are searched this deep.
 const DEPTH: usize = 6;
 
@@ -76,6 +78,9 @@ pub enum QueryError {
         /// The names that a query can use.
         tables: String,
     },
+    /// The statement would change tables, or is too long.
+    #[error("expected one statement that reads (SELECT, WITH, SHOW or EXPLAIN), of at most {LONGEST_STATEMENT} bytes")]
+    Statement,
     /// The result cannot be written.
     #[error("cannot write the result")]
     Write(#[from] io::Error),
@@ -89,6 +94,9 @@ pub enum QueryError {
 /// # Errors
 /// Where the folder has no table, the statement fails, or the output refuses.
 pub fn run(folder: &Path, sql: &str, format: Output, output: &mut impl Write) -> Result<(), QueryError> {
+    if !reads(sql) {
+        return Err(QueryError::Statement);
+    }
     let tables = tables(folder)?;
     let mut context = SQLContext::new();
     for (name, files) in &tables {
@@ -97,6 +105,17 @@ pub fn run(folder: &Path, sql: &str, format: Output, output: &mut impl Write) ->
     }
     let frame = context.execute(sql).and_then(LazyFrame::collect).map_err(|error| failure(&error, &tables))?;
     write(frame, format, output)
+}
+
+/// Whether a statement only reads, by its first word behind comments.
+fn reads(sql: &str) -> bool {
+    let mut rest = sql.trim_start();
+    while let Some(comment) = rest.strip_prefix("--") {
+        rest = comment.split_once('\n').map_or("", |(_, next)| next).trim_start();
+    }
+    let word: String = rest.chars().take_while(char::is_ascii_alphabetic).collect();
+    let reading = ["select", "with", "show", "explain", "from", "values", "table"];
+    sql.len() <= LONGEST_STATEMENT && (rest.starts_with('(') || reading.contains(&word.to_lowercase().as_str()))
 }
 
 fn failure(error: &PolarsError, tables: &BTreeMap<String, Vec<PathBuf>>) -> QueryError {
@@ -273,8 +292,10 @@ fn write_table(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Control characters escaped, so that no text can break the table or the terminal.
+/// Control characters, those of writing direction among them, escaped, so that no text can break the table or the
+/// terminal.
 fn one_line(text: &str) -> String {
-    let escape = |c: char| if c.is_control() { c.escape_default().collect() } else { vec![c] };
+    let turns = |c: char| matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    let escape = |c: char| if c.is_control() || turns(c) { c.escape_default().collect() } else { vec![c] };
     text.chars().flat_map(escape).collect()
 }

@@ -9,7 +9,7 @@ use docre::corpus::convert::Conversion;
 use docre::corpus::{self, Format};
 use docre::table::Text;
 
-use super::{Messages, Outcome, folder_name, told};
+use super::{Messages, Outcome, Usage, folder_name, told};
 
 /// Turn an annotated corpus into tables, or tables back into DocRED's JSON.
 #[derive(Args)]
@@ -41,7 +41,7 @@ pub struct ConvertArgs {
     /// The source has no relations because nobody annotated any.
     #[arg(long)]
     unlabelled: bool,
-    /// Replace tables that were made from other input or with other options.
+    /// Replace tables that were made from other input or with other options; with --to, the file.
     #[arg(long)]
     force: bool,
     /// Source files in order; for gda, the folder.
@@ -51,7 +51,9 @@ pub struct ConvertArgs {
 
 fn types(pair: &str) -> Result<(Text, Text), String> {
     match pair.split_once(':') {
-        Some((head, tail)) if !head.is_empty() && !tail.is_empty() => Ok((head.into(), tail.into())),
+        Some((head, tail)) if !head.is_empty() && !tail.is_empty() && !tail.contains(':') => {
+            Ok((head.into(), tail.into()))
+        }
         _ => Err("expected two types, such as Chemical:Disease".to_owned()),
     }
 }
@@ -59,7 +61,7 @@ fn types(pair: &str) -> Result<(Text, Text), String> {
 /// Converts.
 pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let (Some(format), Some(split), Some(out)) = (args.format, args.split, &args.out) else {
-        return export(&args.input, args.out.as_deref());
+        return export(&args.input, args.out.as_deref(), args.force);
     };
     let conversion = Conversion {
         format,
@@ -78,12 +80,15 @@ pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
     };
     let summary = conversion.run(out, args.force, &progress)?;
     bar.finish_and_clear();
+    if !conversion.candidates.is_empty() && summary.totals.is_some_and(|totals| totals.pairs == totals.left_out) {
+        messages.say("warning: no pair of entities has the types that `--candidates` names");
+    }
     Ok(told(&summary, messages))
 }
 
 /// Writes tables back as DocRED's JSON.
-fn export(input: &[PathBuf], out: Option<&Path>) -> anyhow::Result<Outcome> {
-    let [folder] = input else { bail!("expected the folder of one split, got {}", input.len()) };
-    corpus::export(folder, out)?;
+fn export(input: &[PathBuf], out: Option<&Path>, force: bool) -> anyhow::Result<Outcome> {
+    let [folder] = input else { bail!(Usage(format!("expected the folder of one split, got {}", input.len()))) };
+    corpus::export(folder, out, force)?;
     Ok(Outcome::Done)
 }

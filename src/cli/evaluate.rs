@@ -1,13 +1,15 @@
 //! `docre evaluate`: facts and predictions → figures.
 
+use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use anyhow::bail;
 use clap::Args;
 use docre::metrics::{self, Request, present};
 use docre::table;
 
-use super::{Messages, Outcome, folder_name};
+use super::{Messages, Outcome, Usage, folder_name};
 
 /// Score predicted relations against a split's facts.
 #[derive(Args)]
@@ -34,7 +36,7 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "NAME")]
     run_id: Option<String>,
     /// Bootstrap resamples for intervals and tests; 0: none.
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
     resamples: u64,
     /// The seed of the resamples.
     #[arg(long, default_value_t = 0)]
@@ -65,6 +67,9 @@ pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
         seed: args.seed,
         ..Request::new(&tables, &args.relations)
     };
+    if let Some(splits) = splits_of(&tables) {
+        bail!(Usage(format!("{} is no split: pass `--split`, one of {splits}", tables.display())));
+    }
     let evaluation = metrics::evaluate(&request)?;
     let comparisons = match &args.against {
         Some(other) => {
@@ -93,4 +98,17 @@ pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
         }
     }
     Ok(Outcome::Done)
+}
+
+/// The splits in a folder that is none itself.
+fn splits_of(folder: &Path) -> Option<String> {
+    if folder.join("documents").exists() {
+        return None;
+    }
+    let holds_split = |path: &PathBuf| path.join("documents").exists();
+    let entries = fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut names: Vec<String> =
+        entries.filter(holds_split).filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
+    names.sort();
+    (!names.is_empty()).then(|| names.join(", "))
 }

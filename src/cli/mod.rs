@@ -5,11 +5,24 @@ pub mod evaluate;
 pub mod query;
 pub mod synthesize;
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
 use docre::corpus::convert::Summary;
 use docre::corpus::reject_line;
 use indicatif::{ProgressBar, ProgressStyle};
+
+/// Wrong usage that the argument parser cannot see.
+#[derive(Debug)]
+pub struct Usage(pub String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
 
 /// How a command that did not fail ended.
 pub enum Outcome {
@@ -53,18 +66,17 @@ pub fn folder_name(name: &str) -> Result<String, String> {
 /// Says what became of a corpus.
 pub fn told(summary: &Summary, messages: Messages) -> Outcome {
     let folder = summary.folder.display();
-    let Some(totals) = summary.totals else {
-        messages.say(&format!("{folder}: up to date"));
-        return Outcome::Done;
-    };
-    messages.say(&format!(
-        "{folder}: {} documents, {} tokens, {} entities, {} pairs ({} left out), {} facts",
-        totals.documents, totals.tokens, totals.entities, totals.pairs, totals.left_out, totals.facts
-    ));
+    match summary.totals {
+        None => messages.say(&format!("{folder}: up to date")),
+        Some(totals) => messages.say(&format!(
+            "{folder}: {} documents, {} tokens, {} entities, {} pairs ({} left out), {} facts",
+            totals.documents, totals.tokens, totals.entities, totals.pairs, totals.left_out, totals.facts
+        )),
+    }
     if summary.n_rejects == 0 {
         return Outcome::Done;
     }
-    messages.say(&format!("{} records were rejected, see {folder}/rejects:", summary.n_rejects));
+    messages.say(&format!("rejected records: {}, all in {folder}/rejects; the first:", summary.n_rejects));
     for reject in &summary.rejects {
         messages.say(&format!("  {}", reject_line(reject)));
     }

@@ -2,7 +2,9 @@
 
 use std::io::{self, BufWriter};
 use std::path::PathBuf;
+use std::thread;
 
+use anyhow::bail;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use docre::query::{self, Output};
@@ -25,9 +27,16 @@ pub struct QueryArgs {
     format: Output,
 }
 
+/// Bytes; only what is used is taken.
+const DEEP_STACK: usize = 2 << 30;
+
 /// Queries.
-pub fn run(args: &QueryArgs) -> anyhow::Result<Outcome> {
-    let mut stdout = BufWriter::new(io::stdout().lock());
-    query::run(&args.folder, &args.sql, args.format, &mut stdout)?;
+pub fn run(args: QueryArgs) -> anyhow::Result<Outcome> {
+    // A statement is worked on down its nesting: a long one needs a deep stack.
+    let work = move || query::run(&args.folder, &args.sql, args.format, &mut BufWriter::new(io::stdout().lock()));
+    match thread::Builder::new().stack_size(DEEP_STACK).spawn(work)?.join() {
+        Ok(result) => result?,
+        Err(_) => bail!("the query engine failed"),
+    }
     Ok(Outcome::Done)
 }

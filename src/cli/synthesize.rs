@@ -17,13 +17,13 @@ use super::{Messages, Outcome, folder_name, told};
 )]
 pub struct SynthesizeArgs {
     /// How many documents.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=u64::from(u32::MAX)))]
     docs: u64,
     /// The seed.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Place of the first document: splits of one corpus take different ones.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1 << 53))]
     first: u64,
     /// The split's name, also that of its folder below --out.
     #[arg(long, value_name = "NAME", value_parser = folder_name, default_value = "train")]
@@ -58,7 +58,7 @@ pub struct SynthesizeArgs {
     /// Also write the documents as DocRED's JSON, with rel_info.json, beside the tables.
     #[arg(long)]
     json: bool,
-    /// Replace tables that were made with other options.
+    /// Replace tables that were made with other options, and the JSON files.
     #[arg(long)]
     force: bool,
 }

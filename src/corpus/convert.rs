@@ -14,10 +14,10 @@ use rayon::prelude::*;
 use super::document::{Document, Fault};
 use super::mesh::MeshTree;
 use super::quote::quoted;
-use super::tables::{Accepted, CorpusWriter, Totals};
+use super::tables::{Accepted, CorpusWriter, TABLES, Totals};
 use super::{CorpusError, CutError, Format, Reader, Record, Records, Reject};
-use crate::table::rows::{DocumentRow, RejectRow};
-use crate::table::{self, Staging, Text};
+use crate::table::rows::RejectRow;
+use crate::table::{self, Staging, TableError, Text};
 
 const BATCH_RECORDS: usize = 256;
 const BATCH_BYTES: usize = 4 << 20;
@@ -108,8 +108,12 @@ impl Conversion {
             hasher.update(option.as_bytes());
             hasher.update(b"\0");
         }
-        for path in self.inputs.iter().chain(&self.mesh).chain(&self.relation_labels) {
-            hash_source(path, &mut hasher).map_err(|source| CorpusError::Read { path: path.clone(), source })?;
+        let roles = [(&b"mesh"[..], self.mesh.as_slice()), (b"labels", self.relation_labels.as_slice())];
+        for (role, paths) in roles.into_iter().chain([(&b"inputs"[..], &self.inputs[..])]) {
+            hasher.update(role);
+            for path in paths {
+                hash_source(path, &mut hasher).map_err(|source| CorpusError::Read { path: path.clone(), source })?;
+            }
         }
         Ok(Prepared {
             mesh: self.mesh.as_deref().map(read_mesh).transpose()?,
@@ -127,30 +131,30 @@ struct Prepared {
 
 /// Looks at what stands at `target`: a summary where it is what would be made, an error where it must not be replaced.
 pub(super) fn up_to_date(target: &Path, fingerprint: &str, force: bool) -> Result<Option<Summary>, CorpusError> {
-    let occupied = fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_some());
-    if !occupied && !target.is_file() {
+    if !target.exists() {
         return Ok(None);
     }
-    if !holds_only_tables(target) {
-        return Err(CorpusError::Foreign { target: target.to_path_buf() });
+    if !table::holds_only_tables(target) {
+        return Err(TableError::Foreign { path: target.to_path_buf() }.into());
     }
-    if force {
+    let found = table::fingerprint(target, "documents");
+    if force || (found.is_none() && entries(target).is_ok_and(|tables| tables.is_empty())) {
         return Ok(None);
     }
-    if table::fingerprint::<DocumentRow>(target).as_deref() == Some(fingerprint) {
-        return Ok(Some(Summary { folder: target.to_path_buf(), ..Summary::default() }));
+    if found.as_deref() != Some(fingerprint) {
+        return Err(CorpusError::Exists { target: target.to_path_buf() });
     }
-    Err(CorpusError::Exists { target: target.to_path_buf() })
-}
-
-/// Whether a folder holds nothing but folders of tables, so that replacing it cannot destroy anybody's files.
-fn holds_only_tables(folder: &Path) -> bool {
-    let is_part = |path: &Path| {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        path.is_file() && (table::is_part_name(name) || name.starts_with('.'))
-    };
-    let is_table = |path: &Path| entries(path).is_ok_and(|files| files.iter().all(|file| is_part(file)));
-    entries(folder).is_ok_and(|tables| tables.iter().all(|path| is_table(path)))
+    if TABLES.iter().any(|table| table::fingerprint(target, table).as_deref() != Some(fingerprint)) {
+        // The same tables, but one was damaged or removed: they are made again.
+        return Ok(None);
+    }
+    let mut summary = Summary { folder: target.to_path_buf(), ..Summary::default() };
+    for batch in table::read::<RejectRow>(target)? {
+        let batch = batch?;
+        summary.n_rejects += batch.len() as u64;
+        summary.rejects.extend(batch.into_iter().take(SHOWN_REJECTS.saturating_sub(summary.rejects.len())));
+    }
+    Ok(Some(summary))
 }
 
 fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
@@ -166,6 +170,10 @@ fn hash_source(path: &Path, hasher: &mut blake3::Hasher) -> io::Result<()> {
             hash_source(file, hasher)?;
         }
         return Ok(());
+    }
+    if !path.metadata()?.is_file() {
+        let reason = "expected a file or a folder, got a pipe or device: a source is read twice, once to identify it";
+        return Err(io::Error::other(reason));
     }
     hasher.update(source_name(path).as_bytes());
     hasher.update(b"\0");
@@ -230,6 +238,10 @@ impl<'c> Batches<'c> {
         loop {
             if self.open.is_none() {
                 let Some(path) = self.inputs.next() else { return Ok(None) };
+                if path.metadata().is_ok_and(|file| file.is_file() && file.len() == 0) {
+                    let reason = "the file is empty".to_owned();
+                    return Err(CorpusError::Format { path: path.clone(), reason });
+                }
                 self.open = Some((path, self.parser.reader.records(path).map_err(|error| cut_error(path, error))?));
             }
             let batch = self.cut()?;
@@ -263,7 +275,7 @@ impl<'c> Batches<'c> {
         let mut parsed: Vec<Parsed> = batch.par_iter().map(|record| parser.parse(&source, record)).collect();
         if let Some(reason) = damage {
             let record = parsed.last().map_or(1, |last| last.record + 1);
-            let fault = Fault::new("record", format!("{reason}; what follows is not read"));
+            let fault = Fault::new("record", reason);
             parsed.push(Parsed { source, record, outcome: Err(Reject { name: None, fault }) });
         } else if !parsed.is_empty() {
             self.open = Some((path, records));
@@ -384,7 +396,7 @@ impl Gate {
             }
             Some((source, record)) => {
                 let reason = format!("expected a name of its own, got that of record {record} of {source}");
-                Err(Reject { name: Some(id.clone()), fault: Fault::new("title", reason) })
+                Err(Reject { name: Some(id.clone()), fault: Fault::new("doc_id", reason) })
             }
         }
     }

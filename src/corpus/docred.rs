@@ -231,7 +231,7 @@ impl<R: BufRead> Elements<R> {
             let buffer = self.input.fill_buf()?;
             if buffer.is_empty() {
                 let place = if scan.in_text { ", inside a string" } else { "" };
-                return Err(CutError::Damaged(format!("the file ends inside the array{place}: it is truncated")));
+                return Err(CutError::Damaged(format!("the file ends inside the array{place}: it is truncated there")));
             }
             let (taken, complete) = scan.advance(buffer);
             bytes.extend_from_slice(&buffer[..taken]);

@@ -114,7 +114,7 @@ impl Document {
     /// mentions, a fact that names an entity or sentence that is not there or joins an entity to itself.
     pub fn check(mut self) -> Result<Self, Fault> {
         if self.id.trim().is_empty() {
-            return Err(Fault::new("title", "expected the document's name, got none"));
+            return Err(Fault::new("doc_id", "expected the document's name, got none"));
         }
         let mentions = self.entities.iter().flat_map(|entity| &entity.mentions).chain(&self.loose_mentions);
         for mention in mentions {

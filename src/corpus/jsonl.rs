@@ -9,7 +9,7 @@
 //!
 //! (in one line). Offsets count Unicode scalar values, half-open. `title`, an entity's `id` and `evidence` may be left
 //! out; without `relations` the document is unlabelled. A head or tail is the entity's place in the list from 0, or its
-//! id as a text. The title is not part of the text, but where the text begins with it a sentence ends there. Evidence
+//! id as a text. The title is not part of the text, but where it is the text's first line a sentence ends there. Evidence
 //! names sentences as the segmentation of [`super::text`] numbers them, from 0. A key that is none of these is a fault:
 //! a misspelt `relations` must not make a document unlabelled.
 
@@ -77,7 +77,7 @@ impl<'t> Marked<'t> {
     fn new(text: Field<'_, 't>, title: &str, entities: &Field<'_, 't>) -> Result<Self, Fault> {
         let source = text.text()?;
         let title_ends = match source.strip_prefix(title) {
-            Some(rest) if rest.starts_with(char::is_whitespace) => u32::try_from(title.chars().count()).ok(),
+            Some(rest) if rest.starts_with(['\n', '\r']) => u32::try_from(title.chars().count()).ok(),
             _ => None,
         };
         let mut spans = Vec::new();

@@ -155,12 +155,6 @@ pub enum CorpusError {
         /// The folder.
         target: PathBuf,
     },
-    /// Files that are not tables stand where tables were to go.
-    #[error("{}: holds files that are not tables: they will not be replaced", target.display())]
-    Foreign {
-        /// The folder.
-        target: PathBuf,
-    },
     /// An option of a synthetic corpus is out of its range.
     #[error(transparent)]
     Options(#[from] synthetic::OptionsError),
@@ -186,14 +180,18 @@ pub fn reject_line(reject: &RejectRow) -> String {
     format!("{}: record {}{name}: {}: {}", reject.source, reject.record, reject.column, reject.reason)
 }
 
-/// Writes the tables of a split as DocRED's JSON to a file, which appears whole or not at all, or to stdout.
+/// Writes the tables of a split as DocRED's JSON to a file, which appears whole or not at all, or to stdout. A file that
+/// stands already is replaced only where `force` is set.
 ///
 /// # Errors
 /// Where a table is missing or damaged, or the output refuses.
-pub fn export(folder: &Path, out: Option<&Path>) -> Result<(), CorpusError> {
+pub fn export(folder: &Path, out: Option<&Path>, force: bool) -> Result<(), CorpusError> {
     let documents = tables::read(folder)?.map(|document| document.map_err(CorpusError::from));
     match out {
         None => docred::write(documents, &mut io::stdout().lock()),
-        Some(path) => write_file(path, |file| docred::write(documents, file)),
+        Some(path) => write_file(path, force, |file| docred::write(documents, file)).map_err(|error| match error {
+            CorpusError::Write(source) => TableError::Io { path: path.to_path_buf(), action: "write", source }.into(),
+            other => other,
+        }),
     }
 }

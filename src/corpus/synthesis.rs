@@ -43,7 +43,7 @@ impl Synthesis {
             None => self.write(target.clone(), &fingerprint, progress)?,
         };
         if self.json {
-            write_json(out, &target, &self.split)?;
+            write_json(out, &target, &self.split, force)?;
         }
         Ok(summary)
     }
@@ -91,11 +91,12 @@ impl Synthesis {
     }
 }
 
-fn write_json(out: &Path, tables: &Path, split: &str) -> Result<(), CorpusError> {
-    export(tables, Some(&out.join(format!("{split}.json"))))?;
+fn write_json(out: &Path, tables: &Path, split: &str, force: bool) -> Result<(), CorpusError> {
+    export(tables, Some(&out.join(format!("{split}.json"))), force)?;
     let labels: serde_json::Map<String, serde_json::Value> =
         synthetic::relation_labels().iter().map(|&(name, label)| (name.to_owned(), label.into())).collect();
-    write_file(&out.join("rel_info.json"), |file| {
+    // The same for every split: written again, it does not change.
+    write_file(&out.join("rel_info.json"), true, |file| {
         serde_json::to_writer_pretty(&mut *file, &labels).map_err(std::io::Error::from)?;
         Ok(file.write_all(b"\n")?)
     })

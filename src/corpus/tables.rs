@@ -45,6 +45,10 @@ pub struct Totals {
     pub facts: u64,
 }
 
+/// The tables that every split has.
+pub const TABLES: [&str; 8] =
+    ["documents", "tokens", "mentions", "entities", "pairs", "facts", "relation_types", "rejects"];
+
 /// Writes the corpus tables of one split.
 pub struct CorpusWriter {
     split: Text,

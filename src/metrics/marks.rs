@@ -84,5 +84,29 @@ fn special_pairs(split: &Split, numbering: &Numbering, pairs: &LazyFrame) -> Res
     let special = special.select([numbering.pair_of_row().alias("pair"), col("intra"), col("candidate")]);
     let special = special.semi_join(pairs.clone(), col("pair"), col("pair"));
     let special = special.group_by([col("pair")]).agg([col("intra").max(), col("candidate").min()]);
-    collect(special, "pairs that share a sentence")
+    let special = collect(special, "pairs that share a sentence")?;
+    if split.lists_every_pair()? { Ok(special) } else { with_unlisted(special, split, numbering, pairs) }
+}
+
+/// Adds the pairs that the table `pairs` does not list, as no question was asked of them, and that share a sentence.
+fn with_unlisted(
+    special: DataFrame,
+    split: &Split,
+    numbering: &Numbering,
+    pairs: &LazyFrame,
+) -> Result<DataFrame, Error> {
+    let sentences = split.sentences()?;
+    let named = |side: &str| sentences.clone().rename(["entity"], [side], true);
+    let keys = [col("tail"), col("sent_id")];
+    let together = pairs
+        .clone()
+        .anti_join(special.clone().lazy(), col("pair"), col("pair"))
+        .select([col("pair"), numbering.head(col("pair")).alias("head"), numbering.tail(col("pair")).alias("tail")])
+        .inner_join(named("head"), col("head"), col("head"))
+        .join(named("tail"), &keys, &keys, JoinArgs::new(JoinType::Semi))
+        .select([col("pair")])
+        .unique(None, UniqueKeepStrategy::Any)
+        .with_columns([lit(true).alias("intra"), lit(true).alias("candidate")]);
+    let both = concat([special.lazy(), together], UnionArgs::default()).map_err(error::query("pairs"))?;
+    collect(both, "pairs that share a sentence")
 }

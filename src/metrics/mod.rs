@@ -146,13 +146,14 @@ fn count(split: &Split, predictions: &Predictions, training: Option<LazyFrame>) 
     for (relation, count) in &beyond.relations {
         relations.entry(relation.clone()).or_default().predicted += count;
     }
+    let unused_relations = relations.values().filter(|counts| counts.gold == 0).map(|counts| counts.predicted).sum();
     let evidence = predictions.evidence.clone().map(|rows| tally::evidence(rows, &facts, split, &numbering));
     Ok(Counted {
         tallies: Tallies { documents, beyond: beyond.tally() },
         relations,
         patterns: tally::by_pattern(&facts)?,
         evidence: evidence.transpose()?,
-        notes: Notes::take(split, predictions, &beyond, &inside, &facts)?,
+        notes: Notes::take(split, predictions, &beyond, &inside, &facts, unused_relations)?,
         knowledge,
     })
 }

@@ -19,6 +19,8 @@ pub struct Notes {
     pub unknown_documents: u64,
     /// Predictions that name an entity which its document lacks: wrong.
     pub unknown_entities: u64,
+    /// Predictions of a relation that no fact of the split has: wrong.
+    pub unused_relations: u64,
     /// Predictions of a pair that is no candidate: left out.
     pub not_candidates: u64,
     /// Documents without labels: left out.
@@ -35,6 +37,7 @@ impl Notes {
         beyond: &Beyond,
         inside: &DataFrame,
         facts: &DataFrame,
+        unused_relations: u64,
     ) -> Result<Self, Error> {
         let unlabelled_rows = if split.unlabelled() == 0 {
             0
@@ -50,6 +53,7 @@ impl Notes {
             duplicates: predictions.rows.saturating_sub(unlabelled_rows + counted_rows),
             unknown_documents: elsewhere,
             unknown_entities: beyond.unknown_entities(),
+            unused_relations,
             not_candidates: distinct.saturating_sub(height(predicted(facts))?),
             unlabelled_documents: split.unlabelled() as u64,
             unlabelled_rows,
@@ -63,6 +67,7 @@ impl Notes {
             (self.duplicates, "predictions repeat another and count once"),
             (self.unknown_documents, "predictions name a document that the split lacks and count as wrong"),
             (self.unknown_entities, "predictions name an entity that their document lacks and count as wrong"),
+            (self.unused_relations, "predictions name a relation that no fact of the split has, and count as wrong"),
             (self.not_candidates, "predictions are about a pair that is no candidate and do not count"),
             (self.unlabelled_documents, "documents have no labels and do not count"),
             (self.unlabelled_rows, "predictions are about a document without labels and do not count"),

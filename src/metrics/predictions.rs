@@ -5,7 +5,7 @@ use std::path::Path;
 use polars::prelude::*;
 
 use super::error::{self, Error};
-use super::split::{FACT, collect, scan};
+use super::split::{FACT, collect, scan_foreign};
 use super::submission::read_submission;
 
 /// A set of predictions, duplicates and all.
@@ -45,7 +45,8 @@ fn submission(path: &Path, run_id: Option<&str>) -> Result<Predictions, Error> {
 }
 
 fn table(folder: &Path, run_id: Option<&str>) -> Result<Predictions, Error> {
-    let runs = scan(folder, &[("run_id", DataType::String)])?.group_by([col("run_id")]).agg([len().alias("rows")]);
+    let runs =
+        scan_foreign(folder, &[("run_id", DataType::String)])?.group_by([col("run_id")]).agg([len().alias("rows")]);
     let runs = collect(runs.sort(["run_id"], SortMultipleOptions::default()), "rows by run")?;
     let place = || error::query(folder.display().to_string());
     let names: Vec<Option<&str>> = runs.column("run_id").and_then(Column::str).map_err(place())?.iter().collect();
@@ -62,7 +63,7 @@ fn table(folder: &Path, run_id: Option<&str>) -> Result<Predictions, Error> {
     let rows = runs.column("rows").and_then(|rows| rows.cast(&DataType::UInt64)).map_err(place())?;
     let rows = rows.u64().map_err(place())?.iter().flatten().sum();
     let run_id = run_id.or(own).map_or_else(|| stem(folder), str::to_owned);
-    Ok(Predictions { run_id, rows, facts: scan(folder, &FACT)?, evidence: None })
+    Ok(Predictions { run_id, rows, facts: scan_foreign(folder, &FACT)?, evidence: None })
 }
 
 fn stem(path: &Path) -> String {

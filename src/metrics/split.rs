@@ -19,6 +19,8 @@ pub(super) struct Split {
     pub labelled: usize,
     /// Entities of the labelled documents.
     entities: u64,
+    /// Ordered pairs of two entities of one document, of all documents.
+    pairs: u64,
 }
 
 /// How the facts of a split are numbered.
@@ -101,6 +103,23 @@ impl Split {
     /// All rows, with the columns of `documents`: null where the split has no such document.
     pub fn in_any(&self, rows: LazyFrame) -> LazyFrame {
         rows.left_join(self.documents.clone().lazy(), col("doc_id"), col("doc_id"))
+    }
+
+    /// Whether the table `pairs` has every ordered pair: the corpus asks about them all.
+    pub fn lists_every_pair(&self) -> Result<bool, Error> {
+        let rows = self.table("pairs", &[("head", DataType::UInt32)])?.select([len().alias("rows")]);
+        let rows = collect(rows, "rows of pairs")?;
+        let rows = rows.column("rows").and_then(|rows| rows.cast(&DataType::UInt64)).map_err(error::query("pairs"))?;
+        Ok(rows.u64().map_err(error::query("pairs"))?.get(0) == Some(self.pairs))
+    }
+
+    /// The sentences that mention an entity of a labelled document: `entity`, `sent_id`.
+    pub fn sentences(&self) -> Result<LazyFrame, Error> {
+        let columns = [("doc_id", DataType::String), ("entity_id", DataType::UInt32), ("sent_id", DataType::UInt32)];
+        let mentions = self.in_labelled(self.table("mentions", &columns)?.filter(col("entity_id").is_not_null()));
+        let sentences =
+            mentions.filter(stands("entity_id")).select([entity("entity_id").alias("entity"), col("sent_id")]);
+        Ok(sentences.unique(None, UniqueKeepStrategy::Any))
     }
 
     /// Mentions of entities in labelled documents: `entity`, `name`.
@@ -188,6 +207,35 @@ pub(super) fn collect(frame: LazyFrame, what: &str) -> Result<DataFrame, Error> 
 
 /// A table's columns, their types checked.
 pub(super) fn scan(folder: &Path, columns: &[(&str, DataType)]) -> Result<LazyFrame, Error> {
+    scan_where(folder, columns, |got, expected| got == expected)
+}
+
+/// A table that another program may have written: whole numbers of any width and any kind of text will do, and are
+/// cast; a number that does not fit, or a null, fails the query.
+pub(super) fn scan_foreign(folder: &Path, columns: &[(&str, DataType)]) -> Result<LazyFrame, Error> {
+    let fits = |got: &DataType, expected: &DataType| match expected {
+        DataType::String => got.is_string() || got.is_categorical(),
+        number => got == number || got.is_integer(),
+    };
+    let table = scan_where(folder, columns, fits)?;
+    let nulls = table.clone().select([all().as_expr().null_count()]);
+    let nulls = collect(nulls, "nulls")?;
+    for column in nulls.columns() {
+        let count = column.cast(&DataType::UInt64).and_then(|count| Ok(count.u64()?.get(0).unwrap_or_default()));
+        let count = count.map_err(error::query(folder.display().to_string()))?;
+        if count > 0 {
+            let reason = format!("column `{}`: expected a value in every row, got {count} nulls", column.name());
+            return Err(Error::Rows { folder: folder.to_path_buf(), reason });
+        }
+    }
+    Ok(table.select(columns.iter().map(|(column, kind)| col(*column).strict_cast(kind.clone())).collect::<Vec<_>>()))
+}
+
+fn scan_where(
+    folder: &Path,
+    columns: &[(&str, DataType)],
+    fits: impl Fn(&DataType, &DataType) -> bool,
+) -> Result<LazyFrame, Error> {
     let place = || error::query(folder.display().to_string());
     let parts: PolarsResult<Vec<_>> = parts(folder)?.iter().map(|part| PlRefPath::try_from_path(part)).collect();
     let sources = ScanSources::Paths(parts.map_err(place())?.into_iter().collect());
@@ -195,7 +243,7 @@ pub(super) fn scan(folder: &Path, columns: &[(&str, DataType)]) -> Result<LazyFr
     let schema = table.collect_schema().map_err(place())?;
     for (column, expected) in columns {
         let got = schema.get(column);
-        if got != Some(expected) {
+        if !got.is_some_and(|got| fits(got, expected)) {
             return Err(Error::Column {
                 folder: folder.to_path_buf(),
                 column: (*column).to_owned(),
@@ -219,18 +267,20 @@ fn parts(place: &Path) -> Result<Vec<PathBuf>, Error> {
 
 fn number_documents(folder: &Path, documents: DataFrame) -> PolarsResult<Split> {
     let (mut numbers, mut first_entities) = (Vec::new(), Vec::new());
-    let (mut labelled, mut entities) = (0u32, 0u64);
+    let (mut labelled, mut entities, mut pairs) = (0u32, 0u64, 0u64);
     let sizes = documents.column("n_entities")?.u32()?;
     for (is_labelled, size) in documents.column("labelled")?.bool()?.iter().zip(sizes.iter()) {
+        let size = u64::from(size.unwrap_or_default());
         first_entities.push(entities);
+        pairs += size * size.saturating_sub(1);
         numbers.push((is_labelled == Some(true)).then_some(labelled));
         if is_labelled == Some(true) {
             labelled += 1;
-            entities += u64::from(size.unwrap_or_default());
+            entities += size;
         }
     }
     let mut documents = documents.select(["doc_id", "n_entities"])?;
     documents.with_column(Column::new("document".into(), numbers))?;
     documents.with_column(Column::new("first_entity".into(), first_entities))?;
-    Ok(Split { folder: folder.to_path_buf(), documents, labelled: labelled as usize, entities })
+    Ok(Split { folder: folder.to_path_buf(), documents, labelled: labelled as usize, entities, pairs })
 }

@@ -109,6 +109,7 @@ fn read_list<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Error> {
     let fault = |reason: String| Error::Json { path: path.to_path_buf(), reason };
     let bytes = fs::read(path).map_err(error::io(path))?;
     let json = std::str::from_utf8(&bytes).map_err(|error| fault(format!("expected UTF-8, got {error}")))?;
+    let json = json.strip_prefix('\u{feff}').unwrap_or(json);
     let list: List<T> = serde_json::from_str(json).map_err(|error| fault(error.to_string()))?;
     Ok(list.0)
 }

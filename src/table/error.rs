@@ -66,6 +66,18 @@ pub enum TableError {
         /// How many cells of the batch are null.
         nulls: usize,
     },
+    /// Something that is no table stands where tables were to go.
+    #[error("{}: holds files that are not tables: they will not be replaced", path.display())]
+    Foreign {
+        /// The folder, or the file in its place.
+        path: PathBuf,
+    },
+    /// A file stands where one was to go.
+    #[error("{}: stands already", path.display())]
+    Stands {
+        /// The file.
+        path: PathBuf,
+    },
     /// Another process is writing the same folder.
     #[error("{}: another docre is writing it; wait for it, or choose another folder", path.display())]
     Busy {

@@ -23,7 +23,7 @@ pub use cursor::Cursor;
 pub use error::TableError;
 pub use read::{fingerprint, is_part_name, parts, read};
 pub use schema::TableSchema;
-pub use staging::Staging;
+pub use staging::{Staging, holds_only_tables};
 pub use write::{TableWriter, write, write_file};
 
 /// A row of a table, by columns when it is stored.

@@ -56,12 +56,20 @@ pub fn read<R: Row>(folder: &Path) -> Result<impl Iterator<Item = Result<Vec<R>,
     }))
 }
 
-/// What a table was made from, as its writer recorded it; `None` where the table is absent, unreadable or not ours.
-pub fn fingerprint<R: Row>(folder: &Path) -> Option<String> {
-    let first = parts(folder, &R::schema().name).ok()?.into_iter().next()?;
-    let reader = SerializedFileReader::new(File::open(first).ok()?).ok()?;
-    let metadata = reader.metadata().file_metadata().key_value_metadata()?;
-    metadata.iter().find(|entry| entry.key == "docre.fingerprint")?.value.clone()
+/// What a table was made from, as its writer recorded it in each file; `None` where the table is absent, one of its
+/// files is damaged, or it is not ours.
+pub fn fingerprint(folder: &Path, table: &str) -> Option<String> {
+    let mut recorded = None;
+    for path in parts(folder, table).ok()? {
+        let reader = SerializedFileReader::new(File::open(path).ok()?).ok()?;
+        let metadata = reader.metadata().file_metadata().key_value_metadata()?;
+        let found = metadata.iter().find(|entry| entry.key == "docre.fingerprint")?.value.clone()?;
+        if recorded.as_ref().is_some_and(|recorded| *recorded != found) {
+            return None;
+        }
+        recorded = Some(found);
+    }
+    recorded
 }
 
 fn open(path: &Path, schema: &TableSchema) -> Result<ParquetRecordBatchReader, TableError> {

@@ -1,42 +1,55 @@
 //! A folder that appears whole or not at all.
 
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::TableError;
 use super::write::{parent, sync_folder};
+use super::{TableError, is_part_name};
 
 /// Work in progress towards a folder: files go into a hidden sibling, which [`Staging::commit`] renames.
 ///
 /// Killed at any moment, a process leaves under the folder's name what stood there before, nothing, or the whole new
 /// content; the next [`Staging::begin`] on the same folder puts the old content back where it stood aside, and clears
-/// what the dead process left. A lock, released by the system with the process, keeps a second writer out.
+/// what the dead process left. A lock, released by the system with the process, keeps a second writer out. A folder
+/// that holds anything but tables is never replaced.
 #[derive(Debug)]
 pub struct Staging {
     target: PathBuf,
     partial: PathBuf,
     replaced: PathBuf,
+    lock: PathBuf,
     /// Held, never read: closing it releases the lock.
-    lock: Option<File>,
+    _locked: File,
+    /// The folder above, where this made it.
+    made: Option<PathBuf>,
+    committed: bool,
 }
-
-const LOCK: &str = ".lock";
 
 impl Staging {
     /// Starts work towards the folder `target`, creating the folders above it.
+    ///
+    /// # Errors
+    /// Where something that is no table stands there, another process is at work on it, or the system refuses.
     pub fn begin(target: &Path) -> Result<Self, TableError> {
-        let partial = sibling(target, "partial");
-        let replaced = sibling(target, "replaced");
-        fs::create_dir_all(&partial).map_err(TableError::io(&partial, "create the folder"))?;
-        let path = partial.join(LOCK);
-        let lock = File::create(&path).map_err(TableError::io(&path, "create the file"))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(TableError::Busy { path: target.to_path_buf() }),
-            Err(TryLockError::Error(source)) => return Err(TableError::io(&path, "lock the file")(source)),
-        }
-        let staging = Self { target: target.to_path_buf(), partial, replaced, lock: Some(lock) };
+        // A link stays a link: what it points to is replaced.
+        let target = if target.is_symlink() {
+            target.canonicalize().map_err(TableError::io(target, "follow the link"))?
+        } else {
+            target.to_path_buf()
+        };
+        let above = parent(&target);
+        let made = (!above.exists()).then(|| above.to_path_buf());
+        fs::create_dir_all(above).map_err(TableError::io(above, "create the folder"))?;
+        let lock = sibling(&target, "lock");
+        let locked = lock_file(&lock, &target)?;
+        let (partial, replaced) = (sibling(&target, "partial"), sibling(&target, "replaced"));
+        let staging = Self { target, partial, replaced, lock, _locked: locked, made, committed: false };
         staging.recover()?;
+        if staging.target.exists() && !holds_only_tables(&staging.target) {
+            return Err(TableError::Foreign { path: staging.target.clone() });
+        }
+        fs::create_dir(&staging.partial).map_err(TableError::io(&staging.partial, "create the folder"))?;
         Ok(staging)
     }
 
@@ -46,10 +59,11 @@ impl Staging {
     }
 
     /// Gives the folder its final name, in place of what stood there.
+    ///
+    /// # Errors
+    /// Where the system refuses; the old content stands then.
     pub fn commit(mut self) -> Result<(), TableError> {
-        let lock = self.partial.join(LOCK);
         sync_tree(&self.partial)?;
-        fs::remove_file(&lock).map_err(TableError::io(&lock, "remove"))?;
         if self.target.exists() {
             fs::rename(&self.target, &self.replaced).map_err(TableError::io(&self.target, "set it aside"))?;
         }
@@ -58,7 +72,7 @@ impl Staging {
             let _ = fs::rename(&self.replaced, &self.target);
             return Err(TableError::io(&self.target, "rename the finished folder to it")(error));
         }
-        self.lock = None;
+        self.committed = true;
         sync_folder(parent(&self.target))?;
         remove_if_there(&self.replaced)
     }
@@ -69,26 +83,66 @@ impl Staging {
             fs::rename(&self.replaced, &self.target).map_err(TableError::io(&self.target, "put it back"))?;
         }
         remove_if_there(&self.replaced)?;
-        let entries = fs::read_dir(&self.partial).map_err(TableError::io(&self.partial, "list the folder"))?;
-        for entry in entries {
-            let path = entry.map_err(TableError::io(&self.partial, "list the folder"))?.path();
-            if path.is_dir() {
-                remove_if_there(&path)?;
-            } else if path.file_name().is_some_and(|name| name != LOCK) {
-                fs::remove_file(&path).map_err(TableError::io(&path, "remove"))?;
-            }
-        }
-        Ok(())
+        remove_if_there(&self.partial)
     }
 }
 
 impl Drop for Staging {
+    /// Work that was not committed leaves nothing; where that fails, the next `begin` clears it.
     fn drop(&mut self) {
-        if self.lock.is_some() {
-            // Work that was not committed leaves nothing; a failure here leaves a hidden folder for the next `begin`.
+        if !self.committed {
             let _ = fs::remove_dir_all(&self.partial);
         }
+        let _ = fs::remove_file(&self.lock);
+        if let (false, Some(made)) = (self.committed, &self.made) {
+            let _ = fs::remove_dir(made);
+        }
     }
+}
+
+/// Opens and locks a file. Its last holder removes it, so a lock counts only while the file still bears its name.
+fn lock_file(path: &Path, target: &Path) -> Result<File, TableError> {
+    loop {
+        let file = File::create(path).map_err(TableError::io(path, "create the file"))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(TableError::Busy { path: target.to_path_buf() }),
+            Err(TryLockError::Error(source)) => return Err(TableError::io(path, "lock the file")(source)),
+        }
+        match is_at(&file, path) {
+            Ok(true) => return Ok(file),
+            Ok(false) => {}
+            Err(source) => return Err(TableError::io(path, "lock the file")(source)),
+        }
+    }
+}
+
+/// Whether an open file is the one of that name.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let named = match fs::metadata(path) {
+        Ok(named) => named,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let open = file.metadata()?;
+    Ok((open.dev(), open.ino()) == (named.dev(), named.ino()))
+}
+
+/// Elsewhere an open file cannot be removed.
+#[cfg(not(unix))]
+fn is_at(_: &File, path: &Path) -> io::Result<bool> {
+    Ok(path.exists())
+}
+
+/// Whether a folder holds nothing but tables, or parts of one, so that replacing it cannot destroy anybody's files.
+pub fn holds_only_tables(folder: &Path) -> bool {
+    let ours = |path: &Path| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if path.is_dir() { holds_only_tables(path) } else { is_part_name(name) || name.starts_with(".part-") }
+    };
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| ours(&entry.path()))))
 }
 
 /// `.NAME.ROLE` beside `NAME`: on the same file system, so that a rename is atomic.

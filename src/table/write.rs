@@ -166,14 +166,19 @@ fn properties(schema: &TableSchema, fingerprint: &str) -> WriterProperties {
     properties.build()
 }
 
-/// Writes any file so that it appears whole or not at all: a hidden sibling, made durable, then renamed.
+/// Writes any file so that it appears whole or not at all: a hidden sibling, made durable, then renamed. A file that
+/// stands already is replaced only where `force` is set.
 ///
 /// # Errors
-/// Those of `content`, and where the file system refuses.
+/// Those of `content`, and where a file stands there or the file system refuses.
 pub fn write_file<E: From<TableError>>(
     path: &Path,
+    force: bool,
     content: impl FnOnce(&mut BufWriter<File>) -> Result<(), E>,
 ) -> Result<(), E> {
+    if !force && path.exists() {
+        return Err(TableError::Stands { path: path.to_path_buf() }.into());
+    }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let partial = path.with_file_name(format!(".{name}.partial"));
     let file = File::create(&partial).map_err(TableError::io(path, "create the file"))?;

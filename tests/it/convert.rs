@@ -141,7 +141,7 @@ fn a_bad_document_is_rejected_and_the_others_stay() {
     check_rejected(&bad(r#""sents""#, r#""sentences""#), "sents: missing");
     check_rejected(&bad(r#"["It", "joined""#, r#"["It", null"#), "sents[1][1]: expected a text, got null");
     check_rejected(&document("", "", ""), "expected the document's name, got none");
-    check_rejected(&document("A", "", ""), "title: expected a name of its own, got that of record 1 of dev.json");
+    check_rejected(&document("A", "", ""), "doc_id: expected a name of its own, got that of record 1 of dev.json");
     check_rejected("17", "record: expected an object, got 17");
     check_rejected("{\"title\": }", "record: expected JSON");
 }
@@ -308,6 +308,83 @@ fn tables_are_not_replaced_by_others_unless_forced() {
     assert_eq!(files(&corpus.out()), before);
     assert_eq!(corpus.convert("docred", &["--candidates", "LOC:PER", "--force"]).code, Some(0));
     assert_ne!(files(&corpus.out()), before);
+}
+
+#[test]
+fn a_damaged_or_missing_table_is_made_again() {
+    let corpus = Corpus::new("dev.json", format!("[{DOCUMENT}]"));
+    assert_eq!(corpus.convert("docred", &[]).code, Some(0));
+    let before = files(&corpus.out());
+    fs::remove_dir_all(corpus.dev().join("facts")).unwrap();
+    assert_eq!(corpus.convert("docred", &[]).code, Some(0));
+    assert_eq!(files(&corpus.out()), before);
+    let tokens = corpus.dev().join("tokens/part-00000.parquet");
+    fs::write(&tokens, &fs::read(&tokens).unwrap()[..100]).unwrap();
+    assert_eq!(corpus.convert("docred", &[]).code, Some(0));
+    assert_eq!(files(&corpus.out()), before);
+}
+
+#[test]
+fn what_was_rejected_is_said_again() {
+    let corpus = Corpus::new("dev.json", format!("[{DOCUMENT}, 17]"));
+    assert_eq!(corpus.convert("docred", &[]).code, Some(3));
+    let again = corpus.convert("docred", &[]);
+    assert_eq!(again.code, Some(3));
+    assert!(again.stderr.contains("up to date") && again.stderr.contains("record 2"), "{}", again.stderr);
+}
+
+#[test]
+fn several_writers_at_once_leave_whole_tables() {
+    let corpus = Corpus::new("dev.json", format!("[{DOCUMENT}]"));
+    let write = || {
+        for _ in 0..25 {
+            let run = corpus.convert("docred", &["--force"]);
+            let busy = run.code == Some(1) && run.stderr.contains("another docre is writing it");
+            assert!(run.code == Some(0) || busy, "{}", run.stderr);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(write);
+        }
+    });
+    assert_eq!(corpus.convert("docred", &["--force"]).code, Some(0));
+    assert_eq!(corpus.documents(), ["Altomonte"]);
+    assert_eq!(fs::read_dir(corpus.out()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_pipe_is_refused_in_words() {
+    let folder = TempDir::new().unwrap();
+    let arguments = ["convert", "--format", "docred", "--split", "dev", "--out", folder.path().to_str().unwrap()];
+    let run = docre(arguments.into_iter().chain(["/dev/null"]));
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("/dev/null: cannot read: expected a file or a folder"), "{}", run.stderr);
+}
+
+#[test]
+fn json_is_replaced_only_by_force() {
+    let corpus = Corpus::new("dev.json", format!("[{DOCUMENT}]"));
+    assert_eq!(corpus.convert("docred", &[]).code, Some(0));
+    let (dev, json) = (corpus.dev(), corpus.folder.path().join("back.json"));
+    let export = |further: &[&str]| {
+        let paths = ["convert", "--to", "docred", "--out", json.to_str().unwrap(), dev.to_str().unwrap()];
+        docre(paths.iter().chain(further))
+    };
+    assert_eq!(export(&[]).code, Some(0));
+    let refused = export(&[]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("back.json: stands already\nhint: pass `--force`"), "{}", refused.stderr);
+    assert_eq!(export(&["--force"]).code, Some(0));
+    assert_eq!(export(&["another"]).code, Some(2));
+}
+
+#[test]
+fn types_that_no_entity_has_are_said() {
+    let corpus = Corpus::new("dev.json", format!("[{DOCUMENT}]"));
+    let run = corpus.convert("docred", &["--candidates", "loc:loc"]);
+    assert_eq!(run.code, Some(0));
+    assert!(run.stderr.contains("no pair of entities has the types"), "{}", run.stderr);
 }
 
 #[test]

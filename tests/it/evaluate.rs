@@ -97,6 +97,85 @@ fn an_unlabelled_split_is_refused_with_the_way_out() {
     assert!(run.stderr.contains("the split has no labels\nhint: evaluate on a labelled split"), "{}", run.stderr);
 }
 
+/// Writes predictions as some other program might: DuckDB's types by way of SQL.
+fn foreign(folder: &Path, tables: &Path, columns: &str) -> PathBuf {
+    let path = folder.join("foreign.parquet");
+    let sql = format!("SELECT {columns} FROM facts");
+    let output = crate::support::command(["query", tables.to_str().unwrap(), &sql, "--format", "parquet"]).output();
+    fs::write(&path, output.unwrap().stdout).unwrap();
+    path
+}
+
+#[test]
+fn predictions_of_other_programs_are_read_or_refused_in_words() {
+    let folder = TempDir::new().unwrap();
+    let tables = sample(folder.path());
+    let wide = "'x' AS run_id, doc_id, CAST(head AS BIGINT) AS head, CAST(tail AS BIGINT) AS tail, relation";
+    let run = evaluate(&tables, &foreign(folder.path(), &tables, wide), &["--format", "json", "--resamples", "0"]);
+    assert_eq!(f1(&run, "all"), 1.0);
+    let refused = |columns: &str, reason: &str| {
+        let run = evaluate(&tables, &foreign(folder.path(), &tables, columns), &[]);
+        assert_eq!(run.code, Some(1), "{}", run.stdout);
+        assert!(run.stderr.contains(reason), "{}", run.stderr);
+    };
+    let nulls = "'x' AS run_id, doc_id, CASE WHEN head > 0 THEN head END AS head, tail, relation";
+    refused(nulls, "column `head`: expected a value in every row, got");
+    refused("'x' AS run_id, doc_id, head, tail, 7 AS relation", "column `relation`: expected str");
+    refused("'x' AS run_id, doc_id, CAST(head AS BIGINT) - 1 AS head, tail, relation", "cannot query");
+}
+
+#[test]
+fn a_pair_that_the_corpus_does_not_ask_about_may_share_a_sentence() {
+    let folder = TempDir::new().unwrap();
+    let source = folder.path().join("dev.json");
+    // Three places; only pairs of LOC and LOC are asked about, Italy is none.
+    let document =
+        crate::support::DOCUMENT.replace(r#""name": "Italy", "type": "LOC""#, r#""name": "Italy", "type": "X""#);
+    fs::write(&source, format!("[{document}]")).unwrap();
+    let out = folder.path().to_str().unwrap();
+    let convert = ["convert", "--format", "docred", "--split", "dev", "--candidates", "LOC:LOC", "--out", out];
+    assert_eq!(docre(convert.into_iter().chain([source.to_str().unwrap()])).code, Some(0));
+    let entry = |head: u32, tail: u32| json!({"title": "Altomonte", "h_idx": head, "t_idx": tail, "r": "P131"});
+    let submission = folder.path().join("run.json");
+    // (2, 0) is not asked about and shares sentence 1; (2, 1) is neither; (0, 1) is a fact.
+    fs::write(&submission, Value::from(vec![entry(2, 0), entry(2, 1), entry(0, 1)]).to_string()).unwrap();
+    let run = evaluate(&folder.path().join("dev"), &submission, &["--format", "json", "--resamples", "0"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let figures: Value = serde_json::from_str(&run.stdout).unwrap();
+    let predicted = |scope: &str| {
+        let wanted = |row: &&Value| row["metric"] == "F1" && row["scope"] == scope && row["relation"].is_null();
+        figures["metrics"].as_array().unwrap().iter().find(wanted).unwrap()["predicted"].as_u64()
+    };
+    assert_eq!([predicted("all"), predicted("intra"), predicted("inter")], [Some(3), Some(2), Some(1)]);
+}
+
+#[test]
+fn nobodys_files_are_replaced_by_metrics() {
+    let folder = TempDir::new().unwrap();
+    let tables = sample(folder.path());
+    let submission = folder.path().join("run.json");
+    fs::write(&submission, "\u{feff}[]").unwrap();
+    let metrics = folder.path().join("out/metrics");
+    fs::create_dir_all(&metrics).unwrap();
+    fs::write(metrics.join("thesis.tex"), "precious").unwrap();
+    let run = evaluate(&tables, &submission, &["--out", folder.path().join("out").to_str().unwrap()]);
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("holds files that are not tables"), "{}", run.stderr);
+    assert_eq!(fs::read_to_string(metrics.join("thesis.tex")).unwrap(), "precious");
+}
+
+#[test]
+fn a_corpus_without_its_split_and_too_many_resamples_are_wrong_usage() {
+    let folder = TempDir::new().unwrap();
+    let tables = sample(folder.path());
+    let submission = folder.path().join("run.json");
+    fs::write(&submission, "[]").unwrap();
+    let run = evaluate(folder.path(), &submission, &[]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("pass `--split`, one of test"), "{}", run.stderr);
+    assert_eq!(evaluate(&tables, &submission, &["--resamples", "18446744073709551615"]).code, Some(2));
+}
+
 #[test]
 fn what_is_missing_is_named() {
     let folder = TempDir::new().unwrap();

@@ -43,11 +43,14 @@ fn offsets_count_characters_and_a_span_is_trimmed() {
 }
 
 #[test]
-fn a_title_that_begins_the_text_ends_a_sentence() {
-    let source =
-        |title: &str| format!(r#"{{"id": "1", "title": "{title}", "text": "On tea it is good", "entities": []}}"#);
-    assert_eq!(sentences(&document(&JsonLines, source("On tea"))), ["On tea", "it is good"]);
-    assert_eq!(sentences(&document(&JsonLines, source("On te"))), ["On tea it is good"]);
+fn a_title_that_is_the_first_line_ends_a_sentence() {
+    let of = |text: &str| {
+        let source = format!(r#"{{"id": "1", "title": "On tea", "text": "{text}", "entities": []}}"#);
+        sentences(&document(&JsonLines, source))
+    };
+    assert_eq!(of("On tea\\nit is good"), ["On tea", "it is good"]);
+    assert_eq!(of("On tea it is good"), ["On tea it is good"]);
+    assert_eq!(of("On teas\\nit is good"), ["On teas it is good"]);
 }
 
 #[test]

@@ -68,6 +68,14 @@ fn a_table_is_named_by_its_folder_or_by_its_path() {
 }
 
 #[test]
+fn a_deeply_nested_statement_is_worked_out() {
+    let folder = TempDir::new().unwrap();
+    facts(folder.path(), &["P1"]);
+    let sum = format!("-- a long sum\nSELECT {} AS n FROM facts", vec!["head"; 5000].join(" + "));
+    assert_eq!(query(folder.path(), &sum, "csv"), "n\n0\n");
+}
+
+#[test]
 fn what_cannot_be_queried_is_said() {
     let folder = TempDir::new().unwrap();
     let message = |folder: &str, sql: &str| {
@@ -80,7 +88,12 @@ fn what_cannot_be_queried_is_said() {
     assert!(message("/no/such/folder", "SELECT 1").contains("/no/such/folder: cannot search the folder"));
     facts(folder.path(), &["P1"]);
     assert!(message(path, "SELECT nope FROM facts").contains("nope"));
-    assert!(message(path, "SELEKT").contains("tables here: facts"));
+    assert!(message(path, "SELECT FROM WHERE").contains("tables here: facts"));
+    for statement in
+        ["SELEKT 1", "DROP TABLE facts", "-- a comment\nDELETE FROM facts", "CREATE TABLE x AS SELECT 1", ""]
+    {
+        assert!(message(path, statement).contains("expected one statement that reads"), "{statement}");
+    }
     fs::write(folder.path().join("facts/part-00000.parquet"), "PAR1 no").unwrap();
     assert!(message(path, "SELECT * FROM facts").starts_with("error: "));
 }

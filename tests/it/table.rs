@@ -28,7 +28,7 @@ fn check<R: Row + Clone + PartialEq + std::fmt::Debug>(rows: Vec<R>) {
     let value = |key: &str| metadata.iter().find(|entry| entry.key == key).and_then(|entry| entry.value.clone());
     assert_eq!(value("docre.schema"), Some(format!("{}/{}", schema.name, schema.version)));
     assert_eq!(value("docre.producer"), Some(format!("docre {}", env!("CARGO_PKG_VERSION"))));
-    assert_eq!(table::fingerprint::<R>(folder.path()).as_deref(), Some("fingerprint"));
+    assert_eq!(table::fingerprint(folder.path(), &schema.name).as_deref(), Some("fingerprint"));
     let read: Vec<R> = table::read(folder.path()).unwrap().flat_map(Result::unwrap).collect();
     assert_eq!(read, rows);
 }
@@ -259,13 +259,13 @@ fn a_folder_in_the_making_is_not_seen_and_keeps_others_out() {
     let folder = TempDir::new().unwrap();
     let target = folder.path().join("dev");
     fs::create_dir(&target).unwrap();
-    fs::write(target.join("old"), "old").unwrap();
+    fs::write(target.join("old.parquet"), "old").unwrap();
     let staging = Staging::begin(&target).unwrap();
-    fs::write(staging.folder().join("new"), "new").unwrap();
+    fs::write(staging.folder().join("new.parquet"), "new").unwrap();
     assert!(matches!(Staging::begin(&target), Err(TableError::Busy { .. })));
-    assert!(target.join("old").exists());
+    assert!(target.join("old.parquet").exists());
     staging.commit().unwrap();
-    assert!(target.join("new").exists() && !target.join("old").exists());
+    assert!(target.join("new.parquet").exists() && !target.join("old.parquet").exists());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
@@ -283,7 +283,23 @@ fn what_a_killed_process_set_aside_is_put_back() {
     let folder = TempDir::new().unwrap();
     let aside = folder.path().join(".dev.replaced");
     fs::create_dir(&aside).unwrap();
-    fs::write(aside.join("old"), "old").unwrap();
+    fs::write(aside.join("old.parquet"), "old").unwrap();
     drop(Staging::begin(&folder.path().join("dev")).unwrap());
-    assert!(folder.path().join("dev/old").exists());
+    assert!(folder.path().join("dev/old.parquet").exists());
+}
+
+#[test]
+fn what_is_no_table_is_not_replaced() {
+    let folder = TempDir::new().unwrap();
+    let metrics = folder.path().join("facts");
+    fs::create_dir(&metrics).unwrap();
+    fs::write(metrics.join("thesis.tex"), "precious").unwrap();
+    let refused = table::write(folder.path(), "f", vec![fact("a", vec![])]);
+    assert!(matches!(refused, Err(TableError::Foreign { .. })));
+    fs::remove_dir_all(&metrics).unwrap();
+    fs::write(&metrics, "a file").unwrap();
+    let refused = table::write(folder.path(), "f", vec![fact("a", vec![])]);
+    assert!(matches!(refused, Err(TableError::Foreign { .. })));
+    assert_eq!(fs::read_to_string(&metrics).unwrap(), "a file");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
