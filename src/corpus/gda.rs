@@ -14,7 +14,8 @@ use std::path::Path;
 use super::lines::{Blocks, Lines};
 use super::pubtator::PubTator;
 use super::quote::quoted;
-use super::{CutError, Document, Reader, Record, Records, Reject};
+use super::{CutError, Document, Fault, Reader, Record, Records, Reject};
+use crate::table::Text;
 
 /// The name of the one relation.
 const RELATION: &str = "GDA";
@@ -62,6 +63,13 @@ impl Reader for Gda {
     }
 
     fn parse(&self, record: &Record) -> Result<Document, Reject> {
+        let spoilt = [LABELS.as_bytes(), b"\t"].concat();
+        if let Some(row) = record.bytes.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(&spoilt[..])) {
+            let row = String::from_utf8_lossy(row);
+            let reason = format!("expected `{HEADER}` with label 0 or 1, got {}", quoted(&row));
+            let name = row.split(',').next().map(Text::from);
+            return Err(Reject { name, fault: Fault::new(LABELS, reason) });
+        }
         PubTator { labelled: true }.parse(record)
     }
 }
@@ -134,7 +142,7 @@ fn index_labels(folder: &Path, index: &mut Index) -> Result<(), CutError> {
                 note(index, pmid.to_vec(), LABELS, &relation);
             }
             [pmid, _, _, b"0"] => note(index, pmid.to_vec(), LABELS, b""),
-            // Two columns are no annotation: the document is rejected, with this line as the reason.
+            // The document is rejected, with this row as the reason.
             [pmid, ..] => note(index, pmid.to_vec(), LABELS, &[LABELS.as_bytes(), &row].join(&b'\t')),
         }
     }

@@ -83,9 +83,8 @@ fn the_damage_comes_after_the_documents() {
 
 #[test]
 fn a_bad_row_rejects_its_document() {
-    let either = "expected a mention (6 or 7 columns) or a relation (4 columns), got";
     for row in ["11,77,D1,2", "11,77,D1", "11"] {
-        let expected = format!("11: line 5: {either} `labels.csv\\t{row}`");
+        let expected = format!("11: labels.csv: expected `pmid,geneId,diseaseId,label` with label 0 or 1, got `{row}`");
         assert_eq!(faults(ABSTRACTS, ANNOTATIONS, &format!("pmid,geneId,diseaseId,label\n{row}\n")), [expected]);
     }
     let unknown = faults(ABSTRACTS, ANNOTATIONS, "pmid,geneId,diseaseId,label\n12,78,D1,1\n");
