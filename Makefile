@@ -22,19 +22,15 @@ check: ## formatting, lints and documentation
 	$(CARGO) clippy --release --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --release --no-deps --document-private-items
 
-pipelines: build ## the main job: the sample corpus, a baseline's relations, and their metrics, under runs/
-	@$(MAKE) --no-print-directory synthesize OUT=runs/sample
-	@$(DOCRE) query runs/sample "$$(cat pipelines/baseline.sql)" --format parquet >runs/sample/relations.parquet.partial
-	@mv runs/sample/relations.parquet.partial runs/sample/relations.parquet
-	@$(DOCRE) evaluate --corpus runs/sample --split test --relations runs/sample \
-	  --train-facts runs/sample/train --out runs/sample
-	@echo 'The tables are in runs/sample: cargo run --release -- query runs/sample "SELECT * FROM metrics"'
+pipelines: build ## the main job: run every pipeline whose corpus is there; what is up to date is skipped
+	@$(DOCRE) run --all
+	@echo 'The tables are in runs: cargo run --release -- query runs/sample "SELECT * FROM metrics"'
 
 sample: build ## make the sample corpus in data/sample anew
 	@$(MAKE) --no-print-directory synthesize OUT=target/sample OPTIONS=--json
 	cp target/sample/*.json data/sample/
 
-# The sample corpus into OUT: three splits of one endless corpus.
+# The sample corpus into OUT, as pipelines/sample.toml has it: three splits of one endless corpus.
 synthesize:
 	@$(DOCRE) synthesize --docs 400 --seed 1 --first 0 --split train --out $(OUT) --force $(OPTIONS)
 	@$(DOCRE) synthesize --docs 80 --seed 1 --first 400 --split dev --out $(OUT) --force $(OPTIONS)

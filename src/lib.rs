@@ -23,6 +23,7 @@
 //! | [`train`] | what fits a model to labelled pairs: so far, the optimizer | source formats |
 //! | [`metrics`] | facts and relations → metrics, as polars queries | source formats, tensors |
 //! | [`query`] | SQL → a result, over any folder of tables | what the tables are for |
+//! | [`pipeline`] | a pipeline file → the stages above, each where it is not up to date | how they do it |
 //!
 //! The binary, `main.rs` and `cli`, adds arguments, messages and exit codes, and no more.
 //!
@@ -30,9 +31,9 @@
 //! Tests hold these; the imports, in `tests/it/layers.rs`.
 //!
 //! - A module imports only what stands above it in the code map, and no two stages import each other.
-//! - A corpus format's name appears in [`corpus`] alone: a new corpus is one reader.
+//! - A corpus format's name appears in [`corpus`] and in pipeline files alone: a new corpus is one reader and one file.
 //! - An outside library has one home: polars in [`metrics`] and [`query`], Arrow and Parquet in [`table`],
-//!   tokenizers in [`pieces`], clap in the binary.
+//!   tokenizers in [`pieces`], TOML in [`pipeline`], clap in the binary.
 //! - Under a table's final name there is a whole table or none, at any moment, whatever kills the process.
 //! - The same input gives the same bytes, whatever the number of threads.
 //! - Bad input is an error or a row of `rejects`, which names file, record and field; never a panic.
@@ -46,3 +47,4 @@ pub mod model;
 pub mod train;
 pub mod metrics;
 pub mod query;
+pub mod pipeline;

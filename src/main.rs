@@ -1,7 +1,8 @@
 //! The command line: arguments → a command → messages and an exit code.
 //!
-//! Data goes to stdout, everything else to stderr. Exit code 0: done; 1: failed, and nothing was changed; 2: wrong
-//! usage; 3: done, but some records were rejected. The commands stand in `cli`.
+//! Data goes to stdout, everything else to stderr. Exit code 0: done; 1: failed, and nothing was changed, but
+//! for the stages of a pipeline that were done before; 2: wrong usage; 3: done, but some records were rejected. The
+//! commands stand in `cli`.
 
 mod cli;
 
@@ -11,9 +12,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use docre::corpus::CorpusError;
 use docre::metrics;
+use docre::pipeline::LeftOut;
 use docre::table::TableError;
 
-use cli::{Messages, Outcome, Usage, convert, evaluate, query, synthesize};
+use cli::{Messages, Outcome, Usage, convert, evaluate, query, run, synthesize};
 
 /// Tables and tensors come and go by the megabyte, which the system's allocator gives back to the kernel each time.
 #[global_allocator]
@@ -39,6 +41,7 @@ enum Command {
     Synthesize(synthesize::SynthesizeArgs),
     Evaluate(evaluate::EvaluateArgs),
     Query(query::QueryArgs),
+    Run(run::RunArgs),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Synthesize(args) => synthesize::run(args, messages),
         Command::Evaluate(args) => evaluate::run(&args, messages),
         Command::Query(args) => query::run(args),
+        Command::Run(args) => run::run(&args, messages),
     };
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
@@ -67,14 +71,15 @@ fn is_usage(error: &anyhow::Error) -> bool {
 }
 
 /// Whether the reader of stdout went away, as `head` does: no error.
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let closed = |cause: &(dyn std::error::Error + 'static)| {
         cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     };
     error.chain().any(closed)
 }
 
-fn report(error: &anyhow::Error) {
+/// Says what went wrong, and what to do next where there is a choice.
+pub fn report(error: &anyhow::Error) {
     let mut stderr = io::stderr();
     // Nothing can be done where stderr itself refuses.
     let _ = writeln!(stderr, "error: {error:#}");
@@ -87,6 +92,9 @@ fn report(error: &anyhow::Error) {
 fn hint(error: &anyhow::Error) -> Option<&'static str> {
     if let Some(metrics::Error::Unlabelled(_)) = error.downcast_ref() {
         return Some("evaluate on a labelled split, or submit the predictions where the corpus is scored officially");
+    }
+    if error.downcast_ref::<LeftOut>().is_some() {
+        return Some("`data/README.md` says where each corpus is had; `--set sources.NAME=PATH` names another place");
     }
     let table = match error.downcast_ref::<CorpusError>() {
         Some(CorpusError::Exists { .. }) => {

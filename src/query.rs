@@ -94,16 +94,28 @@ pub enum QueryError {
 /// # Errors
 /// Where the folder has no table, the statement fails, or the output refuses.
 pub fn run(folder: &Path, sql: &str, format: Output, output: &mut impl Write) -> Result<(), QueryError> {
+    run_over(&tables(folder)?, sql, format, output)
+}
+
+/// As [`run`], over tables that are given by name, each with its files.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_over(
+    tables: &BTreeMap<String, Vec<PathBuf>>,
+    sql: &str,
+    format: Output,
+    output: &mut impl Write,
+) -> Result<(), QueryError> {
     if !reads(sql) {
         return Err(QueryError::Statement);
     }
-    let tables = tables(folder)?;
     let mut context = SQLContext::new();
-    for (name, files) in &tables {
-        let frame = scan(files).map_err(|error| failure(&error, &tables))?;
+    for (name, files) in tables {
+        let frame = scan(files).map_err(|error| failure(&error, tables))?;
         context.register(name, frame);
     }
-    let frame = context.execute(sql).and_then(LazyFrame::collect).map_err(|error| failure(&error, &tables))?;
+    let frame = context.execute(sql).and_then(LazyFrame::collect).map_err(|error| failure(&error, tables))?;
     write(frame, format, output)
 }
 

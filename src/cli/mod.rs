@@ -3,6 +3,7 @@
 pub mod convert;
 pub mod evaluate;
 pub mod query;
+pub mod run;
 pub mod synthesize;
 
 use std::fmt;
@@ -68,10 +69,7 @@ pub fn told(summary: &Summary, messages: Messages) -> Outcome {
     let folder = summary.folder.display();
     match summary.totals {
         None => messages.say(&format!("{folder}: up to date")),
-        Some(totals) => messages.say(&format!(
-            "{folder}: {} documents, {} tokens, {} entities, {} pairs ({} left out), {} facts",
-            totals.documents, totals.tokens, totals.entities, totals.pairs, totals.left_out, totals.facts
-        )),
+        Some(totals) => messages.say(&format!("{folder}: {totals}")),
     }
     if summary.n_rejects == 0 {
         return Outcome::Done;

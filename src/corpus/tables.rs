@@ -1,6 +1,7 @@
 //! Documents → the corpus tables, and back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::iter::Peekable;
 use std::path::Path;
 
@@ -43,6 +44,16 @@ pub struct Totals {
     pub left_out: u64,
     /// Facts.
     pub facts: u64,
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { documents, tokens, entities, pairs, left_out, facts } = self;
+        write!(
+            f,
+            "{documents} documents, {tokens} tokens, {entities} entities, {pairs} pairs ({left_out} left out), {facts} facts"
+        )
+    }
 }
 
 /// The tables that every split has.

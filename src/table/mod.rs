@@ -21,7 +21,7 @@ use arrow::record_batch::RecordBatch;
 pub use cell::{Cell, Text};
 pub use cursor::Cursor;
 pub use error::TableError;
-pub use read::{fingerprint, is_part_name, parts, read};
+pub use read::{fingerprint, is_part_name, parts, read, read_at};
 pub use schema::TableSchema;
 pub use staging::{Staging, holds_only_tables};
 pub use write::{TableWriter, write, write_file};

@@ -8,6 +8,7 @@ use arrow::record_batch::RecordBatch;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
+use super::write::parent;
 use super::{Row, TableError, TableSchema};
 
 /// Rows read at a time.
@@ -43,9 +44,21 @@ pub fn is_part_name(name: &str) -> bool {
 
 /// Reads a table of `folder` in order, a few thousand rows at a time. The schema of each file is checked up front.
 pub fn read<R: Row>(folder: &Path) -> Result<impl Iterator<Item = Result<Vec<R>, TableError>> + use<R>, TableError> {
+    read_files(parts(folder, &R::schema().name)?)
+}
+
+/// As [`read`], of the table that stands at `path`, whatever name it has there.
+pub fn read_at<R: Row>(path: &Path) -> Result<impl Iterator<Item = Result<Vec<R>, TableError>> + use<R>, TableError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    read_files(parts(parent(path), &name)?)
+}
+
+fn read_files<R: Row>(
+    files: Vec<PathBuf>,
+) -> Result<impl Iterator<Item = Result<Vec<R>, TableError>> + use<R>, TableError> {
     let schema = R::schema();
     let mut readers = Vec::new();
-    for path in parts(folder, &schema.name)? {
+    for path in files {
         readers.push((open(&path, schema)?, path));
     }
     Ok(readers.into_iter().flat_map(move |(reader, path)| {

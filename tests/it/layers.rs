@@ -10,6 +10,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("corpus", &["table", "random"]),
     ("metrics", &["table", "random"]),
     ("query", &["table"]),
+    ("pipeline", &["table", "random", "corpus", "pieces", "encoder", "model", "train", "metrics", "query"]),
     ("pieces", &["table"]),
     ("encoder", &["random"]),
     ("model", &["table", "random", "pieces", "encoder"]),
@@ -24,6 +25,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("parquet", &["table"]),
     ("arrow", &["table"]),
     ("tokenizers", &["pieces"]),
+    ("toml", &["pipeline"]),
     ("candle_core", &["encoder", "model", "train"]),
 ];
 

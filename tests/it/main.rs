@@ -20,6 +20,7 @@ mod metrics;
 mod operations;
 mod optimizer;
 mod pieces;
+mod pipeline;
 mod pubtator;
 mod query;
 mod reading;

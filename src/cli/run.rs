@@ -1,0 +1,122 @@
+//! `docre run`: pipeline files → their stages, where they are not up to date.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use docre::pipeline::{self, LeftOut, Pipeline, Request, Watch};
+
+use super::{Messages, Outcome};
+
+/// Run the stages of a pipeline file that are not up to date.
+///
+/// A stage runs where an option, an input or docre itself changed since it last ran, or an output is not as it was made.
+/// Of several pipelines, those whose sources are not there are left out, and named.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  docre run pipelines/sample.toml\n  docre run pipelines/sample.toml --dry-run --set train.documents=800\n  docre run pipelines/cdr.toml --from dev --force --set sources.mesh=corpora/2017MeshTree.txt\n  docre run --all"
+)]
+pub struct RunArgs {
+    /// Pipeline files.
+    #[arg(value_name = "FILE", required_unless_present = "all")]
+    files: Vec<PathBuf>,
+    /// Every file `pipelines/*.toml`.
+    #[arg(long, conflicts_with = "files")]
+    all: bool,
+    /// The first stage to run; what comes before is taken as it is.
+    #[arg(long, value_name = "STAGE")]
+    from: Option<String>,
+    /// The last stage to run.
+    #[arg(long, value_name = "STAGE")]
+    until: Option<String>,
+    /// Run stages though they are up to date.
+    #[arg(long)]
+    force: bool,
+    /// Only list what would run, and why.
+    #[arg(long)]
+    dry_run: bool,
+    /// Replace a value of the file: STAGE.KEY=VALUE or sources.NAME=PATH; may be given several times.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// The folder of the run folders; each bears its pipeline's name.
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    runs: PathBuf,
+}
+
+/// Runs.
+pub fn run(args: &RunArgs, messages: Messages) -> anyhow::Result<Outcome> {
+    let files = if args.all { shipped()? } else { args.files.clone() };
+    if let [file] = &*files {
+        return run_file(file, args, messages);
+    }
+    if args.from.is_some() || args.until.is_some() || !args.set.is_empty() {
+        bail!("`--from`, `--until` and `--set` are of one pipeline: expected one file, got {}", files.len());
+    }
+    run_files(&files, args, messages)
+}
+
+/// Runs several pipelines; one that fails keeps none of the others from running.
+fn run_files(files: &[PathBuf], args: &RunArgs, messages: Messages) -> anyhow::Result<Outcome> {
+    let (mut left_out, mut n_failed, mut outcome) = (Vec::new(), 0, Outcome::Done);
+    for file in files {
+        match run_file(file, args, messages) {
+            Ok(Outcome::Done) => {}
+            Ok(Outcome::SomeRejected) => outcome = Outcome::SomeRejected,
+            Err(error) if error.is::<LeftOut>() => left_out.push(error),
+            Err(error) if crate::is_closed_pipe(&error) => return Err(error),
+            Err(error) => {
+                crate::report(&error);
+                n_failed += 1;
+            }
+        }
+    }
+    for reason in left_out {
+        messages.say(&reason.to_string());
+    }
+    if n_failed > 0 {
+        bail!("{n_failed} of {} pipelines failed", files.len());
+    }
+    Ok(outcome)
+}
+
+/// The pipeline files of the working directory, by name.
+fn shipped() -> anyhow::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir("pipelines").context("pipelines: cannot list the folder")?;
+    let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    let mut files: Vec<PathBuf> =
+        paths.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "toml")).collect();
+    files.sort();
+    if files.is_empty() {
+        bail!("pipelines: expected a file `*.toml`, found none");
+    }
+    Ok(files)
+}
+
+fn run_file(file: &Path, args: &RunArgs, messages: Messages) -> anyhow::Result<Outcome> {
+    let pipeline = Pipeline::read(file, &args.set)?;
+    let request =
+        Request { runs: args.runs.clone(), from: args.from.clone(), until: args.until.clone(), force: args.force };
+    let mut stdout = io::stdout().lock();
+    if args.dry_run {
+        for planned in pipeline::plan(&pipeline, &request)? {
+            writeln!(stdout, "{}/{planned}", pipeline.name)?;
+        }
+        return Ok(Outcome::Done);
+    }
+    let bar = messages.bar(0, "{spinner} {msg} {elapsed}");
+    let say = |line: &str| bar.suspend(|| messages.say(line));
+    let progress = |_: u64, documents: u64| {
+        bar.set_message(format!("{documents} documents"));
+        bar.tick();
+    };
+    let rejected = pipeline::run(&pipeline, &request, &Watch { say: &say, progress: &progress });
+    bar.finish_and_clear();
+    let rejected = rejected?;
+    for summary in pipeline::summaries(&pipeline, &request)? {
+        stdout.write_all(summary.as_bytes())?;
+    }
+    stdout.flush()?;
+    Ok(if rejected == 0 { Outcome::Done } else { Outcome::SomeRejected })
+}

@@ -1,0 +1,257 @@
+//! A pipeline file, read and checked as a whole.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow, bail, ensure};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+use super::keys;
+use super::stage::{Action, Kind};
+use super::wiring::{Producers, check_output, check_roles};
+
+/// Stages in order, and the sources that they start from. Everything was checked but whether the sources are there.
+#[derive(Debug)]
+pub struct Pipeline {
+    /// The name of the file without its ending; also that of the run folder.
+    pub name: String,
+    /// The stages in the order in which they run.
+    pub stages: Vec<Stage>,
+}
+
+/// A stage: what to do, to what, towards what.
+pub struct Stage {
+    /// Its name, once in the pipeline.
+    pub name: String,
+    /// What sort of work it does.
+    pub kind: &'static Kind,
+    /// Its options as they were written.
+    pub options: Table,
+    /// The work, its options read.
+    pub action: Box<dyn Action>,
+    /// What it reads, by role.
+    pub inputs: BTreeMap<String, Vec<Input>>,
+    /// Paths in the run folder that it makes, by role.
+    pub outputs: BTreeMap<String, String>,
+}
+
+/// What a stage reads.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Input {
+    /// A path that was there before.
+    Source(PathBuf),
+    /// The output of a stage above: a path in the run folder.
+    Made(String),
+}
+
+impl Input {
+    /// Where it is.
+    pub fn path(&self, run_folder: &Path) -> PathBuf {
+        match self {
+            Self::Source(path) => path.clone(),
+            Self::Made(name) => run_folder.join(name),
+        }
+    }
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Source(path) => path.display().fmt(f),
+            Self::Made(name) => f.write_str(name),
+        }
+    }
+}
+
+impl fmt::Debug for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stage").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// The file's top level.
+#[derive(Deserialize)]
+struct Top {
+    #[serde(default)]
+    sources: BTreeMap<String, PathBuf>,
+    #[serde(default)]
+    stage: Vec<Table>,
+}
+
+/// What every stage has.
+#[derive(Deserialize)]
+struct Head {
+    name: String,
+    kind: String,
+    #[serde(default)]
+    inputs: BTreeMap<String, Names>,
+    outputs: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize, Clone)]
+#[serde(untagged, expecting = "expected a name or a list of names")]
+enum Names {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl From<Names> for Vec<String> {
+    fn from(names: Names) -> Self {
+        match names {
+            Names::One(name) => vec![name],
+            Names::Several(names) => names,
+        }
+    }
+}
+
+impl Pipeline {
+    /// Reads and checks a file. Each of `settings` replaces a value of it: `STAGE.KEY=VALUE` or `sources.NAME=PATH`,
+    /// the value in TOML, or bare text.
+    ///
+    /// # Errors
+    /// What is wrong with the file or a setting, and where.
+    pub fn read(file: &Path, settings: &[String]) -> anyhow::Result<Self> {
+        Self::read_here(file, settings).with_context(|| file.display().to_string())
+    }
+
+    fn read_here(file: &Path, settings: &[String]) -> anyhow::Result<Self> {
+        let name = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        check_name(name)?;
+        let text = fs::read_to_string(file).context("cannot read")?;
+        let table: Table = text.parse().map_err(|error| located(&error, &text))?;
+        check_keys(&table, keys::of::<Top>())?;
+        let mut top: Top = typed(table)?;
+        for setting in settings {
+            set(&mut top, setting).with_context(|| format!("--set {setting}"))?;
+        }
+        Ok(Self { name: name.to_owned(), stages: stages(top)? })
+    }
+
+    /// The place of a stage.
+    pub fn position(&self, stage: &str) -> anyhow::Result<usize> {
+        let names: Vec<&str> = self.stages.iter().map(|stage| stage.name.as_str()).collect();
+        let position = names.iter().position(|name| *name == stage);
+        position.ok_or_else(|| anyhow!("{}: {}", self.name, keys::unknown("stage", stage, &names)))
+    }
+}
+
+fn stages(top: Top) -> anyhow::Result<Vec<Stage>> {
+    ensure!(!top.stage.is_empty(), "expected a `[[stage]]`, got none");
+    let mut halves: Vec<(Head, Table)> = Vec::new();
+    for (number, table) in (1..).zip(top.stage) {
+        let half = halve(table, number)?;
+        ensure!(halves.iter().all(|(head, _)| head.name != half.0.name), "two stages are named `{}`", half.0.name);
+        halves.push(half);
+    }
+    let mut producers = Producers::default();
+    for name in top.sources.keys() {
+        producers.add(name, "the sources".to_owned())?;
+    }
+    let made = |(head, _): &(Head, Table)| {
+        head.outputs.values().map(|output| (output.clone(), head.name.clone())).collect::<Vec<_>>()
+    };
+    let later: BTreeMap<String, String> = halves.iter().flat_map(made).collect();
+    let mut stages = Vec::new();
+    for (head, options) in halves {
+        let place = format!("stage `{}`", head.name);
+        stages.push(stage(head, options, &top.sources, &mut producers, &later).context(place)?);
+    }
+    Ok(stages)
+}
+
+/// Parts what every stage has from the options of its kind.
+fn halve(mut table: Table, number: usize) -> anyhow::Result<(Head, Table)> {
+    let place = match table.get("name") {
+        Some(Value::String(name)) => format!("stage `{name}`"),
+        _ => format!("stage {number}"),
+    };
+    let common = keys::of::<Head>();
+    let head: Table = common.iter().filter_map(|&key| table.remove_entry(key)).collect();
+    // A misspelt key is told as such, not as the one that is missing for it.
+    let kind = head.get("kind").and_then(Value::as_str).and_then(|kind| Kind::named(kind).ok());
+    let check = kind.map_or(Ok(()), |kind| check_keys_among(&table, &[(kind.options)(), common].concat(), &place));
+    check?;
+    let head: Head = typed(head).context(place)?;
+    Ok((head, table))
+}
+
+fn stage(
+    head: Head,
+    options: Table,
+    sources: &BTreeMap<String, PathBuf>,
+    producers: &mut Producers,
+    later: &BTreeMap<String, String>,
+) -> anyhow::Result<Stage> {
+    check_name(&head.name)?;
+    let kind = Kind::named(&head.kind)?;
+    let names: BTreeMap<String, Vec<String>> =
+        head.inputs.into_iter().map(|(role, names)| (role, names.into())).collect();
+    check_roles(kind, &names, &head.outputs)?;
+    for name in names.values().flatten() {
+        producers.check(name, later)?;
+    }
+    for output in head.outputs.values() {
+        check_output(output)?;
+        producers.add(output, format!("stage `{}`", head.name))?;
+    }
+    let input = |name: String| sources.get(&name).map_or(Input::Made(name.clone()), |path| Input::Source(path.clone()));
+    let inputs = names.into_iter().map(|(role, names)| (role, names.into_iter().map(input).collect())).collect();
+    let action = (kind.parse)(options.clone())?;
+    Ok(Stage { name: head.name, kind, options, action, inputs, outputs: head.outputs })
+}
+
+/// Replaces a value: `STAGE.KEY=VALUE` or `sources.NAME=PATH`.
+fn set(top: &mut Top, setting: &str) -> anyhow::Result<()> {
+    let parts = setting.split_once('=').and_then(|(key, value)| Some((key.split_once('.')?, value)));
+    let Some(((place, key), value)) = parts else { bail!("expected STAGE.KEY=VALUE or sources.NAME=PATH") };
+    if place == "sources" {
+        let known: Vec<&str> = top.sources.keys().map(String::as_str).collect();
+        ensure!(known.contains(&key), "{}", keys::unknown("source", key, &known));
+        top.sources.insert(key.to_owned(), value.into());
+        return Ok(());
+    }
+    let name_of = |stage: &Table| stage.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let names: Vec<String> = top.stage.iter().map(name_of).collect();
+    let Some(stage) = top.stage.iter_mut().find(|stage| name_of(stage) == place) else {
+        bail!("{}", keys::unknown("stage", place, &names.iter().map(String::as_str).collect::<Vec<_>>()));
+    };
+    ensure!(!["name", "kind"].contains(&key), "`{key}` of a stage cannot be set");
+    let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+    stage.insert(key.to_owned(), parsed.unwrap_or_else(|| Value::String(value.to_owned())));
+    Ok(())
+}
+
+fn check_keys(table: &Table, known: &[&str]) -> anyhow::Result<()> {
+    match table.keys().find(|key| !known.contains(&key.as_str())) {
+        Some(key) => bail!("{}", keys::unknown("key", key, known)),
+        None => Ok(()),
+    }
+}
+
+fn check_keys_among(table: &Table, known: &[&str], place: &str) -> anyhow::Result<()> {
+    check_keys(table, known).with_context(|| place.to_owned())
+}
+
+/// A table as a type.
+pub fn typed<T: DeserializeOwned>(table: Table) -> anyhow::Result<T> {
+    table.try_into().map_err(|error: toml::de::Error| anyhow!("{}", error.to_string().trim_end().replace('\n', " ")))
+}
+
+/// What is wrong with TOML, with its line and column, both from 1.
+fn located(error: &toml::de::Error, text: &str) -> anyhow::Error {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    anyhow!("line {line}, column {column}: {}", error.message())
+}
+
+/// Whether a name is one visible step of a path.
+pub fn check_name(name: &str) -> anyhow::Result<()> {
+    let plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\']);
+    ensure!(plain, "name `{name}`: expected one that can be that of a folder");
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! Pipeline files → stages, run in order, each only where it is not up to date.
+//!
+//! A pipeline is a TOML file. `[sources]` names files that are there before; each `[[stage]]` has a name, a kind, and
+//! named inputs and outputs, and whatever options its kind takes:
+//!
+//! ```toml
+//! [sources]
+//! documents = "data/redocred/dev_revised.json"     # as seen from the working directory
+//!
+//! [[stage]]
+//! name = "dev"
+//! kind = "convert"
+//! format = "docred"
+//! split = "dev"
+//! inputs = { documents = "documents" }             # sources, or outputs of stages above
+//! outputs = { tables = "dev" }                     # paths in the pipeline's run folder, `runs/NAME`
+//! ```
+//!
+//! [`Pipeline::read`] checks the whole file before anything runs: keys, kinds, and that each input is made exactly once
+//! and before it is needed. [`run`] then goes through the stages. A stage is up to date when the manifest says that this
+//! version of docre made its outputs, with these options, from inputs of this content, and the outputs still have the
+//! content they had then. So a stage runs again after a change of any of these, and the stages behind it do where its
+//! outputs came out different.
+//!
+//! A stage works in a hidden folder, and its outputs are renamed to their places when it is done. Killed at any moment,
+//! a run leaves outputs that are whole, and the next run goes on from there. A lock keeps a second run out of the folder.
+//!
+//! To add a kind of stage, add a file to `stage/` and a line to the list in [`stage`].
+
+mod file;
+mod fingerprint;
+mod keys;
+mod manifest;
+mod runner;
+pub mod stage;
+mod wiring;
+
+pub use file::{Input, Pipeline, Stage};
+pub use manifest::{Artefact, Entry, Manifest, Recipe};
+pub use runner::{LeftOut, Planned, Request, Watch, plan, run, summaries};

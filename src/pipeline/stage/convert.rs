@@ -1,0 +1,69 @@
+//! `convert`: the files of a corpus → its tables.
+
+use anyhow::{anyhow, bail};
+use serde::Deserialize;
+
+use super::{Action, Kind, Made, Needs, Work, corpus};
+use crate::corpus::Format;
+use crate::corpus::convert::Conversion;
+use crate::pipeline::file::{check_name, typed};
+use crate::pipeline::keys;
+use crate::table::Text;
+
+pub const KIND: Kind = Kind {
+    name: "convert",
+    inputs: &[("documents", Needs::Several), ("mesh", Needs::Optional), ("relation_labels", Needs::Optional)],
+    further_inputs: false,
+    outputs: &["tables"],
+    options: keys::of::<Options>,
+    parse: |options| Ok(Box::new(typed::<Options>(options)?.checked()?)),
+};
+
+#[derive(Deserialize)]
+struct Options {
+    format: String,
+    split: String,
+    #[serde(default)]
+    candidates: Vec<String>,
+    #[serde(default)]
+    unlabelled: bool,
+}
+
+struct Convert {
+    format: Format,
+    split: String,
+    candidates: Vec<(Text, Text)>,
+    unlabelled: bool,
+}
+
+impl Options {
+    fn checked(self) -> anyhow::Result<Convert> {
+        check_name(&self.split)?;
+        let names = Format::ALL.map(Format::name);
+        let format = self.format.parse().map_err(|_| anyhow!("{}", keys::unknown("format", &self.format, &names)))?;
+        let candidates = self.candidates.iter().map(|pair| types(pair)).collect::<anyhow::Result<_>>()?;
+        Ok(Convert { format, split: self.split, candidates, unlabelled: self.unlabelled })
+    }
+}
+
+fn types(pair: &str) -> anyhow::Result<(Text, Text)> {
+    match pair.split_once(':') {
+        Some((head, tail)) if !head.is_empty() && !tail.is_empty() => Ok((head.into(), tail.into())),
+        _ => bail!("candidates: expected two types, such as `Chemical:Disease`, got `{pair}`"),
+    }
+}
+
+impl Action for Convert {
+    fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
+        let conversion = Conversion {
+            format: self.format,
+            inputs: work.inputs.get("documents").cloned().unwrap_or_default(),
+            split: self.split.clone(),
+            candidates: self.candidates.clone(),
+            mesh: work.optional("mesh").map(Into::into),
+            relation_labels: work.optional("relation_labels").map(Into::into),
+            unlabelled: self.unlabelled,
+        };
+        Ok(corpus(conversion.run(work.folder, true, work.progress)?))
+    }
+}

@@ -1,0 +1,61 @@
+//! `evaluate`: facts and predicted relations → the table `metrics`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{Action, Kind, Made, Needs, Work};
+use crate::metrics::{self, Metric, Request, present};
+use crate::pipeline::file::typed;
+use crate::pipeline::keys;
+use crate::table;
+
+pub const KIND: Kind = Kind {
+    name: "evaluate",
+    inputs: &[("corpus", Needs::One), ("relations", Needs::One), ("training", Needs::Optional)],
+    further_inputs: false,
+    outputs: &["metrics"],
+    options: keys::of::<Evaluate>,
+    parse: |options| Ok(Box::new(typed::<Evaluate>(options)?)),
+};
+
+#[derive(Deserialize)]
+struct Evaluate {
+    #[serde(default = "usual_resamples")]
+    resamples: u64,
+    #[serde(default)]
+    seed: u64,
+    run_id: Option<String>,
+}
+
+fn usual_resamples() -> u64 {
+    Request::new(Path::new(""), Path::new("")).resamples
+}
+
+impl Action for Evaluate {
+    fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
+        let corpus = work.input("corpus")?;
+        let split = corpus.file_name().unwrap_or_default().to_string_lossy();
+        let evaluation = metrics::evaluate(&Request {
+            training_facts: work.optional("training"),
+            corpus: work.pipeline,
+            split: &split,
+            run_id: self.run_id.as_deref(),
+            resamples: self.resamples,
+            seed: self.seed,
+            ..Request::new(corpus, work.input("relations")?)
+        })?;
+        let notes = evaluation.notes.warnings().into_iter().map(|warning| format!("warning: {warning}")).collect();
+        table::write(work.folder, &evaluation.fingerprint(), evaluation.metrics)?;
+        let outputs = BTreeMap::from([("metrics", work.folder.join("metrics"))]);
+        Ok(Made { outputs, notes, rejected: 0 })
+    }
+
+    fn summary(&self, outputs: &BTreeMap<&str, PathBuf>) -> anyhow::Result<Option<String>> {
+        let Some(metrics) = outputs.get("metrics") else { return Ok(None) };
+        let rows: Vec<Metric> =
+            table::read_at(metrics)?.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        Ok(Some(present::table(&rows, false)))
+    }
+}

@@ -1,0 +1,405 @@
+//! `docre run`: what is run, what is skipped and why, and what is refused.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::thread;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{DOCUMENT, Run, command, corpora, files, rows};
+
+/// Two splits, the facts of one as predictions of themselves, and their metrics.
+const TINY: &str = r#"
+[sources]
+copy = "copy.sql"
+
+[[stage]]
+name = "train"
+kind = "synthesize"
+split = "train"
+documents = 4
+outputs = { tables = "train" }
+
+[[stage]]
+name = "test"
+kind = "synthesize"
+split = "test"
+documents = 3
+first = 4
+outputs = { tables = "test" }
+
+[[stage]]
+name = "copy"
+kind = "query"
+inputs = { sql = "copy", test = "test" }
+outputs = { table = "copied/relations.parquet" }
+
+[[stage]]
+name = "evaluate"
+kind = "evaluate"
+resamples = 10
+inputs = { corpus = "test", relations = "copied/relations.parquet", training = "train" }
+outputs = { metrics = "figures" }
+"#;
+
+const COPY: &str = "SELECT 'copy' AS run_id, doc_id, head, tail, relation FROM test_facts";
+const STAGES: [&str; 4] = ["train", "test", "copy", "evaluate"];
+
+/// A working directory with a pipeline file `tiny.toml`.
+struct Place(TempDir);
+
+impl Place {
+    fn new(pipeline: &str) -> Self {
+        let place = Self(TempDir::new().unwrap());
+        place.write("tiny.toml", pipeline);
+        place.write("copy.sql", COPY);
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        fs::write(self.path(name), content).unwrap();
+    }
+
+    /// `docre run` here.
+    fn docre(&self, arguments: &[&str]) -> Run {
+        let output = command(["run"].iter().chain(arguments)).current_dir(self.0.path()).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// Runs `tiny.toml` and returns the stages that were not up to date.
+    fn run(&self, further: &[&str]) -> Vec<String> {
+        let run = self.docre(&[&["tiny.toml"], further].concat());
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let stage = |line: &str| Some(line.strip_prefix("tiny/")?.split_once(": running")?.0.to_owned());
+        run.stderr.lines().filter_map(stage).collect()
+    }
+
+    /// The message with which `tiny.toml` fails.
+    fn failure(&self, further: &[&str]) -> String {
+        let run = self.docre(&[&["tiny.toml"], further].concat());
+        assert_eq!(run.code, Some(1), "{}{}", run.stdout, run.stderr);
+        run.stderr
+    }
+
+    fn manifest(&self) -> Value {
+        serde_json::from_slice(&fs::read(self.path("runs/tiny/manifest.json")).unwrap()).unwrap()
+    }
+}
+
+/// What a run leaves, but for the manifest, which has times in it.
+fn outputs(run_folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let relative =
+        |(path, content): (PathBuf, Vec<u8>)| (path.strip_prefix(run_folder).unwrap().to_path_buf(), content);
+    files(run_folder).into_iter().map(relative).filter(|(path, _)| path != Path::new("manifest.json")).collect()
+}
+
+#[test]
+fn stages_run_once_and_are_up_to_date_then() {
+    let place = Place::new(TINY);
+    assert_eq!(place.run(&[]), STAGES);
+    let first = outputs(&place.path("runs/tiny"));
+    let again = place.docre(&["tiny.toml"]);
+    assert_eq!(again.code, Some(0));
+    let lines: Vec<String> = STAGES.iter().map(|stage| format!("tiny/{stage}: up to date")).collect();
+    assert_eq!(again.stderr.lines().collect::<Vec<_>>(), lines);
+    assert!(again.stdout.starts_with("metric"), "the figures are shown again: {}", again.stdout);
+    assert!(outputs(&place.path("runs/tiny")) == first);
+    assert_eq!(
+        rows(&place.path("runs/tiny"), "SELECT DISTINCT corpus, split, run_id FROM figures"),
+        ["tiny,test,copy"]
+    );
+    let all = "SELECT f1 FROM figures WHERE metric = 'F1' AND scope = 'all' AND relation IS NULL";
+    assert_eq!(rows(&place.path("runs/tiny"), all), ["1.0"]);
+    assert!(!place.path("runs/tiny/.work").exists());
+}
+
+#[test]
+fn a_changed_option_runs_its_stage_and_those_behind_it() {
+    let place = Place::new(TINY);
+    place.run(&[]);
+    assert_eq!(place.run(&["--set", "test.documents=2"]), ["test", "copy", "evaluate"]);
+    assert_eq!(rows(&place.path("runs/tiny"), "SELECT count(*) FROM test_documents"), ["2"]);
+    assert_eq!(place.run(&["--set", "test.documents=2"]), [] as [&str; 0]);
+    assert_eq!(place.run(&[]), ["test", "copy", "evaluate"], "without the setting, the file holds again");
+    assert_eq!(place.run(&["--set", "evaluate.resamples=20"]), ["evaluate"]);
+}
+
+#[test]
+fn a_changed_source_runs_the_stages_that_read_it() {
+    let place = Place::new(TINY);
+    place.run(&[]);
+    place.write("copy.sql", &format!("{COPY} WHERE head < tail"));
+    assert_eq!(place.run(&[]), ["copy", "evaluate"]);
+    place.write("copy.sql", &format!("{COPY} WHERE tail > head"));
+    assert_eq!(place.run(&[]), ["copy"], "the same table came out: what stands behind it is up to date");
+    place.write("other.sql", COPY);
+    assert_eq!(place.run(&["--set", "sources.copy=other.sql"]), ["copy", "evaluate"]);
+}
+
+#[test]
+fn outputs_that_are_gone_or_damaged_are_made_again() {
+    let place = Place::new(TINY);
+    place.run(&[]);
+    let whole = outputs(&place.path("runs/tiny"));
+    fs::remove_dir_all(place.path("runs/tiny/train/mentions")).unwrap();
+    let damaged = place.path("runs/tiny/copied/relations.parquet");
+    fs::write(&damaged, &fs::read(&damaged).unwrap()[1..]).unwrap();
+    fs::remove_dir_all(place.path("runs/tiny/figures")).unwrap();
+    assert_eq!(place.run(&[]), ["train", "copy", "evaluate"]);
+    assert!(outputs(&place.path("runs/tiny")) == whole);
+}
+
+#[test]
+fn a_part_of_the_stages_can_be_chosen() {
+    let place = Place::new(TINY);
+    let missing = place.failure(&["--from", "copy"]);
+    assert!(missing.contains("tiny/copy: input `test`: expected runs/tiny/test, found nothing"), "{missing}");
+    assert_eq!(place.run(&["--until", "test"]), ["train", "test"]);
+    assert_eq!(place.run(&["--from", "test", "--until", "copy"]), ["copy"]);
+    assert_eq!(place.run(&["--from", "copy", "--force"]), ["copy", "evaluate"]);
+    assert_eq!(place.run(&["--force"]), STAGES);
+    assert!(place.failure(&["--from", "copy", "--until", "test"]).contains("comes after the last"));
+    let unknown = place.failure(&["--until", "evalute"]);
+    assert!(unknown.contains("tiny: unknown stage `evalute`, the nearest known one is `evaluate`"), "{unknown}");
+}
+
+#[test]
+fn a_dry_run_tells_what_would_run_and_changes_nothing() {
+    let place = Place::new(TINY);
+    let dry = place.docre(&["tiny.toml", "--dry-run"]);
+    let expected = [
+        "tiny/train: to run: it has not run yet",
+        "tiny/test: to run: it has not run yet",
+        "tiny/copy: to run: input `test` is made anew",
+        "tiny/evaluate: to run: input `test` is made anew",
+    ];
+    assert_eq!(dry.stdout.lines().collect::<Vec<_>>(), expected, "{}", dry.stderr);
+    assert!(!place.path("runs").exists());
+    place.run(&[]);
+    let before = files(&place.path("runs"));
+    let dry = place.docre(&["tiny.toml", "--dry-run", "--set", "train.documents=5"]);
+    let expected = [
+        "tiny/train: to run: option `documents` changed from 4 to 5",
+        "tiny/test: up to date",
+        "tiny/copy: up to date",
+        "tiny/evaluate: to run: input `train` is made anew",
+    ];
+    assert_eq!(dry.stdout.lines().collect::<Vec<_>>(), expected);
+    assert!(files(&place.path("runs")) == before);
+}
+
+#[test]
+fn the_manifest_says_what_was_made_of_what() {
+    let place = Place::new(TINY);
+    place.run(&[]);
+    let manifest = place.manifest();
+    assert_eq!(manifest["pipeline"], "tiny");
+    let stages = manifest["stages"].as_array().unwrap();
+    assert_eq!(stages.iter().map(|stage| stage["stage"].as_str().unwrap()).collect::<Vec<_>>(), STAGES);
+    let copy = &stages[2];
+    assert_eq!((&copy["kind"], &copy["docre"]), (&"query".into(), &env!("CARGO_PKG_VERSION").into()));
+    assert_eq!(copy["inputs"]["sql"][0]["path"], "copy.sql");
+    let hash = |bytes: &[u8]| Value::from(&blake3::hash(bytes).to_hex()[..32]);
+    assert_eq!(copy["inputs"]["sql"][0]["hash"], hash(COPY.as_bytes()));
+    let made = fs::read(place.path("runs/tiny/copied/relations.parquet")).unwrap();
+    assert_eq!(copy["outputs"]["table"]["hash"], hash(&made));
+    assert_eq!(stages[3]["inputs"]["relations"][0], copy["outputs"]["table"]);
+    assert!(copy["seconds"].as_f64().unwrap() >= 0.0 && copy["started"].as_u64().unwrap() > 0);
+    place.write("runs/tiny/manifest.json", "{");
+    let broken = place.failure(&[]);
+    assert!(broken.contains("runs/tiny/manifest.json: expected a manifest"), "{broken}");
+}
+
+#[test]
+fn a_file_with_a_fault_is_refused_before_anything_runs() {
+    let cases = [
+        (
+            "documents = 4",
+            "documnets = 4",
+            "stage `train`: unknown key `documnets`, the nearest known one is `documents`",
+        ),
+        (
+            "documents = 4",
+            "documents = \"4\"",
+            "stage `train`: invalid type: string \"4\", expected u64 in `documents`",
+        ),
+        ("documents = 4\n", "", "stage `train`: missing field `documents`"),
+        ("documents = 4", "documents = ", "line 9, column 13: "),
+        ("[sources]", "[source]", "unknown key `source`, the nearest known one is `sources`"),
+        (
+            "kind = \"query\"",
+            "kind = \"querry\"",
+            "stage `copy`: unknown kind `querry`, the nearest known one is `query`",
+        ),
+        ("name = \"test\"", "name = \"train\"", "two stages are named `train`"),
+        (
+            "tables = \"test\"",
+            "tables = \"train\"",
+            "stage `test`: `train` is made twice, by stage `train` and by stage `test`",
+        ),
+        (
+            "tables = \"test\"",
+            "tables = \"train/x\"",
+            "`train/x` of stage `test` and `train` of stage `train` lie one inside the other",
+        ),
+        ("tables = \"test\"", "tables = \"../test\"", "stage `test`: output `../test`: expected the path of a visible"),
+        (
+            "tables = \"test\"",
+            "table = \"test\"",
+            "stage `test`: unknown output `table`, the nearest known one is `tables`",
+        ),
+        (
+            "corpus = \"test\"",
+            "corpus = \"tset\"",
+            "stage `evaluate`: unknown source or output `tset`, the nearest known one is `test`",
+        ),
+        ("corpus = \"test\", ", "", "stage `evaluate`: expected an input `corpus`, got none"),
+        (
+            "test = \"test\"",
+            "test = \"figures\"",
+            "stage `copy`: `figures` is made only afterwards, by stage `evaluate`",
+        ),
+        ("test = \"test\"", "test = [\"test\", \"train\"]", "stage `copy`: input `test`: expected one name, got 2"),
+        ("training =", "trainig =", "stage `evaluate`: unknown input `trainig`, the nearest known one is `training`"),
+    ];
+    for (from, to, expected) in cases {
+        let place = Place::new(&TINY.replacen(from, to, 1));
+        let message = place.failure(&[]);
+        assert!(message.starts_with("error: tiny.toml: ") && message.contains(expected), "{to}: {message}");
+        assert!(!place.path("runs").exists(), "{to}");
+    }
+    let place = Place::new(TINY);
+    let unknown = place.failure(&["--set", "train.document=1"]);
+    assert!(unknown.contains("unknown key `document`, the nearest known one is `documents`"), "{unknown}");
+    assert!(place.failure(&["--set", "trian.documents=1"]).contains("--set trian.documents=1: unknown stage `trian`"));
+    assert!(place.failure(&["--set", "documents"]).contains("expected STAGE.KEY=VALUE"));
+}
+
+#[test]
+fn a_pipeline_without_its_sources_is_left_out() {
+    let place = Place::new(TINY);
+    fs::remove_file(place.path("copy.sql")).unwrap();
+    let message = place.failure(&[]);
+    assert!(message.starts_with("error: tiny: left out: `copy.sql` is not there"), "{message}");
+    assert_eq!(place.run(&["--until", "test"]), ["train", "test"], "stages that do not need it run");
+    fs::create_dir(place.path("pipelines")).unwrap();
+    place.write("pipelines/absent.toml", TINY);
+    place.write("pipelines/present.toml", TINY.split("[[stage]]\nname = \"copy\"").next().unwrap());
+    for arguments in [&["--all"][..], &["pipelines/absent.toml", "pipelines/present.toml"]] {
+        let run = place.docre(arguments);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert!(run.stderr.ends_with("absent: left out: `copy.sql` is not there\n"), "{}", run.stderr);
+        assert!(place.path("runs/present/test/facts").is_dir() && !place.path("runs/absent").exists());
+    }
+    place.write("pipelines/broken.toml", "stage = 3");
+    assert_eq!(place.docre(&["--all"]).code, Some(1));
+}
+
+#[test]
+fn a_second_run_is_kept_out() {
+    let place = Place::new(TINY);
+    place.run(&["--until", "train"]);
+    let held = fs::File::open(place.path("runs/tiny/.lock")).unwrap();
+    held.lock().unwrap();
+    assert!(place.failure(&[]).contains("runs/tiny: another run is in this folder"));
+    assert_eq!(place.docre(&["tiny.toml", "--dry-run"]).code, Some(0));
+}
+
+#[test]
+fn a_failed_stage_keeps_what_was_there() {
+    let place = Place::new(TINY);
+    place.run(&[]);
+    let before = outputs(&place.path("runs/tiny"));
+    place.write("copy.sql", "SELECT nothing FROM nowhere");
+    let message = place.failure(&[]);
+    assert!(message.contains("tiny/copy: copy.sql: ") && message.contains("tables here: "), "{message}");
+    let visible = |(path, _): &(PathBuf, Vec<u8>)| !path.starts_with(".work");
+    assert!(outputs(&place.path("runs/tiny")).into_iter().filter(visible).collect::<Vec<_>>() == before);
+    place.write("copy.sql", COPY);
+    assert_eq!(place.run(&[]), [] as [&str; 0]);
+}
+
+#[test]
+fn killed_at_any_moment_and_run_again_gives_the_same_bytes() {
+    let pipeline = TINY.replace("documents = 4", "documents = 600").replace("documents = 3", "documents = 300");
+    let uninterrupted = Place::new(&pipeline);
+    assert_eq!(uninterrupted.run(&[]), STAGES);
+    let expected = outputs(&uninterrupted.path("runs/tiny"));
+    // What the run has got to when it is killed; each is seen on the way to the next.
+    for reached in [".lock", ".work/train", "train", ".work/test", "manifest.json", "test", "copied/relations.parquet"]
+    {
+        let place = Place::new(&pipeline);
+        let mut run = command(["run", "tiny.toml"]);
+        let mut child = run.current_dir(place.0.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while !place.path("runs/tiny").join(reached).exists() && child.try_wait().unwrap().is_none() {
+            thread::yield_now();
+        }
+        let _ = child.kill();
+        child.wait().unwrap();
+        for (path, content) in outputs(&place.path("runs/tiny")) {
+            let visible = !path.starts_with(".work") && !path.to_str().unwrap().starts_with(".manifest");
+            let whole = || expected.iter().any(|(other, bytes)| *other == path && *bytes == content);
+            assert!(!visible || whole(), "{reached}: {} is not whole", path.display());
+        }
+        place.run(&[]);
+        let left = outputs(&place.path("runs/tiny"));
+        assert!(left == expected, "{reached}: {:?}", left.iter().map(|(path, _)| path).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn rejected_records_are_told_once() {
+    let place = Place::new(
+        r#"
+        sources = { source = "dev.json" }
+        [[stage]]
+        name = "dev"
+        kind = "convert"
+        format = "docred"
+        split = "dev"
+        inputs = { documents = "source" }
+        outputs = { tables = "corpus/dev" }"#,
+    );
+    let damaged = DOCUMENT.replace("Altomonte", "Elsewhere").replace(r#""h": 0, "t": 1"#, r#""h": 9, "t": 1"#);
+    place.write("dev.json", &format!("[{DOCUMENT}, {damaged}]"));
+    let run = place.docre(&["tiny.toml"]);
+    assert_eq!(run.code, Some(3), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("tiny/dev: 1 records were rejected") && run.stderr.contains("Elsewhere"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(place.manifest()["stages"][0]["rejected"], 1);
+    assert_eq!(rows(&place.path("runs/tiny/corpus/dev"), "SELECT doc_id FROM documents"), ["Altomonte"]);
+    assert_eq!(place.run(&[]), [] as [&str; 0]);
+    let format = place.failure(&["--set", "dev.format=docrd"]);
+    assert!(format.contains("stage `dev`: unknown format `docrd`, the nearest known one is `docred`"), "{format}");
+}
+
+#[test]
+fn the_shipped_pipelines_convert_the_corpora_that_are_there() {
+    let Some(corpora) = corpora() else { return };
+    let place = Place::new(TINY);
+    symlink(fs::canonicalize(corpora).unwrap(), place.path("data")).unwrap();
+    symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines"), place.path("pipelines")).unwrap();
+    let run = place.docre(&["--all"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    for (split, n_documents) in [("cdr/train", 500), ("cdr/dev", 500), ("docred/test", 1000), ("redocred/dev", 500)] {
+        let tables = place.path("runs").join(split);
+        if tables.exists() {
+            assert_eq!(rows(&tables, "SELECT count(*) FROM documents"), [n_documents.to_string()], "{split}");
+        } else {
+            let name = split.split('/').next().unwrap();
+            assert!(run.stderr.contains(&format!("{name}: left out: ")), "{split}: {}", run.stderr);
+        }
+    }
+    assert!(run.stderr.contains("gda: ") && run.stdout.contains("IgnF1"), "{}{}", run.stdout, run.stderr);
+}
