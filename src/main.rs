@@ -13,7 +13,7 @@ use docre::corpus::CorpusError;
 use docre::metrics;
 use docre::table::TableError;
 
-use cli::{Messages, Outcome, convert, evaluate, query, synthesize};
+use cli::{Messages, Outcome, convert, encode, evaluate, query, synthesize};
 
 /// Document-level relation extraction in bulk: corpora to tables, tables to relations, metrics and a knowledge graph.
 #[derive(Parser)]
@@ -33,6 +33,7 @@ struct Cli {
 enum Command {
     Convert(convert::ConvertArgs),
     Synthesize(synthesize::SynthesizeArgs),
+    Encode(encode::EncodeArgs),
     Evaluate(evaluate::EvaluateArgs),
     Query(query::QueryArgs),
 }
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Convert(args) => convert::run(args, messages),
         Command::Synthesize(args) => synthesize::run(args, messages),
+        Command::Encode(args) => encode::run(&args, messages),
         Command::Evaluate(args) => evaluate::run(&args, messages),
         Command::Query(args) => query::run(&args),
     };
