@@ -12,8 +12,9 @@ use clap::{Parser, Subcommand};
 use docre::corpus::CorpusError;
 use docre::metrics;
 use docre::table::TableError;
+use docre::train::TrainError;
 
-use cli::{Messages, Outcome, convert, encode, evaluate, query, synthesize};
+use cli::{Messages, Outcome, convert, encode, evaluate, query, score, synthesize, train};
 
 /// Document-level relation extraction in bulk: corpora to tables, tables to relations, metrics and a knowledge graph.
 #[derive(Parser)]
@@ -34,6 +35,8 @@ enum Command {
     Convert(convert::ConvertArgs),
     Synthesize(synthesize::SynthesizeArgs),
     Encode(encode::EncodeArgs),
+    Train(train::TrainArgs),
+    Score(score::ScoreArgs),
     Evaluate(evaluate::EvaluateArgs),
     Query(query::QueryArgs),
 }
@@ -45,6 +48,8 @@ fn main() -> ExitCode {
         Command::Convert(args) => convert::run(args, messages),
         Command::Synthesize(args) => synthesize::run(args, messages),
         Command::Encode(args) => encode::run(&args, messages),
+        Command::Train(args) => train::run(&args, messages),
+        Command::Score(args) => score::run(&args, messages),
         Command::Evaluate(args) => evaluate::run(&args, messages),
         Command::Query(args) => query::run(&args),
     };
@@ -88,6 +93,9 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
     }
     if let Some(metrics::Error::Unlabelled(_)) = error.downcast_ref() {
         return Some("evaluate on a labelled split, or submit the predictions where the corpus is scored officially");
+    }
+    if let Some(TrainError::Exists(_)) = error.downcast_ref() {
+        return Some("pass `--resume` to go on with it, or choose another `--out`");
     }
     match error.downcast_ref::<TableError>() {
         Some(TableError::NoTable { .. }) => Some("name the folder of a split, which `docre convert` has written"),

@@ -4,7 +4,9 @@ pub mod convert;
 pub mod encode;
 pub mod evaluate;
 pub mod query;
+pub mod score;
 pub mod synthesize;
+pub mod train;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};

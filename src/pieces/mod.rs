@@ -54,6 +54,11 @@ impl Cutter {
         &self.tokenizer
     }
 
+    /// The tokenizer, when cutting is over.
+    pub fn into_tokenizer(self) -> Tokenizer {
+        self.tokenizer
+    }
+
     /// One row a document, in their order.
     ///
     /// # Errors

@@ -13,7 +13,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("pieces", &["table"]),
     ("encoder", &["random"]),
     ("model", &["table", "random", "pieces", "encoder"]),
-    ("train", &["table", "random", "pieces", "encoder", "model", "metrics"]),
+    ("checkpoint", &["table", "pieces", "encoder", "model"]),
+    ("score", &["table", "pieces", "encoder", "model", "checkpoint"]),
+    ("train", &["table", "random", "pieces", "encoder", "model", "checkpoint", "score", "metrics"]),
 ];
 
 /// An outside library and the only places that may name it.
@@ -24,7 +26,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("parquet", &["table"]),
     ("arrow", &["table"]),
     ("tokenizers", &["pieces"]),
-    ("candle_core", &["encoder", "model", "train"]),
+    ("candle_core", &["encoder", "model", "checkpoint", "score", "train"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
