@@ -18,6 +18,7 @@ use crate::model::batch::{BatchError, Example};
 use crate::pieces::{Cutter, PiecesError};
 use crate::table::rows::{DocumentRow, RelationRow};
 use crate::table::{self, Row, Staging, TableError, TableWriter, Text};
+use crate::workers::Workers;
 use examples::examples;
 use predict::{Prediction, predict};
 
@@ -39,6 +40,9 @@ pub enum ScoreError {
     /// A table cannot be read or written.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// The system gives no threads.
+    #[error("threads")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
     /// The computation fails.
     #[error("model")]
     Model(#[from] candle_core::Error),
@@ -90,6 +94,7 @@ pub fn score(request: &Request<'_>, progress: &dyn Fn(u64)) -> Result<Option<Sco
     }
     let staging = Staging::begin(&request.out.join(&RelationRow::schema().name))?;
     let mut run = Run {
+        workers: Workers::new()?,
         model: checkpoint.model(&Device::Cpu)?,
         request,
         relations: &checkpoint.config.relations,
@@ -130,6 +135,7 @@ fn absent(error: std::io::Error) -> std::io::Result<()> {
 
 /// Scoring under way.
 struct Run<'a> {
+    workers: Workers,
     model: Atlop,
     request: &'a Request<'a>,
     relations: &'a [Text],
@@ -152,7 +158,7 @@ impl Run<'_> {
             self.scored.kept += n_documents;
         } else {
             let names: Vec<Text> = examples.iter().map(|example| example.doc_id.clone()).collect();
-            let predictions = predict(&self.model, examples, self.most_labels, self.request.budget)?;
+            let predictions = predict(&self.workers, &self.model, examples, self.most_labels, self.request.budget)?;
             table::write(&folder, &key, self.rows(&names, &predictions))?;
         }
         self.scored.documents += n_documents;

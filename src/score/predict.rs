@@ -1,12 +1,12 @@
 //! Examples → predictions, in batches of documents of like length that are computed side by side.
 
 use candle_core::{Result, bail};
-use rayon::prelude::*;
 
 use crate::encoder::Mode;
 use crate::model::atlop::Atlop;
 use crate::model::batch::Example;
 use crate::model::decode::{Predicted, decode};
+use crate::workers::Workers;
 
 /// A relation that a model predicts for a pair.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,6 +27,7 @@ pub struct Prediction {
 /// # Errors
 /// Where the examples do not fit the model, or a logit is not a number.
 pub fn predict(
+    workers: &Workers,
     model: &Atlop,
     examples: Vec<Example>,
     most_labels: usize,
@@ -34,8 +35,10 @@ pub fn predict(
 ) -> Result<Vec<Vec<Prediction>>> {
     let n_examples = examples.len();
     let batches = batches(examples, budget);
-    let predicted: Result<Vec<_>> =
-        batches.into_par_iter().map(|(places, batch)| Ok((places, of_batch(model, &batch, most_labels)?))).collect();
+    let predicted = workers.run(batches, |(places, batch)| {
+        let found = of_batch(model, &batch, most_labels)?;
+        Ok::<_, candle_core::Error>((places, found))
+    });
     let mut in_order = vec![Vec::new(); n_examples];
     for (place, predictions) in predicted?.into_iter().flat_map(|(places, found)| places.into_iter().zip(found)) {
         if let Some(slot) = in_order.get_mut(place) {

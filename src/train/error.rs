@@ -79,6 +79,9 @@ pub enum TrainError {
     /// A table cannot be read or written.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// The system gives no threads.
+    #[error("threads")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
     /// The model cannot be built or computed.
     #[error("model")]
     Model(#[from] candle_core::Error),

@@ -18,7 +18,6 @@ use std::time::Instant;
 
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Result as TensorResult};
-use rayon::prelude::*;
 
 pub use config::TrainConfig;
 pub use error::TrainError;
@@ -34,6 +33,7 @@ use crate::score::predict::predict;
 use crate::score::{PIECES_AT_ONCE, ScoreError};
 use crate::table::rows::TrainingLogRow;
 use crate::table::{self, Staging};
+use crate::workers::Workers;
 use optimizer::{AdamOptions, AdamW, Group};
 use prepare::Prepared;
 use schedule::Schedule;
@@ -117,6 +117,7 @@ fn identity(config: &TrainConfig, prepared: &Prepared) -> String {
 
 /// A run under way.
 struct Run<'a> {
+    workers: Workers,
     config: &'a TrainConfig,
     out: &'a Path,
     prepared: &'a Prepared,
@@ -157,7 +158,8 @@ impl<'a> Run<'a> {
         let batches = prepared.train.len().div_ceil(config.batch);
         let steps = batches.div_ceil(config.accumulation) as u64 * u64::from(config.epochs);
         let schedule = Schedule::new(steps, config.warm_up);
-        Ok(Self { config, out, prepared, identity, model, judge, weights, adam, schedule, steps, epochs, log })
+        let workers = Workers::new()?;
+        Ok(Self { workers, config, out, prepared, identity, model, judge, weights, adam, schedule, steps, epochs, log })
     }
 
     /// The best epoch and its F1; of equals the first.
@@ -200,16 +202,12 @@ impl<'a> Run<'a> {
         let fault = |source| TrainError::Step { step, source };
         let batches: Vec<Vec<Example>> = batches.iter().map(|batch| self.examples(batch)).collect();
         let n_pairs: usize = batches.iter().flatten().map(|example| example.pairs.len()).sum();
-        let parts: Result<Vec<_>, TrainError> = batches
-            .par_iter()
-            .enumerate()
-            .map(|(place, batch)| {
-                let stream = (step - 1) * self.config.accumulation as u64 + place as u64;
-                let mut random = Random::stream(self.config.seed ^ MASKS, stream);
-                let (loss, grads) = self.gradients(batch, n_pairs, &mut random).map_err(fault)?;
-                if loss.is_finite() { Ok((loss, grads)) } else { Err(diverged(step, loss, batch)) }
-            })
-            .collect();
+        let parts = self.workers.run((0u64..).zip(&batches).collect(), |(place, batch)| {
+            let stream = (step - 1) * self.config.accumulation as u64 + place;
+            let mut random = Random::stream(self.config.seed ^ MASKS, stream);
+            let (loss, grads) = self.gradients(batch, n_pairs, &mut random).map_err(fault)?;
+            if loss.is_finite() { Ok((loss, grads)) } else { Err(diverged(step, loss, batch)) }
+        });
         let mut parts = parts?.into_iter();
         let Some((mut loss, mut grads)) = parts.next() else { return Ok(()) };
         for (other, more) in parts {
@@ -251,7 +249,8 @@ impl<'a> Run<'a> {
     /// Predicts the dev split as scoring does, and counts.
     fn evaluate(&self) -> Result<Counts, TrainError> {
         let dev = self.prepared.dev.clone();
-        let predicted = predict(&self.judge, dev, self.config.most_labels, PIECES_AT_ONCE).map_err(ScoreError::from)?;
+        let predicted = predict(&self.workers, &self.judge, dev, self.config.most_labels, PIECES_AT_ONCE)
+            .map_err(ScoreError::from)?;
         let documents = self.prepared.dev.iter().zip(predicted);
         Ok(documents
             .map(|(example, predicted)| {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("table", &[]),
     ("random", &[]),
+    ("workers", &[]),
     ("corpus", &["table", "random"]),
     ("metrics", &["table", "random"]),
     ("query", &["table"]),
@@ -14,8 +15,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("encoder", &["random"]),
     ("model", &["table", "random", "pieces", "encoder"]),
     ("checkpoint", &["table", "pieces", "encoder", "model"]),
-    ("score", &["table", "pieces", "encoder", "model", "checkpoint"]),
-    ("train", &["table", "random", "pieces", "encoder", "model", "checkpoint", "score", "metrics"]),
+    ("score", &["table", "pieces", "encoder", "model", "checkpoint", "workers"]),
+    ("train", &["table", "random", "workers", "pieces", "encoder", "model", "checkpoint", "score", "metrics"]),
 ];
 
 /// An outside library and the only places that may name it.
