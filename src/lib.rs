@@ -4,6 +4,10 @@
 //! ```text
 //! corpus files ─ convert → documents tokens mentions entities pairs facts     Parquet, one folder a corpus and split
 //!    (or synthesize)                  │
+//!                                  encode → pieces                            subwords, for one encoder
+//!                                     │
+//!                       pieces pairs ─┼─ train → a checkpoint, training_log
+//!                       pieces pairs ─┼─ score → relations                    by a checkpoint
 //!                    relations facts ─┴─ evaluate → metrics
 //! ```
 //! Stages meet only through tables: folders of Parquet files, which `docre query` and any other engine can read. What
@@ -16,12 +20,15 @@
 //! | --- | --- | --- |
 //! | [`table`] | rows ↔ Parquet, checked against the schemas, crash-safe | what the tables are for |
 //! | [`random`] | a seed → random numbers, the same everywhere | |
+//! | [`workers`] | jobs → their results in order, a thread each | what the jobs are |
 //! | [`corpus`] | source formats → the corpus tables, one file a format | models, metrics, queries |
 //! | [`pieces`] | tokens and mentions → subword pieces with entity markers | tensors |
 //! | [`encoder`] | pieces → hidden states and attention: BERT and RoBERTa | tables, entities |
 //! | [`model`] | pieces and pairs → logits of relations, one file a model | paths |
-//! | [`train`] | what fits a model to labelled pairs: so far, the optimizer | source formats |
+//! | [`checkpoint`] | a trained model ↔ a folder | documents |
+//! | [`score`] | a checkpoint, pieces and pairs → relations | how the model was trained |
 //! | [`metrics`] | facts and relations → metrics, as polars queries | source formats, tensors |
+//! | [`train`] | labelled pairs → checkpoints | source formats |
 //! | [`query`] | SQL → a result, over any folder of tables | what the tables are for |
 //! | [`pipeline`] | a pipeline file → the stages above, each where it is not up to date | how they do it |
 //!
@@ -40,11 +47,14 @@
 
 pub mod table;
 pub mod random;
+pub mod workers;
 pub mod corpus;
 pub mod pieces;
 pub mod encoder;
 pub mod model;
-pub mod train;
+pub mod checkpoint;
+pub mod score;
 pub mod metrics;
+pub mod train;
 pub mod query;
 pub mod pipeline;

@@ -14,8 +14,9 @@ use docre::corpus::CorpusError;
 use docre::metrics;
 use docre::pipeline::LeftOut;
 use docre::table::TableError;
+use docre::train::TrainError;
 
-use cli::{Messages, Outcome, Usage, convert, evaluate, query, run, synthesize};
+use cli::{Messages, Outcome, Usage, convert, encode, evaluate, query, run, score, synthesize, train};
 
 /// Tables and tensors come and go by the megabyte, which the system's allocator gives back to the kernel each time.
 #[global_allocator]
@@ -39,6 +40,9 @@ struct Cli {
 enum Command {
     Convert(convert::ConvertArgs),
     Synthesize(synthesize::SynthesizeArgs),
+    Encode(encode::EncodeArgs),
+    Train(train::TrainArgs),
+    Score(score::ScoreArgs),
     Evaluate(evaluate::EvaluateArgs),
     Query(query::QueryArgs),
     Run(run::RunArgs),
@@ -50,6 +54,9 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Convert(args) => convert::run(args, messages),
         Command::Synthesize(args) => synthesize::run(args, messages),
+        Command::Encode(args) => encode::run(&args, messages),
+        Command::Train(args) => train::run(&args, messages),
+        Command::Score(args) => score::run(&args, messages),
         Command::Evaluate(args) => evaluate::run(&args, messages),
         Command::Query(args) => query::run(args),
         Command::Run(args) => run::run(&args, messages),
@@ -95,6 +102,9 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
     }
     if error.downcast_ref::<LeftOut>().is_some() {
         return Some("`data/README.md` says where each corpus is had; `--set sources.NAME=PATH` names another place");
+    }
+    if let Some(TrainError::Exists(_)) = error.downcast_ref() {
+        return Some("pass `--resume` to go on with it, or choose another `--out`");
     }
     let table = match error.downcast_ref::<CorpusError>() {
         Some(CorpusError::Exists { .. }) => {

@@ -1,13 +1,17 @@
 //! The commands, a file each: arguments, and what is done with them; and what they share.
 
 pub mod convert;
+pub mod encode;
 pub mod evaluate;
 pub mod query;
 pub mod run;
+pub mod score;
 pub mod synthesize;
+pub mod train;
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
 use docre::corpus::convert::Summary;
 use docre::corpus::reject_line;
@@ -62,6 +66,11 @@ pub fn folder_name(name: &str) -> Result<String, String> {
         return Err("expected a name that can be that of a folder".to_owned());
     }
     Ok(name.to_owned())
+}
+
+/// The folder of a split: below that of its corpus, where it is named.
+pub fn split_folder(corpus: &Path, split: Option<&str>) -> PathBuf {
+    split.map_or_else(|| corpus.to_path_buf(), |split| corpus.join(split))
 }
 
 /// Says what became of a corpus.

@@ -102,6 +102,9 @@ impl Encoder {
         if let Some(row) = document.rows.iter().find(|&&row| row as usize >= n_pieces) {
             bail!("encoder: row {row} is out of range, the document has {n_pieces} pieces");
         }
-        if n_pieces < 2 { bail!("encoder: expected a start and an end piece, got {n_pieces} pieces") } else { Ok(()) }
+        if n_pieces < 2 {
+            bail!("encoder: expected a start and an end piece, got {n_pieces} pieces");
+        }
+        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 //! A word's pieces are those of the word alone, so each distinct word is cut once. A marker `*` stands before a
 //! mention's first word and after its last, once even where several mentions start or end there (Zhou et al. 2021).
 
+pub mod stage;
 mod tokenizer;
 mod vocabulary;
 
@@ -51,6 +52,11 @@ impl Cutter {
     /// The tokenizer in use.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
+    }
+
+    /// The tokenizer, when cutting is over.
+    pub fn into_tokenizer(self) -> Tokenizer {
+        self.tokenizer
     }
 
     /// One row a document, in their order.

@@ -67,7 +67,7 @@ pub enum TableError {
         nulls: usize,
     },
     /// Something that is no table stands where tables were to go.
-    #[error("{}: holds files that are not tables: they will not be replaced", path.display())]
+    #[error("{}: holds files that docre did not write: they will not be replaced", path.display())]
     Foreign {
         /// The folder, or the file in its place.
         path: PathBuf,

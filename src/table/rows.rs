@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Cell, Row, TableSchema, Text};
 
 /// Every table's schema, sorted by name.
-pub fn all() -> [&'static TableSchema; 13] {
+pub fn all() -> [&'static TableSchema; 14] {
     [
         ComparisonRow::schema(),
         DocumentRow::schema(),
@@ -23,6 +23,7 @@ pub fn all() -> [&'static TableSchema; 13] {
         RelationTypeRow::schema(),
         RelationRow::schema(),
         TokenRow::schema(),
+        TrainingLogRow::schema(),
     ]
 }
 
@@ -213,5 +214,18 @@ rows! {
         low: f64,
         high: f64,
         p_value: f64,
+    }
+
+    /// A row of `training_log`.
+    TrainingLogRow in "training_log" {
+        step: u64,
+        epoch: u32,
+        stage: u32,
+        loss: f64,
+        encoder_rate: f64,
+        head_rate: f64,
+        gradient_norm: f64,
+        documents_per_second: f64,
+        dev_f1: Option<f64>,
     }
 }

@@ -32,6 +32,14 @@ impl Staging {
     /// # Errors
     /// Where something that is no table stands there, another process is at work on it, or the system refuses.
     pub fn begin(target: &Path) -> Result<Self, TableError> {
+        Self::begin_over(target, holds_only_tables)
+    }
+
+    /// The same for a folder of other content, which may replace what `ours` says is of its kind.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub fn begin_over(target: &Path, ours: fn(&Path) -> bool) -> Result<Self, TableError> {
         // A link stays a link: what it points to is replaced.
         let target = if target.is_symlink() {
             target.canonicalize().map_err(TableError::io(target, "follow the link"))?
@@ -46,7 +54,7 @@ impl Staging {
         let (partial, replaced) = (sibling(&target, "partial"), sibling(&target, "replaced"));
         let staging = Self { target, partial, replaced, lock, _locked: locked, made, committed: false };
         staging.recover()?;
-        if staging.target.exists() && !holds_only_tables(&staging.target) {
+        if staging.target.exists() && !ours(&staging.target) {
             return Err(TableError::Foreign { path: staging.target.clone() });
         }
         fs::create_dir(&staging.partial).map_err(TableError::io(&staging.partial, "create the folder"))?;

@@ -58,7 +58,8 @@ impl<R: Row> TableWriter<R> {
         Ok(Self::inside(folder, fingerprint))
     }
 
-    fn inside(folder: PathBuf, fingerprint: &str) -> Self {
+    /// A writer whose files go right into `folder`, such as a [`Staging`] folder towards the table's.
+    pub fn inside(folder: PathBuf, fingerprint: &str) -> Self {
         Self { folder, fingerprint: fingerprint.to_owned(), part: None, n_parts: 0, row: PhantomData }
     }
 

@@ -395,7 +395,7 @@ fn files_that_are_not_tables_are_never_replaced() {
     for further in [&[][..], &["--force"]] {
         let run = corpus.convert("docred", further);
         assert_eq!(run.code, Some(1));
-        assert!(run.stderr.contains("holds files that are not tables"), "{}", run.stderr);
+        assert!(run.stderr.contains("holds files that docre did not write"), "{}", run.stderr);
     }
     assert_eq!(fs::read_to_string(corpus.dev().join("thesis.tex")).unwrap(), "precious");
 }

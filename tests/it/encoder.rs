@@ -101,11 +101,16 @@ fn a_fresh_encoder_is_seeded_and_all_of_it_learns() {
     let document = random_document(100);
     let (encoder, weights) = build(1);
     assert!(
-        distance(&encode(&encoder, &[document.clone()]).states, &encode(&build(1).0, &[document.clone()]).states)
-            == 0.0
+        distance(
+            &encode(&encoder, std::slice::from_ref(&document)).states,
+            &encode(&build(1).0, std::slice::from_ref(&document)).states
+        ) == 0.0
     );
     assert!(
-        distance(&encode(&encoder, &[document.clone()]).states, &encode(&build(2).0, &[document.clone()]).states) > 0.1
+        distance(
+            &encode(&encoder, std::slice::from_ref(&document)).states,
+            &encode(&build(2).0, std::slice::from_ref(&document)).states
+        ) > 0.1
     );
     let mut random = Random::new(3);
     let input = Input { ids: &document.0, rows: &document.1 };

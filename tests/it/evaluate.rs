@@ -160,7 +160,7 @@ fn nobodys_files_are_replaced_by_metrics() {
     fs::write(metrics.join("thesis.tex"), "precious").unwrap();
     let run = evaluate(&tables, &submission, &["--out", folder.path().join("out").to_str().unwrap()]);
     assert_eq!(run.code, Some(1));
-    assert!(run.stderr.contains("holds files that are not tables"), "{}", run.stderr);
+    assert!(run.stderr.contains("holds files that docre did not write"), "{}", run.stderr);
     assert_eq!(fs::read_to_string(metrics.join("thesis.tex")).unwrap(), "precious");
 }
 

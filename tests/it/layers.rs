@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("table", &[]),
     ("random", &[]),
+    ("workers", &[]),
     ("corpus", &["table", "random"]),
     ("metrics", &["table", "random"]),
     ("query", &["table"]),
@@ -14,7 +15,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("pieces", &["table"]),
     ("encoder", &["random"]),
     ("model", &["table", "random", "pieces", "encoder"]),
-    ("train", &["table", "random", "pieces", "encoder", "model", "metrics"]),
+    ("checkpoint", &["table", "pieces", "encoder", "model"]),
+    ("score", &["table", "pieces", "encoder", "model", "checkpoint", "workers"]),
+    ("train", &["table", "random", "workers", "pieces", "encoder", "model", "checkpoint", "score", "metrics"]),
 ];
 
 /// An outside library and the only places that may name it.
@@ -26,7 +29,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("arrow", &["table"]),
     ("tokenizers", &["pieces"]),
     ("toml", &["pipeline"]),
-    ("candle_core", &["encoder", "model", "train"]),
+    ("candle_core", &["encoder", "model", "checkpoint", "score", "train"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

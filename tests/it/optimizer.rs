@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use crate::atlop::{examples, loss, model};
 use crate::golden::{FOLDERS, Golden};
 
+#[expect(clippy::unnecessary_wraps, reason = "as the optimizer asks for it")]
 fn group(name: &str) -> Option<Group> {
     Some(Group { rate: if name.starts_with("model.") { 5e-4 } else { 1e-3 }, decay: 0.01 })
 }

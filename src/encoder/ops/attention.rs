@@ -104,14 +104,14 @@ impl Head<'_> {
     }
 
     /// `softmax(q kᵀ)`: `(pieces, pieces)`.
-    fn shares(&self, queries: &Tensor, keys: &Tensor) -> Result<Tensor> {
+    fn shares(queries: &Tensor, keys: &Tensor) -> Result<Tensor> {
         let scores = queries.matmul(&keys.t()?)?;
         scores.inplace_op1(&Softmax)?;
         Ok(scores)
     }
 
     fn forward(&self) -> Result<Tensor> {
-        let shares = self.shares(&self.part(0)?, &self.part(1)?)?;
+        let shares = Self::shares(&self.part(0)?, &self.part(1)?)?;
         if let Some(drop) = &self.drop {
             shares.inplace_op1(drop)?;
         }
@@ -121,7 +121,7 @@ impl Head<'_> {
     /// Gradients of queries, keys and values from that of the result: `(pieces, width)` each.
     fn backward(&self, grad: &Tensor) -> Result<[Tensor; 3]> {
         let (queries, keys, values) = (self.part(0)?, self.part(1)?, self.part(2)?);
-        let shares = self.shares(&queries, &keys)?;
+        let shares = Self::shares(&queries, &keys)?;
         let of_scores = grad.matmul(&values.t()?)?;
         let of_values = match &self.drop {
             None => shares.t()?.matmul(grad)?,

@@ -1,0 +1,220 @@
+//! A trained model as a folder: `config.json`, `model.safetensors`, `tokenizer.json`. It is all that scoring needs.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor, Var, safetensors};
+use serde::{Deserialize, Serialize};
+
+use crate::encoder::{EncoderConfig, LoadError, Weights, read_weights};
+use crate::model::atlop::{Atlop, AtlopConfig};
+use crate::model::batch::Relations;
+use crate::pieces::{PiecesError, Tokenizer};
+use crate::table::Text;
+
+/// A checkpoint that cannot be read, written or used.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// A file cannot be read or written.
+    #[error("{}: cannot {action}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was attempted.
+        action: &'static str,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A file is not what it should be.
+    #[error("{}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Expected, then got.
+        reason: String,
+    },
+    /// The weights cannot be read.
+    #[error(transparent)]
+    Weights(#[from] LoadError),
+    /// The tokenizer cannot be used.
+    #[error(transparent)]
+    Tokenizer(#[from] PiecesError),
+}
+
+/// A model's kind and its shape beside the encoder's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum ModelConfig {
+    /// ATLOP (Zhou et al. 2021).
+    Atlop {
+        /// Width of the head and tail vectors.
+        embedding: usize,
+        /// Width of a block of the grouped bilinear classifier.
+        block: usize,
+    },
+}
+
+/// What `config.json` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointConfig {
+    /// The version of docre that wrote it.
+    pub docre: String,
+    /// The model.
+    pub model: ModelConfig,
+    /// Its encoder.
+    pub encoder: EncoderConfig,
+    /// The relations that it tells apart, by class less one.
+    pub relations: Vec<Text>,
+    /// The tokenizer's identity.
+    pub tokenizer: Text,
+    /// Pieces that a document keeps at most.
+    pub most_pieces: usize,
+    /// Relations that a pair is given at most.
+    pub most_labels: usize,
+}
+
+/// A checkpoint in memory.
+pub struct Checkpoint {
+    /// What it says of itself.
+    pub config: CheckpointConfig,
+    /// Its tokenizer.
+    pub tokenizer: Tokenizer,
+    /// Its weights by name.
+    pub weights: BTreeMap<String, Tensor>,
+    /// A hash of its three files.
+    pub fingerprint: String,
+    folder: PathBuf,
+}
+
+/// Files that stand beside these where training goes on from them.
+pub const FOR_RESUMING: [&str; 2] = ["state.json", "optimizer.safetensors"];
+const CONFIG: &str = "config.json";
+const WEIGHTS: &str = "model.safetensors";
+const TOKENIZER: &str = "tokenizer.json";
+
+impl CheckpointConfig {
+    /// The classes of the model.
+    pub fn relations(&self) -> Relations {
+        Relations::new(self.relations.iter().cloned())
+    }
+
+    /// The model over some weights.
+    ///
+    /// # Errors
+    /// Where the configuration does not fit itself, or a weight is missing or misshapen.
+    pub fn build(&self, weights: &mut Weights) -> candle_core::Result<Atlop> {
+        let ModelConfig::Atlop { embedding, block } = self.model;
+        let classes = self.relations.len() + 1;
+        Atlop::new(&self.encoder, &AtlopConfig { embedding, block, classes }, weights)
+    }
+
+    /// Writes a checkpoint into a folder that its caller makes appear as a whole.
+    ///
+    /// # Errors
+    /// Where the file system refuses.
+    pub fn save(
+        &self,
+        folder: &Path,
+        tokenizer: &Tokenizer,
+        variables: &BTreeMap<String, Var>,
+    ) -> Result<(), CheckpointError> {
+        let text = serde_json::to_string_pretty(self)
+            .map_err(|error| CheckpointError::File { path: folder.join(CONFIG), reason: error.to_string() })?;
+        write(&folder.join(CONFIG), &text)?;
+        write(&folder.join(TOKENIZER), &tokenizer.to_json()?)?;
+        let weights = variables.iter().map(|(name, variable)| (name.clone(), variable.as_detached_tensor()));
+        save_tensors(&folder.join(WEIGHTS), weights)
+    }
+}
+
+impl Checkpoint {
+    /// Reads the checkpoint of a folder.
+    ///
+    /// # Errors
+    /// Where a file is missing or damaged, or the tokenizer is not the model's.
+    pub fn load(folder: &Path, device: &Device) -> Result<Self, CheckpointError> {
+        let path = folder.join(CONFIG);
+        let text = read(&path)?;
+        let config: CheckpointConfig = serde_json::from_slice(&text).map_err(|error| CheckpointError::File {
+            path,
+            reason: format!("expected a checkpoint of docre: {error}"),
+        })?;
+        let tokenizer = Tokenizer::load(folder)?;
+        if tokenizer.identity() != &*config.tokenizer {
+            let reason = format!("expected the tokenizer `{}`, got `{}`", config.tokenizer, tokenizer.identity());
+            return Err(CheckpointError::File { path: folder.join(TOKENIZER), reason });
+        }
+        let mut hasher = blake3::Hasher::new();
+        for file in [CONFIG, WEIGHTS, TOKENIZER] {
+            hasher.update(blake3::hash(&read(&folder.join(file))?).as_bytes());
+        }
+        let fingerprint = hasher.finalize().to_hex()[..32].to_owned();
+        let weights = read_weights(folder, device)?;
+        Ok(Self { config, tokenizer, weights, fingerprint, folder: folder.to_path_buf() })
+    }
+
+    /// The model, without gradients.
+    ///
+    /// # Errors
+    /// Where a weight is missing or misshapen.
+    pub fn model(&self, device: &Device) -> Result<Atlop, CheckpointError> {
+        let mut weights = Weights::given(self.weights.clone(), "", 0, device).detached();
+        self.config
+            .build(&mut weights)
+            .map_err(|error| CheckpointError::File { path: self.folder.join(WEIGHTS), reason: error.to_string() })
+    }
+}
+
+/// Writes named tensors as a safetensors file.
+///
+/// # Errors
+/// Where the file system refuses.
+pub fn save_tensors(path: &Path, tensors: impl Iterator<Item = (String, Tensor)>) -> Result<(), CheckpointError> {
+    let tensors: HashMap<String, Tensor> = tensors.collect();
+    safetensors::save(&tensors, path).map_err(|error| fault(path, &error))?;
+    let durable = File::open(path).and_then(|file| file.sync_all());
+    durable.map_err(|source| CheckpointError::Io { path: path.to_path_buf(), action: "write", source })
+}
+
+/// Reads a safetensors file.
+///
+/// # Errors
+/// Where it is missing or damaged.
+pub fn read_tensors(path: &Path, device: &Device) -> Result<BTreeMap<String, Tensor>, CheckpointError> {
+    let tensors = safetensors::load_buffer(&read(path)?, device).map_err(|error| fault(path, &error))?;
+    Ok(tensors.into_iter().collect())
+}
+
+fn fault(path: &Path, error: &candle_core::Error) -> CheckpointError {
+    CheckpointError::File { path: path.to_path_buf(), reason: error.to_string() }
+}
+
+/// Writes a file and makes it durable.
+///
+/// # Errors
+/// Where the file system refuses.
+pub fn write(path: &Path, text: &str) -> Result<(), CheckpointError> {
+    let written = File::create(path).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    written.map_err(|source| CheckpointError::Io { path: path.to_path_buf(), action: "write", source })
+}
+
+/// The bytes of a file.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn read(path: &Path) -> Result<Vec<u8>, CheckpointError> {
+    fs::read(path).map_err(|source| CheckpointError::Io { path: path.to_path_buf(), action: "read", source })
+}
+
+/// Whether a folder holds nothing but a checkpoint, so that another may take its place.
+pub fn holds_only_a_checkpoint(folder: &Path) -> bool {
+    let ours = |name: &str| [CONFIG, WEIGHTS, TOKENIZER].contains(&name) || FOR_RESUMING.contains(&name);
+    let is_ours = |entry: fs::DirEntry| entry.file_name().to_str().is_some_and(ours);
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(is_ours)))
+}

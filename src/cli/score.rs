@@ -1,0 +1,62 @@
+//! `docre score`: a checkpoint and a corpus → the table `relations`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use docre::score::{self, PIECES_AT_ONCE, Request};
+
+use super::{Messages, Outcome, folder_name, split_folder};
+
+/// Predict the relations of a split with a trained model.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  docre score --checkpoint runs/redocred/best --corpus corpora/redocred --split dev --out runs/redocred/dev\n\nA run that was stopped goes on where it was when it is started again."
+)]
+pub struct ScoreArgs {
+    /// The folder of the checkpoint.
+    #[arg(long, value_name = "DIR")]
+    checkpoint: PathBuf,
+    /// The folder of the corpus, or of the split itself.
+    #[arg(long, value_name = "DIR")]
+    corpus: PathBuf,
+    /// The split: the folder of this name in that of the corpus.
+    #[arg(long, value_name = "NAME", value_parser = folder_name)]
+    split: Option<String>,
+    /// The folder into which the table goes.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// What the run is called [default: the name of --out].
+    #[arg(long, value_name = "NAME")]
+    run_id: Option<String>,
+    /// Pieces that are computed in one batch.
+    #[arg(long, value_name = "N", default_value_t = PIECES_AT_ONCE)]
+    pieces_at_once: usize,
+}
+
+/// Scores.
+pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
+    let split = split_folder(&args.corpus, args.split.as_deref());
+    let name = args.out.file_name().unwrap_or_default().to_string_lossy();
+    let request = Request {
+        checkpoint: &args.checkpoint,
+        split: &split,
+        out: &args.out,
+        run_id: args.run_id.as_deref().unwrap_or(&name),
+        budget: args.pieces_at_once,
+    };
+    let bar = messages.bar(0, "{pos} documents, {per_sec}");
+    let scored = score::score(&request, &|documents| bar.set_position(documents))?;
+    bar.finish_and_clear();
+    messages.say(&said(&args.out, scored, bar.elapsed().as_secs_f64()));
+    Ok(Outcome::Done)
+}
+
+fn said(out: &Path, scored: Option<score::Scored>, seconds: f64) -> String {
+    let table = out.join("relations");
+    let table = table.display();
+    let Some(scored) = scored else { return format!("{table}: up to date") };
+    let (documents, relations) = (scored.documents, scored.relations);
+    let kept = if scored.kept > 0 { format!(" ({} were there already)", scored.kept) } else { String::new() };
+    let rate = (documents - scored.kept) as f64 / seconds;
+    format!("{table}: {documents} documents{kept}, {relations} relations, {rate:.0} documents/s")
+}

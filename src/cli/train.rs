@@ -1,0 +1,66 @@
+//! `docre train`: settings and a corpus → checkpoints.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use docre::train::{self, BEST, Event, TrainConfig};
+
+use super::{Messages, Outcome};
+
+/// Train a model on a labelled split.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  docre train --config sample.json --out runs/sample/model\n\nThe settings are a JSON object:\n  {\"model\": {\"kind\": \"atlop\", \"embedding\": 768, \"block\": 64},\n   \"encoder\": {\"pretrained\": \"allenai/scibert_scivocab_cased\"},\n   \"corpus\": \"corpora/cdr\", \"train\": \"train\", \"dev\": \"dev\",\n   \"encoder_rate\": 2e-5, \"head_rate\": 1e-4, \"epochs\": 30, \"batch\": 4, \"most_labels\": 1}\nThe folder --out holds the checkpoints `best` and `last`, and the table `training_log`."
+)]
+pub struct TrainArgs {
+    /// A JSON file with the settings.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The folder of the run.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Go on where the run in the folder stopped, if there is one.
+    #[arg(long)]
+    resume: bool,
+}
+
+/// Trains.
+pub fn run(args: &TrainArgs, messages: Messages) -> anyhow::Result<Outcome> {
+    let name = args.config.display();
+    let text = fs::read_to_string(&args.config).with_context(|| format!("{name}: cannot read"))?;
+    let config: TrainConfig = serde_json::from_str(&text).with_context(|| format!("{name}: settings"))?;
+    let bar = messages.bar(0, "{bar:30} {pos}/{len} steps, {eta} left");
+    let mut observe = |event: Event| match event {
+        Event::Step(step, steps) => {
+            bar.set_length(steps);
+            bar.set_position(step);
+        }
+        Event::Epoch(epoch) => bar.suspend(|| messages.say(&said(&epoch))),
+    };
+    let trained = train::train(&config, &args.out, args.resume, &mut observe)?;
+    bar.finish_and_clear();
+    messages.say(&format!(
+        "{}: the best of {} epochs, {}, has a dev F1 of {:.2}",
+        args.out.join(BEST).display(),
+        trained.epochs,
+        trained.best_epoch,
+        100.0 * trained.best_f1
+    ));
+    Ok(Outcome::Done)
+}
+
+fn said(epoch: &train::Epoch) -> String {
+    let percent = |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{:.2}", 100.0 * share));
+    format!(
+        "epoch {}: loss {:.4}, {:.1} documents/s, dev P {} R {} F1 {}{}",
+        epoch.epoch,
+        epoch.loss,
+        epoch.documents_per_second,
+        percent(epoch.dev.precision()),
+        percent(epoch.dev.recall()),
+        percent(Some(epoch.dev.f1())),
+        if epoch.is_best { ", the best" } else { "" }
+    )
+}

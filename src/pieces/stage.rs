@@ -1,0 +1,82 @@
+//! The table `pieces` of a split: written once, and read where it is still what the split would give.
+
+use std::path::Path;
+
+use super::{Cutter, PiecesError, encode};
+use crate::table::rows::PieceRow;
+use crate::table::{self, Row, Staging, TableError, TableWriter};
+
+/// What was written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Documents.
+    pub documents: u64,
+    /// Pieces of all of them.
+    pub pieces: u64,
+    /// Documents that lost pieces at their end.
+    pub truncated: u64,
+}
+
+/// Rows of `pieces`, some hundred documents at a time.
+pub type Rows<'c> = Box<dyn Iterator<Item = Result<Vec<PieceRow>, PiecesError>> + 'c>;
+
+/// Identifies what the pieces of a split are made from: its documents, the tokenizer and the most pieces that a
+/// document keeps; `None` where the documents bear no fingerprint.
+pub fn fingerprint(split: &Path, cutter: &Cutter) -> Option<String> {
+    let documents = table::fingerprint(split, "documents")?;
+    let (tokenizer, most) = (cutter.tokenizer.identity(), cutter.most_pieces);
+    let text = format!("pieces {} {documents} {tokenizer} {most}", env!("CARGO_PKG_VERSION"));
+    Some(blake3::hash(text.as_bytes()).to_hex()[..32].to_owned())
+}
+
+/// Writes the table `pieces` of a split into the folder `out`; `None` where it is up to date.
+///
+/// # Errors
+/// Where a table is missing, damaged or cannot be written, or the tokenizer fails on a word.
+pub fn write(
+    split: &Path,
+    out: &Path,
+    cutter: &mut Cutter,
+    progress: &dyn Fn(u64),
+) -> Result<Option<Written>, PiecesError> {
+    let fingerprint = fingerprint(split, cutter);
+    if is_current(out, fingerprint.as_deref()) {
+        return Ok(None);
+    }
+    let batches = encode(split, cutter)?;
+    let staging = Staging::begin(&out.join(&PieceRow::schema().name))?;
+    let mut writer = TableWriter::<PieceRow>::inside(staging.folder().to_path_buf(), &fingerprint.unwrap_or_default());
+    let mut written = Written::default();
+    for rows in batches {
+        let rows = rows?;
+        written.add(&rows);
+        writer.write(rows)?;
+        progress(written.documents);
+    }
+    writer.finish()?;
+    staging.commit()?;
+    Ok(Some(written))
+}
+
+/// The pieces of a split: those of its table where it is what the cutter would give, or else cut now.
+///
+/// # Errors
+/// Where a table is missing or not as its schema says; later, where one is damaged or the tokenizer fails on a word.
+pub fn read<'c>(split: &Path, cutter: &'c mut Cutter) -> Result<Rows<'c>, TableError> {
+    if is_current(split, fingerprint(split, cutter).as_deref()) {
+        return Ok(Box::new(table::read::<PieceRow>(split)?.map(|rows| rows.map_err(PiecesError::from))));
+    }
+    Ok(Box::new(encode(split, cutter)?))
+}
+
+fn is_current(folder: &Path, fingerprint: Option<&str>) -> bool {
+    fingerprint.is_some() && table::fingerprint(folder, "pieces").as_deref() == fingerprint
+}
+
+impl Written {
+    fn add(&mut self, rows: &[PieceRow]) {
+        self.documents += rows.len() as u64;
+        self.pieces += rows.iter().map(|row| row.ids.len() as u64).sum::<u64>();
+        self.truncated += rows.iter().filter(|row| row.truncated > 0).count() as u64;
+    }
+}

@@ -1,0 +1,44 @@
+//! The documents of a split as a model sees them, read side by side from its tables.
+
+use std::path::Path;
+
+use super::ScoreError;
+use crate::model::batch::{Example, Relations};
+use crate::pieces::{Cutter, PiecesError, stage};
+use crate::table::rows::{PairRow, PieceRow};
+use crate::table::{Cursor, TableError};
+
+/// Documents at a time: what is in memory at once.
+const DOCUMENTS_AT_ONCE: usize = 256;
+
+/// The documents of a split in order, some hundred at a time.
+///
+/// # Errors
+/// Where a table is missing; later, where one is damaged or rows do not fit each other or the relations.
+pub fn examples<'c>(
+    split: &Path,
+    cutter: &'c mut Cutter,
+    relations: &'c Relations,
+) -> Result<impl Iterator<Item = Result<Vec<Example>, ScoreError>> + use<'c>, TableError> {
+    let mut pairs = Cursor::<PairRow>::open(split)?;
+    let mut rows = stage::read(split, cutter)?.flat_map(one_by_one);
+    let mut next = move || {
+        let part = rows.by_ref().take(DOCUMENTS_AT_ONCE);
+        let part: Vec<Example> =
+            part.map(|pieces| example(&pieces?, &mut pairs, relations)).collect::<Result<_, _>>()?;
+        Ok(if part.is_empty() { None } else { Some(part) })
+    };
+    Ok(std::iter::from_fn(move || next().transpose()))
+}
+
+fn one_by_one(rows: Result<Vec<PieceRow>, PiecesError>) -> Vec<Result<PieceRow, PiecesError>> {
+    match rows {
+        Ok(rows) => rows.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error)],
+    }
+}
+
+fn example(pieces: &PieceRow, pairs: &mut Cursor<PairRow>, relations: &Relations) -> Result<Example, ScoreError> {
+    let pairs = pairs.take_while(|pair| pair.doc_id == pieces.doc_id)?;
+    Ok(Example::new(pieces, &pairs, relations)?)
+}

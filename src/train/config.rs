@@ -1,0 +1,188 @@
+//! What to train, on what, and how.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::ModelConfig;
+use crate::encoder::{EncoderConfig, EncoderFamily};
+use crate::pieces::{MOST_PIECES, VocabularyOptions};
+
+/// The settings of a training run, as a file or a section of one gives them. Unknown keys are errors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// The model.
+    pub model: ModelConfig,
+    /// Its encoder.
+    pub encoder: EncoderSource,
+    /// The folder of the corpus.
+    pub corpus: PathBuf,
+    /// The split to train on.
+    #[serde(default = "train")]
+    pub train: String,
+    /// The split that chooses the best checkpoint.
+    #[serde(default = "dev")]
+    pub dev: String,
+    /// Peak learning rate of the encoder's variables.
+    pub encoder_rate: f64,
+    /// Peak learning rate of all others.
+    pub head_rate: f64,
+    /// Decoupled weight decay of matrices; biases and norms have none.
+    #[serde(default)]
+    pub weight_decay: f64,
+    /// Share of the steps over which the rates rise.
+    #[serde(default = "warm_up")]
+    pub warm_up: f64,
+    /// Global L2 norm to which gradients are scaled down.
+    #[serde(default = "one")]
+    pub clip: f64,
+    /// Passes over the training documents.
+    pub epochs: u32,
+    /// Documents that are computed together.
+    #[serde(default = "four")]
+    pub batch: usize,
+    /// Batches of a step; they are computed side by side.
+    #[serde(default = "single")]
+    pub accumulation: usize,
+    /// Where all random numbers come from.
+    #[serde(default)]
+    pub seed: u64,
+    /// Epochs without a better F1 after which training stops; absent: never.
+    #[serde(default)]
+    pub patience: Option<u32>,
+    /// Relations that a pair is given at most.
+    #[serde(default = "four")]
+    pub most_labels: usize,
+    /// Pieces that a document keeps at most.
+    #[serde(default = "most_pieces")]
+    pub most_pieces: usize,
+}
+
+/// Where the encoder comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum EncoderSource {
+    /// A folder, or a name in the Hugging Face cache.
+    Pretrained(String),
+    /// Drawn at random, with a vocabulary made from the training split.
+    Scratch(Scratch),
+}
+
+/// The shape of an encoder that starts at random.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scratch {
+    /// Layers.
+    pub layers: usize,
+    /// Width of the hidden states.
+    pub hidden: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Width inside the feed-forward parts.
+    pub inner: usize,
+    /// Pieces of the vocabulary at most.
+    pub vocabulary: usize,
+    /// Whether case and accents are dropped.
+    #[serde(default)]
+    pub lower: bool,
+    /// The longest sequence that is read at once, in pieces.
+    #[serde(default = "positions")]
+    pub positions: usize,
+    /// Probability with which values are dropped in training.
+    #[serde(default = "tenth")]
+    pub dropout: f64,
+}
+
+fn train() -> String {
+    "train".to_owned()
+}
+
+fn dev() -> String {
+    "dev".to_owned()
+}
+
+fn warm_up() -> f64 {
+    0.06
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn four() -> usize {
+    4
+}
+
+fn single() -> usize {
+    1
+}
+
+fn most_pieces() -> usize {
+    MOST_PIECES
+}
+
+fn positions() -> usize {
+    512
+}
+
+fn tenth() -> f64 {
+    0.1
+}
+
+impl TrainConfig {
+    /// Whether a run can be made of it.
+    ///
+    /// # Errors
+    /// The first field that is out of range, expected then got.
+    pub fn check(&self) -> Result<(), String> {
+        let counts = [
+            ("epochs", self.epochs as usize),
+            ("batch", self.batch),
+            ("accumulation", self.accumulation),
+            ("most_labels", self.most_labels),
+            ("patience", self.patience.unwrap_or(1) as usize),
+        ];
+        if let Some((name, _)) = counts.iter().find(|(_, count)| *count == 0) {
+            return Err(format!("`{name}`: expected at least 1, got 0"));
+        }
+        if self.most_pieces < 3 {
+            return Err(format!("`most_pieces`: expected at least 3, got {}", self.most_pieces));
+        }
+        let amounts =
+            [("encoder_rate", self.encoder_rate), ("head_rate", self.head_rate), ("weight_decay", self.weight_decay)];
+        if let Some((name, got)) = amounts.iter().find(|(_, amount)| !(amount.is_finite() && *amount >= 0.0)) {
+            return Err(format!("`{name}`: expected 0 or more, got {got}"));
+        }
+        if !(0.0..1.0).contains(&self.warm_up) {
+            return Err(format!("`warm_up`: expected 0 or more and less than 1, got {}", self.warm_up));
+        }
+        if self.clip > 0.0 { Ok(()) } else { Err(format!("`clip`: expected more than 0, got {}", self.clip)) }
+    }
+}
+
+impl Scratch {
+    /// The encoder's shape over a vocabulary.
+    pub fn encoder(&self, vocab_size: usize) -> EncoderConfig {
+        EncoderConfig {
+            family: EncoderFamily::Bert,
+            vocab_size,
+            hidden_size: self.hidden,
+            num_hidden_layers: self.layers,
+            num_attention_heads: self.heads,
+            intermediate_size: self.inner,
+            hidden_act: "gelu".to_owned(),
+            hidden_dropout_prob: self.dropout,
+            attention_probs_dropout_prob: self.dropout,
+            max_position_embeddings: self.positions,
+            type_vocab_size: 1,
+            layer_norm_eps: 1e-12,
+            pad_token_id: 0,
+        }
+    }
+
+    /// How its vocabulary is made.
+    pub fn vocabulary(&self) -> VocabularyOptions {
+        VocabularyOptions { size: self.vocabulary, least_count: 2, lower: self.lower }
+    }
+}

@@ -1,0 +1,88 @@
+//! Why a training run stops.
+
+use std::path::PathBuf;
+
+use crate::checkpoint::CheckpointError;
+use crate::encoder::{LoadError, hub::NotFound};
+use crate::pieces::PiecesError;
+use crate::score::ScoreError;
+use crate::table::TableError;
+
+/// Why a training run stops. Checkpoints that were there stay.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// A setting is out of its range, or settings do not fit each other.
+    #[error("settings: {0}")]
+    Config(String),
+    /// The folder holds a run.
+    #[error("{}: holds a training run", .0.display())]
+    Exists(PathBuf),
+    /// The folder's run was made with other settings or from another corpus.
+    #[error("{}: expected a run of these settings on this corpus, got one of others", .0.display())]
+    OtherRun(PathBuf),
+    /// A split has documents without labels.
+    #[error("{}: document `{document}`: expected labels, it has none", split.display())]
+    Unlabelled {
+        /// The split's folder.
+        split: PathBuf,
+        /// The first such document.
+        document: String,
+    },
+    /// A split has nothing to learn from.
+    #[error("{}: expected documents with facts, found none", .0.display())]
+    Empty(PathBuf),
+    /// The tokenizer has pieces that the encoder does not know.
+    #[error("encoder `{encoder}`: expected at most {expected} pieces in its vocabulary, the tokenizer has {got}")]
+    Vocabulary {
+        /// The encoder.
+        encoder: String,
+        /// Its embeddings.
+        expected: usize,
+        /// Pieces of the tokenizer.
+        got: usize,
+    },
+    /// Training has diverged.
+    #[error(
+        "step {step}: expected a finite loss, got {loss} (first document `{document}`); try smaller learning rates"
+    )]
+    Diverged {
+        /// The step, from 1.
+        step: u64,
+        /// The loss.
+        loss: f32,
+        /// The first document of its batch.
+        document: String,
+    },
+    /// A step cannot be taken.
+    #[error("step {step}")]
+    Step {
+        /// The step, from 1.
+        step: u64,
+        /// Why.
+        source: candle_core::Error,
+    },
+    /// The encoder is not at hand.
+    #[error(transparent)]
+    Encoder(#[from] NotFound),
+    /// The encoder cannot be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The documents cannot be cut.
+    #[error(transparent)]
+    Pieces(#[from] PiecesError),
+    /// Documents cannot be read or scored.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+    /// A checkpoint cannot be read or written.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A table cannot be read or written.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The system gives no threads.
+    #[error("threads")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// The model cannot be built or computed.
+    #[error("model")]
+    Model(#[from] candle_core::Error),
+}

@@ -1,0 +1,122 @@
+//! Settings and a corpus → documents in memory, a tokenizer, and the weights to begin with.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+
+use super::TrainError;
+use super::config::{EncoderSource, Scratch, TrainConfig};
+use crate::checkpoint::CheckpointConfig;
+use crate::encoder::{EncoderConfig, Weights, hub, read_config, read_weights};
+use crate::model::batch::{Example, Relations};
+use crate::pieces::{Cutter, MarkedDocument, Tokenizer, documents, stage, train_vocabulary};
+use crate::score::examples::examples;
+use crate::table::rows::{PairRow, RelationTypeRow};
+use crate::table::{self, Text};
+
+/// What a run works on.
+pub struct Prepared {
+    /// The documents to train on.
+    pub train: Vec<Example>,
+    /// The documents that choose the best checkpoint.
+    pub dev: Vec<Example>,
+    /// What checkpoints say of themselves.
+    pub checkpoint: CheckpointConfig,
+    /// The tokenizer.
+    pub tokenizer: Tokenizer,
+    /// Identifies both splits as they were cut.
+    pub fingerprint: String,
+    encoder: Option<PathBuf>,
+}
+
+impl Prepared {
+    /// Reads what the settings name.
+    ///
+    /// # Errors
+    /// Where a split or the encoder cannot be used.
+    pub fn read(config: &TrainConfig) -> Result<Self, TrainError> {
+        let [train, dev] = [&config.train, &config.dev].map(|split| config.corpus.join(split));
+        for split in [&train, &dev] {
+            check_labels(split)?;
+        }
+        let relations = relations(&[&train, &dev])?;
+        let (encoder, shape, tokenizer) = match &config.encoder {
+            EncoderSource::Scratch(scratch) => from_scratch(scratch, &train)?,
+            EncoderSource::Pretrained(name) => pretrained(name)?,
+        };
+        let checkpoint = CheckpointConfig {
+            docre: env!("CARGO_PKG_VERSION").to_owned(),
+            model: config.model.clone(),
+            encoder: shape,
+            relations: relations.names().to_vec(),
+            tokenizer: tokenizer.identity().into(),
+            most_pieces: config.most_pieces,
+            most_labels: config.most_labels,
+        };
+        let mut cutter = Cutter::new(tokenizer, config.most_pieces);
+        let fingerprint = [&train, &dev].map(|split| stage::fingerprint(split, &cutter).unwrap_or_default()).join(" ");
+        let mut read = |split: &Path| -> Result<Vec<Example>, TrainError> {
+            let parts: Vec<Vec<Example>> = examples(split, &mut cutter, &relations)?.collect::<Result<_, _>>()?;
+            Ok(parts.concat())
+        };
+        let (train_examples, dev) = (read(&train)?, read(&dev)?);
+        let trained: Vec<Example> = train_examples.into_iter().filter(|example| !example.pairs.is_empty()).collect();
+        if trained.iter().all(|example| example.labels.iter().all(Vec::is_empty)) {
+            return Err(TrainError::Empty(train));
+        }
+        Ok(Self { train: trained, dev, checkpoint, tokenizer: cutter.into_tokenizer(), fingerprint, encoder })
+    }
+
+    /// The weights that a fresh run begins with.
+    ///
+    /// # Errors
+    /// Where the encoder's cannot be read.
+    pub fn weights(&self, seed: u64) -> Result<Weights, TrainError> {
+        Ok(match &self.encoder {
+            None => Weights::fresh(seed, &Device::Cpu),
+            Some(folder) => Weights::given(read_weights(folder, &Device::Cpu)?, "model.", seed, &Device::Cpu),
+        })
+    }
+}
+
+type Source = (Option<PathBuf>, EncoderConfig, Tokenizer);
+
+fn from_scratch(scratch: &Scratch, train: &Path) -> Result<Source, TrainError> {
+    let documents: Vec<MarkedDocument> = documents(train)?.collect::<Result<_, _>>()?;
+    let words = documents.iter().flat_map(|document| &document.words);
+    let tokenizer = train_vocabulary(words, scratch.vocabulary())?;
+    let shape = scratch.encoder(tokenizer.n_pieces());
+    shape.check().map_err(TrainError::Config)?;
+    Ok((None, shape, tokenizer))
+}
+
+fn pretrained(name: &str) -> Result<Source, TrainError> {
+    let folder = hub::resolve(name)?;
+    let (shape, tokenizer) = (read_config(&folder)?, Tokenizer::load(&folder)?);
+    let (expected, got) = (shape.vocab_size, tokenizer.n_pieces());
+    if got > expected {
+        return Err(TrainError::Vocabulary { encoder: name.to_owned(), expected, got });
+    }
+    Ok((Some(folder), shape, tokenizer))
+}
+
+fn check_labels(split: &Path) -> Result<(), TrainError> {
+    for rows in table::read::<PairRow>(split)? {
+        if let Some(pair) = rows?.into_iter().find(|pair| pair.labels.is_none()) {
+            return Err(TrainError::Unlabelled { split: split.to_path_buf(), document: pair.doc_id.to_string() });
+        }
+    }
+    Ok(())
+}
+
+/// The relations of some splits, by name.
+fn relations(splits: &[&Path]) -> Result<Relations, TrainError> {
+    let mut names: BTreeSet<Text> = BTreeSet::new();
+    for split in splits {
+        for rows in table::read::<RelationTypeRow>(split)? {
+            names.extend(rows?.into_iter().map(|row| row.relation));
+        }
+    }
+    Ok(Relations::new(names))
+}

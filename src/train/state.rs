@@ -1,0 +1,100 @@
+//! What a run leaves behind: the best and the last checkpoint, the log, and all that it needs to go on.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::TrainError;
+use super::optimizer::AdamW;
+use crate::checkpoint::{self, CheckpointError, holds_only_a_checkpoint, read_tensors, save_tensors};
+use crate::table::rows::TrainingLogRow;
+use crate::table::{self, Staging, TableError};
+
+/// The folder of the checkpoint with the best F1 on the dev split.
+pub const BEST: &str = "best";
+/// The folder of the checkpoint of the last whole epoch, which also holds the optimizer's state.
+pub const LAST: &str = "last";
+const STATE: &str = "state.json";
+const MOMENTS: &str = "optimizer.safetensors";
+
+/// Where a run stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Identifies the settings and the corpus.
+    pub run: String,
+    /// Epochs done.
+    pub epochs: u32,
+    /// Steps taken.
+    pub steps: u64,
+}
+
+/// A run that can go on.
+pub struct Saved {
+    /// Where it stands.
+    pub state: State,
+    /// The weights of the model.
+    pub weights: BTreeMap<String, Tensor>,
+    /// The moments of the optimizer.
+    pub moments: BTreeMap<String, Tensor>,
+    /// Its log so far.
+    pub log: Vec<TrainingLogRow>,
+}
+
+/// Keeps other runs out of a folder until it is dropped, or the process dies.
+///
+/// # Errors
+/// Where another run is in it, or the folder cannot be written.
+pub fn lock(out: &Path) -> Result<File, TrainError> {
+    let path = out.join(".lock");
+    let made = fs::create_dir_all(out).and_then(|()| File::create(&path));
+    let lock = made.map_err(|source| CheckpointError::Io { path, action: "create the file", source })?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(_) => Err(TableError::Busy { path: out.to_path_buf() }.into()),
+    }
+}
+
+impl State {
+    /// Where the run in a folder stands; `None` where no epoch has ended.
+    ///
+    /// # Errors
+    /// Where its state is damaged.
+    pub fn read(out: &Path) -> Result<Option<Self>, TrainError> {
+        // A process may have died between the two renames that replace a folder: this undoes the first.
+        drop(Staging::begin_over(&out.join(LAST), holds_only_a_checkpoint)?);
+        let path = out.join(LAST).join(STATE);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let state = serde_json::from_slice(&checkpoint::read(&path)?);
+        Ok(Some(state.map_err(|error| CheckpointError::File { path, reason: error.to_string() })?))
+    }
+
+    /// All that the run needs to go on.
+    ///
+    /// # Errors
+    /// Where a file is missing or damaged.
+    pub fn load(self, out: &Path) -> Result<Saved, TrainError> {
+        let last = out.join(LAST);
+        let rows: Vec<Vec<TrainingLogRow>> = table::read(out)?.collect::<Result<_, _>>()?;
+        let log = rows.into_iter().flatten().filter(|row: &TrainingLogRow| row.epoch <= self.epochs).collect();
+        let weights = read_tensors(&last.join("model.safetensors"), &Device::Cpu)?;
+        let moments = read_tensors(&last.join(MOMENTS), &Device::Cpu)?;
+        Ok(Saved { state: self, weights, moments, log })
+    }
+
+    /// Writes the state and the optimizer's moments beside a checkpoint.
+    ///
+    /// # Errors
+    /// Where the file system refuses.
+    pub fn save(&self, folder: &Path, adam: &AdamW) -> Result<(), TrainError> {
+        let text = serde_json::to_string_pretty(self)
+            .map_err(|error| CheckpointError::File { path: folder.join(STATE), reason: error.to_string() })?;
+        checkpoint::write(&folder.join(STATE), &text)?;
+        Ok(save_tensors(&folder.join(MOMENTS), adam.moments()?.into_iter())?)
+    }
+}

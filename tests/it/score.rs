@@ -1,0 +1,128 @@
+//! Scoring on the command line: parts that are kept, batches that do not matter, and what is refused.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use docre::score::{self, Request, Scored};
+use docre::table;
+use docre::table::rows::RelationRow;
+use docre::train::TrainConfig;
+
+use crate::support::{docre, files, rows};
+use crate::train::Fixture;
+
+/// A fixture with a checkpoint and a split of 600 documents: three parts.
+fn trained() -> Fixture {
+    let fixture = Fixture::new();
+    let config = TrainConfig { epochs: 12, ..fixture.config() };
+    let run = fixture.train(&config, "model", &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let corpus = fixture.path("corpus");
+    let arguments = ["synthesize", "--docs", "600", "--first", "99", "--split", "many", "--facts", "4", "--out"];
+    let run = docre(arguments.iter().map(Into::into).chain([corpus.into_os_string()]));
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    fixture
+}
+
+struct Paths {
+    checkpoint: PathBuf,
+    split: PathBuf,
+    out: PathBuf,
+}
+
+impl Paths {
+    fn new(fixture: &Fixture, split: &str, out: &str) -> Self {
+        Self {
+            checkpoint: fixture.path("model/best"),
+            split: fixture.path("corpus").join(split),
+            out: fixture.path(out),
+        }
+    }
+
+    fn score(&self, budget: usize) -> Result<Option<Scored>, score::ScoreError> {
+        self.score_until(budget, &|_| ())
+    }
+
+    fn score_until(&self, budget: usize, progress: &dyn Fn(u64)) -> Result<Option<Scored>, score::ScoreError> {
+        let Self { checkpoint, split, out } = self;
+        score::score(&Request { checkpoint, split, out, run_id: "run", budget }, progress)
+    }
+}
+
+fn relations(folder: &Path) -> Vec<RelationRow> {
+    table::read(folder).unwrap().flat_map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_run_that_was_stopped_goes_on_and_ends_alike() {
+    let fixture = trained();
+    let (whole, stopped) = (Paths::new(&fixture, "many", "whole"), Paths::new(&fixture, "many", "stopped"));
+    let scored = whole.score(2048).unwrap().unwrap();
+    assert_eq!((scored.documents, scored.kept), (600, 0));
+    assert!(scored.relations > 0);
+    assert_eq!(whole.score(2048).unwrap(), None);
+    // A panic where the first part is told: nothing is cleaned up that a kill would leave.
+    let died = std::panic::catch_unwind(|| stopped.score_until(2048, &|_| panic!("stopped")));
+    assert!(died.is_err() && !stopped.out.join("relations").exists());
+    let scored = stopped.score(2048).unwrap().unwrap();
+    assert_eq!((scored.documents, scored.kept), (600, 256));
+    let tables = [&whole, &stopped].map(|paths| files(&paths.out.join("relations")));
+    assert_eq!(tables[0][0].1, tables[1][0].1);
+    assert!(!stopped.out.join(".relations.work").exists());
+}
+
+#[test]
+fn batches_do_not_matter_and_rows_come_in_order() {
+    let fixture = trained();
+    let (small, large) = (Paths::new(&fixture, "many", "small"), Paths::new(&fixture, "many", "large"));
+    small.score(1).unwrap();
+    large.score(100_000).unwrap();
+    let (small, large) = (relations(&small.out), relations(&large.out));
+    assert_eq!(small.len(), large.len());
+    for (one, other) in small.iter().zip(&large) {
+        assert_eq!(
+            (&one.doc_id, one.head, one.tail, &one.relation),
+            (&other.doc_id, other.head, other.tail, &other.relation)
+        );
+        assert!((one.logit - other.logit).abs() < 1e-4 && one.logit > one.threshold_logit);
+        assert!(one.probability > 0.5 && one.rank >= 1);
+    }
+    let sql = "SELECT doc_id FROM documents ORDER BY position";
+    let order = rows(&fixture.path("corpus/many"), sql);
+    let mut places = small.iter().map(|row| order.iter().position(|name| **name == *row.doc_id).unwrap());
+    let mut last = 0;
+    assert!(places.all(|place| std::mem::replace(&mut last, place) <= place));
+}
+
+#[test]
+fn the_table_of_pieces_serves_scoring() {
+    let fixture = trained();
+    let (cut, read) = (Paths::new(&fixture, "dev", "cut"), Paths::new(&fixture, "dev", "read"));
+    cut.score(2048).unwrap();
+    let [corpus, encoder] = ["corpus/dev", "model/best"].map(|name| fixture.path(name));
+    let run = docre(["encode", "--corpus", corpus.to_str().unwrap(), "--encoder", encoder.to_str().unwrap()]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.contains("pieces: 4 documents"), "{}", run.stderr);
+    read.score(2048).unwrap();
+    assert_eq!(relations(&cut.out), relations(&read.out));
+}
+
+#[test]
+fn what_the_checkpoint_cannot_score_is_refused() {
+    let fixture = trained();
+    let paths = Paths::new(&fixture, "other", "out");
+    let source = fixture.path("other.json");
+    fs::write(&source, format!("[{}]", crate::support::DOCUMENT)).unwrap();
+    let corpus = fixture.path("corpus");
+    let arguments = ["convert", "--format", "docred", "--split", "other", "--out"];
+    let run = docre(arguments.iter().map(Into::into).chain([corpus.into_os_string(), source.into_os_string()]));
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let error = paths.score(2048).unwrap_err().to_string();
+    assert!(error.contains("expected one of the model's") && error.contains("got `P131`"), "{error}");
+    assert!(!paths.out.join("relations").exists());
+    let arguments = [fixture.path("corpus"), fixture.path("corpus"), fixture.path("out")];
+    let [checkpoint, corpus, out] = arguments.each_ref().map(|path| path.to_str().unwrap());
+    let run = docre(["score", "--checkpoint", checkpoint, "--corpus", corpus, "--split", "dev", "--out", out]);
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("config.json: cannot read"), "{}", run.stderr);
+}
