@@ -17,7 +17,7 @@ use super::quote::quoted;
 use super::tables::{Accepted, CorpusWriter, TABLES, Totals};
 use super::{CorpusError, CutError, Format, Reader, Record, Records, Reject};
 use crate::table::rows::RejectRow;
-use crate::table::{self, Staging, TableError, Text};
+use crate::table::{self, Staging, Text};
 
 const BATCH_RECORDS: usize = 256;
 const BATCH_BYTES: usize = 4 << 20;
@@ -69,10 +69,10 @@ impl Conversion {
     pub fn run(&self, out: &Path, force: bool, progress: Progress) -> Result<Summary, CorpusError> {
         let target = out.join(&self.split);
         let prepared = self.prepare()?;
-        if let Some(summary) = up_to_date(&target, &prepared.fingerprint, force)? {
-            return Ok(summary);
-        }
-        let staging = Staging::begin(&target)?;
+        let staging = match begin(&target, &prepared.fingerprint, force)? {
+            Begun::UpToDate(summary) => return Ok(summary),
+            Begun::Work(staging) => staging,
+        };
         let mut writer = CorpusWriter::create(staging.folder(), &self.split, &prepared.fingerprint, false)?;
         let mut gate = Gate::default();
         let mut batches = Batches::new(self, &prepared);
@@ -129,32 +129,48 @@ struct Prepared {
     fingerprint: String,
 }
 
-/// Looks at what stands at `target`: a summary where it is what would be made, an error where it must not be replaced.
-pub(super) fn up_to_date(target: &Path, fingerprint: &str, force: bool) -> Result<Option<Summary>, CorpusError> {
-    if !target.exists() {
-        return Ok(None);
+/// Starts work towards the folder `target`, or says what stands there where that is what would be made.
+///
+/// What must not be replaced is refused under the lock alone: until then another process may be replacing it.
+pub(super) fn begin(target: &Path, fingerprint: &str, force: bool) -> Result<Begun, CorpusError> {
+    let current = || if force { None } else { current(target, fingerprint) };
+    if let Some(summary) = current() {
+        return Ok(Begun::UpToDate(summary));
     }
-    if !table::holds_only_tables(target) {
-        return Err(TableError::Foreign { path: target.to_path_buf() }.into());
+    let staging = Staging::begin(target)?;
+    if let Some(summary) = current() {
+        return Ok(Begun::UpToDate(summary));
     }
-    let found = table::fingerprint(target, "documents");
-    if force || (found.is_none() && entries(target).is_ok_and(|tables| tables.is_empty())) {
-        return Ok(None);
+    // The same tables, one of them damaged or removed, are made again.
+    let same = || table::fingerprint(target, "documents").as_deref() == Some(fingerprint);
+    let vacant = || !target.exists() || entries(target).is_ok_and(|tables| tables.is_empty());
+    if force || vacant() || same() {
+        Ok(Begun::Work(staging))
+    } else {
+        Err(CorpusError::Exists { target: target.into() })
     }
-    if found.as_deref() != Some(fingerprint) {
-        return Err(CorpusError::Exists { target: target.to_path_buf() });
-    }
+}
+
+/// What a conversion starts with.
+pub(super) enum Begun {
+    /// The tables are there already.
+    UpToDate(Summary),
+    /// They are to be made.
+    Work(Staging),
+}
+
+/// A summary of whole tables that were made from the same.
+fn current(target: &Path, fingerprint: &str) -> Option<Summary> {
     if TABLES.iter().any(|table| table::fingerprint(target, table).as_deref() != Some(fingerprint)) {
-        // The same tables, but one was damaged or removed: they are made again.
-        return Ok(None);
+        return None;
     }
     let mut summary = Summary { folder: target.to_path_buf(), ..Summary::default() };
-    for batch in table::read::<RejectRow>(target)? {
-        let batch = batch?;
+    for batch in table::read::<RejectRow>(target).ok()? {
+        let batch = batch.ok()?;
         summary.n_rejects += batch.len() as u64;
         summary.rejects.extend(batch.into_iter().take(SHOWN_REJECTS.saturating_sub(summary.rejects.len())));
     }
-    Ok(Some(summary))
+    Some(summary)
 }
 
 fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::convert::{Progress, Summary, asked_pairs, up_to_date};
+use super::convert::{Begun, Progress, Summary, asked_pairs, begin};
 use super::synthetic::{self, Generated, Options};
 use super::tables::{Accepted, CorpusWriter};
 use super::{CorpusError, export};
@@ -38,9 +38,9 @@ impl Synthesis {
         self.options.check()?;
         let target = out.join(&self.split);
         let fingerprint = self.fingerprint();
-        let summary = match up_to_date(&target, &fingerprint, force)? {
-            Some(summary) => summary,
-            None => self.write(target.clone(), &fingerprint, progress)?,
+        let summary = match begin(&target, &fingerprint, force)? {
+            Begun::UpToDate(summary) => summary,
+            Begun::Work(staging) => self.write(staging, target.clone(), &fingerprint, progress)?,
         };
         if self.json {
             write_json(out, &target, &self.split, force)?;
@@ -48,8 +48,13 @@ impl Synthesis {
         Ok(summary)
     }
 
-    fn write(&self, target: PathBuf, fingerprint: &str, progress: Progress) -> Result<Summary, CorpusError> {
-        let staging = Staging::begin(&target)?;
+    fn write(
+        &self,
+        staging: Staging,
+        target: PathBuf,
+        fingerprint: &str,
+        progress: Progress,
+    ) -> Result<Summary, CorpusError> {
         let mut writer = CorpusWriter::create(staging.folder(), &self.split, fingerprint, true)?;
         let end = self.first.saturating_add(self.n_documents);
         let mut first = self.first;
