@@ -42,7 +42,8 @@
 //! - An outside library has one home: polars in [`metrics`] and [`query`], Arrow and Parquet in [`table`],
 //!   tokenizers in [`pieces`], TOML in [`pipeline`], clap in the binary.
 //! - Under a table's final name there is a whole table or none, at any moment, whatever kills the process.
-//! - The same input gives the same bytes, whatever the number of threads.
+//! - The same input gives the same bytes, whatever the number of threads; in training, whose threads share a step's
+//!   documents, with the same number of them.
 //! - Bad input is an error or a row of `rejects`, which names file, record and field; never a panic.
 
 pub mod table;

@@ -23,6 +23,11 @@ impl Workers {
         Ok(Self { pools: pools.collect::<Result<_, _>>()? })
     }
 
+    /// How many threads there are.
+    pub fn count(&self) -> usize {
+        self.pools.len()
+    }
+
     /// Does every job, and returns what they give in their order; the first error in that order, if there is one.
     pub fn run<J: Send, T: Send, E: Send>(
         &self,

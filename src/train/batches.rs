@@ -1,4 +1,4 @@
-//! The order in which an epoch takes its documents.
+//! The order in which an epoch takes its documents, and how threads share them.
 
 use crate::random::Random;
 
@@ -16,4 +16,16 @@ pub fn batches(lengths: &[usize], size: usize, random: &mut Random) -> Vec<Vec<u
     let mut batches: Vec<Vec<usize>> = order.chunks(size.max(1)).map(<[usize]>::to_vec).collect();
     random.shuffle(&mut batches);
     batches
+}
+
+/// Batches cut so that there is one for each thread at least, where they hold enough documents. A cut batch's documents
+/// are dealt out in turn, as their lengths rise.
+pub fn shards(batches: &[Vec<usize>], n_threads: usize) -> Vec<Vec<usize>> {
+    let n_parts = n_threads.div_ceil(batches.len().max(1));
+    let cut = |batch: &Vec<usize>| {
+        let n_parts = n_parts.min(batch.len());
+        let part = move |first| batch.iter().copied().skip(first).step_by(n_parts).collect();
+        (0..n_parts).map(part).collect::<Vec<Vec<usize>>>()
+    };
+    batches.iter().flat_map(cut).collect()
 }

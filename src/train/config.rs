@@ -42,7 +42,7 @@ pub struct TrainConfig {
     /// Documents that are computed together.
     #[serde(default = "four")]
     pub batch: usize,
-    /// Batches of a step; they are computed side by side.
+    /// Batches of a step.
     #[serde(default = "single")]
     pub accumulation: usize,
     /// Where all random numbers come from.

@@ -196,15 +196,15 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// One step on some batches, which are computed side by side and added up in their order.
+    /// One step on some batches. Threads share them, and what they find is added up in the batches' order.
     fn step(&mut self, epoch: u32, batches: &[Vec<usize>]) -> Result<(), TrainError> {
         let (begun, step) = (Instant::now(), self.adam.steps() + 1);
         let fault = |source| TrainError::Step { step, source };
-        let batches: Vec<Vec<Example>> = batches.iter().map(|batch| self.examples(batch)).collect();
-        let n_pairs: usize = batches.iter().flatten().map(|example| example.pairs.len()).sum();
-        let parts = self.workers.run((0u64..).zip(&batches).collect(), |(place, batch)| {
-            let stream = (step - 1) * self.config.accumulation as u64 + place;
-            let mut random = Random::stream(self.config.seed ^ MASKS, stream);
+        let shards = batches::shards(batches, self.workers.count());
+        let shards: Vec<Vec<Example>> = shards.iter().map(|shard| self.examples(shard)).collect();
+        let n_pairs: usize = shards.iter().flatten().map(|example| example.pairs.len()).sum();
+        let parts = self.workers.run((0u64..).zip(&shards).collect(), |(place, batch)| {
+            let mut random = Random::stream(self.config.seed ^ MASKS, (step << 16) + place);
             let (loss, grads) = self.gradients(batch, n_pairs, &mut random).map_err(fault)?;
             if loss.is_finite() { Ok((loss, grads)) } else { Err(diverged(step, loss, batch)) }
         });
@@ -216,7 +216,7 @@ impl<'a> Run<'a> {
         }
         let factor = self.schedule.factor(step - 1);
         let gradient_norm = self.adam.step(&grads, factor).map_err(fault)?;
-        let n_documents = batches.iter().map(Vec::len).sum::<usize>();
+        let n_documents = shards.iter().map(Vec::len).sum::<usize>();
         self.log.push(TrainingLogRow {
             step,
             epoch,
