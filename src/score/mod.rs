@@ -7,6 +7,7 @@
 pub mod examples;
 pub mod predict;
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -80,6 +81,14 @@ pub struct Scored {
     pub kept: u64,
     /// Predicted facts.
     pub relations: u64,
+}
+
+impl fmt::Display for Scored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { documents, kept, relations } = self;
+        let kept = if *kept > 0 { format!(" ({kept} were there already)") } else { String::new() };
+        write!(f, "{documents} documents{kept}, {relations} relations")
+    }
 }
 
 /// Scores a split; `None` where the table is up to date.
