@@ -103,6 +103,7 @@ pub fn plan(pipeline: &Pipeline, request: &Request) -> anyhow::Result<Vec<Planne
 /// were done before stay done.
 pub fn run(pipeline: &Pipeline, request: &Request, watch: &Watch<'_>) -> anyhow::Result<u64> {
     let stages = selected(pipeline, request)?;
+    request.device.chosen()?;
     let folder = request.runs.join(&pipeline.name);
     // Held, never read: the system releases it with the process, however that ends.
     let _lock = lock(&folder)?;

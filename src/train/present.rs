@@ -10,7 +10,7 @@ impl Trained {
     pub fn of(log: &[TrainingLogRow]) -> Option<Self> {
         let ended = || log.iter().filter_map(|row| Some((row.epoch, row.dev_f1?)));
         let (best_epoch, best_f1) = ended().reduce(|best, other| if other.1 > best.1 { other } else { best })?;
-        let (epochs, _) = ended().last()?;
+        let (epochs, _) = ended().next_back()?;
         Some(Self { best_epoch, best_f1, epochs })
     }
 }

@@ -38,8 +38,10 @@ pub struct Kind {
     /// The keys of its options.
     pub options: fn() -> Vec<&'static str>,
     /// Reads its options, for a stage with inputs in these roles.
-    pub parse: fn(Table, &[String]) -> anyhow::Result<Box<dyn Action>>,
+    pub parse: Parse,
 }
+
+type Parse = fn(Table, &[String]) -> anyhow::Result<Box<dyn Action>>;
 
 /// How often an input is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
