@@ -48,6 +48,9 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let scored = score::score(&request, &|documents| bar.set_position(documents))?;
     bar.finish_and_clear();
     messages.say(&said(&args.out, scored, bar.elapsed().as_secs_f64()));
+    if let Some(warning) = scored.and_then(|scored| scored.warning()) {
+        messages.say(&warning);
+    }
     Ok(Outcome::Done)
 }
 

@@ -37,6 +37,9 @@ pub fn run(args: &TrainArgs, messages: Messages) -> anyhow::Result<Outcome> {
             bar.set_length(steps);
             bar.set_position(step);
         }
+        Event::Truncated(documents) => {
+            bar.suspend(|| messages.say(&train::present::truncated(documents, config.most_pieces)));
+        }
         Event::Epoch(epoch) => bar.suspend(|| messages.say(&epoch.to_string())),
     };
     let trained = train::train(&config, &args.out, args.resume, &mut observe)?;

@@ -9,7 +9,7 @@ pub mod config;
 mod error;
 pub mod optimizer;
 mod prepare;
-mod present;
+pub mod present;
 pub mod schedule;
 mod state;
 
@@ -65,6 +65,8 @@ pub enum Event {
     Step(u64, u64),
     /// An epoch has ended and is saved.
     Epoch(Epoch),
+    /// So many documents are longer than the settings allow, and were cut off.
+    Truncated(usize),
 }
 
 /// A run that has ended.
@@ -97,6 +99,10 @@ pub fn train(
         return Err(TrainError::Exists(out.to_path_buf()));
     }
     let prepared = Prepared::read(config)?;
+    let n_truncated = prepared.examples().filter(|example| example.truncated > 0).count();
+    if n_truncated > 0 {
+        observe(Event::Truncated(n_truncated));
+    }
     let identity = identity(config, &prepared);
     if state.as_ref().is_some_and(|state| state.run != identity) {
         return Err(TrainError::OtherRun(out.to_path_buf()));

@@ -5,6 +5,11 @@ use std::fmt;
 use super::{Epoch, Trained};
 use crate::table::rows::TrainingLogRow;
 
+/// The warning that so many documents were cut off.
+pub fn truncated(n_documents: usize, most_pieces: usize) -> String {
+    format!("warning: {n_documents} documents were cut off at {most_pieces} pieces")
+}
+
 impl Trained {
     /// What the log of a run says of it; `None` where no epoch has ended. Of equal epochs the first is the best.
     pub fn of(log: &[TrainingLogRow]) -> Option<Self> {

@@ -210,7 +210,7 @@ fn an_encoder_is_a_folder_or_a_name_in_the_cache() {
             "[sources]\nencoder = [\"encoders/tiny\", \"org/tiny\"]\n\n[[stage]]\nname = \"train-split\"",
         )
         .replace("encoder.scratch =", "#")
-        .replace("epochs = 6", "epochs = 1")
+        .replace("epochs = 6", "epochs = 1\nmost_pieces = 50")
         .replace("dev = \"dev\" }\noutputs = { check", "dev = \"dev\", encoder = \"encoder\" }\noutputs = { check");
     let pretrained = pretrained
         + r#"
@@ -228,7 +228,12 @@ outputs = { pieces = "pieces" }
     let run = run.current_dir(place.path("")).env("HF_HUB_CACHE", cache(&place)).output().unwrap();
     let told = String::from_utf8(run.stderr).unwrap();
     assert_eq!(run.status.code(), Some(0), "{told}");
-    assert!(told.contains("tiny/encode: warning: 4 documents were cut off at 40 pieces"), "{told}");
+    let cut =
+        |stage: &str, warning: &str| assert!(told.contains(&format!("tiny/{stage}: warning: {warning}")), "{told}");
+    cut("encode", "4 documents were cut off at 40 pieces");
+    // Twelve documents to train on and four of dev.
+    cut("train", "16 documents were cut off at 50 pieces");
+    cut("score", "4 documents are longer than the model takes, and were cut off");
     assert_eq!(place.manifest()["stages"][2]["inputs"]["encoder"][0]["path"], "org/tiny");
     assert_eq!(rows(&place.path("runs/tiny"), "SELECT count(*) FROM pieces"), ["4"]);
     encoder(&place.path("encoders/tiny"));

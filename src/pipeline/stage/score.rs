@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::pipeline::Progress;
 use crate::pipeline::file::typed;
-use crate::score::{self, PIECES_AT_ONCE, Request};
+use crate::score::{self, PIECES_AT_ONCE, Request, Scored};
 
 pub const KIND: Kind = Kind {
     name: "score",
@@ -44,6 +44,7 @@ impl Action for Score {
         Ok(Made {
             outputs: BTreeMap::from([("relations", work.folder.join("relations"))]),
             notes: scored.iter().map(ToString::to_string).collect(),
+            warnings: scored.iter().filter_map(Scored::warning).collect(),
             device: Some(device),
             ..Made::default()
         })

@@ -15,7 +15,7 @@ use crate::pipeline::file::typed;
 use crate::table;
 use crate::table::rows::TrainingLogRow;
 use crate::train::config::EncoderSource;
-use crate::train::{self, BEST, Event, TrainConfig, Trained};
+use crate::train::{self, BEST, Event, TrainConfig, Trained, present};
 
 pub const KIND: Kind = Kind {
     name: "train",
@@ -73,14 +73,16 @@ fn text(path: &Path) -> anyhow::Result<String> {
 impl Action for Train {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
         let device = work.device.chosen()?;
+        let mut warnings = Vec::new();
         let mut observe = |event: Event| match event {
+            Event::Truncated(documents) => warnings.push(present::truncated(documents, self.0.most_pieces)),
             Event::Step(step, steps) => (work.progress)(Progress::step(step, steps)),
             Event::Epoch(epoch) => (work.say)(&epoch.to_string()),
         };
         train::train(&self.config(work)?, work.folder, true, &mut observe)?;
         let outputs =
             BTreeMap::from([("checkpoint", work.folder.join(BEST)), ("log", work.folder.join("training_log"))]);
-        Ok(Made { outputs, device: Some(device), ..Made::default() })
+        Ok(Made { outputs, warnings, device: Some(device), ..Made::default() })
     }
 
     fn summary(&self, place: &str, outputs: &BTreeMap<&str, PathBuf>) -> anyhow::Result<Option<String>> {
