@@ -143,6 +143,11 @@ impl Checkpoint {
             reason: format!("expected a checkpoint of docre: {error}"),
         })?;
         let tokenizer = Tokenizer::load(folder)?;
+        let (expected, got) = (config.encoder.vocab_size, tokenizer.n_pieces());
+        if got > expected {
+            let reason = format!("expected at most {expected} pieces, as the encoder knows, the tokenizer has {got}");
+            return Err(CheckpointError::File { path: folder.join(TOKENIZER), reason });
+        }
         if tokenizer.identity() != &*config.tokenizer {
             let reason = format!("expected the tokenizer `{}`, got `{}`", config.tokenizer, tokenizer.identity());
             return Err(CheckpointError::File { path: folder.join(TOKENIZER), reason });

@@ -96,12 +96,14 @@ pub fn report(error: &anyhow::Error) {
 }
 
 /// What to do next, for errors that leave a choice.
-fn hint(error: &anyhow::Error) -> Option<&'static str> {
+pub fn hint(error: &anyhow::Error) -> Option<&'static str> {
     if let Some(metrics::Error::Unlabelled(_)) = error.downcast_ref() {
         return Some("evaluate on a labelled split, or submit the predictions where the corpus is scored officially");
     }
     if error.downcast_ref::<LeftOut>().is_some() {
-        return Some("`data/README.md` says where each corpus is had; `--set sources.NAME=PATH` names another place");
+        return Some(
+            "`data/README.md` says where corpora and encoders are had; `--set sources.NAME=PATH` names another place",
+        );
     }
     if let Some(TrainError::Exists(_)) = error.downcast_ref() {
         return Some("pass `--resume` to go on with it, or choose another `--out`");

@@ -24,7 +24,7 @@ pub struct ConvertArgs {
     #[arg(long, value_name = "NAME", value_parser = folder_name, required_unless_present = "to")]
     split: Option<String>,
     /// Write tables back in this format instead; INPUT is then the folder of a split.
-    #[arg(long, value_parser = ["docred"], conflicts_with_all = ["format", "split", "candidates", "mesh", "relation_labels", "unlabelled"])]
+    #[arg(long, value_parser = ["docred"], conflicts_with_all = ["format", "split", "candidates", "mesh", "relation_labels", "unlabelled", "ids"])]
     to: Option<String>,
     /// The folder of the corpus; with --to, the file to write [default with --to: stdout].
     #[arg(long, value_name = "PATH", required_unless_present = "to")]
@@ -41,6 +41,9 @@ pub struct ConvertArgs {
     /// The source has no relations because nobody annotated any.
     #[arg(long)]
     unlabelled: bool,
+    /// A file with the names of the documents to take, one a line; each must be in the source [default: all are taken].
+    #[arg(long, value_name = "FILE")]
+    ids: Option<PathBuf>,
     /// Replace tables that were made from other input or with other options; with --to, the file.
     #[arg(long)]
     force: bool,
@@ -71,6 +74,7 @@ pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
         mesh: args.mesh,
         relation_labels: args.relation_labels,
         unlabelled: args.unlabelled,
+        ids: args.ids,
     };
     let n_bytes = conversion.inputs.iter().filter_map(|input| input.metadata().ok()).map(|file| file.len()).sum();
     let bar = messages.bar(n_bytes, "{bar:30} {bytes}/{total_bytes} {msg} {eta} left");

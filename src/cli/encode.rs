@@ -44,7 +44,7 @@ pub fn run(args: &EncodeArgs, messages: Messages) -> anyhow::Result<Outcome> {
         messages.say(&format!("{}: up to date", table.display()));
         return Ok(Outcome::Done);
     };
-    messages.say(&format!("{}: {} documents, {} pieces", table.display(), written.documents, written.pieces));
+    messages.say(&format!("{}: {written}", table.display()));
     if written.truncated > 0 {
         messages.say(&format!("warning: {} documents were cut off at {} pieces", written.truncated, args.most_pieces));
     }

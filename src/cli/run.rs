@@ -3,12 +3,13 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use docre::pipeline::{self, LeftOut, Pipeline, Request, Watch};
+use docre::pipeline::{self, DeviceChoice, LeftOut, Pipeline, Request, Watch};
 
-use super::{Messages, Outcome};
+use super::{Messages, Outcome, Usage};
 
 /// Run the stages of a pipeline file that are not up to date.
 ///
@@ -16,7 +17,7 @@ use super::{Messages, Outcome};
 /// Of several pipelines, those whose sources are not there are left out, and named.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  docre run pipelines/sample.toml\n  docre run pipelines/sample.toml --dry-run --set train.documents=800\n  docre run pipelines/cdr.toml --from dev --force --set sources.mesh=corpora/2017MeshTree.txt\n  docre run --all"
+    after_help = "Examples:\n  docre run pipelines/sample.toml\n  docre run pipelines/sample.toml --dry-run --set train.epochs=5 --set train.encoder.scratch.layers=2\n  docre run pipelines/cdr.toml --until score --set sources.encoder=allenai/scibert_scivocab_cased\n  docre run --all"
 )]
 pub struct RunArgs {
     /// Pipeline files.
@@ -37,9 +38,13 @@ pub struct RunArgs {
     /// Only list what would run, and why.
     #[arg(long)]
     dry_run: bool,
-    /// Replace a value of the file: STAGE.KEY=VALUE or sources.NAME=PATH; may be given several times.
+    /// Replace a value of the file: STAGE.KEY=VALUE or sources.NAME=PATH; may be given several times. A key reaches into
+    /// tables, as train.encoder.scratch.layers; a value is one of TOML, or else text.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Where to train and score: auto, cpu or cuda:N.
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    device: DeviceChoice,
     /// The folder of the run folders; each bears its pipeline's name.
     #[arg(long, value_name = "DIR", default_value = "runs")]
     runs: PathBuf,
@@ -47,13 +52,14 @@ pub struct RunArgs {
 
 /// Runs.
 pub fn run(args: &RunArgs, messages: Messages) -> anyhow::Result<Outcome> {
-    let files = if args.all { shipped()? } else { args.files.clone() };
-    if let [file] = &*files {
+    if let [file] = &*args.files {
         return run_file(file, args, messages);
     }
     if args.from.is_some() || args.until.is_some() || !args.set.is_empty() {
-        bail!("`--from`, `--until` and `--set` are of one pipeline: expected one file, got {}", files.len());
+        let got = if args.all { "`--all`".to_owned() } else { args.files.len().to_string() };
+        bail!(Usage(format!("`--from`, `--until` and `--set` are of one pipeline: expected one file, got {got}")));
     }
+    let files = if args.all { shipped()? } else { args.files.clone() };
     run_files(&files, args, messages)
 }
 
@@ -72,8 +78,11 @@ fn run_files(files: &[PathBuf], args: &RunArgs, messages: Messages) -> anyhow::R
             }
         }
     }
-    for reason in left_out {
+    for reason in &left_out {
         messages.say(&reason.to_string());
+    }
+    if let Some(hint) = left_out.first().and_then(crate::hint) {
+        messages.say(&format!("hint: {hint}"));
     }
     if n_failed > 0 {
         bail!("{n_failed} of {} pipelines failed", files.len());
@@ -96,8 +105,13 @@ fn shipped() -> anyhow::Result<Vec<PathBuf>> {
 
 fn run_file(file: &Path, args: &RunArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let pipeline = Pipeline::read(file, &args.set)?;
-    let request =
-        Request { runs: args.runs.clone(), from: args.from.clone(), until: args.until.clone(), force: args.force };
+    let request = Request {
+        runs: args.runs.clone(),
+        from: args.from.clone(),
+        until: args.until.clone(),
+        force: args.force,
+        device: args.device,
+    };
     let mut stdout = io::stdout().lock();
     if args.dry_run {
         for planned in pipeline::plan(&pipeline, &request)? {
@@ -105,18 +119,26 @@ fn run_file(file: &Path, args: &RunArgs, messages: Messages) -> anyhow::Result<O
         }
         return Ok(Outcome::Done);
     }
-    let bar = messages.bar(0, "{spinner} {msg} {elapsed}");
-    let say = |line: &str| bar.suspend(|| messages.say(line));
-    let progress = |_: u64, documents: u64| {
-        bar.set_message(format!("{documents} documents"));
-        bar.tick();
-    };
-    let rejected = pipeline::run(&pipeline, &request, &Watch { say: &say, progress: &progress });
-    bar.finish_and_clear();
-    let rejected = rejected?;
+    let began = Instant::now();
+    let rejected = run_stages(&pipeline, &request, messages)?;
     for summary in pipeline::summaries(&pipeline, &request)? {
         stdout.write_all(summary.as_bytes())?;
     }
     stdout.flush()?;
+    let (folder, seconds) = (args.runs.join(&pipeline.name), began.elapsed().as_secs_f64());
+    messages.say(&format!("{}: done in {seconds:.1} s; the tables are in {}", pipeline.name, folder.display()));
     Ok(if rejected == 0 { Outcome::Done } else { Outcome::SomeRejected })
+}
+
+/// Runs the stages, and returns how many records they rejected.
+fn run_stages(pipeline: &Pipeline, request: &Request, messages: Messages) -> anyhow::Result<u64> {
+    let bar = messages.bar(0, "{spinner} {msg} {elapsed}");
+    let say = |line: &str| bar.suspend(|| messages.say(line));
+    let progress = |line: &str| {
+        bar.set_message(line.to_owned());
+        bar.tick();
+    };
+    let rejected = pipeline::run(pipeline, request, &Watch { say: &say, progress: &progress });
+    bar.finish_and_clear();
+    rejected
 }

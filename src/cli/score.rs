@@ -48,6 +48,9 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let scored = score::score(&request, &|documents| bar.set_position(documents))?;
     bar.finish_and_clear();
     messages.say(&said(&args.out, scored, bar.elapsed().as_secs_f64()));
+    if let Some(warning) = scored.and_then(|scored| scored.warning()) {
+        messages.say(&warning);
+    }
     Ok(Outcome::Done)
 }
 
@@ -55,8 +58,6 @@ fn said(out: &Path, scored: Option<score::Scored>, seconds: f64) -> String {
     let table = out.join("relations");
     let table = table.display();
     let Some(scored) = scored else { return format!("{table}: up to date") };
-    let (documents, relations) = (scored.documents, scored.relations);
-    let kept = if scored.kept > 0 { format!(" ({} were there already)", scored.kept) } else { String::new() };
-    let rate = (documents - scored.kept) as f64 / seconds;
-    format!("{table}: {documents} documents{kept}, {relations} relations, {rate:.0} documents/s")
+    let rate = (scored.documents - scored.kept) as f64 / seconds;
+    format!("{table}: {scored}, {rate:.0} documents/s")
 }

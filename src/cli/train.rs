@@ -37,30 +37,13 @@ pub fn run(args: &TrainArgs, messages: Messages) -> anyhow::Result<Outcome> {
             bar.set_length(steps);
             bar.set_position(step);
         }
-        Event::Epoch(epoch) => bar.suspend(|| messages.say(&said(&epoch))),
+        Event::Truncated(documents) => {
+            bar.suspend(|| messages.say(&train::present::truncated(documents, config.most_pieces)));
+        }
+        Event::Epoch(epoch) => bar.suspend(|| messages.say(&epoch.to_string())),
     };
     let trained = train::train(&config, &args.out, args.resume, &mut observe)?;
     bar.finish_and_clear();
-    messages.say(&format!(
-        "{}: the best of {} epochs, {}, has a dev F1 of {:.2}",
-        args.out.join(BEST).display(),
-        trained.epochs,
-        trained.best_epoch,
-        100.0 * trained.best_f1
-    ));
+    messages.say(&format!("{}: {trained}", args.out.join(BEST).display()));
     Ok(Outcome::Done)
-}
-
-fn said(epoch: &train::Epoch) -> String {
-    let percent = |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{:.2}", 100.0 * share));
-    format!(
-        "epoch {}: loss {:.4}, {:.1} documents/s, dev P {} R {} F1 {}{}",
-        epoch.epoch,
-        epoch.loss,
-        epoch.documents_per_second,
-        percent(epoch.dev.precision()),
-        percent(epoch.dev.recall()),
-        percent(Some(epoch.dev.f1())),
-        if epoch.is_best { ", the best" } else { "" }
-    )
 }

@@ -4,7 +4,7 @@
 //! sources, so the same input gives the same bytes whatever the number of threads. A record that cannot be read is a
 //! row of `rejects`; the others go on.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -12,17 +12,16 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::document::{Document, Fault};
+use super::gate::{Asked, Gate, Parsed};
 use super::mesh::MeshTree;
 use super::quote::quoted;
 use super::tables::{Accepted, CorpusWriter, TABLES, Totals};
-use super::{CorpusError, CutError, Format, Reader, Record, Records, Reject};
+use super::{CorpusError, CutError, Format, Reader, Record, Records, Reject, SHOWN_REJECTS};
 use crate::table::rows::RejectRow;
 use crate::table::{self, Staging, Text};
 
 const BATCH_RECORDS: usize = 256;
 const BATCH_BYTES: usize = 4 << 20;
-/// Rejects that a summary shows; the table has all.
-const SHOWN_REJECTS: usize = 10;
 
 /// What to convert, and how.
 pub struct Conversion {
@@ -40,6 +39,8 @@ pub struct Conversion {
     pub relation_labels: Option<PathBuf>,
     /// Takes the source as unlabelled: nothing is known of its relations.
     pub unlabelled: bool,
+    /// A file with the names of the documents to take, one a line; without it, all are taken.
+    pub ids: Option<PathBuf>,
 }
 
 /// What a conversion did.
@@ -64,8 +65,8 @@ impl Conversion {
     /// Unless `force` is set, tables made from the same input and options are left as they are, and others refused.
     ///
     /// # Errors
-    /// Where an input cannot be read or is not of the format, no document of it could be taken over, or the folder
-    /// holds something else or cannot be written.
+    /// Where an input cannot be read or is not of the format, no document of it could be taken over, one that is asked
+    /// for is not in it, or the folder holds something else or cannot be written.
     pub fn run(&self, out: &Path, force: bool, progress: Progress) -> Result<Summary, CorpusError> {
         let target = out.join(&self.split);
         let prepared = self.prepare()?;
@@ -74,7 +75,7 @@ impl Conversion {
             Begun::Work(staging) => staging,
         };
         let mut writer = CorpusWriter::create(staging.folder(), &self.split, &prepared.fingerprint, false)?;
-        let mut gate = Gate::default();
+        let mut gate = Gate::new(prepared.asked.clone());
         let mut batches = Batches::new(self, &prepared);
         let mut batch = batches.next_batch()?;
         while let Some(parsed) = batch {
@@ -85,6 +86,7 @@ impl Conversion {
             progress(batches.n_bytes, gate.n_documents);
             batch = next?;
         }
+        gate.check()?;
         if gate.n_documents == 0 {
             return Err(CorpusError::NoDocument { inputs: self.inputs.clone(), rejects: gate.rejects });
         }
@@ -115,7 +117,12 @@ impl Conversion {
                 hash_source(path, &mut hasher).map_err(|source| CorpusError::Read { path: path.clone(), source })?;
             }
         }
+        if let Some(ids) = &self.ids {
+            hasher.update(b"ids");
+            hash_source(ids, &mut hasher).map_err(|source| CorpusError::Read { path: ids.clone(), source })?;
+        }
         Ok(Prepared {
+            asked: self.ids.as_deref().map(Asked::read).transpose()?,
             mesh: self.mesh.as_deref().map(read_mesh).transpose()?,
             labels: self.relation_labels.as_deref().map(read_labels).transpose()?.unwrap_or_default(),
             fingerprint: hasher.finalize().to_hex()[..32].to_owned(),
@@ -124,6 +131,7 @@ impl Conversion {
 }
 
 struct Prepared {
+    asked: Option<Asked>,
     mesh: Option<MeshTree>,
     labels: BTreeMap<Text, Text>,
     fingerprint: String,
@@ -228,13 +236,6 @@ fn cut_error(path: &Path, error: CutError) -> CorpusError {
     }
 }
 
-/// A record, and what became of it.
-struct Parsed {
-    source: Text,
-    record: u64,
-    outcome: Result<Accepted, Reject>,
-}
-
 /// Cuts and parses the inputs one after another.
 struct Batches<'c> {
     parser: Parser<'c>,
@@ -288,12 +289,12 @@ impl<'c> Batches<'c> {
         }
         self.n_bytes += n_bytes as u64;
         let parser = &self.parser;
-        let mut parsed: Vec<Parsed> = batch.par_iter().map(|record| parser.parse(&source, record)).collect();
+        let mut parsed: Vec<Parsed> = batch.par_iter().filter_map(|record| parser.parse(&source, record)).collect();
         if let Some(reason) = damage {
-            let record = parsed.last().map_or(1, |last| last.record + 1);
+            let record = batch.last().map_or(1, |last| last.number + 1);
             let fault = Fault::new("record", reason);
             parsed.push(Parsed { source, record, outcome: Err(Reject { name: None, fault }) });
-        } else if !parsed.is_empty() {
+        } else if !batch.is_empty() {
             self.open = Some((path, records));
         }
         Ok(parsed)
@@ -308,12 +309,20 @@ struct Parser<'c> {
 }
 
 impl Parser<'_> {
-    fn parse(&self, source: &Text, record: &Record) -> Parsed {
-        let outcome = self.reader.parse(record).and_then(|document| {
+    /// What became of a record; `None` where its document is not asked for.
+    fn parse(&self, source: &Text, record: &Record) -> Option<Parsed> {
+        let read = self.reader.parse(record);
+        let name = read.as_ref().map_or_else(|reject| reject.name.as_ref(), |document| Some(&document.id));
+        if let (Some(asked), Some(name)) = (&self.prepared.asked, name)
+            && !asked.contains(name)
+        {
+            return None;
+        }
+        let outcome = read.and_then(|document| {
             let name = document.id.clone();
             self.accept(document, source.clone()).map_err(|fault| Reject { name: Some(name), fault })
         });
-        Parsed { source: source.clone(), record: record.number, outcome }
+        Some(Parsed { source: source.clone(), record: record.number, outcome })
     }
 
     fn accept(&self, document: Document, source: Text) -> Result<Accepted, Fault> {
@@ -371,49 +380,4 @@ fn with_facts(document: &mut Document, asked: Vec<(u32, u32)>) -> Vec<(u32, u32)
     pairs.extend(unasked);
     pairs.sort_unstable();
     pairs
-}
-
-/// Lets each document name through once, in the order of the sources, and keeps count.
-#[derive(Default)]
-struct Gate {
-    /// Where each name was first seen, by the first half of its hash: names of millions of documents stay small.
-    seen: HashMap<[u8; 16], (Text, u64)>,
-    n_documents: u64,
-    n_rejects: u64,
-    rejects: Vec<RejectRow>,
-}
-
-impl Gate {
-    fn pass(&mut self, batch: Vec<Parsed>) -> (Vec<Accepted>, Vec<RejectRow>) {
-        let (mut accepted, mut rejects) = (Vec::new(), Vec::new());
-        for Parsed { source, record, outcome } in batch {
-            match outcome.and_then(|document| self.unique(document, &source, record)) {
-                Ok(document) => accepted.push(document),
-                Err(Reject { name, fault: Fault { column, reason } }) => {
-                    rejects.push(RejectRow { source, record, name, column: column.into(), reason: reason.into() });
-                }
-            }
-        }
-        self.n_documents += accepted.len() as u64;
-        self.n_rejects += rejects.len() as u64;
-        let shown = SHOWN_REJECTS.saturating_sub(self.rejects.len());
-        self.rejects.extend(rejects.iter().take(shown).cloned());
-        (accepted, rejects)
-    }
-
-    fn unique(&mut self, accepted: Accepted, source: &Text, record: u64) -> Result<Accepted, Reject> {
-        let id = &accepted.document.id;
-        let mut key = [0; 16];
-        key.copy_from_slice(&blake3::hash(id.as_bytes()).as_bytes()[..16]);
-        match self.seen.get(&key) {
-            None => {
-                self.seen.insert(key, (source.clone(), record));
-                Ok(accepted)
-            }
-            Some((source, record)) => {
-                let reason = format!("expected a name of its own, got that of record {record} of {source}");
-                Err(Reject { name: Some(id.clone()), fault: Fault::new("doc_id", reason) })
-            }
-        }
-    }
 }

@@ -7,6 +7,7 @@ pub mod convert;
 pub mod docred;
 pub mod document;
 pub mod edge_graph;
+mod gate;
 pub mod gda;
 pub mod json;
 pub mod jsonl;
@@ -27,6 +28,9 @@ pub use document::{Document, Entity, Fact, Fault, Mention, Token};
 
 use crate::table::rows::RejectRow;
 use crate::table::{TableError, Text, write_file};
+
+/// Rejects that a summary shows; the table has all.
+const SHOWN_REJECTS: usize = 10;
 
 /// One record cut out of a source file: the bytes of one document.
 #[derive(Debug, Clone, PartialEq, Eq)]

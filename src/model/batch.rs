@@ -102,6 +102,8 @@ pub struct Example {
     pub pairs: Vec<(u32, u32)>,
     /// The classes of the relations that hold, for each pair; empty for none.
     pub labels: Vec<Vec<u32>>,
+    /// Pieces that it lost at its end.
+    pub truncated: u32,
 }
 
 impl Example {
@@ -115,6 +117,7 @@ impl Example {
             ids: pieces.ids.clone(),
             mentions: pieces.mention_starts.concat(),
             n_mentions: pieces.mention_starts.iter().map(Vec::len).collect(),
+            truncated: pieces.truncated,
             ..Self::default()
         };
         let n_pieces = example.ids.len();

@@ -1,5 +1,6 @@
 //! The table `pieces` of a split: written once, and read where it is still what the split would give.
 
+use std::fmt;
 use std::path::Path;
 
 use super::{Cutter, PiecesError, encode};
@@ -71,6 +72,12 @@ pub fn read<'c>(split: &Path, cutter: &'c mut Cutter) -> Result<Rows<'c>, TableE
 
 fn is_current(folder: &Path, fingerprint: Option<&str>) -> bool {
     fingerprint.is_some() && table::fingerprint(folder, "pieces").as_deref() == fingerprint
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} documents, {} pieces", self.documents, self.pieces)
+    }
 }
 
 impl Written {

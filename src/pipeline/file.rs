@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use super::keys;
+use super::sources::{Names, Source};
 use super::stage::{Action, Kind};
 use super::wiring::{Producers, check_output, check_roles};
 
@@ -42,18 +43,21 @@ pub struct Stage {
 /// What a stage reads.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Input {
-    /// A path that was there before.
-    Source(PathBuf),
+    /// What was there before.
+    Source(Source),
     /// The output of a stage above: a path in the run folder.
     Made(String),
 }
 
 impl Input {
     /// Where it is.
-    pub fn path(&self, run_folder: &Path) -> PathBuf {
+    ///
+    /// # Errors
+    /// Where it is a source that is not there.
+    pub fn path(&self, run_folder: &Path) -> anyhow::Result<PathBuf> {
         match self {
-            Self::Source(path) => path.clone(),
-            Self::Made(name) => run_folder.join(name),
+            Self::Source(source) => source.path().ok_or_else(|| anyhow!("source `{source}` is not there")),
+            Self::Made(name) => Ok(run_folder.join(name)),
         }
     }
 }
@@ -61,7 +65,7 @@ impl Input {
 impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Source(path) => path.display().fmt(f),
+            Self::Source(source) => source.fmt(f),
             Self::Made(name) => f.write_str(name),
         }
     }
@@ -77,7 +81,7 @@ impl fmt::Debug for Stage {
 #[derive(Deserialize)]
 struct Top {
     #[serde(default)]
-    sources: BTreeMap<String, PathBuf>,
+    sources: BTreeMap<String, Source>,
     #[serde(default)]
     stage: Vec<Table>,
 }
@@ -92,25 +96,9 @@ struct Head {
     outputs: BTreeMap<String, String>,
 }
 
-#[derive(Deserialize, Clone)]
-#[serde(untagged, expecting = "expected a name or a list of names")]
-enum Names {
-    One(String),
-    Several(Vec<String>),
-}
-
-impl From<Names> for Vec<String> {
-    fn from(names: Names) -> Self {
-        match names {
-            Names::One(name) => vec![name],
-            Names::Several(names) => names,
-        }
-    }
-}
-
 impl Pipeline {
-    /// Reads and checks a file. Each of `settings` replaces a value of it: `STAGE.KEY=VALUE` or `sources.NAME=PATH`,
-    /// the value in TOML, or bare text.
+    /// Reads and checks a file. Each of `settings` replaces a value of it: `STAGE.KEY=VALUE` or `sources.NAME=PATH`.
+    /// A key reaches into tables by `.`, as `train.model.kind`; the value is one of TOML, or else bare text.
     ///
     /// # Errors
     /// What is wrong with the file or a setting, and where.
@@ -173,7 +161,8 @@ fn halve(mut table: Table, number: usize) -> anyhow::Result<(Head, Table)> {
     let head: Table = common.iter().filter_map(|&key| table.remove_entry(key)).collect();
     // A misspelt key is told as such, not as the one that is missing for it.
     let kind = head.get("kind").and_then(Value::as_str).and_then(|kind| Kind::named(kind).ok());
-    let check = kind.map_or(Ok(()), |kind| check_keys_among(&table, &[(kind.options)(), common].concat(), &place));
+    let check =
+        kind.map_or(Ok(()), |kind| check_keys_among(&table, &[(kind.options)(), common.to_vec()].concat(), &place));
     check?;
     let head: Head = typed(head).context(place)?;
     Ok((head, table))
@@ -182,7 +171,7 @@ fn halve(mut table: Table, number: usize) -> anyhow::Result<(Head, Table)> {
 fn stage(
     head: Head,
     options: Table,
-    sources: &BTreeMap<String, PathBuf>,
+    sources: &BTreeMap<String, Source>,
     producers: &mut Producers,
     later: &BTreeMap<String, String>,
 ) -> anyhow::Result<Stage> {
@@ -191,6 +180,7 @@ fn stage(
     let names: BTreeMap<String, Vec<String>> =
         head.inputs.into_iter().map(|(role, names)| (role, names.into())).collect();
     check_roles(kind, &names, &head.outputs)?;
+    let roles: Vec<String> = names.keys().cloned().collect();
     for name in names.values().flatten() {
         producers.check(name, later)?;
     }
@@ -198,9 +188,10 @@ fn stage(
         check_output(output)?;
         producers.add(output, format!("stage `{}`", head.name))?;
     }
-    let input = |name: String| sources.get(&name).map_or(Input::Made(name.clone()), |path| Input::Source(path.clone()));
+    let input =
+        |name: String| sources.get(&name).map_or(Input::Made(name.clone()), |source| Input::Source(source.clone()));
     let inputs = names.into_iter().map(|(role, names)| (role, names.into_iter().map(input).collect())).collect();
-    let action = (kind.parse)(options.clone())?;
+    let action = (kind.parse)(options.clone(), &roles)?;
     Ok(Stage { name: head.name, kind, options, action, inputs, outputs: head.outputs })
 }
 
@@ -221,8 +212,19 @@ fn set(top: &mut Top, setting: &str) -> anyhow::Result<()> {
     };
     ensure!(!["name", "kind"].contains(&key), "`{key}` of a stage cannot be set");
     let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
-    stage.insert(key.to_owned(), parsed.unwrap_or_else(|| Value::String(value.to_owned())));
-    Ok(())
+    set_in(stage, key, parsed.unwrap_or_else(|| Value::String(value.to_owned())))
+}
+
+/// Replaces a value of a table, or of one inside it: each `.` of the key goes one table down.
+fn set_in(table: &mut Table, key: &str, value: Value) -> anyhow::Result<()> {
+    let Some((outer, inner)) = key.split_once('.') else {
+        table.insert(key.to_owned(), value);
+        return Ok(());
+    };
+    match table.entry(outer).or_insert_with(|| Value::Table(Table::new())) {
+        Value::Table(below) => set_in(below, inner, value),
+        other => bail!("`{outer}`: expected a table with the key `{inner}`, got {}", other.type_str()),
+    }
 }
 
 fn check_keys(table: &Table, known: &[&str]) -> anyhow::Result<()> {

@@ -1,6 +1,6 @@
 //! `manifest.json` of a run folder: what made each output, out of what, and how long it took.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -33,6 +33,25 @@ impl Recipe {
     pub fn fingerprint(&self) -> anyhow::Result<String> {
         Ok(fingerprint::short(blake3::hash(&serde_json::to_vec(self)?)))
     }
+
+    /// In what a later recipe differs from it.
+    pub fn difference(&self, new: &Self) -> Option<String> {
+        if self.docre != new.docre {
+            return Some(format!("docre {} made it, this is {}", self.docre, new.docre));
+        }
+        if self.kind != new.kind {
+            return Some(format!("kind changed from `{}` to `{}`", self.kind, new.kind));
+        }
+        let keys: BTreeSet<&String> = self.options.keys().chain(new.options.keys()).collect();
+        if let Some(key) = keys.into_iter().find(|key| self.options.get(*key) != new.options.get(*key)) {
+            let shown = |value: Option<&Value>| value.map_or("nothing".to_owned(), ToString::to_string);
+            let (before, now) = (shown(self.options.get(key)), shown(new.options.get(key)));
+            return Some(format!("option `{key}` changed from {before} to {now}"));
+        }
+        let roles: BTreeSet<&String> = self.inputs.keys().chain(new.inputs.keys()).collect();
+        let role = roles.into_iter().find(|role| self.inputs.get(*role) != new.inputs.get(*role))?;
+        Some(format!("input `{role}` changed"))
+    }
 }
 
 /// A file or folder with the content that it had.
@@ -56,9 +75,15 @@ pub struct Entry {
     pub outputs: BTreeMap<String, Artefact>,
     /// Records that it did not take over.
     pub rejected: u64,
+    /// What is said each time that the stage is up to date.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// What it computed on, where it computes with tensors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
     /// When it began, in seconds since 1970 (UTC).
     pub started: u64,
-    /// How long it took.
+    /// How long it took; of a stage that went on from a killed run, what was left to do.
     pub seconds: f64,
 }
 

@@ -6,6 +6,9 @@
 //! ```toml
 //! [sources]
 //! documents = "data/redocred/dev_revised.json"     # as seen from the working directory
+//! encoder = ["data/encoders/bert-base-cased", "google-bert/bert-base-cased"]
+//!                                                  # several places: the first that is there; a name of the
+//!                                                  # Hugging Face cache is one
 //!
 //! [[stage]]
 //! name = "dev"
@@ -22,19 +25,27 @@
 //! content they had then. So a stage runs again after a change of any of these, and the stages behind it do where its
 //! outputs came out different.
 //!
-//! A stage works in a hidden folder, and its outputs are renamed to their places when it is done. Killed at any moment,
-//! a run leaves outputs that are whole, and the next run goes on from there. A lock keeps a second run out of the folder.
+//! A stage works in a hidden folder, `.work/STAGE/RECIPE`, and its outputs go to their places when it is done. Killed at
+//! any moment, a run leaves outputs that are whole, and the next run goes on from there: training from its last whole
+//! epoch, scoring from its finished parts. A lock keeps a second run out of the folder.
 //!
 //! To add a kind of stage, add a file to `stage/` and a line to the list in [`stage`].
 
+mod device;
 mod file;
 mod fingerprint;
 mod keys;
 mod manifest;
+mod place;
+mod progress;
 mod runner;
+mod sources;
 pub mod stage;
 mod wiring;
 
+pub use device::DeviceChoice;
 pub use file::{Input, Pipeline, Stage};
 pub use manifest::{Artefact, Entry, Manifest, Recipe};
+pub use progress::Progress;
 pub use runner::{LeftOut, Planned, Request, Watch, plan, run, summaries};
+pub use sources::Source;

@@ -8,11 +8,13 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow, bail};
 
+use super::device::DeviceChoice;
 use super::file::{Input, Pipeline, Stage};
 use super::fingerprint;
 use super::manifest::{Artefact, Entry, Manifest, Recipe};
+use super::place;
+use super::progress::{Pace, Progress};
 use super::stage::{Made, Work};
-use crate::corpus::convert::Progress;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Held while a run is in the folder.
@@ -31,14 +33,16 @@ pub struct Request {
     pub until: Option<String>,
     /// Run stages though they are up to date.
     pub force: bool,
+    /// Where stages compute.
+    pub device: DeviceChoice,
 }
 
 /// Who is told what happens.
 pub struct Watch<'w> {
     /// A line of text.
     pub say: &'w dyn Fn(&str),
-    /// Bytes read and documents done so far, in the running stage.
-    pub progress: Progress<'w>,
+    /// How far the running stage is: a line that takes the place of the one before.
+    pub progress: &'w (dyn Fn(&str) + Sync),
 }
 
 /// A pipeline that cannot start: sources are not there.
@@ -47,12 +51,12 @@ pub struct Watch<'w> {
 pub struct LeftOut {
     /// The pipeline's name.
     pub pipeline: String,
-    /// What is not there; at least one.
-    pub missing: Vec<PathBuf>,
+    /// The sources that are not there, as places or places `or` places; at least one.
+    pub missing: Vec<String>,
 }
 
-fn list(paths: &[PathBuf]) -> String {
-    let names: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+fn list(missing: &[String]) -> String {
+    let names: Vec<String> = missing.iter().map(|places| format!("`{places}`")).collect();
     format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" })
 }
 
@@ -99,36 +103,21 @@ pub fn plan(pipeline: &Pipeline, request: &Request) -> anyhow::Result<Vec<Planne
 /// were done before stay done.
 pub fn run(pipeline: &Pipeline, request: &Request, watch: &Watch<'_>) -> anyhow::Result<u64> {
     let stages = selected(pipeline, request)?;
+    request.device.chosen()?;
     let folder = request.runs.join(&pipeline.name);
     // Held, never read: the system releases it with the process, however that ends.
     let _lock = lock(&folder)?;
     let mut runner = Runner::open(pipeline, request)?;
     let mut rejected = 0;
     for stage in stages {
-        let place = format!("{}/{}", pipeline.name, stage.name);
-        match runner.reason(stage)? {
-            None => {
-                // What a failed or killed run left of it serves nobody any more.
-                let _ = fs::remove_dir_all(runner.stage_folder(stage));
-                (watch.say)(&format!("{place}: up to date"));
-            }
-            Some(reason) => {
-                (watch.say)(&format!("{place}: running: {reason}"));
-                let (entry, notes) = runner.make(stage, watch.progress).context(place.clone())?;
-                for note in notes {
-                    (watch.say)(&format!("{place}: {note}"));
-                }
-                (watch.say)(&format!("{place}: done in {:.1} s", entry.seconds));
-                rejected += entry.rejected;
-            }
-        }
+        rejected += runner.stage(stage, watch)?;
     }
     // Fails where something is left in it, to go on from.
     let _ = fs::remove_dir(folder.join(WORK));
     Ok(rejected)
 }
 
-/// What people want to see of the outputs of the stages.
+/// What people want to see of the outputs of the stages, a text each.
 ///
 /// # Errors
 /// Where an output cannot be read.
@@ -136,7 +125,8 @@ pub fn summaries(pipeline: &Pipeline, request: &Request) -> anyhow::Result<Vec<S
     let folder = request.runs.join(&pipeline.name);
     let summary = |stage: &Stage| {
         let outputs = stage.outputs.iter().map(|(role, output)| (role.as_str(), folder.join(output))).collect();
-        stage.action.summary(&outputs).transpose()
+        let place = format!("{}/{}", pipeline.name, stage.name);
+        stage.action.summary(&place, &outputs).transpose()
     };
     selected(pipeline, request)?.iter().filter_map(summary).collect()
 }
@@ -150,10 +140,10 @@ fn selected<'p>(pipeline: &'p Pipeline, request: &Request) -> anyhow::Result<&'p
         bail!("{}: the first stage to run comes after the last", pipeline.name)
     };
     let source = |input: &Input| match input {
-        Input::Source(path) if !path.exists() => Some(path.clone()),
+        Input::Source(source) if source.path().is_none() => Some(source.to_string()),
         _ => None,
     };
-    let missing: BTreeSet<PathBuf> =
+    let missing: BTreeSet<String> =
         stages.iter().flat_map(|stage| stage.inputs.values().flatten()).filter_map(source).collect();
     if missing.is_empty() {
         return Ok(stages);
@@ -177,6 +167,7 @@ struct Runner<'p> {
     pipeline: &'p Pipeline,
     folder: PathBuf,
     force: bool,
+    device: DeviceChoice,
     manifest: Manifest,
     /// Hashes that were taken, so that no content is read twice in a run.
     hashes: BTreeMap<PathBuf, String>,
@@ -189,7 +180,8 @@ impl<'p> Runner<'p> {
         let folder = request.runs.join(&pipeline.name);
         let manifest = Manifest::read(&folder)?;
         let (hashes, to_come) = (BTreeMap::new(), BTreeSet::new());
-        Ok(Self { pipeline, folder, force: request.force, manifest, hashes, to_come })
+        let (force, device) = (request.force, request.device);
+        Ok(Self { pipeline, folder, force, device, manifest, hashes, to_come })
     }
 
     /// Why a stage must run; `None` where it is up to date.
@@ -205,7 +197,7 @@ impl<'p> Runner<'p> {
         let Some(entry) = self.manifest.entry(&stage.name).cloned() else {
             return Ok(Some("it has not run yet".to_owned()));
         };
-        match difference(&entry.recipe, &recipe) {
+        match entry.recipe.difference(&recipe) {
             Some(difference) => Ok(Some(difference)),
             None => self.damage(stage, &entry),
         }
@@ -230,7 +222,7 @@ impl<'p> Runner<'p> {
     fn recipe(&mut self, stage: &Stage) -> anyhow::Result<Recipe> {
         let mut inputs: BTreeMap<String, Vec<Artefact>> = BTreeMap::new();
         for (role, input) in stage.inputs.iter().flat_map(|(role, inputs)| inputs.iter().map(move |one| (role, one))) {
-            let path = input.path(&self.folder);
+            let path = input.path(&self.folder)?;
             let Some(hash) = self.hash(&path)? else {
                 bail!(
                     "{}/{}: input `{input}`: expected {}, found nothing; run the stage before it first",
@@ -257,22 +249,64 @@ impl<'p> Runner<'p> {
         Ok(hash)
     }
 
+    /// Brings a stage up to date, and returns how many records it rejected.
+    fn stage(&mut self, stage: &Stage, watch: &Watch<'_>) -> anyhow::Result<u64> {
+        let place = format!("{}/{}", self.pipeline.name, stage.name);
+        let say = |line: &str| (watch.say)(&format!("{place}: {line}"));
+        let entry = if let Some(reason) = self.reason(stage)? {
+            say(&format!("running: {reason}"));
+            let pace = Pace::default();
+            let progress = |progress| (watch.progress)(&format!("{place}: {}", pace.told(progress)));
+            let (entry, notes) = self.make(stage, &say, &progress).with_context(|| place.clone())?;
+            notes.iter().for_each(|note| say(note));
+            say(&format!("done in {:.1} s", entry.seconds));
+            entry
+        } else {
+            // What a failed or killed run left of it serves nobody any more.
+            let _ = fs::remove_dir_all(self.stage_folder(stage));
+            say("up to date");
+            let Some(entry) = self.manifest.entry(&stage.name) else { return Ok(0) };
+            entry.clone()
+        };
+        entry.warnings.iter().for_each(|warning| say(warning));
+        Ok(entry.rejected)
+    }
+
     /// Does the work of a stage, puts its outputs into their places and notes them in the manifest.
-    fn make(&mut self, stage: &Stage, progress: Progress<'_>) -> anyhow::Result<(Entry, Vec<String>)> {
+    fn make(
+        &mut self,
+        stage: &Stage,
+        say: &dyn Fn(&str),
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> anyhow::Result<(Entry, Vec<String>)> {
         let recipe = self.recipe(stage)?;
         let began = Instant::now();
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let folder = self.work_folder(stage, &recipe)?;
-        let paths = |inputs: &Vec<Input>| inputs.iter().map(|input| input.path(&self.folder)).collect();
-        let inputs = stage.inputs.iter().map(|(role, inputs)| (role.as_str(), paths(inputs))).collect();
-        let made = stage.action.run(&Work { pipeline: &self.pipeline.name, inputs, folder: &folder, progress })?;
+        let work = Work {
+            pipeline: &self.pipeline.name,
+            inputs: self.input_paths(stage)?,
+            folder: &folder,
+            device: self.device,
+            say,
+            progress,
+        };
+        let made = stage.action.run(&work)?;
         let outputs = self.place(stage, &made, &folder)?;
+        let Made { notes, warnings, rejected, device, .. } = made;
+        let seconds = (began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
+        let stage_name = stage.name.clone();
+        let entry = Entry { stage: stage_name, recipe, outputs, rejected, warnings, device, started, seconds };
+        self.note(entry.clone())?;
         let done = self.stage_folder(stage);
         fs::remove_dir_all(&done).with_context(|| format!("{}: cannot remove", done.display()))?;
-        let seconds = (began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
-        let entry = Entry { stage: stage.name.clone(), recipe, outputs, rejected: made.rejected, started, seconds };
-        self.note(entry.clone())?;
-        Ok((entry, made.notes))
+        Ok((entry, notes))
+    }
+
+    /// Where a stage finds what it reads, by role.
+    fn input_paths<'s>(&self, stage: &'s Stage) -> anyhow::Result<BTreeMap<&'s str, Vec<PathBuf>>> {
+        let paths = |inputs: &[Input]| inputs.iter().map(|input| input.path(&self.folder)).collect::<Result<_, _>>();
+        stage.inputs.iter().map(|(role, inputs)| Ok((role.as_str(), paths(inputs)?))).collect()
     }
 
     /// The folder in which a stage works. What was left by a killed run stays where the recipe is the same.
@@ -290,14 +324,14 @@ impl<'p> Runner<'p> {
         self.folder.join(WORK).join(&stage.name)
     }
 
-    /// Renames outputs to their places; what stood there goes away with the folder in which the stage worked.
+    /// Puts outputs into their places; what stood there goes away with the folder in which the stage worked.
     fn place(&mut self, stage: &Stage, made: &Made, folder: &Path) -> anyhow::Result<BTreeMap<String, Artefact>> {
         let mut outputs = BTreeMap::new();
         for (role, output) in &stage.outputs {
             let target = self.folder.join(output);
             let Some(new) = made.outputs.get(role.as_str()) else { bail!("output `{role}` was not made") };
             let hash = fingerprint::of(new)?.ok_or_else(|| anyhow!("output `{role}` was not made"))?;
-            rename_over(new, &target, &folder.join(format!(".old-{role}")))
+            place::put(new, &target, folder, role)
                 .with_context(|| format!("{}: cannot put the output there", target.display()))?;
             self.hashes.insert(target, hash.clone());
             outputs.insert(role.clone(), Artefact { path: output.clone(), hash });
@@ -316,40 +350,4 @@ impl<'p> Runner<'p> {
         self.manifest.stages = entries;
         self.manifest.write(&self.folder)
     }
-}
-
-/// Renames `new` to `target`; what stood there is at `aside` afterwards.
-fn rename_over(new: &Path, target: &Path, aside: &Path) -> std::io::Result<()> {
-    if let Some(parent) = target.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    if !target.exists() {
-        return fs::rename(new, target);
-    }
-    // Left by a run that was killed in between.
-    if aside.is_dir() {
-        fs::remove_dir_all(aside)?;
-    }
-    fs::rename(target, aside)?;
-    // Put the old content back: a failed run must cost nothing that was there.
-    fs::rename(new, target).inspect_err(|_| drop(fs::rename(aside, target)))
-}
-
-/// In what one recipe differs from an earlier one.
-fn difference(old: &Recipe, new: &Recipe) -> Option<String> {
-    if old.docre != new.docre {
-        return Some(format!("docre {} made it, this is {}", old.docre, new.docre));
-    }
-    if old.kind != new.kind {
-        return Some(format!("kind changed from `{}` to `{}`", old.kind, new.kind));
-    }
-    let keys: BTreeSet<&String> = old.options.keys().chain(new.options.keys()).collect();
-    if let Some(key) = keys.into_iter().find(|key| old.options.get(*key) != new.options.get(*key)) {
-        let shown = |value: Option<&serde_json::Value>| value.map_or("nothing".to_owned(), ToString::to_string);
-        let (before, now) = (shown(old.options.get(key)), shown(new.options.get(key)));
-        return Some(format!("option `{key}` changed from {before} to {now}"));
-    }
-    let roles: BTreeSet<&String> = old.inputs.keys().chain(new.inputs.keys()).collect();
-    let role = roles.into_iter().find(|role| old.inputs.get(*role) != new.inputs.get(*role))?;
-    Some(format!("input `{role}` changed"))
 }

@@ -7,6 +7,7 @@
 pub mod examples;
 pub mod predict;
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -80,6 +81,25 @@ pub struct Scored {
     pub kept: u64,
     /// Predicted facts.
     pub relations: u64,
+    /// Documents that lost pieces at their end.
+    pub truncated: u64,
+}
+
+impl Scored {
+    /// What is not as one may think.
+    pub fn warning(&self) -> Option<String> {
+        let told =
+            || format!("warning: {} documents are longer than the model takes, and were cut off", self.truncated);
+        (self.truncated > 0).then(told)
+    }
+}
+
+impl fmt::Display for Scored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { documents, kept, relations, .. } = self;
+        let kept = if *kept > 0 { format!(" ({kept} were there already)") } else { String::new() };
+        write!(f, "{documents} documents{kept}, {relations} relations")
+    }
 }
 
 /// Scores a split; `None` where the table is up to date.
@@ -152,6 +172,7 @@ impl Run<'_> {
     /// Scores some documents, unless their part is there.
     fn part(&mut self, examples: Vec<Example>) -> Result<(), ScoreError> {
         let n_documents = examples.len() as u64;
+        self.scored.truncated += examples.iter().filter(|example| example.truncated > 0).count() as u64;
         let key = hash(&format!("{} {} {} {examples:?}", self.fingerprint, self.request.run_id, self.request.budget));
         let folder = self.work.join(&key);
         if table::fingerprint(&folder, "relations").as_ref() == Some(&key) {

@@ -9,11 +9,12 @@ pub mod config;
 mod error;
 pub mod optimizer;
 mod prepare;
+pub mod present;
 pub mod schedule;
 mod state;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use candle_core::backprop::GradStore;
@@ -64,6 +65,8 @@ pub enum Event {
     Step(u64, u64),
     /// An epoch has ended and is saved.
     Epoch(Epoch),
+    /// So many documents are longer than the settings allow, and were cut off.
+    Truncated(usize),
 }
 
 /// A run that has ended.
@@ -96,6 +99,10 @@ pub fn train(
         return Err(TrainError::Exists(out.to_path_buf()));
     }
     let prepared = Prepared::read(config)?;
+    let n_truncated = prepared.examples().filter(|example| example.truncated > 0).count();
+    if n_truncated > 0 {
+        observe(Event::Truncated(n_truncated));
+    }
     let identity = identity(config, &prepared);
     if state.as_ref().is_some_and(|state| state.run != identity) {
         return Err(TrainError::OtherRun(out.to_path_buf()));
@@ -109,9 +116,10 @@ pub fn train(
     Ok(Trained { best_epoch, best_f1, epochs: run.epochs })
 }
 
-/// Identifies settings and corpus.
+/// Identifies settings and corpus, wherever the corpus is.
 fn identity(config: &TrainConfig, prepared: &Prepared) -> String {
-    let text = format!("train {} {config:?} {}", env!("CARGO_PKG_VERSION"), prepared.fingerprint);
+    let settings = TrainConfig { corpus: PathBuf::new(), train: String::new(), dev: String::new(), ..config.clone() };
+    let text = format!("train {} {settings:?} {}", env!("CARGO_PKG_VERSION"), prepared.fingerprint);
     blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
 }
 
@@ -164,8 +172,7 @@ impl<'a> Run<'a> {
 
     /// The best epoch and its F1; of equals the first.
     fn best(&self) -> Option<(u32, f64)> {
-        let ended = self.log.iter().filter_map(|row| Some((row.epoch, row.dev_f1?)));
-        ended.reduce(|best, other| if other.1 > best.1 { other } else { best })
+        Trained::of(&self.log).map(|trained| (trained.best_epoch, trained.best_f1))
     }
 
     fn is_over(&self) -> bool {

@@ -68,6 +68,11 @@ impl Prepared {
         Ok(Self { train: trained, dev, checkpoint, tokenizer: cutter.into_tokenizer(), fingerprint, encoder })
     }
 
+    /// The documents of both splits.
+    pub fn examples(&self) -> impl Iterator<Item = &Example> {
+        self.train.iter().chain(&self.dev)
+    }
+
     /// The weights that a fresh run begins with.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("corpus", &["table", "random"]),
     ("metrics", &["table", "random"]),
     ("query", &["table"]),
-    ("pipeline", &["table", "random", "corpus", "pieces", "encoder", "model", "train", "metrics", "query"]),
+    ("pipeline", &["table", "random", "corpus", "pieces", "encoder", "model", "score", "train", "metrics", "query"]),
     ("pieces", &["table"]),
     ("encoder", &["random"]),
     ("model", &["table", "random", "pieces", "encoder"]),

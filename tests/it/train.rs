@@ -2,6 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use docre::checkpoint::{Checkpoint, ModelConfig};
 use docre::random::Random;
@@ -11,7 +14,7 @@ use docre::train::schedule::Schedule;
 use docre::train::{self, Event};
 use tempfile::TempDir;
 
-use crate::support::{Run, docre, files, rows};
+use crate::support::{Run, command, docre, files, rows};
 
 /// A corpus of a few synthetic documents.
 pub struct Fixture {
@@ -118,6 +121,38 @@ fn a_resumed_run_equals_one_that_was_never_stopped() {
 }
 
 #[test]
+fn a_run_killed_within_an_epoch_ends_with_the_same_bytes() {
+    let fixture = Fixture::new();
+    let config = TrainConfig { epochs: 40, ..fixture.config() };
+    assert_eq!(fixture.train(&config, "whole", &[]).code, Some(0));
+    let expected = checkpoints(&fixture.path("whole"));
+    let settings = fixture.path("settings.json");
+    let mut n_killed = 0;
+    for round in 0..4_u64 {
+        let out = fixture.path(&format!("killed-{round}"));
+        let arguments = ["train", "--config", settings.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        let mut child = command(arguments).stderr(Stdio::null()).spawn().unwrap();
+        let is_saved = || out.join("last/state.json").is_file();
+        while !is_saved() && child.try_wait().unwrap().is_none() {
+            thread::yield_now();
+        }
+        // Each round some way further into the run; an epoch takes a few milliseconds.
+        thread::sleep(Duration::from_millis(7 * round));
+        n_killed += usize::from(child.try_wait().unwrap().is_none());
+        let _ = child.kill();
+        child.wait().unwrap();
+        let resumed = docre(arguments.iter().chain(&["--resume"]));
+        assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
+        assert!(!resumed.stderr.contains("epoch 1:"), "{}", resumed.stderr);
+        assert!(checkpoints(&out) == expected, "round {round}");
+        let log = "SELECT step, epoch, loss, gradient_norm, dev_f1 FROM training_log";
+        assert_eq!(rows(&out, log), rows(&fixture.path("whole"), log));
+    }
+    println!("killed on the way: {n_killed} of 4");
+    assert!(n_killed > 0);
+}
+
+#[test]
 fn training_lowers_the_loss() {
     let fixture = Fixture::new();
     let config = TrainConfig { epochs: 8, ..fixture.config() };
@@ -200,7 +235,84 @@ fn a_checkpoint_reads_back_and_a_damaged_one_is_refused() {
     assert!(error.contains("model.safetensors: expected a whole safetensors file"), "{error}");
     fs::copy(crate::golden::folder("atlop_bert").join("tokenizer.json"), best.join("tokenizer.json")).unwrap();
     let error = load().err().unwrap().to_string();
+    // The vocabulary of 200 pieces is this checkpoint's, the other is the golden tokenizer's.
+    assert!(error.contains("tokenizer.json: expected at most 200 pieces, as the encoder knows, "), "{error}");
+    let config = fs::read_to_string(best.join("config.json")).unwrap();
+    fs::write(best.join("config.json"), config.replace("\"vocab_size\": 200", "\"vocab_size\": 2000")).unwrap();
+    let error = load().err().unwrap().to_string();
     assert!(error.contains("tokenizer.json: expected the tokenizer `bert:"), "{error}");
+}
+
+#[test]
+fn a_damaged_run_is_not_gone_on_with() {
+    let fixture = Fixture::new();
+    let config = fixture.config();
+    let stopped = copy_after_first_epoch(&fixture, &config);
+    let damages = [
+        ("last/model.safetensors", "last/model.safetensors: "),
+        ("last/optimizer.safetensors", "last/optimizer.safetensors: "),
+        ("last/state.json", "last/state.json: "),
+        ("training_log/part-00000.parquet", "training_log/part-00000.parquet: "),
+    ];
+    for (file, expected) in damages {
+        let whole = fs::read(stopped.join(file)).unwrap();
+        fs::write(stopped.join(file), &whole[..whole.len() / 2]).unwrap();
+        let before = checkpoints(&stopped);
+        let run = fixture.train(&config, "stopped", &["--resume"]);
+        assert_eq!(run.code, Some(1), "{file}: {}", run.stderr);
+        assert!(run.stderr.contains(expected), "{file}: {}", run.stderr);
+        assert!(checkpoints(&stopped) == before, "{file}");
+        fs::write(stopped.join(file), whole).unwrap();
+    }
+    assert_eq!(fixture.train(&config, "stopped", &["--resume"]).code, Some(0));
+}
+
+#[test]
+fn a_full_disk_leaves_the_earlier_checkpoint() {
+    let fixture = Fixture::new();
+    let config = fixture.config();
+    let out = fixture.path("stopped");
+    fs::create_dir(&out).unwrap();
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(&out).output();
+    if !mounted.is_ok_and(|output| output.status.success()) {
+        println!("skipped: a small tmpfs cannot be mounted here");
+        return;
+    }
+    copy_after_first_epoch(&fixture, &config);
+    let before = checkpoints(&out);
+    // Fills the disk but for 32 kB, of which the weights alone need more.
+    let _ = fs::write(out.join("filler"), vec![0; 8 << 20]);
+    let filled = fs::metadata(out.join("filler")).unwrap().len();
+    fs::File::options().write(true).open(out.join("filler")).unwrap().set_len(filled - (32 << 10)).unwrap();
+    let full = fixture.train(&config, "stopped", &["--resume"]);
+    let kept = checkpoints(&out);
+    fs::remove_file(out.join("filler")).unwrap();
+    let resumed = fixture.train(&config, "stopped", &["--resume"]);
+    let ended = checkpoints(&out);
+    assert!(Command::new("umount").arg(&out).status().unwrap().success());
+    assert_eq!(full.code, Some(1), "{}", full.stderr);
+    assert!(full.stderr.contains("No space left on device"), "{}", full.stderr);
+    assert!(kept == before, "{}", full.stderr);
+    assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
+    assert!(ended == checkpoints(&fixture.path("whole")));
+}
+
+#[test]
+fn an_encoder_with_too_small_a_vocabulary_is_refused() {
+    let fixture = Fixture::new();
+    let (golden, encoder) = (crate::golden::folder("atlop_bert"), fixture.path("encoder"));
+    fs::create_dir(&encoder).unwrap();
+    for file in ["tokenizer.json", "model.safetensors"] {
+        fs::copy(golden.join(file), encoder.join(file)).unwrap();
+    }
+    let shape = fs::read_to_string(golden.join("config.json")).unwrap();
+    fs::write(encoder.join("config.json"), shape.replace("\"vocab_size\": 1200", "\"vocab_size\": 100")).unwrap();
+    let source = EncoderSource::Pretrained(encoder.to_str().unwrap().into());
+    let run = fixture.train(&TrainConfig { encoder: source, ..fixture.config() }, "run", &[]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    let expected = "expected at most 100 pieces in its vocabulary, the tokenizer has ";
+    assert!(run.stderr.contains(expected), "{}", run.stderr);
+    assert!(!fixture.path("run/best").exists());
 }
 
 #[test]

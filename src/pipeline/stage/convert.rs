@@ -3,20 +3,25 @@
 use anyhow::{anyhow, bail};
 use serde::Deserialize;
 
-use super::{Action, Kind, Made, Needs, Work, corpus};
+use super::{Action, Kind, Made, Needs, Work, corpus, keys_of};
 use crate::corpus::Format;
 use crate::corpus::convert::Conversion;
 use crate::pipeline::file::{check_name, typed};
-use crate::pipeline::keys;
+use crate::pipeline::{Progress, keys};
 use crate::table::Text;
 
 pub const KIND: Kind = Kind {
     name: "convert",
-    inputs: &[("documents", Needs::Several), ("mesh", Needs::Optional), ("relation_labels", Needs::Optional)],
+    inputs: &[
+        ("documents", Needs::Several),
+        ("mesh", Needs::Optional),
+        ("relation_labels", Needs::Optional),
+        ("ids", Needs::Optional),
+    ],
     further_inputs: false,
     outputs: &["tables"],
-    options: keys::of::<Options>,
-    parse: |options| Ok(Box::new(typed::<Options>(options)?.checked()?)),
+    options: keys_of::<Options>,
+    parse: |options, _| Ok(Box::new(typed::<Options>(options)?.checked()?)),
 };
 
 #[derive(Deserialize)]
@@ -63,7 +68,10 @@ impl Action for Convert {
             mesh: work.optional("mesh").map(Into::into),
             relation_labels: work.optional("relation_labels").map(Into::into),
             unlabelled: self.unlabelled,
+            ids: work.optional("ids").map(Into::into),
         };
-        Ok(corpus(conversion.run(work.folder, true, work.progress)?))
+        let progress = work.progress;
+        let told = |_, documents| progress(Progress::documents(documents));
+        Ok(corpus(conversion.run(work.folder, true, &told)?))
     }
 }

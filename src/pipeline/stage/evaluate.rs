@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Action, Kind, Made, Needs, Work};
+use super::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::metrics::{self, Metric, Request, present};
 use crate::pipeline::file::typed;
-use crate::pipeline::keys;
 use crate::table;
 
 pub const KIND: Kind = Kind {
@@ -16,8 +15,8 @@ pub const KIND: Kind = Kind {
     inputs: &[("corpus", Needs::One), ("relations", Needs::One), ("training", Needs::Optional)],
     further_inputs: false,
     outputs: &["metrics"],
-    options: keys::of::<Evaluate>,
-    parse: |options| Ok(Box::new(typed::<Evaluate>(options)?)),
+    options: keys_of::<Evaluate>,
+    parse: |options, _| Ok(Box::new(typed::<Evaluate>(options)?)),
 };
 
 #[derive(Deserialize)]
@@ -46,13 +45,13 @@ impl Action for Evaluate {
             seed: self.seed,
             ..Request::new(corpus, work.input("relations")?)
         })?;
-        let notes = evaluation.notes.warnings().into_iter().map(|warning| format!("warning: {warning}")).collect();
+        let warnings = evaluation.notes.warnings().into_iter().map(|warning| format!("warning: {warning}")).collect();
         table::write(work.folder, &evaluation.fingerprint(), evaluation.metrics)?;
         let outputs = BTreeMap::from([("metrics", work.folder.join("metrics"))]);
-        Ok(Made { outputs, notes, rejected: 0 })
+        Ok(Made { outputs, warnings, ..Made::default() })
     }
 
-    fn summary(&self, outputs: &BTreeMap<&str, PathBuf>) -> anyhow::Result<Option<String>> {
+    fn summary(&self, _place: &str, outputs: &BTreeMap<&str, PathBuf>) -> anyhow::Result<Option<String>> {
         let Some(metrics) = outputs.get("metrics") else { return Ok(None) };
         let rows: Vec<Metric> =
             table::read_at(metrics)?.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();

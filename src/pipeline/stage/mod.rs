@@ -1,22 +1,29 @@
 //! The kinds of stages, a file each: their options, and how a library function is called with them.
 
 mod convert;
+mod encode;
 mod evaluate;
 mod query;
+mod score;
 mod synthesize;
+mod train;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
+use serde::de::DeserializeOwned;
 use toml::Table;
 
+use super::device::DeviceChoice;
 use super::keys;
-use crate::corpus::convert::{Progress, Summary};
+use super::progress::Progress;
+use crate::corpus::convert::Summary;
 use crate::corpus::reject_line;
 
 /// Every kind.
-static KINDS: [Kind; 4] = [synthesize::KIND, convert::KIND, query::KIND, evaluate::KIND];
+static KINDS: [Kind; 7] =
+    [synthesize::KIND, convert::KIND, encode::KIND, train::KIND, score::KIND, query::KIND, evaluate::KIND];
 
 /// A sort of stage, as a pipeline file calls for it.
 pub struct Kind {
@@ -29,10 +36,12 @@ pub struct Kind {
     /// The roles of what it makes; every one is needed.
     pub outputs: &'static [&'static str],
     /// The keys of its options.
-    pub options: fn() -> &'static [&'static str],
-    /// Reads its options.
-    pub parse: fn(Table) -> anyhow::Result<Box<dyn Action>>,
+    pub options: fn() -> Vec<&'static str>,
+    /// Reads its options, for a stage with inputs in these roles.
+    pub parse: Parse,
 }
+
+type Parse = fn(Table, &[String]) -> anyhow::Result<Box<dyn Action>>;
 
 /// How often an input is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,11 +71,11 @@ pub trait Action {
     /// Whatever keeps it from being done; then the outputs stay as they were.
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made>;
 
-    /// What people want to see of the outputs, by role, once the run is over.
+    /// What people want to see of the outputs, by role, once the run is over. `place` names pipeline and stage.
     ///
     /// # Errors
     /// Where an output cannot be read.
-    fn summary(&self, _outputs: &BTreeMap<&str, PathBuf>) -> anyhow::Result<Option<String>> {
+    fn summary(&self, _place: &str, _outputs: &BTreeMap<&str, PathBuf>) -> anyhow::Result<Option<String>> {
         Ok(None)
     }
 }
@@ -79,8 +88,12 @@ pub struct Work<'w> {
     pub inputs: BTreeMap<&'w str, Vec<PathBuf>>,
     /// Its own folder. What a killed run of the same recipe left in it is still there: to go on from, or to write over.
     pub folder: &'w Path,
-    /// Told now and then: bytes read and documents done so far.
-    pub progress: Progress<'w>,
+    /// Where it computes, if it computes with tensors.
+    pub device: DeviceChoice,
+    /// Told what is worth a line of its own.
+    pub say: &'w dyn Fn(&str),
+    /// Told now and then how far it is.
+    pub progress: &'w (dyn Fn(Progress) + Sync),
 }
 
 impl Work<'_> {
@@ -105,16 +118,31 @@ pub struct Made {
     pub outputs: BTreeMap<&'static str, PathBuf>,
     /// What is to be said of it, a line each.
     pub notes: Vec<String>,
+    /// What is to be said of it now, and each time that it is up to date: what is not as one may think.
+    pub warnings: Vec<String>,
     /// Records that were not taken over.
     pub rejected: u64,
+    /// What was computed on.
+    pub device: Option<String>,
+}
+
+/// The options that a struct has, all of them.
+fn keys_of<T: DeserializeOwned>() -> Vec<&'static str> {
+    keys::of::<T>().to_vec()
 }
 
 /// The tables of a corpus, as an output `tables`.
 fn corpus(summary: Summary) -> Made {
-    let mut notes: Vec<String> = summary.totals.iter().map(ToString::to_string).collect();
+    let mut warnings = Vec::new();
     if summary.n_rejects > 0 {
-        notes.push(format!("{} records were rejected, see the table `rejects`:", summary.n_rejects));
-        notes.extend(summary.rejects.iter().map(|reject| format!("  {}", reject_line(reject))));
+        warnings.push(format!("{} records were rejected, see the table `rejects`:", summary.n_rejects));
+        warnings.extend(summary.rejects.iter().map(|reject| format!("  {}", reject_line(reject))));
     }
-    Made { outputs: BTreeMap::from([("tables", summary.folder)]), notes, rejected: summary.n_rejects }
+    Made {
+        outputs: BTreeMap::from([("tables", summary.folder)]),
+        notes: summary.totals.iter().map(ToString::to_string).collect(),
+        warnings,
+        rejected: summary.n_rejects,
+        device: None,
+    }
 }

@@ -10,9 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Deserialize;
 
-use super::{Action, Kind, Made, Needs, Work};
+use super::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::pipeline::file::typed;
-use crate::pipeline::keys;
 use crate::query::{self, Output};
 use crate::table::write_file;
 
@@ -21,8 +20,8 @@ pub const KIND: Kind = Kind {
     inputs: &[("sql", Needs::One)],
     further_inputs: true,
     outputs: &["table"],
-    options: keys::of::<Query>,
-    parse: |options| Ok(Box::new(typed::<Query>(options)?)),
+    options: keys_of::<Query>,
+    parse: |options, _| Ok(Box::new(typed::<Query>(options)?)),
 };
 
 /// No options: the statement is a source of its own.

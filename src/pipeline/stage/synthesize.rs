@@ -2,19 +2,19 @@
 
 use serde::Deserialize;
 
-use super::{Action, Kind, Made, Work, corpus};
+use super::{Action, Kind, Made, Work, corpus, keys_of};
 use crate::corpus::synthesis::Synthesis;
 use crate::corpus::synthetic::{Options, Pattern};
+use crate::pipeline::Progress;
 use crate::pipeline::file::{check_name, typed};
-use crate::pipeline::keys;
 
 pub const KIND: Kind = Kind {
     name: "synthesize",
     inputs: &[],
     further_inputs: false,
     outputs: &["tables"],
-    options: keys::of::<Synthesize>,
-    parse: |options| Ok(Box::new(typed::<Synthesize>(options)?.synthesis()?)),
+    options: keys_of::<Synthesize>,
+    parse: |options, _| Ok(Box::new(typed::<Synthesize>(options)?.synthesis()?)),
 };
 
 /// The options; what is not given is as in [`Options`].
@@ -58,6 +58,8 @@ impl Synthesize {
 
 impl Action for Synthesis {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
-        Ok(corpus(Self::run(self, work.folder, true, work.progress)?))
+        let progress = work.progress;
+        let told = |_, documents| progress(Progress::documents(documents));
+        Ok(corpus(Self::run(self, work.folder, true, &told)?))
     }
 }

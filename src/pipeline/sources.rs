@@ -1,0 +1,76 @@
+//! What is there before a pipeline runs: files, and encoders in the Hugging Face cache.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::encoder::hub;
+
+/// A name, or several.
+#[derive(Deserialize, Clone)]
+#[serde(untagged, expecting = "expected a name or a list of names")]
+pub enum Names {
+    /// One.
+    One(String),
+    /// Several, in order.
+    Several(Vec<String>),
+}
+
+impl From<Names> for Vec<String> {
+    fn from(names: Names) -> Self {
+        match names {
+            Names::One(name) => vec![name],
+            Names::Several(names) => names,
+        }
+    }
+}
+
+/// A source: places where it may be, of which the first that is there counts. A place is a path, or the name of an
+/// encoder in the Hugging Face cache.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "Names")]
+pub struct Source {
+    places: Vec<String>,
+}
+
+impl TryFrom<Names> for Source {
+    type Error = &'static str;
+
+    fn try_from(names: Names) -> Result<Self, Self::Error> {
+        let places: Vec<String> = names.into();
+        if places.is_empty() { Err("expected a path or several, got none") } else { Ok(Self { places }) }
+    }
+}
+
+impl From<&str> for Source {
+    fn from(place: &str) -> Self {
+        Self { places: vec![place.to_owned()] }
+    }
+}
+
+impl Source {
+    /// Where it is; `None` where it is in none of its places.
+    pub fn path(&self) -> Option<PathBuf> {
+        self.found().map(|(_, path)| path)
+    }
+
+    fn found(&self) -> Option<(&str, PathBuf)> {
+        self.places.iter().find_map(|place| Some((place.as_str(), resolve(place)?)))
+    }
+}
+
+fn resolve(place: &str) -> Option<PathBuf> {
+    let path = Path::new(place);
+    if path.exists() { Some(path.to_path_buf()) } else { hub::resolve(place).ok() }
+}
+
+/// The place that counts; all of them where it is in none.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.found() {
+            Some((place, _)) => f.write_str(place),
+            None => f.write_str(&self.places.join("` or `")),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! `score`: a checkpoint and a split → the table `relations`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{Action, Kind, Made, Needs, Work, keys_of};
+use crate::pipeline::Progress;
+use crate::pipeline::file::typed;
+use crate::score::{self, PIECES_AT_ONCE, Request, Scored};
+
+pub const KIND: Kind = Kind {
+    name: "score",
+    inputs: &[("checkpoint", Needs::One), ("corpus", Needs::One)],
+    further_inputs: false,
+    outputs: &["relations"],
+    options: keys_of::<Score>,
+    parse: |options, _| Ok(Box::new(typed::<Score>(options)?)),
+};
+
+#[derive(Deserialize)]
+struct Score {
+    /// What the run is called; absent: as the pipeline.
+    run_id: Option<String>,
+    #[serde(default = "usual_pieces_at_once")]
+    pieces_at_once: usize,
+}
+
+fn usual_pieces_at_once() -> usize {
+    PIECES_AT_ONCE
+}
+
+impl Action for Score {
+    fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
+        let device = work.device.chosen()?;
+        let request = Request {
+            checkpoint: work.input("checkpoint")?,
+            split: work.input("corpus")?,
+            out: work.folder,
+            run_id: self.run_id.as_deref().unwrap_or(work.pipeline),
+            budget: self.pieces_at_once,
+        };
+        let scored = score::score(&request, &|documents| (work.progress)(Progress::documents(documents)))?;
+        Ok(Made {
+            outputs: BTreeMap::from([("relations", work.folder.join("relations"))]),
+            notes: scored.iter().map(ToString::to_string).collect(),
+            warnings: scored.iter().filter_map(Scored::warning).collect(),
+            device: Some(device),
+            ..Made::default()
+        })
+    }
+}

@@ -1,0 +1,93 @@
+//! `train`: two labelled splits → the best checkpoint, and the log of its training.
+//!
+//! The options are the settings of `docre train`, less the paths, which are inputs. The encoder is an input, where it is
+//! a folder; or an option, where it starts at random or stands in the Hugging Face cache.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use toml::{Table, Value};
+
+use super::{Action, Kind, Made, Needs, Work, keys_of};
+use crate::pipeline::Progress;
+use crate::pipeline::file::typed;
+use crate::table;
+use crate::table::rows::TrainingLogRow;
+use crate::train::config::EncoderSource;
+use crate::train::{self, BEST, Event, TrainConfig, Trained, present};
+
+pub const KIND: Kind = Kind {
+    name: "train",
+    inputs: &[("train", Needs::One), ("dev", Needs::One), ("encoder", Needs::Optional)],
+    further_inputs: false,
+    outputs: &["checkpoint", "log"],
+    options: || keys_of::<TrainConfig>().into_iter().filter(|key| !PATHS.contains(key)).collect(),
+    parse,
+};
+
+/// The settings that inputs stand for.
+const PATHS: [&str; 3] = ["corpus", "train", "dev"];
+const ENCODER: &str = "encoder";
+
+/// Settings in which paths are still to be put.
+struct Train(TrainConfig);
+
+fn parse(mut options: Table, inputs: &[String]) -> anyhow::Result<Box<dyn Action>> {
+    let is_input = inputs.iter().any(|role| role == ENCODER);
+    ensure!(
+        is_input != options.contains_key(ENCODER),
+        "`{ENCODER}`: expected it once, as an input or as an option, got it {}",
+        if is_input { "twice" } else { "not at all" }
+    );
+    let n_encoders = options.get(ENCODER).and_then(Value::as_table).map_or(1, Table::len);
+    ensure!(n_encoders == 1, "`{ENCODER}`: expected one of `pretrained` and `scratch`, got {n_encoders} keys");
+    let unset = Value::String(String::new());
+    options.extend(PATHS.map(|key| (key.to_owned(), unset.clone())));
+    if is_input {
+        options.insert(ENCODER.to_owned(), Value::Table(Table::from_iter([("pretrained".to_owned(), unset)])));
+    }
+    let config: TrainConfig = typed(options)?;
+    config.check().map_err(anyhow::Error::msg)?;
+    Ok(Box::new(Train(config)))
+}
+
+impl Train {
+    fn config(&self, work: &Work<'_>) -> anyhow::Result<TrainConfig> {
+        let mut config = self.0.clone();
+        config.corpus = PathBuf::new();
+        config.train = text(work.input("train")?)?;
+        config.dev = text(work.input("dev")?)?;
+        if let Some(encoder) = work.optional(ENCODER) {
+            config.encoder = EncoderSource::Pretrained(text(encoder)?);
+        }
+        Ok(config)
+    }
+}
+
+fn text(path: &Path) -> anyhow::Result<String> {
+    let text = path.to_str().with_context(|| format!("{}: expected a path in UTF-8", path.display()))?;
+    Ok(text.to_owned())
+}
+
+impl Action for Train {
+    fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
+        let device = work.device.chosen()?;
+        let mut warnings = Vec::new();
+        let mut observe = |event: Event| match event {
+            Event::Truncated(documents) => warnings.push(present::truncated(documents, self.0.most_pieces)),
+            Event::Step(step, steps) => (work.progress)(Progress::step(step, steps)),
+            Event::Epoch(epoch) => (work.say)(&epoch.to_string()),
+        };
+        train::train(&self.config(work)?, work.folder, true, &mut observe)?;
+        let outputs =
+            BTreeMap::from([("checkpoint", work.folder.join(BEST)), ("log", work.folder.join("training_log"))]);
+        Ok(Made { outputs, warnings, device: Some(device), ..Made::default() })
+    }
+
+    fn summary(&self, place: &str, outputs: &BTreeMap<&str, PathBuf>) -> anyhow::Result<Option<String>> {
+        let Some(log) = outputs.get("log") else { return Ok(None) };
+        let rows: Vec<Vec<TrainingLogRow>> = table::read_at(log)?.collect::<Result<_, _>>()?;
+        Ok(Trained::of(&rows.concat()).map(|trained| format!("{place}: {trained}\n")))
+    }
+}

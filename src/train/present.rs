@@ -1,0 +1,45 @@
+//! What is told of a run.
+
+use std::fmt;
+
+use super::{Epoch, Trained};
+use crate::table::rows::TrainingLogRow;
+
+/// The warning that so many documents were cut off.
+pub fn truncated(n_documents: usize, most_pieces: usize) -> String {
+    format!("warning: {n_documents} documents were cut off at {most_pieces} pieces")
+}
+
+impl Trained {
+    /// What the log of a run says of it; `None` where no epoch has ended. Of equal epochs the first is the best.
+    pub fn of(log: &[TrainingLogRow]) -> Option<Self> {
+        let ended = || log.iter().filter_map(|row| Some((row.epoch, row.dev_f1?)));
+        let (best_epoch, best_f1) = ended().reduce(|best, other| if other.1 > best.1 { other } else { best })?;
+        let (epochs, _) = ended().next_back()?;
+        Some(Self { best_epoch, best_f1, epochs })
+    }
+}
+
+impl fmt::Display for Trained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { best_epoch, best_f1, epochs } = self;
+        write!(f, "the best of {epochs} epochs, {best_epoch}, has a dev F1 of {:.2}", 100.0 * best_f1)
+    }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{:.2}", 100.0 * share));
+        write!(
+            f,
+            "epoch {}: loss {:.4}, {:.1} documents/s, dev P {} R {} F1 {}{}",
+            self.epoch,
+            self.loss,
+            self.documents_per_second,
+            percent(self.dev.precision()),
+            percent(self.dev.recall()),
+            percent(Some(self.dev.f1())),
+            if self.is_best { ", the best" } else { "" }
+        )
+    }
+}
