@@ -6,7 +6,8 @@
 use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use crate::encoder::ops::{add_up, is_fused, numeric::sum_of, operand, values};
+use crate::encoder::ops::numeric::{in_vectors, sum_of};
+use crate::encoder::ops::{add_up, is_fused, operand, values};
 use crate::encoder::{Init, Linear, Weights};
 
 /// Pairs whose outer products exist at a time.
@@ -139,13 +140,16 @@ impl<'a> Blocks<'a> {
             let grad = grad.narrow(0, first, count)?;
             of_weight = (of_weight + grad.t()?.matmul(&self.outer(group, (first, count))?)?)?;
             let of_outer = grad.matmul(&columns)?;
-            self.contract(group, (first, count), operand(&of_outer).values()?, &mut heads, &mut tails);
+            let of_outer = operand(&of_outer);
+            let of_outer = of_outer.values()?;
+            in_vectors(|| self.contract(group, (first, count), of_outer, &mut heads, &mut tails));
         }
         let of = |values: Vec<f32>| Tensor::from_vec(values, (self.n_pairs, self.block), &Device::Cpu);
         Ok(GroupGradients { heads: of(heads)?, tails: of(tails)?, weight: of_weight })
     }
 
     /// With D the gradient of a pair's outer product: of the head `D z_o`, of the tail `Dᵀ z_s`.
+    #[inline]
     fn contract(&self, group: usize, pairs: (usize, usize), grads: &[f32], heads: &mut Vec<f32>, tails: &mut Vec<f32>) {
         for ((head, tail), grad) in self.of(group, pairs).zip(grads.chunks_exact(self.block * self.block)) {
             heads.extend(grad.chunks_exact(self.block).map(|row| sum_of(row, tail, |grad, tail| grad * tail)));

@@ -6,7 +6,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Result, Tensor, Var, bail};
 use rayon::prelude::*;
 
-use crate::encoder::ops::numeric::sum_of;
+use crate::encoder::ops::numeric::{in_vectors, sum_of};
 use crate::encoder::ops::{is_fused, operand, values, values_mut};
 
 /// Values that one task takes: the unit of order for sums.
@@ -231,10 +231,12 @@ impl InplaceOp2 for Moment {
         let (beta, share, scale) = (self.beta as f32, (1.0 - self.beta) as f32, self.scale as f32);
         let grads = values(grad, of)?.par_chunks(VALUES_AT_ONCE);
         values_mut(moment, layout)?.par_chunks_mut(VALUES_AT_ONCE).zip(grads).for_each(|(moments, grads)| {
-            for (moment, grad) in moments.iter_mut().zip(grads) {
-                let grad = grad * scale;
-                *moment = beta * *moment + share * if self.squared { grad * grad } else { grad };
-            }
+            in_vectors(|| {
+                for (moment, grad) in moments.iter_mut().zip(grads) {
+                    let grad = grad * scale;
+                    *moment = beta * *moment + share * if self.squared { grad * grad } else { grad };
+                }
+            });
         });
         Ok(())
     }
@@ -259,9 +261,11 @@ impl InplaceOp3 for Update {
         let moments = first.zip(values(second, second_layout)?.par_chunks(VALUES_AT_ONCE));
         let variables = values_mut(variable, layout)?.par_chunks_mut(VALUES_AT_ONCE);
         variables.zip(moments).for_each(|(variables, (first, second))| {
-            for ((variable, first), second) in variables.iter_mut().zip(first).zip(second) {
-                *variable = keep * *variable - rate * first / (root * second.sqrt() + epsilon);
-            }
+            in_vectors(|| {
+                for ((variable, first), second) in variables.iter_mut().zip(first).zip(second) {
+                    *variable = keep * *variable - rate * first / (root * second.sqrt() + epsilon);
+                }
+            });
         });
         Ok(())
     }

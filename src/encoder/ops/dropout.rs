@@ -3,6 +3,7 @@
 use candle_core::{CpuStorage, CustomOp1, InplaceOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
+use super::numeric::in_vectors;
 use super::{is_fused, values, values_mut};
 use crate::random::Random;
 
@@ -41,21 +42,21 @@ impl Drop {
         Self { seed: Random::stream(self.seed, index as u64).next_u64(), ..self }
     }
 
-    /// Applies the mask. One 64-bit number serves two values.
+    /// Applies the mask, whose numbers depend on nothing but the seed and the place, so that the loop vectorises.
+    #[inline]
     pub(super) fn apply(self, values: &mut [f32]) {
         let scale = (1.0 / (1.0 - self.probability)) as f32;
         let least = (self.probability * f64::from(u32::MAX)) as u32;
-        let mut random = Random::new(self.seed);
-        for pair in values.chunks_mut(2) {
-            let bits = random.next_u64();
-            for (value, bits) in pair.iter_mut().zip([bits as u32, (bits >> 32) as u32]) {
-                *value = if bits < least { 0.0 } else { *value * scale };
-            }
+        let (start, twist) = (self.seed as u32, (self.seed >> 32) as u32);
+        for (place, value) in (0u32..).zip(values) {
+            let bits = mix(start.wrapping_add(place.wrapping_mul(0x9E37_79B9)) ^ twist);
+            *value = if bits < least { 0.0 } else { *value * scale };
         }
     }
 
     fn apply_in_parts(self, values: &mut [f32]) {
-        values.par_chunks_mut(VALUES_AT_ONCE).enumerate().for_each(|(index, values)| self.part(index).apply(values));
+        let parts = values.par_chunks_mut(VALUES_AT_ONCE).enumerate();
+        parts.for_each(|(index, values)| in_vectors(|| self.part(index).apply(values)));
     }
 
     /// The mask as numbers: 0 or 1 / (1 − p).
@@ -64,6 +65,14 @@ impl Drop {
         self.apply_in_parts(&mut mask);
         Tensor::from_vec(mask, like.shape(), like.device())?.to_dtype(like.dtype())
     }
+}
+
+/// Mixes 32 bits: two rounds of multiply and shift (the constants of Degski's 32-bit mixer).
+#[inline]
+fn mix(bits: u32) -> u32 {
+    let bits = (bits ^ (bits >> 16)).wrapping_mul(0x045D_9F3B);
+    let bits = (bits ^ (bits >> 16)).wrapping_mul(0x045D_9F3B);
+    bits ^ (bits >> 16)
 }
 
 /// Drops values at random; `None` drops nothing.

@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use super::numeric::normal;
+use super::numeric::{in_vectors, normal};
 use super::{ROWS_AT_ONCE, column_sums, is_fused, operand, values};
 
 /// `gelu(x + bias)` with gelu(u) = u·Φ(u): `(rows, width)` and `(width)` → `(rows, width)`.
@@ -25,9 +25,11 @@ fn over_rows(x: &[f32], bias: &[f32], f: impl Fn(f32, f32) -> f32 + Sync) -> Vec
     let mut out = x.to_vec();
     let width = bias.len().max(1);
     out.par_chunks_mut(ROWS_AT_ONCE * width).for_each(|rows| {
-        for row in rows.chunks_exact_mut(width) {
-            row.iter_mut().zip(bias).for_each(|(value, &bias)| *value = f(*value, bias));
-        }
+        in_vectors(|| {
+            for row in rows.chunks_exact_mut(width) {
+                row.iter_mut().zip(bias).for_each(|(value, &bias)| *value = f(*value, bias));
+            }
+        });
     });
     out
 }

@@ -73,7 +73,7 @@ impl<G: Deref<Target = Storage>> Operand<'_, G> {
 pub(crate) fn column_sums(values: &[f32], width: usize) -> Vec<f32> {
     let partial = values.par_chunks(ROWS_AT_ONCE * width.max(1)).map(|rows| {
         let mut sums = vec![0.0; width];
-        rows.chunks_exact(width.max(1)).for_each(|row| add_to(&mut sums, row));
+        numeric::in_vectors(|| rows.chunks_exact(width.max(1)).for_each(|row| add_to(&mut sums, row)));
         sums
     });
     add_up(partial.collect(), width)
@@ -86,6 +86,7 @@ pub(crate) fn add_up(parts: Vec<Vec<f32>>, width: usize) -> Vec<f32> {
     sums
 }
 
+#[inline]
 pub(crate) fn add_to(sums: &mut [f32], values: &[f32]) {
     sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
 }

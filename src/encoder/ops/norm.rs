@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::numeric::sum_of;
+use super::numeric::{in_vectors, sum_of};
 use super::{Drop, ROWS_AT_ONCE, add_to, add_up, dropout, is_fused, operand, values};
 
 /// `LN(dropout(x + bias) + residual)·weight + shift`, the end of each half of an encoder's layer.
@@ -62,6 +62,7 @@ struct RowGradients {
 
 impl Normalize {
     /// Writes the normalised sum (before weight and shift) of a row into `out`, and returns 1 / deviation.
+    #[inline]
     fn row(&self, place: usize, x: &[f32], residual: &[f32], bias: &[f32], out: &mut [f32]) -> f32 {
         for ((out, x), bias) in out.iter_mut().zip(x).zip(bias) {
             *out = x + bias;
@@ -80,6 +81,7 @@ impl Normalize {
     }
 
     /// With n the normalised row and g = grad∘weight: (g − mean(g) − n·mean(g∘n)) / deviation.
+    #[inline]
     fn rows_backward(&self, first: usize, x: &[f32], residual: &[f32], affine: &Affine, grad: &[f32]) -> RowGradients {
         let width = affine.bias.len();
         let mut out = RowGradients { x: x.to_vec(), residual: vec![0.0; x.len()], affine: vec![0.0; 3 * width] };
@@ -133,10 +135,12 @@ impl CustomOp3 for Normalize {
         let inputs = x.par_chunks_exact(width).zip(residual.par_chunks_exact(width)).enumerate();
         out.par_chunks_exact_mut(width).zip(inputs).with_min_len(ROWS_AT_ONCE).for_each(
             |(out, (place, (x, residual)))| {
-                self.row(place, x, residual, affine.bias, out);
-                for ((out, weight), shift) in out.iter_mut().zip(affine.weight).zip(affine.shift) {
-                    *out = *out * weight + shift;
-                }
+                in_vectors(|| {
+                    self.row(place, x, residual, affine.bias, out);
+                    for ((out, weight), shift) in out.iter_mut().zip(affine.weight).zip(affine.shift) {
+                        *out = *out * weight + shift;
+                    }
+                });
             },
         );
         Ok((CpuStorage::F32(out), x_layout.shape().clone()))
@@ -162,7 +166,7 @@ impl CustomOp3 for Normalize {
             .zip(grad_values.values()?.par_chunks(at_once))
             .enumerate()
             .map(|(part, ((x, residual), grad))| {
-                self.rows_backward(part * ROWS_AT_ONCE, x, residual, &affine_values, grad)
+                in_vectors(|| self.rows_backward(part * ROWS_AT_ONCE, x, residual, &affine_values, grad))
             })
             .collect();
         let (mut of_x, mut of_residual, mut of_affine) = (Vec::with_capacity(rows * width), Vec::new(), Vec::new());

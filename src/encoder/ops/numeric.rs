@@ -1,4 +1,12 @@
-//! Scalar functions without branches or calls, so that loops over them vectorise.
+//! Scalar functions without branches or calls, so that loops over them vectorise, and how such loops are run.
+
+use pulp::Arch;
+
+/// Runs loops in the widest vectors that this machine has; what is built for every machine uses the narrowest.
+#[inline]
+pub fn in_vectors<R>(loops: impl FnOnce() -> R) -> R {
+    Arch::new().dispatch(loops)
+}
 
 /// eˣ to 2 units in the last place, for x within −87 … 88; beyond, the value there. NaN stays NaN.
 ///

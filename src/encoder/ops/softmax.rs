@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, CustomOp1, D, InplaceOp1, InplaceOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use super::numeric::{exp, greatest, sum_of};
+use super::numeric::{exp, greatest, in_vectors, sum_of};
 use super::{is_fused, values};
 
 /// `softmax(x)` over the last dimension, any shape in, the same out.
@@ -23,12 +23,13 @@ pub(super) struct Softmax;
 pub(super) struct SoftmaxBackward;
 
 fn softmax_rows(scores: &mut [f32], width: usize) {
-    scores.par_chunks_mut(width.max(1)).with_min_len(16).for_each(|row| {
+    let softmax = |row: &mut [f32]| {
         let most = greatest(row);
         row.iter_mut().for_each(|score| *score = exp(*score - most));
         let total = sum_of(row, row, |score, _| score).recip();
         row.iter_mut().for_each(|score| *score *= total);
-    });
+    };
+    scores.par_chunks_mut(width.max(1)).with_min_len(16).for_each(|row| in_vectors(|| softmax(row)));
 }
 
 fn width_of(layout: &Layout) -> usize {
@@ -74,8 +75,10 @@ impl InplaceOp2 for SoftmaxBackward {
         let shares = values(res, of)?.par_chunks(width);
         super::values_mut(grad, layout)?.par_chunks_mut(width).zip(shares).with_min_len(16).for_each(
             |(grad, shares)| {
-                let mean = sum_of(grad, shares, |grad, share| grad * share);
-                grad.iter_mut().zip(shares).for_each(|(grad, share)| *grad = share * (*grad - mean));
+                in_vectors(|| {
+                    let mean = sum_of(grad, shares, |grad, share| grad * share);
+                    grad.iter_mut().zip(shares).for_each(|(grad, share)| *grad = share * (*grad - mean));
+                });
             },
         );
         Ok(())
