@@ -50,6 +50,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    #[cfg(target_os = "linux")]
+    cli::environment::settle();
     let messages = Messages { quiet: cli.quiet };
     let outcome = match cli.command {
         Command::Convert(args) => convert::run(args, messages),

@@ -2,6 +2,8 @@
 
 pub mod convert;
 pub mod encode;
+#[cfg(target_os = "linux")]
+pub mod environment;
 pub mod evaluate;
 pub mod query;
 pub mod run;

