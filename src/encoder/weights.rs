@@ -154,3 +154,25 @@ impl Linear {
         self.product(x)?.broadcast_add(&self.bias.to_dtype(x.dtype())?)
     }
 }
+
+/// Layer norm's weight and bias, `(width)` each.
+#[derive(Debug, Clone)]
+pub struct Norm {
+    /// Multiplies.
+    pub weight: Tensor,
+    /// Is added.
+    pub shift: Tensor,
+}
+
+impl Norm {
+    /// The norm `NAME.weight`, `NAME.bias`.
+    ///
+    /// # Errors
+    /// Where a weight is missing or misshapen.
+    pub fn new(weights: &mut Weights, name: &str, width: usize) -> Result<Self> {
+        Ok(Self {
+            weight: weights.take(&format!("{name}.weight"), width, Init::Constant(1.0))?,
+            shift: weights.take(&format!("{name}.bias"), width, Init::Constant(0.0))?,
+        })
+    }
+}

@@ -23,11 +23,10 @@ pub use config::TrainConfig;
 pub use error::TrainError;
 pub use state::{BEST, LAST};
 
-use crate::encoder::{Mode, Weights};
+use crate::encoder::Weights;
 use crate::metrics::Counts;
-use crate::model::atlop::Atlop;
-use crate::model::batch::{Example, labels};
-use crate::model::loss::adaptive_threshold;
+use crate::model::batch::Example;
+use crate::model::{Lesson, Model};
 use crate::random::Random;
 use crate::score::predict::predict;
 use crate::score::{PIECES_AT_ONCE, ScoreError};
@@ -122,9 +121,9 @@ struct Run<'a> {
     out: &'a Path,
     prepared: &'a Prepared,
     identity: String,
-    model: Atlop,
+    model: Box<dyn Model>,
     /// The same variables, without gradients.
-    judge: Atlop,
+    judge: Box<dyn Model>,
     weights: Weights,
     adam: AdamW,
     schedule: Schedule,
@@ -237,19 +236,19 @@ impl<'a> Run<'a> {
 
     /// A batch's share of the mean loss over the step's pairs, and the gradients of that.
     fn gradients(&self, batch: &[Example], n_pairs: usize, random: &mut Random) -> TensorResult<(f32, GradStore)> {
-        let Some(logits) = self.model.forward(batch, &mut Mode::Train(random))? else {
+        let lesson = Lesson { examples: batch, progress: 0.0, teacher: None };
+        let Some(loss) = self.model.loss(&lesson, random)? else {
             candle_core::bail!("expected pairs in every batch, found none");
         };
-        let labels = labels(batch, logits.dim(1)?, &Device::Cpu)?;
-        let share = logits.dim(0)? as f64 / n_pairs as f64;
-        let loss = (adaptive_threshold(&logits, &labels)? * share)?;
+        let share = batch.iter().map(|example| example.pairs.len()).sum::<usize>() as f64 / n_pairs as f64;
+        let loss = (loss.total()? * share)?;
         Ok((loss.to_scalar::<f32>()?, loss.backward()?))
     }
 
     /// Predicts the dev split as scoring does, and counts.
     fn evaluate(&self) -> Result<Counts, TrainError> {
         let dev = self.prepared.dev.clone();
-        let predicted = predict(&self.workers, &self.judge, dev, self.config.most_labels, PIECES_AT_ONCE)
+        let predicted = predict(&self.workers, &*self.judge, dev, self.config.most_labels, PIECES_AT_ONCE)
             .map_err(ScoreError::from)?;
         let documents = self.prepared.dev.iter().zip(predicted);
         Ok(documents

@@ -7,6 +7,7 @@
 mod atlop;
 mod chemical_disease;
 mod convert;
+mod docre_ii;
 mod edge_graph;
 mod encoder;
 mod evaluate;

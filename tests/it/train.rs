@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use docre::checkpoint::{Checkpoint, ModelConfig};
+use docre::model::atlop::AtlopConfig;
 use docre::random::Random;
 use docre::train::batches::batches;
 use docre::train::config::{EncoderSource, Scratch, TrainConfig};
@@ -46,7 +47,7 @@ impl Fixture {
             dropout: 0.1,
         };
         TrainConfig {
-            model: ModelConfig::Atlop { embedding: 16, block: 4 },
+            model: ModelConfig::Atlop(AtlopConfig { embedding: 16, block: 4 }),
             encoder: EncoderSource::Scratch(scratch),
             corpus: self.path("corpus"),
             train: "train".into(),
