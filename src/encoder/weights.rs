@@ -85,6 +85,23 @@ impl Weights {
         }
     }
 
+    /// The variable of a name, which begins, where it is not given, as another that was taken.
+    ///
+    /// # Errors
+    /// Where there is no such other.
+    pub fn copy(&mut self, name: &str, of: &str) -> Result<[Var; 2]> {
+        let Some(original) = self.variables.get(of).cloned() else { bail!("weight `{of}`: not there") };
+        if !self.variables.contains_key(name) {
+            let values = self.given.get(name).cloned().unwrap_or_else(|| original.as_detached_tensor());
+            let values = values.to_dtype(DType::F32)?.to_device(&self.device)?.copy()?;
+            self.variables.insert(name.to_owned(), Var::from_tensor(&values)?);
+        }
+        match self.variables.get(name) {
+            Some(copy) => Ok([copy.clone(), original]),
+            None => bail!("weight `{name}`: not there"),
+        }
+    }
+
     fn draw(&self, name: &str, shape: &Shape, init: Init) -> Result<Tensor> {
         if self.required.as_ref().is_some_and(|prefix| name.starts_with(prefix)) {
             bail!("weight `{name}`: expected shape {shape:?}, found no such weight");

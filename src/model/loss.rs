@@ -50,12 +50,19 @@ pub fn among_others(one: &Tensor, other: &Tensor) -> Result<Tensor> {
     all - (cosine(one, other)? / TEMPERATURE)?
 }
 
-/// The mean over rows of ½ KL(p‖q) + ½ KL(q‖p), for the distributions of two `(rows, classes)` logits.
+/// The mean over rows of KL(p‖q) = Σ p (log p − log q), for the distributions p and q of two `(rows, classes)` logits.
 ///
 /// # Errors
 /// Where the shapes differ.
-pub fn divergence(one: &Tensor, other: &Tensor) -> Result<Tensor> {
-    let (one, other) = (log_softmax(one, D::Minus1)?, log_softmax(other, D::Minus1)?);
-    let apart = ((one.exp()? - other.exp()?)? * (one - other)?)?;
-    apart.sum(D::Minus1)?.mean_all()? * 0.5
+pub fn relative_entropy(p: &Tensor, q: &Tensor) -> Result<Tensor> {
+    let (p, q) = (log_softmax(p, D::Minus1)?, log_softmax(q, D::Minus1)?);
+    (p.exp()? * (p - q)?)?.sum(D::Minus1)?.mean_all()
+}
+
+/// The mean over rows of ½ KL(p‖q) + ½ KL(q‖p).
+///
+/// # Errors
+/// Where the shapes differ.
+pub fn divergence(p: &Tensor, q: &Tensor) -> Result<Tensor> {
+    (relative_entropy(p, q)? + relative_entropy(q, p)?)? * 0.5
 }

@@ -2,8 +2,8 @@
 //!
 //! A batch ([`batch`]) goes through the encoder; entities are pooled and pairs of them get their local context
 //! ([`pair`]) and the vectors of their two ends ([`base`]). ATLOP ([`atlop`]) classifies these ([`bilinear`]); DocRE-II
-//! ([`docre_ii`]) first lets pairs learn from each other, along the axes of the document's matrix of pairs
-//! ([`pair_matrix`]). Each pair gets a logit for each relation and for the threshold class, which is
+//! ([`docre_ii`]) and DocRE-SD ([`docre_sd`]) first let pairs learn from each other, along the axes of the document's
+//! matrix of pairs ([`pair_matrix`]). Each pair gets a logit for each relation and for the threshold class, which is
 //! class 0; [`loss`] trains them and [`decode`] reads them.
 //!
 //! To all else a model is what [`ModelConfig::build`] gives: a [`Model`].
@@ -14,6 +14,7 @@ pub mod batch;
 pub mod bilinear;
 pub mod decode;
 pub mod docre_ii;
+pub mod docre_sd;
 mod layers;
 pub mod loss;
 pub mod pair;
@@ -27,6 +28,7 @@ use crate::random::Random;
 use atlop::{Atlop, AtlopConfig};
 use batch::Example;
 use docre_ii::{DocreIi, DocreIiConfig};
+use docre_sd::{Distillation, DocreSd, DocreSdConfig};
 
 /// What training and scoring ask of every model.
 pub trait Model: Send + Sync {
@@ -137,6 +139,8 @@ pub enum ModelConfig {
     Atlop(AtlopConfig),
     /// DocRE-II (Zhang et al. 2022).
     DocreIi(DocreIiConfig),
+    /// DocRE-SD (Zhang et al. 2023).
+    DocreSd(DocreSdConfig),
 }
 
 impl ModelConfig {
@@ -148,6 +152,7 @@ impl ModelConfig {
         Ok(match self {
             Self::Atlop(config) => Box::new(Atlop::new(task, config, weights)?),
             Self::DocreIi(config) => Box::new(DocreIi::new(task, config, weights)?),
+            Self::DocreSd(config) => Box::new(DocreSd::new(task, config, weights)?),
         })
     }
 
@@ -159,7 +164,13 @@ impl ModelConfig {
         match self {
             Self::Atlop(_) => Ok(()),
             Self::DocreIi(config) => config.check(),
+            Self::DocreSd(config) => config.check(),
         }
+    }
+
+    /// Whether it learns from a teacher's predictions.
+    pub fn has_teacher(&self) -> bool {
+        matches!(self, Self::DocreSd(config) if config.distillation == Distillation::Teacher)
     }
 
     /// The part of the model that is to be trained before the whole, where there is one.

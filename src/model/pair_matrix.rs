@@ -152,6 +152,14 @@ impl PairMatrix {
         self.rows(&turn(shares, axis)?.matmul(&values)?, axis.anchor())
     }
 
+    /// `Σ_i share_soi` for shares of `(N, N, N)`: `(pairs, 1)`.
+    ///
+    /// # Errors
+    /// Where the shapes do not fit.
+    pub fn totals(&self, shares: &Tensor) -> Result<Tensor> {
+        self.rows(&shares.sum_keepdim(2)?, Order::ByHead)
+    }
+
     /// What keeps empty cells and absent pairs of an axis out of a softmax; it stretches to `(N, N, N)`.
     ///
     /// # Errors

@@ -405,7 +405,7 @@ fn states_are_compared_by_their_angles() {
     // Cosines by ten: (0, 6) of the first row, (8, 10) of the second; by columns (0, 8) and (6, 10).
     let found = among_others(&one, &other).unwrap().to_vec1::<f32>().unwrap();
     let lse = |a: f32, b: f32| (a.exp() + b.exp()).ln();
-    let expected = [(lse(0.0, 6.0) + lse(0.0, 8.0)) / 2.0, (lse(8.0, 10.0) + lse(6.0, 10.0)) / 2.0 - 10.0];
+    let expected = [f32::midpoint(lse(0.0, 6.0), lse(0.0, 8.0)), f32::midpoint(lse(8.0, 10.0), lse(6.0, 10.0)) - 10.0];
     for (found, expected) in found.iter().zip(expected) {
         assert!((found - expected).abs() < 1e-4, "expected {expected}, got {found}");
     }
