@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor, Var, safetensors};
 use serde::{Deserialize, Serialize};
 
+pub use crate::model::ModelConfig;
+
 use crate::encoder::{EncoderConfig, LoadError, Weights, read_weights};
-use crate::model::atlop::{Atlop, AtlopConfig};
 use crate::model::batch::Relations;
+use crate::model::{Model, Task};
 use crate::pieces::{PiecesError, Tokenizer};
 use crate::table::Text;
 
@@ -41,19 +43,6 @@ pub enum CheckpointError {
     /// The tokenizer cannot be used.
     #[error(transparent)]
     Tokenizer(#[from] PiecesError),
-}
-
-/// A model's kind and its shape beside the encoder's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
-pub enum ModelConfig {
-    /// ATLOP (Zhou et al. 2021).
-    Atlop {
-        /// Width of the head and tail vectors.
-        embedding: usize,
-        /// Width of a block of the grouped bilinear classifier.
-        block: usize,
-    },
 }
 
 /// What `config.json` says.
@@ -105,10 +94,9 @@ impl CheckpointConfig {
     ///
     /// # Errors
     /// Where the configuration does not fit itself, or a weight is missing or misshapen.
-    pub fn build(&self, weights: &mut Weights) -> candle_core::Result<Atlop> {
-        let ModelConfig::Atlop { embedding, block } = self.model;
-        let classes = self.relations.len() + 1;
-        Atlop::new(&self.encoder, &AtlopConfig { embedding, block, classes }, weights)
+    pub fn build(&self, weights: &mut Weights) -> candle_core::Result<Box<dyn Model>> {
+        let n_classes = self.relations.len() + 1;
+        self.model.build(&Task { encoder: &self.encoder, n_classes, most_labels: self.most_labels }, weights)
     }
 
     /// Writes a checkpoint into a folder that its caller makes appear as a whole.
@@ -165,7 +153,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// Where a weight is missing or misshapen.
-    pub fn model(&self, device: &Device) -> Result<Atlop, CheckpointError> {
+    pub fn model(&self, device: &Device) -> Result<Box<dyn Model>, CheckpointError> {
         let mut weights = Weights::given(self.weights.clone(), "", 0, device).detached();
         self.config
             .build(&mut weights)

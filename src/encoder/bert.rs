@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{Result, Tensor};
 
 use super::ops::{attend, attention_of_rows, dropout, gelu, normalize};
-use super::{EncoderConfig, Init, Linear, Mode, Span, Weights};
+use super::{EncoderConfig, Init, Linear, Mode, Norm, Span, Weights};
 
 /// One pass over sequences none of which is longer than the encoder's positions.
 pub(super) struct Passed {
@@ -13,13 +13,6 @@ pub(super) struct Passed {
     pub states: Tensor,
     /// For each sequence the attention of its rows, `(rows, heads, pieces)`; `None` where it has no rows.
     pub attention: Vec<Option<Tensor>>,
-}
-
-/// Layer norm's weight and bias, `(hidden)` each.
-#[derive(Debug, Clone)]
-struct Norm {
-    weight: Tensor,
-    shift: Tensor,
 }
 
 #[derive(Debug, Clone)]
@@ -46,15 +39,6 @@ pub(super) struct Bert {
 /// The published initialisation.
 const DRAWN: Init = Init::Normal(0.02);
 const LINEAR: [Init; 2] = [DRAWN, Init::Constant(0.0)];
-
-impl Norm {
-    fn new(weights: &mut Weights, name: &str, size: usize) -> Result<Self> {
-        Ok(Self {
-            weight: weights.take(&format!("{name}.weight"), size, Init::Constant(1.0))?,
-            shift: weights.take(&format!("{name}.bias"), size, Init::Constant(0.0))?,
-        })
-    }
-}
 
 impl Layer {
     fn new(config: &EncoderConfig, weights: &mut Weights, name: &str) -> Result<Self> {

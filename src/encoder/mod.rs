@@ -20,7 +20,7 @@ use bert::Bert;
 pub use config::{EncoderConfig, EncoderFamily};
 pub use load::{LoadError, read_config, read_weights};
 pub use ops::Mode;
-pub use weights::{Init, Linear, Weights};
+pub use weights::{Init, Linear, Norm, Weights};
 
 /// Where one sequence lies among the rows of a matrix that holds several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -85,6 +85,23 @@ impl Weights {
         }
     }
 
+    /// The variable of a name, which begins, where it is not given, as another that was taken.
+    ///
+    /// # Errors
+    /// Where there is no such other.
+    pub fn copy(&mut self, name: &str, of: &str) -> Result<[Var; 2]> {
+        let Some(original) = self.variables.get(of).cloned() else { bail!("weight `{of}`: not there") };
+        if !self.variables.contains_key(name) {
+            let values = self.given.get(name).cloned().unwrap_or_else(|| original.as_detached_tensor());
+            let values = values.to_dtype(DType::F32)?.to_device(&self.device)?.copy()?;
+            self.variables.insert(name.to_owned(), Var::from_tensor(&values)?);
+        }
+        match self.variables.get(name) {
+            Some(copy) => Ok([copy.clone(), original]),
+            None => bail!("weight `{name}`: not there"),
+        }
+    }
+
     fn draw(&self, name: &str, shape: &Shape, init: Init) -> Result<Tensor> {
         if self.required.as_ref().is_some_and(|prefix| name.starts_with(prefix)) {
             bail!("weight `{name}`: expected shape {shape:?}, found no such weight");
@@ -152,5 +169,27 @@ impl Linear {
     /// Where the shapes do not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         self.product(x)?.broadcast_add(&self.bias.to_dtype(x.dtype())?)
+    }
+}
+
+/// Layer norm's weight and bias, `(width)` each.
+#[derive(Debug, Clone)]
+pub struct Norm {
+    /// Multiplies.
+    pub weight: Tensor,
+    /// Is added.
+    pub shift: Tensor,
+}
+
+impl Norm {
+    /// The norm `NAME.weight`, `NAME.bias`.
+    ///
+    /// # Errors
+    /// Where a weight is missing or misshapen.
+    pub fn new(weights: &mut Weights, name: &str, width: usize) -> Result<Self> {
+        Ok(Self {
+            weight: weights.take(&format!("{name}.weight"), width, Init::Constant(1.0))?,
+            shift: weights.take(&format!("{name}.bias"), width, Init::Constant(0.0))?,
+        })
     }
 }

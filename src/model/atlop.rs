@@ -5,10 +5,14 @@
 use candle_core::{DType, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::batch::Example;
+use super::base::Ends;
+use super::batch::{Example, labels};
 use super::bilinear::Bilinear;
-use super::pair::{PairFeatures, features};
-use crate::encoder::{Encoder, EncoderConfig, Init, Input, Linear, Mode, Weights};
+use super::loss::adaptive_threshold;
+use super::pair::PairFeatures;
+use super::{Lesson, Loss, Model, Scores, Task};
+use crate::encoder::{Encoder, Mode, Weights};
+use crate::random::Random;
 
 /// The model's shape beside its encoder's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,16 +22,12 @@ pub struct AtlopConfig {
     pub embedding: usize,
     /// Width of a block of the grouped bilinear classifier.
     pub block: usize,
-    /// Classes, the threshold included.
-    pub classes: usize,
 }
 
 /// The model.
 #[derive(Debug, Clone)]
 pub struct Atlop {
-    encoder: Encoder,
-    head_extractor: Linear,
-    tail_extractor: Linear,
+    ends: Ends,
     bilinear: Bilinear,
 }
 
@@ -36,15 +36,10 @@ impl Atlop {
     ///
     /// # Errors
     /// Where the configuration does not fit itself, or a weight is missing or misshapen.
-    pub fn new(encoder: &EncoderConfig, config: &AtlopConfig, weights: &mut Weights) -> Result<Self> {
-        let of = 2 * encoder.hidden_size;
-        let init = Init::Uniform((of as f64).powf(-0.5));
-        let mut extractor = |name| Linear::new(weights, name, (config.embedding, of), [init; 2]);
+    pub fn new(task: &Task, config: &AtlopConfig, weights: &mut Weights) -> Result<Self> {
         Ok(Self {
-            head_extractor: extractor("head_extractor")?,
-            tail_extractor: extractor("tail_extractor")?,
-            bilinear: Bilinear::new(weights, "bilinear", config.embedding, config.block, config.classes)?,
-            encoder: Encoder::new(encoder, weights, "model")?,
+            ends: Ends::new(task.encoder, config.embedding, weights)?,
+            bilinear: Bilinear::new(weights, "bilinear", config.embedding, config.block, task.n_classes)?,
         })
     }
 
@@ -53,33 +48,34 @@ impl Atlop {
     /// # Errors
     /// Where a piece is not in the encoder's vocabulary.
     pub fn forward(&self, examples: &[Example], mode: &mut Mode) -> Result<Option<Tensor>> {
-        let inputs: Vec<Input> = examples.iter().map(Example::input).collect();
-        let encoded = self.encoder.encode(&inputs, mode)?;
-        features(examples, &encoded)?.map(|pairs| self.classify(&pairs)).transpose()
+        self.ends.forward(examples, mode)?.map(|ends| self.logits(&ends)).transpose()
     }
 
-    /// `z_s = tanh(W_s [h_s; c_so])`, `z_o = tanh(W_o [h_o; c_so])`, and the classifier's logits.
+    /// The classifier's logits of pairs with these features.
     ///
     /// # Errors
     /// Where the shapes do not fit.
     pub fn classify(&self, pairs: &PairFeatures) -> Result<Tensor> {
-        let heads = extract(&self.head_extractor, pairs, &pairs.heads)?;
-        let tails = extract(&self.tail_extractor, pairs, &pairs.tails)?;
-        self.bilinear.forward(&heads, &tails)?.to_dtype(DType::F32)
+        self.logits(&self.ends.of(pairs)?)
     }
 
-    /// The encoder.
-    pub fn encoder(&self) -> &Encoder {
-        &self.encoder
+    fn logits(&self, [heads, tails]: &[Tensor; 2]) -> Result<Tensor> {
+        self.bilinear.forward(heads, tails)?.to_dtype(DType::F32)
     }
 }
 
-/// `tanh(W [h; c] + b)`, with the products of each entity and of each context made once: `(pairs, embedding)`.
-fn extract(linear: &Linear, pairs: &PairFeatures, ends: &Tensor) -> Result<Tensor> {
-    let hidden = pairs.entities.dim(1)?;
-    let half = |first| linear.weight.narrow(1, first, hidden)?.to_dtype(pairs.entities.dtype())?.t();
-    let bias = linear.bias.to_dtype(pairs.entities.dtype())?;
-    let of_entities = pairs.entities.matmul(&half(0)?)?.broadcast_add(&bias)?.index_select(ends, 0)?;
-    let of_contexts = pairs.contexts.matmul(&half(hidden)?)?.index_select(&pairs.context_of, 0)?;
-    (of_entities + of_contexts)?.tanh()
+impl Model for Atlop {
+    fn encoder(&self) -> &Encoder {
+        self.ends.encoder()
+    }
+
+    fn score(&self, examples: &[Example]) -> Result<Option<Scores>> {
+        Ok(self.forward(examples, &mut Mode::Evaluate)?.map(Scores::from))
+    }
+
+    fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
+        let Some(logits) = self.forward(lesson.examples, &mut Mode::Train(random))? else { return Ok(None) };
+        let labels = labels(lesson.examples, logits.dim(1)?, logits.device())?;
+        adaptive_threshold(&logits, &labels).map(|loss| Some(Loss::from(loss)))
+    }
 }

@@ -167,15 +167,34 @@ impl Example {
 /// # Errors
 /// Where the device refuses.
 pub fn labels(examples: &[Example], n_classes: usize, device: &Device) -> Result<Tensor> {
-    let n_pairs: usize = examples.iter().map(|example| example.pairs.len()).sum();
-    let mut labels = vec![0f32; n_pairs * n_classes];
-    let pairs = examples.iter().flat_map(|example| &example.labels);
-    for (row, classes) in labels.chunks_exact_mut(n_classes.max(1)).zip(pairs) {
-        for &class in classes.iter().filter(|class| **class != THRESHOLD) {
-            if let Some(label) = row.get_mut(class as usize) {
-                *label = 1.0;
+    let sets = examples.iter().flat_map(|example| &example.labels);
+    ones(sets.map(Vec::as_slice), n_classes, device)
+}
+
+/// Sets of relations as rows of `(sets, classes)`, 1 where the set has the relation, else 0; of an empty set the
+/// threshold's column is 1.
+///
+/// # Errors
+/// Where the device refuses.
+pub fn indicators(sets: &[Vec<u32>], n_classes: usize, device: &Device) -> Result<Tensor> {
+    ones(sets.iter().map(|set| or_threshold(set)), n_classes, device)
+}
+
+fn or_threshold(set: &[u32]) -> &[u32] {
+    if set.is_empty() { &[THRESHOLD] } else { set }
+}
+
+fn ones<'a>(sets: impl Iterator<Item = &'a [u32]>, n_classes: usize, device: &Device) -> Result<Tensor> {
+    let mut rows = Vec::new();
+    for set in sets {
+        let first = rows.len();
+        rows.resize(first + n_classes, 0f32);
+        for &class in set {
+            if let Some(one) = rows.get_mut(first..).and_then(|row| row.get_mut(class as usize)) {
+                *one = 1.0;
             }
         }
     }
-    Tensor::from_vec(labels, (n_pairs, n_classes), device)
+    let n_sets = rows.len() / n_classes.max(1);
+    Tensor::from_vec(rows, (n_sets, n_classes), device)
 }

@@ -1,12 +1,14 @@
-//! The adaptive-threshold loss (Zhou et al. 2021, equation 10).
+//! Losses: the adaptive-threshold loss that all models share, and what compares two states or two predictions.
 
 use candle_core::{D, Result, Tensor};
 use candle_nn::ops::log_softmax;
 
 /// Keeps a class out of a softmax; −∞ would give NaN.
 const FAR: f64 = -1e30;
+/// How sharply [`among_others`] tells states apart.
+const TEMPERATURE: f64 = 0.1;
 
-/// The mean over pairs of `L₁ + L₂`, with P the relations that hold, N the others, and TH the threshold class:
+/// The adaptive-threshold loss (Zhou et al. 2021, equation 10): the mean over pairs of `L₁ + L₂`, with P the relations that hold, N the others, and TH the threshold class:
 /// `L₁ = −Σ_{r∈P} log softmax_{P∪TH}(r)` and `L₂ = −log softmax_{N∪TH}(TH)`.
 ///
 /// `logits` and `labels` are `(pairs, classes)`, TH is class 0 and its label 0. The result is a scalar.
@@ -21,4 +23,46 @@ pub fn adaptive_threshold(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     let others = log_softmax(&(logits + (labels * FAR)?)?, D::Minus1)?;
     let sum = ((holding * labels)? + (others * threshold)?)?;
     sum.mean_all()?.affine(-(n_classes as f64), 0.0)
+}
+
+/// `x / ‖x‖`, row by row.
+fn unit(x: &Tensor) -> Result<Tensor> {
+    let norm = (x.sqr()?.sum_keepdim(D::Minus1)? + 1e-12)?.sqrt()?;
+    x.broadcast_div(&norm)
+}
+
+/// The cosines of the rows of two `(rows, width)` tensors: `(rows)`.
+///
+/// # Errors
+/// Where the shapes differ.
+pub fn cosine(one: &Tensor, other: &Tensor) -> Result<Tensor> {
+    (unit(one)? * unit(other)?)?.sum(D::Minus1)
+}
+
+/// How badly each row is told from the others by its partner (SimCLR's loss, Chen et al. 2020), both ways:
+/// `−½ log softmax_j(cos(x_i, y_j)/τ)_i − ½ log softmax_j(cos(x_j, y_i)/τ)_i`. `(rows, width)` twice → `(rows)`.
+///
+/// # Errors
+/// Where the shapes differ.
+pub fn among_others(one: &Tensor, other: &Tensor) -> Result<Tensor> {
+    let alike = (unit(one)?.matmul(&unit(other)?.t()?)? / TEMPERATURE)?;
+    let all = ((alike.log_sum_exp(1)? + alike.t()?.contiguous()?.log_sum_exp(1)?)? / 2.0)?;
+    all - (cosine(one, other)? / TEMPERATURE)?
+}
+
+/// The mean over rows of KL(p‖q) = Σ p (log p − log q), for the distributions p and q of two `(rows, classes)` logits.
+///
+/// # Errors
+/// Where the shapes differ.
+pub fn relative_entropy(p: &Tensor, q: &Tensor) -> Result<Tensor> {
+    let (p, q) = (log_softmax(p, D::Minus1)?, log_softmax(q, D::Minus1)?);
+    (p.exp()? * (p - q)?)?.sum(D::Minus1)?.mean_all()
+}
+
+/// The mean over rows of ½ KL(p‖q) + ½ KL(q‖p).
+///
+/// # Errors
+/// Where the shapes differ.
+pub fn divergence(p: &Tensor, q: &Tensor) -> Result<Tensor> {
+    (relative_entropy(p, q)? + relative_entropy(q, p)?)? * 0.5
 }

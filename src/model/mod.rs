@@ -1,12 +1,185 @@
 //! The models, one file each, over batches of documents.
 //!
 //! A batch ([`batch`]) goes through the encoder; entities are pooled and pairs of them get their local context
-//! ([`pair`]); a classifier ([`bilinear`]) gives each pair a logit for each relation and for the threshold class, which is
+//! ([`pair`]) and the vectors of their two ends ([`base`]). ATLOP ([`atlop`]) classifies these ([`bilinear`]); DocRE-II
+//! ([`docre_ii`]) and DocRE-SD ([`docre_sd`]) first let pairs learn from each other, along the axes of the document's
+//! matrix of pairs ([`pair_matrix`]). Each pair gets a logit for each relation and for the threshold class, which is
 //! class 0; [`loss`] trains them and [`decode`] reads them.
+//!
+//! To all else a model is what [`ModelConfig::build`] gives: a [`Model`].
 
 pub mod atlop;
+pub mod base;
 pub mod batch;
 pub mod bilinear;
 pub mod decode;
+pub mod docre_ii;
+pub mod docre_sd;
+mod layers;
 pub mod loss;
 pub mod pair;
+pub mod pair_matrix;
+
+use candle_core::{Result, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::encoder::{Encoder, EncoderConfig, Weights};
+use crate::random::Random;
+use atlop::{Atlop, AtlopConfig};
+use batch::Example;
+use docre_ii::{DocreIi, DocreIiConfig};
+use docre_sd::{Distillation, DocreSd, DocreSdConfig};
+
+/// What training and scoring ask of every model.
+pub trait Model: Send + Sync {
+    /// The encoder.
+    fn encoder(&self) -> &Encoder;
+
+    /// What it thinks of all pairs of some documents, in order; `None` where they have no pair.
+    ///
+    /// # Errors
+    /// Where a piece is not in the encoder's vocabulary.
+    fn score(&self, examples: &[Example]) -> Result<Option<Scores>>;
+
+    /// What there is to learn from some documents; `None` where they have no pair.
+    ///
+    /// # Errors
+    /// Where a piece is not in the encoder's vocabulary.
+    fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>>;
+
+    /// After a step: what the model keeps beside its variables.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    fn follow(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The mean |weight| with which it looks at features and at predicted relations, where it looks at both.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    fn mean_weights(&self) -> Result<Option<[f64; 2]>> {
+        Ok(None)
+    }
+}
+
+/// What a model thinks of pairs.
+#[derive(Debug, Clone)]
+pub struct Scores {
+    /// `(pairs, classes)` in f32.
+    pub logits: Tensor,
+    /// The same before inference, where the model has an inference module.
+    pub base: Option<Tensor>,
+    /// The iteration at which each pair's prediction last changed, 0 for never, where the model iterates.
+    pub changed: Option<Vec<u32>>,
+}
+
+/// What a model learns from.
+#[derive(Debug, Clone)]
+pub struct Lesson<'a> {
+    /// Documents with labels.
+    pub examples: &'a [Example],
+    /// The share of the stage's steps that are done.
+    pub progress: f64,
+    /// A teacher's logits of their pairs, `(pairs, classes)`, where there is a teacher.
+    pub teacher: Option<Tensor>,
+}
+
+/// What a model learns: scalars, means over pairs.
+#[derive(Debug, Clone)]
+pub struct Loss {
+    /// The adaptive-threshold losses of its predictions.
+    pub threshold: Tensor,
+    /// What its training adds to them.
+    pub auxiliary: Option<Tensor>,
+}
+
+impl From<Tensor> for Scores {
+    fn from(logits: Tensor) -> Self {
+        Self { logits, base: None, changed: None }
+    }
+}
+
+impl From<Tensor> for Loss {
+    fn from(threshold: Tensor) -> Self {
+        Self { threshold, auxiliary: None }
+    }
+}
+
+impl Loss {
+    /// The sum.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    pub fn total(&self) -> Result<Tensor> {
+        match &self.auxiliary {
+            Some(auxiliary) => &self.threshold + auxiliary,
+            None => Ok(self.threshold.clone()),
+        }
+    }
+}
+
+/// What a model is made for.
+#[derive(Debug, Clone, Copy)]
+pub struct Task<'a> {
+    /// The encoder's shape.
+    pub encoder: &'a EncoderConfig,
+    /// Classes, the threshold included.
+    pub n_classes: usize,
+    /// Relations that a pair is given at most.
+    pub most_labels: usize,
+}
+
+/// A model's kind and its shape beside the encoder's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum ModelConfig {
+    /// ATLOP (Zhou et al. 2021).
+    Atlop(AtlopConfig),
+    /// DocRE-II (Zhang et al. 2022).
+    DocreIi(DocreIiConfig),
+    /// DocRE-SD (Zhang et al. 2023).
+    DocreSd(DocreSdConfig),
+}
+
+impl ModelConfig {
+    /// The model over some weights.
+    ///
+    /// # Errors
+    /// Where the configuration does not fit itself, or a weight is missing or misshapen.
+    pub fn build(&self, task: &Task, weights: &mut Weights) -> Result<Box<dyn Model>> {
+        Ok(match self {
+            Self::Atlop(config) => Box::new(Atlop::new(task, config, weights)?),
+            Self::DocreIi(config) => Box::new(DocreIi::new(task, config, weights)?),
+            Self::DocreSd(config) => Box::new(DocreSd::new(task, config, weights)?),
+        })
+    }
+
+    /// Whether a model can be made of it.
+    ///
+    /// # Errors
+    /// The first field that does not fit, expected then got.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        match self {
+            Self::Atlop(_) => Ok(()),
+            Self::DocreIi(config) => config.check(),
+            Self::DocreSd(config) => config.check(),
+        }
+    }
+
+    /// Whether it learns from a teacher's predictions.
+    pub fn has_teacher(&self) -> bool {
+        matches!(self, Self::DocreSd(config) if config.distillation == Distillation::Teacher)
+    }
+
+    /// The part of the model that is to be trained before the whole, where there is one.
+    pub fn base(&self) -> Option<Self> {
+        match self {
+            Self::DocreIi(config) if config.iterations > 0 => {
+                Some(Self::DocreIi(DocreIiConfig { iterations: 0, ..config.clone() }))
+            }
+            _ => None,
+        }
+    }
+}

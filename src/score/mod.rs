@@ -14,14 +14,14 @@ use std::path::{Path, PathBuf};
 use candle_core::Device;
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::model::atlop::Atlop;
+use crate::model::Model;
 use crate::model::batch::{BatchError, Example};
 use crate::pieces::{Cutter, PiecesError};
 use crate::table::rows::RelationRow;
 use crate::table::{self, Row, Staging, TableError, TableWriter, Text};
 use crate::workers::Workers;
 use examples::examples;
-use predict::{Prediction, predict};
+use predict::{Prediction, predict, probability};
 
 /// Pieces of a batch, unless a document alone has more.
 pub const PIECES_AT_ONCE: usize = 2048;
@@ -156,7 +156,7 @@ fn absent(error: std::io::Error) -> std::io::Result<()> {
 /// Scoring under way.
 struct Run<'a> {
     workers: Workers,
-    model: Atlop,
+    model: Box<dyn Model>,
     request: &'a Request<'a>,
     relations: &'a [Text],
     most_labels: usize,
@@ -179,7 +179,7 @@ impl Run<'_> {
             self.scored.kept += n_documents;
         } else {
             let names: Vec<Text> = examples.iter().map(|example| example.doc_id.clone()).collect();
-            let predictions = predict(&self.workers, &self.model, examples, self.most_labels, self.request.budget)?;
+            let predictions = predict(&self.workers, &*self.model, examples, self.most_labels, self.request.budget)?;
             table::write(&folder, &key, self.rows(&names, &predictions))?;
         }
         self.scored.documents += n_documents;
@@ -190,7 +190,7 @@ impl Run<'_> {
     fn rows(&self, names: &[Text], predictions: &[Vec<Prediction>]) -> Vec<RelationRow> {
         let run_id: Text = self.request.run_id.into();
         let row = |doc_id: &Text, prediction: &Prediction| {
-            let Prediction { head, tail, relation, threshold } = *prediction;
+            let Prediction { head, tail, relation, threshold, base_probability, iteration } = *prediction;
             let name = (relation.class as usize).checked_sub(1).and_then(|place| self.relations.get(place));
             RelationRow {
                 run_id: run_id.clone(),
@@ -200,10 +200,10 @@ impl Run<'_> {
                 relation: name.cloned().unwrap_or_default(),
                 logit: relation.logit,
                 threshold_logit: threshold,
-                probability: 1.0 / (1.0 + (threshold - relation.logit).exp()),
+                probability: probability(relation.logit, threshold),
                 rank: relation.rank + 1,
-                base_probability: None,
-                iteration: None,
+                base_probability,
+                iteration,
             }
         };
         let documents = names.iter().zip(predictions);

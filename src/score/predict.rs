@@ -2,10 +2,9 @@
 
 use candle_core::{Result, bail};
 
-use crate::encoder::Mode;
-use crate::model::atlop::Atlop;
 use crate::model::batch::Example;
 use crate::model::decode::{Predicted, decode};
+use crate::model::{Model, Scores};
 use crate::workers::Workers;
 
 /// A relation that a model predicts for a pair.
@@ -19,6 +18,15 @@ pub struct Prediction {
     pub relation: Predicted,
     /// The threshold class's logit.
     pub threshold: f32,
+    /// Its probability before inference, where the model has an inference module.
+    pub base_probability: Option<f32>,
+    /// The iteration at which the pair's prediction last changed, where the model iterates.
+    pub iteration: Option<u32>,
+}
+
+/// σ of how far a logit is above the threshold class's.
+pub fn probability(logit: f32, threshold: f32) -> f32 {
+    1.0 / (1.0 + (threshold - logit).exp())
 }
 
 /// The predictions of each example, pair by pair and best first: at most `most_labels` a pair. Batches hold documents
@@ -28,7 +36,7 @@ pub struct Prediction {
 /// Where the examples do not fit the model, or a logit is not a number.
 pub fn predict(
     workers: &Workers,
-    model: &Atlop,
+    model: &dyn Model,
     examples: Vec<Example>,
     most_labels: usize,
     budget: usize,
@@ -71,25 +79,51 @@ fn batches(examples: Vec<Example>, budget: usize) -> Vec<Batch> {
     batches
 }
 
-fn of_batch(model: &Atlop, batch: &[Example], most_labels: usize) -> Result<Vec<Vec<Prediction>>> {
-    let logits = model.forward(batch, &mut Mode::Evaluate)?.map(|logits| logits.to_vec2::<f32>()).transpose()?;
-    let mut rows = logits.unwrap_or_default().into_iter();
+fn of_batch(model: &dyn Model, batch: &[Example], most_labels: usize) -> Result<Vec<Vec<Prediction>>> {
+    let mut rows = model.score(batch)?.map(scored).transpose()?.unwrap_or_default().into_iter();
     batch.iter().map(|example| of_example(example, rows.by_ref(), most_labels)).collect()
+}
+
+/// What a model thinks of one pair.
+struct Scored {
+    logits: Vec<f32>,
+    base: Option<Vec<f32>>,
+    iteration: Option<u32>,
+}
+
+/// Pair by pair.
+fn scored(scores: Scores) -> Result<Vec<Scored>> {
+    let base = scores.base.map(|base| base.to_vec2::<f32>()).transpose()?;
+    let mut base = base.into_iter().flatten();
+    let mut changed = scores.changed.into_iter().flatten();
+    let logits = scores.logits.to_vec2::<f32>()?.into_iter();
+    Ok(logits.map(|logits| Scored { logits, base: base.next(), iteration: changed.next() }).collect())
 }
 
 fn of_example(
     example: &Example,
-    rows: &mut dyn Iterator<Item = Vec<f32>>,
+    rows: &mut dyn Iterator<Item = Scored>,
     most_labels: usize,
 ) -> Result<Vec<Prediction>> {
     let mut predictions = Vec::new();
-    for (&(head, tail), logits) in example.pairs.iter().zip(rows.take(example.pairs.len())) {
+    for (&(head, tail), scored) in example.pairs.iter().zip(rows.take(example.pairs.len())) {
+        let Scored { logits, base, iteration } = scored;
         if logits.iter().any(|logit| logit.is_nan()) {
             bail!("document `{}`: pair ({head}, {tail}): expected logits, got a NaN", example.doc_id);
         }
         let threshold = logits.first().copied().unwrap_or_default();
-        let found = decode(&logits, most_labels).into_iter();
-        predictions.extend(found.map(|relation| Prediction { head, tail, relation, threshold }));
+        let before = |relation: &Predicted| {
+            let (first, logit) = base.as_ref().and_then(|base| base.first().zip(base.get(relation.class as usize)))?;
+            Some(probability(*logit, *first))
+        };
+        predictions.extend(decode(&logits, most_labels).into_iter().map(|relation| Prediction {
+            head,
+            tail,
+            relation,
+            threshold,
+            base_probability: before(&relation),
+            iteration,
+        }));
     }
     Ok(predictions)
 }

@@ -222,10 +222,14 @@ rows! {
         epoch: u32,
         stage: u32,
         loss: f64,
+        threshold_loss: f64,
+        auxiliary_loss: Option<f64>,
         encoder_rate: f64,
         head_rate: f64,
         gradient_norm: f64,
         documents_per_second: f64,
+        feature_weight: Option<f64>,
+        relation_weight: Option<f64>,
         dev_f1: Option<f64>,
     }
 }

@@ -57,6 +57,34 @@ pub struct TrainConfig {
     /// Pieces that a document keeps at most.
     #[serde(default = "most_pieces")]
     pub most_pieces: usize,
+    /// How the whole is trained, where the model has a base that is trained before it.
+    #[serde(default)]
+    pub second_stage: SecondStage,
+    /// The folder of a checkpoint, where the model learns from a teacher.
+    #[serde(default)]
+    pub teacher: Option<PathBuf>,
+}
+
+/// The stage that follows that of the base. Absent fields have these values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SecondStage {
+    /// Whether a first stage trains the base alone: true.
+    pub pretrain_base: bool,
+    /// Whether the base then stays as it is: false.
+    pub freeze_base: bool,
+    /// Peak learning rate of the base, its encoder included, after the first stage: 5·10⁻⁶.
+    pub base_rate: f64,
+    /// Peak learning rate of the inference module: 10⁻⁴.
+    pub inference_rate: f64,
+    /// Passes over the training documents: 10.
+    pub epochs: u32,
+}
+
+impl Default for SecondStage {
+    fn default() -> Self {
+        Self { pretrain_base: true, freeze_base: false, base_rate: 5e-6, inference_rate: 1e-4, epochs: 10 }
+    }
 }
 
 /// Where the encoder comes from.
@@ -142,6 +170,7 @@ impl TrainConfig {
             ("accumulation", self.accumulation),
             ("most_labels", self.most_labels),
             ("patience", self.patience.unwrap_or(1) as usize),
+            ("second_stage.epochs", self.second_stage.epochs as usize),
         ];
         if let Some((name, _)) = counts.iter().find(|(_, count)| *count == 0) {
             return Err(format!("`{name}`: expected at least 1, got 0"));
@@ -149,15 +178,33 @@ impl TrainConfig {
         if self.most_pieces < 3 {
             return Err(format!("`most_pieces`: expected at least 3, got {}", self.most_pieces));
         }
-        let amounts =
-            [("encoder_rate", self.encoder_rate), ("head_rate", self.head_rate), ("weight_decay", self.weight_decay)];
+        let amounts = [
+            ("encoder_rate", self.encoder_rate),
+            ("head_rate", self.head_rate),
+            ("weight_decay", self.weight_decay),
+            ("second_stage.base_rate", self.second_stage.base_rate),
+            ("second_stage.inference_rate", self.second_stage.inference_rate),
+        ];
         if let Some((name, got)) = amounts.iter().find(|(_, amount)| !(amount.is_finite() && *amount >= 0.0)) {
             return Err(format!("`{name}`: expected 0 or more, got {got}"));
         }
         if !(0.0..1.0).contains(&self.warm_up) {
             return Err(format!("`warm_up`: expected 0 or more and less than 1, got {}", self.warm_up));
         }
-        if self.clip > 0.0 { Ok(()) } else { Err(format!("`clip`: expected more than 0, got {}", self.clip)) }
+        if self.second_stage.freeze_base && !self.second_stage.pretrain_base {
+            return Err("`second_stage.freeze_base`: expected `pretrain_base`, or the base learns nothing".to_owned());
+        }
+        if self.clip.is_nan() || self.clip <= 0.0 {
+            return Err(format!("`clip`: expected more than 0, got {}", self.clip));
+        }
+        match (self.model.has_teacher(), &self.teacher) {
+            (true, None) => {
+                return Err("`teacher`: expected the folder of a checkpoint, as the model has one".to_owned());
+            }
+            (false, Some(_)) => return Err("`teacher`: expected none, as the model does not learn from one".to_owned()),
+            _ => {}
+        }
+        self.model.check().map_err(|reason| format!("`model`: {reason}"))
     }
 }
 

@@ -41,6 +41,14 @@ pub enum TrainError {
         /// Pieces of the tokenizer.
         got: usize,
     },
+    /// The teacher reads or tells other things than the model.
+    #[error("teacher {}: expected the {what} of the model", folder.display())]
+    Teacher {
+        /// The folder of its checkpoint.
+        folder: PathBuf,
+        /// What differs.
+        what: &'static str,
+    },
     /// Training has diverged.
     #[error(
         "step {step}: expected a finite loss, got {loss} (first document `{document}`); try smaller learning rates"

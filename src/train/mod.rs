@@ -3,6 +3,9 @@
 //! Nothing random has a state that must be kept: the order of an epoch's documents depends on the seed and the epoch,
 //! the masks of a step on the seed and the step. So a run that goes on from its last whole epoch comes to the same
 //! weights as one that was never stopped.
+//!
+//! A model with a base takes two stages ([`stage`]): the second begins with the best checkpoint of the first, read back
+//! from its folder, and with a fresh optimizer.
 
 pub mod batches;
 pub mod config;
@@ -11,6 +14,7 @@ pub mod optimizer;
 mod prepare;
 pub mod present;
 pub mod schedule;
+pub mod stage;
 mod state;
 
 use std::collections::BTreeSet;
@@ -18,26 +22,27 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use candle_core::backprop::GradStore;
-use candle_core::{Device, Result as TensorResult};
+use candle_core::{Device, Result as TensorResult, Tensor};
 
 pub use config::TrainConfig;
 pub use error::TrainError;
-pub use state::{BEST, LAST};
+pub use state::{BASE, BEST, LAST};
 
-use crate::encoder::{Mode, Weights};
+use crate::checkpoint::CheckpointConfig;
+use crate::encoder::Weights;
 use crate::metrics::Counts;
-use crate::model::atlop::Atlop;
-use crate::model::batch::{Example, labels};
-use crate::model::loss::adaptive_threshold;
+use crate::model::batch::Example;
+use crate::model::{Lesson, Model};
 use crate::random::Random;
 use crate::score::predict::predict;
 use crate::score::{PIECES_AT_ONCE, ScoreError};
 use crate::table::rows::TrainingLogRow;
 use crate::table::{self, Staging};
 use crate::workers::Workers;
-use optimizer::{AdamOptions, AdamW, Group};
+use optimizer::{AdamOptions, AdamW};
 use prepare::Prepared;
 use schedule::Schedule;
+use stage::{Stage, stages};
 use state::{Saved, State};
 
 /// Sets the stream of masks apart from that of orders.
@@ -70,9 +75,9 @@ pub enum Event {
 }
 
 /// A run that has ended.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Trained {
-    /// The epoch whose checkpoint is the best.
+    /// The epoch whose checkpoint is the best of the last stage.
     pub best_epoch: u32,
     /// Its F1 on the dev split.
     pub best_f1: f64,
@@ -80,7 +85,8 @@ pub struct Trained {
     pub epochs: u32,
 }
 
-/// Trains a model into the folder `out`: `best` and `last` are checkpoints, `training_log` a table. With `resume` a run
+/// Trains a model into the folder `out`: `best` and `last` are checkpoints, and `base`, where a first stage trains the
+/// model's base; `training_log` is a table. With `resume` a run
 /// that was stopped goes on from its last whole epoch, and comes to the same weights.
 ///
 /// # Errors
@@ -107,13 +113,18 @@ pub fn train(
     if state.as_ref().is_some_and(|state| state.run != identity) {
         return Err(TrainError::OtherRun(out.to_path_buf()));
     }
-    let saved = state.map(|state| state.load(out)).transpose()?;
-    let mut run = Run::new(config, out, &prepared, identity, saved)?;
-    while !run.is_over() {
-        run.epoch(observe)?;
+    let reached = state.map_or(1, |state| state.stage);
+    let mut trained = Trained::default();
+    for stage in stages(config).iter().filter(|stage| stage.number >= reached) {
+        let saved = State::read(out)?.map(|state| state.load(out)).transpose()?;
+        let mut run = Run::new(config, stage, out, &prepared, identity.clone(), saved)?;
+        while !run.is_over() {
+            run.epoch(observe)?;
+        }
+        let (best_epoch, best_f1) = run.best().unwrap_or_default();
+        trained = Trained { best_epoch, best_f1, epochs: run.epochs };
     }
-    let (best_epoch, best_f1) = run.best().unwrap_or_default();
-    Ok(Trained { best_epoch, best_f1, epochs: run.epochs })
+    Ok(trained)
 }
 
 /// Identifies settings and corpus, wherever the corpus is.
@@ -123,61 +134,114 @@ fn identity(config: &TrainConfig, prepared: &Prepared) -> String {
     blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
 }
 
-/// A run under way.
+/// One stage of a run under way.
 struct Run<'a> {
     workers: Workers,
     config: &'a TrainConfig,
+    stage: &'a Stage,
     out: &'a Path,
     prepared: &'a Prepared,
     identity: String,
-    model: Atlop,
+    /// What its checkpoints say of themselves.
+    checkpoint: CheckpointConfig,
+    model: Box<dyn Model>,
     /// The same variables, without gradients.
-    judge: Atlop,
+    judge: Box<dyn Model>,
     weights: Weights,
     adam: AdamW,
     schedule: Schedule,
+    /// Steps of the stage in all.
     steps: u64,
+    /// Epochs done before the stage.
+    before: u32,
+    /// Epochs done.
     epochs: u32,
     log: Vec<TrainingLogRow>,
+}
+
+/// The losses of some of a step's documents, as shares of the mean over the step's pairs.
+#[derive(Debug, Clone, Copy)]
+struct Losses {
+    threshold: f64,
+    auxiliary: Option<f64>,
+}
+
+impl Losses {
+    fn total(self) -> f64 {
+        self.threshold + self.auxiliary.unwrap_or_default()
+    }
+
+    fn and(self, other: Self) -> Self {
+        let auxiliary = self.auxiliary.zip(other.auxiliary).map(|(one, other)| one + other);
+        Self { threshold: self.threshold + other.threshold, auxiliary }
+    }
 }
 
 impl<'a> Run<'a> {
     fn new(
         config: &'a TrainConfig,
+        stage: &'a Stage,
         out: &'a Path,
         prepared: &'a Prepared,
         identity: String,
         saved: Option<Saved>,
     ) -> Result<Self, TrainError> {
+        let checkpoint = CheckpointConfig { model: stage.model.clone(), ..prepared.checkpoint.clone() };
+        let given = |tensors, prefix| Weights::given(tensors, prefix, config.seed, &Device::Cpu);
         let mut weights = match &saved {
-            Some(saved) => Weights::given(saved.weights.clone(), "", config.seed, &Device::Cpu),
+            Some(saved) if saved.state.stage == stage.number => given(saved.weights.clone(), ""),
+            // What the stage adds to the model begins at random.
+            Some(_) => given(state::weights(out, BASE)?, "model."),
             None => prepared.weights(config.seed)?,
         };
-        let model = prepared.checkpoint.build(&mut weights)?;
+        let model = checkpoint.build(&mut weights)?;
         let mut weights = weights.detached();
-        let judge = prepared.checkpoint.build(&mut weights)?;
+        let judge = checkpoint.build(&mut weights)?;
         let options = AdamOptions { clip: Some(config.clip), ..AdamOptions::default() };
-        let mut adam = AdamW::new(weights.variables(), |name| Some(group(config, name)), options)?;
+        let group = |name: &str| stage.rates.group(name, config.weight_decay);
+        let mut adam = AdamW::new(weights.variables(), group, options)?;
         let (mut epochs, mut log) = (0, Vec::new());
         if let Some(saved) = saved {
-            adam.restore(&saved.moments, saved.state.steps)?;
+            if saved.state.stage == stage.number {
+                adam.restore(&saved.moments, saved.state.steps)?;
+            }
             (epochs, log) = (saved.state.epochs, saved.log);
         }
+        let earlier = log.iter().filter(|row: &&TrainingLogRow| row.stage < stage.number);
+        let before = earlier.map(|row| row.epoch).max().unwrap_or_default();
         let batches = prepared.train.len().div_ceil(config.batch);
-        let steps = batches.div_ceil(config.accumulation) as u64 * u64::from(config.epochs);
+        let steps = batches.div_ceil(config.accumulation) as u64 * u64::from(stage.epochs);
         let schedule = Schedule::new(steps, config.warm_up);
         let workers = Workers::new()?;
-        Ok(Self { workers, config, out, prepared, identity, model, judge, weights, adam, schedule, steps, epochs, log })
+        Ok(Self {
+            workers,
+            config,
+            stage,
+            out,
+            prepared,
+            identity,
+            checkpoint,
+            model,
+            judge,
+            weights,
+            adam,
+            schedule,
+            steps,
+            before,
+            epochs,
+            log,
+        })
     }
 
-    /// The best epoch and its F1; of equals the first.
+    /// The stage's best epoch and its F1; of equals the first.
     fn best(&self) -> Option<(u32, f64)> {
-        Trained::of(&self.log).map(|trained| (trained.best_epoch, trained.best_f1))
+        Trained::of_stage(&self.log, self.stage.number).map(|trained| (trained.best_epoch, trained.best_f1))
     }
 
     fn is_over(&self) -> bool {
-        let waited = self.epochs - self.best().map_or(0, |(epoch, _)| epoch);
-        self.epochs >= self.config.epochs || self.config.patience.is_some_and(|patience| waited >= patience)
+        let waited = self.epochs - self.best().map_or(self.before, |(epoch, _)| epoch);
+        let done = self.epochs - self.before;
+        done >= self.stage.epochs || self.config.patience.is_some_and(|patience| waited >= patience)
     }
 
     fn epoch(&mut self, observe: &mut dyn FnMut(Event)) -> Result<(), TrainError> {
@@ -191,9 +255,10 @@ impl<'a> Run<'a> {
         }
         let documents_per_second = lengths.len() as f64 / begun.elapsed().as_secs_f64();
         let losses: Vec<f64> = self.log.iter().skip(start).map(|row| row.loss).collect();
-        let (dev, before) = (self.evaluate()?, self.best());
+        let (dev, before, mean_weights) = (self.evaluate()?, self.best(), self.judge.mean_weights()?);
         if let Some(row) = self.log.last_mut() {
             row.dev_f1 = Some(dev.f1());
+            [row.feature_weight, row.relation_weight] = mean_weights.map_or([None; 2], |means| means.map(Some));
         }
         self.epochs = epoch;
         let is_best = before.is_none_or(|(_, f1)| dev.f1() > f1);
@@ -205,34 +270,41 @@ impl<'a> Run<'a> {
 
     /// One step on some batches. Threads share them, and what they find is added up in the batches' order.
     fn step(&mut self, epoch: u32, batches: &[Vec<usize>]) -> Result<(), TrainError> {
-        let (begun, step) = (Instant::now(), self.adam.steps() + 1);
+        let (begun, taken) = (Instant::now(), self.adam.steps());
+        let step = self.log.last().map_or(0, |row| row.step) + 1;
         let fault = |source| TrainError::Step { step, source };
         let shards = batches::shards(batches, self.workers.count());
         let shards: Vec<Vec<Example>> = shards.iter().map(|shard| self.examples(shard)).collect();
         let n_pairs: usize = shards.iter().flatten().map(|example| example.pairs.len()).sum();
         let parts = self.workers.run((0u64..).zip(&shards).collect(), |(place, batch)| {
             let mut random = Random::stream(self.config.seed ^ MASKS, (step << 16) + place);
-            let (loss, grads) = self.gradients(batch, n_pairs, &mut random).map_err(fault)?;
-            if loss.is_finite() { Ok((loss, grads)) } else { Err(diverged(step, loss, batch)) }
+            let (losses, grads) = self.gradients(batch, n_pairs, &mut random).map_err(fault)?;
+            if losses.total().is_finite() { Ok((losses, grads)) } else { Err(diverged(step, losses, batch)) }
         });
         let mut parts = parts?.into_iter();
-        let Some((mut loss, mut grads)) = parts.next() else { return Ok(()) };
-        for (other, more) in parts {
-            loss += other;
+        let Some((mut losses, mut grads)) = parts.next() else { return Ok(()) };
+        for (others, more) in parts {
+            losses = losses.and(others);
             grads.extend(more).map_err(fault)?;
         }
-        let factor = self.schedule.factor(step - 1);
+        let factor = self.schedule.factor(taken);
         let gradient_norm = self.adam.step(&grads, factor).map_err(fault)?;
+        self.model.follow().map_err(fault)?;
         let n_documents = shards.iter().map(Vec::len).sum::<usize>();
+        let [encoder_rate, head_rate] = self.stage.rates.told(&self.stage.model).map(|rate| rate * factor);
         self.log.push(TrainingLogRow {
             step,
             epoch,
-            stage: 1,
-            loss: f64::from(loss),
-            encoder_rate: self.config.encoder_rate * factor,
-            head_rate: self.config.head_rate * factor,
+            stage: self.stage.number,
+            loss: losses.total(),
+            threshold_loss: losses.threshold,
+            auxiliary_loss: losses.auxiliary,
+            encoder_rate,
+            head_rate,
             gradient_norm,
             documents_per_second: n_documents as f64 / begun.elapsed().as_secs_f64(),
+            feature_weight: None,
+            relation_weight: None,
             dev_f1: None,
         });
         Ok(())
@@ -242,21 +314,25 @@ impl<'a> Run<'a> {
         places.iter().filter_map(|&place| self.prepared.train.get(place).cloned()).collect()
     }
 
-    /// A batch's share of the mean loss over the step's pairs, and the gradients of that.
-    fn gradients(&self, batch: &[Example], n_pairs: usize, random: &mut Random) -> TensorResult<(f32, GradStore)> {
-        let Some(logits) = self.model.forward(batch, &mut Mode::Train(random))? else {
+    /// A batch's share of the mean losses over the step's pairs, and the gradients of their sum.
+    fn gradients(&self, batch: &[Example], n_pairs: usize, random: &mut Random) -> TensorResult<(Losses, GradStore)> {
+        let progress = self.adam.steps() as f64 / self.steps as f64;
+        let teacher = self.prepared.teacher.as_ref().map(|teacher| teacher.score(batch)).transpose()?.flatten();
+        let lesson = Lesson { examples: batch, progress, teacher: teacher.map(|scores| scores.logits) };
+        let Some(loss) = self.model.loss(&lesson, random)? else {
             candle_core::bail!("expected pairs in every batch, found none");
         };
-        let labels = labels(batch, logits.dim(1)?, &Device::Cpu)?;
-        let share = logits.dim(0)? as f64 / n_pairs as f64;
-        let loss = (adaptive_threshold(&logits, &labels)? * share)?;
-        Ok((loss.to_scalar::<f32>()?, loss.backward()?))
+        let share = batch.iter().map(|example| example.pairs.len()).sum::<usize>() as f64 / n_pairs as f64;
+        let number = |loss: &Tensor| Ok::<_, candle_core::Error>(f64::from(loss.to_scalar::<f32>()?) * share);
+        let losses =
+            Losses { threshold: number(&loss.threshold)?, auxiliary: loss.auxiliary.as_ref().map(number).transpose()? };
+        Ok((losses, (loss.total()? * share)?.backward()?))
     }
 
     /// Predicts the dev split as scoring does, and counts.
     fn evaluate(&self) -> Result<Counts, TrainError> {
         let dev = self.prepared.dev.clone();
-        let predicted = predict(&self.workers, &self.judge, dev, self.config.most_labels, PIECES_AT_ONCE)
+        let predicted = predict(&self.workers, &*self.judge, dev, self.config.most_labels, PIECES_AT_ONCE)
             .map_err(ScoreError::from)?;
         let documents = self.prepared.dev.iter().zip(predicted);
         Ok(documents
@@ -272,27 +348,21 @@ impl<'a> Run<'a> {
     /// The best checkpoint goes first and the state last: killed in between, the run does the epoch again and writes
     /// the same.
     fn save(&self, is_best: bool) -> Result<(), TrainError> {
-        let (checkpoint, tokenizer) = (&self.prepared.checkpoint, &self.prepared.tokenizer);
+        let (checkpoint, tokenizer) = (&self.checkpoint, &self.prepared.tokenizer);
         if is_best {
-            let staging = Staging::begin_over(&self.out.join(BEST), crate::checkpoint::holds_only_a_checkpoint)?;
+            let staging =
+                Staging::begin_over(&self.out.join(self.stage.best), crate::checkpoint::holds_only_a_checkpoint)?;
             checkpoint.save(staging.folder(), tokenizer, self.weights.variables())?;
             staging.commit()?;
         }
         table::write(self.out, &self.identity, self.log.clone())?;
         let staging = Staging::begin_over(&self.out.join(LAST), crate::checkpoint::holds_only_a_checkpoint)?;
         checkpoint.save(staging.folder(), tokenizer, self.weights.variables())?;
-        let state = State { run: self.identity.clone(), epochs: self.epochs, steps: self.adam.steps() };
+        let (stage, steps) = (self.stage.number, self.adam.steps());
+        let state = State { run: self.identity.clone(), stage, epochs: self.epochs, steps };
         state.save(staging.folder(), &self.adam)?;
         Ok(staging.commit()?)
     }
-}
-
-/// How a variable learns.
-fn group(config: &TrainConfig, name: &str) -> Group {
-    let rate = if name.starts_with("model.") { config.encoder_rate } else { config.head_rate };
-    let is_bias = name.rsplit('.').next() == Some("bias");
-    let decays = !is_bias && !name.contains("LayerNorm");
-    Group { rate, decay: if decays { config.weight_decay } else { 0.0 } }
 }
 
 /// What holds in a document: (head, tail, class).
@@ -301,7 +371,8 @@ fn facts(example: &Example) -> BTreeSet<(u32, u32, u32)> {
     pairs.flat_map(|(&(head, tail), classes)| classes.iter().map(move |&class| (head, tail, class))).collect()
 }
 
-fn diverged(step: u64, loss: f32, batch: &[Example]) -> TrainError {
+fn diverged(step: u64, losses: Losses, batch: &[Example]) -> TrainError {
+    let loss = losses.total() as f32;
     let document = batch.first().map(|example| example.doc_id.to_string()).unwrap_or_default();
     TrainError::Diverged { step, loss, document }
 }

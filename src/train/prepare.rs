@@ -7,8 +7,9 @@ use candle_core::Device;
 
 use super::TrainError;
 use super::config::{EncoderSource, Scratch, TrainConfig};
-use crate::checkpoint::CheckpointConfig;
+use crate::checkpoint::{Checkpoint, CheckpointConfig};
 use crate::encoder::{EncoderConfig, Weights, hub, read_config, read_weights};
+use crate::model::Model;
 use crate::model::batch::{Example, Relations};
 use crate::pieces::{Cutter, MarkedDocument, Tokenizer, documents, stage, train_vocabulary};
 use crate::score::examples::examples;
@@ -25,8 +26,10 @@ pub struct Prepared {
     pub checkpoint: CheckpointConfig,
     /// The tokenizer.
     pub tokenizer: Tokenizer,
-    /// Identifies both splits as they were cut.
+    /// Identifies both splits as they were cut, and the teacher.
     pub fingerprint: String,
+    /// What the model learns from, where it has a teacher.
+    pub teacher: Option<Box<dyn Model>>,
     encoder: Option<PathBuf>,
 }
 
@@ -65,7 +68,10 @@ impl Prepared {
         if trained.iter().all(|example| example.labels.iter().all(Vec::is_empty)) {
             return Err(TrainError::Empty(train));
         }
-        Ok(Self { train: trained, dev, checkpoint, tokenizer: cutter.into_tokenizer(), fingerprint, encoder })
+        let teacher = config.teacher.as_ref().map(|folder| teacher(folder, &checkpoint)).transpose()?;
+        let (teacher, taught) = teacher.unzip();
+        let fingerprint = [fingerprint, taught.unwrap_or_default()].concat();
+        Ok(Self { train: trained, dev, checkpoint, tokenizer: cutter.into_tokenizer(), fingerprint, teacher, encoder })
     }
 
     /// The documents of both splits.
@@ -83,6 +89,19 @@ impl Prepared {
             Some(folder) => Weights::given(read_weights(folder, &Device::Cpu)?, "model.", seed, &Device::Cpu),
         })
     }
+}
+
+/// The teacher and what identifies it.
+fn teacher(folder: &Path, of: &CheckpointConfig) -> Result<(Box<dyn Model>, String), TrainError> {
+    let checkpoint = Checkpoint::load(folder, &Device::Cpu)?;
+    let fits = [
+        ("relations", checkpoint.config.relations == of.relations),
+        ("tokenizer", checkpoint.config.tokenizer == of.tokenizer),
+    ];
+    if let Some((what, _)) = fits.into_iter().find(|(_, fits)| !fits) {
+        return Err(TrainError::Teacher { folder: folder.to_path_buf(), what });
+    }
+    Ok((checkpoint.model(&Device::Cpu)?, checkpoint.fingerprint))
 }
 
 type Source = (Option<PathBuf>, EncoderConfig, Tokenizer);

@@ -11,9 +11,15 @@ pub fn truncated(n_documents: usize, most_pieces: usize) -> String {
 }
 
 impl Trained {
-    /// What the log of a run says of it; `None` where no epoch has ended. Of equal epochs the first is the best.
+    /// What the log of a run says of its last stage; `None` where no epoch has ended.
     pub fn of(log: &[TrainingLogRow]) -> Option<Self> {
-        let ended = || log.iter().filter_map(|row| Some((row.epoch, row.dev_f1?)));
+        Self::of_stage(log, log.last()?.stage)
+    }
+
+    /// What the log says of one stage; `None` where no epoch of it has ended. Of equal epochs the first is the best.
+    pub(super) fn of_stage(log: &[TrainingLogRow], stage: u32) -> Option<Self> {
+        let rows = || log.iter().filter(|row| row.stage == stage);
+        let ended = || rows().filter_map(|row| Some((row.epoch, row.dev_f1?)));
         let (best_epoch, best_f1) = ended().reduce(|best, other| if other.1 > best.1 { other } else { best })?;
         let (epochs, _) = ended().next_back()?;
         Some(Self { best_epoch, best_f1, epochs })

@@ -15,6 +15,8 @@ use crate::table::{self, Staging, TableError};
 
 /// The folder of the checkpoint with the best F1 on the dev split.
 pub const BEST: &str = "best";
+/// The folder of the base's best checkpoint, where a first stage trains it.
+pub const BASE: &str = "base";
 /// The folder of the checkpoint of the last whole epoch, which also holds the optimizer's state.
 pub const LAST: &str = "last";
 const STATE: &str = "state.json";
@@ -26,9 +28,11 @@ const MOMENTS: &str = "optimizer.safetensors";
 pub struct State {
     /// Identifies the settings and the corpus.
     pub run: String,
-    /// Epochs done.
+    /// The stage.
+    pub stage: u32,
+    /// Epochs done, in all stages.
     pub epochs: u32,
-    /// Steps taken.
+    /// Steps taken in the stage.
     pub steps: u64,
 }
 
@@ -82,7 +86,7 @@ impl State {
         let last = out.join(LAST);
         let rows: Vec<Vec<TrainingLogRow>> = table::read(out)?.collect::<Result<_, _>>()?;
         let log = rows.into_iter().flatten().filter(|row: &TrainingLogRow| row.epoch <= self.epochs).collect();
-        let weights = read_tensors(&last.join("model.safetensors"), &Device::Cpu)?;
+        let weights = weights(out, LAST)?;
         let moments = read_tensors(&last.join(MOMENTS), &Device::Cpu)?;
         Ok(Saved { state: self, weights, moments, log })
     }
@@ -97,4 +101,12 @@ impl State {
         checkpoint::write(&folder.join(STATE), &text)?;
         Ok(save_tensors(&folder.join(MOMENTS), adam.moments()?.into_iter())?)
     }
+}
+
+/// The weights of one of the run's checkpoints.
+///
+/// # Errors
+/// Where its file is missing or damaged.
+pub fn weights(out: &Path, checkpoint: &str) -> Result<BTreeMap<String, Tensor>, TrainError> {
+    Ok(read_tensors(&out.join(checkpoint).join("model.safetensors"), &Device::Cpu)?)
 }

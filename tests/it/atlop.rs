@@ -8,6 +8,7 @@ use docre::model::bilinear::Bilinear;
 use docre::model::decode::decode;
 use docre::model::loss::adaptive_threshold;
 use docre::model::pair::features;
+use docre::model::{Model, Task};
 use docre::pieces::{Cutter, MOST_PIECES, Tokenizer};
 use docre::table::rows::{PairRow, PieceRow};
 
@@ -16,7 +17,7 @@ use crate::golden::{FOLDERS, Golden, distance};
 const CLASSES: usize = 97;
 
 fn config() -> AtlopConfig {
-    AtlopConfig { embedding: 64, block: 16, classes: CLASSES }
+    AtlopConfig { embedding: 64, block: 16 }
 }
 
 /// The reference's relations are numbers; class i is called `i`.
@@ -49,7 +50,8 @@ fn example(golden: &Golden, place: usize, row: &PieceRow) -> Example {
 pub fn model(golden: &Golden) -> (Atlop, Weights) {
     let given = read_weights(&golden.folder, &Device::Cpu).unwrap();
     let mut weights = Weights::given(given, "", 0, &Device::Cpu);
-    let model = Atlop::new(&read_config(&golden.folder).unwrap(), &config(), &mut weights).unwrap();
+    let task = Task { encoder: &read_config(&golden.folder).unwrap(), n_classes: CLASSES, most_labels: 4 };
+    let model = Atlop::new(&task, &config(), &mut weights).unwrap();
     let unused: Vec<&str> = weights.unused().into_iter().collect();
     assert_eq!(unused, ["model.pooler.dense.bias", "model.pooler.dense.weight"]);
     (model, weights)

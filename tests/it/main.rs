@@ -7,6 +7,8 @@
 mod atlop;
 mod chemical_disease;
 mod convert;
+mod docre_ii;
+mod docre_sd;
 mod edge_graph;
 mod encoder;
 mod evaluate;
@@ -15,6 +17,7 @@ mod golden;
 mod ids;
 mod json;
 mod jsonl;
+mod layer_cost;
 mod layers;
 mod mesh;
 mod metrics;

@@ -3,13 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use docre::checkpoint::ModelConfig;
 use docre::score::{self, Request, Scored};
 use docre::table;
 use docre::table::rows::RelationRow;
 use docre::train::TrainConfig;
+use docre::train::config::SecondStage;
 
 use crate::support::{docre, files, rows};
-use crate::train::Fixture;
+use crate::train::{Fixture, docre_ii};
 
 /// A fixture with a checkpoint and a split of 600 documents: three parts.
 fn trained() -> Fixture {
@@ -125,4 +127,25 @@ fn what_the_checkpoint_cannot_score_is_refused() {
     let run = docre(["score", "--checkpoint", checkpoint, "--corpus", corpus, "--split", "dev", "--out", out]);
     assert_eq!(run.code, Some(1));
     assert!(run.stderr.contains("config.json: cannot read"), "{}", run.stderr);
+}
+
+#[test]
+fn a_model_that_infers_tells_what_its_base_thought() {
+    let fixture = Fixture::new();
+    let second_stage = SecondStage { epochs: 12, ..fixture.config().second_stage };
+    let config = TrainConfig { model: ModelConfig::DocreIi(docre_ii()), epochs: 12, second_stage, ..fixture.config() };
+    let run = fixture.train(&config, "model", &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let whole = Paths::new(&fixture, "train", "whole");
+    let base = Paths { checkpoint: fixture.path("model/base"), ..Paths::new(&fixture, "train", "base") };
+    whole.score(2048).unwrap();
+    base.score(2048).unwrap();
+    let (whole, base) = (relations(&whole.out), relations(&base.out));
+    assert!(!whole.is_empty() && !base.is_empty());
+    assert!(whole.iter().all(|row| row.iteration.is_some_and(|iteration| iteration <= 3)));
+    assert!(base.iter().all(|row| row.iteration.is_none() && row.base_probability.is_none()));
+    for row in &whole {
+        let before = row.base_probability.unwrap();
+        assert!((0.0..=1.0).contains(&before) && (row.iteration != Some(0) || before > 0.5), "{row:?}");
+    }
 }

@@ -7,9 +7,12 @@ use std::thread;
 use std::time::Duration;
 
 use docre::checkpoint::{Checkpoint, ModelConfig};
+use docre::model::atlop::AtlopConfig;
+use docre::model::docre_ii::{Attention, Contrastive, DocreIiConfig};
+use docre::model::docre_sd::{Distillation, DocreSdConfig};
 use docre::random::Random;
 use docre::train::batches::batches;
-use docre::train::config::{EncoderSource, Scratch, TrainConfig};
+use docre::train::config::{EncoderSource, Scratch, SecondStage, TrainConfig};
 use docre::train::schedule::Schedule;
 use docre::train::{self, Event};
 use tempfile::TempDir;
@@ -49,7 +52,7 @@ impl Fixture {
             dropout: 0.1,
         };
         TrainConfig {
-            model: ModelConfig::Atlop { embedding: 16, block: 4 },
+            model: ModelConfig::Atlop(AtlopConfig { embedding: 16, block: 4 }),
             encoder: EncoderSource::Scratch(scratch),
             corpus: self.path("corpus"),
             train: "train".into(),
@@ -66,6 +69,8 @@ impl Fixture {
             patience: None,
             most_labels: 4,
             most_pieces: 1024,
+            second_stage: SecondStage { epochs: 2, base_rate: 1e-3, inference_rate: 1e-2, ..SecondStage::default() },
+            teacher: None,
         }
     }
 
@@ -80,19 +85,19 @@ impl Fixture {
 }
 
 fn checkpoints(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    ["best", "last"]
+    ["base", "best", "last"]
         .iter()
         .flat_map(|name| files(&run.join(name)))
         .map(|(path, bytes)| (path.strip_prefix(run).unwrap().to_path_buf(), bytes))
         .collect()
 }
 
-/// Copies the run as it stands after its first epoch: what a killed process leaves.
-fn copy_after_first_epoch(fixture: &Fixture, config: &TrainConfig) -> PathBuf {
+/// Copies the run as it stands after some epoch: what a killed process leaves.
+fn copy_after(last: u32, fixture: &Fixture, config: &TrainConfig) -> PathBuf {
     let (whole, stopped) = (fixture.path("whole"), fixture.path("stopped"));
     let mut observe = |event: Event| {
         if let Event::Epoch(epoch) = event
-            && epoch.epoch == 1
+            && epoch.epoch == last
         {
             for (path, bytes) in files(&whole) {
                 let copy = stopped.join(path.strip_prefix(&whole).unwrap());
@@ -109,7 +114,7 @@ fn copy_after_first_epoch(fixture: &Fixture, config: &TrainConfig) -> PathBuf {
 fn a_resumed_run_equals_one_that_was_never_stopped() {
     let fixture = Fixture::new();
     let config = fixture.config();
-    let stopped = copy_after_first_epoch(&fixture, &config);
+    let stopped = copy_after(1, &fixture, &config);
     assert_ne!(checkpoints(&stopped), checkpoints(&fixture.path("whole")));
     let resumed = fixture.train(&config, "stopped", &["--resume"]);
     assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
@@ -118,6 +123,110 @@ fn a_resumed_run_equals_one_that_was_never_stopped() {
     let log = rows(&stopped, "SELECT count(*), max(step), max(epoch), count(dev_f1) FROM training_log");
     // Twelve documents in batches of 3, two batches a step: two steps an epoch.
     assert_eq!(log, ["6,6,3,3"]);
+}
+
+/// A small DocRE-II.
+pub fn docre_ii() -> DocreIiConfig {
+    DocreIiConfig { embedding: 16, block: 4, ..DocreIiConfig::default() }
+}
+
+#[test]
+fn a_run_of_two_stages_goes_on_from_any_epoch() {
+    // Three epochs of the base, two of the whole: stopped within the first stage, between the two, within the second.
+    for last in [2, 3, 4] {
+        let fixture = Fixture::new();
+        let config = TrainConfig { model: ModelConfig::DocreIi(docre_ii()), ..fixture.config() };
+        let stopped = copy_after(last, &fixture, &config);
+        let resumed = fixture.train(&config, "stopped", &["--resume"]);
+        assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
+        assert_eq!(checkpoints(&stopped), checkpoints(&fixture.path("whole")));
+        let log = rows(
+            &stopped,
+            "SELECT stage, count(*) AS steps, max(step) AS last, min(epoch) AS e, count(auxiliary_loss) AS auxiliary, \
+             count(feature_weight) AS features, count(relation_weight) AS relations, count(dev_f1) AS f1 \
+             FROM training_log GROUP BY stage ORDER BY stage",
+        );
+        assert_eq!(log, ["1,6,6,1,0,0,0,3", "2,4,10,4,4,2,2,2"]);
+        let parts = "SELECT count(*) FROM training_log WHERE abs(loss - threshold_loss - coalesce(auxiliary_loss, 0)) > 0.000000001";
+        assert_eq!(rows(&stopped, parts), ["0"]);
+    }
+}
+
+#[test]
+fn docre_sd_goes_on_and_learns_from_a_teacher() {
+    let fixture = Fixture::new();
+    let small = DocreSdConfig { embedding: 16, block: 4, ..DocreSdConfig::default() };
+    let with = |model: DocreSdConfig, teacher: Option<PathBuf>| TrainConfig {
+        model: ModelConfig::DocreSd(model),
+        teacher,
+        ..fixture.config()
+    };
+    // The moving average is no variable of the optimizer, and goes on as well.
+    let config = with(DocreSdConfig { moving_average: true, ..small.clone() }, None);
+    let stopped = copy_after(2, &fixture, &config);
+    let resumed = fixture.train(&config, "stopped", &["--resume"]);
+    assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
+    assert_eq!(checkpoints(&stopped), checkpoints(&fixture.path("whole")));
+    assert_eq!(rows(&stopped, "SELECT count(*), count(auxiliary_loss), max(stage) FROM training_log"), ["6,6,1"]);
+    let pupil = DocreSdConfig { distillation: Distillation::Teacher, highway: true, ..small.clone() };
+    let taught = fixture.train(&with(pupil.clone(), Some(fixture.path("whole/best"))), "taught", &[]);
+    assert_eq!(taught.code, Some(0), "{}", taught.stderr);
+    let refused = |config: &TrainConfig, expected: &str| {
+        let run = fixture.train(config, "refused", &[]);
+        assert_eq!(run.code, Some(1));
+        assert!(run.stderr.contains(expected), "{}", run.stderr);
+    };
+    refused(&with(pupil.clone(), None), "`teacher`: expected the folder of a checkpoint, as the model has one");
+    refused(&with(small, Some(fixture.path("whole/best"))), "`teacher`: expected none, as the model does not learn");
+    refused(&with(pupil.clone(), Some(fixture.path("nowhere"))), "config.json: cannot read");
+    let EncoderSource::Scratch(scratch) = fixture.config().encoder else { panic!("another encoder") };
+    let other = EncoderSource::Scratch(Scratch { vocabulary: 150, ..scratch });
+    let other = TrainConfig { encoder: other, ..with(pupil, Some(fixture.path("whole/best"))) };
+    refused(&other, "expected the tokenizer of the model");
+}
+
+#[test]
+fn the_first_stage_leaves_a_base_and_the_second_the_whole() {
+    let fixture = Fixture::new();
+    let train = |name: &str, model: DocreIiConfig, second_stage: SecondStage| {
+        let config = TrainConfig { model: ModelConfig::DocreIi(model), second_stage, epochs: 2, ..fixture.config() };
+        let run = fixture.train(&config, name, &[]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let load = |part: &str| Checkpoint::load(&fixture.path(name).join(part), &candle_core::Device::Cpu).ok();
+        (load("base"), load("best").unwrap())
+    };
+    let differing = |one: &Checkpoint, other: &Checkpoint| -> Vec<String> {
+        let bits = |tensor: &candle_core::Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let differs = |(name, tensor): &(&String, &candle_core::Tensor)| bits(tensor) != bits(&other.weights[*name]);
+        one.weights.iter().filter(differs).map(|(name, _)| name.clone()).collect()
+    };
+    let second = fixture.config().second_stage;
+    let (base, best) = train("whole", docre_ii(), second.clone());
+    let base = base.unwrap();
+    assert_eq!(base.config.model, ModelConfig::DocreIi(DocreIiConfig { iterations: 0, ..docre_ii() }));
+    assert_eq!(best.config.model, ModelConfig::DocreIi(docre_ii()));
+    assert!(base.weights.keys().all(|name| !name.starts_with("inference.")));
+    assert!(best.weights.keys().any(|name| name.starts_with("inference.")));
+    assert_eq!(differing(&base, &best).len(), base.weights.len());
+    let frozen = SecondStage { freeze_base: true, ..second.clone() };
+    let (base, best) = train("frozen", docre_ii(), frozen);
+    assert_eq!(differing(&base.unwrap(), &best), [""; 0]);
+    let at_once = SecondStage { pretrain_base: false, ..second.clone() };
+    let (base, _) = train("at once", docre_ii(), at_once);
+    assert!(base.is_none());
+    let log =
+        rows(&fixture.path("at once"), "SELECT DISTINCT stage, max(epoch) AS epochs FROM training_log GROUP BY stage");
+    assert_eq!(log, ["1,4"]);
+    let variants = [
+        DocreIiConfig { fusion: false, layers: 1, ..docre_ii() },
+        DocreIiConfig { attention: Attention::Full, contrastive: Contrastive::Simclr, ..docre_ii() },
+        DocreIiConfig { contrastive: Contrastive::None, ..docre_ii() },
+    ];
+    for (place, model) in variants.into_iter().enumerate() {
+        train(&format!("variant {place}"), model, SecondStage { epochs: 1, ..second.clone() });
+    }
+    let (base, _) = train("base alone", DocreIiConfig { iterations: 0, ..docre_ii() }, second);
+    assert!(base.is_none());
 }
 
 #[test]
@@ -190,6 +299,10 @@ fn what_cannot_be_trained_is_refused_and_earlier_checkpoints_stay() {
     );
     let corpus = EncoderSource::Pretrained(fixture.path("corpus").to_str().unwrap().into());
     refused(&TrainConfig { encoder: corpus, ..config.clone() }, "other", &[], "config.json: cannot read");
+    let none = ModelConfig::DocreIi(DocreIiConfig { layers: 0, ..docre_ii() });
+    refused(&TrainConfig { model: none, ..config.clone() }, "other", &[], "`model`: `N_I`: expected at least 1, got 0");
+    let neither = SecondStage { pretrain_base: false, freeze_base: true, ..SecondStage::default() };
+    refused(&TrainConfig { second_stage: neither, ..config.clone() }, "other", &[], "or the base learns nothing");
     let rates = TrainConfig { encoder_rate: 1e30, head_rate: 1e30, epochs: 9, warm_up: 0.0, ..config.clone() };
     refused(&rates, "other", &[], "expected a");
     assert_eq!(files(&fixture.path("run")), before);

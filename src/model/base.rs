@@ -1,0 +1,133 @@
+//! What the models have in common before they reason: the vectors of a pair's ends, and its feature.
+
+use candle_core::{Result, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::batch::Example;
+use super::bilinear::Bilinear;
+use super::layers::linear;
+use super::pair::{PairFeatures, features};
+use crate::encoder::{Encoder, EncoderConfig, Input, Linear, Mode, Weights};
+
+/// The encoder and the vectors of a pair's two ends, in the names of ATLOP's published checkpoints: `model.*`,
+/// `head_extractor`, `tail_extractor`.
+#[derive(Debug, Clone)]
+pub struct Ends {
+    encoder: Encoder,
+    head_extractor: Linear,
+    tail_extractor: Linear,
+}
+
+impl Ends {
+    /// Ends of a width, whose variables stand in `weights`.
+    ///
+    /// # Errors
+    /// Where the configuration does not fit itself, or a weight is missing or misshapen.
+    pub fn new(encoder: &EncoderConfig, width: usize, weights: &mut Weights) -> Result<Self> {
+        Ok(Self {
+            head_extractor: linear(weights, "head_extractor", width, 2 * encoder.hidden_size)?,
+            tail_extractor: linear(weights, "tail_extractor", width, 2 * encoder.hidden_size)?,
+            encoder: Encoder::new(encoder, weights, "model")?,
+        })
+    }
+
+    /// The ends of all pairs of a batch in order; `None` where it has no pair.
+    ///
+    /// # Errors
+    /// Where a piece is not in the encoder's vocabulary.
+    pub fn forward(&self, examples: &[Example], mode: &mut Mode) -> Result<Option<[Tensor; 2]>> {
+        let inputs: Vec<Input> = examples.iter().map(Example::input).collect();
+        let encoded = self.encoder.encode(&inputs, mode)?;
+        features(examples, &encoded)?.map(|pairs| self.of(&pairs)).transpose()
+    }
+
+    /// `z_s = tanh(W_s [h_s; c_so])` and `z_o = tanh(W_o [h_o; c_so])`, `(pairs, width)` each.
+    ///
+    /// # Errors
+    /// Where the shapes do not fit.
+    pub fn of(&self, pairs: &PairFeatures) -> Result<[Tensor; 2]> {
+        Ok([extract(&self.head_extractor, pairs, &pairs.heads)?, extract(&self.tail_extractor, pairs, &pairs.tails)?])
+    }
+
+    /// The encoder.
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+}
+
+/// `tanh(W [h; c] + b)`, with the products of each entity and of each context made once: `(pairs, width)`.
+fn extract(linear: &Linear, pairs: &PairFeatures, ends: &Tensor) -> Result<Tensor> {
+    let hidden = pairs.entities.dim(1)?;
+    let half = |first| linear.weight.narrow(1, first, hidden)?.to_dtype(pairs.entities.dtype())?.t();
+    let bias = linear.bias.to_dtype(pairs.entities.dtype())?;
+    let of_entities = pairs.entities.matmul(&half(0)?)?.broadcast_add(&bias)?.index_select(ends, 0)?;
+    let of_contexts = pairs.contexts.matmul(&half(hidden)?)?.index_select(&pairs.context_of, 0)?;
+    (of_entities + of_contexts)?.tanh()
+}
+
+/// How the two ends make the feature of their pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PairFeature {
+    /// A feed-forward network over both, as in the papers.
+    #[default]
+    Ffn,
+    /// Their grouped bilinear product, as in the released programs.
+    GroupedBilinear,
+}
+
+/// A pair's feature from its ends.
+#[derive(Debug, Clone)]
+pub struct PairBase {
+    ends: Ends,
+    feature: Feature,
+}
+
+#[derive(Debug, Clone)]
+enum Feature {
+    Ffn { inner: Linear, outer: Linear },
+    GroupedBilinear(Bilinear),
+}
+
+impl PairBase {
+    /// Features of a width; `block` is that of a grouped bilinear product.
+    ///
+    /// # Errors
+    /// Where the configuration does not fit itself, or a weight is missing or misshapen.
+    pub fn new(
+        encoder: &EncoderConfig,
+        (feature, width, block): (PairFeature, usize, usize),
+        weights: &mut Weights,
+    ) -> Result<Self> {
+        let feature = match feature {
+            PairFeature::Ffn => Feature::Ffn {
+                inner: linear(weights, "pair_feature.inner", width, 2 * width)?,
+                outer: linear(weights, "pair_feature.outer", width, width)?,
+            },
+            PairFeature::GroupedBilinear => {
+                Feature::GroupedBilinear(Bilinear::new(weights, "pair_feature", width, block, width)?)
+            }
+        };
+        Ok(Self { ends: Ends::new(encoder, width, weights)?, feature })
+    }
+
+    /// `F_so` of all pairs of a batch in order, `(pairs, width)`; `None` where it has no pair.
+    ///
+    /// # Errors
+    /// Where a piece is not in the encoder's vocabulary.
+    pub fn forward(&self, examples: &[Example], mode: &mut Mode) -> Result<Option<Tensor>> {
+        let Some([heads, tails]) = self.ends.forward(examples, mode)? else { return Ok(None) };
+        let feature = match &self.feature {
+            Feature::Ffn { inner, outer } => {
+                outer.forward(&inner.forward(&Tensor::cat(&[heads, tails], 1)?)?.relu()?)?
+            }
+            Feature::GroupedBilinear(bilinear) => bilinear.forward(&heads, &tails)?.relu()?,
+        };
+        Ok(Some(feature))
+    }
+
+    /// The encoder.
+    pub fn encoder(&self) -> &Encoder {
+        self.ends.encoder()
+    }
+}

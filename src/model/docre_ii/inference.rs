@@ -1,0 +1,258 @@
+//! DocRE-II's inference module: it refines the relations of all pairs by their features and by what is predicted.
+
+use candle_core::{D, DType, Result, Tensor};
+use candle_nn::ops::sigmoid;
+
+use super::{Attention, DocreIiConfig};
+use crate::encoder::ops::{dropout, softmax};
+use crate::encoder::{Init, Linear, Mode, Weights};
+use crate::model::layers::{Activation, FeedForward, Normed, linear};
+use crate::model::pair_matrix::{Axis, PairMatrix, by_document};
+
+/// The axes of the four kinds of heads.
+pub const AXES: [Axis; 4] = [Axis::HeadRow, Axis::TailColumn, Axis::HeadColumn, Axis::TailRow];
+
+/// What the released program adds to the score of a pair with itself.
+const ITSELF: f64 = 1.0;
+
+/// Extended cross attention: a pair attends, head by head, to the pairs along one of four axes; it is itself a key of
+/// each head, once.
+#[derive(Debug, Clone)]
+pub struct CrossAttention {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    output: Linear,
+    kind: Attention,
+    n_heads: usize,
+    dropout: f64,
+}
+
+impl CrossAttention {
+    /// The unit `NAME`: `query`, `key`, `value`, `output`.
+    ///
+    /// # Errors
+    /// Where a weight is missing or misshapen.
+    pub fn new(config: &DocreIiConfig, dropout: f64, weights: &mut Weights, name: &str) -> Result<Self> {
+        let mut part = |part: &str| linear(weights, &format!("{name}.{part}"), config.embedding, config.embedding);
+        Ok(Self {
+            query: part("query")?,
+            key: part("key")?,
+            value: part("value")?,
+            output: part("output")?,
+            kind: config.attention,
+            n_heads: config.heads,
+            dropout,
+        })
+    }
+
+    /// Queries of some pairs and the memory of the same pairs, `(pairs, width)` each → `(pairs, width)`.
+    ///
+    /// # Errors
+    /// Where the shapes do not fit.
+    pub fn forward(
+        &self,
+        queries: &Tensor,
+        memory: &Tensor,
+        matrices: &[PairMatrix],
+        mode: &mut Mode,
+    ) -> Result<Tensor> {
+        let width = queries.dim(1)? / self.n_heads;
+        let queries = (self.query.forward(queries)? * (width as f64).powf(-0.5))?;
+        let (keys, values) = (self.key.forward(memory)?, self.value.forward(memory)?);
+        let attended = by_document(matrices, [&queries, &keys, &values], |matrix, rows| {
+            let mut heads = Vec::with_capacity(self.n_heads);
+            for (head, axis) in AXES.into_iter().cycle().take(self.n_heads).enumerate() {
+                let mut parts = rows.clone();
+                for part in &mut parts {
+                    *part = part.narrow(1, head * width, width)?.contiguous()?;
+                }
+                heads.push(match self.kind {
+                    Attention::ExtendedCross => self.along(axis, matrix, &parts, mode)?,
+                    Attention::Full => self.to_all(matrix, &parts, mode)?,
+                });
+            }
+            Tensor::cat(&heads, 1)
+        })?;
+        dropout(&self.output.forward(&attended)?, mode.drop(self.dropout))
+    }
+
+    /// One head along one axis.
+    fn along(&self, axis: Axis, matrix: &PairMatrix, parts: &[Tensor; 3], mode: &mut Mode) -> Result<Tensor> {
+        let [queries, keys, values] = parts;
+        let own = ((queries * keys)?.sum_keepdim(1)? + ITSELF)?;
+        let scores = matrix.scores(axis, queries, keys)?.to_dtype(DType::F32)?;
+        let mut scores = scores.broadcast_add(&matrix.hidden(axis)?)?;
+        if let Some(itself) = matrix.itself(axis)? {
+            scores = scores.broadcast_add(&itself)?;
+        }
+        let [of_own, of_axis] = matrix.shares(&own, &scores, self.dropout, mode)?;
+        let (of_own, of_axis) = (of_own.to_dtype(values.dtype())?, of_axis.to_dtype(values.dtype())?);
+        values.broadcast_mul(&of_own)? + matrix.values(axis, &of_axis, values)?
+    }
+
+    /// One head to all pairs of the document that can be seen: `(pairs, pairs)` scores.
+    fn to_all(&self, matrix: &PairMatrix, parts: &[Tensor; 3], mode: &mut Mode) -> Result<Tensor> {
+        let [queries, keys, values] = parts;
+        let scores = queries.matmul(&keys.t()?)?.to_dtype(DType::F32)?.broadcast_add(&matrix.hidden_pairs()?)?;
+        let shares = dropout(&softmax(&scores)?, mode.drop(self.dropout))?;
+        shares.to_dtype(values.dtype())?.matmul(values)
+    }
+}
+
+/// One inference layer.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// The common memory of both units; none without fusion, where each attends to its own matrix.
+    memory: Option<Normed>,
+    feature_attention: CrossAttention,
+    relation_attention: CrossAttention,
+    gate: Linear,
+    feature_update: FeedForward,
+    relation_update: FeedForward,
+}
+
+impl Layer {
+    /// The layer `NAME`.
+    ///
+    /// # Errors
+    /// Where a weight is missing or misshapen.
+    pub fn new(config: &DocreIiConfig, dropout: f64, weights: &mut Weights, name: &str) -> Result<Self> {
+        let width = config.embedding;
+        let part = |part: &str| format!("{name}.{part}");
+        let update = |weights: &mut Weights, name: &str| {
+            FeedForward::new(weights, &part(name), width, Activation::Relu, dropout)
+        };
+        Ok(Self {
+            memory: config
+                .fusion
+                .then(|| Normed::new(weights, &part("memory"), width, 2 * width, dropout))
+                .transpose()?,
+            feature_attention: CrossAttention::new(config, dropout, weights, &part("feature_attention"))?,
+            relation_attention: CrossAttention::new(config, dropout, weights, &part("relation_attention"))?,
+            gate: linear(weights, &part("gate"), width, 2 * width)?,
+            feature_update: update(weights, "feature_update")?,
+            relation_update: update(weights, "relation_update")?,
+        })
+    }
+
+    /// `M = LN(W [F, R] + b)`; F̃ and R̃ attend to it; `s = σ(W_g [F̃, R̃] + b_g)`, `M̃ = s∘F̃ + (1 − s)∘R̃`;
+    /// `F ← LN(F + FNN(M̃))`, `R ← LN(R + FNN′(M̃))`. All are `(pairs, width)`.
+    ///
+    /// # Errors
+    /// Where the shapes do not fit.
+    pub fn forward(
+        &self,
+        [features, relations]: [&Tensor; 2],
+        matrices: &[PairMatrix],
+        mode: &mut Mode,
+    ) -> Result<[Tensor; 2]> {
+        let memory = match &self.memory {
+            Some(memory) => Some(memory.forward(&Tensor::cat(&[features, relations], 1)?, None, mode)?),
+            None => None,
+        };
+        let (of_features, of_relations) = (memory.as_ref().unwrap_or(features), memory.as_ref().unwrap_or(relations));
+        let from_features = self.feature_attention.forward(features, of_features, matrices, mode)?;
+        let from_relations = self.relation_attention.forward(relations, of_relations, matrices, mode)?;
+        let gate = sigmoid(&self.gate.forward(&Tensor::cat(&[&from_features, &from_relations], 1)?)?)?;
+        let joined = (&from_relations + (gate * (from_features - &from_relations)?)?)?;
+        Ok([
+            self.feature_update.forward(&joined, features, mode)?,
+            self.relation_update.forward(&joined, relations, mode)?,
+        ])
+    }
+}
+
+/// Layers and what reads them.
+#[derive(Debug, Clone)]
+pub struct Inference {
+    /// `(classes, width)`.
+    embeddings: Tensor,
+    layers: Vec<Layer>,
+    output: Normed,
+    classifier: Linear,
+    /// Before the contrastive loss, where there is one.
+    projection: Option<(Normed, Linear)>,
+}
+
+impl Inference {
+    /// The module under the name `inference`.
+    ///
+    /// # Errors
+    /// Where a weight is missing or misshapen.
+    pub fn new(config: &DocreIiConfig, n_classes: usize, dropout: f64, weights: &mut Weights) -> Result<Self> {
+        let width = config.embedding;
+        // Glorot and Bengio's bound.
+        let init = Init::Uniform((6.0 / (n_classes + width) as f64).sqrt());
+        let layer =
+            |place, weights: &mut Weights| Layer::new(config, dropout, weights, &format!("inference.layer.{place}"));
+        Ok(Self {
+            embeddings: weights.take("inference.relations", (n_classes, width), init)?,
+            layers: (0..config.layers).map(|place| layer(place, weights)).collect::<Result<_>>()?,
+            output: Normed::new(weights, "inference.output", width, 2 * width, dropout)?,
+            classifier: linear(weights, "inference.classifier", n_classes, width)?,
+            projection: (!config.contrastive.is_none()).then(|| projection(width, weights)).transpose()?,
+        })
+    }
+
+    /// The sum of the embeddings of each pair's relations: sets of `(pairs, classes)`, 1 or 0 → `(pairs, width)`.
+    ///
+    /// # Errors
+    /// Where the shapes do not fit.
+    pub fn embed(&self, sets: &Tensor) -> Result<Tensor> {
+        sets.matmul(&self.embeddings.to_dtype(sets.dtype())?)
+    }
+
+    /// `LN(W [F, R] + b)` after all layers: `(pairs, width)`.
+    ///
+    /// # Errors
+    /// Where the shapes do not fit.
+    pub fn forward(
+        &self,
+        features: &Tensor,
+        relations: &Tensor,
+        matrices: &[PairMatrix],
+        mode: &mut Mode,
+    ) -> Result<Tensor> {
+        let (mut features, mut relations) = (features.clone(), relations.clone());
+        for layer in &self.layers {
+            [features, relations] = layer.forward([&features, &relations], matrices, mode)?;
+        }
+        self.output.forward(&Tensor::cat(&[features, relations], 1)?, None, mode)
+    }
+
+    /// The logits of what [`Inference::forward`] gives: `(pairs, classes)` in f32.
+    ///
+    /// # Errors
+    /// Where the shapes do not fit.
+    pub fn classify(&self, states: &Tensor) -> Result<Tensor> {
+        self.classifier.forward(states)?.to_dtype(DType::F32)
+    }
+
+    /// The same states as the contrastive loss compares them: `(pairs, width)`.
+    ///
+    /// # Errors
+    /// Where the shapes do not fit.
+    pub fn project(&self, states: &Tensor) -> Result<Tensor> {
+        match &self.projection {
+            Some((inner, outer)) => outer.forward(&inner.forward(states, None, &mut Mode::Evaluate)?.relu()?),
+            None => Ok(states.clone()),
+        }
+    }
+
+    /// The mean |weight| with which the output looks at F and at R.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    pub fn mean_weights(&self) -> Result<[f64; 2]> {
+        let weight = self.output.weight();
+        let half = weight.dim(D::Minus1)? / 2;
+        let mean = |first| weight.narrow(1, first, half)?.abs()?.mean_all()?.to_scalar::<f32>();
+        Ok([f64::from(mean(0)?), f64::from(mean(half)?)])
+    }
+}
+
+fn projection(width: usize, weights: &mut Weights) -> Result<(Normed, Linear)> {
+    let inner = Normed::new(weights, "inference.projection.inner", width, width, 0.0)?;
+    Ok((inner, linear(weights, "inference.projection.outer", width, width)?))
+}

@@ -1,0 +1,80 @@
+//! The stages of a run: which model each trains, how long and how fast.
+
+use super::config::TrainConfig;
+use super::optimizer::Group;
+use super::state::{BASE, BEST};
+use crate::model::ModelConfig;
+
+/// One stage.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stage {
+    /// Its place, from 1.
+    pub number: u32,
+    /// The model that it trains: all of it, or its base.
+    pub model: ModelConfig,
+    /// Passes over the training documents.
+    pub epochs: u32,
+    /// Peak learning rates.
+    pub rates: Rates,
+    /// The folder of its best checkpoint.
+    pub best: &'static str,
+}
+
+/// Peak learning rates; what has none stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rates {
+    /// Of the encoder.
+    pub encoder: Option<f64>,
+    /// Of the rest of the base; of all the rest, where the model is trained at once.
+    pub base: Option<f64>,
+    /// Of the inference module.
+    pub inference: Option<f64>,
+}
+
+impl Rates {
+    /// That of a variable.
+    fn of(&self, name: &str) -> Option<f64> {
+        match name.split('.').next() {
+            Some("model") => self.encoder,
+            Some("inference") => self.inference,
+            // A moving average follows others.
+            Some("average") => None,
+            _ => self.base,
+        }
+    }
+
+    /// How a variable learns, where it does: biases and norms do not decay.
+    pub fn group(&self, name: &str, decay: f64) -> Option<Group> {
+        let is_bias = name.rsplit('.').next() == Some("bias");
+        let decays = !is_bias && !name.contains("LayerNorm");
+        Some(Group { rate: self.of(name)?, decay: if decays { decay } else { 0.0 } })
+    }
+
+    /// The rates that the log tells: of the encoder, and of what the stage is there for.
+    pub fn told(&self, model: &ModelConfig) -> [f64; 2] {
+        let rest = if model.base().is_some() { self.inference } else { self.base };
+        [self.encoder, rest].map(Option::unwrap_or_default)
+    }
+}
+
+/// The stages of a run with these settings: two where the model has a base that is trained before it.
+///
+/// Where the base is not trained before, the one stage has the epochs of both, and the base its own rates.
+pub fn stages(config: &TrainConfig) -> Vec<Stage> {
+    let second = &config.second_stage;
+    let rates = Rates {
+        encoder: Some(config.encoder_rate),
+        base: Some(config.head_rate),
+        inference: Some(second.inference_rate),
+    };
+    let whole = Stage { number: 1, model: config.model.clone(), epochs: config.epochs, rates, best: BEST };
+    let Some(base) = config.model.base() else { return vec![whole] };
+    if !second.pretrain_base {
+        return vec![Stage { epochs: config.epochs + second.epochs, ..whole }];
+    }
+    let rate = if second.freeze_base { None } else { Some(second.base_rate) };
+    vec![
+        Stage { model: base, best: BASE, ..whole.clone() },
+        Stage { number: 2, epochs: second.epochs, rates: Rates { encoder: rate, base: rate, ..rates }, ..whole },
+    ]
+}

@@ -1,0 +1,436 @@
+//! DocRE-II: its inference layers against the reference and against plain arithmetic; its predictions and losses.
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor, Var, safetensors};
+use docre::encoder::{Mode, Weights, read_config, read_weights};
+use docre::model::batch::Example;
+use docre::model::docre_ii::inference::{AXES, CrossAttention, Inference, Layer};
+use docre::model::docre_ii::noise::noisy;
+use docre::model::docre_ii::{Attention, Contrastive, DocreIi, DocreIiConfig};
+use docre::model::loss::{among_others, cosine};
+use docre::model::pair_matrix::{Axis, PairMatrix, matrices};
+use docre::model::{Lesson, Model, ModelConfig, Task};
+use docre::random::Random;
+
+use crate::atlop::examples;
+use crate::golden::{Golden, distance, folder};
+
+/// The reference's names and ours.
+const NAMES: [(&str, &str); 13] = [
+    ("combine.0", "memory"),
+    ("combine.2", "memory.LayerNorm"),
+    ("Self_Attention.mid_output.0", "feature_attention.output"),
+    ("Self_Attention", "feature_attention"),
+    ("Cross_Attention.mid_output.0", "relation_attention.output"),
+    ("Cross_Attention", "relation_attention"),
+    ("gate.0", "gate"),
+    ("mid_output.dense1", "feature_update.inner"),
+    ("mid_output.dense2", "feature_update.outer"),
+    ("mid_output.LayerNorm2", "feature_update.outer.LayerNorm"),
+    ("mid_output1.dense1", "relation_update.inner"),
+    ("mid_output1.dense2", "relation_update.outer"),
+    ("mid_output1.LayerNorm2", "relation_update.outer.LayerNorm"),
+];
+
+fn ours(name: &str) -> String {
+    if let Some(rest) = name.strip_prefix("dense.0") {
+        return format!("inference.output{rest}");
+    }
+    if let Some(rest) = name.strip_prefix("dense.2") {
+        return format!("inference.output.LayerNorm{rest}");
+    }
+    let (place, part) = name.strip_prefix("Layers.").unwrap().split_once('.').unwrap();
+    let (from, to) = NAMES.into_iter().find(|(from, _)| part.starts_with(&format!("{from}."))).unwrap();
+    format!("inference.layer.{place}.{to}{}", &part[from.len()..])
+}
+
+/// The reference's weights under our names; its attention units have a norm that they do not use.
+fn reference() -> Weights {
+    let tensors = safetensors::load(folder("docre_ii_inference").join("weights.safetensors"), &Device::Cpu).unwrap();
+    let used = tensors.into_iter().filter(|(name, _)| !name.contains("Attention.LayerNorm"));
+    let given: BTreeMap<String, Tensor> = used.map(|(name, tensor)| (ours(&name), tensor)).collect();
+    Weights::given(given, "inference.layer", 0, &Device::Cpu)
+}
+
+fn small(embedding: usize) -> DocreIiConfig {
+    DocreIiConfig { embedding, block: 8, ..DocreIiConfig::default() }
+}
+
+/// A document of entities with one mention each and all pairs of them.
+pub fn all_pairs(n_entities: u32) -> Example {
+    let pairs = (0..n_entities).flat_map(|head| (0..n_entities).map(move |tail| (head, tail)));
+    let pairs: Vec<(u32, u32)> = pairs.filter(|(head, tail)| head != tail).collect();
+    Example {
+        n_mentions: vec![1; n_entities as usize],
+        labels: vec![Vec::new(); pairs.len()],
+        pairs,
+        ..Example::default()
+    }
+}
+
+/// The rows of `(batch, N, N, width)` that the mask leaves.
+pub fn masked_rows(grid: &Tensor, mask: &Tensor) -> Tensor {
+    let places = mask.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let places: Vec<u32> = (0..).zip(places).filter(|(_, one)| *one > 0.0).map(|(place, _)| place).collect();
+    let width = grid.dims()[3];
+    grid.reshape(((), width)).unwrap().index_select(&Tensor::new(places, &Device::Cpu).unwrap(), 0).unwrap()
+}
+
+#[test]
+fn inference_layers_equal_the_reference() {
+    let expected = safetensors::load(folder("docre_ii_inference").join("expected.safetensors"), &Device::Cpu).unwrap();
+    let mask = &expected["mask"];
+    let matrices = matrices(&[all_pairs(6), all_pairs(4)], &Device::Cpu).unwrap();
+    let inputs = ["features", "relations"].map(|name| Var::from_tensor(&expected[name]).unwrap());
+    let [features, relations] = inputs.each_ref().map(|input| masked_rows(input, mask));
+    let (mut weights, config) = (reference(), small(32));
+    let mode = &mut Mode::Evaluate;
+    let check = |what: &str, found: &Tensor, expected: &Tensor| {
+        let off = distance(found, expected);
+        assert!(off < 1e-4, "{what} differs by {off}");
+    };
+    let memory = masked_rows(&expected["layer0.memory"], mask);
+    for (name, queries) in [("feature_attention", &features), ("relation_attention", &relations)] {
+        let unit = CrossAttention::new(&config, 0.0, &mut weights, &format!("inference.layer.0.{name}")).unwrap();
+        let found = unit.forward(queries, &memory, &matrices, mode).unwrap();
+        check(name, &found, &expected[&format!("layer0.{name}")]);
+    }
+    let layer = Layer::new(&config, 0.0, &mut weights, "inference.layer.0").unwrap();
+    let [new_features, new_relations] = layer.forward([&features, &relations], &matrices, mode).unwrap();
+    check("features", &new_features, &masked_rows(&expected["layer0.features"], mask));
+    check("relations", &new_relations, &masked_rows(&expected["layer0.relations"], mask));
+    let inference = Inference::new(&config, 5, 0.0, &mut weights).unwrap();
+    assert!(weights.unused().is_empty(), "{:?}", weights.unused());
+    let output = inference.forward(&features, &relations, &matrices, mode).unwrap();
+    check("output", &output, &masked_rows(&expected["output"], mask));
+    let grads = output.sqr().unwrap().sum_all().unwrap().backward().unwrap();
+    // The rows of a layer norm all have the same length, so both gradients are 0 but for rounding.
+    for (name, input) in ["features", "relations"].into_iter().zip(&inputs) {
+        let off = distance(grads.get(input).unwrap(), &expected[&format!("grad.{name}")]);
+        assert!(off < 1e-4, "gradient of {name} differs by {off}");
+    }
+}
+
+/// A document that asks for some pairs only, one of whose entities is cut off.
+pub fn ragged() -> Example {
+    let mut example = all_pairs(6);
+    example.pairs.retain(|&(head, tail)| (head + 2 * tail) % 4 != 0);
+    example.labels.truncate(example.pairs.len());
+    example.n_mentions[2] = 0;
+    example
+}
+
+/// Normally distributed numbers.
+pub fn random_rows(rows: usize, width: usize, seed: u64) -> Var {
+    let mut random = Random::new(seed);
+    let values: Vec<f32> = (0..rows * width).map(|_| random.normal() as f32).collect();
+    Var::from_vec(values, (rows, width), &Device::Cpu).unwrap()
+}
+
+/// The linear layer of a name.
+pub fn linear(weights: &Weights, name: &str, x: &Tensor) -> Tensor {
+    let [weight, bias] =
+        ["weight", "bias"].map(|part| weights.variables()[&format!("{name}.{part}")].as_tensor().clone());
+    x.matmul(&weight.t().unwrap()).unwrap().broadcast_add(&bias).unwrap()
+}
+
+/// Two results are alike, and so are the gradients of one weighted sum of them by some variables.
+pub fn check_alike(found: &Tensor, expected: &Tensor, variables: &[(&str, &Var)]) {
+    let off = distance(found, expected);
+    assert!(off < 1e-4, "differs by {off}");
+    let weigh = random_rows(found.dims()[0], found.dims()[1], 99);
+    let grads = |result: &Tensor| (result * weigh.as_tensor()).unwrap().sum_all().unwrap().backward().unwrap();
+    let (found, expected) = (grads(found), grads(expected));
+    for (name, variable) in variables {
+        let expected = expected.get(variable).unwrap();
+        let most: f32 = expected.abs().unwrap().max_all().unwrap().to_scalar().unwrap();
+        let off = distance(found.get(variable).unwrap(), expected);
+        assert!(off < 1e-3 * most || (off < 1e-4 && name.ends_with("key.bias")), "{name}: {off} of {most}");
+    }
+}
+
+/// The pair that bridge i stands for.
+fn bridge(axis: Axis, (s, o): (u32, u32), i: u32) -> (u32, u32) {
+    match axis {
+        Axis::HeadRow => (s, i),
+        Axis::TailColumn => (i, o),
+        Axis::HeadColumn => (i, s),
+        Axis::TailRow => (o, i),
+    }
+}
+
+/// Attention of each row to rows of its own, `places` for each, built in full: `(rows, places, width)` keys and values.
+/// `more` is added to the scores.
+pub fn naive_attention(queries: &Tensor, keys: &Tensor, values: &Tensor, more: &Tensor) -> Tensor {
+    let scores = keys.broadcast_mul(&queries.unsqueeze(1).unwrap()).unwrap().sum(2).unwrap();
+    let scores = ((scores * (queries.dims()[1] as f64).powf(-0.5)).unwrap() + more).unwrap();
+    let shares = candle_nn::ops::softmax(&scores, 1).unwrap();
+    values.broadcast_mul(&shares.unsqueeze(2).unwrap()).unwrap().sum(1).unwrap()
+}
+
+/// Rows by number for each row, `u32::MAX` for zeros: `(rows, places, width)`.
+pub fn gather(rows: &Tensor, numbers: &[Vec<u32>]) -> Tensor {
+    let flat = Tensor::new(numbers.concat(), &Device::Cpu).unwrap();
+    let gathered = rows.contiguous().unwrap().index_select(&flat, 0).unwrap();
+    gathered.reshape((numbers.len(), numbers[0].len(), rows.dims()[1])).unwrap()
+}
+
+/// The number of a pair's row, where other pairs see it.
+pub fn row_of(example: &Example, pair: (u32, u32)) -> Option<u32> {
+    let there = |entity: u32| example.n_mentions[entity as usize] > 0;
+    let row = example.pairs.iter().position(|&one| one == pair)?;
+    (there(pair.0) && there(pair.1)).then_some(row as u32)
+}
+
+#[test]
+fn factored_attention_equals_the_naive_form() {
+    let (example, config) = (ragged(), DocreIiConfig { heads: 8, ..small(16) });
+    let (n_pairs, width) = (example.pairs.len(), 2);
+    let mut weights = Weights::fresh(3, &Device::Cpu);
+    let unit = CrossAttention::new(&config, 0.0, &mut weights, "unit").unwrap();
+    let [queries, memory] = [1, 2].map(|seed| random_rows(n_pairs, 16, seed));
+    let matrices = [PairMatrix::new(&example, &Device::Cpu).unwrap()];
+    let found = unit.forward(&queries, &memory, &matrices, &mut Mode::Evaluate).unwrap();
+    let project = |part: &str, x: &Tensor| linear(&weights, &format!("unit.{part}"), x);
+    let parts = [project("query", &queries), project("key", &memory), project("value", &memory)];
+    let heads: Vec<Tensor> = (0..8)
+        .map(|head| {
+            let [queries, keys, values] = parts.each_ref().map(|part| part.narrow(1, head * width, width).unwrap());
+            let seen: Vec<Vec<u32>> = example
+                .pairs
+                .iter()
+                .zip(0..)
+                .map(|(&pair, row)| {
+                    let bridges = (0..6).map(|i| bridge(AXES[head % 4], pair, i));
+                    let rows = bridges.map(|other| row_of(&example, other).filter(|_| other != pair));
+                    // The pair itself is a key once.
+                    std::iter::once(row).chain(rows.map(|row| row.unwrap_or(u32::MAX))).collect()
+                })
+                .collect();
+            // Its score is one greater; bridges that are no pairs do not count.
+            let more = seen.iter().flatten().zip((0..7).cycle()).map(|(&row, place)| match (row, place) {
+                (_, 0) => 1f32,
+                (u32::MAX, _) => -1e30,
+                _ => 0.0,
+            });
+            let more = Tensor::from_iter(more, &Device::Cpu).unwrap().reshape((n_pairs, 7)).unwrap();
+            naive_attention(&queries, &gather(&keys, &seen), &gather(&values, &seen), &more)
+        })
+        .collect();
+    let expected = project("output", &Tensor::cat(&heads, 1).unwrap());
+    let inputs = [("queries", &queries), ("memory", &memory)].into_iter();
+    let variables = weights.variables().iter().map(|(name, variable)| (name.as_str(), variable));
+    check_alike(&found, &expected, &inputs.chain(variables).collect::<Vec<_>>());
+}
+
+/// A small model over the golden encoder, and its variables.
+fn model(config: &DocreIiConfig) -> (DocreIi, Weights) {
+    let golden = Golden::open("atlop_bert");
+    let mut given = read_weights(&golden.folder, &Device::Cpu).unwrap();
+    given.retain(|name, _| name.starts_with("model."));
+    let mut weights = Weights::given(given, "model.", 7, &Device::Cpu);
+    let task = Task { encoder: &read_config(&golden.folder).unwrap(), n_classes: 97, most_labels: 4 };
+    (DocreIi::new(&task, config, &mut weights).unwrap(), weights)
+}
+
+fn logits(model: &dyn Model, examples: &[Example]) -> Tensor {
+    model.score(examples).unwrap().unwrap().logits
+}
+
+#[test]
+fn without_iterations_the_model_is_its_base() {
+    let examples = examples(&Golden::open("atlop_bert"));
+    let scores = model(&small(16)).0.score(&examples).unwrap().unwrap();
+    let (base, weights) = model(&DocreIiConfig { iterations: 0, ..small(16) });
+    assert!(weights.variables().keys().all(|name| !name.starts_with("inference")));
+    let found = base.score(&examples).unwrap().unwrap();
+    assert!(found.base.is_none() && found.changed.is_none());
+    assert_eq!(distance(&found.logits, &scores.base.unwrap()), 0.0);
+    assert!(distance(&found.logits, &scores.logits) > 0.1);
+}
+
+#[test]
+fn iterations_are_told_where_a_prediction_last_changed() {
+    let examples = examples(&Golden::open("atlop_bert"));
+    let scores = [1, 2, 5].map(|iterations| {
+        let (model, _) = model(&DocreIiConfig { iterations, ..small(16) });
+        model.score(&examples).unwrap().unwrap()
+    });
+    let decoded = |logits: &Tensor| -> Vec<Vec<u32>> {
+        let rows = logits.to_vec2::<f32>().unwrap();
+        let set = |row: &Vec<f32>| docre::model::decode::decode(row, 4).iter().map(|found| found.class).collect();
+        rows.iter()
+            .map(set)
+            .map(|mut set: Vec<u32>| {
+                set.sort_unstable();
+                set
+            })
+            .collect()
+    };
+    let (base, first) = (decoded(scores[0].base.as_ref().unwrap()), decoded(&scores[0].logits));
+    let changed = scores[0].changed.as_ref().unwrap();
+    assert!(changed.contains(&1));
+    for ((base, first), changed) in base.iter().zip(&first).zip(changed) {
+        assert_eq!(base != first, *changed == 1);
+    }
+    for (one, most) in scores.iter().zip([1, 2, 5]) {
+        assert!(one.changed.as_ref().unwrap().iter().all(|iteration| *iteration <= most));
+    }
+    // A document that stops changing early is at rest: more iterations give the same.
+    let settled = scores[1].changed.as_ref().unwrap().iter().all(|iteration| *iteration < 2);
+    assert!(!settled || distance(&scores[1].logits, &scores[2].logits) < 1e-6);
+}
+
+/// The same document with its entities in another order; `order` gives the old number of each new entity.
+pub fn permuted(example: &Example, order: &[usize]) -> Example {
+    let starts: Vec<usize> = example
+        .n_mentions
+        .iter()
+        .scan(0, |next, count| {
+            *next += count;
+            Some(*next - count)
+        })
+        .collect();
+    let new = |old: u32| order.iter().position(|&entity| entity == old as usize).unwrap() as u32;
+    let mentions = order.iter().flat_map(|&old| &example.mentions[starts[old]..starts[old] + example.n_mentions[old]]);
+    Example {
+        mentions: mentions.copied().collect(),
+        n_mentions: order.iter().map(|&old| example.n_mentions[old]).collect(),
+        pairs: example.pairs.iter().map(|&(head, tail)| (new(head), new(tail))).collect(),
+        ..example.clone()
+    }
+}
+
+#[test]
+fn the_order_of_entities_and_the_batch_do_not_matter() {
+    let examples = examples(&Golden::open("atlop_bert"));
+    for attention in [Attention::ExtendedCross, Attention::Full] {
+        let (model, _) = model(&DocreIiConfig { attention, ..small(16) });
+        let together = logits(&model, &examples);
+        let alone: Vec<Tensor> = examples.iter().map(|example| logits(&model, std::slice::from_ref(example))).collect();
+        assert!(distance(&together, &Tensor::cat(&alone, 0).unwrap()) < 1e-4);
+        let n_entities = examples[0].n_entities();
+        let order: Vec<usize> = (0..n_entities).rev().collect();
+        assert!(distance(&logits(&model, &[permuted(&examples[0], &order)]), &alone[0]) < 1e-4);
+    }
+}
+
+#[test]
+fn absent_pairs_do_not_matter_to_others() {
+    let golden = Golden::open("atlop_bert");
+    let whole = examples(&golden).swap_remove(0);
+    let last = whole.n_entities() as u32 - 1;
+    let mut cut = whole.clone();
+    let n_kept = cut.mentions.len() - cut.n_mentions[last as usize];
+    cut.mentions.truncate(n_kept);
+    cut.n_mentions[last as usize] = 0;
+    let mut without = cut.clone();
+    without.pairs.retain(|&(head, tail)| head.max(tail) < last);
+    without.labels.truncate(without.pairs.len());
+    for attention in [Attention::ExtendedCross, Attention::Full] {
+        let (model, _) = model(&DocreIiConfig { attention, ..small(16) });
+        let (found, expected) =
+            (logits(&model, std::slice::from_ref(&cut)), logits(&model, std::slice::from_ref(&without)));
+        let kept: Vec<u32> =
+            (0..).zip(&cut.pairs).filter(|(_, pair)| pair.0.max(pair.1) < last).map(|(row, _)| row).collect();
+        let found = found.index_select(&Tensor::new(kept, &Device::Cpu).unwrap(), 0).unwrap();
+        assert!(distance(&found, &expected) < 1e-4);
+    }
+}
+
+#[test]
+fn every_variable_learns() {
+    let examples = &examples(&Golden::open("atlop_bert"))[..3];
+    let configs = [
+        small(16),
+        DocreIiConfig { pair_feature: docre::model::base::PairFeature::GroupedBilinear, ..small(16) },
+        DocreIiConfig { fusion: false, contrastive: Contrastive::Simclr, ..small(16) },
+        DocreIiConfig { attention: Attention::Full, contrastive: Contrastive::None, ..small(16) },
+    ];
+    for config in configs {
+        let (model, weights) = model(&config);
+        let lesson = Lesson { examples, progress: 0.0, teacher: None };
+        let loss = model.loss(&lesson, &mut Random::new(1)).unwrap().unwrap();
+        assert_eq!(loss.auxiliary.is_none(), config.contrastive.is_none());
+        let grads = loss.total().unwrap().backward().unwrap();
+        for (name, variable) in weights.variables() {
+            let grad = grads.get(variable).unwrap_or_else(|| panic!("{name}: no gradient"));
+            let norm: f32 = grad.sqr().unwrap().sum_all().unwrap().to_scalar().unwrap();
+            // A bias of keys shifts all scores of a pair alike: its gradient is 0 but for rounding.
+            assert!(norm.is_finite() && (norm > 0.0 || name.ends_with("key.bias")), "{config:?}: {name}: {norm}");
+        }
+        // The same random numbers, the same loss; others, another.
+        let total = |seed| {
+            let loss = model.loss(&lesson, &mut Random::new(seed)).unwrap().unwrap();
+            loss.total().unwrap().to_scalar::<f32>().unwrap()
+        };
+        assert_eq!(total(1).to_bits(), total(1).to_bits());
+        assert_ne!(total(1).to_bits(), total(2).to_bits());
+    }
+}
+
+#[test]
+fn noise_replaces_a_share_by_what_does_not_hold() {
+    let gold: Vec<Vec<u32>> = (0..4000).map(|pair| if pair % 8 == 0 { vec![1, 3] } else { Vec::new() }).collect();
+    let gold: Vec<&Vec<u32>> = gold.iter().collect();
+    let found: Vec<Vec<u32>> = gold.iter().map(|classes| (*classes).clone()).collect();
+    assert_eq!(noisy(&found, &gold, 6, 0.0, &mut Random::new(1)), found);
+    let mut shares = Vec::new();
+    for seed in 0..200 {
+        let made = noisy(&found, &gold, 6, 0.4, &mut Random::new(seed));
+        let replaced =
+            |given: bool| found.iter().zip(&made).filter(|(old, new)| old != new && old.is_empty() != given).count();
+        for (old, new) in found.iter().zip(&made).filter(|(old, new)| old != new) {
+            assert!(new.len() <= 1 && !new.iter().any(|class| old.contains(class) || *class == 0 || *class >= 6));
+        }
+        // 500 pairs have relations: of the others as many are given one.
+        assert!(replaced(true).abs_diff(replaced(false)) < 60, "{} {}", replaced(true), replaced(false));
+        shares.push(replaced(true) as f64 / 500.0);
+    }
+    let (mean, most) = (shares.iter().sum::<f64>() / 200.0, shares.iter().copied().fold(0.0, f64::max));
+    assert!((mean - 0.2).abs() < 0.03 && most < 0.47 && most > 0.33, "{mean} {most}");
+    // One class beside the threshold's: what does not hold is the other.
+    let gold = [vec![1], Vec::new()];
+    let swapped = noisy(&[vec![1], vec![]], &[&gold[0], &gold[1]], 2, 1e9, &mut Random::new(3));
+    assert_eq!(swapped, [vec![], vec![1]]);
+}
+
+#[test]
+fn states_are_compared_by_their_angles() {
+    let one = Tensor::new(&[[1f32, 0.0], [3.0, 4.0]], &Device::Cpu).unwrap();
+    let other = Tensor::new(&[[0f32, 2.0], [6.0, 8.0]], &Device::Cpu).unwrap();
+    let cosines = cosine(&one, &other).unwrap().to_vec1::<f32>().unwrap();
+    assert!(cosines[0].abs() < 1e-6 && (cosines[1] - 1.0).abs() < 1e-6);
+    // Cosines by ten: (0, 6) of the first row, (8, 10) of the second; by columns (0, 8) and (6, 10).
+    let found = among_others(&one, &other).unwrap().to_vec1::<f32>().unwrap();
+    let lse = |a: f32, b: f32| (a.exp() + b.exp()).ln();
+    let expected = [f32::midpoint(lse(0.0, 6.0), lse(0.0, 8.0)), f32::midpoint(lse(8.0, 10.0), lse(6.0, 10.0)) - 10.0];
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((found - expected).abs() < 1e-4, "expected {expected}, got {found}");
+    }
+}
+
+#[test]
+fn configurations_are_read_strictly_and_checked() {
+    let read = |text: &str| serde_json::from_str::<ModelConfig>(text);
+    let ModelConfig::DocreIi(config) = read(r#"{"kind": "docre-ii"}"#).unwrap() else { panic!("another model") };
+    assert_eq!(config, DocreIiConfig::default());
+    assert_eq!((config.iterations, config.layers, config.heads, config.embedding), (3, 2, 4, 768));
+    let all = r#"{"kind": "docre-ii", "K": 0, "N_I": 1, "fusion": false, "attention": "full", "contrastive": "simclr",
+        "pair_feature": "grouped-bilinear", "noise": 0.1}"#;
+    assert_eq!(read(all).unwrap().base(), None);
+    assert!(read(r#"{"kind": "docre-ii", "K": -1}"#).unwrap_err().to_string().contains("expected usize"));
+    assert!(read(r#"{"kind": "docre-ii", "k": 1}"#).unwrap_err().to_string().contains("unknown field `k`"));
+    assert!(read(r#"{"kind": "docre-ii", "attention": "none"}"#).unwrap_err().to_string().contains("`extended-cross`"));
+    let fault = |config: DocreIiConfig| ModelConfig::DocreIi(config).check().unwrap_err();
+    let none = fault(DocreIiConfig { layers: 0, ..DocreIiConfig::default() });
+    assert_eq!(none, "`N_I`: expected at least 1, got 0; for the base alone set `K` to 0");
+    for heads in [0, 6, 10, 20] {
+        let error = fault(DocreIiConfig { heads, embedding: 90, ..DocreIiConfig::default() });
+        assert_eq!(error, format!("`heads`: expected a multiple of 4 that divides the embedding of 90, got {heads}"));
+    }
+    assert_eq!(fault(DocreIiConfig { noise: 1.5, ..DocreIiConfig::default() }), "`noise`: expected 0 to 1, got 1.5");
+    let base = ModelConfig::DocreIi(DocreIiConfig::default()).base().unwrap();
+    assert_eq!(base, ModelConfig::DocreIi(DocreIiConfig { iterations: 0, ..DocreIiConfig::default() }));
+}

@@ -1,0 +1,49 @@
+//! What one layer of a reasoning model costs: no test, but what `tests/bench/layers.py` runs.
+
+use std::time::Instant;
+
+use candle_core::{Device, Tensor};
+use docre::encoder::{Mode, Weights};
+use docre::model::docre_ii::DocreIiConfig;
+use docre::model::docre_ii::inference;
+use docre::model::docre_sd::DocreSdConfig;
+use docre::model::docre_sd::reasoning;
+use docre::model::pair_matrix::{PairMatrix, matrices};
+
+use crate::docre_ii::{all_pairs, random_rows};
+
+/// Prints the seconds of the forward and backward pass of a layer: of `DOCRE_LAYER` (docre-ii or docre-sd), with
+/// `DOCRE_ENTITIES` entities, as the best of `DOCRE_ROUNDS`.
+#[test]
+#[ignore = "measures, and says nothing of right or wrong"]
+fn of_one_layer() {
+    let setting = |name: &str| std::env::var(name).unwrap();
+    let (n_entities, rounds): (u32, u32) =
+        (setting("DOCRE_ENTITIES").parse().unwrap(), setting("DOCRE_ROUNDS").parse().unwrap());
+    let matrices = matrices(&[all_pairs(n_entities)], &Device::Cpu).unwrap();
+    let mut weights = Weights::fresh(1, &Device::Cpu);
+    let layer = layer(&setting("DOCRE_LAYER"), &mut weights);
+    let n_pairs = matrices[0].n_pairs();
+    let [features, relations] = [1, 2].map(|seed| random_rows(n_pairs, 768, seed));
+    let seconds = (0..rounds).map(|_| {
+        let start = Instant::now();
+        let output = layer([&features, &relations], &matrices);
+        output.sqr().unwrap().sum_all().unwrap().backward().unwrap();
+        start.elapsed().as_secs_f64()
+    });
+    println!("seconds {}", seconds.fold(f64::INFINITY, f64::min));
+}
+
+type Layer = Box<dyn Fn([&Tensor; 2], &[PairMatrix]) -> Tensor>;
+
+fn layer(name: &str, weights: &mut Weights) -> Layer {
+    if name == "docre-ii" {
+        let layer = inference::Layer::new(&DocreIiConfig::default(), 0.0, weights, "layer").unwrap();
+        return Box::new(move |inputs, matrices| {
+            let [features, relations] = layer.forward(inputs, matrices, &mut Mode::Evaluate).unwrap();
+            (features + relations).unwrap()
+        });
+    }
+    let layer = reasoning::Layer::new(&DocreSdConfig::default(), 0.0, weights, "layer").unwrap();
+    Box::new(move |[features, _], matrices| layer.forward(features, matrices, &mut Mode::Evaluate).unwrap())
+}
