@@ -14,14 +14,20 @@ use super::{Lesson, Loss, Model, Scores, Task};
 use crate::encoder::{Encoder, Mode, Weights};
 use crate::random::Random;
 
-/// The model's shape beside its encoder's.
+/// The model's shape beside its encoder's. Absent fields have the paper's values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct AtlopConfig {
     /// Width of the head and tail vectors.
     pub embedding: usize,
     /// Width of a block of the grouped bilinear classifier.
     pub block: usize,
+}
+
+impl Default for AtlopConfig {
+    fn default() -> Self {
+        Self { embedding: 768, block: 64 }
+    }
 }
 
 /// The model.

@@ -8,7 +8,7 @@
 
 pub mod reasoning;
 
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::{DType, Result, Tensor, Var};
 use serde::{Deserialize, Serialize};
 
 use super::base::{PairBase, PairFeature};
@@ -201,7 +201,7 @@ impl DocreSd {
             }
             (Distillation::Itself, Some(mask)) => {
                 let places = masked_places(lesson.examples, self.config.masked_share(lesson.progress), random);
-                let places = Tensor::new(places, &Device::Cpu)?.to_device(features.device())?;
+                let places = Tensor::new(places, features.device())?;
                 let [states, others] = other(&replaced(features, mask, &places)?, random)?;
                 let mut divergence = divergence(&others, logits)?;
                 if let Some(average) = &self.average {
@@ -224,7 +224,7 @@ fn replaced(features: &Tensor, mask: &Tensor, places: &Tensor) -> Result<Tensor>
 
 /// The mean over masked pairs of how far their states point from what they should resemble, small; 0 where none is.
 fn unlike(states: &Tensor, fixed: &Tensor, places: &Tensor) -> Result<Tensor> {
-    let apart = (1.0 - cosine(states, fixed)?)?.to_dtype(DType::F32)?;
+    let apart = (1.0 - cosine(states, fixed)?)?;
     let n_masked = places.sum_all()?.to_scalar::<f32>()?.max(1.0);
     (apart * places)?.sum_all()? * (2.0 * RESEMBLANCE / f64::from(n_masked))
 }

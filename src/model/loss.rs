@@ -1,6 +1,6 @@
 //! Losses: the adaptive-threshold loss that all models share, and what compares two states or two predictions.
 
-use candle_core::{D, Result, Tensor};
+use candle_core::{D, DType, Result, Tensor};
 use candle_nn::ops::log_softmax;
 
 /// Keeps a class out of a softmax; −∞ would give NaN.
@@ -25,8 +25,9 @@ pub fn adaptive_threshold(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     sum.mean_all()?.affine(-(n_classes as f64), 0.0)
 }
 
-/// `x / ‖x‖`, row by row.
+/// `x / ‖x‖`, row by row, in f32.
 fn unit(x: &Tensor) -> Result<Tensor> {
+    let x = x.to_dtype(DType::F32)?;
     let norm = (x.sqr()?.sum_keepdim(D::Minus1)? + 1e-12)?.sqrt()?;
     x.broadcast_div(&norm)
 }

@@ -360,7 +360,7 @@ fn a_checkpoint_reads_back_and_a_damaged_one_is_refused() {
 fn a_damaged_run_is_not_gone_on_with() {
     let fixture = Fixture::new();
     let config = fixture.config();
-    let stopped = copy_after_first_epoch(&fixture, &config);
+    let stopped = copy_after(1, &fixture, &config);
     let damages = [
         ("last/model.safetensors", "last/model.safetensors: "),
         ("last/optimizer.safetensors", "last/optimizer.safetensors: "),
@@ -391,7 +391,7 @@ fn a_full_disk_leaves_the_earlier_checkpoint() {
         println!("skipped: a small tmpfs cannot be mounted here");
         return;
     }
-    copy_after_first_epoch(&fixture, &config);
+    copy_after(1, &fixture, &config);
     let before = checkpoints(&out);
     // Fills the disk but for 32 kB, of which the weights alone need more.
     let _ = fs::write(out.join("filler"), vec![0; 8 << 20]);

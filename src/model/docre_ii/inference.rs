@@ -58,7 +58,7 @@ impl CrossAttention {
         mode: &mut Mode,
     ) -> Result<Tensor> {
         let width = queries.dim(1)? / self.n_heads;
-        let queries = (self.query.forward(queries)? * (width as f64).powf(-0.5))?;
+        let queries = self.query.forward(queries)?;
         let (keys, values) = (self.key.forward(memory)?, self.value.forward(memory)?);
         let attended = by_document(matrices, [&queries, &keys, &values], |matrix, rows| {
             let mut heads = Vec::with_capacity(self.n_heads);
@@ -80,8 +80,8 @@ impl CrossAttention {
     /// One head along one axis.
     fn along(&self, axis: Axis, matrix: &PairMatrix, parts: &[Tensor; 3], mode: &mut Mode) -> Result<Tensor> {
         let [queries, keys, values] = parts;
-        let own = ((queries * keys)?.sum_keepdim(1)? + ITSELF)?;
-        let scores = matrix.scores(axis, queries, keys)?.to_dtype(DType::F32)?;
+        let own = (queries * keys)?.sum_keepdim(1)?.affine(scale(queries)?, ITSELF)?;
+        let scores = (matrix.scores(axis, queries, keys)?.to_dtype(DType::F32)? * scale(queries)?)?;
         let mut scores = scores.broadcast_add(&matrix.hidden(axis)?)?;
         if let Some(itself) = matrix.itself(axis)? {
             scores = scores.broadcast_add(&itself)?;
@@ -94,10 +94,16 @@ impl CrossAttention {
     /// One head to all pairs of the document that can be seen: `(pairs, pairs)` scores.
     fn to_all(&self, matrix: &PairMatrix, parts: &[Tensor; 3], mode: &mut Mode) -> Result<Tensor> {
         let [queries, keys, values] = parts;
-        let scores = queries.matmul(&keys.t()?)?.to_dtype(DType::F32)?.broadcast_add(&matrix.hidden_pairs()?)?;
+        let scores = (queries.matmul(&keys.t()?)?.to_dtype(DType::F32)? * scale(queries)?)?;
+        let scores = scores.broadcast_add(&matrix.hidden_pairs()?)?;
         let shares = dropout(&softmax(&scores)?, mode.drop(self.dropout))?;
         shares.to_dtype(values.dtype())?.matmul(values)
     }
+}
+
+/// 1/√width of a head: its scores are fewer numbers than its queries.
+fn scale(queries: &Tensor) -> Result<f64> {
+    Ok((queries.dim(1)? as f64).powf(-0.5))
 }
 
 /// One inference layer.

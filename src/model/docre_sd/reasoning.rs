@@ -92,7 +92,7 @@ impl ReasoningAttention {
     /// Where the shapes do not fit.
     pub fn forward(&self, pairs: &Tensor, matrices: &[PairMatrix], mode: &mut Mode) -> Result<Tensor> {
         let width = pairs.dim(1)? / self.heads.len();
-        let queries = (self.query.forward(pairs)? * (width as f64).powf(-0.5))?;
+        let queries = self.query.forward(pairs)?;
         let (keys, values) = (self.key.forward(pairs)?, self.value.forward(pairs)?);
         by_document(matrices, [&queries, &keys, &values], |matrix, rows| {
             let mut gathered = Vec::with_capacity(self.heads.len());
@@ -119,11 +119,12 @@ impl Head {
         let [first, second] = self.pattern.axes();
         let score = |axis, half| matrix.scores(axis, &queries.matmul(&half)?, keys)?.to_dtype(DType::F32);
         let [of_first, of_second] = halves(&self.key.weight, keys)?;
-        let scores = (score(first, of_first)? + score(second, of_second)?)?;
+        let scale = (queries.dim(1)? as f64).powf(-0.5);
+        let scores = ((score(first, of_first)? + score(second, of_second)?)? * scale)?;
         let scores = scores.broadcast_add(&matrix.hidden(first)?)?.broadcast_add(&matrix.hidden(second)?)?;
         // The bias adds q·b to all bridges alike; a softmax does not see whether the pair itself loses it instead.
         let own = keys.broadcast_sub(&self.key.bias.to_dtype(keys.dtype())?)?;
-        let own = (queries * own)?.sum_keepdim(1)?;
+        let own = ((queries * own)?.sum_keepdim(1)? * scale)?;
         let [of_own, shares] = matrix.shares(&own, &scores, probability, mode)?;
         let (of_own, shares) = (of_own.to_dtype(values.dtype())?, shares.to_dtype(values.dtype())?);
         let [from_first, from_second] = halves(&self.value.weight, values)?;
