@@ -31,3 +31,4 @@ mod synthetic;
 mod table;
 mod text;
 mod train;
+mod workers;
