@@ -24,6 +24,11 @@ impl Workers {
         Ok(Self { pools: pools.collect::<Result<_, _>>()? })
     }
 
+    /// None: each job is done where it is asked for, one after another.
+    pub fn alone() -> Self {
+        Self { pools: Vec::new() }
+    }
+
     /// Does every job, and returns what they give in their order; the first error in that order, if there is one.
     pub fn run<J: Send, T: Send, E: Send>(
         &self,

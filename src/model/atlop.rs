@@ -74,12 +74,14 @@ impl Atlop {
     }
 }
 
-/// `tanh(W [h; c] + b)`, with the products of each entity and of each context made once: `(pairs, embedding)`.
+/// `tanh(W [h; c] + b)`, with the products of each entity and of each context made once, and added up in f32, as are
+/// their gradients over pairs: `(pairs, embedding)`.
 fn extract(linear: &Linear, pairs: &PairFeatures, ends: &Tensor) -> Result<Tensor> {
-    let hidden = pairs.entities.dim(1)?;
-    let half = |first| linear.weight.narrow(1, first, hidden)?.to_dtype(pairs.entities.dtype())?.t();
-    let bias = linear.bias.to_dtype(pairs.entities.dtype())?;
-    let of_entities = pairs.entities.matmul(&half(0)?)?.broadcast_add(&bias)?.index_select(ends, 0)?;
-    let of_contexts = pairs.contexts.matmul(&half(hidden)?)?.index_select(&pairs.context_of, 0)?;
-    (of_entities + of_contexts)?.tanh()
+    let (hidden, of) = (pairs.entities.dim(1)?, pairs.entities.dtype());
+    let half = |part: &Tensor, first| {
+        part.matmul(&linear.weight.narrow(1, first, hidden)?.to_dtype(of)?.t()?)?.to_dtype(DType::F32)
+    };
+    let of_entities = half(&pairs.entities, 0)?.broadcast_add(&linear.bias)?.index_select(ends, 0)?;
+    let of_contexts = half(&pairs.contexts, hidden)?.index_select(&pairs.context_of, 0)?;
+    (of_entities + of_contexts)?.tanh()?.to_dtype(of)
 }

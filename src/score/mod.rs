@@ -1,9 +1,9 @@
 //! A checkpoint and a split → the table `relations`, in bounded memory whatever the split.
 //!
 //! Documents are scored in parts of some hundred: while one is computed, the next is read and cut, and the one before is
-//! written. A finished part is kept in a hidden folder beside the table, under a
-//! name that is a hash of the model and of the part's content, so a run that was killed goes on where it stopped, and
-//! ends with the same table as one that was not.
+//! written. A finished part is kept in a hidden folder beside the table, under a name that is a hash of the model and of
+//! the part's content, so a run that was killed goes on where it stopped, and ends with the same table as one that was
+//! not.
 
 pub mod examples;
 mod parts;
@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use candle_core::Device;
 
 use crate::checkpoint::{Checkpoint, CheckpointConfig, CheckpointError};
+use crate::device::{Compute, DeviceChoice, DeviceError, Precision};
+use crate::encoder::Unused;
 use crate::model::atlop::Atlop;
 use crate::model::batch::{BatchError, Example};
 use crate::pieces::{Cutter, PiecesError};
@@ -42,6 +44,9 @@ pub enum ScoreError {
     /// A table cannot be read or written.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// The device cannot be used.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// The system gives no threads.
     #[error("threads")]
     Threads(#[from] rayon::ThreadPoolBuildError),
@@ -71,6 +76,21 @@ pub struct Request<'a> {
     pub run_id: &'a str,
     /// Pieces of a batch, unless a document alone has more. Does not change what is predicted.
     pub budget: usize,
+    /// Where to compute.
+    pub device: DeviceChoice,
+    /// The type in which matrix products are computed; `None`: `bf16` on a CUDA device, `f32` on the CPU.
+    pub precision: Option<Precision>,
+}
+
+/// What a run tells while it goes on.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// The device is open.
+    Device(&'a Compute),
+    /// Weights of the checkpoint will not be used.
+    Unused(&'a Unused),
+    /// So many documents are scored and kept.
+    Documents(u64),
 }
 
 /// What was done.
@@ -88,16 +108,23 @@ pub struct Scored {
 ///
 /// # Errors
 /// Where the checkpoint or a table cannot be used, or the documents do not fit the checkpoint.
-pub fn score(request: &Request<'_>, progress: &dyn Fn(u64)) -> Result<Option<Scored>, ScoreError> {
+pub fn score(request: &Request<'_>, observe: &dyn Fn(Event)) -> Result<Option<Scored>, ScoreError> {
+    let compute = request.device.open(request.precision)?;
     let checkpoint = Checkpoint::load(request.checkpoint, &Device::Cpu)?;
-    let fingerprint = fingerprint(request, &checkpoint);
+    let fingerprint = fingerprint(request, &checkpoint, &compute);
     if fingerprint.is_some() && table::fingerprint(request.out, "relations") == fingerprint {
         return Ok(None);
     }
     let staging = Staging::begin(&request.out.join(&RelationRow::schema().name))?;
+    let (model, unused) = checkpoint.model(&compute)?;
+    observe(Event::Device(&compute));
+    if !unused.is_empty() {
+        observe(Event::Unused(&unused));
+    }
     let scorer = Scorer {
-        workers: Workers::new()?,
-        model: checkpoint.model(&Device::Cpu)?,
+        workers: compute.workers()?,
+        model,
+        compute: &compute,
         request,
         config: &checkpoint.config,
         fingerprint: &checkpoint.fingerprint,
@@ -110,7 +137,7 @@ pub fn score(request: &Request<'_>, progress: &dyn Fn(u64)) -> Result<Option<Sco
         |(part, examples)| scorer.score(part, examples),
         |part| {
             parts.keep(part)?;
-            progress(parts.scored.documents);
+            observe(Event::Documents(parts.scored.documents));
             Ok(())
         },
     )?;
@@ -121,11 +148,10 @@ pub fn score(request: &Request<'_>, progress: &dyn Fn(u64)) -> Result<Option<Sco
 }
 
 /// Identifies what the table is made from; `None` where the documents bear no fingerprint.
-fn fingerprint(request: &Request<'_>, checkpoint: &Checkpoint) -> Option<String> {
+fn fingerprint(request: &Request<'_>, checkpoint: &Checkpoint, compute: &Compute) -> Option<String> {
     let documents = table::fingerprint(request.split, "documents")?;
-    let text =
-        format!("relations {} {documents} {} {}", env!("CARGO_PKG_VERSION"), checkpoint.fingerprint, request.run_id);
-    Some(hash(&text))
+    let (version, model, precision) = (env!("CARGO_PKG_VERSION"), &checkpoint.fingerprint, compute.precision);
+    Some(hash(&format!("relations {version} {documents} {model} {precision} {}", request.run_id)))
 }
 
 fn hash(text: &str) -> String {
@@ -136,6 +162,7 @@ fn hash(text: &str) -> String {
 struct Scorer<'a> {
     workers: Workers,
     model: Atlop,
+    compute: &'a Compute,
     request: &'a Request<'a>,
     config: &'a CheckpointConfig,
     /// The checkpoint's.
@@ -146,7 +173,7 @@ impl Scorer<'_> {
     /// A part that is not scored yet, with its documents.
     fn begin(&self, examples: Vec<Example>) -> (Part, Vec<Example>) {
         let Request { run_id, budget, .. } = self.request;
-        let key = hash(&format!("{} {run_id} {budget} {examples:?}", self.fingerprint));
+        let key = hash(&format!("{} {} {run_id} {budget} {examples:?}", self.fingerprint, self.compute));
         (Part { key, documents: examples.len() as u64, rows: None }, examples)
     }
 

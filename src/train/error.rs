@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::checkpoint::CheckpointError;
+use crate::device::DeviceError;
 use crate::encoder::{LoadError, hub::NotFound};
 use crate::pieces::PiecesError;
 use crate::score::ScoreError;
@@ -41,6 +42,9 @@ pub enum TrainError {
         /// Pieces of the tokenizer.
         got: usize,
     },
+    /// The device cannot be used.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// Training has diverged.
     #[error(
         "step {step}: expected a finite loss, got {loss} (first document `{document}`); try smaller learning rates"

@@ -16,14 +16,15 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
 
+use candle_core::Result as TensorResult;
 use candle_core::backprop::GradStore;
-use candle_core::{Device, Result as TensorResult};
 
 pub use config::TrainConfig;
 pub use error::TrainError;
 pub use state::{BEST, LAST};
 
-use crate::encoder::{Mode, Weights};
+use crate::device::{Compute, DeviceChoice};
+use crate::encoder::{Mode, Unused, Weights};
 use crate::metrics::Counts;
 use crate::model::atlop::Atlop;
 use crate::model::batch::{Example, labels};
@@ -59,7 +60,11 @@ pub struct Epoch {
 
 /// What a run tells while it goes on.
 #[derive(Debug, Clone, Copy)]
-pub enum Event {
+pub enum Event<'a> {
+    /// The device is open.
+    Device(&'a Compute),
+    /// Weights of the encoder will not be used.
+    Unused(&'a Unused),
     /// A step was taken, of so many.
     Step(u64, u64),
     /// An epoch has ended and is saved.
@@ -78,7 +83,7 @@ pub struct Trained {
 }
 
 /// Trains a model into the folder `out`: `best` and `last` are checkpoints, `training_log` a table. With `resume` a run
-/// that was stopped goes on from its last whole epoch, and comes to the same weights.
+/// that was stopped goes on from its last whole epoch, and comes to the same weights if the device is the same.
 ///
 /// # Errors
 /// Where settings, corpus or encoder cannot be used, the folder holds a run that is not to be resumed, or training
@@ -87,6 +92,7 @@ pub fn train(
     config: &TrainConfig,
     out: &Path,
     resume: bool,
+    device: DeviceChoice,
     observe: &mut dyn FnMut(Event),
 ) -> Result<Trained, TrainError> {
     config.check().map_err(TrainError::Config)?;
@@ -95,13 +101,19 @@ pub fn train(
     if state.is_some() && !resume {
         return Err(TrainError::Exists(out.to_path_buf()));
     }
+    let compute = device.open(config.precision)?;
+    observe(Event::Device(&compute));
     let prepared = Prepared::read(config)?;
     let identity = identity(config, &prepared);
     if state.as_ref().is_some_and(|state| state.run != identity) {
         return Err(TrainError::OtherRun(out.to_path_buf()));
     }
     let saved = state.map(|state| state.load(out)).transpose()?;
-    let mut run = Run::new(config, out, &prepared, identity, saved)?;
+    let mut run = Run::new(config, out, &prepared, identity, &compute, saved)?;
+    let unused = run.weights.unused();
+    if !unused.is_empty() {
+        observe(Event::Unused(&unused));
+    }
     while !run.is_over() {
         run.epoch(observe)?;
     }
@@ -118,6 +130,7 @@ fn identity(config: &TrainConfig, prepared: &Prepared) -> String {
 /// A run under way.
 struct Run<'a> {
     workers: Workers,
+    compute: &'a Compute,
     config: &'a TrainConfig,
     out: &'a Path,
     prepared: &'a Prepared,
@@ -139,12 +152,14 @@ impl<'a> Run<'a> {
         out: &'a Path,
         prepared: &'a Prepared,
         identity: String,
+        compute: &'a Compute,
         saved: Option<Saved>,
     ) -> Result<Self, TrainError> {
-        let mut weights = match &saved {
-            Some(saved) => Weights::given(saved.weights.clone(), "", config.seed, &Device::Cpu),
-            None => prepared.weights(config.seed)?,
+        let weights = match &saved {
+            Some(saved) => Weights::given(saved.weights.clone(), "", config.seed, &compute.device),
+            None => prepared.weights(config.seed, &compute.device)?,
         };
+        let mut weights = weights.computing_in(compute.precision.dtype());
         let model = prepared.checkpoint.build(&mut weights)?;
         let mut weights = weights.detached();
         let judge = prepared.checkpoint.build(&mut weights)?;
@@ -158,8 +173,23 @@ impl<'a> Run<'a> {
         let batches = prepared.train.len().div_ceil(config.batch);
         let steps = batches.div_ceil(config.accumulation) as u64 * u64::from(config.epochs);
         let schedule = Schedule::new(steps, config.warm_up);
-        let workers = Workers::new()?;
-        Ok(Self { workers, config, out, prepared, identity, model, judge, weights, adam, schedule, steps, epochs, log })
+        let workers = compute.workers()?;
+        Ok(Self {
+            workers,
+            compute,
+            config,
+            out,
+            prepared,
+            identity,
+            model,
+            judge,
+            weights,
+            adam,
+            schedule,
+            steps,
+            epochs,
+            log,
+        })
     }
 
     /// The best epoch and its F1; of equals the first.
@@ -237,10 +267,11 @@ impl<'a> Run<'a> {
 
     /// A batch's share of the mean loss over the step's pairs, and the gradients of that.
     fn gradients(&self, batch: &[Example], n_pairs: usize, random: &mut Random) -> TensorResult<(f32, GradStore)> {
-        let Some(logits) = self.model.forward(batch, &mut Mode::Train(random))? else {
+        let mut mode = Mode::train(random, &self.compute.device)?;
+        let Some(logits) = self.model.forward(batch, &mut mode)? else {
             candle_core::bail!("expected pairs in every batch, found none");
         };
-        let labels = labels(batch, logits.dim(1)?, &Device::Cpu)?;
+        let labels = labels(batch, logits.dim(1)?, logits.device())?;
         let share = logits.dim(0)? as f64 / n_pairs as f64;
         let loss = (adaptive_threshold(&logits, &labels)? * share)?;
         Ok((loss.to_scalar::<f32>()?, loss.backward()?))

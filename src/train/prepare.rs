@@ -68,14 +68,14 @@ impl Prepared {
         Ok(Self { train: trained, dev, checkpoint, tokenizer: cutter.into_tokenizer(), fingerprint, encoder })
     }
 
-    /// The weights that a fresh run begins with.
+    /// The weights that a fresh run begins with, on a device.
     ///
     /// # Errors
     /// Where the encoder's cannot be read.
-    pub fn weights(&self, seed: u64) -> Result<Weights, TrainError> {
+    pub fn weights(&self, seed: u64, device: &Device) -> Result<Weights, TrainError> {
         Ok(match &self.encoder {
-            None => Weights::fresh(seed, &Device::Cpu),
-            Some(folder) => Weights::given(read_weights(folder, &Device::Cpu)?, "model.", seed, &Device::Cpu),
+            None => Weights::fresh(seed, device),
+            Some(folder) => Weights::given(read_weights(folder, &Device::Cpu)?, "model.", seed, device),
         })
     }
 }

@@ -7,11 +7,16 @@
 mod atlop;
 mod chemical_disease;
 mod convert;
+#[cfg(feature = "cuda")]
+mod cuda;
+mod device;
 mod edge_graph;
 mod encoder;
 mod evaluate;
 mod gda;
 mod golden;
+#[cfg(feature = "hub")]
+mod hub;
 mod json;
 mod jsonl;
 mod layers;
@@ -21,6 +26,7 @@ mod operations;
 mod optimizer;
 mod pieces;
 mod pipeline;
+mod published;
 mod pubtator;
 mod query;
 mod reading;

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use docre::score::{self, Request, Scored};
+use docre::device::DeviceChoice;
+use docre::score::{self, Event, Request, Scored};
 use docre::table;
 use docre::table::rows::RelationRow;
 use docre::train::TrainConfig;
@@ -43,9 +44,10 @@ impl Paths {
         self.score_until(budget, &|_| ())
     }
 
-    fn score_until(&self, budget: usize, progress: &dyn Fn(u64)) -> Result<Option<Scored>, score::ScoreError> {
+    fn score_until(&self, budget: usize, observe: &dyn Fn(Event)) -> Result<Option<Scored>, score::ScoreError> {
         let Self { checkpoint, split, out } = self;
-        score::score(&Request { checkpoint, split, out, run_id: "run", budget }, progress)
+        let device = DeviceChoice::Cpu;
+        score::score(&Request { checkpoint, split, out, run_id: "run", budget, device, precision: None }, observe)
     }
 
     /// `docre score` as a process, killed as soon as so many parts are finished.
@@ -78,7 +80,8 @@ fn a_run_that_was_stopped_goes_on_and_ends_alike() {
     assert!(scored.relations > 0);
     assert_eq!(whole.score(2048).unwrap(), None);
     // A panic where the first part is told: nothing is cleaned up that a kill would leave.
-    let died = std::panic::catch_unwind(|| stopped.score_until(2048, &|_| panic!("stopped")));
+    let stop = |event: Event| assert!(!matches!(event, Event::Documents(_)), "stopped");
+    let died = std::panic::catch_unwind(|| stopped.score_until(2048, &stop));
     assert!(died.is_err() && !stopped.out.join("relations").exists());
     let scored = stopped.score(2048).unwrap().unwrap();
     assert_eq!((scored.documents, scored.kept), (600, 256));

@@ -1,9 +1,12 @@
 //! Training on the command line: runs that go on, checkpoints, and what is refused.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use candle_core::Tensor;
 use docre::checkpoint::{Checkpoint, ModelConfig};
+use docre::device::DeviceChoice;
 use docre::random::Random;
 use docre::train::batches::batches;
 use docre::train::config::{EncoderSource, Scratch, TrainConfig};
@@ -59,6 +62,7 @@ impl Fixture {
             epochs: 3,
             batch: 3,
             accumulation: 2,
+            precision: None,
             seed: 5,
             patience: None,
             most_labels: 4,
@@ -98,7 +102,7 @@ fn copy_after_first_epoch(fixture: &Fixture, config: &TrainConfig) -> PathBuf {
             }
         }
     };
-    train::train(config, &whole, false, &mut observe).unwrap();
+    train::train(config, &whole, false, DeviceChoice::Cpu, &mut observe).unwrap();
     stopped
 }
 
@@ -127,7 +131,7 @@ fn training_lowers_the_loss() {
             losses.push(epoch.loss);
         }
     };
-    train::train(&config, &fixture.path("run"), false, &mut observe).unwrap();
+    train::train(&config, &fixture.path("run"), false, DeviceChoice::Cpu, &mut observe).unwrap();
     assert!(losses[7] < 0.5 * losses[0], "{losses:?}");
 }
 
@@ -192,7 +196,8 @@ fn a_checkpoint_reads_back_and_a_damaged_one_is_refused() {
     let load = || Checkpoint::load(&best, &candle_core::Device::Cpu);
     let checkpoint = load().unwrap();
     assert_eq!(checkpoint.tokenizer.identity(), &*checkpoint.config.tokenizer);
-    let model = checkpoint.model(&candle_core::Device::Cpu).unwrap();
+    let (model, unused) = checkpoint.model(&DeviceChoice::Cpu.open(None).unwrap()).unwrap();
+    assert!(unused.is_empty());
     assert_eq!(model.encoder().config(), &checkpoint.config.encoder);
     let weights = fs::read(best.join("model.safetensors")).unwrap();
     fs::write(best.join("model.safetensors"), &weights[..weights.len() / 2]).unwrap();
@@ -201,6 +206,33 @@ fn a_checkpoint_reads_back_and_a_damaged_one_is_refused() {
     fs::copy(crate::golden::folder("atlop_bert").join("tokenizer.json"), best.join("tokenizer.json")).unwrap();
     let error = load().err().unwrap().to_string();
     assert!(error.contains("tokenizer.json: expected the tokenizer `bert:"), "{error}");
+}
+
+#[test]
+fn weights_of_an_encoder_that_are_not_used_are_told() {
+    let fixture = Fixture::new();
+    let folder = fixture.path("encoder");
+    fs::create_dir(&folder).unwrap();
+    let golden = crate::golden::folder("atlop_bert");
+    for name in ["config.json", "tokenizer.json"] {
+        fs::copy(golden.join(name), folder.join(name)).unwrap();
+    }
+    let cpu = candle_core::Device::Cpu;
+    let mut weights = candle_core::safetensors::load(golden.join("model.safetensors"), &cpu).unwrap();
+    weights.retain(|name, _| name.starts_with("model."));
+    let save = |weights: &HashMap<String, Tensor>| {
+        candle_core::safetensors::save(weights, folder.join("model.safetensors")).unwrap();
+    };
+    let encoder = EncoderSource::Pretrained(folder.to_str().unwrap().to_owned());
+    let config = TrainConfig { encoder, epochs: 1, ..fixture.config() };
+    save(&weights);
+    let run = fixture.train(&config, "known", &[]);
+    assert!(run.stderr.starts_with("note: 2 weights are not used: `model.pooler.dense.bias`"), "{}", run.stderr);
+    weights.insert("decoder.weight".to_owned(), Tensor::new(&[1f32], &cpu).unwrap());
+    save(&weights);
+    let run = fixture.train(&config, "unknown", &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.starts_with("warning: 1 weight is not used: `decoder.weight`\n"), "{}", run.stderr);
 }
 
 #[test]
