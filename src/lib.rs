@@ -21,6 +21,7 @@
 //! | [`table`] | rows ↔ Parquet, checked against the schemas, crash-safe | what the tables are for |
 //! | [`random`] | a seed → random numbers, the same everywhere | |
 //! | [`workers`] | jobs → their results in order, a thread each | what the jobs are |
+//! | [`device`] | `auto`, `cpu`, `cuda:N` → a device to compute on | models |
 //! | [`corpus`] | source formats → the corpus tables, one file a format | models, metrics, queries |
 //! | [`pieces`] | tokens and mentions → subword pieces with entity markers | tensors |
 //! | [`encoder`] | pieces → hidden states and attention: BERT and RoBERTa | tables, entities |
@@ -49,6 +50,7 @@
 pub mod table;
 pub mod random;
 pub mod workers;
+pub mod device;
 pub mod corpus;
 pub mod pieces;
 pub mod encoder;

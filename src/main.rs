@@ -10,13 +10,14 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use docre::checkpoint::CheckpointError;
 use docre::corpus::CorpusError;
 use docre::metrics;
 use docre::pipeline::LeftOut;
 use docre::table::TableError;
 use docre::train::TrainError;
 
-use cli::{Messages, Outcome, Usage, convert, encode, evaluate, query, run, score, synthesize, train};
+use cli::{Messages, Outcome, Usage, checkpoint, convert, encode, evaluate, query, run, score, synthesize, train};
 
 /// Tables and tensors come and go by the megabyte, which the system's allocator gives back to the kernel each time.
 #[global_allocator]
@@ -42,6 +43,7 @@ enum Command {
     Synthesize(synthesize::SynthesizeArgs),
     Encode(encode::EncodeArgs),
     Train(train::TrainArgs),
+    Checkpoint(checkpoint::CheckpointArgs),
     Score(score::ScoreArgs),
     Evaluate(evaluate::EvaluateArgs),
     Query(query::QueryArgs),
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Command::Synthesize(args) => synthesize::run(args, messages),
         Command::Encode(args) => encode::run(&args, messages),
         Command::Train(args) => train::run(&args, messages),
+        Command::Checkpoint(args) => checkpoint::run(&args, messages),
         Command::Score(args) => score::run(&args, messages),
         Command::Evaluate(args) => evaluate::run(&args, messages),
         Command::Query(args) => query::run(args),
@@ -116,7 +119,10 @@ pub fn hint(error: &anyhow::Error) -> Option<&'static str> {
         }
         Some(CorpusError::NoDocument { .. }) => return Some("check that `--format` names the format of the files"),
         Some(CorpusError::Table(table)) => Some(table),
-        _ => error.downcast_ref::<TableError>(),
+        _ => match error.downcast_ref() {
+            Some(CheckpointError::Table(table)) => Some(table),
+            _ => error.downcast_ref::<TableError>(),
+        },
     };
     match table? {
         TableError::Foreign { .. } => Some("choose another `--out`, or move the files away"),

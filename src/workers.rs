@@ -1,9 +1,10 @@
-//! Jobs side by side, one thread each.
+//! Jobs side by side, one thread each; and steps side by side, each on the item that the step before has done.
 //!
 //! Small matrix products lose more than they gain where threads share each of them; whole batches that share nothing
 //! do not. A job that is alone has all threads to itself.
 
 use std::sync::Mutex;
+use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
@@ -23,9 +24,14 @@ impl Workers {
         Ok(Self { pools: pools.collect::<Result<_, _>>()? })
     }
 
-    /// How many threads there are.
+    /// None: each job is done where it is asked for, one after another.
+    pub fn alone() -> Self {
+        Self { pools: Vec::new() }
+    }
+
+    /// How many jobs are done at a time.
     pub fn count(&self) -> usize {
-        self.pools.len()
+        self.pools.len().max(1)
     }
 
     /// Does every job, and returns what they give in their order; the first error in that order, if there is one.
@@ -56,4 +62,35 @@ impl Workers {
         done.sort_by_key(|(place, _)| *place);
         done.into_iter().map(|(_, result)| result).collect()
     }
+}
+
+/// Items that wait between two steps at most.
+const WAITING: usize = 1;
+
+/// Takes items through three steps at the same time, so that none waits for the disk or for another's arithmetic: `read`
+/// gives them, `work` turns each into a result, and `write` uses the results up, in order and on this thread. However
+/// many items there are, a handful exists at once.
+///
+/// # Errors
+/// The first of any step, in the order of the items; the results before it are written.
+pub fn overlap<I, T, E: Send, Items: Iterator<Item = Result<I, E>>>(
+    read: impl FnOnce() -> Result<Items, E> + Send,
+    mut work: impl FnMut(I) -> Result<T, E> + Send,
+    mut write: impl FnMut(T) -> Result<(), E>,
+) -> Result<(), E>
+where
+    I: Send,
+    T: Send,
+{
+    thread::scope(|scope| {
+        let (items, taken) = sync_channel(WAITING);
+        let (results, done) = sync_channel(WAITING);
+        // Where nobody takes what a step sends, a later one has failed, and that error is the one to report.
+        scope.spawn(move || match read() {
+            Ok(mut read) => read.try_for_each(|item| items.send(item)),
+            Err(error) => items.send(Err(error)),
+        });
+        scope.spawn(move || taken.into_iter().try_for_each(|item| results.send(item.and_then(&mut work))));
+        done.into_iter().try_for_each(|result| write(result?))
+    })
 }

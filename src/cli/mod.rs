@@ -1,5 +1,6 @@
 //! The commands, a file each: arguments, and what is done with them; and what they share.
 
+pub mod checkpoint;
 pub mod convert;
 pub mod encode;
 #[cfg(target_os = "linux")]
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use docre::corpus::convert::Summary;
 use docre::corpus::reject_line;
+use docre::device::Compute;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Wrong usage that the argument parser cannot see.
@@ -73,6 +75,13 @@ pub fn folder_name(name: &str) -> Result<String, String> {
 /// The folder of a split: below that of its corpus, where it is named.
 pub fn split_folder(corpus: &Path, split: Option<&str>) -> PathBuf {
     split.map_or_else(|| corpus.to_path_buf(), |split| corpus.join(split))
+}
+
+/// Says where a command computes, where that is no matter of course.
+pub fn computing_on(compute: &Compute, messages: Messages) {
+    if !compute.device.is_cpu() {
+        messages.say(&format!("computing on {compute}"));
+    }
 }
 
 /// Says what became of a corpus.

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use docre::score::{self, PIECES_AT_ONCE, Request};
+use docre::device::{DeviceChoice, Precision};
+use docre::score::{self, Event, PIECES_AT_ONCE, Request};
 
-use super::{Messages, Outcome, folder_name, split_folder};
+use super::{Messages, Outcome, computing_on, folder_name, split_folder};
 
 /// Predict the relations of a split with a trained model.
 #[derive(Args)]
@@ -31,6 +32,12 @@ pub struct ScoreArgs {
     /// Pieces that are computed in one batch.
     #[arg(long, value_name = "N", default_value_t = PIECES_AT_ONCE)]
     pieces_at_once: usize,
+    /// Where to compute: auto (a CUDA device, if there is one), cpu or cuda:N.
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    device: DeviceChoice,
+    /// The type of matrix products: f32 or bf16 [default: bf16 on a CUDA device, f32 on the CPU].
+    #[arg(long, value_name = "TYPE")]
+    precision: Option<Precision>,
 }
 
 /// Scores.
@@ -43,9 +50,16 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
         out: &args.out,
         run_id: args.run_id.as_deref().unwrap_or(&name),
         budget: args.pieces_at_once,
+        device: args.device,
+        precision: args.precision,
     };
     let bar = messages.bar(0, "{pos} documents, {per_sec}");
-    let scored = score::score(&request, &|documents| bar.set_position(documents))?;
+    let observe = |event: Event| match event {
+        Event::Device(compute) => computing_on(compute, messages),
+        Event::Unused(unused) => messages.say(&unused.to_string()),
+        Event::Documents(documents) => bar.set_position(documents),
+    };
+    let scored = score::score(&request, &observe)?;
     bar.finish_and_clear();
     messages.say(&said(&args.out, scored, bar.elapsed().as_secs_f64()));
     if let Some(warning) = scored.and_then(|scored| scored.warning()) {

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
+use docre::device::DeviceChoice;
 use docre::train::{self, BEST, Event, TrainConfig};
 
-use super::{Messages, Outcome};
+use super::{Messages, Outcome, computing_on};
 
 /// Train a model on a labelled split.
 #[derive(Args)]
@@ -24,6 +25,9 @@ pub struct TrainArgs {
     /// Go on where the run in the folder stopped, if there is one.
     #[arg(long)]
     resume: bool,
+    /// Where to compute: auto (a CUDA device, if there is one), cpu or cuda:N.
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    device: DeviceChoice,
 }
 
 /// Trains.
@@ -33,6 +37,8 @@ pub fn run(args: &TrainArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let config: TrainConfig = serde_json::from_str(&text).with_context(|| format!("{name}: settings"))?;
     let bar = messages.bar(0, "{bar:30} {pos}/{len} steps, {eta} left");
     let mut observe = |event: Event| match event {
+        Event::Device(compute) => computing_on(compute, messages),
+        Event::Unused(unused) => messages.say(&unused.to_string()),
         Event::Step(step, steps) => {
             bar.set_length(steps);
             bar.set_position(step);
@@ -42,7 +48,7 @@ pub fn run(args: &TrainArgs, messages: Messages) -> anyhow::Result<Outcome> {
         }
         Event::Epoch(epoch) => bar.suspend(|| messages.say(&epoch.to_string())),
     };
-    let trained = train::train(&config, &args.out, args.resume, &mut observe)?;
+    let trained = train::train(&config, &args.out, args.resume, args.device, &mut observe)?;
     bar.finish_and_clear();
     messages.say(&format!("{}: {trained}", args.out.join(BEST).display()));
     Ok(Outcome::Done)

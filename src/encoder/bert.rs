@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
-use super::ops::{attend, attention_of_rows, dropout, gelu, normalize};
+use super::ops::{add_bias, attend, attention_of_rows, dropout, gelu, normalize};
 use super::{EncoderConfig, Init, Linear, Mode, Norm, Span, Weights};
 
 /// One pass over sequences none of which is longer than the encoder's positions.
@@ -34,6 +34,8 @@ pub(super) struct Bert {
     types: Tensor,
     norm: Norm,
     layers: Vec<Layer>,
+    /// The type of hidden states.
+    computing: DType,
 }
 
 /// The published initialisation.
@@ -92,7 +94,8 @@ impl Bert {
         let norm = Norm::new(weights, &format!("{prefix}.embeddings.LayerNorm"), hidden)?;
         let layer = |index| Layer::new(config, weights, &format!("{prefix}.encoder.layer.{index}"));
         let layers = (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?;
-        Ok(Self { config: config.clone(), words, positions, types, norm, layers })
+        let computing = weights.computing();
+        Ok(Self { config: config.clone(), words, positions, types, norm, layers, computing })
     }
 
     pub(super) fn config(&self) -> &EncoderConfig {
@@ -127,7 +130,7 @@ impl Bert {
         // Every piece is of the first type: its embedding serves as the bias.
         let affine = [&self.types.get(0)?, &self.norm.weight, &self.norm.shift];
         let states = normalize(&words, &positions, affine, self.config.layer_norm_eps, None)?;
-        dropout(&states, mode.drop(self.config.hidden_dropout_prob))
+        dropout(&states, mode.drop(self.config.hidden_dropout_prob))?.to_dtype(self.computing)
     }
 
     /// The attention of the given rows alone, computed apart: the layer itself keeps none.
@@ -142,7 +145,7 @@ impl Bert {
         let hidden = self.config.hidden_size;
         let part = |index: usize, span: &Span| {
             let part = projected.narrow(0, span.start, span.len)?.narrow(1, index * hidden, hidden)?;
-            part.broadcast_add(&bias.narrow(0, index * hidden, hidden)?.to_dtype(part.dtype())?)
+            add_bias(&part, &bias.narrow(0, index * hidden, hidden)?)
         };
         let mut of_sequence = |(span, rows): (&Span, &Vec<u32>)| {
             if rows.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor, pickle, safetensors};
@@ -68,6 +69,24 @@ pub fn read_weights(folder: &Path, device: &Device) -> Result<BTreeMap<String, T
     };
     Ok(weights.into_iter().map(|(name, tensor)| (published(&name), tensor)).collect())
 }
+
+/// Every weight of a state dict, with names as [`read_weights`] gives them: a safetensors file or an archive of PyTorch,
+/// which its content tells.
+///
+/// # Errors
+/// Where it is missing, damaged or neither.
+pub fn read_state_dict(path: &Path, device: &Device) -> Result<BTreeMap<String, Tensor>, LoadError> {
+    let mut start = [0; ARCHIVE.len()];
+    let opened = fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    opened.map_err(|source| LoadError::Io { path: path.to_path_buf(), source })?;
+    let weights = if start == *ARCHIVE { unpickle(path)? } else { shard(path, device)? };
+    // Training on several devices puts `module.` before every name.
+    let bare = |name: &str| published(name.strip_prefix("module.").unwrap_or(name));
+    Ok(weights.into_iter().map(|(name, tensor)| (bare(&name), tensor)).collect())
+}
+
+/// How archives of PyTorch begin.
+const ARCHIVE: &[u8; 4] = b"PK\x03\x04";
 
 /// What `model.safetensors.index.json` says: which file holds which weight.
 #[derive(Deserialize)]

@@ -18,9 +18,9 @@ use candle_core::{Result, Tensor, bail};
 
 use bert::Bert;
 pub use config::{EncoderConfig, EncoderFamily};
-pub use load::{LoadError, read_config, read_weights};
+pub use load::{LoadError, read_config, read_state_dict, read_weights};
 pub use ops::Mode;
-pub use weights::{Init, Linear, Norm, Weights};
+pub use weights::{Init, Linear, Norm, Unused, Weights};
 
 /// Where one sequence lies among the rows of a matrix that holds several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,11 @@
 //! The variables of a model by name: loaded, or drawn at random.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::fmt;
 
 use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
 
+use super::ops::add_bias;
 use crate::random::Random;
 
 /// How a variable begins where it is not loaded.
@@ -40,7 +42,47 @@ pub struct Weights {
     seed: u64,
     variables: BTreeMap<String, Var>,
     device: Device,
+    computing: DType,
     detached: bool,
+}
+
+/// Weights that a file holds and a model has no place for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unused {
+    /// Those that encoders are published with, and that no model here needs: the pooler, heads of pre-training tasks,
+    /// tables of positions.
+    pub known: Vec<String>,
+    /// All others: the file may be that of another model.
+    pub others: Vec<String>,
+}
+
+impl Unused {
+    fn new<'n>(names: impl Iterator<Item = &'n String>) -> Self {
+        let (known, others) = names.cloned().partition(|name| is_known(name));
+        Self { known, others }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty() && self.others.is_empty()
+    }
+}
+
+fn is_known(name: &str) -> bool {
+    let parts = ["model.pooler.", "cls.", "lm_head."];
+    let tables = [".position_ids", ".token_type_ids"];
+    parts.iter().any(|part| name.starts_with(part)) || tables.iter().any(|table| name.ends_with(table))
+}
+
+impl fmt::Display for Unused {
+    /// A line: a warning where some are not known, else a note.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, names) = if self.others.is_empty() { ("note", &self.known) } else { ("warning", &self.others) };
+        let some: Vec<String> = names.iter().take(3).map(|name| format!("`{name}`")).collect();
+        let more = if names.len() > some.len() { ", …" } else { "" };
+        let count = if names.len() == 1 { "1 weight is".to_owned() } else { format!("{} weights are", names.len()) };
+        write!(formatter, "{kind}: {count} not used: {}{more}", some.join(", "))
+    }
 }
 
 impl Weights {
@@ -52,6 +94,7 @@ impl Weights {
             seed,
             variables: BTreeMap::new(),
             device: device.clone(),
+            computing: DType::F32,
             detached: false,
         }
     }
@@ -112,8 +155,20 @@ impl Weights {
     }
 
     /// Names that were given and that no model has taken.
-    pub fn unused(&self) -> BTreeSet<&str> {
-        self.given.keys().filter(|name| !self.variables.contains_key(*name)).map(String::as_str).collect()
+    pub fn unused(&self) -> Unused {
+        Unused::new(self.given.keys().filter(|name| !self.variables.contains_key(*name)))
+    }
+
+    /// From now on, models are built that compute matrix products in this type; variables stay in f32.
+    #[must_use]
+    pub fn computing_in(mut self, computing: DType) -> Self {
+        self.computing = computing;
+        self
+    }
+
+    /// The type of matrix products.
+    pub fn computing(&self) -> DType {
+        self.computing
     }
 
     /// From now on, variables are taken without gradients.
@@ -168,7 +223,7 @@ impl Linear {
     /// # Errors
     /// Where the shapes do not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.product(x)?.broadcast_add(&self.bias.to_dtype(x.dtype())?)
+        add_bias(&self.product(x)?, &self.bias)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the models have in common before they reason: the vectors of a pair's ends, and its feature.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::batch::Example;
@@ -55,14 +55,16 @@ impl Ends {
     }
 }
 
-/// `tanh(W [h; c] + b)`, with the products of each entity and of each context made once: `(pairs, width)`.
+/// `tanh(W [h; c] + b)`, with the products of each entity and of each context made once, and added up in f32, as are
+/// their gradients over pairs: `(pairs, width)`.
 fn extract(linear: &Linear, pairs: &PairFeatures, ends: &Tensor) -> Result<Tensor> {
-    let hidden = pairs.entities.dim(1)?;
-    let half = |first| linear.weight.narrow(1, first, hidden)?.to_dtype(pairs.entities.dtype())?.t();
-    let bias = linear.bias.to_dtype(pairs.entities.dtype())?;
-    let of_entities = pairs.entities.matmul(&half(0)?)?.broadcast_add(&bias)?.index_select(ends, 0)?;
-    let of_contexts = pairs.contexts.matmul(&half(hidden)?)?.index_select(&pairs.context_of, 0)?;
-    (of_entities + of_contexts)?.tanh()
+    let (hidden, of) = (pairs.entities.dim(1)?, pairs.entities.dtype());
+    let half = |part: &Tensor, first| {
+        part.matmul(&linear.weight.narrow(1, first, hidden)?.to_dtype(of)?.t()?)?.to_dtype(DType::F32)
+    };
+    let of_entities = half(&pairs.entities, 0)?.broadcast_add(&linear.bias)?.index_select(ends, 0)?;
+    let of_contexts = half(&pairs.contexts, hidden)?.index_select(&pairs.context_of, 0)?;
+    (of_entities + of_contexts)?.tanh()?.to_dtype(of)
 }
 
 /// How the two ends make the feature of their pair.

@@ -3,7 +3,7 @@
 //! The published form flattens the outer products of all blocks, `(pairs, width·block)`, and multiplies them with one
 //! weight. Here one block's outer products of some pairs exist at a time, forward and backward.
 
-use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp3, DType, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use crate::encoder::ops::numeric::{in_vectors, sum_of};
@@ -35,7 +35,7 @@ impl Bilinear {
         Ok(Self { linear: Linear::new(weights, name, (n_classes, columns), [init; 2])?, block })
     }
 
-    /// `(pairs, width)` twice → logits `(pairs, classes)`.
+    /// `(pairs, width)` twice → logits `(pairs, classes)` in f32.
     ///
     /// # Errors
     /// Where the shapes do not fit.
@@ -53,13 +53,13 @@ impl Bilinear {
     fn composed(&self, heads: &Tensor, tails: &Tensor) -> Result<Tensor> {
         let (n_pairs, width) = heads.dims2()?;
         let (block, weight) = (self.block, self.linear.weight.to_dtype(heads.dtype())?);
-        let mut sum = Tensor::zeros((n_pairs, weight.dim(0)?), heads.dtype(), heads.device())?;
+        let mut sum = Tensor::zeros((n_pairs, weight.dim(0)?), DType::F32, heads.device())?;
         for group in 0..width / block {
             let heads = heads.narrow(1, group * block, block)?.unsqueeze(2)?;
             let tails = tails.narrow(1, group * block, block)?.unsqueeze(1)?;
             let outer = heads.broadcast_mul(&tails)?.reshape((n_pairs, block * block))?;
             let weight = weight.narrow(1, group * block * block, block * block)?;
-            sum = (sum + outer.matmul(&weight.t()?)?)?;
+            sum = (sum + outer.matmul(&weight.t()?)?.to_dtype(DType::F32)?)?;
         }
         Ok(sum)
     }

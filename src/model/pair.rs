@@ -79,7 +79,7 @@ fn pool_entities(examples: &[Example], encoded: &Encoded) -> Result<Tensor> {
     let device = encoded.states.device();
     let n_entities = rows.len() / most;
     let mask = Tensor::from_vec(mask, (n_entities, most, 1), device)?;
-    let states = encoded.states.index_select(&Tensor::new(rows, device)?, 0)?.to_dtype(DType::F32)?;
+    let states = encoded.states.to_dtype(DType::F32)?.index_select(&Tensor::new(rows, device)?, 0)?;
     let states = states.reshape((n_entities, most, ()))?.broadcast_add(&mask)?;
     let top = states.max_keepdim(1)?.detach();
     let sum = states.broadcast_sub(&top)?.exp()?.sum_keepdim(1)?.log()?;

@@ -31,7 +31,6 @@
 //!
 //! To add a kind of stage, add a file to `stage/` and a line to the list in [`stage`].
 
-mod device;
 mod file;
 mod fingerprint;
 mod keys;
@@ -43,7 +42,7 @@ mod sources;
 pub mod stage;
 mod wiring;
 
-pub use device::DeviceChoice;
+pub use crate::device::DeviceChoice;
 pub use file::{Input, Pipeline, Stage};
 pub use manifest::{Artefact, Entry, Manifest, Recipe};
 pub use progress::Progress;

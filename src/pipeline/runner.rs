@@ -8,13 +8,13 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow, bail};
 
-use super::device::DeviceChoice;
 use super::file::{Input, Pipeline, Stage};
 use super::fingerprint;
 use super::manifest::{Artefact, Entry, Manifest, Recipe};
 use super::place;
 use super::progress::{Pace, Progress};
 use super::stage::{Made, Work};
+use crate::device::DeviceChoice;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Held while a run is in the folder.
@@ -103,7 +103,7 @@ pub fn plan(pipeline: &Pipeline, request: &Request) -> anyhow::Result<Vec<Planne
 /// were done before stay done.
 pub fn run(pipeline: &Pipeline, request: &Request, watch: &Watch<'_>) -> anyhow::Result<u64> {
     let stages = selected(pipeline, request)?;
-    request.device.chosen()?;
+    request.device.open(None)?;
     let folder = request.runs.join(&pipeline.name);
     // Held, never read: the system releases it with the process, however that ends.
     let _lock = lock(&folder)?;

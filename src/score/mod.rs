@@ -1,26 +1,30 @@
 //! A checkpoint and a split → the table `relations`, in bounded memory whatever the split.
 //!
-//! Documents are scored in parts of some hundred. A finished part is kept in a hidden folder beside the table, under a
-//! name that is a hash of the model and of the part's content, so a run that was killed goes on where it stopped, and
-//! ends with the same table as one that was not.
+//! Documents are scored in parts of some hundred: while one is computed, the next is read and cut, and the one before is
+//! written. A finished part is kept in a hidden folder beside the table, under a name that is a hash of the model and of
+//! the part's content, so a run that was killed goes on where it stopped, and ends with the same table as one that was
+//! not.
 
 pub mod examples;
+mod parts;
 pub mod predict;
 
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::{Checkpoint, CheckpointConfig, CheckpointError};
+use crate::device::{Compute, DeviceChoice, DeviceError, Precision};
+use crate::encoder::Unused;
 use crate::model::Model;
 use crate::model::batch::{BatchError, Example};
 use crate::pieces::{Cutter, PiecesError};
 use crate::table::rows::RelationRow;
 use crate::table::{self, Row, Staging, TableError, TableWriter, Text};
-use crate::workers::Workers;
+use crate::workers::{Workers, overlap};
 use examples::examples;
+use parts::{Part, Parts, work_folder};
 use predict::{Prediction, predict, probability};
 
 /// Pieces of a batch, unless a document alone has more.
@@ -41,6 +45,9 @@ pub enum ScoreError {
     /// A table cannot be read or written.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// The device cannot be used.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// The system gives no threads.
     #[error("threads")]
     Threads(#[from] rayon::ThreadPoolBuildError),
@@ -70,6 +77,21 @@ pub struct Request<'a> {
     pub run_id: &'a str,
     /// Pieces of a batch, unless a document alone has more. Does not change what is predicted.
     pub budget: usize,
+    /// Where to compute.
+    pub device: DeviceChoice,
+    /// The type in which matrix products are computed; `None`: `bf16` on a CUDA device, `f32` on the CPU.
+    pub precision: Option<Precision>,
+}
+
+/// What a run tells while it goes on.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// The device is open.
+    Device(&'a Compute),
+    /// Weights of the checkpoint will not be used.
+    Unused(&'a Unused),
+    /// So many documents are scored and kept.
+    Documents(u64),
 }
 
 /// What was done.
@@ -106,92 +128,93 @@ impl fmt::Display for Scored {
 ///
 /// # Errors
 /// Where the checkpoint or a table cannot be used, or the documents do not fit the checkpoint.
-pub fn score(request: &Request<'_>, progress: &dyn Fn(u64)) -> Result<Option<Scored>, ScoreError> {
+pub fn score(request: &Request<'_>, observe: &dyn Fn(Event)) -> Result<Option<Scored>, ScoreError> {
+    let compute = request.device.open(request.precision)?;
     let checkpoint = Checkpoint::load(request.checkpoint, &Device::Cpu)?;
-    let fingerprint = fingerprint(request, &checkpoint);
+    let fingerprint = fingerprint(request, &checkpoint, &compute);
     if fingerprint.is_some() && table::fingerprint(request.out, "relations") == fingerprint {
         return Ok(None);
     }
     let staging = Staging::begin(&request.out.join(&RelationRow::schema().name))?;
-    let mut run = Run {
-        workers: Workers::new()?,
-        model: checkpoint.model(&Device::Cpu)?,
+    let (model, unused) = checkpoint.model(&compute)?;
+    observe(Event::Device(&compute));
+    if !unused.is_empty() {
+        observe(Event::Unused(&unused));
+    }
+    let scorer = Scorer {
+        workers: compute.workers()?,
+        model,
+        compute: &compute,
         request,
-        relations: &checkpoint.config.relations,
-        most_labels: checkpoint.config.most_labels,
+        config: &checkpoint.config,
         fingerprint: &checkpoint.fingerprint,
-        work: request.out.join(".relations.work"),
-        parts: Vec::new(),
-        scored: Scored::default(),
     };
     let relations = checkpoint.config.relations();
     let mut cutter = Cutter::new(checkpoint.tokenizer, checkpoint.config.most_pieces);
-    for part in examples(request.split, &mut cutter, &relations)? {
-        run.part(part?)?;
-        progress(run.scored.documents);
-    }
+    let mut parts = Parts::new(request.out);
+    overlap(
+        || Ok(examples(request.split, &mut cutter, &relations)?.map(|part| Ok(scorer.begin(part?)))),
+        |(part, examples)| scorer.score(part, examples),
+        |part| {
+            parts.keep(part)?;
+            observe(Event::Documents(parts.scored.documents));
+            Ok(())
+        },
+    )?;
     let writer = TableWriter::inside(staging.folder().to_path_buf(), &fingerprint.unwrap_or_default());
-    run.join(writer)?;
+    parts.join(writer)?;
     staging.commit()?;
-    fs::remove_dir_all(&run.work).or_else(absent).map_err(|source| ScoreError::Remove { path: run.work, source })?;
-    Ok(Some(run.scored))
+    parts.remove().map(Some)
 }
 
 /// Identifies what the table is made from; `None` where the documents bear no fingerprint.
-fn fingerprint(request: &Request<'_>, checkpoint: &Checkpoint) -> Option<String> {
+fn fingerprint(request: &Request<'_>, checkpoint: &Checkpoint, compute: &Compute) -> Option<String> {
     let documents = table::fingerprint(request.split, "documents")?;
-    let text =
-        format!("relations {} {documents} {} {}", env!("CARGO_PKG_VERSION"), checkpoint.fingerprint, request.run_id);
-    Some(hash(&text))
+    let (version, model, precision) = (env!("CARGO_PKG_VERSION"), &checkpoint.fingerprint, compute.precision);
+    Some(hash(&format!("relations {version} {documents} {model} {precision} {}", request.run_id)))
 }
 
 fn hash(text: &str) -> String {
     blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
 }
 
-fn absent(error: std::io::Error) -> std::io::Result<()> {
-    if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
-}
-
-/// Scoring under way.
-struct Run<'a> {
+/// What turns documents into rows.
+struct Scorer<'a> {
     workers: Workers,
     model: Box<dyn Model>,
+    compute: &'a Compute,
     request: &'a Request<'a>,
-    relations: &'a [Text],
-    most_labels: usize,
+    config: &'a CheckpointConfig,
+    /// The checkpoint's.
     fingerprint: &'a str,
-    /// Where finished parts are kept.
-    work: PathBuf,
-    /// Their folders in order.
-    parts: Vec<PathBuf>,
-    scored: Scored,
 }
 
-impl Run<'_> {
+impl Scorer<'_> {
+    /// A part that is not scored yet, with its documents.
+    fn begin(&self, examples: Vec<Example>) -> (Part, Vec<Example>) {
+        let Request { run_id, budget, .. } = self.request;
+        let key = hash(&format!("{} {} {run_id} {budget} {examples:?}", self.fingerprint, self.compute));
+        let truncated = examples.iter().filter(|example| example.truncated > 0).count() as u64;
+        (Part { key, documents: examples.len() as u64, truncated, rows: None }, examples)
+    }
+
     /// Scores some documents, unless their part is there.
-    fn part(&mut self, examples: Vec<Example>) -> Result<(), ScoreError> {
-        let n_documents = examples.len() as u64;
-        self.scored.truncated += examples.iter().filter(|example| example.truncated > 0).count() as u64;
-        let key = hash(&format!("{} {} {} {examples:?}", self.fingerprint, self.request.run_id, self.request.budget));
-        let folder = self.work.join(&key);
-        if table::fingerprint(&folder, "relations").as_ref() == Some(&key) {
-            self.scored.kept += n_documents;
-        } else {
-            let names: Vec<Text> = examples.iter().map(|example| example.doc_id.clone()).collect();
-            let predictions = predict(&self.workers, &*self.model, examples, self.most_labels, self.request.budget)?;
-            table::write(&folder, &key, self.rows(&names, &predictions))?;
+    fn score(&self, part: Part, examples: Vec<Example>) -> Result<Part, ScoreError> {
+        if part.is_kept(&work_folder(self.request.out)) {
+            return Ok(part);
         }
-        self.scored.documents += n_documents;
-        self.parts.push(folder);
-        Ok(())
+        let names: Vec<Text> = examples.iter().map(|example| example.doc_id.clone()).collect();
+        let most_labels = self.config.most_labels;
+        let predictions = predict(&self.workers, &*self.model, examples, most_labels, self.request.budget)?;
+        Ok(Part { rows: Some(self.rows(&names, &predictions)), ..part })
     }
 
     fn rows(&self, names: &[Text], predictions: &[Vec<Prediction>]) -> Vec<RelationRow> {
         let run_id: Text = self.request.run_id.into();
+        let relations = &self.config.relations;
         let row = |doc_id: &Text, prediction: &Prediction| {
             let Prediction { head, tail, relation, threshold, base_probability, iteration } = *prediction;
-            let name = (relation.class as usize).checked_sub(1).and_then(|place| self.relations.get(place));
+            let name = (relation.class as usize).checked_sub(1).and_then(|place| relations.get(place));
             RelationRow {
                 run_id: run_id.clone(),
                 doc_id: doc_id.clone(),
@@ -208,17 +231,5 @@ impl Run<'_> {
         };
         let documents = names.iter().zip(predictions);
         documents.flat_map(|(name, found)| found.iter().map(move |found| row(name, found))).collect()
-    }
-
-    /// Puts the parts together.
-    fn join(&mut self, mut writer: TableWriter<RelationRow>) -> Result<(), TableError> {
-        for part in &self.parts {
-            for rows in table::read::<RelationRow>(part)? {
-                let rows = rows?;
-                self.scored.relations += rows.len() as u64;
-                writer.write(rows)?;
-            }
-        }
-        writer.finish()
     }
 }

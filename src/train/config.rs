@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::ModelConfig;
+use crate::device::Precision;
 use crate::encoder::{EncoderConfig, EncoderFamily};
 use crate::pieces::{MOST_PIECES, VocabularyOptions};
 
@@ -45,6 +46,9 @@ pub struct TrainConfig {
     /// Batches of a step.
     #[serde(default = "single")]
     pub accumulation: usize,
+    /// The type in which matrix products are computed; absent: `bf16` on a CUDA device, `f32` on the CPU.
+    #[serde(default)]
+    pub precision: Option<Precision>,
     /// Where all random numbers come from.
     #[serde(default)]
     pub seed: u64,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::checkpoint::CheckpointError;
+use crate::device::DeviceError;
 use crate::encoder::{LoadError, hub::NotFound};
 use crate::pieces::PiecesError;
 use crate::score::ScoreError;
@@ -49,6 +50,9 @@ pub enum TrainError {
         /// What differs.
         what: &'static str,
     },
+    /// The device cannot be used.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// Training has diverged.
     #[error(
         "step {step}: expected a finite loss, got {loss} (first document `{document}`); try smaller learning rates"

@@ -22,14 +22,15 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use candle_core::backprop::GradStore;
-use candle_core::{Device, Result as TensorResult, Tensor};
+use candle_core::{Result as TensorResult, Tensor};
 
 pub use config::TrainConfig;
 pub use error::TrainError;
 pub use state::{BASE, BEST, LAST};
 
 use crate::checkpoint::CheckpointConfig;
-use crate::encoder::Weights;
+use crate::device::{Compute, DeviceChoice};
+use crate::encoder::{Mode, Unused, Weights};
 use crate::metrics::Counts;
 use crate::model::batch::Example;
 use crate::model::{Lesson, Model};
@@ -65,7 +66,11 @@ pub struct Epoch {
 
 /// What a run tells while it goes on.
 #[derive(Debug, Clone, Copy)]
-pub enum Event {
+pub enum Event<'a> {
+    /// The device is open.
+    Device(&'a Compute),
+    /// Weights of the encoder will not be used.
+    Unused(&'a Unused),
     /// A step was taken, of so many.
     Step(u64, u64),
     /// An epoch has ended and is saved.
@@ -86,8 +91,8 @@ pub struct Trained {
 }
 
 /// Trains a model into the folder `out`: `best` and `last` are checkpoints, and `base`, where a first stage trains the
-/// model's base; `training_log` is a table. With `resume` a run
-/// that was stopped goes on from its last whole epoch, and comes to the same weights.
+/// model's base; `training_log` is a table. With `resume` a run that was stopped goes on from its last whole epoch, and
+/// comes to the same weights if the device is the same.
 ///
 /// # Errors
 /// Where settings, corpus or encoder cannot be used, the folder holds a run that is not to be resumed, or training
@@ -96,6 +101,7 @@ pub fn train(
     config: &TrainConfig,
     out: &Path,
     resume: bool,
+    device: DeviceChoice,
     observe: &mut dyn FnMut(Event),
 ) -> Result<Trained, TrainError> {
     config.check().map_err(TrainError::Config)?;
@@ -104,7 +110,9 @@ pub fn train(
     if state.is_some() && !resume {
         return Err(TrainError::Exists(out.to_path_buf()));
     }
-    let prepared = Prepared::read(config)?;
+    let compute = device.open(config.precision)?;
+    observe(Event::Device(&compute));
+    let prepared = Prepared::read(config, &compute)?;
     let n_truncated = prepared.examples().filter(|example| example.truncated > 0).count();
     if n_truncated > 0 {
         observe(Event::Truncated(n_truncated));
@@ -117,7 +125,11 @@ pub fn train(
     let mut trained = Trained::default();
     for stage in stages(config).iter().filter(|stage| stage.number >= reached) {
         let saved = State::read(out)?.map(|state| state.load(out)).transpose()?;
-        let mut run = Run::new(config, stage, out, &prepared, identity.clone(), saved)?;
+        let mut run = Run::new(config, stage, out, &prepared, identity.clone(), &compute, saved)?;
+        let unused = run.weights.unused();
+        if stage.number == 1 && !unused.is_empty() {
+            observe(Event::Unused(&unused));
+        }
         while !run.is_over() {
             run.epoch(observe)?;
         }
@@ -137,6 +149,7 @@ fn identity(config: &TrainConfig, prepared: &Prepared) -> String {
 /// One stage of a run under way.
 struct Run<'a> {
     workers: Workers,
+    compute: &'a Compute,
     config: &'a TrainConfig,
     stage: &'a Stage,
     out: &'a Path,
@@ -184,16 +197,18 @@ impl<'a> Run<'a> {
         out: &'a Path,
         prepared: &'a Prepared,
         identity: String,
+        compute: &'a Compute,
         saved: Option<Saved>,
     ) -> Result<Self, TrainError> {
         let checkpoint = CheckpointConfig { model: stage.model.clone(), ..prepared.checkpoint.clone() };
-        let given = |tensors, prefix| Weights::given(tensors, prefix, config.seed, &Device::Cpu);
-        let mut weights = match &saved {
+        let given = |tensors, prefix| Weights::given(tensors, prefix, config.seed, &compute.device);
+        let weights = match &saved {
             Some(saved) if saved.state.stage == stage.number => given(saved.weights.clone(), ""),
             // What the stage adds to the model begins at random.
             Some(_) => given(state::weights(out, BASE)?, "model."),
-            None => prepared.weights(config.seed)?,
+            None => prepared.weights(config.seed, &compute.device)?,
         };
+        let mut weights = weights.computing_in(compute.precision.dtype());
         let model = checkpoint.build(&mut weights)?;
         let mut weights = weights.detached();
         let judge = checkpoint.build(&mut weights)?;
@@ -212,9 +227,10 @@ impl<'a> Run<'a> {
         let batches = prepared.train.len().div_ceil(config.batch);
         let steps = batches.div_ceil(config.accumulation) as u64 * u64::from(stage.epochs);
         let schedule = Schedule::new(steps, config.warm_up);
-        let workers = Workers::new()?;
+        let workers = compute.workers()?;
         Ok(Self {
             workers,
+            compute,
             config,
             stage,
             out,
@@ -319,6 +335,8 @@ impl<'a> Run<'a> {
         let progress = self.adam.steps() as f64 / self.steps as f64;
         let teacher = self.prepared.teacher.as_ref().map(|teacher| teacher.score(batch)).transpose()?.flatten();
         let lesson = Lesson { examples: batch, progress, teacher: teacher.map(|scores| scores.logits) };
+        // A CUDA device draws masks by itself.
+        Mode::train(random, &self.compute.device)?;
         let Some(loss) = self.model.loss(&lesson, random)? else {
             candle_core::bail!("expected pairs in every batch, found none");
         };

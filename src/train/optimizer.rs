@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use candle_core::backprop::GradStore;
-use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Result, Tensor, Var, bail};
+use candle_core::{CpuStorage, DType, InplaceOp2, InplaceOp3, Layout, Result, Tensor, Var, bail};
 use rayon::prelude::*;
 
 use crate::encoder::ops::numeric::{in_vectors, sum_of};
@@ -98,16 +98,15 @@ impl AdamW {
     }
 
     fn norm(&self, grads: &GradStore) -> Result<f64> {
-        let mut total = 0.0;
-        for slot in &self.slots {
-            let Some(grad) = grads.get(&slot.variable) else { continue };
-            let squares = sum_of_squares(&grad.contiguous()?)?;
-            if !squares.is_finite() {
-                bail!("gradient of `{}`: expected finite numbers, got a norm of {}", slot.name, squares.sqrt());
+        let found = self.slots.iter().filter_map(|slot| Some((slot, grads.get(&slot.variable)?)));
+        let (slots, grads): (Vec<&Slot>, Vec<&Tensor>) = found.unzip();
+        let squares = sums_of_squares(&grads)?;
+        match slots.iter().zip(&squares).find(|(_, squares)| !squares.is_finite()) {
+            Some((slot, squares)) => {
+                bail!("gradient of `{}`: expected finite numbers, got a norm of {}", slot.name, squares.sqrt())
             }
-            total += squares;
+            None => Ok(squares.iter().sum::<f64>().sqrt()),
         }
-        Ok(total.sqrt())
     }
 
     /// Copies of the moments by name, `NAME.first` and `NAME.second`; with [`AdamW::steps`] all that a resumed run needs.
@@ -151,12 +150,20 @@ impl AdamW {
     }
 }
 
+/// Of each gradient. Those of another device come over all at once.
+fn sums_of_squares(grads: &[&Tensor]) -> Result<Vec<f64>> {
+    if grads.iter().all(|grad| is_fused(grad)) {
+        return grads.iter().map(|grad| sum_of_squares(grad)).collect();
+    }
+    let sum = |grad: &&Tensor| grad.detach().to_dtype(DType::F32)?.sqr()?.sum_all();
+    let sums = Tensor::stack(&grads.iter().map(sum).collect::<Result<Vec<_>>>()?, 0)?.to_vec1::<f32>()?;
+    Ok(sums.into_iter().map(f64::from).collect())
+}
+
 /// In f64 over parts of fixed size, so that the number of threads does not matter.
 fn sum_of_squares(grad: &Tensor) -> Result<f64> {
-    if !is_fused(grad) {
-        return Ok(f64::from(grad.sqr()?.sum_all()?.to_scalar::<f32>()?));
-    }
-    let grad = operand(grad);
+    let grad = grad.contiguous()?;
+    let grad = operand(&grad);
     let parts = grad.values()?.par_chunks(VALUES_AT_ONCE);
     let parts: Vec<f32> = parts.map(|part| sum_of(part, part, |one, other| one * other)).collect();
     Ok(parts.into_iter().map(f64::from).sum())

@@ -8,6 +8,7 @@ use candle_core::Device;
 use super::TrainError;
 use super::config::{EncoderSource, Scratch, TrainConfig};
 use crate::checkpoint::{Checkpoint, CheckpointConfig};
+use crate::device::Compute;
 use crate::encoder::{EncoderConfig, Weights, hub, read_config, read_weights};
 use crate::model::Model;
 use crate::model::batch::{Example, Relations};
@@ -38,7 +39,7 @@ impl Prepared {
     ///
     /// # Errors
     /// Where a split or the encoder cannot be used.
-    pub fn read(config: &TrainConfig) -> Result<Self, TrainError> {
+    pub fn read(config: &TrainConfig, compute: &Compute) -> Result<Self, TrainError> {
         let [train, dev] = [&config.train, &config.dev].map(|split| config.corpus.join(split));
         for split in [&train, &dev] {
             check_labels(split)?;
@@ -68,7 +69,7 @@ impl Prepared {
         if trained.iter().all(|example| example.labels.iter().all(Vec::is_empty)) {
             return Err(TrainError::Empty(train));
         }
-        let teacher = config.teacher.as_ref().map(|folder| teacher(folder, &checkpoint)).transpose()?;
+        let teacher = config.teacher.as_ref().map(|folder| teacher(folder, &checkpoint, compute)).transpose()?;
         let (teacher, taught) = teacher.unzip();
         let fingerprint = [fingerprint, taught.unwrap_or_default()].concat();
         Ok(Self { train: trained, dev, checkpoint, tokenizer: cutter.into_tokenizer(), fingerprint, teacher, encoder })
@@ -79,20 +80,20 @@ impl Prepared {
         self.train.iter().chain(&self.dev)
     }
 
-    /// The weights that a fresh run begins with.
+    /// The weights that a fresh run begins with, on a device.
     ///
     /// # Errors
     /// Where the encoder's cannot be read.
-    pub fn weights(&self, seed: u64) -> Result<Weights, TrainError> {
+    pub fn weights(&self, seed: u64, device: &Device) -> Result<Weights, TrainError> {
         Ok(match &self.encoder {
-            None => Weights::fresh(seed, &Device::Cpu),
-            Some(folder) => Weights::given(read_weights(folder, &Device::Cpu)?, "model.", seed, &Device::Cpu),
+            None => Weights::fresh(seed, device),
+            Some(folder) => Weights::given(read_weights(folder, &Device::Cpu)?, "model.", seed, device),
         })
     }
 }
 
 /// The teacher and what identifies it.
-fn teacher(folder: &Path, of: &CheckpointConfig) -> Result<(Box<dyn Model>, String), TrainError> {
+fn teacher(folder: &Path, of: &CheckpointConfig, compute: &Compute) -> Result<(Box<dyn Model>, String), TrainError> {
     let checkpoint = Checkpoint::load(folder, &Device::Cpu)?;
     let fits = [
         ("relations", checkpoint.config.relations == of.relations),
@@ -101,7 +102,8 @@ fn teacher(folder: &Path, of: &CheckpointConfig) -> Result<(Box<dyn Model>, Stri
     if let Some((what, _)) = fits.into_iter().find(|(_, fits)| !fits) {
         return Err(TrainError::Teacher { folder: folder.to_path_buf(), what });
     }
-    Ok((checkpoint.model(&Device::Cpu)?, checkpoint.fingerprint))
+    let (model, _) = checkpoint.model(compute)?;
+    Ok((model, checkpoint.fingerprint))
 }
 
 type Source = (Option<PathBuf>, EncoderConfig, Tokenizer);

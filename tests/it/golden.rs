@@ -74,6 +74,7 @@ fn marked(document: &Value) -> MarkedDocument {
 /// Greatest absolute difference.
 pub fn distance(one: &Tensor, other: &Tensor) -> f32 {
     assert_eq!(one.dims(), other.dims());
-    let difference = (one.to_dtype(DType::F32).unwrap() - other.to_dtype(DType::F32).unwrap()).unwrap();
+    let [one, other] = [one, other].map(|tensor| tensor.to_device(&Device::Cpu).unwrap().to_dtype(DType::F32).unwrap());
+    let difference = (one - other).unwrap();
     difference.abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar().unwrap()
 }

@@ -8,16 +8,23 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("table", &[]),
     ("random", &[]),
     ("workers", &[]),
+    ("device", &["workers"]),
     ("corpus", &["table", "random"]),
     ("metrics", &["table", "random"]),
     ("query", &["table"]),
-    ("pipeline", &["table", "random", "corpus", "pieces", "encoder", "model", "score", "train", "metrics", "query"]),
+    (
+        "pipeline",
+        &["table", "random", "device", "corpus", "pieces", "encoder", "model", "score", "train", "metrics", "query"],
+    ),
     ("pieces", &["table"]),
     ("encoder", &["random"]),
     ("model", &["table", "random", "pieces", "encoder"]),
-    ("checkpoint", &["table", "pieces", "encoder", "model"]),
-    ("score", &["table", "pieces", "encoder", "model", "checkpoint", "workers"]),
-    ("train", &["table", "random", "workers", "pieces", "encoder", "model", "checkpoint", "score", "metrics"]),
+    ("checkpoint", &["table", "device", "pieces", "encoder", "model"]),
+    ("score", &["table", "workers", "device", "pieces", "encoder", "model", "checkpoint"]),
+    (
+        "train",
+        &["table", "random", "workers", "device", "pieces", "encoder", "model", "checkpoint", "score", "metrics"],
+    ),
 ];
 
 /// An outside library and the only places that may name it.
@@ -29,7 +36,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("arrow", &["table"]),
     ("tokenizers", &["pieces"]),
     ("toml", &["pipeline"]),
-    ("candle_core", &["encoder", "model", "checkpoint", "score", "train"]),
+    ("hf_hub", &["encoder"]),
+    ("candle_core", &["device", "encoder", "model", "checkpoint", "score", "train"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

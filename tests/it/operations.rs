@@ -32,31 +32,43 @@ fn close(found: &[f64], expected: &[f64], what: &str) {
 }
 
 /// Checks an operation's values against plain arithmetic, and its gradients against that arithmetic's finite
-/// differences. Arguments are vectors with their shapes; the loss weighs each result differently.
-fn check(shapes: &[&[usize]], fused: impl Fn(&[Tensor]) -> Tensor, plain: impl Fn(&[Vec<f64>]) -> Vec<f64>) {
+/// differences, in both forms: f32 takes the fused one, f64 that composed of candle's own, which serves other devices.
+/// Arguments are vectors with their shapes; the loss weighs each result differently.
+fn check(shapes: &[&[usize]], operation: impl Fn(&[Tensor]) -> Tensor, plain: impl Fn(&[Vec<f64>]) -> Vec<f64>) {
     let arguments: Vec<Vec<f64>> =
         shapes.iter().enumerate().map(|(seed, shape)| random(shape.iter().product(), seed as u64)).collect();
-    let variables: Vec<Var> =
-        arguments.iter().zip(shapes).map(|(values, shape)| Var::from_tensor(&tensor(values, shape)).unwrap()).collect();
-    let tensors: Vec<Tensor> = variables.iter().map(|variable| variable.as_tensor().clone()).collect();
-    let result = fused(&tensors);
     let expected = plain(&arguments);
-    close(&numbers(&result), &expected, "result");
     let weigh = random(expected.len(), 99);
     let loss = |values: Vec<f64>| values.iter().zip(&weigh).map(|(value, weight)| value * weight).sum::<f64>();
-    let weights = tensor(&weigh, result.dims());
-    let grads = (result * weights).unwrap().sum_all().unwrap().backward().unwrap();
-    for (place, variable) in variables.iter().enumerate() {
-        let slope = |index: usize| {
-            let shifted = |by: f64| {
-                let mut arguments = arguments.clone();
-                arguments[place][index] += by;
-                loss(plain(&arguments))
-            };
-            (shifted(1e-5) - shifted(-1e-5)) / 2e-5
+    let slope = |place: usize, index: usize| {
+        let shifted = |by: f64| {
+            let mut arguments = arguments.clone();
+            arguments[place][index] += by;
+            loss(plain(&arguments))
         };
-        let expected: Vec<f64> = (0..arguments[place].len()).map(slope).collect();
-        close(&numbers(grads.get(variable).unwrap()), &expected, &format!("gradient of argument {place}"));
+        (shifted(1e-5) - shifted(-1e-5)) / 2e-5
+    };
+    let slopes: Vec<Vec<f64>> = arguments
+        .iter()
+        .enumerate()
+        .map(|(place, values)| (0..values.len()).map(|index| slope(place, index)).collect())
+        .collect();
+    for kind in [DType::F32, DType::F64] {
+        let typed = |values: &[f64], shape: &[usize]| tensor(values, shape).to_dtype(kind).unwrap();
+        let variables: Vec<Var> = arguments
+            .iter()
+            .zip(shapes)
+            .map(|(values, shape)| Var::from_tensor(&typed(values, shape)).unwrap())
+            .collect();
+        let tensors: Vec<Tensor> = variables.iter().map(|variable| variable.as_tensor().clone()).collect();
+        let result = operation(&tensors);
+        close(&numbers(&result), &expected, &format!("{kind:?}: result"));
+        let weights = tensor(&weigh, result.dims()).to_dtype(result.dtype()).unwrap();
+        let grads = (result * weights).unwrap().sum_all().unwrap().backward().unwrap();
+        for (place, (variable, slopes)) in variables.iter().zip(&slopes).enumerate() {
+            let found = numbers(grads.get(variable).unwrap());
+            close(&found, slopes, &format!("{kind:?}: gradient of argument {place}"));
+        }
     }
 }
 
@@ -169,26 +181,6 @@ fn joint_attention_is_right() {
     check(&[&[4, 3, 7]], |x| joint_attention(&x[0], &pairs).unwrap(), plain);
 }
 
-/// The operations composed of candle's own serve other devices and types; here in f64.
-#[test]
-fn composed_operations_equal_the_fused() {
-    let wide = |tensor: &Tensor| tensor.to_dtype(DType::F64).unwrap();
-    let (x, bias, residual) =
-        (tensor(&random(108, 0), &[6, 18]), tensor(&random(18, 1), &[18]), tensor(&random(108, 2), &[6, 18]));
-    let spans: Arc<[_]> = consecutive([4, 2]).into();
-    let check = |fused: Tensor, composed: Tensor| close(&numbers(&fused), &numbers(&composed), "composed");
-    check(gelu(&x, &bias).unwrap(), gelu(&wide(&x), &bias).unwrap());
-    check(attend(&x, &bias, &spans, 2, None).unwrap(), attend(&wide(&x), &bias, &spans, 2, None).unwrap());
-    let affine = [&bias, &bias, &bias];
-    check(
-        normalize(&x, &residual, affine, 1e-5, None).unwrap(),
-        normalize(&wide(&x), &wide(&residual), affine, 1e-5, None).unwrap(),
-    );
-    let attention = x.reshape((3, 4, 9)).unwrap();
-    let pairs = [(0, 1), (1, 2)];
-    check(joint_attention(&attention, &pairs).unwrap(), joint_attention(&wide(&attention), &pairs).unwrap());
-}
-
 #[test]
 fn dropout_is_seeded_and_keeps_the_mean() {
     let x = Var::from_tensor(&Tensor::ones((100, 1000), DType::F32, &Device::Cpu).unwrap()).unwrap();
@@ -203,6 +195,7 @@ fn dropout_is_seeded_and_keeps_the_mean() {
     assert!(found.iter().all(|value| *value == 0.0 || (value - 1.0 / 0.9).abs() < 1e-6));
     assert_eq!(found, numbers(&dropout(&x, drop(1)).unwrap()));
     assert_ne!(found, numbers(&dropout(&x, drop(2)).unwrap()));
+    close(&numbers(&dropout(&x.to_dtype(DType::F64).unwrap(), drop(1)).unwrap()), &found, "composed");
     // The gradient passes where the value passed.
     let grads = dropped.sum_all().unwrap().backward().unwrap();
     assert_eq!(numbers(grads.get(&x).unwrap()), found);

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use docre::checkpoint::ModelConfig;
-use docre::score::{self, Request, Scored};
+use docre::device::DeviceChoice;
+use docre::score::{self, Event, Request, Scored};
 use docre::table;
 use docre::table::rows::RelationRow;
 use docre::train::TrainConfig;
 use docre::train::config::SecondStage;
 
-use crate::support::{docre, files, rows};
+use crate::support::{command, docre, files, rows};
 use crate::train::{Fixture, docre_ii};
 
 /// A fixture with a checkpoint and a split of 600 documents: three parts.
@@ -45,9 +46,26 @@ impl Paths {
         self.score_until(budget, &|_| ())
     }
 
-    fn score_until(&self, budget: usize, progress: &dyn Fn(u64)) -> Result<Option<Scored>, score::ScoreError> {
+    fn score_until(&self, budget: usize, observe: &dyn Fn(Event)) -> Result<Option<Scored>, score::ScoreError> {
         let Self { checkpoint, split, out } = self;
-        score::score(&Request { checkpoint, split, out, run_id: "run", budget }, progress)
+        let device = DeviceChoice::Cpu;
+        score::score(&Request { checkpoint, split, out, run_id: "run", budget, device, precision: None }, observe)
+    }
+
+    /// `docre score` as a process, killed as soon as so many parts are finished.
+    fn kill_after(&self, n_parts: usize) {
+        let [checkpoint, split, out] = [&self.checkpoint, &self.split, &self.out].map(|path| path.to_str().unwrap());
+        let arguments = ["score", "--checkpoint", checkpoint, "--corpus", split, "--out", out, "--run-id", "run"];
+        let mut process = command(arguments).spawn().unwrap();
+        let finished = || {
+            let parts = fs::read_dir(self.out.join(".relations.work")).into_iter().flatten();
+            parts.filter(|part| part.as_ref().unwrap().path().join("relations").exists()).count()
+        };
+        while finished() < n_parts && process.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        process.kill().unwrap();
+        assert_eq!(process.wait().unwrap().code(), None, "the run ended before it was killed");
     }
 }
 
@@ -64,13 +82,28 @@ fn a_run_that_was_stopped_goes_on_and_ends_alike() {
     assert!(scored.relations > 0);
     assert_eq!(whole.score(2048).unwrap(), None);
     // A panic where the first part is told: nothing is cleaned up that a kill would leave.
-    let died = std::panic::catch_unwind(|| stopped.score_until(2048, &|_| panic!("stopped")));
+    let stop = |event: Event| assert!(!matches!(event, Event::Documents(_)), "stopped");
+    let died = std::panic::catch_unwind(|| stopped.score_until(2048, &stop));
     assert!(died.is_err() && !stopped.out.join("relations").exists());
     let scored = stopped.score(2048).unwrap().unwrap();
     assert_eq!((scored.documents, scored.kept), (600, 256));
     let tables = [&whole, &stopped].map(|paths| files(&paths.out.join("relations")));
     assert_eq!(tables[0][0].1, tables[1][0].1);
     assert!(!stopped.out.join(".relations.work").exists());
+}
+
+#[test]
+fn a_run_that_was_killed_twice_ends_like_one_that_was_not() {
+    let fixture = trained();
+    let (whole, killed) = (Paths::new(&fixture, "many", "whole"), Paths::new(&fixture, "many", "killed"));
+    whole.score(2048).unwrap();
+    killed.kill_after(1);
+    killed.kill_after(2);
+    let scored = killed.score(2048).unwrap().unwrap();
+    assert_eq!(scored.documents, 600);
+    assert!(scored.kept >= 512, "{scored:?}");
+    let tables = [&whole, &killed].map(|paths| files(&paths.out.join("relations")));
+    assert_eq!(tables[0][0].1, tables[1][0].1);
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! Training on the command line: runs that go on, checkpoints, and what is refused.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use candle_core::Tensor;
 use docre::checkpoint::{Checkpoint, ModelConfig};
+use docre::device::DeviceChoice;
 use docre::model::atlop::AtlopConfig;
 use docre::model::docre_ii::{Attention, Contrastive, DocreIiConfig};
 use docre::model::docre_sd::{Distillation, DocreSdConfig};
@@ -65,6 +68,7 @@ impl Fixture {
             epochs: 3,
             batch: 3,
             accumulation: 2,
+            precision: None,
             seed: 5,
             patience: None,
             most_labels: 4,
@@ -106,7 +110,7 @@ fn copy_after(last: u32, fixture: &Fixture, config: &TrainConfig) -> PathBuf {
             }
         }
     };
-    train::train(config, &whole, false, &mut observe).unwrap();
+    train::train(config, &whole, false, DeviceChoice::Cpu, &mut observe).unwrap();
     stopped
 }
 
@@ -271,7 +275,7 @@ fn training_lowers_the_loss() {
             losses.push(epoch.loss);
         }
     };
-    train::train(&config, &fixture.path("run"), false, &mut observe).unwrap();
+    train::train(&config, &fixture.path("run"), false, DeviceChoice::Cpu, &mut observe).unwrap();
     assert!(losses[7] < 0.5 * losses[0], "{losses:?}");
 }
 
@@ -340,7 +344,8 @@ fn a_checkpoint_reads_back_and_a_damaged_one_is_refused() {
     let load = || Checkpoint::load(&best, &candle_core::Device::Cpu);
     let checkpoint = load().unwrap();
     assert_eq!(checkpoint.tokenizer.identity(), &*checkpoint.config.tokenizer);
-    let model = checkpoint.model(&candle_core::Device::Cpu).unwrap();
+    let (model, unused) = checkpoint.model(&DeviceChoice::Cpu.open(None).unwrap()).unwrap();
+    assert!(unused.is_empty());
     assert_eq!(model.encoder().config(), &checkpoint.config.encoder);
     let weights = fs::read(best.join("model.safetensors")).unwrap();
     fs::write(best.join("model.safetensors"), &weights[..weights.len() / 2]).unwrap();
@@ -426,6 +431,33 @@ fn an_encoder_with_too_small_a_vocabulary_is_refused() {
     let expected = "expected at most 100 pieces in its vocabulary, the tokenizer has ";
     assert!(run.stderr.contains(expected), "{}", run.stderr);
     assert!(!fixture.path("run/best").exists());
+}
+
+#[test]
+fn weights_of_an_encoder_that_are_not_used_are_told() {
+    let fixture = Fixture::new();
+    let folder = fixture.path("encoder");
+    fs::create_dir(&folder).unwrap();
+    let golden = crate::golden::folder("atlop_bert");
+    for name in ["config.json", "tokenizer.json"] {
+        fs::copy(golden.join(name), folder.join(name)).unwrap();
+    }
+    let cpu = candle_core::Device::Cpu;
+    let mut weights = candle_core::safetensors::load(golden.join("model.safetensors"), &cpu).unwrap();
+    weights.retain(|name, _| name.starts_with("model."));
+    let save = |weights: &HashMap<String, Tensor>| {
+        candle_core::safetensors::save(weights, folder.join("model.safetensors")).unwrap();
+    };
+    let encoder = EncoderSource::Pretrained(folder.to_str().unwrap().to_owned());
+    let config = TrainConfig { encoder, epochs: 1, ..fixture.config() };
+    save(&weights);
+    let run = fixture.train(&config, "known", &[]);
+    assert!(run.stderr.starts_with("note: 2 weights are not used: `model.pooler.dense.bias`"), "{}", run.stderr);
+    weights.insert("decoder.weight".to_owned(), Tensor::new(&[1f32], &cpu).unwrap());
+    save(&weights);
+    let run = fixture.train(&config, "unknown", &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.starts_with("warning: 1 weight is not used: `decoder.weight`\n"), "{}", run.stderr);
 }
 
 #[test]

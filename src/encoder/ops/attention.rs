@@ -6,7 +6,7 @@ use candle_core::{CpuStorage, CustomOp2, DType, Device, Layout, Result, Shape, T
 use rayon::prelude::*;
 
 use super::softmax::{Softmax, SoftmaxBackward};
-use super::{Drop, column_sums, dropout, is_fused, operand, softmax, values};
+use super::{Drop, add_bias, column_sums, dropout, is_fused, operand, softmax, values};
 use crate::encoder::Span;
 
 /// Multi-head self-attention, each sequence within itself: `softmax(q kᵀ / √w) v` for each head of width w.
@@ -28,7 +28,7 @@ pub fn attend(
         let attention = Attention { spans: spans.clone(), n_heads, drop };
         return projected.contiguous()?.apply_op2(&bias.contiguous()?, attention);
     }
-    attend_padded(&projected.broadcast_add(&bias.to_dtype(projected.dtype())?)?, spans, n_heads, drop)
+    attend_padded(&add_bias(projected, bias)?, spans, n_heads, drop)
 }
 
 /// The attention of some rows of one sequence to all of its pieces.
@@ -47,27 +47,29 @@ pub fn attention_of_rows(queries: &Tensor, keys: &Tensor, rows: &[u32], n_heads:
     softmax(&queries.matmul(&keys)?.to_dtype(DType::F32)?)?.transpose(0, 1)?.contiguous()
 }
 
-/// The same as [`attend`] of one's own operations: sequences padded to the longest, `(sequences, heads, pieces, width)`.
+/// The same as [`attend`] of candle's own operations: sequences padded to the longest, `(sequences, heads, pieces,
+/// width)`. Rows are cut out and put together without an index, whose gradient CUDA devices add up one by one.
 fn attend_padded(projected: &Tensor, spans: &[Span], n_heads: usize, drop: Option<Drop>) -> Result<Tensor> {
-    let (_, tripled) = projected.dims2()?;
-    let (hidden, width) = (tripled / 3, tripled / 3 / n_heads);
+    let hidden = projected.dim(1)? / 3;
+    let width = hidden / n_heads;
     let longest = spans.iter().map(|span| span.len).max().unwrap_or_default();
-    let (mut places, mut mask, mut back) = (Vec::new(), Vec::new(), Vec::new());
-    for (sequence, span) in spans.iter().enumerate() {
-        back.extend((0..span.len).map(|place| (sequence * longest + place) as u32));
-        places.extend((0..longest).map(|place| if place < span.len { (span.start + place) as u32 } else { u32::MAX }));
-        mask.extend((0..longest).map(|place| if place < span.len { 0f32 } else { -1e30 }));
-    }
-    let device = projected.device();
-    let mask = Tensor::from_vec(mask, (spans.len(), 1, 1, longest), device)?;
-    let padded = projected.index_select(&Tensor::new(places, device)?, 0)?;
+    let padded = |span: &Span| projected.narrow(0, span.start, span.len)?.pad_with_zeros(0, 0, longest - span.len);
+    let padded = Tensor::stack(&spans.iter().map(padded).collect::<Result<Vec<_>>>()?, 0)?;
     let padded = padded.reshape((spans.len(), longest, 3, n_heads, width))?.permute((2, 0, 3, 1, 4))?;
     let [queries, keys, values] = [0, 1, 2].map(|part| padded.get(part).and_then(|part| part.contiguous()));
     let (queries, keys) = ((queries? * (width as f64).powf(-0.5))?, keys?.transpose(2, 3)?.contiguous()?);
-    let scores = queries.matmul(&keys)?.to_dtype(DType::F32)?.broadcast_add(&mask)?;
-    let shares = dropout(&softmax(&scores)?.to_dtype(projected.dtype())?, drop)?;
-    let joined = shares.matmul(&values?)?.transpose(1, 2)?.reshape((spans.len() * longest, hidden))?;
-    joined.index_select(&Tensor::new(back, device)?, 0)
+    let scores = queries.matmul(&keys)?.to_dtype(DType::F32)?.broadcast_add(&mask(spans, longest, projected)?)?;
+    let shares = dropout(&softmax(&scores)?, drop)?.to_dtype(projected.dtype())?;
+    let joined = shares.matmul(&values?)?.transpose(1, 2)?.reshape((spans.len(), longest, hidden))?;
+    let rows = joined.chunk(spans.len(), 0)?.into_iter().zip(spans);
+    let rows = rows.map(|(rows, span)| rows.squeeze(0)?.narrow(0, 0, span.len));
+    Tensor::cat(&rows.collect::<Result<Vec<_>>>()?, 0)
+}
+
+/// 0 for the pieces of each sequence, far below it for those that pad it: `(sequences, 1, 1, pieces)`.
+fn mask(spans: &[Span], longest: usize, like: &Tensor) -> Result<Tensor> {
+    let mask = spans.iter().flat_map(|span| (0..longest).map(|place| if place < span.len { 0f32 } else { -1e30 }));
+    Tensor::from_vec(mask.collect(), (spans.len(), 1, 1, longest), like.device())
 }
 
 struct Attention {

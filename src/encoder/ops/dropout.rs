@@ -1,6 +1,6 @@
 //! Dropout whose masks are never stored: a mask is a seed, and the backward pass draws it again.
 
-use candle_core::{CpuStorage, CustomOp1, InplaceOp1, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, Device, InplaceOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::numeric::in_vectors;
@@ -19,7 +19,18 @@ pub enum Mode<'r> {
     Train(&'r mut Random),
 }
 
-impl Mode<'_> {
+impl<'r> Mode<'r> {
+    /// Training on a device. CUDA devices draw masks themselves, in the order of the operations: the stream seeds them.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    pub fn train(random: &'r mut Random, device: &Device) -> Result<Self> {
+        if !device.is_cpu() {
+            device.set_seed(random.next_u64())?;
+        }
+        Ok(Self::Train(random))
+    }
+
     /// The next mask, where there is to be one.
     pub fn drop(&mut self, probability: f64) -> Option<Drop> {
         match self {
@@ -60,7 +71,11 @@ impl Drop {
     }
 
     /// The mask as numbers: 0 or 1 / (1 − p).
-    pub(super) fn mask(self, like: &Tensor) -> Result<Tensor> {
+    fn mask(self, like: &Tensor) -> Result<Tensor> {
+        if !like.device().is_cpu() {
+            let kept = Tensor::rand(0f32, 1f32, like.shape(), like.device())?.ge(self.probability)?;
+            return kept.to_dtype(like.dtype())? * (1.0 / (1.0 - self.probability));
+        }
         let mut mask = vec![1.0f32; like.elem_count()];
         self.apply_in_parts(&mut mask);
         Tensor::from_vec(mask, like.shape(), like.device())?.to_dtype(like.dtype())

@@ -1,20 +1,23 @@
 //! Bias and GELU.
 
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::numeric::{in_vectors, normal};
 use super::{ROWS_AT_ONCE, column_sums, is_fused, operand, values};
 
-/// `gelu(x + bias)` with gelu(u) = u·Φ(u): `(rows, width)` and `(width)` → `(rows, width)`.
+/// `gelu(x + bias)` with gelu(u) = u·Φ(u): `(rows, width)` and `(width)` → `(rows, width)`, in f32 whatever the type of
+/// `x`.
 ///
 /// # Errors
 /// Where the shapes do not fit.
 pub fn gelu(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    let of = x.dtype();
     if is_fused(x) {
         x.contiguous()?.apply_op2(&bias.contiguous()?, BiasGelu)
     } else {
-        x.broadcast_add(&bias.to_dtype(x.dtype())?)?.gelu_erf()
+        let (x, bias) = (x.to_dtype(DType::F32)?, bias.to_dtype(DType::F32)?);
+        x.broadcast_add(&bias)?.gelu_erf()?.to_dtype(of)
     }
 }
 

@@ -30,6 +30,14 @@ pub(crate) fn is_fused(tensor: &Tensor) -> bool {
     tensor.device().is_cpu() && tensor.dtype() == DType::F32
 }
 
+/// `x + bias` over rows, in the type of `x`. It is added in f32, so that the bias's gradient, a sum over all rows, is too.
+///
+/// # Errors
+/// Where the shapes do not fit.
+pub fn add_bias(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    x.to_dtype(DType::F32)?.broadcast_add(&bias.to_dtype(DType::F32)?)?.to_dtype(x.dtype())
+}
+
 /// The values of a contiguous operand.
 pub(crate) fn values<'s>(storage: &'s CpuStorage, layout: &Layout) -> Result<&'s [f32]> {
     let all = storage.as_slice::<f32>()?;

@@ -9,6 +9,7 @@ use super::{Drop, ROWS_AT_ONCE, add_to, add_up, dropout, is_fused, operand, valu
 /// `LN(dropout(x + bias) + residual)·weight + shift`, the end of each half of an encoder's layer.
 ///
 /// `x` and `residual` are `(rows, width)`, `bias`, `weight` and `shift` `(width)`; `epsilon` is added to the variance.
+/// Whatever the type of `x`, this is computed in f32.
 ///
 /// # Errors
 /// Where the shapes do not fit.
@@ -23,10 +24,12 @@ pub fn normalize(
         let affine = Tensor::stack(&[bias, weight, shift], 0)?;
         return x.contiguous()?.apply_op3(&residual.contiguous()?, &affine, Normalize { epsilon, drop });
     }
-    let sum = (dropout(&x.broadcast_add(&bias.to_dtype(x.dtype())?)?, drop)? + residual)?.to_dtype(DType::F32)?;
+    let wide = |part: &Tensor| part.to_dtype(DType::F32);
+    let sum = (dropout(&wide(x)?.broadcast_add(&wide(bias)?)?, drop)? + wide(residual)?)?;
     let centred = sum.broadcast_sub(&sum.mean_keepdim(D::Minus1)?)?;
     let deviation = (centred.sqr()?.mean_keepdim(D::Minus1)? + epsilon)?.sqrt()?;
-    centred.broadcast_div(&deviation)?.broadcast_mul(weight)?.broadcast_add(shift)?.to_dtype(x.dtype())
+    let norm = centred.broadcast_div(&deviation)?.broadcast_mul(&wide(weight)?)?;
+    norm.broadcast_add(&wide(shift)?)?.to_dtype(x.dtype())
 }
 
 #[derive(Clone, Copy)]

@@ -15,11 +15,11 @@ use anyhow::anyhow;
 use serde::de::DeserializeOwned;
 use toml::Table;
 
-use super::device::DeviceChoice;
 use super::keys;
 use super::progress::Progress;
 use crate::corpus::convert::Summary;
 use crate::corpus::reject_line;
+use crate::device::DeviceChoice;
 
 /// Every kind.
 static KINDS: [Kind; 7] =

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{Action, Kind, Made, Needs, Work, keys_of};
+use crate::device::Precision;
 use crate::pipeline::Progress;
 use crate::pipeline::file::typed;
-use crate::score::{self, PIECES_AT_ONCE, Request, Scored};
+use crate::score::{self, Event, PIECES_AT_ONCE, Request, Scored};
 
 pub const KIND: Kind = Kind {
     name: "score",
@@ -24,6 +25,7 @@ struct Score {
     run_id: Option<String>,
     #[serde(default = "usual_pieces_at_once")]
     pieces_at_once: usize,
+    precision: Option<Precision>,
 }
 
 fn usual_pieces_at_once() -> usize {
@@ -32,15 +34,22 @@ fn usual_pieces_at_once() -> usize {
 
 impl Action for Score {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
-        let device = work.device.chosen()?;
+        let device = work.device.open(self.precision)?.to_string();
         let request = Request {
             checkpoint: work.input("checkpoint")?,
             split: work.input("corpus")?,
             out: work.folder,
             run_id: self.run_id.as_deref().unwrap_or(work.pipeline),
             budget: self.pieces_at_once,
+            device: work.device,
+            precision: self.precision,
         };
-        let scored = score::score(&request, &|documents| (work.progress)(Progress::documents(documents)))?;
+        let observe = |event: Event| match event {
+            Event::Device(_) => {}
+            Event::Unused(unused) => (work.say)(&unused.to_string()),
+            Event::Documents(documents) => (work.progress)(Progress::documents(documents)),
+        };
+        let scored = score::score(&request, &observe)?;
         Ok(Made {
             outputs: BTreeMap::from([("relations", work.folder.join("relations"))]),
             notes: scored.iter().map(ToString::to_string).collect(),

@@ -72,14 +72,16 @@ fn text(path: &Path) -> anyhow::Result<String> {
 
 impl Action for Train {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
-        let device = work.device.chosen()?;
+        let device = work.device.open(self.0.precision)?.to_string();
         let mut warnings = Vec::new();
         let mut observe = |event: Event| match event {
+            Event::Device(_) => {}
+            Event::Unused(unused) => (work.say)(&unused.to_string()),
             Event::Truncated(documents) => warnings.push(present::truncated(documents, self.0.most_pieces)),
             Event::Step(step, steps) => (work.progress)(Progress::step(step, steps)),
             Event::Epoch(epoch) => (work.say)(&epoch.to_string()),
         };
-        train::train(&self.config(work)?, work.folder, true, &mut observe)?;
+        train::train(&self.config(work)?, work.folder, true, work.device, &mut observe)?;
         let outputs =
             BTreeMap::from([("checkpoint", work.folder.join(BEST)), ("log", work.folder.join("training_log"))]);
         Ok(Made { outputs, warnings, device: Some(device), ..Made::default() })

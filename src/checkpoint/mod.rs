@@ -1,4 +1,8 @@
 //! A trained model as a folder: `config.json`, `model.safetensors`, `tokenizer.json`. It is all that scoring needs.
+//!
+//! Models that other code has trained become checkpoints in [`published`].
+
+pub mod published;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -10,11 +14,12 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::model::ModelConfig;
 
-use crate::encoder::{EncoderConfig, LoadError, Weights, read_weights};
+use crate::device::Compute;
+use crate::encoder::{EncoderConfig, LoadError, Unused, Weights, read_weights};
 use crate::model::batch::Relations;
 use crate::model::{Model, Task};
 use crate::pieces::{PiecesError, Tokenizer};
-use crate::table::Text;
+use crate::table::{TableError, Text};
 
 /// A checkpoint that cannot be read, written or used.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +48,9 @@ pub enum CheckpointError {
     /// The tokenizer cannot be used.
     #[error(transparent)]
     Tokenizer(#[from] PiecesError),
+    /// The folder cannot be written.
+    #[error(transparent)]
+    Table(#[from] TableError),
 }
 
 /// What `config.json` says.
@@ -149,15 +157,15 @@ impl Checkpoint {
         Ok(Self { config, tokenizer, weights, fingerprint, folder: folder.to_path_buf() })
     }
 
-    /// The model, without gradients.
+    /// The model on a device, without gradients, and the weights that it has no place for.
     ///
     /// # Errors
     /// Where a weight is missing or misshapen.
-    pub fn model(&self, device: &Device) -> Result<Box<dyn Model>, CheckpointError> {
-        let mut weights = Weights::given(self.weights.clone(), "", 0, device).detached();
-        self.config
-            .build(&mut weights)
-            .map_err(|error| CheckpointError::File { path: self.folder.join(WEIGHTS), reason: error.to_string() })
+    pub fn model(&self, compute: &Compute) -> Result<(Box<dyn Model>, Unused), CheckpointError> {
+        let weights = Weights::given(self.weights.clone(), "", 0, &compute.device);
+        let mut weights = weights.detached().computing_in(compute.precision.dtype());
+        let model = self.config.build(&mut weights).map_err(|error| fault(&self.folder.join(WEIGHTS), &error))?;
+        Ok((model, weights.unused()))
     }
 }
 
@@ -181,8 +189,8 @@ pub fn read_tensors(path: &Path, device: &Device) -> Result<BTreeMap<String, Ten
     Ok(tensors.into_iter().collect())
 }
 
-fn fault(path: &Path, error: &candle_core::Error) -> CheckpointError {
-    CheckpointError::File { path: path.to_path_buf(), reason: error.to_string() }
+fn fault(path: &Path, reason: &impl ToString) -> CheckpointError {
+    CheckpointError::File { path: path.to_path_buf(), reason: reason.to_string() }
 }
 
 /// Writes a file and makes it durable.

@@ -1,0 +1,111 @@
+//! A state dict that ATLOP's released code has saved → a checkpoint.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use serde::Deserialize;
+
+use super::{CheckpointConfig, CheckpointError, ModelConfig, fault, holds_only_a_checkpoint, read};
+use crate::encoder::{Unused, Weights, read_config, read_state_dict};
+use crate::model::atlop::AtlopConfig;
+use crate::pieces::Tokenizer;
+use crate::table::{Staging, TableError, Text};
+
+/// What a checkpoint is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Published<'a> {
+    /// The state dict: an archive of PyTorch or a safetensors file, with the weights `model.*`, `head_extractor.*`,
+    /// `tail_extractor.*` and `bilinear.*`.
+    pub weights: &'a Path,
+    /// The folder of its encoder: `config.json` and a tokenizer.
+    pub encoder: &'a Path,
+    /// Its relations in JSON: an object that gives each its class, as the code's `rel2id.json`, or a list in the order
+    /// of the classes. Class 0, no relation, is the threshold; a list may leave it out.
+    pub relations: &'a Path,
+    /// Relations that a pair is given at most.
+    pub most_labels: usize,
+    /// Pieces that a document keeps at most.
+    pub most_pieces: usize,
+}
+
+/// Makes a checkpoint in the folder `out`, and returns the weights that it left behind. Where `force` is set, a
+/// checkpoint that stands there is replaced.
+///
+/// # Errors
+/// Where a file is missing or damaged, the files do not fit each other, or something stands at `out`.
+pub fn convert(published: &Published<'_>, out: &Path, force: bool) -> Result<Unused, CheckpointError> {
+    if out.exists() && !force {
+        return Err(TableError::Stands { path: out.to_path_buf() }.into());
+    }
+    let weights = read_state_dict(published.weights, &Device::Cpu)?;
+    let tokenizer = Tokenizer::load(published.encoder)?;
+    let config = config(published, &weights, &tokenizer)?;
+    let mut weights = Weights::given(weights, "", 0, &Device::Cpu);
+    config.build(&mut weights).map_err(|error| fault(published.weights, &error))?;
+    let staging = Staging::begin_over(out, holds_only_a_checkpoint)?;
+    config.save(staging.folder(), &tokenizer, weights.variables())?;
+    staging.commit()?;
+    Ok(weights.unused())
+}
+
+fn config(
+    published: &Published<'_>,
+    weights: &BTreeMap<String, Tensor>,
+    tokenizer: &Tokenizer,
+) -> Result<CheckpointConfig, CheckpointError> {
+    let (embedding, _) = shape(published.weights, weights, "head_extractor.weight")?;
+    let (classes, columns) = shape(published.weights, weights, "bilinear.weight")?;
+    Ok(CheckpointConfig {
+        docre: env!("CARGO_PKG_VERSION").to_owned(),
+        model: ModelConfig::Atlop(AtlopConfig { embedding, block: columns / embedding.max(1) }),
+        encoder: read_config(published.encoder)?,
+        relations: relations(published.relations, classes)?,
+        tokenizer: tokenizer.identity().into(),
+        most_pieces: published.most_pieces,
+        most_labels: published.most_labels,
+    })
+}
+
+/// Rows and columns of a weight.
+fn shape(path: &Path, weights: &BTreeMap<String, Tensor>, name: &str) -> Result<(usize, usize), CheckpointError> {
+    match weights.get(name).map(Tensor::dims) {
+        Some(&[rows, columns]) => Ok((rows, columns)),
+        Some(other) => Err(fault(path, &format!("weight `{name}`: expected rows and columns, got {other:?}"))),
+        None => Err(fault(path, &format!("expected a state dict of ATLOP, found no weight `{name}`"))),
+    }
+}
+
+/// The file of relations.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Names {
+    Classes(BTreeMap<Text, usize>),
+    Ordered(Vec<Text>),
+}
+
+/// The relations from class 1 on.
+fn relations(path: &Path, classes: usize) -> Result<Vec<Text>, CheckpointError> {
+    let names: Names = serde_json::from_slice(&read(path)?).map_err(|_| {
+        fault(path, &"expected an object that gives each relation its class, or a list of relations, got neither")
+    })?;
+    let mut names = match names {
+        Names::Ordered(names) if names.len() + 1 == classes => return Ok(names),
+        Names::Ordered(names) => names,
+        Names::Classes(names) => ordered(path, names)?,
+    };
+    if names.len() != classes {
+        let got = names.len();
+        return Err(fault(path, &format!("expected the {classes} classes of `bilinear.weight`, got {got}")));
+    }
+    names.remove(0);
+    Ok(names)
+}
+
+fn ordered(path: &Path, names: BTreeMap<Text, usize>) -> Result<Vec<Text>, CheckpointError> {
+    let by_class: BTreeMap<usize, Text> = names.into_iter().map(|(name, class)| (class, name)).collect();
+    match by_class.keys().zip(0..).find(|(class, place)| *class != place) {
+        Some((class, place)) => Err(fault(path, &format!("expected the classes 0, 1, …, got {class} for {place}"))),
+        None => Ok(by_class.into_values().collect()),
+    }
+}
