@@ -3,6 +3,8 @@
 pub mod convert;
 pub mod encode;
 pub mod evaluate;
+pub mod graph;
+pub mod pipe;
 pub mod query;
 pub mod run;
 pub mod score;

@@ -2,6 +2,7 @@
 
 mod convert;
 mod evaluate;
+mod graph;
 mod query;
 mod synthesize;
 
@@ -16,7 +17,7 @@ use crate::corpus::convert::{Progress, Summary};
 use crate::corpus::reject_line;
 
 /// Every kind.
-static KINDS: [Kind; 4] = [synthesize::KIND, convert::KIND, query::KIND, evaluate::KIND];
+static KINDS: [Kind; 5] = [synthesize::KIND, convert::KIND, query::KIND, evaluate::KIND, graph::KIND];
 
 /// A sort of stage, as a pipeline file calls for it.
 pub struct Kind {
