@@ -89,13 +89,15 @@ fn bare(id: &str, kind: &str) -> Option<&'static str> {
     }
 }
 
-/// A text as one step of a path: what is not a letter or digit of ASCII, `-`, `_` or `.` between others is
-/// percent-encoded. Different texts give different steps.
+/// A text as one step of a path: a space becomes `_`, and what is no letter or digit of ASCII, `-` or `.` between others
+/// is percent-encoded. Different texts give different steps.
 pub fn step(text: &str) -> String {
     let dots = text.bytes().all(|byte| byte == b'.');
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') || (byte == b'.' && !dots) {
+        if byte == b' ' {
+            encoded.push('_');
+        } else if byte.is_ascii_alphanumeric() || byte == b'-' || (byte == b'.' && !dots) {
             encoded.push(char::from(byte));
         } else {
             // Writing to a string cannot fail.

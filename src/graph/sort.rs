@@ -26,10 +26,10 @@ const READ_AHEAD: usize = 64 << 10;
 /// What can be sorted: written as bytes in its order, and read back.
 pub trait Sortable: Sized {
     /// Appends its bytes.
-    fn put(&self, bytes: &mut Vec<u8>);
+    fn encode(&self, bytes: &mut Vec<u8>);
 
     /// Takes it off the front of some bytes; `None` where they are no such record.
-    fn take(bytes: &mut &[u8]) -> Option<Self>;
+    fn decode(bytes: &mut &[u8]) -> Option<Self>;
 }
 
 /// Structs that are sorted by their fields in order.
@@ -42,12 +42,12 @@ macro_rules! sortable {
         }
 
         impl $crate::graph::sort::Sortable for $name {
-            fn put(&self, bytes: &mut Vec<u8>) {
-                $($crate::graph::sort::Sortable::put(&self.$field, bytes);)*
+            fn encode(&self, bytes: &mut Vec<u8>) {
+                $($crate::graph::sort::Sortable::encode(&self.$field, bytes);)*
             }
 
-            fn take(bytes: &mut &[u8]) -> Option<Self> {
-                Some(Self { $($field: $crate::graph::sort::Sortable::take(bytes)?,)* })
+            fn decode(bytes: &mut &[u8]) -> Option<Self> {
+                Some(Self { $($field: $crate::graph::sort::Sortable::decode(bytes)?,)* })
             }
         }
     )*};
@@ -55,11 +55,11 @@ macro_rules! sortable {
 pub(super) use sortable;
 
 impl Sortable for u32 {
-    fn put(&self, bytes: &mut Vec<u8>) {
+    fn encode(&self, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(&self.to_be_bytes());
     }
 
-    fn take(bytes: &mut &[u8]) -> Option<Self> {
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
         let (number, rest) = bytes.split_first_chunk()?;
         *bytes = rest;
         Some(Self::from_be_bytes(*number))
@@ -68,21 +68,21 @@ impl Sortable for u32 {
 
 /// In order from 0 up, as probabilities are.
 impl Sortable for f32 {
-    fn put(&self, bytes: &mut Vec<u8>) {
-        self.to_bits().put(bytes);
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        self.to_bits().encode(bytes);
     }
 
-    fn take(bytes: &mut &[u8]) -> Option<Self> {
-        u32::take(bytes).map(Self::from_bits)
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        u32::decode(bytes).map(Self::from_bits)
     }
 }
 
 impl Sortable for bool {
-    fn put(&self, bytes: &mut Vec<u8>) {
+    fn encode(&self, bytes: &mut Vec<u8>) {
         bytes.push(u8::from(*self));
     }
 
-    fn take(bytes: &mut &[u8]) -> Option<Self> {
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
         let (flag, rest) = bytes.split_first()?;
         *bytes = rest;
         Some(*flag != 0)
@@ -91,7 +91,7 @@ impl Sortable for bool {
 
 /// Ended by two zeros; a zero in the text is followed by 255, so that it goes behind the end of a shorter text.
 impl Sortable for Text {
-    fn put(&self, bytes: &mut Vec<u8>) {
+    fn encode(&self, bytes: &mut Vec<u8>) {
         for (place, piece) in self.as_bytes().split(|byte| *byte == 0).enumerate() {
             if place > 0 {
                 bytes.extend_from_slice(&[0, 255]);
@@ -101,7 +101,7 @@ impl Sortable for Text {
         bytes.extend_from_slice(&[0, 0]);
     }
 
-    fn take(bytes: &mut &[u8]) -> Option<Self> {
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
         let mut text = Vec::new();
         loop {
             let (piece, rest) = bytes.split_at_checked(memchr::memchr(0, bytes)?)?;
@@ -118,32 +118,32 @@ impl Sortable for Text {
 
 /// None comes first.
 impl<T: Sortable> Sortable for Option<T> {
-    fn put(&self, bytes: &mut Vec<u8>) {
-        self.is_some().put(bytes);
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        self.is_some().encode(bytes);
         if let Some(value) = self {
-            value.put(bytes);
+            value.encode(bytes);
         }
     }
 
-    fn take(bytes: &mut &[u8]) -> Option<Self> {
-        if bool::take(bytes)? { T::take(bytes).map(Some) } else { Some(None) }
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        if bool::decode(bytes)? { T::decode(bytes).map(Some) } else { Some(None) }
     }
 }
 
 /// Each item behind a one, then a zero: a list goes behind its beginnings.
 impl<T: Sortable> Sortable for Vec<T> {
-    fn put(&self, bytes: &mut Vec<u8>) {
+    fn encode(&self, bytes: &mut Vec<u8>) {
         for item in self {
-            true.put(bytes);
-            item.put(bytes);
+            true.encode(bytes);
+            item.encode(bytes);
         }
-        false.put(bytes);
+        false.encode(bytes);
     }
 
-    fn take(bytes: &mut &[u8]) -> Option<Self> {
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
         let mut items = Self::new();
-        while bool::take(bytes)? {
-            items.push(T::take(bytes)?);
+        while bool::decode(bytes)? {
+            items.push(T::decode(bytes)?);
         }
         Some(items)
     }
@@ -186,7 +186,7 @@ impl<T: Sortable> Sorter<T> {
     /// Where a run cannot be set down.
     pub fn push(&mut self, record: &T) -> Result<(), GraphError> {
         let start = self.bytes.len();
-        record.put(&mut self.bytes);
+        record.encode(&mut self.bytes);
         self.places.push((start, self.bytes.len()));
         if self.bytes.len() + 16 * self.places.len() >= self.budget { self.set_down() } else { Ok(()) }
     }
@@ -340,7 +340,7 @@ impl<T: Sortable> Merge<T> {
         let Some(bytes) = self.bytes.next().map_err(GraphError::io(&self.folder, "sort in it"))? else {
             return Ok(None);
         };
-        let record = T::take(&mut bytes.as_slice());
+        let record = T::decode(&mut bytes.as_slice());
         record.map(Some).ok_or_else(|| GraphError::Damaged(self.folder.clone()))
     }
 }

@@ -1,6 +1,6 @@
 //! Why an evaluation cannot be done.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use polars::prelude::PolarsError;
 

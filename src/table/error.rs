@@ -87,6 +87,16 @@ pub enum TableError {
         /// What the Arrow library says.
         source: ArrowError,
     },
+    /// A stream among several does not say which table it is.
+    #[error(
+        "{name}: schema metadata `docre.schema`: expected the name of a corpus table, such as `tokens/1`, got `{found}`"
+    )]
+    Unnamed {
+        /// The pipe.
+        name: String,
+        /// What it says.
+        found: String,
+    },
     /// Something that is no table stands where tables were to go.
     #[error("{}: holds files that docre did not write: they will not be replaced", path.display())]
     Foreign {

@@ -12,6 +12,7 @@ mod encoder;
 mod evaluate;
 mod gda;
 mod golden;
+mod graph;
 mod json;
 mod jsonl;
 mod layers;
