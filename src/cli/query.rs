@@ -27,7 +27,7 @@ pub struct QueryArgs {
     /// A SPARQL query, over the graph that `docre graph` has made in or below the folder.
     #[arg(long, value_name = "QUERY", conflicts_with = "sql")]
     sparql: Option<String>,
-    /// How the result is written.
+    /// How the result is written; a table cuts long cells off, the others are whole.
     #[arg(long, value_parser = PossibleValuesParser::new(Output::NAMES).try_map(|name| name.parse::<Output>()), default_value = "table")]
     format: Output,
 }

@@ -89,20 +89,23 @@ fn bare(id: &str, kind: &str) -> Option<&'static str> {
     }
 }
 
-/// A text as one step of a path: a space becomes `_`, and what is no letter or digit of ASCII, `-` or `.` between others
-/// is percent-encoded. Different texts give different steps.
+/// A text as one step of a path: a space becomes `_`, and what is no letter or digit of ASCII, `-` or `.` between two of
+/// these is percent-encoded. Different texts give different steps.
 pub fn step(text: &str) -> String {
-    let dots = text.bytes().all(|byte| byte == b'.');
     let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte == b' ' {
-            encoded.push('_');
-        } else if byte.is_ascii_alphanumeric() || byte == b'-' || (byte == b'.' && !dots) {
-            encoded.push(char::from(byte));
-        } else {
+    let mut last_is_plain = false;
+    let mut bytes = text.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        let is_plain = byte.is_ascii_alphanumeric();
+        let between = last_is_plain && bytes.peek().is_some_and(u8::is_ascii_alphanumeric);
+        match byte {
+            b' ' => encoded.push('_'),
+            b'.' if between => encoded.push('.'),
+            _ if is_plain || byte == b'-' => encoded.push(char::from(byte)),
             // Writing to a string cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
+            _ => drop(write!(encoded, "%{byte:02X}")),
         }
+        last_is_plain = is_plain;
     }
     if encoded.len() <= LONGEST_STEP {
         return encoded;

@@ -5,14 +5,17 @@ use std::str::FromStr;
 
 use polars::prelude::*;
 use serde_json::{Map, Value};
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::QueryError;
+
+/// Columns of the screen that a cell of a table takes at most.
+const WIDEST: usize = 72;
 
 /// How a result is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
-    /// Aligned columns, for people.
+    /// Aligned columns, for people; a cell that is too wide ends in `…`.
     Table,
     /// RFC 4180, with a header.
     Csv,
@@ -114,7 +117,7 @@ fn write_csv(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
 /// Columns as wide as their widest cell; numbers to the right.
 fn write_table(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
     let cells: Vec<Vec<String>> =
-        rows(frame).map(|row| row.iter().map(|value| one_line(&plain(value))).collect()).collect();
+        rows(frame).map(|row| row.iter().map(|value| clipped(one_line(&plain(value)))).collect()).collect();
     let names = names(frame);
     let width = |column: usize| {
         let widest = cells.iter().filter_map(|row| row.get(column)).chain(names.get(column));
@@ -140,4 +143,17 @@ fn one_line(text: &str) -> String {
     let turns = |c: char| matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     let escape = |c: char| if c.is_control() || turns(c) { c.escape_default().collect() } else { vec![c] };
     text.chars().flat_map(escape).collect()
+}
+
+/// A cell's text, cut off where it would push the others out of sight.
+fn clipped(text: String) -> String {
+    if text.width() <= WIDEST {
+        return text;
+    }
+    let mut width = 0;
+    let fits = |character: &char| {
+        width += character.width().unwrap_or_default();
+        width < WIDEST
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
 }

@@ -217,7 +217,7 @@ fn identifiers_are_those_of_the_knowledge_base_or_stay_local() {
     ] {
         assert_eq!(knowledge_base(id, kind), expected);
     }
-    assert_eq!((step("U.S. _x"), step("..")), ("U.S._%5Fx".into(), "%2E%2E".into()));
+    assert_eq!((step("U.S. _x"), step("..")), ("U.S%2E_%5Fx".into(), "%2E%2E".into()));
     assert!(step(&"é".repeat(1000)).len() < 240);
     assert_ne!(step(&"é".repeat(1000)), step(&"é".repeat(1001)));
     for base in ["relative/", "https://x.example", "https://x y/", "https://x/#a/", ""] {
@@ -344,7 +344,7 @@ fn kgtk_and_kgx_hold_every_name() {
     let folder = TempDir::new().unwrap();
     hostile(folder.path());
     let table = fs::read_to_string(folder.path().join("graph/graph.kgtk.tsv")).unwrap();
-    let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split('\t').collect()).collect();
+    let lines: Vec<Vec<&str>> = table.lines().skip(1).map(|line| line.split('\t').collect()).collect();
     assert!(lines.iter().all(|line| line.len() == 4), "four columns in each line");
     let labels: BTreeMap<String, String> = lines
         .iter()

@@ -39,21 +39,24 @@ pub fn write_nodes(graph: &Graph, output: &mut impl Write) -> Result<(), WriteEr
 pub fn write_edges(graph: &Graph, output: &mut impl Write) -> Result<(), WriteError> {
     for supported in graph.supported()? {
         let Supported { edge, documents } = supported?;
-        let line = json!({
+        let level = if edge.best_probability.is_some() { "prediction" } else { "not_provided" };
+        let mut line = json!({
             "id": edge.edge_id,
             "category": ["biolink:Association"],
             "subject": edge.head,
             "predicate": predicate(&edge.relation),
             "object": edge.tail,
             "original_predicate": edge.relation,
-            "knowledge_level": "prediction",
+            "knowledge_level": level,
             "agent_type": "text_mining_agent",
             "primary_knowledge_source": "infores:docre",
             "n_documents": edge.n_documents,
-            "best_probability": edge.best_probability,
-            "combined_probability": edge.combined_probability,
             "documents": documents,
         });
+        if let (Some(best), Some(combined)) = (edge.best_probability, edge.combined_probability) {
+            line["best_probability"] = best.into();
+            line["combined_probability"] = combined.into();
+        }
         write_line(&line, output)?;
     }
     Ok(())
