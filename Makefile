@@ -41,7 +41,7 @@ bench: build ## measure speed and memory, beside other programs where there are 
 
 peers: pipelines ## read our tables and graphs with other programs, and compare what they find with ours
 	python3 -m venv target/peers && target/peers/bin/pip install --quiet duckdb networkx rdflib
-	-target/peers/bin/pip install --quiet kgx biolink-model
+	-target/peers/bin/pip install --quiet biolink-model
 	-target/peers/bin/pip install --quiet attrs iso-639 pycountry setuptools 'sh<2' && \
 	  target/peers/bin/pip install --quiet --no-deps kgtk # which asks for packages that no longer install
 	for peer in duckdb_f1 graph_readers; do \

@@ -23,7 +23,7 @@ pub fn write_nodes(graph: &Graph, output: &mut impl Write) -> Result<(), WriteEr
             "category": [category(&node.r#type)],
             "name": node.name,
             "synonym": node.aliases,
-            "type": node.r#type,
+            "entity_type": node.r#type,
             "iri": graph.iris.node(&node.node_id).as_str(),
             "n_documents": node.n_documents,
         });

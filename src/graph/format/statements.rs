@@ -142,12 +142,20 @@ impl<E: From<WriteError>> Speaker<'_, E> {
             let edge = edge.map_err(table)?;
             let reified = Reified::new(self.iris, &edge);
             self.edge(&edge, &reified)?;
-            let (mut number, mut last) = (0, None);
+            let mut last: Option<ProvenanceRow> = None;
+            let mut number = 0;
             while let Some(fact) = provenance.next_if(|fact| fact.edge_id == edge.edge_id).map_err(table)? {
-                self.fact(&fact, number, last.as_ref() != Some(&fact.doc_id), &reified)?;
+                let (document, run) = last.map(|last| (last.doc_id, last.run_id)).unzip();
+                if document.as_ref() != Some(&fact.doc_id) {
+                    self.document(&fact.doc_id, &reified)?;
+                }
+                if run.as_ref() != Some(&fact.run_id) {
+                    self.say(&reified.edge, prov!("wasGeneratedBy"), &self.iris.run(&fact.run_id))?;
+                    runs.insert(fact.run_id.clone());
+                }
+                self.fact(&fact, number, &reified.edge)?;
                 number += 1;
-                last = Some(fact.doc_id);
-                runs.insert(fact.run_id);
+                last = Some(fact);
             }
             relations.entry(edge.relation).or_insert(edge.label);
         }
@@ -178,14 +186,16 @@ impl<E: From<WriteError>> Speaker<'_, E> {
         }
     }
 
-    fn fact(&mut self, fact: &ProvenanceRow, number: u32, is_new: bool, reified: &Reified) -> Result<(), E> {
+    /// A document that supports an edge.
+    fn document(&mut self, doc_id: &str, reified: &Reified) -> Result<(), E> {
         let Reified { edge, head, relation, tail } = reified;
+        let document = self.iris.document(doc_id);
+        (self.say)(QuadRef::new(head, relation, tail, &document))?;
+        self.say(edge, prov!("wasDerivedFrom"), &document)
+    }
+
+    fn fact(&mut self, fact: &ProvenanceRow, number: u32, edge: &NamedNode) -> Result<(), E> {
         let (document, run) = (self.iris.document(&fact.doc_id), self.iris.run(&fact.run_id));
-        if is_new {
-            (self.say)(QuadRef::new(head, relation, tail, &document))?;
-            self.say(edge, prov!("wasDerivedFrom"), &document)?;
-        }
-        self.say(edge, prov!("wasGeneratedBy"), &run)?;
         let derivation = self.iris.derivation(&fact.edge_id, number);
         self.say(edge, prov!("qualifiedDerivation"), &derivation)?;
         self.say(&derivation, rdf::TYPE, prov!("Derivation"))?;
