@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::identifier::short_hash;
 use super::nodes::{Placed, Span};
-use super::sort::{Merge, Sorted, Sorter, sortable};
+use super::sort::{InOrder, Sorted, Sorter, sortable};
 use super::tables::Tables;
 use super::{GraphError, Options, Totals};
 use crate::table::rows::{EdgeRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow, RelationTypeRow};
@@ -109,7 +109,7 @@ pub(super) fn supports(
 }
 
 /// The entities of the next document, in order.
-fn next_document(placed: &mut Merge<Placed>) -> Result<Option<Vec<Placed>>, GraphError> {
+fn next_document(placed: &mut InOrder<Placed>) -> Result<Option<Vec<Placed>>, GraphError> {
     let Some(first) = placed.next().transpose()? else { return Ok(None) };
     let doc_id = first.doc_id.clone();
     let mut entities = vec![first];
@@ -120,7 +120,7 @@ fn next_document(placed: &mut Merge<Placed>) -> Result<Option<Vec<Placed>>, Grap
 }
 
 /// The document's next fact, once.
-fn next_fact(facts: &mut Merge<Fact>, doc_id: &Text, totals: &mut Totals) -> Result<Option<Fact>, GraphError> {
+fn next_fact(facts: &mut InOrder<Fact>, doc_id: &Text, totals: &mut Totals) -> Result<Option<Fact>, GraphError> {
     let Some(mut fact) = facts.next_if(|fact| fact.doc_id == *doc_id)? else { return Ok(None) };
     let key = |fact: &Fact| (fact.head, fact.tail, fact.relation.clone(), fact.run_id.clone());
     while let Some(likelier) = facts.next_if(|next| next.doc_id == *doc_id && key(next) == key(&fact))? {
@@ -192,7 +192,7 @@ pub(super) fn edges(
 }
 
 /// Puts together the next edge of its facts.
-fn next_edge(supports: &mut Merge<Support>) -> Result<Option<EdgeRow>, GraphError> {
+fn next_edge(supports: &mut InOrder<Support>) -> Result<Option<EdgeRow>, GraphError> {
     let Some(first) = supports.next().transpose()? else { return Ok(None) };
     let (head, relation, tail) = (first.head_node.clone(), first.relation.clone(), first.tail_node.clone());
     let mut probability = Probability::default();

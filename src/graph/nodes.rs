@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::merging::Merger;
-use super::sort::{Merge, Sorted, Sorter, sortable};
+use super::sort::{InOrder, Sorted, Sorter, sortable};
 use super::tables::Tables;
 use super::{GraphError, Options, Totals};
 use crate::table::rows::{EntityRow, MentionRow, NodeRow};
@@ -119,7 +119,7 @@ fn placed(appearance: Appearance, kept: bool) -> Placed {
 }
 
 /// Puts together the next node of its entities. What is in memory is its names, not the entities.
-fn next_node(appearances: &mut Merge<Appearance>) -> Result<Option<NodeRow>, GraphError> {
+fn next_node(appearances: &mut InOrder<Appearance>) -> Result<Option<NodeRow>, GraphError> {
     let Some(first) = appearances.next().transpose()? else { return Ok(None) };
     let node_id = first.node_id.clone();
     let kb_id = first.kb_id.clone();

@@ -258,9 +258,9 @@ impl<T: Sortable> Sorted<T> {
     ///
     /// # Errors
     /// Where a run cannot be opened.
-    pub fn read(&self) -> Result<Merge<T>, GraphError> {
+    pub fn read(&self) -> Result<InOrder<T>, GraphError> {
         let bytes = Bytes::open(&self.runs).map_err(GraphError::io(&self.folder, "sort in it"))?;
-        Ok(Merge { bytes, folder: self.folder.clone(), next: None, record: PhantomData })
+        Ok(InOrder { bytes, folder: self.folder.clone(), next: None, record: PhantomData })
     }
 }
 
@@ -317,14 +317,14 @@ fn read_record(run: &mut BufReader<File>, record: &mut Vec<u8>) -> io::Result<bo
 }
 
 /// Records in order, one by one.
-pub struct Merge<T> {
+pub struct InOrder<T> {
     bytes: Bytes,
     folder: PathBuf,
     next: Option<T>,
     record: PhantomData<T>,
 }
 
-impl<T: Sortable> Merge<T> {
+impl<T: Sortable> InOrder<T> {
     /// The next record, if it is wanted.
     ///
     /// # Errors
@@ -345,7 +345,7 @@ impl<T: Sortable> Merge<T> {
     }
 }
 
-impl<T: Sortable> Iterator for Merge<T> {
+impl<T: Sortable> Iterator for InOrder<T> {
     type Item = Result<T, GraphError>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -604,6 +604,52 @@ fn relations_come_and_edges_go_through_a_pipe() {
 }
 
 #[test]
+fn a_pipeline_makes_a_graph() {
+    let folder = TempDir::new().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let sql = file("facts.sql", "SELECT 'gold' AS run_id, doc_id, head, tail, relation FROM test_facts");
+    let pipeline = file(
+        "tiny.toml",
+        &format!(
+            r#"
+[sources]
+sql = "{sql}"
+[[stage]]
+name = "test"
+kind = "synthesize"
+split = "test"
+documents = 3
+outputs = {{ tables = "test" }}
+[[stage]]
+name = "facts"
+kind = "query"
+inputs = {{ sql = "sql", test = "test" }}
+outputs = {{ table = "facts.parquet" }}
+[[stage]]
+name = "graph"
+kind = "graph"
+formats = ["kgtk"]
+types = ["PER", "LOC"]
+inputs = {{ corpus = "test", relations = "facts.parquet" }}
+outputs = {{ graph = "graph" }}
+"#
+        ),
+    );
+    let runs = folder.path().join("runs");
+    let run = || docre(["run", &pipeline, "--runs", runs.to_str().unwrap()]);
+    let first = run();
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    let out = runs.join("tiny/graph");
+    assert!(out.join("graph.kgtk.tsv").is_file());
+    assert_eq!(rows(&out, "SELECT DISTINCT type FROM nodes ORDER BY type"), ["LOC", "PER"]);
+    assert!(run().stderr.contains("tiny/graph: up to date"));
+}
+
+#[test]
 fn what_no_graph_can_be_made_of_is_said() {
     let folder = TempDir::new().unwrap();
     small(folder.path());
