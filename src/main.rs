@@ -17,7 +17,9 @@ use docre::pipeline::LeftOut;
 use docre::table::TableError;
 use docre::train::TrainError;
 
-use cli::{Messages, Outcome, Usage, checkpoint, convert, encode, evaluate, query, run, score, synthesize, train};
+use cli::{
+    Messages, Outcome, Usage, checkpoint, convert, encode, evaluate, graph, query, run, score, synthesize, train,
+};
 
 /// Tables and tensors come and go by the megabyte, which the system's allocator gives back to the kernel each time.
 #[global_allocator]
@@ -46,6 +48,7 @@ enum Command {
     Checkpoint(checkpoint::CheckpointArgs),
     Score(score::ScoreArgs),
     Evaluate(evaluate::EvaluateArgs),
+    Graph(graph::GraphArgs),
     Query(query::QueryArgs),
     Run(run::RunArgs),
 }
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Command::Checkpoint(args) => checkpoint::run(&args, messages),
         Command::Score(args) => score::run(&args, messages),
         Command::Evaluate(args) => evaluate::run(&args, messages),
+        Command::Graph(args) => graph::run(&args, messages),
         Command::Query(args) => query::run(args),
         Command::Run(args) => run::run(&args, messages),
     };

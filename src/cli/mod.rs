@@ -6,6 +6,8 @@ pub mod encode;
 #[cfg(target_os = "linux")]
 pub mod environment;
 pub mod evaluate;
+pub mod graph;
+pub mod pipe;
 pub mod query;
 pub mod run;
 pub mod score;

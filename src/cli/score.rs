@@ -1,11 +1,15 @@
 //! `docre score`: a checkpoint and a corpus → the table `relations`.
 
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use docre::device::{DeviceChoice, Precision};
 use docre::score::{self, Event, PIECES_AT_ONCE, Request};
+use docre::table::rows::RelationRow;
+use docre::table::stream;
 
+use super::pipe::{self, Scratch};
 use super::{Messages, Outcome, computing_on, folder_name, split_folder};
 
 /// Predict the relations of a split with a trained model.
@@ -17,16 +21,17 @@ pub struct ScoreArgs {
     /// The folder of the checkpoint.
     #[arg(long, value_name = "DIR")]
     checkpoint: PathBuf,
-    /// The folder of the corpus, or of the split itself.
+    /// The folder of the corpus, or of the split itself, or `-`: the split's tables on stdin, one Arrow stream after the
+    /// other, each with its table's name as `docre.schema` in the schema's metadata.
     #[arg(long, value_name = "DIR")]
     corpus: PathBuf,
     /// The split: the folder of this name in that of the corpus.
     #[arg(long, value_name = "NAME", value_parser = folder_name)]
     split: Option<String>,
-    /// The folder into which the table goes.
+    /// The folder into which the table goes, or `-`: as an Arrow stream to stdout.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// What the run is called [default: the name of --out].
+    /// What the run is called [default: the name of --out, or that of the checkpoint].
     #[arg(long, value_name = "NAME")]
     run_id: Option<String>,
     /// Pieces that are computed in one batch.
@@ -42,12 +47,22 @@ pub struct ScoreArgs {
 
 /// Scores.
 pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
-    let split = split_folder(&args.corpus, args.split.as_deref());
-    let name = args.out.file_name().unwrap_or_default().to_string_lossy();
+    let scratch = Scratch::new();
+    let split = if pipe::is(&args.corpus) {
+        let folder = scratch.folder("stdin");
+        stream::receive_split(BufReader::new(io::stdin().lock()), &folder)?;
+        folder
+    } else {
+        split_folder(&args.corpus, args.split.as_deref())
+    };
+    let piped = pipe::is(&args.out);
+    let out = if piped { scratch.folder("scored") } else { args.out.clone() };
+    let name = if piped { &args.checkpoint } else { &args.out };
+    let name = name.file_name().unwrap_or_default().to_string_lossy();
     let request = Request {
         checkpoint: &args.checkpoint,
         split: &split,
-        out: &args.out,
+        out: &out,
         run_id: args.run_id.as_deref().unwrap_or(&name),
         budget: args.pieces_at_once,
         device: args.device,
@@ -64,6 +79,9 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
     messages.say(&said(&args.out, scored, bar.elapsed().as_secs_f64()));
     if let Some(warning) = scored.and_then(|scored| scored.warning()) {
         messages.say(&warning);
+    }
+    if piped {
+        stream::send::<RelationRow, _>(&out, io::stdout().lock()).map(drop)?;
     }
     Ok(Outcome::Done)
 }

@@ -1,8 +1,10 @@
 //! Why an evaluation cannot be done.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use polars::prelude::PolarsError;
+
+use crate::submission::SubmissionError;
 
 /// Why an evaluation cannot be done. Each says where first, then what was expected and what was there.
 #[derive(Debug, thiserror::Error)]
@@ -47,13 +49,8 @@ pub enum Error {
         reason: String,
     },
     /// A JSON file is not what it should be.
-    #[error("`{}`: {reason}", path.display())]
-    Json {
-        /// The file.
-        path: PathBuf,
-        /// The entry's number from 1 and its field; expected, then got.
-        reason: String,
-    },
+    #[error(transparent)]
+    Submission(#[from] SubmissionError),
     /// The split says of no document which relations hold.
     #[error("`{}`: expected labelled documents, the split has no labels", .0.display())]
     Unlabelled(PathBuf),
@@ -76,10 +73,4 @@ pub enum Error {
 pub(super) fn query(place: impl Into<String>) -> impl FnOnce(PolarsError) -> Error {
     let place = place.into();
     move |source| Error::Query { place, source }
-}
-
-/// The same for the system's.
-pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-    let path = path.to_path_buf();
-    move |source| Error::Io { path, source }
 }

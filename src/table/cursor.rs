@@ -45,4 +45,9 @@ impl<R: Row + 'static> Cursor<R> {
         }
         Ok(taken)
     }
+
+    /// The rows from here on.
+    pub fn rows(mut self) -> impl Iterator<Item = Result<R, TableError>> + use<R> {
+        std::iter::from_fn(move || self.next_if(|_| true).transpose())
+    }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use arrow::error::ArrowError;
 use parquet::errors::ParquetError;
 
 /// A table that cannot be read or written.
@@ -65,6 +66,36 @@ pub enum TableError {
         column: String,
         /// How many cells of the batch are null.
         nulls: usize,
+    },
+    /// A value does not fit the type that the schema gives its column.
+    #[error("{}: column `{column}`: expected values that fit {expected}", path.display())]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The column's name.
+        column: String,
+        /// Its type in the schema.
+        expected: String,
+        /// What the Arrow library says.
+        source: ArrowError,
+    },
+    /// A pipe does not carry an Arrow stream, or breaks off.
+    #[error("{name}: expected a whole Arrow IPC stream")]
+    Stream {
+        /// The pipe.
+        name: String,
+        /// What the Arrow library says.
+        source: ArrowError,
+    },
+    /// A stream among several does not say which table it is.
+    #[error(
+        "{name}: schema metadata `docre.schema`: expected the name of a corpus table, such as `tokens/1`, got `{found}`"
+    )]
+    Unnamed {
+        /// The pipe.
+        name: String,
+        /// What it says.
+        found: String,
     },
     /// Something that is no table stands where tables were to go.
     #[error("{}: holds files that docre did not write: they will not be replaced", path.display())]

@@ -10,10 +10,12 @@
 pub mod cell;
 mod cursor;
 mod error;
+mod foreign;
 mod read;
 pub mod rows;
 pub mod schema;
 mod staging;
+pub mod stream;
 mod write;
 
 use arrow::record_batch::RecordBatch;
@@ -21,6 +23,7 @@ use arrow::record_batch::RecordBatch;
 pub use cell::{Cell, Text};
 pub use cursor::Cursor;
 pub use error::TableError;
+pub use foreign::read_foreign;
 pub use read::{fingerprint, is_part_name, parts, read, read_at};
 pub use schema::TableSchema;
 pub use staging::{Staging, holds_only_tables};

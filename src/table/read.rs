@@ -49,8 +49,16 @@ pub fn read<R: Row>(folder: &Path) -> Result<impl Iterator<Item = Result<Vec<R>,
 
 /// As [`read`], of the table that stands at `path`, whatever name it has there.
 pub fn read_at<R: Row>(path: &Path) -> Result<impl Iterator<Item = Result<Vec<R>, TableError>> + use<R>, TableError> {
+    read_files(files_at(path)?)
+}
+
+/// The files of the table that stands at `path`: itself a file, or a folder.
+pub(super) fn files_at(path: &Path) -> Result<Vec<PathBuf>, TableError> {
+    if path.is_file() {
+        return Ok(vec![path.to_path_buf()]);
+    }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    read_files(parts(parent(path), &name)?)
+    parts(parent(path), &name)
 }
 
 fn read_files<R: Row>(
@@ -85,9 +93,12 @@ pub fn fingerprint(folder: &Path, table: &str) -> Option<String> {
     recorded
 }
 
+pub(super) fn open_file(path: &Path) -> Result<File, TableError> {
+    File::open(path).map_err(TableError::io(path, "open"))
+}
+
 fn open(path: &Path, schema: &TableSchema) -> Result<ParquetRecordBatchReader, TableError> {
-    let file = File::open(path).map_err(TableError::io(path, "open"))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(TableError::parquet(path))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(open_file(path)?).map_err(TableError::parquet(path))?;
     check_types(builder.schema(), schema, path)?;
     builder.with_batch_size(BATCH_ROWS).build().map_err(TableError::parquet(path))
 }

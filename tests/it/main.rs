@@ -17,6 +17,7 @@ mod encoder;
 mod evaluate;
 mod gda;
 mod golden;
+mod graph;
 mod ids;
 #[cfg(feature = "hub")]
 mod hub;

@@ -55,6 +55,17 @@ fn a_result_comes_as_table_csv_json_or_parquet() {
 }
 
 #[test]
+fn a_table_cuts_a_long_cell_off_and_the_others_do_not() {
+    let folder = TempDir::new().unwrap();
+    let long = "漢".repeat(50);
+    facts(folder.path(), &[&long]);
+    let sql = "SELECT relation, head FROM facts";
+    let table = query(folder.path(), sql, "table");
+    assert_eq!(table.lines().last(), Some(&*format!("{}…     0", "漢".repeat(35))));
+    assert_eq!(query(folder.path(), sql, "csv").lines().last(), Some(&*format!("{long},0")));
+}
+
+#[test]
 fn a_table_is_named_by_its_folder_or_by_its_path() {
     let folder = TempDir::new().unwrap();
     facts(&folder.path().join("dev"), &["P1"]);

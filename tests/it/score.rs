@@ -1,13 +1,15 @@
 //! Scoring on the command line: parts that are kept, batches that do not matter, and what is refused.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use docre::checkpoint::ModelConfig;
 use docre::device::DeviceChoice;
 use docre::score::{self, Event, Request, Scored};
-use docre::table;
-use docre::table::rows::RelationRow;
+use docre::table::rows::{DocumentRow, EntityRow, MentionRow, PairRow, RelationRow, TokenRow};
+use docre::table::{self, stream};
 use docre::train::TrainConfig;
 use docre::train::config::SecondStage;
 
@@ -181,4 +183,31 @@ fn a_model_that_infers_tells_what_its_base_thought() {
         let before = row.base_probability.unwrap();
         assert!((0.0..=1.0).contains(&before) && (row.iteration != Some(0) || before > 0.5), "{row:?}");
     }
+}
+
+#[test]
+fn a_split_comes_and_relations_go_through_a_pipe() {
+    let fixture = Fixture::new();
+    let config = TrainConfig { epochs: 12, ..fixture.config() };
+    let run = fixture.train(&config, "model", &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let paths = Paths::new(&fixture, "dev", "table");
+    paths.score(2048).unwrap();
+    let mut input = Vec::new();
+    input = stream::send::<DocumentRow, _>(&paths.split, input).unwrap();
+    input = stream::send::<TokenRow, _>(&paths.split, input).unwrap();
+    input = stream::send::<MentionRow, _>(&paths.split, input).unwrap();
+    input = stream::send::<EntityRow, _>(&paths.split, input).unwrap();
+    input = stream::send::<PairRow, _>(&paths.split, input).unwrap();
+    let checkpoint = paths.checkpoint.to_str().unwrap();
+    let mut child = command(["score", "--checkpoint", checkpoint, "--corpus", "-", "--out", "-", "--run-id", "run"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&input).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let piped: Vec<RelationRow> = stream::receive(&output.stdout[..]).unwrap().flat_map(Result::unwrap).collect();
+    assert!(!piped.is_empty());
+    assert_eq!(piped, relations(&paths.out));
 }

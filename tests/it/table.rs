@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, StringArray};
+use arrow::array::{ArrayRef, Float64Array, Int64Array, LargeStringArray, StringArray};
 use arrow::record_batch::RecordBatch;
 use docre::table::rows::*;
 use docre::table::{self, Row, Staging, TableError, Text};
@@ -151,6 +151,121 @@ fn every_table_is_written_as_its_schema_file_says_and_read_back() {
         high: 0.2,
         p_value: 0.04,
     }]);
+}
+
+#[test]
+fn every_table_of_a_graph_is_written_as_its_schema_file_says_and_read_back() {
+    let prediction = |run_id, evidence| PredictionRow {
+        run_id,
+        doc_id: text("a"),
+        head: 0,
+        tail: 1,
+        relation: text("P17"),
+        probability: None,
+        evidence,
+    };
+    check(vec![prediction(None, None), prediction(Some(text("r")), Some(vec![0, 2]))]);
+    check(vec![NodeRow {
+        node_id: text("name:LOC/x"),
+        name: text("X"),
+        r#type: text("LOC"),
+        kb_id: None,
+        aliases: vec![text("x"), text("🦀")],
+        n_documents: 1,
+        n_entities: 2,
+        n_mentions: 3,
+        n_out: 4,
+        n_in: 5,
+    }]);
+    check(vec![EdgeRow {
+        edge_id: text("e0"),
+        head: text("name:LOC/x"),
+        relation: text("P17"),
+        tail: text("name:LOC/y"),
+        label: Some(text("country")),
+        n_documents: 1,
+        n_facts: 2,
+        best_probability: Some(0.5),
+        combined_probability: Some(0.75),
+    }]);
+    check(vec![ProvenanceRow {
+        edge_id: text("e0"),
+        run_id: text("r"),
+        doc_id: text("a"),
+        head: 0,
+        tail: 1,
+        probability: None,
+        evidence: vec![],
+        head_mentions: vec![vec![0, 1, 2], vec![3, 4, 5]],
+        tail_mentions: vec![],
+    }]);
+    let merge = MergeRow { doc_id: text("a"), entity_id: 0, node_id: text("name:LOC/x"), merged_by: text("name") };
+    check(vec![merge]);
+}
+
+/// Reads predictions from a batch that another program may have made, by file and by stream.
+fn foreign(columns: Vec<(&str, ArrayRef)>) -> Result<Vec<PredictionRow>, String> {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("any.parquet");
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let mut stream = arrow::ipc::writer::StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+    stream.write(&batch).unwrap();
+    stream.finish().unwrap();
+    let bytes = stream.into_inner().unwrap();
+    let all = |batches: &mut dyn Iterator<Item = Result<Vec<PredictionRow>, TableError>>| {
+        let rows = batches.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string());
+        rows.map(|batches| batches.concat())
+    };
+    let from_file = all(&mut table::read_foreign(&path).unwrap());
+    let from_stream = all(&mut table::stream::receive(&bytes[..]).unwrap());
+    let name = path.to_str().unwrap();
+    assert_eq!(from_file.clone().map_err(|error| error.replace(name, "standard input")), from_stream);
+    from_stream
+}
+
+#[test]
+fn a_table_by_any_program_is_read_where_its_columns_can_be() {
+    let texts = |texts: Vec<&str>| Arc::new(LargeStringArray::from(texts)) as ArrayRef;
+    let numbers = |number: i64| Arc::new(Int64Array::from(vec![number])) as ArrayRef;
+    let columns = |head: ArrayRef| {
+        vec![
+            ("further", numbers(7)),
+            ("probability", Arc::new(Float64Array::from(vec![0.5])) as ArrayRef),
+            ("doc_id", texts(vec!["a"])),
+            ("head", head),
+            ("tail", numbers(1)),
+            ("relation", texts(vec!["P17"])),
+        ]
+    };
+    let read = foreign(columns(numbers(3))).unwrap();
+    assert_eq!((read[0].head, read[0].probability, &read[0].run_id, &read[0].evidence), (3, Some(0.5), &None, &None));
+    let refused = |head| foreign(columns(head)).unwrap_err();
+    assert_eq!(refused(numbers(-1)), "standard input: column `head`: expected values that fit UInt32");
+    assert_eq!(refused(texts(vec!["3"])), "standard input: column `head`: expected UInt32, found LargeUtf8");
+    let null = Arc::new(Int64Array::from(vec![None::<i64>])) as ArrayRef;
+    assert_eq!(refused(null), "standard input: column `head`: expected a value in every row, found 1 nulls");
+}
+
+#[test]
+fn the_tables_of_a_split_come_through_one_pipe() {
+    let folder = TempDir::new().unwrap();
+    table::write(folder.path(), "f", vec![fact("a", vec![1])]).unwrap();
+    table::write(folder.path(), "f", vec![RelationTypeRow { relation: text("P17"), label: None, n_facts: 1 }]).unwrap();
+    let bytes = table::stream::send::<FactRow, _>(folder.path(), Vec::new()).unwrap();
+    let bytes = table::stream::send::<RelationTypeRow, _>(folder.path(), bytes).unwrap();
+    let set_down = folder.path().join("set down");
+    table::stream::receive_split(&bytes[..], &set_down).unwrap();
+    let read: Vec<FactRow> = table::read(&set_down).unwrap().flat_map(Result::unwrap).collect();
+    assert_eq!(read, [fact("a", vec![1])]);
+    assert_eq!(table::parts(&set_down, "relation_types").unwrap().len(), 1);
+    let unnamed = RecordBatch::try_from_iter([("x", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]).unwrap();
+    let mut stream = arrow::ipc::writer::StreamWriter::try_new(Vec::new(), &unnamed.schema()).unwrap();
+    stream.finish().unwrap();
+    let refused = table::stream::receive_split(&stream.into_inner().unwrap()[..], &set_down).unwrap_err();
+    assert!(refused.to_string().contains("expected the name of a corpus table, such as `tokens/1`, got ``"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod convert;
 mod encode;
 mod evaluate;
+mod graph;
 mod query;
 mod score;
 mod synthesize;
@@ -22,8 +23,8 @@ use crate::corpus::reject_line;
 use crate::device::DeviceChoice;
 
 /// Every kind.
-static KINDS: [Kind; 7] =
-    [synthesize::KIND, convert::KIND, encode::KIND, train::KIND, score::KIND, query::KIND, evaluate::KIND];
+static KINDS: [Kind; 8] =
+    [synthesize::KIND, convert::KIND, encode::KIND, train::KIND, score::KIND, query::KIND, evaluate::KIND, graph::KIND];
 
 /// A sort of stage, as a pipeline file calls for it.
 pub struct Kind {

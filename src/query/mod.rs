@@ -1,57 +1,29 @@
-//! SQL over any folder of tables, through polars.
+//! SQL over any folder of tables, through polars; and SPARQL over a graph ([`sparql`]).
 //!
 //! Every table at or below the folder has a name: that of its folder or file, such as `facts`, where only one bears it
 //! or it stands at the top; and always its path joined by `_`, such as `dev_facts` for `dev/facts`.
+
+mod output;
+mod sparql;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use polars::prelude::*;
 use polars::sql::SQLContext;
-use serde_json::{Map, Value};
-use unicode_width::UnicodeWidthStr;
 
+pub use output::Output;
+pub use sparql::sparql;
+
+use crate::graph::GraphError;
 use crate::table::is_part_name;
 
 /// Bytes of a statement; the parser works down its nesting.
 const LONGEST_STATEMENT: usize = 1 << 20;
 /// Folders are searched this deep.
 const DEPTH: usize = 6;
-
-/// How a result is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Output {
-    /// Aligned columns, for people.
-    Table,
-    /// RFC 4180, with a header.
-    Csv,
-    /// One JSON object a row and line.
-    Json,
-    /// A Parquet file.
-    Parquet,
-}
-
-impl Output {
-    /// Every output, by name.
-    pub const NAMES: [&str; 4] = ["table", "csv", "json", "parquet"];
-}
-
-impl FromStr for Output {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        match name {
-            "table" => Ok(Self::Table),
-            "csv" => Ok(Self::Csv),
-            "json" => Ok(Self::Json),
-            "parquet" => Ok(Self::Parquet),
-            other => Err(format!("`{other}` is no output format")),
-        }
-    }
-}
 
 /// Why a query has no result.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +49,17 @@ pub enum QueryError {
         reason: String,
         /// The names that a query can use.
         tables: String,
+    },
+    /// The graph cannot be queried.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// The folder holds no graph, or several.
+    #[error("{}: expected a folder with one graph, which `docre graph` has made; found {found}", folder.display())]
+    OneGraph {
+        /// The folder.
+        folder: PathBuf,
+        /// The folders of the graphs in it, or `none`.
+        found: String,
     },
     /// The statement would change tables, or is too long.
     #[error("expected one statement that reads (SELECT, WITH, SHOW or EXPLAIN), of at most {LONGEST_STATEMENT} bytes")]
@@ -116,7 +99,7 @@ pub fn run_over(
         context.register(name, frame);
     }
     let frame = context.execute(sql).and_then(LazyFrame::collect).map_err(|error| failure(&error, tables))?;
-    write(frame, format, output)
+    output::write(frame, format, output)
 }
 
 /// Whether a statement only reads, by its first word behind comments.
@@ -210,104 +193,4 @@ fn search(folder: &Path, way: &mut Vec<String>, found: &mut Vec<(Vec<String>, Ve
 /// A name that SQL takes without quotes.
 fn identifier(name: &str) -> String {
     name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect()
-}
-
-fn write(mut frame: DataFrame, format: Output, output: &mut impl Write) -> Result<(), QueryError> {
-    match format {
-        Output::Table => write_table(&frame, output)?,
-        Output::Csv => write_csv(&frame, output)?,
-        Output::Json => write_json(&frame, output)?,
-        Output::Parquet => {
-            ParquetWriter::new(&mut *output).finish(&mut frame)?;
-        }
-    }
-    Ok(output.flush()?)
-}
-
-fn names(frame: &DataFrame) -> Vec<String> {
-    frame.get_column_names().iter().map(ToString::to_string).collect()
-}
-
-/// The rows of a frame as JSON values.
-fn rows(frame: &DataFrame) -> impl Iterator<Item = Vec<Value>> {
-    let columns = frame.columns();
-    (0..frame.height()).map(move |row| {
-        columns.iter().map(|column| column.get(row).map_or(Value::Null, |value| json(&value))).collect()
-    })
-}
-
-fn json(value: &AnyValue) -> Value {
-    match value {
-        AnyValue::Null => Value::Null,
-        AnyValue::Boolean(value) => Value::Bool(*value),
-        AnyValue::String(text) => Value::from(*text),
-        AnyValue::StringOwned(text) => Value::from(text.as_str()),
-        AnyValue::List(items) => items.iter().map(|item| json(&item)).collect(),
-        AnyValue::Float32(number) => Value::from(*number),
-        AnyValue::Float64(number) => Value::from(*number),
-        other => match (other.extract::<i64>(), other.extract::<u64>()) {
-            (Some(number), _) if other.is_integer() => Value::from(number),
-            (_, Some(number)) if other.is_integer() => Value::from(number),
-            _ => Value::from(other.to_string()),
-        },
-    }
-}
-
-/// A value as people read it: text bare, null as nothing.
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-fn write_json(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
-    let names = names(frame);
-    for row in rows(frame) {
-        let object: Map<String, Value> = names.iter().cloned().zip(row).collect();
-        serde_json::to_writer(&mut *output, &object)?;
-        output.write_all(b"\n")?;
-    }
-    Ok(())
-}
-
-fn write_csv(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
-    let mut writer = csv::Writer::from_writer(output);
-    writer.write_record(names(frame))?;
-    for row in rows(frame) {
-        writer.write_record(row.iter().map(plain))?;
-    }
-    writer.flush()
-}
-
-/// Columns as wide as their widest cell; numbers to the right.
-fn write_table(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
-    let cells: Vec<Vec<String>> =
-        rows(frame).map(|row| row.iter().map(|value| one_line(&plain(value))).collect()).collect();
-    let names = names(frame);
-    let width = |column: usize| {
-        let widest = cells.iter().filter_map(|row| row.get(column)).chain(names.get(column));
-        widest.map(|cell| cell.width()).max().unwrap_or_default()
-    };
-    let widths: Vec<usize> = (0..names.len()).map(width).collect();
-    let numeric: Vec<bool> = frame.columns().iter().map(|column| column.dtype().is_primitive_numeric()).collect();
-    let rule: Vec<String> = widths.iter().map(|&width| "─".repeat(width)).collect();
-    for row in [&names, &rule].into_iter().chain(&cells) {
-        let mut line = String::new();
-        for ((cell, &width), &numeric) in row.iter().zip(&widths).zip(&numeric) {
-            let padding = " ".repeat(width.saturating_sub(cell.width()));
-            line += &if numeric { format!("{padding}{cell}  ") } else { format!("{cell}{padding}  ") };
-        }
-        writeln!(output, "{}", line.trim_end())?;
-    }
-    Ok(())
-}
-
-/// Control characters, those of writing direction among them, escaped, so that no text can break the table or the
-/// terminal.
-fn one_line(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-    let escape = |c: char| if c.is_control() || turns(c) { c.escape_default().collect() } else { vec![c] };
-    text.chars().flat_map(escape).collect()
 }

@@ -1,0 +1,307 @@
+//! The facts of all documents → edges between nodes, each with where it comes from.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::identifier::short_hash;
+use super::nodes::{Placed, Span};
+use super::sort::{InOrder, Sorted, Sorter, sortable};
+use super::tables::Tables;
+use super::{GraphError, Options, Totals};
+use crate::table::rows::{EdgeRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow, RelationTypeRow};
+use crate::table::{self, Cursor, Text};
+
+sortable! {
+    /// A fact under its document; of several that differ in no more than their probability, the highest is the last.
+    Fact {
+        doc_id: Text,
+        head: u32,
+        tail: u32,
+        relation: Text,
+        run_id: Text,
+        probability: Option<f32>,
+        evidence: Vec<u32>,
+    }
+
+    /// A fact under its edge.
+    Support {
+        head_node: Text,
+        relation: Text,
+        tail_node: Text,
+        doc_id: Text,
+        head: u32,
+        tail: u32,
+        run_id: Text,
+        probability: Option<f32>,
+        evidence: Vec<u32>,
+        head_mentions: Vec<Span>,
+        tail_mentions: Vec<Span>,
+    }
+
+    /// An end of an edge.
+    End {
+        node_id: Text,
+        is_head: bool,
+    }
+}
+
+/// The facts that pass the filters, under their documents.
+pub(super) fn facts(
+    predictions: impl Iterator<Item = Result<PredictionRow, GraphError>>,
+    run_id: &Text,
+    options: &Options,
+    folder: &Path,
+    totals: &mut Totals,
+) -> Result<Sorted<Fact>, GraphError> {
+    let mut sorter = Sorter::new(folder.join("facts"))?;
+    for row in predictions {
+        let row = row?;
+        totals.predictions += 1;
+        let likely = options.min_probability.is_none_or(|least| row.probability.is_some_and(|found| found >= least));
+        let wanted = options.relations.is_empty() || options.relations.iter().any(|name| **name == *row.relation);
+        if !(likely && wanted) {
+            totals.filtered += 1;
+            continue;
+        }
+        sorter.push(&Fact {
+            doc_id: row.doc_id,
+            head: row.head,
+            tail: row.tail,
+            relation: row.relation,
+            run_id: row.run_id.unwrap_or_else(|| run_id.clone()),
+            probability: row.probability,
+            evidence: row.evidence.unwrap_or_default(),
+        })?;
+    }
+    sorter.finish()
+}
+
+/// Goes through the documents: writes where each entity went, and puts each fact under its edge.
+pub(super) fn supports(
+    placed: &Sorted<Placed>,
+    facts: &Sorted<Fact>,
+    folder: &Path,
+    tables: &Tables<'_>,
+    totals: &mut Totals,
+) -> Result<Sorted<Support>, GraphError> {
+    let mut sorter = Sorter::new(folder.join("supports"))?;
+    let mut merges = tables.writer::<MergeRow>()?;
+    let (mut placed, mut facts) = (placed.read()?, facts.read()?);
+    while let Some(entities) = next_document(&mut placed)? {
+        let doc_id = entities.first().map(|entity| entity.doc_id.clone()).unwrap_or_default();
+        while facts.next_if(|fact| fact.doc_id < doc_id)?.is_some() {
+            totals.unknown += 1;
+        }
+        while let Some(fact) = next_fact(&mut facts, &doc_id, totals)? {
+            put(fact, &entities, &mut sorter, totals)?;
+        }
+        totals.documents += 1;
+        for Placed { doc_id, entity_id, node_id, rule, .. } in entities.into_iter().filter(|entity| entity.kept) {
+            merges.push(MergeRow { doc_id, entity_id, node_id, merged_by: rule })?;
+        }
+    }
+    for fact in facts {
+        fact?;
+        totals.unknown += 1;
+    }
+    merges.finish()?;
+    sorter.finish()
+}
+
+/// The entities of the next document, in order.
+fn next_document(placed: &mut InOrder<Placed>) -> Result<Option<Vec<Placed>>, GraphError> {
+    let Some(first) = placed.next().transpose()? else { return Ok(None) };
+    let doc_id = first.doc_id.clone();
+    let mut entities = vec![first];
+    while let Some(entity) = placed.next_if(|entity| entity.doc_id == doc_id)? {
+        entities.push(entity);
+    }
+    Ok(Some(entities))
+}
+
+/// The document's next fact, once.
+fn next_fact(facts: &mut InOrder<Fact>, doc_id: &Text, totals: &mut Totals) -> Result<Option<Fact>, GraphError> {
+    let Some(mut fact) = facts.next_if(|fact| fact.doc_id == *doc_id)? else { return Ok(None) };
+    let key = |fact: &Fact| (fact.head, fact.tail, fact.relation.clone(), fact.run_id.clone());
+    while let Some(likelier) = facts.next_if(|next| next.doc_id == *doc_id && key(next) == key(&fact))? {
+        totals.repeated += 1;
+        fact = likelier;
+    }
+    Ok(Some(fact))
+}
+
+fn put(fact: Fact, entities: &[Placed], sorter: &mut Sorter<Support>, totals: &mut Totals) -> Result<(), GraphError> {
+    let find = |id: u32| entities.binary_search_by_key(&id, |entity| entity.entity_id).ok();
+    let entity = |id: u32| find(id).and_then(|place| entities.get(place));
+    let (Some(head), Some(tail)) = (entity(fact.head), entity(fact.tail)) else {
+        totals.unknown += 1;
+        return Ok(());
+    };
+    if !(head.kept && tail.kept) {
+        totals.filtered += 1;
+        return Ok(());
+    }
+    sorter.push(&Support {
+        head_node: head.node_id.clone(),
+        relation: fact.relation,
+        tail_node: tail.node_id.clone(),
+        doc_id: fact.doc_id,
+        head: fact.head,
+        tail: fact.tail,
+        run_id: fact.run_id,
+        probability: fact.probability,
+        evidence: fact.evidence,
+        head_mentions: head.mentions.clone(),
+        tail_mentions: tail.mentions.clone(),
+    })
+}
+
+/// Writes the edges and their provenance; what comes out is their ends.
+pub(super) fn edges(
+    supports: &Sorted<Support>,
+    labels: &BTreeMap<Text, Text>,
+    options: &Options,
+    folder: &Path,
+    tables: &Tables<'_>,
+    totals: &mut Totals,
+) -> Result<Sorted<End>, GraphError> {
+    let mut ends = Sorter::new(folder.join("ends"))?;
+    let mut edges = tables.writer::<EdgeRow>()?;
+    let mut provenance = tables.writer::<ProvenanceRow>()?;
+    let (mut all, mut again) = (supports.read()?, supports.read()?);
+    while let Some(mut edge) = next_edge(&mut all)? {
+        let mut behind = again.by_ref().take(edge.n_facts as usize);
+        if edge.n_documents < options.min_support {
+            totals.filtered += u64::from(edge.n_facts);
+            behind.try_for_each(|support| support.map(drop))?;
+            continue;
+        }
+        for support in behind {
+            provenance.push(provenance_row(support?, &edge.edge_id))?;
+        }
+        ends.push(&End { node_id: edge.head.clone(), is_head: true })?;
+        ends.push(&End { node_id: edge.tail.clone(), is_head: false })?;
+        totals.edges += 1;
+        totals.facts += u64::from(edge.n_facts);
+        edge.label = labels.get(&edge.relation).cloned();
+        edges.push(edge)?;
+    }
+    edges.finish()?;
+    provenance.finish()?;
+    ends.finish()
+}
+
+/// Puts together the next edge of its facts.
+fn next_edge(supports: &mut InOrder<Support>) -> Result<Option<EdgeRow>, GraphError> {
+    let Some(first) = supports.next().transpose()? else { return Ok(None) };
+    let (head, relation, tail) = (first.head_node.clone(), first.relation.clone(), first.tail_node.clone());
+    let mut probability = Probability::default();
+    let (mut n_documents, mut n_facts, mut last_document) = (0, 0, None);
+    let mut next = Some(first);
+    while let Some(support) = next {
+        if last_document.as_ref() != Some(&support.doc_id) {
+            n_documents += 1;
+            probability.end_document();
+        }
+        probability.add(support.probability);
+        n_facts += 1;
+        last_document = Some(support.doc_id);
+        next =
+            supports.next_if(|next| (&next.head_node, &next.relation, &next.tail_node) == (&head, &relation, &tail))?;
+    }
+    probability.end_document();
+    Ok(Some(EdgeRow {
+        edge_id: edge_id(&head, &relation, &tail),
+        head,
+        relation,
+        tail,
+        label: None,
+        n_documents,
+        n_facts,
+        best_probability: probability.best,
+        combined_probability: probability.best.map(|_| 1.0 - probability.none),
+    }))
+}
+
+/// The probability of an edge, from its facts by document.
+struct Probability {
+    /// The highest of all.
+    best: Option<f32>,
+    /// The highest of the document.
+    in_document: Option<f32>,
+    /// That no document before is right: the product of (1 − its highest).
+    none: f64,
+}
+
+impl Default for Probability {
+    fn default() -> Self {
+        Self { best: None, in_document: None, none: 1.0 }
+    }
+}
+
+impl Probability {
+    fn add(&mut self, probability: Option<f32>) {
+        let higher = |old: Option<f32>| probability.into_iter().chain(old).max_by(f32::total_cmp);
+        self.in_document = higher(self.in_document);
+        self.best = higher(self.best);
+    }
+
+    fn end_document(&mut self) {
+        self.none *= 1.0 - f64::from(self.in_document.take().unwrap_or_default());
+    }
+}
+
+/// Begins with a letter, as some formats want it. The parts hold no line end but the relation may, so it comes last.
+fn edge_id(head: &str, relation: &str, tail: &str) -> Text {
+    format!("e{}", short_hash(format!("{head}\n{tail}\n{relation}").as_bytes())).into()
+}
+
+fn provenance_row(support: Support, edge_id: &Text) -> ProvenanceRow {
+    let spans = |mentions: Vec<Span>| {
+        mentions.into_iter().map(|span| vec![span.sent_id, span.token_start, span.token_end]).collect()
+    };
+    ProvenanceRow {
+        edge_id: edge_id.clone(),
+        run_id: support.run_id,
+        doc_id: support.doc_id,
+        head: support.head,
+        tail: support.tail,
+        probability: support.probability,
+        evidence: support.evidence,
+        head_mentions: spans(support.head_mentions),
+        tail_mentions: spans(support.tail_mentions),
+    }
+}
+
+/// Writes the nodes with the number of their edges; where it is asked for, only those that have any.
+pub(super) fn with_degrees(
+    folder: &Path,
+    ends: &Sorted<End>,
+    options: &Options,
+    tables: &Tables<'_>,
+    totals: &mut Totals,
+) -> Result<(), GraphError> {
+    let mut writer = tables.writer::<NodeRow>()?;
+    let mut ends = ends.read()?;
+    for node in Cursor::<NodeRow>::open(folder)?.rows() {
+        let mut node = node?;
+        while let Some(end) = ends.next_if(|end| end.node_id == node.node_id)? {
+            *if end.is_head { &mut node.n_out } else { &mut node.n_in } += 1;
+        }
+        if node.n_out + node.n_in > 0 || !options.connected {
+            totals.nodes += 1;
+            writer.push(node)?;
+        }
+    }
+    writer.finish()
+}
+
+/// What relations are called in words; empty where the split does not say.
+pub(super) fn labels(split: &Path) -> Result<BTreeMap<Text, Text>, GraphError> {
+    if table::parts(split, "relation_types").is_err() {
+        return Ok(BTreeMap::new());
+    }
+    let rows = Cursor::<RelationTypeRow>::open(split)?.rows();
+    let named = rows.map(|row| row.map(|row| row.label.map(|label| (row.relation, label))));
+    Ok(named.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}

@@ -1,0 +1,92 @@
+//! Why a graph cannot be made, read or written.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::submission::SubmissionError;
+use crate::table::TableError;
+
+/// Why a graph cannot be made, read or written. What stood in its folder before stands there still.
+#[derive(Debug, thiserror::Error)]
+pub enum GraphError {
+    /// A table cannot be read or written.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A submission cannot be read.
+    #[error(transparent)]
+    Submission(#[from] SubmissionError),
+    /// A file or folder cannot be used.
+    #[error("{}: cannot {action}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was attempted.
+        action: &'static str,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A record that was set down for sorting is not as it was.
+    #[error("{}: a file of sorted records was changed by another program", .0.display())]
+    Damaged(PathBuf),
+    /// A line of the file of aliases is not one.
+    #[error("{}: line {line}: expected `alias`, `name` and perhaps `type`, separated by tabs, got {found} columns", path.display())]
+    Alias {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// How many columns it has.
+        found: usize,
+    },
+    /// The file of aliases is not a table of text.
+    #[error("{}: expected lines of tab-separated UTF-8", path.display())]
+    Aliases {
+        /// The file.
+        path: PathBuf,
+        /// What the reader says.
+        source: csv::Error,
+    },
+    /// A probability is none.
+    #[error("{}: document `{doc_id}`: column `probability`: expected a number from 0 to 1, got {found}", path.display())]
+    Probability {
+        /// The predictions.
+        path: PathBuf,
+        /// The document.
+        doc_id: String,
+        /// The number.
+        found: f32,
+    },
+    /// Rows of the corpus's tables do not follow each other as they should.
+    #[error("{}: table `mentions`: expected the mentions of each entity in the order of `entities`, got some of `{doc_id}` elsewhere", folder.display())]
+    Mentions {
+        /// The folder of the split.
+        folder: PathBuf,
+        /// The document.
+        doc_id: String,
+    },
+    /// A folder holds no graph.
+    #[error("{}: expected a graph, with the tables `nodes` and `edges` and a file `graph.json`", folder.display())]
+    NoGraph {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system or the reader says.
+        source: io::Error,
+    },
+    /// The text is no SPARQL query.
+    #[error("expected a SPARQL query: SELECT, ASK, CONSTRUCT or DESCRIBE")]
+    Syntax(#[source] oxigraph::sparql::SparqlSyntaxError),
+    /// A query cannot be answered.
+    #[error("the query has no answer")]
+    Evaluation(#[source] Box<oxigraph::sparql::QueryEvaluationError>),
+    /// The graph cannot be taken into memory.
+    #[error("cannot load the graph")]
+    Store(#[from] oxigraph::store::StorageError),
+}
+
+impl GraphError {
+    /// Wraps a file system error, for `map_err`.
+    pub(super) fn io(path: impl Into<PathBuf>, action: &'static str) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, action, source }
+    }
+}

@@ -1,0 +1,64 @@
+//! The facts that a graph is made of: a table by any program, or a submission.
+
+use std::path::Path;
+
+use super::GraphError;
+use crate::submission::{Predicted, read_submission};
+use crate::table::rows::PredictionRow;
+use crate::table::{TableError, read_foreign};
+
+/// Facts a few thousand at a time.
+type Batches = Box<dyn Iterator<Item = Result<Vec<PredictionRow>, TableError>>>;
+
+/// The facts at a path: the table `relations` in a folder, a folder of Parquet files or one of them, and any other
+/// file is a submission in DocRED's JSON.
+pub(super) fn read(path: &Path) -> Result<impl Iterator<Item = Result<PredictionRow, GraphError>>, GraphError> {
+    let name = path.to_path_buf();
+    let rows = batches(path)?.flat_map(|batch| match batch {
+        Ok(rows) => rows.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(GraphError::from(error))],
+    });
+    Ok(rows.map(move |row| checked(row?, &name)))
+}
+
+fn batches(path: &Path) -> Result<Batches, GraphError> {
+    let is_table = path.extension().is_some_and(|extension| extension == "parquet");
+    if path.is_file() && !is_table {
+        return Ok(Box::new(std::iter::once(Ok(submission(path)?))));
+    }
+    Ok(Box::new(read_foreign(&table(path))?))
+}
+
+/// Where the table of a path lies: in a folder of tables, it is `relations`.
+pub(super) fn table(path: &Path) -> std::path::PathBuf {
+    let inside = path.join("relations");
+    let holds_table = inside.is_dir() || path.join("relations.parquet").is_file();
+    if holds_table { inside } else { path.to_path_buf() }
+}
+
+/// A submission's entries. Their scores are probabilities where all of them could be.
+fn submission(path: &Path) -> Result<Vec<PredictionRow>, GraphError> {
+    let entries = read_submission(path)?;
+    let scored = entries.iter().all(|entry| entry.score.is_some_and(|score| (0.0..=1.0).contains(&score)));
+    let row = |entry: Predicted| PredictionRow {
+        run_id: None,
+        doc_id: entry.title.into(),
+        head: entry.head,
+        tail: entry.tail,
+        relation: entry.relation.into(),
+        probability: entry.score.filter(|_| scored).map(|score| score as f32),
+        evidence: entry.evidence,
+    };
+    Ok(entries.into_iter().map(row).collect())
+}
+
+fn checked(row: PredictionRow, path: &Path) -> Result<PredictionRow, GraphError> {
+    match row.probability {
+        Some(found) if !(0.0..=1.0).contains(&found) => {
+            Err(GraphError::Probability { path: path.to_path_buf(), doc_id: row.doc_id.to_string(), found })
+        }
+        // A zero may be negative, which its bytes would not sort.
+        Some(found) => Ok(PredictionRow { probability: Some(found.abs()), ..row }),
+        None => Ok(row),
+    }
+}

@@ -1,0 +1,125 @@
+//! SPARQL over a graph, by a store in memory.
+
+use std::io;
+
+use oxigraph::model::{Quad, Term};
+use oxigraph::sparql::{QueryEvaluationError, QueryResults, QuerySolutionIter, QueryTripleIter, SparqlEvaluator};
+use oxigraph::store::Store;
+use oxrdf::vocab::xsd;
+use oxttl::NTriplesSerializer;
+use serde_json::Value;
+
+use super::format::WriteError;
+use super::format::statements::statements;
+use super::{Graph, GraphError};
+
+/// Quads that are handed to the store at a time.
+const QUADS_AT_ONCE: usize = 1 << 16;
+
+/// The answer to a query.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// Of SELECT: the variables, and a row a solution; of ASK: one cell.
+    Rows {
+        /// The variables.
+        names: Vec<String>,
+        /// Their values: numbers and truth values as such, null where there is none.
+        rows: Vec<Vec<Value>>,
+    },
+    /// Of CONSTRUCT and DESCRIBE: N-Triples.
+    Triples(Vec<u8>),
+}
+
+/// A graph in memory.
+pub struct Loaded {
+    store: Store,
+    evaluator: SparqlEvaluator,
+}
+
+impl From<WriteError> for GraphError {
+    fn from(error: WriteError) -> Self {
+        error.at(std::path::Path::new("graph"))
+    }
+}
+
+impl Loaded {
+    /// Loads everything that the graph's N-Quads say.
+    ///
+    /// # Errors
+    /// Where a table cannot be read.
+    pub fn new(graph: &Graph) -> Result<Self, GraphError> {
+        let store = Store::new()?;
+        let mut loader = store.bulk_loader();
+        let mut quads: Vec<Quad> = Vec::new();
+        statements(graph, &mut |quad| {
+            quads.push(quad.into_owned());
+            if quads.len() == QUADS_AT_ONCE {
+                loader.load_quads(quads.drain(..))?;
+            }
+            Ok::<_, GraphError>(())
+        })?;
+        loader.load_quads(quads)?;
+        loader.commit()?;
+        let mut evaluator = SparqlEvaluator::new();
+        for (prefix, namespace) in graph.iris.prefixes() {
+            // A namespace that is no IRI is one that no query can use.
+            let with = evaluator.clone().with_prefix(prefix, namespace);
+            evaluator = with.unwrap_or(evaluator);
+        }
+        Ok(Self { store, evaluator })
+    }
+
+    /// Answers a query, which can use the prefixes of [`Iris::prefixes`](super::identifier::Iris::prefixes).
+    ///
+    /// # Errors
+    /// Where it is no SPARQL query or cannot be evaluated.
+    pub fn query(&self, sparql: &str) -> Result<Answer, GraphError> {
+        let query = self.evaluator.clone().parse_query(sparql).map_err(GraphError::Syntax)?;
+        match query.on_store(&self.store).execute().map_err(evaluation)? {
+            QueryResults::Solutions(solutions) => rows(solutions),
+            QueryResults::Boolean(answer) => {
+                Ok(Answer::Rows { names: vec!["answer".to_owned()], rows: vec![vec![Value::Bool(answer)]] })
+            }
+            QueryResults::Graph(triples) => lines(triples),
+        }
+    }
+}
+
+fn evaluation(error: QueryEvaluationError) -> GraphError {
+    GraphError::Evaluation(Box::new(error))
+}
+
+fn rows(solutions: QuerySolutionIter<'_>) -> Result<Answer, GraphError> {
+    let names = solutions.variables().iter().map(|variable| variable.as_str().to_owned()).collect();
+    let row = |solution: Result<oxigraph::sparql::QuerySolution, _>| {
+        solution.map(|found| found.values().iter().map(|term| term.as_ref().map_or(Value::Null, value)).collect())
+    };
+    Ok(Answer::Rows { names, rows: solutions.map(row).collect::<Result<_, _>>().map_err(evaluation)? })
+}
+
+fn lines(triples: QueryTripleIter<'_>) -> Result<Answer, GraphError> {
+    let mut serializer = NTriplesSerializer::new().for_writer(Vec::new());
+    for triple in triples {
+        let written = serializer.serialize_triple(&triple.map_err(evaluation)?);
+        written.map_err(|error: io::Error| WriteError::Io(error))?;
+    }
+    Ok(Answer::Triples(serializer.finish()))
+}
+
+/// A term as people read it: an IRI and text bare, numbers and truth values as such.
+fn value(term: &Term) -> Value {
+    let literal = match term {
+        Term::NamedNode(iri) => return Value::from(iri.as_str()),
+        Term::Literal(literal) => literal,
+        Term::BlankNode(blank) => return Value::from(blank.to_string()),
+    };
+    let text = literal.value();
+    let parsed = match literal.datatype() {
+        xsd::INTEGER => text.parse::<i64>().ok().map(Value::from),
+        xsd::DECIMAL | xsd::DOUBLE => text.parse::<f64>().ok().map(Value::from),
+        xsd::FLOAT => text.parse::<f32>().ok().map(Value::from),
+        xsd::BOOLEAN => text.parse::<bool>().ok().map(Value::from),
+        _ => None,
+    };
+    parsed.filter(|value| !value.is_null()).unwrap_or_else(|| Value::from(text))
+}

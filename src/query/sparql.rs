@@ -1,0 +1,82 @@
+//! SPARQL over the graph of a folder.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use polars::prelude::*;
+use serde_json::Value;
+
+use super::output::{self, Output};
+use super::{DEPTH, QueryError};
+use crate::graph::Graph;
+use crate::graph::store::{Answer, Loaded};
+
+/// Loads the graph at or below `folder` into memory, and writes a query's answer. That of CONSTRUCT and DESCRIBE is
+/// N-Triples, whatever the format.
+///
+/// # Errors
+/// Where the folder has no graph or several, the query fails, or the output refuses.
+pub fn sparql(folder: &Path, query: &str, format: Output, output: &mut impl Write) -> Result<(), QueryError> {
+    let graph = Graph::open(&the_graph(folder)?)?;
+    match Loaded::new(&graph)?.query(query)? {
+        Answer::Rows { names, rows } => output::write(frame(&names, &rows)?, format, output),
+        Answer::Triples(lines) => Ok(output.write_all(&lines).and_then(|()| output.flush())?),
+    }
+}
+
+/// The only folder of a graph.
+fn the_graph(folder: &Path) -> Result<PathBuf, QueryError> {
+    let mut found = Vec::new();
+    let fault = |source| QueryError::Io { path: folder.to_path_buf(), source };
+    search(folder, DEPTH, &mut found).map_err(fault)?;
+    if let [graph] = found.as_slice() {
+        return Ok(graph.clone());
+    }
+    let names: Vec<String> = found.iter().map(|graph| graph.display().to_string()).collect();
+    let found = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    Err(QueryError::OneGraph { folder: folder.to_path_buf(), found })
+}
+
+fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io::Result<()> {
+    if folder.join("graph.json").is_file() {
+        found.push(folder.to_path_buf());
+        return Ok(());
+    }
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+    entries.sort();
+    let is_hidden = |path: &Path| path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+    for entry in entries.iter().filter(|entry| entry.is_dir() && !is_hidden(entry)) {
+        if depth > 0 {
+            search(entry, depth - 1, found)?;
+        }
+    }
+    Ok(())
+}
+
+/// An answer as a frame. A column is of whole numbers, numbers or truth values where all its values are, else of text.
+fn frame(names: &[String], rows: &[Vec<Value>]) -> PolarsResult<DataFrame> {
+    let column = |(place, name): (usize, &String)| {
+        let values: Vec<&Value> = rows.iter().map(|row| row.get(place).unwrap_or(&Value::Null)).collect();
+        let all = |is: fn(&Value) -> bool| values.iter().all(|value| value.is_null() || is(value));
+        let name = name.as_str().into();
+        if all(Value::is_i64) {
+            Column::new(name, values.iter().map(|value| value.as_i64()).collect::<Vec<_>>())
+        } else if all(Value::is_number) {
+            Column::new(name, values.iter().map(|value| value.as_f64()).collect::<Vec<_>>())
+        } else if all(Value::is_boolean) {
+            Column::new(name, values.iter().map(|value| value.as_bool()).collect::<Vec<_>>())
+        } else {
+            Column::new(name, values.iter().map(|value| text(value)).collect::<Vec<_>>())
+        }
+    };
+    DataFrame::new(rows.len(), names.iter().enumerate().map(column).collect())
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}

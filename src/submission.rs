@@ -1,0 +1,241 @@
+//! Two JSON files of the DocRED family: a submission to the official server, and the training facts that IgnF1 leaves out.
+//!
+//! Both are lists; what is wrong is said with the entry's number.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+
+/// Why such a file cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmissionError {
+    /// The system refuses.
+    #[error("`{}`: cannot read", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("`{}`: {reason}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// The entry's number from 1 and its field; expected, then got.
+        reason: String,
+    },
+}
+
+/// A predicted fact.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Predicted {
+    /// The document.
+    pub title: String,
+    /// The head's place among the document's entities.
+    pub head: u32,
+    /// The tail's.
+    pub tail: u32,
+    /// The relation.
+    pub relation: String,
+    /// Sentences of evidence, where the entry has any field for them.
+    pub evidence: Option<Vec<u32>>,
+    /// Whatever number the entry has as its `score`.
+    pub score: Option<f64>,
+}
+
+/// The predicted facts of a submission, in its order.
+///
+/// # Errors
+/// Where the file cannot be read or an entry lacks one of `title`, `h_idx`, `t_idx` and `r`.
+pub fn read_submission(path: &Path) -> Result<Vec<Predicted>, SubmissionError> {
+    let entries: Vec<Entry> = read_list(path)?;
+    let numbered = (1u64..).zip(entries);
+    let whole = numbered.map(|(number, entry)| {
+        entry.whole().map_err(|field| SubmissionError::Json {
+            path: path.to_path_buf(),
+            reason: format!("entry {number}: `{field}`: expected a value, got none"),
+        })
+    });
+    whole.collect()
+}
+
+/// Training facts `[[head name, tail name, relation], …]`.
+///
+/// # Errors
+/// Where the file cannot be read or has no facts.
+pub fn read_training_facts(path: &Path) -> Result<Vec<[String; 3]>, SubmissionError> {
+    let triples: Vec<Triple> = read_list(path)?;
+    if triples.is_empty() {
+        let reason = "expected a list of training facts, got an empty one".to_owned();
+        return Err(SubmissionError::Json { path: path.to_path_buf(), reason });
+    }
+    Ok(triples.into_iter().map(|Triple(names)| names).collect())
+}
+
+/// One predicted fact as it stands in a submission.
+#[derive(Default)]
+struct Entry {
+    title: Option<String>,
+    head: Option<u32>,
+    tail: Option<u32>,
+    relation: Option<String>,
+    evidence: Option<Vec<u32>>,
+    score: Option<f64>,
+}
+
+/// A training fact: head name, tail name, relation.
+struct Triple([String; 3]);
+
+impl<'de> Deserialize<'de> for Triple {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let names = <[String; 3]>::deserialize(deserializer);
+        names
+            .map(Triple)
+            .map_err(|fault| D::Error::custom(format_args!("expected [head name, tail name, relation]: {fault}")))
+    }
+}
+
+/// A JSON list whose errors name the entry.
+struct List<T>(Vec<T>);
+
+fn read_list<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, SubmissionError> {
+    let fault = |reason: String| SubmissionError::Json { path: path.to_path_buf(), reason };
+    let bytes = fs::read(path).map_err(|source| SubmissionError::Io { path: path.to_path_buf(), source })?;
+    let json = std::str::from_utf8(&bytes).map_err(|error| fault(format!("expected UTF-8, got {error}")))?;
+    let json = json.strip_prefix('\u{feff}').unwrap_or(json);
+    let list: List<T> = serde_json::from_str(json).map_err(|error| fault(error.to_string()))?;
+    Ok(list.0)
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ListVisitor(std::marker::PhantomData))
+    }
+}
+
+struct ListVisitor<T>(std::marker::PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
+    type Value = List<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<List<T>, A::Error> {
+        let mut list = Vec::new();
+        loop {
+            let entry = entries.next_element();
+            let number = list.len() + 1;
+            match entry.map_err(|error| A::Error::custom(format_args!("entry {number}: {error}")))? {
+                Some(entry) => list.push(entry),
+                None => return Ok(List(list)),
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntryVisitor)
+    }
+}
+
+struct EntryVisitor;
+
+impl<'de> Visitor<'de> for EntryVisitor {
+    type Value = Entry;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a predicted fact with `title`, `h_idx`, `t_idx` and `r`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Entry, A::Error> {
+        let mut entry = Entry::default();
+        while let Some(field) = fields.next_key()? {
+            match field {
+                Field::Other => drop(fields.next_value::<IgnoredAny>()?),
+                field => entry.set(field, fields.next_value()?).map_err(A::Error::custom)?,
+            }
+        }
+        Ok(entry)
+    }
+}
+
+/// A field's name; those that nobody needs are passed over.
+#[derive(Deserialize)]
+#[serde(field_identifier)]
+enum Field {
+    #[serde(rename = "title")]
+    Title,
+    #[serde(rename = "h_idx")]
+    Head,
+    #[serde(rename = "t_idx")]
+    Tail,
+    #[serde(rename = "r")]
+    Relation,
+    #[serde(rename = "evidence")]
+    Evidence,
+    #[serde(rename = "score")]
+    Score,
+    #[serde(other)]
+    Other,
+}
+
+impl Entry {
+    /// The fact, or the name of the field that it lacks.
+    fn whole(self) -> Result<Predicted, &'static str> {
+        Ok(Predicted {
+            title: self.title.ok_or("title")?,
+            head: self.head.ok_or("h_idx")?,
+            tail: self.tail.ok_or("t_idx")?,
+            relation: self.relation.ok_or("r")?,
+            evidence: self.evidence,
+            score: self.score,
+        })
+    }
+
+    fn set(&mut self, field: Field, value: Value) -> Result<(), String> {
+        match field {
+            Field::Title => self.title = Some(text("title", value)?),
+            Field::Head => self.head = Some(index("h_idx", &value)?),
+            Field::Tail => self.tail = Some(index("t_idx", &value)?),
+            Field::Relation => self.relation = Some(text("r", value)?),
+            Field::Evidence => self.evidence = Some(indices(&value)?),
+            Field::Score => self.score = value.as_f64(),
+            Field::Other => {}
+        }
+        Ok(())
+    }
+}
+
+fn text(field: &str, value: Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text),
+        other => Err(format!("`{field}`: expected a text, got `{}`", clip(&other))),
+    }
+}
+
+fn index(field: &str, value: &Value) -> Result<u32, String> {
+    let index = value.as_u64().and_then(|index| u32::try_from(index).ok());
+    index.ok_or_else(|| format!("`{field}`: expected an index from 0, got `{}`", clip(value)))
+}
+
+fn indices(value: &Value) -> Result<Vec<u32>, String> {
+    let fault = || format!("`evidence`: expected a list of sentences, got `{}`", clip(value));
+    value.as_array().ok_or_else(fault)?.iter().map(|item| index("evidence", item)).collect()
+}
+
+/// The beginning of a value, enough to find it by.
+fn clip(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
