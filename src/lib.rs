@@ -9,6 +9,7 @@
 //!                       pieces pairs ─┼─ train → a checkpoint, training_log
 //!                       pieces pairs ─┼─ score → relations                    by a checkpoint
 //!                    relations facts ─┴─ evaluate → metrics
+//!                     all of the above ─ report → a page
 //! ```
 //! Stages meet only through tables: folders of Parquet files, which `docre query` and any other engine can read. What
 //! each table holds stands in `schemas/NAME.json`, which the code reads when it is compiled.
@@ -30,6 +31,7 @@
 //! | [`metrics`] | facts and relations → metrics, as polars queries | source formats, tensors |
 //! | [`train`] | labelled pairs → checkpoints | source formats |
 //! | [`query`] | SQL → a result, over any folder of tables | what the tables are for |
+//! | [`report`] | a run's tables → one HTML page | how relations are found, how figures are reckoned |
 //! | [`pipeline`] | a pipeline file → the stages above, each where it is not up to date | how they do it |
 //!
 //! The binary, `main.rs` and `cli`, adds arguments, messages and exit codes, and no more.
@@ -58,4 +60,5 @@ pub mod score;
 pub mod metrics;
 pub mod train;
 pub mod query;
+pub mod report;
 pub mod pipeline;

@@ -16,7 +16,7 @@ use docre::pipeline::LeftOut;
 use docre::table::TableError;
 use docre::train::TrainError;
 
-use cli::{Messages, Outcome, Usage, convert, encode, evaluate, query, run, score, synthesize, train};
+use cli::{Messages, Outcome, Usage, convert, encode, evaluate, query, report, run, score, synthesize, train};
 
 /// Tables and tensors come and go by the megabyte, which the system's allocator gives back to the kernel each time.
 #[global_allocator]
@@ -45,6 +45,7 @@ enum Command {
     Score(score::ScoreArgs),
     Evaluate(evaluate::EvaluateArgs),
     Query(query::QueryArgs),
+    Report(report::ReportArgs),
     Run(run::RunArgs),
 }
 
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         Command::Score(args) => score::run(&args, messages),
         Command::Evaluate(args) => evaluate::run(&args, messages),
         Command::Query(args) => query::run(args),
+        Command::Report(args) => report::run(&args, messages),
         Command::Run(args) => run::run(&args, messages),
     };
     match outcome {

@@ -4,6 +4,7 @@ pub mod convert;
 pub mod encode;
 pub mod evaluate;
 pub mod query;
+pub mod report;
 pub mod run;
 pub mod score;
 pub mod synthesize;

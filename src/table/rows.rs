@@ -8,17 +8,22 @@ use serde::Serialize;
 use super::{Cell, Row, TableSchema, Text};
 
 /// Every table's schema, sorted by name.
-pub fn all() -> [&'static TableSchema; 14] {
+pub fn all() -> [&'static TableSchema; 19] {
     [
         ComparisonRow::schema(),
         DocumentRow::schema(),
+        EdgeRow::schema(),
         EntityRow::schema(),
         FactRow::schema(),
         ImpliedRow::schema(),
         MentionRow::schema(),
+        MergeRow::schema(),
         MetricRow::schema(),
+        NodeRow::schema(),
         PairRow::schema(),
         PieceRow::schema(),
+        PredictionRow::schema(),
+        ProvenanceRow::schema(),
         RejectRow::schema(),
         RelationTypeRow::schema(),
         RelationRow::schema(),
@@ -214,6 +219,65 @@ rows! {
         low: f64,
         high: f64,
         p_value: f64,
+    }
+
+    /// A row of `predictions`, which no stage of ours writes down: what a graph reads.
+    PredictionRow in "predictions" {
+        run_id: Option<Text>,
+        doc_id: Text,
+        head: u32,
+        tail: u32,
+        relation: Text,
+        probability: Option<f32>,
+        evidence: Option<Vec<u32>>,
+    }
+
+    /// A row of `nodes`.
+    NodeRow in "nodes" {
+        node_id: Text,
+        name: Text,
+        r#type: Text,
+        kb_id: Option<Text>,
+        aliases: Vec<Text>,
+        n_documents: u32,
+        n_entities: u32,
+        n_mentions: u32,
+        n_out: u32,
+        n_in: u32,
+    }
+
+    /// A row of `edges`.
+    EdgeRow in "edges" {
+        edge_id: Text,
+        head: Text,
+        relation: Text,
+        tail: Text,
+        label: Option<Text>,
+        n_documents: u32,
+        n_facts: u32,
+        best_probability: Option<f32>,
+        combined_probability: Option<f64>,
+    }
+
+    /// A row of `provenance`.
+    ProvenanceRow in "provenance" {
+        edge_id: Text,
+        run_id: Text,
+        doc_id: Text,
+        head: u32,
+        tail: u32,
+        probability: Option<f32>,
+        evidence: Vec<u32>,
+        head_mentions: Vec<Vec<u32>>,
+        tail_mentions: Vec<Vec<u32>>,
+    }
+
+    /// A row of `merges`.
+    MergeRow in "merges" {
+        doc_id: Text,
+        entity_id: u32,
+        node_id: Text,
+        merged_by: Text,
     }
 
     /// A row of `training_log`.

@@ -4,6 +4,7 @@ mod convert;
 mod encode;
 mod evaluate;
 mod query;
+mod report;
 mod score;
 mod synthesize;
 mod train;
@@ -22,8 +23,16 @@ use crate::corpus::convert::Summary;
 use crate::corpus::reject_line;
 
 /// Every kind.
-static KINDS: [Kind; 7] =
-    [synthesize::KIND, convert::KIND, encode::KIND, train::KIND, score::KIND, query::KIND, evaluate::KIND];
+static KINDS: [Kind; 8] = [
+    synthesize::KIND,
+    convert::KIND,
+    encode::KIND,
+    train::KIND,
+    score::KIND,
+    query::KIND,
+    evaluate::KIND,
+    report::KIND,
+];
 
 /// A sort of stage, as a pipeline file calls for it.
 pub struct Kind {
@@ -84,6 +93,8 @@ pub trait Action {
 pub struct Work<'w> {
     /// The pipeline's name.
     pub pipeline: &'w str,
+    /// The run folder. Only its manifest is to be read there: inputs say where the tables are.
+    pub run: &'w Path,
     /// Where its inputs are, by role.
     pub inputs: BTreeMap<&'w str, Vec<PathBuf>>,
     /// Its own folder. What a killed run of the same recipe left in it is still there: to go on from, or to write over.
