@@ -40,7 +40,7 @@ function table(caption, heads, rows) {
   const columns = heads.map((head) => (Array.isArray(head) ? head : [head, false]));
   const cell = (value, column) =>
     column === 0 ? h("th", { scope: "row" }, value) : h("td", { class: columns[column][1] && "number" }, value);
-  return h("div", { class: "wide", tabindex: 0, role: "region", "aria-label": caption },
+  return h("div", { class: "wide", tabindex: 0, role: "region", "aria-label": `Table: ${caption}` },
     h("table", {},
       h("caption", { class: "unseen" }, caption),
       h("thead", {}, h("tr", {}, columns.map(([name, number]) => h("th", { scope: "col", class: number && "number" }, name)))),
