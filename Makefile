@@ -39,10 +39,12 @@ synthesize:
 bench: build ## measure speed and memory, beside other programs where there are any
 	python3 tests/bench/bench.py
 
-peers: pipelines ## read our tables with DuckDB and compare its F1 with ours
-	python3 -m venv target/peers && target/peers/bin/pip install --quiet duckdb
-	target/peers/bin/python tests/peers/duckdb_f1.py "$$($(CARGO) metadata --no-deps --format-version 1 | \
-	  target/peers/bin/python -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/release/docre"
+peers: pipelines ## read our tables with DuckDB, compare its F1 with ours, and use our pages in Chromium
+	python3 -m venv target/peers && target/peers/bin/pip install --quiet axe-core-python duckdb selenium
+	for script in duckdb_f1 report; do \
+	  target/peers/bin/python tests/peers/$$script.py "$$($(CARGO) metadata --no-deps --format-version 1 | \
+	    target/peers/bin/python -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/release/docre" || exit 1; \
+	done
 
 fuzz: ## run each reader's fuzzer for FUZZ_SECONDS; needs cargo-fuzz
 	for reader in $(FUZZERS); do \

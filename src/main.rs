@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 use docre::corpus::CorpusError;
 use docre::metrics;
 use docre::pipeline::LeftOut;
+use docre::report::ReportError;
 use docre::table::TableError;
 use docre::train::TrainError;
 
@@ -110,13 +111,20 @@ pub fn hint(error: &anyhow::Error) -> Option<&'static str> {
     if let Some(TrainError::Exists(_)) = error.downcast_ref() {
         return Some("pass `--resume` to go on with it, or choose another `--out`");
     }
+    if let Some(ReportError::NoRun { .. }) = error.downcast_ref() {
+        return Some("name a folder that `docre run` made, such as `runs/sample`, or that of a split");
+    }
+    let of_page = match error.downcast_ref() {
+        Some(ReportError::Table(table)) => Some(table),
+        _ => None,
+    };
     let table = match error.downcast_ref::<CorpusError>() {
         Some(CorpusError::Exists { .. }) => {
             return Some("pass `--force` to replace them, or choose another `--out`");
         }
         Some(CorpusError::NoDocument { .. }) => return Some("check that `--format` names the format of the files"),
         Some(CorpusError::Table(table)) => Some(table),
-        _ => error.downcast_ref::<TableError>(),
+        _ => of_page.or_else(|| error.downcast_ref::<TableError>()),
     };
     match table? {
         TableError::Foreign { .. } => Some("choose another `--out`, or move the files away"),

@@ -26,6 +26,7 @@ mod pipeline_of_models;
 mod pubtator;
 mod query;
 mod reading;
+mod report;
 mod sample;
 mod score;
 mod support;

@@ -20,13 +20,13 @@ function showMetrics(run) {
   const order = Object.keys(SCOPES);
   const rank = (row) => (order.indexOf(`${row.metric} ${row.scope}`) + order.length + 1) % (order.length + 1);
   rows.sort((a, b) => rank(a) - rank(b));
-  const heads = ["Metric", ["F1", true], "", "95% interval", ["P", true], ["R", true], ["Correct", true], ["Predicted", true], ["Gold", true]];
+  const heads = ["Metric", ["Figure", true], "", "95% interval", ["P", true], ["R", true], ["Correct", true], ["Predicted", true], ["Gold", true]];
   const count = (number) => (number === null ? "–" : whole(number));
   const cells = (row) => {
-    const meaning = SCOPES[`${row.metric} ${row.scope}`] ?? (row.metric === "Infer-Ac" ? "implied facts that are found, by pattern" : "");
+    const meaning = SCOPES[`${row.metric} ${row.scope}`] ?? (row.metric === "Infer-Ac" ? "recall of what two other facts conclude" : "");
     return [
       [h("span", { class: "metric" }, row.metric, row.scope === "all" ? "" : `, ${row.scope}`), h("span", { class: "meaning" }, meaning)],
-      percent(row.f1), shareBar(row.f1 ?? row.recall, row.f1_low, row.f1_high),
+      percent(row.f1 ?? row.recall), shareBar(row.f1 ?? row.recall, row.f1_low, row.f1_high),
       row.f1_low === null ? "" : `${percent(row.f1_low)} to ${percent(row.f1_high)}`,
       percent(row.precision), percent(row.recall), count(row.true_positives), count(row.predicted), count(row.gold)];
   };
@@ -65,11 +65,14 @@ function showLearning({ learning }) {
   section("learning", h("div", { class: "plots" }, loss, dev, rates));
 }
 
-/** A mean that forgets: over about a thirtieth of the points. */
+/** Means over a twentieth of the points, each in the middle of its own. */
 function smoothed(points) {
-  const share = 2 / (Math.max(2, points.length / 30) + 1);
-  let mean = null;
-  return points.map(([x, y]) => [x, (mean = mean === null ? y : mean + share * (y - mean))]);
+  const reach = Math.ceil(points.length / 40);
+  const mean = (near) => near.reduce((sum, [, y]) => sum + y, 0) / near.length;
+  return points.map(([x], place) => {
+    const half = Math.min(reach, place, points.length - 1 - place);
+    return [x, mean(points.slice(place - half, place + half + 1))];
+  });
 }
 
 function showCurve({ curve, tally }) {

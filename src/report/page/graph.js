@@ -112,7 +112,7 @@ async function startGraph(run, reader) {
   }
 
   const go = (place) => { grow(place); canvas.querySelector(".centre").focus(); };
-  const said = (edge) => `${graph.nodes[edge.head].name} ${relationName(edge.relation)} ${graph.nodes[edge.tail].name}`;
+  const said = (edge) => `${graph.nodes[edge.head].name} ${relationName(edge.relation)} → ${graph.nodes[edge.tail].name}`;
 
   function showPanel() {
     const node = graph.nodes[state.centre];
@@ -120,7 +120,7 @@ async function startGraph(run, reader) {
     const other = (place) => (place === state.centre ? h("b", {}, graph.nodes[place].name) : h("button", { type: "button", class: "link", onclick: () => grow(place) }, graph.nodes[place].name));
     const document = (id) => (reader.open && reader.has(id) ? h("button", { type: "button", class: "link", onclick: () => reader.open(id) }, id) : id);
     const line = (edge) => h("li", {},
-      h("p", {}, other(edge.head), h("span", { class: "relation" }, ` ${relationName(edge.relation)} `), other(edge.tail)),
+      h("p", {}, other(edge.head), h("span", { class: "relation" }, ` ${relationName(edge.relation)} → `), other(edge.tail)),
       h("p", { class: "note" }, plural(edge.n_documents, "document"), edge.probability === undefined ? "" : `, p ${edge.probability.toFixed(2)}`, edge.documents.length ? ": " : "",
         edge.documents.map((id, number) => [number ? ", " : "", document(id)]), edge.documents.length && edge.documents.length < edge.n_documents ? ", …" : ""));
     const more = edges.length > state.listed && h("button", { type: "button", class: "more", onclick: () => { state.listed += 200; showPanel(); } }, "Show more");

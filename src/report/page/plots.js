@@ -32,7 +32,7 @@ const scientific = (number) => (number === 0 ? "0" : number.toExponential(1).rep
 
 /** A frame with axes; gives the group to draw in and the two scales. */
 function frame(width, height, x, y) {
-  const left = 52, right = 14, top = 12, bottom = 42;
+  const left = 52, right = 26, top = 28, bottom = 42;
   const place = (axis, from, to) => (value) => from + ((value - axis.low) / (axis.high - axis.low || 1)) * (to - from);
   const [atX, atY] = [place(x, left, width - right), place(y, height - bottom, top)];
   const across = ticks(x.low, x.high, Math.max(2, Math.min(8, width / 80))).map((value) => [atX(value), (x.format ?? short)(value)]);
@@ -44,7 +44,7 @@ function frame(width, height, x, y) {
     across.map(([at, text]) => svg("text", { x: at, y: height - bottom + 18, "text-anchor": "middle" }, text)),
     svg("line", { class: "axis", x1: left, x2: width - right, y1: height - bottom, y2: height - bottom }),
     svg("text", { class: "axis-name", x: width - right, y: height - 6, "text-anchor": "end" }, x.name),
-    svg("text", { class: "axis-name", x: left + 6, y: top + 8 }, y.name));
+    svg("text", { class: "axis-name", x: left, y: 12 }, y.name));
   return { plot, atX, atY, left, right, top, bottom };
 }
 

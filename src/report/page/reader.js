@@ -138,7 +138,7 @@ function startReader(run) {
     const told = [fact.distance !== null && (fact.distance === 0 ? "same sentence" : `${plural(fact.distance, "sentence")} apart`), fact.probability !== undefined && (fact.base === undefined ? `p ${fact.probability.toFixed(2)}` : `p ${fact.base.toFixed(2)} → ${fact.probability.toFixed(2)}, ${inferenceOf(fact)}`), fact.iteration !== undefined && `iteration ${fact.iteration}`];
     return h("button", { type: "button", class: `fact ${fact.verdict}`, tabindex: -1, "aria-pressed": "false", onclick: () => choose(fact), onpointerenter: () => draw(fact), onpointerleave: () => draw(), onfocus: () => draw(fact), onblur: () => draw() },
       h("span", { class: "sign", title: fact.verdict }, h("span", { "aria-hidden": "true" }, SIGNS[fact.verdict]), h("span", { class: "unseen" }, `${fact.verdict}: `)),
-      h("span", { class: "said" }, dot(fact.head), nameOf(fact.head), h("span", { class: "relation" }, ` ${relationName(fact.relation)} `), dot(fact.tail), nameOf(fact.tail)),
+      h("span", { class: "said" }, dot(fact.head), nameOf(fact.head), h("span", { class: "relation" }, ` ${relationName(fact.relation)} → `), dot(fact.tail), nameOf(fact.tail)),
       h("span", { class: "more-said" }, told.filter(Boolean).join(" · ")));
   }
 
