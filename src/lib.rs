@@ -42,7 +42,7 @@
 //! - A module imports only what stands above it in the code map, and no two stages import each other.
 //! - A corpus format's name appears in [`corpus`] and in pipeline files alone: a new corpus is one reader and one file.
 //! - An outside library has one home: polars in [`metrics`] and [`query`], Arrow and Parquet in [`table`],
-//!   tokenizers in [`pieces`], TOML in [`pipeline`], clap in the binary.
+//!   the compressor of pages in [`report`], tokenizers in [`pieces`], TOML in [`pipeline`], clap in the binary.
 //! - Under a table's final name there is a whole table or none, at any moment, whatever kills the process.
 //! - The same input gives the same bytes, whatever the number of threads; in training, whose threads share a step's
 //!   documents, with the same number of them.

@@ -174,6 +174,39 @@ fn rounded(value: Value) -> Value {
 }
 
 #[test]
+fn pairs_that_are_no_candidates_do_not_count() {
+    let run = converted(&format!("[{DOCUMENT}]"));
+    let split = run.path().join("test");
+    let pairs = table::read(&split).unwrap().flat_map(Result::unwrap);
+    let kept_out = |pair: PairRow| PairRow { candidate: (pair.head, pair.tail) != (0, 1), ..pair };
+    write(&split, pairs.map(kept_out).collect());
+    write(run.path(), vec![predicted("Altomonte", 0, 1, "P131", 2.0), predicted("Altomonte", 0, 1, "P17", 1.0)]);
+    let overview = block(&page(run.path()), "overview");
+    assert_eq!(overview["tally"]["facts"], json!({"correct": 0, "predicted": 0, "gold": 1}));
+}
+
+#[test]
+fn text_is_set_as_people_write_it() {
+    let text = r#"["He", "said", ":", "\"", "I", "do", "n't", "(", "yet", ")", "pay", "$", "5", "%", "\"", "."]"#;
+    let run = converted(&format!("[{}]", DOCUMENT.replace(r#"["It", "joined", "Italy", "."]"#, text)));
+    let sentence = |run: &Path, number: usize| {
+        let tokens = block(&page(run), "documents-0")[0]["sentences"][number].clone();
+        tokens.as_array().unwrap().iter().map(|token| token.as_str().unwrap()).collect::<String>()
+    };
+    assert_eq!(sentence(run.path(), 1), r#"He said: "I don't (yet) pay $5%"."#);
+    // Where the source has places in its text, those decide.
+    let split = run.path().join("test");
+    let place = |token: TokenRow| {
+        let start = 10 * token.token_id;
+        let length = if token.token_id == 1 { 10 } else { 4 };
+        TokenRow { char_start: Some(start), char_end: Some(start + length), ..token }
+    };
+    let tokens: Vec<TokenRow> = table::read(&split).unwrap().flat_map(Result::unwrap).map(place).collect();
+    write(&split, tokens);
+    assert_eq!(sentence(run.path(), 0), "Altomonte liesin Calabria .");
+}
+
+#[test]
 fn predictions_on_documents_without_labels_get_no_verdict() {
     let run = TempDir::new().unwrap();
     let (source, out) = (run.path().join("test.json"), run.path().to_str().unwrap());

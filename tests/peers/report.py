@@ -133,7 +133,7 @@ class Page:
         (SHOTS / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
 
     def shoot_section(self, section, name):
-        box = self.driver.execute_script("const box = document.getElementById(arguments[0]).getBoundingClientRect(); return [box.x, box.y + scrollY, box.width, box.height]", section)
+        box = self.driver.execute_script("const box = document.getElementById(arguments[0]).getBoundingClientRect(); return [0, box.y + scrollY, innerWidth, box.height]", section)
         clip = dict(zip(["x", "y", "width", "height"], box), scale=1)
         shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
         (SHOTS / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
@@ -262,6 +262,7 @@ def main():
                 page = Page(driver, sample)
                 page.check_sections()
                 look(page, "sample")
+                page.shoot_section("documents", "sample-documents")
                 page.check_quiet()
         finally:
             driver.quit()

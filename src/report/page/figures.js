@@ -58,9 +58,11 @@ function showLearning({ learning }) {
       series: [{ name: "F1", points: scored.map(({ step, dev_f1 }) => [step, 100 * dev_f1]), kind: "main", dots: true }] }),
     table("F1 on dev by epoch", ["Epoch", ["F1", true]], scored.map(({ epoch, dev_f1 }) => [String(epoch), percent(dev_f1)])));
   const fastest = Math.max(...steps.map((step) => Math.max(step.encoder_rate, step.head_rate)));
-  const rates = figure("Learning rates", key([["main", "encoder"], ["second", "all else"]]),
+  const same = steps.every(({ encoder_rate, head_rate }) => encoder_rate === head_rate);
+  const lines = [["main", same ? "encoder and all else" : "encoder", "encoder_rate"], ...(same ? [] : [["second", "all else", "head_rate"]])];
+  const rates = figure("Learning rates", key(lines),
     (width, say) => linePlot(width, say, { label: "Learning rates by step", x, y: { low: 0, high: fastest * 1.1, name: "rate", format: scientific },
-      series: [{ name: "all else", points: steps.map(({ step, head_rate }) => [step, head_rate]), kind: "second" }, { name: "encoder", points: steps.map(({ step, encoder_rate }) => [step, encoder_rate]), kind: "main" }] }),
+      series: lines.map(([kind, name, column]) => ({ kind, name, points: steps.map((step) => [step.step, step[column]]) })) }),
     table("Learning rates", [["Step", true], ["Encoder", true], ["All else", true]], steps.filter((_, place) => place % Math.ceil(steps.length / 20) === 0).map((step) => [whole(step.step), scientific(step.encoder_rate), scientific(step.head_rate)])));
   section("learning", h("div", { class: "plots" }, loss, dev, rates));
 }
@@ -90,7 +92,7 @@ function showCurve({ curve, tally }) {
     x: { low: 0, high: range, name: "recall" }, y: { low: 0, high: 100, name: "precision" },
     series: [{ name: "precision", points, kind: "main" }],
     extra: (atX, atY) => [
-      ...[20, 40, 60, 80].map((value) => [value, contour(value)]).filter(([, line]) => line.length > 1).map(([value, line]) => svg("g", { class: "contour" },
+      ...ticks(0, (200 * range) / (range + 100), 5).slice(1).map((value) => [value, contour(value)]).filter(([, line]) => line.length > 1).map(([value, line]) => svg("g", { class: "contour" },
         svg("path", { d: path(line.map(([a, b]) => [atX(a), atY(b)])) }),
         svg("text", { x: atX(line.at(-1)[0]) - 4, y: atY(line.at(-1)[1]) - 4, "text-anchor": "end" }, `F1 ${value}`))),
       mark(atX, atY, end, "mark", "all", true),

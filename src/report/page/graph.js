@@ -3,133 +3,157 @@
 const NEIGHBOURS = 12;
 const MOST_DRAWN = 120;
 const FOUND = 12;
+const EDGES_LISTED = 40;
 
-/** What the page knows of a graph, with the edges at each node, the best supported first. */
-function withNeighbours(graph) {
-  const at = graph.nodes.map(() => []);
-  for (const edge of graph.edges) {
-    at[edge.head].push(edge);
-    if (edge.tail !== edge.head) at[edge.tail].push(edge);
-  }
-  at.forEach((edges) => edges.sort((a, b) => b.n_documents - a.n_documents || (b.probability ?? 0) - (a.probability ?? 0)));
-  const names = graph.nodes.map((node) => [node.name, node.id, ...(node.aliases ?? [])].join("\n").toLowerCase());
-  return { ...graph, at, names };
-}
-
-async function startGraph(run, reader) {
-  if (!run.graph) return section("graph", absent("The run has no graph: there are no tables nodes and edges. docre graph makes them from relations."));
-  const graph = withNeighbours(await unpack("graph"));
-  if (!graph.edges.length) return section("graph", absent("The graph has no edges."));
-  const hue = hues([...new Set(graph.nodes.map(({ type }) => type))].sort());
-  const relationName = (relation) => run.labels[relation] ?? relation;
-  const state = { shown: new Map(), centre: 0, listed: 40 };
-
-  const search = h("input", { id: "graph-search", type: "search", placeholder: "name of an entity", autocomplete: "off", oninput: () => find() });
-  const found = h("ul", { class: "found", "aria-label": "Entities found" });
-  const status = h("p", { class: "note", role: "status" });
-  const canvas = h("div", { class: "canvas" });
-  const panel = h("div", { class: "panel", "aria-live": "polite" });
-  const partial = graph.n_edges > graph.edges.length && ` Here are the ${whole(graph.edges.length)} edges that most documents support.`;
-  section("graph", h("p", { class: "lead" }, `${plural(graph.n_nodes, "node")}, ${plural(graph.n_edges, "edge")}.`, partial, " Choose an entity to see its neighbours; choose a neighbour to see its own."),
-    h("div", { class: "controls" },
-      h("div", { class: "control grow" }, h("label", { for: "graph-search" }, "Find an entity"), search, found),
-      h("button", { type: "button", onclick: () => centre(state.centre) }, "Only its neighbours")),
-    status, h("div", { class: "graph" }, canvas, panel));
-  roving(found, "button");
-  roving(canvas, ".node");
-  let width = 0;
-  new ResizeObserver(([entry]) => {
-    const now = Math.round(entry.contentRect.width);
-    if (now !== width && now > 50) { width = now; draw(); }
-  }).observe(canvas);
-
-  function find() {
-    const words = search.value.trim().toLowerCase();
-    const places = words ? graph.names.flatMap((name, place) => (name.includes(words) ? [place] : [])) : [];
-    places.sort((a, b) => graph.at[b].length - graph.at[a].length);
-    status.textContent = words ? `${plural(places.length, "entity", "entities")} found` : "";
-    found.replaceChildren(...places.slice(0, FOUND).map((place, number) => h("li", {}, h("button", { type: "button", tabindex: number ? -1 : 0, onclick: () => { search.value = ""; find(); centre(place); } }, named(place)))));
+class GraphView {
+  constructor(run, reader, graph) {
+    Object.assign(this, { run, reader, ...graph });
+    this.hue = hues([...new Set(this.nodes.map(({ type }) => type))].sort());
+    /** The edges at each node, the best supported first, and what a search looks through. */
+    this.at = this.nodes.map(() => []);
+    for (const edge of this.edges) for (const end of new Set([edge.head, edge.tail])) this.at[end].push(edge);
+    this.at.forEach((edges) => edges.sort((a, b) => b.n_documents - a.n_documents || (b.probability ?? 0) - (a.probability ?? 0)));
+    this.names = this.nodes.map((node) => [node.name, node.id, ...(node.aliases ?? [])].join("\n").toLowerCase());
+    /** Where each node that is shown lies, the one in the centre, and how many of its edges are listed. */
+    Object.assign(this, { shown: new Map(), centre: 0, listed: EDGES_LISTED, width: 0 });
+    this.build();
+    this.start(this.at.reduce((best, edges, place) => (edges.length > this.at[best].length ? place : best), 0));
   }
 
-  const named = (place) => [h("i", { class: "dot", vars: { "--hue": hue.get(graph.nodes[place].type) } }), graph.nodes[place].name, h("span", { class: "meaning" }, ` ${graph.nodes[place].type}, ${plural(graph.at[place].length, "edge")}`)];
+  build() {
+    this.search = h("input", { id: "graph-search", type: "search", placeholder: "name of an entity", autocomplete: "off", oninput: () => this.find() });
+    this.found = h("ul", { class: "found", "aria-label": "Entities found" });
+    this.status = h("p", { class: "note", role: "status" });
+    this.canvas = h("div", { class: "canvas" });
+    this.panel = h("div", { class: "panel", "aria-live": "polite" });
+    const partial = this.n_edges > this.edges.length && ` Here are the ${whole(this.edges.length)} edges that most documents support.`;
+    section("graph",
+      h("p", { class: "lead" }, `${plural(this.n_nodes, "node")}, ${plural(this.n_edges, "edge")}.`, partial, " Choose an entity to see its neighbours; choose a neighbour to see its own."),
+      h("div", { class: "controls" },
+        h("div", { class: "control grow" }, h("label", { for: "graph-search" }, "Find an entity"), this.search, this.found),
+        h("button", { type: "button", onclick: () => this.start(this.centre) }, "Only its neighbours")),
+      this.status, h("div", { class: "graph" }, this.canvas, this.panel));
+    roving(this.found, "button");
+    roving(this.canvas, ".node");
+    new ResizeObserver(([entry]) => this.resize(Math.round(entry.contentRect.width))).observe(this.canvas);
+  }
 
-  function centre(place) {
-    state.shown = new Map([[place, { x: 0, y: 0 }]]);
-    grow(place);
+  resize(width) {
+    if (width === this.width || width < 50) return;
+    this.width = width;
+    this.draw();
+  }
+
+  nameOf(relation) {
+    return this.run.labels[relation] ?? relation;
+  }
+
+  find() {
+    const words = this.search.value.trim().toLowerCase();
+    const places = words ? this.names.flatMap((name, place) => (name.includes(words) ? [place] : [])) : [];
+    places.sort((a, b) => this.at[b].length - this.at[a].length);
+    this.status.textContent = words ? `${plural(places.length, "entity", "entities")} found` : "";
+    this.found.replaceChildren(...places.slice(0, FOUND).map((place, number) => h("li", {}, this.foundButton(place, number === 0))));
+  }
+
+  foundButton(place, first) {
+    const node = this.nodes[place];
+    const take = () => { this.search.value = ""; this.find(); this.start(place); };
+    return h("button", { type: "button", tabindex: first ? 0 : -1, onclick: take },
+      h("i", { class: "dot", vars: { "--hue": this.hue.get(node.type) } }), node.name,
+      h("span", { class: "meaning" }, ` ${node.type}, ${plural(this.at[place].length, "edge")}`));
+  }
+
+  /** Shows a node and its neighbours alone. */
+  start(place) {
+    this.shown = new Map([[place, { x: 0, y: 0 }]]);
+    this.grow(place);
   }
 
   /** Shows a node's best neighbours beside what is shown already. */
-  function grow(place) {
-    Object.assign(state, { centre: place, listed: 40 });
-    const { x, y } = state.shown.get(place) ?? { x: 0, y: 0 };
-    state.shown.set(place, { x, y });
-    const others = [...new Set(graph.at[place].map((edge) => (edge.head === place ? edge.tail : edge.head)))].filter((other) => !state.shown.has(other));
-    others.slice(0, Math.min(NEIGHBOURS, MOST_DRAWN - state.shown.size)).forEach((other, number, all) => {
+  grow(place) {
+    Object.assign(this, { centre: place, listed: EDGES_LISTED });
+    const { x, y } = this.shown.get(place) ?? { x: 0, y: 0 };
+    this.shown.set(place, { x, y });
+    const others = [...new Set(this.at[place].map((edge) => (edge.head === place ? edge.tail : edge.head)))].filter((other) => !this.shown.has(other));
+    others.slice(0, Math.min(NEIGHBOURS, MOST_DRAWN - this.shown.size)).forEach((other, number, all) => {
       const angle = (2 * Math.PI * number) / all.length + 0.4;
-      state.shown.set(other, { x: x + 110 * Math.cos(angle), y: y + 110 * Math.sin(angle) });
+      this.shown.set(other, { x: x + 110 * Math.cos(angle), y: y + 110 * Math.sin(angle) });
     });
-    settle(state.shown, edgesShown(), place);
-    draw();
-    showPanel();
+    settle(this.shown, this.lines(), place);
+    this.draw();
+    this.showPanel();
   }
 
-  /** One line for each two nodes, with the edges that it stands for. */
-  function edgesShown() {
+  /** A line for each two nodes that are shown, with the edges that it stands for. */
+  lines() {
     const lines = new Map();
-    for (const place of state.shown.keys()) for (const edge of graph.at[place]) {
-      if (edge.head === edge.tail || !state.shown.has(edge.head) || !state.shown.has(edge.tail)) continue;
-      const ends = edge.head < edge.tail ? [edge.head, edge.tail] : [edge.tail, edge.head];
-      const key = ends.join(" ");
-      if (!lines.has(key)) lines.set(key, { ends, edges: new Set() });
-      lines.get(key).edges.add(edge);
+    for (const place of this.shown.keys()) for (const edge of this.at[place]) {
+      if (edge.head === edge.tail || !this.shown.has(edge.head) || !this.shown.has(edge.tail)) continue;
+      const ends = [Math.min(edge.head, edge.tail), Math.max(edge.head, edge.tail)];
+      const line = lines.get(ends.join()) ?? { ends, edges: new Set() };
+      lines.set(ends.join(), line);
+      line.edges.add(edge);
     }
     return [...lines.values()];
   }
 
-  function draw(focus = false) {
-    if (!width || !state.shown.size) return;
-    const height = Math.max(340, Math.min(560, width * 0.7));
-    const at = fitted(state.shown, width, height);
-    const touches = ({ ends }) => ends.includes(state.centre);
-    const lines = edgesShown().map((line) => {
-      const [a, b] = line.ends.map((place) => at.get(place));
-      const names = [...new Set([...line.edges].map((edge) => relationName(edge.relation)))];
-      return svg("g", { class: touches(line) ? "edge near" : "edge" },
-        svg("line", { x1: a.x, y1: a.y, x2: b.x, y2: b.y }),
-        svg("title", {}, [...line.edges].map((edge) => said(edge)).join("\n")),
-        touches(line) && state.shown.size <= 30 && svg("text", { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 + 4, "text-anchor": "middle" }, names.length > 1 ? `${clipped(names[0], 14)} +${names.length - 1}` : clipped(names[0], 18)));
-    });
-    const nodes = [...at].map(([place, { x, y }]) => {
-      const node = graph.nodes[place];
-      return svg("g", { class: place === state.centre ? "node centre" : "node", role: "button", tabindex: place === state.centre ? 0 : -1, "data-node": place, "aria-label": `${node.name}, ${node.type}, ${plural(graph.at[place].length, "edge")}`, onclick: () => go(place), onkeydown: (event) => (event.key === "Enter" || event.key === " ") && (event.preventDefault(), go(place)) },
-        svg("circle", { cx: x, cy: y, r: Math.min(14, 5 + Math.sqrt(graph.at[place].length)) }),
-        svg("text", { x, y: y + 26, "text-anchor": "middle" }, clipped(node.name, 24)),
-        svg("title", {}, `${node.name} (${node.type})`));
-    });
-    nodes.forEach((node, number) => node.firstChild.style.setProperty("--hue", hue.get(graph.nodes[[...at.keys()][number]].type)));
-    canvas.replaceChildren(svg("svg", { class: "net", width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": `Neighbourhood of ${graph.nodes[state.centre].name}` }, lines, nodes));
-    if (focus) canvas.querySelector(".centre").focus();
+  draw() {
+    if (!this.width || !this.shown.size) return;
+    const height = Math.max(340, Math.min(560, this.width * 0.7));
+    const at = fitted(this.shown, this.width, height);
+    this.canvas.replaceChildren(svg("svg", { class: "net", width: this.width, height, viewBox: `0 0 ${this.width} ${height}`, role: "group", "aria-label": `Neighbourhood of ${this.nodes[this.centre].name}` },
+      this.lines().map((line) => this.drawLine(line, at)), [...at].map(([place, point]) => this.drawNode(place, point))));
   }
 
-  const go = (place) => { grow(place); canvas.querySelector(".centre").focus(); };
-  const said = (edge) => `${graph.nodes[edge.head].name} ${relationName(edge.relation)} → ${graph.nodes[edge.tail].name}`;
-
-  function showPanel() {
-    const node = graph.nodes[state.centre];
-    const edges = graph.at[state.centre];
-    const other = (place) => (place === state.centre ? h("b", {}, graph.nodes[place].name) : h("button", { type: "button", class: "link", onclick: () => grow(place) }, graph.nodes[place].name));
-    const document = (id) => (reader.open && reader.has(id) ? h("button", { type: "button", class: "link", onclick: () => reader.open(id) }, id) : id);
-    const line = (edge) => h("li", {},
-      h("p", {}, other(edge.head), h("span", { class: "relation" }, ` ${relationName(edge.relation)} → `), other(edge.tail)),
-      h("p", { class: "note" }, plural(edge.n_documents, "document"), edge.probability === undefined ? "" : `, p ${edge.probability.toFixed(2)}`, edge.documents.length ? ": " : "",
-        edge.documents.map((id, number) => [number ? ", " : "", document(id)]), edge.documents.length && edge.documents.length < edge.n_documents ? ", …" : ""));
-    const more = edges.length > state.listed && h("button", { type: "button", class: "more", onclick: () => { state.listed += 200; showPanel(); } }, "Show more");
-    panel.replaceChildren(h("h3", {}, node.name), h("p", { class: "note" }, [node.type, node.kb_id, node.id, plural(node.n_documents, "document")].filter(Boolean).join(" · ")),
-      node.aliases ? h("p", { class: "note" }, `Also: ${node.aliases.slice(0, 8).join(", ")}${node.aliases.length > 8 ? ", …" : ""}`) : "",
-      h("ul", { class: "edges" }, edges.slice(0, state.listed).map(line)), more || "");
+  drawLine({ ends, edges }, at) {
+    const [a, b] = ends.map((end) => at.get(end));
+    const near = ends.includes(this.centre);
+    const names = [...new Set([...edges].map((edge) => this.nameOf(edge.relation)))];
+    const label = names.length > 1 ? `${clipped(names[0], 14)} +${names.length - 1}` : clipped(names[0], 18);
+    return svg("g", { class: near ? "edge near" : "edge" },
+      svg("line", { x1: a.x, y1: a.y, x2: b.x, y2: b.y }),
+      svg("title", {}, [...edges].map((edge) => this.said(edge)).join("\n")),
+      near && this.shown.size <= 30 && svg("text", { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 + 4, "text-anchor": "middle" }, label));
   }
 
-  centre(graph.at.reduce((best, edges, place) => (edges.length > graph.at[best].length ? place : best), 0));
+  drawNode(place, { x, y }) {
+    const node = this.nodes[place];
+    const isCentre = place === this.centre;
+    const go = () => { this.grow(place); this.canvas.querySelector(".centre").focus(); };
+    return svg("g", {
+      class: isCentre ? "node centre" : "node", role: "button", tabindex: isCentre ? 0 : -1, vars: { "--hue": this.hue.get(node.type) },
+      "aria-label": `${node.name}, ${node.type}, ${plural(this.at[place].length, "edge")}`,
+      onclick: go, onkeydown: (event) => (event.key === "Enter" || event.key === " ") && (event.preventDefault(), go()),
+    },
+      svg("circle", { cx: x, cy: y, r: Math.min(14, 5 + Math.sqrt(this.at[place].length)) }),
+      svg("text", { x, y: y + 26, "text-anchor": "middle" }, clipped(node.name, 24)),
+      svg("title", {}, `${node.name} (${node.type})`));
+  }
+
+  said(edge) {
+    return `${this.nodes[edge.head].name} ${this.nameOf(edge.relation)} → ${this.nodes[edge.tail].name}`;
+  }
+
+  showPanel() {
+    const node = this.nodes[this.centre];
+    const edges = this.at[this.centre];
+    const more = edges.length > this.listed && h("button", { type: "button", class: "more", onclick: () => { this.listed += 5 * EDGES_LISTED; this.showPanel(); } }, "Show more");
+    const aliases = node.aliases && h("p", { class: "note" }, `Also: ${node.aliases.slice(0, 8).join(", ")}${node.aliases.length > 8 ? ", …" : ""}`);
+    this.panel.replaceChildren(h("h3", {}, node.name),
+      h("p", { class: "note" }, [node.type, node.kb_id, node.id, plural(node.n_documents, "document")].filter(Boolean).join(" · ")), aliases ?? "",
+      h("ul", { class: "edges" }, edges.slice(0, this.listed).map((edge) => this.edgeItem(edge))), more || "");
+  }
+
+  edgeItem(edge) {
+    const { n_documents, probability, documents } = edge;
+    const end = (place) => (place === this.centre ? h("b", {}, this.nodes[place].name) : h("button", { type: "button", class: "link", onclick: () => this.grow(place) }, this.nodes[place].name));
+    const named = (id) => (this.reader?.has(id) ? h("button", { type: "button", class: "link", onclick: () => this.reader.open(id) }, id) : id);
+    return h("li", {},
+      h("p", {}, end(edge.head), h("span", { class: "relation" }, ` ${this.nameOf(edge.relation)} → `), end(edge.tail)),
+      h("p", { class: "note" }, plural(n_documents, "document"), probability !== undefined && `, p ${probability.toFixed(2)}`, documents.length > 0 && ": ",
+        documents.map((id, number) => [number > 0 && ", ", named(id)]), documents.length > 0 && documents.length < n_documents && ", …"));
+  }
 }
 
 const clipped = (text, most) => {
@@ -142,20 +166,21 @@ function settle(places, lines, held) {
   const nodes = [...places];
   const ideal = 115;
   for (let heat = 40; heat > 0.5; heat *= 0.96) {
-    const pushes = new Map(nodes.map(([place]) => [place, { x: 0, y: 0 }]));
+    const moves = new Map(nodes.map(([place]) => [place, { x: 0, y: 0 }]));
     const push = (a, b, strength) => {
       const [from, to] = [places.get(a), places.get(b)];
       const [x, y] = [to.x - from.x || 0.01 * (a - b), to.y - from.y || 0.01];
-      const distance = Math.hypot(x, y) || 1;
-      const force = strength(distance) / distance;
-      pushes.get(a).x -= x * force; pushes.get(a).y -= y * force;
-      pushes.get(b).x += x * force; pushes.get(b).y += y * force;
+      const distance = Math.hypot(x, y);
+      const share = strength(distance) / distance;
+      for (const [end, sign] of [[a, -1], [b, 1]]) {
+        moves.get(end).x += sign * x * share;
+        moves.get(end).y += sign * y * share;
+      }
     };
-    for (let i = 0; i < nodes.length; i += 1) for (let j = i + 1; j < nodes.length; j += 1) push(nodes[i][0], nodes[j][0], (distance) => (ideal * ideal) / distance);
-    for (const { ends: [a, b] } of lines) push(a, b, (distance) => -(distance * distance) / ideal);
-    for (const [place, at] of nodes) {
-      if (place === held) continue;
-      const { x, y } = pushes.get(place);
+    nodes.forEach(([a], number) => nodes.slice(number + 1).forEach(([b]) => push(a, b, (distance) => (ideal * ideal) / distance)));
+    lines.forEach(({ ends: [a, b] }) => push(a, b, (distance) => -(distance * distance) / ideal));
+    for (const [place, at] of nodes.filter(([place]) => place !== held)) {
+      const { x, y } = moves.get(place);
       const length = Math.hypot(x, y) || 1;
       at.x += (x / length) * Math.min(length, heat);
       at.y += (y / length) * Math.min(length, heat);

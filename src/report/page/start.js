@@ -30,13 +30,27 @@ function startSections() {
   links.forEach((_, id) => observer.observe(document.getElementById(id)));
 }
 
+/** The graph is unpacked when the reader of the page comes near it. */
+function awaitGraph(run, reader) {
+  if (!run.graph) return section("graph", absent("The run has no graph: there are no tables nodes and edges. docre graph makes them from relations."));
+  const place = document.getElementById("graph");
+  place.classList.add("awaited");
+  whenNear(place, async () => {
+    const graph = await unpack("graph");
+    place.classList.remove("awaited");
+    if (graph.edges.length) return new GraphView(run, reader, graph);
+    section("graph", absent("The graph has no edges."));
+  });
+}
+
 async function start() {
   startTheme();
   const run = await unpack("overview");
   for (const show of [showHead, showSummary, showMetrics, showLearning, showCurve, showRelations, showErrors, showInference]) show(run);
-  const reader = startReader(run);
+  const reader = run.documents.length ? new Reader(run) : null;
+  if (!reader) section("documents", absent("The run has no documents to read."));
   showLineage(run);
-  whenNear(document.getElementById("graph"), () => startGraph(run, reader));
+  awaitGraph(run, reader);
   startSections();
   document.documentElement.dataset.ready = "true";
 }

@@ -78,7 +78,8 @@ function arc(from, to, frame, fact, chosen, width, nameOf) {
   const [c1, c2] = sameLine ? [y1 - lift, y2 - lift] : [y1 + lift, y2 - lift];
   const point = down || sameLine ? -1 : 1;
   const tip = `M${x2} ${y2}l-4 ${point * 7}h8z`;
-  const middle = [(x1 + x2) / 2, (y1 + y2 + 3 * (c1 + c2)) / 8 + 4];
+  // A short arc on one line has its name above it, any other across it.
+  const middle = [(x1 + x2) / 2, (y1 + y2 + 3 * (c1 + c2)) / 8 + (sameLine ? -5 : 4)];
   return svg("g", { class: `arc ${fact.verdict}${chosen ? " chosen" : ""}` },
     svg("path", { class: "line", d: `M${x1} ${y1}C${x1} ${c1} ${x2} ${c2} ${x2} ${y2 + point * 6}` }),
     svg("path", { class: "tip", d: tip }),
