@@ -39,12 +39,12 @@ synthesize:
 bench: build ## measure speed and memory, beside other programs where there are any
 	python3 tests/bench/bench.py
 
-peers: pipelines ## read our tables and graphs with other programs, and compare what they find with ours
-	python3 -m venv target/peers && target/peers/bin/pip install --quiet duckdb networkx rdflib
+peers: pipelines ## read our tables and graphs with other programs, and use our pages in Chromium
+	python3 -m venv target/peers && target/peers/bin/pip install --quiet axe-core-python duckdb networkx rdflib selenium
 	-target/peers/bin/pip install --quiet biolink-model
 	-target/peers/bin/pip install --quiet attrs iso-639 pycountry setuptools 'sh<2' && \
 	  target/peers/bin/pip install --quiet --no-deps kgtk # which asks for packages that no longer install
-	for peer in duckdb_f1 graph_readers; do \
+	for peer in duckdb_f1 graph_readers report; do \
 	  target/peers/bin/python tests/peers/$$peer.py "$$($(CARGO) metadata --no-deps --format-version 1 | \
 	    target/peers/bin/python -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/release/docre" || exit 1; \
 	done

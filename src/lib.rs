@@ -9,7 +9,8 @@
 //!                       pieces pairs ─┼─ train → a checkpoint, training_log
 //!                       pieces pairs ─┼─ score → relations                    by a checkpoint
 //!                    relations facts ─┼─ evaluate → metrics
-//!           relations entities mentions ─┴─ graph → nodes edges provenance merges, RDF, GraphML, CSV, …
+//!         relations entities mentions ─┴─ graph → nodes edges provenance merges, RDF, GraphML, CSV, …
+//!                     all of the above ─ report → a page
 //! ```
 //! Stages meet only through tables: folders of Parquet files, which `docre query` and any other engine can read. What
 //! each table holds stands in `schemas/NAME.json`, which the code reads when it is compiled.
@@ -34,6 +35,7 @@
 //! | [`train`] | labelled pairs → checkpoints | source formats |
 //! | [`graph`] | relations of many documents → one graph, in the formats that others load | how relations are found |
 //! | [`query`] | SQL or SPARQL → a result, over any folder of tables or a graph | what the tables are for |
+//! | [`report`] | a run's tables → one HTML page | how relations are found, how figures are reckoned |
 //! | [`pipeline`] | a pipeline file → the stages above, each where it is not up to date | how they do it |
 //!
 //! The binary, `main.rs` and `cli`, adds arguments, messages and exit codes, and no more.
@@ -44,7 +46,8 @@
 //! - A module imports only what stands above it in the code map, and no two stages import each other.
 //! - A corpus format's name appears in [`corpus`] and in pipeline files alone: a new corpus is one reader and one file.
 //! - An outside library has one home: polars in [`metrics`] and [`query`], Arrow and Parquet in [`table`],
-//!   tokenizers in [`pieces`], RDF in [`graph`], TOML in [`pipeline`], clap in the binary.
+//!   the compressor of pages in [`report`], tokenizers in [`pieces`], RDF in [`graph`], TOML in [`pipeline`], clap in the
+//!   binary.
 //! - Under a table's final name there is a whole table or none, at any moment, whatever kills the process.
 //! - The same input gives the same bytes, whatever the number of threads; in training, whose threads share a step's
 //!   documents, with the same number of them.
@@ -65,4 +68,5 @@ pub mod metrics;
 pub mod train;
 pub mod graph;
 pub mod query;
+pub mod report;
 pub mod pipeline;

@@ -14,11 +14,13 @@ use docre::checkpoint::CheckpointError;
 use docre::corpus::CorpusError;
 use docre::metrics;
 use docre::pipeline::LeftOut;
+use docre::report::ReportError;
 use docre::table::TableError;
 use docre::train::TrainError;
 
 use cli::{
-    Messages, Outcome, Usage, checkpoint, convert, encode, evaluate, graph, query, run, score, synthesize, train,
+    Messages, Outcome, Usage, checkpoint, convert, encode, evaluate, graph, query, report, run, score, synthesize,
+    train,
 };
 
 /// Tables and tensors come and go by the megabyte, which the system's allocator gives back to the kernel each time.
@@ -50,6 +52,7 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     Graph(graph::GraphArgs),
     Query(query::QueryArgs),
+    Report(report::ReportArgs),
     Run(run::RunArgs),
 }
 
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args, messages),
         Command::Graph(args) => graph::run(&args, messages),
         Command::Query(args) => query::run(args),
+        Command::Report(args) => report::run(&args, messages),
         Command::Run(args) => run::run(&args, messages),
     };
     match outcome {
@@ -117,6 +121,13 @@ pub fn hint(error: &anyhow::Error) -> Option<&'static str> {
     if let Some(TrainError::Exists(_)) = error.downcast_ref() {
         return Some("pass `--resume` to go on with it, or choose another `--out`");
     }
+    if let Some(ReportError::NoRun { .. }) = error.downcast_ref() {
+        return Some("name a folder that `docre run` made, such as `runs/sample`, or that of a split");
+    }
+    let of_page = match error.downcast_ref() {
+        Some(ReportError::Table(table)) => Some(table),
+        _ => None,
+    };
     let table = match error.downcast_ref::<CorpusError>() {
         Some(CorpusError::Exists { .. }) => {
             return Some("pass `--force` to replace them, or choose another `--out`");
@@ -125,7 +136,7 @@ pub fn hint(error: &anyhow::Error) -> Option<&'static str> {
         Some(CorpusError::Table(table)) => Some(table),
         _ => match error.downcast_ref() {
             Some(CheckpointError::Table(table)) => Some(table),
-            _ => error.downcast_ref::<TableError>(),
+            _ => of_page.or_else(|| error.downcast_ref::<TableError>()),
         },
     };
     match table? {

@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod graph;
 pub mod pipe;
 pub mod query;
+pub mod report;
 pub mod run;
 pub mod score;
 pub mod synthesize;

@@ -285,6 +285,7 @@ impl<'p> Runner<'p> {
         let folder = self.work_folder(stage, &recipe)?;
         let work = Work {
             pipeline: &self.pipeline.name,
+            run: &self.folder,
             inputs: self.input_paths(stage)?,
             folder: &folder,
             device: self.device,

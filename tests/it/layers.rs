@@ -14,11 +14,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("metrics", &["table", "random", "submission"]),
     ("graph", &["table", "submission"]),
     ("query", &["table", "graph"]),
+    ("report", &["table"]),
     (
         "pipeline",
         &[
             "table", "random", "device", "corpus", "pieces", "encoder", "model", "score", "train", "metrics", "graph",
-            "query",
+            "query", "report",
         ],
     ),
     ("pieces", &["table"]),
@@ -38,6 +39,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["main", "cli"]),
     ("indicatif", &["cli"]),
     ("parquet", &["table"]),
+    ("miniz_oxide", &["report"]),
     ("arrow", &["table"]),
     ("tokenizers", &["pieces"]),
     ("oxrdf", &["graph"]),

@@ -36,6 +36,7 @@ mod published;
 mod pubtator;
 mod query;
 mod reading;
+mod report;
 mod sample;
 mod score;
 mod support;

@@ -5,6 +5,7 @@ mod encode;
 mod evaluate;
 mod graph;
 mod query;
+mod report;
 mod score;
 mod synthesize;
 mod train;
@@ -23,8 +24,17 @@ use crate::corpus::reject_line;
 use crate::device::DeviceChoice;
 
 /// Every kind.
-static KINDS: [Kind; 8] =
-    [synthesize::KIND, convert::KIND, encode::KIND, train::KIND, score::KIND, query::KIND, evaluate::KIND, graph::KIND];
+static KINDS: [Kind; 9] = [
+    synthesize::KIND,
+    convert::KIND,
+    encode::KIND,
+    train::KIND,
+    score::KIND,
+    query::KIND,
+    evaluate::KIND,
+    graph::KIND,
+    report::KIND,
+];
 
 /// A sort of stage, as a pipeline file calls for it.
 pub struct Kind {
@@ -85,6 +95,8 @@ pub trait Action {
 pub struct Work<'w> {
     /// The pipeline's name.
     pub pipeline: &'w str,
+    /// The run folder. Only its manifest is to be read there: inputs say where the tables are.
+    pub run: &'w Path,
     /// Where its inputs are, by role.
     pub inputs: BTreeMap<&'w str, Vec<PathBuf>>,
     /// Its own folder. What a killed run of the same recipe left in it is still there: to go on from, or to write over.

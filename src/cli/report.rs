@@ -1,0 +1,41 @@
+//! `docre report`: a run folder → one HTML page.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use docre::report::{self, Sources, USUAL_DOCUMENTS};
+
+use super::{Messages, Outcome};
+
+/// Write a page that shows a run: figures, curves, documents, graph.
+///
+/// The page is one HTML file. It works from disk, in any browser of the last years, and loads nothing. It shows what the
+/// folder has: manifest.json; a folder with a split's tables; and the tables relations, metrics, comparisons, training_log,
+/// and graph/nodes with graph/edges.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  docre report runs/sample\n  docre report runs/redocred --documents 100 --out redocred.html"
+)]
+pub struct ReportArgs {
+    /// The folder of the run.
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+    /// How many documents the page holds at most; figures are of all.
+    #[arg(long, value_name = "N", default_value_t = USUAL_DOCUMENTS)]
+    documents: u64,
+    /// The page [default: RUN/report.html].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Replace a file that is no page of docre's.
+    #[arg(long)]
+    force: bool,
+}
+
+/// Reports.
+pub fn run(args: &ReportArgs, messages: Messages) -> anyhow::Result<Outcome> {
+    let sources = Sources::find(&args.run)?;
+    let out = args.out.clone().unwrap_or_else(|| args.run.join("report.html"));
+    let written = report::write(&sources, args.documents, &out, args.force)?;
+    messages.say(&format!("{}: {written}", out.display()));
+    Ok(Outcome::Done)
+}

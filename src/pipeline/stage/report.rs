@@ -1,0 +1,55 @@
+//! `report`: a run's tables → a page. Beside them it shows what the manifest says of the stages before, their times too.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{Action, Kind, Made, Needs, Work, keys_of};
+use crate::pipeline::file::typed;
+use crate::pipeline::manifest::MANIFEST;
+use crate::report::{self, Sources, USUAL_DOCUMENTS};
+
+pub const KIND: Kind = Kind {
+    name: "report",
+    inputs: &[
+        ("corpus", Needs::One),
+        ("relations", Needs::Optional),
+        ("metrics", Needs::Optional),
+        ("comparisons", Needs::Optional),
+        ("log", Needs::Optional),
+        ("graph", Needs::Optional),
+    ],
+    further_inputs: false,
+    outputs: &["page"],
+    options: keys_of::<Report>,
+    parse: |options, _| Ok(Box::new(typed::<Report>(options)?)),
+};
+
+#[derive(Deserialize)]
+struct Report {
+    #[serde(default = "usual_documents")]
+    documents: u64,
+}
+
+fn usual_documents() -> u64 {
+    USUAL_DOCUMENTS
+}
+
+impl Action for Report {
+    fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
+        let path = |role: &str| work.optional(role).map(std::path::Path::to_path_buf);
+        let sources = Sources {
+            name: work.pipeline.to_owned(),
+            manifest: Some(work.run.join(MANIFEST)).filter(|path| path.is_file()),
+            corpus: path("corpus"),
+            relations: path("relations"),
+            metrics: path("metrics"),
+            comparisons: path("comparisons"),
+            training_log: path("log"),
+            graph: path("graph"),
+        };
+        let page = work.folder.join("report.html");
+        let written = report::write(&sources, self.documents, &page, true)?;
+        Ok(Made { outputs: BTreeMap::from([("page", page)]), notes: vec![written.to_string()], ..Made::default() })
+    }
+}

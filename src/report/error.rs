@@ -1,0 +1,41 @@
+//! Why no page can be made.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::table::TableError;
+
+/// Why no page can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// A table is missing or damaged, or the page cannot be written.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The folder holds nothing that a page could show.
+    #[error("{}: expected the folder of a run, found none of its tables: {tables}", folder.display())]
+    NoRun {
+        /// The folder.
+        folder: PathBuf,
+        /// What was looked for.
+        tables: String,
+    },
+    /// The manifest is no manifest.
+    #[error("{}: expected a manifest, as `docre run` writes it", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What the JSON library says.
+        source: serde_json::Error,
+    },
+    /// The manifest cannot be read.
+    #[error("{}: cannot read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The page cannot be written.
+    #[error("cannot write the page")]
+    Write(#[from] io::Error),
+}

@@ -1,0 +1,26 @@
+// The page's blocks: JSON, compressed (RFC 1950), in base64; each is unpacked once, when it is first asked for.
+
+const unpacked = new Map();
+
+function unpack(name) {
+  if (!unpacked.has(name)) unpacked.set(name, read(name));
+  return unpacked.get(name);
+}
+
+async function read(name) {
+  const packed = atob(document.getElementById(`block-${name}`).textContent);
+  const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).json();
+}
+
+/** A document, by its place in the list of documents. */
+async function documentAt(run, place) {
+  const block = await unpack(`documents-${Math.floor(place / run.documents_in_block)}`);
+  return block[place % run.documents_in_block];
+}
+
+/** Every document. */
+async function allDocuments(run) {
+  const blocks = Math.ceil(run.documents.length / run.documents_in_block);
+  return (await Promise.all(Array.from({ length: blocks }, (_, number) => unpack(`documents-${number}`)))).flat();
+}

@@ -1,0 +1,84 @@
+// Elements from values. Text goes in as text nodes, never as markup.
+
+const SVG = document.getElementById("pen").namespaceURI;
+
+/** An HTML element. Attributes that start with `on` are listeners, `vars` are custom properties, and what is false or
+ *  null is left out; children are elements, text, or arrays of both. */
+function h(name, attributes = {}, ...children) {
+  return filled(document.createElement(name), attributes, children);
+}
+
+/** The same in SVG. */
+function svg(name, attributes = {}, ...children) {
+  return filled(document.createElementNS(SVG, name), attributes, children);
+}
+
+function filled(element, attributes, children) {
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (key === "vars") Object.entries(value).forEach(([name, set]) => element.style.setProperty(name, set));
+    else if (typeof value === "function") element.addEventListener(key.slice(2), value);
+    else element.setAttribute(key, value === true ? "" : value);
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+const section = (id, ...children) => document.getElementById(id).append(...children);
+
+/** A part of the page that the run has no table for. */
+const absent = (text) => h("p", { class: "absent" }, text);
+
+const whole = (number) => number.toLocaleString("en");
+const percent = (share) => (share === null || share === undefined ? "–" : (100 * share).toFixed(2));
+const ratio = (part, all) => (all > 0 ? part / all : null);
+const f1 = ({ correct, predicted, gold }) => (predicted + gold > 0 ? (2 * correct) / (predicted + gold) : 0);
+const plural = (number, one, many = `${one}s`) => `${whole(number)} ${number === 1 ? one : many}`;
+
+/** A table of figures: heads are names or [name, true] where numbers stand, rows are arrays of cells. */
+function table(caption, heads, rows) {
+  const columns = heads.map((head) => (Array.isArray(head) ? head : [head, false]));
+  const cell = (value, column) =>
+    column === 0 ? h("th", { scope: "row" }, value) : h("td", { class: columns[column][1] && "number" }, value);
+  return h("div", { class: "wide", tabindex: 0, role: "region", "aria-label": `Table: ${caption}` },
+    h("table", {},
+      h("caption", { class: "unseen" }, caption),
+      h("thead", {}, h("tr", {}, columns.map(([name, number]) => h("th", { scope: "col", class: number && "number" }, name)))),
+      h("tbody", {}, rows.map((row) => h("tr", {}, row.map(cell))))));
+}
+
+/** One stop for the Tab key among many: arrow keys, Home and End move between what `selector` finds. */
+function roving(container, selector) {
+  const items = () => [...container.querySelectorAll(selector)];
+  const stop = (chosen) => items().forEach((item) => item.setAttribute("tabindex", item === chosen ? 0 : -1));
+  container.addEventListener("focusin", (event) => {
+    const item = event.target.closest(selector);
+    if (item) stop(item);
+  });
+  container.addEventListener("keydown", (event) => {
+    const all = items();
+    const place = all.indexOf(event.target.closest(selector));
+    const steps = { ArrowDown: place + 1, ArrowRight: place + 1, ArrowUp: place - 1, ArrowLeft: place - 1, Home: 0, End: all.length - 1 };
+    const next = all[steps[event.key]];
+    if (place < 0 || !next) return;
+    event.preventDefault();
+    next.focus();
+  });
+  return () => stop(items()[0]);
+}
+
+/** Calls `work` once, when the element comes near the window. */
+function whenNear(element, work) {
+  const observer = new IntersectionObserver((entries) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    observer.disconnect();
+    work();
+  }, { rootMargin: "600px" });
+  observer.observe(element);
+}
+
+/** A hue for each of a list of names. */
+function hues(names) {
+  const first = [250, 150, 65, 330, 25, 200, 105, 290];
+  return new Map(names.map((name, place) => [name, first[place] ?? Math.round((place * 137.5) % 360)]));
+}

@@ -1,0 +1,245 @@
+// The document reader: a list of documents, the text of one, its facts, and filters over all of them.
+
+const SIGNS = { correct: "✓", wrong: "✕", missed: "○", unjudged: "?" };
+const LISTED = 100;
+const FILTERS = ["relation", "verdict", "type", "inference"];
+
+class Reader {
+  constructor(run) {
+    this.run = run;
+    this.hue = hues(run.tally.types);
+    /** Places of the documents that the filters leave, how many of them are listed, and the one that is open. */
+    this.found = run.documents.map((_, place) => place);
+    this.listed = LISTED;
+    this.place = 0;
+    /** The open document, its text, the facts shown of it, and what is chosen. */
+    Object.assign(this, { doc: null, text: null, shown: [], chosen: null, entity: null });
+    this.build();
+    this.status.textContent = plural(run.documents.length, "document");
+    this.showList();
+    this.openAt(0);
+  }
+
+  build() {
+    this.list = h("ul", { class: "documents", "aria-label": "Documents" });
+    this.factsTitle = h("h4", { id: "reader-facts" });
+    this.facts = h("ul", { class: "facts", "aria-labelledby": "reader-facts" });
+    this.all = h("input", { type: "checkbox", onchange: () => this.draw() });
+    this.status = h("p", { class: "note", role: "status", id: "reader-status" });
+    section("documents", this.buildControls(), this.status, h("div", { class: "reader" },
+      h("div", { class: "side" }, this.list),
+      this.buildDocument(),
+      h("div", { class: "side" }, h("div", { class: "facts-head" }, this.factsTitle, h("label", {}, this.all, " draw all")), this.facts)));
+    this.stops = [roving(this.list, "button.listed"), roving(this.holder, ".mention"), roving(this.facts, ".fact")];
+    new ResizeObserver(() => this.draw()).observe(this.holder);
+  }
+
+  buildControls() {
+    const { tally } = this.run;
+    const named = (relation) => [relation, this.nameOf(relation) === relation ? relation : `${this.nameOf(relation)} (${relation})`];
+    const same = (value) => [value, value];
+    const verdicts = [...(tally.labelled ? ["correct", "wrong", "missed"] : []), ...(tally.unjudged ? ["unjudged"] : [])];
+    const inferred = tally.inference.kept.predicted + tally.inference.added.predicted > 0;
+    let waiting = 0;
+    const later = () => { clearTimeout(waiting); waiting = setTimeout(() => this.filter(), 150); };
+    this.search = h("input", { id: "reader-search", type: "search", placeholder: "words of title or text", autocomplete: "off", oninput: later });
+    this.controls = h("form", { class: "controls", role: "search", "aria-label": "Documents", onsubmit: (event) => event.preventDefault(), onreset: () => setTimeout(() => this.filter()) },
+      h("div", { class: "control grow" }, h("label", { for: "reader-search" }, "Search"), this.search),
+      this.choice("relation", "Relation", "any relation", Object.keys(tally.relations).map(named)),
+      verdicts.length > 1 && this.choice("verdict", "Verdict", "any verdict", verdicts.map(same)),
+      this.choice("type", "Entity type", "any type", tally.types.map(same)),
+      inferred && this.choice("inference", "Inference", "any", [["kept", "made by the base, kept"], ["added", "added by inference"]]),
+      h("button", { type: "reset" }, "Clear"));
+    return this.controls;
+  }
+
+  choice(name, label, any, values) {
+    const options = [["", any], ...values].map(([value, text]) => h("option", { value }, text));
+    return h("div", { class: "control" }, h("label", { for: `reader-${name}` }, label), h("select", { id: `reader-${name}`, name, onchange: () => this.filter() }, options));
+  }
+
+  buildDocument() {
+    this.title = h("h3", { tabindex: -1, id: "reader-title" });
+    this.about = h("p", { class: "note" });
+    this.before = h("button", { type: "button", onclick: () => this.step(-1) }, "← Previous");
+    this.after = h("button", { type: "button", onclick: () => this.step(1) }, "Next →");
+    this.canvas = svg("svg", { class: "arcs", "aria-hidden": "true" });
+    this.holder = h("div", { class: "text" }, this.canvas);
+    const legend = this.run.tally.types.map((type) => h("li", { vars: { "--hue": this.hue.get(type) } }, type));
+    return h("article", { class: "document", "aria-labelledby": "reader-title" },
+      h("div", { class: "turn" }, this.before, this.after),
+      this.title, this.about, h("ul", { class: "legend", "aria-label": "Types of entities" }, legend), this.holder);
+  }
+
+  nameOf(relation) {
+    return this.run.labels[relation] ?? relation;
+  }
+
+  entityName(entity) {
+    return this.doc.entities[entity]?.name ?? `entity ${entity}, which is not there`;
+  }
+
+  /** What is asked for: words, and a value for each filter that is set. */
+  query() {
+    const set = FILTERS.map((name) => [name, this.controls.elements[name]?.value]).filter(([, value]) => value);
+    return { words: this.search.value.trim().toLowerCase(), filters: Object.fromEntries(set) };
+  }
+
+  async filter() {
+    const query = this.query();
+    const plain = !query.words && !Object.keys(query.filters).length;
+    const docs = plain ? [] : await allDocuments(this.run);
+    // Another key may have been struck meanwhile.
+    if (JSON.stringify(query) !== JSON.stringify(this.query())) return;
+    this.found = plain ? this.run.documents.map((_, place) => place) : docs.flatMap((doc, place) => (matches(doc, query) ? [place] : []));
+    this.listed = LISTED;
+    this.status.textContent = plain ? plural(this.found.length, "document") : `${whole(this.found.length)} of ${plural(this.run.documents.length, "document")}`;
+    this.showList();
+    if (this.found.length && !this.found.includes(this.place)) return this.openAt(this.found[0]);
+    this.markListed();
+    this.showFacts();
+  }
+
+  showList() {
+    const more = this.found.length > this.listed && h("li", {}, h("button", { type: "button", class: "more", onclick: () => { this.listed += 4 * LISTED; this.showList(); this.markListed(); } }, "Show more"));
+    this.list.replaceChildren(...this.found.slice(0, this.listed).map((place) => h("li", {}, this.listButton(place))), more || "");
+    this.stops[0]();
+  }
+
+  listButton(place) {
+    const { title, ...counts } = this.run.documents[place];
+    const told = Object.keys(SIGNS).filter((verdict) => counts[verdict] > 0);
+    return h("button", { type: "button", class: "listed", tabindex: -1, onclick: () => this.openAt(place) },
+      h("span", { class: "listed-title" }, title || "(no title)"),
+      h("span", { class: "counts" }, told.map((verdict) => h("span", { class: verdict, title: verdict }, `${SIGNS[verdict]} ${counts[verdict]}`))));
+  }
+
+  /** Marks the open document in the list, where it can be seen there. */
+  markListed() {
+    const number = this.found.indexOf(this.place);
+    this.before.disabled = number <= 0;
+    this.after.disabled = number < 0 || number >= this.found.length - 1;
+    if (number >= this.listed) {
+      this.listed = number + LISTED;
+      this.showList();
+    }
+    for (const button of this.list.querySelectorAll(".listed")) button.removeAttribute("aria-current");
+    const item = number < 0 ? null : this.list.children[number];
+    if (!item) return;
+    item.firstChild.setAttribute("aria-current", "true");
+    // The list alone is moved, never the page.
+    const [inner, outer] = [item.getBoundingClientRect(), this.list.getBoundingClientRect()];
+    if (inner.top < outer.top || inner.bottom > outer.bottom) this.list.scrollTop += inner.top - outer.top - outer.height / 3;
+  }
+
+  step(by) {
+    const place = this.found[this.found.indexOf(this.place) + by];
+    return place === undefined ? null : this.openAt(place);
+  }
+
+  async openAt(place) {
+    this.place = place;
+    const doc = await documentAt(this.run, place);
+    if (place !== this.place) return;
+    Object.assign(this, { doc, chosen: null, entity: null, text: readText(doc, this.hue, (entity) => this.chooseEntity(entity)) });
+    this.title.textContent = doc.title || "(no title)";
+    const about = [doc.id !== doc.title && doc.id, plural(doc.sentences.length, "sentence"), plural(doc.entities.length, "entity", "entities"), !doc.labelled && "no labels"];
+    this.about.textContent = about.filter(Boolean).join(" · ");
+    this.holder.replaceChildren(this.text.element, this.canvas);
+    this.stops[1]();
+    this.markListed();
+    this.showFacts();
+    this.choose(this.shown[0] ?? null);
+  }
+
+  /** Opens a document by its name, and goes there. */
+  async open(id) {
+    const place = this.run.documents.findIndex((listed) => listed.id === id);
+    if (!this.found.includes(place)) {
+      this.controls.reset();
+      await this.filter();
+    }
+    await this.openAt(place);
+    document.getElementById("documents").scrollIntoView();
+    this.title.focus({ preventScroll: true });
+  }
+
+  has(id) {
+    return this.run.documents.some((listed) => listed.id === id);
+  }
+
+  showFacts() {
+    const { doc, entity } = this;
+    if (!doc) return;
+    const { filters } = this.query();
+    this.shown = doc.facts.filter((fact) => fits(doc, fact, filters) && (entity === null || fact.head === entity || fact.tail === entity));
+    const all = plural(doc.facts.length, "fact");
+    const of = entity === null ? "" : ` of ${this.entityName(entity)}`;
+    this.factsTitle.textContent = this.shown.length === doc.facts.length ? all : `${whole(this.shown.length)} of ${all}${of}`;
+    this.facts.replaceChildren(...this.shown.map((fact) => h("li", {}, this.factButton(fact))));
+    this.stops[2]();
+    if (!this.shown.includes(this.chosen)) this.chosen = null;
+    this.draw();
+  }
+
+  factButton(fact) {
+    const [point, leave] = [() => this.draw(fact), () => this.draw()];
+    const dot = (entity) => h("i", { class: "dot", vars: { "--hue": this.hue.get(this.doc.entities[entity]?.type) ?? 0 } });
+    return h("button", { type: "button", class: `fact ${fact.verdict}`, tabindex: -1, "aria-pressed": "false", onclick: () => this.choose(fact), onpointerenter: point, onpointerleave: leave, onfocus: point, onblur: leave },
+      h("span", { class: "sign", title: fact.verdict }, h("span", { "aria-hidden": "true" }, SIGNS[fact.verdict]), h("span", { class: "unseen" }, `${fact.verdict}: `)),
+      h("span", { class: "said" }, dot(fact.head), this.entityName(fact.head), h("span", { class: "relation" }, ` ${this.nameOf(fact.relation)} → `), dot(fact.tail), this.entityName(fact.tail)),
+      h("span", { class: "more-said" }, toldOf(fact)));
+  }
+
+  /** Shows the facts of an entity alone, or again those of all. */
+  chooseEntity(entity) {
+    this.entity = this.entity === entity ? null : entity;
+    this.showFacts();
+    this.choose(this.entity === null ? this.shown[0] ?? null : null);
+  }
+
+  choose(fact) {
+    this.chosen = fact;
+    this.draw();
+  }
+
+  /** Marks and draws what is pointed at, or else what is chosen. */
+  draw(pointed = null) {
+    const { text, entity, shown } = this;
+    if (!text) return;
+    const fact = pointed ?? this.chosen;
+    text.spans.flat().forEach(({ span }) => span.setAttribute("aria-pressed", "false"));
+    for (const end of fact ? [fact.head, fact.tail] : [entity]) text.spans[end]?.forEach(({ span }) => span.setAttribute("aria-pressed", "true"));
+    text.sentences.forEach((sentence, place) => sentence.classList.toggle("evidence", Boolean(fact?.evidence?.includes(place))));
+    [...this.facts.querySelectorAll(".fact")].forEach((button, place) => button.setAttribute("aria-pressed", String(shown[place] === this.chosen)));
+    const others = this.all.checked || (entity !== null && !fact) ? shown.filter((other) => other !== fact) : [];
+    drawFacts(this.canvas, this.holder, text, fact ? [...others, fact] : others, fact, (relation) => this.nameOf(relation));
+  }
+}
+
+/** Whether a document has the words and, among its facts, one that the filters leave. */
+function matches(doc, { words, filters }) {
+  const said = () => [doc.title, ...doc.sentences.map((tokens) => tokens.join(""))].some((text) => text.toLowerCase().includes(words));
+  return (!words || said()) && (!Object.keys(filters).length || doc.facts.some((fact) => fits(doc, fact, filters)));
+}
+
+function fits(doc, fact, { relation, verdict, type, inference }) {
+  const types = [fact.head, fact.tail].map((entity) => doc.entities[entity]?.type);
+  return (!relation || fact.relation === relation) && (!verdict || fact.verdict === verdict) && (!type || types.includes(type)) && (!inference || inferenceOf(fact) === inference);
+}
+
+/** What inference did to a prediction: `kept`, `added`, or nothing that is known. */
+function inferenceOf({ base }) {
+  if (base === undefined) return "";
+  return base > 0.5 ? "kept" : "added";
+}
+
+/** What there is to say of a fact beside its three parts. */
+function toldOf(fact) {
+  const { distance, probability, base, iteration } = fact;
+  return [
+    distance !== null && (distance === 0 ? "same sentence" : `${plural(distance, "sentence")} apart`),
+    probability !== undefined && (base === undefined ? `p ${probability.toFixed(2)}` : `p ${base.toFixed(2)} → ${probability.toFixed(2)}, ${inferenceOf(fact)}`),
+    iteration !== undefined && `iteration ${iteration}`,
+  ].filter(Boolean).join(" · ");
+}

@@ -1,0 +1,88 @@
+// A document's text: mentions coloured by type, and relations drawn between them.
+
+/** The text as an element, with what it takes to find entities and sentences in it. */
+function readText(doc, hue, choose) {
+  const covers = coveredTokens(doc);
+  const spans = doc.entities.map(() => []);
+  let token = 0;
+  const sentences = doc.sentences.map((tokens) => {
+    const sentence = h("span", { class: "sentence" });
+    for (let start = 0; start < tokens.length; ) {
+      let end = start + 1;
+      while (end < tokens.length && sameCover(covers[token + start], covers[token + end])) end += 1;
+      const text = tokens.slice(start, end).join("");
+      const cover = covers[token + start];
+      if (cover.length === 0) sentence.append(text);
+      else sentence.append(text.startsWith(" ") ? " " : "", mentionSpan(text.trimStart(), cover, token + start, hue, choose, spans));
+      start = end;
+    }
+    token += tokens.length;
+    return sentence;
+  });
+  return { element: h("div", { class: "words" }, sentences.map((sentence) => [sentence, " "])), spans, sentences };
+}
+
+/** For each token the mentions that cover it, the shortest first. */
+function coveredTokens({ sentences, mentions }) {
+  const covers = Array.from({ length: sentences.reduce((sum, tokens) => sum + tokens.length, 0) }, () => []);
+  for (const mention of [...mentions].sort((a, b) => a.end - a.start - (b.end - b.start))) {
+    for (let token = mention.start; token < mention.end; token += 1) covers[token]?.push(mention);
+  }
+  return covers;
+}
+
+const sameCover = (a, b) => a.length > 0 === b.length > 0 && a.length === b.length && a.every((mention, place) => mention === b[place]);
+
+function mentionSpan(text, cover, token, hue, choose, spans) {
+  const [{ entity, type }] = cover;
+  const span = h("span", {
+    class: cover.length > 1 ? "mention nested" : "mention", role: "button", tabindex: -1, "aria-pressed": "false",
+    title: cover.map((mention) => mention.type).join(" in "), vars: { "--hue": hue.get(type) ?? 0 },
+    onclick: () => choose(entity), onkeydown: (event) => (event.key === "Enter" || event.key === " ") && (event.preventDefault(), choose(entity)),
+  }, text);
+  for (const { entity } of cover) if (entity !== null) spans[entity]?.push({ span, token });
+  return span;
+}
+
+/** The mentions of two entities that stand closest. */
+function closest(heads, tails) {
+  let best = null;
+  for (const head of heads ?? []) for (const tail of tails ?? []) {
+    const distance = Math.abs(head.token - tail.token);
+    if (head.span !== tail.span && (!best || distance < best.distance)) best = { distance, head: head.span, tail: tail.span };
+  }
+  return best;
+}
+
+/** Draws facts over the text: each an arc from head to tail between their closest mentions. */
+function drawFacts(canvas, holder, text, facts, chosen, nameOf) {
+  const frame = holder.getBoundingClientRect();
+  const [width, height] = [holder.clientWidth, holder.clientHeight];
+  canvas.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  canvas.replaceChildren(...facts.flatMap((fact) => {
+    const ends = closest(text.spans[fact.head], text.spans[fact.tail]);
+    if (!ends) return [];
+    const [from, to] = [ends.head, ends.tail].map((span) => span.getClientRects()[0]);
+    return from && to ? [arc(from, to, frame, fact, fact === chosen, width, nameOf)] : [];
+  }));
+}
+
+function arc(from, to, frame, fact, chosen, width, nameOf) {
+  const x = (box) => (box.left + box.right) / 2 - frame.left;
+  const [x1, x2] = [x(from), x(to)];
+  const sameLine = Math.abs(from.top - to.top) < 4;
+  const down = from.top <= to.top;
+  const y1 = (down && !sameLine ? from.bottom : from.top) - frame.top;
+  const y2 = (down || sameLine ? to.top : to.bottom) - frame.top;
+  const lift = sameLine ? Math.min(34, 12 + Math.abs(x2 - x1) * 0.06) : Math.max(14, Math.abs(y2 - y1) * 0.4) * (down ? 1 : -1);
+  const [c1, c2] = sameLine ? [y1 - lift, y2 - lift] : [y1 + lift, y2 - lift];
+  const point = down || sameLine ? -1 : 1;
+  const tip = `M${x2} ${y2}l-4 ${point * 7}h8z`;
+  // A short arc on one line has its name above it, any other across it.
+  const middle = [(x1 + x2) / 2, (y1 + y2 + 3 * (c1 + c2)) / 8 + (sameLine ? -5 : 4)];
+  return svg("g", { class: `arc ${fact.verdict}${chosen ? " chosen" : ""}` },
+    svg("path", { class: "line", d: `M${x1} ${y1}C${x1} ${c1} ${x2} ${c2} ${x2} ${y2 + point * 6}` }),
+    svg("path", { class: "tip", d: tip }),
+    svg("circle", { cx: x1, cy: y1, r: 2.5 }),
+    chosen && svg("text", { x: Math.min(width - 60, Math.max(60, middle[0])), y: middle[1], "text-anchor": "middle" }, nameOf(fact.relation)));
+}

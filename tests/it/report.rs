@@ -1,0 +1,406 @@
+//! `docre report`: what stands in a page, and what must not. A browser opens pages in `tests/peers/report.py`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use docre::table::rows::*;
+use docre::table::{self, Row, Text};
+use miniz_oxide::inflate::decompress_to_vec_zlib;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::pipeline::Place;
+use crate::support::{DOCUMENT, Run, docre};
+
+const SECTIONS: [&str; 10] =
+    ["summary", "metrics", "learning", "curve", "relations", "errors", "inference", "documents", "graph", "lineage"];
+
+fn report(run: &Path, further: &[&str]) -> Run {
+    docre(["report", run.to_str().unwrap()].iter().chain(further))
+}
+
+fn page(run: &Path) -> String {
+    let done = report(run, &[]);
+    assert_eq!((done.code, &*done.stdout), (Some(0), ""), "{}", done.stderr);
+    fs::read_to_string(run.join("report.html")).unwrap()
+}
+
+/// A block of a page, unpacked as a browser does it.
+fn block(page: &str, name: &str) -> Value {
+    let start = format!("<script type=\"application/octet-stream\" id=\"block-{name}\">");
+    let (_, rest) = page.split_once(&start).unwrap_or_else(|| panic!("no block {name}"));
+    let (packed, _) = rest.split_once("</script>").unwrap();
+    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let (mut bytes, mut bits, mut count) = (Vec::new(), 0u32, 0);
+    for digit in packed.trim_end_matches('=').chars() {
+        bits = (bits << 6) | alphabet.find(digit).unwrap() as u32;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count) as u8);
+        }
+    }
+    serde_json::from_slice(&decompress_to_vec_zlib(&bytes).unwrap()).unwrap()
+}
+
+/// A run of one split, converted from DocRED's JSON.
+fn converted(documents: &str) -> TempDir {
+    let run = TempDir::new().unwrap();
+    let source = run.path().join("test.json");
+    fs::write(&source, documents).unwrap();
+    let arguments = ["convert", "--format", "docred", "--split", "test", "--out", run.path().to_str().unwrap()];
+    let done = docre(arguments.iter().copied().chain([source.to_str().unwrap()]));
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    run
+}
+
+fn write<R: Row>(folder: &Path, rows: Vec<R>) {
+    table::write(folder, "f", rows).unwrap();
+}
+
+fn predicted(doc_id: &str, head: u32, tail: u32, relation: &str, margin: f32) -> RelationRow {
+    RelationRow {
+        run_id: "r".into(),
+        doc_id: doc_id.into(),
+        head,
+        tail,
+        relation: relation.into(),
+        logit: 1.0 + margin,
+        threshold_logit: 1.0,
+        probability: 1.0 / (1.0 + (-margin).exp()),
+        rank: 1,
+        base_probability: None,
+        iteration: None,
+    }
+}
+
+/// A synthetic split, and predictions of it: each third fact missed, each fifth of the wrong relation.
+fn synthetic() -> TempDir {
+    let run = TempDir::new().unwrap();
+    let out = run.path().to_str().unwrap();
+    let done = docre(["synthesize", "--docs", "40", "--seed", "2", "--split", "test", "--out", out]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let facts: Vec<FactRow> = table::read(&run.path().join("test")).unwrap().flat_map(Result::unwrap).collect();
+    let relation =
+        |number: usize, fact: &FactRow| if number.is_multiple_of(5) { "odd" } else { &*fact.relation }.to_owned();
+    let row = |(number, fact): (usize, &FactRow)| {
+        predicted(&fact.doc_id, fact.head, fact.tail, &relation(number, fact), (number % 17) as f32 / 4.0 + 0.1)
+    };
+    let rows = facts.iter().enumerate().filter(|(number, _)| !number.is_multiple_of(3)).map(row).collect();
+    write(run.path(), rows);
+    let test = run.path().join("test");
+    let arguments =
+        ["evaluate", "--corpus", test.to_str().unwrap(), "--relations", out, "--out", out, "--resamples", "20"];
+    assert_eq!(docre(arguments).code, Some(0));
+    run
+}
+
+#[test]
+fn a_page_has_every_section_and_loads_nothing() {
+    let run = synthetic();
+    let page = page(run.path());
+    for section in SECTIONS {
+        assert!(page.contains(&format!("<section id=\"{section}\"")), "{section}");
+        assert!(page.contains(&format!("href=\"#{section}\"")), "{section}");
+    }
+    assert!(page.contains("content=\"default-src 'none'; "));
+    let own: String = page.lines().filter(|line| !line.contains("octet-stream")).collect();
+    for loads in ["http:", "https:", "src=", "url(", "@import", "import(", "fetch(", "XMLHttp", "innerHTML", "eval("] {
+        assert!(!own.contains(loads), "{loads}");
+    }
+}
+
+#[test]
+fn counts_are_those_of_the_metrics() {
+    let run = synthetic();
+    let overview = block(&page(run.path()), "overview");
+    let counts = |row: &MetricRow| json!({"correct": row.true_positives, "predicted": row.predicted, "gold": row.gold});
+    let metrics: Vec<MetricRow> = table::read(run.path()).unwrap().flat_map(Result::unwrap).collect();
+    let of_relations = metrics.iter().filter(|row| row.relation.is_some());
+    for row in of_relations.clone() {
+        assert_eq!(overview["tally"]["relations"][row.relation.as_deref().unwrap()], counts(row), "{row:?}");
+    }
+    assert_eq!(overview["tally"]["relations"].as_object().unwrap().len(), of_relations.count());
+    let all = metrics.iter().find(|row| (&*row.metric, &*row.scope, &row.relation) == ("F1", "all", &None)).unwrap();
+    assert_eq!(overview["tally"]["facts"], counts(all));
+    let end = overview["curve"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!([&end["precision"], &end["recall"]], [&json!(all.precision), &json!(all.recall)]);
+    assert!((end["f1"].as_f64().unwrap() - all.f1.unwrap()).abs() < 1e-12);
+    for parts in ["distances", "sizes"] {
+        let sum = |key: &str| {
+            let all = overview["tally"][parts].as_object().unwrap().values();
+            all.map(|counts| counts[key].as_u64().unwrap()).sum::<u64>()
+        };
+        assert_eq!(
+            [sum("correct"), sum("predicted"), sum("gold")].map(Some),
+            [all.true_positives, all.predicted, all.gold]
+        );
+    }
+}
+
+#[test]
+fn a_document_tells_gold_from_predicted() {
+    let run = converted(&format!("[{DOCUMENT}]"));
+    let (inferred, stray) = (predicted("Altomonte", 0, 1, "P131", 2.0), predicted("Nowhere", 0, 1, "P131", 1.0));
+    let inferred = RelationRow { base_probability: Some(0.25), iteration: Some(2), ..inferred };
+    write(run.path(), vec![predicted("Altomonte", 1, 2, "P27", 0.5), inferred, stray]);
+    let page = page(run.path());
+    let document = &block(&page, "documents-0")[0];
+    let sentences = json!([["Altomonte", " lies", " in", " Calabria", "."], ["It", " joined", " Italy", "."]]);
+    assert_eq!(document["sentences"], sentences);
+    assert_eq!(document["mentions"][1], json!({"entity": 0, "start": 5, "end": 6, "type": "LOC"}));
+    let facts = json!([
+        {"head": 0, "tail": 1, "relation": "P131", "verdict": "correct", "distance": 0, "probability": 0.8808,
+         "base": 0.25, "iteration": 2, "evidence": [0]},
+        {"head": 0, "tail": 2, "relation": "P17", "verdict": "missed", "distance": 0, "evidence": [1]},
+        {"head": 1, "tail": 2, "relation": "P27", "verdict": "wrong", "distance": 1, "probability": 0.6225},
+    ]);
+    assert_eq!(rounded(document["facts"].clone()), facts);
+    let overview = block(&page, "overview");
+    assert_eq!(overview["tally"]["facts"], json!({"correct": 1, "predicted": 3, "gold": 2}), "strays are wrong");
+    assert_eq!(overview["tally"]["strays"], 1);
+    assert_eq!(overview["tally"]["inference"]["added"]["correct"], 1);
+    assert_eq!(overview["documents"][0]["missed"], 1);
+}
+
+/// Numbers to four places, as f32 in JSON has more.
+fn rounded(value: Value) -> Value {
+    match value {
+        Value::Number(number) if number.is_f64() => json!((number.as_f64().unwrap() * 1e4).round() / 1e4),
+        Value::Array(items) => items.into_iter().map(rounded).collect(),
+        Value::Object(entries) => entries.into_iter().map(|(key, value)| (key, rounded(value))).collect(),
+        other => other,
+    }
+}
+
+#[test]
+fn pairs_that_are_no_candidates_do_not_count() {
+    let run = converted(&format!("[{DOCUMENT}]"));
+    let split = run.path().join("test");
+    let pairs = table::read(&split).unwrap().flat_map(Result::unwrap);
+    let kept_out = |pair: PairRow| PairRow { candidate: (pair.head, pair.tail) != (0, 1), ..pair };
+    write(&split, pairs.map(kept_out).collect());
+    write(run.path(), vec![predicted("Altomonte", 0, 1, "P131", 2.0), predicted("Altomonte", 0, 1, "P17", 1.0)]);
+    let overview = block(&page(run.path()), "overview");
+    assert_eq!(overview["tally"]["facts"], json!({"correct": 0, "predicted": 0, "gold": 1}));
+}
+
+#[test]
+fn text_is_set_as_people_write_it() {
+    let text = r#"["He", "said", ":", "\"", "I", "do", "n't", "(", "yet", ")", "pay", "$", "5", "%", "\"", "."]"#;
+    let run = converted(&format!("[{}]", DOCUMENT.replace(r#"["It", "joined", "Italy", "."]"#, text)));
+    let sentence = |run: &Path, number: usize| {
+        let tokens = block(&page(run), "documents-0")[0]["sentences"][number].clone();
+        tokens.as_array().unwrap().iter().map(|token| token.as_str().unwrap()).collect::<String>()
+    };
+    assert_eq!(sentence(run.path(), 1), r#"He said: "I don't (yet) pay $5%"."#);
+    // Where the source has places in its text, those decide.
+    let split = run.path().join("test");
+    let place = |token: TokenRow| {
+        let start = 10 * token.token_id;
+        let length = if token.token_id == 1 { 10 } else { 4 };
+        TokenRow { char_start: Some(start), char_end: Some(start + length), ..token }
+    };
+    let tokens: Vec<TokenRow> = table::read(&split).unwrap().flat_map(Result::unwrap).map(place).collect();
+    write(&split, tokens);
+    assert_eq!(sentence(run.path(), 0), "Altomonte liesin Calabria .");
+}
+
+#[test]
+fn predictions_on_documents_without_labels_get_no_verdict() {
+    let run = TempDir::new().unwrap();
+    let (source, out) = (run.path().join("test.json"), run.path().to_str().unwrap());
+    fs::write(
+        &source,
+        format!("[{}]", DOCUMENT.split("\"labels\"").next().unwrap().trim_end().trim_end_matches(',').to_owned() + "}"),
+    )
+    .unwrap();
+    let arguments =
+        ["convert", "--format", "docred", "--split", "test", "--unlabelled", "--out", out, source.to_str().unwrap()];
+    let done = docre(arguments);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    write(run.path(), vec![predicted("Altomonte", 0, 1, "P131", 2.0)]);
+    let page = page(run.path());
+    assert_eq!(block(&page, "documents-0")[0]["facts"][0]["verdict"], "unjudged");
+    let overview = block(&page, "overview");
+    assert_eq!([&overview["tally"]["unjudged"], &overview["tally"]["facts"]["predicted"]], [&json!(1), &json!(0)]);
+    assert_eq!(overview["curve"], json!([]));
+}
+
+#[test]
+fn hostile_names_stand_in_blocks_alone_and_come_back_whole() {
+    let names = ["</script><script>harm()</script>", "<img src=x onerror=harm()>", "\"'` \u{202e}txet\u{202c} 🦀\t\\"];
+    let mut document: Value = serde_json::from_str(DOCUMENT).unwrap();
+    document["title"] = json!(names[0]);
+    for (place, name) in names.iter().enumerate() {
+        document["vertexSet"][place][0]["name"] = json!(name);
+    }
+    document["labels"][0]["r"] = json!(names[1]);
+    let run = converted(&json!([document]).to_string());
+    let page = page(run.path());
+    assert!(!page.contains("harm") && !page.contains('\u{202e}'));
+    let document = &block(&page, "documents-0")[0];
+    let found: Vec<&Value> = (0..3).map(|place| &document["entities"][place]["name"]).collect();
+    assert_eq!(found, names.map(|name| json!(name)).iter().collect::<Vec<_>>());
+    assert_eq!([&document["title"], &document["facts"][0]["relation"]], [names[0], names[1]]);
+}
+
+#[test]
+fn the_same_tables_give_the_same_bytes_in_any_order_of_predictions() {
+    let run = synthetic();
+    let first = page(run.path());
+    let mut rows: Vec<RelationRow> = table::read(run.path()).unwrap().flat_map(Result::unwrap).collect();
+    rows.reverse();
+    write(run.path(), rows);
+    assert!(page(run.path()) == first);
+}
+
+#[test]
+fn what_a_run_lacks_is_left_out() {
+    let run = converted(&format!("[{DOCUMENT}]"));
+    let overview = block(&page(run.path()), "overview");
+    assert_eq!(overview["split"], "test");
+    assert_eq!(overview["predicted"], false);
+    assert_eq!(overview["metrics"], json!([]));
+    assert_eq!([&overview["learning"], &overview["lineage"]], [&Value::Null; 2]);
+    assert_eq!(overview["graph"], false);
+    let split = block(&page(&run.path().join("test")), "overview");
+    assert_eq!(split["tally"], overview["tally"], "a split by itself has a page, too");
+}
+
+#[test]
+fn a_folder_without_tables_is_refused() {
+    let folder = TempDir::new().unwrap();
+    for run in [folder.path().to_path_buf(), folder.path().join("missing")] {
+        let done = report(&run, &[]);
+        assert_eq!(done.code, Some(1));
+        let expected =
+            format!("{}: expected the folder of a run, found none of its tables: `documents`, ", run.display());
+        assert!(done.stderr.contains(&expected), "{}", done.stderr);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn damage_is_named_and_leaves_the_old_page() {
+    let run = converted(&format!("[{DOCUMENT}]"));
+    let old = page(run.path());
+    let damages: [(&str, &str); 2] = [
+        ("manifest.json", "manifest.json: expected a manifest"),
+        ("relations.parquet", "relations.parquet: not a whole Parquet file"),
+    ];
+    for (file, expected) in damages {
+        fs::write(run.path().join(file), "{").unwrap();
+        let done = report(run.path(), &[]);
+        assert_eq!(done.code, Some(1));
+        assert!(done.stderr.contains(expected), "{}", done.stderr);
+        fs::remove_file(run.path().join(file)).unwrap();
+        assert!(fs::read_to_string(run.path().join("report.html")).unwrap() == old);
+    }
+}
+
+#[test]
+fn only_a_page_of_ours_is_replaced_unasked() {
+    let run = converted(&format!("[{DOCUMENT}]"));
+    let other = run.path().join("other.html");
+    fs::write(&other, "<!doctype html>\n<p>mine").unwrap();
+    let out = ["--out", other.to_str().unwrap()];
+    let done = report(run.path(), &out);
+    assert_eq!(done.code, Some(1));
+    assert!(done.stderr.contains("other.html: stands already\nhint: pass `--force`"), "{}", done.stderr);
+    assert_eq!(fs::read_to_string(&other).unwrap(), "<!doctype html>\n<p>mine");
+    assert_eq!(report(run.path(), &[&out[..], &["--force"]].concat()).code, Some(0));
+    assert_eq!(report(run.path(), &out).code, Some(0));
+}
+
+#[test]
+fn a_page_holds_as_many_documents_as_are_asked_for() {
+    let run = synthetic();
+    let done = report(run.path(), &["--documents", "33"]);
+    assert!(done.stderr.contains("report.html: 33 of 40 documents, "), "{}", done.stderr);
+    let page = fs::read_to_string(run.path().join("report.html")).unwrap();
+    let overview = block(&page, "overview");
+    assert_eq!(overview["tally"]["documents"], 40);
+    assert_eq!(overview["documents"].as_array().unwrap().len(), 33);
+    assert_eq!(block(&page, "documents-1").as_array().unwrap().len(), 1, "two blocks, of 32 and 1");
+}
+
+#[test]
+fn the_graph_is_shown_where_the_run_has_it() {
+    let run = converted(&format!("[{DOCUMENT}]"));
+    let text = |text: &str| Text::from(text);
+    let node = |id: &str| NodeRow {
+        node_id: text(id),
+        name: text(&id.to_uppercase()),
+        r#type: text("LOC"),
+        kb_id: None,
+        aliases: vec![],
+        n_documents: 1,
+        n_entities: 1,
+        n_mentions: 1,
+        n_out: 1,
+        n_in: 1,
+    };
+    let graph = run.path().join("graph");
+    write(&graph, vec![node("a"), node("alone"), node("b")]);
+    let edge = EdgeRow {
+        edge_id: text("x"),
+        head: text("b"),
+        relation: text("P131"),
+        tail: text("a"),
+        label: None,
+        n_documents: 1,
+        n_facts: 1,
+        best_probability: None,
+        combined_probability: Some(0.5),
+    };
+    write(&graph, vec![edge]);
+    let fact = ProvenanceRow {
+        edge_id: text("x"),
+        run_id: text("r"),
+        doc_id: text("Altomonte"),
+        head: 0,
+        tail: 1,
+        probability: None,
+        evidence: vec![],
+        head_mentions: vec![],
+        tail_mentions: vec![],
+    };
+    write(&graph, vec![fact]);
+    let page = page(run.path());
+    assert_eq!(block(&page, "overview")["graph"], true);
+    let expected = json!({
+        "n_nodes": 3, "n_edges": 1,
+        "nodes": [{"id": "a", "name": "A", "type": "LOC", "n_documents": 1}, {"id": "b", "name": "B", "type": "LOC", "n_documents": 1}],
+        "edges": [{"head": 1, "tail": 0, "relation": "P131", "n_documents": 1, "probability": 0.5, "documents": ["Altomonte"]}],
+    });
+    assert_eq!(block(&page, "graph"), expected, "nodes without an edge stay away");
+}
+
+#[test]
+fn a_pipeline_ends_with_the_page_that_the_command_makes() {
+    let place = Place::new(
+        r#"
+[[stage]]
+name = "dev-split"
+kind = "synthesize"
+split = "dev"
+documents = 4
+outputs = { tables = "dev" }
+
+[[stage]]
+name = "report"
+kind = "report"
+inputs = { corpus = "dev" }
+outputs = { page = "report.html" }
+"#,
+    );
+    assert_eq!(place.run(&[]), ["dev-split", "report"]);
+    assert_eq!(place.run(&[]), [] as [&str; 0]);
+    let run: PathBuf = place.path("runs/tiny");
+    let made = fs::read_to_string(run.join("report.html")).unwrap();
+    let lineage = &block(&made, "overview")["lineage"];
+    assert_eq!([&lineage["pipeline"], &lineage["stages"][0]["stage"]], ["tiny", "dev-split"]);
+    assert_eq!(lineage["stages"][0]["outputs"]["tables"]["hash"].as_str().unwrap().len(), 32);
+    assert!(page(&run) == made);
+}
