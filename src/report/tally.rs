@@ -88,10 +88,7 @@ impl Tally {
         self.tokens += document.sentences.iter().map(|sentence| sentence.len() as u64).sum::<u64>();
         self.entities += document.entities.len() as u64;
         self.mentions += document.mentions.len() as u64;
-        let types = document.entities.iter().map(|entity| &entity.r#type);
-        for new in types.filter(|name| !self.types.contains(*name)).cloned().collect::<Vec<_>>() {
-            self.types.insert(new);
-        }
+        self.types.extend(document.entities.iter().map(|entity| entity.r#type.clone()));
         let band = (document.entities.len() as u32).saturating_sub(1) / BAND;
         let size = band.min(LAST_BAND) * BAND + 1;
         document.facts.iter().for_each(|fact| self.add_fact(fact, size));
