@@ -246,7 +246,7 @@ fn a_device_that_is_not_there_is_refused_before_anything_runs() {
     let unknown = place.docre(&["tiny.toml", "--device", "gpu"]);
     assert_eq!(unknown.code, Some(2));
     assert!(unknown.stderr.contains("expected `auto`, `cpu` or `cuda:N`"), "{}", unknown.stderr);
-    assert!(place.failure(&["--device", "cuda:3"]).contains("got `cuda:3`"));
+    assert!(place.failure(&["--device", "cuda:3"]).contains("device `cuda:3`"));
     assert!(!place.path("runs").exists());
     assert_eq!(place.run(&["--device", "cpu", "--until", "dev-split"]), ["train-split", "dev-split"]);
 }
