@@ -6,10 +6,10 @@ FUZZ_SECONDS ?= 600
 FUZZERS = docred pubtator edge_graph gda jsonl
 
 .DEFAULT_GOAL := help
-.PHONY: help build pipelines test check sample synthesize bench peers fuzz clean
+.PHONY: help build pipelines test check sample synthesize bench bench-models peers fuzz clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the program: target/release/docre
 	$(CARGO) build --release
@@ -30,7 +30,8 @@ sample: build ## make the sample corpus in data/sample anew
 	@$(MAKE) --no-print-directory synthesize OUT=target/sample OPTIONS=--json
 	cp target/sample/*.json data/sample/
 
-# The sample corpus into OUT, as pipelines/sample.toml has it: three splits of one endless corpus.
+# The sample corpus into OUT: three splits of one endless corpus. Dev and test are those of pipelines/sample.toml, whose
+# training split is ten times as large.
 synthesize:
 	@$(DOCRE) synthesize --docs 400 --seed 1 --first 0 --split train --out $(OUT) --force $(OPTIONS)
 	@$(DOCRE) synthesize --docs 80 --seed 1 --first 400 --split dev --out $(OUT) --force $(OPTIONS)
@@ -38,6 +39,10 @@ synthesize:
 
 bench: build ## measure speed and memory, beside other programs where there are any
 	python3 tests/bench/bench.py
+
+bench-models: build ## measure scoring and training beside PyTorch: needs CDR, and an encoder's folder in DOCRE_ENCODER
+	python3 -m venv target/torch && target/torch/bin/pip install --quiet torch transformers
+	target/torch/bin/python tests/bench/models.py
 
 peers: pipelines ## read our tables and graphs with other programs, and use our pages in Chromium
 	python3 -m venv target/peers && target/peers/bin/pip install --quiet axe-core-python duckdb networkx rdflib selenium

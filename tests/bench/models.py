@@ -1,7 +1,7 @@
 """How fast ATLOP scores and trains, beside the same computation in PyTorch. Run by `make bench-models`.
 
 Needs torch and transformers in the Python that runs it, an encoder folder (DOCRE_ENCODER) and CDR's corpus
-(DOCRE_CORPORA). Both programs run in turn on two threads; medians and their ratio are reported. Ours are timed as whole
+(DOCRE_CORPORA). Both programs run in turn on two threads, DOCRE_ROUNDS times; medians and their ratio are reported. Ours are timed as whole
 commands, with reading, cutting and writing; PyTorch's loops alone.
 """
 
@@ -18,7 +18,7 @@ import time
 from bench import CORPORA, DOCRE, HERE
 
 ENCODER = os.environ.get("DOCRE_ENCODER")
-ROUNDS = 3
+ROUNDS = int(os.environ.get("DOCRE_ROUNDS", "3"))
 TRAINED = 100
 
 
@@ -37,7 +37,7 @@ def torch_seconds(what, path):
 
 
 def rows(folder, sql):
-    return json.loads(docre("query", folder, sql, "--format", "json")[1].stdout)
+    return [json.loads(line) for line in docre("query", folder, sql, "--format", "json")[1].stdout.splitlines()]
 
 
 def task(corpus, split, limit):

@@ -1,18 +1,50 @@
 //! Scalar functions without branches or calls, so that loops over them vectorise, and how such loops are run.
 
-use pulp::Arch;
+use pulp::{Arch, WithSimd};
 
-/// Runs loops in the widest vectors that this machine has; what is built for every machine uses the narrowest.
+/// Runs loops in the widest vectors that this machine has; what is built for every machine uses the narrowest. Short
+/// loops alone: what is too long to be inlined stays narrow, unless it is a [`Kernel`].
 #[inline]
 pub fn in_vectors<R>(loops: impl FnOnce() -> R) -> R {
     Arch::new().dispatch(loops)
+}
+
+/// Loops over rows of values that are always built for the widest vectors.
+pub trait Kernel: Copy {
+    /// Changes a row in place, with another row beside it. Implementations are `#[inline(always)]`.
+    fn apply(self, row: &mut [f32], beside: &[f32]);
+
+    /// Runs it over rows of a width, with the rows of `beside` that stand at the same places, or one for all.
+    fn run(self, rows: &mut [f32], beside: &[f32], width: usize) {
+        Arch::new().dispatch(Rows { kernel: self, rows, beside, width: width.max(1) });
+    }
+}
+
+struct Rows<'r, K> {
+    kernel: K,
+    rows: &'r mut [f32],
+    beside: &'r [f32],
+    width: usize,
+}
+
+impl<K: Kernel> WithSimd for Rows<'_, K> {
+    type Output = ();
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "only what is inlined here is built for the machine's vectors")]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        for (row, beside) in self.rows.chunks_exact_mut(self.width).zip(self.beside.chunks(self.width).cycle()) {
+            self.kernel.apply(row, beside);
+        }
+    }
 }
 
 /// eˣ to 2 units in the last place, for x within −87 … 88; beyond, the value there. NaN stays NaN.
 ///
 /// x = n·ln 2 + r with |r| ≤ ln 2 / 2; eʳ by a polynomial of degree 7 (the coefficients of Cephes), 2ⁿ by the exponent's
 /// bits.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "part of kernels")]
 pub fn exp(x: f32) -> f32 {
     /// Adding it rounds to an integer, which then stands in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
@@ -31,7 +63,8 @@ pub fn exp(x: f32) -> f32 {
 }
 
 /// The normal distribution's Φ(x) and density φ(x), to 1.5·10⁻⁷ (Abramowitz and Stegun 7.1.26).
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "part of kernels")]
 pub fn normal(x: f32) -> (f32, f32) {
     let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * z);
@@ -46,7 +79,8 @@ pub fn normal(x: f32) -> (f32, f32) {
 }
 
 /// Σ of f(x, y), in eight interleaved sums so that the loop vectorises.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "part of kernels")]
 pub fn sum_of(xs: &[f32], ys: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     let (x_blocks, y_blocks) = (xs.chunks_exact(8), ys.chunks_exact(8));
     let rest = x_blocks.remainder().iter().zip(y_blocks.remainder());
@@ -60,7 +94,8 @@ pub fn sum_of(xs: &[f32], ys: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
 }
 
 /// The greatest value; −∞ of none.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "part of kernels")]
 pub fn greatest(xs: &[f32]) -> f32 {
     let blocks = xs.chunks_exact(8);
     let rest = blocks.remainder().iter();

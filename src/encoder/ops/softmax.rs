@@ -3,8 +3,8 @@
 use candle_core::{CpuStorage, CustomOp1, D, InplaceOp1, InplaceOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use super::numeric::{exp, greatest, in_vectors, sum_of};
-use super::{is_fused, values};
+use super::numeric::{Kernel, exp, greatest, sum_of};
+use super::{ROWS_AT_ONCE, is_fused, values};
 
 /// `softmax(x)` over the last dimension, any shape in, the same out.
 ///
@@ -22,14 +22,28 @@ pub(super) struct Softmax;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SoftmaxBackward;
 
-fn softmax_rows(scores: &mut [f32], width: usize) {
-    let softmax = |row: &mut [f32]| {
+impl Kernel for Softmax {
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a kernel")]
+    fn apply(self, row: &mut [f32], _: &[f32]) {
         let most = greatest(row);
         row.iter_mut().for_each(|score| *score = exp(*score - most));
         let total = sum_of(row, row, |score, _| score).recip();
         row.iter_mut().for_each(|score| *score *= total);
-    };
-    scores.par_chunks_mut(width.max(1)).with_min_len(16).for_each(|row| in_vectors(|| softmax(row)));
+    }
+}
+
+impl Kernel for SoftmaxBackward {
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a kernel")]
+    fn apply(self, grad: &mut [f32], shares: &[f32]) {
+        let mean = sum_of(grad, shares, |grad, share| grad * share);
+        grad.iter_mut().zip(shares).for_each(|(grad, share)| *grad = share * (*grad - mean));
+    }
+}
+
+fn softmax_rows(scores: &mut [f32], width: usize) {
+    scores.par_chunks_mut(ROWS_AT_ONCE * width.max(1)).for_each(|rows| Softmax.run(rows, &[0.0], width));
 }
 
 fn width_of(layout: &Layout) -> usize {
@@ -72,15 +86,9 @@ impl InplaceOp2 for SoftmaxBackward {
 
     fn cpu_fwd(&self, grad: &mut CpuStorage, layout: &Layout, res: &CpuStorage, of: &Layout) -> Result<()> {
         let width = width_of(layout).max(1);
-        let shares = values(res, of)?.par_chunks(width);
-        super::values_mut(grad, layout)?.par_chunks_mut(width).zip(shares).with_min_len(16).for_each(
-            |(grad, shares)| {
-                in_vectors(|| {
-                    let mean = sum_of(grad, shares, |grad, share| grad * share);
-                    grad.iter_mut().zip(shares).for_each(|(grad, share)| *grad = share * (*grad - mean));
-                });
-            },
-        );
+        let shares = values(res, of)?.par_chunks(ROWS_AT_ONCE * width);
+        let grads = super::values_mut(grad, layout)?.par_chunks_mut(ROWS_AT_ONCE * width);
+        grads.zip(shares).for_each(|(grads, shares)| SoftmaxBackward.run(grads, shares, width));
         Ok(())
     }
 }
