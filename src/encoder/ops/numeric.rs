@@ -16,13 +16,13 @@ pub trait Kernel: Copy {
 
     /// Runs it over rows of a width, with the rows of `beside` that stand at the same places, or one for all.
     fn run(self, rows: &mut [f32], beside: &[f32], width: usize) {
-        Arch::new().dispatch(Rows { kernel: self, rows, beside, width: width.max(1) });
+        Arch::new().dispatch(Rows { kernel: self, values: rows, beside, width: width.max(1) });
     }
 }
 
 struct Rows<'r, K> {
     kernel: K,
-    rows: &'r mut [f32],
+    values: &'r mut [f32],
     beside: &'r [f32],
     width: usize,
 }
@@ -33,7 +33,7 @@ impl<K: Kernel> WithSimd for Rows<'_, K> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "only what is inlined here is built for the machine's vectors")]
     fn with_simd<S: pulp::Simd>(self, _: S) {
-        for (row, beside) in self.rows.chunks_exact_mut(self.width).zip(self.beside.chunks(self.width).cycle()) {
+        for (row, beside) in self.values.chunks_exact_mut(self.width).zip(self.beside.chunks(self.width).cycle()) {
             self.kernel.apply(row, beside);
         }
     }
@@ -44,7 +44,6 @@ impl<K: Kernel> WithSimd for Rows<'_, K> {
 /// x = n·ln 2 + r with |r| ≤ ln 2 / 2; eʳ by a polynomial of degree 7 (the coefficients of Cephes), 2ⁿ by the exponent's
 /// bits.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "part of kernels")]
 pub fn exp(x: f32) -> f32 {
     /// Adding it rounds to an integer, which then stands in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
