@@ -11,7 +11,7 @@
 //! a name that is a hash of what the graph is made from: finished tables and formats in it are kept if the run is
 //! killed, and the next run goes on from there. The graph's folder is replaced as a whole, at the end.
 //!
-//! [`merging`] says which entities are one node, [`identifier`] what things are called, [`format`] how each format has
+//! [`merging`] says which entities are one node, [`identifier`] what things are called, [`mod@format`] how each format has
 //! them, and [`store`] answers SPARQL.
 
 mod edges;

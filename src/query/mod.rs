@@ -1,4 +1,4 @@
-//! SQL over any folder of tables, through polars; and SPARQL over a graph ([`sparql`]).
+//! SQL over any folder of tables, through polars; and SPARQL over a graph ([`sparql()`]).
 //!
 //! Every table at or below the folder has a name: that of its folder or file, such as `facts`, where only one bears it
 //! or it stands at the top; and always its path joined by `_`, such as `dev_facts` for `dev/facts`.
