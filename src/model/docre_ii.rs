@@ -210,7 +210,7 @@ impl DocreIi {
             let (sets, changed) = (self.predicted(&logits)?, vec![0; n_pairs]);
             Ok(Reading { matrix, features, logits, sets, changed, is_open: true })
         };
-        matrices(examples, features.device())?.into_iter().map(reading).collect()
+        matrices(examples).into_iter().map(reading).collect()
     }
 
     /// The module's adaptive-threshold loss, and the contrastive one.
@@ -221,7 +221,7 @@ impl DocreIi {
         [features, logits, labels]: [&Tensor; 3],
         random: &mut Random,
     ) -> Result<(Tensor, Option<Tensor>)> {
-        let matrices = matrices(examples, features.device())?;
+        let matrices = matrices(examples);
         let found = self.predicted(&logits.detach())?;
         let gold: Vec<&Vec<u32>> = examples.iter().flat_map(|example| &example.labels).collect();
         let mut relations = || {

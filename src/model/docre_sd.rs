@@ -266,7 +266,7 @@ impl Model for DocreSd {
 
     fn score(&self, examples: &[Example]) -> Result<Option<Scores>> {
         let Some(features) = self.base.forward(examples, &mut Mode::Evaluate)? else { return Ok(None) };
-        let matrices = matrices(examples, features.device())?;
+        let matrices = matrices(examples);
         let [_, logits] = self.reason(&self.layers, &features, &matrices, &mut Mode::Evaluate)?;
         Ok(Some(Scores::from(logits)))
     }
@@ -274,8 +274,7 @@ impl Model for DocreSd {
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
         let examples = lesson.examples;
         let Some(features) = self.base.forward(examples, &mut Mode::Train(random))? else { return Ok(None) };
-        let (matrices, labels) =
-            (matrices(examples, features.device())?, labels(examples, self.n_classes, features.device())?);
+        let (matrices, labels) = (matrices(examples), labels(examples, self.n_classes, features.device())?);
         let [_, logits] = self.reason(&self.layers, &features, &matrices, &mut Mode::Train(random))?;
         let (others, auxiliary) = self.distil(&features, &logits, lesson, &matrices, random)?;
         let mut threshold = adaptive_threshold(&logits, &labels)?;

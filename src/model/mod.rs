@@ -2,13 +2,14 @@
 //!
 //! A batch ([`batch`]) goes through the encoder; entities are pooled and pairs of them get their local context
 //! ([`pair`]) and the vectors of their two ends ([`base`]). ATLOP ([`atlop`]) classifies these ([`bilinear`]); DocRE-II
-//! ([`docre_ii`]) and DocRE-SD ([`docre_sd`]) first let pairs learn from each other, along the axes of the document's
-//! matrix of pairs ([`pair_matrix`]). Each pair gets a logit for each relation and for the threshold class, which is
-//! class 0; [`loss`] trains them and [`decode`] reads them.
+//! ([`docre_ii`]) and DocRE-SD ([`docre_sd`]) first let pairs learn from each other ([`attention`]), along the axes of
+//! the document's matrix of pairs ([`pair_matrix`]). Each pair gets a logit for each relation and for the threshold
+//! class, which is class 0; [`loss`] trains them and [`decode`] reads them.
 //!
 //! To all else a model is what [`ModelConfig::build`] gives: a [`Model`].
 
 pub mod atlop;
+pub mod attention;
 pub mod base;
 pub mod batch;
 pub mod bilinear;

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Tensor, Var, safetensors};
+use candle_core::{DType, Device, Tensor, Var, safetensors};
 use docre::encoder::{Mode, Weights, read_config, read_weights};
+use docre::model::attention::{Heads, Reach};
 use docre::model::batch::Example;
 use docre::model::docre_ii::inference::{AXES, CrossAttention, Inference, Layer};
 use docre::model::docre_ii::noise::noisy;
 use docre::model::docre_ii::{Attention, Contrastive, DocreIi, DocreIiConfig};
+use docre::model::docre_sd::reasoning::Pattern;
 use docre::model::loss::{among_others, cosine};
 use docre::model::pair_matrix::{Axis, PairMatrix, matrices};
 use docre::model::{Lesson, Model, ModelConfig, Task};
@@ -81,7 +83,7 @@ pub fn masked_rows(grid: &Tensor, mask: &Tensor) -> Tensor {
 fn inference_layers_equal_the_reference() {
     let expected = safetensors::load(folder("docre_ii_inference").join("expected.safetensors"), &Device::Cpu).unwrap();
     let mask = &expected["mask"];
-    let matrices = matrices(&[all_pairs(6), all_pairs(4)], &Device::Cpu).unwrap();
+    let matrices = matrices(&[all_pairs(6), all_pairs(4)]);
     let inputs = ["features", "relations"].map(|name| Var::from_tensor(&expected[name]).unwrap());
     let [features, relations] = inputs.each_ref().map(|input| masked_rows(input, mask));
     let (mut weights, config) = (reference(), small(32));
@@ -190,7 +192,7 @@ fn factored_attention_equals_the_naive_form() {
     let mut weights = Weights::fresh(3, &Device::Cpu);
     let unit = CrossAttention::new(&config, 0.0, &mut weights, "unit").unwrap();
     let [queries, memory] = [1, 2].map(|seed| random_rows(n_pairs, 16, seed));
-    let matrices = [PairMatrix::new(&example, &Device::Cpu).unwrap()];
+    let matrices = [PairMatrix::new(&example)];
     let found = unit.forward(&queries, &memory, &matrices, &mut Mode::Evaluate).unwrap();
     let project = |part: &str, x: &Tensor| linear(&weights, &format!("unit.{part}"), x);
     let parts = [project("query", &queries), project("key", &memory), project("value", &memory)];
@@ -222,6 +224,61 @@ fn factored_attention_equals_the_naive_form() {
     let inputs = [("queries", &queries), ("memory", &memory)].into_iter();
     let variables = weights.variables().iter().map(|(name, variable)| (name.as_str(), variable));
     check_alike(&found, &expected, &inputs.chain(variables).collect::<Vec<_>>());
+}
+
+#[test]
+fn both_forms_of_attention_agree() {
+    let reaches: [Vec<Reach>; 3] = [
+        AXES.iter().map(|axis| Reach::Along(std::slice::from_ref(axis))).collect(),
+        Pattern::ALL.map(|pattern| Reach::Along(pattern.axes())).to_vec(),
+        vec![Reach::All; 4],
+    ];
+    let documents = [ragged(), all_pairs(2), all_pairs(5)];
+    let matrices = matrices(&documents);
+    let n_pairs = documents.iter().map(|document| document.pairs.len()).sum();
+    for (reach, n_memories) in reaches.into_iter().zip([1, 3, 1]) {
+        let heads = Heads { reach, itself: 0.7, dropout: 0.0 };
+        let rows: Vec<Var> = (0..=2 * n_memories).map(|seed| random_rows(n_pairs, 12, seed)).collect();
+        let attend = |kind: DType| {
+            let rows: Vec<Tensor> = rows.iter().map(|rows| rows.to_dtype(kind).unwrap()).collect();
+            let memory: Vec<[&Tensor; 2]> = rows[1..].chunks(2).map(|pair| [&pair[0], &pair[1]]).collect();
+            let found = heads.attend(&rows[0], &memory, &matrices, &mut Mode::Evaluate).unwrap();
+            found.to_dtype(DType::F32).unwrap()
+        };
+        check_alike(
+            &attend(DType::F32),
+            &attend(DType::F64),
+            &rows.iter().map(|rows| ("rows", rows)).collect::<Vec<_>>(),
+        );
+    }
+}
+
+#[test]
+fn attention_drops_shares_alike_forward_and_backward() {
+    let matrices = matrices(&[all_pairs(5)]);
+    let heads = Heads { reach: vec![Reach::Along(&[Axis::HeadRow]); 2], itself: 1.0, dropout: 0.5 };
+    let rows = [1, 2, 3].map(|seed| random_rows(20, 8, seed));
+    let attend = |values: &Tensor| {
+        let mode = &mut Mode::Train(&mut Random::new(5));
+        heads.attend(&rows[0], &[[rows[1].as_tensor(), values]], &matrices, mode).unwrap().sum_all().unwrap()
+    };
+    // It is linear in the values: the loss is their product with its gradient.
+    let loss = attend(rows[2].as_tensor());
+    let grads = loss.backward().unwrap();
+    let product = (grads.get(&rows[2]).unwrap() * rows[2].as_tensor()).unwrap().sum_all().unwrap();
+    assert!(distance(&loss, &product) < 1e-4);
+    // A slope along the keys' gradient, by differences.
+    let along = grads.get(&rows[1]).unwrap();
+    let shifted = |by: f64| {
+        let keys = (rows[1].as_tensor() + (along * by).unwrap()).unwrap();
+        let mode = &mut Mode::Train(&mut Random::new(5));
+        let memory = [[&keys, rows[2].as_tensor()]];
+        let found = heads.attend(&rows[0], &memory, &matrices, mode).unwrap().to_dtype(DType::F64).unwrap();
+        found.sum_all().unwrap().to_scalar::<f64>().unwrap()
+    };
+    let slope = (shifted(1e-2) - shifted(-1e-2)) / 2e-2;
+    let expected: f32 = along.sqr().unwrap().sum_all().unwrap().to_scalar().unwrap();
+    assert!((slope / f64::from(expected) - 1.0).abs() < 1e-2, "{slope} against {expected}");
 }
 
 /// A small model over the golden encoder, and its variables.

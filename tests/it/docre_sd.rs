@@ -50,7 +50,7 @@ fn small(embedding: usize) -> DocreSdConfig {
 fn reasoning_attention_equals_the_reference() {
     let expected = safetensors::load(folder("docre_sd_reasoning").join("expected.safetensors"), &Device::Cpu).unwrap();
     let mask = &expected["mask"];
-    let matrices = matrices(&[all_pairs(6), all_pairs(4)], &Device::Cpu).unwrap();
+    let matrices = matrices(&[all_pairs(6), all_pairs(4)]);
     let input = Var::from_tensor(&expected["features"]).unwrap();
     let (mut weights, config) = (reference(), DocreSdConfig { highway: true, ..small(32) });
     let layer = Layer::new(&config, 0.0, &mut weights, "layer").unwrap();
@@ -87,7 +87,7 @@ fn factored_reasoning_equals_the_naive_form() {
     let mut weights = Weights::fresh(3, &Device::Cpu);
     let unit = ReasoningAttention::new(&config, 0.0, &mut weights, "unit").unwrap();
     let input = random_rows(n_pairs, 24, 1);
-    let matrices = [PairMatrix::new(&example, &Device::Cpu).unwrap()];
+    let matrices = [PairMatrix::new(&example)];
     let found = unit.forward(&input, &matrices, &mut Mode::Evaluate).unwrap();
     let parts = ["query", "key", "value"].map(|part| linear(&weights, &format!("unit.{part}"), &input));
     let heads: Vec<Tensor> = (0..8)
@@ -157,7 +157,7 @@ fn absent_pairs_do_not_matter_to_others() {
     let layer = Layer::new(&config, 0.0, &mut weights, "layer").unwrap();
     let input = random_rows(example.pairs.len(), 16, 1).as_tensor().clone();
     let run = |example: &Example, input: &Tensor| {
-        let matrices = [PairMatrix::new(example, &Device::Cpu).unwrap()];
+        let matrices = [PairMatrix::new(example)];
         layer.forward(input, &matrices, &mut Mode::Evaluate).unwrap()
     };
     let kept = (0..).zip(&example.pairs).filter(|(_, pair)| row_of(&example, **pair).is_some());

@@ -20,7 +20,7 @@ fn of_one_layer() {
     let setting = |name: &str| std::env::var(name).unwrap();
     let (n_entities, rounds): (u32, u32) =
         (setting("DOCRE_ENTITIES").parse().unwrap(), setting("DOCRE_ROUNDS").parse().unwrap());
-    let matrices = matrices(&[all_pairs(n_entities)], &Device::Cpu).unwrap();
+    let matrices = matrices(&[all_pairs(n_entities)]);
     let mut weights = Weights::fresh(1, &Device::Cpu);
     let layer = layer(&setting("DOCRE_LAYER"), &mut weights);
     let n_pairs = matrices[0].n_pairs();

@@ -49,13 +49,13 @@ pub struct Drop {
 
 impl Drop {
     /// The mask of one part of a larger whole.
-    pub(super) fn part(self, index: usize) -> Self {
+    pub(crate) fn part(self, index: usize) -> Self {
         Self { seed: Random::stream(self.seed, index as u64).next_u64(), ..self }
     }
 
     /// Applies the mask, whose numbers depend on nothing but the seed and the place, so that the loop vectorises.
     #[inline]
-    pub(super) fn apply(self, values: &mut [f32]) {
+    pub(crate) fn apply(self, values: &mut [f32]) {
         let scale = (1.0 / (1.0 - self.probability)) as f32;
         let least = (self.probability * f64::from(u32::MAX)) as u32;
         let (start, twist) = (self.seed as u32, (self.seed >> 32) as u32);

@@ -21,6 +21,7 @@ pub use dropout::{Drop, Mode, dropout};
 pub use gelu::gelu;
 pub use norm::normalize;
 pub use softmax::softmax;
+pub(crate) use softmax::{Softmax, SoftmaxBackward};
 
 /// Rows that one task takes: the unit of order for sums over rows.
 pub(crate) const ROWS_AT_ONCE: usize = 32;

@@ -9,6 +9,32 @@ pub fn in_vectors<R>(loops: impl FnOnce() -> R) -> R {
     Arch::new().dispatch(loops)
 }
 
+/// Work that is always built for the widest vectors: it, and all of its own that it calls, is `#[inline(always)]`.
+pub trait Wide {
+    /// What it gives.
+    type Output;
+
+    /// Does it.
+    fn run(self) -> Self::Output;
+}
+
+/// Does such work.
+pub fn in_widest<W: Wide>(work: W) -> W::Output {
+    Arch::new().dispatch(Dispatched(work))
+}
+
+struct Dispatched<W>(W);
+
+impl<W: Wide> WithSimd for Dispatched<W> {
+    type Output = W::Output;
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "only what is inlined here is built for the machine's vectors")]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> W::Output {
+        self.0.run()
+    }
+}
+
 /// Loops over rows of values that are always built for the widest vectors.
 pub trait Kernel: Copy {
     /// Changes a row in place, with another row beside it. Implementations are `#[inline(always)]`.
@@ -16,7 +42,7 @@ pub trait Kernel: Copy {
 
     /// Runs it over rows of a width, with the rows of `beside` that stand at the same places, or one for all.
     fn run(self, rows: &mut [f32], beside: &[f32], width: usize) {
-        Arch::new().dispatch(Rows { kernel: self, values: rows, beside, width: width.max(1) });
+        in_widest(Rows { kernel: self, values: rows, beside, width: width.max(1) });
     }
 }
 
@@ -27,12 +53,12 @@ struct Rows<'r, K> {
     width: usize,
 }
 
-impl<K: Kernel> WithSimd for Rows<'_, K> {
+impl<K: Kernel> Wide for Rows<'_, K> {
     type Output = ();
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "only what is inlined here is built for the machine's vectors")]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
+    fn run(self) {
         for (row, beside) in self.values.chunks_exact_mut(self.width).zip(self.beside.chunks(self.width).cycle()) {
             self.kernel.apply(row, beside);
         }

@@ -16,11 +16,11 @@ pub fn softmax(x: &Tensor) -> Result<Tensor> {
 
 /// The operation; in place where nothing else holds the scores.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Softmax;
+pub(crate) struct Softmax;
 
 /// Turns the gradient of a softmax's result, in place, into that of its argument: p ∘ (g − Σ g∘p).
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SoftmaxBackward;
+pub(crate) struct SoftmaxBackward;
 
 impl Kernel for Softmax {
     #[inline(always)]

@@ -4,13 +4,14 @@ use candle_core::{D, DType, Result, Tensor};
 use candle_nn::ops::sigmoid;
 
 use super::{Attention, DocreIiConfig};
-use crate::encoder::ops::{dropout, softmax};
+use crate::encoder::ops::dropout;
 use crate::encoder::{Init, Linear, Mode, Weights};
+use crate::model::attention::{Heads, Reach};
 use crate::model::layers::{Activation, FeedForward, Normed, linear};
-use crate::model::pair_matrix::{Axis, PairMatrix, by_document};
+use crate::model::pair_matrix::{Axis, PairMatrix};
 
 /// The axes of the four kinds of heads.
-pub const AXES: [Axis; 4] = [Axis::HeadRow, Axis::TailColumn, Axis::HeadColumn, Axis::TailRow];
+pub static AXES: [Axis; 4] = [Axis::HeadRow, Axis::TailColumn, Axis::HeadColumn, Axis::TailRow];
 
 /// What the released program adds to the score of a pair with itself.
 const ITSELF: f64 = 1.0;
@@ -23,8 +24,7 @@ pub struct CrossAttention {
     key: Linear,
     value: Linear,
     output: Linear,
-    kind: Attention,
-    n_heads: usize,
+    heads: Heads,
     dropout: f64,
 }
 
@@ -40,8 +40,7 @@ impl CrossAttention {
             key: part("key")?,
             value: part("value")?,
             output: part("output")?,
-            kind: config.attention,
-            n_heads: config.heads,
+            heads: heads(config, dropout),
             dropout,
         })
     }
@@ -57,53 +56,21 @@ impl CrossAttention {
         matrices: &[PairMatrix],
         mode: &mut Mode,
     ) -> Result<Tensor> {
-        let width = queries.dim(1)? / self.n_heads;
         let queries = self.query.forward(queries)?;
         let (keys, values) = (self.key.forward(memory)?, self.value.forward(memory)?);
-        let attended = by_document(matrices, [&queries, &keys, &values], |matrix, rows| {
-            let mut heads = Vec::with_capacity(self.n_heads);
-            for (head, axis) in AXES.into_iter().cycle().take(self.n_heads).enumerate() {
-                let mut parts = rows.clone();
-                for part in &mut parts {
-                    *part = part.narrow(1, head * width, width)?.contiguous()?;
-                }
-                heads.push(match self.kind {
-                    Attention::ExtendedCross => self.along(axis, matrix, &parts, mode)?,
-                    Attention::Full => self.to_all(matrix, &parts, mode)?,
-                });
-            }
-            Tensor::cat(&heads, 1)
-        })?;
+        let attended = self.heads.attend(&queries, &[[&keys, &values]], matrices, mode)?;
         dropout(&self.output.forward(&attended)?, mode.drop(self.dropout))
-    }
-
-    /// One head along one axis.
-    fn along(&self, axis: Axis, matrix: &PairMatrix, parts: &[Tensor; 3], mode: &mut Mode) -> Result<Tensor> {
-        let [queries, keys, values] = parts;
-        let own = (queries * keys)?.sum_keepdim(1)?.affine(scale(queries)?, ITSELF)?;
-        let scores = (matrix.scores(axis, queries, keys)?.to_dtype(DType::F32)? * scale(queries)?)?;
-        let mut scores = scores.broadcast_add(&matrix.hidden(axis)?)?;
-        if let Some(itself) = matrix.itself(axis)? {
-            scores = scores.broadcast_add(&itself)?;
-        }
-        let [of_own, of_axis] = matrix.shares(&own, &scores, self.dropout, mode)?;
-        let (of_own, of_axis) = (of_own.to_dtype(values.dtype())?, of_axis.to_dtype(values.dtype())?);
-        values.broadcast_mul(&of_own)? + matrix.values(axis, &of_axis, values)?
-    }
-
-    /// One head to all pairs of the document that can be seen: `(pairs, pairs)` scores.
-    fn to_all(&self, matrix: &PairMatrix, parts: &[Tensor; 3], mode: &mut Mode) -> Result<Tensor> {
-        let [queries, keys, values] = parts;
-        let scores = (queries.matmul(&keys.t()?)?.to_dtype(DType::F32)? * scale(queries)?)?;
-        let scores = scores.broadcast_add(&matrix.hidden_pairs()?)?;
-        let shares = dropout(&softmax(&scores)?, mode.drop(self.dropout))?;
-        shares.to_dtype(values.dtype())?.matmul(values)
     }
 }
 
-/// 1/√width of a head: its scores are fewer numbers than its queries.
-fn scale(queries: &Tensor) -> Result<f64> {
-    Ok((queries.dim(1)? as f64).powf(-0.5))
+fn heads(config: &DocreIiConfig, dropout: f64) -> Heads {
+    let (reach, itself): (Vec<Reach>, f64) = match config.attention {
+        Attention::ExtendedCross => {
+            (AXES.iter().map(|axis| Reach::Along(std::slice::from_ref(axis))).collect(), ITSELF)
+        }
+        Attention::Full => (vec![Reach::All], 0.0),
+    };
+    Heads { reach: reach.into_iter().cycle().take(config.heads).collect(), itself, dropout }
 }
 
 /// One inference layer.

@@ -1,14 +1,15 @@
 //! DocRE-SD's reasoning layers: a pair attends to couples of pairs that meet in a bridge.
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{Result, Tensor};
 use candle_nn::ops::sigmoid;
 use serde::{Deserialize, Serialize};
 
 use super::DocreSdConfig;
-use crate::encoder::ops::{dropout, gelu};
+use crate::encoder::ops::{add_bias, dropout, gelu};
 use crate::encoder::{Init, Linear, Mode, Weights};
+use crate::model::attention::{Heads, Reach};
 use crate::model::layers::{Activation, FeedForward, Normed, linear};
-use crate::model::pair_matrix::{Axis, PairMatrix, by_document};
+use crate::model::pair_matrix::{Axis, PairMatrix};
 
 /// How two pairs meet in a bridge i between head s and tail o, under the names that the metrics give these patterns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,36 +33,30 @@ impl Pattern {
     pub const ALL: [Self; 4] = [Self::Forward, Self::Inward, Self::Backward, Self::Outward];
 
     /// The axes of its first and its second pair.
-    pub fn axes(self) -> [Axis; 2] {
+    pub fn axes(self) -> &'static [Axis] {
         match self {
-            Self::Forward => [Axis::HeadRow, Axis::TailColumn],
-            Self::Inward => [Axis::HeadRow, Axis::TailRow],
-            Self::Backward => [Axis::TailRow, Axis::HeadColumn],
-            Self::Outward => [Axis::HeadColumn, Axis::TailColumn],
+            Self::Forward => &[Axis::HeadRow, Axis::TailColumn],
+            Self::Inward => &[Axis::HeadRow, Axis::TailRow],
+            Self::Backward => &[Axis::TailRow, Axis::HeadColumn],
+            Self::Outward => &[Axis::HeadColumn, Axis::TailColumn],
         }
     }
 }
 
 /// Reasoning multi-head self-attention (R-MSA): each head has one pattern.
 ///
-/// Key and value of the bridge i are linear in its two pairs, `W [k₁; k₂] + b` with `W = [W₁, W₂]`. So a score is
-/// `q·(W₁k₁ + W₂k₂ + b) = (qW₁)·k₁ + (qW₂)·k₂ + q·b`, two products along axes; and the sum of values with shares a is
-/// `(Σ a v₁) W₁ᵀ + (Σ a v₂) W₂ᵀ + b Σ a`. The pair itself is one more key, as it is.
+/// Key and value of the bridge i are linear in its two pairs: `W [k₁; k₂] + b = W₁k₁ + (W₂k₂ + b)` with `W = [W₁, W₂]`.
+/// So what each pair is as the first and as the second of a couple is computed once for each pair. The pair itself is one
+/// more key, as it is.
 #[derive(Debug, Clone)]
 pub struct ReasoningAttention {
     query: Linear,
     key: Linear,
     value: Linear,
-    heads: Vec<Head>,
-    dropout: f64,
-}
-
-#[derive(Debug, Clone)]
-struct Head {
-    pattern: Pattern,
-    /// `(width, 2·width)` and `(width)`, each.
-    key: Linear,
-    value: Linear,
+    /// Of each head: `(w, 2·w)` and `(w)`.
+    bridge_keys: Vec<Linear>,
+    bridge_values: Vec<Linear>,
+    heads: Heads,
 }
 
 impl ReasoningAttention {
@@ -70,19 +65,21 @@ impl ReasoningAttention {
     /// # Errors
     /// Where a weight is missing or misshapen.
     pub fn new(config: &DocreSdConfig, dropout: f64, weights: &mut Weights, name: &str) -> Result<Self> {
-        let (embedding, width) = (config.embedding, config.embedding / config.patterns.len().max(1));
-        let part = |weights: &mut Weights, part: &str| linear(weights, &format!("{name}.{part}"), embedding, embedding);
-        let head = |weights: &mut Weights, place: usize, pattern: Pattern| {
-            let mut bridge = |part: &str| linear(weights, &format!("{name}.{part}.{place}"), width, 2 * width);
-            Ok::<_, candle_core::Error>(Head { pattern, key: bridge("bridge_key")?, value: bridge("bridge_value")? })
+        let (embedding, n_heads) = (config.embedding, config.patterns.len());
+        let width = embedding / n_heads.max(1);
+        let mut bridges = |part: &str| -> Result<Vec<Linear>> {
+            (0..n_heads).map(|head| linear(weights, &format!("{name}.{part}.{head}"), width, 2 * width)).collect()
         };
-        let heads = config.patterns.iter().enumerate().map(|(place, &pattern)| head(weights, place, pattern));
+        let (bridge_keys, bridge_values) = (bridges("bridge_key")?, bridges("bridge_value")?);
+        let mut part = |part: &str| linear(weights, &format!("{name}.{part}"), embedding, embedding);
+        let reach = config.patterns.iter().map(|pattern| Reach::Along(pattern.axes())).collect();
         Ok(Self {
-            heads: heads.collect::<Result<_>>()?,
-            query: part(weights, "query")?,
-            key: part(weights, "key")?,
-            value: part(weights, "value")?,
-            dropout,
+            query: part("query")?,
+            key: part("key")?,
+            value: part("value")?,
+            bridge_keys,
+            bridge_values,
+            heads: Heads { reach, itself: 0.0, dropout },
         })
     }
 
@@ -91,55 +88,27 @@ impl ReasoningAttention {
     /// # Errors
     /// Where the shapes do not fit.
     pub fn forward(&self, pairs: &Tensor, matrices: &[PairMatrix], mode: &mut Mode) -> Result<Tensor> {
-        let width = pairs.dim(1)? / self.heads.len();
         let queries = self.query.forward(pairs)?;
         let (keys, values) = (self.key.forward(pairs)?, self.value.forward(pairs)?);
-        by_document(matrices, [&queries, &keys, &values], |matrix, rows| {
-            let mut gathered = Vec::with_capacity(self.heads.len());
-            for (place, head) in self.heads.iter().enumerate() {
-                let mut parts = rows.clone();
-                for part in &mut parts {
-                    *part = part.narrow(1, place * width, width)?.contiguous()?;
-                }
-                gathered.push(head.forward(matrix, &parts, self.dropout, mode)?);
-            }
-            Tensor::cat(&gathered, 1)
-        })
+        let [first_keys, second_keys] = couples(&self.bridge_keys, &keys)?;
+        let [first_values, second_values] = couples(&self.bridge_values, &values)?;
+        let memory = [[&keys, &values], [&first_keys, &first_values], [&second_keys, &second_values]];
+        self.heads.attend(&queries, &memory, matrices, mode)
     }
 }
 
-impl Head {
-    fn forward(
-        &self,
-        matrix: &PairMatrix,
-        [queries, keys, values]: &[Tensor; 3],
-        probability: f64,
-        mode: &mut Mode,
-    ) -> Result<Tensor> {
-        let [first, second] = self.pattern.axes();
-        let score = |axis, half| matrix.scores(axis, &queries.matmul(&half)?, keys)?.to_dtype(DType::F32);
-        let [of_first, of_second] = halves(&self.key.weight, keys)?;
-        let scale = (queries.dim(1)? as f64).powf(-0.5);
-        let scores = ((score(first, of_first)? + score(second, of_second)?)? * scale)?;
-        let scores = scores.broadcast_add(&matrix.hidden(first)?)?.broadcast_add(&matrix.hidden(second)?)?;
-        // The bias adds q·b to all bridges alike; a softmax does not see whether the pair itself loses it instead.
-        let own = keys.broadcast_sub(&self.key.bias.to_dtype(keys.dtype())?)?;
-        let own = ((queries * own)?.sum_keepdim(1)? * scale)?;
-        let [of_own, shares] = matrix.shares(&own, &scores, probability, mode)?;
-        let (of_own, shares) = (of_own.to_dtype(values.dtype())?, shares.to_dtype(values.dtype())?);
-        let [from_first, from_second] = halves(&self.value.weight, values)?;
-        let value = |axis, half: Tensor| matrix.values(axis, &shares, values)?.matmul(&half.t()?);
-        let bias = matrix.totals(&shares)?.matmul(&self.value.bias.to_dtype(values.dtype())?.unsqueeze(0)?)?;
-        let bridged = ((value(first, from_first)? + value(second, from_second)?)? + bias)?;
-        values.broadcast_mul(&of_own)? + bridged
+/// What pairs are as the first and as the second of a couple, head by head: `W₁k` and `W₂k + b`, `(pairs, width)` each.
+fn couples(bridges: &[Linear], rows: &Tensor) -> Result<[Tensor; 2]> {
+    let mut heads = [Vec::with_capacity(bridges.len()), Vec::with_capacity(bridges.len())];
+    for (place, bridge) in bridges.iter().enumerate() {
+        let (width, _) = bridge.weight.dims2()?;
+        let rows = rows.narrow(1, place * width, width)?.contiguous()?;
+        let half = |first| rows.matmul(&bridge.weight.narrow(1, first, width)?.to_dtype(rows.dtype())?.t()?);
+        heads[0].push(half(0)?);
+        heads[1].push(add_bias(&half(width)?, &bridge.bias)?);
     }
-}
-
-/// `(width, 2·width)` → two of `(width, width)`, in the type of some rows.
-fn halves(weight: &Tensor, like: &Tensor) -> Result<[Tensor; 2]> {
-    let (width, _) = weight.dims2()?;
-    let half = |first| weight.narrow(1, first, width)?.contiguous()?.to_dtype(like.dtype());
-    Ok([half(0)?, half(width)?])
+    let [first, second] = heads.map(|heads| Tensor::cat(&heads, 1));
+    Ok([first?, second?])
 }
 
 /// One reasoning layer.

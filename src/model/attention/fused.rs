@@ -1,0 +1,344 @@
+//! Attention of pairs without a matrix of scores: one pair's scores of one head exist at a time, forward and backward.
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
+
+use super::{Heads, Memory, Reach};
+use crate::encoder::ops::numeric::{Kernel, Wide, in_widest, sum_of};
+use crate::encoder::ops::{Drop, Softmax, SoftmaxBackward, operand, values};
+use crate::model::pair_matrix::PairMatrix;
+
+/// The same as [`Heads::attend`], for f32 on the CPU.
+pub fn attend(
+    heads: &Heads,
+    queries: &Tensor,
+    memory: &[Memory],
+    matrices: &[PairMatrix],
+    drop: Option<Drop>,
+) -> Result<Tensor> {
+    let blocks: Vec<&Tensor> = std::iter::once(queries).chain(memory.iter().flatten().copied()).collect();
+    let attention = Attention { heads: heads.clone(), n_blocks: blocks.len(), matrices: matrices.to_vec(), drop };
+    Tensor::cat(&blocks, 1)?.apply_op1(attention)
+}
+
+/// The operation on queries and then keys and values of each memory, side by side: `(pairs, blocks·width)`.
+struct Attention {
+    heads: Heads,
+    n_blocks: usize,
+    matrices: Vec<PairMatrix>,
+    drop: Option<Drop>,
+}
+
+/// One head of one document.
+struct Head<'a> {
+    matrix: &'a PairMatrix,
+    reach: Reach,
+    itself: f32,
+    drop: Option<Drop>,
+    /// Its place in the whole.
+    first_row: usize,
+    column: usize,
+    /// Its columns of each block: `(pairs, w)`.
+    blocks: Vec<Vec<f32>>,
+    width: usize,
+}
+
+impl Attention {
+    /// Every head of every document.
+    fn jobs<'a>(&'a self, all: &[f32], width: usize) -> Vec<Head<'a>> {
+        let row_width = width * self.n_blocks;
+        let (mut jobs, mut first_row) = (Vec::new(), 0);
+        let of_head = width / self.heads.reach.len().max(1);
+        for matrix in &self.matrices {
+            let rows = all.get(first_row * row_width..(first_row + matrix.n_pairs()) * row_width).unwrap_or_default();
+            for (place, &reach) in self.heads.reach.iter().enumerate() {
+                let column = place * of_head;
+                let block = |block: usize| columns(rows, row_width, block * width + column, of_head);
+                jobs.push(Head {
+                    matrix,
+                    reach,
+                    itself: self.heads.itself as f32,
+                    drop: self.drop.map(|drop| drop.part(jobs.len())),
+                    first_row,
+                    column,
+                    blocks: (0..self.n_blocks).map(block).collect(),
+                    width: of_head,
+                });
+            }
+            first_row += matrix.n_pairs();
+        }
+        jobs
+    }
+
+    fn width(&self, shape: &Shape) -> Result<usize> {
+        let (n_pairs, columns) = shape.dims2()?;
+        let (width, n_heads) = (columns / self.n_blocks, self.heads.reach.len());
+        let expected: usize = self.matrices.iter().map(PairMatrix::n_pairs).sum();
+        if n_pairs != expected || n_heads == 0 || !width.is_multiple_of(n_heads) {
+            bail!("attention of pairs: expected {expected} pairs and {n_heads} heads, got {n_pairs} x {width}");
+        }
+        Ok(width)
+    }
+}
+
+/// Some columns of rows, `(rows, count)`.
+fn columns(rows: &[f32], row_width: usize, first: usize, count: usize) -> Vec<f32> {
+    let mut block = Vec::with_capacity(rows.len() / row_width.max(1) * count);
+    for row in rows.chunks_exact(row_width.max(1)) {
+        block.extend_from_slice(row.get(first..first + count).unwrap_or_default());
+    }
+    block
+}
+
+/// Writes `(rows, count)` into columns of wider rows.
+fn place(block: &[f32], into: &mut [f32], row_width: usize, first_row: usize, (first, count): (usize, usize)) {
+    let rows = into.chunks_exact_mut(row_width.max(1)).skip(first_row);
+    for (row, values) in rows.zip(block.chunks_exact(count.max(1))) {
+        if let Some(columns) = row.get_mut(first..first + count) {
+            columns.copy_from_slice(values);
+        }
+    }
+}
+
+/// What a pair attends to beside itself: the rows of each place, as many as there are axes.
+struct Places {
+    n_axes: usize,
+    rows: Vec<u32>,
+}
+
+impl Head<'_> {
+    fn places(&self) -> Places {
+        Places { n_axes: if let Reach::Along(axes) = self.reach { axes.len() } else { 1 }, rows: Vec::new() }
+    }
+
+    /// Finds what a pair attends to.
+    fn find(&self, pair: u32, cell: (u32, u32), places: &mut Places) {
+        places.rows.clear();
+        match self.reach {
+            Reach::All => {
+                let others = (0..self.matrix.n_pairs() as u32).filter(|&other| other != pair);
+                places.rows.extend(others.filter(|&other| self.matrix.is_seen(other)));
+            }
+            Reach::Along(axes) => {
+                for bridge in 0..self.matrix.n_entities() {
+                    let before = places.rows.len();
+                    let seen = axes.iter().map_while(|axis| self.matrix.seen(axis.cell(cell, bridge)));
+                    places.rows.extend(seen.filter(|&other| other != pair));
+                    if places.rows.len() < before + axes.len() {
+                        places.rows.truncate(before);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The block of a memory's part for an axis: of keys (part 0) or values (1).
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "only what is inlined is built for the machine's vectors")]
+    fn along(&self, axis: usize, n_axes: usize, part: usize) -> usize {
+        self.blocks.len() - 2 * (n_axes - axis) + part
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "only what is inlined is built for the machine's vectors")]
+    fn row(&self, block: usize, row: u32) -> &[f32] {
+        let start = row as usize * self.width;
+        self.blocks.get(block).and_then(|block| block.get(start..start + self.width)).unwrap_or_default()
+    }
+
+    /// `x · y` for the pair itself, and for each of its places with the sum of what stands there.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "only what is inlined is built for the machine's vectors")]
+    fn products(&self, x: &[f32], pair: u32, places: &Places, part: usize, out: &mut Vec<f32>) {
+        out.clear();
+        out.push(dot(x, self.row(1 + part, pair)));
+        for rows in places.rows.chunks_exact(places.n_axes) {
+            let mut sum = 0.0;
+            for (axis, &row) in rows.iter().enumerate() {
+                sum += dot(x, self.row(self.along(axis, places.n_axes, part), row));
+            }
+            out.push(sum);
+        }
+    }
+
+    /// Σ of factor · row over the pair itself and its places.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "only what is inlined is built for the machine's vectors")]
+    fn gather(&self, factors: &[f32], pair: u32, places: &Places, part: usize, out: &mut [f32]) {
+        let Some((own, factors)) = factors.split_first() else { return };
+        add(out, *own, self.row(1 + part, pair));
+        for (rows, factor) in places.rows.chunks_exact(places.n_axes).zip(factors) {
+            for (axis, &row) in rows.iter().enumerate() {
+                add(out, *factor, self.row(self.along(axis, places.n_axes, part), row));
+            }
+        }
+    }
+
+    /// The shares of the pair itself and of its places.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "only what is inlined is built for the machine's vectors")]
+    fn shares(&self, pair: u32, places: &Places, shares: &mut Vec<f32>) {
+        self.products(self.row(0, pair), pair, places, 0, shares);
+        let scale = self.scale();
+        shares.iter_mut().for_each(|score| *score *= scale);
+        if let Some(own) = shares.first_mut() {
+            *own += self.itself;
+        }
+        Softmax.apply(shares, &[]);
+    }
+
+    fn scale(&self) -> f32 {
+        (self.width as f32).sqrt().recip()
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "only what is inlined is built for the machine's vectors")]
+    fn drop(&self, pair: u32, shares: &mut [f32]) {
+        if let Some(drop) = self.drop {
+            drop.part(pair as usize).apply(shares);
+        }
+    }
+
+    /// Every pair with its cell.
+    fn pairs(&self) -> impl Iterator<Item = (u32, (u32, u32))> {
+        (0..).zip(self.matrix.pairs().iter().copied())
+    }
+}
+
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "only what is inlined is built for the machine's vectors")]
+fn dot(xs: &[f32], ys: &[f32]) -> f32 {
+    sum_of(xs, ys, |x, y| x * y)
+}
+
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "only what is inlined is built for the machine's vectors")]
+fn add(out: &mut [f32], factor: f32, row: &[f32]) {
+    out.iter_mut().zip(row).for_each(|(out, value)| *out += factor * value);
+}
+
+/// What all pairs of a head gather: `(pairs, w)`.
+struct Forward<'h>(&'h Head<'h>);
+
+impl Wide for Forward<'_> {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "only what is inlined is built for the machine's vectors")]
+    fn run(self) -> Vec<f32> {
+        let head = self.0;
+        let (mut places, mut shares) = (head.places(), Vec::new());
+        let mut gathered = vec![0.0; head.matrix.n_pairs() * head.width];
+        for ((pair, cell), out) in head.pairs().zip(gathered.chunks_exact_mut(head.width)) {
+            head.find(pair, cell, &mut places);
+            head.shares(pair, &places, &mut shares);
+            head.drop(pair, &mut shares);
+            head.gather(&shares, pair, &places, 1, out);
+        }
+        gathered
+    }
+}
+
+/// The gradients of a head's blocks from that of what it gathers, `(pairs, w)` each.
+struct Backward<'h> {
+    head: &'h Head<'h>,
+    grad: &'h [f32],
+}
+
+impl Wide for Backward<'_> {
+    type Output = Vec<Vec<f32>>;
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "only what is inlined is built for the machine's vectors")]
+    fn run(self) -> Vec<Vec<f32>> {
+        let Self { head, grad } = self;
+        let (mut places, scale) = (head.places(), head.scale());
+        let [mut shares, mut kept, mut of_scores] = [const { Vec::new() }; 3];
+        let mut of_blocks: Vec<Vec<f32>> = head.blocks.iter().map(|block| vec![0.0; block.len()]).collect();
+        for ((pair, cell), grad) in head.pairs().zip(grad.chunks_exact(head.width)) {
+            head.find(pair, cell, &mut places);
+            head.shares(pair, &places, &mut shares);
+            kept.clone_from(&shares);
+            head.drop(pair, &mut kept);
+            head.products(grad, pair, &places, 1, &mut of_scores);
+            head.drop(pair, &mut of_scores);
+            SoftmaxBackward.apply(&mut of_scores, &shares);
+            of_scores.iter_mut().for_each(|score| *score *= scale);
+            if let Some(of_query) = of_blocks.first_mut().and_then(|block| row_mut(block, pair, head.width)) {
+                head.gather(&of_scores, pair, &places, 0, of_query);
+            }
+            let query = head.row(0, pair);
+            for (part, factors, row) in [(0, &of_scores, query), (1, &kept, grad)] {
+                head.spread(factors, pair, &places, part, row, &mut of_blocks);
+            }
+        }
+        of_blocks
+    }
+}
+
+impl Head<'_> {
+    /// Adds factor · row to the gradients of the pair itself and of its places: the reverse of [`Head::gather`].
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "only what is inlined is built for the machine's vectors")]
+    fn spread(&self, factors: &[f32], pair: u32, places: &Places, part: usize, row: &[f32], into: &mut [Vec<f32>]) {
+        let Some((own, factors)) = factors.split_first() else { return };
+        let mut spread = |block: usize, place: u32, factor: f32| {
+            if let Some(out) = into.get_mut(block).and_then(|block| row_mut(block, place, self.width)) {
+                add(out, factor, row);
+            }
+        };
+        spread(1 + part, pair, *own);
+        for (rows, &factor) in places.rows.chunks_exact(places.n_axes).zip(factors) {
+            for (axis, &place) in rows.iter().enumerate() {
+                spread(self.along(axis, places.n_axes, part), place, factor);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "only what is inlined is built for the machine's vectors")]
+fn row_mut(block: &mut [f32], row: u32, width: usize) -> Option<&mut [f32]> {
+    let start = row as usize * width;
+    block.get_mut(start..start + width)
+}
+
+impl CustomOp1 for Attention {
+    fn name(&self) -> &'static str {
+        "attention-of-pairs"
+    }
+
+    fn cpu_fwd(&self, all: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let width = self.width(layout.shape())?;
+        let jobs = self.jobs(values(all, layout)?, width);
+        let gathered: Vec<Vec<f32>> = jobs.par_iter().map(|head| in_widest(Forward(head))).collect();
+        let n_pairs = layout.shape().dims2()?.0;
+        let mut joined = vec![0.0; n_pairs * width];
+        for (head, block) in jobs.iter().zip(&gathered) {
+            place(block, &mut joined, width, head.first_row, (head.column, head.width));
+        }
+        Ok((CpuStorage::F32(joined), (n_pairs, width).into()))
+    }
+
+    fn bwd(&self, all: &Tensor, _res: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let (width, grad) = (self.width(all.shape())?, grad.contiguous()?);
+        let operands = [all, &grad].map(operand);
+        let [all_values, grad] = &operands;
+        let (jobs, grad) = (self.jobs(all_values.values()?, width), grad.values()?);
+        let backward = |head: &Head| {
+            let rows = grad.get(head.first_row * width..).unwrap_or_default();
+            let rows = rows.get(..head.matrix.n_pairs() * width).unwrap_or_default();
+            in_widest(Backward { head, grad: &columns(rows, width, head.column, head.width) })
+        };
+        let parts: Vec<Vec<Vec<f32>>> = jobs.par_iter().map(backward).collect();
+        let row_width = width * self.n_blocks;
+        let mut joined = vec![0.0; all.elem_count()];
+        for (head, blocks) in jobs.iter().zip(&parts) {
+            for (number, block) in blocks.iter().enumerate() {
+                let first = number * width + head.column;
+                place(block, &mut joined, row_width, head.first_row, (first, head.width));
+            }
+        }
+        Ok(Some(Tensor::from_vec(joined, all.shape(), all.device())?))
+    }
+}

@@ -1,0 +1,64 @@
+//! Attention among the pairs of a document.
+//!
+//! A pair (s, o) attends to itself and to what it sees ([`Reach`]): along the axes of its document's matrix, to one
+//! place for each bridge i. A place's key and value are sums of what stands in one pair of each axis, so neither is ever
+//! built: where the naive form has (N, N, N, width) keys, there are (N, N, N) scores in the form composed of candle's
+//! operations ([`composed`]), and N of them at a time in the fused one ([`fused`]).
+
+mod composed;
+mod fused;
+
+use candle_core::Result;
+use candle_core::Tensor;
+
+use super::pair_matrix::{Axis, PairMatrix};
+use crate::encoder::Mode;
+use crate::encoder::ops::is_fused;
+
+/// What a head attends to, beside the pair itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// For each bridge, the pairs in its places on these axes, all of which must be there to be seen. A bridge that
+    /// stands for the pair itself does not count.
+    Along(&'static [Axis]),
+    /// All other pairs.
+    All,
+}
+
+/// What the heads of a unit have in common.
+#[derive(Debug, Clone)]
+pub struct Heads {
+    /// What each attends to.
+    pub reach: Vec<Reach>,
+    /// What is added to the score of a pair with itself.
+    pub itself: f64,
+    /// Probability with which training drops a share.
+    pub dropout: f64,
+}
+
+/// Keys and values of pairs, `(pairs, width)` each.
+pub type Memory<'t> = [&'t Tensor; 2];
+
+impl Heads {
+    /// `softmax(q kᵀ / √w) v` for each head of width w, by queries of `(pairs, width)`: `(pairs, width)`.
+    ///
+    /// The first of `memory` is what a pair is to itself, the last ones are what it is in its place on each axis of a
+    /// head; they may be the same.
+    ///
+    /// # Errors
+    /// Where the shapes do not fit.
+    pub fn attend(
+        &self,
+        queries: &Tensor,
+        memory: &[Memory],
+        matrices: &[PairMatrix],
+        mode: &mut Mode,
+    ) -> Result<Tensor> {
+        let drop = mode.drop(self.dropout);
+        if is_fused(queries) {
+            fused::attend(self, queries, memory, matrices, drop)
+        } else {
+            composed::attend(self, queries, memory, matrices, drop)
+        }
+    }
+}
