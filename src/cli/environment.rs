@@ -18,7 +18,7 @@ pub fn settle() {
         // The tensor library's own threads wait by spinning, while ours share out whole batches.
         ("CANDLE_NUM_THREADS", "1".to_owned()),
         // In milliseconds: what a step frees serves the next; the kernel would have to clear it again.
-        ("MIMALLOC_PURGE_DELAY", "1000".to_owned()),
+        ("MIMALLOC_PURGE_DELAY", "10000".to_owned()),
     ];
     let missing: Vec<_> = settings.into_iter().filter(|(name, _)| env::var_os(name).is_none()).collect();
     if !missing.is_empty() {

@@ -7,6 +7,7 @@ use super::batch::Example;
 use super::bilinear::Bilinear;
 use super::layers::linear;
 use super::pair::{PairFeatures, features};
+use crate::encoder::ops::{add_bias, relu};
 use crate::encoder::{Encoder, EncoderConfig, Input, Linear, Mode, Weights};
 
 /// The encoder and the vectors of a pair's two ends, in the names of ATLOP's published checkpoints: `model.*`,
@@ -62,7 +63,7 @@ fn extract(linear: &Linear, pairs: &PairFeatures, ends: &Tensor) -> Result<Tenso
     let half = |part: &Tensor, first| {
         part.matmul(&linear.weight.narrow(1, first, hidden)?.to_dtype(of)?.t()?)?.to_dtype(DType::F32)
     };
-    let of_entities = half(&pairs.entities, 0)?.broadcast_add(&linear.bias)?.index_select(ends, 0)?;
+    let of_entities = add_bias(&half(&pairs.entities, 0)?, &linear.bias)?.index_select(ends, 0)?;
     let of_contexts = half(&pairs.contexts, hidden)?.index_select(&pairs.context_of, 0)?;
     (of_entities + of_contexts)?.tanh()?.to_dtype(of)
 }
@@ -121,7 +122,7 @@ impl PairBase {
         let Some([heads, tails]) = self.ends.forward(examples, mode)? else { return Ok(None) };
         let feature = match &self.feature {
             Feature::Ffn { inner, outer } => {
-                outer.forward(&inner.forward(&Tensor::cat(&[heads, tails], 1)?)?.relu()?)?
+                outer.forward(&relu(&inner.product(&Tensor::cat(&[heads, tails], 1)?)?, &inner.bias)?)?
             }
             Feature::GroupedBilinear(bilinear) => bilinear.forward(&heads, &tails)?.relu()?,
         };

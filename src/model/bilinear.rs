@@ -7,7 +7,7 @@ use candle_core::{CpuStorage, CustomOp3, DType, Device, Layout, Result, Shape, T
 use rayon::prelude::*;
 
 use crate::encoder::ops::numeric::{in_vectors, sum_of};
-use crate::encoder::ops::{add_up, is_fused, operand, values};
+use crate::encoder::ops::{add_bias, add_up, is_fused, operand, values};
 use crate::encoder::{Init, Linear, Weights};
 
 /// Pairs whose outer products exist at a time.
@@ -47,7 +47,7 @@ impl Bilinear {
         } else {
             self.composed(heads, tails)?
         };
-        products.broadcast_add(&bias.to_dtype(products.dtype())?)
+        add_bias(&products, bias)
     }
 
     fn composed(&self, heads: &Tensor, tails: &Tensor) -> Result<Tensor> {

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::encoder::ops::{gelu, normalize};
+use crate::encoder::ops::{gelu, normalize, relu};
 use crate::encoder::{Init, Linear, Mode, Norm, Weights};
 
 /// Is added to a variance, as in BERT.
@@ -88,9 +88,10 @@ impl FeedForward {
     /// # Errors
     /// Where the shapes do not fit.
     pub fn forward(&self, x: &Tensor, residual: &Tensor, mode: &mut Mode) -> Result<Tensor> {
+        let (product, bias) = (self.inner.product(x)?, &self.inner.bias);
         let inside = match self.activation {
-            Activation::Relu => self.inner.forward(x)?.relu()?,
-            Activation::Gelu => gelu(&self.inner.product(x)?, &self.inner.bias)?,
+            Activation::Relu => relu(&product, bias)?,
+            Activation::Gelu => gelu(&product, bias)?,
         };
         self.outer.forward(&inside, Some(residual), mode)
     }

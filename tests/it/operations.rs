@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor, Var};
-use docre::encoder::ops::{attend, attention_of_rows, dropout, gelu, normalize, numeric, softmax};
+use docre::encoder::ops::{add_bias, attend, attention_of_rows, dropout, gelu, mix, normalize, numeric, relu, softmax};
 use docre::encoder::{Mode, consecutive};
 use docre::model::pair::joint_attention;
 use docre::random::Random;
@@ -113,6 +113,26 @@ fn bias_and_gelu_are_right() {
         &[&[5, 11], &[11]],
         |x| gelu(&x[0], &x[1]).unwrap(),
         |x| x[0].iter().enumerate().map(|(i, value)| value + x[1][i % 11]).map(|u| u * plain_phi(u)).collect(),
+    );
+}
+
+#[test]
+fn bias_and_relu_are_right() {
+    let sums =
+        |x: &[Vec<f64>]| -> Vec<f64> { x[0].iter().enumerate().map(|(i, value)| value + x[1][i % 11]).collect() };
+    check(&[&[5, 11], &[11]], |x| add_bias(&x[0], &x[1]).unwrap(), sums);
+    check(&[&[5, 11], &[11]], |x| relu(&x[0], &x[1]).unwrap(), |x| sums(x).iter().map(|u| u.max(0.0)).collect());
+}
+
+#[test]
+fn a_gate_mixes() {
+    check(
+        &[&[5, 7], &[5, 7], &[5, 7]],
+        |x| mix(&x[0], &x[1], &x[2]).unwrap(),
+        |x| {
+            let share = |gate: f64| 1.0 / (1.0 + (-gate).exp());
+            (0..35).map(|i| share(x[0][i]) * x[1][i] + (1.0 - share(x[0][i])) * x[2][i]).collect()
+        },
     );
 }
 

@@ -4,9 +4,10 @@
 //! only its arguments for the backward pass and computes the rest anew. Sums run in a fixed order, so a result does not
 //! depend on the number of threads.
 
+mod activation;
 mod attention;
 mod dropout;
-mod gelu;
+mod mix;
 mod norm;
 pub mod numeric;
 mod softmax;
@@ -16,9 +17,10 @@ use std::ops::Deref;
 use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor, bail};
 use rayon::prelude::*;
 
+pub use activation::{add_bias, gelu, relu};
 pub use attention::{attend, attention_of_rows};
 pub use dropout::{Drop, Mode, dropout};
-pub use gelu::gelu;
+pub use mix::mix;
 pub use norm::normalize;
 pub use softmax::softmax;
 pub(crate) use softmax::{Softmax, SoftmaxBackward};
@@ -29,14 +31,6 @@ pub(crate) const ROWS_AT_ONCE: usize = 32;
 /// Whether the fused operations serve a tensor.
 pub(crate) fn is_fused(tensor: &Tensor) -> bool {
     tensor.device().is_cpu() && tensor.dtype() == DType::F32
-}
-
-/// `x + bias` over rows, in the type of `x`. It is added in f32, so that the bias's gradient, a sum over all rows, is too.
-///
-/// # Errors
-/// Where the shapes do not fit.
-pub fn add_bias(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    x.to_dtype(DType::F32)?.broadcast_add(&bias.to_dtype(DType::F32)?)?.to_dtype(x.dtype())
 }
 
 /// The values of a contiguous operand.

@@ -1,10 +1,9 @@
 //! DocRE-II's inference module: it refines the relations of all pairs by their features and by what is predicted.
 
 use candle_core::{D, DType, Result, Tensor};
-use candle_nn::ops::sigmoid;
 
 use super::{Attention, DocreIiConfig};
-use crate::encoder::ops::dropout;
+use crate::encoder::ops::{dropout, mix};
 use crate::encoder::{Init, Linear, Mode, Weights};
 use crate::model::attention::{Heads, Reach};
 use crate::model::layers::{Activation, FeedForward, Normed, linear};
@@ -127,8 +126,8 @@ impl Layer {
         let (of_features, of_relations) = (memory.as_ref().unwrap_or(features), memory.as_ref().unwrap_or(relations));
         let from_features = self.feature_attention.forward(features, of_features, matrices, mode)?;
         let from_relations = self.relation_attention.forward(relations, of_relations, matrices, mode)?;
-        let gate = sigmoid(&self.gate.forward(&Tensor::cat(&[&from_features, &from_relations], 1)?)?)?;
-        let joined = (&from_relations + (gate * (from_features - &from_relations)?)?)?;
+        let gate = self.gate.forward(&Tensor::cat(&[&from_features, &from_relations], 1)?)?;
+        let joined = mix(&gate, &from_features, &from_relations)?;
         Ok([
             self.feature_update.forward(&joined, features, mode)?,
             self.relation_update.forward(&joined, relations, mode)?,

@@ -1,11 +1,10 @@
 //! DocRE-SD's reasoning layers: a pair attends to couples of pairs that meet in a bridge.
 
 use candle_core::{Result, Tensor};
-use candle_nn::ops::sigmoid;
 use serde::{Deserialize, Serialize};
 
 use super::DocreSdConfig;
-use crate::encoder::ops::{add_bias, dropout, gelu};
+use crate::encoder::ops::{add_bias, dropout, gelu, mix};
 use crate::encoder::{Init, Linear, Mode, Weights};
 use crate::model::attention::{Heads, Reach};
 use crate::model::layers::{Activation, FeedForward, Normed, linear};
@@ -187,8 +186,7 @@ impl Highway {
     fn forward(&self, gathered: &Tensor, pairs: &Tensor, mode: &mut Mode) -> Result<Tensor> {
         let inner = dropout(&self.inner.forward(gathered)?, mode.drop(self.dropout))?;
         let transformed = gelu(&self.transform.product(&inner)?, &self.transform.bias)?;
-        let gate = sigmoid(&self.gate.forward(&inner)?)?;
-        let mixed = (&inner + (gate * (transformed - &inner)?)?)?;
+        let mixed = mix(&self.gate.forward(&inner)?, &transformed, &inner)?;
         self.outer.forward(&mixed, Some(pairs), mode)
     }
 }
