@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 600
 FUZZERS = docred pubtator edge_graph gda jsonl
 
 .DEFAULT_GOAL := help
-.PHONY: help build pipelines test check sample synthesize bench bench-models peers fuzz clean
+.PHONY: help build pipelines test check sample synthesize ablations compare bench bench-models peers fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,12 @@ synthesize:
 	@$(DOCRE) synthesize --docs 400 --seed 1 --first 0 --split train --out $(OUT) --force $(OPTIONS)
 	@$(DOCRE) synthesize --docs 80 --seed 1 --first 400 --split dev --out $(OUT) --force $(OPTIONS)
 	@$(DOCRE) synthesize --docs 80 --seed 1 --first 480 --split test --out $(OUT) --force $(OPTIONS)
+
+ablations: build ## what each part of DocRE-II is worth, over three seeds of the sample corpus (hours)
+	python3 tests/bench/ablations.py
+
+compare: build ## ATLOP, DocRE-II and DocRE-SD with one budget, over three seeds of the sample or another corpus (hours)
+	python3 tests/bench/compare.py
 
 bench: build ## measure speed and memory, beside other programs where there are any
 	python3 tests/bench/bench.py

@@ -17,7 +17,7 @@ use super::{Messages, Outcome, Usage};
 /// Of several pipelines, those whose sources are not there are left out, and named.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  docre run pipelines/sample.toml\n  docre run pipelines/sample.toml --dry-run --set train.epochs=5 --set train.encoder.scratch.layers=2\n  docre run pipelines/cdr.toml --until score --set sources.encoder=allenai/scibert_scivocab_cased\n  docre run --all"
+    after_help = "Examples:\n  docre run pipelines/sample.toml\n  docre run pipelines/sample.toml --dry-run --set train.epochs=5 --set train.encoder.scratch.layers=2\n  docre run pipelines/sample.toml --set model.kind=docre-sd --runs runs/docre-sd\n  docre run pipelines/cdr.toml --until score --set sources.encoder=allenai/scibert_scivocab_cased\n  docre run --all"
 )]
 pub struct RunArgs {
     /// Pipeline files.
@@ -39,7 +39,8 @@ pub struct RunArgs {
     #[arg(long)]
     dry_run: bool,
     /// Replace a value of the file: STAGE.KEY=VALUE or sources.NAME=PATH; may be given several times. A key reaches into
-    /// tables, as train.encoder.scratch.layers; a value is one of TOML, or else text.
+    /// tables, as train.encoder.scratch.layers; a value is one of TOML, or else text. The stage may be left out where one
+    /// alone has the table: model.kind=atlop.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Where to train and score: auto, cpu or cuda:N.
@@ -105,6 +106,9 @@ fn shipped() -> anyhow::Result<Vec<PathBuf>> {
 
 fn run_file(file: &Path, args: &RunArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let pipeline = Pipeline::read(file, &args.set)?;
+    for note in &pipeline.notes {
+        messages.say(&format!("{}: {note}", pipeline.name));
+    }
     let request = Request {
         runs: args.runs.clone(),
         from: args.from.clone(),

@@ -34,6 +34,9 @@ pub struct ScoreArgs {
     /// What the run is called [default: the name of --out, or that of the checkpoint].
     #[arg(long, value_name = "NAME")]
     run_id: Option<String>,
+    /// How often docre-ii infers; 0: its base alone [default: as often as its `K` says].
+    #[arg(long, value_name = "N")]
+    iterations: Option<usize>,
     /// Pieces that are computed in one batch.
     #[arg(long, value_name = "N", default_value_t = PIECES_AT_ONCE)]
     pieces_at_once: usize,
@@ -64,6 +67,7 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
         split: &split,
         out: &out,
         run_id: args.run_id.as_deref().unwrap_or(&name),
+        iterations: args.iterations,
         budget: args.pieces_at_once,
         device: args.device,
         precision: args.precision,

@@ -13,7 +13,7 @@ use super::{Messages, Outcome, computing_on};
 /// Train a model on a labelled split.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  docre train --config sample.json --out runs/sample/model\n\nThe settings are a JSON object:\n  {\"model\": {\"kind\": \"atlop\", \"embedding\": 768, \"block\": 64},\n   \"encoder\": {\"pretrained\": \"allenai/scibert_scivocab_cased\"},\n   \"corpus\": \"corpora/cdr\", \"train\": \"train\", \"dev\": \"dev\",\n   \"encoder_rate\": 2e-5, \"head_rate\": 1e-4, \"epochs\": 30, \"batch\": 4, \"most_labels\": 1}\n`kind` may also be docre-ii or docre-sd. The folder --out holds the checkpoints `best` and `last`, with docre-ii also\n`base`, and the table `training_log`."
+    after_help = "Example:\n  docre train --config sample.json --out runs/sample/model\n\nThe settings are a JSON object:\n  {\"model\": {\"kind\": \"atlop\", \"embedding\": 768, \"block\": 64},\n   \"encoder\": {\"pretrained\": \"allenai/scibert_scivocab_cased\"},\n   \"corpus\": \"corpora/cdr\", \"train\": \"train\", \"dev\": \"dev\",\n   \"encoder_rate\": 2e-5, \"head_rate\": 1e-4, \"epochs\": 30, \"batch\": 4, \"most_labels\": 1}\n`kind` may also be docre-ii or docre-sd. The folder --out holds the checkpoints `best` and `last`, with docre-ii also\n`base`, and the table `training_log`. With \"base\": \"runs/sample/model/base\" docre-ii begins with that checkpoint and\nleaves the first of its two stages out."
 )]
 pub struct TrainArgs {
     /// A JSON file with the settings.

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use super::keys;
+use super::settings;
 use super::sources::{Names, Source};
 use super::stage::{Action, Kind};
 use super::wiring::{Producers, check_output, check_roles};
@@ -22,6 +23,8 @@ pub struct Pipeline {
     pub name: String,
     /// The stages in the order in which they run.
     pub stages: Vec<Stage>,
+    /// What settings have done beside what they say, a line each.
+    pub notes: Vec<String>,
 }
 
 /// A stage: what to do, to what, towards what.
@@ -79,11 +82,13 @@ impl fmt::Debug for Stage {
 
 /// The file's top level.
 #[derive(Deserialize)]
-struct Top {
+pub struct Top {
+    /// What was there before, by name.
     #[serde(default)]
-    sources: BTreeMap<String, Source>,
+    pub sources: BTreeMap<String, Source>,
+    /// The stages as they were written.
     #[serde(default)]
-    stage: Vec<Table>,
+    pub stage: Vec<Table>,
 }
 
 /// What every stage has.
@@ -98,7 +103,9 @@ struct Head {
 
 impl Pipeline {
     /// Reads and checks a file. Each of `settings` replaces a value of it: `STAGE.KEY=VALUE` or `sources.NAME=PATH`.
-    /// A key reaches into tables by `.`, as `train.model.kind`; the value is one of TOML, or else bare text.
+    /// A key reaches into tables by `.`, as `train.model.kind`; the value is one of TOML, or else bare text. STAGE may
+    /// be left out where one stage alone has the key's table. Another kind of model takes those keys of the file that it
+    /// knows.
     ///
     /// # Errors
     /// What is wrong with the file or a setting, and where.
@@ -113,10 +120,8 @@ impl Pipeline {
         let table: Table = text.parse().map_err(|error| located(&error, &text))?;
         check_keys(&table, keys::of::<Top>())?;
         let mut top: Top = typed(table)?;
-        for setting in settings {
-            set(&mut top, setting).with_context(|| format!("--set {setting}"))?;
-        }
-        Ok(Self { name: name.to_owned(), stages: stages(top)? })
+        let notes = settings::apply(&mut top, settings)?;
+        Ok(Self { name: name.to_owned(), stages: stages(top)?, notes })
     }
 
     /// The place of a stage.
@@ -193,38 +198,6 @@ fn stage(
     let inputs = names.into_iter().map(|(role, names)| (role, names.into_iter().map(input).collect())).collect();
     let action = (kind.parse)(options.clone(), &roles)?;
     Ok(Stage { name: head.name, kind, options, action, inputs, outputs: head.outputs })
-}
-
-/// Replaces a value: `STAGE.KEY=VALUE` or `sources.NAME=PATH`.
-fn set(top: &mut Top, setting: &str) -> anyhow::Result<()> {
-    let parts = setting.split_once('=').and_then(|(key, value)| Some((key.split_once('.')?, value)));
-    let Some(((place, key), value)) = parts else { bail!("expected STAGE.KEY=VALUE or sources.NAME=PATH") };
-    if place == "sources" {
-        let known: Vec<&str> = top.sources.keys().map(String::as_str).collect();
-        ensure!(known.contains(&key), "{}", keys::unknown("source", key, &known));
-        top.sources.insert(key.to_owned(), value.into());
-        return Ok(());
-    }
-    let name_of = |stage: &Table| stage.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let names: Vec<String> = top.stage.iter().map(name_of).collect();
-    let Some(stage) = top.stage.iter_mut().find(|stage| name_of(stage) == place) else {
-        bail!("{}", keys::unknown("stage", place, &names.iter().map(String::as_str).collect::<Vec<_>>()));
-    };
-    ensure!(!["name", "kind"].contains(&key), "`{key}` of a stage cannot be set");
-    let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
-    set_in(stage, key, parsed.unwrap_or_else(|| Value::String(value.to_owned())))
-}
-
-/// Replaces a value of a table, or of one inside it: each `.` of the key goes one table down.
-fn set_in(table: &mut Table, key: &str, value: Value) -> anyhow::Result<()> {
-    let Some((outer, inner)) = key.split_once('.') else {
-        table.insert(key.to_owned(), value);
-        return Ok(());
-    };
-    match table.entry(outer).or_insert_with(|| Value::Table(Table::new())) {
-        Value::Table(below) => set_in(below, inner, value),
-        other => bail!("`{outer}`: expected a table with the key `{inner}`, got {}", other.type_str()),
-    }
 }
 
 fn check_keys(table: &Table, known: &[&str]) -> anyhow::Result<()> {

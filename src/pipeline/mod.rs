@@ -38,6 +38,7 @@ mod manifest;
 mod place;
 mod progress;
 mod runner;
+mod settings;
 mod sources;
 pub mod stage;
 mod wiring;

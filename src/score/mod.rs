@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 
-use crate::checkpoint::{Checkpoint, CheckpointConfig, CheckpointError};
+use crate::checkpoint::{Checkpoint, CheckpointConfig, CheckpointError, ModelConfig};
 use crate::device::{Compute, DeviceChoice, DeviceError, Precision};
 use crate::encoder::Unused;
 use crate::model::Model;
@@ -48,6 +48,9 @@ pub enum ScoreError {
     /// The device cannot be used.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// The model does not iterate.
+    #[error("{}: expected a model that infers again and again, as docre-ii with `K` above 0", .0.display())]
+    Iterations(PathBuf),
     /// The system gives no threads.
     #[error("threads")]
     Threads(#[from] rayon::ThreadPoolBuildError),
@@ -75,6 +78,8 @@ pub struct Request<'a> {
     pub out: &'a Path,
     /// What the run is called.
     pub run_id: &'a str,
+    /// How often the model infers, where not as often as it says; 0: its base alone.
+    pub iterations: Option<usize>,
     /// Pieces of a batch, unless a document alone has more. Does not change what is predicted.
     pub budget: usize,
     /// Where to compute.
@@ -130,7 +135,7 @@ impl fmt::Display for Scored {
 /// Where the checkpoint or a table cannot be used, or the documents do not fit the checkpoint.
 pub fn score(request: &Request<'_>, observe: &dyn Fn(Event)) -> Result<Option<Scored>, ScoreError> {
     let compute = request.device.open(request.precision)?;
-    let checkpoint = Checkpoint::load(request.checkpoint, &Device::Cpu)?;
+    let checkpoint = load(request)?;
     let fingerprint = fingerprint(request, &checkpoint, &compute);
     if fingerprint.is_some() && table::fingerprint(request.out, "relations") == fingerprint {
         return Ok(None);
@@ -138,7 +143,8 @@ pub fn score(request: &Request<'_>, observe: &dyn Fn(Event)) -> Result<Option<Sc
     let staging = Staging::begin(&request.out.join(&RelationRow::schema().name))?;
     let (model, unused) = checkpoint.model(&compute)?;
     observe(Event::Device(&compute));
-    if !unused.is_empty() {
+    // The base alone has no place for the rest.
+    if !unused.is_empty() && request.iterations != Some(0) {
         observe(Event::Unused(&unused));
     }
     let scorer = Scorer {
@@ -165,6 +171,19 @@ pub fn score(request: &Request<'_>, observe: &dyn Fn(Event)) -> Result<Option<Sc
     parts.join(writer)?;
     staging.commit()?;
     parts.remove().map(Some)
+}
+
+/// The checkpoint, with the iterations that are asked for.
+fn load(request: &Request<'_>) -> Result<Checkpoint, ScoreError> {
+    let mut checkpoint = Checkpoint::load(request.checkpoint, &Device::Cpu)?;
+    if let Some(iterations) = request.iterations {
+        match &mut checkpoint.config.model {
+            ModelConfig::DocreIi(config) if config.iterations > 0 => config.iterations = iterations,
+            _ => return Err(ScoreError::Iterations(request.checkpoint.to_path_buf())),
+        }
+        checkpoint.fingerprint = hash(&format!("{} {iterations}", checkpoint.fingerprint));
+    }
+    Ok(checkpoint)
 }
 
 /// Identifies what the table is made from; `None` where the documents bear no fingerprint.

@@ -67,6 +67,9 @@ pub struct TrainConfig {
     /// The folder of a checkpoint, where the model learns from a teacher.
     #[serde(default)]
     pub teacher: Option<PathBuf>,
+    /// The folder of a checkpoint, where the model's base is trained already: it takes the place of the first stage.
+    #[serde(default)]
+    pub base: Option<PathBuf>,
 }
 
 /// The stage that follows that of the base. Absent fields have these values.
@@ -201,14 +204,23 @@ impl TrainConfig {
         if self.clip.is_nan() || self.clip <= 0.0 {
             return Err(format!("`clip`: expected more than 0, got {}", self.clip));
         }
-        match (self.model.has_teacher(), &self.teacher) {
-            (true, None) => {
-                return Err("`teacher`: expected the folder of a checkpoint, as the model has one".to_owned());
-            }
-            (false, Some(_)) => return Err("`teacher`: expected none, as the model does not learn from one".to_owned()),
-            _ => {}
-        }
+        self.check_checkpoints()?;
         self.model.check().map_err(|reason| format!("`model`: {reason}"))
+    }
+
+    /// Whether the model has a use for the checkpoints that it is given.
+    fn check_checkpoints(&self) -> Result<(), String> {
+        let has_base = self.model.base().is_some();
+        let reason = match (self.model.has_teacher(), &self.teacher, &self.base) {
+            (true, None, _) => "`teacher`: expected the folder of a checkpoint, as the model has one",
+            (false, Some(_), _) => "`teacher`: expected none, as the model does not learn from one",
+            (.., Some(_)) if !has_base => "`base`: expected none, as the model has no base that is trained before it",
+            (.., Some(_)) if !self.second_stage.pretrain_base => {
+                "`base`: expected none, as `second_stage.pretrain_base` is false"
+            }
+            _ => return Ok(()),
+        };
+        Err(reason.to_owned())
     }
 }
 

@@ -42,10 +42,12 @@ pub enum TrainError {
         /// Pieces of the tokenizer.
         got: usize,
     },
-    /// The teacher reads or tells other things than the model.
-    #[error("teacher {}: expected the {what} of the model", folder.display())]
-    Teacher {
-        /// The folder of its checkpoint.
+    /// A checkpoint reads or tells other things than the model, or is not that of its base.
+    #[error("{role} {}: expected the {what} of the model", folder.display())]
+    Misfit {
+        /// What it was given as.
+        role: &'static str,
+        /// Its folder.
         folder: PathBuf,
         /// What differs.
         what: &'static str,

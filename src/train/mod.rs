@@ -5,7 +5,7 @@
 //! weights as one that was never stopped.
 //!
 //! A model with a base takes two stages ([`stage`]): the second begins with the best checkpoint of the first, read back
-//! from its folder, and with a fresh optimizer.
+//! from its folder, or with one that was trained before, and with a fresh optimizer.
 
 pub mod batches;
 pub mod config;
@@ -52,6 +52,8 @@ const MASKS: u64 = 0x6D61_736B;
 /// An epoch that has ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Epoch {
+    /// Its stage, where the run has several.
+    pub stage: Option<u32>,
     /// Its number, from 1.
     pub epoch: u32,
     /// The mean loss of its steps.
@@ -139,9 +141,11 @@ pub fn train(
     Ok(trained)
 }
 
-/// Identifies settings and corpus, wherever the corpus is.
+/// Identifies settings, corpus and checkpoints, wherever these are.
 fn identity(config: &TrainConfig, prepared: &Prepared) -> String {
-    let settings = TrainConfig { corpus: PathBuf::new(), train: String::new(), dev: String::new(), ..config.clone() };
+    let (corpus, nowhere) = (PathBuf::new(), String::new());
+    let settings =
+        TrainConfig { corpus, train: nowhere.clone(), dev: nowhere, base: None, teacher: None, ..config.clone() };
     let text = format!("train {} {settings:?} {}", env!("CARGO_PKG_VERSION"), prepared.fingerprint);
     blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
 }
@@ -280,7 +284,8 @@ impl<'a> Run<'a> {
         let is_best = before.is_none_or(|(_, f1)| dev.f1() > f1);
         self.save(is_best)?;
         let loss = losses.iter().sum::<f64>() / losses.len() as f64;
-        observe(Event::Epoch(Epoch { epoch, loss, documents_per_second, dev, is_best }));
+        let stage = (stages(self.config).len() > 1).then_some(self.stage.number);
+        observe(Event::Epoch(Epoch { stage, epoch, loss, documents_per_second, dev, is_best }));
         Ok(())
     }
 

@@ -1,9 +1,9 @@
 //! Settings and a corpus → documents in memory, a tokenizer, and the weights to begin with.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 
 use super::TrainError;
 use super::config::{EncoderSource, Scratch, TrainConfig};
@@ -27,10 +27,12 @@ pub struct Prepared {
     pub checkpoint: CheckpointConfig,
     /// The tokenizer.
     pub tokenizer: Tokenizer,
-    /// Identifies both splits as they were cut, and the teacher.
+    /// Identifies both splits as they were cut, and the checkpoints that were given.
     pub fingerprint: String,
     /// What the model learns from, where it has a teacher.
     pub teacher: Option<Box<dyn Model>>,
+    /// The weights of the base, where it is trained already.
+    base: Option<BTreeMap<String, Tensor>>,
     encoder: Option<PathBuf>,
 }
 
@@ -69,10 +71,12 @@ impl Prepared {
         if trained.iter().all(|example| example.labels.iter().all(Vec::is_empty)) {
             return Err(TrainError::Empty(train));
         }
-        let teacher = config.teacher.as_ref().map(|folder| teacher(folder, &checkpoint, compute)).transpose()?;
-        let (teacher, taught) = teacher.unzip();
-        let fingerprint = [fingerprint, taught.unwrap_or_default()].concat();
-        Ok(Self { train: trained, dev, checkpoint, tokenizer: cutter.into_tokenizer(), fingerprint, teacher, encoder })
+        let (teacher, taught) =
+            config.teacher.as_ref().map(|folder| teacher(folder, &checkpoint, compute)).transpose()?.unzip();
+        let (base, begun) = config.base.as_ref().map(|folder| base(folder, &checkpoint)).transpose()?.unzip();
+        let fingerprint = [fingerprint, taught.unwrap_or_default(), begun.unwrap_or_default()].concat();
+        let tokenizer = cutter.into_tokenizer();
+        Ok(Self { train: trained, dev, checkpoint, tokenizer, fingerprint, teacher, base, encoder })
     }
 
     /// The documents of both splits.
@@ -85,25 +89,49 @@ impl Prepared {
     /// # Errors
     /// Where the encoder's cannot be read.
     pub fn weights(&self, seed: u64, device: &Device) -> Result<Weights, TrainError> {
-        Ok(match &self.encoder {
-            None => Weights::fresh(seed, device),
-            Some(folder) => Weights::given(read_weights(folder, &Device::Cpu)?, "model.", seed, device),
+        Ok(match (&self.base, &self.encoder) {
+            (Some(base), _) => Weights::given(base.clone(), "model.", seed, device),
+            (None, None) => Weights::fresh(seed, device),
+            (None, Some(folder)) => Weights::given(read_weights(folder, &Device::Cpu)?, "model.", seed, device),
         })
     }
 }
 
 /// The teacher and what identifies it.
 fn teacher(folder: &Path, of: &CheckpointConfig, compute: &Compute) -> Result<(Box<dyn Model>, String), TrainError> {
+    let checkpoint = like_minded("teacher", folder, of)?;
+    let (model, _) = checkpoint.model(compute)?;
+    Ok((model, checkpoint.fingerprint))
+}
+
+/// The weights of a base that is trained already, and what identifies them.
+fn base(folder: &Path, of: &CheckpointConfig) -> Result<(BTreeMap<String, Tensor>, String), TrainError> {
+    let checkpoint = like_minded("base", folder, of)?;
+    let misfit = |what| TrainError::Misfit { role: "base", folder: folder.to_path_buf(), what };
+    if checkpoint.config.encoder != of.encoder {
+        return Err(misfit("encoder"));
+    }
+    // Settings of what comes after the base may differ: the variables tell whether it is one.
+    let model = of.model.base().unwrap_or_else(|| of.model.clone());
+    let mut weights = Weights::given(checkpoint.weights.clone(), "", 0, &Device::Cpu);
+    let built = CheckpointConfig { model, ..of.clone() }.build(&mut weights);
+    if built.is_err() || !weights.unused().is_empty() {
+        return Err(misfit("base"));
+    }
+    Ok((checkpoint.weights, checkpoint.fingerprint))
+}
+
+/// A checkpoint that reads the same pieces as a model and tells the same relations.
+fn like_minded(role: &'static str, folder: &Path, of: &CheckpointConfig) -> Result<Checkpoint, TrainError> {
     let checkpoint = Checkpoint::load(folder, &Device::Cpu)?;
     let fits = [
         ("relations", checkpoint.config.relations == of.relations),
         ("tokenizer", checkpoint.config.tokenizer == of.tokenizer),
     ];
-    if let Some((what, _)) = fits.into_iter().find(|(_, fits)| !fits) {
-        return Err(TrainError::Teacher { folder: folder.to_path_buf(), what });
+    match fits.into_iter().find(|(_, fits)| !fits) {
+        Some((what, _)) => Err(TrainError::Misfit { role, folder: folder.to_path_buf(), what }),
+        None => Ok(checkpoint),
     }
-    let (model, _) = checkpoint.model(compute)?;
-    Ok((model, checkpoint.fingerprint))
 }
 
 type Source = (Option<PathBuf>, EncoderConfig, Tokenizer);

@@ -36,6 +36,9 @@ impl fmt::Display for Trained {
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{:.2}", 100.0 * share));
+        if let Some(stage) = self.stage {
+            write!(f, "stage {stage}, ")?;
+        }
         write!(
             f,
             "epoch {}: loss {:.4}, {:.1} documents/s, dev P {} R {} F1 {}{}",

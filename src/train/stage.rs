@@ -57,7 +57,8 @@ impl Rates {
     }
 }
 
-/// The stages of a run with these settings: two where the model has a base that is trained before it.
+/// The stages of a run with these settings: two where the model has a base that is trained before it, the second alone
+/// where that was done in another run.
 ///
 /// Where the base is not trained before, the one stage has the epochs of both, and the base its own rates.
 pub fn stages(config: &TrainConfig) -> Vec<Stage> {
@@ -73,8 +74,7 @@ pub fn stages(config: &TrainConfig) -> Vec<Stage> {
         return vec![Stage { epochs: config.epochs + second.epochs, ..whole }];
     }
     let rate = if second.freeze_base { None } else { Some(second.base_rate) };
-    vec![
-        Stage { model: base, best: BASE, ..whole.clone() },
-        Stage { number: 2, epochs: second.epochs, rates: Rates { encoder: rate, base: rate, ..rates }, ..whole },
-    ]
+    let first = Stage { model: base, best: BASE, ..whole.clone() };
+    let last = Stage { number: 2, epochs: second.epochs, rates: Rates { encoder: rate, base: rate, ..rates }, ..whole };
+    if config.base.is_some() { vec![last] } else { vec![first, last] }
 }

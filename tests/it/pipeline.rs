@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread;
 
-use docre::pipeline::Progress;
+use docre::pipeline::{Pipeline, Progress};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -442,13 +442,28 @@ fn the_shipped_pipelines_are_whole() {
         .unwrap();
     let [stdout, stderr] = [listed.stdout, listed.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
     assert_eq!(listed.status.code(), Some(0), "{stderr}");
-    for name in ["cdr", "cdr-minilm", "docred", "gda", "redocred", "redocred-dev"] {
-        let planned = ["train-split", "dev-split", "train", "score", "evaluate"]
+    for name in ["cdr", "cdr-minilm", "docred", "docred-roberta-large", "gda", "redocred", "redocred-dev"] {
+        let planned = ["train-split", "dev-split", "train", "score", "evaluate", "graph", "report"]
             .iter()
             .all(|stage| stdout.contains(&format!("{name}/{stage}: ")));
         assert!(planned || stderr.contains(&format!("{name}: left out: ")), "{name}: {stdout}{stderr}");
     }
     assert!(stdout.contains("sample/evaluate: to run"), "{stdout}{stderr}");
+}
+
+#[test]
+fn the_shipped_pipelines_take_every_kind_of_model() {
+    for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_none_or(|ending| ending != "toml") {
+            continue;
+        }
+        for kind in ["atlop", "docre-ii", "docre-sd"] {
+            let setting = format!("train.model.kind={kind}");
+            let pipeline = Pipeline::read(&path, &[setting]).unwrap();
+            assert_eq!(pipeline.notes.is_empty(), kind == "docre-ii", "{}: {:?}", path.display(), pipeline.notes);
+        }
+    }
 }
 
 #[test]

@@ -160,6 +160,66 @@ fn settings_reach_into_tables() {
 }
 
 #[test]
+fn another_kind_of_model_takes_what_it_knows_of_the_file() {
+    let own = r#"model = { kind = "docre-ii", embedding = 16, block = 4, pair_feature = "grouped-bilinear", K = 2 }"#;
+    let place = Place::new(&MODEL.replace(r#"model = { kind = "atlop", embedding = 16, block = 4 }"#, own));
+    let dry = |settings: &[&str]| {
+        let settings: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+        place.docre(&[&["tiny.toml", "--dry-run"], &settings[..]].concat())
+    };
+    for (kind, left_out) in [("atlop", "`K`, `pair_feature`"), ("docre-sd", "`K`")] {
+        for setting in [format!("train.model.kind={kind}"), format!("model.kind=\"{kind}\"")] {
+            let run = dry(&[&setting]);
+            assert_eq!(run.code, Some(0), "{}", run.stderr);
+            let told = format!("tiny: --set {setting}: the file's {left_out} left out, this kind has none\n");
+            assert_eq!(run.stderr, told);
+        }
+    }
+    let same = dry(&["model.kind=docre-ii", "model.K=1"]);
+    assert_eq!((same.code, &*same.stderr), (Some(0), ""));
+    // A key of a setting is not left out, whichever setting comes first.
+    for settings in [["model.L=1", "model.kind=atlop"], ["model.kind=atlop", "model.L=1"]] {
+        let run = dry(&settings);
+        assert_eq!(run.code, Some(1));
+        assert!(run.stderr.contains("unknown field `L`"), "{}", run.stderr);
+    }
+    assert!(place.failure(&["--set", "modle.kind=atlop"]).contains("unknown stage `modle`"));
+    let several = place.failure(&["--set", "outputs.tables=x"]);
+    assert!(
+        several.contains("expected a stage before `outputs`, both `train-split` and `dev-split` have it"),
+        "{several}"
+    );
+}
+
+#[test]
+fn a_base_is_an_input_of_training() {
+    let stage = r#"
+[[stage]]
+name = "whole"
+kind = "train"
+model = { kind = "docre-ii", embedding = 16, block = 4 }
+second_stage = { epochs = 2 }
+encoder.scratch = { layers = 1, hidden = 16, heads = 2, inner = 16, vocabulary = 200 }
+encoder_rate = 1e-2
+head_rate = 1e-2
+epochs = 6
+batch = 3
+inputs = { train = "train", dev = "dev", base = "model" }
+outputs = { checkpoint = "whole", log = "whole_log" }
+"#;
+    let base = r#"kind = "docre-ii", K = 0, embedding"#;
+    let pipeline = MODEL.replace(r#"kind = "atlop", embedding"#, base).replace("epochs = 6", "epochs = 1") + stage;
+    let place = Place::new(&pipeline);
+    let run = place.docre(&["tiny.toml"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stdout.contains("tiny/whole: the best of 2 epochs, "), "{}", run.stdout);
+    let refused = place.failure(&["--set", "whole.model.K=0"]);
+    assert!(refused.contains("stage `whole`: `base`: expected none, as the model has no base"), "{refused}");
+    let option = place.failure(&["--set", "train.base=x"]);
+    assert!(option.contains("unknown key `base`"), "{option}");
+}
+
+#[test]
 fn killed_training_goes_on_from_its_last_whole_epoch() {
     let pipeline = MODEL.replace("epochs = 6", "epochs = 20");
     let whole = Place::new(&pipeline);
@@ -255,11 +315,12 @@ fn a_device_that_is_not_there_is_refused_before_anything_runs() {
 fn the_sample_pipeline_runs_to_its_end_when_made_small() {
     let place = Place::new(MODEL);
     symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines"), place.path("pipelines")).unwrap();
-    let small = ["train-split.documents=8", "dev-split.documents=4", "test-split.documents=4", "train.epochs=1"];
+    let documents = ["train-split.documents=8", "dev-split.documents=4", "test-split.documents=4"];
+    let small = [&documents[..], &["train.epochs=1", "train.second_stage.epochs=1"]].concat();
     let settings: Vec<&str> = small.iter().flat_map(|setting| ["--set", setting]).collect();
     let run =
         place.docre(&[&["pipelines/sample.toml", "--set", "train.encoder.scratch.layers=1"], &settings[..]].concat());
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    assert!(run.stdout.starts_with("sample/train: the best of 1 epochs, 1, has a dev F1 of "), "{}", run.stdout);
+    assert!(run.stdout.starts_with("sample/train: the best of 2 epochs, 2, has a dev F1 of "), "{}", run.stdout);
     assert!(run.stdout.contains("IgnF1"), "{}", run.stdout);
 }

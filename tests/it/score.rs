@@ -51,7 +51,8 @@ impl Paths {
     fn score_until(&self, budget: usize, observe: &dyn Fn(Event)) -> Result<Option<Scored>, score::ScoreError> {
         let Self { checkpoint, split, out } = self;
         let device = DeviceChoice::Cpu;
-        score::score(&Request { checkpoint, split, out, run_id: "run", budget, device, precision: None }, observe)
+        let (run_id, iterations, precision) = ("run", None, None);
+        score::score(&Request { checkpoint, split, out, run_id, iterations, budget, device, precision }, observe)
     }
 
     /// `docre score` as a process, killed as soon as so many parts are finished.
@@ -183,6 +184,35 @@ fn a_model_that_infers_tells_what_its_base_thought() {
         let before = row.base_probability.unwrap();
         assert!((0.0..=1.0).contains(&before) && (row.iteration != Some(0) || before > 0.5), "{row:?}");
     }
+}
+
+#[test]
+fn a_model_infers_as_often_as_it_is_asked_to() {
+    let fixture = Fixture::new();
+    let second_stage = SecondStage { epochs: 12, freeze_base: true, ..fixture.config().second_stage };
+    let config = TrainConfig { model: ModelConfig::DocreIi(docre_ii()), epochs: 12, second_stage, ..fixture.config() };
+    let run = fixture.train(&config, "model", &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let score = |checkpoint: &str, out: &str, further: &[&str]| {
+        let [checkpoint, split, out] = [checkpoint, "corpus/train", out].map(|name| fixture.path(name));
+        let [checkpoint, split, folder] = [&checkpoint, &split, &out].map(|path| path.to_str().unwrap());
+        let arguments = ["score", "--checkpoint", checkpoint, "--corpus", split, "--out", folder, "--run-id", "run"];
+        let run = docre(arguments.iter().chain(further));
+        let rows = if run.code == Some(0) { relations(&out) } else { Vec::new() };
+        (run, rows)
+    };
+    let (run, alone) = score("model/best", "out", &["--iterations", "0"]);
+    assert!(!run.stderr.contains("not used"), "{}", run.stderr);
+    // The base was frozen, so the whole's is that of the first stage.
+    assert_eq!(alone, score("model/base", "base", &[]).1);
+    let (usual, thrice) = (score("model/best", "out", &[]).1, score("model/best", "out", &["--iterations", "3"]).1);
+    assert_eq!(usual, thrice);
+    assert_ne!(alone, usual);
+    let once = score("model/best", "out", &["--iterations", "1"]).1;
+    assert!(once.iter().all(|row| row.iteration.is_some_and(|iteration| iteration <= 1)));
+    let (refused, _) = score("model/base", "refused", &["--iterations", "1"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("model/base: expected a model that infers again and again"), "{}", refused.stderr);
 }
 
 #[test]

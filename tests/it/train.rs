@@ -75,6 +75,7 @@ impl Fixture {
             most_pieces: 1024,
             second_stage: SecondStage { epochs: 2, base_rate: 1e-3, inference_rate: 1e-2, ..SecondStage::default() },
             teacher: None,
+            base: None,
         }
     }
 
@@ -231,6 +232,59 @@ fn the_first_stage_leaves_a_base_and_the_second_the_whole() {
     }
     let (base, _) = train("base alone", DocreIiConfig { iterations: 0, ..docre_ii() }, second);
     assert!(base.is_none());
+}
+
+#[test]
+fn a_base_that_is_trained_already_takes_the_place_of_the_first_stage() {
+    let fixture = Fixture::new();
+    let second = SecondStage { freeze_base: true, ..fixture.config().second_stage };
+    let with = |model: DocreIiConfig, base: Option<&str>| TrainConfig {
+        model: ModelConfig::DocreIi(model),
+        base: base.map(|name| fixture.path(name)),
+        second_stage: second.clone(),
+        ..fixture.config()
+    };
+    let two_stages = fixture.train(&with(docre_ii(), None), "two", &[]);
+    assert_eq!(two_stages.code, Some(0), "{}", two_stages.stderr);
+    assert!(two_stages.stderr.contains("stage 1, epoch 3: ") && two_stages.stderr.contains("stage 2, epoch 4: "));
+    // What comes after the base may be other than in the run that has trained it.
+    let config = with(DocreIiConfig { layers: 1, fusion: false, ..docre_ii() }, Some("two/base"));
+    let stopped = copy_after(1, &fixture, &config);
+    let resumed = fixture.train(&config, "stopped", &["--resume"]);
+    assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
+    assert!(resumed.stderr.starts_with("epoch 2: "), "{}", resumed.stderr);
+    assert_eq!(checkpoints(&stopped), checkpoints(&fixture.path("whole")));
+    assert!(!stopped.join("base").exists());
+    let log = "SELECT min(stage), max(stage), max(epoch), min(epoch), count(auxiliary_loss) FROM training_log";
+    assert_eq!(rows(&stopped, log), ["2,2,2,1,4"]);
+    let load = |name: &str| Checkpoint::load(&fixture.path(name), &candle_core::Device::Cpu).unwrap().weights;
+    let bits = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let whole = load("whole/best");
+    // The base was frozen: it is still the one that was given.
+    assert!(load("two/base").iter().all(|(name, tensor)| bits(&whole[name]) == bits(tensor)));
+    let refused = |config: &TrainConfig, expected: &str| {
+        let run = fixture.train(config, "refused", &[]);
+        assert_eq!(run.code, Some(1));
+        assert!(run.stderr.contains(expected), "{}", run.stderr);
+    };
+    let whole = with(docre_ii(), Some("two/best"));
+    refused(&whole, "two/best: expected the base of the model\nhint: name the checkpoint `base`");
+    let wider = with(DocreIiConfig { embedding: 32, ..docre_ii() }, Some("two/base"));
+    refused(&wider, "two/base: expected the base of the model");
+    refused(&with(docre_ii(), Some("nowhere")), "nowhere/config.json: cannot read");
+    let atlop = TrainConfig { base: whole.base.clone(), ..fixture.config() };
+    refused(&atlop, "`base`: expected none, as the model has no base");
+    let at_once = SecondStage { pretrain_base: false, freeze_base: false, ..second.clone() };
+    let at_once = TrainConfig { second_stage: at_once, ..whole };
+    refused(&at_once, "`base`: expected none, as `second_stage.pretrain_base` is false");
+    let EncoderSource::Scratch(scratch) = fixture.config().encoder else { panic!("another encoder") };
+    let deeper = EncoderSource::Scratch(Scratch { layers: 2, ..scratch.clone() });
+    refused(
+        &TrainConfig { encoder: deeper, ..with(docre_ii(), Some("two/base")) },
+        "expected the encoder of the model",
+    );
+    let other = EncoderSource::Scratch(Scratch { vocabulary: 150, ..scratch });
+    refused(&TrainConfig { encoder: other, ..with(docre_ii(), Some("two/base")) }, "expected the tokenizer of the");
 }
 
 #[test]

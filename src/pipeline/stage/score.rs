@@ -23,6 +23,7 @@ pub const KIND: Kind = Kind {
 struct Score {
     /// What the run is called; absent: as the pipeline.
     run_id: Option<String>,
+    iterations: Option<usize>,
     #[serde(default = "usual_pieces_at_once")]
     pieces_at_once: usize,
     precision: Option<Precision>,
@@ -40,6 +41,7 @@ impl Action for Score {
             split: work.input("corpus")?,
             out: work.folder,
             run_id: self.run_id.as_deref().unwrap_or(work.pipeline),
+            iterations: self.iterations,
             budget: self.pieces_at_once,
             device: work.device,
             precision: self.precision,

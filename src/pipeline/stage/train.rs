@@ -1,7 +1,8 @@
 //! `train`: two labelled splits → the best checkpoint, and the log of its training.
 //!
-//! The options are the settings of `docre train`, less the paths, which are inputs. The encoder is an input, where it is
-//! a folder; or an option, where it starts at random or stands in the Hugging Face cache.
+//! The options are the settings of `docre train`, less the paths, which are inputs: the splits, and the checkpoints of a
+//! base or a teacher. The encoder is an input, where it is a folder; or an option, where it starts at random or stands in
+//! the Hugging Face cache.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,13 @@ use crate::train::{self, BEST, Event, TrainConfig, Trained, present};
 
 pub const KIND: Kind = Kind {
     name: "train",
-    inputs: &[("train", Needs::One), ("dev", Needs::One), ("encoder", Needs::Optional)],
+    inputs: &[
+        ("train", Needs::One),
+        ("dev", Needs::One),
+        (ENCODER, Needs::Optional),
+        (BASE, Needs::Optional),
+        (TEACHER, Needs::Optional),
+    ],
     further_inputs: false,
     outputs: &["checkpoint", "log"],
     options: || keys_of::<TrainConfig>().into_iter().filter(|key| !PATHS.contains(key)).collect(),
@@ -27,8 +34,10 @@ pub const KIND: Kind = Kind {
 };
 
 /// The settings that inputs stand for.
-const PATHS: [&str; 3] = ["corpus", "train", "dev"];
+const PATHS: [&str; 5] = ["corpus", "train", "dev", BASE, TEACHER];
 const ENCODER: &str = "encoder";
+const BASE: &str = "base";
+const TEACHER: &str = "teacher";
 
 /// Settings in which paths are still to be put.
 struct Train(TrainConfig);
@@ -43,7 +52,8 @@ fn parse(mut options: Table, inputs: &[String]) -> anyhow::Result<Box<dyn Action
     let n_encoders = options.get(ENCODER).and_then(Value::as_table).map_or(1, Table::len);
     ensure!(n_encoders == 1, "`{ENCODER}`: expected one of `pretrained` and `scratch`, got {n_encoders} keys");
     let unset = Value::String(String::new());
-    options.extend(PATHS.map(|key| (key.to_owned(), unset.clone())));
+    let is_set = |key: &&str| ![BASE, TEACHER].contains(key) || inputs.iter().any(|role| role == key);
+    options.extend(PATHS.into_iter().filter(is_set).map(|key| (key.to_owned(), unset.clone())));
     if is_input {
         options.insert(ENCODER.to_owned(), Value::Table(Table::from_iter([("pretrained".to_owned(), unset)])));
     }
@@ -58,6 +68,8 @@ impl Train {
         config.corpus = PathBuf::new();
         config.train = text(work.input("train")?)?;
         config.dev = text(work.input("dev")?)?;
+        config.base = work.optional(BASE).map(Path::to_path_buf);
+        config.teacher = work.optional(TEACHER).map(Path::to_path_buf);
         if let Some(encoder) = work.optional(ENCODER) {
             config.encoder = EncoderSource::Pretrained(text(encoder)?);
         }

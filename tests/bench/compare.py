@@ -1,0 +1,63 @@
+"""ATLOP, DocRE-II and DocRE-SD on one corpus with one budget: the same epochs in all, the same rates. Run by `make
+compare`; see `trials.py` for what the environment changes. On CDR:
+
+DOCRE_PIPELINE=pipelines/cdr-minilm.toml DOCRE_CORPUS=runs/cdr-minilm DOCRE_ENCODER=data/encoders/all-MiniLM-L6-v2 make compare
+"""
+
+from trials import SEEDS, Trials, greatest, spread
+
+ATLOP = "ATLOP"
+KINDS = {ATLOP: "atlop", "DocRE-II": "docre-ii", "DocRE-SD": "docre-sd"}
+SHARED = ["embedding", "block"]
+WITH_FEATURE = [*SHARED, "pair_feature"]
+FIGURES = [
+    ("F1", "all"), ("IgnF1", "all"), ("F1", "intra"), ("F1", "inter"), ("F1", "infer"), ("F1", "stated"), ("F1", "implied"),
+    ("Infer-Ac", "any"), ("Infer-Ac", "s>i,i>o"), ("Infer-Ac", "s>i,o>i"), ("Infer-Ac", "o>i,i>s"), ("Infer-Ac", "i>s,i>o"),
+]
+
+
+def settings_of(trials, kind):
+    """The pipeline's settings, or what another kind of model has of them, with the epochs of both stages."""
+    settings, model = trials.settings, trials.settings["model"]
+    if kind == "docre-ii":
+        return settings
+    keys = SHARED if kind == "atlop" else WITH_FEATURE
+    epochs = settings["epochs"] + settings["second_stage"]["epochs"]
+    return {**settings, "epochs": epochs, "model": {"kind": kind, **{key: model[key] for key in keys if key in model}}}
+
+
+def variants(trials, seed):
+    """Each model's name, how its checkpoint comes about, and how it is scored."""
+    for name, kind in KINDS.items():
+        settings = settings_of(trials, kind)
+        yield name, lambda name=name, settings=settings: trials.train(seed, name, settings), []
+
+
+def row(figure, by_seed):
+    """A figure of each model, and how sure its difference from ATLOP's is."""
+    cells = []
+    for name in KINDS:
+        of = [found[name] for found in by_seed.values() if found[name]]
+        cells.append(spread(figures.get(figure) for figures, _ in of))
+        if name != ATLOP:
+            cells.append(greatest(p_values.get(figure) for _, p_values in of))
+    return [" ".join(figure), *cells]
+
+
+def main():
+    trials = Trials("compare")
+    by_seed = {seed: trials.compare(seed, variants(trials, seed)) for seed in SEEDS}
+    had = [figure for figure in FIGURES if any(found and figure in found[0] for of in by_seed.values() for found in of.values())]
+    results = [
+        {"model": name, "seed": seed, "metric": metric, "scope": scope, "value": found[0].get((metric, scope)),
+         "p_value": found[1].get((metric, scope))}
+        for seed, of in by_seed.items() for name, found in of.items() if found for metric, scope in had
+    ]
+    print(f"The split {trials.split} in percent, mean ± standard deviation over {len(SEEDS)} seeds; p: the greatest of the "
+          "seeds' p-values of a paired\nbootstrap against ATLOP, which is made of F1 alone")
+    header = ["figure", *(cell for name in KINDS for cell in ([name] if name == ATLOP else [name, "p"]))]
+    trials.write(header, [row(figure, by_seed) for figure in had], results)
+
+
+if __name__ == "__main__":
+    main()
