@@ -1,4 +1,4 @@
-"""What each part of DocRE-II is worth: variants of it beside the full model. Run by `make ablations`; see `trials.py` for
+"""What each part of DocRE-II is worth: variants of it beside the full model. Run by `make ablations`; `trials.py` says
 what the environment changes.
 
 For each seed one first stage is trained and shared. `no pre-training` and `base alone` have the epochs of both stages.
@@ -57,8 +57,8 @@ def main():
         for seed, (figures, tests) in of.items():
             f1 = {f"f1_{scope}": figures.get(("F1", scope)) for scope in SCOPES}
             results.append({"variant": name, "seed": seed, **f1, "p_implied": tests.get(("F1", "implied"))})
-    print(f"F1 on the split {trials.split} in percent, mean ± standard deviation over the seeds; p: the greatest of the "
-          "seeds' p-values of a\npaired bootstrap of implied F1 against the full model")
+    print(f"F1 on the split {trials.split} in percent, mean ± standard deviation over the seeds; p: the greatest of the")
+    print("seeds' p-values of a paired bootstrap of implied F1 against the full model")
     trials.write(["variant", *(f"{scope} F1" for scope in SCOPES), "p", "seeds"], rows, results)
 
 
