@@ -5,7 +5,7 @@ For each seed one first stage is trained and shared. `no pre-training` and `base
 `K = …` are the full model, scored with other numbers of iterations.
 """
 
-from trials import SEEDS, Failed, Trials, greatest, merged, spread
+from trials import SEEDS, Trials, greatest, merged, spread
 
 FULL = "full"
 SCOPES = ["stated", "implied", "all"]
@@ -28,12 +28,11 @@ def variants(trials, seed):
     settings = trials.settings
     n_epochs = settings["epochs"] + settings["second_stage"]["epochs"]
     alone = merged(settings, {"model": {"K": 0}})
-    first = trials.attempt(seed, "first stage", trials.train, seed, "first stage", alone)
+    trials.attempt(seed, "first stage", trials.train, seed, "first stage", alone)
 
     def second(name, changes):
-        if first is None:
-            raise Failed("there is no first stage")
-        return trials.train(seed, name, merged(settings, {**changes, "base": str(first)}))
+        base = str(trials.trained(seed, "first stage"))
+        return trials.train(seed, name, merged(settings, {**changes, "base": base}))
 
     for name, changes in VARIANTS.items():
         yield name, lambda name=name, changes=changes: second(name, changes), []
@@ -42,7 +41,7 @@ def variants(trials, seed):
     longer = merged(alone, {"epochs": n_epochs})
     yield "base alone", lambda: trials.train(seed, "base alone", longer), []
     for iterations in ITERATIONS:
-        yield f"K = {iterations}", lambda: second(FULL, {}), ["--iterations", iterations]
+        yield f"K = {iterations}", lambda: trials.trained(seed, FULL), ["--iterations", iterations]
 
 
 def main():

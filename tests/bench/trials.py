@@ -112,6 +112,13 @@ class Trials:
             print(f"seed {seed}: {name}", file=sys.stderr)
             docre("train", "--config", written, "--out", folder / "run", "--resume")
             done.touch()
+        return self.trained(seed, name)
+
+    def trained(self, seed, name):
+        """The folder of the best checkpoint of a run that has finished."""
+        folder = self.folder(seed, name)
+        if not (folder / "done").is_file():
+            raise Failed(f"it needs `{name}`, which failed")
         return folder / "run" / "best"
 
     def score(self, seed, name, checkpoint, *options):
