@@ -66,6 +66,7 @@ class Trials:
         self.corpus = self.find_corpus(stages)
         self.split = "test" if (self.corpus / "test").is_dir() else "dev"
         self.settings = self.read_settings(stages["train"])
+        self.best = {}
         self.n_failed = 0
 
     def find_corpus(self, stages):
@@ -112,14 +113,14 @@ class Trials:
             print(f"seed {seed}: {name}", file=sys.stderr)
             docre("train", "--config", written, "--out", folder / "run", "--resume")
             done.touch()
-        return self.trained(seed, name)
+        self.best[seed, name] = folder / "run" / "best"
+        return self.best[seed, name]
 
     def trained(self, seed, name):
-        """The folder of the best checkpoint of a run that has finished."""
-        folder = self.folder(seed, name)
-        if not (folder / "done").is_file():
+        """The folder of the best checkpoint of a run that was to be there by now."""
+        if (seed, name) not in self.best:
             raise Failed(f"it needs `{name}`, which failed")
-        return folder / "run" / "best"
+        return self.best[seed, name]
 
     def score(self, seed, name, checkpoint, *options):
         """The folder of what a checkpoint predicts for the split."""
