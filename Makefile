@@ -53,7 +53,7 @@ bench-models: build ## measure scoring and training beside PyTorch: needs CDR, a
 peers: pipelines ## read our tables and graphs with other programs, and use our pages in Chromium
 	python3 -m venv target/peers && target/peers/bin/pip install --quiet axe-core-python duckdb networkx rdflib selenium
 	-target/peers/bin/pip install --quiet biolink-model
-	-target/peers/bin/pip install --quiet attrs iso-639 pycountry setuptools 'sh<2' && \
+	-target/peers/bin/pip install --quiet attrs iso-639 pandas pycountry setuptools 'sh<2' && \
 	  target/peers/bin/pip install --quiet --no-deps kgtk # which asks for packages that no longer install
 	for peer in duckdb_f1 graph_readers report; do \
 	  target/peers/bin/python tests/peers/$$peer.py "$$($(CARGO) metadata --no-deps --format-version 1 | \

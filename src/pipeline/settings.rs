@@ -97,7 +97,7 @@ fn leave_out(model: &mut Table) -> Option<String> {
     for key in &foreign {
         model.remove(key);
     }
-    (!foreign.is_empty()).then(|| format!("the file's `{}` left out, this kind has none", foreign.join("`, `")))
+    (!foreign.is_empty()).then(|| format!("leaves out the file's `{}`: this kind has none", foreign.join("`, `")))
 }
 
 /// A model of each kind as a table, with every key that the kind has.

@@ -49,7 +49,7 @@ pub enum ScoreError {
     #[error(transparent)]
     Device(#[from] DeviceError),
     /// The model does not iterate.
-    #[error("{}: expected a model that infers again and again, as docre-ii with `K` above 0", .0.display())]
+    #[error("{}: expected a model that infers again and again, as docre-ii with `K` above 0, got another", .0.display())]
     Iterations(PathBuf),
     /// The system gives no threads.
     #[error("threads")]

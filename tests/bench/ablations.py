@@ -1,11 +1,11 @@
-"""What each part of DocRE-II is worth: variants of it beside the full model. Run by `make ablations`; see `trials.py` for
+"""What each part of DocRE-II is worth: variants of it beside the full model. Run by `make ablations`; `trials.py` says
 what the environment changes.
 
 For each seed one first stage is trained and shared. `no pre-training` and `base alone` have the epochs of both stages.
 `K = …` are the full model, scored with other numbers of iterations.
 """
 
-from trials import SEEDS, Failed, Trials, greatest, merged, spread
+from trials import SEEDS, Trials, greatest, merged, spread
 
 FULL = "full"
 SCOPES = ["stated", "implied", "all"]
@@ -28,12 +28,11 @@ def variants(trials, seed):
     settings = trials.settings
     n_epochs = settings["epochs"] + settings["second_stage"]["epochs"]
     alone = merged(settings, {"model": {"K": 0}})
-    first = trials.attempt(seed, "first stage", trials.train, seed, "first stage", alone)
+    trials.attempt(seed, "first stage", trials.train, seed, "first stage", alone)
 
     def second(name, changes):
-        if first is None:
-            raise Failed("there is no first stage")
-        return trials.train(seed, name, merged(settings, {**changes, "base": str(first)}))
+        base = str(trials.trained(seed, "first stage"))
+        return trials.train(seed, name, merged(settings, {**changes, "base": base}))
 
     for name, changes in VARIANTS.items():
         yield name, lambda name=name, changes=changes: second(name, changes), []
@@ -42,7 +41,7 @@ def variants(trials, seed):
     longer = merged(alone, {"epochs": n_epochs})
     yield "base alone", lambda: trials.train(seed, "base alone", longer), []
     for iterations in ITERATIONS:
-        yield f"K = {iterations}", lambda: second(FULL, {}), ["--iterations", iterations]
+        yield f"K = {iterations}", lambda: trials.trained(seed, FULL), ["--iterations", iterations]
 
 
 def main():
@@ -57,8 +56,8 @@ def main():
         for seed, (figures, tests) in of.items():
             f1 = {f"f1_{scope}": figures.get(("F1", scope)) for scope in SCOPES}
             results.append({"variant": name, "seed": seed, **f1, "p_implied": tests.get(("F1", "implied"))})
-    print(f"F1 on the split {trials.split} in percent, mean ± standard deviation over the seeds; p: the greatest of the "
-          "seeds' p-values of a\npaired bootstrap of implied F1 against the full model")
+    print(f"F1 on the split {trials.split} in percent, mean ± standard deviation over the seeds; p: the greatest of the")
+    print("seeds' p-values of a paired bootstrap of implied F1 against the full model")
     trials.write(["variant", *(f"{scope} F1" for scope in SCOPES), "p", "seeds"], rows, results)
 
 

@@ -1,7 +1,8 @@
 """ATLOP, DocRE-II and DocRE-SD on one corpus with one budget: the same epochs in all, the same rates. Run by `make
 compare`; see `trials.py` for what the environment changes. On CDR:
 
-DOCRE_PIPELINE=pipelines/cdr-minilm.toml DOCRE_CORPUS=runs/cdr-minilm DOCRE_ENCODER=data/encoders/all-MiniLM-L6-v2 make compare
+DOCRE_PIPELINE=pipelines/cdr-minilm.toml DOCRE_CORPUS=runs/cdr-minilm \\
+    DOCRE_ENCODER=data/encoders/all-MiniLM-L6-v2 make compare
 """
 
 from trials import SEEDS, Trials, greatest, spread
@@ -11,8 +12,10 @@ KINDS = {ATLOP: "atlop", "DocRE-II": "docre-ii", "DocRE-SD": "docre-sd"}
 SHARED = ["embedding", "block"]
 WITH_FEATURE = [*SHARED, "pair_feature"]
 FIGURES = [
-    ("F1", "all"), ("IgnF1", "all"), ("F1", "intra"), ("F1", "inter"), ("F1", "infer"), ("F1", "stated"), ("F1", "implied"),
-    ("Infer-Ac", "any"), ("Infer-Ac", "s>i,i>o"), ("Infer-Ac", "s>i,o>i"), ("Infer-Ac", "o>i,i>s"), ("Infer-Ac", "i>s,i>o"),
+    ("F1", "all"), ("IgnF1", "all"),
+    ("F1", "intra"), ("F1", "inter"), ("F1", "infer"), ("F1", "stated"), ("F1", "implied"),
+    ("Infer-Ac", "any"),
+    ("Infer-Ac", "s>i,i>o"), ("Infer-Ac", "s>i,o>i"), ("Infer-Ac", "o>i,i>s"), ("Infer-Ac", "i>s,i>o"),
 ]
 
 
@@ -47,14 +50,15 @@ def row(figure, by_seed):
 def main():
     trials = Trials("compare")
     by_seed = {seed: trials.compare(seed, variants(trials, seed)) for seed in SEEDS}
-    had = [figure for figure in FIGURES if any(found and figure in found[0] for of in by_seed.values() for found in of.values())]
+    figures = [found[0] for of in by_seed.values() for found in of.values() if found]
+    had = [figure for figure in FIGURES if any(figure in of for of in figures)]
     results = [
         {"model": name, "seed": seed, "metric": metric, "scope": scope, "value": found[0].get((metric, scope)),
          "p_value": found[1].get((metric, scope))}
         for seed, of in by_seed.items() for name, found in of.items() if found for metric, scope in had
     ]
-    print(f"The split {trials.split} in percent, mean ± standard deviation over {len(SEEDS)} seeds; p: the greatest of the "
-          "seeds' p-values of a paired\nbootstrap against ATLOP, which is made of F1 alone")
+    print(f"The split {trials.split} in percent, mean ± standard deviation over the seeds; p: the greatest of")
+    print("the seeds' p-values of a paired bootstrap against ATLOP, which is made of F1 alone")
     header = ["figure", *(cell for name in KINDS for cell in ([name] if name == ATLOP else [name, "p"]))]
     trials.write(header, [row(figure, by_seed) for figure in had], results)
 

@@ -1,5 +1,5 @@
-"""Trains, scores and evaluates variants of a model over seeds, and makes one table of them. `ablations.py` and `compare.py`
-say which variants; Python's standard library is all they need.
+"""Trains, scores and evaluates variants of a model over seeds, and makes one table of them. `ablations.py` and
+`compare.py` say which variants; Python's standard library is all they need.
 
 Settings are those of the stage `train` of a pipeline, with changes from the environment:
 
@@ -11,8 +11,8 @@ DOCRE_SEEDS     [1,2,3]
 DOCRE_DOCUMENTS, DOCRE_TEST_DOCUMENTS  how many the sample corpus has to train on [as the pipeline] and to score [600]
 DOCRE_OUT       where runs and tables go [target/NAME]
 
-A run that is finished is not repeated unless its settings change; one that was stopped goes on; one that fails leaves the
-others.
+A run that is finished is not repeated unless its settings change; one that was stopped goes on; one that fails leaves
+the others.
 """
 
 import csv
@@ -66,6 +66,7 @@ class Trials:
         self.corpus = self.find_corpus(stages)
         self.split = "test" if (self.corpus / "test").is_dir() else "dev"
         self.settings = self.read_settings(stages["train"])
+        self.best = {}
         self.n_failed = 0
 
     def find_corpus(self, stages):
@@ -81,8 +82,8 @@ class Trials:
         splits = [(train, n_train, train["first"]), (dev, dev["documents"], dev["first"])]
         splits.append(({"split": "test", "seed": train["seed"]}, n_test, FIRST_TEST_DOCUMENT))
         for options, count, first in splits:
-            docre("synthesize", "--split", options["split"], "--seed", options["seed"], "--docs", count, "--first", first,
-                  "--out", corpus)
+            place = ["--seed", options["seed"], "--docs", count, "--first", first]
+            docre("synthesize", "--split", options["split"], *place, "--out", corpus)
         return corpus
 
     def read_settings(self, stage):
@@ -112,7 +113,14 @@ class Trials:
             print(f"seed {seed}: {name}", file=sys.stderr)
             docre("train", "--config", written, "--out", folder / "run", "--resume")
             done.touch()
-        return folder / "run" / "best"
+        self.best[seed, name] = folder / "run" / "best"
+        return self.best[seed, name]
+
+    def trained(self, seed, name):
+        """The folder of the best checkpoint of a run that was to be there by now."""
+        if (seed, name) not in self.best:
+            raise Failed(f"it needs `{name}`, which failed")
+        return self.best[seed, name]
 
     def score(self, seed, name, checkpoint, *options):
         """The folder of what a checkpoint predicts for the split."""
@@ -123,7 +131,7 @@ class Trials:
 
     def evaluate(self, relations, against=None):
         """Figures and p-values of predictions, by metric and scope."""
-        training = ["--train-facts", self.corpus / "train"]
+        training = ["--train-facts", self.corpus / self.settings.get("train", "train")]
         other = ["--against", against] if against else []
         split = ["--corpus", self.corpus, "--split", self.split]
         text = docre("evaluate", *split, "--relations", relations, *training, *other, "--format", "json")
@@ -145,8 +153,8 @@ class Trials:
             return None
 
     def compare(self, seed, variants):
-        """Figures of each variant that does not fail, and p-values against the first. A variant is a name, a function that
-        makes its checkpoint, and options of scoring."""
+        """Figures of each variant that does not fail, and p-values against the first. A variant is a name, a function
+        that makes its checkpoint, and options of scoring."""
         first, found = None, {}
         for place, (name, checkpoint, options) in enumerate(variants):
             scored = self.attempt(seed, name, lambda: self.score(seed, name, checkpoint(), *options))
@@ -156,15 +164,15 @@ class Trials:
         return found
 
     def write(self, header, rows, results):
-        """The table on stdout and as CSV, and each seed's figures as JSON."""
+        """The table as CSV and on stdout, and each seed's figures as JSON."""
+        with open(self.out / f"{self.name}.csv", "w", newline="") as file:
+            csv.writer(file).writerows([header, *rows])
+        (self.out / f"{self.name}.json").write_text(json.dumps(results, indent=1))
         widths = [max(len(str(row[column])) for row in [header, *rows]) for column in range(len(header))]
         for row in [header, *rows]:
             cells = (str(cell).ljust(width) if place == 0 else str(cell).rjust(width)
                      for place, (cell, width) in enumerate(zip(row, widths)))
             print("  ".join(cells).rstrip())
-        with open(self.out / f"{self.name}.csv", "w", newline="") as file:
-            csv.writer(file).writerows([header, *rows])
-        (self.out / f"{self.name}.json").write_text(json.dumps(results, indent=1))
         print(f"The table is also in {self.out / self.name}.csv, the figures of each seed in {self.name}.json")
         if self.n_failed:
             sys.exit(f"failed: {self.n_failed} runs, see above")

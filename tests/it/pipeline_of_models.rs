@@ -171,7 +171,7 @@ fn another_kind_of_model_takes_what_it_knows_of_the_file() {
         for setting in [format!("train.model.kind={kind}"), format!("model.kind=\"{kind}\"")] {
             let run = dry(&[&setting]);
             assert_eq!(run.code, Some(0), "{}", run.stderr);
-            let told = format!("tiny: --set {setting}: the file's {left_out} left out, this kind has none\n");
+            let told = format!("tiny: --set {setting}: leaves out the file's {left_out}: this kind has none\n");
             assert_eq!(run.stderr, told);
         }
     }
@@ -215,8 +215,18 @@ outputs = { checkpoint = "whole", log = "whole_log" }
     assert!(run.stdout.contains("tiny/whole: the best of 2 epochs, "), "{}", run.stdout);
     let refused = place.failure(&["--set", "whole.model.K=0"]);
     assert!(refused.contains("stage `whole`: `base`: expected none, as the model has no base"), "{refused}");
-    let option = place.failure(&["--set", "train.base=x"]);
-    assert!(option.contains("unknown key `base`"), "{option}");
+    for option in ["base", "teacher"] {
+        let message = place.failure(&["--set", &format!("train.{option}=x")]);
+        assert!(message.contains(&format!("unknown key `{option}`")), "{message}");
+    }
+    let pupil = ["whole.model.kind=docre-sd", "whole.model.distillation=teacher"];
+    let inputs = "whole.inputs={ train = \"train\", dev = \"dev\", teacher = \"model\" }";
+    let taught = [pupil[0], pupil[1], inputs].map(|setting| ["--set", setting]).concat();
+    let dry = place.docre(&[&["tiny.toml", "--dry-run"], &taught[..]].concat());
+    assert!(dry.stdout.contains("tiny/whole: to run: option `model` changed"), "{}{}", dry.stdout, dry.stderr);
+    let without =
+        place.failure(&[&taught[..4], &["--set", "whole.inputs={ train = \"train\", dev = \"dev\" }"]].concat());
+    assert!(without.contains("`teacher`: expected the folder of a checkpoint, as the model has one"), "{without}");
 }
 
 #[test]

@@ -229,8 +229,8 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
         sources = {"hostile": hostile_corpus(scratch), "DocRED's test documents": real_corpus(scratch / "real")}
-        if pathlib.Path("runs/sample/relations.parquet").exists():
-            sources["sample"] = ("runs/sample/test", "runs/sample/relations.parquet")
+        if pathlib.Path("runs/sample/relations").is_dir():
+            sources["sample"] = ("runs/sample/test", "runs/sample/relations")
         for place, (name, source) in enumerate(sources.items()):
             if source is None:
                 print(f"{name}: left out, {CORPORA} does not hold them")

@@ -52,7 +52,8 @@ COPY (SELECT node_id, min(name) AS name, min(type) AS type, min(kb_id) AS kb_id,
 COPY (SELECT md5(head || relation || tail) AS edge_id, 'peers' AS run_id, doc_id, h AS head, t AS tail, probability,
     []::UINTEGER[] AS evidence, []::UINTEGER[][] AS head_mentions, []::UINTEGER[][] AS tail_mentions FROM g ORDER BY head, relation, tail) TO '{run}/graph/provenance.parquet';
 COPY (SELECT s::UBIGINT AS step, (1 + (s - 1) // 100)::UINTEGER AS epoch, 1::UINTEGER AS stage, 2 / sqrt(s) + random() / 9 AS loss,
-    3e-5 * (1 - s / 1000) AS encoder_rate, 1e-4 * (1 - s / 1000) AS head_rate, 1.0::DOUBLE AS gradient_norm, 9.0::DOUBLE AS documents_per_second,
+    2 / sqrt(s) AS threshold_loss, NULL::DOUBLE AS auxiliary_loss, 3e-5 * (1 - s / 1000) AS encoder_rate, 1e-4 * (1 - s / 1000) AS head_rate, 1.0::DOUBLE AS gradient_norm, 9.0::DOUBLE AS documents_per_second,
+    NULL::DOUBLE AS feature_weight, NULL::DOUBLE AS relation_weight,
     CASE WHEN s % 100 = 0 THEN 0.6 - 30 / (s + 60) END AS dev_f1 FROM range(1, 1001) r(s)) TO '{run}/training_log.parquet';
 """
 
