@@ -8,6 +8,7 @@ DOCRE_SETTINGS  settings of `docre train` as a JSON object, merged into the pipe
 DOCRE_CORPUS    a folder with the splits train, dev and, unless dev is to be scored, test [the sample corpus]
 DOCRE_ENCODER   a folder or a name in the Hugging Face cache [the pipeline's encoder from scratch]
 DOCRE_SEEDS     [1,2,3]
+DOCRE_VARIANTS  names of the variants to try beside the first, separated by commas [all]
 DOCRE_DOCUMENTS, DOCRE_TEST_DOCUMENTS  how many the sample corpus has to train on [as the pipeline] and to score [600]
 DOCRE_OUT       where runs and tables go [target/NAME]
 
@@ -28,6 +29,7 @@ import tomllib
 
 from bench import DOCRE, ROOT
 
+VARIANTS = os.environ.get("DOCRE_VARIANTS")
 SEEDS = [int(seed) for seed in os.environ.get("DOCRE_SEEDS", "1,2,3").split(",")]
 # Far behind the documents of the sample pipeline.
 FIRST_TEST_DOCUMENT = 1_000_000
@@ -157,6 +159,8 @@ class Trials:
         that makes its checkpoint, and options of scoring."""
         first, found = None, {}
         for place, (name, checkpoint, options) in enumerate(variants):
+            if place > 0 and VARIANTS is not None and name not in VARIANTS.split(","):
+                continue
             scored = self.attempt(seed, name, lambda: self.score(seed, name, checkpoint(), *options))
             found[name] = scored and self.attempt(seed, name, self.evaluate, scored, first)
             if place == 0:
