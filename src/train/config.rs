@@ -72,7 +72,8 @@ pub struct TrainConfig {
     pub base: Option<PathBuf>,
 }
 
-/// The stage that follows that of the base. Absent fields have these values.
+/// The stage that follows that of the base. Absent fields have these values, those of the released program for DocRED
+/// (README of github.com/DeepLearnXMU/DocRE-II).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SecondStage {
@@ -80,17 +81,17 @@ pub struct SecondStage {
     pub pretrain_base: bool,
     /// Whether the base then stays as it is: false.
     pub freeze_base: bool,
-    /// Peak learning rate of the base, its encoder included, after the first stage: 5·10⁻⁶.
+    /// Peak learning rate of the base, its encoder included, after the first stage: 10⁻⁵.
     pub base_rate: f64,
     /// Peak learning rate of the inference module: 10⁻⁴.
     pub inference_rate: f64,
-    /// Passes over the training documents: 10.
+    /// Passes over the training documents: 20.
     pub epochs: u32,
 }
 
 impl Default for SecondStage {
     fn default() -> Self {
-        Self { pretrain_base: true, freeze_base: false, base_rate: 5e-6, inference_rate: 1e-4, epochs: 10 }
+        Self { pretrain_base: true, freeze_base: false, base_rate: 1e-5, inference_rate: 1e-4, epochs: 20 }
     }
 }
 
