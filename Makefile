@@ -4,9 +4,10 @@ CARGO ?= cargo
 DOCRE = $(CARGO) run --quiet --release --bin docre --
 FUZZ_SECONDS ?= 600
 FUZZERS = docred pubtator edge_graph gda jsonl
+TORCH = target/torch/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build pipelines test check sample synthesize ablations compare bench bench-models peers fuzz clean
+.PHONY: help build pipelines test check sample synthesize ablations compare bench peers fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,12 +44,14 @@ ablations: build ## what each part of DocRE-II is worth, over three seeds of the
 compare: build ## ATLOP, DocRE-II and DocRE-SD with one budget, over three seeds of the sample or another corpus (hours)
 	python3 tests/bench/compare.py
 
-bench: build ## measure speed and memory, beside other programs where there are any
+bench: build $(TORCH) ## measure speed and memory, beside PyTorch where it has a part; models want DOCRE_ENCODER
 	python3 tests/bench/bench.py
+	DOCRE_TORCH=$(TORCH) python3 tests/bench/layers.py
+	@if [ -n "$$DOCRE_ENCODER" ]; then $(TORCH) tests/bench/models.py; \
+	  else echo "models: left out (set DOCRE_ENCODER to an encoder's folder, and have CDR in DOCRE_CORPORA)"; fi
 
-bench-models: build ## measure scoring and training beside PyTorch: needs CDR, and an encoder's folder in DOCRE_ENCODER
-	python3 -m venv target/torch && target/torch/bin/pip install --quiet torch transformers
-	target/torch/bin/python tests/bench/models.py
+$(TORCH):
+	python3 -m venv target/torch && target/torch/bin/pip install --quiet torch transformers || { rm -rf target/torch; exit 1; }
 
 peers: pipelines ## read our tables and graphs with other programs, and use our pages in Chromium
 	python3 -m venv target/peers && target/peers/bin/pip install --quiet axe-core-python duckdb networkx rdflib selenium

@@ -1,4 +1,4 @@
-"""How fast ATLOP scores and trains, beside the same computation in PyTorch. Run by `make bench-models`.
+"""How fast ATLOP scores and trains, beside the same computation in PyTorch. Part of `make bench`.
 
 Needs torch and transformers in the Python that runs it, an encoder folder (DOCRE_ENCODER) and CDR's corpus
 (DOCRE_CORPORA). Both programs run in turn on two threads, DOCRE_ROUNDS times; medians and their ratio are reported. Ours are timed as whole
