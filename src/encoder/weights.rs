@@ -43,7 +43,8 @@ pub struct Weights {
     variables: BTreeMap<String, Var>,
     device: Device,
     computing: DType,
-    detached: bool,
+    /// Variables whose names begin so are taken with gradients; none at all where it is absent.
+    learning: Option<&'static str>,
 }
 
 /// Weights that a file holds and a model has no place for.
@@ -95,7 +96,7 @@ impl Weights {
             variables: BTreeMap::new(),
             device: device.clone(),
             computing: DType::F32,
-            detached: false,
+            learning: Some(""),
         }
     }
 
@@ -122,8 +123,10 @@ impl Weights {
             Some(variable) if variable.shape() != &shape => {
                 bail!("weight `{name}`: expected shape {shape:?}, got {:?}", variable.shape())
             }
-            Some(variable) if self.detached => Ok(variable.as_detached_tensor()),
-            Some(variable) => Ok(variable.as_tensor().clone()),
+            Some(variable) if self.learning.is_some_and(|prefix| name.starts_with(prefix)) => {
+                Ok(variable.as_tensor().clone())
+            }
+            Some(variable) => Ok(variable.as_detached_tensor()),
             None => bail!("weight `{name}`: not there"),
         }
     }
@@ -171,10 +174,17 @@ impl Weights {
         self.computing
     }
 
+    /// From now on, variables are taken without gradients unless their names begin so.
+    #[must_use]
+    pub fn learning(mut self, prefix: &'static str) -> Self {
+        self.learning = Some(prefix);
+        self
+    }
+
     /// From now on, variables are taken without gradients.
     #[must_use]
     pub fn detached(mut self) -> Self {
-        self.detached = true;
+        self.learning = None;
         self
     }
 

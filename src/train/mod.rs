@@ -212,7 +212,7 @@ impl<'a> Run<'a> {
             Some(_) => given(state::weights(out, BASE)?, "model."),
             None => prepared.weights(config.seed, &compute.device)?,
         };
-        let mut weights = weights.computing_in(compute.precision.dtype());
+        let mut weights = weights.computing_in(compute.precision.dtype()).learning(stage.rates.learning());
         let model = checkpoint.build(&mut weights)?;
         let mut weights = weights.detached();
         let judge = checkpoint.build(&mut weights)?;

@@ -5,6 +5,9 @@ use super::optimizer::Group;
 use super::state::{BASE, BEST};
 use crate::model::ModelConfig;
 
+/// What the names of the inference module's variables begin with.
+const INFERENCE: &str = "inference";
+
 /// One stage.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stage {
@@ -36,11 +39,16 @@ impl Rates {
     fn of(&self, name: &str) -> Option<f64> {
         match name.split('.').next() {
             Some("model") => self.encoder,
-            Some("inference") => self.inference,
+            Some(INFERENCE) => self.inference,
             // A moving average follows others.
             Some("average") => None,
             _ => self.base,
         }
+    }
+
+    /// What the names of all variables that learn begin with.
+    pub fn learning(&self) -> &'static str {
+        if self.encoder.is_none() && self.base.is_none() { INFERENCE } else { "" }
     }
 
     /// How a variable learns, where it does: biases and norms do not decay.
