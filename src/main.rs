@@ -121,6 +121,9 @@ pub fn hint(error: &anyhow::Error) -> Option<&'static str> {
     if let Some(TrainError::Exists(_)) = error.downcast_ref() {
         return Some("pass `--resume` to go on with it, or choose another `--out`");
     }
+    if let Some(TrainError::OtherRun(_)) = error.downcast_ref() {
+        return Some("give it the settings and the corpus that it was begun with, or choose another `--out`");
+    }
     if let Some(TrainError::Misfit { role: "base", .. }) = error.downcast_ref() {
         return Some("name the checkpoint `base` that a run of two stages with this corpus and encoder has left");
     }

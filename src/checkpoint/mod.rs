@@ -88,6 +88,8 @@ pub struct Checkpoint {
 
 /// Files that stand beside these where training goes on from them.
 pub const FOR_RESUMING: [&str; 2] = ["state.json", "optimizer.safetensors"];
+/// The folder of a run's best checkpoint.
+pub const BEST: &str = "best";
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
 const TOKENIZER: &str = "tokenizer.json";
@@ -133,6 +135,10 @@ impl Checkpoint {
     /// Where a file is missing or damaged, or the tokenizer is not the model's.
     pub fn load(folder: &Path, device: &Device) -> Result<Self, CheckpointError> {
         let path = folder.join(CONFIG);
+        if !path.exists() && folder.join(BEST).join(CONFIG).is_file() {
+            let reason = format!("expected a checkpoint, found a run: `{BEST}` in it is one");
+            return Err(CheckpointError::File { path: folder.to_path_buf(), reason });
+        }
         let text = read(&path)?;
         let config: CheckpointConfig = serde_json::from_slice(&text).map_err(|error| CheckpointError::File {
             path,
@@ -175,9 +181,12 @@ impl Checkpoint {
 /// Where the file system refuses.
 pub fn save_tensors(path: &Path, tensors: impl Iterator<Item = (String, Tensor)>) -> Result<(), CheckpointError> {
     let tensors: HashMap<String, Tensor> = tensors.collect();
+    let refused = |source| CheckpointError::Io { path: path.to_path_buf(), action: "write", source };
+    // The library makes files that their owner alone may read; these are to be like all others.
+    let permissions = File::create(path).and_then(|file| file.metadata()).map_err(refused)?.permissions();
     safetensors::save(&tensors, path).map_err(|error| fault(path, &error))?;
-    let durable = File::open(path).and_then(|file| file.sync_all());
-    durable.map_err(|source| CheckpointError::Io { path: path.to_path_buf(), action: "write", source })
+    let durable = fs::set_permissions(path, permissions).and_then(|()| File::open(path)?.sync_all());
+    durable.map_err(refused)
 }
 
 /// Reads a safetensors file.

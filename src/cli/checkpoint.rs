@@ -12,7 +12,7 @@ use super::{Messages, Outcome};
 /// Make a checkpoint of a model that ATLOP's released code has trained.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  docre checkpoint --from-atlop atlop-bert.pt --encoder bert-base-cased --relations meta/rel2id.json --out models/atlop-bert\n  docre score --checkpoint models/atlop-bert --corpus corpora/docred --split test --out runs/atlop-bert"
+    after_help = "Example:\n  docre checkpoint --from-atlop atlop-bert.pt --encoder bert-base-cased \\\n    --relations meta/rel2id.json --out models/atlop-bert\n  docre score --checkpoint models/atlop-bert --corpus corpora/docred --split test \\\n    --out runs/atlop-bert"
 )]
 pub struct CheckpointArgs {
     /// The state dict: an archive of PyTorch (whatever its name) or a safetensors file.

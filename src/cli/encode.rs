@@ -11,7 +11,7 @@ use super::{Messages, Outcome, folder_name, split_folder};
 /// Cut documents into an encoder's pieces, with markers around mentions.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  docre encode --corpus corpora/redocred --split dev --encoder sentence-transformers/all-MiniLM-L6-v2\n\nTraining and scoring use the table where it is up to date, and cut the documents themselves where it is not."
+    after_help = "Example:\n  docre encode --corpus corpora/redocred --split dev \\\n    --encoder sentence-transformers/all-MiniLM-L6-v2\n\nTraining and scoring use the table where it is up to date, and cut the documents themselves where it is not."
 )]
 pub struct EncodeArgs {
     /// The folder of the corpus, or of the split itself.

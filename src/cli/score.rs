@@ -15,7 +15,7 @@ use super::{Messages, Outcome, computing_on, folder_name, split_folder};
 /// Predict the relations of a split with a trained model.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  docre score --checkpoint runs/redocred/best --corpus corpora/redocred --split dev --out runs/redocred/dev\n\nA run that was stopped goes on where it was when it is started again."
+    after_help = "Example:\n  docre score --checkpoint runs/redocred/best --corpus corpora/redocred --split dev \\\n    --out runs/redocred/dev\n\nA run that was stopped goes on where it was when it is started again."
 )]
 pub struct ScoreArgs {
     /// The folder of the checkpoint.

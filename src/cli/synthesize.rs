@@ -40,7 +40,7 @@ pub struct SynthesizeArgs {
     /// Rules between an implied fact and stated ones, at most.
     #[arg(long, value_name = "N", default_value_t = Options::default().chain_length)]
     chain_length: u32,
-    /// Only rules of these patterns, such as \"s>i,i>o\"; may be given several times [default: all four].
+    /// Only rules of these patterns, such as `s>i,i>o`; may be given several times [default: all four].
     #[arg(long, value_name = "PATTERN", value_parser = str::parse::<Pattern>)]
     pattern: Vec<Pattern>,
     /// Sentences that put two entities side by side and state no relation.

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
+use docre::checkpoint::BEST;
 use docre::device::DeviceChoice;
-use docre::train::{self, BEST, Event, TrainConfig};
+use docre::train::{self, Event, TrainConfig};
 
 use super::{Messages, Outcome, computing_on};
 
@@ -35,10 +36,12 @@ pub fn run(args: &TrainArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let name = args.config.display();
     let text = fs::read_to_string(&args.config).with_context(|| format!("{name}: cannot read"))?;
     let config: TrainConfig = serde_json::from_str(&text).with_context(|| format!("{name}: settings"))?;
+    config.check().map_err(|reason| anyhow::anyhow!("{name}: {reason}"))?;
     let bar = messages.bar(0, "{bar:30} {pos}/{len} steps, {eta} left");
     let mut observe = |event: Event| match event {
         Event::Device(compute) => computing_on(compute, messages),
         Event::Unused(unused) => messages.say(&unused.to_string()),
+        Event::Anew => messages.say(train::present::ANEW),
         Event::Step(step, steps) => {
             bar.set_length(steps);
             bar.set_position(step);

@@ -7,6 +7,7 @@ use super::batch::Example;
 use super::bilinear::Bilinear;
 use super::layers::linear;
 use super::pair::{PairFeatures, features};
+use super::{GREATEST_WIDTH, check_blocks, check_count};
 use crate::encoder::ops::{add_bias, relu};
 use crate::encoder::{Encoder, EncoderConfig, Input, Linear, Mode, Weights};
 
@@ -77,6 +78,19 @@ pub enum PairFeature {
     Ffn,
     /// Their grouped bilinear product, as in the released programs.
     GroupedBilinear,
+}
+
+impl PairFeature {
+    /// Whether vectors of a width can make it, in such blocks where it has blocks.
+    ///
+    /// # Errors
+    /// The field that does not fit, expected then got.
+    pub fn check(self, embedding: usize, block: usize) -> std::result::Result<(), String> {
+        match self {
+            Self::Ffn => check_count("embedding", embedding, 1, GREATEST_WIDTH),
+            Self::GroupedBilinear => check_blocks(embedding, block),
+        }
+    }
 }
 
 /// A pair's feature from its ends.

@@ -24,7 +24,7 @@ use super::decode::decode;
 use super::layers::linear;
 use super::loss::{adaptive_threshold, among_others, cosine};
 use super::pair_matrix::{PairMatrix, by_document, matrices};
-use super::{Lesson, Loss, Model, Scores, Task};
+use super::{Lesson, Loss, MOST, Model, Scores, Task, check_count};
 use crate::encoder::{Encoder, Linear, Mode, Weights};
 use crate::random::Random;
 use inference::Inference;
@@ -104,6 +104,9 @@ impl DocreIiConfig {
     /// The first field that does not fit, expected then got.
     pub fn check(&self) -> std::result::Result<(), String> {
         let Self { embedding, heads, .. } = *self;
+        self.pair_feature.check(embedding, self.block)?;
+        check_count("K", self.iterations, 0, MOST)?;
+        check_count("N_I", self.layers, 0, MOST)?;
         if self.layers == 0 {
             return Err("`N_I`: expected at least 1, got 0; for the base alone set `K` to 0".to_owned());
         }

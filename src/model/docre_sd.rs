@@ -16,7 +16,7 @@ use super::batch::{Example, labels};
 use super::layers::linear;
 use super::loss::{adaptive_threshold, cosine, divergence, relative_entropy};
 use super::pair_matrix::{PairMatrix, matrices};
-use super::{Lesson, Loss, Model, Scores, Task};
+use super::{Lesson, Loss, MOST, Model, Scores, Task, check_count};
 use crate::encoder::{Encoder, Init, Linear, Mode, Weights};
 use crate::random::Random;
 use reasoning::{Layer, Pattern};
@@ -92,6 +92,8 @@ impl DocreSdConfig {
     /// The first field that does not fit, expected then got.
     pub fn check(&self) -> std::result::Result<(), String> {
         let (embedding, n_heads) = (self.embedding, self.patterns.len());
+        self.pair_feature.check(embedding, self.block)?;
+        check_count("L", self.layers, 0, MOST)?;
         if self.layers == 0 {
             return Err("`L`: expected at least 1, got 0; without reasoning the model is `atlop`".to_owned());
         }

@@ -121,6 +121,27 @@ impl Loss {
     }
 }
 
+/// The widest vectors, the most layers, heads and iterations that a model may have: more is a slip.
+const GREATEST_WIDTH: usize = 1 << 16;
+const MOST: usize = 1000;
+
+/// Whether a count is one that a model may have.
+fn check_count(name: &str, count: usize, least: usize, most: usize) -> std::result::Result<(), String> {
+    match count {
+        _ if (least..=most).contains(&count) => Ok(()),
+        _ => Err(format!("`{name}`: expected {least} to {most}, got {count}")),
+    }
+}
+
+/// Whether vectors of a width can be cut into such blocks.
+fn check_blocks(embedding: usize, block: usize) -> std::result::Result<(), String> {
+    check_count("embedding", embedding, 1, GREATEST_WIDTH)?;
+    match block {
+        1.. if embedding.is_multiple_of(block) => Ok(()),
+        _ => Err(format!("`block`: expected a divisor of the embedding of {embedding}, got {block}")),
+    }
+}
+
 /// What a model is made for.
 #[derive(Debug, Clone, Copy)]
 pub struct Task<'a> {
@@ -163,7 +184,7 @@ impl ModelConfig {
     /// The first field that does not fit, expected then got.
     pub fn check(&self) -> std::result::Result<(), String> {
         match self {
-            Self::Atlop(_) => Ok(()),
+            Self::Atlop(config) => check_blocks(config.embedding, config.block),
             Self::DocreIi(config) => config.check(),
             Self::DocreSd(config) => config.check(),
         }

@@ -158,8 +158,13 @@ pub fn documents(
     let mut documents = Cursor::<DocumentRow>::open(folder)?;
     let mut tokens = Cursor::<TokenRow>::open(folder)?;
     let mut mentions = Cursor::<MentionRow>::open(folder)?;
+    let folder = folder.to_path_buf();
     let mut next = move || {
-        let Some(row) = documents.next_if(|_| true)? else { return Ok(None) };
+        let Some(row) = documents.next_if(|_| true)? else {
+            tokens.end(&folder, |token| token.doc_id)?;
+            mentions.end(&folder, |mention| mention.doc_id)?;
+            return Ok(None);
+        };
         let tokens = tokens.take_while(|token| token.doc_id == row.doc_id)?;
         let mentions = mentions.take_while(|mention| mention.doc_id == row.doc_id)?;
         Ok(Some(marked(&row, tokens, &mentions)))

@@ -22,11 +22,16 @@ pub fn examples<'c>(
 ) -> Result<impl Iterator<Item = Result<Vec<Example>, ScoreError>> + use<'c>, TableError> {
     let mut pairs = Cursor::<PairRow>::open(split)?;
     let mut rows = stage::read(split, cutter)?.flat_map(one_by_one);
+    let split = split.to_path_buf();
     let mut next = move || {
         let part = rows.by_ref().take(DOCUMENTS_AT_ONCE);
         let part: Vec<Example> =
             part.map(|pieces| example(&pieces?, &mut pairs, relations)).collect::<Result<_, _>>()?;
-        Ok(if part.is_empty() { None } else { Some(part) })
+        if part.is_empty() {
+            pairs.end(&split, |pair| pair.doc_id)?;
+            return Ok(None);
+        }
+        Ok(Some(part))
     };
     Ok(std::iter::from_fn(move || next().transpose()))
 }

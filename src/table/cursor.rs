@@ -3,7 +3,7 @@
 use std::iter::Peekable;
 use std::path::Path;
 
-use super::{Row, TableError, read};
+use super::{Row, TableError, Text, read};
 
 /// A place in a table.
 pub struct Cursor<R> {
@@ -44,6 +44,16 @@ impl<R: Row + 'static> Cursor<R> {
             taken.push(row);
         }
         Ok(taken)
+    }
+
+    /// Checks that no row of `folder`'s table is left when its documents are: `document` gives a row's.
+    ///
+    /// # Errors
+    /// Where one is, or the table is damaged.
+    pub fn end(&mut self, folder: &Path, document: impl Fn(R) -> Text) -> Result<(), TableError> {
+        let Some(row) = self.next_if(|_| true)? else { return Ok(()) };
+        let (folder, table) = (folder.to_path_buf(), R::schema().name.clone());
+        Err(TableError::Stray { folder, table, document: document(row).to_string() })
     }
 
     /// The rows from here on.

@@ -79,6 +79,16 @@ pub enum TableError {
         /// What the Arrow library says.
         source: ArrowError,
     },
+    /// A table has rows of a document that another table lacks, or in another order.
+    #[error("{}: table `{table}`: document `{document}`: expected the documents of `documents`, in their order", folder.display())]
+    Stray {
+        /// The folder.
+        folder: PathBuf,
+        /// The table's name.
+        table: String,
+        /// The document of its first such row.
+        document: String,
+    },
     /// A pipe does not carry an Arrow stream, or breaks off.
     #[error("{name}: expected a whole Arrow IPC stream")]
     Stream {

@@ -196,6 +196,9 @@ impl TrainConfig {
         if let Some((name, got)) = amounts.iter().find(|(_, amount)| !(amount.is_finite() && *amount >= 0.0)) {
             return Err(format!("`{name}`: expected 0 or more, got {got}"));
         }
+        if let EncoderSource::Scratch(scratch) = &self.encoder {
+            scratch.check().map_err(|reason| format!("`encoder.scratch.{reason}"))?;
+        }
         if !(0.0..1.0).contains(&self.warm_up) {
             return Err(format!("`warm_up`: expected 0 or more and less than 1, got {}", self.warm_up));
         }
@@ -225,7 +228,35 @@ impl TrainConfig {
     }
 }
 
+/// The widest, deepest encoder that may start at random, and its largest vocabulary: more is a slip.
+const GREATEST_WIDTH: usize = 1 << 16;
+const MOST_LAYERS: usize = 1000;
+const GREATEST_VOCABULARY: usize = 10_000_000;
+
 impl Scratch {
+    /// Whether an encoder can be made of it.
+    ///
+    /// # Errors
+    /// The first field that is out of range, without the backtick before it: expected then got.
+    fn check(&self) -> Result<(), String> {
+        let counts = [
+            ("layers", self.layers, MOST_LAYERS),
+            ("hidden", self.hidden, GREATEST_WIDTH),
+            ("heads", self.heads, GREATEST_WIDTH),
+            ("inner", self.inner, GREATEST_WIDTH),
+            ("vocabulary", self.vocabulary, GREATEST_VOCABULARY),
+            ("positions", self.positions, GREATEST_WIDTH),
+        ];
+        if let Some((name, got, most)) = counts.into_iter().find(|(_, count, most)| !(1..=*most).contains(count)) {
+            return Err(format!("{name}`: expected 1 to {most}, got {got}"));
+        }
+        let (hidden, heads) = (self.hidden, self.heads);
+        if !hidden.is_multiple_of(heads) {
+            return Err(format!("heads`: expected a divisor of the hidden width of {hidden}, got {heads}"));
+        }
+        Ok(())
+    }
+
     /// The encoder's shape over a vocabulary.
     pub fn encoder(&self, vocab_size: usize) -> EncoderConfig {
         EncoderConfig {

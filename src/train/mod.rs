@@ -26,9 +26,9 @@ use candle_core::{Result as TensorResult, Tensor};
 
 pub use config::TrainConfig;
 pub use error::TrainError;
-pub use state::{BASE, BEST, LAST};
+pub use state::{BASE, LAST};
 
-use crate::checkpoint::CheckpointConfig;
+use crate::checkpoint::{BEST, CheckpointConfig};
 use crate::device::{Compute, DeviceChoice};
 use crate::encoder::{Mode, Unused, Weights};
 use crate::metrics::Counts;
@@ -73,6 +73,8 @@ pub enum Event<'a> {
     Device(&'a Compute),
     /// Weights of the encoder will not be used.
     Unused(&'a Unused),
+    /// The run that is to go on has no last checkpoint, and begins anew.
+    Anew,
     /// A step was taken, of so many.
     Step(u64, u64),
     /// An epoch has ended and is saved.
@@ -123,9 +125,15 @@ pub fn train(
     if state.as_ref().is_some_and(|state| state.run != identity) {
         return Err(TrainError::OtherRun(out.to_path_buf()));
     }
-    let reached = state.map_or(1, |state| state.stage);
+    let reached = state.as_ref().map_or(1, |state| state.stage);
+    let stages = stages(config);
+    if state.is_some() {
+        state::check(out, stages.iter().filter(|stage| stage.number <= reached).map(|stage| stage.best))?;
+    } else if [BASE, BEST].iter().any(|checkpoint| out.join(checkpoint).exists()) {
+        observe(Event::Anew);
+    }
     let mut trained = Trained::default();
-    for stage in stages(config).iter().filter(|stage| stage.number >= reached) {
+    for stage in stages.iter().filter(|stage| stage.number >= reached) {
         let saved = State::read(out)?.map(|state| state.load(out)).transpose()?;
         let mut run = Run::new(config, stage, out, &prepared, identity.clone(), &compute, saved)?;
         let unused = run.weights.unused();

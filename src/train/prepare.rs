@@ -66,17 +66,19 @@ impl Prepared {
             let parts: Vec<Vec<Example>> = examples(split, &mut cutter, &relations)?.collect::<Result<_, _>>()?;
             Ok(parts.concat())
         };
-        let (train_examples, dev) = (read(&train)?, read(&dev)?);
+        let (train_examples, dev_examples) = (read(&train)?, read(&dev)?);
         let trained: Vec<Example> = train_examples.into_iter().filter(|example| !example.pairs.is_empty()).collect();
-        if trained.iter().all(|example| example.labels.iter().all(Vec::is_empty)) {
-            return Err(TrainError::Empty(train));
+        for (split, examples) in [(train, &trained), (dev, &dev_examples)] {
+            if examples.iter().all(|example| example.labels.iter().all(Vec::is_empty)) {
+                return Err(TrainError::Empty(split));
+            }
         }
         let (teacher, taught) =
             config.teacher.as_ref().map(|folder| teacher(folder, &checkpoint, compute)).transpose()?.unzip();
         let (base, begun) = config.base.as_ref().map(|folder| base(folder, &checkpoint)).transpose()?.unzip();
         let fingerprint = [fingerprint, taught.unwrap_or_default(), begun.unwrap_or_default()].concat();
         let tokenizer = cutter.into_tokenizer();
-        Ok(Self { train: trained, dev, checkpoint, tokenizer, fingerprint, teacher, base, encoder })
+        Ok(Self { train: trained, dev: dev_examples, checkpoint, tokenizer, fingerprint, teacher, base, encoder })
     }
 
     /// The documents of both splits.

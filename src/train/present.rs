@@ -10,6 +10,9 @@ pub fn truncated(n_documents: usize, most_pieces: usize) -> String {
     format!("warning: {n_documents} documents were cut off at {most_pieces} pieces")
 }
 
+/// What is said where a run that is to go on begins anew.
+pub const ANEW: &str = "note: the checkpoint `last` is not there, so training begins anew";
+
 impl Trained {
     /// What the log of a run says of its last stage; `None` where no epoch has ended.
     pub fn of(log: &[TrainingLogRow]) -> Option<Self> {

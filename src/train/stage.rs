@@ -2,7 +2,8 @@
 
 use super::config::TrainConfig;
 use super::optimizer::Group;
-use super::state::{BASE, BEST};
+use super::state::BASE;
+use crate::checkpoint::BEST;
 use crate::model::ModelConfig;
 
 /// What the names of the inference module's variables begin with.

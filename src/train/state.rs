@@ -9,12 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::TrainError;
 use super::optimizer::AdamW;
-use crate::checkpoint::{self, CheckpointError, holds_only_a_checkpoint, read_tensors, save_tensors};
+use crate::checkpoint::{self, Checkpoint, CheckpointError, holds_only_a_checkpoint, read_tensors, save_tensors};
 use crate::table::rows::TrainingLogRow;
 use crate::table::{self, Staging, TableError};
 
-/// The folder of the checkpoint with the best F1 on the dev split.
-pub const BEST: &str = "best";
 /// The folder of the base's best checkpoint, where a first stage trains it.
 pub const BASE: &str = "base";
 /// The folder of the checkpoint of the last whole epoch, which also holds the optimizer's state.
@@ -101,6 +99,17 @@ impl State {
         checkpoint::write(&folder.join(STATE), &text)?;
         Ok(save_tensors(&folder.join(MOMENTS), adam.moments()?.into_iter())?)
     }
+}
+
+/// Whether a run's last checkpoint and its best ones, by their folders' names, can be read.
+///
+/// # Errors
+/// Where a file of one is missing or damaged.
+pub fn check(out: &Path, best: impl Iterator<Item = &'static str>) -> Result<(), TrainError> {
+    for checkpoint in best.chain([LAST]) {
+        Checkpoint::load(&out.join(checkpoint), &Device::Cpu)?;
+    }
+    Ok(())
 }
 
 /// The weights of one of the run's checkpoints.

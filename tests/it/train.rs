@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -360,6 +361,36 @@ fn what_cannot_be_trained_is_refused_and_earlier_checkpoints_stay() {
     refused(&TrainConfig { encoder: corpus, ..config.clone() }, "other", &[], "config.json: cannot read");
     let none = ModelConfig::DocreIi(DocreIiConfig { layers: 0, ..docre_ii() });
     refused(&TrainConfig { model: none, ..config.clone() }, "other", &[], "`model`: `N_I`: expected at least 1, got 0");
+    let endless = ModelConfig::DocreIi(DocreIiConfig { iterations: 1 << 40, ..docre_ii() });
+    refused(&TrainConfig { model: endless, ..config.clone() }, "other", &[], "`model`: `K`: expected 0 to 1000");
+    let uneven = ModelConfig::Atlop(AtlopConfig { embedding: 7, block: 8 });
+    refused(
+        &TrainConfig { model: uneven, ..config.clone() },
+        "other",
+        &[],
+        "settings.json: `model`: `block`: expected a",
+    );
+    let EncoderSource::Scratch(scratch) = &config.encoder else { panic!("expected an encoder from scratch") };
+    for (wrong, expected) in [
+        (Scratch { heads: 3, ..scratch.clone() }, "`encoder.scratch.heads`: expected a divisor"),
+        (Scratch { hidden: 1 << 40, ..scratch.clone() }, "`encoder.scratch.hidden`: expected 1 to"),
+    ] {
+        refused(&TrainConfig { encoder: EncoderSource::Scratch(wrong), ..config.clone() }, "other", &[], expected);
+    }
+    let corpus = fixture.path("corpus");
+    let empty = docre(["synthesize", "--docs", "0", "--split", "empty", "--out", corpus.to_str().unwrap()]);
+    assert_eq!(empty.code, Some(0), "{}", empty.stderr);
+    let nothing = "empty: expected documents with facts, found none";
+    refused(&TrainConfig { dev: "empty".into(), ..config.clone() }, "other", &[], nothing);
+    for (table, split) in
+        [("documents", "dev"), ("tokens", "dev"), ("mentions", "train"), ("pairs", "dev"), ("relation_types", "dev")]
+    {
+        let part = Path::new(table).join("part-00000.parquet");
+        fs::create_dir_all(corpus.join("mixed").join(table)).unwrap();
+        fs::copy(corpus.join(split).join(&part), corpus.join("mixed").join(&part)).unwrap();
+    }
+    let stray = "table `mentions`: document `";
+    refused(&TrainConfig { dev: "mixed".into(), ..config.clone() }, "other", &[], stray);
     let neither = SecondStage { pretrain_base: false, freeze_base: true, ..SecondStage::default() };
     refused(&TrainConfig { second_stage: neither, ..config.clone() }, "other", &[], "or the base learns nothing");
     let rates = TrainConfig { encoder_rate: 1e30, head_rate: 1e30, epochs: 9, warm_up: 0.0, ..config.clone() };
@@ -398,6 +429,10 @@ fn a_checkpoint_reads_back_and_a_damaged_one_is_refused() {
     let best = fixture.path("run/best");
     let load = || Checkpoint::load(&best, &candle_core::Device::Cpu);
     let checkpoint = load().unwrap();
+    let mode = |file: &str| fs::metadata(best.join(file)).unwrap().permissions().mode();
+    assert_eq!(mode("model.safetensors"), mode("config.json"));
+    let of_run = Checkpoint::load(&fixture.path("run"), &candle_core::Device::Cpu).err().unwrap().to_string();
+    assert!(of_run.contains("expected a checkpoint, found a run: `best` in it is one"), "{of_run}");
     assert_eq!(checkpoint.tokenizer.identity(), &*checkpoint.config.tokenizer);
     let (model, unused) = checkpoint.model(&DeviceChoice::Cpu.open(None).unwrap()).unwrap();
     assert!(unused.is_empty());
@@ -425,6 +460,8 @@ fn a_damaged_run_is_not_gone_on_with() {
         ("last/model.safetensors", "last/model.safetensors: "),
         ("last/optimizer.safetensors", "last/optimizer.safetensors: "),
         ("last/state.json", "last/state.json: "),
+        ("last/config.json", "last/config.json: "),
+        ("best/model.safetensors", "best/model.safetensors: "),
         ("training_log/part-00000.parquet", "training_log/part-00000.parquet: "),
     ];
     for (file, expected) in damages {
@@ -438,6 +475,13 @@ fn a_damaged_run_is_not_gone_on_with() {
         fs::write(stopped.join(file), whole).unwrap();
     }
     assert_eq!(fixture.train(&config, "stopped", &["--resume"]).code, Some(0));
+    // A run that has ended is looked at, too; one without a last checkpoint begins anew, and says so.
+    fs::remove_dir_all(stopped.join("best")).unwrap();
+    let run = fixture.train(&config, "stopped", &["--resume"]);
+    assert_eq!((run.code, run.stderr.contains("best/config.json: cannot read")), (Some(1), true), "{}", run.stderr);
+    fs::rename(stopped.join("last"), stopped.join("best")).unwrap();
+    let run = fixture.train(&config, "stopped", &["--resume"]);
+    assert_eq!((run.code, run.stderr.contains("training begins anew")), (Some(0), true), "{}", run.stderr);
 }
 
 #[test]

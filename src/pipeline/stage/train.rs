@@ -11,12 +11,13 @@ use anyhow::{Context, ensure};
 use toml::{Table, Value};
 
 use super::{Action, Kind, Made, Needs, Work, keys_of};
+use crate::checkpoint::BEST;
 use crate::pipeline::Progress;
 use crate::pipeline::file::typed;
 use crate::table;
 use crate::table::rows::TrainingLogRow;
 use crate::train::config::EncoderSource;
-use crate::train::{self, BEST, Event, TrainConfig, Trained, present};
+use crate::train::{self, Event, TrainConfig, Trained, present};
 
 pub const KIND: Kind = Kind {
     name: "train",
@@ -28,7 +29,7 @@ pub const KIND: Kind = Kind {
         (TEACHER, Needs::Optional),
     ],
     further_inputs: false,
-    outputs: &["checkpoint", "log"],
+    outputs: &["checkpoint", "log", BASE],
     options: || keys_of::<TrainConfig>().into_iter().filter(|key| !PATHS.contains(key)).collect(),
     parse,
 };
@@ -90,12 +91,15 @@ impl Action for Train {
             Event::Device(_) => {}
             Event::Unused(unused) => (work.say)(&unused.to_string()),
             Event::Truncated(documents) => warnings.push(present::truncated(documents, self.0.most_pieces)),
+            Event::Anew => (work.say)(present::ANEW),
             Event::Step(step, steps) => (work.progress)(Progress::step(step, steps)),
             Event::Epoch(epoch) => (work.say)(&epoch.to_string()),
         };
         train::train(&self.config(work)?, work.folder, true, work.device, &mut observe)?;
-        let outputs =
+        let mut outputs =
             BTreeMap::from([("checkpoint", work.folder.join(BEST)), ("log", work.folder.join("training_log"))]);
+        // Where a first stage has trained one.
+        outputs.extend(Some((BASE, work.folder.join(train::BASE))).filter(|(_, base)| base.exists()));
         Ok(Made { outputs, warnings, device: Some(device), ..Made::default() })
     }
 
