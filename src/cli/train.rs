@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use docre::checkpoint::BEST;
 use docre::device::DeviceChoice;
-use docre::train::{self, Event, TrainConfig};
+use docre::train::{self, BEST, Event, TrainConfig};
 
 use super::{Messages, Outcome, computing_on};
 

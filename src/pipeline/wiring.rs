@@ -70,8 +70,9 @@ pub fn check_roles(
     for (role, needs) in kind.inputs {
         ensure!(*needs == Needs::Optional || inputs.contains_key(*role), "expected an input `{role}`, got none");
     }
+    let known = [kind.outputs, kind.optional_outputs].concat();
     for role in outputs.keys() {
-        ensure!(kind.outputs.contains(&role.as_str()), "{}", keys::unknown("output", role, kind.outputs));
+        ensure!(known.contains(&role.as_str()), "{}", keys::unknown("output", role, &known));
     }
     for role in kind.outputs {
         ensure!(outputs.contains_key(*role), "expected an output `{role}`, got none");

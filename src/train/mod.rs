@@ -24,11 +24,12 @@ use std::time::Instant;
 use candle_core::backprop::GradStore;
 use candle_core::{Result as TensorResult, Tensor};
 
+pub use crate::checkpoint::BEST;
 pub use config::TrainConfig;
 pub use error::TrainError;
 pub use state::{BASE, LAST};
 
-use crate::checkpoint::{BEST, CheckpointConfig};
+use crate::checkpoint::CheckpointConfig;
 use crate::device::{Compute, DeviceChoice};
 use crate::encoder::{Mode, Unused, Weights};
 use crate::metrics::Counts;

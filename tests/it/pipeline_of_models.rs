@@ -227,6 +227,11 @@ outputs = { checkpoint = "whole", log = "whole_log" }
     let without =
         place.failure(&[&taught[..4], &["--set", "whole.inputs={ train = \"train\", dev = \"dev\" }"]].concat());
     assert!(without.contains("`teacher`: expected the folder of a checkpoint, as the model has one"), "{without}");
+    let outputs = "whole.outputs={ checkpoint = \"whole\", log = \"whole_log\", base = \"whole_base\" }";
+    let two_stages = ["--set", "whole.inputs={ train = \"train\", dev = \"dev\" }", "--set", outputs];
+    let made = place.docre(&[&["tiny.toml", "--set", "whole.epochs=1"], &two_stages[..]].concat());
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    assert!(place.path("runs/tiny/whole_base/model.safetensors").is_file());
 }
 
 #[test]

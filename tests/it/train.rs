@@ -378,7 +378,12 @@ fn what_cannot_be_trained_is_refused_and_earlier_checkpoints_stay() {
         refused(&TrainConfig { encoder: EncoderSource::Scratch(wrong), ..config.clone() }, "other", &[], expected);
     }
     let corpus = fixture.path("corpus");
-    let empty = docre(["synthesize", "--docs", "0", "--split", "empty", "--out", corpus.to_str().unwrap()]);
+    let source = fixture.path("empty.json");
+    let bare = crate::support::DOCUMENT.split(",\n  \"labels\"").next().unwrap();
+    fs::write(&source, format!("[{bare}, \"labels\": []}}]")).unwrap();
+    let arguments = ["convert", "--format", "docred", "--split", "empty", "--out"];
+    let empty =
+        docre(arguments.iter().map(Into::into).chain([corpus.clone().into_os_string(), source.into_os_string()]));
     assert_eq!(empty.code, Some(0), "{}", empty.stderr);
     let nothing = "empty: expected documents with facts, found none";
     refused(&TrainConfig { dev: "empty".into(), ..config.clone() }, "other", &[], nothing);

@@ -20,6 +20,7 @@ pub const KIND: Kind = Kind {
     ],
     further_inputs: false,
     outputs: &["tables"],
+    optional_outputs: &[],
     options: keys_of::<Options>,
     parse: |options, _| Ok(Box::new(typed::<Options>(options)?.checked()?)),
 };

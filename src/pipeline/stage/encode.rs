@@ -15,6 +15,7 @@ pub const KIND: Kind = Kind {
     inputs: &[("corpus", Needs::One), ("encoder", Needs::One)],
     further_inputs: false,
     outputs: &["pieces"],
+    optional_outputs: &[],
     options: keys_of::<Encode>,
     parse: |options, _| Ok(Box::new(typed::<Encode>(options)?)),
 };

@@ -15,6 +15,7 @@ pub const KIND: Kind = Kind {
     inputs: &[("corpus", Needs::One), ("relations", Needs::One), ("training", Needs::Optional)],
     further_inputs: false,
     outputs: &["metrics"],
+    optional_outputs: &[],
     options: keys_of::<Evaluate>,
     parse: |options, _| Ok(Box::new(typed::<Evaluate>(options)?)),
 };

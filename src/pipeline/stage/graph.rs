@@ -12,6 +12,7 @@ pub const KIND: Kind = Kind {
     inputs: &[("corpus", Needs::One), ("relations", Needs::One), ("aliases", Needs::Optional)],
     further_inputs: false,
     outputs: &["graph"],
+    optional_outputs: &[],
     options: keys_of::<Options>,
     parse: |options, _| Ok(Box::new(typed::<Options>(options)?)),
 };

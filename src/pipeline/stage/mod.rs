@@ -46,6 +46,8 @@ pub struct Kind {
     pub further_inputs: bool,
     /// The roles of what it makes; every one is needed.
     pub outputs: &'static [&'static str],
+    /// The roles of outputs that it can make beside them.
+    pub optional_outputs: &'static [&'static str],
     /// The keys of its options.
     pub options: fn() -> Vec<&'static str>,
     /// Reads its options, for a stage with inputs in these roles.

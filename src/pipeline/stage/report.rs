@@ -21,6 +21,7 @@ pub const KIND: Kind = Kind {
     ],
     further_inputs: false,
     outputs: &["page"],
+    optional_outputs: &[],
     options: keys_of::<Report>,
     parse: |options, _| Ok(Box::new(typed::<Report>(options)?)),
 };

@@ -15,6 +15,7 @@ pub const KIND: Kind = Kind {
     inputs: &[("checkpoint", Needs::One), ("corpus", Needs::One)],
     further_inputs: false,
     outputs: &["relations"],
+    optional_outputs: &[],
     options: keys_of::<Score>,
     parse: |options, _| Ok(Box::new(typed::<Score>(options)?)),
 };

@@ -13,6 +13,7 @@ pub const KIND: Kind = Kind {
     inputs: &[],
     further_inputs: false,
     outputs: &["tables"],
+    optional_outputs: &[],
     options: keys_of::<Synthesize>,
     parse: |options, _| Ok(Box::new(typed::<Synthesize>(options)?.synthesis()?)),
 };

@@ -11,13 +11,12 @@ use anyhow::{Context, ensure};
 use toml::{Table, Value};
 
 use super::{Action, Kind, Made, Needs, Work, keys_of};
-use crate::checkpoint::BEST;
 use crate::pipeline::Progress;
 use crate::pipeline::file::typed;
 use crate::table;
 use crate::table::rows::TrainingLogRow;
 use crate::train::config::EncoderSource;
-use crate::train::{self, Event, TrainConfig, Trained, present};
+use crate::train::{self, BEST, Event, TrainConfig, Trained, present};
 
 pub const KIND: Kind = Kind {
     name: "train",
@@ -29,7 +28,8 @@ pub const KIND: Kind = Kind {
         (TEACHER, Needs::Optional),
     ],
     further_inputs: false,
-    outputs: &["checkpoint", "log", BASE],
+    outputs: &["checkpoint", "log"],
+    optional_outputs: &[BASE],
     options: || keys_of::<TrainConfig>().into_iter().filter(|key| !PATHS.contains(key)).collect(),
     parse,
 };
