@@ -6,6 +6,7 @@
 use candle_core::{CpuStorage, CustomOp3, DType, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
+use super::check_blocks;
 use crate::encoder::ops::numeric::{in_vectors, sum_of};
 use crate::encoder::ops::{add_bias, add_up, is_fused, operand, values};
 use crate::encoder::{Init, Linear, Weights};
@@ -27,9 +28,7 @@ impl Bilinear {
     /// # Errors
     /// Where the block does not divide the width, or a weight is missing or misshapen.
     pub fn new(weights: &mut Weights, name: &str, width: usize, block: usize, n_classes: usize) -> Result<Self> {
-        if block == 0 || !width.is_multiple_of(block) {
-            bail!("`block`: expected a divisor of {width}, got {block}");
-        }
+        check_blocks(width, block).map_err(candle_core::Error::Msg)?;
         let columns = width * block;
         let init = Init::Uniform((columns as f64).powf(-0.5));
         Ok(Self { linear: Linear::new(weights, name, (n_classes, columns), [init; 2])?, block })

@@ -106,10 +106,10 @@ impl DocreIiConfig {
         let Self { embedding, heads, .. } = *self;
         self.pair_feature.check(embedding, self.block)?;
         check_count("K", self.iterations, 0, MOST)?;
-        check_count("N_I", self.layers, 0, MOST)?;
         if self.layers == 0 {
             return Err("`N_I`: expected at least 1, got 0; for the base alone set `K` to 0".to_owned());
         }
+        check_count("N_I", self.layers, 1, MOST)?;
         if heads == 0 || !heads.is_multiple_of(4) || !embedding.is_multiple_of(heads) {
             return Err(format!(
                 "`heads`: expected a multiple of 4 that divides the embedding of {embedding}, got {heads}"

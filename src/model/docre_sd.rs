@@ -93,10 +93,10 @@ impl DocreSdConfig {
     pub fn check(&self) -> std::result::Result<(), String> {
         let (embedding, n_heads) = (self.embedding, self.patterns.len());
         self.pair_feature.check(embedding, self.block)?;
-        check_count("L", self.layers, 0, MOST)?;
         if self.layers == 0 {
             return Err("`L`: expected at least 1, got 0; without reasoning the model is `atlop`".to_owned());
         }
+        check_count("L", self.layers, 1, MOST)?;
         if n_heads == 0 || !embedding.is_multiple_of(n_heads) {
             return Err(format!("`patterns`: expected as many as divide the embedding of {embedding}, got {n_heads}"));
         }

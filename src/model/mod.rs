@@ -138,7 +138,7 @@ fn check_blocks(embedding: usize, block: usize) -> std::result::Result<(), Strin
     check_count("embedding", embedding, 1, GREATEST_WIDTH)?;
     match block {
         1.. if embedding.is_multiple_of(block) => Ok(()),
-        _ => Err(format!("`block`: expected a divisor of the embedding of {embedding}, got {block}")),
+        _ => Err(format!("`block`: expected a divisor of {embedding}, got {block}")),
     }
 }
 

@@ -6,7 +6,7 @@ use candle_core::{CpuStorage, CustomOp2, DType, Device, Layout, Result, Shape, T
 use rayon::prelude::*;
 
 use super::softmax::{Softmax, SoftmaxBackward};
-use super::{Drop, add_bias, column_sums, dropout, is_fused, operand, softmax, values};
+use super::{Drop, add_bias, column_sums, columns, dropout, is_fused, operand, place, softmax, values};
 use crate::encoder::Span;
 
 /// Multi-head self-attention, each sequence within itself: `softmax(q kᵀ / √w) v` for each head of width w.
@@ -159,30 +159,19 @@ impl Attention {
     }
 }
 
-/// Writes a block `(pieces, width)` into rows of a wider matrix.
-fn place_block(
-    block: &Tensor,
-    into: &mut [f32],
-    row_width: usize,
-    first_row: usize,
-    first_column: usize,
-) -> Result<()> {
-    let (_, width) = block.dims2()?;
-    let block = operand(block);
-    let rows = into.chunks_exact_mut(row_width).skip(first_row);
-    for (row, values) in rows.zip(block.values()?.chunks_exact(width)) {
-        if let Some(place) = row.get_mut(first_column..first_column + width) {
-            place.copy_from_slice(values);
-        }
+impl Head<'_> {
+    /// Writes its block, `(pieces, width)`, into its rows of a wider matrix, from a column on.
+    fn place(&self, block: &Tensor, into: &mut [f32], row_width: usize, first: usize) -> Result<()> {
+        place(operand(block).values()?, into, row_width, self.span.start, (first, self.width));
+        Ok(())
     }
-    Ok(())
-}
 
-/// The columns of one head out of `(pieces, hidden)` rows.
-fn head_block(rows: &[f32], hidden: usize, head: &Head) -> Result<Tensor> {
-    let rows = rows.chunks_exact(hidden).skip(head.span.start).take(head.span.len);
-    let block = rows.flat_map(|row| row.get(head.column..head.column + head.width).unwrap_or_default()).copied();
-    Tensor::from_vec(block.collect::<Vec<f32>>(), (head.span.len, head.width), &Device::Cpu)
+    /// Its columns of its rows, out of `(pieces, hidden)`.
+    fn block(&self, rows: &[f32], hidden: usize) -> Result<Tensor> {
+        let end = self.span.start + self.span.len;
+        let rows = rows.get(self.span.start * hidden..end * hidden).unwrap_or_default();
+        Tensor::from_vec(columns(rows, hidden, self.column, self.width), (self.span.len, self.width), &Device::Cpu)
+    }
 }
 
 impl CustomOp2 for Attention {
@@ -206,7 +195,7 @@ impl CustomOp2 for Attention {
         let blocks: Vec<Tensor> = heads.par_iter().map(Head::forward).collect::<Result<_>>()?;
         let mut joined = vec![0.0; n_pieces * hidden];
         for (head, block) in heads.iter().zip(&blocks) {
-            place_block(block, &mut joined, hidden, head.span.start, head.column)?;
+            head.place(block, &mut joined, hidden, head.column)?;
         }
         Ok((CpuStorage::F32(joined), (n_pieces, hidden).into()))
     }
@@ -218,12 +207,12 @@ impl CustomOp2 for Attention {
         let operands = [x, bias, &grad].map(operand);
         let [x_values, bias_values, grad_values] = &operands;
         let (heads, grad_values) = (self.heads(x_values.values()?, bias_values.values()?), grad_values.values()?);
-        let backward = |head: &Head| head.backward(&head_block(grad_values, hidden, head)?);
+        let backward = |head: &Head| head.backward(&head.block(grad_values, hidden)?);
         let blocks: Vec<[Tensor; 3]> = heads.par_iter().map(backward).collect::<Result<_>>()?;
         let mut of_x = vec![0.0; n_pieces * tripled];
         for (head, blocks) in heads.iter().zip(&blocks) {
             for (part, block) in blocks.iter().enumerate() {
-                place_block(block, &mut of_x, tripled, head.span.start, part * hidden + head.column)?;
+                head.place(block, &mut of_x, tripled, part * hidden + head.column)?;
             }
         }
         let of_bias = Tensor::from_vec(column_sums(&of_x, tripled), bias.shape(), x.device())?;

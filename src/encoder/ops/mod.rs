@@ -72,6 +72,31 @@ impl<G: Deref<Target = Storage>> Operand<'_, G> {
     }
 }
 
+/// Some columns of rows: `(rows, count)`.
+pub(crate) fn columns(rows: &[f32], row_width: usize, first: usize, count: usize) -> Vec<f32> {
+    let mut block = Vec::with_capacity(rows.len() / row_width.max(1) * count);
+    for row in rows.chunks_exact(row_width.max(1)) {
+        block.extend_from_slice(row.get(first..first + count).unwrap_or_default());
+    }
+    block
+}
+
+/// Writes `(rows, count)` into columns of wider rows.
+pub(crate) fn place(
+    block: &[f32],
+    into: &mut [f32],
+    row_width: usize,
+    first_row: usize,
+    (first, count): (usize, usize),
+) {
+    let rows = into.chunks_exact_mut(row_width.max(1)).skip(first_row);
+    for (row, values) in rows.zip(block.chunks_exact(count.max(1))) {
+        if let Some(columns) = row.get_mut(first..first + count) {
+            columns.copy_from_slice(values);
+        }
+    }
+}
+
 /// Sums over each column of rows of a given width, in parallel and always in the same order: `(rows, width) → width`.
 pub(crate) fn column_sums(values: &[f32], width: usize) -> Vec<f32> {
     let partial = values.par_chunks(ROWS_AT_ONCE * width.max(1)).map(|rows| {

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::{Heads, Memory, Reach};
 use crate::encoder::ops::numeric::{Kernel, Wide, in_widest, sum_of};
-use crate::encoder::ops::{Drop, Softmax, SoftmaxBackward, operand, values};
+use crate::encoder::ops::{Drop, Softmax, SoftmaxBackward, columns, operand, place, values};
 use crate::model::pair_matrix::PairMatrix;
 
 /// The same as [`Heads::attend`], for f32 on the CPU.
@@ -78,25 +78,6 @@ impl Attention {
             bail!("attention of pairs: expected {expected} pairs and {n_heads} heads, got {n_pairs} x {width}");
         }
         Ok(width)
-    }
-}
-
-/// Some columns of rows, `(rows, count)`.
-fn columns(rows: &[f32], row_width: usize, first: usize, count: usize) -> Vec<f32> {
-    let mut block = Vec::with_capacity(rows.len() / row_width.max(1) * count);
-    for row in rows.chunks_exact(row_width.max(1)) {
-        block.extend_from_slice(row.get(first..first + count).unwrap_or_default());
-    }
-    block
-}
-
-/// Writes `(rows, count)` into columns of wider rows.
-fn place(block: &[f32], into: &mut [f32], row_width: usize, first_row: usize, (first, count): (usize, usize)) {
-    let rows = into.chunks_exact_mut(row_width.max(1)).skip(first_row);
-    for (row, values) in rows.zip(block.chunks_exact(count.max(1))) {
-        if let Some(columns) = row.get_mut(first..first + count) {
-            columns.copy_from_slice(values);
-        }
     }
 }
 
