@@ -53,6 +53,7 @@
 //!   documents, with the same number of them.
 //! - Bad input is an error or a row of `rejects`, which names file, record and field; never a panic.
 
+pub mod names;
 pub mod table;
 pub mod random;
 pub mod workers;

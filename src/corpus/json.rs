@@ -11,6 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 
 use super::document::Fault;
 use super::quote::quoted;
+use crate::names::nearest;
 
 /// A JSON value that borrows from its source.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,9 +109,8 @@ impl<'v> Field<'_, 'v> {
     /// A fault where it has another, with the one of `names` that it may be a slip of, or all of them.
     pub fn only(&self, names: &[&str]) -> Result<(), Fault> {
         let Some((key, _)) = self.members()?.iter().find(|(key, _)| !names.contains(&&**key)) else { return Ok(()) };
-        let nearest = names.iter().map(|name| (distance(key, name), name)).min();
-        let known = match nearest {
-            Some((distance, name)) if 2 * distance < name.len() => format!("the key `{name}`"),
+        let known = match nearest(key, names) {
+            Some((edits, name)) if 2 * edits < name.len() => format!("the key `{name}`"),
             _ => format!("no key but `{}`", names.join("`, `")),
         };
         Err(self.fault(format!("expected {known}, got {}", quoted(key))))
@@ -269,19 +269,4 @@ impl<'de> Deserialize<'de> for Key<'de> {
             other => Err(D::Error::custom(format_args!("expected a key, got {}", other.kind()))),
         }
     }
-}
-
-/// The Levenshtein distance in bytes.
-fn distance(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (place, byte) in from.bytes().enumerate() {
-        let mut before = place + 1;
-        let mut diagonal = place;
-        for (target, cell) in to.bytes().zip(row.iter_mut().skip(1)) {
-            let above = *cell;
-            *cell = (above + 1).min(before + 1).min(diagonal + usize::from(byte != target));
-            (diagonal, before) = (above, *cell);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }

@@ -4,6 +4,8 @@ use serde::de::value::Error;
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
+use crate::names::nearest;
+
 /// The keys of a struct, as its `Deserialize` has them: the struct stays the only list of its options.
 pub fn of<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
     let mut keys: &'static [&'static str] = &[];
@@ -39,29 +41,11 @@ impl<'de> Deserializer<'de> for Probe<'_> {
 
 /// What to say of a name that none of `known` is: the nearest, or all where none is near.
 pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
-    let near = known.iter().map(|known| (distance(name, known), *known)).min();
-    match near {
+    match nearest(name, known) {
         Some((edits, nearest)) if edits <= nearest.len().div_ceil(2) => {
             format!("unknown {what} `{name}`, the nearest known one is `{nearest}`")
         }
         Some(_) => format!("unknown {what} `{name}`, known are `{}`", known.join("`, `")),
         None => format!("unknown {what} `{name}`, none is expected here"),
     }
-}
-
-/// Insertions, deletions and replacements of characters that lead from one text to the other (Levenshtein).
-fn distance(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
-    for (i, a) in from.chars().enumerate() {
-        let mut left = i + 1;
-        let mut next = vec![left];
-        for (b, above) in to.chars().zip(row.windows(2)) {
-            if let [diagonal, above] = above {
-                left = (diagonal + usize::from(a != b)).min(above + 1).min(left + 1);
-                next.push(left);
-            }
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }

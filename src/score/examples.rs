@@ -25,8 +25,13 @@ pub fn examples<'c>(
     let split = split.to_path_buf();
     let mut next = move || {
         let part = rows.by_ref().take(DOCUMENTS_AT_ONCE);
-        let part: Vec<Example> =
-            part.map(|pieces| example(&pieces?, &mut pairs, relations)).collect::<Result<_, _>>()?;
+        let example = |pieces: Result<PieceRow, PiecesError>| -> Result<Example, ScoreError> {
+            let pieces = pieces?;
+            let pairs = pairs.take_while(|pair| pair.doc_id == pieces.doc_id)?;
+            let misfit = |reason| ScoreError::Batch { split: split.clone(), reason };
+            Example::new(&pieces, &pairs, relations).map_err(misfit)
+        };
+        let part: Vec<Example> = part.map(example).collect::<Result<_, _>>()?;
         if part.is_empty() {
             pairs.end(&split, |pair| pair.doc_id)?;
             return Ok(None);
@@ -41,9 +46,4 @@ fn one_by_one(rows: Result<Vec<PieceRow>, PiecesError>) -> Vec<Result<PieceRow, 
         Ok(rows) => rows.into_iter().map(Ok).collect(),
         Err(error) => vec![Err(error)],
     }
-}
-
-fn example(pieces: &PieceRow, pairs: &mut Cursor<PairRow>, relations: &Relations) -> Result<Example, ScoreError> {
-    let pairs = pairs.take_while(|pair| pair.doc_id == pieces.doc_id)?;
-    Ok(Example::new(pieces, &pairs, relations)?)
 }

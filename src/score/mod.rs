@@ -40,8 +40,13 @@ pub enum ScoreError {
     #[error(transparent)]
     Pieces(#[from] PiecesError),
     /// Rows do not fit each other or the checkpoint.
-    #[error(transparent)]
-    Batch(#[from] BatchError),
+    #[error("{}: {reason}", split.display())]
+    Batch {
+        /// The split's folder.
+        split: PathBuf,
+        /// What does not fit.
+        reason: BatchError,
+    },
     /// A table cannot be read or written.
     #[error(transparent)]
     Table(#[from] TableError),

@@ -156,6 +156,7 @@ fn what_the_checkpoint_cannot_score_is_refused() {
     let run = docre(arguments.iter().map(Into::into).chain([corpus.into_os_string(), source.into_os_string()]));
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let error = paths.score(2048).unwrap_err().to_string();
+    assert!(error.starts_with(&paths.split.display().to_string()), "{error}");
     assert!(error.contains("expected one of the model's") && error.contains("got `P131`"), "{error}");
     assert!(!paths.out.join("relations").exists());
     let arguments = [fixture.path("corpus"), fixture.path("corpus"), fixture.path("out")];
