@@ -20,6 +20,7 @@
 //!
 //! | module | from → to | knows nothing of |
 //! | --- | --- | --- |
+//! | [`names`] | a name that is unknown → the one that was meant | what is named |
 //! | [`table`] | rows ↔ Parquet, checked against the schemas, crash-safe | what the tables are for |
 //! | [`random`] | a seed → random numbers, the same everywhere | |
 //! | [`workers`] | jobs → their results in order, a thread each | what the jobs are |

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 /// A module of the library and what it may import from the crate.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("names", &[]),
     ("table", &[]),
     ("random", &[]),
     ("workers", &[]),
     ("device", &["workers"]),
-    ("corpus", &["table", "random"]),
+    ("corpus", &["names", "table", "random"]),
     ("submission", &[]),
     ("metrics", &["table", "random", "submission"]),
     ("graph", &["table", "submission"]),
@@ -18,8 +19,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "pipeline",
         &[
-            "table", "random", "device", "corpus", "pieces", "encoder", "model", "score", "train", "metrics", "graph",
-            "query", "report",
+            "names", "table", "random", "device", "corpus", "pieces", "encoder", "model", "score", "train", "metrics",
+            "graph", "query", "report",
         ],
     ),
     ("pieces", &["table"]),
