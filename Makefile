@@ -32,7 +32,7 @@ sample: build ## make the sample corpus in data/sample anew
 	cp target/sample/*.json data/sample/
 
 # The sample corpus into OUT: three splits of one endless corpus. Dev and test are those of pipelines/sample.toml, whose
-# training split is ten times as large.
+# training split is eight times as large.
 synthesize:
 	@$(DOCRE) synthesize --docs 400 --seed 1 --first 0 --split train --out $(OUT) --force $(OPTIONS)
 	@$(DOCRE) synthesize --docs 80 --seed 1 --first 400 --split dev --out $(OUT) --force $(OPTIONS)

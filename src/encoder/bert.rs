@@ -38,19 +38,25 @@ pub(super) struct Bert {
     computing: DType,
 }
 
-/// The published initialisation.
-const DRAWN: Init = Init::Normal(0.02);
-const LINEAR: [Init; 2] = [DRAWN, Init::Constant(0.0)];
+/// The published deviation of embeddings.
+const DEVIATION: f64 = 0.02;
+/// The hidden width for which it was published for matrices too.
+const PUBLISHED_WIDTH: f64 = 768.0;
+/// How many times as large positions begin as words, and queries and keys as the other matrices. With keys that begin as
+/// their queries (Trockman and Kolter 2023), pieces attend to those near them from the first step. Where they have to
+/// find out where their neighbours are, a small corpus teaches nothing for thousands of steps.
+const NEARNESS: f64 = 3.0;
 
 impl Layer {
     fn new(config: &EncoderConfig, weights: &mut Weights, name: &str) -> Result<Self> {
         let (hidden, wide) = (config.hidden_size, config.intermediate_size);
-        let mut linear = |part: &str, shape| Linear::new(weights, &format!("{name}.{part}"), shape, LINEAR);
-        let projections = [
-            linear("attention.self.query", (hidden, hidden))?,
-            linear("attention.self.key", (hidden, hidden))?,
-            linear("attention.self.value", (hidden, hidden))?,
-        ];
+        let deviation = DEVIATION * (PUBLISHED_WIDTH / hidden as f64).sqrt();
+        let query_name = format!("{name}.attention.self.query");
+        let mut near = |name: &str| Linear::alike(weights, name, &query_name, (hidden, hidden), NEARNESS * deviation);
+        let (query, key) = (near(&query_name)?, near(&format!("{name}.attention.self.key"))?);
+        let init = [Init::Normal(deviation), Init::Constant(0.0)];
+        let mut linear = |part: &str, shape| Linear::new(weights, &format!("{name}.{part}"), shape, init);
+        let projections = [query, key, linear("attention.self.value", (hidden, hidden))?];
         Ok(Self {
             projections,
             attention_output: linear("attention.output.dense", (hidden, hidden))?,
@@ -85,12 +91,12 @@ impl Layer {
 impl Bert {
     pub(super) fn new(config: &EncoderConfig, weights: &mut Weights, prefix: &str) -> Result<Self> {
         let hidden = config.hidden_size;
-        let mut table = |name: &str, rows: usize| {
-            weights.take(&format!("{prefix}.embeddings.{name}_embeddings.weight"), (rows, hidden), DRAWN)
+        let mut table = |name: &str, rows: usize, init| {
+            weights.take(&format!("{prefix}.embeddings.{name}_embeddings.weight"), (rows, hidden), init)
         };
-        let words = table("word", config.vocab_size)?;
-        let positions = table("position", config.max_position_embeddings)?;
-        let types = table("token_type", config.type_vocab_size)?;
+        let words = table("word", config.vocab_size, Init::Normal(DEVIATION))?;
+        let positions = table("position", config.max_position_embeddings, Init::Waves(NEARNESS * DEVIATION))?;
+        let types = table("token_type", config.type_vocab_size, Init::Normal(DEVIATION))?;
         let norm = Norm::new(weights, &format!("{prefix}.embeddings.LayerNorm"), hidden)?;
         let layer = |index| Layer::new(config, weights, &format!("{prefix}.encoder.layer.{index}"));
         let layers = (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?;

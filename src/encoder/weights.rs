@@ -17,17 +17,29 @@ pub enum Init {
     Normal(f64),
     /// Uniformly distributed between minus and plus this bound.
     Uniform(f64),
+    /// Waves of this amplitude along the rows, two of each length, from 2π to 10,000·2π rows (Vaswani et al. 2017):
+    /// the nearer two rows stand, the more they are alike.
+    Waves(f64),
 }
 
 impl Init {
-    fn draw(self, count: usize, random: &mut Random) -> Vec<f32> {
-        let mut draw = || match self {
+    fn draw(self, shape: &Shape, random: &mut Random) -> Vec<f32> {
+        let width = shape.dims().last().copied().unwrap_or(1).max(1);
+        let mut draw = |place: usize| match self {
             Self::Constant(value) => value,
             Self::Normal(deviation) => (random.normal() * deviation) as f32,
             Self::Uniform(bound) => ((2.0 * random.unit() - 1.0) * bound) as f32,
+            Self::Waves(amplitude) => (wave(place / width, place % width, width) * amplitude) as f32,
         };
-        (0..count).map(|_| draw()).collect()
+        (0..shape.elem_count()).map(&mut draw).collect()
     }
+}
+
+/// The sine, in odd columns the cosine, that stands in a column of a row.
+fn wave(row: usize, column: usize, width: usize) -> f64 {
+    let pair = (column / 2 * 2) as f64 / width as f64;
+    let angle = row as f64 / 10_000f64.powf(pair);
+    if column.is_multiple_of(2) { angle.sin() } else { angle.cos() }
 }
 
 /// Every variable of a model, by its published name, in f32.
@@ -111,11 +123,19 @@ impl Weights {
     /// # Errors
     /// Where it is required and missing, or has another shape.
     pub fn take(&mut self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Tensor> {
+        self.take_alike(name, name, shape, init)
+    }
+
+    /// The same; where it is drawn, it begins as what is drawn so under the name `other`.
+    ///
+    /// # Errors
+    /// As [`Weights::take`].
+    pub fn take_alike(&mut self, name: &str, other: &str, shape: impl Into<Shape>, init: Init) -> Result<Tensor> {
         let shape = shape.into();
         if !self.variables.contains_key(name) {
             let values = match self.given.get(name) {
                 Some(given) => given.to_dtype(DType::F32)?.to_device(&self.device)?,
-                None => self.draw(name, &shape, init)?,
+                None => self.draw(name, other, &shape, init)?,
             };
             self.variables.insert(name.to_owned(), Var::from_tensor(&values.contiguous()?)?);
         }
@@ -148,12 +168,12 @@ impl Weights {
         }
     }
 
-    fn draw(&self, name: &str, shape: &Shape, init: Init) -> Result<Tensor> {
+    fn draw(&self, name: &str, other: &str, shape: &Shape, init: Init) -> Result<Tensor> {
         if self.required.as_ref().is_some_and(|prefix| name.starts_with(prefix)) {
             bail!("weight `{name}`: expected shape {shape:?}, found no such weight");
         }
-        let place = name.bytes().fold(0u64, |place, byte| place.wrapping_mul(257).wrapping_add(u64::from(byte)));
-        let values = init.draw(shape.elem_count(), &mut Random::stream(self.seed, place));
+        let place = other.bytes().fold(0u64, |place, byte| place.wrapping_mul(257).wrapping_add(u64::from(byte)));
+        let values = init.draw(shape, &mut Random::stream(self.seed, place));
         Tensor::from_vec(values, shape, &self.device)
     }
 
@@ -217,6 +237,25 @@ impl Linear {
         Ok(Self {
             weight: weights.take(&format!("{name}.weight"), (out, of), weight)?,
             bias: weights.take(&format!("{name}.bias"), out, bias)?,
+        })
+    }
+
+    /// The layer `NAME` without a bias at first, its weight normally distributed; where that is drawn, it begins as the
+    /// weight of the layer `other`.
+    ///
+    /// # Errors
+    /// Where a weight is missing or misshapen.
+    pub fn alike(
+        weights: &mut Weights,
+        name: &str,
+        other: &str,
+        (out, of): (usize, usize),
+        deviation: f64,
+    ) -> Result<Self> {
+        let [weight, like] = [name, other].map(|name| format!("{name}.weight"));
+        Ok(Self {
+            weight: weights.take_alike(&weight, &like, (out, of), Init::Normal(deviation))?,
+            bias: weights.take(&format!("{name}.bias"), out, Init::Constant(0.0))?,
         })
     }
 

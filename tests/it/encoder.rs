@@ -124,6 +124,18 @@ fn a_fresh_encoder_is_seeded_and_all_of_it_learns() {
 }
 
 #[test]
+fn a_fresh_encoder_attends_to_what_is_near() {
+    let mut weights = Weights::fresh(7, &Device::Cpu);
+    let encoder = Encoder::new(&EncoderConfig::small(70, 64, 2, 4), &mut weights, "model").unwrap();
+    let (ids, _) = random_document(100);
+    let attention = encode(&encoder, &[(ids, vec![20, 50, 80])]).attention.remove(0).unwrap();
+    for (row, of_row) in [20, 50, 80].into_iter().zip(attention.mean(1).unwrap().to_vec2::<f32>().unwrap()) {
+        let near: f32 = of_row[row - 3..=row + 3].iter().sum();
+        assert!(near > 3.0 * 0.07, "row {row}: {near} of the attention goes to the 7 nearest of 100 pieces");
+    }
+}
+
+#[test]
 fn a_detached_view_sees_updates_and_records_nothing() {
     let mut weights = Weights::fresh(1, &Device::Cpu);
     let trained = Encoder::new(&small(64), &mut weights, "model").unwrap();
