@@ -2,8 +2,8 @@
 
 Each command is run several times in turn with its peer; medians are reported. Real corpora are looked for in
 DOCRE_CORPORA, or ../shared/data beside the project, and left out, in words, where they are missing.
-`--large` adds a 2 GB source, 10 million predictions and 100,000 documents that are scored, killed and scored on (some
-15 GB of disk under DOCRE_SCRATCH or the system's).
+`--large` adds a 2 GB source, 10 million predictions, 100,000 documents that are scored, killed and scored on, and a graph
+of a million documents (some 60 GB of disk under DOCRE_SCRATCH or the system's).
 """
 
 import argparse
@@ -141,7 +141,8 @@ def main():
             if CORPORA.is_dir():
                 large_convert(folder)
             large_evaluate(folder)
-            subprocess.run([sys.executable, HERE / "scoring.py"], check=True)
+            for script in ("scoring.py", "graph.py"):
+                subprocess.run([sys.executable, HERE / script], check=True)
 
 
 if __name__ == "__main__":
