@@ -7,7 +7,7 @@ FUZZERS = docred pubtator edge_graph gda jsonl
 TORCH = target/torch/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build pipelines test check sample synthesize ablations compare bench peers fuzz clean
+.PHONY: help build pipelines test check sample synthesize ablations compare patterns bench peers fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ ablations: build ## what each part of DocRE-II is worth, over three seeds of the
 
 compare: build ## ATLOP, DocRE-II and DocRE-SD with one budget, over three seeds of the sample or another corpus (hours)
 	python3 tests/bench/compare.py
+
+patterns: build ## what each head of DocRE-SD is worth, on corpora of one pattern each (hours)
+	python3 tests/bench/patterns.py
 
 bench: build $(TORCH) ## measure speed and memory, beside PyTorch where it has a part; models want DOCRE_ENCODER
 	python3 tests/bench/bench.py

@@ -41,7 +41,7 @@ pub struct RunArgs {
     /// Replace a value of the file: STAGE.KEY=VALUE or sources.NAME=PATH; may be given several times. A key reaches into
     /// tables, as train.encoder.scratch.layers; a value is one of TOML, or else text. The stage may be left out where one
     /// alone has the table: model.kind=atlop.
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pipeline::setting)]
     set: Vec<String>,
     /// Where to train and score: auto, cpu or cuda:N.
     #[arg(long, value_name = "DEVICE", default_value_t)]

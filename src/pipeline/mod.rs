@@ -48,4 +48,5 @@ pub use file::{Input, Pipeline, Stage};
 pub use manifest::{Artefact, Entry, Manifest, Recipe};
 pub use progress::Progress;
 pub use runner::{LeftOut, Planned, Request, Watch, plan, run, summaries};
+pub use settings::setting;
 pub use sources::Source;

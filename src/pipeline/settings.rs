@@ -13,6 +13,8 @@ use crate::model::docre_sd::DocreSdConfig;
 /// The option whose table holds what one of its keys, [`KIND`], has a use for.
 const MODEL: &str = "model";
 const KIND: &str = "kind";
+/// The form of a setting.
+const FORM: &str = "expected STAGE.KEY=VALUE or sources.NAME=PATH";
 
 /// Applies settings to a file: each is `STAGE.KEY=VALUE`, `KEY=VALUE` with a KEY whose table one stage alone has, or
 /// `sources.NAME=PATH`. Returns what is to be said of them, a line each.
@@ -31,6 +33,19 @@ pub fn apply(top: &mut Top, settings: &[String]) -> anyhow::Result<Vec<String>> 
     Ok(notes)
 }
 
+/// A setting as it was given, where it has the form of one.
+///
+/// # Errors
+/// The form that it should have.
+pub fn setting(text: &str) -> Result<String, String> {
+    parts(text).map(|_| text.to_owned()).ok_or_else(|| FORM.to_owned())
+}
+
+/// A setting's key, the same in two at its first dot, and its value.
+fn parts(setting: &str) -> Option<(&str, (&str, &str), &str)> {
+    setting.split_once('=').and_then(|(key, value)| Some((key, key.split_once('.')?, value)))
+}
+
 /// Whether a setting is that of a model's kind.
 fn sets_kind(setting: &str) -> bool {
     let mut steps = setting.split('=').next().unwrap_or_default().rsplit('.');
@@ -38,8 +53,7 @@ fn sets_kind(setting: &str) -> bool {
 }
 
 fn set(top: &mut Top, setting: &str) -> anyhow::Result<Option<String>> {
-    let parts = setting.split_once('=').and_then(|(key, value)| Some((key, key.split_once('.')?, value)));
-    let Some((path, (place, key), value)) = parts else { bail!("expected STAGE.KEY=VALUE or sources.NAME=PATH") };
+    let Some((path, (place, key), value)) = parts(setting) else { bail!(FORM) };
     if place == "sources" {
         let known: Vec<&str> = top.sources.keys().map(String::as_str).collect();
         ensure!(known.contains(&key), "{}", keys::unknown("source", key, &known));

@@ -57,11 +57,13 @@ def merged(settings, changes):
 
 
 class Trials:
-    """The runs of one script, in a folder."""
+    """The runs of one script, in a folder; those on a corpus of its own, made with options of `docre synthesize`, in one
+    below it."""
 
-    def __init__(self, name):
-        self.name = name
-        self.out = pathlib.Path(os.environ.get("DOCRE_OUT", ROOT / "target" / name)).resolve()
+    def __init__(self, name, corpus="", *options):
+        self.name, self.options = name, options
+        self.table = pathlib.Path(os.environ.get("DOCRE_OUT", ROOT / "target" / name)).resolve()
+        self.out = self.table / re.sub(r"\W+", "-", corpus)
         self.out.mkdir(parents=True, exist_ok=True)
         file = pathlib.Path(os.environ.get("DOCRE_PIPELINE", ROOT / "pipelines" / "sample.toml"))
         stages = {stage["name"]: stage for stage in tomllib.loads(file.read_text())["stage"]}
@@ -85,7 +87,7 @@ class Trials:
         splits.append(({"split": "test", "seed": train["seed"]}, n_test, FIRST_TEST_DOCUMENT))
         for options, count, first in splits:
             place = ["--seed", options["seed"], "--docs", count, "--first", first]
-            docre("synthesize", "--split", options["split"], *place, "--out", corpus)
+            docre("synthesize", "--split", options["split"], *place, *self.options, "--out", corpus)
         return corpus
 
     def read_settings(self, stage):
@@ -169,15 +171,15 @@ class Trials:
 
     def write(self, header, rows, results):
         """The table as CSV and on stdout, and each seed's figures as JSON."""
-        with open(self.out / f"{self.name}.csv", "w", newline="") as file:
+        with open(self.table / f"{self.name}.csv", "w", newline="") as file:
             csv.writer(file).writerows([header, *rows])
-        (self.out / f"{self.name}.json").write_text(json.dumps(results, indent=1))
+        (self.table / f"{self.name}.json").write_text(json.dumps(results, indent=1))
         widths = [max(len(str(row[column])) for row in [header, *rows]) for column in range(len(header))]
         for row in [header, *rows]:
             cells = (str(cell).ljust(width) if place == 0 else str(cell).rjust(width)
                      for place, (cell, width) in enumerate(zip(row, widths)))
             print("  ".join(cells).rstrip())
-        print(f"The table is also in {self.out / self.name}.csv, the figures of each seed in {self.name}.json")
+        print(f"The table is also in {self.table / self.name}.csv, the figures of each seed in {self.name}.json")
         if self.n_failed:
             sys.exit(f"failed: {self.n_failed} runs, see above")
 
