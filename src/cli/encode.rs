@@ -6,11 +6,12 @@ use clap::Args;
 use docre::encoder::hub;
 use docre::pieces::{Cutter, MOST_PIECES, Tokenizer, stage};
 
-use super::{Messages, Outcome, folder_name, split_folder};
+use super::{Messages, Outcome, count, folder_name, split_folder};
 
 /// Cut documents into an encoder's pieces, with markers around mentions.
 #[derive(Args)]
 #[command(
+    allow_negative_numbers = true,
     after_help = "Example:\n  docre encode --corpus corpora/redocred --split dev \\\n    --encoder sentence-transformers/all-MiniLM-L6-v2\n\nTraining and scoring use the table where it is up to date, and cut the documents themselves where it is not."
 )]
 pub struct EncodeArgs {
@@ -24,11 +25,16 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "DIR|NAME")]
     encoder: String,
     /// Pieces that a document keeps at most.
-    #[arg(long, value_name = "N", default_value_t = MOST_PIECES)]
+    #[arg(long, value_name = "N", default_value_t = MOST_PIECES, value_parser = most_pieces)]
     most_pieces: usize,
     /// Where the table goes [default: the folder of the split].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+}
+
+/// A start, an end and a piece between them, or more.
+fn most_pieces(text: &str) -> Result<usize, String> {
+    count(text, 3, usize::MAX)
 }
 
 /// Encodes.

@@ -19,6 +19,8 @@ pub fn settle() {
         ("CANDLE_NUM_THREADS", "1".to_owned()),
         // In milliseconds: what a step frees serves the next; the kernel would have to clear it again.
         ("MIMALLOC_PURGE_DELAY", "10000".to_owned()),
+        // The tensor library would put backtraces into its errors' words, where panics are to have them.
+        ("RUST_LIB_BACKTRACE", "0".to_owned()),
     ];
     let missing: Vec<_> = settings.into_iter().filter(|(name, _)| env::var_os(name).is_none()).collect();
     if !missing.is_empty() {

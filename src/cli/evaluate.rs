@@ -14,6 +14,7 @@ use super::{Messages, Outcome, Usage, folder_name};
 /// Score predicted relations against a split's facts.
 #[derive(Args)]
 #[command(
+    allow_negative_numbers = true,
     after_help = "Examples:\n  docre evaluate --corpus corpora/redocred --split dev --relations predictions.json --train-facts train_annotated.fact\n  docre evaluate --corpus runs/sample --split test --relations runs/a --against runs/b --format json"
 )]
 pub struct EvaluateArgs {

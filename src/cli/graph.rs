@@ -16,6 +16,7 @@ use super::{Messages, Outcome, folder_name, split_folder};
 /// Merge the relations of many documents into a knowledge graph.
 #[derive(Args)]
 #[command(
+    allow_negative_numbers = true,
     after_help = "Examples:\n  docre graph --relations runs/cdr --corpus corpora/cdr --split test --out runs/cdr/graph --format nquads,neo4j\n  docre graph --relations submission.json --corpus corpora/docred --split test --out graph --min-probability 0.8\n  docre score --checkpoint best --corpus corpora/cdr --split test --out - |\n    docre graph --relations - --corpus corpora/cdr --split test --out - --table edges > edges.arrows\n\nThe tables nodes, edges, provenance and merges are always written, for `docre query`, in SQL or SPARQL."
 )]
 pub struct GraphArgs {

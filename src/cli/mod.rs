@@ -75,6 +75,14 @@ pub fn folder_name(name: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
+/// A number of some range.
+pub fn count(text: &str, least: usize, most: usize) -> Result<usize, String> {
+    let got = text.parse().ok().filter(|count| (least..=most).contains(count));
+    got.ok_or_else(|| {
+        if most == usize::MAX { format!("expected {least} or more") } else { format!("expected {least} to {most}") }
+    })
+}
+
 /// The folder of a split: below that of its corpus, where it is named.
 pub fn split_folder(corpus: &Path, split: Option<&str>) -> PathBuf {
     split.map_or_else(|| corpus.to_path_buf(), |split| corpus.join(split))

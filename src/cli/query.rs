@@ -16,7 +16,7 @@ use super::Outcome;
 /// Query the tables of a folder with SQL, or its graph with SPARQL.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  docre query corpora/docred/dev \"SELECT relation, count(*) AS n FROM facts GROUP BY relation ORDER BY n DESC\"\n  docre query runs/cdr/graph --sparql \"SELECT ?name WHERE {{ ?drug relation:CID MESH:D007022; rdfs:label ?name }}\"\n\nA table bears the name of its folder; where several below the folder bear one name, that of its path: dev_facts."
+    after_help = "Example:\n  docre query corpora/docred/dev \"SELECT relation, count(*) AS n FROM facts GROUP BY relation ORDER BY n DESC\"\n  docre query runs/cdr/graph --sparql \"SELECT ?name WHERE { ?drug relation:CID MESH:D007022; rdfs:label ?name }\"\n\nA table bears the name of its folder; where several below the folder bear one name, that of its path: dev_facts."
 )]
 pub struct QueryArgs {
     /// A folder with tables at or below it.

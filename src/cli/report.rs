@@ -14,6 +14,7 @@ use super::{Messages, Outcome};
 /// and graph/nodes with graph/edges.
 #[derive(Args)]
 #[command(
+    allow_negative_numbers = true,
     after_help = "Examples:\n  docre report runs/sample\n  docre report runs/redocred --documents 100 --out redocred.html"
 )]
 pub struct ReportArgs {

@@ -10,11 +10,12 @@ use docre::table::rows::RelationRow;
 use docre::table::stream;
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, computing_on, folder_name, split_folder};
+use super::{Messages, Outcome, computing_on, count, folder_name, split_folder};
 
 /// Predict the relations of a split with a trained model.
 #[derive(Args)]
 #[command(
+    allow_negative_numbers = true,
     after_help = "Example:\n  docre score --checkpoint runs/redocred/best --corpus corpora/redocred --split dev \\\n    --out runs/redocred/dev\n\nA run that was stopped goes on where it was when it is started again."
 )]
 pub struct ScoreArgs {
@@ -35,7 +36,7 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "NAME")]
     run_id: Option<String>,
     /// How often docre-ii infers; 0: its base alone [default: as often as its `K` says].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = iterations)]
     iterations: Option<usize>,
     /// Pieces that are computed in one batch.
     #[arg(long, value_name = "N", default_value_t = PIECES_AT_ONCE)]
@@ -46,6 +47,11 @@ pub struct ScoreArgs {
     /// The type of matrix products: f32 or bf16 [default: bf16 on a CUDA device, f32 on the CPU].
     #[arg(long, value_name = "TYPE")]
     precision: Option<Precision>,
+}
+
+/// As often as a model can be told to infer.
+fn iterations(text: &str) -> Result<usize, String> {
+    count(text, 0, 1000)
 }
 
 /// Scores.

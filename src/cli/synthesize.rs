@@ -13,6 +13,7 @@ use super::{Messages, Outcome, folder_name, told};
 /// Each implied fact is a row of the table `implied`. The same options and seed give the same documents.
 #[derive(Args)]
 #[command(
+    allow_negative_numbers = true,
     after_help = "Examples:\n  docre synthesize --docs 400 --seed 7 --split train --out corpora/synthetic\n  docre synthesize --docs 80 --seed 7 --first 400 --split dev --out corpora/synthetic --json\n  docre synthesize --docs 100000 --seed 1 --split load --out /tmp/load --implied-share 0"
 )]
 pub struct SynthesizeArgs {

@@ -107,11 +107,19 @@ fn write_json(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
 
 fn write_csv(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(output);
-    writer.write_record(names(frame))?;
+    writer.write_record(names(frame)).map_err(of_output)?;
     for row in rows(frame) {
-        writer.write_record(row.iter().map(plain))?;
+        writer.write_record(row.iter().map(plain)).map_err(of_output)?;
     }
     writer.flush()
+}
+
+/// What the output says, of an error that hides it.
+fn of_output(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 /// Columns as wide as their widest cell; numbers to the right.

@@ -2,8 +2,11 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use arrow::datatypes::Schema;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Schema};
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -113,7 +116,7 @@ fn check_types(found: &Schema, expected: &TableSchema, path: &Path) -> Result<()
                 expected: expected.to_string(),
             });
         };
-        if !field.data_type().equals_datatype(expected) {
+        if !is_alike(field.data_type(), expected) {
             return Err(TableError::ColumnType {
                 path: path.to_path_buf(),
                 column: column.name.clone(),
@@ -125,16 +128,32 @@ fn check_types(found: &Schema, expected: &TableSchema, path: &Path) -> Result<()
     Ok(())
 }
 
+/// Whether the one type is the other, but for how engines lay out text and lists in memory.
+fn is_alike(found: &DataType, expected: &DataType) -> bool {
+    use DataType::{LargeList, LargeUtf8, List, Utf8, Utf8View};
+    match (found, expected) {
+        (LargeUtf8 | Utf8View, Utf8) => true,
+        (List(found) | LargeList(found), List(expected)) => is_alike(found.data_type(), expected.data_type()),
+        _ => found.equals_datatype(expected),
+    }
+}
+
 /// The schema's columns in its order; further columns of the file are left aside.
 fn checked(batch: RecordBatch, schema: &TableSchema, path: &Path) -> Result<RecordBatch, TableError> {
-    let mut indices = Vec::with_capacity(schema.columns.len());
+    let fault = |error: ArrowError| TableError::parquet(path)(error.into());
+    let mut columns = Vec::with_capacity(schema.columns.len());
     for column in &schema.columns {
-        let index = batch.schema().index_of(&column.name).map_err(|error| TableError::parquet(path)(error.into()))?;
-        let nulls = batch.column(index).null_count();
+        let found = batch.column(batch.schema().index_of(&column.name).map_err(fault)?);
+        let nulls = found.null_count();
         if nulls > 0 && !column.nullable {
             return Err(TableError::Null { path: path.to_path_buf(), column: column.name.clone(), nulls });
         }
-        indices.push(index);
+        let expected = &column.kind.0;
+        columns.push(if found.data_type() == expected {
+            found.clone()
+        } else {
+            cast(found, expected).map_err(fault)?
+        });
     }
-    batch.project(&indices).map_err(|error| TableError::parquet(path)(error.into()))
+    RecordBatch::try_new(Arc::new(schema.arrow()), columns).map_err(fault)
 }

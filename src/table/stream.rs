@@ -4,7 +4,7 @@
 //! `docre.schema` is `relations/1`.
 
 use std::collections::HashMap;
-use std::io::{BufRead, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::marker::PhantomData;
 use std::path::Path;
 
@@ -79,7 +79,7 @@ pub fn send<R: Row, W: Write>(folder: &Path, output: W) -> Result<W, TableError>
 /// # Errors
 /// Where the input is no Arrow stream; later, where it is cut off or a column does not fit.
 pub fn receive<R: Row>(input: impl BufRead) -> Result<impl Iterator<Item = Result<Vec<R>, TableError>>, TableError> {
-    Ok(rows(StreamReader::try_new(input, None).map_err(cut_off)?))
+    Ok(rows(StreamReader::try_new(Whole::of(input), None).map_err(cut_off)?))
 }
 
 /// Sets down the tables of a split, which come one stream after the other and are named by their metadata, in a folder.
@@ -88,7 +88,7 @@ pub fn receive<R: Row>(input: impl BufRead) -> Result<impl Iterator<Item = Resul
 /// Where the input is no row of Arrow streams, one bears no table's name, or a column does not fit.
 pub fn receive_split(mut input: impl BufRead, folder: &Path) -> Result<(), TableError> {
     while !input.fill_buf().map_err(|error| cut_off(error.into()))?.is_empty() {
-        let reader = StreamReader::try_new(&mut input, None).map_err(cut_off)?;
+        let reader = StreamReader::try_new(Whole::of(&mut input), None).map_err(cut_off)?;
         let name = reader.schema().metadata().get(TABLE).cloned().unwrap_or_default();
         match name.split('/').next().unwrap_or_default() {
             "documents" => set_down::<DocumentRow>(reader, folder)?,
@@ -105,7 +105,7 @@ pub fn receive_split(mut input: impl BufRead, folder: &Path) -> Result<(), Table
     Ok(())
 }
 
-fn set_down<R: Row>(reader: StreamReader<impl Read>, folder: &Path) -> Result<(), TableError> {
+fn set_down<R: Row>(reader: StreamReader<Whole<impl Read>>, folder: &Path) -> Result<(), TableError> {
     let mut writer = TableWriter::<R>::create(folder, "")?;
     for batch in rows(reader) {
         writer.write(batch?)?;
@@ -113,8 +113,43 @@ fn set_down<R: Row>(reader: StreamReader<impl Read>, folder: &Path) -> Result<()
     writer.finish()
 }
 
-fn rows<R: Row>(reader: StreamReader<impl Read>) -> impl Iterator<Item = Result<Vec<R>, TableError>> {
-    reader.map(|batch| Ok(R::from_batch(&conform(&batch.map_err(cut_off)?, R::schema(), Path::new(NAME))?)))
+/// A stream's input, which remembers whether it was read to its own end: then the stream has no end mark. Arrow lets
+/// writers do without; docre never does, unless it was stopped.
+struct Whole<I> {
+    input: I,
+    ran_out: bool,
+}
+
+impl<I> Whole<I> {
+    fn of(input: I) -> Self {
+        Self { input, ran_out: false }
+    }
+}
+
+impl<I: Read> Read for Whole<I> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(buffer)?;
+        self.ran_out |= count == 0 && !buffer.is_empty();
+        Ok(count)
+    }
+}
+
+fn rows<R: Row>(mut reader: StreamReader<Whole<impl Read>>) -> impl Iterator<Item = Result<Vec<R>, TableError>> {
+    let mut wants_mark = reader.schema().metadata().contains_key(TABLE);
+    std::iter::from_fn(move || {
+        let batch = match reader.next() {
+            Some(batch) => batch,
+            None if wants_mark && reader.get_ref().ran_out => {
+                wants_mark = false;
+                Err(ArrowError::IpcError(
+                    "expected an end mark: the docre that wrote the stream was stopped".to_owned(),
+                ))
+            }
+            None => return None,
+        };
+        let rows = batch.map_err(cut_off).and_then(|batch| conform(&batch, R::schema(), Path::new(NAME)));
+        Some(rows.map(|batch| R::from_batch(&batch)))
+    })
 }
 
 fn cut_off(source: ArrowError) -> TableError {

@@ -87,6 +87,8 @@ pub enum Event<'a> {
 /// A run that has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Trained {
+    /// Its last stage.
+    pub stage: u32,
     /// The epoch whose checkpoint is the best of the last stage.
     pub best_epoch: u32,
     /// Its F1 on the dev split.
@@ -145,7 +147,7 @@ pub fn train(
             run.epoch(observe)?;
         }
         let (best_epoch, best_f1) = run.best().unwrap_or_default();
-        trained = Trained { best_epoch, best_f1, epochs: run.epochs };
+        trained = Trained { stage: stage.number, best_epoch, best_f1, epochs: run.epochs };
     }
     Ok(trained)
 }

@@ -25,14 +25,18 @@ impl Trained {
         let ended = || rows().filter_map(|row| Some((row.epoch, row.dev_f1?)));
         let (best_epoch, best_f1) = ended().reduce(|best, other| if other.1 > best.1 { other } else { best })?;
         let (epochs, _) = ended().next_back()?;
-        Some(Self { best_epoch, best_f1, epochs })
+        Some(Self { stage, best_epoch, best_f1, epochs })
     }
 }
 
 impl fmt::Display for Trained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { best_epoch, best_f1, epochs } = self;
-        write!(f, "the best of {epochs} epochs, {best_epoch}, has a dev F1 of {:.2}", 100.0 * best_f1)
+        let Self { stage, best_epoch, best_f1, epochs } = self;
+        match stage {
+            0 | 1 => write!(f, "the best of {epochs} epochs, {best_epoch},")?,
+            _ => write!(f, "the best of stage {stage}, epoch {best_epoch} of {epochs},")?,
+        }
+        write!(f, " has a dev F1 of {:.2}", 100.0 * best_f1)
     }
 }
 

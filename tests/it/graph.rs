@@ -599,6 +599,9 @@ fn relations_come_and_edges_go_through_a_pipe() {
     let cut = through(&input[..input.len() / 2]);
     assert_eq!(cut.status.code(), Some(1));
     assert!(cut.stdout.is_empty());
+    let unmarked = through(&input[..input.len() - 8]);
+    assert_eq!((unmarked.status.code(), unmarked.stdout.len()), (Some(1), 0));
+    assert!(String::from_utf8(unmarked.stderr).unwrap().contains("the docre that wrote the stream was stopped"));
     let text = through(b"[]");
     assert!(String::from_utf8(text.stderr).unwrap().contains("standard input: expected a whole Arrow IPC stream"));
 }

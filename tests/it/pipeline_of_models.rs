@@ -212,7 +212,7 @@ outputs = { checkpoint = "whole", log = "whole_log" }
     let place = Place::new(&pipeline);
     let run = place.docre(&["tiny.toml"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    assert!(run.stdout.contains("tiny/whole: the best of 2 epochs, "), "{}", run.stdout);
+    assert!(run.stdout.contains("tiny/whole: the best of stage 2, epoch "), "{}", run.stdout);
     let refused = place.failure(&["--set", "whole.model.K=0"]);
     assert!(refused.contains("stage `whole`: `base`: expected none, as the model has no base"), "{refused}");
     for option in ["base", "teacher"] {
@@ -336,6 +336,6 @@ fn the_sample_pipeline_runs_to_its_end_when_made_small() {
     let run =
         place.docre(&[&["pipelines/sample.toml", "--set", "train.encoder.scratch.layers=1"], &settings[..]].concat());
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    assert!(run.stdout.starts_with("sample/train: the best of 2 epochs, 2, has a dev F1 of "), "{}", run.stdout);
+    assert!(run.stdout.starts_with("sample/train: the best of stage 2, epoch 2 of 2, has a dev F1 of "), "{}", run.stdout);
     assert!(run.stdout.contains("IgnF1"), "{}", run.stdout);
 }

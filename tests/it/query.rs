@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
 use docre::table::rows::FactRow;
 use docre::table::{self, Text};
 use tempfile::TempDir;
 
-use crate::support::docre;
+use crate::support::{command, docre};
 
 fn facts(folder: &Path, relations: &[&str]) {
     fs::create_dir_all(folder).unwrap();
@@ -47,11 +48,32 @@ fn a_result_comes_as_table_csv_json_or_parquet() {
         query(folder.path(), sql, "json").lines().next(),
         Some(r#"{"doc_id":"a \"quoted\", 🦀","evidence":[0,7],"head":0,"relation":"P17"}"#)
     );
-    let run = std::process::Command::new(env!("CARGO_BIN_EXE_docre"))
-        .args(["query", folder.path().to_str().unwrap(), "SELECT relation FROM facts", "--format", "parquet"])
-        .output()
-        .unwrap();
-    assert!(run.stdout.starts_with(b"PAR1") && run.stdout.ends_with(b"PAR1"));
+}
+
+#[test]
+fn a_result_in_parquet_is_a_table_like_any_other() {
+    let folder = TempDir::new().unwrap();
+    facts(folder.path(), &["P17", "P\n30"]);
+    let again = folder.path().join("again");
+    fs::create_dir(&again).unwrap();
+    let arguments = ["query", folder.path().to_str().unwrap(), "SELECT * FROM facts", "--format", "parquet"];
+    fs::write(again.join("facts.parquet"), command(arguments).output().unwrap().stdout).unwrap();
+    let read = |folder: &Path| -> Vec<FactRow> { table::read(folder).unwrap().flat_map(Result::unwrap).collect() };
+    assert_eq!(read(&again), read(folder.path()));
+}
+
+#[test]
+fn a_reader_who_leaves_is_no_error() {
+    let folder = TempDir::new().unwrap();
+    facts(folder.path(), &["P17"; 10_000]);
+    for format in ["table", "csv", "json"] {
+        let arguments = ["query", folder.path().to_str().unwrap(), "SELECT * FROM facts", "--format", format];
+        let mut child = command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), said.as_str()), (Some(0), ""), "{format}");
+    }
 }
 
 #[test]

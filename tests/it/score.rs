@@ -242,3 +242,16 @@ fn a_split_comes_and_relations_go_through_a_pipe() {
     assert!(!piped.is_empty());
     assert_eq!(piped, relations(&paths.out));
 }
+
+#[test]
+fn a_count_that_cannot_be_is_wrong_usage() {
+    for (command, of, option, value, expected) in [
+        ("score", "--checkpoint", "--iterations", "-1", "expected 0 to 1000"),
+        ("score", "--checkpoint", "--iterations", "99999999999", "expected 0 to 1000"),
+        ("encode", "--encoder", "--most-pieces", "2", "expected 3 or more"),
+    ] {
+        let run = docre([command, "--corpus", "c", "--out", "o", of, "m", option, value]);
+        assert_eq!(run.code, Some(2), "{}", run.stderr);
+        assert!(run.stderr.contains(option) && run.stderr.contains(expected), "{}", run.stderr);
+    }
+}
