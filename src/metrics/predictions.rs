@@ -5,7 +5,7 @@ use std::path::Path;
 use polars::prelude::*;
 
 use super::error::{self, Error};
-use super::split::{FACT, collect, scan_foreign};
+use super::split::{FACT, collect, has_column, scan_foreign};
 use super::submission::read_submission;
 
 /// A set of predictions, duplicates and all.
@@ -45,6 +45,18 @@ fn submission(path: &Path, run_id: Option<&str>) -> Result<Predictions, Error> {
 }
 
 fn table(folder: &Path, run_id: Option<&str>) -> Result<Predictions, Error> {
+    let (own, rows) = own_run(folder)?;
+    let run_id = run_id.map(str::to_owned).or(own).unwrap_or_else(|| stem(folder));
+    Ok(Predictions { run_id, rows, facts: scan_foreign(folder, &FACT)?, evidence: None })
+}
+
+/// The run that a table names, where it names one, and how many rows it has.
+fn own_run(folder: &Path) -> Result<(Option<String>, u64), Error> {
+    if !has_column(folder, "run_id")? {
+        let rows = collect(scan_foreign(folder, &FACT)?.select([len()]), "rows")?;
+        let rows = rows.columns().first().and_then(|rows| rows.cast(&DataType::UInt64).ok()?.u64().ok()?.get(0));
+        return Ok((None, rows.unwrap_or_default()));
+    }
     let runs =
         scan_foreign(folder, &[("run_id", DataType::String)])?.group_by([col("run_id")]).agg([len().alias("rows")]);
     let runs = collect(runs.sort(["run_id"], SortMultipleOptions::default()), "rows by run")?;
@@ -62,8 +74,7 @@ fn table(folder: &Path, run_id: Option<&str>) -> Result<Predictions, Error> {
     };
     let rows = runs.column("rows").and_then(|rows| rows.cast(&DataType::UInt64)).map_err(place())?;
     let rows = rows.u64().map_err(place())?.iter().flatten().sum();
-    let run_id = run_id.or(own).map_or_else(|| stem(folder), str::to_owned);
-    Ok(Predictions { run_id, rows, facts: scan_foreign(folder, &FACT)?, evidence: None })
+    Ok((own.map(str::to_owned), rows))
 }
 
 fn stem(path: &Path) -> String {

@@ -210,25 +210,48 @@ pub(super) fn scan(folder: &Path, columns: &[(&str, DataType)]) -> Result<LazyFr
     scan_where(folder, columns, |got, expected| got == expected)
 }
 
+/// Whether a table has a column of this name.
+pub(super) fn has_column(folder: &Path, column: &str) -> Result<bool, Error> {
+    let mut table = open(folder)?;
+    Ok(table.collect_schema().map_err(error::query(folder.display().to_string()))?.contains(column))
+}
+
 /// A table that another program may have written: whole numbers of any width and any kind of text will do, and are
-/// cast; a number that does not fit, or a null, fails the query.
+/// cast; a number that does not fit, or a null, is an error.
 pub(super) fn scan_foreign(folder: &Path, columns: &[(&str, DataType)]) -> Result<LazyFrame, Error> {
     let fits = |got: &DataType, expected: &DataType| match expected {
         DataType::String => got.is_string() || got.is_categorical(),
         number => got == number || got.is_integer(),
     };
     let table = scan_where(folder, columns, fits)?;
-    let nulls = table.clone().select([all().as_expr().null_count()]);
-    let nulls = collect(nulls, "nulls")?;
-    for column in nulls.columns() {
-        let count = column.cast(&DataType::UInt64).and_then(|count| Ok(count.u64()?.get(0).unwrap_or_default()));
-        let count = count.map_err(error::query(folder.display().to_string()))?;
-        if count > 0 {
-            let reason = format!("column `{}`: expected a value in every row, got {count} nulls", column.name());
-            return Err(Error::Rows { folder: folder.to_path_buf(), reason });
+    let first = |asked: Vec<Expr>| -> Result<Vec<(String, f64)>, Error> {
+        let found = collect(table.clone().select(asked), "rows")?;
+        let number = |column: &Column| Some((column.name().to_string(), column.f64().ok()?.get(0)?));
+        Ok(found.columns().iter().filter_map(number).collect())
+    };
+    let refused = |reason| Err(Error::Rows { folder: folder.to_path_buf(), reason });
+    let every = |kept: fn(&DataType) -> bool, ask: fn(Expr) -> Expr| -> Vec<Expr> {
+        let names = columns.iter().filter(|(_, kind)| kept(kind)).map(|(name, _)| *name);
+        names.map(|name| ask(col(name)).cast(DataType::Float64)).collect()
+    };
+    if let Some((name, count)) = first(every(|_| true, Expr::null_count))?.iter().find(|(_, count)| *count > 0.0) {
+        return refused(format!("column `{name}`: expected a value in every row, got {count} nulls"));
+    }
+    let greatest = f64::from(u32::MAX);
+    for extreme in [Expr::min, Expr::max] {
+        let found = first(every(DataType::is_integer, extreme))?;
+        if let Some((name, got)) = found.iter().find(|(_, value)| !(0.0..=greatest).contains(value)) {
+            return refused(format!("column `{name}`: expected numbers from 0 to {greatest}, got {got}"));
         }
     }
     Ok(table.select(columns.iter().map(|(column, kind)| col(*column).strict_cast(kind.clone())).collect::<Vec<_>>()))
+}
+
+fn open(folder: &Path) -> Result<LazyFrame, Error> {
+    let place = || error::query(folder.display().to_string());
+    let parts: PolarsResult<Vec<_>> = parts(folder)?.iter().map(|part| PlRefPath::try_from_path(part)).collect();
+    let sources = ScanSources::Paths(parts.map_err(place())?.into_iter().collect());
+    LazyFrame::scan_parquet_sources(sources, ScanArgsParquet::default()).map_err(place())
 }
 
 fn scan_where(
@@ -236,11 +259,8 @@ fn scan_where(
     columns: &[(&str, DataType)],
     fits: impl Fn(&DataType, &DataType) -> bool,
 ) -> Result<LazyFrame, Error> {
-    let place = || error::query(folder.display().to_string());
-    let parts: PolarsResult<Vec<_>> = parts(folder)?.iter().map(|part| PlRefPath::try_from_path(part)).collect();
-    let sources = ScanSources::Paths(parts.map_err(place())?.into_iter().collect());
-    let mut table = LazyFrame::scan_parquet_sources(sources, ScanArgsParquet::default()).map_err(place())?;
-    let schema = table.collect_schema().map_err(place())?;
+    let mut table = open(folder)?;
+    let schema = table.collect_schema().map_err(error::query(folder.display().to_string()))?;
     for (column, expected) in columns {
         let got = schema.get(column);
         if !got.is_some_and(|got| fits(got, expected)) {

@@ -121,7 +121,12 @@ fn predictions_of_other_programs_are_read_or_refused_in_words() {
     let nulls = "'x' AS run_id, doc_id, CASE WHEN head > 0 THEN head END AS head, tail, relation";
     refused(nulls, "column `head`: expected a value in every row, got");
     refused("'x' AS run_id, doc_id, head, tail, 7 AS relation", "column `relation`: expected str");
-    refused("'x' AS run_id, doc_id, CAST(head AS BIGINT) - 1 AS head, tail, relation", "cannot query");
+    let less = "'x' AS run_id, doc_id, CAST(head AS BIGINT) - 1 AS head, tail, relation";
+    refused(less, "foreign.parquet`: column `head`: expected numbers from 0 to 4294967295, got -1");
+    let nameless = foreign(folder.path(), &tables, "doc_id, head, tail, relation");
+    let run = evaluate(&tables, &nameless, &["--format", "json", "--resamples", "0", "--run-id", "mine"]);
+    assert_eq!(f1(&run, "all"), 1.0);
+    assert!(run.stdout.contains("\"mine\""), "{}", run.stdout);
 }
 
 #[test]

@@ -336,6 +336,10 @@ fn the_sample_pipeline_runs_to_its_end_when_made_small() {
     let run =
         place.docre(&[&["pipelines/sample.toml", "--set", "train.encoder.scratch.layers=1"], &settings[..]].concat());
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    assert!(run.stdout.starts_with("sample/train: the best of stage 2, epoch 2 of 2, has a dev F1 of "), "{}", run.stdout);
+    assert!(
+        run.stdout.starts_with("sample/train: the best of stage 2, epoch 2 of 2, has a dev F1 of "),
+        "{}",
+        run.stdout
+    );
     assert!(run.stdout.contains("IgnF1"), "{}", run.stdout);
 }
