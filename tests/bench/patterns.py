@@ -25,7 +25,7 @@ def variants(trials, seed, pattern):
 
 
 def main():
-    rows, results, trials = [], [], None
+    rows, results = [], []
     for pattern in PATTERNS:
         trials = Trials("patterns", pattern, "--pattern", pattern)
         found = {seed: trials.compare(seed, variants(trials, seed, pattern)) for seed in SEEDS}
