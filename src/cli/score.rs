@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use docre::device::{DeviceChoice, Precision};
+use docre::model::MOST;
 use docre::score::{self, Event, PIECES_AT_ONCE, Request};
 use docre::table::rows::RelationRow;
 use docre::table::stream;
@@ -51,7 +52,7 @@ pub struct ScoreArgs {
 
 /// As often as a model can be told to infer.
 fn iterations(text: &str) -> Result<usize, String> {
-    count(text, 0, 1000)
+    count(text, 0, MOST)
 }
 
 /// Scores.

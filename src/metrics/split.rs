@@ -223,25 +223,28 @@ pub(super) fn scan_foreign(folder: &Path, columns: &[(&str, DataType)]) -> Resul
         DataType::String => got.is_string() || got.is_categorical(),
         number => got == number || got.is_integer(),
     };
-    let table = scan_where(folder, columns, fits)?;
-    let first = |asked: Vec<Expr>| -> Result<Vec<(String, f64)>, Error> {
-        let found = collect(table.clone().select(asked), "rows")?;
-        let number = |column: &Column| Some((column.name().to_string(), column.f64().ok()?.get(0)?));
-        Ok(found.columns().iter().filter_map(number).collect())
+    let mut table = scan_where(folder, columns, fits)?;
+    let schema = table.collect_schema().map_err(error::query(folder.display().to_string()))?;
+    let ask = |of: &str, what: &str, asked: fn(Expr) -> Expr| {
+        asked(col(of)).cast(DataType::Float64).alias(format!("{what} {of}"))
     };
+    let mut asked: Vec<Expr> = columns.iter().map(|(name, _)| ask(name, "nulls", Expr::null_count)).collect();
+    let cast = columns.iter().filter(|(name, kind)| kind.is_integer() && schema.get(name) != Some(kind));
+    let cast: Vec<&str> = cast.map(|(name, _)| *name).collect();
+    asked.extend(cast.iter().flat_map(|name| [ask(name, "least", Expr::min), ask(name, "greatest", Expr::max)]));
+    let found = collect(table.clone().select(asked), "rows")?;
+    let number = |what: &str, of: &str| found.column(&format!("{what} {of}")).ok()?.f64().ok()?.get(0);
     let refused = |reason| Err(Error::Rows { folder: folder.to_path_buf(), reason });
-    let every = |kept: fn(&DataType) -> bool, ask: fn(Expr) -> Expr| -> Vec<Expr> {
-        let names = columns.iter().filter(|(_, kind)| kept(kind)).map(|(name, _)| *name);
-        names.map(|name| ask(col(name)).cast(DataType::Float64)).collect()
-    };
-    if let Some((name, count)) = first(every(|_| true, Expr::null_count))?.iter().find(|(_, count)| *count > 0.0) {
-        return refused(format!("column `{name}`: expected a value in every row, got {count} nulls"));
+    for (name, _) in columns {
+        if let Some(count) = number("nulls", name).filter(|&count| count > 0.0) {
+            return refused(format!("column `{name}`: expected a value in every row, got {count} nulls"));
+        }
     }
-    let greatest = f64::from(u32::MAX);
-    for extreme in [Expr::min, Expr::max] {
-        let found = first(every(DataType::is_integer, extreme))?;
-        if let Some((name, got)) = found.iter().find(|(_, value)| !(0.0..=greatest).contains(value)) {
-            return refused(format!("column `{name}`: expected numbers from 0 to {greatest}, got {got}"));
+    let most = f64::from(u32::MAX);
+    for name in cast {
+        let extremes = [number("least", name), number("greatest", name)];
+        if let Some(got) = extremes.into_iter().flatten().find(|got| !(0.0..=most).contains(got)) {
+            return refused(format!("column `{name}`: expected numbers from 0 to {most}, got {got}"));
         }
     }
     Ok(table.select(columns.iter().map(|(column, kind)| col(*column).strict_cast(kind.clone())).collect::<Vec<_>>()))

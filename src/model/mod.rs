@@ -121,9 +121,10 @@ impl Loss {
     }
 }
 
-/// The widest vectors, the most layers, heads and iterations that a model may have: more is a slip.
+/// The widest vectors that a model may have: more is a slip.
 const GREATEST_WIDTH: usize = 1 << 16;
-const MOST: usize = 1000;
+/// The most layers, heads and iterations that a model may have: more is a slip.
+pub const MOST: usize = 1000;
 
 /// Whether a count is one that a model may have.
 fn check_count(name: &str, count: usize, least: usize, most: usize) -> std::result::Result<(), String> {

@@ -1,8 +1,9 @@
 """What each part of DocRE-II is worth: variants of it beside the full model. Run by `make ablations`; `trials.py` says
 what the environment changes.
 
-For each seed one first stage is trained and shared. `no pre-training` and `base alone` have the epochs of both stages.
-`K = …` are the full model, scored with other numbers of iterations.
+For each seed one first stage is trained and shared. `no pre-training` is the second stage without the first, at the
+first's rates; `whole at once` is the same with the epochs of both stages, as has `base alone`. `K = …` are the full model,
+scored with other numbers of iterations.
 """
 
 from trials import SEEDS, Trials, greatest, merged, spread
@@ -23,6 +24,11 @@ VARIANTS = {
 ITERATIONS = [0, 1, 2, 4]
 
 
+def at_once(settings, n_epochs):
+    """Settings that train the whole from the start: its one stage has the epochs of both."""
+    return merged(settings, {"epochs": 1, "second_stage": {"epochs": n_epochs - 1, "pretrain_base": False}})
+
+
 def variants(trials, seed):
     """Each variant's name, how its checkpoint comes about, and how it is scored."""
     settings = trials.settings
@@ -36,8 +42,9 @@ def variants(trials, seed):
 
     for name, changes in VARIANTS.items():
         yield name, lambda name=name, changes=changes: second(name, changes), []
-    at_once = merged(settings, {"second_stage": {"pretrain_base": False}})
-    yield "no pre-training", lambda: trials.train(seed, "no pre-training", at_once), []
+    for name, epochs in [("no pre-training", settings["second_stage"]["epochs"]), ("whole at once", n_epochs)]:
+        whole = at_once(settings, epochs)
+        yield name, lambda name=name, whole=whole: trials.train(seed, name, whole), []
     longer = merged(alone, {"epochs": n_epochs})
     yield "base alone", lambda: trials.train(seed, "base alone", longer), []
     for iterations in ITERATIONS:
