@@ -1,7 +1,7 @@
 """ATLOP, DocRE-II and DocRE-SD on one corpus with one budget: the same epochs in all, the same rates. Run by `make
-compare`; see `trials.py` for what the environment changes. On CDR:
+compare`; see `trials.py` for what the environment changes. On Re-DocRED:
 
-DOCRE_PIPELINE=pipelines/cdr-minilm.toml DOCRE_CORPUS=runs/cdr-minilm \\
+DOCRE_PIPELINE=pipelines/redocred-dev.toml DOCRE_CORPUS=runs/redocred-dev \\
     DOCRE_ENCODER=data/encoders/all-MiniLM-L6-v2 make compare
 """
 
