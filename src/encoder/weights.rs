@@ -17,6 +17,8 @@ pub enum Init {
     Normal(f64),
     /// Uniformly distributed between minus and plus this bound.
     Uniform(f64),
+    /// The same beside ones where row and column are the same: what goes in comes out, nearly.
+    Identity(f64),
     /// Waves of this amplitude along the rows, two of each length, from 2π to 10,000·2π rows (Vaswani et al. 2017):
     /// the nearer two rows stand, the more they are alike.
     Waves(f64),
@@ -29,6 +31,8 @@ impl Init {
             Self::Constant(value) => value,
             Self::Normal(deviation) => (random.normal() * deviation) as f32,
             Self::Uniform(bound) => ((2.0 * random.unit() - 1.0) * bound) as f32,
+            Self::Identity(_) if place / width == place % width => 1.0,
+            Self::Identity(bound) => ((2.0 * random.unit() - 1.0) * bound) as f32,
             Self::Waves(amplitude) => (wave(place / width, place % width, width) * amplitude) as f32,
         };
         (0..shape.elem_count()).map(&mut draw).collect()
@@ -158,7 +162,11 @@ impl Weights {
     pub fn copy(&mut self, name: &str, of: &str) -> Result<[Var; 2]> {
         let Some(original) = self.variables.get(of).cloned() else { bail!("weight `{of}`: not there") };
         if !self.variables.contains_key(name) {
-            let values = self.given.get(name).cloned().unwrap_or_else(|| original.as_detached_tensor());
+            let values = match self.given.get(name) {
+                Some(given) => given.clone(),
+                None if self.is_required(name) => bail!("weight `{name}`: expected, found no such weight"),
+                None => original.as_detached_tensor(),
+            };
             let values = values.to_dtype(DType::F32)?.to_device(&self.device)?.copy()?;
             self.variables.insert(name.to_owned(), Var::from_tensor(&values)?);
         }
@@ -169,12 +177,16 @@ impl Weights {
     }
 
     fn draw(&self, name: &str, other: &str, shape: &Shape, init: Init) -> Result<Tensor> {
-        if self.required.as_ref().is_some_and(|prefix| name.starts_with(prefix)) {
+        if self.is_required(name) {
             bail!("weight `{name}`: expected shape {shape:?}, found no such weight");
         }
         let place = other.bytes().fold(0u64, |place, byte| place.wrapping_mul(257).wrapping_add(u64::from(byte)));
         let values = init.draw(shape, &mut Random::stream(self.seed, place));
         Tensor::from_vec(values, shape, &self.device)
+    }
+
+    fn is_required(&self, name: &str) -> bool {
+        self.required.as_ref().is_some_and(|prefix| name.starts_with(prefix))
     }
 
     /// Names that were given and that no model has taken.

@@ -138,7 +138,7 @@ impl PairBase {
             Feature::Ffn { inner, outer } => {
                 outer.forward(&relu(&inner.product(&Tensor::cat(&[heads, tails], 1)?)?, &inner.bias)?)?
             }
-            Feature::GroupedBilinear(bilinear) => bilinear.forward(&heads, &tails)?.relu()?,
+            Feature::GroupedBilinear(bilinear) => bilinear.forward(&heads, &tails)?,
         };
         Ok(Some(feature))
     }

@@ -144,13 +144,20 @@ impl DocreIi {
         config.check().map_err(candle_core::Error::Msg)?;
         let feature = (config.pair_feature, config.embedding, config.block);
         let dropout = task.encoder.hidden_dropout_prob;
+        let base = PairBase::new(task.encoder, feature, weights)?;
+        let classifier = linear(weights, "classifier", task.n_classes, config.embedding)?;
         let inference = match config.iterations {
             0 => None,
-            _ => Some(Inference::new(config, task.n_classes, dropout, weights)?),
+            _ => {
+                // The module begins by reading features as the base has learnt to.
+                weights.copy("inference.classifier.weight", "classifier.weight")?;
+                weights.copy("inference.classifier.bias", "classifier.bias")?;
+                Some(Inference::new(config, task.n_classes, dropout, weights)?)
+            }
         };
         Ok(Self {
-            base: PairBase::new(task.encoder, feature, weights)?,
-            classifier: linear(weights, "classifier", task.n_classes, config.embedding)?,
+            base,
+            classifier,
             inference,
             config: config.clone(),
             n_classes: task.n_classes,

@@ -31,8 +31,22 @@ impl Normed {
     /// # Errors
     /// Where a weight is missing or misshapen.
     pub fn new(weights: &mut Weights, name: &str, out: usize, of: usize, dropout: f64) -> Result<Self> {
-        let norm = Norm::new(weights, &format!("{name}.LayerNorm"), out)?;
-        Ok(Self { linear: linear(weights, name, out, of)?, norm, dropout })
+        Self::of(linear(weights, name, out, of)?, weights, name, dropout)
+    }
+
+    /// The same; where it is drawn, it begins by passing on the first `out` of its inputs, nearly.
+    ///
+    /// # Errors
+    /// Where a weight is missing or misshapen.
+    pub fn passing(weights: &mut Weights, name: &str, out: usize, of: usize, dropout: f64) -> Result<Self> {
+        let bound = (of as f64).powf(-0.5) / 10.0;
+        let linear = Linear::new(weights, name, (out, of), [Init::Identity(bound), Init::Uniform(bound)])?;
+        Self::of(linear, weights, name, dropout)
+    }
+
+    fn of(linear: Linear, weights: &mut Weights, name: &str, dropout: f64) -> Result<Self> {
+        let norm = Norm::new(weights, &format!("{name}.LayerNorm"), linear.weight.dim(0)?)?;
+        Ok(Self { linear, norm, dropout })
     }
 
     /// `(rows, in)` and, where there is one, a residual of `(rows, out)` → `(rows, out)`.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device, Tensor, Var, safetensors};
 use docre::encoder::{Mode, Weights, read_config, read_weights};
 use docre::model::attention::{Heads, Reach};
+use docre::model::base::PairFeature;
 use docre::model::batch::Example;
 use docre::model::docre_ii::inference::{AXES, CrossAttention, Inference, Layer};
 use docre::model::docre_ii::noise::noisy;
@@ -307,6 +308,33 @@ fn without_iterations_the_model_is_its_base() {
     assert!(distance(&found.logits, &scores.logits) > 0.1);
 }
 
+/// Drawn at random, the module orders a pair's relations nearly as the base does: what was learnt is not learnt anew.
+#[test]
+fn the_module_begins_as_its_base() {
+    let examples = examples(&Golden::open("atlop_bert"));
+    for pair_feature in [PairFeature::Ffn, PairFeature::GroupedBilinear] {
+        let config = DocreIiConfig { pair_feature, iterations: 1, ..small(64) };
+        let scores = model(&config).0.score(&examples).unwrap().unwrap();
+        let centred = |logits: Tensor| logits.broadcast_sub(&logits.mean_keepdim(1).unwrap()).unwrap();
+        let [found, base] = [scores.logits, scores.base.unwrap()].map(centred);
+        let alike = cosine(&found, &base).unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap();
+        assert!(alike > 0.5, "{pair_feature:?}: {alike}");
+    }
+}
+
+#[test]
+fn a_checkpoint_without_the_modules_classifier_is_refused() {
+    let config = small(16);
+    let variables = model(&config).1.variables().clone();
+    let missing = "inference.classifier.bias";
+    let given = variables.into_iter().filter(|(name, _)| name != missing);
+    let given = given.map(|(name, variable)| (name, variable.as_detached_tensor())).collect();
+    let encoder = read_config(&Golden::open("atlop_bert").folder).unwrap();
+    let task = Task { encoder: &encoder, n_classes: 97, most_labels: 4 };
+    let error = DocreIi::new(&task, &config, &mut Weights::given(given, "", 0, &Device::Cpu)).unwrap_err();
+    assert!(error.to_string().contains(missing), "{error}");
+}
+
 #[test]
 fn iterations_are_told_where_a_prediction_last_changed() {
     let examples = examples(&Golden::open("atlop_bert"));
@@ -401,7 +429,7 @@ fn every_variable_learns() {
     let examples = &examples(&Golden::open("atlop_bert"))[..3];
     let configs = [
         small(16),
-        DocreIiConfig { pair_feature: docre::model::base::PairFeature::GroupedBilinear, ..small(16) },
+        DocreIiConfig { pair_feature: PairFeature::GroupedBilinear, ..small(16) },
         DocreIiConfig { fusion: false, contrastive: Contrastive::Simclr, ..small(16) },
         DocreIiConfig { attention: Attention::Full, contrastive: Contrastive::None, ..small(16) },
     ];

@@ -161,7 +161,7 @@ impl Inference {
         Ok(Self {
             embeddings: weights.take("inference.relations", (n_classes, width), init)?,
             layers: (0..config.layers).map(|place| layer(place, weights)).collect::<Result<_>>()?,
-            output: Normed::new(weights, "inference.output", width, 2 * width, dropout)?,
+            output: Normed::passing(weights, "inference.output", width, 2 * width, dropout)?,
             classifier: linear(weights, "inference.classifier", n_classes, width)?,
             projection: (!config.contrastive.is_none()).then(|| projection(width, weights)).transpose()?,
         })
