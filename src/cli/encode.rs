@@ -39,7 +39,7 @@ fn most_pieces(text: &str) -> Result<usize, String> {
 
 /// Encodes.
 pub fn run(args: &EncodeArgs, messages: Messages) -> anyhow::Result<Outcome> {
-    let split = split_folder(&args.corpus, args.split.as_deref());
+    let split = split_folder(&args.corpus, args.split.as_deref())?;
     let out = args.out.as_ref().unwrap_or(&split);
     let mut cutter = Cutter::new(Tokenizer::load(&hub::resolve(&args.encoder)?)?, args.most_pieces);
     let bar = messages.bar(0, "{pos} documents, {per_sec}");

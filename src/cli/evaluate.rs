@@ -1,15 +1,13 @@
 //! `docre evaluate`: facts and predictions → figures.
 
-use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
 use clap::Args;
 use docre::metrics::{self, Request, present};
 use docre::table;
 
-use super::{Messages, Outcome, Usage, folder_name};
+use super::{Messages, Outcome, folder_name, split_folder};
 
 /// Score predicted relations against a split's facts.
 #[derive(Args)]
@@ -55,7 +53,7 @@ pub struct EvaluateArgs {
 
 /// Evaluates.
 pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
-    let tables = args.split.as_ref().map_or_else(|| args.corpus.clone(), |split| args.corpus.join(split));
+    let tables = split_folder(&args.corpus, args.split.as_deref())?;
     let names =
         if args.split.is_some() { [Some(&*args.corpus), Some(&*tables)] } else { [tables.parent(), Some(&*tables)] };
     let [corpus, split] = names.map(|path| path.and_then(Path::file_name).unwrap_or_default().to_string_lossy());
@@ -68,9 +66,6 @@ pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
         seed: args.seed,
         ..Request::new(&tables, &args.relations)
     };
-    if let Some(splits) = splits_of(&tables) {
-        bail!(Usage(format!("{} is no split: pass `--split`, one of {splits}", tables.display())));
-    }
     let evaluation = metrics::evaluate(&request)?;
     let comparisons = match &args.against {
         Some(other) => {
@@ -99,17 +94,4 @@ pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
         }
     }
     Ok(Outcome::Done)
-}
-
-/// The splits in a folder that is none itself.
-fn splits_of(folder: &Path) -> Option<String> {
-    if folder.join("documents").exists() {
-        return None;
-    }
-    let holds_split = |path: &PathBuf| path.join("documents").exists();
-    let entries = fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut names: Vec<String> =
-        entries.filter(holds_split).filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
-    names.sort();
-    (!names.is_empty()).then(|| names.join(", "))
 }

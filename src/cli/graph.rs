@@ -114,7 +114,7 @@ pub fn run(args: &GraphArgs, messages: Messages) -> anyhow::Result<Outcome> {
     };
     let out = if pipe::is(&args.out) { scratch.folder("graph") } else { args.out.clone() };
     let options = options(args)?;
-    let split = split_folder(&args.corpus, args.split.as_deref());
+    let split = split_folder(&args.corpus, args.split.as_deref())?;
     let aliases = args.aliases.as_deref();
     let request = Request { relations: &relations, split: &split, aliases, out: &out, options: &options };
     let bar = messages.bar(0, "{spinner} {msg} {elapsed}");

@@ -16,9 +16,11 @@ pub mod synthesize;
 pub mod train;
 
 use std::fmt;
+use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use anyhow::bail;
 use docre::corpus::convert::Summary;
 use docre::corpus::reject_line;
 use docre::device::Compute;
@@ -84,8 +86,35 @@ pub fn count(text: &str, least: usize, most: usize) -> Result<usize, String> {
 }
 
 /// The folder of a split: below that of its corpus, where it is named.
-pub fn split_folder(corpus: &Path, split: Option<&str>) -> PathBuf {
-    split.map_or_else(|| corpus.to_path_buf(), |split| corpus.join(split))
+///
+/// # Errors
+/// Where there is no such split in the corpus, but others are.
+pub fn split_folder(corpus: &Path, split: Option<&str>) -> anyhow::Result<PathBuf> {
+    let folder = split.map_or_else(|| corpus.to_path_buf(), |split| corpus.join(split));
+    let is_there = if split.is_some() { folder.is_dir() } else { holds_documents(&folder) };
+    if is_there {
+        return Ok(folder);
+    }
+    let splits = splits_in(corpus).join(", ");
+    if splits.is_empty() {
+        return Ok(folder);
+    }
+    let got = split.map_or_else(|| "none".to_owned(), |split| format!("`{split}`"));
+    bail!(Usage(format!("`--split`: expected one of {splits} in {}, got {got}", corpus.display())));
+}
+
+/// The splits in the folder of a corpus.
+fn splits_in(corpus: &Path) -> Vec<String> {
+    let entries = fs::read_dir(corpus).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let splits = entries.filter(|path| holds_documents(path));
+    let mut names: Vec<String> =
+        splits.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
+    names.sort();
+    names
+}
+
+fn holds_documents(folder: &Path) -> bool {
+    ["documents", "documents.parquet"].iter().any(|table| folder.join(table).exists())
 }
 
 /// Says where a command computes, where that is no matter of course.

@@ -61,6 +61,15 @@ pub fn run(args: &RunArgs, messages: Messages) -> anyhow::Result<Outcome> {
         bail!(Usage(format!("`--from`, `--until` and `--set` are of one pipeline: expected one file, got {got}")));
     }
     let files = if args.all { shipped()? } else { args.files.clone() };
+    for (place, file) in files.iter().enumerate() {
+        // A run folder bears its file's stem.
+        if let Some(other) = files.iter().take(place).find(|other| other.file_stem() == file.file_stem()) {
+            let (one, other) = (other.display(), file.display());
+            bail!(Usage(format!(
+                "expected files of different names, as each has its run folder; got {one} and {other}"
+            )));
+        }
+    }
     run_files(&files, args, messages)
 }
 

@@ -63,7 +63,7 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
         stream::receive_split(BufReader::new(io::stdin().lock()), &folder)?;
         folder
     } else {
-        split_folder(&args.corpus, args.split.as_deref())
+        split_folder(&args.corpus, args.split.as_deref())?
     };
     let piped = pipe::is(&args.out);
     let out = if piped { scratch.folder("scored") } else { args.out.clone() };

@@ -194,7 +194,7 @@ fn key(request: &Request<'_>) -> Result<String, GraphError> {
     let options = serde_json::to_vec(request.options).unwrap_or_default();
     let name = request.relations.file_stem().unwrap_or_default().as_encoded_bytes();
     hasher.update(env!("CARGO_PKG_VERSION").as_bytes()).update(&options).update(name);
-    let relations = predictions::table(request.relations);
+    let relations = predictions::place(request.relations)?;
     let of_split = |name: &str| request.split.join(name);
     let tables = [&EntityRow::schema().name, &MentionRow::schema().name, &RelationTypeRow::schema().name];
     for path in [relations].into_iter().chain(tables.map(|name| of_split(name))).chain(request.aliases.map(Into::into))

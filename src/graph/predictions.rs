@@ -1,11 +1,14 @@
 //! The facts that a graph is made of: a table by any program, or a submission.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::GraphError;
 use crate::submission::{Predicted, read_submission};
 use crate::table::rows::PredictionRow;
-use crate::table::{TableError, read_foreign};
+use crate::table::{self, TableError, read_foreign};
+
+/// The table of facts in a folder of tables.
+const RELATIONS: &str = "relations";
 
 /// Facts a few thousand at a time.
 type Batches = Box<dyn Iterator<Item = Result<Vec<PredictionRow>, TableError>>>;
@@ -26,14 +29,20 @@ fn batches(path: &Path) -> Result<Batches, GraphError> {
     if path.is_file() && !is_table {
         return Ok(Box::new(std::iter::once(Ok(submission(path)?))));
     }
-    Ok(Box::new(read_foreign(&table(path))?))
+    Ok(Box::new(read_foreign(&place(path)?)?))
 }
 
-/// Where the table of a path lies: in a folder of tables, it is `relations`.
-pub(super) fn table(path: &Path) -> std::path::PathBuf {
-    let inside = path.join("relations");
-    let holds_table = inside.is_dir() || path.join("relations.parquet").is_file();
-    if holds_table { inside } else { path.to_path_buf() }
+/// Where the facts of a path lie: in a folder of tables, they are `relations`.
+///
+/// # Errors
+/// Where there are none.
+pub(super) fn place(path: &Path) -> Result<PathBuf, GraphError> {
+    let (folder, name) = (path.parent().unwrap_or(path), path.file_name().unwrap_or_default().to_string_lossy());
+    if path.is_file() || table::parts(folder, &name).is_ok() {
+        return Ok(path.to_path_buf());
+    }
+    table::parts(path, RELATIONS)?;
+    Ok(path.join(RELATIONS))
 }
 
 /// A submission's entries. Their scores are probabilities where all of them could be.

@@ -110,10 +110,10 @@ impl<R: Row> TableWriter<R> {
     }
 
     fn close(&mut self) -> Result<(), TableError> {
-        let Some(part) = self.part.take() else { return Ok(()) };
+        let Some(mut part) = self.part.take() else { return Ok(()) };
         self.n_parts += 1;
-        let file = part.writer.into_inner().map_err(TableError::parquet(&part.path))?;
-        file.sync_all().map_err(TableError::io(&part.path, "write"))?;
+        part.writer.finish().map_err(TableError::parquet(&part.path))?;
+        part.writer.inner().sync_all().map_err(TableError::io(&part.path, "write"))?;
         check_rows(&part.partial, part.rows)?;
         fs::rename(&part.partial, &part.path).map_err(TableError::io(&part.path, "rename a finished file to it"))
     }

@@ -254,6 +254,9 @@ impl Scratch {
         if !hidden.is_multiple_of(heads) {
             return Err(format!("heads`: expected a divisor of the hidden width of {hidden}, got {heads}"));
         }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(format!("dropout`: expected 0 or more and less than 1, got {}", self.dropout));
+        }
         Ok(())
     }
 

@@ -494,7 +494,7 @@ fn a_full_disk_is_an_error_that_leaves_nothing() {
     let left = files(&corpus.out());
     assert!(Command::new("umount").arg(corpus.out()).status().unwrap().success());
     assert_eq!(run.code, Some(1), "{}", run.stderr);
-    assert!(run.stderr.contains("No space left on device"), "{}", run.stderr);
+    assert!(run.stderr.contains("cannot write: No space left on device"), "{}", run.stderr);
     assert!(run.stderr.contains("part-00000.parquet"), "{}", run.stderr);
     assert_eq!(left, []);
 }

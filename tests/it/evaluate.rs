@@ -41,6 +41,26 @@ fn f1(run: &Run, scope: &str) -> f64 {
 }
 
 #[test]
+fn a_split_that_is_not_there_is_refused_with_those_that_are() {
+    let folder = TempDir::new().unwrap();
+    sample(folder.path());
+    let path = folder.path().to_str().unwrap();
+    let commands = [
+        vec!["evaluate", "--relations", path],
+        vec!["score", "--checkpoint", path, "--out", path],
+        vec!["graph", "--relations", path, "--out", path],
+        vec!["encode", "--encoder", path],
+    ];
+    for command in commands {
+        for (split, got) in [(&["--split", "tset"][..], "`tset`"), (&[], "none")] {
+            let run = docre(command.iter().chain(&["--corpus", path]).chain(split));
+            let expected = format!("`--split`: expected one of test in {path}, got {got}");
+            assert!(run.code == Some(2) && run.stderr.contains(&expected), "{command:?}: {}", run.stderr);
+        }
+    }
+}
+
+#[test]
 fn stated_and_implied_facts_of_a_synthetic_corpus_are_told_apart() {
     let folder = TempDir::new().unwrap();
     let tables = sample(folder.path());
@@ -170,14 +190,11 @@ fn nobodys_files_are_replaced_by_metrics() {
 }
 
 #[test]
-fn a_corpus_without_its_split_and_too_many_resamples_are_wrong_usage() {
+fn too_many_resamples_are_wrong_usage() {
     let folder = TempDir::new().unwrap();
     let tables = sample(folder.path());
     let submission = folder.path().join("run.json");
     fs::write(&submission, "[]").unwrap();
-    let run = evaluate(folder.path(), &submission, &[]);
-    assert_eq!(run.code, Some(2));
-    assert!(run.stderr.contains("pass `--split`, one of test"), "{}", run.stderr);
     assert_eq!(evaluate(&tables, &submission, &["--resamples", "18446744073709551615"]).code, Some(2));
 }
 

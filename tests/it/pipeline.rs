@@ -313,6 +313,9 @@ fn a_pipeline_without_its_sources_is_left_out() {
             assert!(run.stderr.contains("are of one pipeline: expected one file, got "), "{}", run.stderr);
         }
     }
+    let alike = place.docre(&["pipelines/present.toml", "present.toml"]);
+    assert_eq!(alike.code, Some(2), "{}", alike.stderr);
+    assert!(alike.stderr.contains("got pipelines/present.toml and present.toml"), "{}", alike.stderr);
 }
 
 #[test]

@@ -373,6 +373,7 @@ fn what_cannot_be_trained_is_refused_and_earlier_checkpoints_stay() {
     let EncoderSource::Scratch(scratch) = &config.encoder else { panic!("expected an encoder from scratch") };
     for (wrong, expected) in [
         (Scratch { heads: 3, ..scratch.clone() }, "`encoder.scratch.heads`: expected a divisor"),
+        (Scratch { dropout: 1.5, ..scratch.clone() }, "`encoder.scratch.dropout`: expected 0 or more and less than 1"),
         (Scratch { hidden: 1 << 40, ..scratch.clone() }, "`encoder.scratch.hidden`: expected 1 to"),
     ] {
         refused(&TrainConfig { encoder: EncoderSource::Scratch(wrong), ..config.clone() }, "other", &[], expected);
