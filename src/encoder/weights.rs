@@ -30,9 +30,8 @@ impl Init {
         let mut draw = |place: usize| match self {
             Self::Constant(value) => value,
             Self::Normal(deviation) => (random.normal() * deviation) as f32,
-            Self::Uniform(bound) => ((2.0 * random.unit() - 1.0) * bound) as f32,
             Self::Identity(_) if place / width == place % width => 1.0,
-            Self::Identity(bound) => ((2.0 * random.unit() - 1.0) * bound) as f32,
+            Self::Uniform(bound) | Self::Identity(bound) => ((2.0 * random.unit() - 1.0) * bound) as f32,
             Self::Waves(amplitude) => (wave(place / width, place % width, width) * amplitude) as f32,
         };
         (0..shape.elem_count()).map(&mut draw).collect()

@@ -146,14 +146,14 @@ impl DocreIi {
         let dropout = task.encoder.hidden_dropout_prob;
         let base = PairBase::new(task.encoder, feature, weights)?;
         let classifier = linear(weights, "classifier", task.n_classes, config.embedding)?;
-        let inference = match config.iterations {
-            0 => None,
-            _ => {
-                // The module begins by reading features as the base has learnt to.
-                weights.copy("inference.classifier.weight", "classifier.weight")?;
-                weights.copy("inference.classifier.bias", "classifier.bias")?;
-                Some(Inference::new(config, task.n_classes, dropout, weights)?)
+        let inference = if config.iterations == 0 {
+            None
+        } else {
+            // The module begins by reading features as the base has learnt to.
+            for part in ["weight", "bias"] {
+                weights.copy(&format!("inference.classifier.{part}"), &format!("classifier.{part}"))?;
             }
+            Some(Inference::new(config, task.n_classes, dropout, weights)?)
         };
         Ok(Self {
             base,
