@@ -24,6 +24,8 @@ use anyhow::bail;
 use docre::corpus::convert::Summary;
 use docre::corpus::reject_line;
 use docre::device::Compute;
+use docre::table::rows::DocumentRow;
+use docre::table::{self, Row};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Wrong usage that the argument parser cannot see.
@@ -114,7 +116,7 @@ fn splits_in(corpus: &Path) -> Vec<String> {
 }
 
 fn holds_documents(folder: &Path) -> bool {
-    ["documents", "documents.parquet"].iter().any(|table| folder.join(table).exists())
+    table::parts(folder, &DocumentRow::schema().name).is_ok()
 }
 
 /// Says where a command computes, where that is no matter of course.

@@ -211,8 +211,7 @@ fn identity(path: &Path) -> Result<Vec<u8>, GraphError> {
         return Ok(fingerprint.into_bytes());
     }
     let mut hasher = blake3::Hasher::new();
-    let files = if path.is_file() { vec![path.to_path_buf()] } else { table::parts(folder, &name).unwrap_or_default() };
-    for file in files {
+    for file in table::files_at(path).unwrap_or_default() {
         let opened = File::open(&file).map_err(GraphError::io(&file, "open"))?;
         hasher.update_reader(opened).map_err(GraphError::io(&file, "read"))?;
     }

@@ -4,11 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::GraphError;
 use crate::submission::{Predicted, read_submission};
-use crate::table::rows::PredictionRow;
-use crate::table::{self, TableError, read_foreign};
-
-/// The table of facts in a folder of tables.
-const RELATIONS: &str = "relations";
+use crate::table::rows::{PredictionRow, RelationRow};
+use crate::table::{self, Row, TableError, read_foreign};
 
 /// Facts a few thousand at a time.
 type Batches = Box<dyn Iterator<Item = Result<Vec<PredictionRow>, TableError>>>;
@@ -37,12 +34,12 @@ fn batches(path: &Path) -> Result<Batches, GraphError> {
 /// # Errors
 /// Where there are none.
 pub(super) fn place(path: &Path) -> Result<PathBuf, GraphError> {
-    let (folder, name) = (path.parent().unwrap_or(path), path.file_name().unwrap_or_default().to_string_lossy());
-    if path.is_file() || table::parts(folder, &name).is_ok() {
+    if table::files_at(path).is_ok() {
         return Ok(path.to_path_buf());
     }
-    table::parts(path, RELATIONS)?;
-    Ok(path.join(RELATIONS))
+    let relations = &RelationRow::schema().name;
+    table::parts(path, relations)?;
+    Ok(path.join(relations))
 }
 
 /// A submission's entries. Their scores are probabilities where all of them could be.

@@ -280,12 +280,7 @@ fn scan_where(
 
 /// The files of a table, named by its folder, or by its one file with or without `.parquet`.
 fn parts(place: &Path) -> Result<Vec<PathBuf>, Error> {
-    if place.is_file() {
-        return Ok(vec![place.to_path_buf()]);
-    }
-    let name = place.file_name().unwrap_or_default().to_string_lossy();
-    let folder = place.parent().unwrap_or(place);
-    table::parts(folder, &name).map_err(|_| Error::NoTable(place.to_path_buf()))
+    table::files_at(place).map_err(|_| Error::NoTable(place.to_path_buf()))
 }
 
 fn number_documents(folder: &Path, documents: DataFrame) -> PolarsResult<Split> {

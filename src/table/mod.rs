@@ -24,7 +24,7 @@ pub use cell::{Cell, Text};
 pub use cursor::Cursor;
 pub use error::TableError;
 pub use foreign::read_foreign;
-pub use read::{fingerprint, is_part_name, parts, read, read_at};
+pub use read::{files_at, fingerprint, is_part_name, parts, read, read_at};
 pub use schema::TableSchema;
 pub use staging::{Staging, holds_only_tables};
 pub use write::{TableWriter, write, write_file};

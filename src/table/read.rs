@@ -56,7 +56,10 @@ pub fn read_at<R: Row>(path: &Path) -> Result<impl Iterator<Item = Result<Vec<R>
 }
 
 /// The files of the table that stands at `path`: itself a file, or a folder.
-pub(super) fn files_at(path: &Path) -> Result<Vec<PathBuf>, TableError> {
+///
+/// # Errors
+/// Where there is none.
+pub fn files_at(path: &Path) -> Result<Vec<PathBuf>, TableError> {
     if path.is_file() {
         return Ok(vec![path.to_path_buf()]);
     }
