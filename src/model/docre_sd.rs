@@ -5,8 +5,11 @@
 //! imply it; a classifier reads the result. Training has two branches that share all weights: one sees the features as
 //! they are, the other some of them replaced by a learned vector, so that these pairs can only be inferred. Both learn
 //! the labels, and each the other's distribution. Scoring takes the first.
+//!
+//! The layers see all pairs of a document's entities ([`surroundings`]), asked about or not.
 
 pub mod reasoning;
+pub mod surroundings;
 
 use candle_core::{DType, Result, Tensor, Var};
 use serde::{Deserialize, Serialize};
@@ -15,11 +18,12 @@ use super::base::{PairBase, PairFeature};
 use super::batch::{Example, labels};
 use super::layers::linear;
 use super::loss::{adaptive_threshold, cosine, divergence, relative_entropy};
-use super::pair_matrix::{PairMatrix, matrices};
+use super::pair_matrix::PairMatrix;
 use super::{Lesson, Loss, MOST, Model, Scores, Task, check_count};
 use crate::encoder::{Encoder, Init, Linear, Mode, Weights};
 use crate::random::Random;
 use reasoning::{Layer, Pattern};
+use surroundings::Surroundings;
 
 /// How slowly the moving average forgets, as in the released program.
 const MEMORY: f64 = 0.99;
@@ -163,19 +167,14 @@ impl DocreSd {
         })
     }
 
-    /// What the layers make of features, and its logits: `(pairs, width)`, `(pairs, classes)` in f32.
-    fn reason(
-        &self,
-        layers: &[Layer],
-        features: &Tensor,
-        matrices: &[PairMatrix],
-        mode: &mut Mode,
-    ) -> Result<[Tensor; 2]> {
+    /// What the layers make of all pairs' features, and the logits of those that are asked about: `(pairs, width)`,
+    /// `(asked, classes)` in f32.
+    fn reason(&self, layers: &[Layer], features: &Tensor, all: &Surroundings, mode: &mut Mode) -> Result<[Tensor; 2]> {
         let mut pairs = features.clone();
         for layer in layers {
-            pairs = layer.forward(&pairs, matrices, mode)?;
+            pairs = layer.forward(&pairs, &all.matrices, mode)?;
         }
-        let logits = self.classifier.forward(&pairs)?.to_dtype(DType::F32)?;
+        let logits = self.classifier.forward(&all.asked(&pairs)?)?.to_dtype(DType::F32)?;
         Ok([pairs, logits])
     }
 
@@ -185,12 +184,11 @@ impl DocreSd {
         features: &Tensor,
         logits: &Tensor,
         lesson: &Lesson,
-        matrices: &[PairMatrix],
+        all: &Surroundings,
         random: &mut Random,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let other = |features: &Tensor, random: &mut Random| {
-            self.reason(&self.layers, features, matrices, &mut Mode::Train(random))
-        };
+        let other =
+            |features: &Tensor, random: &mut Random| self.reason(&self.layers, features, all, &mut Mode::Train(random));
         match (self.config.distillation, &self.mask) {
             (Distillation::Teacher, _) => {
                 let Some(teacher) = &lesson.teacher else { candle_core::bail!("expected a teacher, found none") };
@@ -202,12 +200,12 @@ impl DocreSd {
                 Ok((Some(others), Some(divergence)))
             }
             (Distillation::Itself, Some(mask)) => {
-                let places = masked_places(lesson.examples, self.config.masked_share(lesson.progress), random);
+                let places = masked_places(&all.matrices, self.config.masked_share(lesson.progress), random);
                 let places = Tensor::new(places, features.device())?;
                 let [states, others] = other(&replaced(features, mask, &places)?, random)?;
                 let mut divergence = divergence(&others, logits)?;
                 if let Some(average) = &self.average {
-                    let [fixed, teacher] = self.reason(&average.layers, features, matrices, &mut Mode::Evaluate)?;
+                    let [fixed, teacher] = self.reason(&average.layers, features, all, &mut Mode::Evaluate)?;
                     divergence = (divergence + relative_entropy(&teacher.detach(), &others)?)?;
                     divergence = (divergence + unlike(&states, &fixed.detach(), &places)?)?;
                 }
@@ -232,10 +230,9 @@ fn unlike(states: &Tensor, fixed: &Tensor, places: &Tensor) -> Result<Tensor> {
 }
 
 /// 1 for each pair that is masked, else 0: this share of each document's pairs, drawn uniformly.
-fn masked_places(examples: &[Example], share: f64, random: &mut Random) -> Vec<f32> {
+fn masked_places(matrices: &[PairMatrix], share: f64, random: &mut Random) -> Vec<f32> {
     let mut places = Vec::new();
-    for example in examples {
-        let n_pairs = example.pairs.len();
+    for n_pairs in matrices.iter().map(PairMatrix::n_pairs) {
         let n_masked = (share * n_pairs as f64).round() as usize;
         let mut of_document: Vec<f32> = (0..n_pairs).map(|pair| if pair < n_masked { 1.0 } else { 0.0 }).collect();
         random.shuffle(&mut of_document);
@@ -267,18 +264,18 @@ impl Model for DocreSd {
     }
 
     fn score(&self, examples: &[Example]) -> Result<Option<Scores>> {
-        let Some(features) = self.base.forward(examples, &mut Mode::Evaluate)? else { return Ok(None) };
-        let matrices = matrices(examples);
-        let [_, logits] = self.reason(&self.layers, &features, &matrices, &mut Mode::Evaluate)?;
+        let all = Surroundings::of(examples);
+        let Some(features) = self.base.forward(&all.examples, &mut Mode::Evaluate)? else { return Ok(None) };
+        let [_, logits] = self.reason(&self.layers, &features, &all, &mut Mode::Evaluate)?;
         Ok(Some(Scores::from(logits)))
     }
 
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
-        let examples = lesson.examples;
-        let Some(features) = self.base.forward(examples, &mut Mode::Train(random))? else { return Ok(None) };
-        let (matrices, labels) = (matrices(examples), labels(examples, self.n_classes, features.device())?);
-        let [_, logits] = self.reason(&self.layers, &features, &matrices, &mut Mode::Train(random))?;
-        let (others, auxiliary) = self.distil(&features, &logits, lesson, &matrices, random)?;
+        let all = Surroundings::of(lesson.examples);
+        let Some(features) = self.base.forward(&all.examples, &mut Mode::Train(random))? else { return Ok(None) };
+        let labels = labels(lesson.examples, self.n_classes, features.device())?;
+        let [_, logits] = self.reason(&self.layers, &features, &all, &mut Mode::Train(random))?;
+        let (others, auxiliary) = self.distil(&features, &logits, lesson, &all, random)?;
         let mut threshold = adaptive_threshold(&logits, &labels)?;
         if let Some(others) = others {
             threshold = (threshold + adaptive_threshold(&others, &labels)?)?;

@@ -150,6 +150,29 @@ fn the_order_of_entities_and_the_batch_do_not_matter() {
 }
 
 #[test]
+fn pairs_are_reasoned_over_whether_they_are_asked_about_or_not() {
+    let examples = &examples(&Golden::open("atlop_bert"))[..2];
+    let (model, _) = model(&small(16));
+    let mut some = examples.to_vec();
+    for example in &mut some {
+        let asked = example.pairs.iter().map(|(head, tail)| head < tail);
+        let kept: Vec<usize> = asked.enumerate().filter(|(_, asked)| *asked).map(|(place, _)| place).collect();
+        example.labels = kept.iter().map(|&place| example.labels[place].clone()).collect();
+        example.pairs = kept.iter().map(|&place| example.pairs[place]).collect();
+    }
+    let all_pairs = examples.iter().flat_map(|example| &example.pairs);
+    let rows: Vec<u32> = (0..).zip(all_pairs).filter(|(_, (head, tail))| head < tail).map(|(row, _)| row).collect();
+    let expected = logits(&model, examples).index_select(&Tensor::new(rows, &Device::Cpu).unwrap(), 0).unwrap();
+    assert!(distance(&logits(&model, &some), &expected) < 1e-4);
+    let loss = model.loss(&lesson(&some, 1.0, None), &mut Random::new(1)).unwrap().unwrap().total().unwrap();
+    assert!(loss.to_scalar::<f32>().unwrap().is_finite());
+    // Who asks about nothing gets nothing.
+    some.truncate(1);
+    some[0].pairs.clear();
+    assert!(model.score(&some).unwrap().is_none());
+}
+
+#[test]
 fn absent_pairs_do_not_matter_to_others() {
     let example = ragged();
     let config = small(16);
