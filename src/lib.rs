@@ -21,6 +21,7 @@
 //! | module | from → to | knows nothing of |
 //! | --- | --- | --- |
 //! | [`names`] | a name that is unknown → the one that was meant | what is named |
+//! | [`settings`] | JSON, TOML → structs, or which setting does not fit | what is set |
 //! | [`table`] | rows ↔ Parquet, checked against the schemas, crash-safe | what the tables are for |
 //! | [`random`] | a seed → random numbers, the same everywhere | |
 //! | [`workers`] | jobs → their results in order, a thread each | what the jobs are |
@@ -55,6 +56,7 @@
 //! - Bad input is an error or a row of `rejects`, which names file, record and field; never a panic.
 
 pub mod names;
+pub mod settings;
 pub mod table;
 pub mod random;
 pub mod workers;

@@ -13,8 +13,10 @@ use clap::{Parser, Subcommand};
 use docre::checkpoint::CheckpointError;
 use docre::corpus::CorpusError;
 use docre::metrics;
+use docre::model::batch::BatchError;
 use docre::pipeline::LeftOut;
 use docre::report::ReportError;
+use docre::score::ScoreError;
 use docre::table::TableError;
 use docre::train::TrainError;
 
@@ -126,6 +128,9 @@ pub fn hint(error: &anyhow::Error) -> Option<&'static str> {
     }
     if let Some(TrainError::Misfit { role: "base", .. }) = error.downcast_ref() {
         return Some("name the checkpoint `base` that a run of two stages with this corpus and encoder has left");
+    }
+    if let Some(ScoreError::Batch { reason: BatchError::Relation { .. }, .. }) = error.downcast_ref() {
+        return Some("to score it all the same, convert it with `--unlabelled`");
     }
     if let Some(ReportError::NoRun { .. }) = error.downcast_ref() {
         return Some("name a folder that `docre run` made, such as `runs/sample`, or that of a split");

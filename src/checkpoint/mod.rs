@@ -90,6 +90,8 @@ pub struct Checkpoint {
 pub const FOR_RESUMING: [&str; 2] = ["state.json", "optimizer.safetensors"];
 /// The folder of a run's best checkpoint.
 pub const BEST: &str = "best";
+/// The folder of the base's best checkpoint, where a first stage trains it.
+pub const BASE: &str = "base";
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
 const TOKENIZER: &str = "tokenizer.json";
@@ -136,7 +138,8 @@ impl Checkpoint {
     pub fn load(folder: &Path, device: &Device) -> Result<Self, CheckpointError> {
         let path = folder.join(CONFIG);
         if !path.exists() && folder.join(BEST).join(CONFIG).is_file() {
-            let reason = format!("expected a checkpoint, found a run: `{BEST}` in it is one");
+            let another = if folder.join(BASE).is_dir() { format!(", `{BASE}` another") } else { String::new() };
+            let reason = format!("expected a checkpoint, found a run: `{BEST}` in it is one{another}");
             return Err(CheckpointError::File { path: folder.to_path_buf(), reason });
         }
         let text = read(&path)?;

@@ -3,11 +3,12 @@
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use anyhow::bail;
 use clap::Args;
 use docre::metrics::{self, Request, present};
 use docre::table;
 
-use super::{Messages, Outcome, folder_name, split_folder};
+use super::{Messages, Outcome, Usage, folder_name, split_folder};
 
 /// Score predicted relations against a split's facts.
 #[derive(Args)]
@@ -53,6 +54,9 @@ pub struct EvaluateArgs {
 
 /// Evaluates.
 pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
+    if args.against.is_some() && args.resamples == 0 {
+        bail!(Usage("`--against`: expected resamples to test with, got `--resamples 0`".to_owned()));
+    }
     let tables = split_folder(&args.corpus, args.split.as_deref())?;
     let names =
         if args.split.is_some() { [Some(&*args.corpus), Some(&*tables)] } else { [tables.parent(), Some(&*tables)] };

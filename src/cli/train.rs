@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Args;
 use docre::device::DeviceChoice;
+use docre::settings::from_json;
 use docre::train::{self, BEST, Event, TrainConfig};
 
 use super::{Messages, Outcome, computing_on};
@@ -34,8 +35,8 @@ pub struct TrainArgs {
 pub fn run(args: &TrainArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let name = args.config.display();
     let text = fs::read_to_string(&args.config).with_context(|| format!("{name}: cannot read"))?;
-    let config: TrainConfig = serde_json::from_str(&text).with_context(|| format!("{name}: settings"))?;
-    config.check().map_err(|reason| anyhow::anyhow!("{name}: {reason}"))?;
+    let config: TrainConfig = from_json(&text).map_err(|reason| anyhow!("{name}: {reason}"))?;
+    config.check().map_err(|reason| anyhow!("{name}: {reason}"))?;
     let bar = messages.bar(0, "{bar:30} {pos}/{len} steps, {eta} left");
     let mut observe = |event: Event| match event {
         Event::Device(compute) => computing_on(compute, messages),

@@ -22,10 +22,12 @@ pub mod pair;
 pub mod pair_matrix;
 
 use candle_core::{Result, Tensor};
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::encoder::{Encoder, EncoderConfig, Weights};
 use crate::random::Random;
+use crate::settings::{Fields, from_fields};
 use atlop::{Atlop, AtlopConfig};
 use batch::Example;
 use docre_ii::{DocreIi, DocreIiConfig};
@@ -155,7 +157,7 @@ pub struct Task<'a> {
 }
 
 /// A model's kind and its shape beside the encoder's.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum ModelConfig {
     /// ATLOP (Zhou et al. 2021).
@@ -164,6 +166,28 @@ pub enum ModelConfig {
     DocreIi(DocreIiConfig),
     /// DocRE-SD (Zhang et al. 2023).
     DocreSd(DocreSdConfig),
+}
+
+/// What `kind` may say.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Kind {
+    Atlop,
+    DocreIi,
+    DocreSd,
+}
+
+impl<'de> Deserialize<'de> for ModelConfig {
+    /// The settings that `kind` has; serde's own way would not tell which of them does not fit.
+    fn deserialize<D: Deserializer<'de>>(source: D) -> std::result::Result<Self, D::Error> {
+        let mut fields = Fields::deserialize(source)?;
+        let kind = fields.take("kind").ok_or_else(|| D::Error::missing_field("kind"))?;
+        Ok(match Kind::deserialize(kind).map_err(|error| D::Error::custom(format!("`kind`: {error}")))? {
+            Kind::Atlop => Self::Atlop(from_fields(fields)?),
+            Kind::DocreIi => Self::DocreIi(from_fields(fields)?),
+            Kind::DocreSd => Self::DocreSd(from_fields(fields)?),
+        })
+    }
 }
 
 impl ModelConfig {

@@ -213,7 +213,7 @@ fn check_keys_among(table: &Table, known: &[&str], place: &str) -> anyhow::Resul
 
 /// A table as a type.
 pub fn typed<T: DeserializeOwned>(table: Table) -> anyhow::Result<T> {
-    table.try_into().map_err(|error: toml::de::Error| anyhow!("{}", error.to_string().trim_end().replace('\n', " ")))
+    crate::settings::read(table, |error: toml::de::Error| error.message().to_owned()).map_err(anyhow::Error::msg)
 }
 
 /// What is wrong with TOML, with its line and column, both from 1.

@@ -97,12 +97,33 @@ impl Default for SecondStage {
 
 /// Where the encoder comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
+#[serde(rename_all = "lowercase", try_from = "EncoderFields")]
 pub enum EncoderSource {
     /// A folder, or a name in the Hugging Face cache.
     Pretrained(String),
     /// Drawn at random, with a vocabulary made from the training split.
     Scratch(Scratch),
+}
+
+/// The keys of an [`EncoderSource`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EncoderFields {
+    pretrained: Option<String>,
+    scratch: Option<Scratch>,
+}
+
+impl TryFrom<EncoderFields> for EncoderSource {
+    type Error = &'static str;
+
+    fn try_from(fields: EncoderFields) -> Result<Self, Self::Error> {
+        match (fields.pretrained, fields.scratch) {
+            (Some(name), None) => Ok(Self::Pretrained(name)),
+            (None, Some(scratch)) => Ok(Self::Scratch(scratch)),
+            (Some(_), Some(_)) => Err("expected one of `pretrained` and `scratch`, got both"),
+            (None, None) => Err("expected one of `pretrained` and `scratch`, got neither"),
+        }
+    }
 }
 
 /// The shape of an encoder that starts at random.
@@ -216,7 +237,9 @@ impl TrainConfig {
     fn check_checkpoints(&self) -> Result<(), String> {
         let has_base = self.model.base().is_some();
         let reason = match (self.model.has_teacher(), &self.teacher, &self.base) {
-            (true, None, _) => "`teacher`: expected the folder of a checkpoint, as the model has one",
+            (true, None, _) => {
+                "`teacher`: expected a checkpoint, as `distillation` is `teacher`: its folder, or an input of a pipeline's stage"
+            }
             (false, Some(_), _) => "`teacher`: expected none, as the model does not learn from one",
             (.., Some(_)) if !has_base => "`base`: expected none, as the model has no base that is trained before it",
             (.., Some(_)) if !self.second_stage.pretrain_base => {

@@ -43,14 +43,14 @@ pub enum TrainError {
         got: usize,
     },
     /// A checkpoint reads or tells other things than the model, or is not that of its base.
-    #[error("{role} {}: expected the {what} of the model", folder.display())]
+    #[error("{role} {}: expected the {what}", folder.display())]
     Misfit {
         /// What it was given as.
         role: &'static str,
         /// Its folder.
         folder: PathBuf,
-        /// What differs.
-        what: &'static str,
+        /// What differs: expected, then got.
+        what: String,
     },
     /// The device cannot be used.
     #[error(transparent)]

@@ -24,10 +24,10 @@ use std::time::Instant;
 use candle_core::backprop::GradStore;
 use candle_core::{Result as TensorResult, Tensor};
 
-pub use crate::checkpoint::BEST;
+pub use crate::checkpoint::{BASE, BEST};
 pub use config::TrainConfig;
 pub use error::TrainError;
-pub use state::{BASE, LAST};
+pub use state::LAST;
 
 use crate::checkpoint::CheckpointConfig;
 use crate::device::{Compute, DeviceChoice};

@@ -111,14 +111,16 @@ fn base(folder: &Path, of: &CheckpointConfig) -> Result<(BTreeMap<String, Tensor
     let checkpoint = like_minded("base", folder, of)?;
     let misfit = |what| TrainError::Misfit { role: "base", folder: folder.to_path_buf(), what };
     if checkpoint.config.encoder != of.encoder {
-        return Err(misfit("encoder"));
+        return Err(misfit("encoder of the model".to_owned()));
     }
     // Settings of what comes after the base may differ: the variables tell whether it is one.
     let model = of.model.base().unwrap_or_else(|| of.model.clone());
     let mut weights = Weights::given(checkpoint.weights.clone(), "", 0, &Device::Cpu);
-    let built = CheckpointConfig { model, ..of.clone() }.build(&mut weights);
-    if built.is_err() || !weights.unused().is_empty() {
-        return Err(misfit("base"));
+    if let Err(error) = (CheckpointConfig { model, ..of.clone() }).build(&mut weights) {
+        return Err(misfit(format!("base of the model: {error}")));
+    }
+    if !weights.unused().is_empty() {
+        return Err(misfit("base of the model alone, got one with more".to_owned()));
     }
     Ok((checkpoint.weights, checkpoint.fingerprint))
 }
@@ -127,11 +129,11 @@ fn base(folder: &Path, of: &CheckpointConfig) -> Result<(BTreeMap<String, Tensor
 fn like_minded(role: &'static str, folder: &Path, of: &CheckpointConfig) -> Result<Checkpoint, TrainError> {
     let checkpoint = Checkpoint::load(folder, &Device::Cpu)?;
     let fits = [
-        ("relations", checkpoint.config.relations == of.relations),
-        ("tokenizer", checkpoint.config.tokenizer == of.tokenizer),
+        ("relations of the model", checkpoint.config.relations == of.relations),
+        ("tokenizer of the model", checkpoint.config.tokenizer == of.tokenizer),
     ];
     match fits.into_iter().find(|(_, fits)| !fits) {
-        Some((what, _)) => Err(TrainError::Misfit { role, folder: folder.to_path_buf(), what }),
+        Some((what, _)) => Err(TrainError::Misfit { role, folder: folder.to_path_buf(), what: what.to_owned() }),
         None => Ok(checkpoint),
     }
 }

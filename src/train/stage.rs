@@ -2,8 +2,7 @@
 
 use super::config::TrainConfig;
 use super::optimizer::Group;
-use super::state::BASE;
-use crate::checkpoint::BEST;
+use crate::checkpoint::{BASE, BEST};
 use crate::model::ModelConfig;
 
 /// What the names of the inference module's variables begin with.

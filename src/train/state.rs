@@ -13,8 +13,6 @@ use crate::checkpoint::{self, Checkpoint, CheckpointError, holds_only_a_checkpoi
 use crate::table::rows::TrainingLogRow;
 use crate::table::{self, Staging, TableError};
 
-/// The folder of the base's best checkpoint, where a first stage trains it.
-pub const BASE: &str = "base";
 /// The folder of the checkpoint of the last whole epoch, which also holds the optimizer's state.
 pub const LAST: &str = "last";
 const STATE: &str = "state.json";

@@ -505,7 +505,12 @@ fn configurations_are_read_strictly_and_checked() {
     let all = r#"{"kind": "docre-ii", "K": 0, "N_I": 1, "fusion": false, "attention": "full", "contrastive": "simclr",
         "pair_feature": "grouped-bilinear", "noise": 0.1}"#;
     assert_eq!(read(all).unwrap().base(), None);
-    assert!(read(r#"{"kind": "docre-ii", "K": -1}"#).unwrap_err().to_string().contains("expected usize"));
+    assert!(
+        read(r#"{"kind": "docre-ii", "K": -1}"#)
+            .unwrap_err()
+            .to_string()
+            .contains("`K`: expected a whole number of 0 or more, got integer `-1`")
+    );
     assert!(read(r#"{"kind": "docre-ii", "k": 1}"#).unwrap_err().to_string().contains("unknown field `k`"));
     assert!(read(r#"{"kind": "docre-ii", "attention": "none"}"#).unwrap_err().to_string().contains("`extended-cross`"));
     let fault = |config: DocreIiConfig| ModelConfig::DocreIi(config).check().unwrap_err();

@@ -199,6 +199,14 @@ fn too_many_resamples_are_wrong_usage() {
 }
 
 #[test]
+fn a_comparison_without_resamples_is_wrong_usage() {
+    let folder = TempDir::new().unwrap();
+    let run = evaluate(folder.path(), folder.path(), &["--against", "b.json", "--resamples", "0"]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("`--against`: expected resamples to test with"), "{}", run.stderr);
+}
+
+#[test]
 fn what_is_missing_is_named() {
     let folder = TempDir::new().unwrap();
     let nowhere = folder.path().join("nowhere");

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 /// A module of the library and what it may import from the crate.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("names", &[]),
+    ("settings", &[]),
     ("table", &[]),
     ("random", &[]),
     ("workers", &[]),
@@ -19,13 +20,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "pipeline",
         &[
-            "names", "table", "random", "device", "corpus", "pieces", "encoder", "model", "score", "train", "metrics",
-            "graph", "query", "report",
+            "names", "settings", "table", "random", "device", "corpus", "pieces", "encoder", "model", "score", "train",
+            "metrics", "graph", "query", "report",
         ],
     ),
     ("pieces", &["table"]),
     ("encoder", &["random"]),
-    ("model", &["table", "random", "pieces", "encoder"]),
+    ("model", &["settings", "table", "random", "pieces", "encoder"]),
     ("checkpoint", &["table", "device", "pieces", "encoder", "model"]),
     ("score", &["table", "workers", "device", "pieces", "encoder", "model", "checkpoint"]),
     (

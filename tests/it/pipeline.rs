@@ -232,7 +232,7 @@ fn a_file_with_a_fault_is_refused_before_anything_runs() {
         (
             "documents = 4",
             "documents = \"4\"",
-            "stage `train`: invalid type: string \"4\", expected u64 in `documents`",
+            "stage `train`: `documents`: expected a whole number of 0 or more, got string \"4\"",
         ),
         ("documents = 4\n", "", "stage `train`: missing field `documents`"),
         ("documents = 4", "documents = ", "line 9, column 13: "),

@@ -142,7 +142,7 @@ fn settings_reach_into_tables() {
     let cases = [
         ("train.epochs.last=1", "`epochs`: expected a table with the key `last`, got integer"),
         ("train.encoder.scratch.layer=1", "unknown field `layer`, expected one of `layers`"),
-        ("train.encoder.pretrained=x", "`encoder`: expected one of `pretrained` and `scratch`, got 2 keys"),
+        ("train.encoder.pretrained=x", "`encoder`: expected one of `pretrained` and `scratch`, got both"),
         ("train.model.kind=\"docre\"", "unknown variant `docre`, expected "),
         ("train.epoch=1", "unknown key `epoch`, the nearest known one is `epochs`"),
         ("train.corpus=x", "unknown key `corpus`"),
@@ -226,7 +226,7 @@ outputs = { checkpoint = "whole", log = "whole_log" }
     assert!(dry.stdout.contains("tiny/whole: to run: option `model` changed"), "{}{}", dry.stdout, dry.stderr);
     let without =
         place.failure(&[&taught[..4], &["--set", "whole.inputs={ train = \"train\", dev = \"dev\" }"]].concat());
-    assert!(without.contains("`teacher`: expected the folder of a checkpoint, as the model has one"), "{without}");
+    assert!(without.contains("`teacher`: expected a checkpoint, as `distillation` is `teacher`"), "{without}");
     let outputs = "whole.outputs={ checkpoint = \"whole\", log = \"whole_log\", base = \"whole_base\" }";
     let two_stages = ["--set", "whole.inputs={ train = \"train\", dev = \"dev\" }", "--set", outputs];
     let made = place.docre(&[&["tiny.toml", "--set", "whole.epochs=1"], &two_stages[..]].concat());

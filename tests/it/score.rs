@@ -211,9 +211,10 @@ fn a_model_infers_as_often_as_it_is_asked_to() {
     assert_ne!(alone, usual);
     let once = score("model/best", "out", &["--iterations", "1"]).1;
     assert!(once.iter().all(|row| row.iteration.is_some_and(|iteration| iteration <= 1)));
+    assert_eq!(alone, score("model/base", "out", &["--iterations", "0"]).1);
     let (refused, _) = score("model/base", "refused", &["--iterations", "1"]);
     assert_eq!(refused.code, Some(1));
-    assert!(refused.stderr.contains("model/base: expected a model that infers again and again"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("model/base: expected a model that infers, `docre-ii`"), "{}", refused.stderr);
 }
 
 #[test]

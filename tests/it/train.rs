@@ -19,6 +19,7 @@ use docre::train::batches::batches;
 use docre::train::config::{EncoderSource, Scratch, SecondStage, TrainConfig};
 use docre::train::schedule::Schedule;
 use docre::train::{self, Event};
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::{Run, command, docre, files, rows};
@@ -182,7 +183,7 @@ fn docre_sd_goes_on_and_learns_from_a_teacher() {
         assert_eq!(run.code, Some(1));
         assert!(run.stderr.contains(expected), "{}", run.stderr);
     };
-    refused(&with(pupil.clone(), None), "`teacher`: expected the folder of a checkpoint, as the model has one");
+    refused(&with(pupil.clone(), None), "`teacher`: expected a checkpoint, as `distillation` is `teacher`");
     refused(&with(small, Some(fixture.path("whole/best"))), "`teacher`: expected none, as the model does not learn");
     refused(&with(pupil.clone(), Some(fixture.path("nowhere"))), "config.json: cannot read");
     let EncoderSource::Scratch(scratch) = fixture.config().encoder else { panic!("another encoder") };
@@ -270,7 +271,14 @@ fn a_base_that_is_trained_already_takes_the_place_of_the_first_stage() {
         assert!(run.stderr.contains(expected), "{}", run.stderr);
     };
     let whole = with(docre_ii(), Some("two/best"));
-    refused(&whole, "two/best: expected the base of the model\nhint: name the checkpoint `base`");
+    refused(
+        &whole,
+        "two/best: expected the base of the model alone, got one with more\nhint: name the checkpoint `base`",
+    );
+    refused(
+        &with(docre_ii(), Some("two")),
+        "two: expected a checkpoint, found a run: `best` in it is one, `base` another",
+    );
     let wider = with(DocreIiConfig { embedding: 32, ..docre_ii() }, Some("two/base"));
     refused(&wider, "two/base: expected the base of the model");
     refused(&with(docre_ii(), Some("nowhere")), "nowhere/config.json: cannot read");
@@ -425,6 +433,35 @@ fn unlabelled_documents_and_unknown_settings_are_refused() {
     let run = docre(["train", "--config", settings.to_str().unwrap(), "--out", "nowhere"]);
     assert_eq!(run.code, Some(1));
     assert!(run.stderr.contains("unknown field `epoch`"), "{}", run.stderr);
+    let usual = serde_json::to_value(fixture.config()).unwrap();
+    let cases = [
+        (
+            "/epochs",
+            json!(1.5),
+            "unknown.json: `epochs`: expected a whole number of 0 or more, got floating point `1.5`",
+        ),
+        ("/model", json!("atlop"), "`model`: expected settings by name, got string \"atlop\""),
+        ("/model/kind", json!("docre"), "`model`: `kind`: unknown variant `docre`, expected one of `atlop`"),
+        ("/model/embedding", json!(-1), "`model`: `embedding`: expected a whole number of 0 or more, got integer `-1`"),
+        ("/model", json!({"kind": "atlop", "heads": 4}), "unknown.json: `model`: unknown field `heads`, expected `emb"),
+        ("/encoder/scratch", json!({"layer": 1}), "unknown.json: `encoder.scratch`: unknown field `layer`"),
+        ("/encoder", json!({}), "`encoder`: expected one of `pretrained` and `scratch`, got neither"),
+        ("/encoder/scratch/layers", json!("2"), "`encoder.scratch.layers`: expected a whole number of 0 or more"),
+    ];
+    for (setting, value, expected) in cases {
+        let mut faulty = usual.clone();
+        *faulty.pointer_mut(setting).unwrap() = value;
+        fs::write(&settings, faulty.to_string()).unwrap();
+        let run = docre(["train", "--config", settings.to_str().unwrap(), "--out", "nowhere"]);
+        assert_eq!(run.code, Some(1));
+        assert!(run.stderr.contains(expected), "{}", run.stderr);
+    }
+    fs::write(&settings, "{\"epochs\": 3,\n \"epochs\": 4}").unwrap();
+    let run = docre(["train", "--config", settings.to_str().unwrap(), "--out", "nowhere"]);
+    assert!(run.stderr.contains("duplicate field `epochs`"), "{}", run.stderr);
+    fs::write(&settings, "{\"epochs\": 3,\n 4}").unwrap();
+    let run = docre(["train", "--config", settings.to_str().unwrap(), "--out", "nowhere"]);
+    assert!(run.stderr.contains("at line 2 column 2"), "{}", run.stderr);
 }
 
 #[test]

@@ -50,8 +50,6 @@ fn parse(mut options: Table, inputs: &[String]) -> anyhow::Result<Box<dyn Action
         "`{ENCODER}`: expected it once, as an input or as an option, got it {}",
         if is_input { "twice" } else { "not at all" }
     );
-    let n_encoders = options.get(ENCODER).and_then(Value::as_table).map_or(1, Table::len);
-    ensure!(n_encoders == 1, "`{ENCODER}`: expected one of `pretrained` and `scratch`, got {n_encoders} keys");
     let unset = Value::String(String::new());
     let is_set = |key: &&str| ![BASE, TEACHER].contains(key) || inputs.iter().any(|role| role == key);
     options.extend(PATHS.into_iter().filter(is_set).map(|key| (key.to_owned(), unset.clone())));

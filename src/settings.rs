@@ -1,0 +1,109 @@
+//! Settings, whatever their format → structs; what is wrong with one names it.
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde_json::Value;
+
+/// Settings as a type.
+///
+/// # Errors
+/// The path of the setting that does not fit, in backticks, then expected and got. `words` are what the format's own
+/// error says, without a place.
+pub fn read<'de, T, D>(source: D, words: impl Fn(D::Error) -> String) -> Result<T, String>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    serde_path_to_error::deserialize(source).map_err(|error| {
+        let path = error.path().to_string();
+        let reason = plain(&words(error.into_inner()));
+        match place(&path, &reason) {
+            "" | "." => reason,
+            place => format!("`{place}`: {reason}"),
+        }
+    })
+}
+
+/// Settings of a JSON object as a type.
+///
+/// # Errors
+/// As [`read`]; for what is no JSON, with line and column.
+pub fn from_json<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, String> {
+    let mut source = serde_json::Deserializer::from_str(text);
+    let settings = read(&mut source, |error: serde_json::Error| {
+        let told = error.to_string();
+        // Inside a model the place would be that of the model's end.
+        let place = told.rfind(" at line ").filter(|_| error.is_data());
+        told[..place.unwrap_or(told.len())].to_owned()
+    })?;
+    source.end().map_err(|error| error.to_string())?;
+    Ok(settings)
+}
+
+/// The path to say with a reason: less its last step, where that is an unknown name, which the reason tells.
+fn place<'p>(path: &'p str, reason: &str) -> &'p str {
+    let Some(unknown) = reason.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next()) else {
+        return path;
+    };
+    match path.rsplit_once('.') {
+        Some((outer, last)) if last == unknown => outer,
+        None if path == unknown => "",
+        _ => path,
+    }
+}
+
+/// What serde says of a value of the wrong type, in the words of all other errors.
+fn plain(reason: &str) -> String {
+    let rest = ["invalid type: ", "invalid value: "].iter().find_map(|start| reason.strip_prefix(start));
+    let Some((got, expected)) = rest.and_then(|rest| rest.rsplit_once(", expected ")) else { return reason.to_owned() };
+    let expected = match expected {
+        "u32" | "u64" | "usize" => "a whole number of 0 or more",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "path string" => "a path",
+        _ if expected.starts_with("struct ") => "settings by name",
+        other => other,
+    };
+    format!("expected {expected}, got {got}")
+}
+
+/// Settings by name, in their order.
+pub struct Fields(pub Vec<(String, Value)>);
+
+impl Fields {
+    /// Takes one out.
+    pub fn take(&mut self, name: &str) -> Option<Value> {
+        let place = self.0.iter().position(|(of, _)| of == name)?;
+        Some(self.0.remove(place).1)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("settings by name")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        source.deserialize_map(Reader)
+    }
+}
+
+/// Fields as a type.
+///
+/// # Errors
+/// As [`read`].
+pub fn from_fields<'de, T: Deserialize<'de>, E: Error>(Fields(fields): Fields) -> Result<T, E> {
+    let source = serde::de::value::MapDeserializer::new(fields.into_iter());
+    read(source, |error: serde_json::Error| error.to_string()).map_err(E::custom)
+}
