@@ -60,4 +60,5 @@ def main():
             print(f"{model:10} {n_entities:8}  {shown(found):>22}  {peer or '-':>22}", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
