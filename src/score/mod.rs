@@ -54,7 +54,7 @@ pub enum ScoreError {
     #[error(transparent)]
     Device(#[from] DeviceError),
     /// The model does not iterate.
-    #[error("{}: expected a model that infers, `docre-ii` with `K` above 0, for more than 0 iterations", .0.display())]
+    #[error("{}: expected a model that infers, `docre-ii` with `K` above 0", .0.display())]
     Iterations(PathBuf),
     /// The system gives no threads.
     #[error("threads")]
@@ -183,9 +183,8 @@ fn load(request: &Request<'_>) -> Result<Checkpoint, ScoreError> {
     let mut checkpoint = Checkpoint::load(request.checkpoint, &Device::Cpu)?;
     if let Some(iterations) = request.iterations {
         match &mut checkpoint.config.model {
-            ModelConfig::DocreIi(config) if config.iterations > 0 => config.iterations = iterations,
-            // A base alone, which is what is asked for.
-            ModelConfig::DocreIi(_) if iterations == 0 => return Ok(checkpoint),
+            // A base alone can be asked for nothing else.
+            ModelConfig::DocreIi(config) if config.iterations > 0 || iterations == 0 => config.iterations = iterations,
             _ => return Err(ScoreError::Iterations(request.checkpoint.to_path_buf())),
         }
         checkpoint.fingerprint = hash(&format!("{} {iterations}", checkpoint.fingerprint));

@@ -433,6 +433,18 @@ fn unlabelled_documents_and_unknown_settings_are_refused() {
     let run = docre(["train", "--config", settings.to_str().unwrap(), "--out", "nowhere"]);
     assert_eq!(run.code, Some(1));
     assert!(run.stderr.contains("unknown field `epoch`"), "{}", run.stderr);
+}
+
+#[test]
+fn a_setting_that_does_not_fit_is_named() {
+    let fixture = Fixture::new();
+    let settings = fixture.path("unknown.json");
+    let refused = |text: &str, expected: &str| {
+        fs::write(&settings, text).unwrap();
+        let run = docre(["train", "--config", settings.to_str().unwrap(), "--out", "nowhere"]);
+        assert_eq!(run.code, Some(1));
+        assert!(run.stderr.contains(expected), "{}", run.stderr);
+    };
     let usual = serde_json::to_value(fixture.config()).unwrap();
     let cases = [
         (
@@ -451,17 +463,10 @@ fn unlabelled_documents_and_unknown_settings_are_refused() {
     for (setting, value, expected) in cases {
         let mut faulty = usual.clone();
         *faulty.pointer_mut(setting).unwrap() = value;
-        fs::write(&settings, faulty.to_string()).unwrap();
-        let run = docre(["train", "--config", settings.to_str().unwrap(), "--out", "nowhere"]);
-        assert_eq!(run.code, Some(1));
-        assert!(run.stderr.contains(expected), "{}", run.stderr);
+        refused(&faulty.to_string(), expected);
     }
-    fs::write(&settings, "{\"epochs\": 3,\n \"epochs\": 4}").unwrap();
-    let run = docre(["train", "--config", settings.to_str().unwrap(), "--out", "nowhere"]);
-    assert!(run.stderr.contains("duplicate field `epochs`"), "{}", run.stderr);
-    fs::write(&settings, "{\"epochs\": 3,\n 4}").unwrap();
-    let run = docre(["train", "--config", settings.to_str().unwrap(), "--out", "nowhere"]);
-    assert!(run.stderr.contains("at line 2 column 2"), "{}", run.stderr);
+    refused("{\"epochs\": 3,\n \"epochs\": 4}", "duplicate field `epochs`");
+    refused("{\"epochs\": 3,\n 4}", "at line 2 column 2");
 }
 
 #[test]
