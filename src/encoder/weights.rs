@@ -175,6 +175,16 @@ impl Weights {
         }
     }
 
+    /// From now on a variable that is neither given nor required begins as what is given under another name, if it is.
+    pub fn inherit(&mut self, name: &str, of: &str) {
+        if !self.given.contains_key(name)
+            && !self.is_required(name)
+            && let Some(values) = self.given.remove(of)
+        {
+            self.given.insert(name.to_owned(), values);
+        }
+    }
+
     fn draw(&self, name: &str, other: &str, shape: &Shape, init: Init) -> Result<Tensor> {
         if self.is_required(name) {
             bail!("weight `{name}`: expected shape {shape:?}, found no such weight");

@@ -143,8 +143,8 @@ struct Average {
 }
 
 impl DocreSd {
-    /// A model whose variables stand in `weights`: those of the base in ATLOP's names and `pair_feature`, then
-    /// `reasoning`, `classifier`, `mask`, `average`.
+    /// A model whose variables stand in `weights`: those of the base in ATLOP's names and `pair_feature`; all others
+    /// under `reasoning` and `average`. Over a trained base it begins by classifying as that does.
     ///
     /// # Errors
     /// Where the configuration does not fit itself, or a weight is missing or misshapen.
@@ -155,11 +155,15 @@ impl DocreSd {
         let layers = layers(config, dropout, weights, "reasoning")?;
         let average = config.moving_average.then(|| Average::new(config, dropout, weights)).transpose()?;
         let has_mask = config.distillation == Distillation::Itself;
-        let mask = has_mask.then(|| weights.take("mask", (1, config.embedding), Init::Normal(0.02))).transpose()?;
+        let mask =
+            has_mask.then(|| weights.take("reasoning.mask", (1, config.embedding), Init::Normal(0.02))).transpose()?;
+        for part in ["weight", "bias"] {
+            weights.inherit(&format!("reasoning.classifier.{part}"), &format!("classifier.{part}"));
+        }
         Ok(Self {
             base: PairBase::new(task.encoder, feature, weights)?,
             layers,
-            classifier: linear(weights, "classifier", task.n_classes, config.embedding)?,
+            classifier: linear(weights, "reasoning.classifier", task.n_classes, config.embedding)?,
             mask,
             average,
             config: config.clone(),
@@ -246,13 +250,13 @@ fn layers(config: &DocreSdConfig, dropout: f64, weights: &mut Weights, name: &st
 }
 
 impl Average {
-    /// The average of what stands under `reasoning`, under `average`: at first the same.
+    /// The average of the layers under `reasoning`, under `average`: at first the same.
     fn new(config: &DocreSdConfig, dropout: f64, weights: &mut Weights) -> Result<Self> {
-        let names: Vec<String> =
-            weights.variables().keys().filter_map(|name| name.strip_prefix("reasoning")).map(str::to_owned).collect();
+        let names = weights.variables().keys().filter_map(|name| name.strip_prefix("reasoning.layer"));
+        let names: Vec<String> = names.map(str::to_owned).collect();
         let mut variables = Vec::with_capacity(names.len());
         for rest in names {
-            variables.push(weights.copy(&format!("average{rest}"), &format!("reasoning{rest}"))?);
+            variables.push(weights.copy(&format!("average.layer{rest}"), &format!("reasoning.layer{rest}"))?);
         }
         Ok(Self { layers: layers(config, dropout, weights, "average")?, variables })
     }

@@ -220,13 +220,31 @@ impl ModelConfig {
         matches!(self, Self::DocreSd(config) if config.distillation == Distillation::Teacher)
     }
 
-    /// The part of the model that is to be trained before the whole, where there is one.
+    /// The part of the model that can be trained before the whole, where there is one: it classifies features as they
+    /// are.
     pub fn base(&self) -> Option<Self> {
-        match self {
-            Self::DocreIi(config) if config.iterations > 0 => {
-                Some(Self::DocreIi(DocreIiConfig { iterations: 0, ..config.clone() }))
+        let base = match self {
+            Self::DocreIi(config) if config.iterations > 0 => DocreIiConfig { iterations: 0, ..config.clone() },
+            Self::DocreSd(config) => {
+                let DocreSdConfig { embedding, block, pair_feature, .. } = *config;
+                DocreIiConfig { embedding, block, pair_feature, iterations: 0, ..DocreIiConfig::default() }
             }
-            _ => None,
+            _ => return None,
+        };
+        Some(Self::DocreIi(base))
+    }
+
+    /// Whether its paper trains that part first.
+    pub fn is_staged(&self) -> bool {
+        matches!(self, Self::DocreIi(_))
+    }
+
+    /// What the names of the variables begin with that it has beside its base, where it has a base.
+    pub fn module(&self) -> Option<&'static str> {
+        match self {
+            Self::Atlop(_) => None,
+            Self::DocreIi(_) => Some("inference"),
+            Self::DocreSd(_) => Some("reasoning"),
         }
     }
 }

@@ -61,9 +61,10 @@ pub struct TrainConfig {
     /// Pieces that a document keeps at most.
     #[serde(default = "most_pieces")]
     pub most_pieces: usize,
-    /// How the whole is trained, where the model has a base that is trained before it.
+    /// How the whole is trained, where the model has a base that is trained before it; see
+    /// [`TrainConfig::second_stage`].
     #[serde(default)]
-    pub second_stage: SecondStage,
+    pub second_stage: Option<SecondStage>,
     /// The folder of a checkpoint, where the model learns from a teacher.
     #[serde(default)]
     pub teacher: Option<PathBuf>,
@@ -83,7 +84,7 @@ pub struct SecondStage {
     pub freeze_base: bool,
     /// Peak learning rate of the base, its encoder included, after the first stage: 10⁻⁵.
     pub base_rate: f64,
-    /// Peak learning rate of the inference module: 10⁻⁴.
+    /// Peak learning rate of the module that infers or reasons: 10⁻⁴.
     pub inference_rate: f64,
     /// Passes over the training documents: 20.
     pub epochs: u32,
@@ -188,18 +189,26 @@ fn tenth() -> f64 {
 }
 
 impl TrainConfig {
+    /// How the whole is trained after its base: with DocRE-II always; with DocRE-SD, which its paper trains at once,
+    /// where the settings say how, or name a base.
+    pub fn second_stage(&self) -> Option<SecondStage> {
+        let is_staged = self.model.is_staged() || self.second_stage.is_some() || self.base.is_some();
+        (self.model.base().is_some() && is_staged).then(|| self.second_stage.clone().unwrap_or_default())
+    }
+
     /// Whether a run can be made of it.
     ///
     /// # Errors
     /// The first field that is out of range, expected then got.
     pub fn check(&self) -> Result<(), String> {
+        let second = self.second_stage.clone().unwrap_or_default();
         let counts = [
             ("epochs", self.epochs as usize),
             ("batch", self.batch),
             ("accumulation", self.accumulation),
             ("most_labels", self.most_labels),
             ("patience", self.patience.unwrap_or(1) as usize),
-            ("second_stage.epochs", self.second_stage.epochs as usize),
+            ("second_stage.epochs", second.epochs as usize),
         ];
         if let Some((name, _)) = counts.iter().find(|(_, count)| *count == 0) {
             return Err(format!("`{name}`: expected at least 1, got 0"));
@@ -211,8 +220,8 @@ impl TrainConfig {
             ("encoder_rate", self.encoder_rate),
             ("head_rate", self.head_rate),
             ("weight_decay", self.weight_decay),
-            ("second_stage.base_rate", self.second_stage.base_rate),
-            ("second_stage.inference_rate", self.second_stage.inference_rate),
+            ("second_stage.base_rate", second.base_rate),
+            ("second_stage.inference_rate", second.inference_rate),
         ];
         if let Some((name, got)) = amounts.iter().find(|(_, amount)| !(amount.is_finite() && *amount >= 0.0)) {
             return Err(format!("`{name}`: expected 0 or more, got {got}"));
@@ -223,7 +232,7 @@ impl TrainConfig {
         if !(0.0..1.0).contains(&self.warm_up) {
             return Err(format!("`warm_up`: expected 0 or more and less than 1, got {}", self.warm_up));
         }
-        if self.second_stage.freeze_base && !self.second_stage.pretrain_base {
+        if second.freeze_base && !second.pretrain_base {
             return Err("`second_stage.freeze_base`: expected `pretrain_base`, or the base learns nothing".to_owned());
         }
         if self.clip.is_nan() || self.clip <= 0.0 {
@@ -242,7 +251,7 @@ impl TrainConfig {
             }
             (false, Some(_), _) => "`teacher`: expected none, as the model does not learn from one",
             (.., Some(_)) if !has_base => "`base`: expected none, as the model has no base that is trained before it",
-            (.., Some(_)) if !self.second_stage.pretrain_base => {
+            (.., Some(_)) if self.second_stage.as_ref().is_some_and(|second| !second.pretrain_base) => {
                 "`base`: expected none, as `second_stage.pretrain_base` is false"
             }
             _ => return Ok(()),

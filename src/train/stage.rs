@@ -5,9 +5,6 @@ use super::optimizer::Group;
 use crate::checkpoint::{BASE, BEST};
 use crate::model::ModelConfig;
 
-/// What the names of the inference module's variables begin with.
-const INFERENCE: &str = "inference";
-
 /// One stage.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stage {
@@ -26,11 +23,13 @@ pub struct Stage {
 /// Peak learning rates; what has none stays as it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rates {
+    /// What the names of the module's variables begin with that reasons over the base, where there is one.
+    pub module: Option<&'static str>,
     /// Of the encoder.
     pub encoder: Option<f64>,
     /// Of the rest of the base; of all the rest, where the model is trained at once.
     pub base: Option<f64>,
-    /// Of the inference module.
+    /// Of that module.
     pub inference: Option<f64>,
 }
 
@@ -39,16 +38,16 @@ impl Rates {
     fn of(&self, name: &str) -> Option<f64> {
         match name.split('.').next() {
             Some("model") => self.encoder,
-            Some(INFERENCE) => self.inference,
             // A moving average follows others.
             Some("average") => None,
+            first if first == self.module => self.inference,
             _ => self.base,
         }
     }
 
     /// What the names of all variables that learn begin with.
     pub fn learning(&self) -> &'static str {
-        if self.encoder.is_none() && self.base.is_none() { INFERENCE } else { "" }
+        self.module.filter(|_| self.encoder.is_none() && self.base.is_none()).unwrap_or_default()
     }
 
     /// How a variable learns, where it does: biases and norms do not decay.
@@ -70,14 +69,15 @@ impl Rates {
 ///
 /// Where the base is not trained before, the one stage has the epochs of both, and the base its own rates.
 pub fn stages(config: &TrainConfig) -> Vec<Stage> {
-    let second = &config.second_stage;
+    let second = config.second_stage();
     let rates = Rates {
+        module: config.model.module(),
         encoder: Some(config.encoder_rate),
         base: Some(config.head_rate),
-        inference: Some(second.inference_rate),
+        inference: Some(second.as_ref().map_or(config.head_rate, |second| second.inference_rate)),
     };
     let whole = Stage { number: 1, model: config.model.clone(), epochs: config.epochs, rates, best: BEST };
-    let Some(base) = config.model.base() else { return vec![whole] };
+    let (Some(base), Some(second)) = (config.model.base(), second) else { return vec![whole] };
     if !second.pretrain_base {
         return vec![Stage { epochs: config.epochs + second.epochs, ..whole }];
     }

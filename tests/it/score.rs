@@ -14,7 +14,7 @@ use docre::train::TrainConfig;
 use docre::train::config::SecondStage;
 
 use crate::support::{command, docre, files, rows};
-use crate::train::{Fixture, docre_ii};
+use crate::train::{Fixture, docre_ii, second_stage};
 
 /// A fixture with a checkpoint and a split of 600 documents: three parts.
 fn trained() -> Fixture {
@@ -169,8 +169,13 @@ fn what_the_checkpoint_cannot_score_is_refused() {
 #[test]
 fn a_model_that_infers_tells_what_its_base_thought() {
     let fixture = Fixture::new();
-    let second_stage = SecondStage { epochs: 12, ..fixture.config().second_stage };
-    let config = TrainConfig { model: ModelConfig::DocreIi(docre_ii()), epochs: 12, second_stage, ..fixture.config() };
+    let second_stage = SecondStage { epochs: 12, ..second_stage() };
+    let config = TrainConfig {
+        model: ModelConfig::DocreIi(docre_ii()),
+        epochs: 12,
+        second_stage: Some(second_stage),
+        ..fixture.config()
+    };
     let run = fixture.train(&config, "model", &[]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let whole = Paths::new(&fixture, "train", "whole");
@@ -190,8 +195,13 @@ fn a_model_that_infers_tells_what_its_base_thought() {
 #[test]
 fn a_model_infers_as_often_as_it_is_asked_to() {
     let fixture = Fixture::new();
-    let second_stage = SecondStage { epochs: 12, freeze_base: true, ..fixture.config().second_stage };
-    let config = TrainConfig { model: ModelConfig::DocreIi(docre_ii()), epochs: 12, second_stage, ..fixture.config() };
+    let second_stage = SecondStage { epochs: 12, freeze_base: true, ..second_stage() };
+    let config = TrainConfig {
+        model: ModelConfig::DocreIi(docre_ii()),
+        epochs: 12,
+        second_stage: Some(second_stage),
+        ..fixture.config()
+    };
     let run = fixture.train(&config, "model", &[]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let score = |checkpoint: &str, out: &str, further: &[&str]| {

@@ -75,7 +75,7 @@ impl Fixture {
             patience: None,
             most_labels: 4,
             most_pieces: 1024,
-            second_stage: SecondStage { epochs: 2, base_rate: 1e-3, inference_rate: 1e-2, ..SecondStage::default() },
+            second_stage: Some(second_stage()),
             teacher: None,
             base: None,
         }
@@ -89,6 +89,11 @@ impl Fixture {
         let arguments = ["train", "--config", settings.to_str().unwrap(), "--out", out.to_str().unwrap()];
         docre(arguments.iter().chain(more))
     }
+}
+
+/// A second stage that is short and fast.
+pub fn second_stage() -> SecondStage {
+    SecondStage { epochs: 2, base_rate: 1e-3, inference_rate: 1e-2, ..SecondStage::default() }
 }
 
 fn checkpoints(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
@@ -165,6 +170,7 @@ fn docre_sd_goes_on_and_learns_from_a_teacher() {
     let small = DocreSdConfig { embedding: 16, block: 4, ..DocreSdConfig::default() };
     let with = |model: DocreSdConfig, teacher: Option<PathBuf>| TrainConfig {
         model: ModelConfig::DocreSd(model),
+        second_stage: None,
         teacher,
         ..fixture.config()
     };
@@ -196,7 +202,12 @@ fn docre_sd_goes_on_and_learns_from_a_teacher() {
 fn the_first_stage_leaves_a_base_and_the_second_the_whole() {
     let fixture = Fixture::new();
     let train = |name: &str, model: DocreIiConfig, second_stage: SecondStage| {
-        let config = TrainConfig { model: ModelConfig::DocreIi(model), second_stage, epochs: 2, ..fixture.config() };
+        let config = TrainConfig {
+            model: ModelConfig::DocreIi(model),
+            second_stage: Some(second_stage),
+            epochs: 2,
+            ..fixture.config()
+        };
         let run = fixture.train(&config, name, &[]);
         assert_eq!(run.code, Some(0), "{}", run.stderr);
         let load = |part: &str| Checkpoint::load(&fixture.path(name).join(part), &candle_core::Device::Cpu).ok();
@@ -207,7 +218,7 @@ fn the_first_stage_leaves_a_base_and_the_second_the_whole() {
         let differs = |(name, tensor): &(&String, &candle_core::Tensor)| bits(tensor) != bits(&other.weights[*name]);
         one.weights.iter().filter(differs).map(|(name, _)| name.clone()).collect()
     };
-    let second = fixture.config().second_stage;
+    let second = second_stage();
     let (base, best) = train("whole", docre_ii(), second.clone());
     let base = base.unwrap();
     assert_eq!(base.config.model, ModelConfig::DocreIi(DocreIiConfig { iterations: 0, ..docre_ii() }));
@@ -237,13 +248,46 @@ fn the_first_stage_leaves_a_base_and_the_second_the_whole() {
 }
 
 #[test]
+fn docre_sd_is_trained_over_a_base_where_settings_say_so() {
+    let fixture = Fixture::new();
+    let model = ModelConfig::DocreSd(DocreSdConfig { embedding: 16, block: 4, ..DocreSdConfig::default() });
+    let second = SecondStage { freeze_base: true, ..second_stage() };
+    let config = TrainConfig { model, second_stage: Some(second), ..fixture.config() };
+    let two_stages = fixture.train(&config, "two", &[]);
+    assert_eq!(two_stages.code, Some(0), "{}", two_stages.stderr);
+    assert!(two_stages.stderr.contains("stage 1, epoch 3: ") && two_stages.stderr.contains("stage 2, epoch 5: "));
+    let load = |name: &str| Checkpoint::load(&fixture.path(name), &candle_core::Device::Cpu).unwrap().weights;
+    let bits = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let (base, whole) = (load("two/base"), load("two/best"));
+    let (of_classifier, frozen): (Vec<&String>, _) = base.keys().partition(|name| name.starts_with("classifier."));
+    assert!(frozen.iter().all(|name| bits(&whole[*name]) == bits(&base[*name])));
+    // The reasoning module has taken the classifier over, and trained it on.
+    for name in of_classifier {
+        let apart: f32 =
+            bits(&whole[&format!("reasoning.{name}")]).iter().zip(bits(&base[name])).map(|(a, b)| (a - b).abs()).sum();
+        let size: f32 = bits(&base[name]).iter().map(|value| value.abs()).sum();
+        assert!(apart > 0.0 && apart < size, "{name}: {apart} of {size}");
+    }
+    // A base of DocRE-II is one of DocRE-SD; to name it is enough.
+    let docre_ii = TrainConfig { model: ModelConfig::DocreIi(docre_ii()), ..fixture.config() };
+    assert_eq!(fixture.train(&docre_ii, "other", &[]).code, Some(0));
+    let over = TrainConfig { base: Some(fixture.path("other/base")), ..config };
+    let run = fixture.train(&over, "over", &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.starts_with("epoch 1: ") && !fixture.path("over/base").exists(), "{}", run.stderr);
+    let silent = TrainConfig { second_stage: None, ..over };
+    assert_eq!(silent.second_stage(), Some(SecondStage::default()));
+    assert_eq!(TrainConfig { base: None, ..silent }.second_stage(), None);
+}
+
+#[test]
 fn a_base_that_is_trained_already_takes_the_place_of_the_first_stage() {
     let fixture = Fixture::new();
-    let second = SecondStage { freeze_base: true, ..fixture.config().second_stage };
+    let second = SecondStage { freeze_base: true, ..second_stage() };
     let with = |model: DocreIiConfig, base: Option<&str>| TrainConfig {
         model: ModelConfig::DocreIi(model),
         base: base.map(|name| fixture.path(name)),
-        second_stage: second.clone(),
+        second_stage: Some(second.clone()),
         ..fixture.config()
     };
     let two_stages = fixture.train(&with(docre_ii(), None), "two", &[]);
@@ -285,7 +329,7 @@ fn a_base_that_is_trained_already_takes_the_place_of_the_first_stage() {
     let atlop = TrainConfig { base: whole.base.clone(), ..fixture.config() };
     refused(&atlop, "`base`: expected none, as the model has no base");
     let at_once = SecondStage { pretrain_base: false, freeze_base: false, ..second.clone() };
-    let at_once = TrainConfig { second_stage: at_once, ..whole };
+    let at_once = TrainConfig { second_stage: Some(at_once), ..whole };
     refused(&at_once, "`base`: expected none, as `second_stage.pretrain_base` is false");
     let EncoderSource::Scratch(scratch) = fixture.config().encoder else { panic!("another encoder") };
     let deeper = EncoderSource::Scratch(Scratch { layers: 2, ..scratch.clone() });
@@ -406,7 +450,7 @@ fn what_cannot_be_trained_is_refused_and_earlier_checkpoints_stay() {
     let stray = "table `mentions`: document `";
     refused(&TrainConfig { dev: "mixed".into(), ..config.clone() }, "other", &[], stray);
     let neither = SecondStage { pretrain_base: false, freeze_base: true, ..SecondStage::default() };
-    refused(&TrainConfig { second_stage: neither, ..config.clone() }, "other", &[], "or the base learns nothing");
+    refused(&TrainConfig { second_stage: Some(neither), ..config.clone() }, "other", &[], "or the base learns nothing");
     let rates = TrainConfig { encoder_rate: 1e30, head_rate: 1e30, epochs: 9, warm_up: 0.0, ..config.clone() };
     refused(&rates, "other", &[], "expected a");
     assert_eq!(files(&fixture.path("run")), before);
