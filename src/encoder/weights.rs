@@ -129,14 +129,16 @@ impl Weights {
         self.take_alike(name, name, shape, init)
     }
 
-    /// The same; where it is drawn, it begins as what is drawn so under the name `other`.
+    /// The same; where it is neither given nor required, it begins as what is given, or else drawn so, under the name
+    /// `other`.
     ///
     /// # Errors
     /// As [`Weights::take`].
     pub fn take_alike(&mut self, name: &str, other: &str, shape: impl Into<Shape>, init: Init) -> Result<Tensor> {
         let shape = shape.into();
         if !self.variables.contains_key(name) {
-            let values = match self.given.get(name) {
+            let other_given = || self.given.get(other).filter(|_| !self.is_required(name));
+            let values = match self.given.get(name).or_else(other_given) {
                 Some(given) => given.to_dtype(DType::F32)?.to_device(&self.device)?,
                 None => self.draw(name, other, &shape, init)?,
             };
@@ -172,16 +174,6 @@ impl Weights {
         match self.variables.get(name) {
             Some(copy) => Ok([copy.clone(), original]),
             None => bail!("weight `{name}`: not there"),
-        }
-    }
-
-    /// From now on a variable that is neither given nor required begins as what is given under another name, if it is.
-    pub fn inherit(&mut self, name: &str, of: &str) {
-        if !self.given.contains_key(name)
-            && !self.is_required(name)
-            && let Some(values) = self.given.remove(of)
-        {
-            self.given.insert(name.to_owned(), values);
         }
     }
 

@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 
 use super::base::{PairBase, PairFeature};
 use super::batch::{Example, labels};
-use super::layers::linear;
 use super::loss::{adaptive_threshold, cosine, divergence, relative_entropy};
 use super::pair_matrix::PairMatrix;
 use super::{Lesson, Loss, MOST, Model, Scores, Task, check_count};
@@ -155,15 +154,12 @@ impl DocreSd {
         let layers = layers(config, dropout, weights, "reasoning")?;
         let average = config.moving_average.then(|| Average::new(config, dropout, weights)).transpose()?;
         let has_mask = config.distillation == Distillation::Itself;
-        let mask =
-            has_mask.then(|| weights.take("reasoning.mask", (1, config.embedding), Init::Normal(0.02))).transpose()?;
-        for part in ["weight", "bias"] {
-            weights.inherit(&format!("reasoning.classifier.{part}"), &format!("classifier.{part}"));
-        }
+        let mask = || weights.take("reasoning.mask", (1, config.embedding), Init::Normal(0.02));
+        let mask = has_mask.then(mask).transpose()?;
         Ok(Self {
             base: PairBase::new(task.encoder, feature, weights)?,
             layers,
-            classifier: linear(weights, "reasoning.classifier", task.n_classes, config.embedding)?,
+            classifier: classifier(task.n_classes, config.embedding, weights)?,
             mask,
             average,
             config: config.clone(),
@@ -243,6 +239,15 @@ fn masked_places(matrices: &[PairMatrix], share: f64, random: &mut Random) -> Ve
         places.extend(of_document);
     }
     places
+}
+
+/// Under `reasoning.classifier`; at first the base's, where that is trained.
+fn classifier(n_classes: usize, width: usize, weights: &mut Weights) -> Result<Linear> {
+    let init = Init::Uniform((width as f64).powf(-0.5));
+    Ok(Linear {
+        weight: weights.take_alike("reasoning.classifier.weight", "classifier.weight", (n_classes, width), init)?,
+        bias: weights.take_alike("reasoning.classifier.bias", "classifier.bias", n_classes, init)?,
+    })
 }
 
 fn layers(config: &DocreSdConfig, dropout: f64, weights: &mut Weights, name: &str) -> Result<Vec<Layer>> {

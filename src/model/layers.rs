@@ -34,15 +34,6 @@ impl Normed {
         Self::of(linear(weights, name, out, of)?, weights, name, dropout)
     }
 
-    /// The same, for a residual; where it is drawn, it begins by adding little to it.
-    ///
-    /// # Errors
-    /// Where a weight is missing or misshapen.
-    pub fn slight(weights: &mut Weights, name: &str, out: usize, of: usize, dropout: f64) -> Result<Self> {
-        let init = Init::Uniform((of as f64).powf(-0.5) / 10.0);
-        Self::of(Linear::new(weights, name, (out, of), [init; 2])?, weights, name, dropout)
-    }
-
     /// The same; where it is drawn, it begins by passing on the first `out` of its inputs, nearly.
     ///
     /// # Errors
@@ -99,27 +90,11 @@ impl FeedForward {
     /// # Errors
     /// Where a weight is missing or misshapen.
     pub fn new(weights: &mut Weights, name: &str, width: usize, activation: Activation, dropout: f64) -> Result<Self> {
-        let outer = Normed::new(weights, &format!("{name}.outer"), width, 2 * width, dropout)?;
-        Self::of(outer, activation, weights, name, width)
-    }
-
-    /// The same; where it is drawn, it begins by adding little to the residual.
-    ///
-    /// # Errors
-    /// Where a weight is missing or misshapen.
-    pub fn slight(
-        weights: &mut Weights,
-        name: &str,
-        width: usize,
-        activation: Activation,
-        dropout: f64,
-    ) -> Result<Self> {
-        let outer = Normed::slight(weights, &format!("{name}.outer"), width, 2 * width, dropout)?;
-        Self::of(outer, activation, weights, name, width)
-    }
-
-    fn of(outer: Normed, activation: Activation, weights: &mut Weights, name: &str, width: usize) -> Result<Self> {
-        Ok(Self { inner: linear(weights, &format!("{name}.inner"), 2 * width, width)?, activation, outer })
+        Ok(Self {
+            inner: linear(weights, &format!("{name}.inner"), 2 * width, width)?,
+            activation,
+            outer: Normed::new(weights, &format!("{name}.outer"), width, 2 * width, dropout)?,
+        })
     }
 
     /// `(rows, width)` twice → `(rows, width)`.

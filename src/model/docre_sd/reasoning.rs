@@ -125,7 +125,7 @@ enum Update {
 }
 
 impl Layer {
-    /// The layer `NAME`; where it is drawn, it begins by passing its pairs on, nearly.
+    /// The layer `NAME`.
     ///
     /// # Errors
     /// Where a weight is missing or misshapen.
@@ -135,8 +135,8 @@ impl Layer {
             Update::Highway(Highway::new(width, dropout, weights, &part("highway"))?)
         } else {
             Update::FeedForward {
-                output: Normed::slight(weights, &part("output"), width, width, dropout)?,
-                inner: FeedForward::slight(weights, &part("update"), width, Activation::Gelu, dropout)?,
+                output: Normed::new(weights, &part("output"), width, width, dropout)?,
+                inner: FeedForward::new(weights, &part("update"), width, Activation::Gelu, dropout)?,
             }
         };
         Ok(Self { attention: ReasoningAttention::new(config, dropout, weights, &part("attention"))?, update })
@@ -178,7 +178,7 @@ impl Highway {
             inner: linear(weights, &part("inner"), width, width)?,
             transform: linear(weights, &part("transform"), width, width)?,
             gate: Linear::new(weights, &part("gate"), (width, width), gate)?,
-            outer: Normed::slight(weights, &part("outer"), width, width, dropout)?,
+            outer: Normed::new(weights, &part("outer"), width, width, dropout)?,
             dropout,
         })
     }
