@@ -1,5 +1,6 @@
 """ATLOP, DocRE-II and DocRE-SD on one corpus with one budget: the same epochs in all, the same rates. DocRE-SD is
-trained at once, as in its paper, and once more over the base that DocRE-II began with. Run by `make compare`; see `trials.py` for what the environment changes. On Re-DocRED:
+trained at once, as in its paper, and once more over the base that DocRE-II began with. Run by `make compare`; see
+`trials.py` for what the environment changes. On Re-DocRED:
 
 DOCRE_PIPELINE=pipelines/redocred-dev.toml DOCRE_CORPUS=runs/redocred-dev \\
     DOCRE_ENCODER=data/encoders/all-MiniLM-L6-v2 make compare
@@ -23,7 +24,7 @@ FIGURES = [
 
 
 def settings_of(trials, kind):
-    """The pipeline's settings, or what another kind of model has of them, trained at once for the epochs of both stages."""
+    """The pipeline's settings, or what another kind of model has of them, at once for the epochs of both stages."""
     settings, model = trials.settings, trials.settings["model"]
     if kind == "docre-ii":
         return settings
