@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::base::{PairBase, PairFeature};
 use super::batch::{Example, labels};
+use super::layers::linear_alike;
 use super::loss::{adaptive_threshold, cosine, divergence, relative_entropy};
 use super::pair_matrix::PairMatrix;
 use super::{Lesson, Loss, MOST, Model, Scores, Task, check_count};
@@ -159,7 +160,8 @@ impl DocreSd {
         Ok(Self {
             base: PairBase::new(task.encoder, feature, weights)?,
             layers,
-            classifier: classifier(task.n_classes, config.embedding, weights)?,
+            // Over a trained base it begins as that base's.
+            classifier: linear_alike(weights, "reasoning.classifier", "classifier", task.n_classes, config.embedding)?,
             mask,
             average,
             config: config.clone(),
@@ -239,15 +241,6 @@ fn masked_places(matrices: &[PairMatrix], share: f64, random: &mut Random) -> Ve
         places.extend(of_document);
     }
     places
-}
-
-/// Under `reasoning.classifier`; at first the base's, where that is trained.
-fn classifier(n_classes: usize, width: usize, weights: &mut Weights) -> Result<Linear> {
-    let init = Init::Uniform((width as f64).powf(-0.5));
-    Ok(Linear {
-        weight: weights.take_alike("reasoning.classifier.weight", "classifier.weight", (n_classes, width), init)?,
-        bias: weights.take_alike("reasoning.classifier.bias", "classifier.bias", n_classes, init)?,
-    })
 }
 
 fn layers(config: &DocreSdConfig, dropout: f64, weights: &mut Weights, name: &str) -> Result<Vec<Layer>> {

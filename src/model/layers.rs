@@ -13,8 +13,20 @@ const EPSILON: f64 = 1e-12;
 /// # Errors
 /// Where a weight is missing or misshapen.
 pub fn linear(weights: &mut Weights, name: &str, out: usize, of: usize) -> Result<Linear> {
+    linear_alike(weights, name, name, out, of)
+}
+
+/// The same; where it is not given, it begins as the layer `other`, given or drawn so.
+///
+/// # Errors
+/// Where a weight is missing or misshapen.
+pub fn linear_alike(weights: &mut Weights, name: &str, other: &str, out: usize, of: usize) -> Result<Linear> {
     let init = Init::Uniform((of as f64).powf(-0.5));
-    Linear::new(weights, name, (out, of), [init; 2])
+    let [weight, bias] = ["weight", "bias"].map(|part| [name, other].map(|layer| format!("{layer}.{part}")));
+    Ok(Linear {
+        weight: weights.take_alike(&weight[0], &weight[1], (out, of), init)?,
+        bias: weights.take_alike(&bias[0], &bias[1], out, init)?,
+    })
 }
 
 /// `LN(dropout(x Wᵀ + b) + residual)`.
