@@ -70,7 +70,7 @@ fn reasoning_attention_equals_the_reference() {
 }
 
 /// The two pairs that meet in bridge i.
-fn couple(pattern: Pattern, (s, o): (u32, u32), i: u32) -> [(u32, u32); 2] {
+pub fn couple(pattern: Pattern, (s, o): (u32, u32), i: u32) -> [(u32, u32); 2] {
     match pattern {
         Pattern::Forward => [(s, i), (i, o)],
         Pattern::Inward => [(s, i), (o, i)],

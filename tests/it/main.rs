@@ -18,6 +18,7 @@ mod evaluate;
 mod gda;
 mod golden;
 mod graph;
+mod heads;
 mod ids;
 #[cfg(feature = "hub")]
 mod hub;
