@@ -1,7 +1,7 @@
 """What each head of DocRE-SD is worth: for each pattern a corpus whose implied facts all follow that pattern, and the model
 with a head for each of the four beside one whose head for that pattern has another's instead. Run by `make patterns`;
-`trials.py` says what the environment changes. Models are trained at once, for the epochs of the pipeline's first stage and
-DOCRE_FURTHER_EPOCHS [1] more.
+`trials.py` says what the environment changes. Models have one reasoning layer, as a second makes up for a missing head, and
+are trained at once, for the epochs of the pipeline's first stage and DOCRE_FURTHER_EPOCHS [1] more.
 """
 
 import os
@@ -20,7 +20,7 @@ def variants(trials, seed, pattern):
     settings = {**settings, "epochs": trials.settings["epochs"] + FURTHER}
     others = [other for other in PATTERNS if other != pattern]
     for name, patterns in ((WITH, PATTERNS), (WITHOUT, [*others, others[0]])):
-        changed = merged(settings, {"model": {"patterns": patterns}})
+        changed = merged(settings, {"model": {"L": 1, "patterns": patterns}})
         yield name, lambda name=name, changed=changed: trials.train(seed, name, changed), []
 
 
