@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
-use docre::metrics::{self, Request, present};
+use docre::metrics::{self, Notes, Request, present};
 use docre::table;
 
 use super::{Messages, Outcome, Usage, folder_name, split_folder};
@@ -71,14 +71,17 @@ pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
         ..Request::new(&tables, &args.relations)
     };
     let evaluation = metrics::evaluate(&request)?;
-    let comparisons = match &args.against {
-        Some(other) => {
-            evaluation.compare(&metrics::evaluate(&Request { predictions: other, run_id: None, ..request })?)?
-        }
-        None => Vec::new(),
-    };
+    let other = args.against.as_deref();
+    let other = other.map(|other| metrics::evaluate(&Request { predictions: other, run_id: None, ..request }));
+    let other = other.transpose()?;
+    let comparisons = other.as_ref().map(|other| evaluation.compare(other)).transpose()?.unwrap_or_default();
     for warning in evaluation.notes.warnings() {
         messages.say(&format!("warning: {warning}"));
+    }
+    // Documents without labels are the split's, and told above.
+    let of_other = other.map(|other| Notes { unlabelled_documents: 0, ..other.notes });
+    for warning in of_other.iter().flat_map(Notes::warnings) {
+        messages.say(&format!("warning: `--against`: {warning}"));
     }
     let mut stdout = BufWriter::new(io::stdout().lock());
     if args.format == "json" {

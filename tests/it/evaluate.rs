@@ -103,6 +103,19 @@ fn figures_go_to_stdout_and_to_tables() {
 }
 
 #[test]
+fn oddities_of_both_sides_of_a_comparison_are_told() {
+    let folder = TempDir::new().unwrap();
+    let tables = sample(folder.path());
+    let all = submission(&folder.path().join("all.json"), &tables, "SELECT doc_id, head, tail, relation FROM facts");
+    let nothing = folder.path().join("nothing.json");
+    fs::write(&nothing, "[]").unwrap();
+    let run = evaluate(&tables, &all, &["--against", nothing.to_str().unwrap()]);
+    assert_eq!(run.stderr.trim_end(), "warning: `--against`: there are no predictions");
+    let run = evaluate(&tables, &nothing, &["--against", all.to_str().unwrap()]);
+    assert_eq!(run.stderr.trim_end(), "warning: there are no predictions");
+}
+
+#[test]
 fn an_unlabelled_split_is_refused_with_the_way_out() {
     let folder = TempDir::new().unwrap();
     let source = folder.path().join("test.json");
