@@ -5,6 +5,7 @@
 
 use candle_core::{Device, Tensor};
 use docre::encoder::{Init, Linear, Mode, Weights};
+use docre::metrics::Counts;
 use docre::model::batch::{Example, THRESHOLD, labels};
 use docre::model::docre_sd::DocreSdConfig;
 use docre::model::docre_sd::reasoning::{Layer, Pattern};
@@ -79,9 +80,13 @@ fn f1(pattern: Pattern, patterns: Vec<Pattern>, telling: Telling, n_layers: usiz
     let logits = logits(&features, &matrices(&examples)).to_vec2::<f32>().unwrap();
     let found = logits.iter().map(|row| row[IMPLIED as usize] > row[THRESHOLD as usize]);
     let gold = examples.iter().flat_map(|example| &example.labels).map(|labels| !labels.is_empty());
-    let both: Vec<(bool, bool)> = found.zip(gold).collect();
-    let count = |of: fn(&(bool, bool)) -> bool| both.iter().filter(|both| of(both)).count() as f64;
-    2.0 * count(|both| both.0 && both.1) / (count(|both| both.0) + count(|both| both.1))
+    let counts = found.zip(gold).map(|(found, gold)| Counts {
+        true_positives: u64::from(found && gold),
+        predicted: u64::from(found),
+        gold: u64::from(gold),
+        known: 0,
+    });
+    counts.sum::<Counts>().f1()
 }
 
 /// All heads, and another's in place of that of the pattern.
