@@ -55,22 +55,21 @@
 //!   documents, with the same number of them.
 //! - Bad input is an error or a row of `rejects`, which names file, record and field; never a panic.
 
-pub mod names;
-pub mod settings;
-pub mod table;
-pub mod random;
-pub mod workers;
-pub mod device;
-pub mod corpus;
-pub mod pieces;
-pub mod encoder;
-pub mod model;
-pub mod checkpoint;
-pub mod score;
-pub mod submission;
-pub mod metrics;
-pub mod train;
-pub mod graph;
-pub mod query;
-pub mod report;
+pub use checkpoint;
+pub use corpus;
+pub use encoder;
+pub use examples;
+pub use graph;
+pub use ground;
+pub use metrics;
+pub use model;
+pub use nn;
+pub use pieces;
+pub use query;
+pub use report;
+pub use score;
+pub use submission;
+pub use table;
+pub use train;
+
 pub mod pipeline;

@@ -6,11 +6,13 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use serde::Deserialize;
 
+use encoder::{read_config, read_state_dict};
+use model::atlop::AtlopConfig;
+use nn::{Unused, Weights};
+use pieces::Tokenizer;
+use table::{Staging, TableError, Text};
+
 use super::{CheckpointConfig, CheckpointError, ModelConfig, fault, holds_only_a_checkpoint, read};
-use crate::encoder::{Unused, Weights, read_config, read_state_dict};
-use crate::model::atlop::AtlopConfig;
-use crate::pieces::Tokenizer;
-use crate::table::{Staging, TableError, Text};
 
 /// What a checkpoint is made of.
 #[derive(Debug, Clone, Copy)]

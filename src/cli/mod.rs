@@ -6,6 +6,7 @@ pub mod encode;
 #[cfg(target_os = "linux")]
 pub mod environment;
 pub mod evaluate;
+pub mod failure;
 pub mod graph;
 pub mod pipe;
 pub mod query;
@@ -23,7 +24,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use docre::corpus::convert::Summary;
 use docre::corpus::reject_line;
-use docre::device::Compute;
+use docre::nn::device::Compute;
 use docre::table::rows::DocumentRow;
 use docre::table::{self, Row};
 use indicatif::{ProgressBar, ProgressStyle};

@@ -81,9 +81,9 @@ fn run_files(files: &[PathBuf], args: &RunArgs, messages: Messages) -> anyhow::R
             Ok(Outcome::Done) => {}
             Ok(Outcome::SomeRejected) => outcome = Outcome::SomeRejected,
             Err(error) if error.is::<LeftOut>() => left_out.push(error),
-            Err(error) if crate::is_closed_pipe(&error) => return Err(error),
+            Err(error) if super::failure::is_closed_pipe(&error) => return Err(error),
             Err(error) => {
-                crate::report(&error);
+                super::failure::report(&error);
                 n_failed += 1;
             }
         }
@@ -91,7 +91,7 @@ fn run_files(files: &[PathBuf], args: &RunArgs, messages: Messages) -> anyhow::R
     for reason in &left_out {
         messages.say(&reason.to_string());
     }
-    if let Some(hint) = left_out.first().and_then(crate::hint) {
+    if let Some(hint) = left_out.first().and_then(super::failure::hint) {
         messages.say(&format!("hint: {hint}"));
     }
     if n_failed > 0 {

@@ -4,8 +4,8 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use docre::device::{DeviceChoice, Precision};
 use docre::model::MOST;
+use docre::nn::device::{DeviceChoice, Precision};
 use docre::score::{self, Event, PIECES_AT_ONCE, Request};
 use docre::table::rows::RelationRow;
 use docre::table::stream;

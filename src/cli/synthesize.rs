@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use docre::corpus::synthesis::Synthesis;
+use docre::corpus::synthetic::tables::Synthesis;
 use docre::corpus::synthetic::{Options, Pattern};
 
 use super::{Messages, Outcome, folder_name, told};

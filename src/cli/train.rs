@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use docre::device::DeviceChoice;
-use docre::settings::from_json;
+use docre::ground::settings::from_json;
+use docre::nn::device::DeviceChoice;
 use docre::train::{self, BEST, Event, TrainConfig};
 
 use super::{Messages, Outcome, computing_on};

@@ -11,14 +11,18 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::document::{Document, Fault};
-use super::gate::{Asked, Gate, Parsed};
-use super::mesh::MeshTree;
-use super::quote::quoted;
-use super::tables::{Accepted, CorpusWriter, TABLES, Totals};
-use super::{CorpusError, CutError, Format, Reader, Record, Records, Reject, SHOWN_REJECTS};
-use crate::table::rows::RejectRow;
-use crate::table::{self, Staging, Text};
+use table::rows::RejectRow;
+use table::{Staging, Text};
+
+use crate::admission::SHOWN_REJECTS;
+use crate::admission::{Asked, Gate, Parsed};
+use crate::document::{Document, Fault};
+use crate::error::CorpusError;
+use crate::formats::Format;
+use crate::mesh::MeshTree;
+use crate::quote::quoted;
+use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::tables::{Accepted, CorpusWriter, TABLES, Totals};
 
 const BATCH_RECORDS: usize = 256;
 const BATCH_BYTES: usize = 4 << 20;
@@ -355,7 +359,7 @@ fn check_relations(document: &Document, labels: &BTreeMap<Text, Text>) -> Result
 
 /// The ordered pairs that a document's source or the options ask about, sorted.
 pub(super) fn asked_pairs(document: &Document, candidates: &[(Text, Text)]) -> Vec<(u32, u32)> {
-    let kinds: Vec<Text> = document.entities.iter().map(super::Entity::kind).collect();
+    let kinds: Vec<Text> = document.entities.iter().map(crate::document::Entity::kind).collect();
     let asked = |(head, tail): (usize, usize)| {
         head != tail && (candidates.is_empty() || candidates.contains(&(kinds[head].clone(), kinds[tail].clone())))
     };

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::quote::quoted;
-use crate::table::Text;
+use table::Text;
+
+use crate::quote::quoted;
 
 /// A document with marked entities.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::lines::Lines;
-use super::quote::quoted;
-use super::{CutError, Document};
+use crate::document::Document;
+use crate::formats::lines::Lines;
+use crate::quote::quoted;
+use crate::reader::CutError;
 
 const HEADER: &str = "Tree Number\tDesc Ui\tTerm";
 

@@ -7,11 +7,12 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::document::{Document, Entity, Fact, Mention, Token};
-use crate::table::rows::{
+use table::rows::{
     DocumentRow, EntityRow, FactRow, ImpliedRow, MentionRow, PairRow, RejectRow, RelationTypeRow, TokenRow,
 };
-use crate::table::{Cursor, TableError, TableWriter, Text};
+use table::{Cursor, TableError, TableWriter, Text};
+
+use crate::document::{Document, Entity, Fact, Mention, Token};
 
 /// Pair rows that are built at once: they are the most, up to the square of a document's entities.
 const PAIRS_AT_ONCE: usize = 1 << 19;

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use candle_core::{DType, Result, Tensor};
 
-use super::ops::{add_bias, attend, attention_of_rows, dropout, gelu, normalize};
-use super::{EncoderConfig, Init, Linear, Mode, Norm, Span, Weights};
+use nn::ops::{add_bias, attend, attention_of_rows, dropout, gelu, normalize};
+use nn::{Init, Linear, Mode, Norm, Span, Weights};
+
+use super::EncoderConfig;
 
 /// One pass over sequences none of which is longer than the encoder's positions.
 pub(super) struct Passed {

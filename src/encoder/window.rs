@@ -7,8 +7,10 @@
 
 use candle_core::{Result, Tensor};
 
+use nn::{Mode, Span, consecutive};
+
 use super::bert::{Bert, Passed};
-use super::{Encoded, Input, Mode, Span, consecutive};
+use super::{Encoded, Input};
 
 /// A stretch of a document with the pieces put around it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use table::rows::{EdgeRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow, RelationTypeRow};
+use table::sort::{InOrder, Sorted, Sorter, sortable};
+use table::{Cursor, Text};
+
 use super::identifier::short_hash;
 use super::nodes::{Placed, Span};
-use super::sort::{InOrder, Sorted, Sorter, sortable};
 use super::tables::Tables;
 use super::{GraphError, Options, Totals};
-use crate::table::rows::{EdgeRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow, RelationTypeRow};
-use crate::table::{self, Cursor, Text};
 
 sortable! {
     /// A fact under its document; of several that differ in no more than their probability, the highest is the last.

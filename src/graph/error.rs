@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::submission::SubmissionError;
-use crate::table::TableError;
+use submission::SubmissionError;
+use table::TableError;
 
 /// Why a graph cannot be made, read or written. What stood in its folder before stands there still.
 #[derive(Debug, thiserror::Error)]
@@ -25,9 +25,6 @@ pub enum GraphError {
         /// The system's answer.
         source: io::Error,
     },
-    /// A record that was set down for sorting is not as it was.
-    #[error("{}: a file of sorted records was changed by another program", .0.display())]
-    Damaged(PathBuf),
     /// A line of the file of aliases is not one.
     #[error("{}: line {line}: expected `alias`, `name` and perhaps `type`, separated by tabs, got {found} columns", path.display())]
     Alias {

@@ -6,9 +6,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
+use table::rows::EntityRow;
+
 use super::GraphError;
 use super::identifier::{knowledge_base, step};
-use crate::table::rows::EntityRow;
 
 /// By what entities merge.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,12 +4,13 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use table::rows::{EntityRow, MentionRow, NodeRow};
+use table::sort::{InOrder, Sorted, Sorter, sortable};
+use table::{Cursor, Text};
+
 use super::merging::Merger;
-use super::sort::{InOrder, Sorted, Sorter, sortable};
 use super::tables::Tables;
 use super::{GraphError, Options, Totals};
-use crate::table::rows::{EntityRow, MentionRow, NodeRow};
-use crate::table::{Cursor, Text};
 
 sortable! {
     /// A mention: where it stands in its document.

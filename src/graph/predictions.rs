@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use submission::{Predicted, read_submission};
+use table::rows::{PredictionRow, RelationRow};
+use table::{Row, TableError, read_foreign};
+
 use super::GraphError;
-use crate::submission::{Predicted, read_submission};
-use crate::table::rows::{PredictionRow, RelationRow};
-use crate::table::{self, Row, TableError, read_foreign};
 
 /// Facts a few thousand at a time.
 type Batches = Box<dyn Iterator<Item = Result<Vec<PredictionRow>, TableError>>>;

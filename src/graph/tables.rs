@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use table::rows::{EdgeRow, MergeRow, NodeRow, ProvenanceRow};
+use table::{Cursor, Row, TableError, TableWriter, Text, write_file};
+
 use super::identifier::Iris;
 use super::{GraphError, Options, Totals};
-use crate::table::rows::{EdgeRow, MergeRow, NodeRow, ProvenanceRow};
-use crate::table::{Cursor, Row, TableError, TableWriter, Text, write_file};
 
 /// Rows that are written at a time.
 const ROWS_AT_ONCE: usize = 8192;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use polars::prelude::*;
 
-use super::counts::Tally;
 use super::error::{self, Error};
 use super::marks::counted;
 use super::predictions::Predictions;
+use super::scopes::Tally;
 use super::split::{FACT, Split, collect, stands};
 
 /// How many distinct predictions name what the split lacks.

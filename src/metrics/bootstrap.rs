@@ -6,8 +6,10 @@
 
 use rayon::prelude::*;
 
-use super::counts::{Counts, Scopes, Tally};
-use crate::random::Random;
+use ground::counts::Counts;
+use ground::random::Random;
+
+use super::scopes::{Scopes, Tally};
 
 /// The 2.5th and 97.5th percentile.
 pub(super) type Interval = (f64, f64);

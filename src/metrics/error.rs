@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use polars::prelude::PolarsError;
 
-use crate::submission::SubmissionError;
+use submission::SubmissionError;
 
 /// Why an evaluation cannot be done. Each says where first, then what was expected and what was there.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,7 @@ use polars::prelude::*;
 
 use super::error::{self, Error};
 use super::split::{FACT, collect, has_column, scan_foreign};
-use super::submission::read_submission;
+use super::submitted::read_submission;
 
 /// A set of predictions, duplicates and all.
 pub(super) struct Predictions {

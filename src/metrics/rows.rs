@@ -3,10 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use ground::counts::Counts;
+use table::Text;
+
 use super::bootstrap::{Interval, interval, p_value, percentiles, resamples};
-use super::counts::{Counts, Scopes};
+use super::scopes::Scopes;
 use super::{Comparison, Counted, Error, Evaluation, Metric, Request};
-use crate::table::Text;
 
 /// Relations that count as frequent.
 const FREQUENT: usize = 10;

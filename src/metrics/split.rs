@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use polars::prelude::*;
 
 use super::error::{self, Error};
-use crate::table;
 
 /// A corpus split, opened for evaluation.
 pub(super) struct Split {

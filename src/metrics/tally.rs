@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use polars::prelude::*;
 
-use super::counts::{Counts, Tally};
+use ground::counts::Counts;
+
 use super::error::{self, Error};
+use super::scopes::Tally;
 use super::split::{FACT, Numbering, Split, collect, stands};
 use super::triangles::PATTERNS;
 

@@ -9,7 +9,7 @@ use polars::prelude::*;
 
 use super::error::Error;
 use super::split::{Numbering, Split, collect, entity, stands};
-use super::submission::read_training_facts;
+use super::submitted::read_training_facts;
 
 /// Those of some numbered facts that training showed: a column `fact`. `training` as [`training_facts`] has it.
 pub(super) fn known_facts(

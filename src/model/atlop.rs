@@ -5,14 +5,16 @@
 use candle_core::{DType, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::base::Ends;
-use super::batch::{Example, labels};
-use super::bilinear::Bilinear;
-use super::loss::adaptive_threshold;
-use super::pair::PairFeatures;
-use super::{Lesson, Loss, Model, Scores, Task};
-use crate::encoder::{Encoder, Mode, Weights};
-use crate::random::Random;
+use encoder::Encoder;
+use ground::random::Random;
+use nn::{Mode, Weights};
+
+use crate::base::Ends;
+use crate::bilinear::Bilinear;
+use crate::contract::{Lesson, Loss, Model, Scores, Task};
+use crate::example::{Example, labels};
+use crate::loss::adaptive_threshold;
+use crate::pair::PairFeatures;
 
 /// The model's shape beside its encoder's. Absent fields have the paper's values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

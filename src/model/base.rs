@@ -3,13 +3,15 @@
 use candle_core::{DType, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::batch::Example;
-use super::bilinear::Bilinear;
-use super::layers::linear;
-use super::pair::{PairFeatures, features};
-use super::{GREATEST_WIDTH, check_blocks, check_count};
-use crate::encoder::ops::{add_bias, relu};
-use crate::encoder::{Encoder, EncoderConfig, Input, Linear, Mode, Weights};
+use encoder::{Encoder, EncoderConfig, Input};
+use nn::layers::linear;
+use nn::ops::{add_bias, relu};
+use nn::{Linear, Mode, Weights};
+
+use crate::bilinear::Bilinear;
+use crate::bounds::{GREATEST_WIDTH, check_blocks, check_count};
+use crate::example::Example;
+use crate::pair::{PairFeatures, features};
 
 /// The encoder and the vectors of a pair's two ends, in the names of ATLOP's published checkpoints: `model.*`,
 /// `head_extractor`, `tail_extractor`.

@@ -6,10 +6,11 @@
 use candle_core::{CpuStorage, CustomOp3, DType, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::check_blocks;
-use crate::encoder::ops::numeric::{in_vectors, sum_of};
-use crate::encoder::ops::{add_bias, add_up, is_fused, operand, values};
-use crate::encoder::{Init, Linear, Weights};
+use nn::ops::numeric::{in_vectors, sum_of};
+use nn::ops::{add_bias, add_up, is_fused, operand, values};
+use nn::{Init, Linear, Weights};
+
+use crate::bounds::check_blocks;
 
 /// Pairs whose outer products exist at a time.
 const PAIRS_AT_ONCE: usize = 128;

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use candle_core::{CpuStorage, CustomOp1, D, DType, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::batch::Example;
-use crate::encoder::Encoded;
-use crate::encoder::ops::{is_fused, operand, values};
+use encoder::Encoded;
+use nn::ops::{is_fused, operand, values};
+
+use crate::example::Example;
 
 /// What the classifier sees of a batch's pairs.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
 
-use super::batch::Example;
+use crate::example::Example;
 
 /// Which pairs the pair (s, o) attends to, one for each bridge i.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::path::Path;
 
+use table::rows::PieceRow;
+use table::{Row, Staging, TableError, TableWriter};
+
 use super::{Cutter, PiecesError, encode};
-use crate::table::rows::PieceRow;
-use crate::table::{self, Row, Staging, TableError, TableWriter};
 
 /// What was written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
-use crate::table::TableError;
+use table::TableError;
 
 /// Why documents cannot be cut into pieces.
 #[derive(Debug, thiserror::Error)]

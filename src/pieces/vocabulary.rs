@@ -10,8 +10,9 @@ use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::{NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer};
 
+use table::Text;
+
 use super::tokenizer::{PiecesError, Tokenizer, bert, tokenizer_fault};
-use crate::table::Text;
 
 /// How a vocabulary is made.
 #[derive(Debug, Clone, Copy)]

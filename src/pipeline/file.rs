@@ -5,15 +5,15 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::{Context, anyhow, ensure};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use super::keys;
-use super::settings;
+use super::options::{check_keys, check_keys_among, check_name, keys, typed, unknown};
+use super::settings::{self, Top};
 use super::sources::{Names, Source};
-use super::stage::{Action, Kind};
+use super::stage;
+use super::stage::kind::{Action, Kind};
 use super::wiring::{Producers, check_output, check_roles};
 
 /// Stages in order, and the sources that they start from. Everything was checked but whether the sources are there.
@@ -80,17 +80,6 @@ impl fmt::Debug for Stage {
     }
 }
 
-/// The file's top level.
-#[derive(Deserialize)]
-pub struct Top {
-    /// What was there before, by name.
-    #[serde(default)]
-    pub sources: BTreeMap<String, Source>,
-    /// The stages as they were written.
-    #[serde(default)]
-    pub stage: Vec<Table>,
-}
-
 /// What every stage has.
 #[derive(Deserialize)]
 struct Head {
@@ -118,7 +107,7 @@ impl Pipeline {
         check_name(name)?;
         let text = fs::read_to_string(file).context("cannot read")?;
         let table: Table = text.parse().map_err(|error| located(&error, &text))?;
-        check_keys(&table, keys::of::<Top>())?;
+        check_keys(&table, keys::<Top>())?;
         let mut top: Top = typed(table)?;
         let notes = settings::apply(&mut top, settings)?;
         Ok(Self { name: name.to_owned(), stages: stages(top)?, notes })
@@ -128,7 +117,7 @@ impl Pipeline {
     pub fn position(&self, stage: &str) -> anyhow::Result<usize> {
         let names: Vec<&str> = self.stages.iter().map(|stage| stage.name.as_str()).collect();
         let position = names.iter().position(|name| *name == stage);
-        position.ok_or_else(|| anyhow!("{}: {}", self.name, keys::unknown("stage", stage, &names)))
+        position.ok_or_else(|| anyhow!("{}: {}", self.name, unknown("stage", stage, &names)))
     }
 }
 
@@ -151,7 +140,7 @@ fn stages(top: Top) -> anyhow::Result<Vec<Stage>> {
     let mut stages = Vec::new();
     for (head, options) in halves {
         let place = format!("stage `{}`", head.name);
-        stages.push(stage(head, options, &top.sources, &mut producers, &later).context(place)?);
+        stages.push(checked(head, options, &top.sources, &mut producers, &later).context(place)?);
     }
     Ok(stages)
 }
@@ -162,10 +151,10 @@ fn halve(mut table: Table, number: usize) -> anyhow::Result<(Head, Table)> {
         Some(Value::String(name)) => format!("stage `{name}`"),
         _ => format!("stage {number}"),
     };
-    let common = keys::of::<Head>();
+    let common = keys::<Head>();
     let head: Table = common.iter().filter_map(|&key| table.remove_entry(key)).collect();
     // A misspelt key is told as such, not as the one that is missing for it.
-    let kind = head.get("kind").and_then(Value::as_str).and_then(|kind| Kind::named(kind).ok());
+    let kind = head.get("kind").and_then(Value::as_str).and_then(|kind| stage::named(kind).ok());
     let check =
         kind.map_or(Ok(()), |kind| check_keys_among(&table, &[(kind.options)(), common.to_vec()].concat(), &place));
     check?;
@@ -173,7 +162,7 @@ fn halve(mut table: Table, number: usize) -> anyhow::Result<(Head, Table)> {
     Ok((head, table))
 }
 
-fn stage(
+fn checked(
     head: Head,
     options: Table,
     sources: &BTreeMap<String, Source>,
@@ -181,7 +170,7 @@ fn stage(
     later: &BTreeMap<String, String>,
 ) -> anyhow::Result<Stage> {
     check_name(&head.name)?;
-    let kind = Kind::named(&head.kind)?;
+    let kind = stage::named(&head.kind)?;
     let names: BTreeMap<String, Vec<String>> =
         head.inputs.into_iter().map(|(role, names)| (role, names.into())).collect();
     check_roles(kind, &names, &head.outputs)?;
@@ -200,33 +189,10 @@ fn stage(
     Ok(Stage { name: head.name, kind, options, action, inputs, outputs: head.outputs })
 }
 
-fn check_keys(table: &Table, known: &[&str]) -> anyhow::Result<()> {
-    match table.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(key) => bail!("{}", keys::unknown("key", key, known)),
-        None => Ok(()),
-    }
-}
-
-fn check_keys_among(table: &Table, known: &[&str], place: &str) -> anyhow::Result<()> {
-    check_keys(table, known).with_context(|| place.to_owned())
-}
-
-/// A table as a type.
-pub fn typed<T: DeserializeOwned>(table: Table) -> anyhow::Result<T> {
-    crate::settings::read(table, |error: toml::de::Error| error.message().to_owned()).map_err(anyhow::Error::msg)
-}
-
 /// What is wrong with TOML, with its line and column, both from 1.
 fn located(error: &toml::de::Error, text: &str) -> anyhow::Error {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     anyhow!("line {line}, column {column}: {}", error.message())
-}
-
-/// Whether a name is one visible step of a path.
-pub fn check_name(name: &str) -> anyhow::Result<()> {
-    let plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\']);
-    ensure!(plain, "name `{name}`: expected one that can be that of a folder");
-    Ok(())
 }

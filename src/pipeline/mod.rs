@@ -33,8 +33,8 @@
 
 mod file;
 mod fingerprint;
-mod keys;
 mod manifest;
+mod options;
 mod place;
 mod progress;
 mod runner;
@@ -43,7 +43,7 @@ mod sources;
 pub mod stage;
 mod wiring;
 
-pub use crate::device::DeviceChoice;
+pub use crate::nn::device::DeviceChoice;
 pub use file::{Input, Pipeline, Stage};
 pub use manifest::{Artefact, Entry, Manifest, Recipe};
 pub use progress::Progress;

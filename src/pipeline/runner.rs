@@ -13,8 +13,8 @@ use super::fingerprint;
 use super::manifest::{Artefact, Entry, Manifest, Recipe};
 use super::place;
 use super::progress::{Pace, Progress};
-use super::stage::{Made, Work};
-use crate::device::DeviceChoice;
+use super::stage::kind::{Made, Work};
+use crate::nn::device::DeviceChoice;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Held while a run is in the folder.

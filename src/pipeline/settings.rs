@@ -1,20 +1,31 @@
 //! Values of a pipeline file that the command line replaces.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, bail, ensure};
+use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::file::Top;
-use super::keys;
+use super::options::unknown;
+use super::sources::Source;
 use crate::model::ModelConfig;
-use crate::model::atlop::AtlopConfig;
-use crate::model::docre_ii::DocreIiConfig;
-use crate::model::docre_sd::DocreSdConfig;
 
 /// The option whose table holds what one of its keys, [`KIND`], has a use for.
 const MODEL: &str = "model";
 const KIND: &str = "kind";
 /// The form of a setting.
 const FORM: &str = "expected STAGE.KEY=VALUE or sources.NAME=PATH";
+
+/// The file's top level.
+#[derive(Deserialize)]
+pub struct Top {
+    /// What was there before, by name.
+    #[serde(default)]
+    pub sources: BTreeMap<String, Source>,
+    /// The stages as they were written.
+    #[serde(default)]
+    pub stage: Vec<Table>,
+}
 
 /// Applies settings to a file: each is `STAGE.KEY=VALUE`, `KEY=VALUE` with a KEY whose table one stage alone has, or
 /// `sources.NAME=PATH`. Returns what is to be said of them, a line each.
@@ -56,7 +67,7 @@ fn set(top: &mut Top, setting: &str) -> anyhow::Result<Option<String>> {
     let Some((path, (place, key), value)) = parts(setting) else { bail!(FORM) };
     if place == "sources" {
         let known: Vec<&str> = top.sources.keys().map(String::as_str).collect();
-        ensure!(known.contains(&key), "{}", keys::unknown("source", key, &known));
+        ensure!(known.contains(&key), "{}", unknown("source", key, &known));
         top.sources.insert(key.to_owned(), value.into());
         return Ok(None);
     }
@@ -82,7 +93,7 @@ fn sole_holder<'t>(stages: &'t mut [Table], key: &str) -> anyhow::Result<&'t mut
     let names: Vec<String> = stages.iter().map(|stage| name(stage).to_owned()).collect();
     let mut holders = stages.iter_mut().filter(|stage| stage.get(key).is_some_and(Value::is_table));
     let Some(holder) = holders.next() else {
-        bail!("{}", keys::unknown("stage", key, &names.iter().map(String::as_str).collect::<Vec<_>>()))
+        bail!("{}", unknown("stage", key, &names.iter().map(String::as_str).collect::<Vec<_>>()))
     };
     match holders.next() {
         None => Ok(holder),
@@ -116,10 +127,5 @@ fn leave_out(model: &mut Table) -> Option<String> {
 
 /// A model of each kind as a table, with every key that the kind has.
 fn usual_models() -> Vec<Table> {
-    let models = [
-        ModelConfig::Atlop(AtlopConfig::default()),
-        ModelConfig::DocreIi(DocreIiConfig::default()),
-        ModelConfig::DocreSd(DocreSdConfig::default()),
-    ];
-    models.iter().filter_map(|model| Table::try_from(model).ok()).collect()
+    ModelConfig::every_kind().iter().filter_map(|model| Table::try_from(model).ok()).collect()
 }

@@ -5,9 +5,9 @@ use std::path::{Component, Path};
 
 use anyhow::{bail, ensure};
 
-use super::keys;
 use super::manifest::MANIFEST;
-use super::stage::{Kind, Needs};
+use super::options::unknown;
+use super::stage::kind::{Kind, Needs};
 
 /// Names with what they stand for, in the order of the file: sources and the outputs of stages.
 #[derive(Default)]
@@ -39,7 +39,7 @@ impl Producers {
             bail!("`{name}` is made only afterwards, by stage `{stage}`");
         }
         let known: Vec<&str> = self.by_name.keys().map(String::as_str).collect();
-        bail!("{}", keys::unknown("source or output", name, &known));
+        bail!("{}", unknown("source or output", name, &known));
     }
 }
 
@@ -63,7 +63,7 @@ pub fn check_roles(
     let known: Vec<&str> = kind.inputs.iter().map(|(role, _)| *role).collect();
     for (role, names) in inputs {
         let needs = kind.inputs.iter().find(|(known, _)| known == role).map(|(_, needs)| *needs);
-        ensure!(needs.is_some() || kind.further_inputs, "{}", keys::unknown("input", role, &known));
+        ensure!(needs.is_some() || kind.further_inputs, "{}", unknown("input", role, &known));
         let fits = if needs == Some(Needs::Several) { !names.is_empty() } else { names.len() == 1 };
         ensure!(fits, "input `{role}`: expected one name, got {}", names.len());
     }
@@ -72,7 +72,7 @@ pub fn check_roles(
     }
     let known = [kind.outputs, kind.optional_outputs].concat();
     for role in outputs.keys() {
-        ensure!(known.contains(&role.as_str()), "{}", keys::unknown("output", role, &known));
+        ensure!(known.contains(&role.as_str()), "{}", unknown("output", role, &known));
     }
     for role in kind.outputs {
         ensure!(outputs.contains_key(*role), "expected an output `{role}`, got none");

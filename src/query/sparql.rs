@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use polars::prelude::*;
 use serde_json::Value;
 
+use graph::Graph;
+use graph::store::{Answer, Loaded};
+
 use super::output::{self, Output};
 use super::{DEPTH, QueryError};
-use crate::graph::Graph;
-use crate::graph::store::{Answer, Loaded};
 
 /// Loads the graph at or below `folder` into memory, and writes a query's answer. That of CONSTRUCT and DESCRIBE is
 /// N-Triples, whatever the format.

@@ -5,11 +5,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use table::rows::{DocumentRow, EntityRow, FactRow, MentionRow, PairRow, RelationRow, RelationTypeRow, TokenRow};
+use table::{Cursor, TableError, Text, parts, read, read_at};
+
 use super::spacing;
-use crate::table::rows::{
-    DocumentRow, EntityRow, FactRow, MentionRow, PairRow, RelationRow, RelationTypeRow, TokenRow,
-};
-use crate::table::{Cursor, TableError, Text, parts, read, read_at};
 
 /// A document.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::table::TableError;
+use table::TableError;
 
 /// Why no page can be made.
 #[derive(Debug, thiserror::Error)]

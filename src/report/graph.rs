@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::table::rows::{EdgeRow, NodeRow, ProvenanceRow};
-use crate::table::{TableError, Text, parts, read};
+use table::rows::{EdgeRow, NodeRow, ProvenanceRow};
+use table::{TableError, Text, parts, read};
 
 /// Edges that a page holds: a browser still searches and draws among so many.
 const EDGES: usize = 50_000;

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::table::rows::TrainingLogRow;
-use crate::table::{TableError, read_at};
+use table::rows::TrainingLogRow;
+use table::{TableError, read_at};
 
 /// Points that a curve has at most: more than a screen shows.
 const POINTS: usize = 600;

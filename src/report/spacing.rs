@@ -2,7 +2,7 @@
 //!
 //! Where the source had text, its gaps say so. Where it had tokens only, punctuation is set as English sets it.
 
-use crate::table::rows::TokenRow;
+use table::rows::TokenRow;
 
 /// A document's sentences: their tokens, each with the space before it, if there is one.
 pub fn sentences(tokens: &[TokenRow], n_sentences: u32) -> Vec<Vec<String>> {

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use table::Text;
+
 use super::documents::{Document, Fact, Verdict};
-use crate::table::Text;
 
 /// Documents are put together by their number of entities in bands of so many.
 const BAND: u32 = 5;

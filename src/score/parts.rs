@@ -4,9 +4,10 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use table::rows::RelationRow;
+use table::{TableError, TableWriter};
+
 use super::{ScoreError, Scored};
-use crate::table::rows::RelationRow;
-use crate::table::{self, TableError, TableWriter};
 
 /// Some documents and what is predicted of them.
 pub struct Part {

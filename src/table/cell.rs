@@ -9,8 +9,7 @@ use arrow::array::{
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{ArrowPrimitiveType, Field, Float32Type, Float64Type, UInt32Type, UInt64Type};
 
-/// A text cell: cheap to repeat down a column.
-pub type Text = Arc<str>;
+use ground::Text;
 
 /// A value that fills one cell of a column. The Arrow type it maps to is fixed by the implementation.
 pub trait Cell: Sized {

@@ -89,6 +89,9 @@ pub enum TableError {
         /// The document of its first such row.
         document: String,
     },
+    /// A record that was set down for sorting is not as it was.
+    #[error("{}: a file of sorted records was changed by another program", .0.display())]
+    Sorted(PathBuf),
     /// A pipe does not carry an Arrow stream, or breaks off.
     #[error("{name}: expected a whole Arrow IPC stream")]
     Stream {

@@ -1,6 +1,6 @@
 //! The order in which an epoch takes its documents, and how threads share them.
 
-use crate::random::Random;
+use ground::random::Random;
 
 /// Batches of documents among which lengths are alike.
 const BATCHES_OF_A_BUCKET: usize = 16;

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::ModelConfig;
-use crate::device::Precision;
-use crate::encoder::{EncoderConfig, EncoderFamily};
-use crate::pieces::{MOST_PIECES, VocabularyOptions};
+use checkpoint::ModelConfig;
+use encoder::{EncoderConfig, EncoderFamily};
+use nn::device::Precision;
+use pieces::{MOST_PIECES, VocabularyOptions};
 
 /// The settings of a training run, as a file or a section of one gives them. Unknown keys are errors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

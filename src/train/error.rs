@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::checkpoint::CheckpointError;
-use crate::device::DeviceError;
-use crate::encoder::{LoadError, hub::NotFound};
-use crate::pieces::PiecesError;
-use crate::score::ScoreError;
-use crate::table::TableError;
+use checkpoint::CheckpointError;
+use encoder::LoadError;
+use encoder::hub::NotFound;
+use examples::ExamplesError;
+use nn::device::DeviceError;
+use pieces::PiecesError;
+use table::TableError;
 
 /// Why a training run stops. Checkpoints that were there stay.
 #[derive(Debug, thiserror::Error)]
@@ -84,9 +85,9 @@ pub enum TrainError {
     /// The documents cannot be cut.
     #[error(transparent)]
     Pieces(#[from] PiecesError),
-    /// Documents cannot be read or scored.
+    /// A split cannot be read.
     #[error(transparent)]
-    Score(#[from] ScoreError),
+    Examples(#[from] ExamplesError),
     /// A checkpoint cannot be read or written.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

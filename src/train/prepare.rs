@@ -5,17 +5,19 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 
+use checkpoint::{Checkpoint, CheckpointConfig};
+use encoder::{EncoderConfig, hub, read_config, read_weights};
+use examples::examples;
+use model::Model;
+use model::example::{Example, Relations};
+use nn::Weights;
+use nn::device::Compute;
+use pieces::{Cutter, MarkedDocument, Tokenizer, documents, stage, train_vocabulary};
+use table::Text;
+use table::rows::{PairRow, RelationTypeRow};
+
 use super::TrainError;
 use super::config::{EncoderSource, Scratch, TrainConfig};
-use crate::checkpoint::{Checkpoint, CheckpointConfig};
-use crate::device::Compute;
-use crate::encoder::{EncoderConfig, Weights, hub, read_config, read_weights};
-use crate::model::Model;
-use crate::model::batch::{Example, Relations};
-use crate::pieces::{Cutter, MarkedDocument, Tokenizer, documents, stage, train_vocabulary};
-use crate::score::examples::examples;
-use crate::table::rows::{PairRow, RelationTypeRow};
-use crate::table::{self, Text};
 
 /// What a run works on.
 pub struct Prepared {

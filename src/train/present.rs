@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use table::rows::TrainingLogRow;
+
 use super::{Epoch, Trained};
-use crate::table::rows::TrainingLogRow;
 
 /// The warning that so many documents were cut off.
 pub fn truncated(n_documents: usize, most_pieces: usize) -> String {

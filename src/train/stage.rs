@@ -1,9 +1,10 @@
 //! The stages of a run: which model each trains, how long and how fast.
 
+use checkpoint::{BASE, BEST};
+use model::ModelConfig;
+use nn::optimizer::Group;
+
 use super::config::TrainConfig;
-use super::optimizer::Group;
-use crate::checkpoint::{BASE, BEST};
-use crate::model::ModelConfig;
 
 /// One stage.
 #[derive(Debug, Clone, PartialEq)]

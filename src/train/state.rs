@@ -7,11 +7,12 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use checkpoint::{Checkpoint, CheckpointError, holds_only_a_checkpoint, read_tensors, save_tensors};
+use nn::optimizer::AdamW;
+use table::rows::TrainingLogRow;
+use table::{Staging, TableError};
+
 use super::TrainError;
-use super::optimizer::AdamW;
-use crate::checkpoint::{self, Checkpoint, CheckpointError, holds_only_a_checkpoint, read_tensors, save_tensors};
-use crate::table::rows::TrainingLogRow;
-use crate::table::{self, Staging, TableError};
 
 /// The folder of the checkpoint of the last whole epoch, which also holds the optimizer's state.
 pub const LAST: &str = "last";

@@ -1,14 +1,16 @@
 //! ATLOP against the reference: contexts, logits, predictions, loss, gradients, six steps of training.
 
 use candle_core::{DType, Device, Tensor};
-use docre::encoder::{Init, Mode, Weights, read_config, read_weights};
+use docre::encoder::{read_config, read_weights};
+use docre::examples::example as example_of;
 use docre::model::atlop::{Atlop, AtlopConfig};
-use docre::model::batch::{Example, Relations, labels};
 use docre::model::bilinear::Bilinear;
 use docre::model::decode::decode;
+use docre::model::example::{Example, Relations, labels};
 use docre::model::loss::adaptive_threshold;
 use docre::model::pair::features;
 use docre::model::{Model, Task};
+use docre::nn::{Init, Mode, Weights};
 use docre::pieces::{Cutter, MOST_PIECES, Tokenizer};
 use docre::table::rows::{PairRow, PieceRow};
 
@@ -44,7 +46,7 @@ fn example(golden: &Golden, place: usize, row: &PieceRow) -> Example {
         labels: Some((1..CLASSES).filter(|class| labels[*class] == 1).map(|class| class.to_string().into()).collect()),
     };
     let rows: Vec<PairRow> = pairs.chunks(2).zip(labels.chunks(CLASSES)).map(pair).collect();
-    Example::new(row, &rows, &relations()).unwrap()
+    example_of(row, &rows, &relations()).unwrap()
 }
 
 /// How the golden model computes. On the CPU f32 takes the fused operations, any other type those composed of candle's.
@@ -230,13 +232,13 @@ fn rows_that_do_not_fit_are_refused() {
         candidate,
         labels: Some(vec![label.into()]),
     };
-    let fault = |piece: &PieceRow, pair| Example::new(piece, &[pair], &relations()).unwrap_err().to_string();
+    let fault = |piece: &PieceRow, pair| example_of(piece, &[pair], &relations()).unwrap_err().to_string();
     let unknown = fault(&piece, pair(0, 1, "P17", true));
     assert_eq!(unknown, "document `d`: pair (0, 1): expected one of the model's 96 relations, got `P17`");
     assert!(fault(&piece, pair(0, 2, "1", true)).contains("expected two of the 2 entities"));
     let place = fault(&PieceRow { mention_starts: vec![vec![3]], ..piece.clone() }, pair(0, 1, "1", true));
     assert!(place.contains("mention at piece 3: expected one of its 3 pieces"));
-    let left_out = Example::new(&piece, &[pair(0, 1, "P17", false)], &relations()).unwrap();
+    let left_out = example_of(&piece, &[pair(0, 1, "P17", false)], &relations()).unwrap();
     assert_eq!((left_out.pairs.len(), left_out.n_mentions), (0, vec![1, 0]));
 }
 

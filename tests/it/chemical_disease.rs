@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use docre::corpus::edge_graph::EdgeGraph;
+use docre::corpus::formats::edge_graph::EdgeGraph;
+use docre::corpus::formats::pubtator::PubTator;
 use docre::corpus::mesh::MeshTree;
-use docre::corpus::pubtator::PubTator;
 use docre::corpus::{Document, Reader};
 
 use crate::reading::{read_path, sentences};

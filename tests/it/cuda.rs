@@ -1,7 +1,7 @@
 //! The golden values on a CUDA device, where there is one.
 
 use candle_core::DType;
-use docre::device::{DeviceChoice, Precision};
+use docre::nn::device::{DeviceChoice, Precision};
 
 use crate::atlop::{Way, check_features, check_gradients, check_losses};
 use crate::golden::FOLDERS;

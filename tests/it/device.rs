@@ -1,6 +1,6 @@
 //! Devices by name, and what a program without CUDA says of them.
 
-use docre::device::{DeviceChoice, Precision};
+use docre::nn::device::{DeviceChoice, Precision};
 
 use crate::support::docre;
 

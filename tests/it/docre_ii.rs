@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor, Var, safetensors};
-use docre::encoder::{Mode, Weights, read_config, read_weights};
+use docre::encoder::{read_config, read_weights};
+use docre::ground::random::Random;
 use docre::model::attention::{Heads, Reach};
 use docre::model::base::PairFeature;
-use docre::model::batch::Example;
 use docre::model::docre_ii::inference::{AXES, CrossAttention, Inference, Layer};
 use docre::model::docre_ii::noise::noisy;
 use docre::model::docre_ii::{Attention, Contrastive, DocreIi, DocreIiConfig};
 use docre::model::docre_sd::reasoning::Pattern;
+use docre::model::example::Example;
 use docre::model::loss::{among_others, cosine};
 use docre::model::pair_matrix::{Axis, PairMatrix, matrices};
 use docre::model::{Lesson, Model, ModelConfig, Task};
-use docre::random::Random;
+use docre::nn::{Mode, Weights};
 
 use crate::atlop::examples;
 use crate::golden::{Golden, distance, folder};

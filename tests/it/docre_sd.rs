@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor, Var, safetensors};
-use docre::encoder::{Mode, Weights, read_config, read_weights};
-use docre::model::batch::Example;
+use docre::encoder::{read_config, read_weights};
+use docre::ground::random::Random;
 use docre::model::docre_sd::reasoning::{Layer, Pattern, ReasoningAttention};
 use docre::model::docre_sd::{Distillation, DocreSd, DocreSdConfig};
+use docre::model::example::Example;
 use docre::model::loss::{divergence, relative_entropy};
 use docre::model::pair_matrix::{PairMatrix, matrices};
 use docre::model::{Lesson, Model, ModelConfig, Task};
-use docre::random::Random;
+use docre::nn::{Mode, Weights};
 
 use crate::atlop::examples;
 use crate::docre_ii::{

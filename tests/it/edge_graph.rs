@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use docre::corpus::edge_graph::EdgeGraph;
+use docre::corpus::formats::edge_graph::EdgeGraph;
 use proptest::prelude::*;
 
 use crate::reading::{cut_error, document, facts, fault, mentions, read, sentences, survive};

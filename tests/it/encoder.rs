@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 
 use candle_core::{Device, Tensor, safetensors};
-use docre::encoder::{Encoded, Encoder, EncoderConfig, Input, Mode, Weights, hub, read_config, read_weights};
-use docre::random::Random;
+use docre::encoder::{Encoded, Encoder, EncoderConfig, Input, hub, read_config, read_weights};
+use docre::ground::random::Random;
+use docre::nn::{Mode, Weights};
 
 use crate::golden::{FOLDERS, Golden, distance};
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use docre::random::Random;
+use docre::ground::random::Random;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use docre::corpus::gda::Gda;
+use docre::corpus::formats::gda::Gda;
 use docre::corpus::{CutError, Document, Reject};
 use proptest::prelude::*;
 

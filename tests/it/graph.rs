@@ -10,12 +10,12 @@ use docre::graph::format::statements::statements;
 use docre::graph::format::{Format, WriteError};
 use docre::graph::identifier::{knowledge_base, step};
 use docre::graph::merging::fold;
-use docre::graph::sort::{Sortable, Sorter};
 use docre::graph::store::{Answer, Loaded};
 use docre::graph::{self, Base, Graph, Merge, Options, Request, Totals};
 use docre::table::rows::{
     EdgeRow, EntityRow, MentionRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow, RelationRow,
 };
+use docre::table::sort::{Sortable, Sorter};
 use docre::table::{self, Row, Text, stream};
 use oxigraph::model::{NamedNode, Term};
 use oxttl::{NQuadsParser, NTriplesParser, TurtleParser};

@@ -4,15 +4,15 @@
 //! facts from its head to its tail alone, or of those in the other direction too.
 
 use candle_core::{Device, Tensor};
-use docre::encoder::{Init, Linear, Mode, Weights};
-use docre::metrics::Counts;
-use docre::model::batch::{Example, THRESHOLD, labels};
+use docre::ground::counts::Counts;
+use docre::ground::random::Random;
 use docre::model::docre_sd::DocreSdConfig;
 use docre::model::docre_sd::reasoning::{Layer, Pattern};
+use docre::model::example::{Example, THRESHOLD, labels};
 use docre::model::loss::adaptive_threshold;
 use docre::model::pair_matrix::{PairMatrix, matrices};
-use docre::random::Random;
-use docre::train::optimizer::{AdamOptions, AdamW, Group};
+use docre::nn::optimizer::{AdamOptions, AdamW, Group};
+use docre::nn::{Init, Linear, Mode, Weights};
 use rayon::prelude::*;
 
 use crate::docre_ii::all_pairs;

@@ -1,7 +1,7 @@
 //! JSON lines.
 
 use docre::corpus::Fact;
-use docre::corpus::jsonl::JsonLines;
+use docre::corpus::formats::jsonl::JsonLines;
 use proptest::prelude::*;
 
 use crate::reading::{cut_error, document, fault, mentions, read, sentences, survive};

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use candle_core::{Device, Tensor};
-use docre::encoder::{Mode, Weights};
 use docre::model::docre_ii::DocreIiConfig;
 use docre::model::docre_ii::inference;
 use docre::model::docre_sd::DocreSdConfig;
 use docre::model::docre_sd::reasoning;
 use docre::model::pair_matrix::{PairMatrix, matrices};
+use docre::nn::{Mode, Weights};
 
 use crate::docre_ii::{all_pairs, random_rows};
 

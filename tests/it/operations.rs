@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor, Var};
-use docre::encoder::ops::{add_bias, attend, attention_of_rows, dropout, gelu, mix, normalize, numeric, relu, softmax};
-use docre::encoder::{Mode, consecutive};
+use docre::ground::random::Random;
 use docre::model::pair::joint_attention;
-use docre::random::Random;
+use docre::nn::ops::{add_bias, attend, attention_of_rows, dropout, gelu, mix, normalize, numeric, relu, softmax};
+use docre::nn::{Mode, consecutive};
 
 /// Numbers around 0 with deviation 1.
 fn random(count: usize, seed: u64) -> Vec<f64> {

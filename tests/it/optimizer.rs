@@ -1,7 +1,7 @@
 //! The optimizer: the reference's six steps, and a saved state.
 
 use candle_core::{DType, Device, Tensor, Var};
-use docre::train::optimizer::{AdamOptions, AdamW, Group};
+use docre::nn::optimizer::{AdamOptions, AdamW, Group};
 use std::collections::BTreeMap;
 
 use crate::atlop::{WAYS, Way, examples, loss, model_in};

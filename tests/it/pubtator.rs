@@ -1,6 +1,6 @@
 //! `PubTator` files.
 
-use docre::corpus::pubtator::PubTator;
+use docre::corpus::formats::pubtator::PubTator;
 use proptest::prelude::*;
 
 use crate::reading::{cut_error, document, facts, fault, mentions, read, sentences, survive};

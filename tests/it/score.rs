@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use docre::checkpoint::ModelConfig;
-use docre::device::DeviceChoice;
+use docre::nn::device::DeviceChoice;
 use docre::score::{self, Event, Request, Scored};
 use docre::table::rows::{DocumentRow, EntityRow, MentionRow, PairRow, RelationRow, TokenRow};
 use docre::table::{self, stream};

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use candle_core::Tensor;
 use docre::checkpoint::{Checkpoint, ModelConfig};
-use docre::device::DeviceChoice;
+use docre::ground::random::Random;
 use docre::model::atlop::AtlopConfig;
 use docre::model::docre_ii::{Attention, Contrastive, DocreIiConfig};
 use docre::model::docre_sd::{Distillation, DocreSdConfig};
-use docre::random::Random;
+use docre::nn::device::DeviceChoice;
 use docre::train::batches::batches;
 use docre::train::config::{EncoderSource, Scratch, SecondStage, TrainConfig};
 use docre::train::schedule::Schedule;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use docre::workers::overlap;
+use docre::ground::workers::overlap;
 
 /// Squares of 0, 1, … as far as they are written, and what the run comes to.
 fn squares(items: impl Iterator<Item = Result<u64, String>> + Send, most: u64) -> (Vec<u64>, Result<(), String>) {

@@ -44,17 +44,19 @@ mod names;
 mod phrases;
 mod prose;
 mod rules;
+pub mod tables;
 mod world;
 
 pub use rules::{Pattern, UnknownPattern};
+
+use ground::random::Random;
+use table::Text;
 
 use self::closure::{Closure, Source};
 use self::names::Cast;
 use self::prose::Prose;
 use self::rules::{Edge, Relation};
-use crate::corpus::{Document, Fact};
-use crate::random::Random;
-use crate::table::Text;
+use crate::document::{Document, Fact};
 
 /// What documents to make. The defaults give some 13 sentences, 105 tokens and 14 entities.
 #[derive(Debug, Clone, PartialEq)]
@@ -266,5 +268,5 @@ fn implied_row(edge: Edge, source: Source, prose: &Prose) -> Option<Implied> {
 /// The name of the entity that is mentioned most, the first of several.
 fn main_name(prose: &Prose) -> Text {
     let most = prose.entities.iter().rev().max_by_key(|entity| entity.mentions.len());
-    most.map(crate::corpus::Entity::name).unwrap_or_default()
+    most.map(crate::Entity::name).unwrap_or_default()
 }

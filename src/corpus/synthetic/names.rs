@@ -4,8 +4,9 @@
 //! seen in training, in combinations that were not. Nothing in a name tells of a fact: relatives share no surname, and
 //! a company none with its city.
 
+use ground::random::Random;
+
 use super::rules::Kind;
-use crate::random::Random;
 
 /// An entity that a document may mention.
 #[derive(Debug, Clone)]

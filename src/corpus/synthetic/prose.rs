@@ -1,13 +1,14 @@
 //! Facts and distractors → sentences with mentions.
 
+use ground::random::Random;
+use table::Text;
+
 use super::closure::{Closure, Source};
 use super::names::{Actor, Cast};
 use super::phrases::{distraction, introduction, statement};
 use super::rules::Edge;
 use super::{Options, world};
-use crate::corpus::{Entity, Mention, Token};
-use crate::random::Random;
-use crate::table::Text;
+use crate::document::{Entity, Mention, Token};
 
 /// Of the facts stated across sentences, those whose second sentence has no mention of the head.
 const OWNED: f64 = 0.25;

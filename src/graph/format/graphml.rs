@@ -5,9 +5,10 @@
 
 use std::io::Write;
 
+use table::rows::NodeRow;
+
 use super::WriteError;
-use crate::graph::{Graph, Supported};
-use crate::table::rows::NodeRow;
+use crate::{Graph, Supported};
 
 /// What nodes and edges bear: an element, a name and a type.
 const KEYS: [(&str, &str, &str); 12] = [

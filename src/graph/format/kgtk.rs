@@ -3,10 +3,11 @@
 
 use std::io::Write;
 
+use table::rows::NodeRow;
+
 use super::WriteError;
-use crate::graph::identifier::step;
-use crate::graph::{Graph, Supported};
-use crate::table::rows::NodeRow;
+use crate::identifier::step;
+use crate::{Graph, Supported};
 
 /// Writes the graph.
 ///

@@ -9,7 +9,7 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use super::WriteError;
-use crate::graph::{Graph, Supported};
+use crate::{Graph, Supported};
 
 /// Writes the nodes.
 ///

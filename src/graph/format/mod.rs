@@ -18,8 +18,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use table::{TableError, write_file};
+
 use super::{Graph, GraphError};
-use crate::table::{TableError, write_file};
 
 /// Writes a file of a format.
 type Writer = fn(&Graph, &mut BufWriter<File>) -> Result<(), WriteError>;

@@ -8,9 +8,10 @@ use std::io::Write;
 
 use csv::{QuoteStyle, Writer, WriterBuilder};
 
+use table::Text;
+
 use super::WriteError;
-use crate::graph::Graph;
-use crate::table::Text;
+use crate::Graph;
 
 /// Separates the items of a list.
 const SEPARATOR: &str = "\u{1f}";

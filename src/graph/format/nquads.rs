@@ -7,7 +7,7 @@ use oxttl::NQuadsSerializer;
 
 use super::WriteError;
 use super::statements::statements;
-use crate::graph::Graph;
+use crate::Graph;
 
 /// Writes everything.
 ///

@@ -7,7 +7,7 @@ use oxttl::NTriplesSerializer;
 
 use super::WriteError;
 use super::statements::statements;
-use crate::graph::Graph;
+use crate::Graph;
 
 /// Writes what the default graph says.
 ///

@@ -18,11 +18,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use oxrdf::vocab::{rdf, rdfs};
 use oxrdf::{GraphNameRef, Literal, NamedNode, NamedNodeRef, QuadRef, TermRef};
 
+use table::Text;
+use table::rows::{EdgeRow, NodeRow, ProvenanceRow};
+
 use super::WriteError;
-use crate::graph::Graph;
-use crate::graph::identifier::Iris;
-use crate::table::Text;
-use crate::table::rows::{EdgeRow, NodeRow, ProvenanceRow};
+use crate::Graph;
+use crate::identifier::Iris;
 
 const ALTERNATIVE_LABEL: NamedNodeRef<'_> = NamedNodeRef::new_unchecked("http://www.w3.org/2004/02/skos/core#altLabel");
 const IDENTIFIER: NamedNodeRef<'_> = NamedNodeRef::new_unchecked("http://purl.org/dc/terms/identifier");
@@ -59,7 +60,7 @@ pub fn statements<E: From<WriteError>>(
     Ok(())
 }
 
-fn table<E: From<WriteError>>(error: crate::table::TableError) -> E {
+fn table<E: From<WriteError>>(error: table::TableError) -> E {
     WriteError::from(error).into()
 }
 

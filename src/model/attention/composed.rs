@@ -2,9 +2,10 @@
 
 use candle_core::{D, DType, Device, Result, Tensor};
 
+use nn::ops::{Drop, dropout, softmax};
+
 use super::{Heads, Memory, Reach};
-use crate::encoder::ops::{Drop, dropout, softmax};
-use crate::model::pair_matrix::{Axis, PairMatrix};
+use crate::pair_matrix::{Axis, PairMatrix};
 
 /// Keeps a pair out of a softmax; −∞ would give NaN.
 const FAR: f32 = -1e30;

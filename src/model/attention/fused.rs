@@ -3,10 +3,11 @@
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
+use nn::ops::numeric::{Kernel, Wide, in_widest, sum_of};
+use nn::ops::{Drop, Softmax, SoftmaxBackward, columns, operand, place, values};
+
 use super::{Heads, Memory, Reach};
-use crate::encoder::ops::numeric::{Kernel, Wide, in_widest, sum_of};
-use crate::encoder::ops::{Drop, Softmax, SoftmaxBackward, columns, operand, place, values};
-use crate::model::pair_matrix::PairMatrix;
+use crate::pair_matrix::PairMatrix;
 
 /// The same as [`Heads::attend`], for f32 on the CPU.
 pub fn attend(

@@ -11,9 +11,10 @@ mod fused;
 use candle_core::Result;
 use candle_core::Tensor;
 
-use super::pair_matrix::{Axis, PairMatrix};
-use crate::encoder::Mode;
-use crate::encoder::ops::is_fused;
+use nn::Mode;
+use nn::ops::is_fused;
+
+use crate::pair_matrix::{Axis, PairMatrix};
 
 /// What a head attends to, beside the pair itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,12 +2,13 @@
 
 use candle_core::{D, DType, Result, Tensor};
 
+use nn::layers::{Activation, FeedForward, Normed, linear};
+use nn::ops::{dropout, mix};
+use nn::{Init, Linear, Mode, Weights};
+
 use super::{Attention, DocreIiConfig};
-use crate::encoder::ops::{dropout, mix};
-use crate::encoder::{Init, Linear, Mode, Weights};
-use crate::model::attention::{Heads, Reach};
-use crate::model::layers::{Activation, FeedForward, Normed, linear};
-use crate::model::pair_matrix::{Axis, PairMatrix};
+use crate::attention::{Heads, Reach};
+use crate::pair_matrix::{Axis, PairMatrix};
 
 /// The axes of the four kinds of heads.
 pub static AXES: [Axis; 4] = [Axis::HeadRow, Axis::TailColumn, Axis::HeadColumn, Axis::TailRow];

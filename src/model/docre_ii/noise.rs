@@ -1,6 +1,6 @@
 //! Predictions made worse on purpose, so that the inference module learns to mend them.
 
-use crate::random::Random;
+use ground::random::Random;
 
 /// What is predicted for each pair, with a share r ~ U(0, `most`) of it replaced by wrong relations.
 ///

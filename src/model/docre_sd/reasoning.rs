@@ -3,12 +3,13 @@
 use candle_core::{Result, Tensor};
 use serde::{Deserialize, Serialize};
 
+use nn::layers::{Activation, FeedForward, Normed, linear};
+use nn::ops::{add_bias, dropout, gelu, mix};
+use nn::{Init, Linear, Mode, Weights};
+
 use super::DocreSdConfig;
-use crate::encoder::ops::{add_bias, dropout, gelu, mix};
-use crate::encoder::{Init, Linear, Mode, Weights};
-use crate::model::attention::{Heads, Reach};
-use crate::model::layers::{Activation, FeedForward, Normed, linear};
-use crate::model::pair_matrix::{Axis, PairMatrix};
+use crate::attention::{Heads, Reach};
+use crate::pair_matrix::{Axis, PairMatrix};
 
 /// How two pairs meet in a bridge i between head s and tail o, under the names that the metrics give these patterns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

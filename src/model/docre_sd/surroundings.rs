@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 use candle_core::{Result, Tensor};
 
-use crate::model::batch::Example;
-use crate::model::pair_matrix::{PairMatrix, matrices};
+use crate::example::Example;
+use crate::pair_matrix::{PairMatrix, matrices};
 
 /// The documents of a batch with all their pairs.
 #[derive(Debug)]

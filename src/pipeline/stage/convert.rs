@@ -3,11 +3,12 @@
 use anyhow::{anyhow, bail};
 use serde::Deserialize;
 
-use super::{Action, Kind, Made, Needs, Work, corpus, keys_of};
+use super::kind::{Action, Kind, Made, Needs, Work, corpus, keys_of};
 use crate::corpus::Format;
 use crate::corpus::convert::Conversion;
-use crate::pipeline::file::{check_name, typed};
-use crate::pipeline::{Progress, keys};
+use crate::pipeline::options::unknown;
+use crate::pipeline::options::{check_name, typed};
+use crate::pipeline::progress::Progress;
 use crate::table::Text;
 
 pub const KIND: Kind = Kind {
@@ -46,7 +47,7 @@ impl Options {
     fn checked(self) -> anyhow::Result<Convert> {
         check_name(&self.split)?;
         let names = Format::ALL.map(Format::name);
-        let format = self.format.parse().map_err(|_| anyhow!("{}", keys::unknown("format", &self.format, &names)))?;
+        let format = self.format.parse().map_err(|_| anyhow!("{}", unknown("format", &self.format, &names)))?;
         let candidates = self.candidates.iter().map(|pair| types(pair)).collect::<anyhow::Result<_>>()?;
         Ok(Convert { format, split: self.split, candidates, unlabelled: self.unlabelled })
     }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Action, Kind, Made, Needs, Work, keys_of};
+use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::pieces::{Cutter, MOST_PIECES, Tokenizer, stage};
-use crate::pipeline::Progress;
-use crate::pipeline::file::typed;
+use crate::pipeline::options::typed;
+use crate::pipeline::progress::Progress;
 
 pub const KIND: Kind = Kind {
     name: "encode",

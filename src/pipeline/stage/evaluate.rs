@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Action, Kind, Made, Needs, Work, keys_of};
+use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::metrics::{self, Metric, Request, present};
-use crate::pipeline::file::typed;
+use crate::pipeline::options::typed;
 use crate::table;
 
 pub const KIND: Kind = Kind {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, Kind, Made, Needs, Work, keys_of};
+use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::graph::{self, Options, Request};
-use crate::pipeline::file::typed;
+use crate::pipeline::options::typed;
 use crate::pipeline::progress::Progress;
 
 pub const KIND: Kind = Kind {

@@ -1,5 +1,6 @@
 //! The kinds of stages, a file each: their options, and how a library function is called with them.
 
+pub mod kind;
 mod convert;
 mod encode;
 mod evaluate;
@@ -10,18 +11,10 @@ mod score;
 mod synthesize;
 mod train;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
 use anyhow::anyhow;
-use serde::de::DeserializeOwned;
-use toml::Table;
 
-use super::keys;
-use super::progress::Progress;
-use crate::corpus::convert::Summary;
-use crate::corpus::reject_line;
-use crate::device::DeviceChoice;
+use super::options::unknown;
+use kind::Kind;
 
 /// Every kind.
 static KINDS: [Kind; 9] = [
@@ -36,128 +29,12 @@ static KINDS: [Kind; 9] = [
     report::KIND,
 ];
 
-/// A sort of stage, as a pipeline file calls for it.
-pub struct Kind {
-    /// What `kind = "…"` says.
-    pub name: &'static str,
-    /// The roles of what it reads.
-    pub inputs: &'static [(&'static str, Needs)],
-    /// Whether it takes inputs in any other role too, one each.
-    pub further_inputs: bool,
-    /// The roles of what it makes; every one is needed.
-    pub outputs: &'static [&'static str],
-    /// The roles of outputs that it can make beside them.
-    pub optional_outputs: &'static [&'static str],
-    /// The keys of its options.
-    pub options: fn() -> Vec<&'static str>,
-    /// Reads its options, for a stage with inputs in these roles.
-    pub parse: Parse,
-}
-
-type Parse = fn(Table, &[String]) -> anyhow::Result<Box<dyn Action>>;
-
-/// How often an input is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Needs {
-    /// Once.
-    One,
-    /// Once or not at all.
-    Optional,
-    /// Once or more, in order.
-    Several,
-}
-
-impl Kind {
-    /// The kind of this name.
-    pub fn named(name: &str) -> anyhow::Result<&'static Self> {
-        let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
-        let kind = KINDS.iter().find(|kind| kind.name == name);
-        kind.ok_or_else(|| anyhow!("{}", keys::unknown("kind", name, &names)))
-    }
-}
-
-/// The work of a stage, its options read.
-pub trait Action {
-    /// Does it. The same options and inputs make the same bytes.
-    ///
-    /// # Errors
-    /// Whatever keeps it from being done; then the outputs stay as they were.
-    fn run(&self, work: &Work<'_>) -> anyhow::Result<Made>;
-
-    /// What people want to see of the outputs, by role, once the run is over. `place` names pipeline and stage.
-    ///
-    /// # Errors
-    /// Where an output cannot be read.
-    fn summary(&self, _place: &str, _outputs: &BTreeMap<&str, PathBuf>) -> anyhow::Result<Option<String>> {
-        Ok(None)
-    }
-}
-
-/// What an action works on.
-pub struct Work<'w> {
-    /// The pipeline's name.
-    pub pipeline: &'w str,
-    /// The run folder. Only its manifest is to be read there: inputs say where the tables are.
-    pub run: &'w Path,
-    /// Where its inputs are, by role.
-    pub inputs: BTreeMap<&'w str, Vec<PathBuf>>,
-    /// Its own folder. What a killed run of the same recipe left in it is still there: to go on from, or to write over.
-    pub folder: &'w Path,
-    /// Where it computes, if it computes with tensors.
-    pub device: DeviceChoice,
-    /// Told what is worth a line of its own.
-    pub say: &'w dyn Fn(&str),
-    /// Told now and then how far it is.
-    pub progress: &'w (dyn Fn(Progress) + Sync),
-}
-
-impl Work<'_> {
-    /// The input in a role that takes one, where there is one.
-    pub fn optional(&self, role: &str) -> Option<&Path> {
-        self.inputs.get(role)?.first().map(PathBuf::as_path)
-    }
-
-    /// The input in a role that needs one.
-    ///
-    /// # Errors
-    /// Never for a pipeline that was checked.
-    pub fn input(&self, role: &str) -> anyhow::Result<&Path> {
-        self.optional(role).ok_or_else(|| anyhow!("expected an input `{role}`, got none"))
-    }
-}
-
-/// What an action made.
-#[derive(Default)]
-pub struct Made {
-    /// Each output, by role: where it is now. The runner moves it to its place.
-    pub outputs: BTreeMap<&'static str, PathBuf>,
-    /// What is to be said of it, a line each.
-    pub notes: Vec<String>,
-    /// What is to be said of it now, and each time that it is up to date: what is not as one may think.
-    pub warnings: Vec<String>,
-    /// Records that were not taken over.
-    pub rejected: u64,
-    /// What was computed on.
-    pub device: Option<String>,
-}
-
-/// The options that a struct has, all of them.
-fn keys_of<T: DeserializeOwned>() -> Vec<&'static str> {
-    keys::of::<T>().to_vec()
-}
-
-/// The tables of a corpus, as an output `tables`.
-fn corpus(summary: Summary) -> Made {
-    let mut warnings = Vec::new();
-    if summary.n_rejects > 0 {
-        warnings.push(format!("{} records were rejected, see the table `rejects`:", summary.n_rejects));
-        warnings.extend(summary.rejects.iter().map(|reject| format!("  {}", reject_line(reject))));
-    }
-    Made {
-        outputs: BTreeMap::from([("tables", summary.folder)]),
-        notes: summary.totals.iter().map(ToString::to_string).collect(),
-        warnings,
-        rejected: summary.n_rejects,
-        device: None,
-    }
+/// The kind of this name.
+///
+/// # Errors
+/// Where there is none, with the nearest that there is.
+pub fn named(name: &str) -> anyhow::Result<&'static Kind> {
+    let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+    let kind = KINDS.iter().find(|kind| kind.name == name);
+    kind.ok_or_else(|| anyhow!("{}", unknown("kind", name, &names)))
 }

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Deserialize;
 
-use super::{Action, Kind, Made, Needs, Work, keys_of};
-use crate::pipeline::file::typed;
+use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
+use crate::pipeline::options::typed;
 use crate::query::{self, Output};
 use crate::table::write_file;
 

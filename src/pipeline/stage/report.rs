@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Action, Kind, Made, Needs, Work, keys_of};
-use crate::pipeline::file::typed;
+use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::pipeline::manifest::MANIFEST;
+use crate::pipeline::options::typed;
 use crate::report::{self, Sources, USUAL_DOCUMENTS};
 
 pub const KIND: Kind = Kind {

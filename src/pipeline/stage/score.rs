@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Action, Kind, Made, Needs, Work, keys_of};
-use crate::device::Precision;
-use crate::pipeline::Progress;
-use crate::pipeline::file::typed;
+use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
+use crate::nn::device::Precision;
+use crate::pipeline::options::typed;
+use crate::pipeline::progress::Progress;
 use crate::score::{self, Event, PIECES_AT_ONCE, Request, Scored};
 
 pub const KIND: Kind = Kind {

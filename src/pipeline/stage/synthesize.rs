@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 
-use super::{Action, Kind, Made, Work, corpus, keys_of};
-use crate::corpus::synthesis::Synthesis;
+use super::kind::{Action, Kind, Made, Work, corpus, keys_of};
+use crate::corpus::synthetic::tables::Synthesis;
 use crate::corpus::synthetic::{Options, Pattern};
-use crate::pipeline::Progress;
-use crate::pipeline::file::{check_name, typed};
+use crate::pipeline::options::{check_name, typed};
+use crate::pipeline::progress::Progress;
 
 pub const KIND: Kind = Kind {
     name: "synthesize",

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use toml::{Table, Value};
 
-use super::{Action, Kind, Made, Needs, Work, keys_of};
-use crate::pipeline::Progress;
-use crate::pipeline::file::typed;
+use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
+use crate::pipeline::options::typed;
+use crate::pipeline::progress::Progress;
 use crate::table;
 use crate::table::rows::TrainingLogRow;
 use crate::train::config::EncoderSource;

@@ -1,14 +1,9 @@
 //! What the fuzzers share: the readers, without the query engine and the models, so that a build takes minutes; and
 //! one way to run a reader over arbitrary bytes.
 
-#[path = "../../../src/corpus/mod.rs"]
-pub mod corpus;
-#[path = "../../../src/random.rs"]
-pub mod random;
-#[path = "../../../src/table/mod.rs"]
-pub mod table;
-
 use std::fs;
+
+pub use corpus;
 
 use corpus::tables::{Accepted, CorpusWriter};
 use corpus::{Format, Record};

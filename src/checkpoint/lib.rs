@@ -1,0 +1,234 @@
+//! A trained model as a folder: `config.json`, `model.safetensors`, `tokenizer.json`. It is all that scoring needs.
+//!
+//! Models that other code has trained become checkpoints in [`published`].
+
+pub mod published;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor, Var, safetensors};
+use serde::{Deserialize, Serialize};
+
+use encoder::{EncoderConfig, LoadError, read_weights};
+use model::example::Relations;
+use model::{Model, Task};
+use nn::device::Compute;
+use nn::{Unused, Weights};
+use pieces::{PiecesError, Tokenizer};
+use table::{TableError, Text};
+
+pub use model::ModelConfig;
+
+/// A checkpoint that cannot be read, written or used.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// A file cannot be read or written.
+    #[error("{}: cannot {action}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was attempted.
+        action: &'static str,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A file is not what it should be.
+    #[error("{}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Expected, then got.
+        reason: String,
+    },
+    /// The weights cannot be read.
+    #[error(transparent)]
+    Weights(#[from] LoadError),
+    /// The tokenizer cannot be used.
+    #[error(transparent)]
+    Tokenizer(#[from] PiecesError),
+    /// The folder cannot be written.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+/// What `config.json` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointConfig {
+    /// The version of docre that wrote it.
+    pub docre: String,
+    /// The model.
+    pub model: ModelConfig,
+    /// Its encoder.
+    pub encoder: EncoderConfig,
+    /// The relations that it tells apart, by class less one.
+    pub relations: Vec<Text>,
+    /// The tokenizer's identity.
+    pub tokenizer: Text,
+    /// Pieces that a document keeps at most.
+    pub most_pieces: usize,
+    /// Relations that a pair is given at most.
+    pub most_labels: usize,
+}
+
+/// A checkpoint in memory.
+pub struct Checkpoint {
+    /// What it says of itself.
+    pub config: CheckpointConfig,
+    /// Its tokenizer.
+    pub tokenizer: Tokenizer,
+    /// Its weights by name.
+    pub weights: BTreeMap<String, Tensor>,
+    /// A hash of its three files.
+    pub fingerprint: String,
+    folder: PathBuf,
+}
+
+/// Files that stand beside these where training goes on from them.
+pub const FOR_RESUMING: [&str; 2] = ["state.json", "optimizer.safetensors"];
+/// The folder of a run's best checkpoint.
+pub const BEST: &str = "best";
+/// The folder of the base's best checkpoint, where a first stage trains it.
+pub const BASE: &str = "base";
+const CONFIG: &str = "config.json";
+const WEIGHTS: &str = "model.safetensors";
+const TOKENIZER: &str = "tokenizer.json";
+
+impl CheckpointConfig {
+    /// The classes of the model.
+    pub fn relations(&self) -> Relations {
+        Relations::new(self.relations.iter().cloned())
+    }
+
+    /// The model over some weights.
+    ///
+    /// # Errors
+    /// Where the configuration does not fit itself, or a weight is missing or misshapen.
+    pub fn build(&self, weights: &mut Weights) -> candle_core::Result<Box<dyn Model>> {
+        let n_classes = self.relations.len() + 1;
+        self.model.build(&Task { encoder: &self.encoder, n_classes, most_labels: self.most_labels }, weights)
+    }
+
+    /// Writes a checkpoint into a folder that its caller makes appear as a whole.
+    ///
+    /// # Errors
+    /// Where the file system refuses.
+    pub fn save(
+        &self,
+        folder: &Path,
+        tokenizer: &Tokenizer,
+        variables: &BTreeMap<String, Var>,
+    ) -> Result<(), CheckpointError> {
+        let text = serde_json::to_string_pretty(self)
+            .map_err(|error| CheckpointError::File { path: folder.join(CONFIG), reason: error.to_string() })?;
+        write(&folder.join(CONFIG), &text)?;
+        write(&folder.join(TOKENIZER), &tokenizer.to_json()?)?;
+        let weights = variables.iter().map(|(name, variable)| (name.clone(), variable.as_detached_tensor()));
+        save_tensors(&folder.join(WEIGHTS), weights)
+    }
+}
+
+impl Checkpoint {
+    /// Reads the checkpoint of a folder.
+    ///
+    /// # Errors
+    /// Where a file is missing or damaged, or the tokenizer is not the model's.
+    pub fn load(folder: &Path, device: &Device) -> Result<Self, CheckpointError> {
+        let path = folder.join(CONFIG);
+        if !path.exists() && folder.join(BEST).join(CONFIG).is_file() {
+            let another = if folder.join(BASE).is_dir() { format!(", `{BASE}` another") } else { String::new() };
+            let reason = format!("expected a checkpoint, found a run: `{BEST}` in it is one{another}");
+            return Err(CheckpointError::File { path: folder.to_path_buf(), reason });
+        }
+        let text = read(&path)?;
+        let config: CheckpointConfig = serde_json::from_slice(&text).map_err(|error| CheckpointError::File {
+            path,
+            reason: format!("expected a checkpoint of docre: {error}"),
+        })?;
+        let tokenizer = Tokenizer::load(folder)?;
+        let (expected, got) = (config.encoder.vocab_size, tokenizer.n_pieces());
+        if got > expected {
+            let reason = format!("expected at most {expected} pieces, as the encoder knows, the tokenizer has {got}");
+            return Err(CheckpointError::File { path: folder.join(TOKENIZER), reason });
+        }
+        if tokenizer.identity() != &*config.tokenizer {
+            let reason = format!("expected the tokenizer `{}`, got `{}`", config.tokenizer, tokenizer.identity());
+            return Err(CheckpointError::File { path: folder.join(TOKENIZER), reason });
+        }
+        let mut hasher = blake3::Hasher::new();
+        for file in [CONFIG, WEIGHTS, TOKENIZER] {
+            hasher.update(blake3::hash(&read(&folder.join(file))?).as_bytes());
+        }
+        let fingerprint = hasher.finalize().to_hex()[..32].to_owned();
+        let weights = read_weights(folder, device)?;
+        Ok(Self { config, tokenizer, weights, fingerprint, folder: folder.to_path_buf() })
+    }
+
+    /// The model on a device, without gradients, and the weights that it has no place for.
+    ///
+    /// # Errors
+    /// Where a weight is missing or misshapen.
+    pub fn model(&self, compute: &Compute) -> Result<(Box<dyn Model>, Unused), CheckpointError> {
+        let weights = Weights::given(self.weights.clone(), "", 0, &compute.device);
+        let mut weights = weights.detached().computing_in(compute.precision.dtype());
+        let model = self.config.build(&mut weights).map_err(|error| fault(&self.folder.join(WEIGHTS), &error))?;
+        Ok((model, weights.unused()))
+    }
+}
+
+/// Writes named tensors as a safetensors file.
+///
+/// # Errors
+/// Where the file system refuses.
+pub fn save_tensors(path: &Path, tensors: impl Iterator<Item = (String, Tensor)>) -> Result<(), CheckpointError> {
+    let tensors: HashMap<String, Tensor> = tensors.collect();
+    let refused = |source| CheckpointError::Io { path: path.to_path_buf(), action: "write", source };
+    // The library makes files that their owner alone may read; these are to be like all others.
+    let permissions = File::create(path).and_then(|file| file.metadata()).map_err(refused)?.permissions();
+    safetensors::save(&tensors, path).map_err(|error| fault(path, &error))?;
+    let durable = fs::set_permissions(path, permissions).and_then(|()| File::open(path)?.sync_all());
+    durable.map_err(refused)
+}
+
+/// Reads a safetensors file.
+///
+/// # Errors
+/// Where it is missing or damaged.
+pub fn read_tensors(path: &Path, device: &Device) -> Result<BTreeMap<String, Tensor>, CheckpointError> {
+    let tensors = safetensors::load_buffer(&read(path)?, device).map_err(|error| fault(path, &error))?;
+    Ok(tensors.into_iter().collect())
+}
+
+fn fault(path: &Path, reason: &impl ToString) -> CheckpointError {
+    CheckpointError::File { path: path.to_path_buf(), reason: reason.to_string() }
+}
+
+/// Writes a file and makes it durable.
+///
+/// # Errors
+/// Where the file system refuses.
+pub fn write(path: &Path, text: &str) -> Result<(), CheckpointError> {
+    let written = File::create(path).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    written.map_err(|source| CheckpointError::Io { path: path.to_path_buf(), action: "write", source })
+}
+
+/// The bytes of a file.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn read(path: &Path) -> Result<Vec<u8>, CheckpointError> {
+    fs::read(path).map_err(|source| CheckpointError::Io { path: path.to_path_buf(), action: "read", source })
+}
+
+/// Whether a folder holds nothing but a checkpoint, so that another may take its place.
+pub fn holds_only_a_checkpoint(folder: &Path) -> bool {
+    let ours = |name: &str| [CONFIG, WEIGHTS, TOKENIZER].contains(&name) || FOR_RESUMING.contains(&name);
+    let is_ours = |entry: fs::DirEntry| entry.file_name().to_str().is_some_and(ours);
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(is_ours)))
+}

@@ -1,0 +1,131 @@
+//! Which documents pass into the tables: those that are asked for, each name once.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use table::Text;
+use table::rows::RejectRow;
+
+use crate::document::Fault;
+use crate::error::CorpusError;
+use crate::quote::quoted;
+use crate::reader::Reject;
+use crate::tables::Accepted;
+
+/// Rejects that a summary shows; the table has all.
+pub(crate) const SHOWN_REJECTS: usize = 10;
+/// Names that an error shows.
+const SHOWN_NAMES: usize = 5;
+
+/// A record, and what became of it.
+pub struct Parsed {
+    /// The source's name.
+    pub source: Text,
+    /// The record's place in it, from 1.
+    pub record: u64,
+    /// Its document, or why there is none.
+    pub outcome: Result<Accepted, Reject>,
+}
+
+/// The names of the documents that are asked for, as a file lists them.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    path: PathBuf,
+    names: BTreeSet<Text>,
+}
+
+impl Asked {
+    /// Reads a file with a name a line; empty lines say nothing.
+    ///
+    /// # Errors
+    /// Where it cannot be read or names no document.
+    pub fn read(path: &Path) -> Result<Self, CorpusError> {
+        let text = fs::read_to_string(path).map_err(|source| CorpusError::Read { path: path.into(), source })?;
+        let names: BTreeSet<Text> = text.lines().filter(|line| !line.is_empty()).map(Text::from).collect();
+        if names.is_empty() {
+            let reason = "expected names of documents, one a line, found none".to_owned();
+            return Err(CorpusError::Format { path: path.into(), reason });
+        }
+        Ok(Self { path: path.into(), names })
+    }
+
+    /// Whether a document is asked for.
+    pub fn contains(&self, name: &str) -> bool {
+        self.names.contains(name)
+    }
+}
+
+/// Lets each document name through once, in the order of the sources, and keeps count.
+#[derive(Default)]
+pub struct Gate {
+    /// The documents that are asked for, where not all are; those that came are taken out.
+    asked: Option<Asked>,
+    /// Where each name was first seen, by the first half of its hash: names of millions of documents stay small.
+    seen: HashMap<[u8; 16], (Text, u64)>,
+    /// Documents that passed.
+    pub n_documents: u64,
+    /// Records that did not.
+    pub n_rejects: u64,
+    /// The first few of these.
+    pub rejects: Vec<RejectRow>,
+}
+
+impl Gate {
+    /// A gate for these documents, or for all.
+    pub fn new(asked: Option<Asked>) -> Self {
+        Self { asked, ..Self::default() }
+    }
+
+    /// The documents of a batch that may pass, and the records that may not.
+    pub fn pass(&mut self, batch: Vec<Parsed>) -> (Vec<Accepted>, Vec<RejectRow>) {
+        let (mut accepted, mut rejects) = (Vec::new(), Vec::new());
+        for Parsed { source, record, outcome } in batch {
+            let name = outcome.as_ref().map_or_else(|reject| reject.name.clone(), |one| Some(one.document.id.clone()));
+            if let (Some(asked), Some(name)) = (&mut self.asked, name) {
+                asked.names.remove(&name);
+            }
+            match outcome.and_then(|document| self.unique(document, &source, record)) {
+                Ok(document) => accepted.push(document),
+                Err(Reject { name, fault: Fault { column, reason } }) => {
+                    rejects.push(RejectRow { source, record, name, column: column.into(), reason: reason.into() });
+                }
+            }
+        }
+        self.n_documents += accepted.len() as u64;
+        self.n_rejects += rejects.len() as u64;
+        let shown = SHOWN_REJECTS.saturating_sub(self.rejects.len());
+        self.rejects.extend(rejects.iter().take(shown).cloned());
+        (accepted, rejects)
+    }
+
+    /// Fails where documents that are asked for did not come.
+    pub fn check(&mut self) -> Result<(), CorpusError> {
+        match self.asked.take() {
+            Some(Asked { path, names }) if !names.is_empty() => {
+                let shown: Vec<String> = names.iter().take(SHOWN_NAMES).map(|name| quoted(name)).collect();
+                let more = if names.len() > shown.len() { ", …" } else { "" };
+                let (n, shown) = (names.len(), shown.join(", "));
+                let reason = format!("expected names of documents in the source, {n} are not there: {shown}{more}");
+                Err(CorpusError::Format { path, reason })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn unique(&mut self, accepted: Accepted, source: &Text, record: u64) -> Result<Accepted, Reject> {
+        let id = &accepted.document.id;
+        let mut key = [0; 16];
+        key.copy_from_slice(&blake3::hash(id.as_bytes()).as_bytes()[..16]);
+        match self.seen.get(&key) {
+            None => {
+                self.seen.insert(key, (source.clone(), record));
+                Ok(accepted)
+            }
+            Some((source, record)) => {
+                let reason = format!("expected a name of its own, got that of record {record} of {source}");
+                Err(Reject { name: Some(id.clone()), fault: Fault::new("doc_id", reason) })
+            }
+        }
+    }
+}

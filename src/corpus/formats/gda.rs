@@ -1,0 +1,181 @@
+//! Gene-disease associations: a folder of `abstracts.txt`, `anns.txt` and `labels.csv`, joined by PMID.
+//!
+//! - `abstracts.txt`: blocks of three lines (PMID, title, abstract) with blank lines between;
+//! - `anns.txt`: `PubTator` mention lines;
+//! - `labels.csv`: the header `pmid,geneId,diseaseId,label`, then a row a pair with the label 1 (the relation holds) or
+//!   0 (it does not).
+//!
+//! A block, the mentions and the relations of its PMID together are one `PubTator` document, and are read as one.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+
+use table::Text;
+
+use super::lines::{Blocks, Lines};
+use super::pubtator::PubTator;
+use crate::document::{Document, Fault};
+use crate::quote::quoted;
+use crate::reader::{CutError, Reader, Record, Records, Reject};
+
+/// The name of the one relation.
+const RELATION: &str = "GDA";
+const HEADER: &str = "pmid,geneId,diseaseId,label";
+
+const ABSTRACTS: &str = "abstracts.txt";
+const ANNOTATIONS: &str = "anns.txt";
+const LABELS: &str = "labels.csv";
+
+/// The reader of a GDA folder: always labelled, its only relation `GDA`, the gene the head, the disease the tail.
+///
+/// Abstracts are streamed; `anns.txt` and `labels.csv` are held in memory, indexed by PMID. Annotations or labels whose
+/// PMID has no abstract are damage, told after the last document. A row of labels that cannot be read rejects its
+/// document.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Gda;
+
+/// What the two other files say of one PMID, as the lines of a `PubTator` document.
+#[derive(Debug, Default)]
+struct Notes {
+    lines: Vec<u8>,
+    source: &'static str,
+    joined: bool,
+}
+
+type Index = HashMap<Vec<u8>, Notes>;
+
+struct Joined {
+    abstracts: Blocks,
+    /// `None` at the end.
+    index: Option<Index>,
+}
+
+impl Reader for Gda {
+    fn records(&self, path: &Path) -> Result<Records, CutError> {
+        let mut index = Index::new();
+        index_annotations(path, &mut index)?;
+        index_labels(path, &mut index)?;
+        let open = |path: &Path| Blocks::open(path, |_| false, |_| Ok(()));
+        let abstracts = open(&path.join(ABSTRACTS)).map_err(|error| match error {
+            CutError::Io(error) => named(ABSTRACTS, &error),
+            other => other,
+        })?;
+        Ok(Box::new(Joined { abstracts, index: Some(index) }))
+    }
+
+    fn parse(&self, record: &Record) -> Result<Document, Reject> {
+        let spoilt = [LABELS.as_bytes(), b"\t"].concat();
+        if let Some(row) = record.bytes.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(&spoilt[..])) {
+            let row = String::from_utf8_lossy(row);
+            let reason = format!("expected `{HEADER}` with label 0 or 1, got {}", quoted(&row));
+            let name = row.split(',').next().map(Text::from);
+            return Err(Reject { name, fault: Fault::new(LABELS, reason) });
+        }
+        PubTator { labelled: true }.parse(record)
+    }
+}
+
+impl Iterator for Joined {
+    type Item = Result<Record, CutError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let index = self.index.as_mut()?;
+        match self.abstracts.next() {
+            Some(Ok(block)) => Some(Ok(Record { number: block.number, bytes: join(&block.bytes, index) })),
+            Some(Err(error)) => {
+                self.index = None;
+                Some(Err(error))
+            }
+            None => left_over(&self.index.take()?).map(Err),
+        }
+    }
+}
+
+/// A block as a `PubTator` document. Lines past the third stay as they are, for the document to be rejected.
+fn join(block: &[u8], index: &mut Index) -> Vec<u8> {
+    let lines: Vec<&[u8]> = block.split(|&byte| byte == b'\n').collect();
+    let pmid = lines.first().copied().unwrap_or_default().trim_ascii();
+    let mut bytes = Vec::with_capacity(2 * block.len());
+    for (place, line) in lines.iter().skip(1).enumerate() {
+        match place {
+            0 => bytes.extend([pmid, b"|t|"].concat()),
+            1 => bytes.extend([b"\n", pmid, b"|a|"].concat()),
+            _ => bytes.push(b'\n'),
+        }
+        bytes.extend_from_slice(line);
+    }
+    if lines.len() == 1 {
+        bytes.extend_from_slice(pmid);
+    }
+    if let Some(notes) = index.get_mut(pmid) {
+        notes.joined = true;
+        bytes.extend_from_slice(&notes.lines);
+    }
+    bytes
+}
+
+fn index_annotations(folder: &Path, index: &mut Index) -> Result<(), CutError> {
+    for line in open(folder, ANNOTATIONS)? {
+        let line = line.map_err(|error| named(ANNOTATIONS, &error))?.bytes;
+        if !line.trim_ascii().is_empty() {
+            let pmid = line.split(|&byte| byte == b'\t').next().unwrap_or_default();
+            note(index, pmid.to_vec(), ANNOTATIONS, &line);
+        }
+    }
+    Ok(())
+}
+
+fn index_labels(folder: &Path, index: &mut Index) -> Result<(), CutError> {
+    let mut lines = open(folder, LABELS)?;
+    let header =
+        lines.next().transpose().map_err(|error| named(LABELS, &error))?.map_or_else(Vec::new, |line| line.bytes);
+    if header.trim_ascii() != HEADER.as_bytes() {
+        let got = quoted(&String::from_utf8_lossy(&header));
+        return Err(CutError::Format(format!("{LABELS}: expected the header `{HEADER}`, got {got}")));
+    }
+    for line in lines {
+        let row = line.map_err(|error| named(LABELS, &error))?.bytes;
+        let columns: Vec<&[u8]> = row.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).collect();
+        match *columns.as_slice() {
+            [b""] | [] => {}
+            [pmid, gene, disease, b"1"] => {
+                let relation = [pmid, RELATION.as_bytes(), gene, disease].join(&b'\t');
+                note(index, pmid.to_vec(), LABELS, &relation);
+            }
+            [pmid, _, _, b"0"] => note(index, pmid.to_vec(), LABELS, b""),
+            // The document is rejected, with this row as the reason.
+            [pmid, ..] => note(index, pmid.to_vec(), LABELS, &[LABELS.as_bytes(), &row].join(&b'\t')),
+        }
+    }
+    Ok(())
+}
+
+fn note(index: &mut Index, pmid: Vec<u8>, source: &'static str, line: &[u8]) {
+    let notes = index.entry(pmid).or_insert_with(|| Notes { source, ..Notes::default() });
+    if !line.is_empty() {
+        notes.lines.push(b'\n');
+        notes.lines.extend_from_slice(line);
+    }
+}
+
+/// The damage that some annotations or labels have no abstract.
+fn left_over(index: &Index) -> Option<CutError> {
+    let lone = || index.iter().filter(|(_, notes)| !notes.joined);
+    let (pmid, notes) = lone().min_by_key(|(pmid, _)| *pmid)?;
+    let first = quoted(&String::from_utf8_lossy(pmid));
+    let reason = "expected an abstract for every annotation and label";
+    Some(CutError::Damaged(format!(
+        "{reason}, got none for {} PMIDs: {first} in {} first",
+        lone().count(),
+        notes.source
+    )))
+}
+
+fn open(folder: &Path, name: &str) -> Result<Lines, CutError> {
+    Lines::open(&folder.join(name)).map_err(|error| named(name, &error))
+}
+
+fn named(name: &str, error: &io::Error) -> CutError {
+    CutError::Io(io::Error::new(error.kind(), format!("{name}: {error}")))
+}

@@ -1,0 +1,273 @@
+//! JSON with a memory of where it is: a value is read through [`Field`]s, and a [`Fault`] names the path to it.
+//!
+//! The path is a chain of borrowed parents, written out only when something is wrong. Unlike `serde_json::Value`, an
+//! object here keeps its members in order and keeps repeated keys, so that a repeated key is a fault and not a silent
+//! choice; text without escapes is borrowed from the source.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use ground::suggest::nearest;
+
+use crate::document::Fault;
+use crate::quote::quoted;
+
+/// A JSON value that borrows from its source.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Json<'v> {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number, zero or above.
+    Whole(u64),
+    /// Any other number.
+    Number(f64),
+    /// A text.
+    Text(Cow<'v, str>),
+    /// A list.
+    List(Vec<Json<'v>>),
+    /// An object: its members in order, repeated keys included.
+    Object(Vec<(Cow<'v, str>, Json<'v>)>),
+}
+
+/// A value and the way to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Field<'p, 'v> {
+    value: &'v Json<'v>,
+    step: Step<'p, 'v>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Step<'p, 'v> {
+    Root,
+    Key(&'p Field<'p, 'v>, &'p str),
+    Item(&'p Field<'p, 'v>, usize),
+}
+
+impl<'v> Json<'v> {
+    /// The one value in `bytes`.
+    ///
+    /// # Errors
+    /// A fault of `record` where the bytes are not one JSON value of RFC 8259 in UTF-8, nested at most 127 deep.
+    pub fn parse(bytes: &'v [u8]) -> Result<Self, Fault> {
+        serde_json::from_slice(bytes).map_err(|error| Fault::new("record", format!("expected JSON: {error}")))
+    }
+
+    /// The value as the root of all paths.
+    pub fn root(&'v self) -> Field<'v, 'v> {
+        Field { value: self, step: Step::Root }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::Whole(_) | Self::Number(_) => "a number",
+            Self::Text(_) => "a text",
+            Self::List(_) => "a list",
+            Self::Object(_) => "an object",
+        }
+    }
+}
+
+impl<'v> Field<'_, 'v> {
+    /// The value itself.
+    pub fn value(&self) -> &'v Json<'v> {
+        self.value
+    }
+
+    /// The member `name` of an object.
+    ///
+    /// # Errors
+    /// A fault where this is no object, or has no such member (`null` counts as none), or several.
+    pub fn key<'s>(&'s self, name: &'s str) -> Result<Field<'s, 'v>, Fault> {
+        match self.optional(name)? {
+            Some(field) => Ok(field),
+            None => Err(Fault::new(format!("{}{name}", self.stem()), "missing")),
+        }
+    }
+
+    /// The member `name` of an object, where it has one that is not `null`.
+    ///
+    /// # Errors
+    /// A fault where this is no object or has several such members.
+    pub fn optional<'s>(&'s self, name: &'s str) -> Result<Option<Field<'s, 'v>>, Fault> {
+        let mut found = self.members()?.iter().filter(|(key, _)| key == name);
+        let Some((_, value)) = found.next() else { return Ok(None) };
+        let field = Field { value, step: Step::Key(self, name) };
+        match found.next() {
+            Some(_) => Err(field.fault("expected one such key, got several")),
+            None => Ok((*value != Json::Null).then_some(field)),
+        }
+    }
+
+    /// Checks that an object has no member but these.
+    ///
+    /// # Errors
+    /// A fault where it has another, with the one of `names` that it may be a slip of, or all of them.
+    pub fn only(&self, names: &[&str]) -> Result<(), Fault> {
+        let Some((key, _)) = self.members()?.iter().find(|(key, _)| !names.contains(&&**key)) else { return Ok(()) };
+        let known = match nearest(key, names) {
+            Some((edits, name)) if 2 * edits < name.len() => format!("the key `{name}`"),
+            _ => format!("no key but `{}`", names.join("`, `")),
+        };
+        Err(self.fault(format!("expected {known}, got {}", quoted(key))))
+    }
+
+    /// The items of a list.
+    ///
+    /// # Errors
+    /// A fault where this is no list.
+    pub fn items<'s>(&'s self) -> Result<impl ExactSizeIterator<Item = Field<'s, 'v>>, Fault> {
+        let Json::List(items) = self.value else { return Err(self.expected("a list")) };
+        Ok(items.iter().enumerate().map(move |(place, value)| Field { value, step: Step::Item(self, place) }))
+    }
+
+    /// A text.
+    ///
+    /// # Errors
+    /// A fault where this is none.
+    pub fn text(&self) -> Result<&'v str, Fault> {
+        let Json::Text(text) = self.value else { return Err(self.expected("a text")) };
+        Ok(text)
+    }
+
+    /// A whole number from 0 to 4,294,967,295.
+    ///
+    /// # Errors
+    /// A fault where this is none.
+    pub fn number_u32(&self) -> Result<u32, Fault> {
+        let number = if let Json::Whole(number) = self.value { u32::try_from(*number).ok() } else { None };
+        number.ok_or_else(|| self.expected("a whole number below 2^32"))
+    }
+
+    /// A number.
+    ///
+    /// # Errors
+    /// A fault where this is none.
+    #[expect(clippy::cast_precision_loss, reason = "as JSON readers do: a whole number beyond 2^53 is rounded")]
+    pub fn number_f64(&self) -> Result<f64, Fault> {
+        match self.value {
+            Json::Whole(number) => Ok(*number as f64),
+            Json::Number(number) => Ok(*number),
+            _ => Err(self.expected("a number")),
+        }
+    }
+
+    /// A fault of this field.
+    pub fn fault(&self, reason: impl Into<String>) -> Fault {
+        Fault::new(self.to_string(), reason)
+    }
+
+    /// The fault that something else was expected here.
+    pub fn expected(&self, what: &str) -> Fault {
+        let got = match self.value {
+            Json::Whole(number) => number.to_string(),
+            Json::Number(number) => number.to_string(),
+            Json::Text(text) => format!("the text {}", quoted(text)),
+            other => other.kind().to_owned(),
+        };
+        self.fault(format!("expected {what}, got {got}"))
+    }
+
+    fn members(&self) -> Result<&'v [(Cow<'v, str>, Json<'v>)], Fault> {
+        let Json::Object(members) = self.value else { return Err(self.expected("an object")) };
+        Ok(members)
+    }
+
+    /// What stands before a member's name in its path.
+    fn stem(&self) -> String {
+        match self.step {
+            Step::Root => String::new(),
+            _ => format!("{self}."),
+        }
+    }
+}
+
+/// The path: `vertexSet[3][0].pos`, or `record` for the root.
+impl fmt::Display for Field<'_, '_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.step {
+            Step::Root => formatter.write_str("record"),
+            Step::Key(Field { step: Step::Root, .. }, name) => formatter.write_str(name),
+            Step::Key(parent, name) => write!(formatter, "{parent}.{name}"),
+            Step::Item(parent, place) => write!(formatter, "{parent}[{place}]"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Json<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyJson)
+    }
+}
+
+struct AnyJson;
+
+impl<'de> Visitor<'de> for AnyJson {
+    type Value = Json<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Json<'de>, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Json<'de>, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Json<'de>, E> {
+        Ok(Json::Whole(value))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a negative number is only ever read as a real one")]
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(value as f64))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(value))
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json<'de>, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Json::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json<'de>, A::Error> {
+        let mut object = Vec::new();
+        while let Some(Key(key)) = members.next_key()? {
+            object.push((key, members.next_value()?));
+        }
+        Ok(Json::Object(object))
+    }
+}
+
+/// A member's name, borrowed where it can be: `Cow` by itself would always copy.
+struct Key<'v>(Cow<'v, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match deserializer.deserialize_str(AnyJson)? {
+            Json::Text(text) => Ok(Self(text)),
+            other => Err(D::Error::custom(format_args!("expected a key, got {}", other.kind()))),
+        }
+    }
+}

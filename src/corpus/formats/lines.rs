@@ -1,0 +1,149 @@
+//! Files cut into lines, and lines into blocks, one line or block in memory at a time.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::iter::Peekable;
+use std::path::Path;
+
+use crate::reader::{CutError, Record, Records};
+
+/// UTF-8's, which some editors put at the start of a file.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// A longer line is damage: without this, a file without line ends would fill the memory.
+const LONGEST_LINE: usize = 256 << 20;
+
+/// The lines of a file without their ends (`\n` or `\r\n`) and without a byte order mark at the start of the file.
+///
+/// After an error nothing more comes.
+pub struct Lines {
+    source: Option<BufReader<File>>,
+    number: u64,
+}
+
+impl Lines {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self { source: Some(BufReader::new(File::open(path)?)), number: 0 })
+    }
+
+    fn read(&mut self) -> io::Result<Option<Record>> {
+        let mut bytes = Vec::new();
+        let Some(source) = &mut self.source else { return Ok(None) };
+        if source.take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut bytes)? == 0 {
+            return Ok(None);
+        }
+        self.number += 1;
+        if bytes.len() > LONGEST_LINE {
+            return Err(io::Error::other(format!("line {} is longer than 256 MiB", self.number)));
+        }
+        if bytes.ends_with(b"\n") {
+            bytes.pop();
+        }
+        if bytes.ends_with(b"\r") {
+            bytes.pop();
+        }
+        if self.number == 1 && bytes.starts_with(BYTE_ORDER_MARK) {
+            bytes.drain(..BYTE_ORDER_MARK.len());
+        }
+        Ok(Some(Record { number: self.number, bytes }))
+    }
+}
+
+impl Iterator for Lines {
+    /// A line, numbered from 1.
+    type Item = io::Result<Record>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let line = self.read().transpose();
+        if !matches!(line, Some(Ok(_))) {
+            self.source = None;
+        }
+        line
+    }
+}
+
+/// The lines of a file that are not blank, a record a line, numbered as lines.
+///
+/// # Errors
+/// [`CutError::Format`] with the reason that `check` gives for the first of them.
+pub fn line_records(path: &Path, check: fn(&[u8]) -> Result<(), String>) -> Result<Records, CutError> {
+    let mut lines = Lines::open(path)?.peekable();
+    check_first(&mut lines, check)?;
+    Ok(Box::new(lines.filter(|line| !is_blank(line)).map(|line| line.map_err(CutError::from))))
+}
+
+/// Blocks of lines with blank lines between them, a record a block, its lines joined by `\n`.
+pub struct Blocks {
+    lines: Peekable<Lines>,
+    number: u64,
+    opens: fn(&[u8]) -> bool,
+}
+
+impl Blocks {
+    /// Opens a file. A line that `opens` accepts begins a new block even where no blank line stands before it.
+    ///
+    /// # Errors
+    /// [`CutError::Format`] with the reason that `check` gives for the first line that is not blank.
+    pub fn open(
+        path: &Path,
+        opens: fn(&[u8]) -> bool,
+        check: fn(&[u8]) -> Result<(), String>,
+    ) -> Result<Self, CutError> {
+        let mut lines = Lines::open(path)?.peekable();
+        check_first(&mut lines, check)?;
+        Ok(Self { lines, number: 0, opens })
+    }
+
+    fn continues(&mut self) -> bool {
+        let opens = self.opens;
+        match self.lines.peek() {
+            Some(Ok(line)) => !line.bytes.trim_ascii().is_empty() && !opens(&line.bytes),
+            Some(Err(_)) => true,
+            None => false,
+        }
+    }
+}
+
+impl Iterator for Blocks {
+    type Item = Result<Record, CutError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        skip_blank(&mut self.lines);
+        let mut bytes = match self.lines.next()? {
+            Ok(line) => line.bytes,
+            Err(error) => return Some(Err(error.into())),
+        };
+        while self.continues() {
+            match self.lines.next() {
+                Some(Ok(line)) => {
+                    bytes.push(b'\n');
+                    bytes.extend(line.bytes);
+                }
+                Some(Err(error)) => return Some(Err(error.into())),
+                None => break,
+            }
+        }
+        self.number += 1;
+        Some(Ok(Record { number: self.number, bytes }))
+    }
+}
+
+fn check_first(lines: &mut Peekable<Lines>, check: fn(&[u8]) -> Result<(), String>) -> Result<(), CutError> {
+    skip_blank(lines);
+    match lines.peek() {
+        Some(Ok(line)) => check(&line.bytes).map_err(CutError::Format),
+        _ => Ok(()),
+    }
+}
+
+fn skip_blank(lines: &mut Peekable<Lines>) {
+    while lines.next_if(is_blank).is_some() {}
+}
+
+fn is_blank(line: &io::Result<Record>) -> bool {
+    line.as_ref().is_ok_and(|line| line.bytes.trim_ascii().is_empty())
+}

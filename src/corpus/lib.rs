@@ -1,0 +1,24 @@
+//! Source formats → the corpus tables, one file a format.
+//!
+//! A format says how to cut a file into records ([`Reader::records`], sequential, a few records in memory at a time)
+//! and how one record becomes a [`Document`] ([`Reader::parse`], pure, run in parallel). A new format is a file in
+//! [`formats`] and a line in its list.
+
+mod quote;
+mod document;
+mod error;
+mod reader;
+pub mod text;
+pub mod formats;
+pub mod mesh;
+pub mod tables;
+mod admission;
+pub mod convert;
+mod export;
+pub mod synthetic;
+
+pub use document::{Document, Entity, Fact, Fault, Mention, Token};
+pub use error::{CorpusError, reject_line};
+pub use export::export;
+pub use formats::Format;
+pub use reader::{CutError, Reader, Record, Records, Reject};

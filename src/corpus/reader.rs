@@ -1,0 +1,51 @@
+//! What every source format is to a conversion.
+
+use std::path::Path;
+
+use table::Text;
+
+use crate::document::{Document, Fault};
+
+/// One record cut out of a source file: the bytes of one document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its place in the file, from 1.
+    pub number: u64,
+    /// Its bytes, not yet known to be UTF-8.
+    pub bytes: Vec<u8>,
+}
+
+/// A record that could not become a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// The document's name, as far as it could be read.
+    pub name: Option<Text>,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+/// Why a file cannot be cut into records, or no further.
+#[derive(Debug, thiserror::Error)]
+pub enum CutError {
+    /// Reading failed.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// The file is not of this format at all: nothing can be taken from it.
+    #[error("{0}")]
+    Format(String),
+    /// The file is damaged from here on: what came before stands.
+    #[error("{0}")]
+    Damaged(String),
+}
+
+/// The records of a file in order. After an error nothing more comes.
+pub type Records = Box<dyn Iterator<Item = Result<Record, CutError>> + Send>;
+
+/// A source format.
+pub trait Reader: Send + Sync {
+    /// Opens a file (or the folder that is one source) and cuts it into records.
+    fn records(&self, path: &Path) -> Result<Records, CutError>;
+
+    /// The document of one record.
+    fn parse(&self, record: &Record) -> Result<Document, Reject>;
+}

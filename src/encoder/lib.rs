@@ -1,0 +1,89 @@
+//! Piece ids → hidden states, and the last layer's attention of chosen pieces.
+//!
+//! BERT and RoBERTa ([`bert`]) over documents of any length ([`window`]), with weights from a Hugging Face folder
+//! ([`load`], [`hub`]) or drawn at random ([`nn::Weights`]). Documents lie one after another in one matrix, without padding,
+//! so that a document's result does not depend on what it is batched with.
+//!
+//! This module knows no table.
+
+mod bert;
+mod config;
+pub mod hub;
+mod load;
+mod window;
+
+use candle_core::{Result, Tensor, bail};
+
+use nn::{Mode, Span, Weights};
+
+pub use config::{EncoderConfig, EncoderFamily};
+pub use load::{LoadError, read_config, read_state_dict, read_weights};
+
+use bert::Bert;
+
+/// A document to encode.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// Its pieces, start and end pieces included.
+    pub ids: &'a [u32],
+    /// The pieces whose attention is wanted.
+    pub rows: &'a [u32],
+}
+
+/// Encoded documents.
+#[derive(Debug, Clone)]
+pub struct Encoded {
+    /// Hidden states, `(pieces of all documents, hidden)`.
+    pub states: Tensor,
+    /// Where each document lies in them.
+    pub spans: Vec<Span>,
+    /// For each document the last layer's attention of its rows, `(rows, heads, pieces)` in f32, each row adding up to
+    /// 1; `None` where no row was asked for.
+    pub attention: Vec<Option<Tensor>>,
+}
+
+/// A BERT or RoBERTa encoder.
+#[derive(Debug, Clone)]
+pub struct Encoder {
+    bert: Bert,
+}
+
+impl Encoder {
+    /// An encoder whose variables stand in `weights` under `prefix` (such as `model`), in the published names.
+    ///
+    /// # Errors
+    /// Where a weight is missing or has another shape than the configuration asks for.
+    pub fn new(config: &EncoderConfig, weights: &mut Weights, prefix: &str) -> Result<Self> {
+        config.check().map_err(candle_core::Error::Msg)?;
+        Ok(Self { bert: Bert::new(config, weights, prefix)? })
+    }
+
+    /// The encoder's shape.
+    pub fn config(&self) -> &EncoderConfig {
+        self.bert.config()
+    }
+
+    /// Encodes documents. One that is longer than the encoder's positions is read in overlapping windows.
+    ///
+    /// # Errors
+    /// Where a piece is not in the vocabulary, or a row is out of range.
+    pub fn encode(&self, documents: &[Input], mode: &mut Mode) -> Result<Encoded> {
+        documents.iter().try_for_each(|document| self.check(document))?;
+        window::encode(&self.bert, documents, mode)
+    }
+
+    fn check(&self, document: &Input) -> Result<()> {
+        let n_pieces = document.ids.len();
+        let size = self.config().vocab_size;
+        if let Some(id) = document.ids.iter().find(|&&id| id as usize >= size) {
+            bail!("encoder: piece {id} is out of range, the vocabulary has {size} pieces");
+        }
+        if let Some(row) = document.rows.iter().find(|&&row| row as usize >= n_pieces) {
+            bail!("encoder: row {row} is out of range, the document has {n_pieces} pieces");
+        }
+        if n_pieces < 2 {
+            bail!("encoder: expected a start and an end piece, got {n_pieces} pieces");
+        }
+        Ok(())
+    }
+}

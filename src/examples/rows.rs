@@ -1,0 +1,93 @@
+//! Rows of `pieces` and `pairs` → an [`Example`].
+
+use model::example::{Example, Relations};
+use table::Text;
+use table::rows::{PairRow, PieceRow};
+
+/// Rows that do not fit each other.
+#[derive(Debug, thiserror::Error)]
+pub enum Misfit {
+    /// A label that the model has no class for.
+    #[error(
+        "document `{doc_id}`: pair ({head}, {tail}): expected one of the model's {known} relations, got `{relation}`"
+    )]
+    Relation {
+        /// The document.
+        doc_id: Text,
+        /// Head entity.
+        head: u32,
+        /// Tail entity.
+        tail: u32,
+        /// The label.
+        relation: Text,
+        /// How many relations the model knows.
+        known: usize,
+    },
+    /// A pair of an entity that the pieces do not have.
+    #[error(
+        "document `{doc_id}`: pair ({head}, {tail}): expected two of the {n_entities} entities that its pieces have"
+    )]
+    Entity {
+        /// The document.
+        doc_id: Text,
+        /// Head entity.
+        head: u32,
+        /// Tail entity.
+        tail: u32,
+        /// Entities in the row of `pieces`.
+        n_entities: usize,
+    },
+    /// The place of a mention that is past the pieces.
+    #[error("document `{doc_id}`: mention at piece {place}: expected one of its {n_pieces} pieces")]
+    Mention {
+        /// The document.
+        doc_id: Text,
+        /// The place.
+        place: u32,
+        /// Pieces in the row.
+        n_pieces: usize,
+    },
+}
+
+/// A document from its rows; only candidate pairs are taken.
+///
+/// # Errors
+/// Where a pair names an entity that the pieces do not have, or a label a relation that the model does not have.
+pub fn example(pieces: &PieceRow, pairs: &[PairRow], relations: &Relations) -> Result<Example, Misfit> {
+    let mut example = Example {
+        doc_id: pieces.doc_id.clone(),
+        ids: pieces.ids.clone(),
+        mentions: pieces.mention_starts.concat(),
+        n_mentions: pieces.mention_starts.iter().map(Vec::len).collect(),
+        truncated: pieces.truncated,
+        ..Example::default()
+    };
+    let n_pieces = example.ids.len();
+    if let Some(&place) = example.mentions.iter().find(|&&place| place as usize >= n_pieces) {
+        return Err(Misfit::Mention { doc_id: example.doc_id, place, n_pieces });
+    }
+    for pair in pairs.iter().filter(|pair| pair.candidate) {
+        push(&mut example, pair, relations)?;
+    }
+    Ok(example)
+}
+
+fn push(example: &mut Example, pair: &PairRow, relations: &Relations) -> Result<(), Misfit> {
+    let (head, tail, n_entities) = (pair.head, pair.tail, example.n_mentions.len());
+    if head.max(tail) as usize >= n_entities {
+        return Err(Misfit::Entity { doc_id: example.doc_id.clone(), head, tail, n_entities });
+    }
+    let class = |relation: &Text| {
+        relations.class(relation).ok_or_else(|| Misfit::Relation {
+            doc_id: example.doc_id.clone(),
+            head,
+            tail,
+            relation: relation.clone(),
+            known: relations.names().len(),
+        })
+    };
+    let labels = pair.labels.iter().flatten().map(class).collect::<Result<_, _>>()?;
+    example.pairs.push((head, tail));
+    example.labels.push(labels);
+    Ok(())
+}

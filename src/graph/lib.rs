@@ -1,0 +1,268 @@
+//! Relations of many documents → one knowledge graph: tables of nodes and edges, and the formats that others load.
+//!
+//! ```text
+//! entities ─┐                                             ┌─ nodes       what the merged entities stand for
+//! mentions ─┼─ merge entities ─ put facts under edges ────┼─ edges       support, best and combined probability
+//! relations ┘     across documents                        ├─ provenance  run, document, mentions, evidence of each fact
+//!                                                         └─ merges      which entity became which node, and why
+//! ```
+//! Nothing but the names of one node and the entities of one document is held in memory: entities, facts and edges are
+//! sorted on disk ([`sort`]) and then walked side by side. The work is done in a hidden folder beside the graph's, under
+//! a name that is a hash of what the graph is made from: finished tables and formats in it are kept if the run is
+//! killed, and the next run goes on from there. The graph's folder is replaced as a whole, at the end.
+//!
+//! [`merging`] says which entities are one node, [`identifier`] what things are called, [`mod@format`] how each format has
+//! them, and [`store`] answers SPARQL.
+
+mod edges;
+mod error;
+pub mod format;
+pub mod identifier;
+pub mod merging;
+mod nodes;
+mod predictions;
+pub mod store;
+mod tables;
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use table::rows::{EntityRow, MentionRow, PredictionRow, RelationTypeRow};
+use table::{Row, Staging, TableWriter, Text, stream};
+
+pub use error::GraphError;
+pub use format::Format;
+pub use identifier::Base;
+pub use merging::Merge;
+pub use tables::{Description, Graph, Supported};
+
+use merging::Merger;
+use tables::{Tables, holds_only_a_graph};
+
+/// How a graph is made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// By what entities merge.
+    pub merge: Merge,
+    /// Below which IRI things lie that no knowledge base names.
+    pub base: Base,
+    /// What the run is called, where the predictions do not say; by default, as their file.
+    pub run_id: Option<String>,
+    /// Facts less likely than this are left out, and those without a probability.
+    pub min_probability: Option<f32>,
+    /// Edges with fewer documents are left out.
+    pub min_support: u32,
+    /// Relations to keep; none: all.
+    pub relations: Vec<String>,
+    /// Types of nodes to keep; none: all.
+    pub types: Vec<String>,
+    /// Whether nodes without an edge are left out. `merges` names them all the same.
+    pub connected: bool,
+    /// What to write besides the tables.
+    pub formats: Vec<Format>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            merge: Merge::default(),
+            base: Base::default(),
+            run_id: None,
+            min_probability: None,
+            min_support: 1,
+            relations: Vec::new(),
+            types: Vec::new(),
+            connected: false,
+            formats: Vec::new(),
+        }
+    }
+}
+
+/// What to make a graph of.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// A table of relations, the folder that holds one, or a submission in DocRED's JSON.
+    pub relations: &'a Path,
+    /// The folder of the split that they are about.
+    pub split: &'a Path,
+    /// A file of aliases: see [`Merger::new`].
+    pub aliases: Option<&'a Path>,
+    /// The folder of the graph.
+    pub out: &'a Path,
+    /// How.
+    pub options: &'a Options,
+}
+
+/// What a graph was made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Documents with entities.
+    pub documents: u64,
+    /// Entities of these.
+    pub entities: u64,
+    /// Facts that were read.
+    pub predictions: u64,
+    /// Facts that name a document or an entity that the split lacks.
+    pub unknown: u64,
+    /// Facts that came again with no more than another probability.
+    pub repeated: u64,
+    /// Facts that did not pass a filter.
+    pub filtered: u64,
+    /// Facts behind the edges.
+    pub facts: u64,
+    /// Nodes.
+    pub nodes: u64,
+    /// Edges.
+    pub edges: u64,
+}
+
+impl Totals {
+    /// What people should know of the facts that did not come in.
+    pub fn warnings(&self) -> Vec<String> {
+        let Self { unknown, filtered, .. } = self;
+        let mut warnings = Vec::new();
+        if *unknown > 0 {
+            warnings.push(format!("{unknown} facts name a document or an entity that the split lacks: left out"));
+        }
+        if *filtered > 0 && self.facts == 0 {
+            warnings.push(format!("no fact passed the filters, of {}", self.predictions));
+        }
+        warnings
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { documents, entities, facts, nodes, edges, .. } = self;
+        write!(formatter, "{nodes} nodes of {entities} entities, {edges} edges of {facts} facts, {documents} documents")
+    }
+}
+
+/// Told now and then what is being done, and to how many so far.
+pub type Progress<'p> = &'p dyn Fn(&'static str, u64);
+
+/// Makes a graph; `None` where it is up to date.
+///
+/// # Errors
+/// Where an input cannot be read or the graph not be written; what stood in its folder stands there still.
+pub fn build(request: &Request<'_>, progress: Progress<'_>) -> Result<Option<Totals>, GraphError> {
+    let key = key(request)?;
+    if Description::read(request.out).is_ok_and(|found| found.fingerprint == key) {
+        return Ok(None);
+    }
+    let staging = Staging::begin_over(request.out, holds_only_a_graph)?;
+    let work = sibling(request.out, "work");
+    let (made, scratch) = (work.join(&key), work.join("scratch"));
+    let totals = match Description::read(&made) {
+        Ok(description) => description.totals,
+        Err(_) => make_tables(request, &key, &made, &scratch, progress)?,
+    };
+    let graph = Graph::of(&made, request.options);
+    for format in &request.options.formats {
+        progress(format.name(), 0);
+        format.write_missing(&graph, &made)?;
+    }
+    fs::remove_dir(staging.folder()).map_err(GraphError::io(staging.folder(), "remove"))?;
+    fs::rename(&made, staging.folder()).map_err(GraphError::io(&made, "move"))?;
+    staging.commit()?;
+    fs::remove_dir_all(&work).map_err(GraphError::io(&work, "remove"))?;
+    Ok(Some(totals))
+}
+
+/// Sets down a stream of facts as the table `relations` of a folder.
+///
+/// # Errors
+/// Where the stream is not whole or has no such columns.
+pub fn set_down(input: impl io::BufRead, folder: &Path) -> Result<(), GraphError> {
+    let folder = folder.join("relations");
+    fs::create_dir_all(&folder).map_err(GraphError::io(&folder, "create the folder"))?;
+    let mut writer = TableWriter::<PredictionRow>::inside(folder, "");
+    for rows in stream::receive(input)? {
+        writer.write(rows?)?;
+    }
+    Ok(writer.finish()?)
+}
+
+/// Identifies what a graph is made from: the content of each input, the options, and the version of docre.
+fn key(request: &Request<'_>) -> Result<String, GraphError> {
+    let mut hasher = blake3::Hasher::new();
+    let options = serde_json::to_vec(request.options).unwrap_or_default();
+    let name = request.relations.file_stem().unwrap_or_default().as_encoded_bytes();
+    hasher.update(env!("CARGO_PKG_VERSION").as_bytes()).update(&options).update(name);
+    let relations = predictions::place(request.relations)?;
+    let of_split = |name: &str| request.split.join(name);
+    let tables = [&EntityRow::schema().name, &MentionRow::schema().name, &RelationTypeRow::schema().name];
+    for path in [relations].into_iter().chain(tables.map(|name| of_split(name))).chain(request.aliases.map(Into::into))
+    {
+        hasher.update(&identity(&path)?);
+    }
+    Ok(hasher.finalize().to_hex().chars().take(32).collect())
+}
+
+/// A hash of what a table of ours says it was made from, or else of all bytes at the path.
+fn identity(path: &Path) -> Result<Vec<u8>, GraphError> {
+    let (folder, name) = (path.parent().unwrap_or(path), path.file_name().unwrap_or_default().to_string_lossy());
+    if let Some(fingerprint) = table::fingerprint(folder, &name).filter(|fingerprint| !fingerprint.is_empty()) {
+        return Ok(fingerprint.into_bytes());
+    }
+    let mut hasher = blake3::Hasher::new();
+    for file in table::files_at(path).unwrap_or_default() {
+        let opened = File::open(&file).map_err(GraphError::io(&file, "open"))?;
+        hasher.update_reader(opened).map_err(GraphError::io(&file, "read"))?;
+    }
+    Ok(hasher.finalize().as_bytes().to_vec())
+}
+
+/// Makes the tables, which appear in their folder as a whole. What is sorted on the way goes into `scratch`.
+fn make_tables(
+    request: &Request<'_>,
+    key: &str,
+    folder: &Path,
+    scratch: &Path,
+    progress: Progress<'_>,
+) -> Result<Totals, GraphError> {
+    let Request { split, options, .. } = *request;
+    if scratch.exists() {
+        fs::remove_dir_all(scratch).map_err(GraphError::io(scratch, "remove"))?;
+    }
+    let staging = Staging::begin_over(folder, holds_only_a_graph)?;
+    let tables = Tables { folder: staging.folder(), fingerprint: key };
+    let mut totals = Totals::default();
+    let stem = request.relations.file_stem().unwrap_or_default().to_string_lossy();
+    let run_id: Text = options.run_id.as_deref().unwrap_or(&stem).into();
+
+    let merger = Merger::new(options.merge, request.aliases)?;
+    let appearances = nodes::appearances(split, &merger, scratch, &|number| progress("entities", number))?;
+    progress("nodes", 0);
+    let placed = nodes::nodes(&appearances, options, scratch, &mut totals)?;
+    drop(appearances);
+    let counted = (1..).zip(predictions::read(request.relations)?);
+    let counted = counted.map(|(number, row)| {
+        progress("facts", number);
+        row
+    });
+    let facts = edges::facts(counted, &run_id, options, scratch, &mut totals)?;
+    let supports = edges::supports(&placed, &facts, scratch, &tables, &mut totals)?;
+    drop((placed, facts));
+    progress("edges", 0);
+    let ends = edges::edges(&supports, &edges::labels(split)?, options, scratch, &tables, &mut totals)?;
+    drop(supports);
+    edges::with_degrees(scratch, &ends, options, &tables, &mut totals)?;
+    drop(ends);
+
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    Description { version, fingerprint: key.to_owned(), options: options.clone(), totals }.write(tables.folder)?;
+    staging.commit()?;
+    fs::remove_dir_all(scratch).map_err(GraphError::io(scratch, "remove"))?;
+    Ok(totals)
+}
+
+/// `.NAME.ROLE` beside `NAME`.
+fn sibling(path: &Path, role: &str) -> PathBuf {
+    path.with_file_name(format!(".{}.{role}", path.file_name().unwrap_or_default().to_string_lossy()))
+}

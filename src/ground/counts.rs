@@ -1,0 +1,62 @@
+//! Counts of facts, and the figures that are one division away from them.
+
+use std::iter::Sum;
+use std::ops::Add;
+
+/// What a set of predictions and a set of facts have in common.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Predictions that are facts.
+    pub true_positives: u64,
+    /// Predictions.
+    pub predicted: u64,
+    /// Facts.
+    pub gold: u64,
+    /// Correct predictions that IgnF1 leaves out of precision because training showed them; 0 in every other figure.
+    pub known: u64,
+}
+
+impl Counts {
+    /// (true positives − known) / (predictions − known); `None` where nothing is left of the predictions.
+    pub fn precision(&self) -> Option<f64> {
+        ratio(self.true_positives.saturating_sub(self.known), self.predicted.saturating_sub(self.known))
+    }
+
+    /// true positives / facts, the known ones included; `None` where there is no fact.
+    pub fn recall(&self) -> Option<f64> {
+        ratio(self.true_positives, self.gold)
+    }
+
+    /// 2 P R / (P + R); 0 where precision or recall is `None` or 0.
+    pub fn f1(&self) -> f64 {
+        match (self.precision(), self.recall()) {
+            (Some(precision), Some(recall)) if precision > 0.0 && recall > 0.0 => {
+                2.0 * precision * recall / (precision + recall)
+            }
+            _ => 0.0,
+        }
+    }
+}
+
+impl Add for Counts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            true_positives: self.true_positives + other.true_positives,
+            predicted: self.predicted + other.predicted,
+            gold: self.gold + other.gold,
+            known: self.known + other.known,
+        }
+    }
+}
+
+impl Sum for Counts {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), Add::add)
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}

@@ -1,0 +1,189 @@
+//! Predictions and facts → figures: lazy polars queries that count, one division each at the end.
+//!
+//! A split's facts and a run's predictions are sets of (document, head, tail, relation). One query makes their union
+//! ([`marks`]), with a mark for every question asked of a fact: is it gold, was it predicted, do its entities share a
+//! sentence, is its pair part of a triangle ([`triangles`]), did training show it ([`training`])? Everything else is a
+//! sum of marks ([`tally`]): by document, so that the bootstrap can resample documents, by relation, by pattern.
+//! The order of rows, duplicates among them and the number of threads change nothing.
+//!
+//! | metric | scope | counts |
+//! | --- | --- | --- |
+//! | F1 | all | every fact; a prediction about a document or entity that the split lacks is a wrong one |
+//! | F1 | intra, inter | facts and predictions whose entities share a sentence, or not |
+//! | F1 | infer | facts engaged in a triangle of facts, predictions engaged in one of predictions |
+//! | F1 | stated, implied | in a synthetic corpus, facts that a sentence states or none does; predictions less the other kind's facts |
+//! | F1 | frequent, long tail | the 10 relations with most facts (ties by name), and all others |
+//! | F1, a relation | all | that relation's |
+//! | macro F1 | all | the mean F1 of the relations that have a fact in the split, whatever was predicted |
+//! | IgnF1 | all | correct predictions that training showed leave precision; recall keeps them |
+//! | Infer-Ac | a pattern, any | facts that a pattern concludes from facts; recall is the accuracy |
+//! | evidence F1 | all | sentences of evidence of each fact; duplicates of a prediction put theirs together |
+//!
+//! Pairs that are no candidates are neither gold nor predicted, and documents without labels do not count at all.
+
+mod beyond;
+mod bootstrap;
+mod error;
+mod marks;
+mod notes;
+mod predictions;
+pub mod present;
+mod rows;
+mod scopes;
+mod split;
+mod submitted;
+mod tally;
+mod training;
+mod triangles;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use polars::prelude::*;
+
+pub use error::Error;
+pub use ground::counts::Counts;
+pub use notes::Notes;
+pub use table::rows::{ComparisonRow as Comparison, MetricRow as Metric};
+
+use beyond::Beyond;
+use bootstrap::Tallies;
+use predictions::Predictions;
+use rows::Knowledge;
+use split::{FACT, Numbering, Split, collect};
+
+/// What to evaluate.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// The folder of the split's tables: `documents`, `facts`, `pairs`, and for IgnF1 `mentions`.
+    pub tables: &'a Path,
+    /// A `relations` table, a folder that holds one, or a submission in DocRED's JSON, whose titles are `doc_id`s.
+    pub predictions: &'a Path,
+    /// Training facts for IgnF1: the folder of a split's tables, or a `.fact` file.
+    pub training_facts: Option<&'a Path>,
+    /// The corpus's name.
+    pub corpus: &'a str,
+    /// The split's name.
+    pub split: &'a str,
+    /// The run's name; `None`: the predictions' own, or their file's name.
+    pub run_id: Option<&'a str>,
+    /// Bootstrap resamples; 0 leaves the intervals out.
+    pub resamples: u64,
+    /// The seed of the resamples.
+    pub seed: u64,
+}
+
+impl<'a> Request<'a> {
+    /// The usual evaluation: no training facts, 1,000 resamples, seed 0.
+    pub fn new(tables: &'a Path, predictions: &'a Path) -> Self {
+        Self {
+            tables,
+            predictions,
+            training_facts: None,
+            corpus: "",
+            split: "",
+            run_id: None,
+            resamples: 1000,
+            seed: 0,
+        }
+    }
+}
+
+/// What was found.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// The figures, sorted by metric, scope and relation.
+    pub metrics: Vec<Metric>,
+    /// What the reader should know about the predictions.
+    pub notes: Notes,
+    run_id: String,
+    tables: PathBuf,
+    tallies: Tallies,
+    knowledge: Knowledge,
+    resamples: u64,
+    seed: u64,
+}
+
+/// Everything counted, before the first division.
+struct Counted {
+    tallies: Tallies,
+    relations: BTreeMap<String, Counts>,
+    patterns: Vec<(&'static str, Counts)>,
+    evidence: Option<Counts>,
+    notes: Notes,
+    knowledge: Knowledge,
+}
+
+/// Scores a run's predictions against a split's facts.
+///
+/// # Errors
+/// A missing or misshapen table or file, a split without labels, or one too large to number.
+pub fn evaluate(request: &Request<'_>) -> Result<Evaluation, Error> {
+    let ((split, predictions), training) = rayon::join(
+        || (Split::open(request.tables), Predictions::open(request.predictions, request.run_id)),
+        || request.training_facts.map(training::training_facts).transpose(),
+    );
+    let (split, predictions) = (split?, predictions?);
+    let counted = count(&split, &predictions, training?)?;
+    Ok(rows::evaluation(request, predictions.run_id, counted))
+}
+
+fn count(split: &Split, predictions: &Predictions, training: Option<LazyFrame>) -> Result<Counted, Error> {
+    let numbering = split.numbering(&[split.facts()?, predictions.facts.clone()])?;
+    let union = marks::union(predictions, split, &numbering)?;
+    let inside = collect(union.clone().lazy().filter(col("fact").is_not_null()), "facts inside the split")?;
+    let beyond = if inside.height() < union.height() { Beyond::find(predictions, split)? } else { Beyond::default() };
+    let knowledge = Knowledge { training: training.is_some(), implied: split.has_implied() };
+    let (facts, (known, implied)) = rayon::join(
+        || marks::marked_facts(&inside, split, &numbering),
+        || (known_facts(&inside, split, &numbering, training), implied_facts(&inside, split, &numbering)),
+    );
+    let facts = marked(facts?.lazy(), known?, "known");
+    let facts = collect(marked(facts, implied?, "implied"), "marked facts")?;
+    let mut documents = tally::by_document(&facts, split)?;
+    beyond.add_to(&mut documents);
+    let mut relations = tally::by_relation(&facts, &numbering)?;
+    for (relation, count) in &beyond.relations {
+        relations.entry(relation.clone()).or_default().predicted += count;
+    }
+    let unused_relations = relations.values().filter(|counts| counts.gold == 0).map(|counts| counts.predicted).sum();
+    let evidence = predictions.evidence.clone().map(|rows| tally::evidence(rows, &facts, split, &numbering));
+    Ok(Counted {
+        tallies: Tallies { documents, beyond: beyond.tally() },
+        relations,
+        patterns: tally::by_pattern(&facts)?,
+        evidence: evidence.transpose()?,
+        notes: Notes::take(split, predictions, &beyond, &inside, &facts, unused_relations)?,
+        knowledge,
+    })
+}
+
+/// The correct predictions that stand among the training facts, a column `fact`; none without training facts.
+fn known_facts(
+    facts: &DataFrame,
+    split: &Split,
+    numbering: &Numbering,
+    training: Option<LazyFrame>,
+) -> Result<DataFrame, Error> {
+    let correct = facts.clone().lazy().filter(col("gold").and(col("predicted"))).select([col("fact")]);
+    match training {
+        Some(training) => training::known_facts(training, split, numbering, correct),
+        None => collect(correct.limit(0), "no training facts"),
+    }
+}
+
+/// The facts that no sentence of a synthetic corpus states, a column `fact`; none of another corpus.
+fn implied_facts(facts: &DataFrame, split: &Split, numbering: &Numbering) -> Result<DataFrame, Error> {
+    if !split.has_implied() {
+        return collect(facts.clone().lazy().select([col("fact")]).limit(0), "no implied facts");
+    }
+    let implied = numbering.with_code(split.in_labelled(split.table("implied", &FACT)?));
+    let implied = implied.select([numbering.fact_of_row().alias("fact")]);
+    collect(implied.unique(None, UniqueKeepStrategy::Any), "implied facts")
+}
+
+/// Adds a column: whether the fact is one of these.
+fn marked(facts: LazyFrame, these: DataFrame, name: &str) -> LazyFrame {
+    let these = these.lazy().with_column(lit(true).alias(name));
+    facts.left_join(these, col("fact"), col("fact")).with_column(col(name).fill_null(lit(false)))
+}

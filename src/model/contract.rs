@@ -1,0 +1,109 @@
+//! What every model is to those that train it and score with it.
+
+use candle_core::{Result, Tensor};
+
+use encoder::{Encoder, EncoderConfig};
+use ground::random::Random;
+
+use crate::example::Example;
+
+/// What training and scoring ask of every model.
+pub trait Model: Send + Sync {
+    /// The encoder.
+    fn encoder(&self) -> &Encoder;
+
+    /// What it thinks of all pairs of some documents, in order; `None` where they have no pair.
+    ///
+    /// # Errors
+    /// Where a piece is not in the encoder's vocabulary.
+    fn score(&self, examples: &[Example]) -> Result<Option<Scores>>;
+
+    /// What there is to learn from some documents; `None` where they have no pair.
+    ///
+    /// # Errors
+    /// Where a piece is not in the encoder's vocabulary.
+    fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>>;
+
+    /// After a step: what the model keeps beside its variables.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    fn follow(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The mean |weight| with which it looks at features and at predicted relations, where it looks at both.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    fn mean_weights(&self) -> Result<Option<[f64; 2]>> {
+        Ok(None)
+    }
+}
+
+/// What a model thinks of pairs.
+#[derive(Debug, Clone)]
+pub struct Scores {
+    /// `(pairs, classes)` in f32.
+    pub logits: Tensor,
+    /// The same before inference, where the model has an inference module.
+    pub base: Option<Tensor>,
+    /// The iteration at which each pair's prediction last changed, 0 for never, where the model iterates.
+    pub changed: Option<Vec<u32>>,
+}
+
+/// What a model learns from.
+#[derive(Debug, Clone)]
+pub struct Lesson<'a> {
+    /// Documents with labels.
+    pub examples: &'a [Example],
+    /// The share of the stage's steps that are done.
+    pub progress: f64,
+    /// A teacher's logits of their pairs, `(pairs, classes)`, where there is a teacher.
+    pub teacher: Option<Tensor>,
+}
+
+/// What a model learns: scalars, means over pairs.
+#[derive(Debug, Clone)]
+pub struct Loss {
+    /// The adaptive-threshold losses of its predictions.
+    pub threshold: Tensor,
+    /// What its training adds to them.
+    pub auxiliary: Option<Tensor>,
+}
+
+impl From<Tensor> for Scores {
+    fn from(logits: Tensor) -> Self {
+        Self { logits, base: None, changed: None }
+    }
+}
+
+impl From<Tensor> for Loss {
+    fn from(threshold: Tensor) -> Self {
+        Self { threshold, auxiliary: None }
+    }
+}
+
+impl Loss {
+    /// The sum.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    pub fn total(&self) -> Result<Tensor> {
+        match &self.auxiliary {
+            Some(auxiliary) => &self.threshold + auxiliary,
+            None => Ok(self.threshold.clone()),
+        }
+    }
+}
+
+/// What a model is made for.
+#[derive(Debug, Clone, Copy)]
+pub struct Task<'a> {
+    /// The encoder's shape.
+    pub encoder: &'a EncoderConfig,
+    /// Classes, the threshold included.
+    pub n_classes: usize,
+    /// Relations that a pair is given at most.
+    pub most_labels: usize,
+}

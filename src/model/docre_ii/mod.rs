@@ -1,0 +1,332 @@
+//! DocRE-II: "Towards Better Document-level Relation Extraction via Iterative Inference" (Zhang et al. 2022).
+//!
+//! A base gives each pair a feature, F, and a first prediction. The inference module ([`inference`]) embeds what is
+//! predicted, R, and lets pairs attend to each other's F and R; its prediction is embedded again, K times. With `K = 0`
+//! the model is its base alone, which the first stage of training fits; the second fits the whole, from predictions
+//! made worse on purpose ([`noise`]).
+//!
+//! Beside the adaptive-threshold losses of base and module, the second stage has a contrastive loss between M, what the
+//! module makes of (F, R), and M̂, what it makes of (R̂, F), the two reversed and R̂ with other noise:
+//! `L_C = 2 − cos(MLP(M̂), sg(M)) − cos(MLP(M), sg(M̂))`, where sg stops the gradient.
+//!
+//! Projections that compare states have layer norm where the released program has batch norm: a document's loss does
+//! not depend on what it is batched with.
+
+pub mod inference;
+pub mod noise;
+
+use candle_core::{DType, Result, Tensor};
+use serde::{Deserialize, Serialize};
+
+use encoder::Encoder;
+use ground::random::Random;
+use nn::layers::linear;
+use nn::{Linear, Mode, Weights};
+
+use crate::base::{PairBase, PairFeature};
+use crate::bounds::{MOST, check_count};
+use crate::contract::{Lesson, Loss, Model, Scores, Task};
+use crate::decode::decode;
+use crate::example::{Example, indicators, labels};
+use crate::loss::{adaptive_threshold, among_others, cosine};
+use crate::pair_matrix::{PairMatrix, by_document, matrices};
+use inference::Inference;
+use noise::noisy;
+
+/// The model's shape beside its encoder's, and its losses'. Absent fields have the paper's values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DocreIiConfig {
+    /// Width of all vectors.
+    pub embedding: usize,
+    /// Width of a block of the grouped bilinear pair feature.
+    pub block: usize,
+    /// How a pair's feature is made.
+    pub pair_feature: PairFeature,
+    /// Iterations when scoring; with 0 the model is its base.
+    #[serde(rename = "K")]
+    pub iterations: usize,
+    /// Inference layers.
+    #[serde(rename = "N_I")]
+    pub layers: usize,
+    /// Heads of each attention unit, the four axes in turn.
+    pub heads: usize,
+    /// Whether the two units of a layer attend to one memory, made of F and R; else each to its own matrix.
+    pub fusion: bool,
+    /// To which pairs a pair attends.
+    pub attention: Attention,
+    /// The second stage's other loss.
+    pub contrastive: Contrastive,
+    /// The greatest share of predicted relations that training replaces by wrong ones.
+    pub noise: f64,
+}
+
+/// To which pairs a pair attends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Attention {
+    /// A row or a column in each head.
+    ExtendedCross,
+    /// All of the document in every head.
+    Full,
+}
+
+/// The second stage's other loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Contrastive {
+    /// There is none.
+    None,
+    /// Pulls the two states of a pair together, with the gradient stopped on one side.
+    StopGradient,
+    /// Tells a pair's other state from those of the document's other pairs (Chen et al. 2020).
+    Simclr,
+}
+
+impl Default for DocreIiConfig {
+    fn default() -> Self {
+        Self {
+            embedding: 768,
+            block: 64,
+            pair_feature: PairFeature::Ffn,
+            iterations: 3,
+            layers: 2,
+            heads: 4,
+            fusion: true,
+            attention: Attention::ExtendedCross,
+            contrastive: Contrastive::StopGradient,
+            noise: 0.4,
+        }
+    }
+}
+
+impl DocreIiConfig {
+    /// Whether a model can be made of it.
+    ///
+    /// # Errors
+    /// The first field that does not fit, expected then got.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        let Self { embedding, heads, .. } = *self;
+        self.pair_feature.check(embedding, self.block)?;
+        check_count("K", self.iterations, 0, MOST)?;
+        if self.layers == 0 {
+            return Err("`N_I`: expected at least 1, got 0; for the base alone set `K` to 0".to_owned());
+        }
+        check_count("N_I", self.layers, 1, MOST)?;
+        if heads == 0 || !heads.is_multiple_of(4) || !embedding.is_multiple_of(heads) {
+            return Err(format!(
+                "`heads`: expected a multiple of 4 that divides the embedding of {embedding}, got {heads}"
+            ));
+        }
+        if !(0.0..=1.0).contains(&self.noise) {
+            return Err(format!("`noise`: expected 0 to 1, got {}", self.noise));
+        }
+        Ok(())
+    }
+}
+
+/// The model.
+#[derive(Debug, Clone)]
+pub struct DocreIi {
+    base: PairBase,
+    classifier: Linear,
+    /// None where K is 0.
+    inference: Option<Inference>,
+    config: DocreIiConfig,
+    n_classes: usize,
+    most_labels: usize,
+}
+
+impl DocreIi {
+    /// A model whose variables stand in `weights`: those of the base in ATLOP's names, `pair_feature` and `classifier`;
+    /// all others under `inference`.
+    ///
+    /// # Errors
+    /// Where the configuration does not fit itself, or a weight is missing or misshapen.
+    pub fn new(task: &Task, config: &DocreIiConfig, weights: &mut Weights) -> Result<Self> {
+        config.check().map_err(candle_core::Error::Msg)?;
+        let feature = (config.pair_feature, config.embedding, config.block);
+        let dropout = task.encoder.hidden_dropout_prob;
+        let base = PairBase::new(task.encoder, feature, weights)?;
+        let classifier = linear(weights, "classifier", task.n_classes, config.embedding)?;
+        let inference = if config.iterations == 0 {
+            None
+        } else {
+            // The module begins by reading features as the base has learnt to.
+            for part in ["weight", "bias"] {
+                weights.copy(&format!("inference.classifier.{part}"), &format!("classifier.{part}"))?;
+            }
+            Some(Inference::new(config, task.n_classes, dropout, weights)?)
+        };
+        Ok(Self {
+            base,
+            classifier,
+            inference,
+            config: config.clone(),
+            n_classes: task.n_classes,
+            most_labels: task.most_labels,
+        })
+    }
+
+    /// The base's logits, `W_r F + b_r`, in f32.
+    fn first_logits(&self, features: &Tensor) -> Result<Tensor> {
+        self.classifier.forward(features)?.to_dtype(DType::F32)
+    }
+
+    /// The relations predicted for each pair, sorted.
+    fn predicted(&self, logits: &Tensor) -> Result<Vec<Vec<u32>>> {
+        let sorted = |logits: &Vec<f32>| {
+            let mut classes: Vec<u32> = decode(logits, self.most_labels).iter().map(|found| found.class).collect();
+            classes.sort_unstable();
+            classes
+        };
+        Ok(logits.to_vec2::<f32>()?.iter().map(sorted).collect())
+    }
+
+    /// R: `(pairs, width)` in the type of the features.
+    fn embed(&self, inference: &Inference, sets: &[Vec<u32>], features: &Tensor) -> Result<Tensor> {
+        inference.embed(&indicators(sets, self.n_classes, features.device())?.to_dtype(features.dtype())?)
+    }
+
+    /// Reads each document anew, with what was predicted for it, until nothing changes or K times.
+    fn iterate(&self, inference: &Inference, mut readings: Vec<Reading>) -> Result<Vec<Reading>> {
+        for iteration in 1..=self.config.iterations as u32 {
+            let mut open: Vec<&mut Reading> = readings.iter_mut().filter(|reading| reading.is_open).collect();
+            if open.is_empty() {
+                break;
+            }
+            let features = Tensor::cat(&open.iter().map(|reading| &reading.features).collect::<Vec<_>>(), 0)?;
+            let matrices: Vec<PairMatrix> = open.iter().map(|reading| reading.matrix.clone()).collect();
+            let sets: Vec<Vec<u32>> = open.iter().flat_map(|reading| reading.sets.iter().cloned()).collect();
+            let relations = self.embed(inference, &sets, &features)?;
+            let states = inference.forward(&features, &relations, &matrices, &mut Mode::Evaluate)?;
+            let logits = inference.classify(&states)?;
+            let mut first = 0;
+            for reading in &mut open {
+                let n_pairs = reading.sets.len();
+                reading.logits = logits.narrow(0, first, n_pairs)?;
+                reading.update(self.predicted(&reading.logits)?, iteration);
+                first += n_pairs;
+            }
+        }
+        Ok(readings)
+    }
+
+    /// The documents as the base reads them.
+    fn readings(&self, examples: &[Example], features: &Tensor, logits: &Tensor) -> Result<Vec<Reading>> {
+        let mut first = 0;
+        let reading = |matrix: PairMatrix| {
+            let n_pairs = matrix.n_pairs();
+            let [features, logits] = [features, logits].map(|rows| rows.narrow(0, first, n_pairs));
+            let (features, logits) = (features?, logits?);
+            first += n_pairs;
+            let (sets, changed) = (self.predicted(&logits)?, vec![0; n_pairs]);
+            Ok(Reading { matrix, features, logits, sets, changed, is_open: true })
+        };
+        matrices(examples).into_iter().map(reading).collect()
+    }
+
+    /// The module's adaptive-threshold loss, and the contrastive one.
+    fn inference_losses(
+        &self,
+        inference: &Inference,
+        examples: &[Example],
+        [features, logits, labels]: [&Tensor; 3],
+        random: &mut Random,
+    ) -> Result<(Tensor, Option<Tensor>)> {
+        let matrices = matrices(examples);
+        let found = self.predicted(&logits.detach())?;
+        let gold: Vec<&Vec<u32>> = examples.iter().flat_map(|example| &example.labels).collect();
+        let mut relations = || {
+            let sets = noisy(&found, &gold, self.n_classes, self.config.noise, random);
+            self.embed(inference, &sets, features)
+        };
+        let (relations, others) = (relations()?, relations()?);
+        let mode = &mut Mode::Train(random);
+        let states = inference.forward(features, &relations, &matrices, mode)?;
+        let loss = adaptive_threshold(&inference.classify(&states)?, labels)?;
+        if self.config.contrastive.is_none() {
+            return Ok((loss, None));
+        }
+        let reversed = inference.forward(&others, features, &matrices, mode)?;
+        let projected = [inference.project(&states)?, inference.project(&reversed)?];
+        Ok((loss, Some(self.config.contrastive.loss([&states, &reversed], projected.each_ref(), &matrices)?)))
+    }
+}
+
+/// A document as it was last read.
+struct Reading {
+    matrix: PairMatrix,
+    features: Tensor,
+    logits: Tensor,
+    /// What is predicted for each pair.
+    sets: Vec<Vec<u32>>,
+    /// The iteration at which that last changed.
+    changed: Vec<u32>,
+    /// Whether to read it again may change something.
+    is_open: bool,
+}
+
+impl Reading {
+    fn update(&mut self, sets: Vec<Vec<u32>>, iteration: u32) {
+        self.is_open = sets != self.sets;
+        for ((changed, before), after) in self.changed.iter_mut().zip(&self.sets).zip(&sets) {
+            if before != after {
+                *changed = iteration;
+            }
+        }
+        self.sets = sets;
+    }
+}
+
+impl Contrastive {
+    /// Whether there is no such loss.
+    pub fn is_none(self) -> bool {
+        self == Self::None
+    }
+
+    /// The mean over pairs; states and their projections are `(pairs, width)`.
+    fn loss(self, states: [&Tensor; 2], projected: [&Tensor; 2], matrices: &[PairMatrix]) -> Result<Tensor> {
+        let losses = match self {
+            Self::Simclr => by_document(matrices, projected, |_, [one, other]| among_others(&one, &other))?,
+            Self::StopGradient | Self::None => {
+                let [forth, back] = [(projected[1], states[0]), (projected[0], states[1])]
+                    .map(|(projected, fixed)| cosine(projected, &fixed.detach()));
+                (2.0 - (forth? + back?)?)?
+            }
+        };
+        losses.mean_all()
+    }
+}
+
+impl Model for DocreIi {
+    fn encoder(&self) -> &Encoder {
+        self.base.encoder()
+    }
+
+    fn score(&self, examples: &[Example]) -> Result<Option<Scores>> {
+        let Some(features) = self.base.forward(examples, &mut Mode::Evaluate)? else { return Ok(None) };
+        let base = self.first_logits(&features)?;
+        let Some(inference) = &self.inference else { return Ok(Some(Scores::from(base))) };
+        let readings = self.iterate(inference, self.readings(examples, &features, &base)?)?;
+        let logits: Vec<&Tensor> = readings.iter().map(|reading| &reading.logits).collect();
+        let changed = readings.iter().flat_map(|reading| &reading.changed).copied().collect();
+        Ok(Some(Scores { logits: Tensor::cat(&logits, 0)?, base: Some(base), changed: Some(changed) }))
+    }
+
+    fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
+        let examples = lesson.examples;
+        let Some(features) = self.base.forward(examples, &mut Mode::Train(random))? else { return Ok(None) };
+        let logits = self.first_logits(&features)?;
+        let labels = labels(examples, self.n_classes, features.device())?;
+        let of_base = adaptive_threshold(&logits, &labels)?;
+        let Some(inference) = &self.inference else { return Ok(Some(Loss::from(of_base))) };
+        let (threshold, auxiliary) =
+            self.inference_losses(inference, examples, [&features, &logits, &labels], random)?;
+        Ok(Some(Loss { threshold: (of_base + threshold)?, auxiliary }))
+    }
+
+    fn mean_weights(&self) -> Result<Option<[f64; 2]>> {
+        self.inference.as_ref().map(Inference::mean_weights).transpose()
+    }
+}

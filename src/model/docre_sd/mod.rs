@@ -1,0 +1,298 @@
+//! DocRE-SD: "Exploring Self-Distillation Based Relational Reasoning Training for Document-Level Relation Extraction"
+//! (Zhang et al. 2023).
+//!
+//! A base gives each pair a feature; reasoning layers ([`reasoning`]) let a pair attend to couples of pairs that could
+//! imply it; a classifier reads the result. Training has two branches that share all weights: one sees the features as
+//! they are, the other some of them replaced by a learned vector, so that these pairs can only be inferred. Both learn
+//! the labels, and each the other's distribution. Scoring takes the first.
+//!
+//! The layers see all pairs of a document's entities ([`surroundings`]), asked about or not.
+
+pub mod reasoning;
+pub mod surroundings;
+
+use candle_core::{DType, Result, Tensor, Var};
+use serde::{Deserialize, Serialize};
+
+use encoder::Encoder;
+use ground::random::Random;
+use nn::layers::linear_alike;
+use nn::{Init, Linear, Mode, Weights};
+
+use crate::base::{PairBase, PairFeature};
+use crate::bounds::{MOST, check_count};
+use crate::contract::{Lesson, Loss, Model, Scores, Task};
+use crate::example::{Example, labels};
+use crate::loss::{adaptive_threshold, cosine, divergence, relative_entropy};
+use crate::pair_matrix::PairMatrix;
+use reasoning::{Layer, Pattern};
+use surroundings::Surroundings;
+
+/// How slowly the moving average forgets, as in the released program.
+const MEMORY: f64 = 0.99;
+/// How much the states of masked pairs count that are to resemble the moving average's, as in the released program.
+const RESEMBLANCE: f64 = 0.1;
+
+/// The model's shape beside its encoder's, and its training's. Absent fields have the paper's values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DocreSdConfig {
+    /// Width of all vectors.
+    pub embedding: usize,
+    /// Width of a block of the grouped bilinear pair feature.
+    pub block: usize,
+    /// How a pair's feature is made.
+    pub pair_feature: PairFeature,
+    /// Reasoning layers.
+    #[serde(rename = "L")]
+    pub layers: usize,
+    /// Each head's pattern.
+    pub patterns: Vec<Pattern>,
+    /// From what the model learns beside the labels.
+    pub distillation: Distillation,
+    /// γ_max, the greatest share of pairs whose features are masked.
+    pub mask_rate: f64,
+    /// Whether the share rises with the steps, γ_t = min(γ_max, t/T); else it is γ_max from the first.
+    pub curriculum: bool,
+    /// Whether a third branch, with the moving average of the layers' weights, teaches the masked one too.
+    pub moving_average: bool,
+    /// Whether layers end in a highway.
+    pub highway: bool,
+}
+
+/// From what the model learns beside the labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Distillation {
+    /// From nothing: there is one branch.
+    None,
+    /// From its other branch, one of the two masked.
+    #[serde(rename = "self")]
+    Itself,
+    /// From its other branch, neither masked: they differ by their dropout (Liang et al. 2021).
+    RDrop,
+    /// From a trained model's distribution; there is one branch.
+    Teacher,
+}
+
+impl Default for DocreSdConfig {
+    fn default() -> Self {
+        Self {
+            embedding: 768,
+            block: 64,
+            pair_feature: PairFeature::Ffn,
+            layers: 2,
+            patterns: Pattern::ALL.to_vec(),
+            distillation: Distillation::Itself,
+            mask_rate: 0.5,
+            curriculum: true,
+            moving_average: false,
+            highway: false,
+        }
+    }
+}
+
+impl DocreSdConfig {
+    /// Whether a model can be made of it.
+    ///
+    /// # Errors
+    /// The first field that does not fit, expected then got.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        let (embedding, n_heads) = (self.embedding, self.patterns.len());
+        self.pair_feature.check(embedding, self.block)?;
+        if self.layers == 0 {
+            return Err("`L`: expected at least 1, got 0; without reasoning the model is `atlop`".to_owned());
+        }
+        check_count("L", self.layers, 1, MOST)?;
+        if n_heads == 0 || !embedding.is_multiple_of(n_heads) {
+            return Err(format!("`patterns`: expected as many as divide the embedding of {embedding}, got {n_heads}"));
+        }
+        if !(0.0..=1.0).contains(&self.mask_rate) {
+            return Err(format!("`mask_rate`: expected 0 to 1, got {}", self.mask_rate));
+        }
+        if self.moving_average && self.distillation != Distillation::Itself {
+            return Err(
+                "`moving_average`: expected `distillation` to be `self`, whose masked branch it teaches".to_owned()
+            );
+        }
+        Ok(())
+    }
+
+    /// The share of pairs that is masked when a share of the steps is done.
+    pub fn masked_share(&self, progress: f64) -> f64 {
+        if self.curriculum { self.mask_rate.min(progress) } else { self.mask_rate }
+    }
+}
+
+/// The model.
+#[derive(Debug, Clone)]
+pub struct DocreSd {
+    base: PairBase,
+    layers: Vec<Layer>,
+    classifier: Linear,
+    /// Stands in for masked features: `(1, width)`; only where a branch is masked.
+    mask: Option<Tensor>,
+    average: Option<Average>,
+    config: DocreSdConfig,
+    n_classes: usize,
+}
+
+/// The moving average of the layers.
+#[derive(Debug, Clone)]
+struct Average {
+    layers: Vec<Layer>,
+    /// Each averaged variable and the one that it follows.
+    variables: Vec<[Var; 2]>,
+}
+
+impl DocreSd {
+    /// A model whose variables stand in `weights`: those of the base in ATLOP's names and `pair_feature`; all others
+    /// under `reasoning` and `average`. Over a trained base it begins by classifying as that does.
+    ///
+    /// # Errors
+    /// Where the configuration does not fit itself, or a weight is missing or misshapen.
+    pub fn new(task: &Task, config: &DocreSdConfig, weights: &mut Weights) -> Result<Self> {
+        config.check().map_err(candle_core::Error::Msg)?;
+        let feature = (config.pair_feature, config.embedding, config.block);
+        let dropout = task.encoder.hidden_dropout_prob;
+        let layers = layers(config, dropout, weights, "reasoning")?;
+        let average = config.moving_average.then(|| Average::new(config, dropout, weights)).transpose()?;
+        let has_mask = config.distillation == Distillation::Itself;
+        let mask = || weights.take("reasoning.mask", (1, config.embedding), Init::Normal(0.02));
+        let mask = has_mask.then(mask).transpose()?;
+        Ok(Self {
+            base: PairBase::new(task.encoder, feature, weights)?,
+            layers,
+            // Over a trained base it begins as that base's.
+            classifier: linear_alike(weights, "reasoning.classifier", "classifier", task.n_classes, config.embedding)?,
+            mask,
+            average,
+            config: config.clone(),
+            n_classes: task.n_classes,
+        })
+    }
+
+    /// What the layers make of all pairs' features, and the logits of those that are asked about: `(pairs, width)`,
+    /// `(asked, classes)` in f32.
+    fn reason(&self, layers: &[Layer], features: &Tensor, all: &Surroundings, mode: &mut Mode) -> Result<[Tensor; 2]> {
+        let mut pairs = features.clone();
+        for layer in layers {
+            pairs = layer.forward(&pairs, &all.matrices, mode)?;
+        }
+        let logits = self.classifier.forward(&all.asked(&pairs)?)?.to_dtype(DType::F32)?;
+        Ok([pairs, logits])
+    }
+
+    /// The other branch's logits, and what there is to learn beside the labels.
+    fn distil(
+        &self,
+        features: &Tensor,
+        logits: &Tensor,
+        lesson: &Lesson,
+        all: &Surroundings,
+        random: &mut Random,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let other =
+            |features: &Tensor, random: &mut Random| self.reason(&self.layers, features, all, &mut Mode::Train(random));
+        match (self.config.distillation, &self.mask) {
+            (Distillation::Teacher, _) => {
+                let Some(teacher) = &lesson.teacher else { candle_core::bail!("expected a teacher, found none") };
+                Ok((None, Some(relative_entropy(&teacher.detach(), logits)?)))
+            }
+            (Distillation::RDrop, _) => {
+                let [_, others] = other(features, random)?;
+                let divergence = divergence(&others, logits)?;
+                Ok((Some(others), Some(divergence)))
+            }
+            (Distillation::Itself, Some(mask)) => {
+                let places = masked_places(&all.matrices, self.config.masked_share(lesson.progress), random);
+                let places = Tensor::new(places, features.device())?;
+                let [states, others] = other(&replaced(features, mask, &places)?, random)?;
+                let mut divergence = divergence(&others, logits)?;
+                if let Some(average) = &self.average {
+                    let [fixed, teacher] = self.reason(&average.layers, features, all, &mut Mode::Evaluate)?;
+                    divergence = (divergence + relative_entropy(&teacher.detach(), &others)?)?;
+                    divergence = (divergence + unlike(&states, &fixed.detach(), &places)?)?;
+                }
+                Ok((Some(others), Some(divergence)))
+            }
+            _ => Ok((None, None)),
+        }
+    }
+}
+
+/// Features with the mask in masked places: `(pairs, width)`, `(1, width)` and `(pairs)`, 1 or 0.
+fn replaced(features: &Tensor, mask: &Tensor, places: &Tensor) -> Result<Tensor> {
+    let places = places.unsqueeze(1)?.to_dtype(features.dtype())?;
+    features.broadcast_mul(&(1.0 - &places)?)? + places.matmul(&mask.to_dtype(features.dtype())?)?
+}
+
+/// The mean over masked pairs of how far their states point from what they should resemble, small; 0 where none is.
+fn unlike(states: &Tensor, fixed: &Tensor, places: &Tensor) -> Result<Tensor> {
+    let apart = (1.0 - cosine(states, fixed)?)?;
+    let n_masked = places.sum_all()?.to_scalar::<f32>()?.max(1.0);
+    (apart * places)?.sum_all()? * (2.0 * RESEMBLANCE / f64::from(n_masked))
+}
+
+/// 1 for each pair that is masked, else 0: this share of each document's pairs, drawn uniformly.
+fn masked_places(matrices: &[PairMatrix], share: f64, random: &mut Random) -> Vec<f32> {
+    let mut places = Vec::new();
+    for n_pairs in matrices.iter().map(PairMatrix::n_pairs) {
+        let n_masked = (share * n_pairs as f64).round() as usize;
+        let mut of_document: Vec<f32> = (0..n_pairs).map(|pair| if pair < n_masked { 1.0 } else { 0.0 }).collect();
+        random.shuffle(&mut of_document);
+        places.extend(of_document);
+    }
+    places
+}
+
+fn layers(config: &DocreSdConfig, dropout: f64, weights: &mut Weights, name: &str) -> Result<Vec<Layer>> {
+    (0..config.layers).map(|place| Layer::new(config, dropout, weights, &format!("{name}.layer.{place}"))).collect()
+}
+
+impl Average {
+    /// The average of the layers under `reasoning`, under `average`: at first the same.
+    fn new(config: &DocreSdConfig, dropout: f64, weights: &mut Weights) -> Result<Self> {
+        let names = weights.variables().keys().filter_map(|name| name.strip_prefix("reasoning.layer"));
+        let names: Vec<String> = names.map(str::to_owned).collect();
+        let mut variables = Vec::with_capacity(names.len());
+        for rest in names {
+            variables.push(weights.copy(&format!("average.layer{rest}"), &format!("reasoning.layer{rest}"))?);
+        }
+        Ok(Self { layers: layers(config, dropout, weights, "average")?, variables })
+    }
+}
+
+impl Model for DocreSd {
+    fn encoder(&self) -> &Encoder {
+        self.base.encoder()
+    }
+
+    fn score(&self, examples: &[Example]) -> Result<Option<Scores>> {
+        let all = Surroundings::of(examples);
+        let Some(features) = self.base.forward(&all.examples, &mut Mode::Evaluate)? else { return Ok(None) };
+        let [_, logits] = self.reason(&self.layers, &features, &all, &mut Mode::Evaluate)?;
+        Ok(Some(Scores::from(logits)))
+    }
+
+    fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
+        let all = Surroundings::of(lesson.examples);
+        let Some(features) = self.base.forward(&all.examples, &mut Mode::Train(random))? else { return Ok(None) };
+        let labels = labels(lesson.examples, self.n_classes, features.device())?;
+        let [_, logits] = self.reason(&self.layers, &features, &all, &mut Mode::Train(random))?;
+        let (others, auxiliary) = self.distil(&features, &logits, lesson, &all, random)?;
+        let mut threshold = adaptive_threshold(&logits, &labels)?;
+        if let Some(others) = others {
+            threshold = (threshold + adaptive_threshold(&others, &labels)?)?;
+        }
+        Ok(Some(Loss { threshold, auxiliary }))
+    }
+
+    fn follow(&self) -> Result<()> {
+        for [average, current] in self.average.iter().flat_map(|average| &average.variables) {
+            let (old, new) = (average.as_detached_tensor(), current.as_detached_tensor());
+            average.set(&((old * MEMORY)? + (new * (1.0 - MEMORY))?)?)?;
+        }
+        Ok(())
+    }
+}

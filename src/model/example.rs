@@ -1,0 +1,111 @@
+//! A document as a model sees it, and its labels as tensors.
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Result, Tensor};
+
+use encoder::Input;
+use ground::Text;
+
+/// The threshold class: between the relations that hold and those that don't.
+pub const THRESHOLD: u32 = 0;
+
+/// The relations that a model tells apart. Class 0 is the threshold; relation i is class i + 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relations {
+    names: Vec<Text>,
+    classes: BTreeMap<Text, u32>,
+}
+
+impl Relations {
+    /// These relations, in their order.
+    pub fn new(names: impl IntoIterator<Item = Text>) -> Self {
+        let names: Vec<Text> = names.into_iter().collect();
+        let classes = names.iter().cloned().zip(1..).collect();
+        Self { names, classes }
+    }
+
+    /// Their names, by class less one.
+    pub fn names(&self) -> &[Text] {
+        &self.names
+    }
+
+    /// How many classes there are, the threshold included.
+    pub fn n_classes(&self) -> usize {
+        self.names.len() + 1
+    }
+
+    /// A relation's class.
+    pub fn class(&self, name: &str) -> Option<u32> {
+        self.classes.get(name).copied()
+    }
+}
+
+/// A document as a model sees it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Example {
+    /// Its name.
+    pub doc_id: Text,
+    /// Its pieces.
+    pub ids: Vec<u32>,
+    /// The places of all mentions, entity by entity.
+    pub mentions: Vec<u32>,
+    /// How many of them each entity has; 0 where all are cut off.
+    pub n_mentions: Vec<usize>,
+    /// The pairs to be classified: (head, tail).
+    pub pairs: Vec<(u32, u32)>,
+    /// The classes of the relations that hold, for each pair; empty for none.
+    pub labels: Vec<Vec<u32>>,
+    /// Pieces that it lost at its end.
+    pub truncated: u32,
+}
+
+impl Example {
+    /// How many entities it has.
+    pub fn n_entities(&self) -> usize {
+        self.n_mentions.len()
+    }
+
+    /// What the encoder reads: its attention is wanted where mentions begin.
+    pub fn input(&self) -> Input<'_> {
+        Input { ids: &self.ids, rows: &self.mentions }
+    }
+}
+
+/// The labels of all pairs of some documents, in order: `(pairs, classes)`, 1 where a relation holds, else 0. The
+/// threshold's column is 0.
+///
+/// # Errors
+/// Where the device refuses.
+pub fn labels(examples: &[Example], n_classes: usize, device: &Device) -> Result<Tensor> {
+    let sets = examples.iter().flat_map(|example| &example.labels);
+    ones(sets.map(Vec::as_slice), n_classes, device)
+}
+
+/// Sets of relations as rows of `(sets, classes)`, 1 where the set has the relation, else 0; of an empty set the
+/// threshold's column is 1.
+///
+/// # Errors
+/// Where the device refuses.
+pub fn indicators(sets: &[Vec<u32>], n_classes: usize, device: &Device) -> Result<Tensor> {
+    ones(sets.iter().map(|set| or_threshold(set)), n_classes, device)
+}
+
+fn or_threshold(set: &[u32]) -> &[u32] {
+    if set.is_empty() { &[THRESHOLD] } else { set }
+}
+
+fn ones<'a>(sets: impl Iterator<Item = &'a [u32]>, n_classes: usize, device: &Device) -> Result<Tensor> {
+    let mut rows = Vec::new();
+    for set in sets {
+        let first = rows.len();
+        rows.resize(first + n_classes, 0f32);
+        for &class in set {
+            if let Some(one) = rows.get_mut(first..).and_then(|row| row.get_mut(class as usize)) {
+                *one = 1.0;
+            }
+        }
+    }
+    let n_sets = rows.len() / n_classes.max(1);
+    Tensor::from_vec(rows, (n_sets, n_classes), device)
+}

@@ -1,0 +1,127 @@
+//! The kinds of model, by name: settings → a model.
+
+use candle_core::Result;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use ground::settings::{Fields, from_fields};
+use nn::Weights;
+
+use crate::atlop::{Atlop, AtlopConfig};
+use crate::bounds::check_blocks;
+use crate::contract::{Model, Task};
+use crate::docre_ii::{DocreIi, DocreIiConfig};
+use crate::docre_sd::{Distillation, DocreSd, DocreSdConfig};
+
+/// A model's kind and its shape beside the encoder's.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum ModelConfig {
+    /// ATLOP (Zhou et al. 2021).
+    Atlop(AtlopConfig),
+    /// DocRE-II (Zhang et al. 2022).
+    DocreIi(DocreIiConfig),
+    /// DocRE-SD (Zhang et al. 2023).
+    DocreSd(DocreSdConfig),
+}
+
+/// What `kind` may say.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Kind {
+    Atlop,
+    DocreIi,
+    DocreSd,
+}
+
+impl<'de> Deserialize<'de> for ModelConfig {
+    /// The settings that `kind` has; serde's own way would not tell which of them does not fit.
+    fn deserialize<D: Deserializer<'de>>(source: D) -> std::result::Result<Self, D::Error> {
+        let mut fields = Fields::deserialize(source)?;
+        let kind = fields.take("kind").ok_or_else(|| D::Error::missing_field("kind"))?;
+        Ok(match Kind::deserialize(kind).map_err(|error| D::Error::custom(format!("`kind`: {error}")))? {
+            Kind::Atlop => Self::Atlop(from_fields(fields)?),
+            Kind::DocreIi => Self::DocreIi(from_fields(fields)?),
+            Kind::DocreSd => Self::DocreSd(from_fields(fields)?),
+        })
+    }
+}
+
+impl ModelConfig {
+    /// A model of each kind, with its paper's settings.
+    pub fn every_kind() -> [Self; 3] {
+        [
+            Self::Atlop(AtlopConfig::default()),
+            Self::DocreIi(DocreIiConfig::default()),
+            Self::DocreSd(DocreSdConfig::default()),
+        ]
+    }
+
+    /// The same model where it infers so many times, 0 for its base alone; `None` where it cannot be asked for that.
+    pub fn with_iterations(&self, iterations: usize) -> Option<Self> {
+        match self {
+            // A base alone can be asked for nothing else.
+            Self::DocreIi(config) if config.iterations > 0 || iterations == 0 => {
+                Some(Self::DocreIi(DocreIiConfig { iterations, ..config.clone() }))
+            }
+            _ => None,
+        }
+    }
+
+    /// The model over some weights.
+    ///
+    /// # Errors
+    /// Where the configuration does not fit itself, or a weight is missing or misshapen.
+    pub fn build(&self, task: &Task, weights: &mut Weights) -> Result<Box<dyn Model>> {
+        Ok(match self {
+            Self::Atlop(config) => Box::new(Atlop::new(task, config, weights)?),
+            Self::DocreIi(config) => Box::new(DocreIi::new(task, config, weights)?),
+            Self::DocreSd(config) => Box::new(DocreSd::new(task, config, weights)?),
+        })
+    }
+
+    /// Whether a model can be made of it.
+    ///
+    /// # Errors
+    /// The first field that does not fit, expected then got.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        match self {
+            Self::Atlop(config) => check_blocks(config.embedding, config.block),
+            Self::DocreIi(config) => config.check(),
+            Self::DocreSd(config) => config.check(),
+        }
+    }
+
+    /// Whether it learns from a teacher's predictions.
+    pub fn has_teacher(&self) -> bool {
+        matches!(self, Self::DocreSd(config) if config.distillation == Distillation::Teacher)
+    }
+
+    /// The part of the model that can be trained before the whole, where there is one: it classifies features as they
+    /// are.
+    pub fn base(&self) -> Option<Self> {
+        let base = match self {
+            Self::DocreIi(config) if config.iterations > 0 => DocreIiConfig { iterations: 0, ..config.clone() },
+            Self::DocreSd(config) => {
+                let DocreSdConfig { embedding, block, pair_feature, .. } = *config;
+                DocreIiConfig { embedding, block, pair_feature, iterations: 0, ..DocreIiConfig::default() }
+            }
+            _ => return None,
+        };
+        Some(Self::DocreIi(base))
+    }
+
+    /// Whether its paper trains that part first.
+    pub fn is_staged(&self) -> bool {
+        matches!(self, Self::DocreIi(_))
+    }
+
+    /// What the names of the variables begin with that it has beside its base, where it has a base.
+    pub fn module(&self) -> Option<&'static str> {
+        match self {
+            Self::Atlop(_) => None,
+            Self::DocreIi(_) => Some("inference"),
+            Self::DocreSd(_) => Some("reasoning"),
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The models, one file each, over batches of documents.
+//!
+//! A batch ([`example`]) goes through the encoder; entities are pooled and pairs of them get their local context
+//! ([`pair`]) and the vectors of their two ends ([`base`]). ATLOP ([`atlop`]) classifies these ([`bilinear`]); DocRE-II
+//! ([`docre_ii`]) and DocRE-SD ([`docre_sd`]) first let pairs learn from each other ([`attention`]), along the axes of
+//! the document's matrix of pairs ([`pair_matrix`]). Each pair gets a logit for each relation and for the threshold
+//! class, which is class 0; [`loss`] trains them and [`decode`] reads them.
+//!
+//! To all else a model is what [`ModelConfig::build`] gives ([`kinds`]): a [`Model`] ([`contract`]). [`predict`] asks it in batches.
+
+pub mod contract;
+mod bounds;
+pub mod example;
+pub mod pair;
+pub mod bilinear;
+pub mod base;
+pub mod pair_matrix;
+pub mod attention;
+pub mod loss;
+pub mod decode;
+pub mod atlop;
+pub mod docre_ii;
+pub mod docre_sd;
+pub mod kinds;
+pub mod predict;
+
+pub use bounds::MOST;
+pub use contract::{Lesson, Loss, Model, Scores, Task};
+pub use kinds::ModelConfig;

@@ -1,0 +1,114 @@
+//! Operations of an encoder with gradients, fused on the CPU, composed of candle's elsewhere.
+//!
+//! candle's own fused operations pass no gradient on, and its composed ones are slow on the CPU; hence these. Each keeps
+//! only its arguments for the backward pass and computes the rest anew. Sums run in a fixed order, so a result does not
+//! depend on the number of threads.
+
+mod activation;
+mod attention;
+mod dropout;
+mod mix;
+mod norm;
+pub mod numeric;
+mod softmax;
+
+use std::ops::Deref;
+
+use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor, bail};
+use rayon::prelude::*;
+
+pub use activation::{add_bias, gelu, relu};
+pub use attention::{attend, attention_of_rows};
+pub use dropout::{Drop, Mode, dropout};
+pub use mix::mix;
+pub use norm::normalize;
+pub use softmax::softmax;
+pub use softmax::{Softmax, SoftmaxBackward};
+
+/// Rows that one task takes: the unit of order for sums over rows.
+pub const ROWS_AT_ONCE: usize = 32;
+
+/// Whether the fused operations serve a tensor.
+pub fn is_fused(tensor: &Tensor) -> bool {
+    tensor.device().is_cpu() && tensor.dtype() == DType::F32
+}
+
+/// The values of a contiguous operand.
+pub fn values<'s>(storage: &'s CpuStorage, layout: &Layout) -> Result<&'s [f32]> {
+    let all = storage.as_slice::<f32>()?;
+    match layout.contiguous_offsets().and_then(|(start, end)| all.get(start..end)) {
+        Some(values) => Ok(values),
+        None => bail!("fused operation: expected a contiguous tensor, got strides {:?}", layout.stride()),
+    }
+}
+
+/// The values of a contiguous operand, to be changed in place.
+pub fn values_mut<'s>(storage: &'s mut CpuStorage, layout: &Layout) -> Result<&'s mut [f32]> {
+    let CpuStorage::F32(all) = storage else { bail!("fused operation: expected f32 values") };
+    match layout.contiguous_offsets().and_then(|(start, end)| all.get_mut(start..end)) {
+        Some(values) => Ok(values),
+        None => bail!("fused operation: expected a contiguous tensor, got strides {:?}", layout.stride()),
+    }
+}
+
+/// A tensor whose values are read where they lie: the guard over its storage, and its layout.
+pub struct Operand<'t, G> {
+    storage: G,
+    layout: &'t Layout,
+}
+
+/// The tensor as an operand.
+pub fn operand(tensor: &Tensor) -> Operand<'_, impl Deref<Target = Storage>> {
+    let (storage, layout) = tensor.storage_and_layout();
+    Operand { storage, layout }
+}
+
+impl<G: Deref<Target = Storage>> Operand<'_, G> {
+    pub fn values(&self) -> Result<&[f32]> {
+        match &*self.storage {
+            Storage::Cpu(storage) => values(storage, self.layout),
+            _ => bail!("fused operation: expected a tensor in main memory"),
+        }
+    }
+}
+
+/// Some columns of rows: `(rows, count)`.
+pub fn columns(rows: &[f32], row_width: usize, first: usize, count: usize) -> Vec<f32> {
+    let mut block = Vec::with_capacity(rows.len() / row_width.max(1) * count);
+    for row in rows.chunks_exact(row_width.max(1)) {
+        block.extend_from_slice(row.get(first..first + count).unwrap_or_default());
+    }
+    block
+}
+
+/// Writes `(rows, count)` into columns of wider rows.
+pub fn place(block: &[f32], into: &mut [f32], row_width: usize, first_row: usize, (first, count): (usize, usize)) {
+    let rows = into.chunks_exact_mut(row_width.max(1)).skip(first_row);
+    for (row, values) in rows.zip(block.chunks_exact(count.max(1))) {
+        if let Some(columns) = row.get_mut(first..first + count) {
+            columns.copy_from_slice(values);
+        }
+    }
+}
+
+/// Sums over each column of rows of a given width, in parallel and always in the same order: `(rows, width) → width`.
+pub fn column_sums(values: &[f32], width: usize) -> Vec<f32> {
+    let partial = values.par_chunks(ROWS_AT_ONCE * width.max(1)).map(|rows| {
+        let mut sums = vec![0.0; width];
+        numeric::in_vectors(|| rows.chunks_exact(width.max(1)).for_each(|row| add_to(&mut sums, row)));
+        sums
+    });
+    add_up(partial.collect(), width)
+}
+
+/// Adds vectors up in their order.
+pub fn add_up(parts: Vec<Vec<f32>>, width: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; width];
+    parts.iter().for_each(|part| add_to(&mut sums, part));
+    sums
+}
+
+#[inline]
+pub fn add_to(sums: &mut [f32], values: &[f32]) {
+    sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+}

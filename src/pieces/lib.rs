@@ -1,0 +1,200 @@
+//! Tables → subword pieces with markers around the mentions of entities, as an encoder reads them. No tensor here.
+//!
+//! A word's pieces are those of the word alone, so each distinct word is cut once. A marker `*` stands before a
+//! mention's first word and after its last, once even where several mentions start or end there (Zhou et al. 2021).
+
+pub mod stage;
+mod tokenizer;
+mod vocabulary;
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use table::rows::{DocumentRow, MentionRow, PieceRow, TokenRow};
+use table::{Cursor, TableError, Text};
+
+pub use tokenizer::{Family, PiecesError, Tokenizer};
+pub use vocabulary::{VocabularyOptions, train_vocabulary};
+
+/// Pieces of a document at most, unless asked otherwise: as in the reference code.
+pub const MOST_PIECES: usize = 1024;
+/// Documents that are cut at once.
+const DOCUMENTS_AT_ONCE: usize = 512;
+/// Distinct words after which the cache starts anew: some tens of megabytes.
+const MOST_WORDS: usize = 1 << 19;
+
+/// A document's words and where its entities are mentioned.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MarkedDocument {
+    /// The document's name, unique in its corpus.
+    pub id: Text,
+    /// Its words in order.
+    pub words: Vec<Text>,
+    /// For each entity, the words of each mention: first, and one past the last.
+    pub entities: Vec<Vec<(u32, u32)>>,
+}
+
+/// Cuts documents into pieces.
+pub struct Cutter {
+    tokenizer: Tokenizer,
+    most_pieces: usize,
+    cache: HashMap<Text, Box<[u32]>>,
+}
+
+impl Cutter {
+    /// A cutter that leaves at most `most_pieces` of a document, its start and end pieces included.
+    pub fn new(tokenizer: Tokenizer, most_pieces: usize) -> Self {
+        Self { tokenizer, most_pieces, cache: HashMap::new() }
+    }
+
+    /// The tokenizer in use.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The tokenizer, when cutting is over.
+    pub fn into_tokenizer(self) -> Tokenizer {
+        self.tokenizer
+    }
+
+    /// One row a document, in their order.
+    ///
+    /// # Errors
+    /// Where the tokenizer fails on a word.
+    pub fn cut(&mut self, documents: &[MarkedDocument]) -> Result<Vec<PieceRow>, PiecesError> {
+        self.learn(documents)?;
+        let encoder: Text = self.tokenizer.identity().into();
+        Ok(documents.par_iter().map(|document| self.row(document, encoder.clone())).collect())
+    }
+
+    /// Cuts the words that are not in the cache yet.
+    fn learn(&mut self, documents: &[MarkedDocument]) -> Result<(), PiecesError> {
+        if self.cache.len() > MOST_WORDS {
+            self.cache.clear();
+        }
+        let words = documents.iter().flat_map(|document| &document.words);
+        let fresh: BTreeSet<&Text> = words.filter(|word| !self.cache.contains_key(*word)).collect();
+        let fresh: Vec<&Text> = fresh.into_iter().collect();
+        let cut: Result<Vec<_>, PiecesError> =
+            fresh.into_par_iter().map(|word| Ok((word.clone(), self.tokenizer.pieces(word)?.into()))).collect();
+        self.cache.extend(cut?);
+        Ok(())
+    }
+
+    fn row(&self, document: &MarkedDocument, encoder: Text) -> PieceRow {
+        let mut layout = Layout::new(document);
+        let mut ids = vec![self.tokenizer.start()];
+        for (word, marks) in document.words.iter().zip(&mut layout.marks) {
+            if marks.opens {
+                marks.place = ids.len();
+                ids.push(self.tokenizer.marker());
+            }
+            ids.extend(self.cache.get(word).into_iter().flatten());
+            if marks.closes {
+                ids.push(self.tokenizer.marker());
+            }
+        }
+        let kept = ids.len().min(self.most_pieces.saturating_sub(1));
+        let truncated = count(ids.len() - kept);
+        ids.truncate(kept);
+        ids.push(self.tokenizer.end());
+        PieceRow { doc_id: document.id.clone(), encoder, ids, mention_starts: layout.starts(document, kept), truncated }
+    }
+}
+
+/// What stands around a word.
+#[derive(Debug, Clone, Default)]
+struct Marks {
+    opens: bool,
+    closes: bool,
+    /// Where the opening marker came to stand.
+    place: usize,
+}
+
+/// The marks of each word of a document.
+struct Layout {
+    marks: Vec<Marks>,
+}
+
+impl Layout {
+    fn new(document: &MarkedDocument) -> Self {
+        let mut marks = vec![Marks::default(); document.words.len()];
+        for &(start, end) in document.entities.iter().flatten() {
+            if let Some(first) = marks.get_mut(start as usize) {
+                first.opens = true;
+            }
+            if let Some(last) = end.checked_sub(1).and_then(|last| marks.get_mut(last as usize)) {
+                last.closes = true;
+            }
+        }
+        Self { marks }
+    }
+
+    /// The places of the opening markers among the first `kept` pieces, by entity and mention.
+    fn starts(&self, document: &MarkedDocument, kept: usize) -> Vec<Vec<u32>> {
+        let place = |&(start, _): &(u32, u32)| self.marks.get(start as usize).map(|marks| marks.place);
+        let kept = |place: usize| (place < kept).then(|| count(place));
+        document
+            .entities
+            .iter()
+            .map(|mentions| mentions.iter().filter_map(|mention| place(mention).and_then(kept)).collect())
+            .collect()
+    }
+}
+
+fn count(items: usize) -> u32 {
+    u32::try_from(items).unwrap_or(u32::MAX)
+}
+
+/// The documents of a corpus folder, read in order, one at a time.
+///
+/// # Errors
+/// Where a table is missing or not as its schema says.
+pub fn documents(
+    folder: &Path,
+) -> Result<impl Iterator<Item = Result<MarkedDocument, TableError>> + use<>, TableError> {
+    let mut documents = Cursor::<DocumentRow>::open(folder)?;
+    let mut tokens = Cursor::<TokenRow>::open(folder)?;
+    let mut mentions = Cursor::<MentionRow>::open(folder)?;
+    let folder = folder.to_path_buf();
+    let mut next = move || {
+        let Some(row) = documents.next_if(|_| true)? else {
+            tokens.end(&folder, |token| token.doc_id)?;
+            mentions.end(&folder, |mention| mention.doc_id)?;
+            return Ok(None);
+        };
+        let tokens = tokens.take_while(|token| token.doc_id == row.doc_id)?;
+        let mentions = mentions.take_while(|mention| mention.doc_id == row.doc_id)?;
+        Ok(Some(marked(&row, tokens, &mentions)))
+    };
+    Ok(std::iter::from_fn(move || next().transpose()))
+}
+
+fn marked(row: &DocumentRow, tokens: Vec<TokenRow>, mentions: &[MentionRow]) -> MarkedDocument {
+    let mut entities = vec![Vec::new(); row.n_entities as usize];
+    for mention in mentions {
+        // A mention without identity is part of no pair: it gets no marker.
+        if let Some(entity) = mention.entity_id.and_then(|entity| entities.get_mut(entity as usize)) {
+            entity.push((mention.token_start, mention.token_end));
+        }
+    }
+    MarkedDocument { id: row.doc_id.clone(), words: tokens.into_iter().map(|token| token.text).collect(), entities }
+}
+
+/// The rows of `pieces` for a corpus folder, some hundred documents at a time.
+///
+/// # Errors
+/// Where a table is missing or not as its schema says; later, where one is damaged or the tokenizer fails on a word.
+pub fn encode<'c>(
+    folder: &Path,
+    cutter: &'c mut Cutter,
+) -> Result<impl Iterator<Item = Result<Vec<PieceRow>, PiecesError>> + use<'c>, TableError> {
+    let mut documents = documents(folder)?;
+    let mut next = move || {
+        let batch: Vec<MarkedDocument> = documents.by_ref().take(DOCUMENTS_AT_ONCE).collect::<Result<_, _>>()?;
+        if batch.is_empty() { Ok(None) } else { cutter.cut(&batch).map(Some) }
+    };
+    Ok(std::iter::from_fn(move || next().transpose()))
+}

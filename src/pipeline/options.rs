@@ -1,0 +1,85 @@
+//! The tables of a pipeline file as types: which keys may stand where, and the nearest of them to one that may not.
+
+use anyhow::{Context, bail, ensure};
+use serde::de::DeserializeOwned;
+use serde::de::value::Error;
+use serde::de::{Deserialize, Deserializer, Visitor};
+use serde::forward_to_deserialize_any;
+use toml::Table;
+
+use crate::ground::suggest::nearest;
+
+/// The keys of a struct, as its `Deserialize` has them: the struct stays the only list of its options.
+pub fn keys<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
+    let mut keys: &'static [&'static str] = &[];
+    // The probe has nothing to deserialize: it always fails, after it has seen the keys.
+    let _ = T::deserialize(Probe(&mut keys));
+    keys
+}
+
+struct Probe<'k>(&'k mut &'static [&'static str]);
+
+impl<'de> Deserializer<'de> for Probe<'_> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
+        Err(serde::de::Error::custom("only keys are asked for"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        *self.0 = fields;
+        self.deserialize_any(visitor)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+/// What to say of a name that none of `known` is: the nearest, or all where none is near.
+pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
+    match nearest(name, known) {
+        Some((edits, nearest)) if edits <= nearest.len().div_ceil(2) => {
+            format!("unknown {what} `{name}`, the nearest known one is `{nearest}`")
+        }
+        Some(_) => format!("unknown {what} `{name}`, known are `{}`", known.join("`, `")),
+        None => format!("unknown {what} `{name}`, none is expected here"),
+    }
+}
+
+/// Whether a table has no other keys than these.
+///
+/// # Errors
+/// The first that it should not have, with the nearest known one.
+pub fn check_keys(table: &Table, known: &[&str]) -> anyhow::Result<()> {
+    match table.keys().find(|key| !known.contains(&key.as_str())) {
+        Some(key) => bail!("{}", unknown("key", key, known)),
+        None => Ok(()),
+    }
+}
+
+/// The same, of the table at a place of the file.
+///
+/// # Errors
+/// The place, and that key.
+pub fn check_keys_among(table: &Table, known: &[&str], place: &str) -> anyhow::Result<()> {
+    check_keys(table, known).with_context(|| place.to_owned())
+}
+
+/// A table as a type.
+pub fn typed<T: DeserializeOwned>(table: Table) -> anyhow::Result<T> {
+    crate::settings::read(table, |error: toml::de::Error| error.message().to_owned()).map_err(anyhow::Error::msg)
+}
+
+/// Whether a name is one visible step of a path.
+pub fn check_name(name: &str) -> anyhow::Result<()> {
+    let plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\']);
+    ensure!(plain, "name `{name}`: expected one that can be that of a folder");
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! Tables as types: a schema file per table, a row type per table, Parquet in and out.
+//!
+//! A table is a folder `NAME` of Parquet files `part-00000.parquet`, `part-00001.parquet`, …, whose rows, read in the
+//! order of the files, are sorted by the schema's key. Identical rows give identical bytes. What a reader can see under
+//! its final name is always whole: files and folders are written under a hidden sibling's name, made durable, and then
+//! renamed (see [`Staging`]).
+//!
+//! This module does not know what the tables are for, and does not query them.
+
+pub mod cell;
+mod cursor;
+mod error;
+mod foreign;
+mod read;
+pub mod rows;
+pub mod schema;
+pub mod sort;
+mod staging;
+pub mod stream;
+mod write;
+
+use arrow::record_batch::RecordBatch;
+
+pub use cell::Cell;
+pub use cursor::Cursor;
+pub use error::TableError;
+pub use foreign::read_foreign;
+pub use ground::Text;
+pub use read::{files_at, fingerprint, is_part_name, parts, read, read_at};
+pub use schema::TableSchema;
+pub use staging::{Staging, holds_only_tables};
+pub use write::{TableWriter, write, write_file};
+
+/// A row of a table, by columns when it is stored.
+pub trait Row: Sized + Send {
+    /// The table's schema, from its file under `schemas/`.
+    fn schema() -> &'static TableSchema;
+
+    /// Rows as Arrow columns, in the order of the schema.
+    fn to_batch(rows: Vec<Self>) -> Result<RecordBatch, arrow::error::ArrowError>;
+
+    /// The rows of a batch whose columns were checked against the schema and stand in its order.
+    fn from_batch(batch: &RecordBatch) -> Vec<Self>;
+}
