@@ -74,7 +74,7 @@ pub(super) fn facts(
             evidence: row.evidence.unwrap_or_default(),
         })?;
     }
-    sorter.finish()
+    Ok(sorter.finish()?)
 }
 
 /// Goes through the documents: writes where each entity went, and puts each fact under its edge.
@@ -106,7 +106,7 @@ pub(super) fn supports(
         totals.unknown += 1;
     }
     merges.finish()?;
-    sorter.finish()
+    Ok(sorter.finish()?)
 }
 
 /// The entities of the next document, in order.
@@ -142,7 +142,7 @@ fn put(fact: Fact, entities: &[Placed], sorter: &mut Sorter<Support>, totals: &m
         totals.filtered += 1;
         return Ok(());
     }
-    sorter.push(&Support {
+    Ok(sorter.push(&Support {
         head_node: head.node_id.clone(),
         relation: fact.relation,
         tail_node: tail.node_id.clone(),
@@ -154,7 +154,7 @@ fn put(fact: Fact, entities: &[Placed], sorter: &mut Sorter<Support>, totals: &m
         evidence: fact.evidence,
         head_mentions: head.mentions.clone(),
         tail_mentions: tail.mentions.clone(),
-    })
+    })?)
 }
 
 /// Writes the edges and their provenance; what comes out is their ends.
@@ -189,7 +189,7 @@ pub(super) fn edges(
     }
     edges.finish()?;
     provenance.finish()?;
-    ends.finish()
+    Ok(ends.finish()?)
 }
 
 /// Puts together the next edge of its facts.

@@ -73,7 +73,7 @@ pub(super) fn appearances(
     while mentions.next_if(|mention| mention.entity_id.is_none())?.is_some() {}
     match mentions.next_if(|_| true)? {
         Some(mention) => Err(GraphError::Mentions { folder: split.to_path_buf(), doc_id: mention.doc_id.to_string() }),
-        None => sorter.finish(),
+        None => Ok(sorter.finish()?),
     }
 }
 
@@ -111,7 +111,7 @@ pub(super) fn nodes(
         }
     }
     writer.finish()?;
-    sorter.finish()
+    Ok(sorter.finish()?)
 }
 
 fn placed(appearance: Appearance, kept: bool) -> Placed {

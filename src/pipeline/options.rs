@@ -74,7 +74,8 @@ pub fn check_keys_among(table: &Table, known: &[&str], place: &str) -> anyhow::R
 
 /// A table as a type.
 pub fn typed<T: DeserializeOwned>(table: Table) -> anyhow::Result<T> {
-    crate::settings::read(table, |error: toml::de::Error| error.message().to_owned()).map_err(anyhow::Error::msg)
+    crate::ground::settings::read(table, |error: toml::de::Error| error.message().to_owned())
+        .map_err(anyhow::Error::msg)
 }
 
 /// Whether a name is one visible step of a path.

@@ -219,7 +219,7 @@ impl<T: Sortable> Sorter<T> {
         let path = write_run(&self.folder, self.n_runs, joined)?;
         self.n_runs += 1;
         for run in std::mem::replace(&mut self.runs, vec![path]) {
-            fs::remove_file(&run).map_err(TableError::io(run, "remove"))?;
+            fs::remove_file(&run).map_err(TableError::io(&run, "remove"))?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ pub mod edge_graph;
 pub mod gda;
 pub mod json;
 pub mod jsonl;
-mod lines;
+pub(crate) mod lines;
 pub mod pubtator;
 
 use std::str::FromStr;

@@ -64,6 +64,10 @@ pub fn operand(tensor: &Tensor) -> Operand<'_, impl Deref<Target = Storage>> {
 }
 
 impl<G: Deref<Target = Storage>> Operand<'_, G> {
+    /// Its values.
+    ///
+    /// # Errors
+    /// Where they do not lie in main memory, one after another.
     pub fn values(&self) -> Result<&[f32]> {
         match &*self.storage {
             Storage::Cpu(storage) => values(storage, self.layout),
@@ -108,6 +112,7 @@ pub fn add_up(parts: Vec<Vec<f32>>, width: usize) -> Vec<f32> {
     sums
 }
 
+/// Adds values to sums, one by one.
 #[inline]
 pub fn add_to(sums: &mut [f32], values: &[f32]) {
     sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);

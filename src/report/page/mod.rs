@@ -5,21 +5,21 @@ use std::io::{self, Write};
 /// How every page begins.
 pub const HEAD: &str = "<!doctype html>\n<!-- made by docre report -->\n";
 
-const BODY: &str = include_str!("page/page.html");
-const STYLE: &str = include_str!("page/style.css");
+const BODY: &str = include_str!("page.html");
+const STYLE: &str = include_str!("style.css");
 
 /// In the order in which they build on each other; together they are one script.
 const SCRIPTS: [&str; 10] = [
-    include_str!("page/elements.js"),
-    include_str!("page/blocks.js"),
-    include_str!("page/plots.js"),
-    include_str!("page/overview.js"),
-    include_str!("page/figures.js"),
-    include_str!("page/lineage.js"),
-    include_str!("page/text.js"),
-    include_str!("page/reader.js"),
-    include_str!("page/graph.js"),
-    include_str!("page/start.js"),
+    include_str!("elements.js"),
+    include_str!("blocks.js"),
+    include_str!("plots.js"),
+    include_str!("overview.js"),
+    include_str!("figures.js"),
+    include_str!("lineage.js"),
+    include_str!("text.js"),
+    include_str!("reader.js"),
+    include_str!("graph.js"),
+    include_str!("start.js"),
 ];
 
 /// Writes a page around blocks, each with its name. Nothing of the data stands in it but inside them.
