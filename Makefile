@@ -18,12 +18,14 @@ build: ## build the program: target/release/docre
 	$(CARGO) build --release
 
 test: ## run every test, with the same build as the program
-	$(CARGO) test --release
+	$(CARGO) test --release --workspace
 
-check: ## formatting, lints and documentation
+check: ## formatting, lints, documentation, and what no test builds: the feature hub and the fuzzers
 	$(CARGO) fmt --check
-	$(CARGO) clippy --release --all-targets -- --deny warnings
-	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --release --no-deps --document-private-items
+	$(CARGO) clippy --release --workspace --all-targets -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --release --workspace --no-deps --document-private-items
+	$(CARGO) check --release --package docre-encoder --features hub
+	RUSTC_BOOTSTRAP=1 $(CARGO) check --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz
 
 pipelines: build ## the main job: run every pipeline whose corpus is there; what is up to date is skipped
 	@$(DOCRE) run --all

@@ -22,6 +22,7 @@ fn way(precision: Precision) -> Option<Way> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "cuda"), ignore = "needs the feature `cuda`")]
 fn in_32_bits_a_card_equals_the_reference() {
     let Some(way) = way(Precision::F32) else { return };
     assert_eq!(way.computing, DType::F32);
@@ -34,6 +35,7 @@ fn in_32_bits_a_card_equals_the_reference() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "cuda"), ignore = "needs the feature `cuda`")]
 fn in_16_bits_a_card_is_near_the_reference() {
     let Some(way) = way(Precision::Bf16) else { return };
     for name in FOLDERS {

@@ -67,6 +67,7 @@ fn encode(home: &Path, name: &str, environment: &[(&str, &str)]) -> Run {
 }
 
 #[test]
+#[cfg_attr(not(feature = "hub"), ignore = "needs the feature `hub`")]
 fn a_name_is_downloaded_once_and_then_at_hand() {
     let home = TempDir::new().unwrap();
     let source: &'static Path = Box::leak(folder("atlop_bert").into_boxed_path());
@@ -86,6 +87,7 @@ fn a_name_is_downloaded_once_and_then_at_hand() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "hub"), ignore = "needs the feature `hub`")]
 fn a_name_that_no_hub_has_is_told() {
     let home = TempDir::new().unwrap();
     let endpoint = serve(Box::leak(folder("atlop_bert").into_boxed_path()));

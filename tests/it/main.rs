@@ -9,7 +9,6 @@ mod chemical_disease;
 mod convert;
 mod docre_ii;
 mod docre_sd;
-#[cfg(feature = "cuda")]
 mod cuda;
 mod device;
 mod edge_graph;
@@ -20,7 +19,6 @@ mod golden;
 mod graph;
 mod heads;
 mod ids;
-#[cfg(feature = "hub")]
 mod hub;
 mod json;
 mod jsonl;
