@@ -23,6 +23,8 @@ pub mod docre_ii;
 pub mod docre_sd;
 pub mod kinds;
 pub mod predict;
+#[cfg(test)]
+mod tests;
 
 pub use bounds::MOST;
 pub use contract::{Lesson, Loss, Model, Scores, Task};

@@ -3,22 +3,21 @@
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor, Var, safetensors};
-use docre::encoder::{read_config, read_weights};
-use docre::ground::random::Random;
-use docre::model::attention::{Heads, Reach};
-use docre::model::base::PairFeature;
-use docre::model::docre_ii::inference::{AXES, CrossAttention, Inference, Layer};
-use docre::model::docre_ii::noise::noisy;
-use docre::model::docre_ii::{Attention, Contrastive, DocreIi, DocreIiConfig};
-use docre::model::docre_sd::reasoning::Pattern;
-use docre::model::example::Example;
-use docre::model::loss::{among_others, cosine};
-use docre::model::pair_matrix::{Axis, PairMatrix, matrices};
-use docre::model::{Lesson, Model, ModelConfig, Task};
-use docre::nn::{Mode, Weights};
+use encoder::{read_config, read_weights};
+use ground::random::Random;
+use crate::attention::{Heads, Reach};
+use crate::base::PairFeature;
+use crate::docre_ii::inference::{AXES, CrossAttention, Inference, Layer};
+use crate::docre_ii::noise::noisy;
+use crate::docre_ii::{Attention, Contrastive, DocreIi, DocreIiConfig};
+use crate::docre_sd::reasoning::Pattern;
+use crate::example::Example;
+use crate::loss::{among_others, cosine};
+use crate::pair_matrix::{Axis, PairMatrix, matrices};
+use crate::{Lesson, Model, ModelConfig, Task};
+use nn::{Mode, Weights};
 
-use crate::atlop::examples;
-use crate::golden::{Golden, distance, folder};
+use super::{distance, encoder_folder, examples, folder};
 
 /// The reference's names and ours.
 const NAMES: [(&str, &str); 13] = [
@@ -285,11 +284,10 @@ fn attention_drops_shares_alike_forward_and_backward() {
 
 /// A small model over the golden encoder, and its variables.
 fn model(config: &DocreIiConfig) -> (DocreIi, Weights) {
-    let golden = Golden::open("atlop_bert");
-    let mut given = read_weights(&golden.folder, &Device::Cpu).unwrap();
+    let mut given = read_weights(&encoder_folder(), &Device::Cpu).unwrap();
     given.retain(|name, _| name.starts_with("model."));
     let mut weights = Weights::given(given, "model.", 7, &Device::Cpu);
-    let task = Task { encoder: &read_config(&golden.folder).unwrap(), n_classes: 97, most_labels: 4 };
+    let task = Task { encoder: &read_config(&encoder_folder()).unwrap(), n_classes: 97, most_labels: 4 };
     (DocreIi::new(&task, config, &mut weights).unwrap(), weights)
 }
 
@@ -299,7 +297,7 @@ fn logits(model: &dyn Model, examples: &[Example]) -> Tensor {
 
 #[test]
 fn without_iterations_the_model_is_its_base() {
-    let examples = examples(&Golden::open("atlop_bert"));
+    let examples = examples();
     let scores = model(&small(16)).0.score(&examples).unwrap().unwrap();
     let (base, weights) = model(&DocreIiConfig { iterations: 0, ..small(16) });
     assert!(weights.variables().keys().all(|name| !name.starts_with("inference")));
@@ -312,7 +310,7 @@ fn without_iterations_the_model_is_its_base() {
 /// Drawn at random, the module orders a pair's relations nearly as the base does: what was learnt is not learnt anew.
 #[test]
 fn the_module_begins_as_its_base() {
-    let examples = examples(&Golden::open("atlop_bert"));
+    let examples = examples();
     for pair_feature in [PairFeature::Ffn, PairFeature::GroupedBilinear] {
         let config = DocreIiConfig { pair_feature, iterations: 1, ..small(64) };
         let scores = model(&config).0.score(&examples).unwrap().unwrap();
@@ -330,7 +328,7 @@ fn a_checkpoint_without_the_modules_classifier_is_refused() {
     let missing = "inference.classifier.bias";
     let given = variables.into_iter().filter(|(name, _)| name != missing);
     let given = given.map(|(name, variable)| (name, variable.as_detached_tensor())).collect();
-    let encoder = read_config(&Golden::open("atlop_bert").folder).unwrap();
+    let encoder = read_config(&encoder_folder()).unwrap();
     let task = Task { encoder: &encoder, n_classes: 97, most_labels: 4 };
     let error = DocreIi::new(&task, &config, &mut Weights::given(given, "", 0, &Device::Cpu)).unwrap_err();
     assert!(error.to_string().contains(missing), "{error}");
@@ -338,14 +336,14 @@ fn a_checkpoint_without_the_modules_classifier_is_refused() {
 
 #[test]
 fn iterations_are_told_where_a_prediction_last_changed() {
-    let examples = examples(&Golden::open("atlop_bert"));
+    let examples = examples();
     let scores = [1, 2, 5].map(|iterations| {
         let (model, _) = model(&DocreIiConfig { iterations, ..small(16) });
         model.score(&examples).unwrap().unwrap()
     });
     let decoded = |logits: &Tensor| -> Vec<Vec<u32>> {
         let rows = logits.to_vec2::<f32>().unwrap();
-        let set = |row: &Vec<f32>| docre::model::decode::decode(row, 4).iter().map(|found| found.class).collect();
+        let set = |row: &Vec<f32>| crate::decode::decode(row, 4).iter().map(|found| found.class).collect();
         rows.iter()
             .map(set)
             .map(|mut set: Vec<u32>| {
@@ -390,7 +388,7 @@ pub fn permuted(example: &Example, order: &[usize]) -> Example {
 
 #[test]
 fn the_order_of_entities_and_the_batch_do_not_matter() {
-    let examples = examples(&Golden::open("atlop_bert"));
+    let examples = examples();
     for attention in [Attention::ExtendedCross, Attention::Full] {
         let (model, _) = model(&DocreIiConfig { attention, ..small(16) });
         let together = logits(&model, &examples);
@@ -404,8 +402,7 @@ fn the_order_of_entities_and_the_batch_do_not_matter() {
 
 #[test]
 fn absent_pairs_do_not_matter_to_others() {
-    let golden = Golden::open("atlop_bert");
-    let whole = examples(&golden).swap_remove(0);
+    let whole = examples().swap_remove(0);
     let last = whole.n_entities() as u32 - 1;
     let mut cut = whole.clone();
     let n_kept = cut.mentions.len() - cut.n_mentions[last as usize];
@@ -427,7 +424,7 @@ fn absent_pairs_do_not_matter_to_others() {
 
 #[test]
 fn every_variable_learns() {
-    let examples = &examples(&Golden::open("atlop_bert"))[..3];
+    let examples = &examples()[..3];
     let configs = [
         small(16),
         DocreIiConfig { pair_feature: PairFeature::GroupedBilinear, ..small(16) },

@@ -4,19 +4,19 @@
 //! facts from its head to its tail alone, or of those in the other direction too.
 
 use candle_core::{Device, Tensor};
-use docre::ground::counts::Counts;
-use docre::ground::random::Random;
-use docre::model::docre_sd::DocreSdConfig;
-use docre::model::docre_sd::reasoning::{Layer, Pattern};
-use docre::model::example::{Example, THRESHOLD, labels};
-use docre::model::loss::adaptive_threshold;
-use docre::model::pair_matrix::{PairMatrix, matrices};
-use docre::nn::optimizer::{AdamOptions, AdamW, Group};
-use docre::nn::{Init, Linear, Mode, Weights};
+use ground::counts::Counts;
+use ground::random::Random;
+use crate::docre_sd::DocreSdConfig;
+use crate::docre_sd::reasoning::{Layer, Pattern};
+use crate::example::{Example, THRESHOLD, labels};
+use crate::loss::adaptive_threshold;
+use crate::pair_matrix::{PairMatrix, matrices};
+use nn::optimizer::{AdamOptions, AdamW, Group};
+use nn::{Init, Linear, Mode, Weights};
 use rayon::prelude::*;
 
-use crate::docre_ii::all_pairs;
-use crate::docre_sd::couple;
+use super::docre_ii::all_pairs;
+use super::docre_sd::couple;
 
 const N_ENTITIES: u32 = 7;
 const WIDTH: usize = 32;

@@ -3,21 +3,20 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor, Var, safetensors};
-use docre::encoder::{read_config, read_weights};
-use docre::ground::random::Random;
-use docre::model::docre_sd::reasoning::{Layer, Pattern, ReasoningAttention};
-use docre::model::docre_sd::{Distillation, DocreSd, DocreSdConfig};
-use docre::model::example::Example;
-use docre::model::loss::{divergence, relative_entropy};
-use docre::model::pair_matrix::{PairMatrix, matrices};
-use docre::model::{Lesson, Model, ModelConfig, Task};
-use docre::nn::{Mode, Weights};
+use encoder::{read_config, read_weights};
+use ground::random::Random;
+use crate::docre_sd::reasoning::{Layer, Pattern, ReasoningAttention};
+use crate::docre_sd::{Distillation, DocreSd, DocreSdConfig};
+use crate::example::Example;
+use crate::loss::{divergence, relative_entropy};
+use crate::pair_matrix::{PairMatrix, matrices};
+use crate::{Lesson, Model, ModelConfig, Task};
+use nn::{Mode, Weights};
 
-use crate::atlop::examples;
-use crate::docre_ii::{
+use super::docre_ii::{
     all_pairs, check_alike, gather, linear, masked_rows, naive_attention, permuted, ragged, random_rows, row_of,
 };
-use crate::golden::{Golden, distance, folder};
+use super::{distance, encoder_folder, examples, folder};
 
 /// The reference's names and ours.
 const NAMES: [(&str, &str); 10] = [
@@ -127,11 +126,10 @@ fn factored_reasoning_equals_the_naive_form() {
 
 /// A small model over the golden encoder, and its variables.
 fn model(config: &DocreSdConfig) -> (DocreSd, Weights) {
-    let golden = Golden::open("atlop_bert");
-    let mut given = read_weights(&golden.folder, &Device::Cpu).unwrap();
+    let mut given = read_weights(&encoder_folder(), &Device::Cpu).unwrap();
     given.retain(|name, _| name.starts_with("model."));
     let mut weights = Weights::given(given, "model.", 7, &Device::Cpu);
-    let task = Task { encoder: &read_config(&golden.folder).unwrap(), n_classes: 97, most_labels: 4 };
+    let task = Task { encoder: &read_config(&encoder_folder()).unwrap(), n_classes: 97, most_labels: 4 };
     (DocreSd::new(&task, config, &mut weights).unwrap(), weights)
 }
 
@@ -141,7 +139,7 @@ fn logits(model: &dyn Model, examples: &[Example]) -> Tensor {
 
 #[test]
 fn the_order_of_entities_and_the_batch_do_not_matter() {
-    let examples = examples(&Golden::open("atlop_bert"));
+    let examples = examples();
     let (model, _) = model(&small(16));
     let together = logits(&model, &examples);
     let alone: Vec<Tensor> = examples.iter().map(|example| logits(&model, std::slice::from_ref(example))).collect();
@@ -152,7 +150,7 @@ fn the_order_of_entities_and_the_batch_do_not_matter() {
 
 #[test]
 fn pairs_are_reasoned_over_whether_they_are_asked_about_or_not() {
-    let examples = &examples(&Golden::open("atlop_bert"))[..2];
+    let examples = &examples()[..2];
     let (model, _) = model(&small(16));
     let mut some = examples.to_vec();
     for example in &mut some {
@@ -199,7 +197,7 @@ fn lesson(examples: &[Example], progress: f64, teacher: Option<Tensor>) -> Lesso
 
 #[test]
 fn every_variable_learns() {
-    let examples = &examples(&Golden::open("atlop_bert"))[..3];
+    let examples = &examples()[..3];
     let configs = [
         small(16),
         DocreSdConfig { moving_average: true, curriculum: false, ..small(16) },
@@ -224,11 +222,10 @@ fn every_variable_learns() {
 
 #[test]
 fn branches_differ_by_what_is_masked() {
-    let examples = &examples(&Golden::open("atlop_bert"))[..1];
-    let golden = Golden::open("atlop_bert");
-    let mut given = read_weights(&golden.folder, &Device::Cpu).unwrap();
+    let examples = &examples()[..1];
+    let mut given = read_weights(&encoder_folder(), &Device::Cpu).unwrap();
     given.retain(|name, _| name.starts_with("model."));
-    let mut still = read_config(&golden.folder).unwrap();
+    let mut still = read_config(&encoder_folder()).unwrap();
     (still.hidden_dropout_prob, still.attention_probs_dropout_prob) = (0.0, 0.0);
     let mut weights = Weights::given(given, "model.", 7, &Device::Cpu);
     let task = Task { encoder: &still, n_classes: 97, most_labels: 4 };

@@ -3,14 +3,14 @@
 use std::time::Instant;
 
 use candle_core::{Device, Tensor};
-use docre::model::docre_ii::DocreIiConfig;
-use docre::model::docre_ii::inference;
-use docre::model::docre_sd::DocreSdConfig;
-use docre::model::docre_sd::reasoning;
-use docre::model::pair_matrix::{PairMatrix, matrices};
-use docre::nn::{Mode, Weights};
+use crate::docre_ii::DocreIiConfig;
+use crate::docre_ii::inference;
+use crate::docre_sd::DocreSdConfig;
+use crate::docre_sd::reasoning;
+use crate::pair_matrix::{PairMatrix, matrices};
+use nn::{Mode, Weights};
 
-use crate::docre_ii::{all_pairs, random_rows};
+use super::docre_ii::{all_pairs, random_rows};
 
 /// Prints the seconds of the forward and backward pass of a layer: of `DOCRE_LAYER` (docre-ii or docre-sd), with
 /// `DOCRE_ENTITIES` entities, as the best of `DOCRE_ROUNDS`.
