@@ -33,7 +33,7 @@ import unicodedata
 from dataclasses import dataclass, field
 
 LONGEST_SPAN = 1_000  # characters that docre takes for a mention
-# A character that goes on a word: scripts that are written without spaces between words have no such.
+# A character that goes on with a word. Scripts that set no spaces between words have none.
 OF_WORD = r"[^\W\u2e80-\U0010ffff]"
 
 
@@ -53,13 +53,27 @@ class Entity:
     names: set = field(default_factory=set)
 
 
+def of_lines(text, file, *keys):
+    """The objects of JSON lines, each with these keys."""
+    for number, line in enumerate(text.split("\n"), 1):
+        try:
+            one = json.loads(line) if line.strip() else None
+        except ValueError as error:
+            sys.exit(f"{file}: line {number}: {error}")
+        if one is not None:
+            missing = [key for key in keys if not isinstance(one, dict) or key not in one]
+            if missing:
+                sys.exit(f"{file}: line {number}: expected an object with the key `{missing[0]}`")
+            yield {**one, "id": str(one["id"])}
+
+
 def documents(paths):
     """Each document's name, text and title."""
     known = set()
     for path in paths:
         if path.suffix == ".jsonl":
-            lines = [line for line in path.read_text("utf-8-sig").split("\n") if line.strip()]
-            found = [(one["id"], one["text"], one.get("title", "")) for one in map(json.loads, lines)]
+            lines = of_lines(path.read_text("utf-8-sig"), path, "id", "text")
+            found = [(one["id"], one["text"], one.get("title", "")) for one in lines]
         else:
             # Line ends stay as they are, so that another program's offsets fit.
             found = [(path.stem, path.read_bytes().decode("utf-8-sig"), "")]
@@ -110,13 +124,13 @@ def given(file):
     """Finds what another program has found."""
     text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8-sig")
     by_document = {}
-    for one in map(json.loads, filter(str.strip, text.split("\n"))):
+    for one in of_lines(text, file, "id", "entities"):
         by_document.setdefault(one["id"], []).extend(one["entities"])
 
     def find(name, text):
         for found in by_document.get(name, []):
             kind = next((found[key] for key in ("type", "label", "entity_group") if key in found), None)
-            if kind is None or not 0 <= found["start"] <= found["end"] <= len(text):
+            if kind is None or not 0 <= found.get("start", -1) <= found.get("end", -1) <= len(text):
                 sys.exit(f"{file}: document `{name}`: expected a type and a span of its {len(text)} characters, got {found}")
             yield Span(found["start"], found["end"], kind, found.get("kb_id") or "")
 
@@ -214,4 +228,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (OSError, UnicodeDecodeError) as error:
+        sys.exit(str(error))

@@ -90,8 +90,10 @@ fn schemas_rendered() -> String {
             known.insert(format!("{table}.json"));
         }
     }
-    let files = fs::read_dir(root().join("schemas")).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
-    let files: BTreeSet<String> = files.filter(|name| name.ends_with(".json")).collect();
+    let files =
+        fs::read_dir(root().join("schemas")).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    let files: BTreeSet<String> =
+        files.filter(|name| Path::new(name).extension().is_some_and(|ending| ending == "json")).collect();
     assert_eq!(files, known, "each table has its place in `GROUPS`");
     format!("{contents}{sections}")
 }
@@ -99,7 +101,7 @@ fn schemas_rendered() -> String {
 #[test]
 fn the_page_of_the_tables_is_rendered_from_the_schemas() {
     let written = page("schemas/README.md");
-    let (prose, _) = written.split_once(RENDERED).expect("expected the line from which on the page is rendered");
+    let (prose, _) = written.split_once(RENDERED).unwrap_or_else(|| panic!("expected `{RENDERED}`"));
     let rendered = format!("{prose}{RENDERED}\n{}", schemas_rendered());
     if std::env::var_os("DOCRE_BLESS").is_some() {
         fs::write(root().join("schemas/README.md"), rendered).unwrap();
@@ -178,10 +180,9 @@ fn the_page_of_pipelines_has_every_kind_with_its_settings() {
             .collect();
         let heading = format!("### `{kind}`\n");
         let section = text.split_once(&heading).unwrap().1.split("\n### ").next().unwrap();
-        let told: BTreeSet<String> = match section.contains("| setting |") {
-            true => table_after(section, "").iter().map(|row| bare(row[0]).to_owned()).collect(),
-            false => BTreeSet::new(),
-        };
+        let has_settings = section.contains("| setting |");
+        let rows = if has_settings { table_after(section, "") } else { Vec::new() };
+        let told: BTreeSet<String> = rows.iter().map(|row| bare(row[0]).to_owned()).collect();
         assert_eq!(told, known, "the settings of `{kind}`");
     }
 }
@@ -253,7 +254,9 @@ fn mark_entities(arguments: &[&str]) -> Option<String> {
 #[test]
 fn entities_marked_in_plain_text_become_a_corpus_and_nodes_of_a_graph() {
     let letters = ["data/letters/fjord.txt", "data/letters/nordlys.txt", "data/letters/solheim.txt"];
-    let Some(lines) = mark_entities(&[&["--names", "data/letters/names.tsv"][..], &letters[..]].concat()) else { return };
+    let Some(lines) = mark_entities(&[&["--names", "data/letters/names.tsv"][..], &letters[..]].concat()) else {
+        return;
+    };
     let folder = TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     fs::write(path("letters.jsonl"), lines).unwrap();
@@ -277,7 +280,8 @@ fn entities_marked_in_plain_text_become_a_corpus_and_nodes_of_a_graph() {
     assert_eq!(rows(&split, known), ["Bergen,Q26793", "Hungary,Q28", "Norway,Q20"], "what the third column gives");
 
     fs::write(path("none.json"), "[]").unwrap();
-    let run = docre(["graph", "--relations", &path("none.json"), "--corpus", &path("corpus/all"), "--out", &path("graph")]);
+    let run =
+        docre(["graph", "--relations", &path("none.json"), "--corpus", &path("corpus/all"), "--out", &path("graph")]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let nodes = "SELECT node_id, n_documents FROM nodes WHERE n_documents > 1 ORDER BY node_id";
     let joined = ["WIKIDATA:Q26793,2", "name:LOC/szeged,2", "name:PER/ingrid_solheim,2", "name:PER/jonas_solheim,2"];
@@ -289,11 +293,15 @@ fn spans_of_another_program_keep_no_numbers_of_its_own() {
     let folder = TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     // Two documents whose first entity bears the same number.
-    fs::write(path("texts.jsonl"), concat!(
-        "{\"id\": \"a\", \"text\": \"Caf\\u00e9 Bergen is in Bergen.\"}\n",
-        "{\"id\": \"b\", \"text\": \" Oslo \", \"title\": \"Oslo\"}\n",
-        "{\"id\": \"c\", \"text\": \"Ada Berg, Bo Berg, Berg\"}\n"
-    )).unwrap();
+    fs::write(
+        path("texts.jsonl"),
+        concat!(
+            "{\"id\": \"a\", \"text\": \"Caf\\u00e9 Bergen is in Bergen.\"}\n",
+            "{\"id\": \"b\", \"text\": \" Oslo \", \"title\": \"Oslo\"}\n",
+            "{\"id\": \"c\", \"text\": \"Ada Berg, Bo Berg, Berg\"}\n"
+        ),
+    )
+    .unwrap();
     fs::write(path("spans.jsonl"), concat!(
         "{\"id\": \"a\", \"entities\": [{\"id\": \"E1\", \"start\": 0, \"end\": 11, \"label\": \"ORG\", \"score\": 0.9},",
         " {\"start\": 5, \"end\": 11, \"label\": \"GPE\"}, {\"start\": 17, \"end\": 24, \"label\": \"GPE\"}]}\n",
