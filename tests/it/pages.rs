@@ -146,6 +146,44 @@ fn links_lead_somewhere() {
     assert!(n_links > 30, "{n_links}");
 }
 
+/// Each use of the program in a page: its command, and the options that it is given.
+fn uses(page: &str) -> Vec<(String, Vec<String>)> {
+    let joined = page.replace("\\\n", " ");
+    let uses = joined.split(['\n', '|', '`']).filter_map(|line| {
+        let line = line.trim().trim_start_matches("$ ");
+        let mut words = line.strip_prefix("docre ")?.split_whitespace();
+        let command = words.next().filter(|word| word.chars().all(|letter| letter.is_ascii_lowercase()))?;
+        let options = words.filter_map(|word| word.strip_prefix("--")).filter(|option| !option.is_empty());
+        let name =
+            |option: &str| option.chars().take_while(|&letter| letter.is_alphanumeric() || letter == '-').collect();
+        Some((command.to_owned(), options.map(name).collect()))
+    });
+    uses.collect()
+}
+
+#[test]
+fn commands_in_pages_have_the_options_that_they_are_given() {
+    let mut n_options = 0;
+    for file in pages() {
+        for (command, options) in uses(&fs::read_to_string(&file).unwrap()) {
+            if options.is_empty() {
+                continue;
+            }
+            let help = docre([command.as_str(), "--help"]);
+            assert_eq!(help.code, Some(0), "{}: `docre {command}`: {}", file.display(), help.stderr);
+            for option in options {
+                let known = help
+                    .stdout
+                    .split_whitespace()
+                    .any(|word| word.trim_matches(['[', ']', ',']) == format!("--{option}"));
+                assert!(known, "{}: `docre {command}` has no option `--{option}`", file.display());
+                n_options += 1;
+            }
+        }
+    }
+    assert!(n_options > 60, "{n_options}");
+}
+
 /// The names in backticks of a message's list.
 fn listed(message: &str) -> BTreeSet<String> {
     let (_, list) = message.split_once("known are ").unwrap_or_else(|| panic!("expected a list: {message}"));
