@@ -29,7 +29,8 @@ check: ## formatting, lints, documentation, and what no test builds: the feature
 
 pipelines: build ## the main job: run every pipeline whose corpus is there; what is up to date is skipped
 	@$(DOCRE) run --all
-	@echo 'The tables are in runs: cargo run --release -- query runs/sample "SELECT * FROM metrics"'
+	@echo 'Open runs/sample/report.html in a browser, or ask the tables:'
+	@echo '  target/release/docre query runs/sample "SELECT * FROM metrics"'
 
 sample: build ## make the sample corpus in data/sample anew
 	@$(MAKE) --no-print-directory synthesize OUT=target/sample OPTIONS=--json
@@ -43,13 +44,13 @@ synthesize:
 	@$(DOCRE) synthesize --docs 80 --seed 1 --first 480 --split test --out $(OUT) --force $(OPTIONS)
 
 ablations: build ## what each part of DocRE-II is worth, over three seeds of the sample corpus (hours)
-	python3 tests/bench/ablations.py
+	python3 tests/experiments/ablations.py
 
 compare: build ## ATLOP, DocRE-II and DocRE-SD with one budget, over three seeds of the sample or another corpus (hours)
-	python3 tests/bench/compare.py
+	python3 tests/experiments/compare.py
 
 patterns: build ## what each head of DocRE-SD is worth, on corpora of one pattern each (hours)
-	python3 tests/bench/patterns.py
+	python3 tests/experiments/patterns.py
 
 bench: build $(TORCH) ## measure speed and memory, beside PyTorch where it has a part; models want DOCRE_ENCODER
 	python3 tests/bench/bench.py
@@ -60,12 +61,12 @@ bench: build $(TORCH) ## measure speed and memory, beside PyTorch where it has a
 $(TORCH):
 	python3 -m venv target/torch && target/torch/bin/pip install --quiet torch transformers || { rm -rf target/torch; exit 1; }
 
-peers: pipelines ## read our tables and graphs with other programs, and use our pages in Chromium
-	python3 -m venv target/peers && target/peers/bin/pip install --quiet axe-core-python duckdb networkx rdflib selenium
+peers: pipelines ## our tables, graphs and pages in other programs, and other programs' entities in ours
+	python3 -m venv target/peers && target/peers/bin/pip install --quiet axe-core-python duckdb networkx rdflib selenium spacy
 	-target/peers/bin/pip install --quiet biolink-model
 	-target/peers/bin/pip install --quiet attrs iso-639 pandas pycountry setuptools 'sh<2' && \
 	  target/peers/bin/pip install --quiet --no-deps kgtk # which asks for packages that no longer install
-	for peer in duckdb_f1 graph_readers report; do \
+	for peer in duckdb_f1 graph_readers own_documents report; do \
 	  target/peers/bin/python tests/peers/$$peer.py "$$($(CARGO) metadata --no-deps --format-version 1 | \
 	    target/peers/bin/python -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/release/docre" || exit 1; \
 	done

@@ -24,6 +24,7 @@ mod mesh;
 mod metrics;
 mod operations;
 mod optimizer;
+mod pages;
 mod pieces;
 mod pipeline;
 mod pipeline_of_models;

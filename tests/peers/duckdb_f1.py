@@ -1,4 +1,4 @@
-"""Reads every table that docre writes with DuckDB, and checks that README's SQL gives docre's own F1.
+"""Reads every table that docre writes with DuckDB, and checks that the SQL of the metrics' page gives docre's own F1.
 
 Run by `make peers`, after `make pipelines`, with DuckDB installed.
 """
@@ -14,6 +14,7 @@ import duckdb
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 DOCRE = sys.argv[1]
+PAGE = ROOT / "src" / "metrics" / "README.md"
 
 
 def columns_of_schemas():
@@ -40,7 +41,7 @@ def check_tables():
 
 
 def check_f1():
-    sql = re.search(r"```sql\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL).group(1)
+    sql = re.search(r"```sql\n(.*?)```", PAGE.read_text(), re.DOTALL).group(1)
     theirs = duckdb.sql(sql).fetchall()[0][0]
     metrics = duckdb.sql("SELECT f1 FROM 'runs/sample/metrics/*.parquet' WHERE metric = 'F1' AND scope = 'all' AND relation IS NULL")
     ours = metrics.fetchall()[0][0]

@@ -32,10 +32,10 @@ def main():
         row = [pattern]
         for figure in (("Infer-Ac", pattern), ("F1", "implied"), ("F1", "stated")):
             for name in (WITH, WITHOUT):
-                of = [of_seed[name] for of_seed in found.values() if of_seed[name]]
+                of = [of_seed[name] for of_seed in found.values() if of_seed.get(name)]
                 row.append(spread(figures.get(figure) for figures, _ in of))
                 results += [{"pattern": pattern, "model": name, "figure": " ".join(figure), "value": figures.get(figure)} for figures, _ in of]
-        tested = [of_seed[WITHOUT] for of_seed in found.values() if of_seed[WITHOUT]]
+        tested = [of_seed[WITHOUT] for of_seed in found.values() if of_seed.get(WITHOUT)]
         rows.append([*row, greatest(p_values.get(("F1", "implied")) for _, p_values in tested)])
     print("In percent, mean ± standard deviation over the seeds, on corpora of one pattern each, with and without its head;")
     print("p: the greatest of the seeds' p-values of a paired bootstrap of implied F1")

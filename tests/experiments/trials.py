@@ -1,5 +1,5 @@
-"""Trains, scores and evaluates variants of a model over seeds, and makes one table of them. `ablations.py` and
-`compare.py` say which variants; Python's standard library is all they need.
+"""Trains, scores and evaluates variants of a model over seeds, and makes one table of them. `ablations.py`, `compare.py`
+and `patterns.py` say which variants; Python's standard library is all they need.
 
 Settings are those of the stage `train` of a pipeline, with changes from the environment:
 
@@ -27,7 +27,9 @@ import subprocess
 import sys
 import tomllib
 
-from bench import DOCRE, ROOT
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.append(str(ROOT / "tests" / "bench"))
+from bench import DOCRE  # noqa: E402
 
 VARIANTS = os.environ.get("DOCRE_VARIANTS")
 SEEDS = [int(seed) for seed in os.environ.get("DOCRE_SEEDS", "1,2,3").split(",")]
