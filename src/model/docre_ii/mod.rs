@@ -12,8 +12,8 @@
 //! Projections that compare states have layer norm where the released program has batch norm: a document's loss does
 //! not depend on what it is batched with.
 
-pub mod inference;
-pub mod noise;
+pub(crate) mod inference;
+pub(crate) mod noise;
 
 use candle_core::{DType, Result, Tensor};
 use serde::{Deserialize, Serialize};

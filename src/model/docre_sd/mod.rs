@@ -8,8 +8,8 @@
 //!
 //! The layers see all pairs of a document's entities ([`surroundings`]), asked about or not.
 
-pub mod reasoning;
-pub mod surroundings;
+pub(crate) mod reasoning;
+mod surroundings;
 
 use candle_core::{DType, Result, Tensor, Var};
 use serde::{Deserialize, Serialize};

@@ -39,12 +39,13 @@ fn example(seed: u64) -> Example {
     let n_pieces = 40 + 30 * seed as usize;
     let pairs = (0..n_entities).flat_map(|head| (0..n_entities).map(move |tail| (head, tail)));
     let pairs: Vec<(u32, u32)> = pairs.filter(|(head, tail)| head != tail).collect();
-    let labels = pairs.iter().map(|_| if random.chance(0.3) { vec![1 + random.below(96) as u32] } else { Vec::new() });
+    let mut label = |_: &(u32, u32)| if random.chance(0.3) { vec![1 + random.below(96) as u32] } else { Vec::new() };
+    let labels = pairs.iter().map(&mut label).collect();
     Example {
         doc_id: format!("document {seed}").into(),
         ids: (0..n_pieces).map(|_| 5 + random.below(1000) as u32).collect(),
         mentions: (0..n_mentions.iter().sum()).map(|_: usize| 1 + random.below(n_pieces - 2) as u32).collect(),
-        labels: labels.collect(),
+        labels,
         n_mentions,
         pairs,
         truncated: 0,
