@@ -8,14 +8,16 @@ mod quote;
 mod document;
 mod error;
 mod reader;
-pub mod text;
+mod text;
 pub mod formats;
-pub mod mesh;
+mod mesh;
 pub mod tables;
 mod admission;
 pub mod convert;
 mod export;
 pub mod synthetic;
+#[cfg(test)]
+mod tests;
 
 pub use document::{Document, Entity, Fact, Fault, Mention, Token};
 pub use error::{CorpusError, reject_line};

@@ -20,7 +20,7 @@ CAP = int(os.environ.get("DOCRE_BENCH_GIGABYTES", "12")) << 30
 
 def built():
     """The test binary."""
-    command = ["cargo", "test", "--release", "--test", "it", "--no-run"]
+    command = ["cargo", "test", "--release", "--package", "docre-model", "--lib", "--no-run"]
     said = subprocess.run(command, cwd=HERE.parent.parent, check=True, stderr=subprocess.PIPE, text=True).stderr
     return said.split("(")[-1].split(")")[0]
 
@@ -55,7 +55,7 @@ def main():
         for n_entities in ENTITIES:
             rounds = str(max(1, 80 // n_entities))
             setting = {"DOCRE_LAYER": model, "DOCRE_ENTITIES": str(n_entities), "DOCRE_ROUNDS": rounds}
-            found = measured([ours, "--ignored", "--exact", "--nocapture", "layer_cost::of_one_layer"], **setting)
+            found = measured([ours, "--ignored", "--exact", "--nocapture", "tests::layer_cost::of_one_layer"], **setting)
             peer = torch and shown(measured([torch, HERE / "naive_layer.py", model, n_entities, 768, rounds]))
             print(f"{model:10} {n_entities:8}  {shown(found):>22}  {peer or '-':>22}", flush=True)
 

@@ -5,22 +5,16 @@
 #![expect(clippy::float_cmp, clippy::large_stack_arrays, clippy::too_many_lines, reason = "plain tests")]
 
 mod atlop;
-mod chemical_disease;
 mod convert;
 mod cuda;
 mod device;
-mod edge_graph;
 mod encoder;
 mod evaluate;
-mod gda;
 mod golden;
 mod graph;
 mod ids;
 mod hub;
-mod json;
-mod jsonl;
 mod layers;
-mod mesh;
 mod metrics;
 mod operations;
 mod optimizer;
@@ -29,15 +23,12 @@ mod pieces;
 mod pipeline;
 mod pipeline_of_models;
 mod published;
-mod pubtator;
 mod query;
-mod reading;
 mod report;
 mod sample;
 mod score;
 mod support;
 mod synthetic;
 mod table;
-mod text;
 mod train;
 mod workers;

@@ -1,12 +1,12 @@
 //! The source formats: one file each, and their list.
 
-pub mod docred;
-pub mod edge_graph;
-pub mod gda;
-pub mod json;
-pub mod jsonl;
+pub(crate) mod docred;
+pub(crate) mod edge_graph;
+pub(crate) mod gda;
+pub(crate) mod json;
+pub(crate) mod jsonl;
 pub(crate) mod lines;
-pub mod pubtator;
+pub(crate) mod pubtator;
 
 use std::str::FromStr;
 

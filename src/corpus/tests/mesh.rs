@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use docre::corpus::mesh::MeshTree;
-use docre::corpus::{Document, Entity, Fact, Mention};
+use crate::mesh::MeshTree;
+use crate::{Document, Entity, Fact, Mention};
 
 const TREE: &str = "Tree Number\tDesc Ui\tTerm\n\
     C01\tD1\tDisease\n\

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use docre::corpus::formats::gda::Gda;
-use docre::corpus::{CutError, Document, Reject};
+use crate::formats::gda::Gda;
+use crate::{CutError, Document, Reject};
 use proptest::prelude::*;
 
-use crate::reading::{facts, read_path, sentences, survive};
+use super::reading::{facts, read_path, sentences, survive};
 
 const ABSTRACTS: &str =
     "11\nGene abc in rash\nThe gene abc causes rash.\n\n12\nGene def\nNothing is known of def or rash.\n";
@@ -76,7 +76,7 @@ fn the_damage_comes_after_the_documents() {
     for (name, contents) in [("abstracts.txt", ABSTRACTS), ("anns.txt", "99\tx\n"), ("labels.csv", LABELS)] {
         fs::write(folder.path().join(name), contents).unwrap();
     }
-    let records: Vec<_> = docre::corpus::Reader::records(&Gda, folder.path()).unwrap().collect();
+    let records: Vec<_> = crate::Reader::records(&Gda, folder.path()).unwrap().collect();
     assert_eq!(records.len(), 3);
     assert!(records[1].is_ok() && matches!(records[2], Err(CutError::Damaged(_))));
 }

@@ -4,16 +4,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use docre::corpus::formats::edge_graph::EdgeGraph;
-use docre::corpus::formats::pubtator::PubTator;
-use docre::corpus::mesh::MeshTree;
-use docre::corpus::{Document, Reader};
+use crate::formats::edge_graph::EdgeGraph;
+use crate::formats::pubtator::PubTator;
+use crate::mesh::MeshTree;
+use crate::{Document, Reader};
 
-use crate::reading::{read_path, sentences};
+use super::reading::{read_path, sentences};
 
 /// The corpora's folder: `DOCRE_CORPORA`, or `../shared/data` beside the project.
 fn corpus() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     let folder = std::env::var_os("DOCRE_CORPORA").map_or_else(beside, PathBuf::from).join("cdr");
     if !folder.is_dir() {
         println!("skipped: the CDR corpus is not at {}", folder.display());

@@ -1,10 +1,10 @@
 //! JSON lines.
 
-use docre::corpus::Fact;
-use docre::corpus::formats::jsonl::JsonLines;
+use crate::Fact;
+use crate::formats::jsonl::JsonLines;
 use proptest::prelude::*;
 
-use crate::reading::{cut_error, document, fault, mentions, read, sentences, survive};
+use super::reading::{cut_error, document, fault, mentions, read, sentences, survive};
 
 /// A document of the text `Tea has caffeine. It wakes.` with two entities and the given further members.
 fn with(members: &str) -> String {

@@ -1,13 +1,13 @@
 //! Sentences and tokens of running text.
 
-use docre::corpus::text::{Characters, Place, segment};
+use crate::text::{Characters, Place, segment};
 use proptest::prelude::*;
 
 /// Sentences parted by `|`, tokens by spaces.
 fn shown(text: &str, breaks: &[u32], spans: &[(u32, u32)]) -> String {
     let sentences = segment(text, breaks, spans).unwrap().sentences;
     let words =
-        |sentence: &Vec<_>| sentence.iter().map(|token: &docre::corpus::Token| token.text.to_string()).collect();
+        |sentence: &Vec<_>| sentence.iter().map(|token: &crate::Token| token.text.to_string()).collect();
     sentences.iter().map(words).map(|words: Vec<String>| words.join(" ")).collect::<Vec<_>>().join("|")
 }
 

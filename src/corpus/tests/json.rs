@@ -1,7 +1,7 @@
 //! JSON fields and the paths of their faults.
 
-use docre::corpus::Fault;
-use docre::corpus::formats::json::Json;
+use crate::Fault;
+use crate::formats::json::Json;
 
 fn reason<T: std::fmt::Debug>(result: Result<T, Fault>) -> String {
     let Fault { column, reason } = result.unwrap_err();

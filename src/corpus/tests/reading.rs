@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use docre::corpus::{CutError, Document, Fault, Reader, Record, Reject};
+use crate::{CutError, Document, Fault, Reader, Record, Reject};
 
 /// Everything a reader makes of a path.
 pub fn read_path(reader: &impl Reader, path: &Path) -> Result<Vec<Result<Document, Reject>>, CutError> {
@@ -47,7 +47,7 @@ pub fn survive(reader: &impl Reader, bytes: &[u8]) {
 /// A document's sentences, tokens joined by spaces.
 pub fn sentences(document: &Document) -> Vec<String> {
     let texts =
-        |sentence: &Vec<_>| sentence.iter().map(|token: &docre::corpus::Token| token.text.to_string()).collect();
+        |sentence: &Vec<_>| sentence.iter().map(|token: &crate::Token| token.text.to_string()).collect();
     document.sentences.iter().map(texts).map(|tokens: Vec<String>| tokens.join(" ")).collect()
 }
 

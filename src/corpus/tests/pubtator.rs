@@ -1,9 +1,9 @@
 //! `PubTator` files.
 
-use docre::corpus::formats::pubtator::PubTator;
+use crate::formats::pubtator::PubTator;
 use proptest::prelude::*;
 
-use crate::reading::{cut_error, document, facts, fault, mentions, read, sentences, survive};
+use super::reading::{cut_error, document, facts, fault, mentions, read, sentences, survive};
 
 const READER: PubTator = PubTator { labelled: true };
 

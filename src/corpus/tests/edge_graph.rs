@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use docre::corpus::formats::edge_graph::EdgeGraph;
+use crate::formats::edge_graph::EdgeGraph;
 use proptest::prelude::*;
 
-use crate::reading::{cut_error, document, facts, fault, mentions, read, sentences, survive};
+use super::reading::{cut_error, document, facts, fault, mentions, read, sentences, survive};
 
 const TEXT: &str = "Zeta harms .|Zeta and beta cause deep rash .";
 const ZETA: &str = "C1 Zeta|Zeta Chemical 3:0 4:1 1:0";

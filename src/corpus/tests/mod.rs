@@ -1,0 +1,13 @@
+//! The readers from within: what each format's files become, and what is wrong with those that are not its.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail where it stands")]
+
+mod chemical_disease;
+mod edge_graph;
+mod gda;
+mod json;
+mod jsonl;
+mod mesh;
+mod pubtator;
+mod reading;
+mod text;
