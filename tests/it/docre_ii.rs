@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor, Var, safetensors};
 use docre::encoder::{read_config, read_weights};
+use docre::ground::pattern::Pattern;
 use docre::ground::random::Random;
 use docre::model::attention::{Heads, Reach};
 use docre::model::base::PairFeature;
 use docre::model::docre_ii::inference::{AXES, CrossAttention, Inference, Layer};
 use docre::model::docre_ii::noise::noisy;
 use docre::model::docre_ii::{Attention, Contrastive, DocreIi, DocreIiConfig};
-use docre::model::docre_sd::reasoning::Pattern;
+use docre::model::docre_sd::reasoning::axes;
 use docre::model::example::Example;
 use docre::model::loss::{among_others, cosine};
 use docre::model::pair_matrix::{Axis, PairMatrix, matrices};
@@ -232,7 +233,7 @@ fn factored_attention_equals_the_naive_form() {
 fn both_forms_of_attention_agree() {
     let reaches: [Vec<Reach>; 3] = [
         AXES.iter().map(|axis| Reach::Along(std::slice::from_ref(axis))).collect(),
-        Pattern::ALL.map(|pattern| Reach::Along(pattern.axes())).to_vec(),
+        Pattern::ALL.map(|pattern| Reach::Along(axes(pattern))).to_vec(),
         vec![Reach::All; 4],
     ];
     let documents = [ragged(), all_pairs(2), all_pairs(5)];

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor, Var, safetensors};
 use docre::encoder::{read_config, read_weights};
+use docre::ground::pattern::Pattern;
 use docre::ground::random::Random;
-use docre::model::docre_sd::reasoning::{Layer, Pattern, ReasoningAttention};
+use docre::model::docre_sd::reasoning::{Layer, ReasoningAttention};
 use docre::model::docre_sd::{Distillation, DocreSd, DocreSdConfig};
 use docre::model::example::Example;
 use docre::model::loss::{divergence, relative_entropy};

@@ -5,9 +5,10 @@
 
 use candle_core::{Device, Tensor};
 use docre::ground::counts::Counts;
+use docre::ground::pattern::Pattern;
 use docre::ground::random::Random;
 use docre::model::docre_sd::DocreSdConfig;
-use docre::model::docre_sd::reasoning::{Layer, Pattern};
+use docre::model::docre_sd::reasoning::Layer;
 use docre::model::example::{Example, THRESHOLD, labels};
 use docre::model::loss::adaptive_threshold;
 use docre::model::pair_matrix::{PairMatrix, matrices};
