@@ -100,7 +100,7 @@ fn every_metric_is_what_hand_and_paper_say() {
 fn oddities_are_counted_and_told() {
     let notes = evaluated(&by_hand(), &predictions(), &[]).notes;
     assert_eq!((notes.rows, notes.duplicates, notes.not_candidates), (11, 1, 1));
-    assert_eq!((notes.unknown_documents, notes.unknown_entities), (1, 1));
+    assert_eq!((notes.stray_documents, notes.stray_entities), (1, 1));
     assert_eq!((notes.unlabelled_documents, notes.unlabelled_rows), (1, 1));
     assert_eq!(notes.warnings().len(), 6);
 }
