@@ -45,4 +45,5 @@ mod synthetic;
 mod table;
 mod text;
 mod train;
+mod words;
 mod workers;
