@@ -69,7 +69,7 @@ impl<T> IndexMut<Scope> for ByScope<T> {
 
 /// Counts of one document: 32 bits are enough, and a resample reads half as much.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Few {
+pub(super) struct DocumentCounts {
     pub correct: u32,
     pub predicted: u32,
     pub gold: u32,
@@ -78,7 +78,7 @@ pub(super) struct Few {
 /// The counts of one document.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
-    pub scopes: ByScope<Few>,
+    pub scopes: ByScope<DocumentCounts>,
     /// Correct predictions that training showed.
     pub known: u32,
 }
@@ -95,10 +95,10 @@ impl Sums {
     pub fn of(tallies: impl Iterator<Item = Tally>) -> Self {
         let mut sums = Self::default();
         for tally in tallies {
-            for (sum, few) in sums.scopes.0.iter_mut().zip(tally.scopes.0) {
-                sum.true_positives += u64::from(few.correct);
-                sum.predicted += u64::from(few.predicted);
-                sum.gold += u64::from(few.gold);
+            for (sum, counts) in sums.scopes.0.iter_mut().zip(tally.scopes.0) {
+                sum.true_positives += u64::from(counts.correct);
+                sum.predicted += u64::from(counts.predicted);
+                sum.gold += u64::from(counts.gold);
             }
             sums.known += u64::from(tally.known);
         }
@@ -160,7 +160,7 @@ fn spread(rows: &DataFrame, n_documents: usize, scopes: &[Scope]) -> PolarsResul
         let [correct, predicted, gold] = KINDS.map(|kind| numbers(rows, &column(scope, kind)));
         let counts = correct?.into_iter().zip(predicted?).zip(gold?);
         for (&document, ((correct, predicted), gold)) in documents.iter().zip(counts) {
-            tally_of(&mut tallies, document)?.scopes[scope] = Few { correct, predicted, gold };
+            tally_of(&mut tallies, document)?.scopes[scope] = DocumentCounts { correct, predicted, gold };
         }
     }
     Ok(tallies)

@@ -29,10 +29,13 @@ impl Bands {
     }
 
     fn name(&self, start: u32) -> String {
-        match start {
-            start if start == self.last => format!("{start}+"),
-            start if self.width == 1 => start.to_string(),
-            start => format!("{start}–{}", start + self.width - 1),
+        let end = start + self.width - 1;
+        if start == self.last {
+            format!("{start}+")
+        } else if end > start {
+            format!("{start}–{end}")
+        } else {
+            start.to_string()
         }
     }
 
