@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use docre::corpus::synthetic::Options;
 use docre::corpus::synthetic::tables::Synthesis;
-use docre::corpus::synthetic::{Options, Pattern};
+use docre::ground::pattern::Pattern;
 
 use super::{Messages, Outcome, folder_name, told};
 

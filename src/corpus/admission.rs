@@ -4,12 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ground::excerpt::quoted;
 use table::Text;
 use table::rows::RejectRow;
 
 use crate::document::Fault;
 use crate::error::CorpusError;
-use crate::quote::quoted;
 use crate::reader::Reject;
 use crate::tables::Accepted;
 

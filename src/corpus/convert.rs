@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use ground::excerpt::quoted;
 use table::rows::RejectRow;
 use table::{Staging, Text};
 
@@ -20,7 +21,6 @@ use crate::document::{Document, Fault};
 use crate::error::CorpusError;
 use crate::formats::Format;
 use crate::mesh::MeshTree;
-use crate::quote::quoted;
 use crate::reader::{CutError, Reader, Record, Records, Reject};
 use crate::tables::{Accepted, CorpusWriter, TABLES, Totals};
 

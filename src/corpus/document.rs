@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ground::excerpt::quoted;
 use table::Text;
-
-use crate::quote::quoted;
 
 /// A document with marked entities.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
+use ground::excerpt::quoted;
 use table::TableError;
 use table::rows::RejectRow;
 
-use crate::quote::quoted;
 use crate::synthetic::OptionsError;
 
 /// Why a corpus could not be made. Nothing was written.

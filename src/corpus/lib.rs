@@ -4,7 +4,6 @@
 //! and how one record becomes a [`Document`] ([`Reader::parse`], pure, run in parallel). A new format is a file in
 //! [`formats`] and a line in its list.
 
-mod quote;
 mod document;
 mod error;
 mod reader;

@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use ground::excerpt::quoted;
+
 use crate::document::Document;
 use crate::formats::lines::Lines;
-use crate::quote::quoted;
 use crate::reader::CutError;
 
 const HEADER: &str = "Tree Number\tDesc Ui\tTerm";

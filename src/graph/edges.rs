@@ -91,7 +91,7 @@ pub(super) fn supports(
     while let Some(entities) = next_document(&mut placed)? {
         let doc_id = entities.first().map(|entity| entity.doc_id.clone()).unwrap_or_default();
         while facts.next_if(|fact| fact.doc_id < doc_id)?.is_some() {
-            totals.unknown += 1;
+            totals.strays += 1;
         }
         while let Some(fact) = next_fact(&mut facts, &doc_id, totals)? {
             put(fact, &entities, &mut sorter, totals)?;
@@ -103,7 +103,7 @@ pub(super) fn supports(
     }
     for fact in facts {
         fact?;
-        totals.unknown += 1;
+        totals.strays += 1;
     }
     merges.finish()?;
     Ok(sorter.finish()?)
@@ -135,7 +135,7 @@ fn put(fact: Fact, entities: &[Placed], sorter: &mut Sorter<Support>, totals: &m
     let find = |id: u32| entities.binary_search_by_key(&id, |entity| entity.entity_id).ok();
     let entity = |id: u32| find(id).and_then(|place| entities.get(place));
     let (Some(head), Some(tail)) = (entity(fact.head), entity(fact.tail)) else {
-        totals.unknown += 1;
+        totals.strays += 1;
         return Ok(());
     };
     if !(head.kept && tail.kept) {

@@ -107,8 +107,8 @@ pub struct Totals {
     pub entities: u64,
     /// Facts that were read.
     pub predictions: u64,
-    /// Facts that name a document or an entity that the split lacks.
-    pub unknown: u64,
+    /// Strays: facts that name a document or an entity that the split lacks.
+    pub strays: u64,
     /// Facts that came again with no more than another probability.
     pub repeated: u64,
     /// Facts that did not pass a filter.
@@ -124,10 +124,10 @@ pub struct Totals {
 impl Totals {
     /// What people should know of the facts that did not come in.
     pub fn warnings(&self) -> Vec<String> {
-        let Self { unknown, filtered, .. } = self;
+        let Self { strays, filtered, .. } = self;
         let mut warnings = Vec::new();
-        if *unknown > 0 {
-            warnings.push(format!("{unknown} facts name a document or an entity that the split lacks: left out"));
+        if *strays > 0 {
+            warnings.push(format!("{strays} facts name a document or an entity that the split lacks: left out"));
         }
         if *filtered > 0 && self.facts == 0 {
             warnings.push(format!("no fact passed the filters, of {}", self.predictions));

@@ -1,7 +1,24 @@
 //! Counts of facts, and the figures that are one division away from them.
 
+use std::collections::BTreeSet;
 use std::iter::Sum;
 use std::ops::Add;
+
+use serde::Serialize;
+
+/// What became of a fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Gold and predicted.
+    Correct,
+    /// Predicted, but not gold.
+    Wrong,
+    /// Gold, but not predicted.
+    Missed,
+    /// Predicted, of a document without labels: it does not count.
+    Unjudged,
+}
 
 /// What a set of predictions and a set of facts have in common.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,6 +34,23 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Of distinct facts and distinct predictions.
+    pub fn of<T: Ord>(gold: &BTreeSet<T>, predicted: impl IntoIterator<Item = T>) -> Self {
+        let mut counts = Self { gold: gold.len() as u64, ..Self::default() };
+        for fact in predicted {
+            counts.predicted += 1;
+            counts.true_positives += u64::from(gold.contains(&fact));
+        }
+        counts
+    }
+
+    /// Counts one more fact.
+    pub fn add(&mut self, verdict: Verdict) {
+        self.true_positives += u64::from(verdict == Verdict::Correct);
+        self.predicted += u64::from(matches!(verdict, Verdict::Correct | Verdict::Wrong));
+        self.gold += u64::from(matches!(verdict, Verdict::Correct | Verdict::Missed));
+    }
+
     /// (true positives − known) / (predictions − known); `None` where nothing is left of the predictions.
     pub fn precision(&self) -> Option<f64> {
         ratio(self.true_positives.saturating_sub(self.known), self.predicted.saturating_sub(self.known))

@@ -1,10 +1,16 @@
-//! What every room stands on, and what several of them share: settings and suggested names, random numbers, threads,
-//! counts.
+//! What every room stands on, and what several of them share: settings and suggested names, random numbers, threads;
+//! the words for figures ([`mod@scope`], [`pattern`], [`figure`], [`counts`]); text as people see it ([`excerpt`],
+//! [`aligned`]).
 //!
 //! This crate knows no table, no tensor and no document.
 
+pub mod aligned;
 pub mod counts;
+pub mod excerpt;
+pub mod figure;
+pub mod pattern;
 pub mod random;
+pub mod scope;
 pub mod settings;
 pub mod suggest;
 pub mod workers;

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use ground::counts::Counts;
 use ground::random::Random;
 
-use super::scopes::{Scopes, Tally};
+use crate::tally::{Sums, Tally};
 
 /// The 2.5th and 97.5th percentile.
 pub(super) type Interval = (f64, f64);
@@ -18,31 +18,31 @@ pub(super) type Interval = (f64, f64);
 #[derive(Debug, Clone)]
 pub(super) struct Tallies {
     pub documents: Vec<Tally>,
-    pub beyond: Tally,
+    pub strays: Tally,
 }
 
 impl Tallies {
     /// The counts of the whole split.
-    pub fn scopes(&self) -> Scopes {
-        Scopes::of(self.documents.iter().copied().chain([self.beyond]))
+    pub fn sums(&self) -> Sums {
+        Sums::of(self.documents.iter().copied().chain([self.strays]))
     }
 
     /// The counts of one resample.
-    fn drawn(&self, seed: u64, resample: u64) -> Scopes {
+    fn drawn(&self, seed: u64, resample: u64) -> Sums {
         let mut random = Random::stream(seed, resample);
         let draws = (0..self.documents.len()).filter_map(|_| random.pick(&self.documents).copied());
-        Scopes::of(draws.chain([self.beyond]))
+        Sums::of(draws.chain([self.strays]))
     }
 }
 
 /// Every resample's counts, in the order of their numbers.
-pub(super) fn resamples(tallies: &Tallies, count: u64, seed: u64) -> Vec<Scopes> {
+pub(super) fn resamples(tallies: &Tallies, count: u64, seed: u64) -> Vec<Sums> {
     (0..count).into_par_iter().map(|resample| tallies.drawn(seed, resample)).collect()
 }
 
 /// The interval of one figure's F1; `None` without resamples.
-pub(super) fn interval(resamples: &[Scopes], figure: fn(&Scopes) -> Counts) -> Option<Interval> {
-    percentiles(resamples.iter().map(|scopes| figure(scopes).f1()).collect())
+pub(super) fn interval(resamples: &[Sums], figure: impl Fn(&Sums) -> Counts) -> Option<Interval> {
+    percentiles(resamples.iter().map(|sums| figure(sums).f1()).collect())
 }
 
 /// The 2.5th and 97.5th percentile, between two values by linear interpolation; `None` of no values.

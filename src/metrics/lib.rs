@@ -1,9 +1,11 @@
 //! Predictions and facts → figures: lazy polars queries that count, one division each at the end.
 //!
 //! A split's facts and a run's predictions are sets of (document, head, tail, relation). One query makes their union
-//! ([`marks`]), with a mark for every question asked of a fact: is it gold, was it predicted, do its entities share a
-//! sentence, is its pair part of a triangle ([`triangles`]), did training show it ([`training`])? Everything else is a
-//! sum of marks ([`tally`]): by document, so that the bootstrap can resample documents, by relation, by pattern.
+//! ([`marked_facts`]), with a mark for every question asked of a fact: is it gold, was it predicted, do its entities
+//! share a sentence, is its pair part of a triangle, did training show it? Everything else is a sum of marks ([`tally`]):
+//! by document, so that the bootstrap can resample documents, by relation, by pattern. What the figures are called and
+//! in which order people read them, [`ground::figure`] says. A new scope is a line in [`ground::scope`], and an arm of
+//! `members` in [`tally`], which says by marks what is in it.
 //! The order of rows, duplicates among them and the number of threads change nothing.
 //!
 //! | metric | scope | counts |
@@ -21,36 +23,32 @@
 //!
 //! Pairs that are no candidates are neither gold nor predicted, and documents without labels do not count at all.
 
-mod beyond;
-mod bootstrap;
 mod error;
-mod marks;
-mod notes;
-mod predictions;
-pub mod present;
-mod rows;
-mod scopes;
 mod split;
-mod submitted;
+mod predictions;
+mod marked_facts;
 mod tally;
-mod training;
-mod triangles;
+mod strays;
+mod bootstrap;
+mod evaluation;
+pub mod present;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use polars::prelude::*;
 
 pub use error::Error;
+pub use evaluation::Evaluation;
 pub use ground::counts::Counts;
-pub use notes::Notes;
+pub use strays::Notes;
 pub use table::rows::{ComparisonRow as Comparison, MetricRow as Metric};
 
-use beyond::Beyond;
 use bootstrap::Tallies;
+use evaluation::{Counted, Run};
 use predictions::Predictions;
-use rows::Knowledge;
-use split::{FACT, Numbering, Split, collect};
+use split::{Split, collect};
+use strays::Strays;
+use tally::Knowledge;
 
 /// What to evaluate.
 #[derive(Debug, Clone)]
@@ -89,31 +87,6 @@ impl<'a> Request<'a> {
     }
 }
 
-/// What was found.
-#[derive(Debug, Clone)]
-pub struct Evaluation {
-    /// The figures, sorted by metric, scope and relation.
-    pub metrics: Vec<Metric>,
-    /// What the reader should know about the predictions.
-    pub notes: Notes,
-    run_id: String,
-    tables: PathBuf,
-    tallies: Tallies,
-    knowledge: Knowledge,
-    resamples: u64,
-    seed: u64,
-}
-
-/// Everything counted, before the first division.
-struct Counted {
-    tallies: Tallies,
-    relations: BTreeMap<String, Counts>,
-    patterns: Vec<(&'static str, Counts)>,
-    evidence: Option<Counts>,
-    notes: Notes,
-    knowledge: Knowledge,
-}
-
 /// Scores a run's predictions against a split's facts.
 ///
 /// # Errors
@@ -121,69 +94,42 @@ struct Counted {
 pub fn evaluate(request: &Request<'_>) -> Result<Evaluation, Error> {
     let ((split, predictions), training) = rayon::join(
         || (Split::open(request.tables), Predictions::open(request.predictions, request.run_id)),
-        || request.training_facts.map(training::training_facts).transpose(),
+        || request.training_facts.map(predictions::training_facts).transpose(),
     );
     let (split, predictions) = (split?, predictions?);
     let counted = count(&split, &predictions, training?)?;
-    Ok(rows::evaluation(request, predictions.run_id, counted))
+    let run = Run {
+        run_id: predictions.run_id,
+        corpus: request.corpus.to_owned(),
+        split: request.split.to_owned(),
+        tables: request.tables.to_path_buf(),
+        resamples: request.resamples,
+        seed: request.seed,
+    };
+    Ok(run.evaluation(counted))
 }
 
 fn count(split: &Split, predictions: &Predictions, training: Option<LazyFrame>) -> Result<Counted, Error> {
     let numbering = split.numbering(&[split.facts()?, predictions.facts.clone()])?;
-    let union = marks::union(predictions, split, &numbering)?;
+    let union = marked_facts::union(predictions, split, &numbering)?;
     let inside = collect(union.clone().lazy().filter(col("fact").is_not_null()), "facts inside the split")?;
-    let beyond = if inside.height() < union.height() { Beyond::find(predictions, split)? } else { Beyond::default() };
+    let strays = if inside.height() < union.height() { Strays::find(predictions, split)? } else { Strays::default() };
     let knowledge = Knowledge { training: training.is_some(), implied: split.has_implied() };
-    let (facts, (known, implied)) = rayon::join(
-        || marks::marked_facts(&inside, split, &numbering),
-        || (known_facts(&inside, split, &numbering, training), implied_facts(&inside, split, &numbering)),
-    );
-    let facts = marked(facts?.lazy(), known?, "known");
-    let facts = collect(marked(facts, implied?, "implied"), "marked facts")?;
-    let mut documents = tally::by_document(&facts, split)?;
-    beyond.add_to(&mut documents);
+    let facts = marked_facts::marked_facts(&inside, split, &numbering, training)?;
+    let mut documents = tally::by_document(&facts, split, knowledge)?;
+    strays.add_to(&mut documents);
     let mut relations = tally::by_relation(&facts, &numbering)?;
-    for (relation, count) in &beyond.relations {
+    for (relation, count) in &strays.relations {
         relations.entry(relation.clone()).or_default().predicted += count;
     }
     let unused_relations = relations.values().filter(|counts| counts.gold == 0).map(|counts| counts.predicted).sum();
     let evidence = predictions.evidence.clone().map(|rows| tally::evidence(rows, &facts, split, &numbering));
     Ok(Counted {
-        tallies: Tallies { documents, beyond: beyond.tally() },
+        tallies: Tallies { documents, strays: strays.tally() },
         relations,
         patterns: tally::by_pattern(&facts)?,
         evidence: evidence.transpose()?,
-        notes: Notes::take(split, predictions, &beyond, &inside, &facts, unused_relations)?,
+        notes: Notes::take(split, predictions, &strays, &inside, &facts, unused_relations)?,
         knowledge,
     })
-}
-
-/// The correct predictions that stand among the training facts, a column `fact`; none without training facts.
-fn known_facts(
-    facts: &DataFrame,
-    split: &Split,
-    numbering: &Numbering,
-    training: Option<LazyFrame>,
-) -> Result<DataFrame, Error> {
-    let correct = facts.clone().lazy().filter(col("gold").and(col("predicted"))).select([col("fact")]);
-    match training {
-        Some(training) => training::known_facts(training, split, numbering, correct),
-        None => collect(correct.limit(0), "no training facts"),
-    }
-}
-
-/// The facts that no sentence of a synthetic corpus states, a column `fact`; none of another corpus.
-fn implied_facts(facts: &DataFrame, split: &Split, numbering: &Numbering) -> Result<DataFrame, Error> {
-    if !split.has_implied() {
-        return collect(facts.clone().lazy().select([col("fact")]).limit(0), "no implied facts");
-    }
-    let implied = numbering.with_code(split.in_labelled(split.table("implied", &FACT)?));
-    let implied = implied.select([numbering.fact_of_row().alias("fact")]);
-    collect(implied.unique(None, UniqueKeepStrategy::Any), "implied facts")
-}
-
-/// Adds a column: whether the fact is one of these.
-fn marked(facts: LazyFrame, these: DataFrame, name: &str) -> LazyFrame {
-    let these = these.lazy().with_column(lit(true).alias(name));
-    facts.left_join(these, col("fact"), col("fact")).with_column(col(name).fill_null(lit(false)))
 }

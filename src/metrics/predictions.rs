@@ -1,12 +1,14 @@
-//! Predicted facts as rows, from a `relations` table or a submission.
+//! What a run predicted, from a `relations` table or a submission; and what training showed, which IgnF1 leaves out.
+//!
+//! A fact is known where some mention name of its head, some mention name of its tail and its relation stand together
+//! among the training facts, as in the official DocRED scorer.
 
 use std::path::Path;
 
 use polars::prelude::*;
 
-use super::error::{self, Error};
-use super::split::{FACT, collect, has_column, scan_foreign};
-use super::submitted::read_submission;
+use crate::error::{self, Error};
+use crate::split::{FACT, Numbering, Split, collect, entity, has_column, scan_foreign, stands};
 
 /// A set of predictions, duplicates and all.
 pub(super) struct Predictions {
@@ -21,8 +23,8 @@ pub(super) struct Predictions {
 }
 
 impl Predictions {
-    /// Opens a `relations` table (its file or folder), a folder that holds one, or any other file as a submission. `run_id` goes before the
-    /// table's own or, of a submission, the file's name.
+    /// Opens a `relations` table (its file or folder), a folder that holds one, or any other file as a submission.
+    /// `run_id` goes before the table's own or, of a submission, the file's name.
     pub fn open(path: &Path, run_id: Option<&str>) -> Result<Self, Error> {
         let is_table = path.extension().is_some_and(|extension| extension == "parquet");
         if path.is_file() && !is_table {
@@ -79,4 +81,98 @@ fn own_run(folder: &Path) -> Result<(Option<String>, u64), Error> {
 
 fn stem(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Those of some numbered facts that training showed: a column `fact`. `training` as [`training_facts`] has it.
+pub(super) fn known_facts(
+    training: LazyFrame,
+    split: &Split,
+    numbering: &Numbering,
+    facts: LazyFrame,
+) -> Result<DataFrame, Error> {
+    let keys = ["head_name", "tail_name", "code"].map(col);
+    let pair = numbering.pair_of(col("fact"));
+    let facts = facts.select([
+        col("fact"),
+        numbering.head(pair.clone()).alias("head"),
+        numbering.tail(pair).alias("tail"),
+        numbering.code_of(col("fact")).alias("code"),
+    ]);
+    let trained = numbering.with_code(training).select(&keys);
+    let known = named(facts, &split.mentions()?).join(trained, &keys, &keys, JoinArgs::new(JoinType::Semi));
+    collect(known.select([col("fact")]).unique(None, UniqueKeepStrategy::Any), "known facts")
+}
+
+/// Training facts as names: `head_name`, `tail_name`, `relation`; from a `.fact` file or a split's folder.
+pub(super) fn training_facts(path: &Path) -> Result<LazyFrame, Error> {
+    if path.is_file() {
+        return read_training_facts(path);
+    }
+    let split = Split::open(path)?;
+    let facts = split.in_labelled(split.facts()?).filter(stands("head").and(stands("tail")));
+    let facts = facts.select([entity("head").alias("head"), entity("tail").alias("tail"), col("relation")]);
+    Ok(named(facts, &split.mentions()?).select(["head_name", "tail_name", "relation"].map(col)))
+}
+
+/// A row each way to name a row's `head` and `tail`: `head_name` and `tail_name` in their place.
+fn named(facts: LazyFrame, mentions: &LazyFrame) -> LazyFrame {
+    let names =
+        |side: &str| mentions.clone().select([col("entity").alias(side), col("name").alias(format!("{side}_name"))]);
+    facts.inner_join(names("head"), col("head"), col("head")).inner_join(names("tail"), col("tail"), col("tail"))
+}
+
+/// Training facts `[[head name, tail name, relation], …]` as a frame `head_name`, `tail_name`, `relation`.
+fn read_training_facts(path: &Path) -> Result<LazyFrame, Error> {
+    let (mut heads, mut tails, mut relations) = (Vec::new(), Vec::new(), Vec::new());
+    for [head, tail, relation] in submission::read_training_facts(path)? {
+        heads.push(head);
+        tails.push(tail);
+        relations.push(relation);
+    }
+    let frame = df!("head_name" => heads, "tail_name" => tails, "relation" => relations);
+    Ok(frame.map_err(error::query(path.display().to_string()))?.lazy())
+}
+
+/// A submission as two frames: `doc_id`, `head`, `tail`, `relation`; and the same with `sentence`, one row a sentence
+/// of predicted evidence, where any entry has the field `evidence`.
+fn read_submission(path: &Path) -> Result<(LazyFrame, Option<LazyFrame>), Error> {
+    let entries = submission::read_submission(path)?;
+    let with_evidence = entries.iter().any(|entry| entry.evidence.is_some());
+    let (mut facts, mut evidence, mut sentences) = (Rows::default(), Rows::default(), Vec::new());
+    for entry in entries {
+        for sentence in entry.evidence.into_iter().flatten() {
+            evidence.push(entry.title.clone(), entry.head, entry.tail, entry.relation.clone());
+            sentences.push(sentence);
+        }
+        facts.push(entry.title, entry.head, entry.tail, entry.relation);
+    }
+    let place = || error::query(path.display().to_string());
+    let evidence = evidence.frame().and_then(|mut frame| {
+        frame.with_column(Column::new("sentence".into(), sentences))?;
+        Ok(frame)
+    });
+    let evidence = evidence.map_err(place())?.lazy();
+    Ok((facts.frame().map_err(place())?.lazy(), with_evidence.then_some(evidence)))
+}
+
+/// Predicted facts as rows.
+#[derive(Default)]
+struct Rows {
+    doc_ids: Vec<String>,
+    heads: Vec<u32>,
+    tails: Vec<u32>,
+    relations: Vec<String>,
+}
+
+impl Rows {
+    fn push(&mut self, doc_id: String, head: u32, tail: u32, relation: String) {
+        self.doc_ids.push(doc_id);
+        self.heads.push(head);
+        self.tails.push(tail);
+        self.relations.push(relation);
+    }
+
+    fn frame(self) -> PolarsResult<DataFrame> {
+        df!("doc_id" => self.doc_ids, "head" => self.heads, "tail" => self.tails, "relation" => self.relations)
+    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
 
-use super::error::{self, Error};
+use crate::error::{self, Error};
 
 /// A corpus split, opened for evaluation.
 pub(super) struct Split {

@@ -1,35 +1,137 @@
-//! The marks, counted: by document, by relation, by pattern; and the predictions beyond the split.
+//! The marks, counted: by document and scope, by relation, by pattern; and sentences of evidence.
 
 use std::collections::BTreeMap;
+use std::ops::{Index, IndexMut};
 
 use polars::prelude::*;
 
 use ground::counts::Counts;
+use ground::pattern::Pattern;
+use ground::scope::Scope;
 
-use super::error::{self, Error};
-use super::scopes::Tally;
-use super::split::{FACT, Numbering, Split, collect, stands};
-use super::triangles::PATTERNS;
+use crate::error::{self, Error};
+use crate::marked_facts::TRIANGLE;
+use crate::split::{FACT, Numbering, Split, collect, stands};
 
-/// Counts by relation's name.
-pub(super) type ByRelation = BTreeMap<String, Counts>;
+/// What an evaluation is told besides facts and predictions.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Knowledge {
+    /// Which facts training showed.
+    pub training: bool,
+    /// Which facts are only implied.
+    pub implied: bool,
+}
 
-/// Each labelled document's counts, in the order of [`Tally`].
-pub(super) fn by_document(facts: &DataFrame, split: &Split) -> Result<Vec<Tally>, Error> {
-    let [triangle @ .., _] = PATTERNS;
-    let scopes = [
-        (lit(true), lit(true)),
-        (col("intra"), col("intra")),
-        (col("intra").not(), col("intra").not()),
-        (col("engaged"), any_of(&triangle)),
-        (col("implied").not(), col("implied").not()),
-        (col("implied").or(col("gold").not()), col("implied")),
-    ];
-    let mut sums: Vec<Expr> = scopes.into_iter().flat_map(|(predicted, gold)| counts(predicted, gold)).collect();
-    sums.push(col("known"));
-    let sums: Vec<Expr> = (0..).zip(sums).map(|(place, mark)| count(mark).alias(slot(place))).collect();
+/// Which predictions and which facts are in a scope, as marks of a row: for a new scope, said here and nowhere else.
+/// `None` where the corpus does not tell.
+fn members(scope: Scope, knowledge: Knowledge) -> Option<[Expr; 2]> {
+    Some(match scope {
+        Scope::All => [lit(true), lit(true)],
+        Scope::Intra => [col("intra"), col("intra")],
+        Scope::Inter => [col("intra").not(), col("intra").not()],
+        Scope::Infer => [col("engaged"), any_of(&TRIANGLE)],
+        Scope::Stated | Scope::Implied if !knowledge.implied => return None,
+        Scope::Stated => [col("implied").not(), col("implied").not()],
+        // A wrong prediction is no stated fact, so it may be meant as an implied one.
+        Scope::Implied => [col("implied").or(col("gold").not()), col("implied")],
+    })
+}
+
+impl Knowledge {
+    /// The scopes whose facts it tells.
+    pub fn scopes(self) -> Vec<Scope> {
+        Scope::ALL.into_iter().filter(|scope| members(*scope, self).is_some()).collect()
+    }
+
+    /// What two evaluations both know.
+    pub fn and(self, other: Self) -> Self {
+        Self { training: self.training && other.training, implied: self.implied && other.implied }
+    }
+}
+
+/// A value for each scope.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct ByScope<T>([T; Scope::ALL.len()]);
+
+impl<T> Index<Scope> for ByScope<T> {
+    type Output = T;
+
+    fn index(&self, scope: Scope) -> &T {
+        &self.0[scope as usize]
+    }
+}
+
+impl<T> IndexMut<Scope> for ByScope<T> {
+    fn index_mut(&mut self, scope: Scope) -> &mut T {
+        &mut self.0[scope as usize]
+    }
+}
+
+/// Counts of one document: 32 bits are enough, and a resample reads half as much.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct DocumentCounts {
+    pub correct: u32,
+    pub predicted: u32,
+    pub gold: u32,
+}
+
+/// The counts of one document.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub scopes: ByScope<DocumentCounts>,
+    /// Correct predictions that training showed.
+    pub known: u32,
+}
+
+/// The counts of many documents.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Sums {
+    scopes: ByScope<Counts>,
+    known: u64,
+}
+
+impl Sums {
+    /// The sum of some tallies.
+    pub fn of(tallies: impl Iterator<Item = Tally>) -> Self {
+        let mut sums = Self::default();
+        for tally in tallies {
+            for (sum, counts) in sums.scopes.0.iter_mut().zip(tally.scopes.0) {
+                sum.true_positives += u64::from(counts.correct);
+                sum.predicted += u64::from(counts.predicted);
+                sum.gold += u64::from(counts.gold);
+            }
+            sums.known += u64::from(tally.known);
+        }
+        sums
+    }
+
+    /// The counts in a scope.
+    pub fn counts(&self, scope: Scope) -> Counts {
+        self.scopes[scope]
+    }
+
+    /// Those of all facts, for IgnF1.
+    pub fn ignoring_known(&self) -> Counts {
+        Counts { known: self.known, ..self.scopes[Scope::All] }
+    }
+}
+
+/// Each labelled document's counts.
+pub(super) fn by_document(facts: &DataFrame, split: &Split, knowledge: Knowledge) -> Result<Vec<Tally>, Error> {
+    let mut sums = vec![count(col("known")).alias("known")];
+    for scope in knowledge.scopes() {
+        let marks = members(scope, knowledge).into_iter().flat_map(|[predicted, gold]| counts(predicted, gold));
+        sums.extend(marks.zip(KINDS).map(|(mark, kind)| count(mark).alias(column(scope, kind))));
+    }
     let rows = collect(facts.clone().lazy().group_by([col("document")]).agg(sums), "counts by document")?;
-    spread(&rows, split.labelled).map_err(error::query("counts by document"))
+    spread(&rows, split.labelled, &knowledge.scopes()).map_err(error::query("counts by document"))
+}
+
+/// What is counted of a scope, in the order of [`counts`].
+const KINDS: [&str; 3] = ["correct", "predicted", "gold"];
+
+fn column(scope: Scope, kind: &str) -> String {
+    format!("{} {kind}", scope.name())
 }
 
 /// Correct predictions, predictions and facts of a scope, as marks to count.
@@ -39,33 +141,45 @@ fn counts(predicted: Expr, gold: Expr) -> [Expr; 3] {
     [predicted.clone().and(gold.clone()), predicted, gold]
 }
 
-fn any_of(marks: &[&str]) -> Expr {
-    marks.iter().map(|mark| col(*mark)).reduce(Expr::or).unwrap_or_else(|| lit(false))
+fn any_of(patterns: &[Pattern]) -> Expr {
+    patterns.iter().map(|pattern| col(pattern.name())).reduce(Expr::or).unwrap_or_else(|| lit(false))
 }
 
 fn count(mark: Expr) -> Expr {
     mark.sum().cast(DataType::UInt32)
 }
 
-fn slot(place: usize) -> String {
-    format!("count {place}")
-}
-
 /// One tally a document, zero where no row tells of it.
-fn spread(rows: &DataFrame, documents: usize) -> PolarsResult<Vec<Tally>> {
-    let mut tallies = vec![Tally::default(); documents];
-    let places = rows.column("document")?.u32()?;
-    for place in 0..Tally::default().len() {
-        let counts = rows.column(&slot(place))?.u32()?;
-        for (document, count) in places.iter().zip(counts.iter()) {
-            let tally = document.and_then(|document| tallies.get_mut(document as usize));
-            if let Some(slot) = tally.and_then(|tally| tally.get_mut(place)) {
-                *slot = count.unwrap_or_default();
-            }
+fn spread(rows: &DataFrame, n_documents: usize, scopes: &[Scope]) -> PolarsResult<Vec<Tally>> {
+    let mut tallies = vec![Tally::default(); n_documents];
+    let documents = numbers(rows, "document")?;
+    for (&document, known) in documents.iter().zip(numbers(rows, "known")?) {
+        tally_of(&mut tallies, document)?.known = known;
+    }
+    for &scope in scopes {
+        let [correct, predicted, gold] = KINDS.map(|kind| numbers(rows, &column(scope, kind)));
+        let counts = correct?.into_iter().zip(predicted?).zip(gold?);
+        for (&document, ((correct, predicted), gold)) in documents.iter().zip(counts) {
+            tally_of(&mut tallies, document)?.scopes[scope] = DocumentCounts { correct, predicted, gold };
         }
     }
     Ok(tallies)
 }
+
+fn tally_of(tallies: &mut [Tally], document: u32) -> PolarsResult<&mut Tally> {
+    let labelled = tallies.len();
+    let missing = || polars_err!(ComputeError: "expected a document from 0 to below {labelled}, got {document}");
+    tallies.get_mut(document as usize).ok_or_else(missing)
+}
+
+/// A column of counts, none of them null.
+fn numbers(rows: &DataFrame, column: &str) -> PolarsResult<Vec<u32>> {
+    let null = || polars_err!(ComputeError: "expected a number in every row of `{column}`, got a null");
+    rows.column(column)?.u32()?.iter().map(|number| number.ok_or_else(null)).collect()
+}
+
+/// Counts by relation's name.
+pub(super) type ByRelation = BTreeMap<String, Counts>;
 
 /// The counts of every relation.
 pub(super) fn by_relation(facts: &DataFrame, numbering: &Numbering) -> Result<ByRelation, Error> {
@@ -95,16 +209,18 @@ fn named_counts(rows: &DataFrame, name: &str) -> PolarsResult<ByRelation> {
     Ok(named.collect())
 }
 
-/// The facts that each of the patterns concludes, or any of them (`any`, last), and how many of those were predicted.
-pub(super) fn by_pattern(facts: &DataFrame) -> Result<Vec<(&'static str, Counts)>, Error> {
-    let patterns = PATTERNS.iter().map(|pattern| (*pattern, col(*pattern)));
-    let marks = patterns.chain([("any", any_of(&PATTERNS))]).flat_map(|(name, mark)| {
-        let concluded = mark.and(col("gold"));
-        [count(concluded.clone().and(col("predicted"))).alias(found(name)), count(concluded).alias(name)]
+/// The facts that each of the patterns concludes, or any of them (`None`, last), and how many of those were predicted.
+pub(super) fn by_pattern(facts: &DataFrame) -> Result<Vec<(Option<Pattern>, Counts)>, Error> {
+    let any = [(None, "any", any_of(&Pattern::ALL))];
+    let each = Pattern::ALL.map(|pattern| (Some(pattern), pattern.name(), col(pattern.name())));
+    let patterns: Vec<_> = each.into_iter().chain(any).collect();
+    let marks = patterns.iter().flat_map(|(_, name, mark)| {
+        let concluded = mark.clone().and(col("gold"));
+        [count(concluded.clone().and(col("predicted"))).alias(found(name)), count(concluded).alias(*name)]
     });
     let row = collect(facts.clone().lazy().select(marks.collect::<Vec<_>>()), "counts by pattern")?;
-    let names = PATTERNS.into_iter().chain(["any"]);
-    names.map(|name| Ok((name, only_counts(&row, &found(name), &found(name), name)?))).collect()
+    let counts = |name: &str| only_counts(&row, &found(name), &found(name), name);
+    patterns.iter().map(|(pattern, name, _)| Ok((*pattern, counts(name)?))).collect()
 }
 
 fn found(pattern: &str) -> String {

@@ -5,9 +5,11 @@ use std::str::FromStr;
 
 use polars::prelude::*;
 use serde_json::{Map, Value};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::QueryError;
+use ground::aligned::{self, Side};
+use ground::excerpt::excerpt;
+
+use crate::error::QueryError;
 
 /// Columns of the screen that a cell of a table takes at most.
 const WIDEST: usize = 72;
@@ -76,7 +78,7 @@ fn json(value: &AnyValue) -> Value {
         AnyValue::String(text) => Value::from(*text),
         AnyValue::StringOwned(text) => Value::from(text.as_str()),
         AnyValue::List(items) => items.iter().map(|item| json(&item)).collect(),
-        AnyValue::Float32(number) => Value::from(*number),
+        AnyValue::Float32(number) => Value::from(in_decimal(*number)),
         AnyValue::Float64(number) => Value::from(*number),
         other => match (other.extract::<i64>(), other.extract::<u64>()) {
             (Some(number), _) if other.is_integer() => Value::from(number),
@@ -84,6 +86,12 @@ fn json(value: &AnyValue) -> Value {
             _ => Value::from(other.to_string()),
         },
     }
+}
+
+/// The number whose shortest decimal is that of a single-precision one: 0.59 stays 0.59, where widening the bits would
+/// show 0.5899999737739563.
+fn in_decimal(number: f32) -> f64 {
+    number.to_string().parse().unwrap_or_else(|_| f64::from(number))
 }
 
 /// A value as people read it: text bare, null as nothing.
@@ -122,46 +130,14 @@ fn of_output(error: csv::Error) -> io::Error {
     }
 }
 
-/// Columns as wide as their widest cell; numbers to the right.
+/// Numbers stand at the right.
 fn write_table(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
-    let cells: Vec<Vec<String>> =
-        rows(frame).map(|row| row.iter().map(|value| clipped(one_line(&plain(value)))).collect()).collect();
-    let names = names(frame);
-    let width = |column: usize| {
-        let widest = cells.iter().filter_map(|row| row.get(column)).chain(names.get(column));
-        widest.map(|cell| cell.width()).max().unwrap_or_default()
-    };
-    let widths: Vec<usize> = (0..names.len()).map(width).collect();
-    let numeric: Vec<bool> = frame.columns().iter().map(|column| column.dtype().is_primitive_numeric()).collect();
-    let rule: Vec<String> = widths.iter().map(|&width| "─".repeat(width)).collect();
-    for row in [&names, &rule].into_iter().chain(&cells) {
-        let mut line = String::new();
-        for ((cell, &width), &numeric) in row.iter().zip(&widths).zip(&numeric) {
-            let padding = " ".repeat(width.saturating_sub(cell.width()));
-            line += &if numeric { format!("{padding}{cell}  ") } else { format!("{cell}{padding}  ") };
-        }
-        writeln!(output, "{}", line.trim_end())?;
+    let rows: Vec<Vec<String>> =
+        rows(frame).map(|row| row.iter().map(|value| excerpt(&plain(value), WIDEST)).collect()).collect();
+    let side = |column: &Column| if column.dtype().is_primitive_numeric() { Side::Right } else { Side::Left };
+    let sides: Vec<Side> = frame.columns().iter().map(side).collect();
+    for line in aligned::lines(&names(frame), &sides, Some('─'), &rows) {
+        writeln!(output, "{line}")?;
     }
     Ok(())
-}
-
-/// Control characters, those of writing direction among them, escaped, so that no text can break the table or the
-/// terminal.
-fn one_line(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-    let escape = |c: char| if c.is_control() || turns(c) { c.escape_default().collect() } else { vec![c] };
-    text.chars().flat_map(escape).collect()
-}
-
-/// A cell's text, cut off where it would push the others out of sight.
-fn clipped(text: String) -> String {
-    if text.width() <= WIDEST {
-        return text;
-    }
-    let mut width = 0;
-    let fits = |character: &char| {
-        width += character.width().unwrap_or_default();
-        width < WIDEST
-    };
-    text.chars().take_while(fits).chain(['…']).collect()
 }

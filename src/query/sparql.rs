@@ -10,8 +10,9 @@ use serde_json::Value;
 use graph::Graph;
 use graph::store::{Answer, Loaded};
 
-use super::output::{self, Output};
-use super::{DEPTH, QueryError};
+use crate::error::QueryError;
+use crate::output::{self, Output};
+use crate::tables::DEPTH;
 
 /// Loads the graph at or below `folder` into memory, and writes a query's answer. That of CONSTRUCT and DESCRIBE is
 /// N-Triples, whatever the format.

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use ground::counts::Counts;
+
 /// Points that a curve has at most: more than a screen shows.
 const POINTS: usize = 400;
 
@@ -21,21 +23,21 @@ pub struct Point {
 /// The curve from the surest prediction to all of them, thinned; the best and the last point stay.
 pub fn curve(mut margins: Vec<(f32, bool)>, gold: u64) -> Vec<Point> {
     margins.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-    let (mut points, mut correct, mut predicted) = (Vec::new(), 0u64, 0u64);
+    let (mut points, mut counts) = (Vec::new(), Counts { gold, ..Counts::default() });
     // Equal margins come in together: no threshold parts them.
     for equal in margins.chunk_by(|(a, _), (b, _)| a.total_cmp(b).is_eq()) {
-        correct += equal.iter().filter(|(_, is_correct)| *is_correct).count() as u64;
-        predicted += equal.len() as u64;
+        counts.true_positives += equal.iter().filter(|(_, is_correct)| *is_correct).count() as u64;
+        counts.predicted += equal.len() as u64;
         let margin = equal.first().map_or(0.0, |(margin, _)| *margin);
-        points.push(point(margin, correct, predicted, gold));
+        points.push(point(margin, counts));
     }
     thinned(points)
 }
 
-fn point(margin: f32, correct: u64, predicted: u64, gold: u64) -> Point {
-    let share = |whole: u64| if whole == 0 { 0.0 } else { correct as f64 / whole as f64 };
-    let f1 = if predicted + gold == 0 { 0.0 } else { 2.0 * correct as f64 / (predicted + gold) as f64 };
-    Point { margin, precision: share(predicted), recall: share(gold), f1 }
+fn point(margin: f32, counts: Counts) -> Point {
+    // Without a fact there is nothing to recall: the curve lies on the ground.
+    let share = |share: Option<f64>| share.unwrap_or(0.0);
+    Point { margin, precision: share(counts.precision()), recall: share(counts.recall()), f1: counts.f1() }
 }
 
 fn thinned(points: Vec<Point>) -> Vec<Point> {

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use ground::counts::Verdict;
 use table::rows::{DocumentRow, EntityRow, FactRow, MentionRow, PairRow, RelationRow, RelationTypeRow, TokenRow};
 use table::{Cursor, TableError, Text, parts, read, read_at};
 
-use super::spacing;
+use crate::detokenize::sentences;
 
 /// A document.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -84,20 +85,6 @@ pub struct Fact {
     pub margin: Option<f32>,
 }
 
-/// What became of a fact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// Gold and predicted.
-    Correct,
-    /// Predicted, but not gold.
-    Wrong,
-    /// Gold, but not predicted.
-    Missed,
-    /// Predicted, of a document without labels.
-    Unjudged,
-}
-
 /// A split, walked document by document; a document's rows are all that is in memory, but for the predictions.
 pub struct Split {
     documents: Cursor<DocumentRow>,
@@ -149,7 +136,7 @@ impl Split {
             id,
             title: row.title,
             labelled: row.labelled,
-            sentences: spacing::sentences(&tokens, row.n_sentences),
+            sentences: sentences(&tokens, row.n_sentences),
             entities: entities.into_iter().map(Entity::from).collect(),
             mentions: mentions.into_iter().map(Mention::from).collect(),
             facts: judged(row.labelled, gold, predicted, &pairs),

@@ -2,27 +2,84 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
+use ground::counts::{Counts, Verdict};
 use table::Text;
 
-use super::documents::{Document, Fact, Verdict};
+use crate::documents::{Document, Fact};
 
-/// Documents are put together by their number of entities in bands of so many.
-const BAND: u32 = 5;
-/// The last band, and the last distance that has a bar of its own.
-const LAST_BAND: u32 = 8;
-const LAST_DISTANCE: u32 = 6;
+/// Sentences between the closest mentions.
+const DISTANCES: Bands = Bands { first: 0, width: 1, last: 6 };
+/// Entities of the document.
+const SIZES: Bands = Bands { first: 1, width: 5, last: 41 };
 
-/// Integers that figures are made of.
+/// Numbers put together: so many from the first on, and again; the last band has no end. A band is known by the number
+/// that it starts with.
+struct Bands {
+    first: u32,
+    width: u32,
+    last: u32,
+}
+
+impl Bands {
+    fn start(&self, number: u32) -> u32 {
+        let above = number.saturating_sub(self.first);
+        (self.first + above - above % self.width).min(self.last)
+    }
+
+    fn name(&self, start: u32) -> String {
+        let end = start + self.width - 1;
+        if start == self.last {
+            format!("{start}+")
+        } else if end > start {
+            format!("{start}–{end}")
+        } else {
+            start.to_string()
+        }
+    }
+
+    /// Bands as a list, in order, each with its name.
+    fn named<S: Serializer>(&self, bands: &BTreeMap<u32, Counted>, serializer: S) -> Result<S::Ok, S::Error> {
+        let named = |(&start, &counts): (&u32, &Counted)| Band { name: self.name(start), counts };
+        serializer.collect_seq(bands.iter().map(named))
+    }
+}
+
+/// A band as the page has it.
+#[derive(Serialize)]
+struct Band {
+    name: String,
+    #[serde(flatten)]
+    counts: Counted,
+}
+
+/// Counts as the page has them: with the figures that are reckoned from them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// Predicted and gold.
-    pub correct: u64,
-    /// Predicted.
-    pub predicted: u64,
-    /// Gold.
-    pub gold: u64,
+#[serde(into = "Figures")]
+pub struct Counted(pub Counts);
+
+#[derive(Serialize)]
+struct Figures {
+    correct: u64,
+    predicted: u64,
+    gold: u64,
+    precision: Option<f64>,
+    recall: Option<f64>,
+    f1: f64,
+}
+
+impl From<Counted> for Figures {
+    fn from(Counted(counts): Counted) -> Self {
+        Self {
+            correct: counts.true_positives,
+            predicted: counts.predicted,
+            gold: counts.gold,
+            precision: counts.precision(),
+            recall: counts.recall(),
+            f1: counts.f1(),
+        }
+    }
 }
 
 /// What is counted over a split.
@@ -45,13 +102,15 @@ pub struct Tally {
     /// Predictions of documents that the split has not: wrong ones.
     pub strays: u64,
     /// All facts.
-    pub facts: Counts,
+    pub facts: Counted,
     /// By relation.
-    pub relations: BTreeMap<Text, Counts>,
-    /// By sentences between the closest mentions; the last stands for more, too.
-    pub distances: BTreeMap<u32, Counts>,
-    /// By entities of the document, 1 to 5, 6 to 10, …, each named by its first; the last stands for more, too.
-    pub sizes: BTreeMap<u32, Counts>,
+    pub relations: BTreeMap<Text, Counted>,
+    /// By sentences between the closest mentions.
+    #[serde(serialize_with = "by_distance")]
+    pub distances: BTreeMap<u32, Counted>,
+    /// By entities of the document.
+    #[serde(serialize_with = "by_size")]
+    pub sizes: BTreeMap<u32, Counted>,
     /// By what inference did, where the run has it.
     pub inference: Inference,
     /// The types of entities.
@@ -65,19 +124,19 @@ pub struct Tally {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Inference {
     /// Predictions that the base had made.
-    pub kept: Counts,
+    pub kept: Counted,
     /// Those that only inference made.
-    pub added: Counts,
+    pub added: Counted,
     /// By the iteration at which they last changed.
-    pub iterations: BTreeMap<u32, Counts>,
+    pub iterations: BTreeMap<u32, Counted>,
 }
 
-impl Counts {
-    fn add(&mut self, verdict: Verdict) {
-        self.correct += u64::from(verdict == Verdict::Correct);
-        self.predicted += u64::from(matches!(verdict, Verdict::Correct | Verdict::Wrong));
-        self.gold += u64::from(matches!(verdict, Verdict::Correct | Verdict::Missed));
-    }
+fn by_distance<S: Serializer>(counts: &BTreeMap<u32, Counted>, serializer: S) -> Result<S::Ok, S::Error> {
+    DISTANCES.named(counts, serializer)
+}
+
+fn by_size<S: Serializer>(counts: &BTreeMap<u32, Counted>, serializer: S) -> Result<S::Ok, S::Error> {
+    SIZES.named(counts, serializer)
 }
 
 impl Tally {
@@ -90,8 +149,7 @@ impl Tally {
         self.entities += document.entities.len() as u64;
         self.mentions += document.mentions.len() as u64;
         self.types.extend(document.entities.iter().map(|entity| entity.r#type.clone()));
-        let band = (document.entities.len() as u32).saturating_sub(1) / BAND;
-        let size = band.min(LAST_BAND) * BAND + 1;
+        let size = SIZES.start(document.entities.len() as u32);
         document.facts.iter().for_each(|fact| self.add_fact(fact, size));
     }
 
@@ -101,10 +159,10 @@ impl Tally {
             self.unjudged += 1;
             return;
         }
-        let distance = fact.distance.map(|distance| self.distances.entry(distance.min(LAST_DISTANCE)).or_default());
+        let distance = fact.distance.map(|distance| self.distances.entry(DISTANCES.start(distance)).or_default());
         let size = self.sizes.entry(size).or_default();
         for counts in [&mut self.facts, relation, size].into_iter().chain(distance) {
-            counts.add(fact.verdict);
+            counts.0.add(fact.verdict);
         }
         if let Some(margin) = fact.margin {
             self.margins.push((margin, fact.verdict == Verdict::Correct));
@@ -116,8 +174,8 @@ impl Tally {
     pub fn add_stray(&mut self, fact: &Fact) {
         self.strays += 1;
         if self.labelled > 0 {
-            self.facts.add(fact.verdict);
-            self.relations.entry(fact.relation.clone()).or_default().add(fact.verdict);
+            self.facts.0.add(fact.verdict);
+            self.relations.entry(fact.relation.clone()).or_default().0.add(fact.verdict);
             self.margins.extend(fact.margin.map(|margin| (margin, false)));
         }
     }
@@ -127,6 +185,6 @@ impl Inference {
     fn add(&mut self, fact: &Fact) {
         let half = fact.base.map(|base| if base > 0.5 { &mut self.kept } else { &mut self.added });
         let iteration = fact.iteration.map(|iteration| self.iterations.entry(iteration).or_default());
-        half.into_iter().chain(iteration).for_each(|counts| counts.add(fact.verdict));
+        half.into_iter().chain(iteration).for_each(|counts| counts.0.add(fact.verdict));
     }
 }

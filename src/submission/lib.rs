@@ -10,6 +10,11 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
+use ground::excerpt::excerpt;
+
+/// Columns of a value that a message shows: values are told apart further in than names.
+const SHOWN: usize = 61;
+
 /// Why such a file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmissionError {
@@ -217,25 +222,21 @@ impl Entry {
 fn text(field: &str, value: Value) -> Result<String, String> {
     match value {
         Value::String(text) => Ok(text),
-        other => Err(format!("`{field}`: expected a text, got `{}`", clip(&other))),
+        other => Err(format!("`{field}`: expected a text, got `{}`", beginning(&other))),
     }
 }
 
 fn index(field: &str, value: &Value) -> Result<u32, String> {
     let index = value.as_u64().and_then(|index| u32::try_from(index).ok());
-    index.ok_or_else(|| format!("`{field}`: expected an index from 0, got `{}`", clip(value)))
+    index.ok_or_else(|| format!("`{field}`: expected an index from 0, got `{}`", beginning(value)))
 }
 
 fn indices(value: &Value) -> Result<Vec<u32>, String> {
-    let fault = || format!("`evidence`: expected a list of sentences, got `{}`", clip(value));
+    let fault = || format!("`evidence`: expected a list of sentences, got `{}`", beginning(value));
     value.as_array().ok_or_else(fault)?.iter().map(|item| index("evidence", item)).collect()
 }
 
 /// The beginning of a value, enough to find it by.
-fn clip(value: &Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text,
-    }
+fn beginning(value: &Value) -> String {
+    excerpt(&value.to_string(), SHOWN)
 }

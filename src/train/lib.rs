@@ -370,10 +370,8 @@ impl<'a> Run<'a> {
         let documents = self.prepared.dev.iter().zip(predicted);
         Ok(documents
             .map(|(example, predicted)| {
-                let gold = facts(example);
                 let found = predicted.iter().map(|found| (found.head, found.tail, found.relation.class));
-                let true_positives = found.filter(|fact| gold.contains(fact)).count() as u64;
-                Counts { true_positives, predicted: predicted.len() as u64, gold: gold.len() as u64, known: 0 }
+                Counts::of(&facts(example), found)
             })
             .sum())
     }

@@ -131,7 +131,7 @@ fn entities_merge_and_edges_count_their_documents() {
             documents: 3,
             entities: 9,
             predictions: 7,
-            unknown: 2,
+            strays: 2,
             repeated: 1,
             filtered: 0,
             facts: 4,

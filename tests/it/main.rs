@@ -31,4 +31,5 @@ mod support;
 mod synthetic;
 mod table;
 mod train;
+mod words;
 mod workers;

@@ -51,6 +51,20 @@ fn a_result_comes_as_table_csv_or_json() {
 }
 
 #[test]
+fn numbers_of_single_precision_are_shown_at_their_own() {
+    let folder = TempDir::new().unwrap();
+    facts(folder.path(), &["P17"]);
+    let sql = "SELECT CAST(0.59 AS FLOAT4) AS single, CAST(0.9708657 AS FLOAT4) AS more, 0.1 AS double FROM facts";
+    assert_eq!(query(folder.path(), sql, "csv"), "single,more,double\n0.59,0.9708657,0.1\n");
+    assert_eq!(query(folder.path(), sql, "json"), "{\"double\":0.1,\"more\":0.9708657,\"single\":0.59}\n");
+    assert_eq!(
+        query(folder.path(), sql, "table").lines().last(),
+        Some("  0.59  0.9708657     0.1"),
+        "numbers stand at the right"
+    );
+}
+
+#[test]
 fn a_result_in_parquet_is_a_table_like_any_other() {
     let folder = TempDir::new().unwrap();
     facts(folder.path(), &["P17", "P\n30"]);

@@ -114,21 +114,20 @@ fn a_page_has_every_section_and_loads_nothing() {
 fn counts_are_those_of_the_metrics() {
     let run = synthetic();
     let overview = block(&page(run.path()), "overview");
-    let counts = |row: &MetricRow| json!({"correct": row.true_positives, "predicted": row.predicted, "gold": row.gold});
     let metrics: Vec<MetricRow> = table::read(run.path()).unwrap().flat_map(Result::unwrap).collect();
     let of_relations = metrics.iter().filter(|row| row.relation.is_some());
     for row in of_relations.clone() {
-        assert_eq!(overview["tally"]["relations"][row.relation.as_deref().unwrap()], counts(row), "{row:?}");
+        assert_same(&overview["tally"]["relations"][row.relation.as_deref().unwrap()], row);
     }
     assert_eq!(overview["tally"]["relations"].as_object().unwrap().len(), of_relations.count());
     let all = metrics.iter().find(|row| (&*row.metric, &*row.scope, &row.relation) == ("F1", "all", &None)).unwrap();
-    assert_eq!(overview["tally"]["facts"], counts(all));
+    assert_same(&overview["tally"]["facts"], all);
     let end = overview["curve"].as_array().unwrap().last().unwrap().clone();
     assert_eq!([&end["precision"], &end["recall"]], [&json!(all.precision), &json!(all.recall)]);
     assert!((end["f1"].as_f64().unwrap() - all.f1.unwrap()).abs() < 1e-12);
     for parts in ["distances", "sizes"] {
         let sum = |key: &str| {
-            let all = overview["tally"][parts].as_object().unwrap().values();
+            let all = overview["tally"][parts].as_array().unwrap().iter();
             all.map(|counts| counts[key].as_u64().unwrap()).sum::<u64>()
         };
         assert_eq!(
@@ -157,10 +156,67 @@ fn a_document_tells_gold_from_predicted() {
     ]);
     assert_eq!(rounded(document["facts"].clone()), facts);
     let overview = block(&page, "overview");
-    assert_eq!(overview["tally"]["facts"], json!({"correct": 1, "predicted": 3, "gold": 2}), "strays are wrong");
+    assert_eq!(counted(&overview["tally"]["facts"]), [1, 3, 2], "strays are wrong");
     assert_eq!(overview["tally"]["strays"], 1);
     assert_eq!(overview["tally"]["inference"]["added"]["correct"], 1);
     assert_eq!(overview["documents"][0]["missed"], 1);
+}
+
+/// Asserts that the page's counts and figures are those of the metrics.
+#[track_caller]
+fn assert_same(page: &Value, row: &MetricRow) {
+    assert_eq!(counted(page).map(Some), [row.true_positives, row.predicted, row.gold], "{row:?}");
+    for (key, figure) in [("precision", row.precision), ("recall", row.recall), ("f1", row.f1)] {
+        // Reading JSON rounds the last bit.
+        let same = page[key].as_f64().zip(figure).map(|(page, figure)| (page - figure).abs() < 1e-12);
+        assert!(same.unwrap_or(page[key].is_null() && figure.is_none()), "{key}: {page} {row:?}");
+    }
+}
+
+/// Correct predictions, predictions and facts.
+fn counted(counts: &Value) -> [u64; 3] {
+    ["correct", "predicted", "gold"].map(|key| counts[key].as_u64().unwrap())
+}
+
+#[test]
+fn bands_come_with_their_names() {
+    // 42 places, each in a sentence of its own; facts from the first to the next, to the 7th and to the last.
+    let names: Vec<String> = (0..42).map(|place| format!("P{place}")).collect();
+    let mention =
+        |(place, name): (usize, &String)| json!([{"name": name, "sent_id": place, "pos": [0, 1], "type": "LOC"}]);
+    let fact = |tail: u32| json!({"h": 0, "t": tail, "r": "r", "evidence": []});
+    let many = json!({
+        "title": "many",
+        "sents": names.iter().map(|name| [name]).collect::<Vec<_>>(),
+        "vertexSet": names.iter().enumerate().map(mention).collect::<Vec<_>>(),
+        "labels": [fact(1), fact(6), fact(41)],
+    });
+    let run = converted(&format!("[{DOCUMENT}, {many}]"));
+    let page = page(run.path());
+    let tally = block(&page, "overview")["tally"].clone();
+    let bands = |parts: &str| -> Vec<(String, u64)> {
+        let band = |band: &Value| (band["name"].as_str().unwrap().to_owned(), band["gold"].as_u64().unwrap());
+        tally[parts].as_array().unwrap().iter().map(band).collect()
+    };
+    let [distances, sizes] = ["distances", "sizes"].map(bands);
+    // Both facts of the other document, of 3 entities, share a sentence.
+    let expected =
+        |bands: &[(&str, u64)]| bands.iter().map(|&(name, gold)| (name.to_owned(), gold)).collect::<Vec<_>>();
+    assert_eq!(distances, expected(&[("0", 2), ("1", 1), ("6+", 2)]));
+    assert_eq!(sizes, expected(&[("1–5", 2), ("41+", 3)]));
+    let script = page.split("octet-stream").next().unwrap().to_owned() + page.rsplit("</script>").nth(1).unwrap();
+    assert!(!script.contains("41+") && !script.contains("6+"), "the page has bounds of its own");
+}
+
+#[test]
+fn figures_come_in_reading_order_with_their_meaning() {
+    let run = synthetic();
+    let overview = block(&page(run.path()), "overview");
+    let figures = overview["metrics"].as_array().unwrap().iter().filter(|row| row["relation"].is_null());
+    let told: Vec<[&str; 3]> =
+        figures.map(|row| ["metric", "scope", "meaning"].map(|key| row[key].as_str().unwrap())).collect();
+    assert_eq!(told[..2], [["F1", "all", "all facts"], ["F1", "intra", "entities that share a sentence"]]);
+    assert_eq!(told.last(), Some(&["macro F1", "all", "mean over relations"]));
 }
 
 /// Numbers to four places, as f32 in JSON has more.
@@ -182,7 +238,7 @@ fn pairs_that_are_no_candidates_do_not_count() {
     write(&split, pairs.map(kept_out).collect());
     write(run.path(), vec![predicted("Altomonte", 0, 1, "P131", 2.0), predicted("Altomonte", 0, 1, "P17", 1.0)]);
     let overview = block(&page(run.path()), "overview");
-    assert_eq!(overview["tally"]["facts"], json!({"correct": 0, "predicted": 0, "gold": 1}));
+    assert_eq!(counted(&overview["tally"]["facts"]), [0, 0, 1]);
 }
 
 #[test]

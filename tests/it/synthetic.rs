@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use docre::corpus::synthetic::{self, Generated, Options, Pattern};
+use docre::corpus::synthetic::{self, Generated, Options};
+use docre::ground::pattern::Pattern;
 
 /// Head, relation, tail.
 type Triple = (u32, String, u32);

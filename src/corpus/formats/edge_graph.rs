@@ -12,9 +12,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
+use ground::excerpt::quoted;
+
 use super::lines::line_records;
 use crate::document::{Document, Entity, Fact, Fault, Mention, Token};
-use crate::quote::quoted;
 use crate::reader::{CutError, Reader, Record, Records, Reject};
 
 const COLUMNS_OF_PAIR: usize = 17;

@@ -11,12 +11,12 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
+use ground::excerpt::quoted;
 use table::Text;
 
 use super::lines::{Blocks, Lines};
 use super::pubtator::PubTator;
 use crate::document::{Document, Fault};
-use crate::quote::quoted;
 use crate::reader::{CutError, Reader, Record, Records, Reject};
 
 /// The name of the one relation.

@@ -9,10 +9,10 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use ground::excerpt::quoted;
 use ground::suggest::nearest;
 
 use crate::document::Fault;
-use crate::quote::quoted;
 
 /// A JSON value that borrows from its source.
 #[derive(Debug, Clone, PartialEq)]

@@ -16,10 +16,11 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use ground::excerpt::quoted;
+
 use super::json::{Field, Json};
 use super::lines::line_records;
 use crate::document::{Document, Entity, Fact, Fault, Mention};
-use crate::quote::quoted;
 use crate::reader::{CutError, Reader, Record, Records, Reject};
 use crate::text::{Characters, Segmented, Unfit, segment};
 

@@ -14,9 +14,10 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
+use ground::excerpt::quoted;
+
 use super::lines::Blocks;
 use crate::document::{Document, Entity, Fact, Fault, Mention};
-use crate::quote::quoted;
 use crate::reader::{CutError, Reader, Record, Records, Reject};
 use crate::text::{Characters, Segmented, Unfit, segment};
 

@@ -47,8 +47,7 @@ mod rules;
 pub mod tables;
 mod world;
 
-pub use rules::{Pattern, UnknownPattern};
-
+use ground::pattern::Pattern;
 use ground::random::Random;
 use table::Text;
 

@@ -1,7 +1,6 @@
 //! What may hold in a document, and what follows from it.
 
-use std::fmt;
-use std::str::FromStr;
+use ground::pattern::Pattern;
 
 /// What an entity is. Finer than a mention's type: a city and a country are both a `LOC`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,24 +33,6 @@ pub(super) enum Relation {
     Sibling,
 }
 
-/// How the two premises of a rule meet in the bridge `i`, between the head `s` and the tail `o` of what follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Pattern {
-    /// `s>i,i>o`: one fact leads on to the other.
-    Chain,
-    /// `s>i,o>i`: both facts point at the bridge.
-    SharedTail,
-    /// `o>i,i>s`: a chain that is read backwards.
-    ReverseChain,
-    /// `i>s,i>o`: both facts start from the bridge.
-    SharedHead,
-}
-
-/// A text that names no pattern.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected one of `s>i,i>o`, `s>i,o>i`, `o>i,i>s` and `i>s,i>o`, got `{0}`")]
-pub struct UnknownPattern(String);
-
 /// Two premises and what follows from them.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Rule {
@@ -73,17 +54,17 @@ pub(super) struct Edge {
 
 /// The rules, as tabled in [the module's documentation](super).
 pub(super) static RULES: [Rule; 11] = [
-    rule(Pattern::Chain, Relation::Birthplace, Relation::Country, Relation::Citizenship),
-    rule(Pattern::Chain, Relation::Headquarters, Relation::Country, Relation::Country),
-    rule(Pattern::Chain, Relation::PartOf, Relation::Country, Relation::Country),
-    rule(Pattern::Chain, Relation::Employer, Relation::PartOf, Relation::Employer),
-    rule(Pattern::Chain, Relation::Spouse, Relation::Child, Relation::Child),
-    rule(Pattern::SharedTail, Relation::Employer, Relation::Employer, Relation::Partner),
-    rule(Pattern::SharedTail, Relation::Child, Relation::Child, Relation::Spouse),
-    rule(Pattern::ReverseChain, Relation::Employer, Relation::Author, Relation::Product),
-    rule(Pattern::ReverseChain, Relation::Child, Relation::Child, Relation::Grandparent),
-    rule(Pattern::SharedHead, Relation::Child, Relation::Child, Relation::Sibling),
-    rule(Pattern::SharedHead, Relation::Author, Relation::Author, Relation::Partner),
+    rule(Pattern::Forward, Relation::Birthplace, Relation::Country, Relation::Citizenship),
+    rule(Pattern::Forward, Relation::Headquarters, Relation::Country, Relation::Country),
+    rule(Pattern::Forward, Relation::PartOf, Relation::Country, Relation::Country),
+    rule(Pattern::Forward, Relation::Employer, Relation::PartOf, Relation::Employer),
+    rule(Pattern::Forward, Relation::Spouse, Relation::Child, Relation::Child),
+    rule(Pattern::Inward, Relation::Employer, Relation::Employer, Relation::Partner),
+    rule(Pattern::Inward, Relation::Child, Relation::Child, Relation::Spouse),
+    rule(Pattern::Backward, Relation::Employer, Relation::Author, Relation::Product),
+    rule(Pattern::Backward, Relation::Child, Relation::Child, Relation::Grandparent),
+    rule(Pattern::Outward, Relation::Child, Relation::Child, Relation::Sibling),
+    rule(Pattern::Outward, Relation::Author, Relation::Author, Relation::Partner),
 ];
 
 const fn rule(pattern: Pattern, first: Relation, second: Relation, conclusion: Relation) -> Rule {
@@ -207,61 +188,33 @@ impl Relation {
     }
 }
 
-impl Pattern {
-    /// Every pattern.
-    pub const ALL: [Self; 4] = [Self::Chain, Self::SharedTail, Self::ReverseChain, Self::SharedHead];
-
-    /// Its name in the `implied` table.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Chain => "s>i,i>o",
-            Self::SharedTail => "s>i,o>i",
-            Self::ReverseChain => "o>i,i>s",
-            Self::SharedHead => "i>s,i>o",
-        }
-    }
-
-    fn head_to_bridge(self) -> bool {
-        matches!(self, Self::Chain | Self::SharedTail)
-    }
-
-    fn bridge_to_tail(self) -> bool {
-        matches!(self, Self::Chain | Self::SharedHead)
-    }
+/// Whether the first premise leads from the head to the bridge, not back.
+fn head_to_bridge(pattern: Pattern) -> bool {
+    matches!(pattern, Pattern::Forward | Pattern::Inward)
 }
 
-impl fmt::Display for Pattern {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
-
-impl FromStr for Pattern {
-    type Err = UnknownPattern;
-
-    fn from_str(name: &str) -> Result<Self, UnknownPattern> {
-        let known = Self::ALL.into_iter().find(|pattern| pattern.name() == name);
-        known.ok_or_else(|| UnknownPattern(name.to_owned()))
-    }
+/// Whether the second premise leads from the bridge to the tail, not back.
+fn bridge_to_tail(pattern: Pattern) -> bool {
+    matches!(pattern, Pattern::Forward | Pattern::Outward)
 }
 
 impl Rule {
     /// The premises that lead from a head over a bridge to a tail.
     pub(super) fn premises(&self, head: usize, bridge: usize, tail: usize) -> [Edge; 2] {
         [
-            Edge::directed(self.pattern.head_to_bridge(), head, self.first, bridge),
-            Edge::directed(self.pattern.bridge_to_tail(), bridge, self.second, tail),
+            Edge::directed(head_to_bridge(self.pattern), head, self.first, bridge),
+            Edge::directed(bridge_to_tail(self.pattern), bridge, self.second, tail),
         ]
     }
 
     /// Head and bridge of a first premise.
     pub(super) fn head_and_bridge(&self, first: Edge) -> (usize, usize) {
-        first.ends(self.pattern.head_to_bridge())
+        first.ends(head_to_bridge(self.pattern))
     }
 
     /// Bridge and tail of a second premise.
     pub(super) fn bridge_and_tail(&self, second: Edge) -> (usize, usize) {
-        second.ends(self.pattern.bridge_to_tail())
+        second.ends(bridge_to_tail(self.pattern))
     }
 
     /// The bridge of two facts and what follows from them, where they are premises of this rule.

@@ -1,10 +1,11 @@
 //! What holds in a document: facts drawn one at a time, and distractors drawn to look like them.
 
+use ground::pattern::Pattern;
 use ground::random::Random;
 
 use super::closure::{Closure, Known};
 use super::names::Cast;
-use super::rules::{Edge, Kind, Pattern, RULES, Relation, Rule};
+use super::rules::{Edge, Kind, RULES, Relation, Rule};
 use super::{MOST_FACTS, Options};
 
 /// Draws for each fact asked for, before a document is left with fewer.

@@ -15,6 +15,7 @@ use candle_core::{DType, Result, Tensor, Var};
 use serde::{Deserialize, Serialize};
 
 use encoder::Encoder;
+use ground::pattern::Pattern;
 use ground::random::Random;
 use nn::layers::linear_alike;
 use nn::{Init, Linear, Mode, Weights};
@@ -25,7 +26,7 @@ use crate::contract::{Lesson, Loss, Model, Scores, Task};
 use crate::example::{Example, labels};
 use crate::loss::{adaptive_threshold, cosine, divergence, relative_entropy};
 use crate::pair_matrix::PairMatrix;
-use reasoning::{Layer, Pattern};
+use reasoning::Layer;
 use surroundings::Surroundings;
 
 /// How slowly the moving average forgets, as in the released program.

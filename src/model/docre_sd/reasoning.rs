@@ -1,8 +1,8 @@
 //! DocRE-SD's reasoning layers: a pair attends to couples of pairs that meet in a bridge.
 
 use candle_core::{Result, Tensor};
-use serde::{Deserialize, Serialize};
 
+use ground::pattern::Pattern;
 use nn::layers::{Activation, FeedForward, Normed, linear};
 use nn::ops::{add_bias, dropout, gelu, mix};
 use nn::{Init, Linear, Mode, Weights};
@@ -11,35 +11,13 @@ use super::DocreSdConfig;
 use crate::attention::{Heads, Reach};
 use crate::pair_matrix::{Axis, PairMatrix};
 
-/// How two pairs meet in a bridge i between head s and tail o, under the names that the metrics give these patterns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Pattern {
-    /// (s, i) and (i, o).
-    #[serde(rename = "s>i,i>o")]
-    Forward,
-    /// (s, i) and (o, i).
-    #[serde(rename = "s>i,o>i")]
-    Inward,
-    /// (o, i) and (i, s).
-    #[serde(rename = "o>i,i>s")]
-    Backward,
-    /// (i, s) and (i, o).
-    #[serde(rename = "i>s,i>o")]
-    Outward,
-}
-
-impl Pattern {
-    /// All, in the order of the paper's heads.
-    pub const ALL: [Self; 4] = [Self::Forward, Self::Inward, Self::Backward, Self::Outward];
-
-    /// The axes of its first and its second pair.
-    pub fn axes(self) -> &'static [Axis] {
-        match self {
-            Self::Forward => &[Axis::HeadRow, Axis::TailColumn],
-            Self::Inward => &[Axis::HeadRow, Axis::TailRow],
-            Self::Backward => &[Axis::TailRow, Axis::HeadColumn],
-            Self::Outward => &[Axis::HeadColumn, Axis::TailColumn],
-        }
+/// The axes of a pattern's first and its second pair.
+pub fn axes(pattern: Pattern) -> &'static [Axis] {
+    match pattern {
+        Pattern::Forward => &[Axis::HeadRow, Axis::TailColumn],
+        Pattern::Inward => &[Axis::HeadRow, Axis::TailRow],
+        Pattern::Backward => &[Axis::TailRow, Axis::HeadColumn],
+        Pattern::Outward => &[Axis::HeadColumn, Axis::TailColumn],
     }
 }
 
@@ -72,7 +50,7 @@ impl ReasoningAttention {
         };
         let (bridge_keys, bridge_values) = (bridges("bridge_key")?, bridges("bridge_value")?);
         let mut part = |part: &str| linear(weights, &format!("{name}.{part}"), embedding, embedding);
-        let reach = config.patterns.iter().map(|pattern| Reach::Along(pattern.axes())).collect();
+        let reach = config.patterns.iter().map(|pattern| Reach::Along(axes(*pattern))).collect();
         Ok(Self {
             query: part("query")?,
             key: part("key")?,

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor, Var, safetensors};
 use encoder::{read_config, read_weights};
+use ground::pattern::Pattern;
 use ground::random::Random;
 use crate::attention::{Heads, Reach};
 use crate::base::PairFeature;
 use crate::docre_ii::inference::{AXES, CrossAttention, Inference, Layer};
 use crate::docre_ii::noise::noisy;
 use crate::docre_ii::{Attention, Contrastive, DocreIi, DocreIiConfig};
-use crate::docre_sd::reasoning::Pattern;
+use crate::docre_sd::reasoning::axes;
 use crate::example::Example;
 use crate::loss::{among_others, cosine};
 use crate::pair_matrix::{Axis, PairMatrix, matrices};
@@ -231,7 +232,7 @@ fn factored_attention_equals_the_naive_form() {
 fn both_forms_of_attention_agree() {
     let reaches: [Vec<Reach>; 3] = [
         AXES.iter().map(|axis| Reach::Along(std::slice::from_ref(axis))).collect(),
-        Pattern::ALL.map(|pattern| Reach::Along(pattern.axes())).to_vec(),
+        Pattern::ALL.map(|pattern| Reach::Along(axes(pattern))).to_vec(),
         vec![Reach::All; 4],
     ];
     let documents = [ragged(), all_pairs(2), all_pairs(5)];

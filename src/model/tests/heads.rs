@@ -5,9 +5,10 @@
 
 use candle_core::{Device, Tensor};
 use ground::counts::Counts;
+use ground::pattern::Pattern;
 use ground::random::Random;
 use crate::docre_sd::DocreSdConfig;
-use crate::docre_sd::reasoning::{Layer, Pattern};
+use crate::docre_sd::reasoning::Layer;
 use crate::example::{Example, THRESHOLD, labels};
 use crate::loss::adaptive_threshold;
 use crate::pair_matrix::{PairMatrix, matrices};

@@ -3,8 +3,9 @@
 use serde::Deserialize;
 
 use super::kind::{Action, Kind, Made, Work, corpus, keys_of};
+use crate::corpus::synthetic::Options;
 use crate::corpus::synthetic::tables::Synthesis;
-use crate::corpus::synthetic::{Options, Pattern};
+use crate::ground::pattern::Pattern;
 use crate::pipeline::options::{check_name, typed};
 use crate::pipeline::progress::Progress;
 

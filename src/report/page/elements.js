@@ -31,8 +31,6 @@ const absent = (text) => h("p", { class: "absent" }, text);
 
 const whole = (number) => number.toLocaleString("en");
 const percent = (share) => (share === null || share === undefined ? "–" : (100 * share).toFixed(2));
-const ratio = (part, all) => (all > 0 ? part / all : null);
-const f1 = ({ correct, predicted, gold }) => (predicted + gold > 0 ? (2 * correct) / (predicted + gold) : 0);
 const plural = (number, one, many = `${one}s`) => `${whole(number)} ${number === 1 ? one : many}`;
 
 /** A table of figures: heads are names or [name, true] where numbers stand, rows are arrays of cells. */

@@ -1,31 +1,13 @@
 // Figures: metrics, learning curves, precision and recall, relations, errors, inference.
 
-const SCOPES = {
-  "F1 all": "all facts",
-  "IgnF1 all": "correct predictions that training showed leave precision",
-  "F1 intra": "entities that share a sentence",
-  "F1 inter": "entities that share none",
-  "F1 infer": "facts that are part of a triangle of facts",
-  "F1 stated": "facts that a sentence states",
-  "F1 implied": "facts that only follow from others",
-  "F1 frequent": "the ten relations with most facts",
-  "F1 long tail": "all other relations",
-  "macro F1 all": "mean over relations",
-  "evidence F1 all": "sentences of evidence",
-};
-
 function showMetrics(run) {
   const rows = run.metrics.filter((row) => row.relation === null);
   if (!rows.length) return section("metrics", absent("The run has no table metrics. docre evaluate writes it."));
-  const order = Object.keys(SCOPES);
-  const rank = (row) => (order.indexOf(`${row.metric} ${row.scope}`) + order.length + 1) % (order.length + 1);
-  rows.sort((a, b) => rank(a) - rank(b));
   const heads = ["Metric", ["Figure", true], "", "95% interval", ["P", true], ["R", true], ["Correct", true], ["Predicted", true], ["Gold", true]];
   const count = (number) => (number === null ? "–" : whole(number));
   const cells = (row) => {
-    const meaning = SCOPES[`${row.metric} ${row.scope}`] ?? (row.metric === "Infer-Ac" ? "recall of what two other facts conclude" : "");
     return [
-      [h("span", { class: "metric" }, row.metric, row.scope === "all" ? "" : `, ${row.scope}`), h("span", { class: "meaning" }, meaning)],
+      [h("span", { class: "metric" }, row.metric, row.scope === "all" ? "" : `, ${row.scope}`), h("span", { class: "meaning" }, row.meaning ?? "")],
       percent(row.f1 ?? row.recall), shareBar(row.f1 ?? row.recall, row.f1_low, row.f1_high),
       row.f1_low === null ? "" : `${percent(row.f1_low)} to ${percent(row.f1_high)}`,
       percent(row.precision), percent(row.recall), count(row.true_positives), count(row.predicted), count(row.gold)];
@@ -107,7 +89,7 @@ function showCurve({ curve, tally }) {
 }
 
 function showRelations({ tally, labels, predicted }) {
-  const all = tally ? Object.entries(tally.relations).map(([name, counts]) => ({ name, ...counts, f1: f1(counts) })) : [];
+  const all = tally ? Object.entries(tally.relations).map(([name, counts]) => ({ name, ...counts })) : [];
   if (!all.length) return section("relations", absent("No relation: nothing is gold or predicted."));
   const orders = { facts: (a, b) => b.gold - a.gold || b.predicted - a.predicted, F1: (a, b) => b.f1 - a.f1 || b.gold - a.gold, name: () => 0 };
   const place = h("div");
@@ -116,7 +98,7 @@ function showRelations({ tally, labels, predicted }) {
     const sorted = [...all].sort((a, b) => orders[order](a, b) || (a.name < b.name ? -1 : 1));
     const rows = sorted.slice(0, shown).map((row) => [
       [h("span", { class: "metric" }, labels[row.name] ?? row.name), labels[row.name] && h("span", { class: "meaning" }, row.name)],
-      percent(row.f1), shareBar(row.f1), percent(ratio(row.correct, row.predicted)), percent(ratio(row.correct, row.gold)), whole(row.correct), whole(row.predicted), whole(row.gold)]);
+      percent(row.f1), shareBar(row.f1), percent(row.precision), percent(row.recall), whole(row.correct), whole(row.predicted), whole(row.gold)]);
     const more = all.length > shown && h("button", { type: "button", class: "more", onclick: () => { shown = all.length; draw(); } }, `Show all ${whole(all.length)}`);
     place.replaceChildren(table("Relations", ["Relation", ["F1", true], "", ["P", true], ["R", true], ["Correct", true], ["Predicted", true], ["Gold", true]], rows), more || "");
   };
@@ -129,15 +111,12 @@ const VERDICTS = [["correct", "correct"], ["wrong", "wrong: predicted, not gold"
 
 function showErrors({ tally, predicted }) {
   if (!tally || !tally.labelled || !predicted) return section("errors", absent("No errors to show: it takes predictions on labelled documents."));
-  const column = (name, counts) => ({ name, note: percent(f1(counts)), parts: [["correct", counts.correct], ["wrong", counts.predicted - counts.correct], ["missed", counts.gold - counts.correct]], counts });
+  const column = ({ name, correct, predicted, gold, f1 }) => ({ name, note: percent(f1), parts: [["correct", correct], ["wrong", predicted - correct], ["missed", gold - correct]] });
   const plot = (title, note, axis, columns) => figure(title, note, (width) => columnPlot(width, `${title}: correct, wrong and missed facts`, axis, columns),
     table(title, [axis, ["F1", true], ["Correct", true], ["Wrong", true], ["Missed", true]], columns.map(({ name, note, parts }) => [name, note, ...parts.map(([, number]) => whole(number))])));
-  const numbered = (counts) => Object.entries(counts).map(([first, value]) => [Number(first), value]).sort(([a], [b]) => a - b);
-  const distances = numbered(tally.distances).map(([distance, counts]) => column(distance === 6 ? "6+" : String(distance), counts));
-  const sizes = numbered(tally.sizes).map(([first, counts]) => column(first === 41 ? "41+" : `${first}–${first + 4}`, counts));
   section("errors", key(VERDICTS), h("p", { class: "note" }, "Above each column stands its F1."), h("div", { class: "plots" },
-    plot("By sentence distance", "Sentences between the closest mentions of head and tail; 0 where they share one", "sentences", distances),
-    plot("By number of entities", "Entities of the document", "entities", sizes)));
+    plot("By sentence distance", "Sentences between the closest mentions of head and tail; 0 where they share one", "sentences", tally.distances.map(column)),
+    plot("By number of entities", "Entities of the document", "entities", tally.sizes.map(column))));
 }
 
 function showInference({ tally }) {
@@ -145,7 +124,7 @@ function showInference({ tally }) {
   const known = inference && inference.kept.predicted + inference.added.predicted > 0;
   const iterations = Object.entries(inference?.iterations ?? {}).sort(([a], [b]) => a - b);
   if (!known && !iterations.length) return section("inference", absent("Base and inference cannot be told apart: the columns base_probability and iteration of relations are empty, as for a model without an inference module."));
-  const cells = ([name, { correct, predicted }]) => [name, whole(predicted), whole(correct), whole(predicted - correct), percent(ratio(correct, predicted)), shareBar(ratio(correct, predicted))];
+  const cells = ([name, { correct, predicted, precision }]) => [name, whole(predicted), whole(correct), whole(predicted - correct), percent(precision), shareBar(precision)];
   const heads = (first) => [first, ["Predictions", true], ["Correct", true], ["Wrong", true], ["Precision", true], ""];
   section("inference", h("p", { class: "lead" }, "What the last iteration predicts, by whether the base had predicted it. The reader below filters by it."),
     known ? table("Base and inference", heads("Prediction"), [["made by the base and kept", inference.kept], ["added by inference", inference.added]].map(cells)) : "",

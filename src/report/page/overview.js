@@ -17,11 +17,11 @@ function showSummary(run) {
   const figures = ["F1", "IgnF1"].map((metric) => [metric, overall(run, metric, "all")]).filter(([, row]) => row)
     .map(([metric, row]) => keyFigure(metric, percent(row.f1), row.f1_low === null ? null : `95% from ${percent(row.f1_low)} to ${percent(row.f1_high)}`));
   if (tally && run.predicted && tally.labelled) {
-    const { correct, predicted, gold } = tally.facts;
-    if (!figures.length) figures.push(keyFigure("F1", percent(f1(tally.facts)), "counted here: no table metrics"));
+    const { correct, predicted, gold, precision, recall, f1 } = tally.facts;
+    if (!figures.length) figures.push(keyFigure("F1", percent(f1), "counted here: no table metrics"));
     figures.push(
-      keyFigure("Precision", percent(ratio(correct, predicted)), `${whole(correct)} of ${whole(predicted)} predictions`),
-      keyFigure("Recall", percent(ratio(correct, gold)), `${whole(correct)} of ${whole(gold)} facts`));
+      keyFigure("Precision", percent(precision), `${whole(correct)} of ${whole(predicted)} predictions`),
+      keyFigure("Recall", percent(recall), `${whole(correct)} of ${whole(gold)} facts`));
   }
   if (tally) figures.push(keyFigure("Documents", whole(tally.documents), `${whole(tally.tokens)} tokens, ${whole(tally.entities)} entities`));
   if (run.learning) figures.push(keyFigure("Epochs", whole(run.learning.epochs.length), bestEpoch(run.learning)));

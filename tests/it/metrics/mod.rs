@@ -100,7 +100,7 @@ fn every_metric_is_what_hand_and_paper_say() {
 fn oddities_are_counted_and_told() {
     let notes = evaluated(&by_hand(), &predictions(), &[]).notes;
     assert_eq!((notes.rows, notes.duplicates, notes.not_candidates), (11, 1, 1));
-    assert_eq!((notes.unknown_documents, notes.unknown_entities), (1, 1));
+    assert_eq!((notes.stray_documents, notes.stray_entities), (1, 1));
     assert_eq!((notes.unlabelled_documents, notes.unlabelled_rows), (1, 1));
     assert_eq!(notes.warnings().len(), 6);
 }
@@ -196,4 +196,18 @@ fn figures_are_shown_as_a_table_and_as_json() {
     let json: Value = serde_json::from_str(&present::json(&run.metrics, &[]).unwrap()).unwrap();
     assert_eq!(json["metrics"].as_array().unwrap().len(), run.metrics.len());
     assert_eq!(json["metrics"][0]["metric"], "F1");
+}
+
+#[test]
+fn wide_and_hostile_names_of_relations_keep_the_table_straight() {
+    let doc = Doc::new("A", &[&[0], &[0]]).fact(0, 1, "關係", &[0]).fact(1, 0, "r\n\u{202e}", &[0]);
+    let run = evaluated(&Split(vec![doc]), &[], &[]);
+    let table = present::table(&run.metrics, true);
+    let (_, relations) = table.split_once("\n\n").unwrap();
+    // Each of the two characters takes two columns of the screen; what turns the writing is spelt out.
+    assert_eq!(
+        relations.lines().map(|line| line.split("  ").next().unwrap()).collect::<Vec<_>>(),
+        ["relation", "r\\n\\u{202e}", "關係"]
+    );
+    assert!(relations.lines().last().unwrap().starts_with("關係         -"), "{relations}");
 }

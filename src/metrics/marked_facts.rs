@@ -1,14 +1,34 @@
 //! Every fact that stands in the corpus or was predicted, once, with the marks that the metrics count by.
+//!
+//! # Triangles
+//! Pairs that hold a fact are the edges of a document: what a fact could have been inferred from.
+//!
+//! Over the edges (h, e), (e, t) of a document, h, e and t distinct, one join finds every path. A path closed by the
+//! edge (h, t) engages its three edges, and each of them is the conclusion of one pattern of premises; a path closed by
+//! (t, h) is a ring, and its closing edge concludes the fourth pattern. With s the head of the conclusion, o its tail
+//! and i the bridge, h→e→t reads:
+//!
+//! | conclusion (s, o) | premises | pattern |
+//! | --- | --- | --- |
+//! | (h, t) | (s, i), (i, o) | `s>i,i>o` |
+//! | (h, e) | (s, i), (o, i) | `s>i,o>i` |
+//! | (e, t) | (i, s), (i, o) | `i>s,i>o` |
+//! | (t, h) | (o, i), (i, s) | `o>i,i>s` |
 
+use ground::pattern::Pattern;
 use polars::prelude::*;
 
-use super::error::{self, Error};
-use super::predictions::Predictions;
-use super::split::{Numbering, Split, collect, stands};
-use super::triangles::{PATTERNS, rings, triangles};
+use crate::error::{self, Error};
+use crate::predictions::{Predictions, known_facts};
+use crate::split::{FACT, Numbering, Split, collect, stands};
+
+/// What the edges of a closed triangle conclude, in the order of the table.
+pub(super) const TRIANGLE: [Pattern; 3] = [Pattern::Forward, Pattern::Inward, Pattern::Outward];
+/// What the closing edge of a ring concludes.
+const RING: Pattern = Pattern::Backward;
 
 /// The union of gold and predicted facts: `fact`, `document`, `gold`, `predicted`. One row of a null `fact` stands
-/// for predictions beyond the split, where there are any.
+/// for strays, where there are any.
 pub(super) fn union(predictions: &Predictions, split: &Split, numbering: &Numbering) -> Result<DataFrame, Error> {
     let inside = stands("head").and(stands("tail"));
     let gold = numbering.with_code(split.in_labelled(split.facts()?).filter(inside.clone()));
@@ -33,8 +53,24 @@ pub(super) fn counted() -> Expr {
 }
 
 /// The facts among the given (those of [`union`] that are not null) whose pairs are candidates, with their pairs' marks:
-/// `intra`, `engaged` (an edge of a triangle of predicted pairs), and each of [`PATTERNS`] (concluded from gold pairs).
-pub(super) fn marked_facts(facts: &DataFrame, split: &Split, numbering: &Numbering) -> Result<DataFrame, Error> {
+/// `intra`, `engaged` (an edge of a triangle of predicted pairs), and the name of each [`Pattern`] (concluded from gold
+/// pairs); and their own: `known` (a correct prediction that training showed) and `implied` (stated by no sentence).
+pub(super) fn marked_facts(
+    facts: &DataFrame,
+    split: &Split,
+    numbering: &Numbering,
+    training: Option<LazyFrame>,
+) -> Result<DataFrame, Error> {
+    let (by_pair, (known, implied)) = rayon::join(
+        || marked_by_pair(facts, split, numbering),
+        || (known_among(facts, split, numbering, training), implied_facts(facts, split, numbering)),
+    );
+    let facts = marked(by_pair?.lazy(), known?, "known");
+    collect(marked(facts, implied?, "implied"), "marked facts")
+}
+
+/// The facts whose pairs are candidates, with their pairs' marks.
+fn marked_by_pair(facts: &DataFrame, split: &Split, numbering: &Numbering) -> Result<DataFrame, Error> {
     let pairs = marked_pairs(facts, split, numbering)?.lazy();
     let facts = facts.clone().lazy().with_column(numbering.pair_of(col("fact")).alias("pair"));
     collect(facts.inner_join(pairs, col("pair"), col("pair")), "facts with the marks of their pairs")
@@ -59,9 +95,9 @@ fn marked_pairs(facts: &DataFrame, split: &Split, numbering: &Numbering) -> Resu
     let engaged = engaged.columns().iter().map(among).reduce(Expr::or).unwrap_or_else(|| lit(false));
     let gold = of_kind("gold_pair");
     let (triangles, rings) = (triangles(&gold, numbering)?, rings(&gold, numbering)?);
-    let conclusions = PATTERNS.iter().zip(triangles.columns().iter().chain(rings.columns()));
+    let conclusions = TRIANGLE.iter().chain([&RING]).zip(triangles.columns().iter().chain(rings.columns()));
     let mut marks = vec![col("pair"), col("intra"), engaged.alias("engaged")];
-    marks.extend(conclusions.map(|(pattern, pairs)| among(pairs).alias(*pattern)));
+    marks.extend(conclusions.map(|(pattern, pairs)| among(pairs).alias(pattern.name())));
     collect(pairs.select(marks), "pairs in triangles")
 }
 
@@ -109,4 +145,59 @@ fn with_unlisted(
         .with_columns([lit(true).alias("intra"), lit(true).alias("candidate")]);
     let both = concat([special.lazy(), together], UnionArgs::default()).map_err(error::query("pairs"))?;
     collect(both, "pairs that share a sentence")
+}
+
+/// The correct predictions that stand among the training facts, a column `fact`; none without training facts.
+fn known_among(
+    facts: &DataFrame,
+    split: &Split,
+    numbering: &Numbering,
+    training: Option<LazyFrame>,
+) -> Result<DataFrame, Error> {
+    let correct = facts.clone().lazy().filter(col("gold").and(col("predicted"))).select([col("fact")]);
+    match training {
+        Some(training) => known_facts(training, split, numbering, correct),
+        None => collect(correct.limit(0), "no training facts"),
+    }
+}
+
+/// The facts that no sentence of a synthetic corpus states, a column `fact`; none of another corpus.
+fn implied_facts(facts: &DataFrame, split: &Split, numbering: &Numbering) -> Result<DataFrame, Error> {
+    if !split.has_implied() {
+        return collect(facts.clone().lazy().select([col("fact")]).limit(0), "no implied facts");
+    }
+    let implied = numbering.with_code(split.in_labelled(split.table("implied", &FACT)?));
+    let implied = implied.select([numbering.fact_of_row().alias("fact")]);
+    collect(implied.unique(None, UniqueKeepStrategy::Any), "implied facts")
+}
+
+/// Adds a column: whether the fact is one of these.
+fn marked(facts: LazyFrame, these: DataFrame, name: &str) -> LazyFrame {
+    let these = these.lazy().with_column(lit(true).alias(name));
+    facts.left_join(these, col("fact"), col("fact")).with_column(col(name).fill_null(lit(false)))
+}
+
+/// The closed triangles over some distinct pairs (a column `pair`), three columns of pairs: what those of [`TRIANGLE`]
+/// conclude, in their order.
+fn triangles(pairs: &LazyFrame, numbering: &Numbering) -> Result<DataFrame, Error> {
+    let closing = numbering.pair(col("h"), col("t")).alias("closing");
+    let paths = paths(pairs, numbering).select([closing, col("first"), col("second")]);
+    collect(paths.semi_join(pairs.clone(), col("closing"), col("pair")), "triangles")
+}
+
+/// The rings over some distinct pairs, one column of pairs: what [`RING`] concludes.
+fn rings(pairs: &LazyFrame, numbering: &Numbering) -> Result<DataFrame, Error> {
+    let paths = paths(pairs, numbering).select([numbering.pair(col("t"), col("h")).alias("closing")]);
+    collect(paths.semi_join(pairs.clone(), col("closing"), col("pair")), "rings")
+}
+
+/// The paths h→e→t: `h`, `t`, and the pairs `first` and `second`.
+fn paths(pairs: &LazyFrame, numbering: &Numbering) -> LazyFrame {
+    let edges = pairs
+        .clone()
+        .select([numbering.head(col("pair")).alias("h"), numbering.tail(col("pair")).alias("t"), col("pair")])
+        .filter(col("h").neq(col("t")));
+    let first = edges.clone().select([col("h"), col("t").alias("e"), col("pair").alias("first")]);
+    let second = edges.select([col("h").alias("e"), col("t"), col("pair").alias("second")]);
+    first.inner_join(second, col("e"), col("e")).filter(col("h").neq(col("t")))
 }

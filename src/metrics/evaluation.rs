@@ -1,0 +1,209 @@
+//! What was counted, divided: the rows of the tables `metrics` and `comparisons`.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use ground::counts::Counts;
+use ground::figure::Figure;
+use ground::pattern::Pattern;
+use ground::scope::Scope;
+use table::Text;
+use table::rows::{ComparisonRow, MetricRow};
+
+use crate::bootstrap::{Interval, Tallies, interval, p_value, percentiles, resamples};
+use crate::error::Error;
+use crate::strays::Notes;
+use crate::tally::{ByRelation, Knowledge, Sums};
+
+/// Relations that count as frequent.
+const FREQUENT: usize = 10;
+
+/// What was found.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// The figures, sorted by metric, scope and relation.
+    pub metrics: Vec<MetricRow>,
+    /// What the reader should know about the predictions.
+    pub notes: Notes,
+    run: Run,
+    tallies: Tallies,
+    knowledge: Knowledge,
+}
+
+/// What an evaluation is of, and how it resamples.
+#[derive(Debug, Clone)]
+pub(super) struct Run {
+    pub run_id: String,
+    pub corpus: String,
+    pub split: String,
+    /// The folder of the split's tables.
+    pub tables: PathBuf,
+    pub resamples: u64,
+    pub seed: u64,
+}
+
+/// Everything counted, before the first division.
+pub(super) struct Counted {
+    pub tallies: Tallies,
+    pub relations: ByRelation,
+    /// By pattern; `None`: any.
+    pub patterns: Vec<(Option<Pattern>, Counts)>,
+    pub evidence: Option<Counts>,
+    pub notes: Notes,
+    pub knowledge: Knowledge,
+}
+
+/// A figure that is resampled.
+#[derive(Debug, Clone, Copy)]
+enum Resampled {
+    F1(Scope),
+    IgnF1,
+}
+
+impl Resampled {
+    /// Those that can be told.
+    fn all(knowledge: Knowledge) -> impl Iterator<Item = Self> {
+        knowledge.scopes().into_iter().map(Self::F1).chain(knowledge.training.then_some(Self::IgnF1))
+    }
+
+    fn figure(self) -> Figure {
+        match self {
+            Self::F1(scope) => Figure::F1(scope),
+            Self::IgnF1 => Figure::IgnF1,
+        }
+    }
+
+    fn counts(self, sums: &Sums) -> Counts {
+        match self {
+            Self::F1(scope) => sums.counts(scope),
+            Self::IgnF1 => sums.ignoring_known(),
+        }
+    }
+}
+
+impl Run {
+    /// Divides what was counted.
+    pub fn evaluation(self, counted: Counted) -> Evaluation {
+        let knowledge = counted.knowledge;
+        let resampled = resamples(&counted.tallies, self.resamples, self.seed);
+        let whole = counted.tallies.sums();
+        let with_interval = |figure: Resampled| {
+            self.with_interval(figure, figure.counts(&whole), interval(&resampled, |sums| figure.counts(sums)))
+        };
+        let mut metrics: Vec<MetricRow> = Resampled::all(knowledge).map(with_interval).collect();
+        metrics.extend(counted.patterns.iter().map(|(pattern, counts)| self.accuracy(*pattern, *counts)));
+        metrics.extend(counted.evidence.map(|counts| self.row(Figure::EvidenceF1, counts)));
+        metrics.extend(self.of_relations(&counted.relations));
+        metrics.sort_by(|a, b| (&a.metric, &a.scope, &a.relation).cmp(&(&b.metric, &b.scope, &b.relation)));
+        Evaluation { metrics, notes: counted.notes, run: self, tallies: counted.tallies, knowledge }
+    }
+
+    /// A row without figures.
+    fn blank(&self, figure: Figure) -> MetricRow {
+        let (metric, scope) = figure.names();
+        MetricRow {
+            run_id: self.run_id.as_str().into(),
+            corpus: self.corpus.as_str().into(),
+            split: self.split.as_str().into(),
+            metric: metric.into(),
+            scope: scope.into(),
+            relation: None,
+            true_positives: None,
+            predicted: None,
+            gold: None,
+            precision: None,
+            recall: None,
+            f1: None,
+            f1_low: None,
+            f1_high: None,
+        }
+    }
+
+    fn row(&self, figure: Figure, counts: Counts) -> MetricRow {
+        MetricRow {
+            true_positives: Some(counts.true_positives.saturating_sub(counts.known)),
+            predicted: Some(counts.predicted.saturating_sub(counts.known)),
+            gold: Some(counts.gold),
+            precision: counts.precision(),
+            recall: counts.recall(),
+            f1: Some(counts.f1()),
+            ..self.blank(figure)
+        }
+    }
+
+    fn with_interval(&self, figure: Resampled, counts: Counts, interval: Option<Interval>) -> MetricRow {
+        let (f1_low, f1_high) = interval.unzip();
+        MetricRow { f1_low, f1_high, ..self.row(figure.figure(), counts) }
+    }
+
+    /// The share of concluded facts that were predicted: a recall, without precision.
+    fn accuracy(&self, pattern: Option<Pattern>, counts: Counts) -> MetricRow {
+        MetricRow { precision: None, f1: None, ..self.row(Figure::InferAc(pattern), counts) }
+    }
+
+    fn of_relations(&self, relations: &ByRelation) -> Vec<MetricRow> {
+        let mut by_facts: Vec<(&String, Counts)> = relations.iter().map(|(name, counts)| (name, *counts)).collect();
+        by_facts.sort_by_key(|(_, counts)| Reverse(counts.gold));
+        let (frequent, rare) = by_facts.split_at(by_facts.len().min(FREQUENT));
+        let sum = |relations: &[(&String, Counts)]| relations.iter().map(|(_, counts)| *counts).sum();
+        let seen = relations.iter().filter(|(_, counts)| counts.gold > 0 || counts.predicted > 0);
+        let each = seen.map(|(name, counts)| MetricRow {
+            relation: Some(Text::from(name.as_str())),
+            ..self.row(Figure::F1(Scope::All), *counts)
+        });
+        let groups = [
+            self.row(Figure::Frequent, sum(frequent)),
+            self.row(Figure::LongTail, sum(rare)),
+            self.macro_f1(relations),
+        ];
+        groups.into_iter().chain(each).collect()
+    }
+
+    /// The mean F1 of the relations that have a fact: the same relations whatever was predicted, so that runs compare.
+    fn macro_f1(&self, relations: &BTreeMap<String, Counts>) -> MetricRow {
+        let scores: Vec<f64> = relations.values().filter(|counts| counts.gold > 0).map(Counts::f1).collect();
+        let mean = if scores.is_empty() { 0.0 } else { scores.iter().sum::<f64>() / scores.len() as f64 };
+        MetricRow { f1: Some(mean), ..self.blank(Figure::MacroF1) }
+    }
+}
+
+impl Evaluation {
+    /// What the figures say, in 128 bits of hexadecimal: the identity of a table made of them.
+    pub fn fingerprint(&self) -> String {
+        blake3::hash(format!("{:?}", self.metrics).as_bytes()).to_hex()[..32].to_owned()
+    }
+
+    /// The paired bootstrap test of this run against another on the same split: both are scored on the same draws of
+    /// documents. Figures that one of the runs lacks are left out.
+    ///
+    /// # Errors
+    /// The other run was scored against other tables.
+    pub fn compare(&self, other: &Self) -> Result<Vec<ComparisonRow>, Error> {
+        if self.run.tables != other.run.tables || self.tallies.documents.len() != other.tallies.documents.len() {
+            return Err(Error::OtherSplit(self.run.tables.clone(), other.run.tables.clone()));
+        }
+        let [ours, theirs] = [self, other].map(|run| resamples(&run.tallies, self.run.resamples, self.run.seed));
+        let [whole, their_whole] = [self, other].map(|run| run.tallies.sums());
+        let rows = Resampled::all(self.knowledge.and(other.knowledge)).map(|figure| {
+            let f1 = |sums: &Sums| figure.counts(sums).f1();
+            let difference = |(ours, theirs): (&Sums, &Sums)| f1(ours) - f1(theirs);
+            let observed = difference((&whole, &their_whole));
+            let resampled: Vec<f64> = ours.iter().zip(&theirs).map(difference).collect();
+            let p_value = p_value(observed, &resampled);
+            let (low, high) = percentiles(resampled).unwrap_or((observed, observed));
+            let (metric, scope) = figure.figure().names();
+            ComparisonRow {
+                run_id: self.run.run_id.as_str().into(),
+                against: other.run.run_id.as_str().into(),
+                metric: metric.into(),
+                scope: scope.into(),
+                difference: observed,
+                low,
+                high,
+                p_value,
+            }
+        });
+        Ok(rows.collect())
+    }
+}

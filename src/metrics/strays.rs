@@ -1,0 +1,147 @@
+//! Strays: predictions that name a document or an entity that the split lacks. They are wrong, and counted as such like
+//! the official scorer does, but no part of any other scope, triangle or evidence. And what else is odd about predictions
+//! ([`Notes`]).
+
+use std::collections::BTreeMap;
+
+use polars::prelude::*;
+
+use ground::scope::Scope;
+
+use crate::error::{self, Error};
+use crate::marked_facts::counted;
+use crate::predictions::Predictions;
+use crate::split::{FACT, Split, collect, stands};
+use crate::tally::Tally;
+
+/// How many distinct predictions name what the split lacks.
+#[derive(Debug, Default)]
+pub(super) struct Strays {
+    /// An entity, by document of the split.
+    pub documents: BTreeMap<u32, u32>,
+    /// A document.
+    pub elsewhere: u32,
+    /// Both, by relation.
+    pub relations: BTreeMap<String, u64>,
+}
+
+impl Strays {
+    /// Finds them.
+    pub fn find(predictions: &Predictions, split: &Split) -> Result<Self, Error> {
+        let outside = stands("head").and(stands("tail")).not().or(col("n_entities").is_null());
+        let rows = split.in_any(predictions.facts.clone()).filter(counted().and(outside));
+        let distinct = rows.group_by(FACT.map(|(column, _)| col(column))).agg([col("document").max()]);
+        let rows = collect(distinct, "strays")?;
+        Self::count(&rows).map_err(error::query("strays"))
+    }
+
+    fn count(rows: &DataFrame) -> PolarsResult<Self> {
+        let mut strays = Self::default();
+        let documents = rows.column("document")?.u32()?;
+        for (document, relation) in documents.iter().zip(rows.column("relation")?.str()?.iter()) {
+            match document {
+                Some(document) => *strays.documents.entry(document).or_default() += 1,
+                None => strays.elsewhere += 1,
+            }
+            *strays.relations.entry(relation.unwrap_or_default().to_owned()).or_default() += 1;
+        }
+        Ok(strays)
+    }
+
+    /// Those that name an entity which its document lacks.
+    fn of_entities(&self) -> u64 {
+        self.documents.values().copied().map(u64::from).sum()
+    }
+
+    /// Adds those of the split's documents to their counts.
+    pub fn add_to(&self, tallies: &mut [Tally]) {
+        for (&document, &count) in &self.documents {
+            debug_assert!((document as usize) < tallies.len(), "document {document} is none of the split's");
+            if let Some(tally) = tallies.get_mut(document as usize) {
+                tally.scopes[Scope::All].predicted += count;
+            }
+        }
+    }
+
+    /// Those of no document, as counts.
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        tally.scopes[Scope::All].predicted = self.elsewhere;
+        tally
+    }
+}
+
+/// Oddities of a split and of a run's predictions, counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// Rows of predictions.
+    pub rows: u64,
+    /// Rows that repeat another: they count once.
+    pub duplicates: u64,
+    /// Predictions that name a document which the split lacks: wrong.
+    pub stray_documents: u64,
+    /// Predictions that name an entity which its document lacks: wrong.
+    pub stray_entities: u64,
+    /// Predictions of a relation that no fact of the split has: wrong.
+    pub unused_relations: u64,
+    /// Predictions of a pair that is no candidate: left out.
+    pub not_candidates: u64,
+    /// Documents without labels: left out.
+    pub unlabelled_documents: u64,
+    /// Rows of predictions in those: left out.
+    pub unlabelled_rows: u64,
+}
+
+impl Notes {
+    /// Takes stock. `inside` are the facts whose entities the split has, `facts` those of candidate pairs.
+    pub(super) fn take(
+        split: &Split,
+        predictions: &Predictions,
+        strays: &Strays,
+        inside: &DataFrame,
+        facts: &DataFrame,
+        unused_relations: u64,
+    ) -> Result<Self, Error> {
+        let unlabelled_rows = if split.unlabelled() == 0 {
+            0
+        } else {
+            height(split.in_any(predictions.facts.clone()).filter(counted().not()))?
+        };
+        let predicted = |facts: &DataFrame| facts.clone().lazy().filter(col("predicted"));
+        let distinct = height(predicted(inside))?;
+        let elsewhere = u64::from(strays.elsewhere);
+        let counted_rows = distinct + elsewhere + strays.of_entities();
+        Ok(Self {
+            rows: predictions.rows,
+            duplicates: predictions.rows.saturating_sub(unlabelled_rows + counted_rows),
+            stray_documents: elsewhere,
+            stray_entities: strays.of_entities(),
+            unused_relations,
+            not_candidates: distinct.saturating_sub(height(predicted(facts))?),
+            unlabelled_documents: split.unlabelled() as u64,
+            unlabelled_rows,
+        })
+    }
+
+    /// A sentence for each oddity that was found.
+    pub fn warnings(&self) -> Vec<String> {
+        let empty = (self.rows == 0).then(|| "there are no predictions".to_owned());
+        let counts = [
+            (self.duplicates, "predictions repeat another and count once"),
+            (self.stray_documents, "predictions name a document that the split lacks and count as wrong"),
+            (self.stray_entities, "predictions name an entity that their document lacks and count as wrong"),
+            (self.unused_relations, "predictions name a relation that no fact of the split has, and count as wrong"),
+            (self.not_candidates, "predictions are about a pair that is no candidate and do not count"),
+            (self.unlabelled_documents, "documents have no labels and do not count"),
+            (self.unlabelled_rows, "predictions are about a document without labels and do not count"),
+        ];
+        let found = counts.into_iter().filter(|(count, _)| *count > 0);
+        empty.into_iter().chain(found.map(|(count, what)| format!("{count} {what}"))).collect()
+    }
+}
+
+fn height(rows: LazyFrame) -> Result<u64, Error> {
+    let rows = collect(rows.select([len().alias("rows")]), "rows")?;
+    let count = rows.column("rows").and_then(|rows| rows.u32().map(|rows| rows.get(0)));
+    Ok(count.map_err(error::query("rows"))?.map_or(0, u64::from))
+}

@@ -1,0 +1,79 @@
+//! SQL over tables, by polars.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use polars::prelude::*;
+use polars::sql::SQLContext;
+
+use crate::error::{LONGEST_STATEMENT, QueryError};
+use crate::output::{self, Output};
+use crate::tables::tables;
+
+/// Runs one SQL statement over the tables of `folder` and writes its result.
+///
+/// # Errors
+/// Where the folder has no table, the statement fails, or the output refuses.
+pub fn run(folder: &Path, sql: &str, format: Output, output: &mut impl Write) -> Result<(), QueryError> {
+    run_over(&tables(folder)?, sql, format, output)
+}
+
+/// As [`run`], over tables that are given by name, each with its files.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_over(
+    tables: &BTreeMap<String, Vec<PathBuf>>,
+    sql: &str,
+    format: Output,
+    output: &mut impl Write,
+) -> Result<(), QueryError> {
+    if !reads(sql) {
+        return Err(QueryError::Statement);
+    }
+    let mut context = SQLContext::new();
+    for (name, files) in tables {
+        let frame = scan(files).map_err(|error| failure(&error, tables))?;
+        context.register(name, frame);
+    }
+    let frame = context.execute(sql).and_then(LazyFrame::collect).map_err(|error| failure(&error, tables))?;
+    output::write(frame, format, output)
+}
+
+/// Whether a statement only reads, by its first word behind comments.
+fn reads(sql: &str) -> bool {
+    let mut rest = sql.trim_start();
+    while let Some(comment) = rest.strip_prefix("--") {
+        rest = comment.split_once('\n').map_or("", |(_, next)| next).trim_start();
+    }
+    let word: String = rest.chars().take_while(char::is_ascii_alphabetic).collect();
+    let reading = ["select", "with", "show", "explain", "from", "values", "table"];
+    sql.len() <= LONGEST_STATEMENT && (rest.starts_with('(') || reading.contains(&word.to_lowercase().as_str()))
+}
+
+fn failure(error: &PolarsError, tables: &BTreeMap<String, Vec<PathBuf>>) -> QueryError {
+    let reason = error.to_string().lines().next().unwrap_or_default().to_owned();
+    QueryError::Sql { reason, tables: shortest_names(tables).join(", ") }
+}
+
+/// One name for each table.
+fn shortest_names(tables: &BTreeMap<String, Vec<PathBuf>>) -> Vec<&str> {
+    let mut shortest: BTreeMap<&[PathBuf], &str> = BTreeMap::new();
+    for (name, files) in tables {
+        let best = shortest.entry(files).or_insert(name);
+        if name.len() < best.len() {
+            *best = name;
+        }
+    }
+    shortest.into_values().collect()
+}
+
+/// A lazy frame over the files of one table.
+///
+/// # Errors
+/// Where a file cannot be opened.
+pub fn scan(files: &[PathBuf]) -> PolarsResult<LazyFrame> {
+    let paths = files.iter().map(|file| PlRefPath::try_from_path(file)).collect::<PolarsResult<Vec<_>>>()?;
+    LazyFrame::scan_parquet_files(paths.into(), ScanArgsParquet { glob: false, ..ScanArgsParquet::default() })
+}

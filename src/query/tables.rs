@@ -1,0 +1,69 @@
+//! The tables of a folder, by the names that a query can use.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use table::is_part_name;
+
+use crate::error::QueryError;
+
+/// Folders are searched this deep.
+pub(crate) const DEPTH: usize = 6;
+
+/// The names under which the tables of a folder can be queried, with their files.
+///
+/// # Errors
+/// Where the folder cannot be read or holds no table.
+pub fn tables(folder: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>, QueryError> {
+    let mut found = Vec::new();
+    search(folder, &mut Vec::new(), &mut found)
+        .map_err(|source| QueryError::Io { path: folder.to_path_buf(), source })?;
+    let mut named: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for (path, files) in &found {
+        let short = path.last().cloned().unwrap_or_default();
+        let only = found.iter().filter(|(other, _)| other.last() == Some(&short)).count() == 1;
+        if only || path.len() == 1 {
+            named.insert(short, files.clone());
+        }
+    }
+    for (path, files) in found {
+        named.entry(path.join("_")).or_insert(files);
+    }
+    if named.is_empty() {
+        return Err(QueryError::NoTable { folder: folder.to_path_buf() });
+    }
+    Ok(named)
+}
+
+/// Adds the tables at and below `folder`, each as the names on the way to it and its files.
+fn search(folder: &Path, way: &mut Vec<String>, found: &mut Vec<(Vec<String>, Vec<PathBuf>)>) -> io::Result<()> {
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+    entries.sort();
+    let name_of = |path: &Path| path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    let files: Vec<PathBuf> =
+        entries.iter().filter(|path| path.is_file() && is_part_name(&name_of(path))).cloned().collect();
+    let (parts, singles): (Vec<_>, Vec<_>) = files.into_iter().partition(|path| name_of(path).starts_with("part-"));
+    if !parts.is_empty() {
+        let table = if way.is_empty() { vec![identifier(&name_of(folder))] } else { way.clone() };
+        found.push((table, parts));
+    }
+    for single in singles {
+        let stem = single.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        found.push((way.iter().cloned().chain([identifier(stem)]).collect(), vec![single]));
+    }
+    for entry in entries.iter().filter(|path| path.is_dir() && !name_of(path).starts_with('.')) {
+        if way.len() < DEPTH {
+            way.push(identifier(&name_of(entry)));
+            search(entry, way, found)?;
+            way.pop();
+        }
+    }
+    Ok(())
+}
+
+/// A name that SQL takes without quotes.
+fn identifier(name: &str) -> String {
+    name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect()
+}

@@ -1,0 +1,146 @@
+//! What a page shows at once, and the walk over a split that counts it and packs the documents.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+
+use ground::counts::Verdict;
+use ground::figure::Figure;
+use table::rows::{ComparisonRow, MetricRow};
+use table::{Row, TableError, Text, read_at};
+
+use crate::curve::{self, Point};
+use crate::documents::{self, Document, Split};
+use crate::error::ReportError;
+use crate::learning::{self, Learning};
+use crate::lineage::Lineage;
+use crate::packed;
+use crate::sources::Sources;
+use crate::tally::Tally;
+
+/// Documents that are unpacked together: enough to compress well, few enough to unpack in a blink.
+const DOCUMENTS_IN_BLOCK: usize = 32;
+
+/// All of a page but documents and graph: what is shown at once.
+#[derive(Serialize)]
+pub struct Overview<'s> {
+    docre: &'static str,
+    name: &'s str,
+    split: Option<String>,
+    predicted: bool,
+    lineage: Option<Lineage>,
+    metrics: Vec<Explained>,
+    comparisons: Vec<ComparisonRow>,
+    learning: Option<Learning>,
+    tally: Option<Tally>,
+    curve: Vec<Point>,
+    labels: BTreeMap<Text, Text>,
+    documents: Vec<Listed>,
+    documents_in_block: usize,
+    graph: bool,
+}
+
+/// A figure, and what it is of.
+#[derive(Serialize)]
+struct Explained {
+    #[serde(flatten)]
+    row: MetricRow,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meaning: Option<&'static str>,
+}
+
+/// A document as the list of documents shows it.
+#[derive(Serialize)]
+pub struct Listed {
+    id: Text,
+    title: Text,
+    correct: usize,
+    wrong: usize,
+    missed: usize,
+    unjudged: usize,
+}
+
+impl From<&Document> for Listed {
+    fn from(document: &Document) -> Self {
+        let count = |verdict| document.facts.iter().filter(|fact| fact.verdict == verdict).count();
+        Self {
+            id: document.id.clone(),
+            title: document.title.clone(),
+            correct: count(Verdict::Correct),
+            wrong: count(Verdict::Wrong),
+            missed: count(Verdict::Missed),
+            unjudged: count(Verdict::Unjudged),
+        }
+    }
+}
+
+/// A split, walked.
+#[derive(Default)]
+pub struct Walked {
+    pub tally: Tally,
+    pub listed: Vec<Listed>,
+    pub blocks: Vec<String>,
+}
+
+/// Puts the overview together, of what the walk has counted and the run's tables.
+pub fn overview(sources: &Sources, tally: Option<Tally>, documents: Vec<Listed>) -> Result<Overview<'_>, ReportError> {
+    let counted = tally.as_ref().map(|tally| (tally.margins.clone(), tally.facts.0.gold));
+    let file_name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    Ok(Overview {
+        docre: env!("CARGO_PKG_VERSION"),
+        name: &sources.name,
+        split: sources.corpus.as_deref().and_then(file_name),
+        predicted: sources.relations.is_some(),
+        lineage: sources.manifest.as_deref().map(Lineage::read).transpose()?,
+        metrics: explained(rows(sources.metrics.as_deref())?),
+        comparisons: rows(sources.comparisons.as_deref())?,
+        learning: sources.training_log.as_deref().map(learning::learning).transpose()?,
+        tally,
+        curve: counted.map_or_else(Vec::new, |(margins, gold)| curve::curve(margins, gold)),
+        labels: sources.corpus.as_deref().map(documents::labels).transpose()?.unwrap_or_default(),
+        documents,
+        documents_in_block: DOCUMENTS_IN_BLOCK,
+        graph: sources.graph.is_some(),
+    })
+}
+
+/// Figures in the order in which a reader looks for them, with what they mean.
+fn explained(mut rows: Vec<MetricRow>) -> Vec<Explained> {
+    rows.sort_by_key(|row| Figure::place(&row.metric, &row.scope));
+    let meaning = |row: &MetricRow| {
+        let figure = Figure::named(&row.metric, &row.scope).filter(|_| row.relation.is_none());
+        figure.map(Figure::meaning)
+    };
+    rows.into_iter().map(|row| Explained { meaning: meaning(&row), row }).collect()
+}
+
+/// All rows of a small table; none where there is no table.
+fn rows<R: Row>(path: Option<&Path>) -> Result<Vec<R>, TableError> {
+    let Some(path) = path else { return Ok(Vec::new()) };
+    Ok(read_at(path)?.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}
+
+/// Counts a split and packs its first documents.
+pub fn walk(corpus: &Path, relations: Option<&Path>, most: u64) -> Result<Walked, ReportError> {
+    let mut split = Split::open(corpus, relations)?;
+    let mut walked = Walked::default();
+    let mut block: Vec<Document> = Vec::new();
+    while let Some(document) = split.next()? {
+        walked.tally.add(&document);
+        if walked.tally.documents > most {
+            continue;
+        }
+        walked.listed.push(Listed::from(&document));
+        block.push(document);
+        if block.len() == DOCUMENTS_IN_BLOCK {
+            walked.blocks.push(packed::pack(&block)?);
+            block.clear();
+        }
+    }
+    if !block.is_empty() {
+        walked.blocks.push(packed::pack(&block)?);
+    }
+    split.strays().for_each(|fact| walked.tally.add_stray(&fact));
+    Ok(walked)
+}
