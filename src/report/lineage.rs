@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ReportError;
+use crate::error::ReportError;
 
 /// The stages of a run, in order.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

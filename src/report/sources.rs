@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use table::rows::{DocumentRow, RelationRow};
 use table::{TableError, Text, parts, read, read_at};
 
-use super::ReportError;
 use super::lineage::Lineage;
+use crate::error::ReportError;
 
 /// Where the parts of a page lie. A part that is `None` is left out of the page, which says so.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -144,19 +144,6 @@ impl<'v> Field<'_, 'v> {
         number.ok_or_else(|| self.expected("a whole number below 2^32"))
     }
 
-    /// A number.
-    ///
-    /// # Errors
-    /// A fault where this is none.
-    #[expect(clippy::cast_precision_loss, reason = "as JSON readers do: a whole number beyond 2^53 is rounded")]
-    pub fn number_f64(&self) -> Result<f64, Fault> {
-        match self.value {
-            Json::Whole(number) => Ok(*number as f64),
-            Json::Number(number) => Ok(*number),
-            _ => Err(self.expected("a number")),
-        }
-    }
-
     /// A fault of this field.
     pub fn fault(&self, reason: impl Into<String>) -> Fault {
         Fault::new(self.to_string(), reason)

@@ -16,7 +16,6 @@ fn values_are_read_by_path() {
     let item = list.items().unwrap().next().unwrap();
     assert_eq!(item.key("n").unwrap().number_u32(), Ok(7));
     assert_eq!(item.key("t").unwrap().text(), Ok("x\ny"));
-    assert_eq!(item.key("r").unwrap().number_f64(), Ok(-1.5));
     assert_eq!(item.key("n").unwrap().to_string(), "a[0].n");
     assert!(root.optional("b").unwrap().is_none());
     assert!(root.optional("c").unwrap().is_none());

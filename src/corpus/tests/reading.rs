@@ -46,8 +46,7 @@ pub fn survive(reader: &impl Reader, bytes: &[u8]) {
 
 /// A document's sentences, tokens joined by spaces.
 pub fn sentences(document: &Document) -> Vec<String> {
-    let texts =
-        |sentence: &Vec<_>| sentence.iter().map(|token: &crate::Token| token.text.to_string()).collect();
+    let texts = |sentence: &Vec<_>| sentence.iter().map(|token: &crate::Token| token.text.to_string()).collect();
     document.sentences.iter().map(texts).map(|tokens: Vec<String>| tokens.join(" ")).collect()
 }
 

@@ -148,11 +148,6 @@ impl<'t> Characters<'t> {
         Self { text, offsets: (!text.is_ascii()).then(offsets) }
     }
 
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        self.offsets.as_ref().map_or(self.text.len(), |offsets| offsets.len().saturating_sub(1))
-    }
-
     /// The characters `start..end`; `None` where they are not all in the text.
     pub fn slice(&self, (start, end): (u32, u32)) -> Option<&'t str> {
         self.text.get(self.byte(start)?..self.byte(end)?)

@@ -2,10 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Device, Tensor, Var, safetensors};
-use encoder::{read_config, read_weights};
-use ground::pattern::Pattern;
-use ground::random::Random;
 use crate::attention::{Heads, Reach};
 use crate::base::PairFeature;
 use crate::docre_ii::inference::{AXES, CrossAttention, Inference, Layer};
@@ -16,6 +12,10 @@ use crate::example::Example;
 use crate::loss::{among_others, cosine};
 use crate::pair_matrix::{Axis, PairMatrix, matrices};
 use crate::{Lesson, Model, ModelConfig, Task};
+use candle_core::{DType, Device, Tensor, Var, safetensors};
+use encoder::{read_config, read_weights};
+use ground::pattern::Pattern;
+use ground::random::Random;
 use nn::{Mode, Weights};
 
 use super::{distance, encoder_folder, examples, folder};

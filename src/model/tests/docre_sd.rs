@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Tensor, Var, safetensors};
-use encoder::{read_config, read_weights};
-use ground::pattern::Pattern;
-use ground::random::Random;
 use crate::docre_sd::reasoning::{Layer, ReasoningAttention};
 use crate::docre_sd::{Distillation, DocreSd, DocreSdConfig};
 use crate::example::Example;
 use crate::loss::{divergence, relative_entropy};
 use crate::pair_matrix::{PairMatrix, matrices};
 use crate::{Lesson, Model, ModelConfig, Task};
+use candle_core::{Device, Tensor, Var, safetensors};
+use encoder::{read_config, read_weights};
+use ground::pattern::Pattern;
+use ground::random::Random;
 use nn::{Mode, Weights};
 
 use super::docre_ii::{

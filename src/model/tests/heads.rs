@@ -3,15 +3,15 @@
 //! The documents are given as pair features, not as text, so that a test can say what a pair's feature tells: of the
 //! facts from its head to its tail alone, or of those in the other direction too.
 
-use candle_core::{Device, Tensor};
-use ground::counts::Counts;
-use ground::pattern::Pattern;
-use ground::random::Random;
 use crate::docre_sd::DocreSdConfig;
 use crate::docre_sd::reasoning::Layer;
 use crate::example::{Example, THRESHOLD, labels};
 use crate::loss::adaptive_threshold;
 use crate::pair_matrix::{PairMatrix, matrices};
+use candle_core::{Device, Tensor};
+use ground::counts::Counts;
+use ground::pattern::Pattern;
+use ground::random::Random;
 use nn::optimizer::{AdamOptions, AdamW, Group};
 use nn::{Init, Linear, Mode, Weights};
 use rayon::prelude::*;

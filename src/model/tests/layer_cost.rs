@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use candle_core::{Device, Tensor};
 use crate::docre_ii::DocreIiConfig;
 use crate::docre_ii::inference;
 use crate::docre_sd::DocreSdConfig;
 use crate::docre_sd::reasoning;
 use crate::pair_matrix::{PairMatrix, matrices};
+use candle_core::{Device, Tensor};
 use nn::{Mode, Weights};
 
 use super::docre_ii::{all_pairs, random_rows};
