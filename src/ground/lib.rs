@@ -1,9 +1,11 @@
 //! What every room stands on, and what several of them share: settings and suggested names, random numbers, threads,
-//! counts.
+//! counts, identities, the manifest of a run.
 //!
 //! This crate knows no table, no tensor and no document.
 
 pub mod counts;
+pub mod identity;
+pub mod manifest;
 pub mod random;
 pub mod settings;
 pub mod suggest;
