@@ -148,7 +148,7 @@ impl Rows<'_> {
 impl Evaluation {
     /// What the figures say, in 128 bits of hexadecimal: the identity of a table made of them.
     pub fn fingerprint(&self) -> String {
-        blake3::hash(format!("{:?}", self.metrics).as_bytes()).to_hex()[..32].to_owned()
+        ground::identity::Identity::of("metrics").field("metrics", &self.metrics).finish()
     }
 
     /// The paired bootstrap test of this run against another on the same split: both are scored on the same draws of

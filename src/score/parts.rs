@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use ground::identity::Identity;
+use model::example::Example;
 use table::rows::RelationRow;
 use table::{TableError, TableWriter};
 
@@ -26,6 +28,18 @@ impl Part {
     pub fn is_kept(&self, work: &Path) -> bool {
         table::fingerprint(&work.join(&self.key), "relations").as_ref() == Some(&self.key)
     }
+}
+
+/// With a document as a model sees it; its labels, which no prediction hangs on, are left out.
+pub fn with_example(identity: Identity, example: &Example) -> Identity {
+    let Example { doc_id, ids, mentions, n_mentions, pairs, labels: _, truncated } = example;
+    identity
+        .field("doc_id", doc_id)
+        .numbers("ids", ids.iter().copied().map(u64::from))
+        .numbers("mentions", mentions.iter().copied().map(u64::from))
+        .numbers("n_mentions", n_mentions.iter().map(|&count| count as u64))
+        .numbers("pairs", pairs.iter().flat_map(|&(head, tail)| [head, tail]).map(u64::from))
+        .field("truncated", truncated)
 }
 
 /// The finished parts of a run, in order.
