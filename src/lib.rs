@@ -73,3 +73,7 @@ pub use table;
 pub use train;
 
 pub mod pipeline;
+
+/// Which build of docre this is: a hash of its sources, schemas and lock file. A program that uses the library tells it
+/// to [`ground::identity::set_build`] if its own things are to be made again when docre changes.
+pub const BUILD: &str = env!("DOCRE_BUILD");

@@ -34,6 +34,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use ground::manifest::Manifest;
 use table::rows::{ComparisonRow, MetricRow};
 use table::{Row, TableError, Text, read_at, write_file};
 
@@ -43,7 +44,6 @@ pub use sources::Sources;
 use curve::Point;
 use documents::{Document, Split, Verdict};
 use learning::Learning;
-use lineage::Lineage;
 use tally::Tally;
 
 /// Documents that a page holds unless it is told otherwise.
@@ -76,7 +76,7 @@ struct Overview<'s> {
     name: &'s str,
     split: Option<String>,
     predicted: bool,
-    lineage: Option<Lineage>,
+    lineage: Option<Manifest>,
     metrics: Vec<MetricRow>,
     comparisons: Vec<ComparisonRow>,
     learning: Option<Learning>,
@@ -163,7 +163,7 @@ fn overview(sources: &Sources, tally: Option<Tally>, documents: Vec<Listed>) -> 
         name: &sources.name,
         split: sources.corpus.as_deref().and_then(file_name),
         predicted: sources.relations.is_some(),
-        lineage: sources.manifest.as_deref().map(Lineage::read).transpose()?,
+        lineage: sources.lineage.clone().map(lineage::shown),
         metrics: rows(sources.metrics.as_deref())?,
         comparisons: rows(sources.comparisons.as_deref())?,
         learning: sources.training_log.as_deref().map(learning::learning).transpose()?,

@@ -19,6 +19,7 @@ mod gda;
 mod golden;
 mod graph;
 mod heads;
+mod identity;
 mod ids;
 #[cfg(feature = "hub")]
 mod hub;
