@@ -3,9 +3,13 @@
 use std::fs;
 use std::path::Path;
 
+use docre::corpus::Format;
+use docre::corpus::convert::Conversion;
 use docre::ground::identity::{Contents, Identity, content, digest};
 use serde_json::json;
 use tempfile::TempDir;
+
+use crate::support::DOCUMENT;
 
 #[expect(dead_code, reason = "its `main` is Cargo's to run")]
 #[path = "../../build.rs"]
@@ -88,6 +92,30 @@ fn what_was_read_is_not_read_again() {
     assert_eq!(contents.known(&path), Some(&*digest(b"1")));
     assert_eq!(contents.of(&path).unwrap(), Some(digest(b"1")));
     assert_eq!(contents.of(&folder.path().join("b")).unwrap(), None);
+}
+
+#[test]
+fn a_conversion_takes_what_is_known_of_its_files() {
+    let folder = tree(&[("dev.json", &format!("[{DOCUMENT}]"))]);
+    let path = folder.path().join("dev.json");
+    let conversion = Conversion {
+        format: Format::DocRed,
+        inputs: vec![path.clone()],
+        split: "dev".to_owned(),
+        candidates: Vec::new(),
+        mesh: None,
+        relation_labels: None,
+        unlabelled: false,
+        ids: None,
+    };
+    let made_from = |told: Option<String>| {
+        let mut contents = Contents::default();
+        told.into_iter().for_each(|content| contents.set(path.clone(), content));
+        conversion.run_knowing(&contents, folder.path(), true, &|_, _| ()).unwrap();
+        fs::read(folder.path().join("dev/documents/part-00000.parquet")).unwrap()
+    };
+    assert!(made_from(None) == made_from(Some(content(&path).unwrap())));
+    assert!(made_from(None) != made_from(Some(digest(b"other"))), "what is told is not read again");
 }
 
 #[test]

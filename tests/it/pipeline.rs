@@ -10,7 +10,7 @@ use docre::pipeline::{Pipeline, Progress};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{DOCUMENT, Run, command, corpora, files, rows};
+use crate::support::{DOCUMENT, Run, command, corpora, docre, files, rows};
 
 /// Two splits, the facts of one as predictions of themselves, and their metrics.
 const TINY: &str = r#"
@@ -445,6 +445,31 @@ fn another_build_runs_the_stages_again() {
     assert_eq!(dry.stdout, "tiny/evaluate: to run: another build of docre made it\n", "{}", dry.stderr);
     assert_eq!(place.run(&[]), ["train", "test", "evaluate"], "the same tables came out: `copy` is up to date");
     assert_eq!(place.run(&[]), [] as [&str; 0]);
+}
+
+#[test]
+fn a_split_is_the_same_by_itself_and_in_a_pipeline() {
+    let place = Place::new(
+        r#"
+        sources = { source = "dev.json" }
+        [[stage]]
+        name = "dev"
+        kind = "convert"
+        format = "docred"
+        split = "dev"
+        candidates = ["LOC:LOC"]
+        inputs = { documents = "source" }
+        outputs = { tables = "dev" }"#,
+    );
+    place.write("dev.json", &format!("[{DOCUMENT}]"));
+    assert_eq!(place.run(&[]), ["dev"]);
+    let (source, alone) = (place.path("dev.json"), place.path("alone"));
+    let arguments = ["convert", "--format", "docred", "--split", "dev", "--candidates", "LOC:LOC", "--out"];
+    let arguments = arguments.into_iter().map(Into::into).chain([alone.as_os_str().to_owned(), source.into()]);
+    assert_eq!(docre(arguments).code, Some(0));
+    // The runner tells what it has read, the command reads for itself: the tables name the same origin.
+    let told = outputs(&place.path("runs/tiny/dev"));
+    assert!(!told.is_empty() && told == outputs(&alone.join("dev")));
 }
 
 #[test]
