@@ -37,8 +37,6 @@ struct Paths {
 
 impl Paths {
     fn new(fixture: &Fixture, split: &str, out: &str) -> Self {
-        // The library here and the program take over each other's tables.
-        docre::ground::identity::set_build(docre::BUILD);
         Self {
             checkpoint: fixture.path("model/best"),
             split: fixture.path("corpus").join(split),
