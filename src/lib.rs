@@ -53,6 +53,8 @@
 //! - Under a table's final name there is a whole table or none, at any moment, whatever kills the process.
 //! - The same input gives the same bytes, whatever the number of threads; in training, whose threads share a step's
 //!   documents, with the same number of them.
+//! - What a thing is made from is identified in one way, by [`ground::identity`], and the build of docre is a part of it:
+//!   a changed program makes its things again.
 //! - Bad input is an error or a row of `rejects`, which names file, record and field; never a panic.
 
 pub use checkpoint;
@@ -73,3 +75,7 @@ pub use table;
 pub use train;
 
 pub mod pipeline;
+
+/// Which build of docre this is: a hash of its sources, schemas and lock file. A program that uses the library tells it
+/// to [`ground::identity::set_build`] if its own things are to be made again when docre changes.
+pub const BUILD: &str = env!("DOCRE_BUILD");

@@ -49,6 +49,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    docre::ground::identity::set_build(docre::BUILD);
     let cli = Cli::parse();
     #[cfg(target_os = "linux")]
     cli::environment::settle();

@@ -13,6 +13,7 @@ use candle_core::{Device, Tensor, Var, safetensors};
 use serde::{Deserialize, Serialize};
 
 use encoder::{EncoderConfig, LoadError, read_weights};
+use ground::identity::Identity;
 use model::example::Relations;
 use model::{Model, Task};
 use nn::device::Compute;
@@ -158,11 +159,7 @@ impl Checkpoint {
             let reason = format!("expected the tokenizer `{}`, got `{}`", config.tokenizer, tokenizer.identity());
             return Err(CheckpointError::File { path: folder.join(TOKENIZER), reason });
         }
-        let mut hasher = blake3::Hasher::new();
-        for file in [CONFIG, WEIGHTS, TOKENIZER] {
-            hasher.update(blake3::hash(&read(&folder.join(file))?).as_bytes());
-        }
-        let fingerprint = hasher.finalize().to_hex()[..32].to_owned();
+        let fingerprint = fingerprint(folder)?;
         let weights = read_weights(folder, device)?;
         Ok(Self { config, tokenizer, weights, fingerprint, folder: folder.to_path_buf() })
     }
@@ -177,6 +174,16 @@ impl Checkpoint {
         let model = self.config.build(&mut weights).map_err(|error| fault(&self.folder.join(WEIGHTS), &error))?;
         Ok((model, weights.unused()))
     }
+}
+
+/// Identifies a checkpoint by its three files.
+fn fingerprint(folder: &Path) -> Result<String, CheckpointError> {
+    let mut identity = Identity::of("checkpoint");
+    for file in [CONFIG, WEIGHTS, TOKENIZER] {
+        let path = folder.join(file);
+        identity = identity.file(file, &path).map_err(|source| CheckpointError::Io { path, action: "read", source })?;
+    }
+    Ok(identity.finish())
 }
 
 /// Writes named tensors as a safetensors file.

@@ -115,8 +115,7 @@ impl Gate {
 
     fn unique(&mut self, accepted: Accepted, source: &Text, record: u64) -> Result<Accepted, Reject> {
         let id = &accepted.document.id;
-        let mut key = [0; 16];
-        key.copy_from_slice(&blake3::hash(id.as_bytes()).as_bytes()[..16]);
+        let key = ground::identity::key(id.as_bytes());
         match self.seen.get(&key) {
             None => {
                 self.seen.insert(key, (source.clone(), record));

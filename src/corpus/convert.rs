@@ -5,13 +5,13 @@
 //! row of `rejects`; the others go on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
 use ground::excerpt::quoted;
+use ground::identity::{self, Contents, Identity};
 use table::rows::RejectRow;
 use table::{Staging, Text};
 
@@ -72,8 +72,22 @@ impl Conversion {
     /// Where an input cannot be read or is not of the format, no document of it could be taken over, one that is asked
     /// for is not in it, or the folder holds something else or cannot be written.
     pub fn run(&self, out: &Path, force: bool, progress: Progress) -> Result<Summary, CorpusError> {
+        self.run_knowing(&Contents::default(), out, force, progress)
+    }
+
+    /// As [`Conversion::run`]; files whose content is known are not read once more to identify them.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn run_knowing(
+        &self,
+        contents: &Contents,
+        out: &Path,
+        force: bool,
+        progress: Progress,
+    ) -> Result<Summary, CorpusError> {
         let target = out.join(&self.split);
-        let prepared = self.prepare()?;
+        let prepared = self.prepare(contents)?;
         let staging = match begin(&target, &prepared.fingerprint, force)? {
             Begun::UpToDate(summary) => return Ok(summary),
             Begun::Work(staging) => staging,
@@ -100,37 +114,36 @@ impl Conversion {
     }
 
     /// Reads the small files and identifies the large ones.
-    fn prepare(&self) -> Result<Prepared, CorpusError> {
-        let mut hasher = blake3::Hasher::new();
-        let candidates: Vec<String> = self.candidates.iter().map(|(head, tail)| format!("{head}:{tail}")).collect();
-        let options = [
-            concat!("docre convert ", env!("CARGO_PKG_VERSION")),
-            self.format.name(),
-            &self.split,
-            &candidates.join(","),
-            if self.unlabelled { "unlabelled" } else { "labelled" },
-        ];
-        for option in options {
-            hasher.update(option.as_bytes());
-            hasher.update(b"\0");
-        }
-        let roles = [(&b"mesh"[..], self.mesh.as_slice()), (b"labels", self.relation_labels.as_slice())];
-        for (role, paths) in roles.into_iter().chain([(&b"inputs"[..], &self.inputs[..])]) {
-            hasher.update(role);
-            for path in paths {
-                hash_source(path, &mut hasher).map_err(|source| CorpusError::Read { path: path.clone(), source })?;
-            }
-        }
-        if let Some(ids) = &self.ids {
-            hasher.update(b"ids");
-            hash_source(ids, &mut hasher).map_err(|source| CorpusError::Read { path: ids.clone(), source })?;
-        }
+    fn prepare(&self, contents: &Contents) -> Result<Prepared, CorpusError> {
+        let fingerprint = self.fingerprint(contents)?;
         Ok(Prepared {
             asked: self.ids.as_deref().map(Asked::read).transpose()?,
             mesh: self.mesh.as_deref().map(read_mesh).transpose()?,
             labels: self.relation_labels.as_deref().map(read_labels).transpose()?.unwrap_or_default(),
-            fingerprint: hasher.finalize().to_hex()[..32].to_owned(),
+            fingerprint,
         })
+    }
+
+    /// Identifies what the tables are made from. A file counts with its name: it is what `source` in them says.
+    fn fingerprint(&self, contents: &Contents) -> Result<String, CorpusError> {
+        let file = |path: &PathBuf| {
+            let content = match contents.known(path) {
+                Some(known) => known.to_owned(),
+                None => identity::content(path).map_err(|source| CorpusError::Read { path: path.clone(), source })?,
+            };
+            Ok((source_name(path), content))
+        };
+        let files = |paths: &[PathBuf]| paths.iter().map(file).collect::<Result<Vec<_>, CorpusError>>();
+        Ok(Identity::of("convert")
+            .field("format", self.format.name())
+            .field("split", &self.split)
+            .field("candidates", &self.candidates)
+            .field("unlabelled", &self.unlabelled)
+            .field("mesh", &files(self.mesh.as_slice())?)
+            .field("relation_labels", &files(self.relation_labels.as_slice())?)
+            .field("ids", &files(self.ids.as_slice())?)
+            .field("inputs", &files(&self.inputs)?)
+            .finish())
     }
 }
 
@@ -155,7 +168,7 @@ pub(super) fn begin(target: &Path, fingerprint: &str, force: bool) -> Result<Beg
     }
     // The same tables, one of them damaged or removed, are made again.
     let same = || table::fingerprint(target, "documents").as_deref() == Some(fingerprint);
-    let vacant = || !target.exists() || entries(target).is_ok_and(|tables| tables.is_empty());
+    let vacant = || !target.exists() || is_empty(target);
     if force || vacant() || same() {
         Ok(Begun::Work(staging))
     } else {
@@ -185,34 +198,8 @@ fn current(target: &Path, fingerprint: &str) -> Option<Summary> {
     Some(summary)
 }
 
-fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-    paths.sort();
-    Ok(paths)
-}
-
-/// Adds a file's name and content, or those of the files in a folder, to a fingerprint.
-fn hash_source(path: &Path, hasher: &mut blake3::Hasher) -> io::Result<()> {
-    if path.is_dir() {
-        for file in entries(path)?.iter().filter(|file| file.is_file()) {
-            hash_source(file, hasher)?;
-        }
-        return Ok(());
-    }
-    if !path.metadata()?.is_file() {
-        let reason = "expected a file or a folder, got a pipe or device: a source is read twice, once to identify it";
-        return Err(io::Error::other(reason));
-    }
-    hasher.update(source_name(path).as_bytes());
-    hasher.update(b"\0");
-    let (mut file, mut buffer) = (File::open(path)?, vec![0; 1 << 20]);
-    loop {
-        let n_bytes = file.read(&mut buffer)?;
-        if n_bytes == 0 {
-            return Ok(());
-        }
-        hasher.update(buffer.get(..n_bytes).unwrap_or_default());
-    }
+fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 fn source_name(path: &Path) -> Text {

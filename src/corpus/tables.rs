@@ -222,15 +222,15 @@ fn document_row(accepted: &Accepted, split: Text, position: u32) -> DocumentRow 
 }
 
 fn text_hash(sentences: &[Vec<Token>]) -> Text {
-    let mut hasher = blake3::Hasher::new();
+    let mut bytes = Vec::new();
     for sentence in sentences {
         for token in sentence {
-            hasher.update(token.text.as_bytes());
-            hasher.update(b"\0");
+            bytes.extend_from_slice(token.text.as_bytes());
+            bytes.push(0);
         }
-        hasher.update(b"\0\0");
+        bytes.extend([0, 0]);
     }
-    hasher.finalize().to_hex()[..32].into()
+    ground::identity::digest(&bytes).into()
 }
 
 fn token_rows(accepted: &Accepted) -> Vec<TokenRow> {

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use ground::identity::digest;
 use table::rows::{EdgeRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow, RelationTypeRow};
 use table::sort::{InOrder, Sorted, Sorter, sortable};
 use table::{Cursor, Text};
 
-use super::identifier::short_hash;
 use super::nodes::{Placed, Span};
 use super::tables::Tables;
 use super::{GraphError, Options, Totals};
@@ -254,7 +254,7 @@ impl Probability {
 
 /// Begins with a letter, as some formats want it. The parts hold no line end but the relation may, so it comes last.
 fn edge_id(head: &str, relation: &str, tail: &str) -> Text {
-    format!("e{}", short_hash(format!("{head}\n{tail}\n{relation}").as_bytes())).into()
+    format!("e{}", digest(format!("{head}\n{tail}\n{relation}").as_bytes())).into()
 }
 
 fn provenance_row(support: Support, edge_id: &Text) -> ProvenanceRow {

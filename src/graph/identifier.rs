@@ -10,6 +10,8 @@ use std::str::FromStr;
 use oxrdf::NamedNode;
 use serde::{Deserialize, Serialize};
 
+use ground::identity::digest;
+
 /// Knowledge bases, with the prefixes under which corpora know them.
 const KNOWN: &[(&str, &str, &[&str])] = &[
     ("MESH", "http://id.nlm.nih.gov/mesh/", &["mesh"]),
@@ -112,12 +114,7 @@ pub fn step(text: &str) -> String {
     }
     let cut = encoded.get(..LONGEST_STEP).unwrap_or_default();
     let cut = cut.rfind('%').filter(|place| place + 3 > LONGEST_STEP).and_then(|place| cut.get(..place)).unwrap_or(cut);
-    format!("{cut}~{}", short_hash(text.as_bytes()))
-}
-
-/// The first 128 bits of a BLAKE3 hash, in hexadecimal.
-pub fn short_hash(bytes: &[u8]) -> String {
-    blake3::hash(bytes).to_hex().chars().take(32).collect()
+    format!("{cut}~{}", digest(text.as_bytes()))
 }
 
 /// The IRIs of a graph.

@@ -25,12 +25,13 @@ pub mod store;
 mod tables;
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use ground::identity::Identity;
 use table::rows::{EntityRow, MentionRow, PredictionRow, RelationTypeRow};
 use table::{Row, Staging, TableWriter, Text, stream};
 
@@ -188,34 +189,29 @@ pub fn set_down(input: impl io::BufRead, folder: &Path) -> Result<(), GraphError
     Ok(writer.finish()?)
 }
 
-/// Identifies what a graph is made from: the content of each input, the options, and the version of docre.
+/// Identifies what a graph is made from: each input, and the options.
 fn key(request: &Request<'_>) -> Result<String, GraphError> {
-    let mut hasher = blake3::Hasher::new();
-    let options = serde_json::to_vec(request.options).unwrap_or_default();
-    let name = request.relations.file_stem().unwrap_or_default().as_encoded_bytes();
-    hasher.update(env!("CARGO_PKG_VERSION").as_bytes()).update(&options).update(name);
-    let relations = predictions::place(request.relations)?;
-    let of_split = |name: &str| request.split.join(name);
-    let tables = [&EntityRow::schema().name, &MentionRow::schema().name, &RelationTypeRow::schema().name];
-    for path in [relations].into_iter().chain(tables.map(|name| of_split(name))).chain(request.aliases.map(Into::into))
-    {
-        hasher.update(&identity(&path)?);
+    let name = request.relations.file_stem().unwrap_or_default().to_string_lossy();
+    let identity = Identity::of("graph").field("options", request.options).field("name", &name);
+    let mut identity = identity.field("relations", &made_from(&predictions::place(request.relations)?)?);
+    for table in [&EntityRow::schema().name, &MentionRow::schema().name, &RelationTypeRow::schema().name] {
+        identity = identity.field(table, &made_from(&request.split.join(table))?);
     }
-    Ok(hasher.finalize().to_hex().chars().take(32).collect())
+    let aliases = request.aliases.map(made_from).transpose()?;
+    Ok(identity.field("aliases", &aliases).finish())
 }
 
-/// A hash of what a table of ours says it was made from, or else of all bytes at the path.
-fn identity(path: &Path) -> Result<Vec<u8>, GraphError> {
+/// What a table of ours says it was made from, or else the identity of the files at the path.
+fn made_from(path: &Path) -> Result<String, GraphError> {
     let (folder, name) = (path.parent().unwrap_or(path), path.file_name().unwrap_or_default().to_string_lossy());
     if let Some(fingerprint) = table::fingerprint(folder, &name).filter(|fingerprint| !fingerprint.is_empty()) {
-        return Ok(fingerprint.into_bytes());
+        return Ok(fingerprint);
     }
-    let mut hasher = blake3::Hasher::new();
+    let mut identity = Identity::of("files");
     for file in table::files_at(path).unwrap_or_default() {
-        let opened = File::open(&file).map_err(GraphError::io(&file, "open"))?;
-        hasher.update_reader(opened).map_err(GraphError::io(&file, "read"))?;
+        identity = identity.file("file", &file).map_err(GraphError::io(&file, "read"))?;
     }
-    Ok(hasher.finalize().as_bytes().to_vec())
+    Ok(identity.finish())
 }
 
 /// Makes the tables, which appear in their folder as a whole. What is sorted on the way goes into `scratch`.

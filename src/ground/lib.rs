@@ -1,6 +1,6 @@
 //! What every room stands on, and what several of them share: settings and suggested names, random numbers, threads;
 //! the words for figures ([`mod@scope`], [`pattern`], [`figure`], [`counts`]); text as people see it ([`excerpt`],
-//! [`aligned`]).
+//! [`aligned`]); identities ([`identity`]) and the manifest of a run ([`manifest`]).
 //!
 //! This crate knows no table, no tensor and no document.
 
@@ -9,6 +9,8 @@ pub mod counts;
 pub mod excerpt;
 pub mod figure;
 pub mod pattern;
+pub mod identity;
+pub mod manifest;
 pub mod random;
 pub mod scope;
 pub mod settings;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use ground::counts::Counts;
 use ground::figure::Figure;
+use ground::identity::Identity;
 use ground::pattern::Pattern;
 use ground::scope::Scope;
 use table::Text;
@@ -171,7 +172,7 @@ impl Run {
 impl Evaluation {
     /// What the figures say, in 128 bits of hexadecimal: the identity of a table made of them.
     pub fn fingerprint(&self) -> String {
-        blake3::hash(format!("{:?}", self.metrics).as_bytes()).to_hex()[..32].to_owned()
+        Identity::of("metrics").field("metrics", &self.metrics).finish()
     }
 
     /// The paired bootstrap test of this run against another on the same split: both are scored on the same draws of

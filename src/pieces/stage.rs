@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use ground::identity::Identity;
 use table::rows::PieceRow;
 use table::{Row, Staging, TableError, TableWriter};
 
@@ -26,9 +27,8 @@ pub type Rows<'c> = Box<dyn Iterator<Item = Result<Vec<PieceRow>, PiecesError>> 
 /// document keeps; `None` where the documents bear no fingerprint.
 pub fn fingerprint(split: &Path, cutter: &Cutter) -> Option<String> {
     let documents = table::fingerprint(split, "documents")?;
-    let (tokenizer, most) = (cutter.tokenizer.identity(), cutter.most_pieces);
-    let text = format!("pieces {} {documents} {tokenizer} {most}", env!("CARGO_PKG_VERSION"));
-    Some(blake3::hash(text.as_bytes()).to_hex()[..32].to_owned())
+    let identity = Identity::of("pieces").field("documents", &documents);
+    Some(identity.field("tokenizer", cutter.tokenizer.identity()).field("most_pieces", &cutter.most_pieces).finish())
 }
 
 /// Writes the table `pieces` of a split into the folder `out`; `None` where it is up to date.

@@ -129,7 +129,7 @@ impl Tokenizer {
             Family::Bert => "bert",
             Family::Roberta => "roberta",
         };
-        let identity = format!("{name}:{}", blake3::hash(text.as_bytes()).to_hex().split_at(32).0);
+        let identity = format!("{name}:{}", ground::identity::digest(text.as_bytes()));
         Ok(Self { inner, family, start, end, marker, identity })
     }
 

@@ -12,8 +12,8 @@ use toml::{Table, Value};
 use super::options::{check_keys, check_keys_among, check_name, keys, typed, unknown};
 use super::settings::{self, Top};
 use super::sources::{Names, Source};
-use super::stage;
 use super::stage::kind::{Action, Kind};
+use super::stage::registry;
 use super::wiring::{Producers, check_output, check_roles};
 
 /// Stages in order, and the sources that they start from. Everything was checked but whether the sources are there.
@@ -154,7 +154,7 @@ fn halve(mut table: Table, number: usize) -> anyhow::Result<(Head, Table)> {
     let common = keys::<Head>();
     let head: Table = common.iter().filter_map(|&key| table.remove_entry(key)).collect();
     // A misspelt key is told as such, not as the one that is missing for it.
-    let kind = head.get("kind").and_then(Value::as_str).and_then(|kind| stage::named(kind).ok());
+    let kind = head.get("kind").and_then(Value::as_str).and_then(|kind| registry::named(kind).ok());
     let check =
         kind.map_or(Ok(()), |kind| check_keys_among(&table, &[(kind.options)(), common.to_vec()].concat(), &place));
     check?;
@@ -170,7 +170,7 @@ fn checked(
     later: &BTreeMap<String, String>,
 ) -> anyhow::Result<Stage> {
     check_name(&head.name)?;
-    let kind = stage::named(&head.kind)?;
+    let kind = registry::named(&head.kind)?;
     let names: BTreeMap<String, Vec<String>> =
         head.inputs.into_iter().map(|(role, names)| (role, names.into())).collect();
     check_roles(kind, &names, &head.outputs)?;

@@ -21,7 +21,7 @@
 //!
 //! [`Pipeline::read`] checks the whole file before anything runs: keys, kinds, and that each input is made exactly once
 //! and before it is needed. [`run`] then goes through the stages. A stage is up to date when the manifest says that this
-//! version of docre made its outputs, with these options, from inputs of this content, and the outputs still have the
+//! build of docre made its outputs, with these options, from inputs of this content, and the outputs still have the
 //! content they had then. So a stage runs again after a change of any of these, and the stages behind it do where its
 //! outputs came out different.
 //!
@@ -29,24 +29,27 @@
 //! any moment, a run leaves outputs that are whole, and the next run goes on from there: training from its last whole
 //! epoch, scoring from its finished parts. A lock keeps a second run out of the folder.
 //!
-//! To add a kind of stage, add a file to `stage/` and a line to the list in [`stage`].
+//! To add a kind of stage, add a file to `stage/` and a line to the list in [`stage::registry`].
 
 mod file;
-mod fingerprint;
-mod manifest;
+mod install;
 mod options;
-mod place;
+mod plan;
 mod progress;
+mod request;
+mod run_folder;
 mod runner;
 mod settings;
 mod sources;
 pub mod stage;
 mod wiring;
 
+pub use crate::ground::manifest::{Artefact, Entry, Manifest, Recipe};
 pub use crate::nn::device::DeviceChoice;
 pub use file::{Input, Pipeline, Stage};
-pub use manifest::{Artefact, Entry, Manifest, Recipe};
+pub use plan::{Planned, plan};
 pub use progress::Progress;
-pub use runner::{LeftOut, Planned, Request, Watch, plan, run, summaries};
+pub use request::{LeftOut, Request, Watch};
+pub use runner::{run, summaries};
 pub use settings::setting;
 pub use sources::Source;

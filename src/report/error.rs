@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use ground::manifest::ManifestError;
 use table::TableError;
 
 /// Why no page can be made.
@@ -19,22 +20,9 @@ pub enum ReportError {
         /// What was looked for.
         tables: String,
     },
-    /// The manifest is no manifest.
-    #[error("{}: expected a manifest, as `docre run` writes it", path.display())]
-    Manifest {
-        /// The file.
-        path: PathBuf,
-        /// What the JSON library says.
-        source: serde_json::Error,
-    },
     /// The manifest cannot be read.
-    #[error("{}: cannot read", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
     /// The page cannot be written.
     #[error("cannot write the page")]
     Write(#[from] io::Error),

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use ground::counts::Verdict;
 use ground::figure::Figure;
+use ground::manifest::Manifest;
 use table::rows::{ComparisonRow, MetricRow};
 use table::{Row, TableError, Text, read_at};
 
@@ -14,7 +15,7 @@ use crate::curve::{self, Point};
 use crate::documents::{self, Document, Split};
 use crate::error::ReportError;
 use crate::learning::{self, Learning};
-use crate::lineage::Lineage;
+use crate::lineage;
 use crate::packed;
 use crate::sources::Sources;
 use crate::tally::Tally;
@@ -29,7 +30,7 @@ pub struct Overview<'s> {
     name: &'s str,
     split: Option<String>,
     predicted: bool,
-    lineage: Option<Lineage>,
+    lineage: Option<Manifest>,
     metrics: Vec<Explained>,
     comparisons: Vec<ComparisonRow>,
     learning: Option<Learning>,
@@ -92,7 +93,7 @@ pub fn overview(sources: &Sources, tally: Option<Tally>, documents: Vec<Listed>)
         name: &sources.name,
         split: sources.corpus.as_deref().and_then(file_name),
         predicted: sources.relations.is_some(),
-        lineage: sources.manifest.as_deref().map(Lineage::read).transpose()?,
+        lineage: sources.lineage.clone().map(lineage::shown),
         metrics: explained(rows(sources.metrics.as_deref())?),
         comparisons: rows(sources.comparisons.as_deref())?,
         learning: sources.training_log.as_deref().map(learning::learning).transpose()?,

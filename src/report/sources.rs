@@ -3,19 +3,20 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ground::manifest::{Manifest, role};
 use table::rows::{DocumentRow, RelationRow};
 use table::{TableError, Text, parts, read, read_at};
 
-use super::lineage::Lineage;
 use crate::error::ReportError;
+use crate::lineage::judged;
 
 /// Where the parts of a page lie. A part that is `None` is left out of the page, which says so.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sources {
     /// What the page is called.
     pub name: String,
-    /// The run's `manifest.json`.
-    pub manifest: Option<PathBuf>,
+    /// What the run's manifest says.
+    pub lineage: Option<Manifest>,
     /// The folder of the split's tables.
     pub corpus: Option<PathBuf>,
     /// The table of predicted facts.
@@ -37,15 +38,15 @@ impl Sources {
     /// # Errors
     /// Where the manifest or a table cannot be read, or there is nothing to show.
     pub fn find(run: &Path) -> Result<Self, ReportError> {
-        let manifest = Some(run.join("manifest.json")).filter(|path| path.is_file());
-        let lineage = manifest.as_deref().map(Lineage::read).transpose()?.unwrap_or_default();
+        let lineage = Manifest::read(run)?;
+        let output = |role| lineage.as_ref().and_then(|lineage| lineage.output(role));
         let place = |told: Option<&str>, usual: &str| {
             let told = told.and_then(|path| located(run, path));
             told.into_iter().chain([run.join(usual)]).find(|path| is_table(path))
         };
-        let (relations, corpus) = lineage.judged();
+        let (relations, corpus) = lineage.as_ref().map_or((None, None), judged);
         let relations = place(relations, "relations");
-        let folders = [lineage.output("graph").and_then(|path| located(run, path)), Some(run.join("graph"))];
+        let folders = [output(role::GRAPH).and_then(|path| located(run, path)), Some(run.join("graph"))];
         let sources = Self {
             name: name(run),
             corpus: match corpus.and_then(|path| located(run, path)).filter(|path| holds(path, "documents")) {
@@ -53,11 +54,11 @@ impl Sources {
                 None => split(run, relations.as_deref())?,
             },
             relations,
-            metrics: place(lineage.output("metrics"), "metrics"),
+            metrics: place(output(role::METRICS), "metrics"),
             comparisons: place(None, "comparisons"),
-            training_log: place(lineage.output("log"), "training_log"),
+            training_log: place(output(role::LOG), "training_log"),
             graph: folders.into_iter().flatten().chain([run.to_path_buf()]).find(|folder| holds(folder, "nodes")),
-            manifest,
+            lineage,
         };
         sources.checked(run)
     }

@@ -14,6 +14,7 @@ use candle_core::Device;
 
 use checkpoint::{Checkpoint, CheckpointConfig, CheckpointError};
 use examples::{ExamplesError, examples};
+use ground::identity::Identity;
 use ground::workers::{Workers, overlap};
 use model::Model;
 use model::example::Example;
@@ -177,7 +178,8 @@ fn load(request: &Request<'_>) -> Result<Checkpoint, ScoreError> {
     if let Some(iterations) = request.iterations {
         let model = checkpoint.config.model.with_iterations(iterations);
         checkpoint.config.model = model.ok_or_else(|| ScoreError::Iterations(request.checkpoint.to_path_buf()))?;
-        checkpoint.fingerprint = hash(&format!("{} {iterations}", checkpoint.fingerprint));
+        let identity = Identity::of("checkpoint").field("checkpoint", &checkpoint.fingerprint);
+        checkpoint.fingerprint = identity.field("iterations", &iterations).finish();
     }
     Ok(checkpoint)
 }
@@ -185,12 +187,9 @@ fn load(request: &Request<'_>) -> Result<Checkpoint, ScoreError> {
 /// Identifies what the table is made from; `None` where the documents bear no fingerprint.
 fn fingerprint(request: &Request<'_>, checkpoint: &Checkpoint, compute: &Compute) -> Option<String> {
     let documents = table::fingerprint(request.split, "documents")?;
-    let (version, model, precision) = (env!("CARGO_PKG_VERSION"), &checkpoint.fingerprint, compute.precision);
-    Some(hash(&format!("relations {version} {documents} {model} {precision} {}", request.run_id)))
-}
-
-fn hash(text: &str) -> String {
-    blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
+    let identity = Identity::of("relations").field("documents", &documents).field("run_id", request.run_id);
+    let identity = identity.field("checkpoint", &checkpoint.fingerprint);
+    Some(identity.field("precision", &compute.precision.to_string()).finish())
 }
 
 /// What turns documents into rows.
@@ -208,7 +207,9 @@ impl Scorer<'_> {
     /// A part that is not scored yet, with its documents.
     fn begin(&self, examples: Vec<Example>) -> (Part, Vec<Example>) {
         let Request { run_id, budget, .. } = self.request;
-        let key = hash(&format!("{} {} {run_id} {budget} {examples:?}", self.fingerprint, self.compute));
+        let identity = Identity::of("part").field("checkpoint", self.fingerprint).field("run_id", run_id);
+        let identity = identity.field("compute", &self.compute.to_string()).field("budget", budget);
+        let key = examples.iter().fold(identity, parts::with_example).finish();
         let truncated = examples.iter().filter(|example| example.truncated > 0).count() as u64;
         (Part { key, documents: examples.len() as u64, truncated, rows: None }, examples)
     }

@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use ground::identity::Identity;
+use model::example::Example;
 use table::rows::RelationRow;
 use table::{TableError, TableWriter};
 
@@ -26,6 +28,18 @@ impl Part {
     pub fn is_kept(&self, work: &Path) -> bool {
         table::fingerprint(&work.join(&self.key), "relations").as_ref() == Some(&self.key)
     }
+}
+
+/// With a document as a model sees it; its labels, which no prediction hangs on, are left out.
+pub fn with_example(identity: Identity, example: &Example) -> Identity {
+    let Example { doc_id, ids, mentions, n_mentions, pairs, labels: _, truncated } = example;
+    identity
+        .field("doc_id", doc_id)
+        .numbers("ids", ids.iter().copied().map(u64::from))
+        .numbers("mentions", mentions.iter().copied().map(u64::from))
+        .numbers("n_mentions", n_mentions.iter().map(|&count| count as u64))
+        .numbers("pairs", pairs.iter().flat_map(|&(head, tail)| [head, tail]).map(u64::from))
+        .field("truncated", truncated)
 }
 
 /// The finished parts of a run, in order.
@@ -82,4 +96,41 @@ impl Parts {
 
 fn absent(error: io::Error) -> io::Result<()> {
     if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> Example {
+        Example {
+            doc_id: "a".into(),
+            ids: vec![1, 2],
+            mentions: vec![0, 1],
+            n_mentions: vec![1, 1],
+            pairs: vec![(0, 1)],
+            labels: vec![vec![3]],
+            truncated: 0,
+        }
+    }
+
+    #[test]
+    fn a_part_hangs_on_all_that_its_documents_are_predicted_from() {
+        let key = |example: &Example| with_example(Identity::of("part"), example).finish();
+        let changes: [fn(&mut Example); 7] = [
+            |example| example.doc_id = "b".into(),
+            |example| example.ids[1] = 3,
+            |example| example.ids.push(0),
+            |example| example.mentions.swap(0, 1),
+            |example| example.n_mentions = vec![2],
+            |example| example.pairs = vec![(1, 0)],
+            |example| example.truncated = 1,
+        ];
+        for (place, change) in changes.into_iter().enumerate() {
+            let mut changed = example();
+            change(&mut changed);
+            assert_ne!(key(&changed), key(&example()), "{place}");
+        }
+        assert_eq!(key(&Example { labels: vec![Vec::new()], ..example() }), key(&example()));
+    }
 }

@@ -19,8 +19,8 @@ pub enum TrainError {
     /// The folder holds a run.
     #[error("{}: holds a training run", .0.display())]
     Exists(PathBuf),
-    /// The folder's run was made with other settings or from another corpus.
-    #[error("{}: expected a run of these settings on this corpus, got one of others", .0.display())]
+    /// The folder's run was made with other settings, from another corpus or by another build.
+    #[error("{}: expected a run of these settings on this corpus by this build of docre, got another", .0.display())]
     OtherRun(PathBuf),
     /// A split has documents without labels.
     #[error("{}: document `{document}`: expected labels, it has none", split.display())]

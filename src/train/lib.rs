@@ -25,6 +25,7 @@ use candle_core::{Result as TensorResult, Tensor};
 
 use checkpoint::CheckpointConfig;
 use ground::counts::Counts;
+use ground::identity::Identity;
 use ground::random::Random;
 use ground::workers::Workers;
 use model::example::Example;
@@ -156,8 +157,7 @@ fn identity(config: &TrainConfig, prepared: &Prepared) -> String {
     let (corpus, nowhere) = (PathBuf::new(), String::new());
     let settings =
         TrainConfig { corpus, train: nowhere.clone(), dev: nowhere, base: None, teacher: None, ..config.clone() };
-    let text = format!("train {} {settings:?} {}", env!("CARGO_PKG_VERSION"), prepared.fingerprint);
-    blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
+    Identity::of("train").field("settings", &settings).field("prepared", &prepared.fingerprint).finish()
 }
 
 /// One stage of a run under way.

@@ -8,6 +8,7 @@ use candle_core::{Device, Tensor};
 use checkpoint::{Checkpoint, CheckpointConfig};
 use encoder::{EncoderConfig, hub, read_config, read_weights};
 use examples::examples;
+use ground::identity::Identity;
 use model::Model;
 use model::example::{Example, Relations};
 use nn::Weights;
@@ -63,7 +64,8 @@ impl Prepared {
             most_labels: config.most_labels,
         };
         let mut cutter = Cutter::new(tokenizer, config.most_pieces);
-        let fingerprint = [&train, &dev].map(|split| stage::fingerprint(split, &cutter).unwrap_or_default()).join(" ");
+        let identity =
+            Identity::of("prepared").field("splits", &[&train, &dev].map(|split| stage::fingerprint(split, &cutter)));
         let mut read = |split: &Path| -> Result<Vec<Example>, TrainError> {
             let parts: Vec<Vec<Example>> = examples(split, &mut cutter, &relations)?.collect::<Result<_, _>>()?;
             Ok(parts.concat())
@@ -78,7 +80,7 @@ impl Prepared {
         let (teacher, taught) =
             config.teacher.as_ref().map(|folder| teacher(folder, &checkpoint, compute)).transpose()?.unzip();
         let (base, begun) = config.base.as_ref().map(|folder| base(folder, &checkpoint)).transpose()?.unzip();
-        let fingerprint = [fingerprint, taught.unwrap_or_default(), begun.unwrap_or_default()].concat();
+        let fingerprint = identity.field("teacher", &taught).field("base", &begun).finish();
         let tokenizer = cutter.into_tokenizer();
         Ok(Self { train: trained, dev: dev_examples, checkpoint, tokenizer, fingerprint, teacher, base, encoder })
     }

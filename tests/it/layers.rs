@@ -16,6 +16,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("oxttl", &["graph"]),
     ("oxigraph", &["graph"]),
     ("toml", &["pipeline"]),
+    ("blake3", &["ground"]),
     ("hf_hub", &["encoder"]),
     ("candle_core", &["nn", "encoder", "model", "checkpoint", "score", "train"]),
 ];

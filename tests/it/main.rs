@@ -12,6 +12,7 @@ mod encoder;
 mod evaluate;
 mod golden;
 mod graph;
+mod identity;
 mod ids;
 mod hub;
 mod layers;

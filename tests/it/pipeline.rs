@@ -10,7 +10,7 @@ use docre::pipeline::{Pipeline, Progress};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{DOCUMENT, Run, command, corpora, files, rows};
+use crate::support::{DOCUMENT, Run, command, corpora, docre, files, rows};
 
 /// Two splits, the facts of one as predictions of themselves, and their metrics.
 const TINY: &str = r#"
@@ -216,6 +216,7 @@ fn the_manifest_says_what_was_made_of_what() {
     assert_eq!(copy["outputs"]["table"]["hash"], hash(&made));
     assert_eq!(stages[3]["inputs"]["relations"][0], copy["outputs"]["table"]);
     assert!(copy["seconds"].as_f64().unwrap() >= 0.0 && copy["started"].as_u64().unwrap() > 0);
+    assert_eq!(copy["build"], docre::BUILD);
     place.write("runs/tiny/manifest.json", "{");
     let broken = place.failure(&[]);
     assert!(broken.contains("runs/tiny/manifest.json: expected a manifest"), "{broken}");
@@ -427,6 +428,48 @@ fn an_output_takes_a_place_without_losing_what_a_killed_run_had() {
     place.write("runs/tiny/manifest.json", &manifest.to_string());
     assert_eq!(place.run(&[]), ["copy", "evaluate"]);
     assert!(outputs(&place.path("runs/tiny")) == first);
+}
+
+#[test]
+fn another_build_runs_the_stages_again() {
+    let place = Place::new(TINY);
+    place.run(&[]);
+    let mut manifest = place.manifest();
+    for stage in manifest["stages"].as_array_mut().unwrap().iter_mut().take(2) {
+        stage["build"] = "0123".into();
+    }
+    // As docre wrote it before it knew its builds.
+    manifest["stages"][3].as_object_mut().unwrap().remove("build");
+    place.write("runs/tiny/manifest.json", &manifest.to_string());
+    let dry = place.docre(&["tiny.toml", "--dry-run", "--from", "evaluate"]);
+    assert_eq!(dry.stdout, "tiny/evaluate: to run: another build of docre made it\n", "{}", dry.stderr);
+    assert_eq!(place.run(&[]), ["train", "test", "evaluate"], "the same tables came out: `copy` is up to date");
+    assert_eq!(place.run(&[]), [] as [&str; 0]);
+}
+
+#[test]
+fn a_split_is_the_same_by_itself_and_in_a_pipeline() {
+    let place = Place::new(
+        r#"
+        sources = { source = "dev.json" }
+        [[stage]]
+        name = "dev"
+        kind = "convert"
+        format = "docred"
+        split = "dev"
+        candidates = ["LOC:LOC"]
+        inputs = { documents = "source" }
+        outputs = { tables = "dev" }"#,
+    );
+    place.write("dev.json", &format!("[{DOCUMENT}]"));
+    assert_eq!(place.run(&[]), ["dev"]);
+    let (source, alone) = (place.path("dev.json"), place.path("alone"));
+    let arguments = ["convert", "--format", "docred", "--split", "dev", "--candidates", "LOC:LOC", "--out"];
+    let arguments = arguments.into_iter().map(Into::into).chain([alone.as_os_str().to_owned(), source.into()]);
+    assert_eq!(docre(arguments).code, Some(0));
+    // The runner tells what it has read, the command reads for itself: the tables name the same origin.
+    let told = outputs(&place.path("runs/tiny/dev"));
+    assert!(!told.is_empty() && told == outputs(&alone.join("dev")));
 }
 
 #[test]

@@ -460,3 +460,40 @@ outputs = { page = "report.html" }
     assert_eq!(lineage["stages"][0]["outputs"]["tables"]["hash"].as_str().unwrap().len(), 32);
     assert!(page(&run) == made);
 }
+
+#[test]
+fn a_page_of_a_pipeline_is_made_again_when_a_stage_before_it_ran() {
+    let stage = |name: &str| {
+        format!(
+            "[[stage]]\nname = \"{name}\"\nkind = \"synthesize\"\nsplit = \"{name}\"\ndocuments = 4\n\
+             outputs = {{ tables = \"{name}\" }}\n"
+        )
+    };
+    let report = "[[stage]]\nname = \"report\"\nkind = \"report\"\ninputs = { corpus = \"dev\" }\n\
+                  outputs = { page = \"report.html\" }\n";
+    // The page reads no table of `train`, and nothing of what comes after.
+    let place = Place::new(&[&stage("train"), &stage("dev"), report, &*stage("test")].concat());
+    assert_eq!(place.run(&[]), ["train", "dev", "report", "test"]);
+    let shown = || {
+        let made = fs::read_to_string(place.path("runs/tiny/report.html")).unwrap();
+        block(&made, "overview")["lineage"]["stages"].clone()
+    };
+    let said = |names: &[&str]| {
+        let stages = place.manifest()["stages"].as_array().unwrap().clone();
+        Value::from_iter(stages.into_iter().filter(|stage| names.contains(&stage["stage"].as_str().unwrap())))
+    };
+    assert_eq!(shown(), said(&["train", "dev"]));
+    let other = ["--set", "train.documents=5"];
+    let dry = place.docre(&[&["tiny.toml", "--dry-run"], &other[..]].concat());
+    assert!(dry.stdout.contains("tiny/report: to run: it shows the stage `train`, which runs\n"), "{}", dry.stdout);
+    assert_eq!(place.run(&other), ["train", "report"], "with another result");
+    assert_eq!(shown(), said(&["train", "dev"]));
+    assert_eq!(shown()[0]["options"]["documents"], 5);
+    assert_eq!(place.run(&[&other[..], &["--until", "train", "--force"]].concat()), ["train"]);
+    let dry = place.docre(&[&["tiny.toml", "--dry-run"], &other[..]].concat());
+    assert!(dry.stdout.contains("tiny/report: to run: a stage before it has run since\n"), "{}", dry.stdout);
+    assert_eq!(place.run(&other), ["report"], "with the same result: the page shows when, and how long it took");
+    assert_eq!(shown(), said(&["train", "dev"]));
+    assert_eq!(place.run(&[&other[..], &["--from", "test", "--force"]].concat()), ["test"]);
+    assert_eq!(place.run(&other), [] as [&str; 0], "what comes after it is no part of the page");
+}

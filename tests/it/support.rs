@@ -19,6 +19,11 @@ pub fn command<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>
     command
 }
 
+/// Lets the library take over what the program has made, and the program what the library has here.
+pub fn build_as_the_program() {
+    docre::ground::identity::set_build(docre::BUILD);
+}
+
 /// Runs the program to its end.
 pub fn docre<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Run {
     let output = command(arguments).output().unwrap();

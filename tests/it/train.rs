@@ -22,7 +22,7 @@ use docre::train::{self, Event};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{Run, command, docre, files, rows};
+use crate::support::{Run, build_as_the_program, command, docre, files, rows};
 
 /// A corpus of a few synthetic documents.
 pub struct Fixture {
@@ -31,6 +31,7 @@ pub struct Fixture {
 
 impl Fixture {
     pub fn new() -> Self {
+        build_as_the_program();
         let fixture = Self { folder: TempDir::new().unwrap() };
         for (first, docs, split) in [("0", "12", "train"), ("12", "4", "dev")] {
             let corpus = fixture.path("corpus");

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use ground::identity::Identity;
 use table::rows::ImpliedRow;
 use table::{Staging, Text, write_file};
 
@@ -93,8 +94,24 @@ impl Synthesis {
 
     fn fingerprint(&self) -> String {
         let Self { options, first, n_documents, split, json: _ } = self;
-        let text = format!("docre synthesize {} {options:?} {first} {n_documents} {split}", env!("CARGO_PKG_VERSION"));
-        blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
+        let Options {
+            seed,
+            facts,
+            implied_share,
+            chain_length,
+            patterns,
+            distractors,
+            across,
+            paraphrase,
+            label_noise,
+        } = options;
+        let patterns: Vec<&str> = patterns.iter().map(|pattern| pattern.name()).collect();
+        Identity::of("synthesize")
+            .field("split", split)
+            .field("documents", &(first, n_documents))
+            .field("facts", &(seed, facts, implied_share, chain_length, patterns))
+            .field("sentences", &(distractors, across, paraphrase, label_noise))
+            .finish()
     }
 }
 

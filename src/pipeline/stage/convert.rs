@@ -74,6 +74,6 @@ impl Action for Convert {
         };
         let progress = work.progress;
         let told = |_, documents| progress(Progress::documents(documents));
-        Ok(corpus(conversion.run(work.folder, true, &told)?))
+        Ok(corpus(conversion.run_knowing(work.contents, work.folder, true, &told)?))
     }
 }

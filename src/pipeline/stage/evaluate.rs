@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
+use crate::ground::manifest::role;
 use crate::metrics::{self, Metric, Request, present};
 use crate::pipeline::options::typed;
 use crate::table;
 
 pub const KIND: Kind = Kind {
     name: "evaluate",
-    inputs: &[("corpus", Needs::One), ("relations", Needs::One), ("training", Needs::Optional)],
+    inputs: &[(role::CORPUS, Needs::One), (role::RELATIONS, Needs::One), ("training", Needs::Optional)],
     further_inputs: false,
-    outputs: &["metrics"],
+    outputs: &[role::METRICS],
     optional_outputs: &[],
     options: keys_of::<Evaluate>,
     parse: |options, _| Ok(Box::new(typed::<Evaluate>(options)?)),
@@ -35,7 +36,7 @@ fn usual_resamples() -> u64 {
 
 impl Action for Evaluate {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
-        let corpus = work.input("corpus")?;
+        let corpus = work.input(role::CORPUS)?;
         let split = corpus.file_name().unwrap_or_default().to_string_lossy();
         let evaluation = metrics::evaluate(&Request {
             training_facts: work.optional("training"),
@@ -44,16 +45,16 @@ impl Action for Evaluate {
             run_id: self.run_id.as_deref(),
             resamples: self.resamples,
             seed: self.seed,
-            ..Request::new(corpus, work.input("relations")?)
+            ..Request::new(corpus, work.input(role::RELATIONS)?)
         })?;
         let warnings = evaluation.notes.warnings().into_iter().map(|warning| format!("warning: {warning}")).collect();
         table::write(work.folder, &evaluation.fingerprint(), evaluation.metrics)?;
-        let outputs = BTreeMap::from([("metrics", work.folder.join("metrics"))]);
+        let outputs = BTreeMap::from([(role::METRICS, work.folder.join("metrics"))]);
         Ok(Made { outputs, warnings, ..Made::default() })
     }
 
     fn summary(&self, _place: &str, outputs: &BTreeMap<&str, PathBuf>) -> anyhow::Result<Option<String>> {
-        let Some(metrics) = outputs.get("metrics") else { return Ok(None) };
+        let Some(metrics) = outputs.get(role::METRICS) else { return Ok(None) };
         let rows: Vec<Metric> =
             table::read_at(metrics)?.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
         Ok(Some(present::table(&rows, false)))

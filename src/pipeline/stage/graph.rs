@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::graph::{self, Options, Request};
+use crate::ground::manifest::role;
 use crate::pipeline::options::typed;
 use crate::pipeline::progress::Progress;
 
 pub const KIND: Kind = Kind {
     name: "graph",
-    inputs: &[("corpus", Needs::One), ("relations", Needs::One), ("aliases", Needs::Optional)],
+    inputs: &[(role::CORPUS, Needs::One), (role::RELATIONS, Needs::One), ("aliases", Needs::Optional)],
     further_inputs: false,
-    outputs: &["graph"],
+    outputs: &[role::GRAPH],
     optional_outputs: &[],
     options: keys_of::<Options>,
     parse: |options, _| Ok(Box::new(typed::<Options>(options)?)),
@@ -22,8 +23,8 @@ impl Action for Options {
         let out = work.folder.join("graph");
         let totals = graph::build(
             &Request {
-                relations: work.input("relations")?,
-                split: work.input("corpus")?,
+                relations: work.input(role::RELATIONS)?,
+                split: work.input(role::CORPUS)?,
                 aliases: work.optional("aliases"),
                 out: &out,
                 options: self,
@@ -31,7 +32,7 @@ impl Action for Options {
             &|_, number| (work.progress)(Progress::documents(number)),
         )?;
         Ok(Made {
-            outputs: BTreeMap::from([("graph", out)]),
+            outputs: BTreeMap::from([(role::GRAPH, out)]),
             notes: totals.iter().map(ToString::to_string).collect(),
             warnings: totals.map(|totals| totals.warnings()).unwrap_or_default(),
             ..Made::default()

@@ -9,6 +9,8 @@ use toml::Table;
 
 use crate::corpus::convert::Summary;
 use crate::corpus::reject_line;
+use crate::ground::identity::Contents;
+use crate::ground::manifest::Manifest;
 use crate::nn::device::DeviceChoice;
 use crate::pipeline::options::keys;
 use crate::pipeline::progress::Progress;
@@ -52,6 +54,11 @@ pub trait Action {
     /// Whatever keeps it from being done; then the outputs stay as they were.
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made>;
 
+    /// Whether it shows what became of the stages before, [`Work::before`]: that is then a part of its recipe.
+    fn shows_stages_before(&self) -> bool {
+        false
+    }
+
     /// What people want to see of the outputs, by role, once the run is over. `place` names pipeline and stage.
     ///
     /// # Errors
@@ -65,10 +72,12 @@ pub trait Action {
 pub struct Work<'w> {
     /// The pipeline's name.
     pub pipeline: &'w str,
-    /// The run folder. Only its manifest is to be read there: inputs say where the tables are.
-    pub run: &'w Path,
+    /// What the manifest says of the stages before.
+    pub before: Manifest,
     /// Where its inputs are, by role.
     pub inputs: BTreeMap<&'w str, Vec<PathBuf>>,
+    /// What those hold, as far as it was read.
+    pub contents: &'w Contents,
     /// Its own folder. What a killed run of the same recipe left in it is still there: to go on from, or to write over.
     pub folder: &'w Path,
     /// Where it computes, if it computes with tensors.

@@ -1,40 +1,14 @@
-//! The kinds of stages, a file each: their options, and how a library function is called with them.
+//! The kinds of stages, a file each: their options, and how a library function is called with them. [`kind`] says what a
+//! kind is, [`registry`] which there are.
 
-pub mod kind;
 mod convert;
 mod encode;
 mod evaluate;
 mod graph;
+pub mod kind;
 mod query;
+pub mod registry;
 mod report;
 mod score;
 mod synthesize;
 mod train;
-
-use anyhow::anyhow;
-
-use super::options::unknown;
-use kind::Kind;
-
-/// Every kind.
-static KINDS: [Kind; 9] = [
-    synthesize::KIND,
-    convert::KIND,
-    encode::KIND,
-    train::KIND,
-    score::KIND,
-    query::KIND,
-    evaluate::KIND,
-    graph::KIND,
-    report::KIND,
-];
-
-/// The kind of this name.
-///
-/// # Errors
-/// Where there is none, with the nearest that there is.
-pub fn named(name: &str) -> anyhow::Result<&'static Kind> {
-    let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
-    let kind = KINDS.iter().find(|kind| kind.name == name);
-    kind.ok_or_else(|| anyhow!("{}", unknown("kind", name, &names)))
-}

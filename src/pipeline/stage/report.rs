@@ -5,19 +5,19 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
-use crate::pipeline::manifest::MANIFEST;
+use crate::ground::manifest::{REPORT, role};
 use crate::pipeline::options::typed;
 use crate::report::{self, Sources, USUAL_DOCUMENTS};
 
 pub const KIND: Kind = Kind {
-    name: "report",
+    name: REPORT,
     inputs: &[
-        ("corpus", Needs::One),
-        ("relations", Needs::Optional),
-        ("metrics", Needs::Optional),
-        ("comparisons", Needs::Optional),
-        ("log", Needs::Optional),
-        ("graph", Needs::Optional),
+        (role::CORPUS, Needs::One),
+        (role::RELATIONS, Needs::Optional),
+        (role::METRICS, Needs::Optional),
+        (role::COMPARISONS, Needs::Optional),
+        (role::LOG, Needs::Optional),
+        (role::GRAPH, Needs::Optional),
     ],
     further_inputs: false,
     outputs: &["page"],
@@ -37,17 +37,21 @@ fn usual_documents() -> u64 {
 }
 
 impl Action for Report {
+    fn shows_stages_before(&self) -> bool {
+        true
+    }
+
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
         let path = |role: &str| work.optional(role).map(std::path::Path::to_path_buf);
         let sources = Sources {
             name: work.pipeline.to_owned(),
-            manifest: Some(work.run.join(MANIFEST)).filter(|path| path.is_file()),
-            corpus: path("corpus"),
-            relations: path("relations"),
-            metrics: path("metrics"),
-            comparisons: path("comparisons"),
-            training_log: path("log"),
-            graph: path("graph"),
+            lineage: Some(work.before.clone()),
+            corpus: path(role::CORPUS),
+            relations: path(role::RELATIONS),
+            metrics: path(role::METRICS),
+            comparisons: path(role::COMPARISONS),
+            training_log: path(role::LOG),
+            graph: path(role::GRAPH),
         };
         let page = work.folder.join("report.html");
         let written = report::write(&sources, self.documents, &page, true)?;

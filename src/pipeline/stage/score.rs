@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
+use crate::ground::manifest::role;
 use crate::nn::device::Precision;
 use crate::pipeline::options::typed;
 use crate::pipeline::progress::Progress;
@@ -12,9 +13,9 @@ use crate::score::{self, Event, PIECES_AT_ONCE, Request, Scored};
 
 pub const KIND: Kind = Kind {
     name: "score",
-    inputs: &[("checkpoint", Needs::One), ("corpus", Needs::One)],
+    inputs: &[("checkpoint", Needs::One), (role::CORPUS, Needs::One)],
     further_inputs: false,
-    outputs: &["relations"],
+    outputs: &[role::RELATIONS],
     optional_outputs: &[],
     options: keys_of::<Score>,
     parse: |options, _| Ok(Box::new(typed::<Score>(options)?)),
@@ -39,7 +40,7 @@ impl Action for Score {
         let device = work.device.open(self.precision)?.to_string();
         let request = Request {
             checkpoint: work.input("checkpoint")?,
-            split: work.input("corpus")?,
+            split: work.input(role::CORPUS)?,
             out: work.folder,
             run_id: self.run_id.as_deref().unwrap_or(work.pipeline),
             iterations: self.iterations,
@@ -54,7 +55,7 @@ impl Action for Score {
         };
         let scored = score::score(&request, &observe)?;
         Ok(Made {
-            outputs: BTreeMap::from([("relations", work.folder.join("relations"))]),
+            outputs: BTreeMap::from([(role::RELATIONS, work.folder.join("relations"))]),
             notes: scored.iter().map(ToString::to_string).collect(),
             warnings: scored.iter().filter_map(Scored::warning).collect(),
             device: Some(device),

@@ -11,6 +11,7 @@ use anyhow::{Context, ensure};
 use toml::{Table, Value};
 
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
+use crate::ground::manifest::role;
 use crate::pipeline::options::typed;
 use crate::pipeline::progress::Progress;
 use crate::table;
@@ -28,7 +29,7 @@ pub const KIND: Kind = Kind {
         (TEACHER, Needs::Optional),
     ],
     further_inputs: false,
-    outputs: &["checkpoint", "log"],
+    outputs: &["checkpoint", role::LOG],
     optional_outputs: &[BASE],
     options: || keys_of::<TrainConfig>().into_iter().filter(|key| !PATHS.contains(key)).collect(),
     parse,
@@ -95,14 +96,14 @@ impl Action for Train {
         };
         train::train(&self.config(work)?, work.folder, true, work.device, &mut observe)?;
         let mut outputs =
-            BTreeMap::from([("checkpoint", work.folder.join(BEST)), ("log", work.folder.join("training_log"))]);
+            BTreeMap::from([("checkpoint", work.folder.join(BEST)), (role::LOG, work.folder.join("training_log"))]);
         // Where a first stage has trained one.
         outputs.extend(Some((BASE, work.folder.join(train::BASE))).filter(|(_, base)| base.exists()));
         Ok(Made { outputs, warnings, device: Some(device), ..Made::default() })
     }
 
     fn summary(&self, place: &str, outputs: &BTreeMap<&str, PathBuf>) -> anyhow::Result<Option<String>> {
-        let Some(log) = outputs.get("log") else { return Ok(None) };
+        let Some(log) = outputs.get(role::LOG) else { return Ok(None) };
         let rows: Vec<Vec<TrainingLogRow>> = table::read_at(log)?.collect::<Result<_, _>>()?;
         Ok(Trained::of(&rows.concat()).map(|trained| format!("{place}: {trained}\n")))
     }

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use ground::identity::Identity;
+
 /// How every page begins.
 pub const HEAD: &str = "<!doctype html>\n<!-- made by docre report -->\n";
 
@@ -49,9 +51,6 @@ pub fn write(blocks: &[(String, String)], out: &mut impl Write) -> io::Result<()
 
 /// What marks our script and style as ours. It hangs on all that is in the page, so that nothing in it can know it.
 fn nonce(blocks: &[(String, String)]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for (_, block) in blocks {
-        hasher.update(block.as_bytes());
-    }
-    hasher.finalize().to_hex().chars().take(32).collect()
+    let block = |page: Identity, (name, block): &(String, String)| page.bytes(name, block.as_bytes());
+    blocks.iter().fold(Identity::of("page"), block).finish()
 }

@@ -1,4 +1,4 @@
-//! Finished outputs into their places.
+//! Finished outputs into their places in the run folder.
 
 use std::fs;
 use std::io;
@@ -9,7 +9,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// Where the file system refuses; the old content stands then.
-pub fn put(made: &Path, target: &Path, folder: &Path, role: &str) -> io::Result<()> {
+pub fn install(made: &Path, target: &Path, folder: &Path, role: &str) -> io::Result<()> {
     let (new, aside) = (folder.join(format!(".new-{role}")), folder.join(format!(".old-{role}")));
     // Either may be left by a run that was killed in between.
     remove(&new)?;

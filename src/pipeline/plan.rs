@@ -1,0 +1,103 @@
+//! What is up to date, and why not.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::file::{Input, Pipeline, Stage};
+use super::request::Request;
+use super::run_folder::RunFolder;
+use crate::ground::manifest::Entry;
+
+/// What a run would do with a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// The stage.
+    pub stage: String,
+    /// Why it would run; `None`: it is up to date.
+    pub reason: Option<String>,
+}
+
+impl fmt::Display for Planned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.reason {
+            Some(reason) => write!(f, "{}: to run: {reason}", self.stage),
+            None => write!(f, "{}: up to date", self.stage),
+        }
+    }
+}
+
+/// What a run would do. Changes nothing.
+///
+/// # Errors
+/// Where a stage of the request is unknown, something cannot be read, or [`LeftOut`](super::LeftOut).
+pub fn plan(pipeline: &Pipeline, request: &Request) -> anyhow::Result<Vec<Planned>> {
+    let stages = request.stages(pipeline)?;
+    let mut folder = RunFolder::open(pipeline, &request.runs)?;
+    let mut to_come = ToCome::default();
+    let mut planned = Vec::new();
+    for stage in stages {
+        let reason = match to_come.reason(stage) {
+            Some(reason) => Some(reason),
+            None => reason(&mut folder, stage, request.force)?,
+        };
+        if reason.is_some() {
+            to_come.outputs.extend(stage.outputs.values());
+            to_come.stages.push(&stage.name);
+        }
+        planned.push(Planned { stage: stage.name.clone(), reason });
+    }
+    Ok(planned)
+}
+
+/// What a run would make anew.
+#[derive(Default)]
+struct ToCome<'p> {
+    stages: Vec<&'p str>,
+    outputs: BTreeSet<&'p String>,
+}
+
+impl ToCome<'_> {
+    /// Why a stage behind it would run.
+    fn reason(&self, stage: &Stage) -> Option<String> {
+        let awaited = |input: &&Input| matches!(input, Input::Made(name) if self.outputs.contains(name));
+        if let Some(input) = stage.inputs.values().flatten().find(awaited) {
+            return Some(format!("input `{input}` is made anew"));
+        }
+        let shown = self.stages.first().filter(|_| stage.action.shows_stages_before())?;
+        Some(format!("it shows the stage `{shown}`, which runs"))
+    }
+}
+
+/// Why a stage must run; `None` where it is up to date.
+///
+/// # Errors
+/// Where an input is not there, or something cannot be read.
+pub fn reason(folder: &mut RunFolder<'_>, stage: &Stage, force: bool) -> anyhow::Result<Option<String>> {
+    let recipe = folder.recipe(stage)?;
+    if force {
+        return Ok(Some("forced".to_owned()));
+    }
+    let Some(entry) = folder.manifest.entry(&stage.name).cloned() else {
+        return Ok(Some("it has not run yet".to_owned()));
+    };
+    match entry.recipe.difference(&recipe) {
+        Some(difference) => Ok(Some(difference)),
+        None => damage(folder, stage, &entry),
+    }
+}
+
+/// What became of the outputs since they were made.
+fn damage(folder: &mut RunFolder<'_>, stage: &Stage, entry: &Entry) -> anyhow::Result<Option<String>> {
+    for (role, output) in &stage.outputs {
+        let known = entry.outputs.get(role).filter(|known| known.path == *output);
+        let Some(known) = known else { return Ok(Some(format!("output `{output}` is new"))) };
+        match folder.content(&folder.path.join(output))? {
+            None => return Ok(Some(format!("output `{output}` is not there"))),
+            Some(hash) if hash != known.hash => {
+                return Ok(Some(format!("output `{output}` is not as it was made")));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(None)
+}

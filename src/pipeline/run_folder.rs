@@ -1,0 +1,148 @@
+//! A run folder: what its manifest says, what its files hold, and where stages work in it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow, bail};
+
+use super::file::{Input, Pipeline, Stage};
+use crate::ground::identity::Contents;
+use crate::ground::manifest::{Artefact, Entry, MANIFEST, Manifest, Recipe};
+use crate::table::write_file;
+
+/// Held while a run is in the folder.
+const LOCK: &str = ".lock";
+/// Where stages work, a folder each.
+const WORK: &str = ".work";
+
+/// A run folder, and what is known of it.
+pub struct RunFolder<'p> {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What was run in it.
+    pub manifest: Manifest,
+    /// What is in it, and in the sources: no content is read twice in a run.
+    pub contents: Contents,
+    pipeline: &'p Pipeline,
+}
+
+impl<'p> RunFolder<'p> {
+    /// That of a pipeline below `runs`. Changes nothing.
+    ///
+    /// # Errors
+    /// Where its manifest cannot be read.
+    pub fn open(pipeline: &'p Pipeline, runs: &Path) -> anyhow::Result<Self> {
+        let path = runs.join(&pipeline.name);
+        let manifest = Manifest::read(&path)?.unwrap_or_default();
+        Ok(Self { path, manifest, contents: Contents::default(), pipeline })
+    }
+
+    /// What a stage would be made of now.
+    ///
+    /// # Errors
+    /// Where an input is not there or cannot be read.
+    pub fn recipe(&mut self, stage: &Stage) -> anyhow::Result<Recipe> {
+        let mut inputs: BTreeMap<String, Vec<Artefact>> = BTreeMap::new();
+        for (role, input) in stage.inputs.iter().flat_map(|(role, inputs)| inputs.iter().map(move |one| (role, one))) {
+            let path = input.path(&self.path)?;
+            let Some(hash) = self.content(&path)? else {
+                bail!(
+                    "{}/{}: input `{input}`: expected {}, found nothing; run the stage before it first",
+                    self.pipeline.name,
+                    stage.name,
+                    path.display()
+                );
+            };
+            inputs.entry(role.clone()).or_default().push(Artefact { path: input.to_string(), hash });
+        }
+        let options = stage.options.iter().map(|(key, value)| Ok((key.clone(), serde_json::to_value(value)?)));
+        let options = options.collect::<anyhow::Result<_>>()?;
+        let (docre, build) = (env!("CARGO_PKG_VERSION").to_owned(), crate::BUILD.to_owned());
+        let mut recipe = Recipe { docre, build, kind: stage.kind.name.to_owned(), options, inputs };
+        if stage.action.shows_stages_before() {
+            recipe.show(&self.before(stage));
+        }
+        Ok(recipe)
+    }
+
+    /// What stands at a path; `None` where nothing does.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn content(&mut self, path: &Path) -> anyhow::Result<Option<String>> {
+        self.contents.of(path).with_context(|| format!("{}: cannot read", path.display()))
+    }
+
+    /// What is known of the stages before one.
+    pub fn before(&self, stage: &Stage) -> Manifest {
+        let before = self.pipeline.stages.iter().take_while(|other| other.name != stage.name);
+        let stages = before.filter_map(|other| self.manifest.entry(&other.name)).cloned().collect();
+        Manifest { pipeline: self.pipeline.name.clone(), stages }
+    }
+
+    /// Where a stage finds what it reads, by role.
+    ///
+    /// # Errors
+    /// Where a source is not there.
+    pub fn input_paths<'s>(&self, stage: &'s Stage) -> anyhow::Result<BTreeMap<&'s str, Vec<PathBuf>>> {
+        let paths = |inputs: &[Input]| inputs.iter().map(|input| input.path(&self.path)).collect::<Result<_, _>>();
+        stage.inputs.iter().map(|(role, inputs)| Ok((role.as_str(), paths(inputs)?))).collect()
+    }
+
+    /// Notes a stage in the manifest, in the pipeline's order; stages that the pipeline has no more go.
+    ///
+    /// # Errors
+    /// Where the manifest cannot be written.
+    pub fn note(&mut self, entry: Entry) -> anyhow::Result<()> {
+        self.manifest.pipeline.clone_from(&self.pipeline.name);
+        let mut entries = std::mem::take(&mut self.manifest.stages);
+        entries.retain(|other| other.stage != entry.stage);
+        entries.push(entry);
+        let place = |entry: &Entry| self.pipeline.stages.iter().position(|stage| stage.name == entry.stage);
+        entries.retain(|entry| place(entry).is_some());
+        entries.sort_by_key(place);
+        self.manifest.stages = entries;
+        write_file(&self.path.join(MANIFEST), true, |file| Ok(self.manifest.write(file)?))
+    }
+
+    /// The folder in which a stage works, made. What was left by a killed run stays where the recipe is the same, unless
+    /// all is to be made `anew`.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn work_folder(&self, stage: &Stage, recipe: &Recipe, anew: bool) -> anyhow::Result<PathBuf> {
+        let all = self.stage_folder(stage);
+        let own = all.join(recipe.identity());
+        if anew || (all.exists() && !own.exists()) {
+            let _ = fs::remove_dir_all(&all);
+        }
+        fs::create_dir_all(&own).with_context(|| format!("{}: cannot create the folder", own.display()))?;
+        Ok(own)
+    }
+
+    /// The folder of all that a stage works in.
+    pub fn stage_folder(&self, stage: &Stage) -> PathBuf {
+        self.path.join(WORK).join(&stage.name)
+    }
+
+    /// Removes the folder of the stages' work, where nothing is left in it to go on from.
+    pub fn clean(&self) {
+        let _ = fs::remove_dir(self.path.join(WORK));
+    }
+}
+
+/// Keeps other runs out of a run folder, which is made, while the file is open.
+///
+/// # Errors
+/// Where another run is in it, or it cannot be made.
+pub fn lock(folder: &Path) -> anyhow::Result<File> {
+    fs::create_dir_all(folder).with_context(|| format!("{}: cannot create the folder", folder.display()))?;
+    let path = folder.join(LOCK);
+    let file = File::create(&path).with_context(|| format!("{}: cannot create the file", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!("{}: another run is in this folder", folder.display()),
+        Err(TryLockError::Error(error)) => Err(anyhow!(error).context(format!("{}: cannot lock", path.display()))),
+    }
+}

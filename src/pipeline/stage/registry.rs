@@ -1,0 +1,30 @@
+//! Every kind of stage, by name.
+
+use anyhow::anyhow;
+
+use super::kind::Kind;
+use super::{convert, encode, evaluate, graph, query, report, score, synthesize, train};
+use crate::pipeline::options::unknown;
+
+/// Every kind.
+static KINDS: [Kind; 9] = [
+    synthesize::KIND,
+    convert::KIND,
+    encode::KIND,
+    train::KIND,
+    score::KIND,
+    query::KIND,
+    evaluate::KIND,
+    graph::KIND,
+    report::KIND,
+];
+
+/// The kind of this name.
+///
+/// # Errors
+/// Where there is none, with the nearest that there is.
+pub fn named(name: &str) -> anyhow::Result<&'static Kind> {
+    let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+    let kind = KINDS.iter().find(|kind| kind.name == name);
+    kind.ok_or_else(|| anyhow!("{}", unknown("kind", name, &names)))
+}
