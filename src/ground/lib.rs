@@ -1,9 +1,11 @@
 //! What every room stands on, and what several of them share: settings and suggested names, random numbers, threads,
-//! counts.
+//! counts, what work tells while it goes on, and what to do next where it fails.
 //!
 //! This crate knows no table, no tensor and no document.
 
 pub mod counts;
+pub mod hint;
+pub mod observe;
 pub mod random;
 pub mod settings;
 pub mod suggest;
