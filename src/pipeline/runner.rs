@@ -14,6 +14,7 @@ use super::manifest::{Artefact, Entry, Manifest, Recipe};
 use super::place;
 use super::progress::{Pace, Progress};
 use super::stage::kind::{Made, Work};
+use crate::ground::hint::{Hint, Words};
 use crate::nn::device::DeviceChoice;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -53,6 +54,15 @@ pub struct LeftOut {
     pub pipeline: String,
     /// The sources that are not there, as places or places `or` places; at least one.
     pub missing: Vec<String>,
+}
+
+impl Hint for LeftOut {
+    fn hint(&self) -> Option<Words> {
+        Some(
+            "`data/README.md` says where corpora and encoders are had; `--set sources.NAME=PATH` names another place"
+                .into(),
+        )
+    }
 }
 
 fn list(missing: &[String]) -> String {

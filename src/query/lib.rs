@@ -15,6 +15,7 @@ use polars::prelude::*;
 use polars::sql::SQLContext;
 
 use graph::GraphError;
+use ground::hint::{Hint, Words};
 use table::is_part_name;
 
 pub use output::Output;
@@ -70,6 +71,15 @@ pub enum QueryError {
     /// The result cannot be converted to the output format.
     #[error("cannot write the result")]
     Convert(#[from] PolarsError),
+}
+
+impl Hint for QueryError {
+    fn hint(&self) -> Option<Words> {
+        match self {
+            Self::Graph(error) => error.hint(),
+            _ => None,
+        }
+    }
 }
 
 /// Runs one SQL statement over the tables of `folder` and writes its result.

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use candle_core::Device;
 
 use checkpoint::{Checkpoint, CheckpointConfig, CheckpointError};
-use examples::{ExamplesError, examples};
+use examples::{ExamplesError, Misfit, examples};
+use ground::hint::{Hint, Words};
 use ground::workers::{Workers, overlap};
 use model::Model;
 use model::example::Example;
@@ -63,6 +64,22 @@ pub enum ScoreError {
         /// The system's answer.
         source: std::io::Error,
     },
+}
+
+impl Hint for ScoreError {
+    fn hint(&self) -> Option<Words> {
+        match self {
+            Self::Examples(ExamplesError::Misfit { reason: Misfit::Relation { .. }, .. }) => {
+                Some("to score it all the same, convert it with `--unlabelled`".into())
+            }
+            Self::Checkpoint(error) => error.hint(),
+            Self::Pieces(error) => error.hint(),
+            Self::Examples(error) => error.hint(),
+            Self::Table(error) => error.hint(),
+            Self::Device(error) => error.hint(),
+            _ => None,
+        }
+    }
 }
 
 /// What to score, and how.
