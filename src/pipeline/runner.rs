@@ -1,5 +1,6 @@
 //! Stages in order: what is up to date, and why not; and the work itself.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::{self, File, TryLockError};
@@ -12,9 +13,12 @@ use super::file::{Input, Pipeline, Stage};
 use super::fingerprint;
 use super::manifest::{Artefact, Entry, Manifest, Recipe};
 use super::place;
-use super::progress::{Pace, Progress};
+use super::sources::ENCODER;
 use super::stage::kind::{Made, Work};
+use crate::encoder::hub;
+use crate::ground::Text;
 use crate::ground::hint::{Hint, Words};
+use crate::ground::observe::{Event, Observer};
 use crate::nn::device::DeviceChoice;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -36,14 +40,6 @@ pub struct Request {
     pub force: bool,
     /// Where stages compute.
     pub device: DeviceChoice,
-}
-
-/// Who is told what happens.
-pub struct Watch<'w> {
-    /// A line of text.
-    pub say: &'w dyn Fn(&str),
-    /// How far the running stage is: a line that takes the place of the one before.
-    pub progress: &'w (dyn Fn(&str) + Sync),
 }
 
 /// A pipeline that cannot start: sources are not there.
@@ -88,7 +84,7 @@ impl fmt::Display for Planned {
     }
 }
 
-/// What a run would do. Changes nothing.
+/// What a run would do. Changes nothing, and downloads nothing.
 ///
 /// # Errors
 /// Where a stage of the request is unknown, something cannot be read, or [`LeftOut`].
@@ -111,16 +107,17 @@ pub fn plan(pipeline: &Pipeline, request: &Request) -> anyhow::Result<Vec<Planne
 /// # Errors
 /// Where a stage of the request is unknown or fails, another run is in the folder, or [`LeftOut`]. The stages that
 /// were done before stay done.
-pub fn run(pipeline: &Pipeline, request: &Request, watch: &Watch<'_>) -> anyhow::Result<u64> {
+pub fn run(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> anyhow::Result<u64> {
     let stages = selected(pipeline, request)?;
     request.device.open(None)?;
     let folder = request.runs.join(&pipeline.name);
     // Held, never read: the system releases it with the process, however that ends.
     let _lock = lock(&folder)?;
     let mut runner = Runner::open(pipeline, request)?;
+    fetch(stages, observe)?;
     let mut rejected = 0;
     for stage in stages {
-        rejected += runner.stage(stage, watch)?;
+        rejected += runner.stage(stage, observe)?;
     }
     // Fails where something is left in it, to go on from.
     let _ = fs::remove_dir(folder.join(WORK));
@@ -149,16 +146,39 @@ fn selected<'p>(pipeline: &'p Pipeline, request: &Request) -> anyhow::Result<&'p
     let Some(stages) = pipeline.stages.get(first..end).filter(|stages| !stages.is_empty()) else {
         bail!("{}: the first stage to run comes after the last", pipeline.name)
     };
-    let source = |input: &Input| match input {
-        Input::Source(source) if source.path().is_none() => Some(source.to_string()),
+    let source = |(role, input): (&str, &Input)| match input {
+        Input::Source(source) if source.path().is_none() && to_fetch(role, input).is_none() => Some(source.to_string()),
         _ => None,
     };
-    let missing: BTreeSet<String> =
-        stages.iter().flat_map(|stage| stage.inputs.values().flatten()).filter_map(source).collect();
+    let missing: BTreeSet<String> = stages.iter().flat_map(inputs).filter_map(source).collect();
     if missing.is_empty() {
         return Ok(stages);
     }
     Err(LeftOut { pipeline: pipeline.name.clone(), missing: missing.into_iter().collect() }.into())
+}
+
+/// What a stage reads, with its roles.
+fn inputs(stage: &Stage) -> impl Iterator<Item = (&str, &Input)> {
+    stage.inputs.iter().flat_map(|(role, inputs)| inputs.iter().map(|input| (role.as_str(), input)))
+}
+
+/// The name of an encoder that is not on this machine, where a run downloads it.
+fn to_fetch<'i>(role: &str, input: &'i Input) -> Option<&'i str> {
+    match input {
+        Input::Source(source) if role == ENCODER => source.to_fetch(),
+        _ => None,
+    }
+}
+
+/// Downloads the encoders that stages need and that are not on this machine.
+fn fetch(stages: &[Stage], observe: Observer<'_>) -> anyhow::Result<()> {
+    for (role, input) in stages.iter().flat_map(inputs) {
+        if let Some(name) = to_fetch(role, input) {
+            observe(Event::Line(format!("downloading the encoder `{name}`")));
+            hub::resolve(name)?;
+        }
+    }
+    Ok(())
 }
 
 fn lock(folder: &Path) -> anyhow::Result<File> {
@@ -199,6 +219,9 @@ impl<'p> Runner<'p> {
         let awaited = |input: &&Input| matches!(input, Input::Made(name) if self.to_come.contains(name));
         if let Some(input) = stage.inputs.values().flatten().find(awaited) {
             return Ok(Some(format!("input `{input}` is made anew")));
+        }
+        if let Some(name) = inputs(stage).find_map(|(role, input)| to_fetch(role, input)) {
+            return Ok(Some(format!("encoder `{name}` is to be downloaded")));
         }
         let recipe = self.recipe(stage)?;
         if self.force {
@@ -260,58 +283,64 @@ impl<'p> Runner<'p> {
     }
 
     /// Brings a stage up to date, and returns how many records it rejected.
-    fn stage(&mut self, stage: &Stage, watch: &Watch<'_>) -> anyhow::Result<u64> {
-        let place = format!("{}/{}", self.pipeline.name, stage.name);
-        let say = |line: &str| (watch.say)(&format!("{place}: {line}"));
-        let entry = if let Some(reason) = self.reason(stage)? {
-            say(&format!("running: {reason}"));
-            let pace = Pace::default();
-            let progress = |progress| (watch.progress)(&format!("{place}: {}", pace.told(progress)));
-            let (entry, notes) = self.make(stage, &say, &progress).with_context(|| place.clone())?;
-            notes.iter().for_each(|note| say(note));
-            say(&format!("done in {:.1} s", entry.seconds));
-            entry
-        } else {
-            // What a failed or killed run left of it serves nobody any more.
-            let _ = fs::remove_dir_all(self.stage_folder(stage));
-            say("up to date");
-            let Some(entry) = self.manifest.entry(&stage.name) else { return Ok(0) };
-            entry.clone()
-        };
-        entry.warnings.iter().for_each(|warning| say(warning));
+    fn stage(&mut self, stage: &Stage, observe: Observer<'_>) -> anyhow::Result<u64> {
+        let place = Text::from(format!("{}/{}", self.pipeline.name, stage.name));
+        let tell = |event: Event| observe(event.at(&place));
+        if let Some(reason) = self.reason(stage)? {
+            tell(Event::Line(format!("running: {reason}")));
+            return self.make(stage, &tell).with_context(|| place.to_string());
+        }
+        // What a failed or killed run left of it serves nobody any more.
+        let _ = fs::remove_dir_all(self.stage_folder(stage));
+        tell(Event::Line("up to date".to_owned()));
+        let entry = self.manifest.entry(&stage.name);
+        let entry = entry.with_context(|| format!("{place}: the manifest names no such stage"))?;
+        entry.warnings.iter().cloned().map(Event::Line).for_each(tell);
         Ok(entry.rejected)
     }
 
-    /// Does the work of a stage, puts its outputs into their places and notes them in the manifest.
-    fn make(
-        &mut self,
-        stage: &Stage,
-        say: &dyn Fn(&str),
-        progress: &(dyn Fn(Progress) + Sync),
-    ) -> anyhow::Result<(Entry, Vec<String>)> {
+    /// Does the work of a stage, puts its outputs into their places, notes them in the manifest, and returns how many
+    /// records were rejected.
+    fn make(&mut self, stage: &Stage, tell: Observer<'_>) -> anyhow::Result<u64> {
         let recipe = self.recipe(stage)?;
         let began = Instant::now();
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let folder = self.work_folder(stage, &recipe)?;
-        let work = Work {
-            pipeline: &self.pipeline.name,
-            run: &self.folder,
-            inputs: self.input_paths(stage)?,
-            folder: &folder,
-            device: self.device,
-            say,
-            progress,
-        };
-        let made = stage.action.run(&work)?;
+        let (made, warnings) = self.act(stage, &folder, tell)?;
         let outputs = self.place(stage, &made, &folder)?;
-        let Made { notes, warnings, rejected, device, .. } = made;
+        for (role, Artefact { path, hash }) in &outputs {
+            tell(Event::Detail(format!("made {role}: {}, {hash}", self.folder.join(path).display())));
+        }
+        let Made { notes, warnings: later, rejected, device, .. } = made;
+        let warnings = [warnings, later.clone()].concat();
         let seconds = (began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
         let stage_name = stage.name.clone();
-        let entry = Entry { stage: stage_name, recipe, outputs, rejected, warnings, device, started, seconds };
-        self.note(entry.clone())?;
+        self.note(Entry { stage: stage_name, recipe, outputs, rejected, warnings, device, started, seconds })?;
         let done = self.stage_folder(stage);
         fs::remove_dir_all(&done).with_context(|| format!("{}: cannot remove", done.display()))?;
-        Ok((entry, notes))
+        notes.into_iter().map(Event::Line).for_each(tell);
+        tell(Event::Line(format!("done in {seconds:.1} s")));
+        later.into_iter().map(Event::Line).for_each(tell);
+        Ok(rejected)
+    }
+
+    /// Does the work of a stage in a folder; what it made, and the warnings that it told.
+    fn act(&self, stage: &Stage, folder: &Path, tell: Observer<'_>) -> anyhow::Result<(Made, Vec<String>)> {
+        let inputs = self.input_paths(stage)?;
+        for (role, path) in inputs.iter().flat_map(|(role, paths)| paths.iter().map(move |path| (role, path))) {
+            let hash = self.hashes.get(path).map_or("", String::as_str);
+            tell(Event::Detail(format!("reads {role}: {}, {hash}", path.display())));
+        }
+        let warnings = RefCell::new(Vec::new());
+        let observe = |event: Event| {
+            if matches!(event, Event::Warning(_)) {
+                warnings.borrow_mut().push(event.to_string());
+            }
+            tell(event);
+        };
+        let (pipeline, run, device) = (&*self.pipeline.name, &*self.folder, self.device);
+        let made = stage.action.run(&Work { pipeline, run, inputs, folder, device, observe: &observe })?;
+        Ok((made, warnings.take()))
     }
 
     /// Where a stage finds what it reads, by role.

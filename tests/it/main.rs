@@ -28,6 +28,7 @@ mod layer_cost;
 mod layers;
 mod mesh;
 mod metrics;
+mod observe;
 mod operations;
 mod optimizer;
 mod pieces;

@@ -6,7 +6,6 @@ use super::kind::{Action, Kind, Made, Work, corpus, keys_of};
 use crate::corpus::synthetic::tables::Synthesis;
 use crate::corpus::synthetic::{Options, Pattern};
 use crate::pipeline::options::{check_name, typed};
-use crate::pipeline::progress::Progress;
 
 pub const KIND: Kind = Kind {
     name: "synthesize",
@@ -59,8 +58,6 @@ impl Synthesize {
 
 impl Action for Synthesis {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
-        let progress = work.progress;
-        let told = |_, documents| progress(Progress::documents(documents));
-        Ok(corpus(Self::run(self, work.folder, true, &told)?))
+        Ok(corpus(Self::run(self, work.folder, true, work.observe)?))
     }
 }
