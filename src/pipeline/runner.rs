@@ -147,7 +147,9 @@ fn selected<'p>(pipeline: &'p Pipeline, request: &Request) -> anyhow::Result<&'p
         bail!("{}: the first stage to run comes after the last", pipeline.name)
     };
     let source = |(role, input): (&str, &Input)| match input {
-        Input::Source(source) if source.path().is_none() && to_fetch(role, input).is_none() => Some(source.to_string()),
+        Input::Source(source) if source.path().is_none() && to_fetch(role, input).is_empty() => {
+            Some(source.to_string())
+        }
         _ => None,
     };
     let missing: BTreeSet<String> = stages.iter().flat_map(inputs).filter_map(source).collect();
@@ -162,21 +164,27 @@ fn inputs(stage: &Stage) -> impl Iterator<Item = (&str, &Input)> {
     stage.inputs.iter().flat_map(|(role, inputs)| inputs.iter().map(|input| (role.as_str(), input)))
 }
 
-/// The name of an encoder that is not on this machine, where a run downloads it.
-fn to_fetch<'i>(role: &str, input: &'i Input) -> Option<&'i str> {
+/// The names of an encoder that is not on this machine, one of which a run downloads.
+fn to_fetch<'i>(role: &str, input: &'i Input) -> Vec<&'i str> {
     match input {
         Input::Source(source) if role == ENCODER => source.to_fetch(),
-        _ => None,
+        _ => Vec::new(),
     }
 }
 
 /// Downloads the encoders that stages need and that are not on this machine.
 fn fetch(stages: &[Stage], observe: Observer<'_>) -> anyhow::Result<()> {
     for (role, input) in stages.iter().flat_map(inputs) {
-        if let Some(name) = to_fetch(role, input) {
+        // The first that the hub knows; else the last one's error.
+        let mut fetched = Ok(());
+        for name in to_fetch(role, input) {
             observe(Event::Line(format!("downloading the encoder `{name}`")));
-            hub::resolve(name)?;
+            fetched = hub::resolve(name).map(drop);
+            if fetched.is_ok() {
+                break;
+            }
         }
+        fetched?;
     }
     Ok(())
 }
@@ -220,7 +228,7 @@ impl<'p> Runner<'p> {
         if let Some(input) = stage.inputs.values().flatten().find(awaited) {
             return Ok(Some(format!("input `{input}` is made anew")));
         }
-        if let Some(name) = inputs(stage).find_map(|(role, input)| to_fetch(role, input)) {
+        if let Some(name) = inputs(stage).flat_map(|(role, input)| to_fetch(role, input)).next() {
             return Ok(Some(format!("encoder `{name}` is to be downloaded")));
         }
         let recipe = self.recipe(stage)?;

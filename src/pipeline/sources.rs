@@ -58,10 +58,10 @@ impl Source {
         self.found().map(|(_, path)| path)
     }
 
-    /// The place that a run downloads, where the source is in none of its places.
-    pub fn to_fetch(&self) -> Option<&str> {
-        let places = self.path().is_none().then_some(&self.places);
-        places?.iter().map(String::as_str).find(|place| hub::is_fetched(place))
+    /// Those of its places that the hub can be asked for, where it is in none of them.
+    pub fn to_fetch(&self) -> Vec<&str> {
+        let places: &[String] = if self.path().is_none() { &self.places } else { &[] };
+        places.iter().map(String::as_str).filter(|place| hub::is_fetched(place)).collect()
     }
 
     fn found(&self) -> Option<(&str, PathBuf)> {
