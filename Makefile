@@ -5,8 +5,6 @@ DOCRE = $(CARGO) run --quiet --release --bin docre --
 FUZZ_SECONDS ?= 600
 FUZZERS = docred pubtator edge_graph gda jsonl
 TORCH = target/torch/bin/python
-# What training frees it wants again a step later: the allocator is to keep it.
-export MIMALLOC_PURGE_DELAY ?= -1
 
 .DEFAULT_GOAL := help
 .PHONY: help build pipelines test check sample synthesize ablations compare patterns bench peers fuzz clean

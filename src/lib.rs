@@ -42,6 +42,12 @@
 //!
 //! The binary, `main.rs` and `cli`, adds arguments, messages and exit codes, and no more.
 //!
+//! # Speed
+//! The program starts itself anew with settings that libraries read from the environment alone (`cli/environment.rs`).
+//! A program that uses this library starts with them, or trains at half the speed: `RAYON_NUM_THREADS` (as many as there
+//! are cores), `CANDLE_NUM_THREADS=1`, and `RUST_LIB_BACKTRACE=0` for short errors. With mimalloc as its allocator, also
+//! `MIMALLOC_PURGE_DELAY=10000`.
+//!
 //! # Invariants
 //! Tests hold these; the imports, in `tests/it/layers.rs`.
 //!

@@ -29,6 +29,9 @@ struct Cli {
     /// Say nothing on stderr but errors.
     #[arg(long, short, global = true)]
     quiet: bool,
+    /// Say more on stderr: where each thing is read from, hashes, and what is computed on.
+    #[arg(long, short, global = true)]
+    verbose: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -53,7 +56,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     #[cfg(target_os = "linux")]
     cli::environment::settle();
-    let messages = Messages { quiet: cli.quiet };
+    let messages = Messages { quiet: cli.quiet, verbose: cli.verbose };
     let outcome = match cli.command {
         Command::Convert(args) => convert::run(args, messages),
         Command::Synthesize(args) => synthesize::run(args, messages),

@@ -13,6 +13,7 @@ use candle_core::{Device, Tensor, Var, safetensors};
 use serde::{Deserialize, Serialize};
 
 use encoder::{EncoderConfig, LoadError, read_weights};
+use ground::hint::{Hint, Words};
 use ground::identity::Identity;
 use model::example::Relations;
 use model::{Model, Task};
@@ -53,6 +54,17 @@ pub enum CheckpointError {
     /// The folder cannot be written.
     #[error(transparent)]
     Table(#[from] TableError),
+}
+
+impl Hint for CheckpointError {
+    fn hint(&self) -> Option<Words> {
+        match self {
+            Self::Weights(error) => error.hint(),
+            Self::Tokenizer(error) => error.hint(),
+            Self::Table(error) => error.hint(),
+            Self::Io { .. } | Self::File { .. } => None,
+        }
+    }
 }
 
 /// What `config.json` says.

@@ -49,9 +49,7 @@ pub fn run(args: &CheckpointArgs, messages: Messages) -> anyhow::Result<Outcome>
         most_pieces: args.most_pieces,
     };
     let unused = convert(&published, &args.out, args.force)?;
-    if !unused.is_empty() {
-        messages.say(&unused.to_string());
-    }
+    unused.event().iter().for_each(|event| messages.tell(event));
     messages.say(&format!("{}: a checkpoint", args.out.display()));
     Ok(Outcome::Done)
 }

@@ -76,14 +76,9 @@ pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
         unlabelled: args.unlabelled,
         ids: args.ids,
     };
-    let n_bytes = conversion.inputs.iter().filter_map(|input| input.metadata().ok()).map(|file| file.len()).sum();
-    let bar = messages.bar(n_bytes, "{bar:30} {bytes}/{total_bytes} {msg} {eta} left");
-    let progress = |bytes: u64, documents: u64| {
-        bar.set_position(bytes);
-        bar.set_message(format!("{documents} documents, {:.0}/s", documents as f64 / bar.elapsed().as_secs_f64()));
-    };
-    let summary = conversion.run(out, args.force, &progress)?;
-    bar.finish_and_clear();
+    let listener = messages.listener();
+    let summary = conversion.run(out, args.force, &|event| listener.hear(&event))?;
+    drop(listener);
     if !conversion.candidates.is_empty() && summary.totals.is_some_and(|totals| totals.pairs == totals.left_out) {
         messages.say("warning: no pair of entities has the types that `--candidates` names");
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use docre::encoder::hub;
+use docre::ground::observe::Event;
 use docre::pieces::{Cutter, MOST_PIECES, Tokenizer, stage};
 
 use super::{Messages, Outcome, count, folder_name, split_folder};
@@ -41,18 +42,17 @@ fn most_pieces(text: &str) -> Result<usize, String> {
 pub fn run(args: &EncodeArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let split = split_folder(&args.corpus, args.split.as_deref())?;
     let out = args.out.as_ref().unwrap_or(&split);
-    let mut cutter = Cutter::new(Tokenizer::load(&hub::resolve(&args.encoder)?)?, args.most_pieces);
-    let bar = messages.bar(0, "{pos} documents, {per_sec}");
-    let written = stage::write(&split, out, &mut cutter, &|documents| bar.set_position(documents))?;
-    bar.finish_and_clear();
+    let encoder = hub::resolve(&args.encoder)?;
+    messages.tell(&Event::Detail(format!("reads the tokenizer of {}", encoder.display())));
+    let mut cutter = Cutter::new(Tokenizer::load(&encoder)?, args.most_pieces);
+    let listener = messages.listener();
+    let written = stage::write(&split, out, &mut cutter, &|event| listener.hear(&event))?;
+    drop(listener);
     let table = out.join("pieces");
     let Some(written) = written else {
         messages.say(&format!("{}: up to date", table.display()));
         return Ok(Outcome::Done);
     };
     messages.say(&format!("{}: {written}", table.display()));
-    if written.truncated > 0 {
-        messages.say(&format!("warning: {} documents were cut off at {} pieces", written.truncated, args.most_pieces));
-    }
     Ok(Outcome::Done)
 }

@@ -1,4 +1,9 @@
-//! Settings that libraries read from the environment alone.
+//! Settings that libraries read from the environment alone: the one place that has them, with their values.
+//!
+//! They are read before the first line of ours runs (the allocator's) or once and for all (the thread pools'), so that
+//! they must be there when the program starts: it starts itself anew with them. A script or a Makefile that set them
+//! would hold for who calls the program through it, and not for others. Programs that use docre as a library decide for
+//! themselves: the front page of the library says what to set.
 
 use std::env;
 use std::ffi::OsString;
@@ -17,7 +22,8 @@ pub fn settle() {
         ("RAYON_NUM_THREADS", threads.to_string()),
         // The tensor library's own threads wait by spinning, while ours share out whole batches.
         ("CANDLE_NUM_THREADS", "1".to_owned()),
-        // In milliseconds: what a step frees serves the next; the kernel would have to clear it again.
+        // In milliseconds: what a step frees serves the next; the kernel would have to clear it again. Ten seconds
+        // outlast a step; for ever (-1) would keep what the largest stage of a pipeline needed until the last has ended.
         ("MIMALLOC_PURGE_DELAY", "10000".to_owned()),
         // The tensor library would put backtraces into its errors' words, where panics are to have them.
         ("RUST_LIB_BACKTRACE", "0".to_owned()),

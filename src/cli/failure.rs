@@ -1,12 +1,20 @@
 //! What is said where a command fails, and with which exit code it ends.
 
+use std::error::Error;
 use std::io::{self, Write};
 
 use docre::checkpoint::CheckpointError;
 use docre::corpus::CorpusError;
-use docre::examples::{ExamplesError, Misfit};
-use docre::metrics;
+use docre::encoder::LoadError;
+use docre::encoder::hub::NotFound;
+use docre::examples::ExamplesError;
+use docre::graph::GraphError;
+use docre::ground::hint::{Hint, Words};
+use docre::metrics::Error as MetricsError;
+use docre::nn::device::DeviceError;
+use docre::pieces::PiecesError;
 use docre::pipeline::LeftOut;
+use docre::query::QueryError;
 use docre::report::ReportError;
 use docre::score::ScoreError;
 use docre::table::TableError;
@@ -37,52 +45,33 @@ pub fn report(error: &anyhow::Error) {
     }
 }
 
-/// What to do next, for errors that leave a choice.
-pub fn hint(error: &anyhow::Error) -> Option<&'static str> {
-    if let Some(metrics::Error::Unlabelled(_)) = error.downcast_ref() {
-        return Some("evaluate on a labelled split, or submit the predictions where the corpus is scored officially");
-    }
-    if error.downcast_ref::<LeftOut>().is_some() {
-        return Some(
-            "`data/README.md` says where corpora and encoders are had; `--set sources.NAME=PATH` names another place",
-        );
-    }
-    if let Some(TrainError::Exists(_)) = error.downcast_ref() {
-        return Some("pass `--resume` to go on with it, or choose another `--out`");
-    }
-    if let Some(TrainError::OtherRun(_)) = error.downcast_ref() {
-        return Some("give it the settings and the corpus that it was begun with, or choose another `--out`");
-    }
-    if let Some(TrainError::Misfit { role: "base", .. }) = error.downcast_ref() {
-        return Some("name the checkpoint `base` that a run of two stages with this corpus and encoder has left");
-    }
-    if let Some(ScoreError::Examples(ExamplesError::Misfit { reason: Misfit::Relation { .. }, .. })) =
-        error.downcast_ref()
-    {
-        return Some("to score it all the same, convert it with `--unlabelled`");
-    }
-    if let Some(ReportError::NoRun { .. }) = error.downcast_ref() {
-        return Some("name a folder that `docre run` made, such as `runs/sample`, or that of a split");
-    }
-    let of_page = match error.downcast_ref() {
-        Some(ReportError::Table(table)) => Some(table),
-        _ => None,
-    };
-    let table = match error.downcast_ref::<CorpusError>() {
-        Some(CorpusError::Exists { .. }) => {
-            return Some("pass `--force` to replace them, or choose another `--out`");
-        }
-        Some(CorpusError::NoDocument { .. }) => return Some("check that `--format` names the format of the files"),
-        Some(CorpusError::Table(table)) => Some(table),
-        _ => match error.downcast_ref() {
-            Some(CheckpointError::Table(table)) => Some(table),
-            _ => of_page.or_else(|| error.downcast_ref::<TableError>()),
-        },
-    };
-    match table? {
-        TableError::Foreign { .. } => Some("choose another `--out`, or move the files away"),
-        TableError::Stands { .. } => Some("pass `--force` to replace it, or choose another `--out`"),
-        TableError::NoTable { .. } => Some("name the folder of a split, which `docre convert` has written"),
-        _ => None,
-    }
+/// What to do next, for errors that leave a choice: asked of each error of ours along the chain, from the outside in.
+pub fn hint(error: &anyhow::Error) -> Option<Words> {
+    error.chain().find_map(|cause| ASKED.iter().find_map(|ask| ask(cause)))
+}
+
+/// Asks an error for its hint, where it is of one type.
+type Ask = fn(&(dyn Error + 'static)) -> Option<Words>;
+
+/// Every type of errors with hints. A walk along the chain meets any of them; a test holds that none is missing.
+const ASKED: [Ask; 15] = [
+    of::<CheckpointError>,
+    of::<CorpusError>,
+    of::<DeviceError>,
+    of::<ExamplesError>,
+    of::<GraphError>,
+    of::<LeftOut>,
+    of::<LoadError>,
+    of::<MetricsError>,
+    of::<NotFound>,
+    of::<PiecesError>,
+    of::<QueryError>,
+    of::<ReportError>,
+    of::<ScoreError>,
+    of::<TableError>,
+    of::<TrainError>,
+];
+
+fn of<E: Hint + 'static>(error: &(dyn Error + 'static)) -> Option<Words> {
+    error.downcast_ref::<E>()?.hint()
 }

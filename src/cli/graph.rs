@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use docre::graph::{self, Base, Format, Merge, Options, Request, Totals};
+use docre::graph::{self, Base, Format, Merge, Options, Request};
 use docre::table::rows::{EdgeRow, MergeRow, NodeRow, ProvenanceRow};
 use docre::table::{TableError, stream};
 
@@ -117,14 +117,11 @@ pub fn run(args: &GraphArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let split = split_folder(&args.corpus, args.split.as_deref())?;
     let aliases = args.aliases.as_deref();
     let request = Request { relations: &relations, split: &split, aliases, out: &out, options: &options };
-    let bar = messages.bar(0, "{spinner} {msg} {elapsed}");
-    let totals = graph::build(&request, &|what, number| {
-        bar.set_message(if number == 0 { what.to_owned() } else { format!("{number} {what}") });
-        bar.tick();
-    })?;
-    bar.finish_and_clear();
+    let listener = messages.listener();
+    let totals = graph::build(&request, &|event| listener.hear(&event))?;
+    drop(listener);
     match totals {
-        Some(totals) => told(&args.out, &totals, messages),
+        Some(totals) => messages.say(&format!("{}: {totals}", args.out.display())),
         None => messages.say(&format!("{}: up to date", out.display())),
     }
     if pipe::is(&args.out) {
@@ -145,13 +142,6 @@ fn options(args: &GraphArgs) -> anyhow::Result<Options> {
         connected: args.connected,
         formats: args.format.clone(),
     })
-}
-
-fn told(out: &Path, totals: &Totals, messages: Messages) {
-    messages.say(&format!("{}: {totals}", out.display()));
-    for warning in totals.warnings() {
-        messages.say(&format!("warning: {warning}"));
-    }
 }
 
 fn send(folder: &Path, table: Sent) -> Result<(), TableError> {

@@ -8,6 +8,7 @@ pub mod environment;
 pub mod evaluate;
 pub mod failure;
 pub mod graph;
+mod messages;
 pub mod pipe;
 pub mod query;
 pub mod report;
@@ -18,16 +19,15 @@ pub mod train;
 
 use std::fmt;
 use std::fs;
-use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use docre::corpus::convert::Summary;
 use docre::corpus::reject_line;
-use docre::nn::device::Compute;
 use docre::table::rows::DocumentRow;
 use docre::table::{self, Row};
-use indicatif::{ProgressBar, ProgressStyle};
+
+pub use messages::Messages;
 
 /// Wrong usage that the argument parser cannot see.
 #[derive(Debug)]
@@ -45,31 +45,6 @@ impl std::error::Error for Usage {}
 pub enum Outcome {
     Done,
     SomeRejected,
-}
-
-/// What goes to stderr while a command runs.
-#[derive(Clone, Copy)]
-pub struct Messages {
-    /// Say nothing but errors.
-    pub quiet: bool,
-}
-
-impl Messages {
-    /// Says a line.
-    pub fn say(self, line: &str) {
-        if !self.quiet {
-            let _ = writeln!(io::stderr(), "{line}");
-        }
-    }
-
-    /// A progress bar where stderr is a terminal, and nothing elsewhere.
-    pub fn bar(self, total: u64, template: &str) -> ProgressBar {
-        if self.quiet || !io::stderr().is_terminal() {
-            return ProgressBar::hidden();
-        }
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        ProgressBar::new(total).with_style(style)
-    }
 }
 
 /// A name that is one step of a path.
@@ -118,13 +93,6 @@ fn splits_in(corpus: &Path) -> Vec<String> {
 
 fn holds_documents(folder: &Path) -> bool {
     table::parts(folder, &DocumentRow::schema().name).is_ok()
-}
-
-/// Says where a command computes, where that is no matter of course.
-pub fn computing_on(compute: &Compute, messages: Messages) {
-    if !compute.device.is_cpu() {
-        messages.say(&format!("computing on {compute}"));
-    }
 }
 
 /// Says what became of a corpus.

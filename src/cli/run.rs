@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use docre::pipeline::{self, DeviceChoice, LeftOut, Pipeline, Request, Watch};
+use docre::pipeline::{self, DeviceChoice, LeftOut, Pipeline, Request};
 
 use super::{Messages, Outcome, Usage};
 
@@ -133,7 +133,9 @@ fn run_file(file: &Path, args: &RunArgs, messages: Messages) -> anyhow::Result<O
         return Ok(Outcome::Done);
     }
     let began = Instant::now();
-    let rejected = run_stages(&pipeline, &request, messages)?;
+    let listener = messages.listener();
+    let rejected = pipeline::run(&pipeline, &request, &|event| listener.hear(&event))?;
+    drop(listener);
     for summary in pipeline::summaries(&pipeline, &request)? {
         stdout.write_all(summary.as_bytes())?;
     }
@@ -141,17 +143,4 @@ fn run_file(file: &Path, args: &RunArgs, messages: Messages) -> anyhow::Result<O
     let (folder, seconds) = (args.runs.join(&pipeline.name), began.elapsed().as_secs_f64());
     messages.say(&format!("{}: done in {seconds:.1} s; the tables are in {}", pipeline.name, folder.display()));
     Ok(if rejected == 0 { Outcome::Done } else { Outcome::SomeRejected })
-}
-
-/// Runs the stages, and returns how many records they rejected.
-fn run_stages(pipeline: &Pipeline, request: &Request, messages: Messages) -> anyhow::Result<u64> {
-    let bar = messages.bar(0, "{spinner} {msg} {elapsed}");
-    let say = |line: &str| bar.suspend(|| messages.say(line));
-    let progress = |line: &str| {
-        bar.set_message(line.to_owned());
-        bar.tick();
-    };
-    let rejected = pipeline::run(pipeline, request, &Watch { say: &say, progress: &progress });
-    bar.finish_and_clear();
-    rejected
 }

@@ -2,16 +2,17 @@
 
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::Args;
 use docre::model::MOST;
 use docre::nn::device::{DeviceChoice, Precision};
-use docre::score::{self, Event, PIECES_AT_ONCE, Request};
+use docre::score::{self, PIECES_AT_ONCE, Request};
 use docre::table::rows::RelationRow;
 use docre::table::stream;
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, computing_on, count, folder_name, split_folder};
+use super::{Messages, Outcome, count, folder_name, split_folder};
 
 /// Predict the relations of a split with a trained model.
 #[derive(Args)]
@@ -79,18 +80,10 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
         device: args.device,
         precision: args.precision,
     };
-    let bar = messages.bar(0, "{pos} documents, {per_sec}");
-    let observe = |event: Event| match event {
-        Event::Device(compute) => computing_on(compute, messages),
-        Event::Unused(unused) => messages.say(&unused.to_string()),
-        Event::Documents(documents) => bar.set_position(documents),
-    };
-    let scored = score::score(&request, &observe)?;
-    bar.finish_and_clear();
-    messages.say(&said(&args.out, scored, bar.elapsed().as_secs_f64()));
-    if let Some(warning) = scored.and_then(|scored| scored.warning()) {
-        messages.say(&warning);
-    }
+    let (began, listener) = (Instant::now(), messages.listener());
+    let scored = score::score(&request, &|event| listener.hear(&event))?;
+    drop(listener);
+    messages.say(&said(&args.out, scored, began.elapsed().as_secs_f64()));
     if piped {
         stream::send::<RelationRow, _>(&out, io::stdout().lock()).map(drop)?;
     }

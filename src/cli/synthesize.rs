@@ -85,8 +85,8 @@ pub fn run(args: SynthesizeArgs, messages: Messages) -> anyhow::Result<Outcome> 
         split: args.split,
         json: args.json,
     };
-    let bar = messages.bar(args.docs, "{bar:30} {pos}/{len} documents, {per_sec}, {eta} left");
-    let summary = synthesis.run(&args.out, args.force, &|_, documents| bar.set_position(documents))?;
-    bar.finish_and_clear();
+    let listener = messages.listener();
+    let summary = synthesis.run(&args.out, args.force, &|event| listener.hear(&event))?;
+    drop(listener);
     Ok(told(&summary, messages))
 }

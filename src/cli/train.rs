@@ -7,9 +7,9 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use docre::ground::settings::from_json;
 use docre::nn::device::DeviceChoice;
-use docre::train::{self, BEST, Event, TrainConfig};
+use docre::train::{self, BEST, TrainConfig};
 
-use super::{Messages, Outcome, computing_on};
+use super::{Messages, Outcome};
 
 /// Train a model on a labelled split.
 #[derive(Args)]
@@ -37,22 +37,10 @@ pub fn run(args: &TrainArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let text = fs::read_to_string(&args.config).with_context(|| format!("{name}: cannot read"))?;
     let config: TrainConfig = from_json(&text).map_err(|reason| anyhow!("{name}: {reason}"))?;
     config.check().map_err(|reason| anyhow!("{name}: {reason}"))?;
-    let bar = messages.bar(0, "{bar:30} {pos}/{len} steps, {eta} left");
-    let mut observe = |event: Event| match event {
-        Event::Device(compute) => computing_on(compute, messages),
-        Event::Unused(unused) => messages.say(&unused.to_string()),
-        Event::Anew => messages.say(train::present::ANEW),
-        Event::Step(step, steps) => {
-            bar.set_length(steps);
-            bar.set_position(step);
-        }
-        Event::Truncated(documents) => {
-            bar.suspend(|| messages.say(&train::present::truncated(documents, config.most_pieces)));
-        }
-        Event::Epoch(epoch) => bar.suspend(|| messages.say(&epoch.to_string())),
-    };
-    let trained = train::train(&config, &args.out, args.resume, args.device, &mut observe)?;
-    bar.finish_and_clear();
+    let listener = messages.listener();
+    let hear = |event| listener.hear(&event);
+    let trained = train::train(&config, &args.out, args.resume, args.device, &hear)?;
+    drop(listener);
     messages.say(&format!("{}: {trained}", args.out.join(BEST).display()));
     Ok(Outcome::Done)
 }

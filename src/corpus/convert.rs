@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use ground::excerpt::quoted;
 use ground::identity::{self, Contents, Identity};
+use ground::observe::{Event, Observer, Progress};
 use table::rows::RejectRow;
 use table::{Staging, Text};
 
@@ -60,9 +61,6 @@ pub struct Summary {
     pub rejects: Vec<RejectRow>,
 }
 
-/// Told after each batch: bytes read and documents written so far.
-pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Sync);
-
 impl Conversion {
     /// Writes the tables of the split into `out/SPLIT`, all of them or nothing.
     ///
@@ -71,8 +69,8 @@ impl Conversion {
     /// # Errors
     /// Where an input cannot be read or is not of the format, no document of it could be taken over, one that is asked
     /// for is not in it, or the folder holds something else or cannot be written.
-    pub fn run(&self, out: &Path, force: bool, progress: Progress) -> Result<Summary, CorpusError> {
-        self.run_knowing(&Contents::default(), out, force, progress)
+    pub fn run(&self, out: &Path, force: bool, observe: Observer<'_>) -> Result<Summary, CorpusError> {
+        self.run_knowing(&Contents::default(), out, force, observe)
     }
 
     /// As [`Conversion::run`]; files whose content is known are not read once more to identify them.
@@ -84,10 +82,13 @@ impl Conversion {
         contents: &Contents,
         out: &Path,
         force: bool,
-        progress: Progress,
+        observe: Observer<'_>,
     ) -> Result<Summary, CorpusError> {
         let target = out.join(&self.split);
         let prepared = self.prepare(contents)?;
+        for input in &self.inputs {
+            observe(Event::Detail(format!("reads {}", input.display())));
+        }
         let staging = match begin(&target, &prepared.fingerprint, force)? {
             Begun::UpToDate(summary) => return Ok(summary),
             Begun::Work(staging) => staging,
@@ -95,13 +96,15 @@ impl Conversion {
         let mut writer = CorpusWriter::create(staging.folder(), &self.split, &prepared.fingerprint, false)?;
         let mut gate = Gate::new(prepared.asked.clone());
         let mut batches = Batches::new(self, &prepared);
+        let n_bytes = self.n_bytes();
         let mut batch = batches.next_batch()?;
         while let Some(parsed) = batch {
             let (accepted, rejects) = gate.pass(parsed);
             let (written, next) =
                 rayon::join(|| writer.reject(rejects).and_then(|()| writer.write(&accepted)), || batches.next_batch());
             written?;
-            progress(batches.n_bytes, gate.n_documents);
+            let done = Progress::documents(gate.n_documents).through(batches.n_bytes, n_bytes);
+            observe(Event::Progress(done));
             batch = next?;
         }
         gate.check()?;
@@ -111,6 +114,12 @@ impl Conversion {
         let totals = writer.finish(&prepared.labels)?;
         staging.commit()?;
         Ok(Summary { folder: target, totals: Some(totals), n_rejects: gate.n_rejects, rejects: gate.rejects })
+    }
+
+    /// Bytes of all inputs; 0 where one is a folder, of which not all is read.
+    fn n_bytes(&self) -> u64 {
+        let sizes = self.inputs.iter().map(|input| input.metadata().ok().filter(fs::Metadata::is_file));
+        sizes.map(|file| file.map(|file| file.len())).sum::<Option<u64>>().unwrap_or_default()
     }
 
     /// Reads the small files and identifies the large ones.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use ground::excerpt::quoted;
+use ground::hint::{Hint, Words};
 use table::TableError;
 use table::rows::RejectRow;
 
@@ -51,6 +52,17 @@ pub enum CorpusError {
     /// A table cannot be written.
     #[error(transparent)]
     Table(#[from] TableError),
+}
+
+impl Hint for CorpusError {
+    fn hint(&self) -> Option<Words> {
+        match self {
+            Self::Exists { .. } => Some("pass `--force` to replace them, or choose another `--out`".into()),
+            Self::NoDocument { .. } => Some("check that `--format` names the format of the files".into()),
+            Self::Table(error) => error.hint(),
+            _ => None,
+        }
+    }
 }
 
 fn display(paths: &[PathBuf]) -> String {

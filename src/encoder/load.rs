@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor, pickle, safetensors};
 use serde::Deserialize;
 
+use ground::hint::{Hint, Words};
+
 use super::EncoderConfig;
 
 /// An encoder's folder that cannot be used.
@@ -29,12 +31,31 @@ pub enum LoadError {
         /// Expected, then got.
         reason: String,
     },
+    /// A file is no archive of PyTorch's that can be read.
+    #[error("{}: expected a PyTorch archive: {reason}", path.display())]
+    Pickled {
+        /// The file.
+        path: PathBuf,
+        /// What the reader says.
+        reason: String,
+    },
     /// The folder has no weights.
     #[error("{}: expected `model.safetensors`, `model.safetensors.index.json` or `pytorch_model.bin`, found none of them", folder.display())]
     NoWeights {
         /// The folder.
         folder: PathBuf,
     },
+}
+
+impl Hint for LoadError {
+    fn hint(&self) -> Option<Words> {
+        match self {
+            Self::Pickled { .. } => {
+                Some("a file that PyTorch before 1.6 wrote must be saved anew, as `model.safetensors`".into())
+            }
+            Self::Io { .. } | Self::File { .. } | Self::NoWeights { .. } => None,
+        }
+    }
 }
 
 /// The shape of the encoder in a folder, from its `config.json`.
@@ -112,10 +133,7 @@ fn shard(path: &Path, device: &Device) -> Result<Vec<(String, Tensor)>, LoadErro
 }
 
 fn unpickle(path: &Path) -> Result<Vec<(String, Tensor)>, LoadError> {
-    pickle::read_all(path).map_err(|error| {
-        let hint = "hint: a file that PyTorch before 1.6 wrote must be saved anew, as `model.safetensors`";
-        fault(path, &format!("expected a PyTorch archive: {error}\n{hint}"))
-    })
+    pickle::read_all(path).map_err(|error| LoadError::Pickled { path: path.to_path_buf(), reason: error.to_string() })
 }
 
 fn fault(path: &Path, reason: &impl ToString) -> LoadError {

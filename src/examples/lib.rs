@@ -6,6 +6,7 @@ mod rows;
 
 use std::path::{Path, PathBuf};
 
+use ground::hint::{Hint, Words};
 use model::example::{Example, Relations};
 use pieces::{Cutter, PiecesError, stage};
 use table::rows::{PairRow, PieceRow};
@@ -33,6 +34,16 @@ pub enum ExamplesError {
         /// What does not fit.
         reason: Misfit,
     },
+}
+
+impl Hint for ExamplesError {
+    fn hint(&self) -> Option<Words> {
+        match self {
+            Self::Pieces(error) => error.hint(),
+            Self::Table(error) => error.hint(),
+            Self::Misfit { .. } => None,
+        }
+    }
 }
 
 /// The documents of a split in order, some hundred at a time.

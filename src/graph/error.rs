@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use ground::hint::{Hint, Words};
 use submission::SubmissionError;
 use table::TableError;
 
@@ -78,6 +79,15 @@ pub enum GraphError {
     /// The graph cannot be taken into memory.
     #[error("cannot load the graph")]
     Store(#[from] oxigraph::store::StorageError),
+}
+
+impl Hint for GraphError {
+    fn hint(&self) -> Option<Words> {
+        match self {
+            Self::Table(error) => error.hint(),
+            _ => None,
+        }
+    }
 }
 
 impl GraphError {

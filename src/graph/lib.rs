@@ -32,6 +32,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use ground::identity::Identity;
+use ground::observe::{Event, Observer, Progress};
 use table::rows::{EntityRow, MentionRow, PredictionRow, RelationTypeRow};
 use table::{Row, Staging, TableWriter, Text, stream};
 
@@ -144,14 +145,11 @@ impl fmt::Display for Totals {
     }
 }
 
-/// Told now and then what is being done, and to how many so far.
-pub type Progress<'p> = &'p dyn Fn(&'static str, u64);
-
 /// Makes a graph; `None` where it is up to date.
 ///
 /// # Errors
 /// Where an input cannot be read or the graph not be written; what stood in its folder stands there still.
-pub fn build(request: &Request<'_>, progress: Progress<'_>) -> Result<Option<Totals>, GraphError> {
+pub fn build(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Totals>, GraphError> {
     let key = key(request)?;
     if Description::read(request.out).is_ok_and(|found| found.fingerprint == key) {
         return Ok(None);
@@ -161,18 +159,24 @@ pub fn build(request: &Request<'_>, progress: Progress<'_>) -> Result<Option<Tot
     let (made, scratch) = (work.join(&key), work.join("scratch"));
     let totals = match Description::read(&made) {
         Ok(description) => description.totals,
-        Err(_) => make_tables(request, &key, &made, &scratch, progress)?,
+        Err(_) => make_tables(request, &key, &made, &scratch, observe)?,
     };
     let graph = Graph::of(&made, request.options);
     for format in &request.options.formats {
-        progress(format.name(), 0);
+        at(observe, format.name(), 0);
         format.write_missing(&graph, &made)?;
     }
     fs::remove_dir(staging.folder()).map_err(GraphError::io(staging.folder(), "remove"))?;
     fs::rename(&made, staging.folder()).map_err(GraphError::io(&made, "move"))?;
     staging.commit()?;
     fs::remove_dir_all(&work).map_err(GraphError::io(&work, "remove"))?;
+    totals.warnings().into_iter().map(Event::Warning).for_each(observe);
     Ok(Some(totals))
+}
+
+/// Tells what is being done, and to how many so far.
+fn at(observe: Observer<'_>, what: &'static str, number: u64) {
+    observe(Event::Progress(Progress::of_unit(what, number)));
 }
 
 /// Sets down a stream of facts as the table `relations` of a folder.
@@ -220,7 +224,7 @@ fn make_tables(
     key: &str,
     folder: &Path,
     scratch: &Path,
-    progress: Progress<'_>,
+    observe: Observer<'_>,
 ) -> Result<Totals, GraphError> {
     let Request { split, options, .. } = *request;
     if scratch.exists() {
@@ -233,19 +237,19 @@ fn make_tables(
     let run_id: Text = options.run_id.as_deref().unwrap_or(&stem).into();
 
     let merger = Merger::new(options.merge, request.aliases)?;
-    let appearances = nodes::appearances(split, &merger, scratch, &|number| progress("entities", number))?;
-    progress("nodes", 0);
+    let appearances = nodes::appearances(split, &merger, scratch, observe)?;
+    at(observe, "nodes", 0);
     let placed = nodes::nodes(&appearances, options, scratch, &mut totals)?;
     drop(appearances);
     let counted = (1..).zip(predictions::read(request.relations)?);
     let counted = counted.map(|(number, row)| {
-        progress("facts", number);
+        at(observe, "facts", number);
         row
     });
     let facts = edges::facts(counted, &run_id, options, scratch, &mut totals)?;
     let supports = edges::supports(&placed, &facts, scratch, &tables, &mut totals)?;
     drop((placed, facts));
-    progress("edges", 0);
+    at(observe, "edges", 0);
     let ends = edges::edges(&supports, &edges::labels(split)?, options, scratch, &tables, &mut totals)?;
     drop(supports);
     edges::with_degrees(scratch, &ends, options, &tables, &mut totals)?;

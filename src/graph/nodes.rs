@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use ground::observe::{Event, Observer, Progress};
 use table::rows::{EntityRow, MentionRow, NodeRow};
 use table::sort::{InOrder, Sorted, Sorter, sortable};
 use table::{Cursor, Text};
@@ -49,7 +50,7 @@ pub(super) fn appearances(
     split: &Path,
     merger: &Merger,
     folder: &Path,
-    progress: &dyn Fn(u64),
+    observe: Observer<'_>,
 ) -> Result<Sorted<Appearance>, GraphError> {
     let (entities, mut mentions) = (Cursor::<EntityRow>::open(split)?, Cursor::<MentionRow>::open(split)?);
     let mut sorter = Sorter::new(folder.join("appearances"))?;
@@ -68,7 +69,7 @@ pub(super) fn appearances(
             kb_id: entity.kb_id.filter(|_| identity.rule == "kb_id"),
         };
         sorter.push(&appearance)?;
-        progress(number);
+        observe(Event::Progress(Progress::of_unit("entities", number)));
     }
     while mentions.next_if(|mention| mention.entity_id.is_none())?.is_some() {}
     match mentions.next_if(|_| true)? {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use polars::prelude::PolarsError;
 
+use ground::hint::{Hint, Words};
 use submission::SubmissionError;
 
 /// Why an evaluation cannot be done. Each says where first, then what was expected and what was there.
@@ -67,6 +68,17 @@ pub enum Error {
     /// Two evaluations are not of the same documents.
     #[error("expected two runs on the same split, got `{}` and `{}`", .0.display(), .1.display())]
     OtherSplit(PathBuf, PathBuf),
+}
+
+impl Hint for Error {
+    fn hint(&self) -> Option<Words> {
+        match self {
+            Self::Unlabelled(_) => Some(
+                "evaluate on a labelled split, or submit the predictions where the corpus is scored officially".into(),
+            ),
+            _ => None,
+        }
+    }
 }
 
 /// Turns polars' error into ours, with the place that it comes from.

@@ -10,6 +10,8 @@ use candle_core::{DType, Device, DeviceLocation};
 use rayon::ThreadPoolBuildError;
 use serde::{Deserialize, Serialize};
 
+use ground::hint::{Hint, Words};
+use ground::observe::Event;
 use ground::workers::Workers;
 
 /// A device that is asked for: `auto`, `cpu` or `cuda:N`.
@@ -47,9 +49,7 @@ pub struct Compute {
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// The program does not know CUDA.
-    #[error(
-        "device `{0}`: this docre is built for the CPU alone\nhint: build it with `cargo build --release --features cuda`, or pass `--device cpu`"
-    )]
+    #[error("device `{0}`: this docre is built for the CPU alone")]
     NotBuilt(DeviceChoice),
     /// The driver refuses.
     #[error("device `{choice}`")]
@@ -64,16 +64,33 @@ pub enum DeviceError {
     Precision,
 }
 
+impl Hint for DeviceError {
+    fn hint(&self) -> Option<Words> {
+        match self {
+            Self::NotBuilt(_) => {
+                Some("build it with `cargo build --release --features cuda`, or pass `--device cpu`".into())
+            }
+            Self::Refused { choice: DeviceChoice::Auto, .. } => {
+                Some("there is a CUDA device, but it cannot be used; pass `--device cpu` to compute without it".into())
+            }
+            Self::Refused { .. } | Self::Precision => None,
+        }
+    }
+}
+
+/// What CUDA's driver answers where the machine has no device, or no driver: in `auto` the only reasons for the CPU.
+const NO_DEVICE: [&str; 2] = ["CUDA_ERROR_NO_DEVICE", "CUDA_ERROR_STUB_LIBRARY"];
+
 impl DeviceChoice {
     /// Opens the device. Without a precision, CUDA devices compute in bf16 and the CPU in f32.
     ///
     /// # Errors
-    /// Where there is no such device, or it does not know the precision.
+    /// Where there is no such device, the driver refuses one that is there, or it does not know the precision.
     pub fn open(self, precision: Option<Precision>) -> Result<Compute, DeviceError> {
         let device = match self {
             Self::Cpu => Device::Cpu,
             Self::Cuda(number) => self.cuda(number)?,
-            Self::Auto => self.cuda(0).unwrap_or(Device::Cpu),
+            Self::Auto => first(self.cuda(0))?,
         };
         match (device.is_cpu(), precision) {
             (true, Some(Precision::Bf16)) => Err(DeviceError::Precision),
@@ -87,6 +104,19 @@ impl DeviceChoice {
             return Err(DeviceError::NotBuilt(self));
         }
         Device::new_cuda(number).map_err(|source| DeviceError::Refused { choice: self, source })
+    }
+}
+
+/// What `auto` takes, where the first CUDA device was asked for and this came of it. A device that is there but cannot
+/// be opened is an error: on the CPU a run of hours would take days, and nobody would know why.
+fn first(opened: Result<Device, DeviceError>) -> Result<Device, DeviceError> {
+    match opened {
+        Err(DeviceError::NotBuilt(_)) => Ok(Device::Cpu),
+        // The driver's code reaches us in the words of the error alone, whatever the features.
+        Err(DeviceError::Refused { source, .. }) if NO_DEVICE.iter().any(|code| source.to_string().contains(code)) => {
+            Ok(Device::Cpu)
+        }
+        opened => opened,
     }
 }
 
@@ -144,6 +174,15 @@ impl fmt::Display for Precision {
 }
 
 impl Compute {
+    /// What is told of it: a line where it is no matter of course.
+    pub fn event(&self) -> Event {
+        if self.device.is_cpu() {
+            Event::Detail(format!("computing on {self}, {} threads", rayon::current_num_threads()))
+        } else {
+            Event::Line(format!("computing on {self}"))
+        }
+    }
+
     /// Who computes batches: all threads side by side, or this thread alone, which keeps a CUDA device busy.
     ///
     /// # Errors
@@ -159,6 +198,33 @@ impl fmt::Display for Compute {
         match self.device.location() {
             DeviceLocation::Cuda { gpu_id } => write!(formatter, "cuda:{gpu_id}, {}", self.precision),
             _ => write!(formatter, "cpu, {}", self.precision),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(answer: &str) -> Result<Device, DeviceError> {
+        Err(DeviceError::Refused { choice: DeviceChoice::Auto, source: candle_core::Error::Msg(answer.to_owned()) })
+    }
+
+    #[test]
+    fn auto_takes_the_processor_only_where_there_is_no_card() {
+        let none = [
+            Err(DeviceError::NotBuilt(DeviceChoice::Auto)),
+            refused("DriverError(CUDA_ERROR_NO_DEVICE, \"no CUDA-capable device is detected\")"),
+            refused("DriverError(CUDA_ERROR_STUB_LIBRARY, \"CUDA driver is a stub library\")"),
+        ];
+        for opened in none {
+            assert!(first(opened).is_ok_and(|device| device.is_cpu()));
+        }
+        for answer in ["CUDA_ERROR_SYSTEM_DRIVER_MISMATCH", "CUDA_ERROR_OUT_OF_MEMORY", "CUDA_ERROR_DEVICE_UNAVAILABLE"]
+        {
+            let error = first(refused(&format!("DriverError({answer}, \"…\")"))).map(drop);
+            let hint = error.as_ref().err().and_then(Hint::hint);
+            assert!(hint.is_some_and(|hint| hint.contains("pass `--device cpu`")), "{answer}: {error:?}");
         }
     }
 }

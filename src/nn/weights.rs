@@ -5,6 +5,7 @@ use std::fmt;
 
 use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
 
+use ground::observe::Event;
 use ground::random::Random;
 
 use super::ops::add_bias;
@@ -83,6 +84,13 @@ impl Unused {
     pub fn is_empty(&self) -> bool {
         self.known.is_empty() && self.others.is_empty()
     }
+
+    /// What is told of them: a warning where some are not known, else a note; nothing where there is none.
+    pub fn event(&self) -> Option<Event> {
+        let told = self.to_string();
+        let event = if self.others.is_empty() { Event::Note(told) } else { Event::Warning(told) };
+        (!self.is_empty()).then_some(event)
+    }
 }
 
 fn is_known(name: &str) -> bool {
@@ -92,13 +100,13 @@ fn is_known(name: &str) -> bool {
 }
 
 impl fmt::Display for Unused {
-    /// A line: a warning where some are not known, else a note.
+    /// Those that are not known, where there are any, else the others.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, names) = if self.others.is_empty() { ("note", &self.known) } else { ("warning", &self.others) };
+        let names = if self.others.is_empty() { &self.known } else { &self.others };
         let some: Vec<String> = names.iter().take(3).map(|name| format!("`{name}`")).collect();
         let more = if names.len() > some.len() { ", …" } else { "" };
         let count = if names.len() == 1 { "1 weight is".to_owned() } else { format!("{} weights are", names.len()) };
-        write!(formatter, "{kind}: {count} not used: {}{more}", some.join(", "))
+        write!(formatter, "{count} not used: {}{more}", some.join(", "))
     }
 }
 

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use ground::observe::Event;
 use table::rows::{DocumentRow, MentionRow, PieceRow, TokenRow};
 use table::{Cursor, TableError, Text};
 
@@ -102,6 +103,12 @@ impl Cutter {
         ids.push(self.tokenizer.end());
         PieceRow { doc_id: document.id.clone(), encoder, ids, mention_starts: layout.starts(document, kept), truncated }
     }
+}
+
+/// The warning that so many documents were longer than `most_pieces`, where there are any.
+pub fn cut_off(n_documents: u64, most_pieces: usize) -> Option<Event> {
+    let told = || Event::Warning(format!("{n_documents} documents were cut off at {most_pieces} pieces"));
+    (n_documents > 0).then(told)
 }
 
 /// What stands around a word.

@@ -4,10 +4,11 @@ use std::fmt;
 use std::path::Path;
 
 use ground::identity::Identity;
+use ground::observe::{Event, Observer, Progress};
 use table::rows::PieceRow;
 use table::{Row, Staging, TableError, TableWriter};
 
-use super::{Cutter, PiecesError, encode};
+use super::{Cutter, PiecesError, cut_off, encode};
 
 /// What was written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub fn write(
     split: &Path,
     out: &Path,
     cutter: &mut Cutter,
-    progress: &dyn Fn(u64),
+    observe: Observer<'_>,
 ) -> Result<Option<Written>, PiecesError> {
     let fingerprint = fingerprint(split, cutter);
     if is_current(out, fingerprint.as_deref()) {
@@ -53,10 +54,11 @@ pub fn write(
         let rows = rows?;
         written.add(&rows);
         writer.write(rows)?;
-        progress(written.documents);
+        observe(Event::Progress(Progress::documents(written.documents)));
     }
     writer.finish()?;
     staging.commit()?;
+    cut_off(written.truncated, cutter.most_pieces).into_iter().for_each(observe);
     Ok(Some(written))
 }
 

@@ -11,6 +11,7 @@ use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
+use ground::hint::{Hint, Words};
 use table::TableError;
 
 /// Why documents cannot be cut into pieces.
@@ -53,6 +54,15 @@ pub enum PiecesError {
     /// A table cannot be read.
     #[error(transparent)]
     Table(#[from] TableError),
+}
+
+impl Hint for PiecesError {
+    fn hint(&self) -> Option<Words> {
+        match self {
+            Self::Table(error) => error.hint(),
+            _ => None,
+        }
+    }
 }
 
 /// How an encoder's input begins and ends.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::file::{Input, Pipeline, Stage};
-use super::request::Request;
+use super::request::{Request, inputs, to_fetch};
 use super::run_folder::RunFolder;
 use crate::ground::manifest::Entry;
 
@@ -26,7 +26,7 @@ impl fmt::Display for Planned {
     }
 }
 
-/// What a run would do. Changes nothing.
+/// What a run would do. Changes nothing, and downloads nothing.
 ///
 /// # Errors
 /// Where a stage of the request is unknown, something cannot be read, or [`LeftOut`](super::LeftOut).
@@ -73,6 +73,9 @@ impl ToCome<'_> {
 /// # Errors
 /// Where an input is not there, or something cannot be read.
 pub fn reason(folder: &mut RunFolder<'_>, stage: &Stage, force: bool) -> anyhow::Result<Option<String>> {
+    if let Some(name) = inputs(stage).flat_map(|(role, input)| to_fetch(role, input)).next() {
+        return Ok(Some(format!("encoder `{name}` is to be downloaded")));
+    }
     let recipe = folder.recipe(stage)?;
     if force {
         return Ok(Some("forced".to_owned()));

@@ -1,4 +1,4 @@
-//! What is asked of a pipeline, and who is told how it goes.
+//! What is asked of a pipeline.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use anyhow::bail;
 
 use super::file::{Input, Pipeline, Stage};
+use super::sources::ENCODER;
+use crate::ground::hint::{Hint, Words};
 use crate::nn::device::DeviceChoice;
 
 /// Which stages to run, and where.
@@ -23,14 +25,6 @@ pub struct Request {
     pub device: DeviceChoice,
 }
 
-/// Who is told what happens.
-pub struct Watch<'w> {
-    /// A line of text.
-    pub say: &'w dyn Fn(&str),
-    /// How far the running stage is: a line that takes the place of the one before.
-    pub progress: &'w (dyn Fn(&str) + Sync),
-}
-
 /// A pipeline that cannot start: sources are not there.
 #[derive(Debug, thiserror::Error)]
 #[error("{pipeline}: left out: {} not there", list(missing))]
@@ -39,6 +33,15 @@ pub struct LeftOut {
     pub pipeline: String,
     /// The sources that are not there, as places or places `or` places; at least one.
     pub missing: Vec<String>,
+}
+
+impl Hint for LeftOut {
+    fn hint(&self) -> Option<Words> {
+        Some(
+            "`data/README.md` says where corpora and encoders are had; `--set sources.NAME=PATH` names another place"
+                .into(),
+        )
+    }
 }
 
 fn list(missing: &[String]) -> String {
@@ -58,15 +61,29 @@ impl Request {
         let Some(stages) = pipeline.stages.get(first..end).filter(|stages| !stages.is_empty()) else {
             bail!("{}: the first stage to run comes after the last", pipeline.name)
         };
-        let source = |input: &Input| match input {
-            Input::Source(source) if source.path().is_none() => Some(source.to_string()),
+        let source = |(role, input): (&str, &Input)| match input {
+            Input::Source(source) if source.path().is_none() && to_fetch(role, input).is_empty() => {
+                Some(source.to_string())
+            }
             _ => None,
         };
-        let missing: BTreeSet<String> =
-            stages.iter().flat_map(|stage| stage.inputs.values().flatten()).filter_map(source).collect();
+        let missing: BTreeSet<String> = stages.iter().flat_map(inputs).filter_map(source).collect();
         if missing.is_empty() {
             return Ok(stages);
         }
         Err(LeftOut { pipeline: pipeline.name.clone(), missing: missing.into_iter().collect() }.into())
+    }
+}
+
+/// What a stage reads, with its roles.
+pub fn inputs(stage: &Stage) -> impl Iterator<Item = (&str, &Input)> {
+    stage.inputs.iter().flat_map(|(role, inputs)| inputs.iter().map(|input| (role.as_str(), input)))
+}
+
+/// The names of an encoder that is not on this machine, one of which a run downloads.
+pub fn to_fetch<'i>(role: &str, input: &'i Input) -> Vec<&'i str> {
+    match input {
+        Input::Source(source) if role == ENCODER => source.to_fetch(),
+        _ => Vec::new(),
     }
 }

@@ -1,5 +1,6 @@
 //! Stages in order, each where it is not up to date.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -10,11 +11,13 @@ use anyhow::{Context, anyhow, bail};
 use super::file::{Pipeline, Stage};
 use super::install::install;
 use super::plan::reason;
-use super::progress::{Pace, Progress};
-use super::request::{Request, Watch};
+use super::request::{Request, inputs, to_fetch};
 use super::run_folder::{RunFolder, lock};
 use super::stage::kind::{Made, Work};
+use crate::encoder::hub;
+use crate::ground::Text;
 use crate::ground::manifest::{Artefact, Entry};
+use crate::ground::observe::{Event, Observer};
 use crate::nn::device::DeviceChoice;
 
 /// Runs the stages that are not up to date, and returns how many records they rejected.
@@ -22,16 +25,17 @@ use crate::nn::device::DeviceChoice;
 /// # Errors
 /// Where a stage of the request is unknown or fails, another run is in the folder, or [`LeftOut`](super::LeftOut). The
 /// stages that were done before stay done.
-pub fn run(pipeline: &Pipeline, request: &Request, watch: &Watch<'_>) -> anyhow::Result<u64> {
+pub fn run(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> anyhow::Result<u64> {
     let stages = request.stages(pipeline)?;
     request.device.open(None)?;
     // Held, never read: the system releases it with the process, however that ends.
     let _lock = lock(&request.runs.join(&pipeline.name))?;
     let folder = RunFolder::open(pipeline, &request.runs)?;
+    fetch(stages, observe)?;
     let mut runner = Runner { name: &pipeline.name, folder, force: request.force, device: request.device };
     let mut rejected = 0;
     for stage in stages {
-        rejected += runner.stage(stage, watch)?;
+        rejected += runner.stage(stage, observe)?;
     }
     runner.folder.clean();
     Ok(rejected)
@@ -51,6 +55,23 @@ pub fn summaries(pipeline: &Pipeline, request: &Request) -> anyhow::Result<Vec<S
     request.stages(pipeline)?.iter().filter_map(summary).collect()
 }
 
+/// Downloads the encoders that stages need and that are not on this machine.
+fn fetch(stages: &[Stage], observe: Observer<'_>) -> anyhow::Result<()> {
+    for (role, input) in stages.iter().flat_map(inputs) {
+        // The first that the hub knows; else the last one's error.
+        let mut fetched = Ok(());
+        for name in to_fetch(role, input) {
+            observe(Event::Line(format!("downloading the encoder `{name}`")));
+            fetched = hub::resolve(name).map(drop);
+            if fetched.is_ok() {
+                break;
+            }
+        }
+        fetched?;
+    }
+    Ok(())
+}
+
 /// A run under way.
 struct Runner<'p> {
     name: &'p str,
@@ -61,59 +82,72 @@ struct Runner<'p> {
 
 impl Runner<'_> {
     /// Brings a stage up to date, and returns how many records it rejected.
-    fn stage(&mut self, stage: &Stage, watch: &Watch<'_>) -> anyhow::Result<u64> {
-        let place = format!("{}/{}", self.name, stage.name);
-        let say = |line: &str| (watch.say)(&format!("{place}: {line}"));
-        let entry = if let Some(reason) = reason(&mut self.folder, stage, self.force)? {
-            say(&format!("running: {reason}"));
-            let pace = Pace::default();
-            let progress = |progress| (watch.progress)(&format!("{place}: {}", pace.told(progress)));
-            let (entry, notes) = self.make(stage, &say, &progress).with_context(|| place.clone())?;
-            notes.iter().for_each(|note| say(note));
-            say(&format!("done in {:.1} s", entry.seconds));
-            entry
-        } else {
-            // What a failed or killed run left of it serves nobody any more.
-            let _ = fs::remove_dir_all(self.folder.stage_folder(stage));
-            say("up to date");
-            let Some(entry) = self.folder.manifest.entry(&stage.name) else { return Ok(0) };
-            entry.clone()
-        };
-        entry.warnings.iter().for_each(|warning| say(warning));
+    fn stage(&mut self, stage: &Stage, observe: Observer<'_>) -> anyhow::Result<u64> {
+        let place = Text::from(format!("{}/{}", self.name, stage.name));
+        let tell = |event: Event| observe(event.at(&place));
+        if let Some(reason) = reason(&mut self.folder, stage, self.force)? {
+            tell(Event::Line(format!("running: {reason}")));
+            return self.make(stage, &tell).with_context(|| place.to_string());
+        }
+        // What a failed or killed run left of it serves nobody any more.
+        let _ = fs::remove_dir_all(self.folder.stage_folder(stage));
+        tell(Event::Line("up to date".to_owned()));
+        let entry = self.folder.manifest.entry(&stage.name);
+        let entry = entry.with_context(|| format!("{place}: the manifest names no such stage"))?;
+        entry.warnings.iter().cloned().map(Event::Line).for_each(tell);
         Ok(entry.rejected)
     }
 
-    /// Does the work of a stage, puts its outputs into their places and notes them in the manifest.
-    fn make(
-        &mut self,
-        stage: &Stage,
-        say: &dyn Fn(&str),
-        progress: &(dyn Fn(Progress) + Sync),
-    ) -> anyhow::Result<(Entry, Vec<String>)> {
+    /// Does the work of a stage, puts its outputs into their places, notes them in the manifest, and returns how many
+    /// records were rejected.
+    fn make(&mut self, stage: &Stage, tell: Observer<'_>) -> anyhow::Result<u64> {
         let recipe = self.folder.recipe(stage)?;
         let began = Instant::now();
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let folder = self.folder.work_folder(stage, &recipe, self.force)?;
+        let (made, warnings) = self.act(stage, &folder, tell)?;
+        let outputs = self.install(stage, &made, &folder)?;
+        for (role, Artefact { path, hash }) in &outputs {
+            tell(Event::Detail(format!("made {role}: {}, {hash}", self.folder.path.join(path).display())));
+        }
+        let Made { notes, warnings: later, rejected, device, .. } = made;
+        let warnings = [warnings, later.clone()].concat();
+        let seconds = (began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
+        let stage_name = stage.name.clone();
+        self.folder.note(Entry { stage: stage_name, recipe, outputs, rejected, warnings, device, started, seconds })?;
+        let done = self.folder.stage_folder(stage);
+        fs::remove_dir_all(&done).with_context(|| format!("{}: cannot remove", done.display()))?;
+        notes.into_iter().map(Event::Line).for_each(tell);
+        tell(Event::Line(format!("done in {seconds:.1} s")));
+        later.into_iter().map(Event::Line).for_each(tell);
+        Ok(rejected)
+    }
+
+    /// Does the work of a stage in a folder; what it made, and the warnings that it told.
+    fn act(&self, stage: &Stage, folder: &Path, tell: Observer<'_>) -> anyhow::Result<(Made, Vec<String>)> {
+        let inputs = self.folder.input_paths(stage)?;
+        for (role, path) in inputs.iter().flat_map(|(role, paths)| paths.iter().map(move |path| (role, path))) {
+            let hash = self.folder.contents.known(path).unwrap_or_default();
+            tell(Event::Detail(format!("reads {role}: {}, {hash}", path.display())));
+        }
+        let warnings = RefCell::new(Vec::new());
+        let observe = |event: Event| {
+            if matches!(event, Event::Warning(_)) {
+                warnings.borrow_mut().push(event.to_string());
+            }
+            tell(event);
+        };
         let work = Work {
             pipeline: self.name,
             before: self.folder.before(stage),
-            inputs: self.folder.input_paths(stage)?,
+            inputs,
             contents: &self.folder.contents,
-            folder: &folder,
+            folder,
             device: self.device,
-            say,
-            progress,
+            observe: &observe,
         };
         let made = stage.action.run(&work)?;
-        let outputs = self.install(stage, &made, &folder)?;
-        let Made { notes, warnings, rejected, device, .. } = made;
-        let seconds = (began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
-        let stage_name = stage.name.clone();
-        let entry = Entry { stage: stage_name, recipe, outputs, rejected, warnings, device, started, seconds };
-        self.folder.note(entry.clone())?;
-        let done = self.folder.stage_folder(stage);
-        fs::remove_dir_all(&done).with_context(|| format!("{}: cannot remove", done.display()))?;
-        Ok((entry, notes))
+        Ok((made, warnings.take()))
     }
 
     /// Puts outputs into their places; what stood there goes away with the folder in which the stage worked.

@@ -7,6 +7,9 @@ use serde::Deserialize;
 
 use crate::encoder::hub;
 
+/// The role of inputs whose places may be names on the hub. A source in any other role is a path, whatever it looks like.
+pub const ENCODER: &str = "encoder";
+
 /// A name, or several.
 #[derive(Deserialize, Clone)]
 #[serde(untagged, expecting = "expected a name or a list of names")]
@@ -50,9 +53,15 @@ impl From<&str> for Source {
 }
 
 impl Source {
-    /// Where it is; `None` where it is in none of its places.
+    /// Where it is; `None` where it is in none of its places. Downloads nothing.
     pub fn path(&self) -> Option<PathBuf> {
         self.found().map(|(_, path)| path)
+    }
+
+    /// Those of its places that the hub can be asked for, where it is in none of them.
+    pub fn to_fetch(&self) -> Vec<&str> {
+        let places: &[String] = if self.path().is_none() { &self.places } else { &[] };
+        places.iter().map(String::as_str).filter(|place| hub::is_fetched(place)).collect()
     }
 
     fn found(&self) -> Option<(&str, PathBuf)> {
@@ -62,7 +71,7 @@ impl Source {
 
 fn resolve(place: &str) -> Option<PathBuf> {
     let path = Path::new(place);
-    if path.exists() { Some(path.to_path_buf()) } else { hub::resolve(place).ok() }
+    if path.exists() { Some(path.to_path_buf()) } else { hub::find(place).ok() }
 }
 
 /// The place that counts; all of them where it is in none.

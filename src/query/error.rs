@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use graph::GraphError;
+use ground::hint::{Hint, Words};
 use polars::prelude::PolarsError;
 
 /// Bytes of a statement; the parser works down its nesting.
@@ -54,4 +55,13 @@ pub enum QueryError {
     /// The result cannot be converted to the output format.
     #[error("cannot write the result")]
     Convert(#[from] PolarsError),
+}
+
+impl Hint for QueryError {
+    fn hint(&self) -> Option<Words> {
+        match self {
+            Self::Graph(error) => error.hint(),
+            _ => None,
+        }
+    }
 }

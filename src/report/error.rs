@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use ground::hint::{Hint, Words};
 use ground::manifest::ManifestError;
 use table::TableError;
 
@@ -26,4 +27,16 @@ pub enum ReportError {
     /// The page cannot be written.
     #[error("cannot write the page")]
     Write(#[from] io::Error),
+}
+
+impl Hint for ReportError {
+    fn hint(&self) -> Option<Words> {
+        match self {
+            Self::NoRun { .. } => {
+                Some("name a folder that `docre run` made, such as `runs/sample`, or that of a split".into())
+            }
+            Self::Table(error) => error.hint(),
+            _ => None,
+        }
+    }
 }

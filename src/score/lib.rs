@@ -13,15 +13,16 @@ use std::path::{Path, PathBuf};
 use candle_core::Device;
 
 use checkpoint::{Checkpoint, CheckpointConfig, CheckpointError};
-use examples::{ExamplesError, examples};
+use examples::{ExamplesError, Misfit, examples};
+use ground::hint::{Hint, Words};
 use ground::identity::Identity;
+use ground::observe::{Event, Observer, Progress};
 use ground::workers::{Workers, overlap};
 use model::Model;
 use model::example::Example;
 use model::predict::{Prediction, predict, probability};
-use nn::Unused;
 use nn::device::{Compute, DeviceChoice, DeviceError, Precision};
-use pieces::{Cutter, PiecesError};
+use pieces::{Cutter, PiecesError, cut_off};
 use table::rows::RelationRow;
 use table::{Row, Staging, TableError, TableWriter, Text};
 
@@ -66,6 +67,22 @@ pub enum ScoreError {
     },
 }
 
+impl Hint for ScoreError {
+    fn hint(&self) -> Option<Words> {
+        match self {
+            Self::Examples(ExamplesError::Misfit { reason: Misfit::Relation { .. }, .. }) => {
+                Some("to score it all the same, convert it with `--unlabelled`".into())
+            }
+            Self::Checkpoint(error) => error.hint(),
+            Self::Pieces(error) => error.hint(),
+            Self::Examples(error) => error.hint(),
+            Self::Table(error) => error.hint(),
+            Self::Device(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
 /// What to score, and how.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
@@ -87,17 +104,6 @@ pub struct Request<'a> {
     pub precision: Option<Precision>,
 }
 
-/// What a run tells while it goes on.
-#[derive(Debug, Clone, Copy)]
-pub enum Event<'a> {
-    /// The device is open.
-    Device(&'a Compute),
-    /// Weights of the checkpoint will not be used.
-    Unused(&'a Unused),
-    /// So many documents are scored and kept.
-    Documents(u64),
-}
-
 /// What was done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Scored {
@@ -109,15 +115,6 @@ pub struct Scored {
     pub relations: u64,
     /// Documents that lost pieces at their end.
     pub truncated: u64,
-}
-
-impl Scored {
-    /// What is not as one may think.
-    pub fn warning(&self) -> Option<String> {
-        let told =
-            || format!("warning: {} documents are longer than the model takes, and were cut off", self.truncated);
-        (self.truncated > 0).then(told)
-    }
 }
 
 impl fmt::Display for Scored {
@@ -132,7 +129,7 @@ impl fmt::Display for Scored {
 ///
 /// # Errors
 /// Where the checkpoint or a table cannot be used, or the documents do not fit the checkpoint.
-pub fn score(request: &Request<'_>, observe: &dyn Fn(Event)) -> Result<Option<Scored>, ScoreError> {
+pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Scored>, ScoreError> {
     let compute = request.device.open(request.precision)?;
     let checkpoint = load(request)?;
     let fingerprint = fingerprint(request, &checkpoint, &compute);
@@ -141,11 +138,11 @@ pub fn score(request: &Request<'_>, observe: &dyn Fn(Event)) -> Result<Option<Sc
     }
     let staging = Staging::begin(&request.out.join(&RelationRow::schema().name))?;
     let (model, unused) = checkpoint.model(&compute)?;
-    observe(Event::Device(&compute));
+    observe(compute.event());
+    observe(Event::Detail(format!("reads the checkpoint {}", request.checkpoint.display())));
+    observe(Event::Detail(format!("reads the split {}", request.split.display())));
     // The base alone has no place for the rest.
-    if !unused.is_empty() && request.iterations != Some(0) {
-        observe(Event::Unused(&unused));
-    }
+    unused.event().filter(|_| request.iterations != Some(0)).into_iter().for_each(observe);
     let scorer = Scorer {
         workers: compute.workers()?,
         model,
@@ -162,14 +159,16 @@ pub fn score(request: &Request<'_>, observe: &dyn Fn(Event)) -> Result<Option<Sc
         |(part, examples)| scorer.score(part, examples),
         |part| {
             parts.keep(part)?;
-            observe(Event::Documents(parts.scored.documents));
+            observe(Event::Progress(Progress::documents(parts.scored.documents)));
             Ok(())
         },
     )?;
     let writer = TableWriter::inside(staging.folder().to_path_buf(), &fingerprint.unwrap_or_default());
     parts.join(writer)?;
     staging.commit()?;
-    parts.remove().map(Some)
+    let scored = parts.remove()?;
+    cut_off(scored.truncated, checkpoint.config.most_pieces).into_iter().for_each(observe);
+    Ok(Some(scored))
 }
 
 /// The checkpoint, with the iterations that are asked for.

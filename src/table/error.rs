@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use arrow::error::ArrowError;
 use parquet::errors::ParquetError;
 
+use ground::hint::{Hint, Words};
+
 /// A table that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
@@ -128,6 +130,20 @@ pub enum TableError {
         /// The folder.
         path: PathBuf,
     },
+}
+
+impl Hint for TableError {
+    fn hint(&self) -> Option<Words> {
+        match self {
+            Self::Foreign { .. } => Some("choose another `--out`, or move the files away".into()),
+            Self::Stands { .. } => Some("pass `--force` to replace it, or choose another `--out`".into()),
+            // What `docre score` makes is in no split.
+            Self::NoTable { table, .. } if table != "relations" => {
+                Some("name the folder of a split, which `docre convert` has written".into())
+            }
+            _ => None,
+        }
+    }
 }
 
 impl TableError {

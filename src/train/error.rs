@@ -6,6 +6,7 @@ use checkpoint::CheckpointError;
 use encoder::LoadError;
 use encoder::hub::NotFound;
 use examples::ExamplesError;
+use ground::hint::{Hint, Words};
 use nn::device::DeviceError;
 use pieces::PiecesError;
 use table::TableError;
@@ -100,4 +101,26 @@ pub enum TrainError {
     /// The model cannot be built or computed.
     #[error("model")]
     Model(#[from] candle_core::Error),
+}
+
+impl Hint for TrainError {
+    fn hint(&self) -> Option<Words> {
+        match self {
+            Self::Exists(_) => Some("pass `--resume` to go on with it, or choose another `--out`".into()),
+            Self::OtherRun(_) => {
+                Some("give it the settings and the corpus that it was begun with, or choose another `--out`".into())
+            }
+            Self::Misfit { role: "base", .. } => {
+                Some("name the checkpoint `base` that a run of two stages with this corpus and encoder has left".into())
+            }
+            Self::Device(error) => error.hint(),
+            Self::Encoder(error) => error.hint(),
+            Self::Load(error) => error.hint(),
+            Self::Pieces(error) => error.hint(),
+            Self::Examples(error) => error.hint(),
+            Self::Checkpoint(error) => error.hint(),
+            Self::Table(error) => error.hint(),
+            _ => None,
+        }
+    }
 }

@@ -11,7 +11,7 @@ pub mod batches;
 pub mod config;
 mod error;
 mod prepare;
-pub mod present;
+mod present;
 pub mod schedule;
 pub mod stage;
 mod state;
@@ -26,6 +26,7 @@ use candle_core::{Result as TensorResult, Tensor};
 use checkpoint::CheckpointConfig;
 use ground::counts::Counts;
 use ground::identity::Identity;
+use ground::observe::{Event, Observer, Progress};
 use ground::random::Random;
 use ground::workers::Workers;
 use model::example::Example;
@@ -33,7 +34,8 @@ use model::predict::{PIECES_AT_ONCE, predict};
 use model::{Lesson, Model};
 use nn::device::{Compute, DeviceChoice};
 use nn::optimizer::{AdamOptions, AdamW};
-use nn::{Mode, Unused, Weights};
+use nn::{Mode, Weights};
+use pieces::cut_off;
 use table::Staging;
 use table::rows::TrainingLogRow;
 
@@ -52,7 +54,7 @@ const MASKS: u64 = 0x6D61_736B;
 
 /// An epoch that has ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Epoch {
+struct Epoch {
     /// Its stage, where the run has several.
     pub stage: Option<u32>,
     /// Its number, from 1.
@@ -65,23 +67,6 @@ pub struct Epoch {
     pub dev: Counts,
     /// Whether no epoch before it was as good.
     pub is_best: bool,
-}
-
-/// What a run tells while it goes on.
-#[derive(Debug, Clone, Copy)]
-pub enum Event<'a> {
-    /// The device is open.
-    Device(&'a Compute),
-    /// Weights of the encoder will not be used.
-    Unused(&'a Unused),
-    /// The run that is to go on has no last checkpoint, and begins anew.
-    Anew,
-    /// A step was taken, of so many.
-    Step(u64, u64),
-    /// An epoch has ended and is saved.
-    Epoch(Epoch),
-    /// So many documents are longer than the settings allow, and were cut off.
-    Truncated(usize),
 }
 
 /// A run that has ended.
@@ -109,7 +94,7 @@ pub fn train(
     out: &Path,
     resume: bool,
     device: DeviceChoice,
-    observe: &mut dyn FnMut(Event),
+    observe: Observer<'_>,
 ) -> Result<Trained, TrainError> {
     config.check().map_err(TrainError::Config)?;
     let _lock = state::lock(out)?;
@@ -118,12 +103,11 @@ pub fn train(
         return Err(TrainError::Exists(out.to_path_buf()));
     }
     let compute = device.open(config.precision)?;
-    observe(Event::Device(&compute));
+    observe(compute.event());
     let prepared = Prepared::read(config, &compute)?;
+    prepared.sources(config).into_iter().map(Event::Detail).for_each(observe);
     let n_truncated = prepared.examples().filter(|example| example.truncated > 0).count();
-    if n_truncated > 0 {
-        observe(Event::Truncated(n_truncated));
-    }
+    cut_off(n_truncated as u64, config.most_pieces).into_iter().for_each(observe);
     let identity = identity(config, &prepared);
     if state.as_ref().is_some_and(|state| state.run != identity) {
         return Err(TrainError::OtherRun(out.to_path_buf()));
@@ -133,16 +117,13 @@ pub fn train(
     if state.is_some() {
         state::check(out, stages.iter().filter(|stage| stage.number <= reached).map(|stage| stage.best))?;
     } else if [BASE, BEST].iter().any(|checkpoint| out.join(checkpoint).exists()) {
-        observe(Event::Anew);
+        observe(Event::Note(present::ANEW.to_owned()));
     }
     let mut trained = Trained::default();
     for stage in stages.iter().filter(|stage| stage.number >= reached) {
         let saved = State::read(out)?.map(|state| state.load(out)).transpose()?;
         let mut run = Run::new(config, stage, out, &prepared, identity.clone(), &compute, saved)?;
-        let unused = run.weights.unused();
-        if stage.number == 1 && !unused.is_empty() {
-            observe(Event::Unused(&unused));
-        }
+        run.weights.unused().event().filter(|_| stage.number == 1).into_iter().for_each(observe);
         while !run.is_over() {
             run.epoch(observe)?;
         }
@@ -274,14 +255,14 @@ impl<'a> Run<'a> {
         done >= self.stage.epochs || self.config.patience.is_some_and(|patience| waited >= patience)
     }
 
-    fn epoch(&mut self, observe: &mut dyn FnMut(Event)) -> Result<(), TrainError> {
+    fn epoch(&mut self, observe: Observer<'_>) -> Result<(), TrainError> {
         let (epoch, begun, start) = (self.epochs + 1, Instant::now(), self.log.len());
         let lengths: Vec<usize> = self.prepared.train.iter().map(|example| example.ids.len()).collect();
         let mut random = Random::stream(self.config.seed, u64::from(epoch));
         let order = batches::batches(&lengths, self.config.batch, &mut random);
         for batches in order.chunks(self.config.accumulation) {
             self.step(epoch, batches)?;
-            observe(Event::Step(self.adam.steps(), self.steps));
+            observe(Event::Progress(Progress::step(self.adam.steps(), self.steps)));
         }
         let documents_per_second = lengths.len() as f64 / begun.elapsed().as_secs_f64();
         let losses: Vec<f64> = self.log.iter().skip(start).map(|row| row.loss).collect();
@@ -295,7 +276,8 @@ impl<'a> Run<'a> {
         self.save(is_best)?;
         let loss = losses.iter().sum::<f64>() / losses.len() as f64;
         let stage = (stages(self.config).len() > 1).then_some(self.stage.number);
-        observe(Event::Epoch(Epoch { stage, epoch, loss, documents_per_second, dev, is_best }));
+        let ended = Epoch { stage, epoch, loss, documents_per_second, dev, is_best };
+        observe(Event::Line(ended.to_string()));
         Ok(())
     }
 

@@ -90,6 +90,18 @@ impl Prepared {
         self.train.iter().chain(&self.dev)
     }
 
+    /// What was read, and from where.
+    pub fn sources(&self, config: &TrainConfig) -> Vec<String> {
+        let split = |name: &str, examples: &[Example]| {
+            format!("reads {} documents of {}", examples.len(), config.corpus.join(name).display())
+        };
+        let encoder = self.encoder.as_ref().map(|folder| format!("reads the encoder {}", folder.display()));
+        let checkpoints = config.base.iter().chain(&config.teacher);
+        let checkpoints = checkpoints.map(|folder| format!("reads the checkpoint {}", folder.display()));
+        let splits = [split(&config.train, &self.train), split(&config.dev, &self.dev)];
+        splits.into_iter().chain(encoder).chain(checkpoints).collect()
+    }
+
     /// The weights that a fresh run begins with, on a device.
     ///
     /// # Errors

@@ -6,13 +6,8 @@ use table::rows::TrainingLogRow;
 
 use super::{Epoch, Trained};
 
-/// The warning that so many documents were cut off.
-pub fn truncated(n_documents: usize, most_pieces: usize) -> String {
-    format!("warning: {n_documents} documents were cut off at {most_pieces} pieces")
-}
-
 /// What is said where a run that is to go on begins anew.
-pub const ANEW: &str = "note: the checkpoint `last` is not there, so training begins anew";
+pub const ANEW: &str = "the checkpoint `last` is not there, so training begins anew";
 
 impl Trained {
     /// What the log of a run says of its last stage; `None` where no epoch has ended.

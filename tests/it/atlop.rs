@@ -71,7 +71,7 @@ pub fn model_in(golden: &Golden, way: &Way) -> (Atlop, Weights) {
     let unused = weights.unused();
     assert_eq!((unused.known.len(), unused.others.len()), (2, 0));
     assert_eq!(
-        unused.to_string(),
+        unused.event().unwrap().to_string(),
         "note: 2 weights are not used: `model.pooler.dense.bias`, `model.pooler.dense.weight`"
     );
     (model, weights)

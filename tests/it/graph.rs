@@ -12,6 +12,7 @@ use docre::graph::identifier::{knowledge_base, step};
 use docre::graph::merging::fold;
 use docre::graph::store::{Answer, Loaded};
 use docre::graph::{self, Base, Graph, Merge, Options, Request, Totals};
+use docre::ground::observe::unheard;
 use docre::table::rows::{
     EdgeRow, EntityRow, MentionRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow, RelationRow,
 };
@@ -88,7 +89,7 @@ fn build(folder: &Path, options: &Options) -> Totals {
 fn build_with(folder: &Path, aliases: Option<&Path>, options: &Options) -> Totals {
     let (relations, out) = (folder.join("predictions"), folder.join("graph"));
     let request = Request { relations: &relations, split: folder, aliases, out: &out, options };
-    graph::build(&request, &|_, _| {}).unwrap().unwrap()
+    graph::build(&request, &unheard).unwrap().unwrap()
 }
 
 fn read<R: Row + 'static>(folder: &Path) -> Vec<R> {

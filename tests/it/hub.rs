@@ -10,7 +10,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::golden::folder;
-use crate::support::{Run, command};
+use crate::support::{DOCUMENT, Run, command};
 
 const COMMIT: &str = "0123456789abcdef";
 
@@ -94,4 +94,57 @@ fn a_name_that_no_hub_has_is_told() {
     let run = encode(home.path(), "org/other", &[("HF_ENDPOINT", &endpoint)]);
     assert_eq!(run.code, Some(1));
     assert!(run.stderr.contains("encoder `org/other`: no such folder") && run.stderr.contains("404"), "{}", run.stderr);
+}
+
+/// `docre run` of a pipeline that cuts documents for the encoder `org/name`, with a hub at `endpoint`.
+fn run(home: &Path, documents: &str, endpoint: &str, flags: &[&str]) -> Run {
+    let pipeline = r#"
+[sources]
+documents = "DOCUMENTS"
+encoder = ["./encoder", "org/name"]
+[[stage]]
+name = "dev"
+kind = "convert"
+format = "docred"
+split = "dev"
+inputs = { documents = "documents" }
+outputs = { tables = "dev" }
+[[stage]]
+name = "encode"
+kind = "encode"
+inputs = { corpus = "dev", encoder = "encoder" }
+outputs = { pieces = "pieces" }
+"#;
+    fs::write(home.join("dev.json"), format!("[{DOCUMENT}]")).unwrap();
+    fs::write(home.join("tiny.toml"), pipeline.replace("DOCUMENTS", documents)).unwrap();
+    let mut command = command(["run", "tiny.toml"].iter().chain(flags));
+    for proxy in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "HF_HUB_CACHE"] {
+        command.env_remove(proxy);
+    }
+    let output = command.current_dir(home).env("HF_HOME", home).env("HF_ENDPOINT", endpoint).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+#[test]
+fn a_plan_downloads_nothing_and_a_run_what_it_needs() {
+    let home = TempDir::new().unwrap();
+    let endpoint = serve(Box::leak(folder("atlop_bert").into_boxed_path()));
+    let planned = run(home.path(), "dev.json", &endpoint, &["--dry-run"]);
+    assert_eq!(planned.code, Some(0), "{}", planned.stderr);
+    assert!(planned.stdout.contains("tiny/encode: to run: "), "{}", planned.stdout);
+    assert!(!home.path().join("hub").exists());
+    let done = run(home.path(), "dev.json", &endpoint, &[]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert!(done.stderr.contains("downloading the encoder `org/name`"), "{}", done.stderr);
+}
+
+#[test]
+fn documents_are_not_asked_of_the_hub() {
+    let home = TempDir::new().unwrap();
+    let endpoint = serve(Box::leak(folder("atlop_bert").into_boxed_path()));
+    let missing = run(home.path(), "org/name", &endpoint, &[]);
+    assert_eq!(missing.code, Some(1));
+    assert!(missing.stderr.contains("left out: `org/name` is not there"), "{}", missing.stderr);
+    assert!(!home.path().join("hub").exists());
 }

@@ -17,6 +17,7 @@ mod ids;
 mod hub;
 mod layers;
 mod metrics;
+mod observe;
 mod operations;
 mod optimizer;
 mod pages;

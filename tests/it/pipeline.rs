@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread;
 
-use docre::pipeline::{Pipeline, Progress};
+use docre::pipeline::Pipeline;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -470,16 +470,6 @@ fn a_split_is_the_same_by_itself_and_in_a_pipeline() {
     // The runner tells what it has read, the command reads for itself: the tables name the same origin.
     let told = outputs(&place.path("runs/tiny/dev"));
     assert!(!told.is_empty() && told == outputs(&alone.join("dev")));
-}
-
-#[test]
-fn progress_is_told_with_rate_and_time_left() {
-    assert_eq!(Progress::documents(1200).told(80.0), "1200 documents, 80.0/s");
-    assert_eq!(Progress::documents(120_000).told(2345.6), "120000 documents, 2346/s");
-    // (3000 − 120) / 3.2 = 900 seconds.
-    assert_eq!(Progress::step(120, 3000).told(3.2), "120 of 3000 steps, 3.2/s, 15:00 left");
-    assert_eq!(Progress::step(1, 40_000).told(1.0), "1 of 40000 steps, 1.0/s, 11:06:39 left");
-    assert_eq!(Progress::step(1, 3).told(0.0), "1 of 3 steps");
 }
 
 #[test]

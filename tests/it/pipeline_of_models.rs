@@ -308,7 +308,10 @@ outputs = { pieces = "pieces" }
     cut("encode", "4 documents were cut off at 40 pieces");
     // Twelve documents to train on and four of dev.
     cut("train", "16 documents were cut off at 50 pieces");
-    cut("score", "4 documents are longer than the model takes, and were cut off");
+    cut("score", "4 documents were cut off at 50 pieces");
+    let warnings: Vec<_> =
+        place.manifest()["stages"].as_array().unwrap().iter().map(|s| s["warnings"].clone()).collect();
+    assert!(warnings.contains(&serde_json::json!(["warning: 4 documents were cut off at 40 pieces"])), "{warnings:?}");
     assert_eq!(place.manifest()["stages"][2]["inputs"]["encoder"][0]["path"], "org/tiny");
     assert_eq!(rows(&place.path("runs/tiny"), "SELECT count(*) FROM pieces"), ["4"]);
     encoder(&place.path("encoders/tiny"));

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use docre::checkpoint::ModelConfig;
+use docre::ground::observe::{Event, Observer, unheard};
 use docre::nn::device::DeviceChoice;
-use docre::score::{self, Event, Request, Scored};
+use docre::score::{self, Request, Scored};
 use docre::table::rows::{DocumentRow, EntityRow, MentionRow, PairRow, RelationRow, TokenRow};
 use docre::table::{self, stream};
 use docre::train::TrainConfig;
@@ -45,10 +46,10 @@ impl Paths {
     }
 
     fn score(&self, budget: usize) -> Result<Option<Scored>, score::ScoreError> {
-        self.score_until(budget, &|_| ())
+        self.score_until(budget, &unheard)
     }
 
-    fn score_until(&self, budget: usize, observe: &dyn Fn(Event)) -> Result<Option<Scored>, score::ScoreError> {
+    fn score_until(&self, budget: usize, observe: Observer) -> Result<Option<Scored>, score::ScoreError> {
         let Self { checkpoint, split, out } = self;
         let device = DeviceChoice::Cpu;
         let (run_id, iterations, precision) = ("run", None, None);
@@ -85,7 +86,7 @@ fn a_run_that_was_stopped_goes_on_and_ends_alike() {
     assert!(scored.relations > 0);
     assert_eq!(whole.score(2048).unwrap(), None);
     // A panic where the first part is told: nothing is cleaned up that a kill would leave.
-    let stop = |event: Event| assert!(!matches!(event, Event::Documents(_)), "stopped");
+    let stop = |event: Event| assert!(!matches!(event, Event::Progress(_)), "stopped");
     let died = std::panic::catch_unwind(|| stopped.score_until(2048, &stop));
     assert!(died.is_err() && !stopped.out.join("relations").exists());
     let scored = stopped.score(2048).unwrap().unwrap();

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use ground::identity::Identity;
+use ground::observe::{Event, Observer, Progress};
 use table::rows::ImpliedRow;
 use table::{Staging, Text, write_file};
 
 use super::{Generated, Options, document, relation_labels};
-use crate::convert::{Begun, Progress, Summary, asked_pairs, begin};
+use crate::convert::{Begun, Summary, asked_pairs, begin};
 use crate::error::CorpusError;
 use crate::export::export;
 use crate::tables::{Accepted, CorpusWriter};
@@ -37,13 +38,13 @@ impl Synthesis {
     ///
     /// # Errors
     /// Where an option is out of range, or the folder holds something else or cannot be written.
-    pub fn run(&self, out: &Path, force: bool, progress: Progress) -> Result<Summary, CorpusError> {
+    pub fn run(&self, out: &Path, force: bool, observe: Observer<'_>) -> Result<Summary, CorpusError> {
         self.options.check()?;
         let target = out.join(&self.split);
         let fingerprint = self.fingerprint();
         let summary = match begin(&target, &fingerprint, force)? {
             Begun::UpToDate(summary) => summary,
-            Begun::Work(staging) => self.write(staging, target.clone(), &fingerprint, progress)?,
+            Begun::Work(staging) => self.write(staging, target.clone(), &fingerprint, observe)?,
         };
         if self.json {
             write_json(out, &target, &self.split, force)?;
@@ -56,7 +57,7 @@ impl Synthesis {
         staging: Staging,
         target: PathBuf,
         fingerprint: &str,
-        progress: Progress,
+        observe: Observer<'_>,
     ) -> Result<Summary, CorpusError> {
         let mut writer = CorpusWriter::create(staging.folder(), &self.split, fingerprint, true)?;
         let end = self.first.saturating_add(self.n_documents);
@@ -65,7 +66,7 @@ impl Synthesis {
             let next = end.min(first + BATCH_DOCUMENTS);
             let batch: Vec<Accepted> = (first..next).into_par_iter().map(|index| self.document(index)).collect();
             writer.write(&batch)?;
-            progress(0, next - self.first);
+            observe(Event::Progress(Progress::documents(next - self.first).among(self.n_documents)));
             first = next;
         }
         let labels = relation_labels();

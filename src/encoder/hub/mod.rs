@@ -7,53 +7,87 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ground::hint::{Hint, Words};
+
 /// An encoder that is not at hand.
 #[derive(Debug, thiserror::Error)]
-#[error("encoder `{name}`: no such folder, and not in the Hugging Face cache {}{reason}\nhint: {hint}", cache.display())]
+#[error("encoder `{name}`: no such folder, and not in the Hugging Face cache {}{reason}", cache.display())]
 pub struct NotFound {
     name: String,
     cache: PathBuf,
     /// Why it could not be downloaded either.
     reason: String,
-    hint: String,
+}
+
+impl Hint for NotFound {
+    fn hint(&self) -> Option<Words> {
+        let name = &self.name;
+        Some(
+            format!("download it where there is a network (`hf download {name}`), or give the path of a folder").into(),
+        )
+    }
 }
 
 /// The folder of an encoder, given by its path or as `org/name` of one that is in the Hugging Face cache
-/// (`HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`). With the feature `hub`, one that is not there
-/// is downloaded from `HF_ENDPOINT`, or else Hugging Face, unless `HF_HUB_OFFLINE` is set.
+/// (`HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`). Looks on this machine alone.
+///
+/// # Errors
+/// Where it is in neither place.
+pub fn find(name: &str) -> Result<PathBuf, NotFound> {
+    let folder = Path::new(name);
+    if folder.is_dir() { Ok(folder.to_path_buf()) } else { resolve_in(&cache(), name) }
+}
+
+/// The folder of an encoder that is needed now: as [`find`], but with the feature `hub` one that is not there is
+/// downloaded from `HF_ENDPOINT`, or else Hugging Face, where [`is_fetched`] says so.
 ///
 /// # Errors
 /// Where it is in none of these places.
 pub fn resolve(name: &str) -> Result<PathBuf, NotFound> {
-    let folder = Path::new(name);
-    if folder.is_dir() {
-        return Ok(folder.to_path_buf());
-    }
-    let cache = cache();
-    resolve_in(&cache, name).or_else(|not_found| fetch(&cache, not_found))
+    find(name).or_else(fetch)
+}
+
+/// Whether [`resolve`] asks the hub for an encoder of this name that is not on this machine: with the feature `hub`,
+/// unless `HF_HUB_OFFLINE` is set or the name is that of a path.
+pub fn is_fetched(name: &str) -> bool {
+    cfg!(feature = "hub") && obstacle(name, is_offline()).is_none()
 }
 
 #[cfg(not(feature = "hub"))]
-fn fetch(_: &Path, not_found: NotFound) -> Result<PathBuf, NotFound> {
+fn fetch(not_found: NotFound) -> Result<PathBuf, NotFound> {
     Err(not_found)
 }
 
 #[cfg(feature = "hub")]
-fn fetch(cache: &Path, not_found: NotFound) -> Result<PathBuf, NotFound> {
-    let switch = env::var("HF_HUB_OFFLINE").unwrap_or_default().to_lowercase();
-    let reason = if ["1", "true", "yes", "on"].contains(&&*switch) {
-        "; `HF_HUB_OFFLINE` forbids a download".to_owned()
-    } else if !is_name(&not_found.name) {
-        String::new()
-    } else if let Err(error) = download::download(cache, &not_found.name) {
+fn fetch(not_found: NotFound) -> Result<PathBuf, NotFound> {
+    let reason = if let Some(obstacle) = obstacle(&not_found.name, is_offline()) {
+        obstacle
+    } else if let Err(error) = download::download(&not_found.cache, &not_found.name) {
         format!("; its download failed: {error}")
     } else {
-        return resolve_in(cache, &not_found.name);
+        return resolve_in(&not_found.cache, &not_found.name);
     };
     Err(NotFound { reason, ..not_found })
 }
 
-/// As [`resolve`], in a given cache.
+/// What keeps a name from being asked of the hub, as the end of an error's words; `None`: nothing.
+fn obstacle(name: &str, is_offline: bool) -> Option<String> {
+    let folder = name.split_once('/').map(|(folder, _)| folder).filter(|folder| Path::new(folder).exists());
+    if !is_name(name) {
+        Some(String::new())
+    } else if is_offline {
+        Some("; `HF_HUB_OFFLINE` forbids a download".to_owned())
+    } else {
+        folder.map(|folder| format!("; `{folder}` is there, so this is a path: no hub is asked for it"))
+    }
+}
+
+fn is_offline() -> bool {
+    let switch = env::var("HF_HUB_OFFLINE").unwrap_or_default().to_lowercase();
+    ["1", "true", "yes", "on"].contains(&&*switch)
+}
+
+/// The snapshot of an encoder in a given cache.
 ///
 /// # Errors
 /// Where the cache has no complete snapshot of that name.
@@ -62,7 +96,6 @@ pub fn resolve_in(cache: &Path, name: &str) -> Result<PathBuf, NotFound> {
         name: name.to_owned(),
         cache: cache.to_path_buf(),
         reason: String::new(),
-        hint: format!("download it where there is a network (`hf download {name}`), or give the path of a folder"),
     })
 }
 
@@ -89,4 +122,23 @@ fn cache() -> PathBuf {
         .or_else(|| set("HF_HOME").map(|home| home.join("hub")))
         .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("huggingface/hub")))
         .unwrap_or_else(|| set("HOME").unwrap_or_default().join(".cache/huggingface/hub"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::obstacle;
+
+    #[test]
+    fn a_path_is_not_asked_of_the_hub() {
+        for name in ["org/name", "bert-base-cased", "org/name-v1.5"] {
+            assert_eq!(obstacle(name, false), None, "{name}");
+            assert_eq!(obstacle(name, true).as_deref(), Some("; `HF_HUB_OFFLINE` forbids a download"), "{name}");
+        }
+        // The tests of a crate run in its folder, which holds this one.
+        let taken = "; `hub` is there, so this is a path: no hub is asked for it";
+        assert_eq!(obstacle("hub/no-such-encoder", false).as_deref(), Some(taken));
+        for path in ["./encoder", "../encoder", "/encoders/tiny", "data/encoders/tiny", "encoders/"] {
+            assert_eq!(obstacle(path, false).as_deref(), Some(""), "{path}");
+        }
+    }
 }

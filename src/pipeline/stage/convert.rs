@@ -8,7 +8,6 @@ use crate::corpus::Format;
 use crate::corpus::convert::Conversion;
 use crate::pipeline::options::unknown;
 use crate::pipeline::options::{check_name, typed};
-use crate::pipeline::progress::Progress;
 use crate::table::Text;
 
 pub const KIND: Kind = Kind {
@@ -72,8 +71,6 @@ impl Action for Convert {
             unlabelled: self.unlabelled,
             ids: work.optional("ids").map(Into::into),
         };
-        let progress = work.progress;
-        let told = |_, documents| progress(Progress::documents(documents));
-        Ok(corpus(conversion.run_knowing(work.contents, work.folder, true, &told)?))
+        Ok(corpus(conversion.run_knowing(work.contents, work.folder, true, work.observe)?))
     }
 }

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::pieces::{Cutter, MOST_PIECES, Tokenizer, stage};
 use crate::pipeline::options::typed;
-use crate::pipeline::progress::Progress;
 
 pub const KIND: Kind = Kind {
     name: "encode",
@@ -33,16 +32,10 @@ fn usual_most_pieces() -> usize {
 impl Action for Encode {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
         let mut cutter = Cutter::new(Tokenizer::load(work.input("encoder")?)?, self.most_pieces);
-        let progress = |documents| (work.progress)(Progress::documents(documents));
-        let written = stage::write(work.input("corpus")?, work.folder, &mut cutter, &progress)?;
-        let truncated = written.filter(|written| written.truncated > 0);
-        let cut = |written: stage::Written| {
-            format!("warning: {} documents were cut off at {} pieces", written.truncated, self.most_pieces)
-        };
+        let written = stage::write(work.input("corpus")?, work.folder, &mut cutter, work.observe)?;
         Ok(Made {
             outputs: BTreeMap::from([("pieces", work.folder.join("pieces"))]),
             notes: written.iter().map(ToString::to_string).collect(),
-            warnings: truncated.map(cut).into_iter().collect(),
             ..Made::default()
         })
     }

@@ -6,7 +6,6 @@ use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::graph::{self, Options, Request};
 use crate::ground::manifest::role;
 use crate::pipeline::options::typed;
-use crate::pipeline::progress::Progress;
 
 pub const KIND: Kind = Kind {
     name: "graph",
@@ -29,12 +28,11 @@ impl Action for Options {
                 out: &out,
                 options: self,
             },
-            &|_, number| (work.progress)(Progress::documents(number)),
+            work.observe,
         )?;
         Ok(Made {
             outputs: BTreeMap::from([(role::GRAPH, out)]),
             notes: totals.iter().map(ToString::to_string).collect(),
-            warnings: totals.map(|totals| totals.warnings()).unwrap_or_default(),
             ..Made::default()
         })
     }

@@ -11,9 +11,9 @@ use crate::corpus::convert::Summary;
 use crate::corpus::reject_line;
 use crate::ground::identity::Contents;
 use crate::ground::manifest::Manifest;
+use crate::ground::observe::Observer;
 use crate::nn::device::DeviceChoice;
 use crate::pipeline::options::keys;
-use crate::pipeline::progress::Progress;
 
 /// A sort of stage, as a pipeline file calls for it.
 pub struct Kind {
@@ -82,10 +82,9 @@ pub struct Work<'w> {
     pub folder: &'w Path,
     /// Where it computes, if it computes with tensors.
     pub device: DeviceChoice,
-    /// Told what is worth a line of its own.
-    pub say: &'w dyn Fn(&str),
-    /// Told now and then how far it is.
-    pub progress: &'w (dyn Fn(Progress) + Sync),
+    /// Told how far it is, and what is worth a line of its own. Warnings are told again each time that the stage is up
+    /// to date.
+    pub observe: Observer<'w>,
 }
 
 impl Work<'_> {
@@ -110,7 +109,7 @@ pub struct Made {
     pub outputs: BTreeMap<&'static str, PathBuf>,
     /// What is to be said of it, a line each.
     pub notes: Vec<String>,
-    /// What is to be said of it now, and each time that it is up to date: what is not as one may think.
+    /// What is to be said of it now, and each time that it is up to date, beside the warnings that were told.
     pub warnings: Vec<String>,
     /// Records that were not taken over.
     pub rejected: u64,

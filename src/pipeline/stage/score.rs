@@ -8,8 +8,7 @@ use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::ground::manifest::role;
 use crate::nn::device::Precision;
 use crate::pipeline::options::typed;
-use crate::pipeline::progress::Progress;
-use crate::score::{self, Event, PIECES_AT_ONCE, Request, Scored};
+use crate::score::{self, PIECES_AT_ONCE, Request};
 
 pub const KIND: Kind = Kind {
     name: "score",
@@ -48,16 +47,10 @@ impl Action for Score {
             device: work.device,
             precision: self.precision,
         };
-        let observe = |event: Event| match event {
-            Event::Device(_) => {}
-            Event::Unused(unused) => (work.say)(&unused.to_string()),
-            Event::Documents(documents) => (work.progress)(Progress::documents(documents)),
-        };
-        let scored = score::score(&request, &observe)?;
+        let scored = score::score(&request, work.observe)?;
         Ok(Made {
             outputs: BTreeMap::from([(role::RELATIONS, work.folder.join("relations"))]),
             notes: scored.iter().map(ToString::to_string).collect(),
-            warnings: scored.iter().filter_map(Scored::warning).collect(),
             device: Some(device),
             ..Made::default()
         })

@@ -7,7 +7,6 @@ use crate::corpus::synthetic::Options;
 use crate::corpus::synthetic::tables::Synthesis;
 use crate::ground::pattern::Pattern;
 use crate::pipeline::options::{check_name, typed};
-use crate::pipeline::progress::Progress;
 
 pub const KIND: Kind = Kind {
     name: "synthesize",
@@ -60,8 +59,6 @@ impl Synthesize {
 
 impl Action for Synthesis {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
-        let progress = work.progress;
-        let told = |_, documents| progress(Progress::documents(documents));
-        Ok(corpus(Self::run(self, work.folder, true, &told)?))
+        Ok(corpus(Self::run(self, work.folder, true, work.observe)?))
     }
 }

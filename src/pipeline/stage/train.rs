@@ -13,11 +13,10 @@ use toml::{Table, Value};
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::ground::manifest::role;
 use crate::pipeline::options::typed;
-use crate::pipeline::progress::Progress;
 use crate::table;
 use crate::table::rows::TrainingLogRow;
 use crate::train::config::EncoderSource;
-use crate::train::{self, BEST, Event, TrainConfig, Trained, present};
+use crate::train::{self, BEST, TrainConfig, Trained};
 
 pub const KIND: Kind = Kind {
     name: "train",
@@ -85,21 +84,12 @@ fn text(path: &Path) -> anyhow::Result<String> {
 impl Action for Train {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
         let device = work.device.open(self.0.precision)?.to_string();
-        let mut warnings = Vec::new();
-        let mut observe = |event: Event| match event {
-            Event::Device(_) => {}
-            Event::Unused(unused) => (work.say)(&unused.to_string()),
-            Event::Truncated(documents) => warnings.push(present::truncated(documents, self.0.most_pieces)),
-            Event::Anew => (work.say)(present::ANEW),
-            Event::Step(step, steps) => (work.progress)(Progress::step(step, steps)),
-            Event::Epoch(epoch) => (work.say)(&epoch.to_string()),
-        };
-        train::train(&self.config(work)?, work.folder, true, work.device, &mut observe)?;
+        train::train(&self.config(work)?, work.folder, true, work.device, work.observe)?;
         let mut outputs =
             BTreeMap::from([("checkpoint", work.folder.join(BEST)), (role::LOG, work.folder.join("training_log"))]);
         // Where a first stage has trained one.
         outputs.extend(Some((BASE, work.folder.join(train::BASE))).filter(|(_, base)| base.exists()));
-        Ok(Made { outputs, warnings, device: Some(device), ..Made::default() })
+        Ok(Made { outputs, device: Some(device), ..Made::default() })
     }
 
     fn summary(&self, place: &str, outputs: &BTreeMap<&str, PathBuf>) -> anyhow::Result<Option<String>> {
