@@ -133,7 +133,7 @@ fn count(split: &Split, predictions: &Predictions, training: Option<LazyFrame>) 
     let union = marks::union(predictions, split, &numbering)?;
     let inside = collect(union.clone().lazy().filter(col("fact").is_not_null()), "facts inside the split")?;
     let beyond = if inside.height() < union.height() { Beyond::find(predictions, split)? } else { Beyond::default() };
-    let knowledge = Knowledge { training: training.is_some(), implied: split.has_implied() };
+    let knowledge = Knowledge { training: training.is_some(), implied: split.has_implied()? };
     let (facts, (known, implied)) = rayon::join(
         || marks::marked_facts(&inside, split, &numbering),
         || (known_facts(&inside, split, &numbering, training), implied_facts(&inside, split, &numbering)),
@@ -174,7 +174,7 @@ fn known_facts(
 
 /// The facts that no sentence of a synthetic corpus states, a column `fact`; none of another corpus.
 fn implied_facts(facts: &DataFrame, split: &Split, numbering: &Numbering) -> Result<DataFrame, Error> {
-    if !split.has_implied() {
+    if !split.has_implied()? {
         return collect(facts.clone().lazy().select([col("fact")]).limit(0), "no implied facts");
     }
     let implied = numbering.with_code(split.in_labelled(split.table("implied", &FACT)?));

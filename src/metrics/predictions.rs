@@ -4,6 +4,8 @@ use std::path::Path;
 
 use polars::prelude::*;
 
+use table::TableFiles;
+
 use super::error::{self, Error};
 use super::split::{FACT, collect, has_column, scan_foreign};
 use super::submitted::read_submission;
@@ -28,7 +30,7 @@ impl Predictions {
         if path.is_file() && !is_table {
             return submission(path, run_id);
         }
-        let holds_table = path.join("relations").is_dir() || path.join("relations.parquet").is_file();
+        let holds_table = TableFiles::find(path, "relations")?.is_some();
         if holds_table { table(&path.join("relations"), run_id) } else { table(path, run_id) }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -15,10 +15,9 @@ use super::place;
 use super::progress::{Pace, Progress};
 use super::stage::kind::{Made, Work};
 use crate::nn::device::DeviceChoice;
+use crate::table::Lock;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// Held while a run is in the folder.
-const LOCK: &str = ".lock";
 /// Where stages work, a folder each.
 const WORK: &str = ".work";
 
@@ -106,7 +105,7 @@ pub fn run(pipeline: &Pipeline, request: &Request, watch: &Watch<'_>) -> anyhow:
     request.device.open(None)?;
     let folder = request.runs.join(&pipeline.name);
     // Held, never read: the system releases it with the process, however that ends.
-    let _lock = lock(&folder)?;
+    let _lock = Lock::inside(&folder)?;
     let mut runner = Runner::open(pipeline, request)?;
     let mut rejected = 0;
     for stage in stages {
@@ -149,17 +148,6 @@ fn selected<'p>(pipeline: &'p Pipeline, request: &Request) -> anyhow::Result<&'p
         return Ok(stages);
     }
     Err(LeftOut { pipeline: pipeline.name.clone(), missing: missing.into_iter().collect() }.into())
-}
-
-fn lock(folder: &Path) -> anyhow::Result<File> {
-    fs::create_dir_all(folder).with_context(|| format!("{}: cannot create the folder", folder.display()))?;
-    let path = folder.join(LOCK);
-    let file = File::create(&path).with_context(|| format!("{}: cannot create the file", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => bail!("{}: another run is in this folder", folder.display()),
-        Err(TryLockError::Error(error)) => Err(anyhow!(error).context(format!("{}: cannot lock", path.display()))),
-    }
 }
 
 /// A run folder, and what is known of it.

@@ -63,7 +63,8 @@ impl Prepared {
             most_labels: config.most_labels,
         };
         let mut cutter = Cutter::new(tokenizer, config.most_pieces);
-        let fingerprint = [&train, &dev].map(|split| stage::fingerprint(split, &cutter).unwrap_or_default()).join(" ");
+        let fingerprint = |split| Ok::<_, TrainError>(stage::fingerprint(split, &cutter)?.unwrap_or_default());
+        let fingerprint = [fingerprint(&train)?, fingerprint(&dev)?].join(" ");
         let mut read = |split: &Path| -> Result<Vec<Example>, TrainError> {
             let parts: Vec<Vec<Example>> = examples(split, &mut cutter, &relations)?.collect::<Result<_, _>>()?;
             Ok(parts.concat())

@@ -322,9 +322,9 @@ fn a_pipeline_without_its_sources_is_left_out() {
 fn a_second_run_is_kept_out() {
     let place = Place::new(TINY);
     place.run(&["--until", "train"]);
-    let held = fs::File::open(place.path("runs/tiny/.lock")).unwrap();
+    let held = fs::File::create(place.path("runs/tiny/.lock")).unwrap();
     held.lock().unwrap();
-    assert!(place.failure(&[]).contains("runs/tiny: another run is in this folder"));
+    assert!(place.failure(&[]).contains("runs/tiny: another docre is writing it"));
     assert_eq!(place.docre(&["tiny.toml", "--dry-run"]).code, Some(0));
 }
 
