@@ -19,13 +19,14 @@ pub mod train;
 
 use std::fmt;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use docre::corpus::convert::Summary;
 use docre::corpus::reject_line;
+use docre::table::Table;
 use docre::table::rows::DocumentRow;
-use docre::table::{self, Row};
 
 pub use messages::Messages;
 
@@ -69,11 +70,11 @@ pub fn count(text: &str, least: usize, most: usize) -> Result<usize, String> {
 /// Where there is no such split in the corpus, but others are.
 pub fn split_folder(corpus: &Path, split: Option<&str>) -> anyhow::Result<PathBuf> {
     let folder = split.map_or_else(|| corpus.to_path_buf(), |split| corpus.join(split));
-    let is_there = if split.is_some() { folder.is_dir() } else { holds_documents(&folder) };
+    let is_there = if split.is_some() { folder.is_dir() } else { holds_documents(&folder)? };
     if is_there {
         return Ok(folder);
     }
-    let splits = splits_in(corpus).join(", ");
+    let splits = splits_in(corpus)?.join(", ");
     if splits.is_empty() {
         return Ok(folder);
     }
@@ -81,18 +82,31 @@ pub fn split_folder(corpus: &Path, split: Option<&str>) -> anyhow::Result<PathBu
     bail!(Usage(format!("`--split`: expected one of {splits} in {}, got {got}", corpus.display())));
 }
 
-/// The splits in the folder of a corpus.
-fn splits_in(corpus: &Path) -> Vec<String> {
-    let entries = fs::read_dir(corpus).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-    let splits = entries.filter(|path| holds_documents(path));
-    let mut names: Vec<String> =
-        splits.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
+/// The splits in the folder of a corpus; none where it is not there.
+fn splits_in(corpus: &Path) -> anyhow::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for path in folders(corpus).with_context(|| format!("{}: cannot list the folder", corpus.display()))? {
+        if holds_documents(&path)? {
+            names.extend(path.file_name().map(|name| name.to_string_lossy().into_owned()));
+        }
+    }
     names.sort();
-    names
+    Ok(names)
 }
 
-fn holds_documents(folder: &Path) -> bool {
-    table::parts(folder, &DocumentRow::schema().name).is_ok()
+fn folders(corpus: &Path) -> io::Result<Vec<PathBuf>> {
+    match fs::read_dir(corpus) {
+        Ok(entries) => {
+            let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+            Ok(paths.into_iter().filter(|path| path.is_dir()).collect())
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn holds_documents(folder: &Path) -> anyhow::Result<bool> {
+    Ok(Table::<DocumentRow>::find(folder)?.is_some())
 }
 
 /// Says what became of a corpus.

@@ -14,7 +14,7 @@ use ground::excerpt::quoted;
 use ground::identity::{self, Contents, Identity};
 use ground::observe::{Event, Observer, Progress};
 use table::rows::RejectRow;
-use table::{Staging, Text};
+use table::{Staging, TableError, Text};
 
 use crate::admission::SHOWN_REJECTS;
 use crate::admission::{Asked, Gate, Parsed};
@@ -167,18 +167,18 @@ struct Prepared {
 ///
 /// What must not be replaced is refused under the lock alone: until then another process may be replacing it.
 pub(super) fn begin(target: &Path, fingerprint: &str, force: bool) -> Result<Begun, CorpusError> {
-    let current = || if force { None } else { current(target, fingerprint) };
-    if let Some(summary) = current() {
+    let current = || if force { Ok(None) } else { current(target, fingerprint) };
+    if let Some(summary) = current()? {
         return Ok(Begun::UpToDate(summary));
     }
     let staging = Staging::begin(target)?;
-    if let Some(summary) = current() {
+    if let Some(summary) = current()? {
         return Ok(Begun::UpToDate(summary));
     }
     // The same tables, one of them damaged or removed, are made again.
-    let same = || table::fingerprint(target, "documents").as_deref() == Some(fingerprint);
+    let same = || Ok::<_, TableError>(table::fingerprint(target, "documents")?.as_deref() == Some(fingerprint));
     let vacant = || !target.exists() || is_empty(target);
-    if force || vacant() || same() {
+    if force || vacant() || same()? {
         Ok(Begun::Work(staging))
     } else {
         Err(CorpusError::Exists { target: target.into() })
@@ -193,18 +193,28 @@ pub(super) enum Begun {
     Work(Staging),
 }
 
-/// A summary of whole tables that were made from the same.
-fn current(target: &Path, fingerprint: &str) -> Option<Summary> {
-    if TABLES.iter().any(|table| table::fingerprint(target, table).as_deref() != Some(fingerprint)) {
-        return None;
+/// A summary of whole tables that were made from the same; `None` where they are of another making, or damaged.
+fn current(target: &Path, fingerprint: &str) -> Result<Option<Summary>, TableError> {
+    for table in TABLES {
+        if table::fingerprint(target, table)?.as_deref() != Some(fingerprint) {
+            return Ok(None);
+        }
     }
+    match summary(target) {
+        Ok(summary) => Ok(Some(summary)),
+        Err(refused @ TableError::Io { .. }) => Err(refused),
+        Err(_) => Ok(None),
+    }
+}
+
+fn summary(target: &Path) -> Result<Summary, TableError> {
     let mut summary = Summary { folder: target.to_path_buf(), ..Summary::default() };
-    for batch in table::read::<RejectRow>(target).ok()? {
-        let batch = batch.ok()?;
+    for batch in table::read::<RejectRow>(target)? {
+        let batch = batch?;
         summary.n_rejects += batch.len() as u64;
         summary.rejects.extend(batch.into_iter().take(SHOWN_REJECTS.saturating_sub(summary.rejects.len())));
     }
-    Some(summary)
+    Ok(summary)
 }
 
 fn is_empty(folder: &Path) -> bool {

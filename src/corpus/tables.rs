@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use table::rows::{
     DocumentRow, EntityRow, FactRow, ImpliedRow, MentionRow, PairRow, RejectRow, RelationTypeRow, TokenRow,
 };
-use table::{Cursor, TableError, TableWriter, Text};
+use table::{TableError, TableWriter, Text, Walk};
 
 use crate::document::{Document, Entity, Fact, Mention, Token};
 
@@ -339,27 +339,13 @@ fn fact_rows(accepted: &Accepted) -> Vec<FactRow> {
 /// The documents of a split, read back from its tables in order, a few at a time.
 ///
 /// # Errors
-/// Where a table is missing or not as its schema says.
+/// Where a table is missing or not as its schema says; later, where one is damaged or has rows of no document.
 pub fn read(folder: &Path) -> Result<impl Iterator<Item = Result<Document, TableError>> + use<>, TableError> {
-    let mut tokens = Cursor::<TokenRow>::open(folder)?;
-    let mut mentions = Cursor::<MentionRow>::open(folder)?;
-    let mut entities = Cursor::<EntityRow>::open(folder)?;
-    let mut pairs = Cursor::<PairRow>::open(folder)?;
-    let mut facts = Cursor::<FactRow>::open(folder)?;
-    let mut documents = Cursor::<DocumentRow>::open(folder)?;
-    let mut next = move || {
-        let Some(row) = documents.next_if(|_| true)? else { return Ok(None) };
-        let id = &row.doc_id;
-        Ok(Some(assemble(
-            &row,
-            tokens.take_while(|token| token.doc_id == *id)?,
-            mentions.take_while(|mention| mention.doc_id == *id)?,
-            entities.take_while(|entity| entity.doc_id == *id)?,
-            &pairs.take_while(|pair| pair.doc_id == *id)?,
-            facts.take_while(|fact| fact.doc_id == *id)?,
-        )))
-    };
-    Ok(std::iter::from_fn(move || next().transpose()))
+    let walk = Walk::<(TokenRow, MentionRow, EntityRow, PairRow, FactRow)>::open(folder)?;
+    Ok(walk.map(|document| {
+        let (row, (tokens, mentions, entities, pairs, facts)) = document?;
+        Ok(assemble(&row, tokens, mentions, entities, &pairs, facts))
+    }))
 }
 
 fn assemble(

@@ -10,7 +10,7 @@ use ground::hint::{Hint, Words};
 use model::example::{Example, Relations};
 use pieces::{Cutter, PiecesError, stage};
 use table::rows::{PairRow, PieceRow};
-use table::{Cursor, TableError};
+use table::{Followers, TableError};
 
 pub use rows::{Misfit, example};
 
@@ -55,20 +55,20 @@ pub fn examples<'c>(
     cutter: &'c mut Cutter,
     relations: &'c Relations,
 ) -> Result<impl Iterator<Item = Result<Vec<Example>, ExamplesError>> + use<'c>, TableError> {
-    let mut pairs = Cursor::<PairRow>::open(split)?;
+    let mut pairs = Followers::<(PairRow,)>::open(split)?;
     let mut rows = stage::read(split, cutter)?.flat_map(one_by_one);
     let split = split.to_path_buf();
     let mut next = move || {
         let part = rows.by_ref().take(DOCUMENTS_AT_ONCE);
         let next = |pieces: Result<PieceRow, PiecesError>| -> Result<Example, ExamplesError> {
             let pieces = pieces?;
-            let pairs = pairs.take_while(|pair| pair.doc_id == pieces.doc_id)?;
+            let (pairs,) = pairs.of(&pieces.doc_id)?;
             let misfit = |reason| ExamplesError::Misfit { split: split.clone(), reason };
             example(&pieces, &pairs, relations).map_err(misfit)
         };
         let part: Vec<Example> = part.map(next).collect::<Result<_, _>>()?;
         if part.is_empty() {
-            pairs.end(&split, |pair| pair.doc_id)?;
+            pairs.finish()?;
             return Ok(None);
         }
         Ok(Some(part))

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ground::identity::digest;
-use table::rows::{EdgeRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow, RelationTypeRow};
+use table::rows::{EdgeRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow};
 use table::sort::{InOrder, Sorted, Sorter, sortable};
-use table::{Cursor, Text};
+use table::{Table, Text};
 
 use super::nodes::{Placed, Span};
 use super::tables::Tables;
@@ -284,7 +284,7 @@ pub(super) fn with_degrees(
 ) -> Result<(), GraphError> {
     let mut writer = tables.writer::<NodeRow>()?;
     let mut ends = ends.read()?;
-    for node in Cursor::<NodeRow>::open(folder)?.rows() {
+    for node in Table::<NodeRow>::require(folder)?.rows()? {
         let mut node = node?;
         while let Some(end) = ends.next_if(|end| end.node_id == node.node_id)? {
             *if end.is_head { &mut node.n_out } else { &mut node.n_in } += 1;
@@ -295,14 +295,4 @@ pub(super) fn with_degrees(
         }
     }
     writer.finish()
-}
-
-/// What relations are called in words; empty where the split does not say.
-pub(super) fn labels(split: &Path) -> Result<BTreeMap<Text, Text>, GraphError> {
-    if table::parts(split, "relation_types").is_err() {
-        return Ok(BTreeMap::new());
-    }
-    let rows = Cursor::<RelationTypeRow>::open(split)?.rows();
-    let named = rows.map(|row| row.map(|row| row.label.map(|label| (row.relation, label))));
-    Ok(named.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }

@@ -27,14 +27,14 @@ mod tables;
 use std::fmt;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use ground::identity::Identity;
 use ground::observe::{Event, Observer, Progress};
 use table::rows::{EntityRow, MentionRow, PredictionRow, RelationTypeRow};
-use table::{Row, Staging, TableWriter, Text, stream};
+use table::{Row, Staging, TableFiles, TableWriter, Text, relation_labels, sibling, stream};
 
 pub use error::GraphError;
 pub use format::Format;
@@ -151,15 +151,15 @@ impl fmt::Display for Totals {
 /// Where an input cannot be read or the graph not be written; what stood in its folder stands there still.
 pub fn build(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Totals>, GraphError> {
     let key = key(request)?;
-    if Description::read(request.out).is_ok_and(|found| found.fingerprint == key) {
+    if Description::find(request.out)?.is_some_and(|found| found.fingerprint == key) {
         return Ok(None);
     }
     let staging = Staging::begin_over(request.out, holds_only_a_graph)?;
     let work = sibling(request.out, "work");
     let (made, scratch) = (work.join(&key), work.join("scratch"));
-    let totals = match Description::read(&made) {
-        Ok(description) => description.totals,
-        Err(_) => make_tables(request, &key, &made, &scratch, observe)?,
+    let totals = match Description::find(&made)? {
+        Some(description) => description.totals,
+        None => make_tables(request, &key, &made, &scratch, observe)?,
     };
     let graph = Graph::of(&made, request.options);
     for format in &request.options.formats {
@@ -207,13 +207,14 @@ fn key(request: &Request<'_>) -> Result<String, GraphError> {
 
 /// What a table of ours says it was made from, or else the identity of the files at the path.
 fn made_from(path: &Path) -> Result<String, GraphError> {
-    let (folder, name) = (path.parent().unwrap_or(path), path.file_name().unwrap_or_default().to_string_lossy());
-    if let Some(fingerprint) = table::fingerprint(folder, &name).filter(|fingerprint| !fingerprint.is_empty()) {
+    let files = TableFiles::at(path)?;
+    let fingerprint = files.as_ref().map_or(Ok(None), TableFiles::fingerprint)?;
+    if let Some(fingerprint) = fingerprint.filter(|fingerprint| !fingerprint.is_empty()) {
         return Ok(fingerprint);
     }
     let mut identity = Identity::of("files");
-    for file in table::files_at(path).unwrap_or_default() {
-        identity = identity.file("file", &file).map_err(GraphError::io(&file, "read"))?;
+    for file in files.iter().flat_map(TableFiles::paths) {
+        identity = identity.file("file", file).map_err(GraphError::io(file, "read"))?;
     }
     Ok(identity.finish())
 }
@@ -250,7 +251,7 @@ fn make_tables(
     let supports = edges::supports(&placed, &facts, scratch, &tables, &mut totals)?;
     drop((placed, facts));
     at(observe, "edges", 0);
-    let ends = edges::edges(&supports, &edges::labels(split)?, options, scratch, &tables, &mut totals)?;
+    let ends = edges::edges(&supports, &relation_labels(split)?, options, scratch, &tables, &mut totals)?;
     drop(supports);
     edges::with_degrees(scratch, &ends, options, &tables, &mut totals)?;
     drop(ends);
@@ -260,9 +261,4 @@ fn make_tables(
     staging.commit()?;
     fs::remove_dir_all(scratch).map_err(GraphError::io(scratch, "remove"))?;
     Ok(totals)
-}
-
-/// `.NAME.ROLE` beside `NAME`.
-fn sibling(path: &Path, role: &str) -> PathBuf {
-    path.with_file_name(format!(".{}.{role}", path.file_name().unwrap_or_default().to_string_lossy()))
 }

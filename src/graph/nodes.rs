@@ -2,12 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::iter::Peekable;
 use std::path::Path;
 
 use ground::observe::{Event, Observer, Progress};
 use table::rows::{EntityRow, MentionRow, NodeRow};
 use table::sort::{InOrder, Sorted, Sorter, sortable};
-use table::{Cursor, Text};
+use table::{Text, Walk};
 
 use super::merging::Merger;
 use super::tables::Tables;
@@ -52,43 +53,40 @@ pub(super) fn appearances(
     folder: &Path,
     observe: Observer<'_>,
 ) -> Result<Sorted<Appearance>, GraphError> {
-    let (entities, mut mentions) = (Cursor::<EntityRow>::open(split)?, Cursor::<MentionRow>::open(split)?);
     let mut sorter = Sorter::new(folder.join("appearances"))?;
     let rules: BTreeMap<&str, Text> = ["kb_id", "name", "alias", "itself"].map(|rule| (rule, rule.into())).into();
-    for (number, entity) in (1..).zip(entities.rows()) {
-        let entity = entity?;
-        let identity = merger.identify(&entity);
-        let appearance = Appearance {
-            node_id: identity.node_id.into(),
-            mentions: spans(&mut mentions, &entity)?,
-            rule: rules.get(identity.rule).cloned().unwrap_or_default(),
-            doc_id: entity.doc_id,
-            entity_id: entity.entity_id,
-            name: entity.name,
-            kind: entity.r#type,
-            kb_id: entity.kb_id.filter(|_| identity.rule == "kb_id"),
-        };
-        sorter.push(&appearance)?;
-        observe(Event::Progress(Progress::of_unit("entities", number)));
+    let mut number = 0;
+    for document in Walk::<(EntityRow, MentionRow)>::open(split)? {
+        let (document, (entities, mentions)) = document?;
+        let mut mentions = mentions.into_iter().filter(|mention| mention.entity_id.is_some()).peekable();
+        for entity in entities {
+            let identity = merger.identify(&entity);
+            sorter.push(&Appearance {
+                node_id: identity.node_id.into(),
+                mentions: spans(&mut mentions, entity.entity_id),
+                rule: rules.get(identity.rule).cloned().unwrap_or_default(),
+                doc_id: entity.doc_id,
+                entity_id: entity.entity_id,
+                name: entity.name,
+                kind: entity.r#type,
+                kb_id: entity.kb_id.filter(|_| identity.rule == "kb_id"),
+            })?;
+            number += 1;
+            observe(Event::Progress(Progress::of_unit("entities", number)));
+        }
+        if mentions.next().is_some() {
+            let (folder, doc_id) = (split.to_path_buf(), document.doc_id.to_string());
+            return Err(GraphError::Mentions { folder, doc_id });
+        }
     }
-    while mentions.next_if(|mention| mention.entity_id.is_none())?.is_some() {}
-    match mentions.next_if(|_| true)? {
-        Some(mention) => Err(GraphError::Mentions { folder: split.to_path_buf(), doc_id: mention.doc_id.to_string() }),
-        None => Ok(sorter.finish()?),
-    }
+    Ok(sorter.finish()?)
 }
 
-/// The mentions of an entity, which stand in the order of the entities, behind those of none of the document before.
-fn spans(mentions: &mut Cursor<MentionRow>, entity: &EntityRow) -> Result<Vec<Span>, GraphError> {
-    while mentions.next_if(|mention| mention.entity_id.is_none())?.is_some() {}
-    let of_entity =
-        |mention: &MentionRow| mention.doc_id == entity.doc_id && mention.entity_id == Some(entity.entity_id);
-    let span = |mention: MentionRow| Span {
-        sent_id: mention.sent_id,
-        token_start: mention.token_start,
-        token_end: mention.token_end,
-    };
-    Ok(mentions.take_while(of_entity)?.into_iter().map(span).collect())
+/// The mentions of an entity, which stand in the order of the entities.
+fn spans(mentions: &mut Peekable<impl Iterator<Item = MentionRow>>, entity_id: u32) -> Vec<Span> {
+    let next = || mentions.next_if(|mention| mention.entity_id == Some(entity_id));
+    let span = |MentionRow { sent_id, token_start, token_end, .. }| Span { sent_id, token_start, token_end };
+    std::iter::from_fn(next).map(span).collect()
 }
 
 /// Writes the nodes, as yet without edges, and places the entities in their documents.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use submission::{Predicted, read_submission};
 use table::rows::{PredictionRow, RelationRow};
-use table::{Row, TableError, read_foreign};
+use table::{Row, Table, TableError, TableFiles};
 
 use super::GraphError;
 
@@ -27,7 +27,7 @@ fn batches(path: &Path) -> Result<Batches, GraphError> {
     if path.is_file() && !is_table {
         return Ok(Box::new(std::iter::once(Ok(submission(path)?))));
     }
-    Ok(Box::new(read_foreign(&place(path)?)?))
+    Ok(Box::new(Table::<PredictionRow>::require_at(&place(path)?)?.conformed()?))
 }
 
 /// Where the facts of a path lie: in a folder of tables, they are `relations`.
@@ -35,12 +35,11 @@ fn batches(path: &Path) -> Result<Batches, GraphError> {
 /// # Errors
 /// Where there are none.
 pub(super) fn place(path: &Path) -> Result<PathBuf, GraphError> {
-    if table::files_at(path).is_ok() {
+    if TableFiles::at(path)?.is_some() {
         return Ok(path.to_path_buf());
     }
-    let relations = &RelationRow::schema().name;
-    table::parts(path, relations)?;
-    Ok(path.join(relations))
+    Table::<RelationRow>::require(path)?;
+    Ok(path.join(&RelationRow::schema().name))
 }
 
 /// A submission's entries. Their scores are probabilities where all of them could be.

@@ -1,13 +1,13 @@
 //! The tables of a graph: written row by row, and read back with what `graph.json` says of them.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use table::rows::{EdgeRow, MergeRow, NodeRow, ProvenanceRow};
-use table::{Cursor, Row, TableError, TableWriter, Text, write_file};
+use table::{Cursor, Row, Table, TableError, TableWriter, Text, write_file};
 
 use super::identifier::Iris;
 use super::{GraphError, Options, Totals};
@@ -77,6 +77,16 @@ impl Description {
         serde_json::from_reader(BufReader::new(file)).map_err(|error| fault(io::Error::from(error)))
     }
 
+    /// The same, where there is one that can be read; a damaged one is as good as none, and its graph is made again.
+    pub(super) fn find(folder: &Path) -> Result<Option<Self>, GraphError> {
+        let path = folder.join(DESCRIPTION);
+        match fs::read(&path) {
+            Ok(text) => Ok(serde_json::from_slice(&text).ok()),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+            Err(error) => Err(GraphError::io(&path, "read")(error)),
+        }
+    }
+
     pub(super) fn write(&self, folder: &Path) -> Result<(), GraphError> {
         let path = folder.join(DESCRIPTION);
         write_file(&path, true, |file: &mut BufWriter<File>| {
@@ -121,7 +131,7 @@ impl Graph {
     /// # Errors
     /// Where the table is missing or damaged.
     pub fn nodes(&self) -> Result<impl Iterator<Item = Result<NodeRow, TableError>> + use<>, TableError> {
-        Ok(Cursor::<NodeRow>::open(&self.folder)?.rows())
+        Table::<NodeRow>::require(&self.folder)?.rows()
     }
 
     /// The edges in order.
@@ -129,7 +139,7 @@ impl Graph {
     /// # Errors
     /// Where the table is missing or damaged.
     pub fn edges(&self) -> Result<impl Iterator<Item = Result<EdgeRow, TableError>> + use<>, TableError> {
-        Ok(Cursor::<EdgeRow>::open(&self.folder)?.rows())
+        Table::<EdgeRow>::require(&self.folder)?.rows()
     }
 
     /// The facts behind the edges, in the edges' order.
@@ -137,7 +147,7 @@ impl Graph {
     /// # Errors
     /// Where the table is missing or damaged.
     pub fn provenance(&self) -> Result<Cursor<ProvenanceRow>, TableError> {
-        Cursor::open(&self.folder)
+        Table::require(&self.folder)?.cursor()
     }
 
     /// The edges in order, each with its documents.
@@ -163,7 +173,7 @@ impl Graph {
     /// # Errors
     /// Where the table is missing or damaged.
     pub fn documents(&self) -> Result<impl Iterator<Item = Result<Text, TableError>> + use<>, TableError> {
-        let mut merges = Cursor::<MergeRow>::open(&self.folder)?;
+        let mut merges = Table::<MergeRow>::require(&self.folder)?.cursor()?;
         let mut next = move || {
             let Some(first) = merges.next_if(|_| true)? else { return Ok(None) };
             while merges.next_if(|row| row.doc_id == first.doc_id)?.is_some() {}

@@ -6,6 +6,7 @@ use polars::prelude::PolarsError;
 
 use ground::hint::{Hint, Words};
 use submission::SubmissionError;
+use table::TableError;
 
 /// Why an evaluation cannot be done. Each says where first, then what was expected and what was there.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,9 @@ pub enum Error {
     /// A table has no file.
     #[error("`{}`: expected a table, a folder of Parquet files such as `part-00000.parquet`; got none", .0.display())]
     NoTable(PathBuf),
+    /// The system refuses to look for a table.
+    #[error(transparent)]
+    Table(#[from] TableError),
     /// A table cannot be read or queried.
     #[error("`{place}`: cannot query")]
     Query {

@@ -114,7 +114,7 @@ fn count(split: &Split, predictions: &Predictions, training: Option<LazyFrame>) 
     let union = marked_facts::union(predictions, split, &numbering)?;
     let inside = collect(union.clone().lazy().filter(col("fact").is_not_null()), "facts inside the split")?;
     let strays = if inside.height() < union.height() { Strays::find(predictions, split)? } else { Strays::default() };
-    let knowledge = Knowledge { training: training.is_some(), implied: split.has_implied() };
+    let knowledge = Knowledge { training: training.is_some(), implied: split.has_implied()? };
     let facts = marked_facts::marked_facts(&inside, split, &numbering, training)?;
     let mut documents = tally::by_document(&facts, split, knowledge)?;
     strays.add_to(&mut documents);

@@ -163,7 +163,7 @@ fn known_among(
 
 /// The facts that no sentence of a synthetic corpus states, a column `fact`; none of another corpus.
 fn implied_facts(facts: &DataFrame, split: &Split, numbering: &Numbering) -> Result<DataFrame, Error> {
-    if !split.has_implied() {
+    if !split.has_implied()? {
         return collect(facts.clone().lazy().select([col("fact")]).limit(0), "no implied facts");
     }
     let implied = numbering.with_code(split.in_labelled(split.table("implied", &FACT)?));

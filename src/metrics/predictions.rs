@@ -7,6 +7,8 @@ use std::path::Path;
 
 use polars::prelude::*;
 
+use table::TableFiles;
+
 use crate::error::{self, Error};
 use crate::split::{FACT, Numbering, Split, collect, entity, has_column, scan_foreign, stands};
 
@@ -30,7 +32,7 @@ impl Predictions {
         if path.is_file() && !is_table {
             return submission(path, run_id);
         }
-        let holds_table = path.join("relations").is_dir() || path.join("relations.parquet").is_file();
+        let holds_table = TableFiles::find(path, "relations")?.is_some();
         if holds_table { table(&path.join("relations"), run_id) } else { table(path, run_id) }
     }
 }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
 
+use table::TableFiles;
+
 use crate::error::{self, Error};
 
 /// A corpus split, opened for evaluation.
@@ -84,8 +86,11 @@ impl Split {
     }
 
     /// Whether it is synthetic: its table `implied` says which facts no sentence states.
-    pub fn has_implied(&self) -> bool {
-        parts(&self.folder.join("implied")).is_ok()
+    ///
+    /// # Errors
+    /// Where the system refuses to look.
+    pub fn has_implied(&self) -> Result<bool, Error> {
+        Ok(TableFiles::find(&self.folder, "implied")?.is_some())
     }
 
     /// Facts: `doc_id`, `head`, `tail`, `relation`.
@@ -249,9 +254,11 @@ pub(super) fn scan_foreign(folder: &Path, columns: &[(&str, DataType)]) -> Resul
     Ok(table.select(columns.iter().map(|(column, kind)| col(*column).strict_cast(kind.clone())).collect::<Vec<_>>()))
 }
 
+/// A table, named by its folder, or by its one file with or without `.parquet`.
 fn open(folder: &Path) -> Result<LazyFrame, Error> {
     let place = || error::query(folder.display().to_string());
-    let parts: PolarsResult<Vec<_>> = parts(folder)?.iter().map(|part| PlRefPath::try_from_path(part)).collect();
+    let files = TableFiles::at(folder)?.ok_or_else(|| Error::NoTable(folder.to_path_buf()))?;
+    let parts: PolarsResult<Vec<_>> = files.paths().iter().map(|part| PlRefPath::try_from_path(part)).collect();
     let sources = ScanSources::Paths(parts.map_err(place())?.into_iter().collect());
     LazyFrame::scan_parquet_sources(sources, ScanArgsParquet::default()).map_err(place())
 }
@@ -275,11 +282,6 @@ fn scan_where(
         }
     }
     Ok(table.select(columns.iter().map(|(column, _)| col(*column)).collect::<Vec<_>>()))
-}
-
-/// The files of a table, named by its folder, or by its one file with or without `.parquet`.
-fn parts(place: &Path) -> Result<Vec<PathBuf>, Error> {
-    table::files_at(place).map_err(|_| Error::NoTable(place.to_path_buf()))
 }
 
 fn number_documents(folder: &Path, documents: DataFrame) -> PolarsResult<Split> {

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use ground::observe::Event;
 use table::rows::{DocumentRow, MentionRow, PieceRow, TokenRow};
-use table::{Cursor, TableError, Text};
+use table::{TableError, Text, Walk};
 
 pub use tokenizer::{Family, PiecesError, Tokenizer};
 pub use vocabulary::{VocabularyOptions, train_vocabulary};
@@ -162,21 +162,11 @@ fn count(items: usize) -> u32 {
 pub fn documents(
     folder: &Path,
 ) -> Result<impl Iterator<Item = Result<MarkedDocument, TableError>> + use<>, TableError> {
-    let mut documents = Cursor::<DocumentRow>::open(folder)?;
-    let mut tokens = Cursor::<TokenRow>::open(folder)?;
-    let mut mentions = Cursor::<MentionRow>::open(folder)?;
-    let folder = folder.to_path_buf();
-    let mut next = move || {
-        let Some(row) = documents.next_if(|_| true)? else {
-            tokens.end(&folder, |token| token.doc_id)?;
-            mentions.end(&folder, |mention| mention.doc_id)?;
-            return Ok(None);
-        };
-        let tokens = tokens.take_while(|token| token.doc_id == row.doc_id)?;
-        let mentions = mentions.take_while(|mention| mention.doc_id == row.doc_id)?;
-        Ok(Some(marked(&row, tokens, &mentions)))
-    };
-    Ok(std::iter::from_fn(move || next().transpose()))
+    let walk = Walk::<(TokenRow, MentionRow)>::open(folder)?;
+    Ok(walk.map(|document| {
+        let (row, (tokens, mentions)) = document?;
+        Ok(marked(&row, tokens, &mentions))
+    }))
 }
 
 fn marked(row: &DocumentRow, tokens: Vec<TokenRow>, mentions: &[MentionRow]) -> MarkedDocument {

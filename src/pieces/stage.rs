@@ -6,7 +6,7 @@ use std::path::Path;
 use ground::identity::Identity;
 use ground::observe::{Event, Observer, Progress};
 use table::rows::PieceRow;
-use table::{Row, Staging, TableError, TableWriter};
+use table::{Row, Staging, TableError, TableWriter, Walk};
 
 use super::{Cutter, PiecesError, cut_off, encode};
 
@@ -26,10 +26,14 @@ pub type Rows<'c> = Box<dyn Iterator<Item = Result<Vec<PieceRow>, PiecesError>> 
 
 /// Identifies what the pieces of a split are made from: its documents, the tokenizer and the most pieces that a
 /// document keeps; `None` where the documents bear no fingerprint.
-pub fn fingerprint(split: &Path, cutter: &Cutter) -> Option<String> {
-    let documents = table::fingerprint(split, "documents")?;
+///
+/// # Errors
+/// Where the documents cannot be read.
+pub fn fingerprint(split: &Path, cutter: &Cutter) -> Result<Option<String>, TableError> {
+    let Some(documents) = table::fingerprint(split, "documents")? else { return Ok(None) };
     let identity = Identity::of("pieces").field("documents", &documents);
-    Some(identity.field("tokenizer", cutter.tokenizer.identity()).field("most_pieces", &cutter.most_pieces).finish())
+    let identity = identity.field("tokenizer", cutter.tokenizer.identity());
+    Ok(Some(identity.field("most_pieces", &cutter.most_pieces).finish()))
 }
 
 /// Writes the table `pieces` of a split into the folder `out`; `None` where it is up to date.
@@ -42,8 +46,8 @@ pub fn write(
     cutter: &mut Cutter,
     observe: Observer<'_>,
 ) -> Result<Option<Written>, PiecesError> {
-    let fingerprint = fingerprint(split, cutter);
-    if is_current(out, fingerprint.as_deref()) {
+    let fingerprint = fingerprint(split, cutter)?;
+    if is_current(out, fingerprint.as_deref())? {
         return Ok(None);
     }
     let batches = encode(split, cutter)?;
@@ -67,14 +71,17 @@ pub fn write(
 /// # Errors
 /// Where a table is missing or not as its schema says; later, where one is damaged or the tokenizer fails on a word.
 pub fn read<'c>(split: &Path, cutter: &'c mut Cutter) -> Result<Rows<'c>, TableError> {
-    if is_current(split, fingerprint(split, cutter).as_deref()) {
-        return Ok(Box::new(table::read::<PieceRow>(split)?.map(|rows| rows.map_err(PiecesError::from))));
+    if is_current(split, fingerprint(split, cutter)?.as_deref())? {
+        return Ok(Box::new(Walk::<(PieceRow,)>::open(split)?.map(|document| {
+            let (_, (pieces,)) = document?;
+            Ok(pieces)
+        })));
     }
     Ok(Box::new(encode(split, cutter)?))
 }
 
-fn is_current(folder: &Path, fingerprint: Option<&str>) -> bool {
-    fingerprint.is_some() && table::fingerprint(folder, "pieces").as_deref() == fingerprint
+fn is_current(folder: &Path, fingerprint: Option<&str>) -> Result<bool, TableError> {
+    Ok(fingerprint.is_some() && table::fingerprint(folder, "pieces")?.as_deref() == fingerprint)
 }
 
 impl fmt::Display for Written {

@@ -1,18 +1,16 @@
 //! A run folder: what its manifest says, what its files hold, and where stages work in it.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 
 use super::file::{Input, Pipeline, Stage};
 use crate::ground::identity::Contents;
 use crate::ground::manifest::{Artefact, Entry, MANIFEST, Manifest, Recipe};
 use crate::table::write_file;
 
-/// Held while a run is in the folder.
-const LOCK: &str = ".lock";
 /// Where stages work, a folder each.
 const WORK: &str = ".work";
 
@@ -129,20 +127,5 @@ impl<'p> RunFolder<'p> {
     /// Removes the folder of the stages' work, where nothing is left in it to go on from.
     pub fn clean(&self) {
         let _ = fs::remove_dir(self.path.join(WORK));
-    }
-}
-
-/// Keeps other runs out of a run folder, which is made, while the file is open.
-///
-/// # Errors
-/// Where another run is in it, or it cannot be made.
-pub fn lock(folder: &Path) -> anyhow::Result<File> {
-    fs::create_dir_all(folder).with_context(|| format!("{}: cannot create the folder", folder.display()))?;
-    let path = folder.join(LOCK);
-    let file = File::create(&path).with_context(|| format!("{}: cannot create the file", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => bail!("{}: another run is in this folder", folder.display()),
-        Err(TryLockError::Error(error)) => Err(anyhow!(error).context(format!("{}: cannot lock", path.display()))),
     }
 }

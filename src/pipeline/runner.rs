@@ -12,13 +12,14 @@ use super::file::{Pipeline, Stage};
 use super::install::install;
 use super::plan::reason;
 use super::request::{Request, inputs, to_fetch};
-use super::run_folder::{RunFolder, lock};
+use super::run_folder::RunFolder;
 use super::stage::kind::{Made, Work};
 use crate::encoder::hub;
 use crate::ground::Text;
 use crate::ground::manifest::{Artefact, Entry};
 use crate::ground::observe::{Event, Observer};
 use crate::nn::device::DeviceChoice;
+use crate::table::Lock;
 
 /// Runs the stages that are not up to date, and returns how many records they rejected.
 ///
@@ -29,7 +30,7 @@ pub fn run(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> any
     let stages = request.stages(pipeline)?;
     request.device.open(None)?;
     // Held, never read: the system releases it with the process, however that ends.
-    let _lock = lock(&request.runs.join(&pipeline.name))?;
+    let _lock = Lock::inside(&request.runs.join(&pipeline.name))?;
     let folder = RunFolder::open(pipeline, &request.runs)?;
     fetch(stages, observe)?;
     let mut runner = Runner { name: &pipeline.name, folder, force: request.force, device: request.device };

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use ground::counts::Verdict;
-use table::rows::{DocumentRow, EntityRow, FactRow, MentionRow, PairRow, RelationRow, RelationTypeRow, TokenRow};
-use table::{Cursor, TableError, Text, parts, read, read_at};
+use table::rows::{EntityRow, FactRow, MentionRow, PairRow, RelationRow, TokenRow};
+use table::{Table, TableError, Text, Walk};
 
 use crate::detokenize::sentences;
 
@@ -87,12 +87,7 @@ pub struct Fact {
 
 /// A split, walked document by document; a document's rows are all that is in memory, but for the predictions.
 pub struct Split {
-    documents: Cursor<DocumentRow>,
-    tokens: Cursor<TokenRow>,
-    entities: Cursor<EntityRow>,
-    mentions: Cursor<MentionRow>,
-    pairs: Cursor<PairRow>,
-    facts: Cursor<FactRow>,
+    walk: Walk<(TokenRow, EntityRow, MentionRow, PairRow, FactRow)>,
     predictions: BTreeMap<Text, Vec<RelationRow>>,
 }
 
@@ -103,34 +98,24 @@ impl Split {
     /// Where a table is missing or not as its schema says.
     pub fn open(folder: &Path, relations: Option<&Path>) -> Result<Self, TableError> {
         let mut predictions: BTreeMap<Text, Vec<RelationRow>> = BTreeMap::new();
-        for rows in relations.map(read_at::<RelationRow>).transpose()?.into_iter().flatten() {
-            for row in rows? {
+        if let Some(path) = relations {
+            for row in Table::<RelationRow>::require_at(path)?.rows()? {
+                let row = row?;
                 predictions.entry(row.doc_id.clone()).or_default().push(row);
             }
         }
-        Ok(Self {
-            documents: Cursor::open(folder)?,
-            tokens: Cursor::open(folder)?,
-            entities: Cursor::open(folder)?,
-            mentions: Cursor::open(folder)?,
-            pairs: Cursor::open(folder)?,
-            facts: Cursor::open(folder)?,
-            predictions,
-        })
+        Ok(Self { walk: Walk::open(folder)?, predictions })
     }
 
     /// The next document; `None` behind the last.
     ///
     /// # Errors
-    /// Where a table is damaged.
+    /// Where a table is damaged, or has rows of no document.
     pub fn next(&mut self) -> Result<Option<Document>, TableError> {
-        let Some(row) = self.documents.next_if(|_| true)? else { return Ok(None) };
-        let id = row.doc_id.clone();
-        let tokens = self.tokens.take_while(|token| token.doc_id == id)?;
-        let entities = self.entities.take_while(|entity| entity.doc_id == id)?;
-        let mentions = self.mentions.take_while(|mention| mention.doc_id == id)?;
-        let pairs = self.pairs.take_while(|pair| pair.doc_id == id)?;
-        let gold = self.facts.take_while(|fact| fact.doc_id == id)?;
+        let Some((row, (tokens, entities, mentions, pairs, gold))) = self.walk.next().transpose()? else {
+            return Ok(None);
+        };
+        let id = row.doc_id;
         let predicted = self.predictions.remove(&id).unwrap_or_default();
         Ok(Some(Document {
             id,
@@ -220,19 +205,4 @@ fn with_prediction(fact: Fact, row: &RelationRow) -> Fact {
 /// To four places: no reader sees more.
 fn rounded(share: f32) -> f32 {
     (share * 1e4).round() / 1e4
-}
-
-/// What the corpus calls its relations in words, where it does.
-///
-/// # Errors
-/// Where the table is damaged.
-pub fn labels(folder: &Path) -> Result<BTreeMap<Text, Text>, TableError> {
-    if parts(folder, "relation_types").is_err() {
-        return Ok(BTreeMap::new());
-    }
-    let mut labels = BTreeMap::new();
-    for rows in read::<RelationTypeRow>(folder)? {
-        labels.extend(rows?.into_iter().filter_map(|row| Some((row.relation, row.label?))));
-    }
-    Ok(labels)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use table::rows::{EdgeRow, NodeRow, ProvenanceRow};
-use table::{TableError, Text, parts, read};
+use table::{Table, TableError, Text, read};
 
 /// Edges that a page holds: a browser still searches and draws among so many.
 const EDGES: usize = 50_000;
@@ -117,10 +117,8 @@ impl From<NodeRow> for Node {
 fn documents_of(folder: &Path, edges: &[EdgeRow]) -> Result<BTreeMap<Text, Vec<Text>>, TableError> {
     let mut documents: BTreeMap<Text, Vec<Text>> =
         edges.iter().map(|edge| (edge.edge_id.clone(), Vec::new())).collect();
-    if parts(folder, "provenance").is_err() {
-        return Ok(documents);
-    }
-    for rows in read::<ProvenanceRow>(folder)? {
+    let Some(provenance) = Table::<ProvenanceRow>::find(folder)? else { return Ok(documents) };
+    for rows in provenance.batches()? {
         for row in rows? {
             let Some(known) = documents.get_mut(&row.edge_id) else { continue };
             if known.len() < DOCUMENTS && known.last() != Some(&row.doc_id) {

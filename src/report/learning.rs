@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use table::rows::TrainingLogRow;
-use table::{TableError, read_at};
+use table::{Table, TableError};
 
 /// Points that a curve has at most: more than a screen shows.
 const POINTS: usize = 600;
@@ -45,7 +45,7 @@ pub struct Pass {
 /// # Errors
 /// Where it is damaged.
 pub fn learning(path: &Path) -> Result<Learning, TableError> {
-    let rows: Vec<TrainingLogRow> = read_at(path)?.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+    let rows: Vec<TrainingLogRow> = Table::require_at(path)?.all()?;
     let steps_a_point = rows.len().div_ceil(POINTS).max(1);
     // The stage is part of what tells epochs apart: each counts its own.
     let epochs = rows.chunk_by(|a, b| (a.stage, a.epoch) == (b.stage, b.epoch)).filter_map(pass).collect();

@@ -9,10 +9,10 @@ use ground::counts::Verdict;
 use ground::figure::Figure;
 use ground::manifest::Manifest;
 use table::rows::{ComparisonRow, MetricRow};
-use table::{Row, TableError, Text, read_at};
+use table::{Row, Table, TableError, Text, relation_labels};
 
 use crate::curve::{self, Point};
-use crate::documents::{self, Document, Split};
+use crate::documents::{Document, Split};
 use crate::error::ReportError;
 use crate::learning::{self, Learning};
 use crate::lineage;
@@ -99,7 +99,7 @@ pub fn overview(sources: &Sources, tally: Option<Tally>, documents: Vec<Listed>)
         learning: sources.training_log.as_deref().map(learning::learning).transpose()?,
         tally,
         curve: counted.map_or_else(Vec::new, |(margins, gold)| curve::curve(margins, gold)),
-        labels: sources.corpus.as_deref().map(documents::labels).transpose()?.unwrap_or_default(),
+        labels: sources.corpus.as_deref().map(relation_labels).transpose()?.unwrap_or_default(),
         documents,
         documents_in_block: DOCUMENTS_IN_BLOCK,
         graph: sources.graph.is_some(),
@@ -119,7 +119,7 @@ fn explained(mut rows: Vec<MetricRow>) -> Vec<Explained> {
 /// All rows of a small table; none where there is no table.
 fn rows<R: Row>(path: Option<&Path>) -> Result<Vec<R>, TableError> {
     let Some(path) = path else { return Ok(Vec::new()) };
-    Ok(read_at(path)?.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    Table::require_at(path)?.all()
 }
 
 /// Counts a split and packs its first documents.

@@ -1,11 +1,12 @@
 //! What goes onto a page, and where a run has it.
 
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use ground::manifest::{Manifest, role};
 use table::rows::{DocumentRow, RelationRow};
-use table::{TableError, Text, parts, read, read_at};
+use table::{Table, TableError, TableFiles, Text, read};
 
 use crate::error::ReportError;
 use crate::lineage::judged;
@@ -41,23 +42,25 @@ impl Sources {
         let lineage = Manifest::read(run)?;
         let output = |role| lineage.as_ref().and_then(|lineage| lineage.output(role));
         let place = |told: Option<&str>, usual: &str| {
-            let told = told.and_then(|path| located(run, path));
-            told.into_iter().chain([run.join(usual)]).find(|path| is_table(path))
+            let told = told.map_or(Ok(None), |path| located(run, path))?;
+            first(told.into_iter().chain([run.join(usual)]), is_table)
         };
         let (relations, corpus) = lineage.as_ref().map_or((None, None), judged);
-        let relations = place(relations, "relations");
-        let folders = [output(role::GRAPH).and_then(|path| located(run, path)), Some(run.join("graph"))];
+        let relations = place(relations, "relations")?;
+        let graphs = output(role::GRAPH).map_or(Ok(None), |path| located(run, path))?;
+        let graphs = graphs.into_iter().chain([run.join("graph"), run.to_path_buf()]);
+        let corpus = corpus.map_or(Ok(None), |path| located(run, path))?;
         let sources = Self {
             name: name(run),
-            corpus: match corpus.and_then(|path| located(run, path)).filter(|path| holds(path, "documents")) {
+            corpus: match first(corpus.into_iter(), |path| holds(path, "documents"))? {
                 Some(corpus) => Some(corpus),
                 None => split(run, relations.as_deref())?,
             },
             relations,
-            metrics: place(output(role::METRICS), "metrics"),
-            comparisons: place(None, "comparisons"),
-            training_log: place(output(role::LOG), "training_log"),
-            graph: folders.into_iter().flatten().chain([run.to_path_buf()]).find(|folder| holds(folder, "nodes")),
+            metrics: place(output(role::METRICS), "metrics")?,
+            comparisons: place(None, "comparisons")?,
+            training_log: place(output(role::LOG), "training_log")?,
+            graph: first(graphs, |folder| holds(folder, "nodes"))?,
             lineage,
         };
         sources.checked(run)
@@ -81,28 +84,41 @@ fn name(folder: &Path) -> String {
 }
 
 /// What a manifest names: an output in the run folder, or a source as seen from the working directory.
-fn located(run: &Path, path: &str) -> Option<PathBuf> {
+fn located(run: &Path, path: &str) -> Result<Option<PathBuf>, TableError> {
     let bare = path.strip_suffix(".parquet").unwrap_or(path);
-    [run.join(bare), PathBuf::from(bare)].into_iter().find(|path| path.is_dir() || is_table(path))
+    first([run.join(bare), PathBuf::from(bare)].into_iter(), |path| Ok(path.is_dir() || is_table(path)?))
 }
 
-fn holds(folder: &Path, table: &str) -> bool {
-    parts(folder, table).is_ok()
+/// The first of some places that is of a kind.
+fn first(
+    places: impl Iterator<Item = PathBuf>,
+    is_it: impl Fn(&Path) -> Result<bool, TableError>,
+) -> Result<Option<PathBuf>, TableError> {
+    for place in places {
+        if is_it(&place)? {
+            return Ok(Some(place));
+        }
+    }
+    Ok(None)
 }
 
-fn is_table(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.parent().is_some_and(|folder| holds(folder, &name))
+fn holds(folder: &Path, table: &str) -> Result<bool, TableError> {
+    Ok(TableFiles::find(folder, table)?.is_some())
+}
+
+fn is_table(path: &Path) -> Result<bool, TableError> {
+    Ok(TableFiles::at(path)?.is_some())
 }
 
 /// The split below a folder, or the folder itself, whose documents the relations speak of; without relations, that of
 /// the usual name, or the first.
 fn split(run: &Path, relations: Option<&Path>) -> Result<Option<PathBuf>, ReportError> {
-    let mut splits = vec![run.to_path_buf()];
-    if let Ok(entries) = fs::read_dir(run) {
-        splits.extend(entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()));
+    let mut splits = Vec::new();
+    for folder in folders(run)?.into_iter().chain([run.to_path_buf()]) {
+        if holds(&folder, "documents")? {
+            splits.push(folder);
+        }
     }
-    splits.retain(|path| holds(path, "documents"));
     splits.sort_by_key(|path| (!path.ends_with("test"), !path.ends_with("dev"), path.clone()));
     let Some(document) = relations.map(first_document).transpose()?.flatten() else {
         return Ok(splits.into_iter().next());
@@ -115,9 +131,20 @@ fn split(run: &Path, relations: Option<&Path>) -> Result<Option<PathBuf>, Report
     Ok(None)
 }
 
+/// The folders in a folder; none where it is not there.
+fn folders(run: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    let fault = |source| TableError::Io { path: run.to_path_buf(), action: "list the folder", source };
+    let entries = match fs::read_dir(run) {
+        Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>().map_err(fault)?,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Vec::new(),
+        Err(error) => return Err(fault(error).into()),
+    };
+    Ok(entries.into_iter().filter(|path| path.is_dir()).collect())
+}
+
 fn first_document(relations: &Path) -> Result<Option<Text>, TableError> {
-    let first = read_at::<RelationRow>(relations)?.next().transpose()?;
-    Ok(first.and_then(|rows| rows.into_iter().next()).map(|row| row.doc_id))
+    let first = Table::<RelationRow>::require_at(relations)?.rows()?.next().transpose()?;
+    Ok(first.map(|row| row.doc_id))
 }
 
 fn has_document(split: &Path, document: &str) -> Result<bool, TableError> {

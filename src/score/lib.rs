@@ -132,8 +132,8 @@ impl fmt::Display for Scored {
 pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Scored>, ScoreError> {
     let compute = request.device.open(request.precision)?;
     let checkpoint = load(request)?;
-    let fingerprint = fingerprint(request, &checkpoint, &compute);
-    if fingerprint.is_some() && table::fingerprint(request.out, "relations") == fingerprint {
+    let fingerprint = fingerprint(request, &checkpoint, &compute)?;
+    if fingerprint.is_some() && table::fingerprint(request.out, "relations")? == fingerprint {
         return Ok(None);
     }
     let staging = Staging::begin(&request.out.join(&RelationRow::schema().name))?;
@@ -184,11 +184,15 @@ fn load(request: &Request<'_>) -> Result<Checkpoint, ScoreError> {
 }
 
 /// Identifies what the table is made from; `None` where the documents bear no fingerprint.
-fn fingerprint(request: &Request<'_>, checkpoint: &Checkpoint, compute: &Compute) -> Option<String> {
-    let documents = table::fingerprint(request.split, "documents")?;
+fn fingerprint(
+    request: &Request<'_>,
+    checkpoint: &Checkpoint,
+    compute: &Compute,
+) -> Result<Option<String>, TableError> {
+    let Some(documents) = table::fingerprint(request.split, "documents")? else { return Ok(None) };
     let identity = Identity::of("relations").field("documents", &documents).field("run_id", request.run_id);
     let identity = identity.field("checkpoint", &checkpoint.fingerprint);
-    Some(identity.field("precision", &compute.precision.to_string()).finish())
+    Ok(Some(identity.field("precision", &compute.precision.to_string()).finish()))
 }
 
 /// What turns documents into rows.
@@ -215,7 +219,7 @@ impl Scorer<'_> {
 
     /// Scores some documents, unless their part is there.
     fn score(&self, part: Part, examples: Vec<Example>) -> Result<Part, ScoreError> {
-        if part.is_kept(&work_folder(self.request.out)) {
+        if part.is_kept(&work_folder(self.request.out))? {
             return Ok(part);
         }
         let names: Vec<Text> = examples.iter().map(|example| example.doc_id.clone()).collect();

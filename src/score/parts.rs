@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ground::identity::Identity;
 use model::example::Example;
 use table::rows::RelationRow;
-use table::{TableError, TableWriter};
+use table::{Table, TableError, TableWriter};
 
 use super::{ScoreError, Scored};
 
@@ -25,8 +25,8 @@ pub struct Part {
 
 impl Part {
     /// Whether an earlier run has written it below `work`.
-    pub fn is_kept(&self, work: &Path) -> bool {
-        table::fingerprint(&work.join(&self.key), "relations").as_ref() == Some(&self.key)
+    pub fn is_kept(&self, work: &Path) -> Result<bool, TableError> {
+        Ok(table::fingerprint(&work.join(&self.key), "relations")?.as_ref() == Some(&self.key))
     }
 }
 
@@ -74,13 +74,13 @@ impl Parts {
         Ok(())
     }
 
-    /// Puts the parts together.
+    /// Puts the parts together, by columns: their rows are not looked at.
     pub fn join(&mut self, mut writer: TableWriter<RelationRow>) -> Result<(), TableError> {
         for folder in &self.folders {
-            for rows in table::read::<RelationRow>(folder)? {
-                let rows = rows?;
-                self.scored.relations += rows.len() as u64;
-                writer.write(rows)?;
+            for batch in Table::<RelationRow>::require(folder)?.record_batches()? {
+                let batch = batch?;
+                self.scored.relations += batch.num_rows() as u64;
+                writer.write_batch(&batch)?;
             }
         }
         writer.finish()

@@ -1,9 +1,8 @@
 //! A table's rows one by one, for walking several tables of one order side by side.
 
 use std::iter::Peekable;
-use std::path::Path;
 
-use super::{Row, TableError, Text, read};
+use super::{Row, TableError};
 
 /// A place in a table.
 pub struct Cursor<R> {
@@ -12,12 +11,8 @@ pub struct Cursor<R> {
 }
 
 impl<R: Row + 'static> Cursor<R> {
-    /// The start of a table of `folder`.
-    ///
-    /// # Errors
-    /// Where the table is missing or not as its schema says.
-    pub fn open(folder: &Path) -> Result<Self, TableError> {
-        Ok(Self { batches: Box::new(read::<R>(folder)?), rows: Vec::new().into_iter().peekable() })
+    pub(super) fn new(batches: impl Iterator<Item = Result<Vec<R>, TableError>> + Send + 'static) -> Self {
+        Self { batches: Box::new(batches), rows: Vec::new().into_iter().peekable() }
     }
 
     /// The next row, if there is one and it is wanted; otherwise the cursor stays.
@@ -44,16 +39,6 @@ impl<R: Row + 'static> Cursor<R> {
             taken.push(row);
         }
         Ok(taken)
-    }
-
-    /// Checks that no row of `folder`'s table is left when its documents are: `document` gives a row's.
-    ///
-    /// # Errors
-    /// Where one is, or the table is damaged.
-    pub fn end(&mut self, folder: &Path, document: impl Fn(R) -> Text) -> Result<(), TableError> {
-        let Some(row) = self.next_if(|_| true)? else { return Ok(()) };
-        let (folder, table) = (folder.to_path_buf(), R::schema().name.clone());
-        Err(TableError::Stray { folder, table, document: document(row).to_string() })
     }
 
     /// The rows from here on.

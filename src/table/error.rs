@@ -153,13 +153,22 @@ impl TableError {
         move |source| Self::Io { path, action, source }
     }
 
-    /// Wraps a Parquet error, for `map_err`.
-    pub(super) fn parquet(path: &Path) -> impl FnOnce(ParquetError) -> Self {
+    /// Wraps a Parquet error in reading, for `map_err`.
+    pub(super) fn read(path: &Path) -> impl FnOnce(ParquetError) -> Self {
+        Self::parquet(path, "read")
+    }
+
+    /// Wraps a Parquet error in writing, for `map_err`.
+    pub(super) fn written(path: &Path) -> impl FnOnce(ParquetError) -> Self {
+        Self::parquet(path, "write")
+    }
+
+    fn parquet(path: &Path, action: &'static str) -> impl FnOnce(ParquetError) -> Self {
         let path = path.to_path_buf();
         move |source| match source {
-            // A full disk reaches us through the Parquet writer; it is the file system's answer all the same.
+            // A full disk reaches us through the Parquet library; it is the file system's answer all the same.
             ParquetError::External(inner) => match inner.downcast::<io::Error>() {
-                Ok(error) => Self::Io { path, action: "write", source: *error },
+                Ok(error) => Self::Io { path, action, source: *error },
                 Err(inner) => Self::Parquet { path, source: ParquetError::External(inner) },
             },
             source => Self::Parquet { path, source },

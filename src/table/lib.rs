@@ -3,33 +3,46 @@
 //! A table is a folder `NAME` of Parquet files `part-00000.parquet`, `part-00001.parquet`, …, whose rows, read in the
 //! order of the files, are sorted by the schema's key. Identical rows give identical bytes. What a reader can see under
 //! its final name is always whole: files and folders are written under a hidden sibling's name, made durable, and then
-//! renamed (see [`Staging`]).
+//! renamed (see [`Staging`] and [`write_file`]).
+//!
+//! A [`Table`] is found and read, a [`Walk`] reads several tables of a split document by document.
 //!
 //! This module does not know what the tables are for, and does not query them.
 
+mod beside;
 pub mod cell;
 mod cursor;
 mod error;
+mod files;
 mod foreign;
+mod handle;
+mod lock;
 mod read;
 pub mod rows;
 pub mod schema;
 pub mod sort;
+mod split;
 mod staging;
 pub mod stream;
+mod whole;
 mod write;
 
 use arrow::record_batch::RecordBatch;
 
+pub use beside::sibling;
 pub use cell::Cell;
 pub use cursor::Cursor;
 pub use error::TableError;
-pub use foreign::read_foreign;
+pub use files::{TableFiles, fingerprint, is_part_name};
 pub use ground::Text;
-pub use read::{files_at, fingerprint, is_part_name, parts, read, read_at};
+pub use handle::{Table, read};
+pub use lock::Lock;
+pub use read::RecordBatches;
 pub use schema::TableSchema;
+pub use split::{Followers, OfDocument, SplitTables, Walk, relation_labels};
 pub use staging::{Staging, holds_only_tables};
-pub use write::{TableWriter, write, write_file};
+pub use whole::write_file;
+pub use write::{TableWriter, write};
 
 /// A row of a table, by columns when it is stored.
 pub trait Row: Sized + Send {

@@ -1,112 +1,96 @@
-//! Parquet in, checked against the schema before the first row is used.
+//! Parquet in, checked against the schema before a row is used.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use parquet::file::reader::{FileReader, SerializedFileReader};
 
-use super::write::parent;
-use super::{Row, TableError, TableSchema};
+use super::files::open;
+use super::foreign::conform;
+use super::schema::ColumnSchema;
+use super::{TableError, TableSchema};
 
 /// Rows read at a time.
 const BATCH_ROWS: usize = 8192;
 
-/// The files of a table in order: `folder/NAME/part-*.parquet`, or else `folder/NAME.parquet`.
-pub fn parts(folder: &Path, table: &str) -> Result<Vec<PathBuf>, TableError> {
-    let nested = folder.join(table);
-    let mut parts = Vec::new();
-    if nested.is_dir() {
-        for entry in fs::read_dir(&nested).map_err(TableError::io(&nested, "list the folder"))? {
-            let path = entry.map_err(TableError::io(&nested, "list the folder"))?.path();
-            if path.file_name().and_then(|name| name.to_str()).is_some_and(is_part_name) {
-                parts.push(path);
+/// Whose columns a table's files have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Columns {
+    /// Those of the schema, of its types.
+    Ours,
+    /// What can be brought to the schema's types.
+    Anyones,
+}
+
+/// The columns of a table as its schema has them, a few thousand rows at a time, one file after the other.
+pub struct RecordBatches {
+    columns: Columns,
+    schema: &'static TableSchema,
+    current: Option<(ParquetRecordBatchReader, PathBuf)>,
+    /// The files that are not open yet.
+    next: std::vec::IntoIter<PathBuf>,
+}
+
+impl RecordBatches {
+    pub(super) fn open(files: &[PathBuf], schema: &'static TableSchema, columns: Columns) -> Result<Self, TableError> {
+        let mut batches = Self { columns, schema, current: None, next: files.to_vec().into_iter() };
+        batches.advance()?;
+        Ok(batches)
+    }
+
+    /// Opens the next file, if there is one.
+    fn advance(&mut self) -> Result<(), TableError> {
+        // The file before is closed first.
+        self.current = None;
+        if let Some(path) = self.next.next() {
+            self.current = Some((self.reader(&path)?, path));
+        }
+        Ok(())
+    }
+
+    fn reader(&self, path: &Path) -> Result<ParquetRecordBatchReader, TableError> {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(open(path)?).map_err(TableError::read(path))?;
+        let builder = match self.columns {
+            Columns::Ours => {
+                check_types(builder.schema(), self.schema, path)?;
+                builder.with_batch_size(BATCH_ROWS)
             }
+            Columns::Anyones => builder,
+        };
+        builder.build().map_err(TableError::read(path))
+    }
+
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>, TableError> {
+        while let Some((reader, path)) = &mut self.current {
+            if let Some(batch) = reader.next() {
+                let batch = batch.map_err(|error| TableError::read(path)(error.into()))?;
+                return match self.columns {
+                    Columns::Ours => checked(&batch, self.schema, path).map(Some),
+                    Columns::Anyones => conform(&batch, self.schema, path).map(Some),
+                };
+            }
+            self.advance()?;
         }
-        parts.sort();
+        Ok(None)
     }
-    let single = folder.join(format!("{table}.parquet"));
-    if parts.is_empty() && single.is_file() {
-        parts.push(single);
-    }
-    if parts.is_empty() {
-        return Err(TableError::NoTable { folder: folder.to_path_buf(), table: table.to_owned() });
-    }
-    Ok(parts)
 }
 
-/// Whether a file of this name is part of a table. A hidden one is not: it may be half written.
-pub fn is_part_name(name: &str) -> bool {
-    !name.starts_with('.') && Path::new(name).extension().is_some_and(|extension| extension == "parquet")
-}
+impl Iterator for RecordBatches {
+    type Item = Result<RecordBatch, TableError>;
 
-/// Reads a table of `folder` in order, a few thousand rows at a time. The schema of each file is checked up front.
-pub fn read<R: Row>(folder: &Path) -> Result<impl Iterator<Item = Result<Vec<R>, TableError>> + use<R>, TableError> {
-    read_files(parts(folder, &R::schema().name)?)
-}
-
-/// As [`read`], of the table that stands at `path`, whatever name it has there.
-pub fn read_at<R: Row>(path: &Path) -> Result<impl Iterator<Item = Result<Vec<R>, TableError>> + use<R>, TableError> {
-    read_files(files_at(path)?)
-}
-
-/// The files of the table that stands at `path`: itself a file, or a folder.
-///
-/// # Errors
-/// Where there is none.
-pub fn files_at(path: &Path) -> Result<Vec<PathBuf>, TableError> {
-    if path.is_file() {
-        return Ok(vec![path.to_path_buf()]);
-    }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    parts(parent(path), &name)
-}
-
-fn read_files<R: Row>(
-    files: Vec<PathBuf>,
-) -> Result<impl Iterator<Item = Result<Vec<R>, TableError>> + use<R>, TableError> {
-    let schema = R::schema();
-    let mut readers = Vec::new();
-    for path in files {
-        readers.push((open(&path, schema)?, path));
-    }
-    Ok(readers.into_iter().flat_map(move |(reader, path)| {
-        reader.map(move |batch| {
-            let batch = batch.map_err(|error| TableError::parquet(&path)(error.into()))?;
-            Ok(R::from_batch(&checked(batch, schema, &path)?))
-        })
-    }))
-}
-
-/// What a table was made from, as its writer recorded it in each file; `None` where the table is absent, one of its
-/// files is damaged, or it is not ours.
-pub fn fingerprint(folder: &Path, table: &str) -> Option<String> {
-    let mut recorded = None;
-    for path in parts(folder, table).ok()? {
-        let reader = SerializedFileReader::new(File::open(path).ok()?).ok()?;
-        let metadata = reader.metadata().file_metadata().key_value_metadata()?;
-        let found = metadata.iter().find(|entry| entry.key == "docre.fingerprint")?.value.clone()?;
-        if recorded.as_ref().is_some_and(|recorded| *recorded != found) {
-            return None;
+    /// Nothing comes behind an error.
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.next_batch().transpose();
+        if matches!(batch, Some(Err(_))) {
+            (self.current, self.next) = (None, Vec::new().into_iter());
         }
-        recorded = Some(found);
+        batch
     }
-    recorded
-}
-
-pub(super) fn open_file(path: &Path) -> Result<File, TableError> {
-    File::open(path).map_err(TableError::io(path, "open"))
-}
-
-fn open(path: &Path, schema: &TableSchema) -> Result<ParquetRecordBatchReader, TableError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(open_file(path)?).map_err(TableError::parquet(path))?;
-    check_types(builder.schema(), schema, path)?;
-    builder.with_batch_size(BATCH_ROWS).build().map_err(TableError::parquet(path))
 }
 
 fn check_types(found: &Schema, expected: &TableSchema, path: &Path) -> Result<(), TableError> {
@@ -142,21 +126,36 @@ fn is_alike(found: &DataType, expected: &DataType) -> bool {
 }
 
 /// The schema's columns in its order; further columns of the file are left aside.
-fn checked(batch: RecordBatch, schema: &TableSchema, path: &Path) -> Result<RecordBatch, TableError> {
-    let fault = |error: ArrowError| TableError::parquet(path)(error.into());
+fn checked(batch: &RecordBatch, schema: &TableSchema, path: &Path) -> Result<RecordBatch, TableError> {
+    let fault = |error: ArrowError| TableError::read(path)(error.into());
     let mut columns = Vec::with_capacity(schema.columns.len());
     for column in &schema.columns {
         let found = batch.column(batch.schema().index_of(&column.name).map_err(fault)?);
-        let nulls = found.null_count();
-        if nulls > 0 && !column.nullable {
-            return Err(TableError::Null { path: path.to_path_buf(), column: column.name.clone(), nulls });
-        }
         let expected = &column.kind.0;
-        columns.push(if found.data_type() == expected {
-            found.clone()
-        } else {
-            cast(found, expected).map_err(fault)?
-        });
+        let array = if found.data_type() == expected { found.clone() } else { cast(found, expected).map_err(fault)? };
+        columns.push(without_nulls(array, column, path)?);
     }
     RecordBatch::try_new(Arc::new(schema.arrow()), columns).map_err(fault)
+}
+
+/// The same column, of the schema's type, if no value is null that must not be: a cell, or an item of a list at any
+/// depth, under which numbers without meaning stand.
+pub(super) fn without_nulls(array: ArrayRef, column: &ColumnSchema, path: &Path) -> Result<ArrayRef, TableError> {
+    let cells = if column.nullable { 0 } else { array.null_count() };
+    match cells + null_items(&array) {
+        0 => Ok(array),
+        nulls => Err(TableError::Null { path: path.to_path_buf(), column: column.name.clone(), nulls }),
+    }
+}
+
+/// Nulls inside the lists of a column; what stands where a list is null does not count.
+fn null_items(array: &dyn Array) -> usize {
+    let Some(lists) = array.as_list_opt::<i32>().filter(|lists| may_have_null_items(lists.values())) else { return 0 };
+    let nulls = |items: ArrayRef| items.null_count() + null_items(&items);
+    lists.iter().flatten().map(nulls).sum()
+}
+
+/// Whether the items, or items of theirs, are null anywhere: seen at once, without a look at each list.
+fn may_have_null_items(items: &dyn Array) -> bool {
+    items.null_count() > 0 || items.as_list_opt::<i32>().is_some_and(|lists| may_have_null_items(lists.values()))
 }

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
@@ -214,7 +214,7 @@ impl<T: Sortable> Sorter<T> {
     }
 
     fn join_runs(&mut self) -> Result<(), TableError> {
-        let mut merge = Bytes::open(&self.runs).map_err(TableError::io(&self.folder, "sort in it"))?;
+        let mut merge = Bytes::open(&self.runs).map_err(unreadable(&self.folder))?;
         let joined = std::iter::from_fn(|| merge.next().transpose());
         let path = write_run(&self.folder, self.n_runs, joined)?;
         self.n_runs += 1;
@@ -259,7 +259,7 @@ impl<T: Sortable> Sorted<T> {
     /// # Errors
     /// Where a run cannot be opened.
     pub fn read(&self) -> Result<InOrder<T>, TableError> {
-        let bytes = Bytes::open(&self.runs).map_err(TableError::io(&self.folder, "sort in it"))?;
+        let bytes = Bytes::open(&self.runs).map_err(unreadable(&self.folder))?;
         Ok(InOrder { bytes, folder: self.folder.clone(), next: None, record: PhantomData })
     }
 }
@@ -305,12 +305,21 @@ impl Bytes {
     }
 }
 
-/// Reads a run's next record; false at its end.
-fn read_record(run: &mut BufReader<File>, record: &mut Vec<u8>) -> io::Result<bool> {
-    let mut length = [0; 4];
-    if let Err(error) = run.read_exact(&mut length) {
-        return if error.kind() == io::ErrorKind::UnexpectedEof { Ok(false) } else { Err(error) };
+/// Why runs cannot be read. One that breaks off within a record is not as it was written.
+fn unreadable(folder: &Path) -> impl FnOnce(io::Error) -> TableError {
+    move |error| match error.kind() {
+        ErrorKind::UnexpectedEof => TableError::Sorted(folder.to_path_buf()),
+        _ => TableError::io(folder, "sort in it")(error),
     }
+}
+
+/// Reads a run's next record; false at its end, which is nowhere but behind a record.
+fn read_record(run: &mut BufReader<File>, record: &mut Vec<u8>) -> io::Result<bool> {
+    if run.fill_buf()?.is_empty() {
+        return Ok(false);
+    }
+    let mut length = [0; 4];
+    run.read_exact(&mut length)?;
     record.resize(u32::from_le_bytes(length) as usize, 0);
     run.read_exact(record)?;
     Ok(true)
@@ -337,7 +346,7 @@ impl<T: Sortable> InOrder<T> {
     }
 
     fn take(&mut self) -> Result<Option<T>, TableError> {
-        let Some(bytes) = self.bytes.next().map_err(TableError::io(&self.folder, "sort in it"))? else {
+        let Some(bytes) = self.bytes.next().map_err(unreadable(&self.folder))? else {
             return Ok(None);
         };
         let record = T::decode(&mut bytes.as_slice());

@@ -1,10 +1,10 @@
 //! A folder that appears whole or not at all.
 
-use std::fs::{self, File, TryLockError};
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::write::{parent, sync_folder};
+use super::beside::{parent, sibling, sync_folder};
+use super::lock::{Lock, is_held};
 use super::{TableError, is_part_name};
 
 /// Work in progress towards a folder: files go into a hidden sibling, which [`Staging::commit`] renames.
@@ -18,9 +18,8 @@ pub struct Staging {
     target: PathBuf,
     partial: PathBuf,
     replaced: PathBuf,
-    lock: PathBuf,
-    /// Held, never read: closing it releases the lock.
-    _locked: File,
+    /// Held, never read.
+    lock: Option<Lock>,
     /// The folder above, where this made it.
     made: Option<PathBuf>,
     committed: bool,
@@ -49,10 +48,9 @@ impl Staging {
         let above = parent(&target);
         let made = (!above.exists()).then(|| above.to_path_buf());
         fs::create_dir_all(above).map_err(TableError::io(above, "create the folder"))?;
-        let lock = sibling(&target, "lock");
-        let locked = lock_file(&lock, &target)?;
+        let lock = Some(Lock::beside(&target)?);
         let (partial, replaced) = (sibling(&target, "partial"), sibling(&target, "replaced"));
-        let staging = Self { target, partial, replaced, lock, _locked: locked, made, committed: false };
+        let staging = Self { target, partial, replaced, lock, made, committed: false };
         staging.recover()?;
         if staging.target.exists() && !ours(&staging.target) {
             return Err(TableError::Foreign { path: staging.target.clone() });
@@ -101,62 +99,26 @@ impl Drop for Staging {
         if !self.committed {
             let _ = fs::remove_dir_all(&self.partial);
         }
-        let _ = fs::remove_file(&self.lock);
+        drop(self.lock.take());
         if let (false, Some(made)) = (self.committed, &self.made) {
             let _ = fs::remove_dir(made);
         }
     }
 }
 
-/// Opens and locks a file. Its last holder removes it, so a lock counts only while the file still bears its name.
-fn lock_file(path: &Path, target: &Path) -> Result<File, TableError> {
-    loop {
-        let file = File::create(path).map_err(TableError::io(path, "create the file"))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(TableError::Busy { path: target.to_path_buf() }),
-            Err(TryLockError::Error(source)) => return Err(TableError::io(path, "lock the file")(source)),
-        }
-        match is_at(&file, path) {
-            Ok(true) => return Ok(file),
-            Ok(false) => {}
-            Err(source) => return Err(TableError::io(path, "lock the file")(source)),
-        }
-    }
-}
-
-/// Whether an open file is the one of that name.
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
-    let named = match fs::metadata(path) {
-        Ok(named) => named,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    let open = file.metadata()?;
-    Ok((open.dev(), open.ino()) == (named.dev(), named.ino()))
-}
-
-/// Elsewhere an open file cannot be removed.
-#[cfg(not(unix))]
-fn is_at(_: &File, path: &Path) -> io::Result<bool> {
-    Ok(path.exists())
-}
-
-/// Whether a folder holds nothing but tables, or parts of one, so that replacing it cannot destroy anybody's files.
+/// Whether a folder holds nothing but tables, or parts of one, so that replacing it cannot destroy anybody's files. What
+/// a process that was killed in the making of one has left is as good as gone; a lock that is held is not.
 pub fn holds_only_tables(folder: &Path) -> bool {
     let ours = |path: &Path| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if path.is_dir() { holds_only_tables(path) } else { is_part_name(name) || name.starts_with(".part-") }
+        let is_left = || name.starts_with('.') && name.ends_with(".lock") && !is_held(path);
+        if path.is_dir() {
+            holds_only_tables(path)
+        } else {
+            is_part_name(name) || name.starts_with(".part-") || is_left()
+        }
     };
     fs::read_dir(folder).is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| ours(&entry.path()))))
-}
-
-/// `.NAME.ROLE` beside `NAME`: on the same file system, so that a rename is atomic.
-fn sibling(target: &Path, role: &str) -> PathBuf {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    target.with_file_name(format!(".{name}.{role}"))
 }
 
 fn remove_if_there(folder: &Path) -> Result<(), TableError> {

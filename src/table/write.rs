@@ -1,11 +1,11 @@
 //! Parquet out: crash-safe, and the same bytes for the same rows.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
@@ -13,6 +13,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::ColumnPath;
 
+use super::beside::sync_folder;
 use super::{Row, Staging, TableError, TableSchema};
 
 /// Rows after which a row group ends, at the next call's end: a document is never split between two.
@@ -65,14 +66,19 @@ impl<R: Row> TableWriter<R> {
 
     /// Appends the rows of one or several whole documents.
     pub fn write(&mut self, rows: Vec<R>) -> Result<(), TableError> {
-        let n_rows = rows.len();
+        let batch = R::to_batch(rows).map_err(|error| TableError::written(&self.folder)(error.into()))?;
+        self.write_batch(&batch)
+    }
+
+    /// The same by columns, as [`Table::record_batches`](super::Table::record_batches) gives them.
+    pub fn write_batch(&mut self, batch: &RecordBatch) -> Result<(), TableError> {
+        let n_rows = batch.num_rows();
         let part = self.part()?;
-        let batch = R::to_batch(rows).map_err(|error| TableError::parquet(&part.path)(error.into()))?;
-        part.writer.write(&batch).map_err(TableError::parquet(&part.path))?;
+        part.writer.write(batch).map_err(TableError::written(&part.path))?;
         part.rows += n_rows;
         part.rows_in_group += n_rows;
         if part.rows_in_group >= GROUP_ROWS {
-            part.writer.flush().map_err(TableError::parquet(&part.path))?;
+            part.writer.flush().map_err(TableError::written(&part.path))?;
             part.rows_in_group = 0;
         }
         if part.rows >= PART_ROWS {
@@ -105,14 +111,14 @@ impl<R: Row> TableWriter<R> {
         let schema = R::schema();
         let properties = properties(schema, &self.fingerprint);
         let writer = ArrowWriter::try_new(file, Arc::new(schema.arrow()), Some(properties))
-            .map_err(TableError::parquet(&partial))?;
+            .map_err(TableError::written(&partial))?;
         Ok(Part { writer, partial, path, rows: 0, rows_in_group: 0 })
     }
 
     fn close(&mut self) -> Result<(), TableError> {
         let Some(mut part) = self.part.take() else { return Ok(()) };
         self.n_parts += 1;
-        part.writer.finish().map_err(TableError::parquet(&part.path))?;
+        part.writer.finish().map_err(TableError::written(&part.path))?;
         part.writer.inner().sync_all().map_err(TableError::io(&part.path, "write"))?;
         check_rows(&part.partial, part.rows)?;
         fs::rename(&part.partial, &part.path).map_err(TableError::io(&part.path, "rename a finished file to it"))
@@ -122,24 +128,13 @@ impl<R: Row> TableWriter<R> {
 /// Reads the footer back, so that no file takes its final name unless it can be opened.
 fn check_rows(path: &Path, rows: usize) -> Result<(), TableError> {
     let file = File::open(path).map_err(TableError::io(path, "open"))?;
-    let reader = SerializedFileReader::new(file).map_err(TableError::parquet(path))?;
+    let reader = SerializedFileReader::new(file).map_err(TableError::read(path))?;
     let found = reader.metadata().file_metadata().num_rows();
     if usize::try_from(found) == Ok(rows) {
         return Ok(());
     }
     let source = parquet::errors::ParquetError::General(format!("expected {rows} rows, found {found}"));
     Err(TableError::Parquet { path: path.to_path_buf(), source })
-}
-
-/// The folder that holds a path.
-pub(super) fn parent(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Makes a folder's entries durable.
-pub(super) fn sync_folder(folder: &Path) -> Result<(), TableError> {
-    let opened = File::open(folder).map_err(TableError::io(folder, "open the folder"))?;
-    opened.sync_all().map_err(TableError::io(folder, "write the folder"))
 }
 
 fn properties(schema: &TableSchema, fingerprint: &str) -> WriterProperties {
@@ -165,33 +160,4 @@ fn properties(schema: &TableSchema, fingerprint: &str) -> WriterProperties {
         properties = properties.set_column_dictionary_enabled(ColumnPath::new(path), column.dictionary);
     }
     properties.build()
-}
-
-/// Writes any file so that it appears whole or not at all: a hidden sibling, made durable, then renamed. A file that
-/// stands already is replaced only where `force` is set.
-///
-/// # Errors
-/// Those of `content`, and where a file stands there or the file system refuses.
-pub fn write_file<E: From<TableError>>(
-    path: &Path,
-    force: bool,
-    content: impl FnOnce(&mut BufWriter<File>) -> Result<(), E>,
-) -> Result<(), E> {
-    if !force && path.exists() {
-        return Err(TableError::Stands { path: path.to_path_buf() }.into());
-    }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let partial = path.with_file_name(format!(".{name}.partial"));
-    let file = File::create(&partial).map_err(TableError::io(path, "create the file"))?;
-    let mut file = BufWriter::new(file);
-    let written = content(&mut file).and_then(|()| {
-        let durable = file.flush().and_then(|()| file.get_ref().sync_all());
-        durable.map_err(TableError::io(path, "write"))?;
-        fs::rename(&partial, path).map_err(TableError::io(path, "rename a finished file to it"))?;
-        Ok(sync_folder(parent(path))?)
-    });
-    if written.is_err() {
-        let _ = fs::remove_file(&partial);
-    }
-    written
 }

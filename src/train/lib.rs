@@ -36,8 +36,8 @@ use nn::device::{Compute, DeviceChoice};
 use nn::optimizer::{AdamOptions, AdamW};
 use nn::{Mode, Weights};
 use pieces::cut_off;
-use table::Staging;
 use table::rows::TrainingLogRow;
+use table::{Lock, Staging};
 
 pub use checkpoint::{BASE, BEST};
 pub use config::TrainConfig;
@@ -97,7 +97,7 @@ pub fn train(
     observe: Observer<'_>,
 ) -> Result<Trained, TrainError> {
     config.check().map_err(TrainError::Config)?;
-    let _lock = state::lock(out)?;
+    let _lock = Lock::inside(out)?;
     let state = State::read(out)?;
     if state.is_some() && !resume {
         return Err(TrainError::Exists(out.to_path_buf()));

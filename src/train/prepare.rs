@@ -64,8 +64,8 @@ impl Prepared {
             most_labels: config.most_labels,
         };
         let mut cutter = Cutter::new(tokenizer, config.most_pieces);
-        let identity =
-            Identity::of("prepared").field("splits", &[&train, &dev].map(|split| stage::fingerprint(split, &cutter)));
+        let splits = [stage::fingerprint(&train, &cutter)?, stage::fingerprint(&dev, &cutter)?];
+        let identity = Identity::of("prepared").field("splits", &splits);
         let mut read = |split: &Path| -> Result<Vec<Example>, TrainError> {
             let parts: Vec<Vec<Example>> = examples(split, &mut cutter, &relations)?.collect::<Result<_, _>>()?;
             Ok(parts.concat())

@@ -1,7 +1,8 @@
 //! What a run leaves behind: the best and the last checkpoint, the log, and all that it needs to go on.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use checkpoint::{Checkpoint, CheckpointError, holds_only_a_checkpoint, read_tensors, save_tensors};
 use nn::optimizer::AdamW;
 use table::rows::TrainingLogRow;
-use table::{Staging, TableError};
+use table::{Staging, Table};
 
 use super::TrainError;
 
@@ -45,20 +46,6 @@ pub struct Saved {
     pub log: Vec<TrainingLogRow>,
 }
 
-/// Keeps other runs out of a folder until it is dropped, or the process dies.
-///
-/// # Errors
-/// Where another run is in it, or the folder cannot be written.
-pub fn lock(out: &Path) -> Result<File, TrainError> {
-    let path = out.join(".lock");
-    let made = fs::create_dir_all(out).and_then(|()| File::create(&path));
-    let lock = made.map_err(|source| CheckpointError::Io { path, action: "create the file", source })?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(_) => Err(TableError::Busy { path: out.to_path_buf() }.into()),
-    }
-}
-
 impl State {
     /// Where the run in a folder stands; `None` where no epoch has ended.
     ///
@@ -68,10 +55,12 @@ impl State {
         // A process may have died between the two renames that replace a folder: this undoes the first.
         drop(Staging::begin_over(&out.join(LAST), holds_only_a_checkpoint)?);
         let path = out.join(LAST).join(STATE);
-        if !path.is_file() {
-            return Ok(None);
-        }
-        let state = serde_json::from_slice(&checkpoint::read(&path)?);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(CheckpointError::Io { path, action: "read", source }.into()),
+        };
+        let state = serde_json::from_slice(&text);
         Ok(Some(state.map_err(|error| CheckpointError::File { path, reason: error.to_string() })?))
     }
 
@@ -81,8 +70,8 @@ impl State {
     /// Where a file is missing or damaged.
     pub fn load(self, out: &Path) -> Result<Saved, TrainError> {
         let last = out.join(LAST);
-        let rows: Vec<Vec<TrainingLogRow>> = table::read(out)?.collect::<Result<_, _>>()?;
-        let log = rows.into_iter().flatten().filter(|row: &TrainingLogRow| row.epoch <= self.epochs).collect();
+        let rows = Table::<TrainingLogRow>::require(out)?.all()?;
+        let log = rows.into_iter().filter(|row| row.epoch <= self.epochs).collect();
         let weights = weights(out, LAST)?;
         let moments = read_tensors(&last.join(MOMENTS), &Device::Cpu)?;
         Ok(Saved { state: self, weights, moments, log })

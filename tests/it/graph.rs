@@ -14,10 +14,10 @@ use docre::graph::store::{Answer, Loaded};
 use docre::graph::{self, Base, Graph, Merge, Options, Request, Totals};
 use docre::ground::observe::unheard;
 use docre::table::rows::{
-    EdgeRow, EntityRow, MentionRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow, RelationRow,
+    DocumentRow, EdgeRow, EntityRow, MentionRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow, RelationRow,
 };
 use docre::table::sort::{Sortable, Sorter};
-use docre::table::{self, Row, Text, stream};
+use docre::table::{self, Row, Table, Text, stream};
 use oxigraph::model::{NamedNode, Term};
 use oxttl::{NQuadsParser, NTriplesParser, TurtleParser};
 use proptest::prelude::*;
@@ -77,6 +77,21 @@ fn write(folder: &Path, entities: &[EntityRow], facts: &[PredictionRow]) {
         name: entity.name.clone(),
         r#type: entity.r#type.clone(),
     };
+    let mut documents: Vec<&Text> = entities.iter().map(|entity| &entity.doc_id).collect();
+    documents.dedup();
+    let document = |(position, doc_id): (u32, &Text)| DocumentRow {
+        doc_id: doc_id.clone(),
+        title: doc_id.clone(),
+        split: "test".into(),
+        source: "test".into(),
+        position,
+        labelled: false,
+        n_sentences: 1,
+        n_tokens: 9,
+        n_entities: 0,
+        text_hash: "00".into(),
+    };
+    table::write(folder, "d", (0..).zip(documents).map(document).collect()).unwrap();
     table::write(folder, "m", entities.iter().map(mention).collect()).unwrap();
     table::write(folder, "e", entities.to_vec()).unwrap();
     table::write(folder, "p", facts.to_vec()).unwrap();
@@ -165,6 +180,20 @@ fn entities_merge_and_edges_count_their_documents() {
     let of_city: Vec<_> = provenance.iter().filter(|row| row.edge_id == city.edge_id).collect();
     assert_eq!(of_city.iter().map(|row| &*row.doc_id).collect::<Vec<_>>(), ["a", "b", "c"]);
     assert_eq!((&of_city[2].head_mentions, &of_city[2].evidence), (&vec![vec![0, 3, 4]], &vec![0]));
+}
+
+#[test]
+fn rows_of_no_document_are_refused() {
+    let folder = TempDir::new().unwrap();
+    small(folder.path());
+    let mut entities: Vec<EntityRow> = Table::require(folder.path()).unwrap().all().unwrap();
+    entities.push(entity("nowhere", 0, "Poland", "LOC", None));
+    table::write(folder.path(), "e", entities).unwrap();
+    let relations = folder.path().join("predictions");
+    let (out, options) = (folder.path().join("graph"), Options::default());
+    let request = Request { relations: &relations, split: folder.path(), aliases: None, out: &out, options: &options };
+    let refused = graph::build(&request, &|_| {}).unwrap_err().to_string();
+    assert!(refused.contains("table `entities`: document `nowhere`: expected the documents of"), "{refused}");
 }
 
 #[test]
@@ -554,8 +583,7 @@ fn the_same_facts_in_any_order_make_the_same_graph() {
     let options = Options { formats: Format::ALL.to_vec(), ..Options::default() };
     build(folder.path(), &options);
     let first = files(&folder.path().join("graph"));
-    let mut facts: Vec<PredictionRow> =
-        table::read_at(&folder.path().join("predictions")).unwrap().flat_map(Result::unwrap).collect();
+    let mut facts: Vec<PredictionRow> = Table::require_at(&folder.path().join("predictions")).unwrap().all().unwrap();
     facts.reverse();
     table::write(folder.path(), "p", facts).unwrap();
     fs::remove_dir_all(folder.path().join("graph")).unwrap();

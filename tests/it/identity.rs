@@ -111,7 +111,7 @@ fn a_conversion_takes_what_is_known_of_its_files() {
     let made_from = |told: Option<String>| {
         let mut contents = Contents::default();
         told.into_iter().for_each(|content| contents.set(path.clone(), content));
-        conversion.run_knowing(&contents, folder.path(), true, &|_, _| ()).unwrap();
+        conversion.run_knowing(&contents, folder.path(), true, &|_| ()).unwrap();
         fs::read(folder.path().join("dev/documents/part-00000.parquet")).unwrap()
     };
     assert!(made_from(None) == made_from(Some(content(&path).unwrap())));

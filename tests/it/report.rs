@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use docre::table::rows::*;
-use docre::table::{self, Row, Text};
+use docre::table::{self, Row, Table, Text};
 use miniz_oxide::inflate::decompress_to_vec_zlib;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -352,6 +352,36 @@ fn damage_is_named_and_leaves_the_old_page() {
         assert!(done.stderr.contains(expected), "{}", done.stderr);
         fs::remove_file(run.path().join(file)).unwrap();
         assert!(fs::read_to_string(run.path().join("report.html")).unwrap() == old);
+    }
+}
+
+#[test]
+fn rows_of_no_document_are_refused() {
+    let run = converted(&format!("[{DOCUMENT}]"));
+    let split = run.path().join("test");
+    let mut facts: Vec<FactRow> = Table::require(&split).unwrap().all().unwrap();
+    facts.push(FactRow { doc_id: "nowhere".into(), ..facts[0].clone() });
+    write(&split, facts);
+    let done = report(run.path(), &[]);
+    let expected = "table `facts`: document `nowhere`: expected the documents of `documents`, in their order";
+    assert!(done.code == Some(1) && done.stderr.contains(expected), "{}", done.stderr);
+    let read = docre::corpus::tables::read(&split).unwrap().last().unwrap();
+    assert!(read.unwrap_err().to_string().contains(expected));
+}
+
+/// A link to itself: what no user may look into, however much he may.
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_looked_into_is_not_left_out() {
+    for (table, holder) in [("relations", "."), ("documents", "."), ("relation_types", "test"), ("nodes", "graph")] {
+        let run = converted(&format!("[{DOCUMENT}]"));
+        let place = run.path().join(holder).join(table);
+        let _ = fs::remove_dir_all(&place);
+        fs::create_dir_all(run.path().join(holder)).unwrap();
+        std::os::unix::fs::symlink(table, &place).unwrap();
+        let done = report(run.path(), &[]);
+        let expected = format!("{table}: cannot ");
+        assert!(done.code == Some(1) && done.stderr.contains(&expected), "{table}: {}", done.stderr);
     }
 }
 

@@ -9,7 +9,7 @@ use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::ground::manifest::role;
 use crate::metrics::{self, Metric, Request, present};
 use crate::pipeline::options::typed;
-use crate::table;
+use crate::table::{self, Table};
 
 pub const KIND: Kind = Kind {
     name: "evaluate",
@@ -55,8 +55,7 @@ impl Action for Evaluate {
 
     fn summary(&self, _place: &str, outputs: &BTreeMap<&str, PathBuf>) -> anyhow::Result<Option<String>> {
         let Some(metrics) = outputs.get(role::METRICS) else { return Ok(None) };
-        let rows: Vec<Metric> =
-            table::read_at(metrics)?.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        let rows = Table::<Metric>::require_at(metrics)?.all()?;
         Ok(Some(present::table(&rows, false)))
     }
 }

@@ -94,7 +94,7 @@ impl Action for Train {
 
     fn summary(&self, place: &str, outputs: &BTreeMap<&str, PathBuf>) -> anyhow::Result<Option<String>> {
         let Some(log) = outputs.get(role::LOG) else { return Ok(None) };
-        let rows: Vec<Vec<TrainingLogRow>> = table::read_at(log)?.collect::<Result<_, _>>()?;
-        Ok(Trained::of(&rows.concat()).map(|trained| format!("{place}: {trained}\n")))
+        let rows = table::Table::<TrainingLogRow>::require_at(log)?.all()?;
+        Ok(Trained::of(&rows).map(|trained| format!("{place}: {trained}\n")))
     }
 }

@@ -1,0 +1,23 @@
+//! What stands beside a file or folder while it is made: hidden siblings, and the folder above.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::TableError;
+
+/// `.NAME.ROLE` beside `NAME`: hidden, and on the same file system, so that a rename is atomic.
+pub fn sibling(target: &Path, role: &str) -> PathBuf {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    target.with_file_name(format!(".{name}.{role}"))
+}
+
+/// The folder that holds a path.
+pub(super) fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes a folder's entries durable.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), TableError> {
+    let opened = File::open(folder).map_err(TableError::io(folder, "open the folder"))?;
+    opened.sync_all().map_err(TableError::io(folder, "write the folder"))
+}

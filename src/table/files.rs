@@ -1,0 +1,133 @@
+//! Which files a table consists of, and what they say of their making.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use parquet::file::reader::{FileReader, SerializedFileReader};
+
+use super::TableError;
+use super::beside::parent;
+
+/// The files of a table in order: at least one, with rows of any type.
+///
+/// Absent is what has no files; a folder that cannot be looked into is an error, lest a table that may not be read
+/// pass for one that is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableFiles(Vec<PathBuf>);
+
+impl TableFiles {
+    /// Those of the table `name` in a folder, `folder/NAME/part-*.parquet` or else `folder/NAME.parquet`; `None` where
+    /// there are none.
+    ///
+    /// # Errors
+    /// Where the system refuses to look.
+    pub fn find(folder: &Path, name: &str) -> Result<Option<Self>, TableError> {
+        let nested = folder.join(name);
+        let mut files = Vec::new();
+        for entry in present(fs::read_dir(&nested), &nested, "list the folder")?.into_iter().flatten() {
+            let path = entry.map_err(TableError::io(&nested, "list the folder"))?.path();
+            if path.file_name().and_then(|name| name.to_str()).is_some_and(is_part_name) {
+                files.push(path);
+            }
+        }
+        files.sort();
+        let single = folder.join(format!("{name}.parquet"));
+        if files.is_empty() && is_file(&single)? {
+            files.push(single);
+        }
+        Ok(Some(Self(files)).filter(|Self(files)| !files.is_empty()))
+    }
+
+    /// Those of the table that stands at `path`, itself a file, or a folder, whatever name it has there.
+    ///
+    /// # Errors
+    /// Where the system refuses to look.
+    pub fn at(path: &Path) -> Result<Option<Self>, TableError> {
+        if is_file(path)? {
+            return Ok(Some(Self(vec![path.to_path_buf()])));
+        }
+        let (folder, name) = place(path);
+        Self::find(folder, &name)
+    }
+
+    /// The same of a table that must be there.
+    ///
+    /// # Errors
+    /// Where it is missing, or the system refuses to look.
+    pub fn require_at(path: &Path) -> Result<Self, TableError> {
+        let missing = || {
+            let (folder, table) = place(path);
+            TableError::NoTable { folder: folder.to_path_buf(), table }
+        };
+        Self::at(path)?.ok_or_else(missing)
+    }
+
+    /// Their paths.
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.0
+    }
+
+    /// What the table was made from, as its writer recorded it in each file; `None` where a file is damaged, not ours,
+    /// or of another making than the others: such a table identifies nothing, and is made again.
+    ///
+    /// # Errors
+    /// Where the system refuses to read a file.
+    pub fn fingerprint(&self) -> Result<Option<String>, TableError> {
+        let mut recorded = None;
+        for path in &self.0 {
+            let found = recorded_in(path)?;
+            if found.is_none() || recorded.as_ref().is_some_and(|recorded| *recorded != found) {
+                return Ok(None);
+            }
+            recorded = Some(found);
+        }
+        Ok(recorded.flatten())
+    }
+}
+
+/// What the table `name` of a folder was made from; `None` where it is absent, or as [`TableFiles::fingerprint`].
+///
+/// # Errors
+/// Where the system refuses to look or to read.
+pub fn fingerprint(folder: &Path, name: &str) -> Result<Option<String>, TableError> {
+    TableFiles::find(folder, name)?.map_or(Ok(None), |files| files.fingerprint())
+}
+
+fn recorded_in(path: &Path) -> Result<Option<String>, TableError> {
+    let reader = match SerializedFileReader::new(open(path)?).map_err(TableError::read(path)) {
+        Ok(reader) => reader,
+        Err(TableError::Parquet { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let metadata = reader.metadata().file_metadata().key_value_metadata();
+    let found = metadata.and_then(|entries| entries.iter().find(|entry| entry.key == "docre.fingerprint"));
+    Ok(found.and_then(|entry| entry.value.clone()))
+}
+
+/// Whether a file of this name is part of a table. A hidden one is not: it may be half written.
+pub fn is_part_name(name: &str) -> bool {
+    !name.starts_with('.') && Path::new(name).extension().is_some_and(|extension| extension == "parquet")
+}
+
+pub(super) fn open(path: &Path) -> Result<File, TableError> {
+    File::open(path).map_err(TableError::io(path, "open"))
+}
+
+/// Where a table stands, and under which name.
+fn place(path: &Path) -> (&Path, String) {
+    (parent(path), path.file_name().unwrap_or_default().to_string_lossy().into_owned())
+}
+
+fn is_file(path: &Path) -> Result<bool, TableError> {
+    Ok(present(fs::metadata(path), path, "look at it")?.is_some_and(|found| found.is_file()))
+}
+
+/// What the system found; `None` where it says that nothing is there.
+fn present<T>(found: io::Result<T>, path: &Path, action: &'static str) -> Result<Option<T>, TableError> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(TableError::io(path, action)(error)),
+    }
+}

@@ -1,0 +1,171 @@
+//! What several tables of a split say together: the rows of each document, and the words for relations.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::rows::{
+    DocumentRow, EntityRow, FactRow, ImpliedRow, MentionRow, PairRow, PieceRow, RelationTypeRow, TokenRow,
+};
+use super::{Cursor, Row, Table, TableError, Text};
+
+/// A row that is about one document.
+pub trait OfDocument: Row + 'static {
+    /// The document's name.
+    fn doc_id(&self) -> &Text;
+}
+
+macro_rules! of_document {
+    ($($row:ident)*) => {$(
+        impl OfDocument for $row {
+            fn doc_id(&self) -> &Text {
+                &self.doc_id
+            }
+        }
+    )*};
+}
+
+of_document! { TokenRow MentionRow EntityRow PairRow FactRow ImpliedRow PieceRow }
+
+/// Tables of a split by their types of rows, as a tuple: `(TokenRow, MentionRow)`.
+pub trait SplitTables {
+    /// A place in each.
+    type Cursors;
+    /// The rows of a document, of each.
+    type Rows;
+
+    /// The start of each.
+    ///
+    /// # Errors
+    /// Where one is missing or not as its schema says.
+    fn open(folder: &Path) -> Result<Self::Cursors, TableError>;
+
+    /// The rows of the document from here on.
+    ///
+    /// # Errors
+    /// Where a table is damaged.
+    fn of(cursors: &mut Self::Cursors, document: &Text) -> Result<Self::Rows, TableError>;
+
+    /// The first table that has rows left, and the document of the next.
+    ///
+    /// # Errors
+    /// Where a table is damaged.
+    fn left(cursors: &mut Self::Cursors) -> Result<Option<(&'static str, Text)>, TableError>;
+}
+
+macro_rules! split_tables {
+    ($($row:ident $place:tt),*) => {
+        impl<$($row: OfDocument),*> SplitTables for ($($row,)*) {
+            type Cursors = ($(Cursor<$row>,)*);
+            type Rows = ($(Vec<$row>,)*);
+
+            fn open(folder: &Path) -> Result<Self::Cursors, TableError> {
+                Ok(($(Table::<$row>::require(folder)?.cursor()?,)*))
+            }
+
+            fn of(cursors: &mut Self::Cursors, document: &Text) -> Result<Self::Rows, TableError> {
+                Ok(($(cursors.$place.take_while(|row| row.doc_id() == document)?,)*))
+            }
+
+            fn left(cursors: &mut Self::Cursors) -> Result<Option<(&'static str, Text)>, TableError> {
+                $(if let Some(row) = cursors.$place.next_if(|_| true)? {
+                    return Ok(Some((&$row::schema().name, row.doc_id().clone())));
+                })*
+                Ok(None)
+            }
+        }
+    };
+}
+
+split_tables! { A 0 }
+split_tables! { A 0, B 1 }
+split_tables! { A 0, B 1, C 2 }
+split_tables! { A 0, B 1, C 2, D 3 }
+split_tables! { A 0, B 1, C 2, D 3, E 4 }
+
+/// Tables of a split that are read along with its documents, whose order theirs is.
+pub struct Followers<T: SplitTables> {
+    folder: PathBuf,
+    cursors: T::Cursors,
+}
+
+impl<T: SplitTables> Followers<T> {
+    /// The start of the tables of a split.
+    ///
+    /// # Errors
+    /// Where one is missing or not as its schema says.
+    pub fn open(folder: &Path) -> Result<Self, TableError> {
+        Ok(Self { folder: folder.to_path_buf(), cursors: T::open(folder)? })
+    }
+
+    /// The rows of the next document.
+    ///
+    /// # Errors
+    /// Where a table is damaged.
+    pub fn of(&mut self, document: &Text) -> Result<T::Rows, TableError> {
+        T::of(&mut self.cursors, document)
+    }
+
+    /// Refuses rows that are left behind the last document: they are of a document that is not there, or in another
+    /// order than the documents.
+    ///
+    /// # Errors
+    /// Where there are any, or a table is damaged.
+    pub fn finish(&mut self) -> Result<(), TableError> {
+        let Some((table, document)) = T::left(&mut self.cursors)? else { return Ok(()) };
+        let (folder, document) = (self.folder.clone(), document.to_string());
+        Err(TableError::Stray { folder, table: table.to_owned(), document })
+    }
+}
+
+/// A split, document by document: its row of `documents`, and its rows of other tables. What is in memory is a
+/// document's rows, beside a few thousand of each table.
+///
+/// Ends with an error where a table has rows that are of none of the documents: none is lost without a word.
+pub struct Walk<T: SplitTables> {
+    documents: Cursor<DocumentRow>,
+    followers: Followers<T>,
+    ended: bool,
+}
+
+impl<T: SplitTables> Walk<T> {
+    /// The start of a split.
+    ///
+    /// # Errors
+    /// Where a table is missing or not as its schema says.
+    pub fn open(folder: &Path) -> Result<Self, TableError> {
+        let documents = Table::<DocumentRow>::require(folder)?.cursor()?;
+        Ok(Self { documents, followers: Followers::open(folder)?, ended: false })
+    }
+
+    fn step(&mut self) -> Result<Option<(DocumentRow, T::Rows)>, TableError> {
+        match self.documents.next_if(|_| true)? {
+            Some(document) => {
+                let rows = self.followers.of(&document.doc_id)?;
+                Ok(Some((document, rows)))
+            }
+            None => self.followers.finish().map(|()| None),
+        }
+    }
+}
+
+impl<T: SplitTables> Iterator for Walk<T> {
+    type Item = Result<(DocumentRow, T::Rows), TableError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let step = self.step().transpose();
+        self.ended = !matches!(step, Some(Ok(_)));
+        step
+    }
+}
+
+/// What a split calls its relations in words; empty where it does not say.
+///
+/// # Errors
+/// Where its table `relation_types` cannot be read.
+pub fn relation_labels(split: &Path) -> Result<BTreeMap<Text, Text>, TableError> {
+    let Some(table) = Table::<RelationTypeRow>::find(split)? else { return Ok(BTreeMap::new()) };
+    Ok(table.all()?.into_iter().filter_map(|row| Some((row.relation, row.label?))).collect())
+}
