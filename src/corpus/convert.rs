@@ -10,7 +10,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
+use ground::parsed::{FolderName, TypePair};
+use ground::settings::Settings;
 use table::rows::RejectRow;
 use table::{Staging, Text};
 
@@ -27,22 +30,38 @@ use crate::tables::{Accepted, CorpusWriter, TABLES, Totals};
 const BATCH_RECORDS: usize = 256;
 const BATCH_BYTES: usize = 4 << 20;
 
-/// What to convert, and how.
-pub struct Conversion {
+/// How a corpus is converted. Format and split are to be given; the others may be absent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
     /// The source format.
     pub format: Format,
+    /// The split's name, also that of its folder.
+    pub split: FolderName,
+    /// Types of the pairs that the corpus asks about; none: every ordered pair, or what the source says.
+    #[serde(default)]
+    pub candidates: Vec<TypePair>,
+    /// Takes the source as unlabelled: nothing is known of its relations.
+    #[serde(default)]
+    pub unlabelled: bool,
+}
+
+impl Settings for Options {
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// What to convert, and how.
+pub struct Conversion {
+    /// How.
+    pub options: Options,
     /// Files, or folders where the format's source is one, in order.
     pub inputs: Vec<PathBuf>,
-    /// The split's name, also that of its folder.
-    pub split: String,
-    /// Types (head, tail) of the pairs that the corpus asks about; empty: every ordered pair, or what the source says.
-    pub candidates: Vec<(Text, Text)>,
     /// A MeSH tree file, for the hypernym filter.
     pub mesh: Option<PathBuf>,
     /// A JSON object from relation to what it is called in words; a relation that it lacks is a fault.
     pub relation_labels: Option<PathBuf>,
-    /// Takes the source as unlabelled: nothing is known of its relations.
-    pub unlabelled: bool,
     /// A file with the names of the documents to take, one a line; without it, all are taken.
     pub ids: Option<PathBuf>,
 }
@@ -58,6 +77,8 @@ pub struct Summary {
     pub n_rejects: u64,
     /// The first few of these.
     pub rejects: Vec<RejectRow>,
+    /// What is not as one may think.
+    pub warnings: Vec<String>,
 }
 
 /// Told after each batch: bytes read and documents written so far.
@@ -72,13 +93,13 @@ impl Conversion {
     /// Where an input cannot be read or is not of the format, no document of it could be taken over, one that is asked
     /// for is not in it, or the folder holds something else or cannot be written.
     pub fn run(&self, out: &Path, force: bool, progress: Progress) -> Result<Summary, CorpusError> {
-        let target = out.join(&self.split);
+        let target = out.join(&self.options.split);
         let prepared = self.prepare()?;
         let staging = match begin(&target, &prepared.fingerprint, force)? {
             Begun::UpToDate(summary) => return Ok(summary),
             Begun::Work(staging) => staging,
         };
-        let mut writer = CorpusWriter::create(staging.folder(), &self.split, &prepared.fingerprint, false)?;
+        let mut writer = CorpusWriter::create(staging.folder(), &self.options.split, &prepared.fingerprint, false)?;
         let mut gate = Gate::new(prepared.asked.clone());
         let mut batches = Batches::new(self, &prepared);
         let mut batch = batches.next_batch()?;
@@ -96,19 +117,30 @@ impl Conversion {
         }
         let totals = writer.finish(&prepared.labels)?;
         staging.commit()?;
-        Ok(Summary { folder: target, totals: Some(totals), n_rejects: gate.n_rejects, rejects: gate.rejects })
+        Ok(Summary {
+            folder: target,
+            totals: Some(totals),
+            n_rejects: gate.n_rejects,
+            rejects: gate.rejects,
+            warnings: self.warnings(totals),
+        })
+    }
+
+    fn warnings(&self, totals: Totals) -> Vec<String> {
+        let none_fits = !self.options.candidates.is_empty() && totals.pairs == totals.left_out;
+        none_fits.then(|| "no pair of entities has the types that `candidates` names".to_owned()).into_iter().collect()
     }
 
     /// Reads the small files and identifies the large ones.
     fn prepare(&self) -> Result<Prepared, CorpusError> {
         let mut hasher = blake3::Hasher::new();
-        let candidates: Vec<String> = self.candidates.iter().map(|(head, tail)| format!("{head}:{tail}")).collect();
+        let candidates: Vec<String> = self.options.candidates.iter().map(ToString::to_string).collect();
         let options = [
             concat!("docre convert ", env!("CARGO_PKG_VERSION")),
-            self.format.name(),
-            &self.split,
+            self.options.format.name(),
+            &self.options.split,
             &candidates.join(","),
-            if self.unlabelled { "unlabelled" } else { "labelled" },
+            if self.options.unlabelled { "unlabelled" } else { "labelled" },
         ];
         for option in options {
             hasher.update(option.as_bytes());
@@ -250,7 +282,7 @@ struct Batches<'c> {
 
 impl<'c> Batches<'c> {
     fn new(conversion: &'c Conversion, prepared: &'c Prepared) -> Self {
-        let parser = Parser { conversion, prepared, reader: conversion.format.reader() };
+        let parser = Parser { conversion, prepared, reader: conversion.options.format.reader() };
         Self { parser, inputs: conversion.inputs.iter(), open: None, n_bytes: 0 }
     }
 
@@ -331,13 +363,13 @@ impl Parser<'_> {
 
     fn accept(&self, document: Document, source: Text) -> Result<Accepted, Fault> {
         let mut document = document.check()?;
-        if self.conversion.unlabelled {
+        if self.conversion.options.unlabelled {
             document.facts = None;
         }
         if self.conversion.relation_labels.is_some() {
             check_relations(&document, &self.prepared.labels)?;
         }
-        let asked = asked_pairs(&document, &self.conversion.candidates);
+        let asked = asked_pairs(&document, &self.conversion.options.candidates);
         if let Some(mesh) = &self.prepared.mesh {
             mesh.filter(&mut document, &asked);
         }
@@ -358,10 +390,12 @@ fn check_relations(document: &Document, labels: &BTreeMap<Text, Text>) -> Result
 }
 
 /// The ordered pairs that a document's source or the options ask about, sorted.
-pub(super) fn asked_pairs(document: &Document, candidates: &[(Text, Text)]) -> Vec<(u32, u32)> {
+pub(super) fn asked_pairs(document: &Document, candidates: &[TypePair]) -> Vec<(u32, u32)> {
     let kinds: Vec<Text> = document.entities.iter().map(crate::document::Entity::kind).collect();
     let asked = |(head, tail): (usize, usize)| {
-        head != tail && (candidates.is_empty() || candidates.contains(&(kinds[head].clone(), kinds[tail].clone())))
+        head != tail
+            && (candidates.is_empty()
+                || candidates.iter().any(|pair| pair.head == kinds[head] && pair.tail == kinds[tail]))
     };
     let number = |entity: usize| u32::try_from(entity).unwrap_or(u32::MAX);
     let all = (0..kinds.len()).flat_map(|head| (0..kinds.len()).map(move |tail| (head, tail)));

@@ -7,7 +7,6 @@ use table::TableError;
 use table::rows::RejectRow;
 
 use crate::quote::quoted;
-use crate::synthetic::OptionsError;
 
 /// Why a corpus could not be made. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -43,8 +42,8 @@ pub enum CorpusError {
         target: PathBuf,
     },
     /// An option of a synthetic corpus is out of its range.
-    #[error(transparent)]
-    Options(#[from] OptionsError),
+    #[error("{0}")]
+    Options(String),
     /// The output refuses.
     #[error("cannot write")]
     Write(#[from] io::Error),

@@ -11,7 +11,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
+use ground::settings::{Settings, at_least};
 use table::rows::{DocumentRow, MentionRow, PieceRow, TokenRow};
 use table::{Cursor, TableError, Text};
 
@@ -20,10 +22,39 @@ pub use vocabulary::{VocabularyOptions, train_vocabulary};
 
 /// Pieces of a document at most, unless asked otherwise: as in the reference code.
 pub const MOST_PIECES: usize = 1024;
+/// A start, an end and a piece between them.
+const FEWEST_PIECES: usize = 3;
 /// Documents that are cut at once.
 const DOCUMENTS_AT_ONCE: usize = 512;
 /// Distinct words after which the cache starts anew: some tens of megabytes.
 const MOST_WORDS: usize = 1 << 19;
+
+/// How documents are cut.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Pieces that a document keeps at most.
+    pub most_pieces: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { most_pieces: MOST_PIECES }
+    }
+}
+
+impl Settings for Options {
+    fn check(&self) -> Result<(), String> {
+        at_least("most_pieces", self.most_pieces, FEWEST_PIECES)
+    }
+}
+
+impl Options {
+    /// The warning that so many documents were cut off; none where none was.
+    pub fn warning(&self, truncated: u64) -> Option<String> {
+        (truncated > 0).then(|| format!("{truncated} documents were cut off at {} pieces", self.most_pieces))
+    }
+}
 
 /// A document's words and where its entities are mentioned.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use std::path::{Component, Path};
 use anyhow::{bail, ensure};
 
 use super::manifest::MANIFEST;
-use super::options::unknown;
 use super::stage::kind::{Kind, Needs};
+use crate::ground::suggest::unknown;
 
 /// Names with what they stand for, in the order of the file: sources and the outputs of stages.
 #[derive(Default)]

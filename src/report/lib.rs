@@ -32,8 +32,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use ground::settings::Settings;
 use table::rows::{ComparisonRow, MetricRow};
 use table::{Row, TableError, Text, read_at, write_file};
 
@@ -46,10 +47,28 @@ use learning::Learning;
 use lineage::Lineage;
 use tally::Tally;
 
-/// Documents that a page holds unless it is told otherwise.
-pub const USUAL_DOCUMENTS: u64 = 1000;
 /// Documents that are unpacked together: enough to compress well, few enough to unpack in a blink.
 const DOCUMENTS_IN_BLOCK: usize = 32;
+
+/// How a page is made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Documents that it holds at most; figures are of all.
+    pub documents: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { documents: 1000 }
+    }
+}
+
+impl Settings for Options {
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
 
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,15 +140,15 @@ struct Walked {
     blocks: Vec<String>,
 }
 
-/// Writes the page of a run, whole or not at all. Its reader holds the split's first documents, `most` of them; whatever
-/// is counted is counted over all. A page of ours at `out` is replaced; any other file only where `force` is set. The
+/// Writes the page of a run, whole or not at all. Its reader holds the split's first documents, as many as the
+/// options say; whatever is counted is counted over all. A page of ours at `out` is replaced; any other file only where `force` is set. The
 /// same tables give the same bytes.
 ///
 /// # Errors
 /// Where a table is missing from its folder, not as its schema says or damaged, or the page cannot be written.
-pub fn write(sources: &Sources, most: u64, out: &Path, force: bool) -> Result<Written, ReportError> {
+pub fn write(sources: &Sources, options: &Options, out: &Path, force: bool) -> Result<Written, ReportError> {
     let walked = match &sources.corpus {
-        Some(corpus) => Some(walk(corpus, sources.relations.as_deref(), most)?),
+        Some(corpus) => Some(walk(corpus, sources.relations.as_deref(), options.documents)?),
         None => None,
     };
     let (tally, documents, blocks) = walked.map_or_else(

@@ -26,6 +26,7 @@ use candle_core::{Result as TensorResult, Tensor};
 use checkpoint::CheckpointConfig;
 use ground::counts::Counts;
 use ground::random::Random;
+use ground::settings::Settings;
 use ground::workers::Workers;
 use model::example::Example;
 use model::predict::{PIECES_AT_ONCE, predict};

@@ -19,6 +19,7 @@ mod gda;
 mod golden;
 mod graph;
 mod heads;
+mod help;
 mod ids;
 #[cfg(feature = "hub")]
 mod hub;
@@ -40,6 +41,7 @@ mod reading;
 mod report;
 mod sample;
 mod score;
+mod settings;
 mod support;
 mod synthetic;
 mod table;

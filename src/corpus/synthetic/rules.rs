@@ -1,7 +1,6 @@
 //! What may hold in a document, and what follows from it.
 
-use std::fmt;
-use std::str::FromStr;
+use ground::choice;
 
 /// What an entity is. Finer than a mention's type: a city and a country are both a `LOC`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,10 +46,12 @@ pub enum Pattern {
     SharedHead,
 }
 
-/// A text that names no pattern.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected one of `s>i,i>o`, `s>i,o>i`, `o>i,i>s` and `i>s,i>o`, got `{0}`")]
-pub struct UnknownPattern(String);
+choice!(Pattern, "pattern", {
+    Chain => "s>i,i>o",
+    SharedTail => "s>i,o>i",
+    ReverseChain => "o>i,i>s",
+    SharedHead => "i>s,i>o",
+});
 
 /// Two premises and what follows from them.
 #[derive(Debug, PartialEq, Eq)]
@@ -208,40 +209,12 @@ impl Relation {
 }
 
 impl Pattern {
-    /// Every pattern.
-    pub const ALL: [Self; 4] = [Self::Chain, Self::SharedTail, Self::ReverseChain, Self::SharedHead];
-
-    /// Its name in the `implied` table.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Chain => "s>i,i>o",
-            Self::SharedTail => "s>i,o>i",
-            Self::ReverseChain => "o>i,i>s",
-            Self::SharedHead => "i>s,i>o",
-        }
-    }
-
     fn head_to_bridge(self) -> bool {
         matches!(self, Self::Chain | Self::SharedTail)
     }
 
     fn bridge_to_tail(self) -> bool {
         matches!(self, Self::Chain | Self::SharedHead)
-    }
-}
-
-impl fmt::Display for Pattern {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
-
-impl FromStr for Pattern {
-    type Err = UnknownPattern;
-
-    fn from_str(name: &str) -> Result<Self, UnknownPattern> {
-        let known = Self::ALL.into_iter().find(|pattern| pattern.name() == name);
-        known.ok_or_else(|| UnknownPattern(name.to_owned()))
     }
 }
 

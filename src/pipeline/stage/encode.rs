@@ -3,11 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
-use crate::pieces::{Cutter, MOST_PIECES, Tokenizer, stage};
-use crate::pipeline::options::typed;
+use crate::pieces::{Cutter, Options, Tokenizer, stage};
+use crate::pipeline::options::settings;
 use crate::pipeline::progress::Progress;
 
 pub const KIND: Kind = Kind {
@@ -16,33 +14,20 @@ pub const KIND: Kind = Kind {
     further_inputs: false,
     outputs: &["pieces"],
     optional_outputs: &[],
-    options: keys_of::<Encode>,
-    parse: |options, _| Ok(Box::new(typed::<Encode>(options)?)),
+    options: keys_of::<Options>,
+    parse: |options, _| Ok(Box::new(settings::<Options>(options)?)),
 };
 
-#[derive(Deserialize)]
-struct Encode {
-    #[serde(default = "usual_most_pieces")]
-    most_pieces: usize,
-}
-
-fn usual_most_pieces() -> usize {
-    MOST_PIECES
-}
-
-impl Action for Encode {
+impl Action for Options {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
         let mut cutter = Cutter::new(Tokenizer::load(work.input("encoder")?)?, self.most_pieces);
         let progress = |documents| (work.progress)(Progress::documents(documents));
         let written = stage::write(work.input("corpus")?, work.folder, &mut cutter, &progress)?;
-        let truncated = written.filter(|written| written.truncated > 0);
-        let cut = |written: stage::Written| {
-            format!("warning: {} documents were cut off at {} pieces", written.truncated, self.most_pieces)
-        };
+        let warning = written.and_then(|written| self.warning(written.truncated));
         Ok(Made {
             outputs: BTreeMap::from([("pieces", work.folder.join("pieces"))]),
             notes: written.iter().map(ToString::to_string).collect(),
-            warnings: truncated.map(cut).into_iter().collect(),
+            warnings: warning.iter().map(|warning| format!("warning: {warning}")).collect(),
             ..Made::default()
         })
     }

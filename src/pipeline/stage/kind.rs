@@ -52,6 +52,11 @@ pub trait Action {
     /// Whatever keeps it from being done; then the outputs stay as they were.
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made>;
 
+    /// Why there is no output in a role, where the kind may make one but not with these options.
+    fn lacks(&self, _role: &str) -> Option<&'static str> {
+        None
+    }
+
     /// What people want to see of the outputs, by role, once the run is over. `place` names pipeline and stage.
     ///
     /// # Errors
@@ -116,7 +121,7 @@ pub fn keys_of<T: DeserializeOwned>() -> Vec<&'static str> {
 
 /// The tables of a corpus, as an output `tables`.
 pub fn corpus(summary: Summary) -> Made {
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<String> = summary.warnings.iter().map(|warning| format!("warning: {warning}")).collect();
     if summary.n_rejects > 0 {
         warnings.push(format!("{} records were rejected, see the table `rejects`:", summary.n_rejects));
         warnings.extend(summary.rejects.iter().map(|reject| format!("  {}", reject_line(reject))));

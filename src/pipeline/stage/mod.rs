@@ -13,7 +13,7 @@ mod train;
 
 use anyhow::anyhow;
 
-use super::options::unknown;
+use crate::ground::suggest::unknown;
 use kind::Kind;
 
 /// Every kind.

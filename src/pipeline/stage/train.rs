@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 use toml::{Table, Value};
 
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
-use crate::pipeline::options::typed;
+use crate::pipeline::options::settings;
 use crate::pipeline::progress::Progress;
 use crate::table;
 use crate::table::rows::TrainingLogRow;
@@ -56,9 +56,7 @@ fn parse(mut options: Table, inputs: &[String]) -> anyhow::Result<Box<dyn Action
     if is_input {
         options.insert(ENCODER.to_owned(), Value::Table(Table::from_iter([("pretrained".to_owned(), unset)])));
     }
-    let config: TrainConfig = typed(options)?;
-    config.check().map_err(anyhow::Error::msg)?;
-    Ok(Box::new(Train(config)))
+    Ok(Box::new(Train(settings(options)?)))
 }
 
 impl Train {
@@ -99,6 +97,10 @@ impl Action for Train {
         // Where a first stage has trained one.
         outputs.extend(Some((BASE, work.folder.join(train::BASE))).filter(|(_, base)| base.exists()));
         Ok(Made { outputs, warnings, device: Some(device), ..Made::default() })
+    }
+
+    fn lacks(&self, role: &str) -> Option<&'static str> {
+        (role == BASE && !self.0.trains_base()).then_some("no first stage trains a base with these options")
     }
 
     fn summary(&self, place: &str, outputs: &BTreeMap<&str, PathBuf>) -> anyhow::Result<Option<String>> {
