@@ -5,6 +5,7 @@
 
 mod output;
 mod sparql;
+mod statement;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,8 +21,8 @@ use table::is_part_name;
 pub use output::Output;
 pub use sparql::sparql;
 
-/// Bytes of a statement; the parser works down its nesting.
-const LONGEST_STATEMENT: usize = 1 << 20;
+use statement::{names_no_file, on_deep_stack, reads};
+
 /// Folders are searched this deep.
 const DEPTH: usize = 6;
 
@@ -61,9 +62,42 @@ pub enum QueryError {
         /// The folders of the graphs in it, or `none`.
         found: String,
     },
-    /// The statement would change tables, or is too long.
-    #[error("expected one statement that reads (SELECT, WITH, SHOW or EXPLAIN), of at most {LONGEST_STATEMENT} bytes")]
+    /// Two tables would bear one name.
+    #[error("two tables are named `{name}`: {} and {}", first.display(), second.display())]
+    TwoTables {
+        /// The name.
+        name: String,
+        /// A file of the one.
+        first: PathBuf,
+        /// A file of the other.
+        second: PathBuf,
+    },
+    /// The statement would change tables.
+    #[error("expected one statement that reads: SELECT, WITH, SHOW or EXPLAIN")]
     Statement,
+    /// The statement would read a file that is no table here.
+    #[error("expected a statement about the tables, got `{function}`, which opens a file")]
+    OpensFile {
+        /// What it calls.
+        function: String,
+    },
+    /// The statement is too long.
+    #[error("expected a statement of at most {} words and operators, got {steps}", statement::MOST_STEPS)]
+    TooLong {
+        /// Its words and operators.
+        steps: usize,
+    },
+    /// The system gives no stack that is deep enough for the statement.
+    #[error("expected {megabytes} MB of address space for a statement of this length; a shorter one needs less")]
+    Stack {
+        /// What is needed.
+        megabytes: usize,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The engine has failed in itself.
+    #[error("the query engine failed")]
+    Engine,
     /// The result cannot be written.
     #[error("cannot write the result")]
     Write(#[from] io::Error),
@@ -90,27 +124,22 @@ pub fn run_over(
     format: Output,
     output: &mut impl Write,
 ) -> Result<(), QueryError> {
+    let frame = on_deep_stack(sql, || frame(tables, sql))?;
+    output::write(frame, format, output)
+}
+
+/// What a statement gives.
+fn frame(tables: &BTreeMap<String, Vec<PathBuf>>, sql: &str) -> Result<DataFrame, QueryError> {
     if !reads(sql) {
         return Err(QueryError::Statement);
     }
+    names_no_file(sql, tables)?;
     let mut context = SQLContext::new();
     for (name, files) in tables {
         let frame = scan(files).map_err(|error| failure(&error, tables))?;
         context.register(name, frame);
     }
-    let frame = context.execute(sql).and_then(LazyFrame::collect).map_err(|error| failure(&error, tables))?;
-    output::write(frame, format, output)
-}
-
-/// Whether a statement only reads, by its first word behind comments.
-fn reads(sql: &str) -> bool {
-    let mut rest = sql.trim_start();
-    while let Some(comment) = rest.strip_prefix("--") {
-        rest = comment.split_once('\n').map_or("", |(_, next)| next).trim_start();
-    }
-    let word: String = rest.chars().take_while(char::is_ascii_alphabetic).collect();
-    let reading = ["select", "with", "show", "explain", "from", "values", "table"];
-    sql.len() <= LONGEST_STATEMENT && (rest.starts_with('(') || reading.contains(&word.to_lowercase().as_str()))
+    context.execute(sql).and_then(LazyFrame::collect).map_err(|error| failure(&error, tables))
 }
 
 fn failure(error: &PolarsError, tables: &BTreeMap<String, Vec<PathBuf>>) -> QueryError {
@@ -142,26 +171,40 @@ pub fn scan(files: &[PathBuf]) -> PolarsResult<LazyFrame> {
 /// The names under which the tables of a folder can be queried, with their files.
 ///
 /// # Errors
-/// Where the folder cannot be read or holds no table.
+/// Where the folder cannot be read or holds no table, or the paths of two tables come to one name.
 pub fn tables(folder: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>, QueryError> {
     let mut found = Vec::new();
     search(folder, &mut Vec::new(), &mut found)
         .map_err(|source| QueryError::Io { path: folder.to_path_buf(), source })?;
-    let mut named: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    let mut named = BTreeMap::new();
     for (path, files) in &found {
-        let short = path.last().cloned().unwrap_or_default();
-        let only = found.iter().filter(|(other, _)| other.last() == Some(&short)).count() == 1;
-        if only || path.len() == 1 {
-            named.insert(short, files.clone());
-        }
+        add(&mut named, path.join("_"), files.clone())?;
     }
-    for (path, files) in found {
-        named.entry(path.join("_")).or_insert(files);
+    // A short name is an addition: it never takes the place of a path.
+    let short = |(path, _): &(Vec<String>, _)| path.last().cloned().unwrap_or_default();
+    for table in &found {
+        let name = short(table);
+        if found.iter().filter(|other| short(other) == name).count() == 1 {
+            named.entry(name).or_insert_with(|| table.1.clone());
+        }
     }
     if named.is_empty() {
         return Err(QueryError::NoTable { folder: folder.to_path_buf() });
     }
     Ok(named)
+}
+
+/// Adds a table under a name that is its alone.
+///
+/// # Errors
+/// Where another table bears the name.
+pub fn add(tables: &mut BTreeMap<String, Vec<PathBuf>>, name: String, files: Vec<PathBuf>) -> Result<(), QueryError> {
+    let path = |files: &[PathBuf]| files.first().cloned().unwrap_or_default();
+    if let Some(other) = tables.get(&name) {
+        return Err(QueryError::TwoTables { first: path(other), second: path(&files), name });
+    }
+    tables.insert(name, files);
+    Ok(())
 }
 
 /// Adds the tables at and below `folder`, each as the names on the way to it and its files.
