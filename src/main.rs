@@ -8,11 +8,12 @@ mod cli;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use cli::failure::{self, is_closed_pipe, is_usage};
 use cli::{
-    Messages, Outcome, checkpoint, convert, encode, evaluate, graph, query, report, run, score, synthesize, train,
+    Messages, Outcome, checkpoint, completions, convert, encode, evaluate, graph, man, query, report, run, score,
+    synthesize, train,
 };
 
 /// Tables and tensors come and go by the megabyte, which the system's allocator gives back to the kernel each time.
@@ -23,7 +24,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser)]
 #[command(version, propagate_version = true, max_term_width = 120)]
 #[command(
-    after_help = "Example:\n  docre convert --format docred --split dev --out corpora/docred dev.json\n  docre query corpora/docred/dev \"SELECT relation, count(*) FROM facts GROUP BY relation\""
+    after_help = include_str!("cli/help/docre.txt").trim_end()
 )]
 struct Cli {
     /// Say nothing on stderr but errors.
@@ -49,6 +50,8 @@ enum Command {
     Query(query::QueryArgs),
     Report(report::ReportArgs),
     Run(run::RunArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 fn main() -> ExitCode {
@@ -66,9 +69,11 @@ fn main() -> ExitCode {
         Command::Score(args) => score::run(&args, messages),
         Command::Evaluate(args) => evaluate::run(&args, messages),
         Command::Graph(args) => graph::run(&args, messages),
-        Command::Query(args) => query::run(args),
+        Command::Query(args) => query::run(&args),
         Command::Report(args) => report::run(&args, messages),
         Command::Run(args) => run::run(&args, messages),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
+        Command::Man(args) => man::run(&args, Cli::command(), messages),
     };
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

@@ -100,6 +100,8 @@ pub struct Checkpoint {
     folder: PathBuf,
 }
 
+/// Relations that a pair is given at most, unless asked otherwise: as in the reference code for DocRED.
+pub const MOST_LABELS: usize = 4;
 /// Files that stand beside these where training goes on from them.
 pub const FOR_RESUMING: [&str; 2] = ["state.json", "optimizer.safetensors"];
 /// The folder of a run's best checkpoint.

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use encoder::{read_config, read_state_dict};
+use ground::settings::{Settings, at_least};
 use model::atlop::AtlopConfig;
 use nn::{Unused, Weights};
 use pieces::Tokenizer;
 use table::{Staging, TableError, Text};
 
-use super::{CheckpointConfig, CheckpointError, ModelConfig, fault, holds_only_a_checkpoint, read};
+use super::{CheckpointConfig, CheckpointError, MOST_LABELS, ModelConfig, fault, holds_only_a_checkpoint, read};
 
 /// What a checkpoint is made of.
 #[derive(Debug, Clone, Copy)]
@@ -25,10 +26,31 @@ pub struct Published<'a> {
     /// Its relations in JSON: an object that gives each its class, as the code's `rel2id.json`, or a list in the order
     /// of the classes. Class 0, no relation, is the threshold; a list may leave it out.
     pub relations: &'a Path,
-    /// Relations that a pair is given at most.
+    /// What the model was trained with.
+    pub options: &'a Options,
+}
+
+/// What a model was trained with, which no file of it says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Relations that a pair is given at most: 4 for DocRED, 1 for CDR and GDA.
     pub most_labels: usize,
     /// Pieces that a document keeps at most.
     pub most_pieces: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { most_labels: MOST_LABELS, most_pieces: pieces::Options::default().most_pieces }
+    }
+}
+
+impl Settings for Options {
+    fn check(&self) -> Result<(), String> {
+        at_least("most_labels", self.most_labels, 1)?;
+        pieces::Options { most_pieces: self.most_pieces }.check()
+    }
 }
 
 /// Makes a checkpoint in the folder `out`, and returns the weights that it left behind. Where `force` is set, a
@@ -64,8 +86,8 @@ fn config(
         encoder: read_config(published.encoder)?,
         relations: relations(published.relations, classes)?,
         tokenizer: tokenizer.identity().into(),
-        most_pieces: published.most_pieces,
-        most_labels: published.most_labels,
+        most_pieces: published.options.most_pieces,
+        most_labels: published.options.most_labels,
     })
 }
 
@@ -91,17 +113,18 @@ fn relations(path: &Path, classes: usize) -> Result<Vec<Text>, CheckpointError> 
     let names: Names = serde_json::from_slice(&read(path)?).map_err(|_| {
         fault(path, &"expected an object that gives each relation its class, or a list of relations, got neither")
     })?;
-    let mut names = match names {
+    let names = match names {
         Names::Ordered(names) if names.len() + 1 == classes => return Ok(names),
         Names::Ordered(names) => names,
         Names::Classes(names) => ordered(path, names)?,
     };
-    if names.len() != classes {
-        let got = names.len();
-        return Err(fault(path, &format!("expected the {classes} classes of `bilinear.weight`, got {got}")));
+    match names.split_first() {
+        Some((_threshold, relations)) if names.len() == classes => Ok(relations.to_vec()),
+        _ => {
+            let got = names.len();
+            Err(fault(path, &format!("expected the {classes} classes of `bilinear.weight`, got {got}")))
+        }
     }
-    names.remove(0);
-    Ok(names)
 }
 
 fn ordered(path: &Path, names: BTreeMap<Text, usize>) -> Result<Vec<Text>, CheckpointError> {

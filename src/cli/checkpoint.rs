@@ -3,16 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use docre::checkpoint::published::{Published, convert};
+use docre::checkpoint::published::{Options, Published, convert};
 use docre::encoder::hub;
-use docre::pieces::MOST_PIECES;
 
-use super::{Messages, Outcome};
+use super::{Messages, Outcome, checked, whole};
 
 /// Make a checkpoint of a model that ATLOP's released code has trained.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  docre checkpoint --from-atlop atlop-bert.pt --encoder bert-base-cased \\\n    --relations meta/rel2id.json --out models/atlop-bert\n  docre score --checkpoint models/atlop-bert --corpus corpora/docred --split test \\\n    --out runs/atlop-bert"
+    after_help = include_str!("help/checkpoint.txt").trim_end()
 )]
 pub struct CheckpointArgs {
     /// The state dict: an archive of PyTorch (whatever its name) or a safetensors file.
@@ -28,10 +27,10 @@ pub struct CheckpointArgs {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Relations that a pair is given at most: 4 for DocRED, 1 for CDR and GDA.
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = Options::default().most_labels, value_parser = whole::<usize>)]
     most_labels: usize,
     /// Pieces that a document keeps at most.
-    #[arg(long, value_name = "N", default_value_t = MOST_PIECES)]
+    #[arg(long, value_name = "N", default_value_t = Options::default().most_pieces, value_parser = whole::<usize>)]
     most_pieces: usize,
     /// Replace a checkpoint that stands there.
     #[arg(long)]
@@ -40,14 +39,10 @@ pub struct CheckpointArgs {
 
 /// Converts.
 pub fn run(args: &CheckpointArgs, messages: Messages) -> anyhow::Result<Outcome> {
+    let options = checked(Options { most_labels: args.most_labels, most_pieces: args.most_pieces })?;
     let encoder = hub::resolve(&args.encoder)?;
-    let published = Published {
-        weights: &args.from_atlop,
-        encoder: &encoder,
-        relations: &args.relations,
-        most_labels: args.most_labels,
-        most_pieces: args.most_pieces,
-    };
+    let published =
+        Published { weights: &args.from_atlop, encoder: &encoder, relations: &args.relations, options: &options };
     let unused = convert(&published, &args.out, args.force)?;
     unused.event().iter().for_each(|event| messages.tell(event));
     messages.say(&format!("{}: a checkpoint", args.out.display()));

@@ -4,34 +4,34 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use docre::corpus::convert::Conversion;
+use docre::corpus::convert::{Conversion, Options};
 use docre::corpus::{self, Format};
-use docre::table::Text;
+use docre::ground::choice;
+use docre::ground::parsed::{FolderName, TypePair};
 
-use super::{Messages, Outcome, Usage, folder_name, told};
+use super::{Messages, Outcome, Usage, checked, one_of, told};
 
 /// Turn an annotated corpus into tables, or tables back into DocRED's JSON.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  docre convert --format docred --split dev --relation-labels rel_info.json --out corpora/docred dev.json\n  docre convert --format pubtator --split train --candidates Chemical:Disease --mesh 2017MeshTree.txt --out corpora/cdr \\\n      CDR_TrainingSet.PubTator.txt\n  docre convert --to docred --out dev.json corpora/docred/dev\n\nExit code 3 says that some records were rejected: see the table `rejects`."
+    after_help = include_str!("help/convert.txt").trim_end()
 )]
 pub struct ConvertArgs {
     /// The source's format.
-    #[arg(long, value_parser = PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| name.parse::<Format>()), required_unless_present = "to")]
+    #[arg(long, value_parser = one_of::<Format>(), required_unless_present = "to")]
     format: Option<Format>,
     /// The split's name, also that of its folder below --out.
-    #[arg(long, value_name = "NAME", value_parser = folder_name, required_unless_present = "to")]
-    split: Option<String>,
+    #[arg(long, value_name = "NAME", required_unless_present = "to")]
+    split: Option<FolderName>,
     /// Write tables back in this format instead; INPUT is then the folder of a split.
-    #[arg(long, value_parser = ["docred"], conflicts_with_all = ["format", "split", "candidates", "mesh", "relation_labels", "unlabelled", "ids"])]
-    to: Option<String>,
+    #[arg(long, value_parser = one_of::<Exported>(), conflicts_with_all = ["format", "split", "candidates", "mesh", "relation_labels", "unlabelled", "ids"])]
+    to: Option<Exported>,
     /// The folder of the corpus; with --to, the file to write [default with --to: stdout].
     #[arg(long, value_name = "PATH", required_unless_present = "to")]
     out: Option<PathBuf>,
     /// Keep only pairs of these entity types, as HEAD:TAIL [default: every ordered pair].
-    #[arg(long, value_name = "HEAD:TAIL", value_parser = types, value_delimiter = ',')]
-    candidates: Vec<(Text, Text)>,
+    #[arg(long, value_name = "HEAD:TAIL", value_delimiter = ',')]
+    candidates: Vec<TypePair>,
     /// A MeSH tree file: leave out a negative pair whose tail is a broader term than that of a fact with the same head.
     #[arg(long, value_name = "FILE")]
     mesh: Option<PathBuf>,
@@ -52,36 +52,30 @@ pub struct ConvertArgs {
     input: Vec<PathBuf>,
 }
 
-fn types(pair: &str) -> Result<(Text, Text), String> {
-    match pair.split_once(':') {
-        Some((head, tail)) if !head.is_empty() && !tail.is_empty() && !tail.contains(':') => {
-            Ok((head.into(), tail.into()))
-        }
-        _ => Err("expected two types, such as Chemical:Disease".to_owned()),
-    }
+/// A format that tables are written back in.
+#[derive(Debug, Clone, Copy)]
+enum Exported {
+    DocRed,
 }
+
+choice!(Exported, "format", { DocRed => "docred" });
 
 /// Converts.
 pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
-    let (Some(format), Some(split), Some(out)) = (args.format, args.split, &args.out) else {
+    let (Some(format), Some(split), Some(out), None) = (args.format, args.split, &args.out, args.to) else {
         return export(&args.input, args.out.as_deref(), args.force);
     };
+    let options = Options { format, split, candidates: args.candidates, unlabelled: args.unlabelled };
     let conversion = Conversion {
-        format,
-        split,
+        options: checked(options)?,
         inputs: args.input,
-        candidates: args.candidates,
         mesh: args.mesh,
         relation_labels: args.relation_labels,
-        unlabelled: args.unlabelled,
         ids: args.ids,
     };
     let listener = messages.listener();
     let summary = conversion.run(out, args.force, &|event| listener.hear(&event))?;
     drop(listener);
-    if !conversion.candidates.is_empty() && summary.totals.is_some_and(|totals| totals.pairs == totals.left_out) {
-        messages.say("warning: no pair of entities has the types that `--candidates` names");
-    }
     Ok(told(&summary, messages))
 }
 

@@ -5,24 +5,26 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
-use docre::metrics::{self, Notes, Request, present};
+use docre::ground::choice;
+use docre::ground::parsed::FolderName;
+use docre::metrics::{self, Notes, Options, Request, present};
 use docre::table;
 
-use super::{Messages, Outcome, Usage, folder_name, split_folder};
+use super::{Messages, Outcome, Usage, checked, one_of, split_folder, whole};
 
 /// Score predicted relations against a split's facts.
 #[derive(Args)]
 #[command(
     allow_negative_numbers = true,
-    after_help = "Examples:\n  docre evaluate --corpus corpora/redocred --split dev --relations predictions.json --train-facts train_annotated.fact\n  docre evaluate --corpus runs/sample --split test --relations runs/a --against runs/b --format json"
+    after_help = include_str!("help/evaluate.txt").trim_end()
 )]
 pub struct EvaluateArgs {
     /// The folder of the corpus, or of the split itself.
     #[arg(long, value_name = "DIR")]
     corpus: PathBuf,
     /// The split: the folder of this name in that of the corpus.
-    #[arg(long, value_name = "NAME", value_parser = folder_name)]
-    split: Option<String>,
+    #[arg(long, value_name = "NAME")]
+    split: Option<FolderName>,
     /// The predictions: a folder with the table `relations`, a Parquet file of it, or a submission in DocRED's JSON.
     #[arg(long, value_name = "PATH")]
     relations: PathBuf,
@@ -36,24 +38,35 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "NAME")]
     run_id: Option<String>,
     /// Bootstrap resamples for intervals and tests; 0: none.
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = Options::default().resamples, value_parser = whole::<u64>)]
     resamples: u64,
     /// The seed of the resamples.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = Options::default().seed, value_parser = whole::<u64>)]
     seed: u64,
     /// Show each relation's figures too.
     #[arg(long)]
     per_relation: bool,
     /// How figures are written to stdout.
-    #[arg(long, value_parser = ["table", "json"], default_value = "table")]
-    format: String,
+    #[arg(long, value_parser = one_of::<Shown>(), default_value_t = Shown::Table)]
+    format: Shown,
     /// Also write the tables `metrics`, and `comparisons` with --against, into this folder.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
+/// How figures are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Table,
+    Json,
+}
+
+choice!(Shown, "output format", { Table => "table", Json => "json" });
+
 /// Evaluates.
 pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
+    let options = Options { run_id: args.run_id.clone(), resamples: args.resamples, seed: args.seed };
+    let options = checked(options)?;
     if args.against.is_some() && args.resamples == 0 {
         bail!(Usage("`--against`: expected resamples to test with, got `--resamples 0`".to_owned()));
     }
@@ -61,15 +74,9 @@ pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let names =
         if args.split.is_some() { [Some(&*args.corpus), Some(&*tables)] } else { [tables.parent(), Some(&*tables)] };
     let [corpus, split] = names.map(|path| path.and_then(Path::file_name).unwrap_or_default().to_string_lossy());
-    let request = Request {
-        training_facts: args.train_facts.as_deref(),
-        corpus: &corpus,
-        split: &split,
-        run_id: args.run_id.as_deref(),
-        resamples: args.resamples,
-        seed: args.seed,
-        ..Request::new(&tables, &args.relations)
-    };
+    let training_facts = args.train_facts.as_deref();
+    let usual = Request::new(&tables, &args.relations);
+    let request = Request { training_facts, corpus: &corpus, split: &split, ..usual.with(&options) };
     let evaluation = metrics::evaluate(&request)?;
     let other = args.against.as_deref();
     let other = other.map(|other| metrics::evaluate(&Request { predictions: other, run_id: None, ..request }));
@@ -84,7 +91,7 @@ pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
         messages.say(&format!("warning: `--against`: {warning}"));
     }
     let mut stdout = BufWriter::new(io::stdout().lock());
-    if args.format == "json" {
+    if args.format == Shown::Json {
         stdout.write_all(present::json(&evaluation.metrics, &comparisons)?.as_bytes())?;
     } else {
         stdout.write_all(present::table(&evaluation.metrics, args.per_relation).as_bytes())?;

@@ -4,20 +4,21 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use docre::graph::{self, Base, Format, Merge, Options, Request};
+use docre::ground::choice;
+use docre::ground::parsed::FolderName;
 use docre::table::rows::{EdgeRow, MergeRow, NodeRow, ProvenanceRow};
 use docre::table::{TableError, stream};
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, folder_name, split_folder};
+use super::{Messages, Outcome, checked, number, one_of, split_folder, whole};
 
 /// Merge the relations of many documents into a knowledge graph.
 #[derive(Args)]
 #[command(
     allow_negative_numbers = true,
-    after_help = "Examples:\n  docre graph --relations runs/cdr --corpus corpora/cdr --split test --out runs/cdr/graph --format nquads,neo4j\n  docre graph --relations submission.json --corpus corpora/docred --split test --out graph --min-probability 0.8\n  docre score --checkpoint best --corpus corpora/cdr --split test --out - |\n    docre graph --relations - --corpus corpora/cdr --split test --out - --table edges > edges.arrows\n\nThe tables nodes, edges, provenance and merges are always written, for `docre query`, in SQL or SPARQL."
+    after_help = include_str!("help/graph.txt").trim_end()
 )]
 pub struct GraphArgs {
     /// The relations: a folder with the table `relations`, a Parquet file, a submission in DocRED's JSON, or `-`: an
@@ -28,38 +29,38 @@ pub struct GraphArgs {
     #[arg(long, value_name = "DIR")]
     corpus: PathBuf,
     /// The split: the folder of this name in that of the corpus.
-    #[arg(long, value_name = "NAME", value_parser = folder_name)]
-    split: Option<String>,
+    #[arg(long, value_name = "NAME")]
+    split: Option<FolderName>,
     /// The folder of the graph, or `-`: a table as an Arrow stream on stdout.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// The table that goes to stdout.
-    #[arg(long, value_enum, default_value = "edges")]
+    #[arg(long, value_parser = one_of::<Sent>(), default_value_t = Sent::Edges)]
     table: Sent,
     /// What to write besides the tables, separated by commas.
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = formats())]
+    #[arg(long, alias = "formats", value_name = "LIST", value_delimiter = ',', value_parser = one_of::<Format>())]
     format: Vec<Format>,
     /// By what entities of different documents merge: the identifier in a knowledge base where there is one, else name
     /// and type; name and type alone; or nothing.
-    #[arg(long, value_parser = merges(), default_value = "kb")]
+    #[arg(long, value_parser = one_of::<Merge>(), default_value_t)]
     merge: Merge,
     /// A file of aliases: lines of alias, name and perhaps type, separated by tabs.
     #[arg(long, value_name = "FILE")]
     aliases: Option<PathBuf>,
     /// The IRI below which things lie that no knowledge base names.
-    #[arg(long, value_name = "IRI", default_value_t = String::from(Base::default()), value_parser = is_base)]
-    base: String,
+    #[arg(long, value_name = "IRI", default_value_t)]
+    base: Base,
     /// Leave out facts less likely than this, and those without a probability.
-    #[arg(long, value_name = "P", value_parser = probability)]
+    #[arg(long, value_name = "P", value_parser = number::<f32>)]
     min_probability: Option<f32>,
     /// Leave out edges with fewer documents.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = Options::default().min_support, value_parser = whole::<u32>)]
     min_support: u32,
     /// Keep only this relation; may be given several times.
     #[arg(long, value_name = "NAME")]
     relation: Vec<String>,
     /// Keep only nodes of this type; may be given several times.
-    #[arg(long = "type", value_name = "NAME")]
+    #[arg(long = "type", alias = "types", value_name = "NAME")]
     kind: Vec<String>,
     /// Leave out nodes without an edge.
     #[arg(long)]
@@ -70,7 +71,7 @@ pub struct GraphArgs {
 }
 
 /// A table that can go to stdout.
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy)]
 enum Sent {
     Nodes,
     Edges,
@@ -78,29 +79,7 @@ enum Sent {
     Merges,
 }
 
-fn formats() -> impl TypedValueParser<Value = Format> {
-    PossibleValuesParser::new(Format::ALL.map(Format::name)).map(|name| {
-        let named = Format::ALL.into_iter().find(|format| format.name() == name);
-        named.unwrap_or(Format::NTriples)
-    })
-}
-
-fn merges() -> impl TypedValueParser<Value = Merge> {
-    PossibleValuesParser::new(["kb", "name", "none"]).map(|name| match name.as_str() {
-        "name" => Merge::Name,
-        "none" => Merge::None,
-        _ => Merge::Kb,
-    })
-}
-
-fn is_base(text: &str) -> Result<String, String> {
-    text.parse::<Base>().map(String::from)
-}
-
-fn probability(text: &str) -> Result<f32, String> {
-    let found = text.parse().ok().filter(|found| (0.0..=1.0).contains(found));
-    found.ok_or_else(|| "expected a number from 0 to 1".to_owned())
-}
+choice!(Sent, "table", { Nodes => "nodes", Edges => "edges", Provenance => "provenance", Merges => "merges" });
 
 /// Makes a graph.
 pub fn run(args: &GraphArgs, messages: Messages) -> anyhow::Result<Outcome> {
@@ -113,7 +92,7 @@ pub fn run(args: &GraphArgs, messages: Messages) -> anyhow::Result<Outcome> {
         args.relations.clone()
     };
     let out = if pipe::is(&args.out) { scratch.folder("graph") } else { args.out.clone() };
-    let options = options(args)?;
+    let options = checked(options(args))?;
     let split = split_folder(&args.corpus, args.split.as_deref())?;
     let aliases = args.aliases.as_deref();
     let request = Request { relations: &relations, split: &split, aliases, out: &out, options: &options };
@@ -130,10 +109,10 @@ pub fn run(args: &GraphArgs, messages: Messages) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn options(args: &GraphArgs) -> anyhow::Result<Options> {
-    Ok(Options {
+fn options(args: &GraphArgs) -> Options {
+    Options {
         merge: args.merge,
-        base: args.base.parse().map_err(anyhow::Error::msg)?,
+        base: args.base.clone(),
         run_id: args.run_id.clone(),
         min_probability: args.min_probability,
         min_support: args.min_support,
@@ -141,7 +120,7 @@ fn options(args: &GraphArgs) -> anyhow::Result<Options> {
         types: args.kind.clone(),
         connected: args.connected,
         formats: args.format.clone(),
-    })
+    }
 }
 
 fn send(folder: &Path, table: Sent) -> Result<(), TableError> {

@@ -1,6 +1,7 @@
 //! The commands, a file each: arguments, and what is done with them; and what they share.
 
 pub mod checkpoint;
+pub mod completions;
 pub mod convert;
 pub mod encode;
 #[cfg(target_os = "linux")]
@@ -8,6 +9,7 @@ pub mod environment;
 pub mod evaluate;
 pub mod failure;
 pub mod graph;
+pub mod man;
 mod messages;
 pub mod pipe;
 pub mod query;
@@ -21,10 +23,14 @@ use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use anyhow::{Context, bail};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use docre::corpus::convert::Summary;
 use docre::corpus::reject_line;
+use docre::ground::choice::Choice;
+use docre::ground::settings::Settings;
 use docre::table::Table;
 use docre::table::rows::DocumentRow;
 
@@ -48,20 +54,36 @@ pub enum Outcome {
     SomeRejected,
 }
 
-/// A name that is one step of a path.
-pub fn folder_name(name: &str) -> Result<String, String> {
-    if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\']) {
-        return Err("expected a name that can be that of a folder".to_owned());
-    }
-    Ok(name.to_owned())
+/// What the argument parser takes for a setting that is one of some names.
+pub fn one_of<T: Choice + Send + Sync>() -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(T::EVERY.iter().map(|choice| choice.called())).try_map(|name| T::named(&name))
 }
 
-/// A number of some range.
-pub fn count(text: &str, least: usize, most: usize) -> Result<usize, String> {
-    let got = text.parse().ok().filter(|count| (least..=most).contains(count));
-    got.ok_or_else(|| {
-        if most == usize::MAX { format!("expected {least} or more") } else { format!("expected {least} to {most}") }
-    })
+/// A count; what it may be, the settings that it becomes part of say.
+pub fn whole<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| "expected a whole number of 0 or more".to_owned())
+}
+
+/// A share, a probability; what it may be, the settings that it becomes part of say.
+pub fn number<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| "expected a number".to_owned())
+}
+
+/// Settings that can be used.
+///
+/// # Errors
+/// The first argument that is out of its range, as wrong usage.
+pub fn checked<S: Settings>(settings: S) -> anyhow::Result<S> {
+    settings.check().map_err(|reason| Usage(as_argument(&reason)))?;
+    Ok(settings)
+}
+
+/// A reason that begins with a setting's name, with that of the argument: `most_pieces` is `--most-pieces`.
+fn as_argument(reason: &str) -> String {
+    match reason.strip_prefix('`').and_then(|rest| rest.split_once('`')) {
+        Some((name, rest)) => format!("`--{}`{rest}", name.replace('_', "-")),
+        None => reason.to_owned(),
+    }
 }
 
 /// The folder of a split: below that of its corpus, where it is named.

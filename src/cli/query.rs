@@ -4,19 +4,16 @@ use std::env;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::thread;
 
-use anyhow::bail;
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use docre::query::{self, Output, QueryError};
 
-use super::Outcome;
+use super::{Outcome, one_of};
 
 /// Query the tables of a folder with SQL, or its graph with SPARQL.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  docre query corpora/docred/dev \"SELECT relation, count(*) AS n FROM facts GROUP BY relation ORDER BY n DESC\"\n  docre query runs/cdr/graph --sparql \"SELECT ?name WHERE { ?drug relation:CID MESH:D007022; rdfs:label ?name }\"\n\nA table bears the name of its folder; where several below the folder bear one name, that of its path: dev_facts."
+    after_help = include_str!("help/query.txt").trim_end()
 )]
 pub struct QueryArgs {
     /// A folder with tables at or below it.
@@ -28,31 +25,21 @@ pub struct QueryArgs {
     #[arg(long, value_name = "QUERY", conflicts_with = "sql")]
     sparql: Option<String>,
     /// How the result is written; a table cuts long cells off, the others are whole.
-    #[arg(long, value_parser = PossibleValuesParser::new(Output::NAMES).try_map(|name| name.parse::<Output>()), default_value = "table")]
+    #[arg(long, value_parser = one_of::<Output>(), default_value_t = Output::Table)]
     format: Output,
 }
 
-/// Bytes; only what is used is taken.
-const DEEP_STACK: usize = 2 << 30;
-
 /// Queries.
-pub fn run(args: QueryArgs) -> anyhow::Result<Outcome> {
-    // A statement is worked on down its nesting: a long one needs a deep stack.
-    match thread::Builder::new().stack_size(DEEP_STACK).spawn(move || answer(&args))?.join() {
-        Ok(result) => result?,
-        Err(_) => bail!("the query engine failed"),
-    }
-    Ok(Outcome::Done)
-}
-
-fn answer(args: &QueryArgs) -> anyhow::Result<()> {
+pub fn run(args: &QueryArgs) -> anyhow::Result<Outcome> {
     let stdout = io::stdout();
     if args.format == Output::Table && stdout.is_terminal() {
         let mut text = Vec::new();
         write(args, &mut text)?;
-        return Ok(page(&text)?);
+        page(&text)?;
+    } else {
+        write(args, &mut BufWriter::new(stdout.lock()))?;
     }
-    Ok(write(args, &mut BufWriter::new(stdout.lock()))?)
+    Ok(Outcome::Done)
 }
 
 fn write(args: &QueryArgs, output: &mut impl Write) -> Result<(), QueryError> {

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use docre::report::{self, Sources, USUAL_DOCUMENTS};
+use docre::report::{self, Options, Sources};
 
-use super::{Messages, Outcome};
+use super::{Messages, Outcome, checked, whole};
 
 /// Write a page that shows a run: figures, curves, documents, graph.
 ///
@@ -15,14 +15,14 @@ use super::{Messages, Outcome};
 #[derive(Args)]
 #[command(
     allow_negative_numbers = true,
-    after_help = "Examples:\n  docre report runs/sample\n  docre report runs/redocred --documents 100 --out redocred.html"
+    after_help = include_str!("help/report.txt").trim_end()
 )]
 pub struct ReportArgs {
     /// The folder of the run.
     #[arg(value_name = "RUN")]
     run: PathBuf,
     /// How many documents the page holds at most; figures are of all.
-    #[arg(long, value_name = "N", default_value_t = USUAL_DOCUMENTS)]
+    #[arg(long, value_name = "N", default_value_t = Options::default().documents, value_parser = whole::<u64>)]
     documents: u64,
     /// The page [default: RUN/report.html].
     #[arg(long, value_name = "FILE")]
@@ -34,9 +34,10 @@ pub struct ReportArgs {
 
 /// Reports.
 pub fn run(args: &ReportArgs, messages: Messages) -> anyhow::Result<Outcome> {
+    let options = checked(Options { documents: args.documents })?;
     let sources = Sources::find(&args.run)?;
     let out = args.out.clone().unwrap_or_else(|| args.run.join("report.html"));
-    let written = report::write(&sources, args.documents, &out, args.force)?;
+    let written = report::write(&sources, &options, &out, args.force)?;
     messages.say(&format!("{}: {written}", out.display()));
     Ok(Outcome::Done)
 }

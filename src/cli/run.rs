@@ -17,7 +17,7 @@ use super::{Messages, Outcome, Usage};
 /// Of several pipelines, those whose sources are not there are left out, and named.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  docre run pipelines/sample.toml\n  docre run pipelines/sample.toml --dry-run --set train.epochs=5 \\\n    --set train.encoder.scratch.layers=2\n  docre run pipelines/sample.toml --set model.kind=docre-sd --runs runs/docre-sd\n  docre run pipelines/cdr.toml --until score \\\n    --set sources.encoder=allenai/scibert_scivocab_cased\n  docre run --all"
+    after_help = include_str!("help/run.txt").trim_end()
 )]
 pub struct RunArgs {
     /// Pipeline files.

@@ -5,20 +5,20 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use docre::model::MOST;
+use docre::ground::parsed::FolderName;
 use docre::nn::device::{DeviceChoice, Precision};
-use docre::score::{self, PIECES_AT_ONCE, Request};
+use docre::score::{self, Options, Request};
 use docre::table::rows::RelationRow;
 use docre::table::stream;
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, count, folder_name, split_folder};
+use super::{Messages, Outcome, checked, one_of, split_folder, whole};
 
 /// Predict the relations of a split with a trained model.
 #[derive(Args)]
 #[command(
     allow_negative_numbers = true,
-    after_help = "Example:\n  docre score --checkpoint runs/redocred/best --corpus corpora/redocred --split dev \\\n    --out runs/redocred/dev\n\nA run that was stopped goes on where it was when it is started again."
+    after_help = include_str!("help/score.txt").trim_end()
 )]
 pub struct ScoreArgs {
     /// The folder of the checkpoint.
@@ -29,8 +29,8 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "DIR")]
     corpus: PathBuf,
     /// The split: the folder of this name in that of the corpus.
-    #[arg(long, value_name = "NAME", value_parser = folder_name)]
-    split: Option<String>,
+    #[arg(long, value_name = "NAME")]
+    split: Option<FolderName>,
     /// The folder into which the table goes, or `-`: as an Arrow stream to stdout.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -38,26 +38,27 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "NAME")]
     run_id: Option<String>,
     /// How often docre-ii infers; 0: its base alone [default: as often as its `K` says].
-    #[arg(long, value_name = "N", value_parser = iterations)]
+    #[arg(long, value_name = "N", value_parser = whole::<usize>)]
     iterations: Option<usize>,
     /// Pieces that are computed in one batch.
-    #[arg(long, value_name = "N", default_value_t = PIECES_AT_ONCE)]
+    #[arg(long, value_name = "N", default_value_t = Options::default().pieces_at_once, value_parser = whole::<usize>)]
     pieces_at_once: usize,
     /// Where to compute: auto (a CUDA device, if there is one), cpu or cuda:N.
     #[arg(long, value_name = "DEVICE", default_value_t)]
     device: DeviceChoice,
     /// The type of matrix products: f32 or bf16 [default: bf16 on a CUDA device, f32 on the CPU].
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, value_name = "TYPE", value_parser = one_of::<Precision>())]
     precision: Option<Precision>,
-}
-
-/// As often as a model can be told to infer.
-fn iterations(text: &str) -> Result<usize, String> {
-    count(text, 0, MOST)
 }
 
 /// Scores.
 pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
+    let options = checked(Options {
+        run_id: args.run_id.clone(),
+        iterations: args.iterations,
+        pieces_at_once: args.pieces_at_once,
+        precision: args.precision,
+    })?;
     let scratch = Scratch::new();
     let split = if pipe::is(&args.corpus) {
         let folder = scratch.folder("stdin");
@@ -70,16 +71,7 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let out = if piped { scratch.folder("scored") } else { args.out.clone() };
     let name = if piped { &args.checkpoint } else { &args.out };
     let name = name.file_name().unwrap_or_default().to_string_lossy();
-    let request = Request {
-        checkpoint: &args.checkpoint,
-        split: &split,
-        out: &out,
-        run_id: args.run_id.as_deref().unwrap_or(&name),
-        iterations: args.iterations,
-        budget: args.pieces_at_once,
-        device: args.device,
-        precision: args.precision,
-    };
+    let request = Request::new(&args.checkpoint, &split, &out, &name, args.device).with(&options);
     let (began, listener) = (Instant::now(), messages.listener());
     let scored = score::score(&request, &|event| listener.hear(&event))?;
     drop(listener);

@@ -9,10 +9,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use ground::excerpt::quoted;
 use ground::identity::{self, Contents, Identity};
 use ground::observe::{Event, Observer, Progress};
+use ground::parsed::{FolderName, TypePair};
+use ground::settings::Settings;
 use table::rows::RejectRow;
 use table::{Staging, TableError, Text};
 
@@ -28,22 +31,38 @@ use crate::tables::{Accepted, CorpusWriter, TABLES, Totals};
 const BATCH_RECORDS: usize = 256;
 const BATCH_BYTES: usize = 4 << 20;
 
-/// What to convert, and how.
-pub struct Conversion {
+/// How a corpus is converted. Format and split are to be given; the others may be absent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
     /// The source format.
     pub format: Format,
+    /// The split's name, also that of its folder.
+    pub split: FolderName,
+    /// Types of the pairs that the corpus asks about; none: every ordered pair, or what the source says.
+    #[serde(default)]
+    pub candidates: Vec<TypePair>,
+    /// Takes the source as unlabelled: nothing is known of its relations.
+    #[serde(default)]
+    pub unlabelled: bool,
+}
+
+impl Settings for Options {
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// What to convert, and how.
+pub struct Conversion {
+    /// How.
+    pub options: Options,
     /// Files, or folders where the format's source is one, in order.
     pub inputs: Vec<PathBuf>,
-    /// The split's name, also that of its folder.
-    pub split: String,
-    /// Types (head, tail) of the pairs that the corpus asks about; empty: every ordered pair, or what the source says.
-    pub candidates: Vec<(Text, Text)>,
     /// A MeSH tree file, for the hypernym filter.
     pub mesh: Option<PathBuf>,
     /// A JSON object from relation to what it is called in words; a relation that it lacks is a fault.
     pub relation_labels: Option<PathBuf>,
-    /// Takes the source as unlabelled: nothing is known of its relations.
-    pub unlabelled: bool,
     /// A file with the names of the documents to take, one a line; without it, all are taken.
     pub ids: Option<PathBuf>,
 }
@@ -84,7 +103,7 @@ impl Conversion {
         force: bool,
         observe: Observer<'_>,
     ) -> Result<Summary, CorpusError> {
-        let target = out.join(&self.split);
+        let target = out.join(&self.options.split);
         let prepared = self.prepare(contents)?;
         for input in &self.inputs {
             observe(Event::Detail(format!("reads {}", input.display())));
@@ -93,7 +112,7 @@ impl Conversion {
             Begun::UpToDate(summary) => return Ok(summary),
             Begun::Work(staging) => staging,
         };
-        let mut writer = CorpusWriter::create(staging.folder(), &self.split, &prepared.fingerprint, false)?;
+        let mut writer = CorpusWriter::create(staging.folder(), &self.options.split, &prepared.fingerprint, false)?;
         let mut gate = Gate::new(prepared.asked.clone());
         let mut batches = Batches::new(self, &prepared);
         let n_bytes = self.n_bytes();
@@ -113,7 +132,14 @@ impl Conversion {
         }
         let totals = writer.finish(&prepared.labels)?;
         staging.commit()?;
+        self.warning(totals).into_iter().for_each(observe);
         Ok(Summary { folder: target, totals: Some(totals), n_rejects: gate.n_rejects, rejects: gate.rejects })
+    }
+
+    /// What is not as one may think.
+    fn warning(&self, totals: Totals) -> Option<Event> {
+        let none_fits = !self.options.candidates.is_empty() && totals.pairs == totals.left_out;
+        none_fits.then(|| Event::Warning("no pair of entities has the types that `candidates` names".into()))
     }
 
     /// Bytes of all inputs; 0 where one is a folder, of which not all is read.
@@ -144,10 +170,7 @@ impl Conversion {
         };
         let files = |paths: &[PathBuf]| paths.iter().map(file).collect::<Result<Vec<_>, CorpusError>>();
         Ok(Identity::of("convert")
-            .field("format", self.format.name())
-            .field("split", &self.split)
-            .field("candidates", &self.candidates)
-            .field("unlabelled", &self.unlabelled)
+            .field("options", &self.options)
             .field("mesh", &files(self.mesh.as_slice())?)
             .field("relation_labels", &files(self.relation_labels.as_slice())?)
             .field("ids", &files(self.ids.as_slice())?)
@@ -256,7 +279,7 @@ struct Batches<'c> {
 
 impl<'c> Batches<'c> {
     fn new(conversion: &'c Conversion, prepared: &'c Prepared) -> Self {
-        let parser = Parser { conversion, prepared, reader: conversion.format.reader() };
+        let parser = Parser { conversion, prepared, reader: conversion.options.format.reader() };
         Self { parser, inputs: conversion.inputs.iter(), open: None, n_bytes: 0 }
     }
 
@@ -337,13 +360,13 @@ impl Parser<'_> {
 
     fn accept(&self, document: Document, source: Text) -> Result<Accepted, Fault> {
         let mut document = document.check()?;
-        if self.conversion.unlabelled {
+        if self.conversion.options.unlabelled {
             document.facts = None;
         }
         if self.conversion.relation_labels.is_some() {
             check_relations(&document, &self.prepared.labels)?;
         }
-        let asked = asked_pairs(&document, &self.conversion.candidates);
+        let asked = asked_pairs(&document, &self.conversion.options.candidates);
         if let Some(mesh) = &self.prepared.mesh {
             mesh.filter(&mut document, &asked);
         }
@@ -364,10 +387,12 @@ fn check_relations(document: &Document, labels: &BTreeMap<Text, Text>) -> Result
 }
 
 /// The ordered pairs that a document's source or the options ask about, sorted.
-pub(super) fn asked_pairs(document: &Document, candidates: &[(Text, Text)]) -> Vec<(u32, u32)> {
+pub(super) fn asked_pairs(document: &Document, candidates: &[TypePair]) -> Vec<(u32, u32)> {
     let kinds: Vec<Text> = document.entities.iter().map(crate::document::Entity::kind).collect();
     let asked = |(head, tail): (usize, usize)| {
-        head != tail && (candidates.is_empty() || candidates.contains(&(kinds[head].clone(), kinds[tail].clone())))
+        head != tail
+            && (candidates.is_empty()
+                || candidates.iter().any(|pair| pair.head == kinds[head] && pair.tail == kinds[tail]))
     };
     let number = |entity: usize| u32::try_from(entity).unwrap_or(u32::MAX);
     let all = (0..kinds.len()).flat_map(|head| (0..kinds.len()).map(move |tail| (head, tail)));

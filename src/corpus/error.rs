@@ -8,8 +8,6 @@ use ground::hint::{Hint, Words};
 use table::TableError;
 use table::rows::RejectRow;
 
-use crate::synthetic::OptionsError;
-
 /// Why a corpus could not be made. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum CorpusError {
@@ -44,8 +42,8 @@ pub enum CorpusError {
         target: PathBuf,
     },
     /// An option of a synthetic corpus is out of its range.
-    #[error(transparent)]
-    Options(#[from] OptionsError),
+    #[error("{0}")]
+    Options(String),
     /// The output refuses.
     #[error("cannot write")]
     Write(#[from] io::Error),

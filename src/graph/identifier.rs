@@ -4,7 +4,7 @@
 //! else lies below a base IRI of the user's choice. No Wikidata item is ever made up: only an id that the corpus gives
 //! becomes one, and only a relation that is called like a Wikidata property (P17) becomes that property.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::str::FromStr;
 
 use oxrdf::NamedNode;
@@ -47,6 +47,12 @@ impl FromStr for Base {
         }
         NamedNode::new(text).map_err(|error| fault(format!(", got: {error}")))?;
         Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Base {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
     }
 }
 

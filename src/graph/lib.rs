@@ -33,6 +33,7 @@ use serde::{Deserialize, Serialize};
 
 use ground::identity::Identity;
 use ground::observe::{Event, Observer, Progress};
+use ground::settings::{Settings, within};
 use table::rows::{EntityRow, MentionRow, PredictionRow, RelationTypeRow};
 use table::{Row, Staging, TableFiles, TableWriter, Text, relation_labels, sibling, stream};
 
@@ -60,12 +61,15 @@ pub struct Options {
     /// Edges with fewer documents are left out.
     pub min_support: u32,
     /// Relations to keep; none: all.
+    #[serde(alias = "relation")]
     pub relations: Vec<String>,
     /// Types of nodes to keep; none: all.
+    #[serde(alias = "type")]
     pub types: Vec<String>,
     /// Whether nodes without an edge are left out. `merges` names them all the same.
     pub connected: bool,
     /// What to write besides the tables.
+    #[serde(alias = "format")]
     pub formats: Vec<Format>,
 }
 
@@ -82,6 +86,12 @@ impl Default for Options {
             connected: false,
             formats: Vec::new(),
         }
+    }
+}
+
+impl Settings for Options {
+    fn check(&self) -> Result<(), String> {
+        self.min_probability.map_or(Ok(()), |least| within("min_probability", least, 0.0, 1.0))
     }
 }
 

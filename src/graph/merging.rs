@@ -3,17 +3,16 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
+use ground::choice;
 use table::rows::EntityRow;
 
 use super::GraphError;
 use super::identifier::{knowledge_base, step};
 
 /// By what entities merge.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Merge {
     /// The identifier in a knowledge base where there is one, else name and type.
     #[default]
@@ -23,6 +22,8 @@ pub enum Merge {
     /// Nothing: each entity of each document stays a node of its own.
     None,
 }
+
+choice!(Merge, "way to merge", { Kb => "kb", Name => "name", None => "none" });
 
 /// What makes an entity the node that it becomes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,9 +6,11 @@
 //! This crate knows no table, no tensor and no document.
 
 pub mod aligned;
+pub mod choice;
 pub mod counts;
 pub mod excerpt;
 pub mod figure;
+pub mod parsed;
 pub mod pattern;
 pub mod identity;
 pub mod manifest;
@@ -21,6 +23,10 @@ pub mod suggest;
 pub mod workers;
 
 use std::sync::Arc;
+
+// For what `choice!` makes elsewhere.
+#[doc(hidden)]
+pub use serde;
 
 /// A text that repeats often, such as a document's name down a column: cheap to copy.
 pub type Text = Arc<str>;

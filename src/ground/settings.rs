@@ -1,7 +1,36 @@
 //! Settings, whatever their format → structs; what is wrong with one names it.
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use std::fmt::Display;
+
+use serde::Serialize;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
+
+/// The settings of a command, and of the kind of stage that does the same: command line and pipeline files fill the
+/// same struct. Who owns it says what its settings are where they are absent, and what they may be.
+pub trait Settings: Serialize + DeserializeOwned {
+    /// Whether it can be done with them.
+    ///
+    /// # Errors
+    /// The first setting that is out of its range, in backticks: expected, then got.
+    fn check(&self) -> Result<(), String>;
+}
+
+/// Checks a number.
+///
+/// # Errors
+/// Where it is not in the range, which includes both ends.
+pub fn within<N: PartialOrd + Display>(name: &str, got: N, least: N, most: N) -> Result<(), String> {
+    if least <= got && got <= most { Ok(()) } else { Err(format!("`{name}`: expected {least} to {most}, got {got}")) }
+}
+
+/// Checks a number that has no upper bound.
+///
+/// # Errors
+/// Where it is less than `least`.
+pub fn at_least<N: PartialOrd + Display>(name: &str, got: N, least: N) -> Result<(), String> {
+    if got >= least { Ok(()) } else { Err(format!("`{name}`: expected {least} or more, got {got}")) }
+}
 
 /// Settings as a type.
 ///

@@ -1,23 +1,19 @@
 //! Names that were meant: the nearest of those that may stand in a place.
 
+use strsim::levenshtein;
+
 /// The known name with the fewest edits from `name`, and how many these are.
 pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<(usize, &'k str)> {
-    known.iter().map(|known| (distance(name, known), *known)).min()
+    known.iter().map(|known| (levenshtein(name, known), *known)).min()
 }
 
-/// Insertions, deletions and replacements of characters that lead from one text to the other (Levenshtein).
-fn distance(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
-    for (i, a) in from.chars().enumerate() {
-        let mut left = i + 1;
-        let mut next = vec![left];
-        for (b, above) in to.chars().zip(row.windows(2)) {
-            if let [diagonal, above] = above {
-                left = (diagonal + usize::from(a != b)).min(above + 1).min(left + 1);
-                next.push(left);
-            }
+/// What to say of a name that none of `known` is: the nearest, or all where none is near.
+pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
+    match nearest(name, known) {
+        Some((edits, nearest)) if edits <= nearest.len().div_ceil(2) => {
+            format!("unknown {what} `{name}`, the nearest known one is `{nearest}`")
         }
-        row = next;
+        Some(_) => format!("unknown {what} `{name}`, known are `{}`", known.join("`, `")),
+        None => format!("unknown {what} `{name}`, none is expected here"),
     }
-    row.last().copied().unwrap_or_default()
 }

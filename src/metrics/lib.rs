@@ -36,6 +36,7 @@ pub mod present;
 use std::path::Path;
 
 use polars::prelude::*;
+use serde::{Deserialize, Serialize};
 
 pub use error::Error;
 pub use evaluation::Evaluation;
@@ -43,12 +44,38 @@ pub use ground::counts::Counts;
 pub use strays::Notes;
 pub use table::rows::{ComparisonRow as Comparison, MetricRow as Metric};
 
+use ground::settings::{Settings, within};
+
 use bootstrap::Tallies;
 use evaluation::{Counted, Run};
 use predictions::Predictions;
 use split::{Split, collect};
 use strays::Strays;
 use tally::Knowledge;
+
+/// How predictions are evaluated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// The run's name; absent: the predictions' own, or their file's name.
+    pub run_id: Option<String>,
+    /// Bootstrap resamples; 0 leaves the intervals out.
+    pub resamples: u64,
+    /// The seed of the resamples.
+    pub seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { run_id: None, resamples: 1000, seed: 0 }
+    }
+}
+
+impl Settings for Options {
+    fn check(&self) -> Result<(), String> {
+        within("resamples", self.resamples, 0, 1_000_000)
+    }
+}
 
 /// What to evaluate.
 #[derive(Debug, Clone)]
@@ -72,18 +99,16 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// The usual evaluation: no training facts, 1,000 resamples, seed 0.
+    /// The usual evaluation, without training facts.
     pub fn new(tables: &'a Path, predictions: &'a Path) -> Self {
-        Self {
-            tables,
-            predictions,
-            training_facts: None,
-            corpus: "",
-            split: "",
-            run_id: None,
-            resamples: 1000,
-            seed: 0,
-        }
+        let Options { run_id: _, resamples, seed } = Options::default();
+        Self { tables, predictions, training_facts: None, corpus: "", split: "", run_id: None, resamples, seed }
+    }
+
+    /// The same with other options.
+    #[must_use]
+    pub fn with(self, options: &'a Options) -> Self {
+        Self { run_id: options.run_id.as_deref(), resamples: options.resamples, seed: options.seed, ..self }
     }
 }
 

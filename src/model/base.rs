@@ -4,12 +4,13 @@ use candle_core::{DType, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
 use encoder::{Encoder, EncoderConfig, Input};
+use ground::settings::within;
 use nn::layers::linear;
 use nn::ops::{add_bias, relu};
 use nn::{Linear, Mode, Weights};
 
 use crate::bilinear::Bilinear;
-use crate::bounds::{GREATEST_WIDTH, check_blocks, check_count};
+use crate::bounds::{GREATEST_WIDTH, check_blocks};
 use crate::example::Example;
 use crate::pair::{PairFeatures, features};
 
@@ -89,7 +90,7 @@ impl PairFeature {
     /// The field that does not fit, expected then got.
     pub fn check(self, embedding: usize, block: usize) -> std::result::Result<(), String> {
         match self {
-            Self::Ffn => check_count("embedding", embedding, 1, GREATEST_WIDTH),
+            Self::Ffn => within("embedding", embedding, 1, GREATEST_WIDTH),
             Self::GroupedBilinear => check_blocks(embedding, block),
         }
     }

@@ -8,8 +8,8 @@ use std::str::FromStr;
 
 use candle_core::{DType, Device, DeviceLocation};
 use rayon::ThreadPoolBuildError;
-use serde::{Deserialize, Serialize};
 
+use ground::choice;
 use ground::hint::{Hint, Words};
 use ground::observe::Event;
 use ground::workers::Workers;
@@ -27,14 +27,15 @@ pub enum DeviceChoice {
 }
 
 /// The type in which matrix products are computed. Variables, softmax, norms, losses and the optimizer are in f32 always.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
     /// 32 bits.
     F32,
     /// 16 bits with the range of 32, on CUDA devices alone.
     Bf16,
 }
+
+choice!(Precision, "precision", { F32 => "f32", Bf16 => "bf16" });
 
 /// A device that is open.
 #[derive(Debug, Clone)]
@@ -152,24 +153,6 @@ impl Precision {
             Self::F32 => DType::F32,
             Self::Bf16 => DType::BF16,
         }
-    }
-}
-
-impl FromStr for Precision {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "f32" => Ok(Self::F32),
-            "bf16" => Ok(Self::Bf16),
-            _ => Err("expected `f32` or `bf16`".to_owned()),
-        }
-    }
-}
-
-impl fmt::Display for Precision {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.dtype().as_str())
     }
 }
 

@@ -11,8 +11,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use ground::observe::Event;
+use ground::settings::{Settings, at_least};
 use table::rows::{DocumentRow, MentionRow, PieceRow, TokenRow};
 use table::{TableError, Text, Walk};
 
@@ -21,10 +23,32 @@ pub use vocabulary::{VocabularyOptions, train_vocabulary};
 
 /// Pieces of a document at most, unless asked otherwise: as in the reference code.
 pub const MOST_PIECES: usize = 1024;
+/// A start, an end and a piece between them.
+const FEWEST_PIECES: usize = 3;
 /// Documents that are cut at once.
 const DOCUMENTS_AT_ONCE: usize = 512;
 /// Distinct words after which the cache starts anew: some tens of megabytes.
 const MOST_WORDS: usize = 1 << 19;
+
+/// How documents are cut.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Pieces that a document keeps at most.
+    pub most_pieces: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { most_pieces: MOST_PIECES }
+    }
+}
+
+impl Settings for Options {
+    fn check(&self) -> Result<(), String> {
+        at_least("most_pieces", self.most_pieces, FEWEST_PIECES)
+    }
+}
 
 /// A document's words and where its entities are mentioned.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

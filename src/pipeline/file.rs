@@ -5,16 +5,18 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::options::{check_keys, check_keys_among, check_name, keys, typed, unknown};
+use super::options::{check_keys, check_keys_among, keys, typed};
 use super::settings::{self, Top};
 use super::sources::{Names, Source};
 use super::stage::kind::{Action, Kind};
 use super::stage::registry;
 use super::wiring::{Producers, check_output, check_roles};
+use crate::ground::parsed::FolderName;
+use crate::ground::suggest::unknown;
 
 /// Stages in order, and the sources that they start from. Everything was checked but whether the sources are there.
 #[derive(Debug)]
@@ -83,7 +85,7 @@ impl fmt::Debug for Stage {
 /// What every stage has.
 #[derive(Deserialize)]
 struct Head {
-    name: String,
+    name: FolderName,
     kind: String,
     #[serde(default)]
     inputs: BTreeMap<String, Names>,
@@ -104,7 +106,7 @@ impl Pipeline {
 
     fn read_here(file: &Path, settings: &[String]) -> anyhow::Result<Self> {
         let name = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        check_name(name)?;
+        name.parse::<FolderName>().map_err(|reason| anyhow!("name: {reason}"))?;
         let text = fs::read_to_string(file).context("cannot read")?;
         let table: Table = text.parse().map_err(|error| located(&error, &text))?;
         check_keys(&table, keys::<Top>())?;
@@ -134,7 +136,7 @@ fn stages(top: Top) -> anyhow::Result<Vec<Stage>> {
         producers.add(name, "the sources".to_owned())?;
     }
     let made = |(head, _): &(Head, Table)| {
-        head.outputs.values().map(|output| (output.clone(), head.name.clone())).collect::<Vec<_>>()
+        head.outputs.values().map(|output| (output.clone(), head.name.to_string())).collect::<Vec<_>>()
     };
     let later: BTreeMap<String, String> = halves.iter().flat_map(made).collect();
     let mut stages = Vec::new();
@@ -169,7 +171,6 @@ fn checked(
     producers: &mut Producers,
     later: &BTreeMap<String, String>,
 ) -> anyhow::Result<Stage> {
-    check_name(&head.name)?;
     let kind = registry::named(&head.kind)?;
     let names: BTreeMap<String, Vec<String>> =
         head.inputs.into_iter().map(|(role, names)| (role, names.into())).collect();
@@ -186,7 +187,12 @@ fn checked(
         |name: String| sources.get(&name).map_or(Input::Made(name.clone()), |source| Input::Source(source.clone()));
     let inputs = names.into_iter().map(|(role, names)| (role, names.into_iter().map(input).collect())).collect();
     let action = (kind.parse)(options.clone(), &roles)?;
-    Ok(Stage { name: head.name, kind, options, action, inputs, outputs: head.outputs })
+    for role in head.outputs.keys() {
+        if let Some(reason) = action.lacks(role) {
+            bail!("output `{role}`: expected none, as {reason}");
+        }
+    }
+    Ok(Stage { name: head.name.into(), kind, options, action, inputs, outputs: head.outputs })
 }
 
 /// What is wrong with TOML, with its line and column, both from 1.

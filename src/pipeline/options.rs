@@ -1,13 +1,14 @@
 //! The tables of a pipeline file as types: which keys may stand where, and the nearest of them to one that may not.
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use serde::de::DeserializeOwned;
 use serde::de::value::Error;
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
 use toml::Table;
 
-use crate::ground::suggest::nearest;
+use crate::ground::settings::Settings;
+use crate::ground::suggest::unknown;
 
 /// The keys of a struct, as its `Deserialize` has them: the struct stays the only list of its options.
 pub fn keys<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
@@ -42,17 +43,6 @@ impl<'de> Deserializer<'de> for Probe<'_> {
     }
 }
 
-/// What to say of a name that none of `known` is: the nearest, or all where none is near.
-pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
-    match nearest(name, known) {
-        Some((edits, nearest)) if edits <= nearest.len().div_ceil(2) => {
-            format!("unknown {what} `{name}`, the nearest known one is `{nearest}`")
-        }
-        Some(_) => format!("unknown {what} `{name}`, known are `{}`", known.join("`, `")),
-        None => format!("unknown {what} `{name}`, none is expected here"),
-    }
-}
-
 /// Whether a table has no other keys than these.
 ///
 /// # Errors
@@ -78,9 +68,14 @@ pub fn typed<T: DeserializeOwned>(table: Table) -> anyhow::Result<T> {
         .map_err(anyhow::Error::msg)
 }
 
-/// Whether a name is one visible step of a path.
-pub fn check_name(name: &str) -> anyhow::Result<()> {
-    let plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\']);
-    ensure!(plain, "name `{name}`: expected one that can be that of a folder");
-    Ok(())
+/// Takes those keys out of a table that are settings of one kind.
+pub fn part<T: Settings>(table: &mut Table) -> Table {
+    keys::<T>().iter().filter_map(|&key| table.remove_entry(key)).collect()
+}
+
+/// The options of a stage as the settings of what it does.
+pub fn settings<T: Settings>(table: Table) -> anyhow::Result<T> {
+    let settings: T = typed(table)?;
+    settings.check().map_err(anyhow::Error::msg)?;
+    Ok(settings)
 }

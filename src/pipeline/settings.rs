@@ -6,8 +6,8 @@ use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::options::unknown;
 use super::sources::Source;
+use crate::ground::suggest::unknown;
 use crate::model::ModelConfig;
 
 /// The option whose table holds what one of its keys, [`KIND`], has a use for.

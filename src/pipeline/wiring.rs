@@ -5,9 +5,9 @@ use std::path::{Component, Path};
 
 use anyhow::{bail, ensure};
 
-use super::options::unknown;
 use super::stage::kind::{Kind, Needs};
 use crate::ground::manifest::MANIFEST;
+use crate::ground::suggest::unknown;
 
 /// Names with what they stand for, in the order of the file: sources and the outputs of stages.
 #[derive(Default)]

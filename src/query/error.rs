@@ -7,8 +7,8 @@ use graph::GraphError;
 use ground::hint::{Hint, Words};
 use polars::prelude::PolarsError;
 
-/// Bytes of a statement; the parser works down its nesting.
-pub(crate) const LONGEST_STATEMENT: usize = 1 << 20;
+/// Words and operators of a statement: more could nest deeper than there is address space for.
+pub(crate) const MOST_STEPS: usize = 1 << 14;
 
 /// Why a query has no result.
 #[derive(Debug, thiserror::Error)]
@@ -46,9 +46,42 @@ pub enum QueryError {
         /// The folders of the graphs in it, or `none`.
         found: String,
     },
-    /// The statement would change tables, or is too long.
-    #[error("expected one statement that reads (SELECT, WITH, SHOW or EXPLAIN), of at most {LONGEST_STATEMENT} bytes")]
+    /// Two tables would bear one name.
+    #[error("two tables are named `{name}`: {} and {}", first.display(), second.display())]
+    TwoTables {
+        /// The name.
+        name: String,
+        /// A file of the one.
+        first: PathBuf,
+        /// A file of the other.
+        second: PathBuf,
+    },
+    /// The statement would change tables.
+    #[error("expected one statement that reads: SELECT, WITH, SHOW or EXPLAIN")]
     Statement,
+    /// The statement would read a file that is no table here.
+    #[error("expected a statement about the tables, got `{function}`, which opens a file")]
+    OpensFile {
+        /// What it calls.
+        function: String,
+    },
+    /// The statement is too long.
+    #[error("expected a statement of at most {} words and operators, got {steps}", MOST_STEPS)]
+    TooLong {
+        /// Its words and operators.
+        steps: usize,
+    },
+    /// The system gives no stack that is deep enough for the statement.
+    #[error("expected {megabytes} MB of address space for a statement of this length; a shorter one needs less")]
+    Stack {
+        /// What is needed.
+        megabytes: usize,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The engine has failed in itself.
+    #[error("the query engine failed")]
+    Engine,
     /// The result cannot be written.
     #[error("cannot write the result")]
     Write(#[from] io::Error),

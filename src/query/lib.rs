@@ -7,10 +7,11 @@ mod error;
 mod output;
 mod tables;
 mod sql;
+mod statement;
 mod sparql;
 
 pub use error::QueryError;
 pub use output::Output;
 pub use sparql::sparql;
 pub use sql::{run, run_over, scan};
-pub use tables::tables;
+pub use tables::{add, tables};

@@ -1,12 +1,12 @@
 //! How a result is written.
 
 use std::io::{self, Write};
-use std::str::FromStr;
 
 use polars::prelude::*;
 use serde_json::{Map, Value};
 
 use ground::aligned::{self, Side};
+use ground::choice;
 use ground::excerpt::excerpt;
 
 use crate::error::QueryError;
@@ -27,24 +27,7 @@ pub enum Output {
     Parquet,
 }
 
-impl Output {
-    /// Every output, by name.
-    pub const NAMES: [&str; 4] = ["table", "csv", "json", "parquet"];
-}
-
-impl FromStr for Output {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        match name {
-            "table" => Ok(Self::Table),
-            "csv" => Ok(Self::Csv),
-            "json" => Ok(Self::Json),
-            "parquet" => Ok(Self::Parquet),
-            other => Err(format!("`{other}` is no output format")),
-        }
-    }
-}
+choice!(Output, "output format", { Table => "table", Csv => "csv", Json => "json", Parquet => "parquet" });
 
 /// Writes a result.
 pub(super) fn write(mut frame: DataFrame, format: Output, output: &mut impl Write) -> Result<(), QueryError> {

@@ -12,6 +12,7 @@ use graph::store::{Answer, Loaded};
 
 use crate::error::QueryError;
 use crate::output::{self, Output};
+use crate::statement::on_deep_stack;
 use crate::tables::DEPTH;
 
 /// Loads the graph at or below `folder` into memory, and writes a query's answer. That of CONSTRUCT and DESCRIBE is
@@ -20,8 +21,11 @@ use crate::tables::DEPTH;
 /// # Errors
 /// Where the folder has no graph or several, the query fails, or the output refuses.
 pub fn sparql(folder: &Path, query: &str, format: Output, output: &mut impl Write) -> Result<(), QueryError> {
-    let graph = Graph::open(&the_graph(folder)?)?;
-    match Loaded::new(&graph)?.query(query)? {
+    let answer = on_deep_stack(query, || {
+        let graph = Graph::open(&the_graph(folder)?)?;
+        Ok(Loaded::new(&graph)?.query(query)?)
+    })?;
+    match answer {
         Answer::Rows { names, rows } => output::write(frame(&names, &rows)?, format, output),
         Answer::Triples(lines) => Ok(output.write_all(&lines).and_then(|()| output.flush())?),
     }

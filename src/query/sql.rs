@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use polars::prelude::*;
 use polars::sql::SQLContext;
 
-use crate::error::{LONGEST_STATEMENT, QueryError};
+use crate::error::QueryError;
 use crate::output::{self, Output};
+use crate::statement::{names_no_file, on_deep_stack, reads};
 use crate::tables::tables;
 
 /// Runs one SQL statement over the tables of `folder` and writes its result.
@@ -29,27 +30,22 @@ pub fn run_over(
     format: Output,
     output: &mut impl Write,
 ) -> Result<(), QueryError> {
+    let frame = on_deep_stack(sql, || frame(tables, sql))?;
+    output::write(frame, format, output)
+}
+
+/// What a statement gives.
+fn frame(tables: &BTreeMap<String, Vec<PathBuf>>, sql: &str) -> Result<DataFrame, QueryError> {
     if !reads(sql) {
         return Err(QueryError::Statement);
     }
+    names_no_file(sql).map_err(|error| failure(&error, tables))??;
     let mut context = SQLContext::new();
     for (name, files) in tables {
         let frame = scan(files).map_err(|error| failure(&error, tables))?;
         context.register(name, frame);
     }
-    let frame = context.execute(sql).and_then(LazyFrame::collect).map_err(|error| failure(&error, tables))?;
-    output::write(frame, format, output)
-}
-
-/// Whether a statement only reads, by its first word behind comments.
-fn reads(sql: &str) -> bool {
-    let mut rest = sql.trim_start();
-    while let Some(comment) = rest.strip_prefix("--") {
-        rest = comment.split_once('\n').map_or("", |(_, next)| next).trim_start();
-    }
-    let word: String = rest.chars().take_while(char::is_ascii_alphabetic).collect();
-    let reading = ["select", "with", "show", "explain", "from", "values", "table"];
-    sql.len() <= LONGEST_STATEMENT && (rest.starts_with('(') || reading.contains(&word.to_lowercase().as_str()))
+    context.execute(sql).and_then(LazyFrame::collect).map_err(|error| failure(&error, tables))
 }
 
 fn failure(error: &PolarsError, tables: &BTreeMap<String, Vec<PathBuf>>) -> QueryError {

@@ -15,26 +15,40 @@ pub(crate) const DEPTH: usize = 6;
 /// The names under which the tables of a folder can be queried, with their files.
 ///
 /// # Errors
-/// Where the folder cannot be read or holds no table.
+/// Where the folder cannot be read or holds no table, or the paths of two tables come to one name.
 pub fn tables(folder: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>, QueryError> {
     let mut found = Vec::new();
     search(folder, &mut Vec::new(), &mut found)
         .map_err(|source| QueryError::Io { path: folder.to_path_buf(), source })?;
-    let mut named: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    let mut named = BTreeMap::new();
     for (path, files) in &found {
-        let short = path.last().cloned().unwrap_or_default();
-        let only = found.iter().filter(|(other, _)| other.last() == Some(&short)).count() == 1;
-        if only || path.len() == 1 {
-            named.insert(short, files.clone());
-        }
+        add(&mut named, path.join("_"), files.clone())?;
     }
-    for (path, files) in found {
-        named.entry(path.join("_")).or_insert(files);
+    // A short name is an addition: it never takes the place of a path.
+    let short = |(path, _): &(Vec<String>, _)| path.last().cloned().unwrap_or_default();
+    for table in &found {
+        let name = short(table);
+        if found.iter().filter(|other| short(other) == name).count() == 1 {
+            named.entry(name).or_insert_with(|| table.1.clone());
+        }
     }
     if named.is_empty() {
         return Err(QueryError::NoTable { folder: folder.to_path_buf() });
     }
     Ok(named)
+}
+
+/// Adds a table under a name that is its alone.
+///
+/// # Errors
+/// Where another table bears the name.
+pub fn add(tables: &mut BTreeMap<String, Vec<PathBuf>>, name: String, files: Vec<PathBuf>) -> Result<(), QueryError> {
+    let path = |files: &[PathBuf]| files.first().cloned().unwrap_or_default();
+    if let Some(other) = tables.get(&name) {
+        return Err(QueryError::TwoTables { first: path(other), second: path(&files), name });
+    }
+    tables.insert(name, files);
+    Ok(())
 }
 
 /// Adds the tables at and below `folder`, each as the names on the way to it and its files.

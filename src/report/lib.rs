@@ -33,6 +33,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
+use ground::settings::Settings;
 use table::write_file;
 
 pub use error::ReportError;
@@ -40,8 +43,25 @@ pub use sources::Sources;
 
 use overview::Walked;
 
-/// Documents that a page holds unless it is told otherwise.
-pub const USUAL_DOCUMENTS: u64 = 1000;
+/// How a page is made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Documents that it holds at most; figures are of all.
+    pub documents: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { documents: 1000 }
+    }
+}
+
+impl Settings for Options {
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
 
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,15 +81,16 @@ impl fmt::Display for Written {
     }
 }
 
-/// Writes the page of a run, whole or not at all. Its reader holds the split's first documents, `most` of them; whatever
-/// is counted is counted over all. A page of ours at `out` is replaced; any other file only where `force` is set. The
+/// Writes the page of a run, whole or not at all. Its reader holds the split's first documents, as many as the options
+/// say; whatever is counted is counted over all. A page of ours at `out` is replaced; any other file only where `force`
+/// is set. The
 /// same tables give the same bytes.
 ///
 /// # Errors
 /// Where a table is missing from its folder, not as its schema says or damaged, or the page cannot be written.
-pub fn write(sources: &Sources, most: u64, out: &Path, force: bool) -> Result<Written, ReportError> {
+pub fn write(sources: &Sources, options: &Options, out: &Path, force: bool) -> Result<Written, ReportError> {
     let walked = match &sources.corpus {
-        Some(corpus) => Some(overview::walk(corpus, sources.relations.as_deref(), most)?),
+        Some(corpus) => Some(overview::walk(corpus, sources.relations.as_deref(), options.documents)?),
         None => None,
     };
     let (tally, documents, blocks) = walked.map_or_else(

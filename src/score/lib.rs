@@ -11,22 +11,22 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
+use serde::{Deserialize, Serialize};
 
 use checkpoint::{Checkpoint, CheckpointConfig, CheckpointError};
 use examples::{ExamplesError, Misfit, examples};
 use ground::hint::{Hint, Words};
 use ground::identity::Identity;
 use ground::observe::{Event, Observer, Progress};
+use ground::settings::{Settings, at_least, within};
 use ground::workers::{Workers, overlap};
-use model::Model;
 use model::example::Example;
-use model::predict::{Prediction, predict, probability};
+use model::predict::{PIECES_AT_ONCE, Prediction, predict, probability};
+use model::{MOST, Model};
 use nn::device::{Compute, DeviceChoice, DeviceError, Precision};
 use pieces::{Cutter, PiecesError, cut_off};
 use table::rows::RelationRow;
 use table::{Row, Staging, TableError, TableWriter, Text};
-
-pub use model::predict::PIECES_AT_ONCE;
 
 use parts::{Part, Parts, work_folder};
 
@@ -83,6 +83,33 @@ impl Hint for ScoreError {
     }
 }
 
+/// How a split is scored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// What the run is called; absent: as whoever scores calls it.
+    pub run_id: Option<String>,
+    /// How often the model infers; 0: its base alone; absent: as often as it says.
+    pub iterations: Option<usize>,
+    /// Pieces of a batch, unless a document alone has more. Does not change what is predicted.
+    pub pieces_at_once: usize,
+    /// The type in which matrix products are computed; absent: `bf16` on a CUDA device, `f32` on the CPU.
+    pub precision: Option<Precision>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { run_id: None, iterations: None, pieces_at_once: PIECES_AT_ONCE, precision: None }
+    }
+}
+
+impl Settings for Options {
+    fn check(&self) -> Result<(), String> {
+        within("iterations", self.iterations.unwrap_or_default(), 0, MOST)?;
+        at_least("pieces_at_once", self.pieces_at_once, 1)
+    }
+}
+
 /// What to score, and how.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
@@ -102,6 +129,22 @@ pub struct Request<'a> {
     pub device: DeviceChoice,
     /// The type in which matrix products are computed; `None`: `bf16` on a CUDA device, `f32` on the CPU.
     pub precision: Option<Precision>,
+}
+
+impl<'a> Request<'a> {
+    /// The usual run, of this name.
+    pub fn new(checkpoint: &'a Path, split: &'a Path, out: &'a Path, run_id: &'a str, device: DeviceChoice) -> Self {
+        let Options { run_id: _, iterations, pieces_at_once: budget, precision } = Options::default();
+        Self { checkpoint, split, out, run_id, iterations, budget, device, precision }
+    }
+
+    /// The same with other options.
+    #[must_use]
+    pub fn with(self, options: &'a Options) -> Self {
+        let Options { run_id, iterations, pieces_at_once: budget, precision } = options;
+        let run_id = run_id.as_deref().unwrap_or(self.run_id);
+        Self { run_id, iterations: *iterations, budget: *budget, precision: *precision, ..self }
+    }
 }
 
 /// What was done.

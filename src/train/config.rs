@@ -4,10 +4,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use checkpoint::ModelConfig;
+use checkpoint::{BASE, MOST_LABELS, ModelConfig};
 use encoder::{EncoderConfig, EncoderFamily};
+use ground::settings::Settings;
 use nn::device::Precision;
-use pieces::{MOST_PIECES, VocabularyOptions};
+use pieces::VocabularyOptions;
+
+use super::stage::stages;
 
 /// The settings of a training run, as a file or a section of one gives them. Unknown keys are errors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,7 +59,7 @@ pub struct TrainConfig {
     #[serde(default)]
     pub patience: Option<u32>,
     /// Relations that a pair is given at most.
-    #[serde(default = "four")]
+    #[serde(default = "most_labels")]
     pub most_labels: usize,
     /// Pieces that a document keeps at most.
     #[serde(default = "most_pieces")]
@@ -176,8 +179,12 @@ fn single() -> usize {
     1
 }
 
+fn most_labels() -> usize {
+    MOST_LABELS
+}
+
 fn most_pieces() -> usize {
-    MOST_PIECES
+    pieces::Options::default().most_pieces
 }
 
 fn positions() -> usize {
@@ -196,11 +203,31 @@ impl TrainConfig {
         (self.model.base().is_some() && is_staged).then(|| self.second_stage.clone().unwrap_or_default())
     }
 
-    /// Whether a run can be made of it.
-    ///
-    /// # Errors
-    /// The first field that is out of range, expected then got.
-    pub fn check(&self) -> Result<(), String> {
+    /// Whether a first stage trains the base, whose checkpoint the run leaves too.
+    pub fn trains_base(&self) -> bool {
+        stages(self).iter().any(|stage| stage.best == BASE)
+    }
+
+    /// Whether the model has a use for the checkpoints that it is given.
+    fn check_checkpoints(&self) -> Result<(), String> {
+        let has_base = self.model.base().is_some();
+        let reason = match (self.model.has_teacher(), &self.teacher, &self.base) {
+            (true, None, _) => {
+                "`teacher`: expected a checkpoint, as `distillation` is `teacher`: its folder, or an input of a pipeline's stage"
+            }
+            (false, Some(_), _) => "`teacher`: expected none, as the model does not learn from one",
+            (.., Some(_)) if !has_base => "`base`: expected none, as the model has no base that is trained before it",
+            (.., Some(_)) if self.second_stage.as_ref().is_some_and(|second| !second.pretrain_base) => {
+                "`base`: expected none, as `second_stage.pretrain_base` is false"
+            }
+            _ => return Ok(()),
+        };
+        Err(reason.to_owned())
+    }
+}
+
+impl Settings for TrainConfig {
+    fn check(&self) -> Result<(), String> {
         let second = self.second_stage.clone().unwrap_or_default();
         let counts = [
             ("epochs", self.epochs as usize),
@@ -213,9 +240,7 @@ impl TrainConfig {
         if let Some((name, _)) = counts.iter().find(|(_, count)| *count == 0) {
             return Err(format!("`{name}`: expected at least 1, got 0"));
         }
-        if self.most_pieces < 3 {
-            return Err(format!("`most_pieces`: expected at least 3, got {}", self.most_pieces));
-        }
+        pieces::Options { most_pieces: self.most_pieces }.check()?;
         let amounts = [
             ("encoder_rate", self.encoder_rate),
             ("head_rate", self.head_rate),
@@ -240,23 +265,6 @@ impl TrainConfig {
         }
         self.check_checkpoints()?;
         self.model.check().map_err(|reason| format!("`model`: {reason}"))
-    }
-
-    /// Whether the model has a use for the checkpoints that it is given.
-    fn check_checkpoints(&self) -> Result<(), String> {
-        let has_base = self.model.base().is_some();
-        let reason = match (self.model.has_teacher(), &self.teacher, &self.base) {
-            (true, None, _) => {
-                "`teacher`: expected a checkpoint, as `distillation` is `teacher`: its folder, or an input of a pipeline's stage"
-            }
-            (false, Some(_), _) => "`teacher`: expected none, as the model does not learn from one",
-            (.., Some(_)) if !has_base => "`base`: expected none, as the model has no base that is trained before it",
-            (.., Some(_)) if self.second_stage.as_ref().is_some_and(|second| !second.pretrain_base) => {
-                "`base`: expected none, as `second_stage.pretrain_base` is false"
-            }
-            _ => return Ok(()),
-        };
-        Err(reason.to_owned())
     }
 }
 

@@ -28,6 +28,7 @@ use ground::counts::Counts;
 use ground::identity::Identity;
 use ground::observe::{Event, Observer, Progress};
 use ground::random::Random;
+use ground::settings::Settings;
 use ground::workers::Workers;
 use model::example::Example;
 use model::predict::{PIECES_AT_ONCE, predict};

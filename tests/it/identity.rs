@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use docre::corpus::Format;
-use docre::corpus::convert::Conversion;
+use docre::corpus::convert::{Conversion, Options};
 use docre::ground::identity::{Contents, Identity, content, digest};
 use serde_json::json;
 use tempfile::TempDir;
@@ -99,13 +99,15 @@ fn a_conversion_takes_what_is_known_of_its_files() {
     let folder = tree(&[("dev.json", &format!("[{DOCUMENT}]"))]);
     let path = folder.path().join("dev.json");
     let conversion = Conversion {
-        format: Format::DocRed,
+        options: Options {
+            format: Format::DocRed,
+            split: "dev".parse().unwrap(),
+            candidates: Vec::new(),
+            unlabelled: false,
+        },
         inputs: vec![path.clone()],
-        split: "dev".to_owned(),
-        candidates: Vec::new(),
         mesh: None,
         relation_labels: None,
-        unlabelled: false,
         ids: None,
     };
     let made_from = |told: Option<String>| {

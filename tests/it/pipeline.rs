@@ -401,7 +401,10 @@ fn rejected_records_are_told_each_time() {
     assert!(again.stderr.contains("tiny/dev: up to date\ntiny/dev: 1 records were rejected"), "{}", again.stderr);
     assert!(again.stderr.contains("Elsewhere"), "{}", again.stderr);
     let format = place.failure(&["--set", "dev.format=docrd"]);
-    assert!(format.contains("stage `dev`: unknown format `docrd`, the nearest known one is `docred`"), "{format}");
+    assert!(
+        format.contains("stage `dev`: `format`: unknown format `docrd`, the nearest known one is `docred`"),
+        "{format}"
+    );
 }
 
 #[test]

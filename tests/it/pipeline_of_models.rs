@@ -228,6 +228,8 @@ outputs = { checkpoint = "whole", log = "whole_log" }
         place.failure(&[&taught[..4], &["--set", "whole.inputs={ train = \"train\", dev = \"dev\" }"]].concat());
     assert!(without.contains("`teacher`: expected a checkpoint, as `distillation` is `teacher`"), "{without}");
     let outputs = "whole.outputs={ checkpoint = \"whole\", log = \"whole_log\", base = \"whole_base\" }";
+    let no_first = place.failure(&["--set", outputs]);
+    assert!(no_first.contains("stage `whole`: output `base`: expected none, as no first stage trains"), "{no_first}");
     let two_stages = ["--set", "whole.inputs={ train = \"train\", dev = \"dev\" }", "--set", outputs];
     let made = place.docre(&[&["tiny.toml", "--set", "whole.epochs=1"], &two_stages[..]].concat());
     assert_eq!(made.code, Some(0), "{}", made.stderr);

@@ -1,6 +1,6 @@
 //! State dicts of ATLOP's released code as checkpoints: the golden model, through files and the program.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -136,6 +136,13 @@ fn what_is_no_state_dict_of_atlop_is_refused() {
     let weights = read_state_dict(&archive, &candle_core::Device::Cpu).unwrap();
     assert_eq!(weights.len(), 2);
     refused(&archive, "expected a state dict of ATLOP, found no weight `head_extractor.weight`");
+    let matrix = |rows| candle_core::Tensor::zeros((rows, 4), candle_core::DType::F32, &candle_core::Device::Cpu);
+    let named = |name: &str, rows| (name.to_owned(), matrix(rows).unwrap());
+    let classless = HashMap::from([named("head_extractor.weight", 4), named("bilinear.weight", 0)]);
+    candle_core::safetensors::save(&classless, fixture.path("classless.safetensors")).unwrap();
+    let run = fixture.convert(&fixture.path("classless.safetensors"), &json!([]), &[]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("expected the 0 classes of `bilinear.weight`, got 0"), "{}", run.stderr);
     refused(&fixture.golden.folder.join("config.json"), "config.json: expected a whole safetensors file");
     refused(&fixture.path("absent"), "absent: cannot read");
 }

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
+use docre::query::{Output, run};
 use docre::table::rows::FactRow;
 use docre::table::{self, Text};
 use tempfile::TempDir;
@@ -122,6 +123,76 @@ fn a_deeply_nested_statement_is_worked_out() {
     facts(folder.path(), &["P1"]);
     let sum = format!("-- a long sum\nSELECT {} AS n FROM facts", vec!["head"; 5000].join(" + "));
     assert_eq!(query(folder.path(), &sum, "csv"), "n\n0\n");
+}
+
+#[test]
+fn a_statement_has_the_stack_that_it_needs_whoever_asks() {
+    let folder = TempDir::new().unwrap();
+    facts(folder.path(), &["P1"]);
+    let answer = |sql: &str| {
+        let mut output = Vec::new();
+        run(folder.path(), sql, Output::Csv, &mut output).map(|()| String::from_utf8(output).unwrap())
+    };
+    // This thread has 2 MB, a twentieth of what so many levels take.
+    let sum = |n_terms: usize| format!("SELECT {} AS n FROM facts", vec!["1"; n_terms].join("+"));
+    assert_eq!(answer(&sum(400)).unwrap(), "n\n400\n");
+    let longest = answer(&sum(1 << 14)).unwrap_err().to_string();
+    assert_eq!(longest, "expected a statement of at most 16384 words and operators, got 16388");
+    let list = (0..30_000).map(|number| number.to_string()).collect::<Vec<_>>().join(", ");
+    assert_eq!(answer(&format!("SELECT head FROM facts WHERE head IN ({list})")).unwrap(), "head\n0\n");
+}
+
+#[test]
+fn a_short_statement_needs_little_address_space() {
+    let folder = TempDir::new().unwrap();
+    facts(folder.path(), &["P1"]);
+    let program = env!("CARGO_BIN_EXE_docre");
+    let line = format!("ulimit -v 1500000; exec {program} query {} 'SELECT 1 AS n'", folder.path().display());
+    let run = Command::new("sh").args(["-c", &line]).env("RAYON_NUM_THREADS", "1").output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&run.stdout), "n\n─\n1\n", "{}", String::from_utf8_lossy(&run.stderr));
+}
+
+#[test]
+fn a_statement_opens_no_file() {
+    let folder = TempDir::new().unwrap();
+    facts(folder.path(), &["P1"]);
+    let file = folder.path().join("facts/part-00000.parquet");
+    let call = format!("read_parquet('{}')", file.display());
+    let quoted = format!("\"READ_Parquet\"('{}')", file.display());
+    for sql in [
+        format!("SELECT * FROM {call}"),
+        format!("select * from {quoted} as other"),
+        format!("SELECT * FROM read_parquet.facts('{}')", file.display()),
+        format!("SELECT * FROM facts JOIN {call} AS other ON facts.head = other.head"),
+        format!("WITH other AS (SELECT * FROM {call}) SELECT * FROM other"),
+        format!("SELECT * FROM facts WHERE head IN (SELECT head FROM {call})"),
+        format!("SELECT head FROM facts UNION ALL (SELECT head FROM {call})"),
+        format!("EXPLAIN SELECT * FROM {call}"),
+        format!("(SELECT * FROM (SELECT * FROM {call}) AS other)"),
+    ] {
+        let run = docre(["query", folder.path().to_str().unwrap(), &sql]);
+        assert_eq!(run.code, Some(1), "{sql}: {}", run.stdout);
+        assert!(run.stderr.contains("got `read_parquet`, which opens a file"), "{sql}: {}", run.stderr);
+    }
+    for function in ["read_csv", "read_ipc", "read_json", "scan_parquet", "facts"] {
+        let run = docre(["query", folder.path().to_str().unwrap(), &format!("SELECT * FROM {function}('x')")]);
+        assert_eq!(run.code, Some(1), "{function}: {}", run.stdout);
+    }
+    let text = "SELECT count(*) AS n FROM facts WHERE doc_id <> 'read_parquet(x)' -- read_parquet(y)";
+    assert_eq!(query(folder.path(), text, "csv"), "n\n1\n");
+}
+
+#[test]
+fn two_tables_of_one_name_are_told_apart_or_refused() {
+    let folder = TempDir::new().unwrap();
+    facts(&folder.path().join("a/b_c"), &["P1"]);
+    facts(&folder.path().join("b/c"), &["P1", "P2"]);
+    let count = |name: &str| query(folder.path(), &format!("SELECT count(*) AS n FROM {name}"), "csv");
+    assert_eq!((count("a_b_c_facts"), count("b_c_facts")), ("n\n1\n".into(), "n\n2\n".into()));
+    facts(&folder.path().join("b-c"), &["P1", "P2", "P3"]);
+    let run = docre(["query", folder.path().to_str().unwrap(), "SELECT count(*) FROM b_c_facts"]);
+    assert_eq!(run.code, Some(1), "{}", run.stdout);
+    assert!(run.stderr.contains("two tables are named `b_c_facts`: "), "{}", run.stderr);
 }
 
 #[test]

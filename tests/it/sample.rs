@@ -58,7 +58,7 @@ fn options_out_of_range_are_refused() {
     let out = folder.path().to_str().unwrap();
     let run = docre(["synthesize", "--docs", "1", "--out", out, "--facts", "3"]);
     assert_eq!(run.code, Some(2));
-    assert!(run.stderr.contains("`facts`: expected a number from 4 to 100, got 3"), "{}", run.stderr);
+    assert!(run.stderr.contains("`--facts`: expected 4 to 100, got 3"), "{}", run.stderr);
     let run = docre(["synthesize", "--docs", "1", "--out", out, "--pattern", "s>o"]);
     assert_eq!(run.code, Some(2), "{}", run.stderr);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

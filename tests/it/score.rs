@@ -258,7 +258,7 @@ fn a_split_comes_and_relations_go_through_a_pipe() {
 #[test]
 fn a_count_that_cannot_be_is_wrong_usage() {
     for (command, of, option, value, expected) in [
-        ("score", "--checkpoint", "--iterations", "-1", "expected 0 to 1000"),
+        ("score", "--checkpoint", "--iterations", "-1", "expected a whole number of 0 or more"),
         ("score", "--checkpoint", "--iterations", "99999999999", "expected 0 to 1000"),
         ("encode", "--encoder", "--most-pieces", "2", "expected 3 or more"),
     ] {

@@ -8,7 +8,7 @@ pub(crate) mod jsonl;
 pub(crate) mod lines;
 pub(crate) mod pubtator;
 
-use std::str::FromStr;
+use ground::choice;
 
 use crate::reader::Reader;
 
@@ -27,21 +27,15 @@ pub enum Format {
     Jsonl,
 }
 
+choice!(Format, "format", {
+    DocRed => "docred",
+    PubTator => "pubtator",
+    EdgeGraph => "edge-graph",
+    Gda => "gda",
+    Jsonl => "jsonl",
+});
+
 impl Format {
-    /// Every format.
-    pub const ALL: [Self; 5] = [Self::DocRed, Self::PubTator, Self::EdgeGraph, Self::Gda, Self::Jsonl];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::DocRed => "docred",
-            Self::PubTator => "pubtator",
-            Self::EdgeGraph => "edge-graph",
-            Self::Gda => "gda",
-            Self::Jsonl => "jsonl",
-        }
-    }
-
     /// What reads it.
     pub fn reader(self) -> Box<dyn Reader> {
         match self {
@@ -51,13 +45,5 @@ impl Format {
             Self::Gda => Box::new(gda::Gda),
             Self::Jsonl => Box::new(jsonl::JsonLines),
         }
-    }
-}
-
-impl FromStr for Format {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| format!("`{name}` is no format"))
     }
 }

@@ -49,6 +49,8 @@ mod world;
 
 use ground::pattern::Pattern;
 use ground::random::Random;
+use ground::settings::{Settings, within};
+use serde::{Deserialize, Serialize};
 use table::Text;
 
 use self::closure::{Closure, Source};
@@ -58,7 +60,8 @@ use self::rules::{Edge, Relation};
 use crate::document::{Document, Fact};
 
 /// What documents to make. The defaults give some 13 sentences, 105 tokens and 14 entities.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// The same seed gives the same documents.
     pub seed: u64,
@@ -70,6 +73,7 @@ pub struct Options {
     /// Rules between an implied fact and stated ones, at most: from 1 to 4.
     pub chain_length: u32,
     /// The rules: those of these patterns. At least one pattern.
+    #[serde(alias = "pattern")]
     pub patterns: Vec<Pattern>,
     /// Sentences that put two entities side by side and state no relation, at most 200.
     pub distractors: usize,
@@ -83,22 +87,6 @@ pub struct Options {
 
 /// More would use up the names.
 const MOST_FACTS: usize = 100;
-
-/// An option out of its range.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum OptionsError {
-    /// A count.
-    #[expect(missing_docs, reason = "the message says what each is")]
-    #[error("`{option}`: expected a number from {least} to {most}, got {got}")]
-    Count { option: &'static str, least: usize, most: usize, got: usize },
-    /// A share or probability.
-    #[expect(missing_docs, reason = "the message says what each is")]
-    #[error("`{option}`: expected a number from 0 to {most}, got {got}")]
-    Share { option: &'static str, most: f64, got: f64 },
-    /// No rules are left.
-    #[error("`patterns`: expected at least one pattern, got none")]
-    NoPattern,
-}
 
 /// A synthetic document and what is known about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,7 +138,7 @@ pub fn relation_labels() -> &'static [(&'static str, &'static str)] {
 /// The `index`-th document of the endless corpus that the options describe. It depends on nothing else, so documents
 /// can be made in any order and number.
 ///
-/// Options that [`Options::check`] refuses give documents too, of no promised shape.
+/// Options that [`Settings::check`] refuses give documents too, of no promised shape.
 pub fn document(options: &Options, index: u64) -> Generated {
     let mut random = Random::stream(options.seed, index);
     let cast = Cast::new(options.facts.min(MOST_FACTS), &mut random);
@@ -176,29 +164,20 @@ impl Default for Options {
     }
 }
 
-impl Options {
-    /// Checks every option.
-    ///
-    /// # Errors
-    /// The first option out of its range, and that range.
-    pub fn check(&self) -> Result<(), OptionsError> {
-        count("facts", 4, MOST_FACTS, self.facts)?;
-        share("implied_share", 0.5, self.implied_share)?;
-        count("chain_length", 1, 4, self.chain_length as usize)?;
-        count("distractors", 0, 200, self.distractors)?;
-        share("across", 1.0, self.across)?;
-        share("paraphrase", 1.0, self.paraphrase)?;
-        share("label_noise", 1.0, self.label_noise)?;
-        if self.patterns.is_empty() { Err(OptionsError::NoPattern) } else { Ok(()) }
+impl Settings for Options {
+    fn check(&self) -> Result<(), String> {
+        within("facts", self.facts, 4, MOST_FACTS)?;
+        within("implied_share", self.implied_share, 0.0, 0.5)?;
+        within("chain_length", self.chain_length, 1, 4)?;
+        within("distractors", self.distractors, 0, 200)?;
+        within("across", self.across, 0.0, 1.0)?;
+        within("paraphrase", self.paraphrase, 0.0, 1.0)?;
+        within("label_noise", self.label_noise, 0.0, 1.0)?;
+        if self.patterns.is_empty() {
+            return Err("`patterns`: expected at least one pattern, got none".to_owned());
+        }
+        Ok(())
     }
-}
-
-fn count(option: &'static str, least: usize, most: usize, got: usize) -> Result<(), OptionsError> {
-    if (least..=most).contains(&got) { Ok(()) } else { Err(OptionsError::Count { option, least, most, got }) }
-}
-
-fn share(option: &'static str, most: f64, got: f64) -> Result<(), OptionsError> {
-    if (0.0..=most).contains(&got) { Ok(()) } else { Err(OptionsError::Share { option, most, got }) }
 }
 
 /// Writes down what holds, less what label noise takes away.

@@ -4,9 +4,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use ground::identity::Identity;
 use ground::observe::{Event, Observer, Progress};
+use ground::parsed::FolderName;
+use ground::settings::{Settings, within};
 use table::rows::ImpliedRow;
 use table::{Staging, Text, write_file};
 
@@ -18,17 +21,40 @@ use crate::tables::{Accepted, CorpusWriter};
 
 const BATCH_DOCUMENTS: u64 = 512;
 
+/// Which documents of the endless corpus that the options describe. Their number is to be given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Portion {
+    /// The split's name, also that of its folder.
+    #[serde(default = "usual_split")]
+    pub split: FolderName,
+    /// How many.
+    #[serde(alias = "docs")]
+    pub documents: u64,
+    /// Place of the first: splits of one corpus take different ones.
+    #[serde(default)]
+    pub first: u64,
+}
+
+/// The split, where none is named.
+pub fn usual_split() -> FolderName {
+    FolderName::fixed("train")
+}
+
+impl Settings for Portion {
+    fn check(&self) -> Result<(), String> {
+        within("documents", self.documents, 1, u64::from(u32::MAX))?;
+        within("first", self.first, 0, 1 << 53)
+    }
+}
+
 /// Which synthetic documents to write, and how.
 #[derive(Debug, Clone)]
 pub struct Synthesis {
     /// What the documents are like.
     pub options: Options,
-    /// Place of the first document in the endless corpus of the options: splits of one corpus take different ones.
-    pub first: u64,
-    /// How many.
-    pub n_documents: u64,
-    /// The split's name, also that of its folder.
-    pub split: String,
+    /// Which of them.
+    pub portion: Portion,
     /// Whether to write `SPLIT.json` in DocRED's format, and `rel_info.json`, beside the tables.
     pub json: bool,
 }
@@ -39,15 +65,15 @@ impl Synthesis {
     /// # Errors
     /// Where an option is out of range, or the folder holds something else or cannot be written.
     pub fn run(&self, out: &Path, force: bool, observe: Observer<'_>) -> Result<Summary, CorpusError> {
-        self.options.check()?;
-        let target = out.join(&self.split);
+        self.options.check().and_then(|()| self.portion.check()).map_err(CorpusError::Options)?;
+        let target = out.join(&self.portion.split);
         let fingerprint = self.fingerprint();
         let summary = match begin(&target, &fingerprint, force)? {
             Begun::UpToDate(summary) => summary,
             Begun::Work(staging) => self.write(staging, target.clone(), &fingerprint, observe)?,
         };
         if self.json {
-            write_json(out, &target, &self.split, force)?;
+            write_json(out, &target, &self.portion.split, force)?;
         }
         Ok(summary)
     }
@@ -59,14 +85,15 @@ impl Synthesis {
         fingerprint: &str,
         observe: Observer<'_>,
     ) -> Result<Summary, CorpusError> {
-        let mut writer = CorpusWriter::create(staging.folder(), &self.split, fingerprint, true)?;
-        let end = self.first.saturating_add(self.n_documents);
-        let mut first = self.first;
+        let mut writer = CorpusWriter::create(staging.folder(), &self.portion.split, fingerprint, true)?;
+        let Portion { first: begin, documents, .. } = self.portion;
+        let end = begin.saturating_add(documents);
+        let mut first = begin;
         while first < end {
             let next = end.min(first + BATCH_DOCUMENTS);
             let batch: Vec<Accepted> = (first..next).into_par_iter().map(|index| self.document(index)).collect();
             writer.write(&batch)?;
-            observe(Event::Progress(Progress::documents(next - self.first).among(self.n_documents)));
+            observe(Event::Progress(Progress::documents(next - begin).among(documents)));
             first = next;
         }
         let labels = relation_labels();
@@ -94,25 +121,8 @@ impl Synthesis {
     }
 
     fn fingerprint(&self) -> String {
-        let Self { options, first, n_documents, split, json: _ } = self;
-        let Options {
-            seed,
-            facts,
-            implied_share,
-            chain_length,
-            patterns,
-            distractors,
-            across,
-            paraphrase,
-            label_noise,
-        } = options;
-        let patterns: Vec<&str> = patterns.iter().map(|pattern| pattern.name()).collect();
-        Identity::of("synthesize")
-            .field("split", split)
-            .field("documents", &(first, n_documents))
-            .field("facts", &(seed, facts, implied_share, chain_length, patterns))
-            .field("sentences", &(distractors, across, paraphrase, label_noise))
-            .finish()
+        let Self { options, portion, json: _ } = self;
+        Identity::of("synthesize").field("options", options).field("portion", portion).finish()
     }
 }
 

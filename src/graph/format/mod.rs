@@ -16,8 +16,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
+use ground::choice;
 use table::{TableError, write_file};
 
 use super::{Graph, GraphError};
@@ -26,8 +25,7 @@ use super::{Graph, GraphError};
 type Writer = fn(&Graph, &mut BufWriter<File>) -> Result<(), WriteError>;
 
 /// A format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// RDF 1.1 N-Triples.
     NTriples,
@@ -62,24 +60,17 @@ pub enum WriteError {
     Json(#[from] serde_json::Error),
 }
 
+choice!(Format, "format", {
+    NTriples => "ntriples",
+    NQuads => "nquads",
+    Turtle => "turtle",
+    GraphMl => "graphml",
+    Neo4j => "neo4j",
+    Kgtk => "kgtk",
+    Kgx => "kgx",
+});
+
 impl Format {
-    /// Every format.
-    pub const ALL: [Self; 7] =
-        [Self::NTriples, Self::NQuads, Self::Turtle, Self::GraphMl, Self::Neo4j, Self::Kgtk, Self::Kgx];
-
-    /// What it is called on the command line and in pipeline files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NTriples => "ntriples",
-            Self::NQuads => "nquads",
-            Self::Turtle => "turtle",
-            Self::GraphMl => "graphml",
-            Self::Neo4j => "neo4j",
-            Self::Kgtk => "kgtk",
-            Self::Kgx => "kgx",
-        }
-    }
-
     /// Its file or folder in that of the graph.
     pub fn path(self) -> &'static str {
         match self {

@@ -20,11 +20,12 @@ use serde::{Deserialize, Serialize};
 
 use encoder::Encoder;
 use ground::random::Random;
+use ground::settings::within;
 use nn::layers::linear;
 use nn::{Linear, Mode, Weights};
 
 use crate::base::{PairBase, PairFeature};
-use crate::bounds::{MOST, check_count};
+use crate::bounds::MOST;
 use crate::contract::{Lesson, Loss, Model, Scores, Task};
 use crate::decode::decode;
 use crate::example::{Example, indicators, labels};
@@ -108,20 +109,17 @@ impl DocreIiConfig {
     pub fn check(&self) -> std::result::Result<(), String> {
         let Self { embedding, heads, .. } = *self;
         self.pair_feature.check(embedding, self.block)?;
-        check_count("K", self.iterations, 0, MOST)?;
+        within("K", self.iterations, 0, MOST)?;
         if self.layers == 0 {
             return Err("`N_I`: expected at least 1, got 0; for the base alone set `K` to 0".to_owned());
         }
-        check_count("N_I", self.layers, 1, MOST)?;
+        within("N_I", self.layers, 1, MOST)?;
         if heads == 0 || !heads.is_multiple_of(4) || !embedding.is_multiple_of(heads) {
             return Err(format!(
                 "`heads`: expected a multiple of 4 that divides the embedding of {embedding}, got {heads}"
             ));
         }
-        if !(0.0..=1.0).contains(&self.noise) {
-            return Err(format!("`noise`: expected 0 to 1, got {}", self.noise));
-        }
-        Ok(())
+        within("noise", self.noise, 0.0, 1.0)
     }
 }
 

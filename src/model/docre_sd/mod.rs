@@ -17,11 +17,12 @@ use serde::{Deserialize, Serialize};
 use encoder::Encoder;
 use ground::pattern::Pattern;
 use ground::random::Random;
+use ground::settings::within;
 use nn::layers::linear_alike;
 use nn::{Init, Linear, Mode, Weights};
 
 use crate::base::{PairBase, PairFeature};
-use crate::bounds::{MOST, check_count};
+use crate::bounds::MOST;
 use crate::contract::{Lesson, Loss, Model, Scores, Task};
 use crate::example::{Example, labels};
 use crate::loss::{adaptive_threshold, cosine, divergence, relative_entropy};
@@ -104,13 +105,11 @@ impl DocreSdConfig {
         if self.layers == 0 {
             return Err("`L`: expected at least 1, got 0; without reasoning the model is `atlop`".to_owned());
         }
-        check_count("L", self.layers, 1, MOST)?;
+        within("L", self.layers, 1, MOST)?;
         if n_heads == 0 || !embedding.is_multiple_of(n_heads) {
             return Err(format!("`patterns`: expected as many as divide the embedding of {embedding}, got {n_heads}"));
         }
-        if !(0.0..=1.0).contains(&self.mask_rate) {
-            return Err(format!("`mask_rate`: expected 0 to 1, got {}", self.mask_rate));
-        }
+        within("mask_rate", self.mask_rate, 0.0, 1.0)?;
         if self.moving_average && self.distillation != Distillation::Itself {
             return Err(
                 "`moving_average`: expected `distillation` to be `self`, whose masked branch it teaches".to_owned()

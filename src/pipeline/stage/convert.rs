@@ -1,14 +1,8 @@
 //! `convert`: the files of a corpus → its tables.
 
-use anyhow::{anyhow, bail};
-use serde::Deserialize;
-
 use super::kind::{Action, Kind, Made, Needs, Work, corpus, keys_of};
-use crate::corpus::Format;
-use crate::corpus::convert::Conversion;
-use crate::pipeline::options::unknown;
-use crate::pipeline::options::{check_name, typed};
-use crate::table::Text;
+use crate::corpus::convert::{Conversion, Options};
+use crate::pipeline::options::settings;
 
 pub const KIND: Kind = Kind {
     name: "convert",
@@ -22,53 +16,16 @@ pub const KIND: Kind = Kind {
     outputs: &["tables"],
     optional_outputs: &[],
     options: keys_of::<Options>,
-    parse: |options, _| Ok(Box::new(typed::<Options>(options)?.checked()?)),
+    parse: |options, _| Ok(Box::new(settings::<Options>(options)?)),
 };
 
-#[derive(Deserialize)]
-struct Options {
-    format: String,
-    split: String,
-    #[serde(default)]
-    candidates: Vec<String>,
-    #[serde(default)]
-    unlabelled: bool,
-}
-
-struct Convert {
-    format: Format,
-    split: String,
-    candidates: Vec<(Text, Text)>,
-    unlabelled: bool,
-}
-
-impl Options {
-    fn checked(self) -> anyhow::Result<Convert> {
-        check_name(&self.split)?;
-        let names = Format::ALL.map(Format::name);
-        let format = self.format.parse().map_err(|_| anyhow!("{}", unknown("format", &self.format, &names)))?;
-        let candidates = self.candidates.iter().map(|pair| types(pair)).collect::<anyhow::Result<_>>()?;
-        Ok(Convert { format, split: self.split, candidates, unlabelled: self.unlabelled })
-    }
-}
-
-fn types(pair: &str) -> anyhow::Result<(Text, Text)> {
-    match pair.split_once(':') {
-        Some((head, tail)) if !head.is_empty() && !tail.is_empty() => Ok((head.into(), tail.into())),
-        _ => bail!("candidates: expected two types, such as `Chemical:Disease`, got `{pair}`"),
-    }
-}
-
-impl Action for Convert {
+impl Action for Options {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
         let conversion = Conversion {
-            format: self.format,
+            options: self.clone(),
             inputs: work.inputs.get("documents").cloned().unwrap_or_default(),
-            split: self.split.clone(),
-            candidates: self.candidates.clone(),
             mesh: work.optional("mesh").map(Into::into),
             relation_labels: work.optional("relation_labels").map(Into::into),
-            unlabelled: self.unlabelled,
             ids: work.optional("ids").map(Into::into),
         };
         Ok(corpus(conversion.run_knowing(work.contents, work.folder, true, work.observe)?))

@@ -3,11 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
-use crate::pieces::{Cutter, MOST_PIECES, Tokenizer, stage};
-use crate::pipeline::options::typed;
+use crate::pieces::{Cutter, Options, Tokenizer, stage};
+use crate::pipeline::options::settings;
 
 pub const KIND: Kind = Kind {
     name: "encode",
@@ -15,21 +13,11 @@ pub const KIND: Kind = Kind {
     further_inputs: false,
     outputs: &["pieces"],
     optional_outputs: &[],
-    options: keys_of::<Encode>,
-    parse: |options, _| Ok(Box::new(typed::<Encode>(options)?)),
+    options: keys_of::<Options>,
+    parse: |options, _| Ok(Box::new(settings::<Options>(options)?)),
 };
 
-#[derive(Deserialize)]
-struct Encode {
-    #[serde(default = "usual_most_pieces")]
-    most_pieces: usize,
-}
-
-fn usual_most_pieces() -> usize {
-    MOST_PIECES
-}
-
-impl Action for Encode {
+impl Action for Options {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
         let mut cutter = Cutter::new(Tokenizer::load(work.input("encoder")?)?, self.most_pieces);
         let written = stage::write(work.input("corpus")?, work.folder, &mut cutter, work.observe)?;

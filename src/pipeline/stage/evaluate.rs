@@ -1,14 +1,12 @@
 //! `evaluate`: facts and predicted relations → the table `metrics`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-use serde::Deserialize;
+use std::path::PathBuf;
 
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::ground::manifest::role;
-use crate::metrics::{self, Metric, Request, present};
-use crate::pipeline::options::typed;
+use crate::metrics::{self, Metric, Options, Request, present};
+use crate::pipeline::options::settings;
 use crate::table::{self, Table};
 
 pub const KIND: Kind = Kind {
@@ -17,24 +15,11 @@ pub const KIND: Kind = Kind {
     further_inputs: false,
     outputs: &[role::METRICS],
     optional_outputs: &[],
-    options: keys_of::<Evaluate>,
-    parse: |options, _| Ok(Box::new(typed::<Evaluate>(options)?)),
+    options: keys_of::<Options>,
+    parse: |options, _| Ok(Box::new(settings::<Options>(options)?)),
 };
 
-#[derive(Deserialize)]
-struct Evaluate {
-    #[serde(default = "usual_resamples")]
-    resamples: u64,
-    #[serde(default)]
-    seed: u64,
-    run_id: Option<String>,
-}
-
-fn usual_resamples() -> u64 {
-    Request::new(Path::new(""), Path::new("")).resamples
-}
-
-impl Action for Evaluate {
+impl Action for Options {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
         let corpus = work.input(role::CORPUS)?;
         let split = corpus.file_name().unwrap_or_default().to_string_lossy();
@@ -42,10 +27,7 @@ impl Action for Evaluate {
             training_facts: work.optional("training"),
             corpus: work.pipeline,
             split: &split,
-            run_id: self.run_id.as_deref(),
-            resamples: self.resamples,
-            seed: self.seed,
-            ..Request::new(corpus, work.input(role::RELATIONS)?)
+            ..Request::new(corpus, work.input(role::RELATIONS)?).with(self)
         })?;
         let warnings = evaluation.notes.warnings().into_iter().map(|warning| format!("warning: {warning}")).collect();
         table::write(work.folder, &evaluation.fingerprint(), evaluation.metrics)?;

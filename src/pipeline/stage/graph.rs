@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::graph::{self, Options, Request};
 use crate::ground::manifest::role;
-use crate::pipeline::options::typed;
+use crate::pipeline::options::settings;
 
 pub const KIND: Kind = Kind {
     name: "graph",
@@ -14,7 +14,7 @@ pub const KIND: Kind = Kind {
     outputs: &[role::GRAPH],
     optional_outputs: &[],
     options: keys_of::<Options>,
-    parse: |options, _| Ok(Box::new(typed::<Options>(options)?)),
+    parse: |options, _| Ok(Box::new(settings::<Options>(options)?)),
 };
 
 impl Action for Options {

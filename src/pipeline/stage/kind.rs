@@ -59,6 +59,11 @@ pub trait Action {
         false
     }
 
+    /// Why there is no output in a role, where the kind may make one but not with these options.
+    fn lacks(&self, _role: &str) -> Option<&'static str> {
+        None
+    }
+
     /// What people want to see of the outputs, by role, once the run is over. `place` names pipeline and stage.
     ///
     /// # Errors

@@ -36,7 +36,9 @@ impl Action for Query {
         let mut tables = BTreeMap::new();
         for (role, paths) in work.inputs.iter().filter(|(role, _)| **role != "sql") {
             for path in paths {
-                tables.extend(named(role, path)?);
+                for (name, files) in named(role, path)? {
+                    query::add(&mut tables, name, files)?;
+                }
             }
         }
         let table = work.folder.join("table.parquet");

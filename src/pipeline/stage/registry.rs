@@ -4,7 +4,7 @@ use anyhow::anyhow;
 
 use super::kind::Kind;
 use super::{convert, encode, evaluate, graph, query, report, score, synthesize, train};
-use crate::pipeline::options::unknown;
+use crate::ground::suggest::unknown;
 
 /// Every kind.
 static KINDS: [Kind; 9] = [

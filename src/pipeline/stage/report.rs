@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::ground::manifest::{REPORT, role};
-use crate::pipeline::options::typed;
-use crate::report::{self, Sources, USUAL_DOCUMENTS};
+use crate::pipeline::options::settings;
+use crate::report::{self, Options, Sources};
 
 pub const KIND: Kind = Kind {
     name: REPORT,
@@ -22,21 +20,11 @@ pub const KIND: Kind = Kind {
     further_inputs: false,
     outputs: &["page"],
     optional_outputs: &[],
-    options: keys_of::<Report>,
-    parse: |options, _| Ok(Box::new(typed::<Report>(options)?)),
+    options: keys_of::<Options>,
+    parse: |options, _| Ok(Box::new(settings::<Options>(options)?)),
 };
 
-#[derive(Deserialize)]
-struct Report {
-    #[serde(default = "usual_documents")]
-    documents: u64,
-}
-
-fn usual_documents() -> u64 {
-    USUAL_DOCUMENTS
-}
-
-impl Action for Report {
+impl Action for Options {
     fn shows_stages_before(&self) -> bool {
         true
     }
@@ -54,7 +42,7 @@ impl Action for Report {
             graph: path(role::GRAPH),
         };
         let page = work.folder.join("report.html");
-        let written = report::write(&sources, self.documents, &page, true)?;
+        let written = report::write(&sources, self, &page, true)?;
         Ok(Made { outputs: BTreeMap::from([("page", page)]), notes: vec![written.to_string()], ..Made::default() })
     }
 }

@@ -12,7 +12,7 @@ use toml::{Table, Value};
 
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::ground::manifest::role;
-use crate::pipeline::options::typed;
+use crate::pipeline::options::settings;
 use crate::table;
 use crate::table::rows::TrainingLogRow;
 use crate::train::config::EncoderSource;
@@ -56,9 +56,7 @@ fn parse(mut options: Table, inputs: &[String]) -> anyhow::Result<Box<dyn Action
     if is_input {
         options.insert(ENCODER.to_owned(), Value::Table(Table::from_iter([("pretrained".to_owned(), unset)])));
     }
-    let config: TrainConfig = typed(options)?;
-    config.check().map_err(anyhow::Error::msg)?;
-    Ok(Box::new(Train(config)))
+    Ok(Box::new(Train(settings(options)?)))
 }
 
 impl Train {
@@ -90,6 +88,10 @@ impl Action for Train {
         // Where a first stage has trained one.
         outputs.extend(Some((BASE, work.folder.join(train::BASE))).filter(|(_, base)| base.exists()));
         Ok(Made { outputs, device: Some(device), ..Made::default() })
+    }
+
+    fn lacks(&self, role: &str) -> Option<&'static str> {
+        (role == BASE && !self.0.trains_base()).then_some("no first stage trains a base with these options")
     }
 
     fn summary(&self, place: &str, outputs: &BTreeMap<&str, PathBuf>) -> anyhow::Result<Option<String>> {

@@ -1,0 +1,150 @@
+//! A setting stands once: what the command line takes a pipeline file takes, and what one refuses the other refuses.
+
+use std::fs;
+
+use docre::graph::Format;
+use docre::ground::choice::Choice;
+use docre::ground::parsed::{FolderName, TypePair};
+use docre::pipeline::Pipeline;
+use tempfile::TempDir;
+
+use crate::pipeline::Place;
+use crate::support::{DOCUMENT, docre};
+
+/// A stage of a kind with an option; its inputs are sources.
+fn stage(kind: &str, option: &str) -> String {
+    let (inputs, output) = match kind {
+        "convert" => (r#"documents = "a""#, "tables"),
+        "synthesize" => ("", "tables"),
+        "encode" => (r#"corpus = "a", encoder = "b""#, "pieces"),
+        "score" => (r#"corpus = "a", checkpoint = "b""#, "relations"),
+        "evaluate" => (r#"corpus = "a", relations = "b""#, "metrics"),
+        "graph" => (r#"corpus = "a", relations = "b""#, "graph"),
+        other => panic!("{other}"),
+    };
+    let needed = match kind {
+        "convert" if option.starts_with("split") => "format = \"docred\"",
+        "convert" => "format = \"docred\"\nsplit = \"dev\"",
+        "synthesize" if !option.starts_with("doc") => "documents = 3",
+        _ => "",
+    };
+    format!(
+        "[sources]\na = \"a\"\nb = \"b\"\n[[stage]]\nname = \"it\"\nkind = \"{kind}\"\n{needed}\n{option}\n\
+         inputs = {{ {inputs} }}\noutputs = {{ {output} = \"out\" }}\n"
+    )
+}
+
+fn read(kind: &str, option: &str) -> Result<(), String> {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("tiny.toml");
+    fs::write(&file, stage(kind, option)).unwrap();
+    Pipeline::read(&file, &[]).map(drop).map_err(|error| format!("{error:#}"))
+}
+
+/// The arguments that a command needs besides.
+fn needed(kind: &str, option: &str) -> &'static [&'static str] {
+    match kind {
+        "convert" => &["--format", "docred", "--out", "o", "no-such-file"],
+        "synthesize" if option.starts_with("doc") => &["--out", "/dev/null/o"],
+        "synthesize" => &["--out", "/dev/null/o", "--documents", "3"],
+        "encode" => &["--corpus", "c", "--encoder", "no-such-encoder"],
+        "score" => &["--corpus", "c", "--checkpoint", "no-such", "--out", "/dev/null/o"],
+        "evaluate" => &["--corpus", "c", "--relations", "no-such"],
+        _ => &["--corpus", "c", "--relations", "no-such", "--out", "/dev/null/o"],
+    }
+}
+
+#[test]
+fn what_one_refuses_the_other_refuses() {
+    for (kind, option, arguments, expected) in [
+        ("convert", r#"candidates = ["A:B:C"]"#, ["--candidates", "A:B:C"], "such as `Chemical:Disease`, got `A:B:C`"),
+        ("convert", r#"candidates = [":B"]"#, ["--candidates", ":B"], "such as `Chemical:Disease`, got `:B`"),
+        ("convert", r#"split = "a/b""#, ["--split", "a/b"], "expected a name that can be that of a folder, got `a/b`"),
+        ("synthesize", r#"split = ".a""#, ["--split", ".a"], "expected a name that can be that of a folder, got `.a`"),
+        ("synthesize", "facts = 3", ["--facts", "3"], "facts`: expected 4 to 100, got 3"),
+        ("synthesize", "documents = 0", ["--documents", "0"], "documents`: expected 1 to 4294967295, got 0"),
+        ("synthesize", "first = 9007199254740993", ["--first", "9007199254740993"], "first`: expected 0 to "),
+        ("synthesize", "across = 1.5", ["--across", "1.5"], "across`: expected 0 to 1, got 1.5"),
+        ("encode", "most_pieces = 2", ["--most-pieces", "2"], "pieces`: expected 3 or more, got 2"),
+        ("score", "iterations = 1001", ["--iterations", "1001"], "iterations`: expected 0 to 1000, got 1001"),
+        ("score", "pieces_at_once = 0", ["--pieces-at-once", "0"], "once`: expected 1 or more, got 0"),
+        ("evaluate", "resamples = 1000001", ["--resamples", "1000001"], "resamples`: expected 0 to 1000000, got"),
+        ("graph", "min_probability = 1.5", ["--min-probability", "1.5"], "probability`: expected 0 to 1, got 1.5"),
+        ("graph", r#"base = "x""#, ["--base", "x"], "`x`: expected an absolute IRI that ends in `/`"),
+    ] {
+        let of_file = read(kind, option).unwrap_err();
+        assert!(of_file.contains(expected), "{kind}: {of_file}");
+        let split: &[&str] = if kind == "convert" && arguments[0] != "--split" { &["--split", "dev"] } else { &[] };
+        let run = docre([&[kind], &arguments[..], split, needed(kind, option)].concat());
+        assert_eq!(run.code, Some(2), "{kind}: {}", run.stderr);
+        assert!(run.stderr.contains(expected), "{kind}: {}", run.stderr);
+        assert!(run.stderr.contains(arguments[0]), "{kind}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn a_published_model_has_the_same_range_of_pieces() {
+    for (argument, expected) in [("--most-pieces", "expected 3 or more"), ("--most-labels", "expected 1 or more")] {
+        let needed = ["checkpoint", "--from-atlop", "a", "--encoder", "b", "--relations", "c", "--out", "d"];
+        let run = docre(needed.iter().chain(&[argument, "0"]));
+        assert_eq!(run.code, Some(2), "{}", run.stderr);
+        assert!(run.stderr.contains(&format!("`{argument}`: {expected}, got 0")), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_setting_is_known_by_the_name_that_it_has_on_the_other_side() {
+    for (kind, option, arguments) in [
+        ("synthesize", "docs = 3", ["--docs", "3"]),
+        ("synthesize", "documents = 3", ["--documents", "3"]),
+        ("synthesize", r#"pattern = ["s>i,i>o"]"#, ["--pattern", "s>i,i>o"]),
+        ("synthesize", r#"patterns = ["s>i,i>o"]"#, ["--patterns", "s>i,i>o"]),
+        ("graph", r#"relation = ["P17"]"#, ["--relation", "P17"]),
+        ("graph", r#"type = ["LOC"]"#, ["--type", "LOC"]),
+        ("graph", r#"types = ["LOC"]"#, ["--types", "LOC"]),
+        ("graph", r#"format = ["kgx"]"#, ["--format", "kgx"]),
+        ("graph", r#"formats = ["kgx"]"#, ["--formats", "kgx"]),
+        ("graph", r#"merge = "none""#, ["--merge", "none"]),
+        ("score", r#"precision = "f32""#, ["--precision", "f32"]),
+        ("evaluate", "resamples = 1000000", ["--resamples", "1000000"]),
+    ] {
+        read(kind, option).unwrap();
+        // The setting is understood; what it is to be applied to is not there.
+        let run = docre([&[kind], &arguments[..], needed(kind, option)].concat());
+        assert_eq!(run.code, Some(1), "{kind}: {}", run.stderr);
+    }
+    let misspelt = read("graph", r#"formats = ["nquad"]"#).unwrap_err();
+    assert!(misspelt.contains("unknown format `nquad`, the nearest known one is `nquads`"), "{misspelt}");
+}
+
+#[test]
+fn a_pipeline_says_that_no_entity_has_the_types() {
+    let place = Place::new(&stage("convert", r#"candidates = ["loc:loc"]"#).replace("a = \"a\"", "a = \"dev.json\""));
+    place.write("dev.json", &format!("[{DOCUMENT}]"));
+    let run = place.docre(&["tiny.toml"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("warning: no pair of entities has the types that `candidates` names"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn forms_are_checked_where_they_are_read() {
+    let pair: TypePair = "Chemical:Disease".parse().unwrap();
+    assert_eq!((&*pair.head, &*pair.tail, pair.to_string().as_str()), ("Chemical", "Disease", "Chemical:Disease"));
+    for wrong in ["", ":", "A", "A:", ":B", "A:B:C"] {
+        assert!(wrong.parse::<TypePair>().is_err(), "{wrong}");
+        assert!(serde_json::from_value::<TypePair>(wrong.into()).is_err(), "{wrong}");
+    }
+    assert_eq!(&*"dev".parse::<FolderName>().unwrap(), "dev");
+    for wrong in ["", ".", "..", ".hidden", "a/b", "a\\b"] {
+        assert!(wrong.parse::<FolderName>().is_err(), "{wrong}");
+        assert!(serde_json::from_value::<FolderName>(wrong.into()).is_err(), "{wrong}");
+    }
+    for format in Format::ALL {
+        assert_eq!(Format::named(format.name()), Ok(format));
+        assert_eq!(serde_json::to_value(format).unwrap(), format.name());
+    }
+}
