@@ -15,32 +15,77 @@
 //! Stages meet only through tables: folders of Parquet files, which `docre query` and any other engine can read. What
 //! each table holds stands in `schemas/NAME.json`, which the code reads when it is compiled.
 //!
-//! # Code map
-//! Start at [`table`], which everything stands on, then follow the flow.
+//! # From a program
+//! A folder of tables, read row by row ([`table::rows`] has a type for each table):
+//! ```
+//! use docre::corpus::synthetic::{Options, tables::{Portion, Synthesis}};
+//! use docre::ground::observe::unheard;
+//! use docre::table::{Table, rows::FactRow};
 //!
-//! | module | from → to | knows nothing of |
+//! # let out = tempfile::tempdir()?;
+//! # let out = out.path();
+//! let portion = Portion { split: "train".parse()?, documents: 3, first: 0 };
+//! let synthesis = Synthesis { options: Options::default(), portion, json: false };
+//! synthesis.run(out, false, &unheard)?;
+//!
+//! for fact in Table::<FactRow>::require(&out.join("train"))?.rows()? {
+//!     let FactRow { doc_id, head, relation, tail, .. } = fact?;
+//!     println!("{doc_id}: entity {head} {relation} entity {tail}");
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//! A split scored with a checkpoint, and the predictions judged:
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use docre::ground::observe::unheard;
+//! use docre::nn::device::DeviceChoice;
+//! use docre::{metrics, score};
+//!
+//! let (split, out) = (Path::new("corpora/cdr/dev"), Path::new("runs/cdr"));
+//! let request = score::Request::new(Path::new("runs/cdr/best"), split, out, "cdr", DeviceChoice::Auto);
+//! score::score(&request, &unheard)?;
+//!
+//! let evaluation = metrics::evaluate(&metrics::Request::new(split, out))?;
+//! for metric in &evaluation.metrics {
+//!     println!("{} {}: {:?}", metric.metric, metric.scope, metric.f1);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Code map
+//! Each folder of `src/` is a crate, a room of this house, and names in its `Cargo.toml` only those below it; here they
+//! stand from the ground floor up. Start at [`table`], then follow the flow. The root package has the roof: [`pipeline`],
+//! and the program, `main.rs` and `cli`, which adds arguments, messages and exit codes, and no more.
+//!
+//! | room | from → to | knows nothing of |
 //! | --- | --- | --- |
-//! | [`names`] | a name that is unknown → the one that was meant | what is named |
-//! | [`settings`] | JSON, TOML → structs, or which setting does not fit | what is set |
+//! | [`ground`] | what several rooms share: settings, identities, the manifest, words for figures, events, hints | tables, tensors |
 //! | [`table`] | rows ↔ Parquet, checked against the schemas, crash-safe | what the tables are for |
-//! | [`random`] | a seed → random numbers, the same everywhere | |
-//! | [`workers`] | jobs → their results in order, a thread each | what the jobs are |
-//! | [`device`] | `auto`, `cpu`, `cuda:N` → a device to compute on | models |
+//! | [`submission`] | predictions and training facts in DocRED's JSON → values | tables |
 //! | [`corpus`] | source formats → the corpus tables, one file a format | models, metrics, queries |
+//! | [`nn`] | tensors → tensors with gradients; variables, layers, the optimizer, the device | models, documents |
 //! | [`pieces`] | tokens and mentions → subword pieces with entity markers | tensors |
 //! | [`encoder`] | pieces → hidden states and attention: BERT and RoBERTa | tables, entities |
-//! | [`model`] | pieces and pairs → logits of relations, one file a model | paths |
+//! | [`model`] | pieces and pairs → logits of relations, one file a model | tables, paths |
+//! | [`examples`] | rows of pieces and pairs → what a model computes with | how it computes |
 //! | [`checkpoint`] | a trained model ↔ a folder | documents |
 //! | [`score`] | a checkpoint, pieces and pairs → relations | how the model was trained |
-//! | [`submission`] | predictions and training facts in DocRED's JSON → values | tables |
+//! | [`train`] | labelled pairs → checkpoints | source formats, scoring, queries |
 //! | [`metrics`] | facts and relations → metrics, as polars queries | source formats, tensors |
-//! | [`train`] | labelled pairs → checkpoints | source formats |
 //! | [`graph`] | relations of many documents → one graph, in the formats that others load | how relations are found |
 //! | [`query`] | SQL or SPARQL → a result, over any folder of tables or a graph | what the tables are for |
 //! | [`report`] | a run's tables → one HTML page | how relations are found, how figures are reckoned |
 //! | [`pipeline`] | a pipeline file → the stages above, each where it is not up to date | how they do it |
 //!
-//! The binary, `main.rs` and `cli`, adds arguments, messages and exit codes, and no more.
+//! # Where a change goes
+//! - A corpus format: a file in `src/corpus/formats/`, and a line in the list of its `mod.rs`.
+//! - A model: a file in `src/model/`, and a kind in `kinds.rs`.
+//! - A scope of the metrics: a line in `src/ground/scope.rs`, and which facts are in it, in `src/metrics/tally.rs`.
+//! - A graph format: a file in `src/graph/format/`, and a line in the list of its `mod.rs`.
+//! - A stage: a file in `src/pipeline/stage/`, and a line in `registry.rs`; a command: a file in `src/cli/`.
+//! - A table: a file in `schemas/`, and a row type in `src/table/rows.rs`.
+//! - A setting: a field of its room's `Options`; its range in `check`; the command's argument in `src/cli/`.
 //!
 //! # Speed
 //! The program starts itself anew with settings that libraries read from the environment alone (`cli/environment.rs`).
@@ -49,13 +94,13 @@
 //! `MIMALLOC_PURGE_DELAY=10000`.
 //!
 //! # Invariants
-//! Tests hold these; the imports, in `tests/it/layers.rs`.
+//! Cargo and tests hold these; where outside libraries live, `tests/it/layers.rs`.
 //!
-//! - A module imports only what stands above it in the code map, and no two stages import each other.
+//! - A room imports only what stands below it, and `train` and `score` do not import each other.
 //! - A corpus format's name appears in [`corpus`] and in pipeline files alone: a new corpus is one reader and one file.
-//! - An outside library has one home: polars in [`metrics`] and [`query`], Arrow and Parquet in [`table`],
-//!   the compressor of pages in [`report`], tokenizers in [`pieces`], RDF in [`graph`], TOML in [`pipeline`], clap in the
-//!   binary.
+//! - An outside library has one home: polars in [`metrics`] and [`query`], Arrow and Parquet in [`table`], hashes in
+//!   [`ground`], the compressor of pages in [`report`], tokenizers in [`pieces`], RDF in [`graph`], TOML in [`pipeline`],
+//!   clap in the binary.
 //! - Under a table's final name there is a whole table or none, at any moment, whatever kills the process.
 //! - The same input gives the same bytes, whatever the number of threads; in training, whose threads share a step's
 //!   documents, with the same number of them.

@@ -89,7 +89,8 @@ pub(super) fn supports(
     let mut merges = tables.writer::<MergeRow>()?;
     let (mut placed, mut facts) = (placed.read()?, facts.read()?);
     while let Some(entities) = next_document(&mut placed)? {
-        let doc_id = entities.first().map(|entity| entity.doc_id.clone()).unwrap_or_default();
+        // A document stands here by its entities: it has one at least.
+        let Some(doc_id) = entities.first().map(|entity| entity.doc_id.clone()) else { continue };
         while facts.next_if(|fact| fact.doc_id < doc_id)?.is_some() {
             totals.strays += 1;
         }

@@ -163,6 +163,7 @@ impl Counts {
     /// The text that came most often, of several the first, and the others in order.
     fn most_and_others(mut self) -> (Text, Vec<Text>) {
         let most = self.0.iter().min_by_key(|(_, count)| Reverse(**count)).map(|(text, _)| text.clone());
+        debug_assert!(most.is_some(), "a node has an entity, and that a name and a type");
         let most = most.unwrap_or_default();
         self.0.remove(&most);
         (most, self.0.into_keys().collect())

@@ -3,8 +3,8 @@
 //! Small matrix products lose more than they gain where threads share each of them; whole batches that share nothing
 //! do not. A job that is alone has all threads to itself.
 
-use std::sync::Mutex;
 use std::sync::mpsc::sync_channel;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
@@ -44,13 +44,11 @@ impl Workers {
             return jobs.into_iter().map(job).collect();
         }
         let (queue, done) = (Mutex::new(jobs.into_iter().enumerate()), Mutex::new(Vec::new()));
-        let next = || queue.lock().ok().and_then(|mut queue| queue.next());
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
         let work = || {
             while let Some((place, one)) = next() {
                 let result = job(one);
-                if let Ok(mut done) = done.lock() {
-                    done.push((place, result));
-                }
+                done.lock().unwrap_or_else(PoisonError::into_inner).push((place, result));
             }
         };
         thread::scope(|scope| {
@@ -58,7 +56,7 @@ impl Workers {
                 scope.spawn(|| pool.install(work));
             }
         });
-        let mut done = done.into_inner().unwrap_or_default();
+        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         done.sort_by_key(|(place, _)| *place);
         done.into_iter().map(|(_, result)| result).collect()
     }

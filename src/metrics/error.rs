@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use polars::prelude::PolarsError;
+use polars::prelude::{PolarsError, PolarsResult};
 
 use ground::hint::{Hint, Words};
 use submission::SubmissionError;
@@ -89,4 +89,13 @@ impl Hint for Error {
 pub(super) fn query(place: impl Into<String>) -> impl FnOnce(PolarsError) -> Error {
     let place = place.into();
     move |source| Error::Query { place, source }
+}
+
+/// A cell of a column that has a value in every row.
+///
+/// # Errors
+/// Where it has none: figures must not be made of it.
+pub(crate) fn given<T>(cell: Option<T>, column: &str) -> PolarsResult<T> {
+    let reason = || format!("column `{column}`: expected a value in every row, found a null");
+    cell.ok_or_else(|| PolarsError::ComputeError(reason().into()))
 }

@@ -9,7 +9,7 @@ use polars::prelude::*;
 
 use table::TableFiles;
 
-use crate::error::{self, Error};
+use crate::error::{self, Error, given};
 
 /// A corpus split, opened for evaluation.
 pub(super) struct Split {
@@ -289,7 +289,7 @@ fn number_documents(folder: &Path, documents: DataFrame) -> PolarsResult<Split> 
     let (mut labelled, mut entities, mut pairs) = (0u32, 0u64, 0u64);
     let sizes = documents.column("n_entities")?.u32()?;
     for (is_labelled, size) in documents.column("labelled")?.bool()?.iter().zip(sizes.iter()) {
-        let size = u64::from(size.unwrap_or_default());
+        let size = u64::from(given(size, "n_entities")?);
         first_entities.push(entities);
         pairs += size * size.saturating_sub(1);
         numbers.push((is_labelled == Some(true)).then_some(labelled));

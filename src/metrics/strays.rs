@@ -8,7 +8,7 @@ use polars::prelude::*;
 
 use ground::scope::Scope;
 
-use crate::error::{self, Error};
+use crate::error::{self, Error, given};
 use crate::marked_facts::counted;
 use crate::predictions::Predictions;
 use crate::split::{FACT, Split, collect, stands};
@@ -43,7 +43,7 @@ impl Strays {
                 Some(document) => *strays.documents.entry(document).or_default() += 1,
                 None => strays.elsewhere += 1,
             }
-            *strays.relations.entry(relation.unwrap_or_default().to_owned()).or_default() += 1;
+            *strays.relations.entry(given(relation, "relation")?.to_owned()).or_default() += 1;
         }
         Ok(strays)
     }

@@ -9,7 +9,7 @@ use ground::counts::Counts;
 use ground::pattern::Pattern;
 use ground::scope::Scope;
 
-use crate::error::{self, Error};
+use crate::error::{self, Error, given};
 use crate::marked_facts::TRIANGLE;
 use crate::split::{FACT, Numbering, Split, collect, stands};
 
@@ -199,14 +199,14 @@ fn named_counts(rows: &DataFrame, name: &str) -> PolarsResult<ByRelation> {
     let numbers = number("true_positives")?.zip(number("predicted")?).zip(number("gold")?);
     let named = rows.column(name)?.str()?.iter().zip(numbers).map(|(name, ((correct, predicted), gold))| {
         let counts = Counts {
-            true_positives: u64::from(correct.unwrap_or_default()),
-            predicted: u64::from(predicted.unwrap_or_default()),
-            gold: u64::from(gold.unwrap_or_default()),
+            true_positives: u64::from(given(correct, "true_positives")?),
+            predicted: u64::from(given(predicted, "predicted")?),
+            gold: u64::from(given(gold, "gold")?),
             known: 0,
         };
-        (name.unwrap_or_default().to_owned(), counts)
+        Ok((given(name, "name")?.to_owned(), counts))
     });
-    Ok(named.collect())
+    named.collect()
 }
 
 /// The facts that each of the patterns concludes, or any of them (`None`, last), and how many of those were predicted.

@@ -91,7 +91,7 @@ impl Cutter {
     pub fn cut(&mut self, documents: &[MarkedDocument]) -> Result<Vec<PieceRow>, PiecesError> {
         self.learn(documents)?;
         let encoder: Text = self.tokenizer.identity().into();
-        Ok(documents.par_iter().map(|document| self.row(document, encoder.clone())).collect())
+        documents.par_iter().map(|document| self.row(document, encoder.clone())).collect()
     }
 
     /// Cuts the words that are not in the cache yet.
@@ -108,7 +108,7 @@ impl Cutter {
         Ok(())
     }
 
-    fn row(&self, document: &MarkedDocument, encoder: Text) -> PieceRow {
+    fn row(&self, document: &MarkedDocument, encoder: Text) -> Result<PieceRow, PiecesError> {
         let mut layout = Layout::new(document);
         let mut ids = vec![self.tokenizer.start()];
         for (word, marks) in document.words.iter().zip(&mut layout.marks) {
@@ -116,7 +116,8 @@ impl Cutter {
                 marks.place = ids.len();
                 ids.push(self.tokenizer.marker());
             }
-            ids.extend(self.cache.get(word).into_iter().flatten());
+            let uncut = || PiecesError::Uncut { document: document.id.to_string(), word: word.to_string() };
+            ids.extend(self.cache.get(word).ok_or_else(uncut)?);
             if marks.closes {
                 ids.push(self.tokenizer.marker());
             }
@@ -125,7 +126,8 @@ impl Cutter {
         let truncated = count(ids.len() - kept);
         ids.truncate(kept);
         ids.push(self.tokenizer.end());
-        PieceRow { doc_id: document.id.clone(), encoder, ids, mention_starts: layout.starts(document, kept), truncated }
+        let mention_starts = layout.starts(document, kept);
+        Ok(PieceRow { doc_id: document.id.clone(), encoder, ids, mention_starts, truncated })
     }
 }
 
@@ -182,26 +184,34 @@ fn count(items: usize) -> u32 {
 /// The documents of a corpus folder, read in order, one at a time.
 ///
 /// # Errors
-/// Where a table is missing or not as its schema says.
+/// Where a table is missing or not as its schema says; later, where a mention does not fit its document.
 pub fn documents(
     folder: &Path,
-) -> Result<impl Iterator<Item = Result<MarkedDocument, TableError>> + use<>, TableError> {
+) -> Result<impl Iterator<Item = Result<MarkedDocument, PiecesError>> + use<>, TableError> {
     let walk = Walk::<(TokenRow, MentionRow)>::open(folder)?;
     Ok(walk.map(|document| {
         let (row, (tokens, mentions)) = document?;
-        Ok(marked(&row, tokens, &mentions))
+        marked(&row, tokens, &mentions)
     }))
 }
 
-fn marked(row: &DocumentRow, tokens: Vec<TokenRow>, mentions: &[MentionRow]) -> MarkedDocument {
-    let mut entities = vec![Vec::new(); row.n_entities as usize];
+fn marked(row: &DocumentRow, tokens: Vec<TokenRow>, mentions: &[MentionRow]) -> Result<MarkedDocument, PiecesError> {
+    let (n_entities, n_words) = (row.n_entities as usize, tokens.len());
+    let mut entities = vec![Vec::new(); n_entities];
     for mention in mentions {
         // A mention without identity is part of no pair: it gets no marker.
-        if let Some(entity) = mention.entity_id.and_then(|entity| entities.get_mut(entity as usize)) {
-            entity.push((mention.token_start, mention.token_end));
+        let Some(entity) = mention.entity_id else { continue };
+        let (start, end) = (mention.token_start, mention.token_end);
+        match entities.get_mut(entity as usize).filter(|_| start < end && end as usize <= n_words) {
+            Some(mentions) => mentions.push((start, end)),
+            None => {
+                let (document, mention) = (row.doc_id.to_string(), mention.mention_id);
+                return Err(PiecesError::Mention { document, mention, entity, start, end, n_entities, n_words });
+            }
         }
     }
-    MarkedDocument { id: row.doc_id.clone(), words: tokens.into_iter().map(|token| token.text).collect(), entities }
+    let words = tokens.into_iter().map(|token| token.text).collect();
+    Ok(MarkedDocument { id: row.doc_id.clone(), words, entities })
 }
 
 /// The rows of `pieces` for a corpus folder, some hundred documents at a time.

@@ -51,6 +51,34 @@ pub enum PiecesError {
         /// What the tokenizer says.
         reason: String,
     },
+    /// A mention does not fit its document's other tables.
+    #[error(
+        "document `{document}`: mention {mention}: expected one of {n_entities} entities and words of {n_words}, got entity {entity}, words {start} to {end}"
+    )]
+    Mention {
+        /// The document.
+        document: String,
+        /// The mention's number.
+        mention: u32,
+        /// Its entity.
+        entity: u32,
+        /// Its first word.
+        start: u32,
+        /// One past its last.
+        end: u32,
+        /// Entities of the document.
+        n_entities: usize,
+        /// Its words.
+        n_words: usize,
+    },
+    /// A word was not cut before its document: a fault of docre's.
+    #[error("document `{document}`: word `{word}`: expected its pieces, found none")]
+    Uncut {
+        /// The document.
+        document: String,
+        /// The word.
+        word: String,
+    },
     /// A table cannot be read.
     #[error(transparent)]
     Table(#[from] TableError),

@@ -40,6 +40,7 @@ fn parse(text: &str) -> TableSchema {
 macro_rules! rows {
     ($($(#[$doc:meta])* $row:ident in $table:literal { $($column:ident: $cell:ty,)* })*) => {$(
         $(#[$doc])*
+        #[doc = concat!("\n```json\n", include_str!(concat!("../../schemas/", $table, ".json")), "```")]
         #[derive(Debug, Clone, PartialEq, Serialize)]
         #[expect(missing_docs, reason = "the schema file says what each column means")]
         pub struct $row {

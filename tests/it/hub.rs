@@ -127,6 +127,7 @@ outputs = { pieces = "pieces" }
 }
 
 #[test]
+#[cfg_attr(not(feature = "hub"), ignore = "needs the feature `hub`")]
 fn a_plan_downloads_nothing_and_a_run_what_it_needs() {
     let home = TempDir::new().unwrap();
     let endpoint = serve(Box::leak(folder("atlop_bert").into_boxed_path()));
@@ -140,6 +141,7 @@ fn a_plan_downloads_nothing_and_a_run_what_it_needs() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "hub"), ignore = "needs the feature `hub`")]
 fn documents_are_not_asked_of_the_hub() {
     let home = TempDir::new().unwrap();
     let endpoint = serve(Box::leak(folder("atlop_bert").into_boxed_path()));

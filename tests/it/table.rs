@@ -278,7 +278,7 @@ fn every_schema_file_has_a_row_type_and_its_own_name() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
     let mut files: Vec<String> = fs::read_dir(folder)
         .unwrap()
-        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .filter_map(|entry| entry.unwrap().file_name().to_str().unwrap().strip_suffix(".json").map(str::to_owned))
         .collect();
     files.sort();
     let mut names: Vec<String> = table::rows::all().iter().map(|schema| schema.name.clone()).collect();
