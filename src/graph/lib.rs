@@ -7,9 +7,9 @@
 //!                                                         └─ merges      which entity became which node, and why
 //! ```
 //! Nothing but the names of one node and the entities of one document is held in memory: entities, facts and edges are
-//! sorted on disk ([`sort`]) and then walked side by side. The work is done in a hidden folder beside the graph's, under
-//! a name that is a hash of what the graph is made from: finished tables and formats in it are kept if the run is
-//! killed, and the next run goes on from there. The graph's folder is replaced as a whole, at the end.
+//! sorted on disk ([`table::sort`]) and then walked side by side. The work is done in a hidden folder beside the
+//! graph's, under a name that is a hash of what the graph is made from: finished tables and formats in it are kept if
+//! the run is killed, and the next run goes on from there. The graph's folder is replaced as a whole, at the end.
 //!
 //! [`merging`] says which entities are one node, [`identifier`] what things are called, [`mod@format`] how each format has
 //! them, and [`store`] answers SPARQL.

@@ -1,6 +1,6 @@
 //! Settings that are one of several names.
 
-/// One of several names, as the command line, pipeline files and tables spell them. [`choice!`](crate::choice) makes a
+/// One of several names, as the command line, pipeline files and tables spell them. [`choice!`](macro@crate::choice) makes a
 /// list of variants one.
 pub trait Choice: Copy + 'static {
     /// What sort of thing it names, for messages.

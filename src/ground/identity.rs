@@ -213,6 +213,7 @@ impl Contents {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 mod tests {
     use serde_json::json;
 

@@ -141,7 +141,7 @@ pub struct Pace {
 /// Lines of a log are so far apart at least, and the first comes after this time: short work is not told.
 const NEAREST: Duration = Duration::from_secs(10);
 /// So far apart at most, where reports come.
-const FARTHEST: Duration = Duration::from_secs(300);
+const FARTHEST: Duration = Duration::from_mins(5);
 
 impl Pace {
     /// Takes a report into account.

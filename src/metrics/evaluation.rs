@@ -35,7 +35,7 @@ pub struct Evaluation {
 /// What an evaluation is of, and how it resamples.
 #[derive(Debug, Clone)]
 pub(super) struct Run {
-    pub run_id: String,
+    pub name: String,
     pub corpus: String,
     pub split: String,
     /// The folder of the split's tables.
@@ -104,7 +104,7 @@ impl Run {
     fn blank(&self, figure: Figure) -> MetricRow {
         let (metric, scope) = figure.names();
         MetricRow {
-            run_id: self.run_id.as_str().into(),
+            run_id: self.name.as_str().into(),
             corpus: self.corpus.as_str().into(),
             split: self.split.as_str().into(),
             metric: metric.into(),
@@ -195,8 +195,8 @@ impl Evaluation {
             let (low, high) = percentiles(resampled).unwrap_or((observed, observed));
             let (metric, scope) = figure.figure().names();
             ComparisonRow {
-                run_id: self.run.run_id.as_str().into(),
-                against: other.run.run_id.as_str().into(),
+                run_id: self.run.name.as_str().into(),
+                against: other.run.name.as_str().into(),
                 metric: metric.into(),
                 scope: scope.into(),
                 difference: observed,

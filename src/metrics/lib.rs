@@ -124,7 +124,7 @@ pub fn evaluate(request: &Request<'_>) -> Result<Evaluation, Error> {
     let (split, predictions) = (split?, predictions?);
     let counted = count(&split, &predictions, training?)?;
     let run = Run {
-        run_id: predictions.run_id,
+        name: predictions.run_id,
         corpus: request.corpus.to_owned(),
         split: request.split.to_owned(),
         tables: request.tables.to_path_buf(),

@@ -202,13 +202,13 @@ fn marked(row: &DocumentRow, tokens: Vec<TokenRow>, mentions: &[MentionRow]) -> 
         // A mention without identity is part of no pair: it gets no marker.
         let Some(entity) = mention.entity_id else { continue };
         let (start, end) = (mention.token_start, mention.token_end);
-        match entities.get_mut(entity as usize).filter(|_| start < end && end as usize <= n_words) {
-            Some(mentions) => mentions.push((start, end)),
-            None => {
-                let (document, mention) = (row.doc_id.to_string(), mention.mention_id);
-                return Err(PiecesError::Mention { document, mention, entity, start, end, n_entities, n_words });
-            }
-        }
+        let reason = || {
+            let expected = format!("expected one of {n_entities} entities and words of {n_words}");
+            format!("mention {}: {expected}, got entity {entity}, words {start} to {end}", mention.mention_id)
+        };
+        let misfit = || PiecesError::Mention { document: row.doc_id.to_string(), reason: reason() };
+        let mentions = entities.get_mut(entity as usize).filter(|_| start < end && end as usize <= n_words);
+        mentions.ok_or_else(misfit)?.push((start, end));
     }
     let words = tokens.into_iter().map(|token| token.text).collect();
     Ok(MarkedDocument { id: row.doc_id.clone(), words, entities })

@@ -52,24 +52,12 @@ pub enum PiecesError {
         reason: String,
     },
     /// A mention does not fit its document's other tables.
-    #[error(
-        "document `{document}`: mention {mention}: expected one of {n_entities} entities and words of {n_words}, got entity {entity}, words {start} to {end}"
-    )]
+    #[error("document `{document}`: {reason}")]
     Mention {
         /// The document.
         document: String,
-        /// The mention's number.
-        mention: u32,
-        /// Its entity.
-        entity: u32,
-        /// Its first word.
-        start: u32,
-        /// One past its last.
-        end: u32,
-        /// Entities of the document.
-        n_entities: usize,
-        /// Its words.
-        n_words: usize,
+        /// The mention's number; expected, then got.
+        reason: String,
     },
     /// A word was not cut before its document: a fault of docre's.
     #[error("document `{document}`: word `{word}`: expected its pieces, found none")]

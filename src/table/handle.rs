@@ -54,7 +54,7 @@ impl<R: Row> Table<R> {
     /// # Errors
     /// Where the first file is not as the schema says.
     pub fn record_batches(&self) -> Result<RecordBatches, TableError> {
-        RecordBatches::open(self.files.paths(), R::schema(), Columns::Ours)
+        RecordBatches::open(self.files.paths().to_vec(), R::schema(), Columns::Ours)
     }
 
     /// Its rows in order, a few thousand at a time.
@@ -74,7 +74,7 @@ impl<R: Row> Table<R> {
     /// # Errors
     /// Where the first file is damaged.
     pub fn conformed(&self) -> Result<impl Iterator<Item = Result<Vec<R>, TableError>> + Send + use<R>, TableError> {
-        let batches = RecordBatches::open(self.files.paths(), R::schema(), Columns::Anyones)?;
+        let batches = RecordBatches::open(self.files.paths().to_vec(), R::schema(), Columns::Anyones)?;
         Ok(batches.map(|batch| Ok(R::from_batch(&batch?))))
     }
 

@@ -37,8 +37,12 @@ pub struct RecordBatches {
 }
 
 impl RecordBatches {
-    pub(super) fn open(files: &[PathBuf], schema: &'static TableSchema, columns: Columns) -> Result<Self, TableError> {
-        let mut batches = Self { columns, schema, current: None, next: files.to_vec().into_iter() };
+    pub(super) fn open(
+        files: Vec<PathBuf>,
+        schema: &'static TableSchema,
+        columns: Columns,
+    ) -> Result<Self, TableError> {
+        let mut batches = Self { columns, schema, current: None, next: files.into_iter() };
         batches.advance()?;
         Ok(batches)
     }

@@ -111,7 +111,8 @@ impl Drop for Staging {
 pub fn holds_only_tables(folder: &Path) -> bool {
     let ours = |path: &Path| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let is_left = || name.starts_with('.') && name.ends_with(".lock") && !is_held(path);
+        let is_left =
+            || name.starts_with('.') && path.extension().is_some_and(|ending| ending == "lock") && !is_held(path);
         if path.is_dir() {
             holds_only_tables(path)
         } else {

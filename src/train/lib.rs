@@ -59,7 +59,7 @@ struct Epoch {
     /// Its stage, where the run has several.
     pub stage: Option<u32>,
     /// Its number, from 1.
-    pub epoch: u32,
+    pub number: u32,
     /// The mean loss of its steps.
     pub loss: f64,
     /// Documents that it trained on, a second.
@@ -277,7 +277,7 @@ impl<'a> Run<'a> {
         self.save(is_best)?;
         let loss = losses.iter().sum::<f64>() / losses.len() as f64;
         let stage = (stages(self.config).len() > 1).then_some(self.stage.number);
-        let ended = Epoch { stage, epoch, loss, documents_per_second, dev, is_best };
+        let ended = Epoch { stage, number: epoch, loss, documents_per_second, dev, is_best };
         observe(Event::Line(ended.to_string()));
         Ok(())
     }

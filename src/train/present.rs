@@ -45,7 +45,7 @@ impl fmt::Display for Epoch {
         write!(
             f,
             "epoch {}: loss {:.4}, {:.1} documents/s, dev P {} R {} F1 {}{}",
-            self.epoch,
+            self.number,
             self.loss,
             self.documents_per_second,
             percent(self.dev.precision()),

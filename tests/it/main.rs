@@ -2,7 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail where it stands")]
 #![expect(clippy::print_stdout, reason = "what is skipped is said in words")]
-#![expect(clippy::float_cmp, clippy::large_stack_arrays, clippy::too_many_lines, reason = "plain tests")]
+#![expect(
+    clippy::float_cmp,
+    clippy::large_stack_arrays,
+    clippy::result_large_err,
+    clippy::too_many_lines,
+    reason = "plain tests"
+)]
 
 mod atlop;
 mod convert;

@@ -510,7 +510,7 @@ fn a_page_of_a_pipeline_is_made_again_when_a_stage_before_it_ran() {
     };
     let said = |names: &[&str]| {
         let stages = place.manifest()["stages"].as_array().unwrap().clone();
-        Value::from_iter(stages.into_iter().filter(|stage| names.contains(&stage["stage"].as_str().unwrap())))
+        stages.into_iter().filter(|stage| names.contains(&stage["stage"].as_str().unwrap())).collect::<Value>()
     };
     assert_eq!(shown(), said(&["train", "dev"]));
     let other = ["--set", "train.documents=5"];

@@ -153,7 +153,7 @@ fn label_noise_takes_labels_and_leaves_the_text() {
 
 #[test]
 fn options_out_of_range_are_refused() {
-    let refusal = |options: Options| options.check().unwrap_err().to_string();
+    let refusal = |options: Options| options.check().unwrap_err();
     let defaults = Options::default;
     assert_eq!(defaults().check(), Ok(()));
     assert_eq!(refusal(Options { facts: 3, ..defaults() }), "`facts`: expected 4 to 100, got 3");
@@ -173,10 +173,7 @@ fn patterns_are_read_by_their_names() {
     for pattern in Pattern::ALL {
         assert_eq!(pattern.name().parse(), Ok(pattern));
     }
-    assert_eq!(
-        "s>o".parse::<Pattern>().unwrap_err().to_string(),
-        "unknown pattern `s>o`, the nearest known one is `i>s,i>o`"
-    );
+    assert_eq!("s>o".parse::<Pattern>().unwrap_err(), "unknown pattern `s>o`, the nearest known one is `i>s,i>o`");
 }
 
 /// Checks what must hold of the first documents of any options without label noise.

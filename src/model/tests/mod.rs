@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail where it stands")]
 #![expect(clippy::print_stdout, reason = "what is measured is said in words")]
-#![expect(clippy::float_cmp, clippy::too_many_lines, reason = "plain tests")]
+#![expect(clippy::float_cmp, reason = "plain tests")]
 
 mod docre_ii;
 mod docre_sd;

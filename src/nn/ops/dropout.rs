@@ -50,6 +50,7 @@ pub struct Drop {
 
 impl Drop {
     /// The mask of one part of a larger whole.
+    #[must_use]
     pub fn part(self, index: usize) -> Self {
         Self { seed: Random::stream(self.seed, index as u64).next_u64(), ..self }
     }
