@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use docre::corpus::convert::Conversion;
-use docre::corpus::{self, Format};
+use docre::corpus::{self, Format, MOST_PAIRS};
 use docre::table::Text;
 
 use super::{Messages, Outcome, Usage, folder_name, told};
@@ -24,7 +24,7 @@ pub struct ConvertArgs {
     #[arg(long, value_name = "NAME", value_parser = folder_name, required_unless_present = "to")]
     split: Option<String>,
     /// Write tables back in this format instead; INPUT is then the folder of a split.
-    #[arg(long, value_parser = ["docred"], conflicts_with_all = ["format", "split", "candidates", "mesh", "relation_labels", "unlabelled", "ids"])]
+    #[arg(long, value_parser = ["docred"], conflicts_with_all = ["format", "split", "candidates", "mesh", "relation_labels", "unlabelled", "ids", "most_pairs"])]
     to: Option<String>,
     /// The folder of the corpus; with --to, the file to write [default with --to: stdout].
     #[arg(long, value_name = "PATH", required_unless_present = "to")]
@@ -44,6 +44,9 @@ pub struct ConvertArgs {
     /// A file with the names of the documents to take, one a line; each must be in the source [default: all are taken].
     #[arg(long, value_name = "FILE")]
     ids: Option<PathBuf>,
+    /// Reject a document with more ordered pairs of entities than this.
+    #[arg(long, value_name = "N", default_value_t = MOST_PAIRS)]
+    most_pairs: u64,
     /// Replace tables that were made from other input or with other options; with --to, the file.
     #[arg(long)]
     force: bool,
@@ -75,6 +78,7 @@ pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
         relation_labels: args.relation_labels,
         unlabelled: args.unlabelled,
         ids: args.ids,
+        most_pairs: args.most_pairs,
     };
     let n_bytes = conversion.inputs.iter().filter_map(|input| input.metadata().ok()).map(|file| file.len()).sum();
     let bar = messages.bar(n_bytes, "{bar:30} {bytes}/{total_bytes} {msg} {eta} left");

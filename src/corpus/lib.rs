@@ -11,14 +11,18 @@ mod reader;
 pub mod text;
 pub mod formats;
 pub mod mesh;
+mod pairs;
 pub mod tables;
+mod acceptance;
 mod admission;
 pub mod convert;
 mod export;
 pub mod synthetic;
 
+pub use acceptance::Acceptance;
 pub use document::{Document, Entity, Fact, Fault, Mention, Token};
 pub use error::{CorpusError, reject_line};
 pub use export::export;
 pub use formats::Format;
+pub use pairs::{MOST_PAIRS, Pairs};
 pub use reader::{CutError, Reader, Record, Records, Reject};

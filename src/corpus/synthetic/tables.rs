@@ -9,9 +9,10 @@ use table::rows::ImpliedRow;
 use table::{Staging, Text, write_file};
 
 use super::{Generated, Options, document, relation_labels};
-use crate::convert::{Begun, Progress, Summary, asked_pairs, begin};
+use crate::convert::{Begun, Progress, Summary, begin};
 use crate::error::CorpusError;
 use crate::export::export;
+use crate::pairs::Pairs;
 use crate::tables::{Accepted, CorpusWriter};
 
 const BATCH_DOCUMENTS: u64 = 512;
@@ -87,7 +88,7 @@ impl Synthesis {
             depth: implied.depth,
         });
         let implied = rows.collect();
-        let pairs = asked_pairs(&document, &[]);
+        let pairs = Pairs::asked(&document, &[]);
         Accepted { document, source: Text::from("synthetic"), pairs, implied }
     }
 

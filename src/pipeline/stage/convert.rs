@@ -4,8 +4,8 @@ use anyhow::{anyhow, bail};
 use serde::Deserialize;
 
 use super::kind::{Action, Kind, Made, Needs, Work, corpus, keys_of};
-use crate::corpus::Format;
 use crate::corpus::convert::Conversion;
+use crate::corpus::{Format, MOST_PAIRS};
 use crate::pipeline::options::unknown;
 use crate::pipeline::options::{check_name, typed};
 use crate::pipeline::progress::Progress;
@@ -34,6 +34,12 @@ struct Options {
     candidates: Vec<String>,
     #[serde(default)]
     unlabelled: bool,
+    #[serde(default = "usual_most_pairs")]
+    most_pairs: u64,
+}
+
+fn usual_most_pairs() -> u64 {
+    MOST_PAIRS
 }
 
 struct Convert {
@@ -41,6 +47,7 @@ struct Convert {
     split: String,
     candidates: Vec<(Text, Text)>,
     unlabelled: bool,
+    most_pairs: u64,
 }
 
 impl Options {
@@ -49,7 +56,8 @@ impl Options {
         let names = Format::ALL.map(Format::name);
         let format = self.format.parse().map_err(|_| anyhow!("{}", unknown("format", &self.format, &names)))?;
         let candidates = self.candidates.iter().map(|pair| types(pair)).collect::<anyhow::Result<_>>()?;
-        Ok(Convert { format, split: self.split, candidates, unlabelled: self.unlabelled })
+        let Self { split, unlabelled, most_pairs, .. } = self;
+        Ok(Convert { format, split, candidates, unlabelled, most_pairs })
     }
 }
 
@@ -71,6 +79,7 @@ impl Action for Convert {
             relation_labels: work.optional("relation_labels").map(Into::into),
             unlabelled: self.unlabelled,
             ids: work.optional("ids").map(Into::into),
+            most_pairs: self.most_pairs,
         };
         let progress = work.progress;
         let told = |_, documents| progress(Progress::documents(documents));
