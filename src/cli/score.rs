@@ -1,5 +1,6 @@
 //! `docre score`: a checkpoint and a corpus → the table `relations`.
 
+use std::cell::Cell;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
@@ -17,7 +18,7 @@ use super::{Messages, Outcome, computing_on, count, folder_name, split_folder};
 #[derive(Args)]
 #[command(
     allow_negative_numbers = true,
-    after_help = "Example:\n  docre score --checkpoint runs/redocred/best --corpus corpora/redocred --split dev \\\n    --out runs/redocred/dev\n\nA run that was stopped goes on where it was when it is started again."
+    after_help = "Example:\n  docre score --checkpoint runs/redocred/best --corpus corpora/redocred --split dev \\\n    --out runs/redocred/dev\n\nA run that was stopped goes on where it was when it is started again.\n\nExit code 3 says that some documents were too large and are not in the table."
 )]
 pub struct ScoreArgs {
     /// The folder of the checkpoint.
@@ -42,6 +43,10 @@ pub struct ScoreArgs {
     /// Pieces that are computed in one batch.
     #[arg(long, value_name = "N", default_value_t = PIECES_AT_ONCE)]
     pieces_at_once: usize,
+    /// Leave out, and name, documents with more ordered pairs of entities than this [default: as many as the model holds
+    /// in 3 GiB].
+    #[arg(long, value_name = "N")]
+    most_pairs: Option<u64>,
     /// Where to compute: auto (a CUDA device, if there is one), cpu or cuda:N.
     #[arg(long, value_name = "DEVICE", default_value_t)]
     device: DeviceChoice,
@@ -54,6 +59,9 @@ pub struct ScoreArgs {
 fn iterations(text: &str) -> Result<usize, String> {
     count(text, 0, MOST)
 }
+
+/// Documents that are too large and named; all are counted.
+const SHOWN: u64 = 10;
 
 /// Scores.
 pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
@@ -76,13 +84,22 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
         run_id: args.run_id.as_deref().unwrap_or(&name),
         iterations: args.iterations,
         budget: args.pieces_at_once,
+        most_pairs: args.most_pairs,
         device: args.device,
         precision: args.precision,
     };
     let bar = messages.bar(0, "{pos} documents, {per_sec}");
+    let too_large = Cell::new(0);
     let observe = |event: Event| match event {
         Event::Device(compute) => computing_on(compute, messages),
         Event::Unused(unused) => messages.say(&unused.to_string()),
+        Event::TooLarge(document) => {
+            too_large.set(too_large.get() + 1);
+            if too_large.get() <= SHOWN {
+                messages.say(&document.to_string());
+            }
+        }
+        Event::UpToDateWithout(documents) => too_large.set(documents),
         Event::Documents(documents) => bar.set_position(documents),
     };
     let scored = score::score(&request, &observe)?;
@@ -91,10 +108,12 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
     if let Some(warning) = scored.and_then(|scored| scored.warning()) {
         messages.say(&warning);
     }
+    let lacking = score::lacking(too_large.get());
+    lacking.iter().for_each(|warning| messages.say(warning));
     if piped {
         stream::send::<RelationRow, _>(&out, io::stdout().lock()).map(drop)?;
     }
-    Ok(Outcome::Done)
+    Ok(if lacking.is_none() { Outcome::Done } else { Outcome::SomeRejected })
 }
 
 fn said(out: &Path, scored: Option<score::Scored>, seconds: f64) -> String {

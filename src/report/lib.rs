@@ -22,15 +22,16 @@ mod graph;
 mod learning;
 mod lineage;
 mod page;
+mod predictions;
 mod sources;
 mod spacing;
 mod tally;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -129,7 +130,13 @@ struct Walked {
 /// Where a table is missing from its folder, not as its schema says or damaged, or the page cannot be written.
 pub fn write(sources: &Sources, most: u64, out: &Path, force: bool) -> Result<Written, ReportError> {
     let walked = match &sources.corpus {
-        Some(corpus) => Some(walk(corpus, sources.relations.as_deref(), most)?),
+        Some(corpus) => {
+            let scratch = scratch(out)?;
+            let walked = walk(corpus, sources.relations.as_deref(), most, &scratch);
+            // What is sorted removes itself, but where sorting fails.
+            let _ = fs::remove_dir_all(&scratch);
+            Some(walked?)
+        }
         None => None,
     };
     let (tally, documents, blocks) = walked.map_or_else(
@@ -182,9 +189,19 @@ fn rows<R: Row>(path: Option<&Path>) -> Result<Vec<R>, TableError> {
     Ok(read_at(path)?.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
+/// A new hidden folder beside the page, for what is sorted on disk; two processes do not share one.
+fn scratch(out: &Path) -> Result<PathBuf, TableError> {
+    let name = out.file_name().unwrap_or_default().to_string_lossy();
+    let scratch = out.with_file_name(format!(".{name}.{}.sorted", std::process::id()));
+    match fs::create_dir(&scratch) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(TableError::io(out, "create the file")(error)),
+        _ => Ok(scratch),
+    }
+}
+
 /// Counts a split and packs its first documents.
-fn walk(corpus: &Path, relations: Option<&Path>, most: u64) -> Result<Walked, ReportError> {
-    let mut split = Split::open(corpus, relations)?;
+fn walk(corpus: &Path, relations: Option<&Path>, most: u64, scratch: &Path) -> Result<Walked, ReportError> {
+    let mut split = Split::open(corpus, relations, scratch.to_path_buf())?;
     let mut walked = Walked::default();
     let mut block: Vec<Document> = Vec::new();
     while let Some(document) = split.next()? {
@@ -202,6 +219,11 @@ fn walk(corpus: &Path, relations: Option<&Path>, most: u64) -> Result<Walked, Re
     if !block.is_empty() {
         walked.blocks.push(block::pack(&block)?);
     }
-    split.strays().for_each(|fact| walked.tally.add_stray(&fact));
-    Ok(walked)
+    loop {
+        let strays = split.next_strays()?;
+        if strays.is_empty() {
+            return Ok(walked);
+        }
+        strays.iter().for_each(|fact| walked.tally.add_stray(fact));
+    }
 }

@@ -1,10 +1,14 @@
 //! A checkpoint and a split → the table `relations`, in bounded memory whatever the split.
 //!
+//! A document whose pairs the model cannot hold within a bound is left out and told ([`TooLarge`]); the others go on. The
+//! table remembers that it lacks some, so that a run over it tells so again.
+//!
 //! Documents are scored in parts of some hundred: while one is computed, the next is read and cut, and the one before is
 //! written. A finished part is kept in a hidden folder beside the table, under a name that is a hash of the model and of
 //! the part's content, so a run that was killed goes on where it stopped, and ends with the same table as one that was
 //! not.
 
+mod limit;
 mod parts;
 
 use std::fmt;
@@ -24,8 +28,10 @@ use pieces::{Cutter, PiecesError};
 use table::rows::RelationRow;
 use table::{Row, Staging, TableError, TableWriter, Text};
 
+pub use limit::{TooLarge, USUAL_BYTES, lacking};
 pub use model::predict::PIECES_AT_ONCE;
 
+use limit::{lacks, marked, take_out};
 use parts::{Part, Parts, work_folder};
 
 /// Why a split cannot be scored. Finished parts are kept.
@@ -80,6 +86,9 @@ pub struct Request<'a> {
     pub iterations: Option<usize>,
     /// Pieces of a batch, unless a document alone has more. Does not change what is predicted.
     pub budget: usize,
+    /// Pairs of a document at most that a model looks at; one that has more is not scored, and told. `None`: as many as
+    /// the model holds in [`USUAL_BYTES`].
+    pub most_pairs: Option<u64>,
     /// Where to compute.
     pub device: DeviceChoice,
     /// The type in which matrix products are computed; `None`: `bf16` on a CUDA device, `f32` on the CPU.
@@ -93,6 +102,10 @@ pub enum Event<'a> {
     Device(&'a Compute),
     /// Weights of the checkpoint will not be used.
     Unused(&'a Unused),
+    /// A document is left out.
+    TooLarge(&'a TooLarge),
+    /// The table is up to date, and lacks so many documents that are too large.
+    UpToDateWithout(u64),
     /// So many documents are scored and kept.
     Documents(u64),
 }
@@ -108,6 +121,8 @@ pub struct Scored {
     pub relations: u64,
     /// Documents that lost pieces at their end.
     pub truncated: u64,
+    /// Documents beside these that are too large and were not scored.
+    pub too_large: u64,
 }
 
 impl Scored {
@@ -117,13 +132,19 @@ impl Scored {
             || format!("warning: {} documents are longer than the model takes, and were cut off", self.truncated);
         (self.truncated > 0).then(told)
     }
+
+    /// The same, and what it lacks.
+    pub fn warnings(&self) -> impl Iterator<Item = String> + use<> {
+        self.warning().into_iter().chain(lacking(self.too_large))
+    }
 }
 
 impl fmt::Display for Scored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { documents, kept, relations, .. } = self;
+        let Self { documents, kept, relations, too_large, .. } = self;
         let kept = if *kept > 0 { format!(" ({kept} were there already)") } else { String::new() };
-        write!(f, "{documents} documents{kept}, {relations} relations")
+        write!(f, "{documents} documents{kept}, {relations} relations")?;
+        if *too_large > 0 { write!(f, "; {too_large} too large, not scored") } else { Ok(()) }
     }
 }
 
@@ -135,7 +156,8 @@ pub fn score(request: &Request<'_>, observe: &dyn Fn(Event)) -> Result<Option<Sc
     let compute = request.device.open(request.precision)?;
     let checkpoint = load(request)?;
     let fingerprint = fingerprint(request, &checkpoint, &compute);
-    if fingerprint.is_some() && table::fingerprint(request.out, "relations") == fingerprint {
+    if let Some(lacks) = lacks(request.out, fingerprint.as_deref()) {
+        observe(Event::UpToDateWithout(lacks));
         return Ok(None);
     }
     let staging = Staging::begin(&request.out.join(&RelationRow::schema().name))?;
@@ -150,6 +172,7 @@ pub fn score(request: &Request<'_>, observe: &dyn Fn(Event)) -> Result<Option<Sc
         model,
         compute: &compute,
         request,
+        run_id: request.run_id.into(),
         config: &checkpoint.config,
         fingerprint: &checkpoint.fingerprint,
     };
@@ -160,12 +183,13 @@ pub fn score(request: &Request<'_>, observe: &dyn Fn(Event)) -> Result<Option<Sc
         || Ok(examples(request.split, &mut cutter, &relations)?.map(|part| Ok(scorer.begin(part?)))),
         |(part, examples)| scorer.score(part, examples),
         |part| {
-            parts.keep(part)?;
+            part.too_large.iter().for_each(|document| observe(Event::TooLarge(document)));
+            parts.keep(part, |name, prediction| scorer.row(name, prediction))?;
             observe(Event::Documents(parts.scored.documents));
             Ok(())
         },
     )?;
-    let writer = TableWriter::inside(staging.folder().to_path_buf(), &fingerprint.unwrap_or_default());
+    let writer = TableWriter::inside(staging.folder().to_path_buf(), &marked(fingerprint, parts.scored.too_large));
     parts.join(writer)?;
     staging.commit()?;
     parts.remove().map(Some)
@@ -186,7 +210,10 @@ fn load(request: &Request<'_>) -> Result<Checkpoint, ScoreError> {
 fn fingerprint(request: &Request<'_>, checkpoint: &Checkpoint, compute: &Compute) -> Option<String> {
     let documents = table::fingerprint(request.split, "documents")?;
     let (version, model, precision) = (env!("CARGO_PKG_VERSION"), &checkpoint.fingerprint, compute.precision);
-    Some(hash(&format!("relations {version} {documents} {model} {precision} {}", request.run_id)))
+    Some(hash(&format!(
+        "relations {version} {documents} {model} {precision} {} {:?}",
+        request.run_id, request.most_pairs
+    )))
 }
 
 fn hash(text: &str) -> String {
@@ -199,6 +226,7 @@ struct Scorer<'a> {
     model: Box<dyn Model>,
     compute: &'a Compute,
     request: &'a Request<'a>,
+    run_id: Text,
     config: &'a CheckpointConfig,
     /// The checkpoint's.
     fingerprint: &'a str,
@@ -207,10 +235,11 @@ struct Scorer<'a> {
 impl Scorer<'_> {
     /// A part that is not scored yet, with its documents.
     fn begin(&self, examples: Vec<Example>) -> (Part, Vec<Example>) {
-        let Request { run_id, budget, .. } = self.request;
+        let Request { run_id, budget, most_pairs, .. } = self.request;
+        let (examples, too_large) = take_out(&*self.model, examples, *most_pairs);
         let key = hash(&format!("{} {} {run_id} {budget} {examples:?}", self.fingerprint, self.compute));
         let truncated = examples.iter().filter(|example| example.truncated > 0).count() as u64;
-        (Part { key, documents: examples.len() as u64, truncated, rows: None }, examples)
+        (Part { key, documents: examples.len() as u64, truncated, too_large, predictions: None }, examples)
     }
 
     /// Scores some documents, unless their part is there.
@@ -221,30 +250,24 @@ impl Scorer<'_> {
         let names: Vec<Text> = examples.iter().map(|example| example.doc_id.clone()).collect();
         let most_labels = self.config.most_labels;
         let predictions = predict(&self.workers, &*self.model, examples, most_labels, self.request.budget)?;
-        Ok(Part { rows: Some(self.rows(&names, &predictions)), ..part })
+        Ok(Part { predictions: Some(names.into_iter().zip(predictions).collect()), ..part })
     }
 
-    fn rows(&self, names: &[Text], predictions: &[Vec<Prediction>]) -> Vec<RelationRow> {
-        let run_id: Text = self.request.run_id.into();
-        let relations = &self.config.relations;
-        let row = |doc_id: &Text, prediction: &Prediction| {
-            let Prediction { head, tail, relation, threshold, base_probability, iteration } = *prediction;
-            let name = (relation.class as usize).checked_sub(1).and_then(|place| relations.get(place));
-            RelationRow {
-                run_id: run_id.clone(),
-                doc_id: doc_id.clone(),
-                head,
-                tail,
-                relation: name.cloned().unwrap_or_default(),
-                logit: relation.logit,
-                threshold_logit: threshold,
-                probability: probability(relation.logit, threshold),
-                rank: relation.rank + 1,
-                base_probability,
-                iteration,
-            }
-        };
-        let documents = names.iter().zip(predictions);
-        documents.flat_map(|(name, found)| found.iter().map(move |found| row(name, found))).collect()
+    fn row(&self, doc_id: &Text, prediction: &Prediction) -> RelationRow {
+        let Prediction { head, tail, relation, threshold, base_probability, iteration } = *prediction;
+        let name = (relation.class as usize).checked_sub(1).and_then(|place| self.config.relations.get(place));
+        RelationRow {
+            run_id: self.run_id.clone(),
+            doc_id: doc_id.clone(),
+            head,
+            tail,
+            relation: name.cloned().unwrap_or_default(),
+            logit: relation.logit,
+            threshold_logit: threshold,
+            probability: probability(relation.logit, threshold),
+            rank: relation.rank + 1,
+            base_probability,
+            iteration,
+        }
     }
 }

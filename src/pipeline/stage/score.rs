@@ -27,6 +27,7 @@ struct Score {
     iterations: Option<usize>,
     #[serde(default = "usual_pieces_at_once")]
     pieces_at_once: usize,
+    most_pairs: Option<u64>,
     precision: Option<Precision>,
 }
 
@@ -44,19 +45,23 @@ impl Action for Score {
             run_id: self.run_id.as_deref().unwrap_or(work.pipeline),
             iterations: self.iterations,
             budget: self.pieces_at_once,
+            most_pairs: self.most_pairs,
             device: work.device,
             precision: self.precision,
         };
         let observe = |event: Event| match event {
             Event::Device(_) => {}
             Event::Unused(unused) => (work.say)(&unused.to_string()),
+            Event::TooLarge(document) => (work.say)(&document.to_string()),
+            // A stage's folder is new: there is no table yet.
+            Event::UpToDateWithout(_) => {}
             Event::Documents(documents) => (work.progress)(Progress::documents(documents)),
         };
         let scored = score::score(&request, &observe)?;
         Ok(Made {
             outputs: BTreeMap::from([("relations", work.folder.join("relations"))]),
             notes: scored.iter().map(ToString::to_string).collect(),
-            warnings: scored.iter().filter_map(Scored::warning).collect(),
+            warnings: scored.iter().flat_map(Scored::warnings).collect(),
             device: Some(device),
             ..Made::default()
         })
