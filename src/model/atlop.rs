@@ -92,7 +92,8 @@ impl Model for Atlop {
     ) -> Result<()> {
         let encoded = self.ends.encode(examples, &mut Mode::InChunks(at_once))?;
         let Some(pooled) = Pooled::new(examples, &encoded)? else { return Ok(()) };
-        chunks(pooled.n_pairs(), at_once).try_for_each(|rows| found(self.classify(&pooled.features(&rows)?)?.into()))
+        let mut chunks = chunks(pooled.n_pairs(), pooled.pairs_at_once(at_once));
+        chunks.try_for_each(|rows| found(self.classify(&pooled.features(&rows)?)?.into()))
     }
 
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {

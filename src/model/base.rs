@@ -145,7 +145,7 @@ impl PairBase {
     pub fn forward(&self, examples: &[Example], mode: &mut Mode) -> Result<Option<Tensor>> {
         let encoded = self.ends.encode(examples, mode)?;
         let Some(pooled) = Pooled::new(examples, &encoded)? else { return Ok(None) };
-        let [features] = by_rows(pooled.n_pairs(), mode.rows_at_once(), |rows| {
+        let [features] = by_rows(pooled.n_pairs(), pooled.pairs_at_once(mode.rows_at_once()), |rows| {
             Ok([self.feature(self.ends.of(&pooled.features(&rows)?)?)?])
         })?;
         Ok(Some(features))

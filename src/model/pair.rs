@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use encoder::Encoded;
 use nn::ops::{is_fused, operand, values};
 
+use crate::chunks::pairs_at_once;
 use crate::example::Example;
 
 /// What the classifier sees of a batch's pairs.
@@ -67,6 +68,13 @@ impl<'e> Pooled<'e> {
     /// How many pairs the batch has.
     pub fn n_pairs(&self) -> usize {
         self.examples.iter().map(|example| example.pairs.len()).sum()
+    }
+
+    /// Pairs whose features are made together, of so many that are asked for: each has a share of every piece of its
+    /// document, so they are fewer where a document is long. All, where all are asked for together.
+    pub fn pairs_at_once(&self, at_once: usize) -> usize {
+        let longest = self.encoded.spans.iter().map(|span| span.len).max().unwrap_or_default();
+        if at_once < usize::MAX { at_once.min(pairs_at_once(longest)) } else { at_once }
     }
 
     /// The features of some of the batch's pairs, at least one.

@@ -194,7 +194,9 @@ fn scratch(out: &Path) -> Result<PathBuf, TableError> {
     let name = out.file_name().unwrap_or_default().to_string_lossy();
     let scratch = out.with_file_name(format!(".{name}.{}.sorted", std::process::id()));
     match fs::create_dir(&scratch) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(TableError::io(out, "create the file")(error)),
+        Err(source) if source.kind() != ErrorKind::AlreadyExists => {
+            Err(TableError::Io { path: out.to_path_buf(), action: "create the file", source })
+        }
         _ => Ok(scratch),
     }
 }

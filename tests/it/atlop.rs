@@ -15,6 +15,7 @@ use docre::pieces::{Cutter, MOST_PIECES, Tokenizer};
 use docre::table::rows::{PairRow, PieceRow};
 
 use crate::golden::{FOLDERS, Golden, distance};
+use crate::large_documents::check_chunks;
 
 const CLASSES: usize = 97;
 
@@ -181,6 +182,14 @@ fn a_batch_equals_its_documents_one_by_one() {
         .map(|example| model.forward(std::slice::from_ref(example), &mut Mode::Evaluate).unwrap().unwrap())
         .collect();
     assert!(distance(&together, &Tensor::cat(&alone, 0).unwrap()) < 1e-5);
+}
+
+#[test]
+fn pairs_are_scored_in_chunks_alike() {
+    for name in FOLDERS {
+        let golden = Golden::open(name);
+        check_chunks(&model(&golden).0, &examples(&golden));
+    }
 }
 
 #[test]

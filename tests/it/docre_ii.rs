@@ -19,6 +19,7 @@ use docre::nn::{Mode, Weights};
 
 use crate::atlop::examples;
 use crate::golden::{Golden, distance, folder};
+use crate::large_documents::check_chunks;
 
 /// The reference's names and ours.
 const NAMES: [(&str, &str); 13] = [
@@ -399,6 +400,15 @@ fn the_order_of_entities_and_the_batch_do_not_matter() {
         let n_entities = examples[0].n_entities();
         let order: Vec<usize> = (0..n_entities).rev().collect();
         assert!(distance(&logits(&model, &[permuted(&examples[0], &order)]), &alone[0]) < 1e-4);
+    }
+}
+
+#[test]
+fn pairs_are_scored_in_chunks_alike() {
+    let examples = examples(&Golden::open("atlop_bert"));
+    let (base, fusion) = (DocreIiConfig { iterations: 0, ..small(16) }, DocreIiConfig { fusion: false, ..small(16) });
+    for config in [small(16), base, fusion, DocreIiConfig { attention: Attention::Full, ..small(16) }] {
+        check_chunks(&model(&config).0, &examples);
     }
 }
 

@@ -24,6 +24,7 @@ mod ids;
 mod hub;
 mod json;
 mod jsonl;
+mod large_documents;
 mod layer_cost;
 mod layers;
 mod mesh;

@@ -111,6 +111,18 @@ fn a_page_has_every_section_and_loads_nothing() {
 }
 
 #[test]
+fn the_order_of_predictions_does_not_matter() {
+    let run = synthetic();
+    let before = page(run.path());
+    let rows: Vec<RelationRow> = table::read(run.path()).unwrap().flat_map(Result::unwrap).collect();
+    write(run.path(), rows.into_iter().rev().collect());
+    assert_eq!(page(run.path()), before);
+    let hidden = fs::read_dir(run.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let hidden: Vec<_> = hidden.filter(|name| name.to_string_lossy().contains("sorted")).collect();
+    assert!(hidden.is_empty(), "{hidden:?}");
+}
+
+#[test]
 fn counts_are_those_of_the_metrics() {
     let run = synthetic();
     let overview = block(&page(run.path()), "overview");

@@ -323,7 +323,9 @@ impl Wide for Forward<'_> {
         let Self { head, pairs } = self;
         let (mut places, mut shares) = (head.places(), Vec::new());
         let mut gathered = vec![0.0; pairs.len() * head.width];
-        for ((pair, cell), out) in head.pairs().skip(pairs.start).zip(gathered.chunks_exact_mut(head.width)) {
+        let cells = head.matrix.pairs().get(pairs.clone()).unwrap_or_default();
+        let cells = (pairs.start as u32..).zip(cells.iter().copied());
+        for ((pair, cell), out) in cells.zip(gathered.chunks_exact_mut(head.width)) {
             head.find(pair, cell, &mut places);
             head.shares(pair, &places, &mut shares);
             head.drop(pair, &mut shares);
