@@ -17,6 +17,7 @@ use nn::{Mode, Weights};
 use super::docre_ii::{
     all_pairs, check_alike, gather, linear, masked_rows, naive_attention, permuted, ragged, random_rows, row_of,
 };
+use super::large_documents::check_chunks;
 use super::{distance, encoder_folder, examples, folder};
 
 /// The reference's names and ours.
@@ -170,6 +171,19 @@ fn pairs_are_reasoned_over_whether_they_are_asked_about_or_not() {
     some.truncate(1);
     some[0].pairs.clear();
     assert!(model.score(&some).unwrap().is_none());
+}
+
+#[test]
+fn pairs_are_scored_in_chunks_alike() {
+    let mut examples = examples();
+    for config in [small(16), DocreSdConfig { highway: true, ..small(16) }] {
+        check_chunks(&model(&config).0, &examples);
+    }
+    for example in &mut examples {
+        example.pairs.retain(|(head, tail)| head < tail);
+        example.labels.truncate(example.pairs.len());
+    }
+    check_chunks(&model(&small(16)).0, &examples);
 }
 
 #[test]
