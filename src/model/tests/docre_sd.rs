@@ -297,7 +297,8 @@ fn configurations_are_read_strictly_and_checked() {
     let one = r#"{"kind": "docre-sd", "L": 1, "patterns": ["s>i,i>o", "s>i,o>i"], "distillation": "r-drop"}"#;
     let ModelConfig::DocreSd(one) = read(one).unwrap() else { panic!("another model") };
     assert_eq!((one.patterns, one.distillation), (vec![Pattern::Forward, Pattern::Inward], Distillation::RDrop));
-    assert!(read(r#"{"kind": "docre-sd", "patterns": ["i>i"]}"#).unwrap_err().to_string().contains("`o>i,i>s`"));
+    let unknown = read(r#"{"kind": "docre-sd", "patterns": ["x"]}"#).unwrap_err().to_string();
+    assert!(unknown.contains("`patterns[0]`: unknown pattern `x`") && unknown.contains("`o>i,i>s`"), "{unknown}");
     let fault = |config: DocreSdConfig| ModelConfig::DocreSd(config).check().unwrap_err();
     let none = fault(DocreSdConfig { layers: 0, ..DocreSdConfig::default() });
     assert_eq!(none, "`L`: expected at least 1, got 0; without reasoning the model is `atlop`");
