@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
-use docre::corpus::convert::{Conversion, Options};
+use docre::corpus::convert::{Conversion, Options, usual_most_pairs};
 use docre::corpus::{self, Format};
 use docre::ground::choice;
 use docre::ground::parsed::{FolderName, TypePair};
 
-use super::{Messages, Outcome, Usage, checked, one_of, told};
+use super::{Messages, Outcome, Usage, checked, one_of, told, whole};
 
 /// Turn an annotated corpus into tables, or tables back into DocRED's JSON.
 #[derive(Args)]
@@ -24,7 +24,7 @@ pub struct ConvertArgs {
     #[arg(long, value_name = "NAME", required_unless_present = "to")]
     split: Option<FolderName>,
     /// Write tables back in this format instead; INPUT is then the folder of a split.
-    #[arg(long, value_parser = one_of::<Exported>(), conflicts_with_all = ["format", "split", "candidates", "mesh", "relation_labels", "unlabelled", "ids"])]
+    #[arg(long, value_parser = one_of::<Exported>(), conflicts_with_all = ["format", "split", "candidates", "mesh", "relation_labels", "unlabelled", "ids", "most_pairs"])]
     to: Option<Exported>,
     /// The folder of the corpus; with --to, the file to write [default with --to: stdout].
     #[arg(long, value_name = "PATH", required_unless_present = "to")]
@@ -44,6 +44,9 @@ pub struct ConvertArgs {
     /// A file with the names of the documents to take, one a line; each must be in the source [default: all are taken].
     #[arg(long, value_name = "FILE")]
     ids: Option<PathBuf>,
+    /// Reject a document with more ordered pairs of entities than this.
+    #[arg(long, value_name = "N", default_value_t = usual_most_pairs(), value_parser = whole::<u64>)]
+    most_pairs: u64,
     /// Replace tables that were made from other input or with other options; with --to, the file.
     #[arg(long)]
     force: bool,
@@ -65,7 +68,8 @@ pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let (Some(format), Some(split), Some(out), None) = (args.format, args.split, &args.out, args.to) else {
         return export(&args.input, args.out.as_deref(), args.force);
     };
-    let options = Options { format, split, candidates: args.candidates, unlabelled: args.unlabelled };
+    let ConvertArgs { candidates, unlabelled, most_pairs, .. } = args;
+    let options = Options { format, split, candidates, unlabelled, most_pairs };
     let conversion = Conversion {
         options: checked(options)?,
         inputs: args.input,

@@ -43,6 +43,10 @@ pub struct ScoreArgs {
     /// Pieces that are computed in one batch.
     #[arg(long, value_name = "N", default_value_t = Options::default().pieces_at_once, value_parser = whole::<usize>)]
     pieces_at_once: usize,
+    /// Leave out, and name, documents with more ordered pairs of entities than this [default: as many as the model holds
+    /// in 3 GiB].
+    #[arg(long, value_name = "N", value_parser = whole::<u64>)]
+    most_pairs: Option<u64>,
     /// Where to compute: auto (a CUDA device, if there is one), cpu or cuda:N.
     #[arg(long, value_name = "DEVICE", default_value_t)]
     device: DeviceChoice,
@@ -57,6 +61,7 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
         run_id: args.run_id.clone(),
         iterations: args.iterations,
         pieces_at_once: args.pieces_at_once,
+        most_pairs: args.most_pairs,
         precision: args.precision,
     })?;
     let scratch = Scratch::new();
@@ -73,13 +78,13 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let name = name.file_name().unwrap_or_default().to_string_lossy();
     let request = Request::new(&args.checkpoint, &split, &out, &name, args.device).with(&options);
     let (began, listener) = (Instant::now(), messages.listener());
-    let scored = score::score(&request, &|event| listener.hear(&event))?;
+    let ended = score::score(&request, &|event| listener.hear(&event))?;
     drop(listener);
-    messages.say(&said(&args.out, scored, began.elapsed().as_secs_f64()));
+    messages.say(&said(&args.out, ended.scored(), began.elapsed().as_secs_f64()));
     if piped {
         stream::send::<RelationRow, _>(&out, io::stdout().lock()).map(drop)?;
     }
-    Ok(Outcome::Done)
+    Ok(if ended.too_large() == 0 { Outcome::Done } else { Outcome::SomeRejected })
 }
 
 fn said(out: &Path, scored: Option<score::Scored>, seconds: f64) -> String {

@@ -1,32 +1,34 @@
 //! Source files → the tables of one split, a batch of documents at a time.
 //!
-//! While one batch is written, the next is cut and parsed; at most two are in memory. Documents keep the order of the
+//! While one batch is written, the next is cut and parsed; at most two are in memory. A batch is so many records and
+//! bytes; it holds no pairs, which are made as they are written and whose number is bounded. Documents keep the order of the
 //! sources, so the same input gives the same bytes whatever the number of threads. A record that cannot be read is a
 //! row of `rejects`; the others go on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use ground::excerpt::quoted;
 use ground::identity::{self, Contents, Identity};
 use ground::observe::{Event, Observer, Progress};
 use ground::parsed::{FolderName, TypePair};
-use ground::settings::Settings;
+use ground::settings::{Settings, at_least};
 use table::rows::RejectRow;
 use table::{Staging, TableError, Text};
 
+use crate::acceptance::Acceptance;
 use crate::admission::SHOWN_REJECTS;
 use crate::admission::{Asked, Gate, Parsed};
-use crate::document::{Document, Fault};
+use crate::document::Fault;
 use crate::error::CorpusError;
 use crate::formats::Format;
 use crate::mesh::MeshTree;
+use crate::pairs::MOST_PAIRS;
 use crate::reader::{CutError, Reader, Record, Records, Reject};
-use crate::tables::{Accepted, CorpusWriter, TABLES, Totals};
+use crate::tables::{CorpusWriter, TABLES, Totals};
 
 const BATCH_RECORDS: usize = 256;
 const BATCH_BYTES: usize = 4 << 20;
@@ -45,11 +47,19 @@ pub struct Options {
     /// Takes the source as unlabelled: nothing is known of its relations.
     #[serde(default)]
     pub unlabelled: bool,
+    /// Pairs of a document at most; one that has more is rejected.
+    #[serde(default = "usual_most_pairs")]
+    pub most_pairs: u64,
+}
+
+/// Pairs of a document at most, where none are named.
+pub fn usual_most_pairs() -> u64 {
+    MOST_PAIRS
 }
 
 impl Settings for Options {
     fn check(&self) -> Result<(), String> {
-        Ok(())
+        at_least("most_pairs", self.most_pairs, 1)
     }
 }
 
@@ -279,7 +289,15 @@ struct Batches<'c> {
 
 impl<'c> Batches<'c> {
     fn new(conversion: &'c Conversion, prepared: &'c Prepared) -> Self {
-        let parser = Parser { conversion, prepared, reader: conversion.options.format.reader() };
+        let rules = Acceptance {
+            candidates: &conversion.options.candidates,
+            mesh: prepared.mesh.as_ref(),
+            relations: conversion.relation_labels.as_ref().map(|_| &prepared.labels),
+            unlabelled: conversion.options.unlabelled,
+            most_pairs: conversion.options.most_pairs,
+        };
+        let reader = conversion.options.format.reader();
+        let parser = Parser { asked: prepared.asked.as_ref(), rules, reader };
         Self { parser, inputs: conversion.inputs.iter(), open: None, n_bytes: 0 }
     }
 
@@ -336,8 +354,8 @@ impl<'c> Batches<'c> {
 
 /// Makes documents of records.
 struct Parser<'c> {
-    conversion: &'c Conversion,
-    prepared: &'c Prepared,
+    asked: Option<&'c Asked>,
+    rules: Acceptance<'c>,
     reader: Box<dyn Reader>,
 }
 
@@ -346,73 +364,15 @@ impl Parser<'_> {
     fn parse(&self, source: &Text, record: &Record) -> Option<Parsed> {
         let read = self.reader.parse(record);
         let name = read.as_ref().map_or_else(|reject| reject.name.as_ref(), |document| Some(&document.id));
-        if let (Some(asked), Some(name)) = (&self.prepared.asked, name)
+        if let (Some(asked), Some(name)) = (self.asked, name)
             && !asked.contains(name)
         {
             return None;
         }
         let outcome = read.and_then(|document| {
             let name = document.id.clone();
-            self.accept(document, source.clone()).map_err(|fault| Reject { name: Some(name), fault })
+            self.rules.accept(document, source.clone()).map_err(|fault| Reject { name: Some(name), fault })
         });
         Some(Parsed { source: source.clone(), record: record.number, outcome })
     }
-
-    fn accept(&self, document: Document, source: Text) -> Result<Accepted, Fault> {
-        let mut document = document.check()?;
-        if self.conversion.options.unlabelled {
-            document.facts = None;
-        }
-        if self.conversion.relation_labels.is_some() {
-            check_relations(&document, &self.prepared.labels)?;
-        }
-        let asked = asked_pairs(&document, &self.conversion.options.candidates);
-        if let Some(mesh) = &self.prepared.mesh {
-            mesh.filter(&mut document, &asked);
-        }
-        let pairs = with_facts(&mut document, asked);
-        Ok(Accepted { document, source, pairs, implied: Vec::new() })
-    }
-}
-
-fn check_relations(document: &Document, labels: &BTreeMap<Text, Text>) -> Result<(), Fault> {
-    match document.facts.iter().flatten().find(|fact| !labels.contains_key(&fact.relation)) {
-        None => Ok(()),
-        Some(fact) => {
-            let column = format!("fact ({}, {})", fact.head, fact.tail);
-            let reason = format!("relation {} is not in the list of relations", quoted(&fact.relation));
-            Err(Fault::new(column, reason))
-        }
-    }
-}
-
-/// The ordered pairs that a document's source or the options ask about, sorted.
-pub(super) fn asked_pairs(document: &Document, candidates: &[TypePair]) -> Vec<(u32, u32)> {
-    let kinds: Vec<Text> = document.entities.iter().map(crate::document::Entity::kind).collect();
-    let asked = |(head, tail): (usize, usize)| {
-        head != tail
-            && (candidates.is_empty()
-                || candidates.iter().any(|pair| pair.head == kinds[head] && pair.tail == kinds[tail]))
-    };
-    let number = |entity: usize| u32::try_from(entity).unwrap_or(u32::MAX);
-    let all = (0..kinds.len()).flat_map(|head| (0..kinds.len()).map(move |tail| (head, tail)));
-    let pairs = all.filter(|&pair| asked(pair)).map(|(head, tail)| (number(head), number(tail)));
-    match &document.asked {
-        Some(listed) => pairs.filter(|pair| listed.contains(pair)).collect(),
-        None => pairs.collect(),
-    }
-}
-
-/// Adds the pairs of facts that nobody asked about: a fact has a row in `pairs`, though it is no candidate.
-fn with_facts(document: &mut Document, asked: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
-    let facts = document.facts.iter().flatten().map(|fact| (fact.head, fact.tail));
-    let unasked: BTreeSet<(u32, u32)> = facts.filter(|pair| asked.binary_search(pair).is_err()).collect();
-    if unasked.is_empty() {
-        return asked;
-    }
-    document.left_out.extend(&unasked);
-    let mut pairs = asked;
-    pairs.extend(unasked);
-    pairs.sort_unstable();
-    pairs
 }

@@ -10,7 +10,9 @@ mod reader;
 mod text;
 pub mod formats;
 mod mesh;
+mod pairs;
 pub mod tables;
+mod acceptance;
 mod admission;
 pub mod convert;
 mod export;
@@ -18,8 +20,10 @@ pub mod synthetic;
 #[cfg(test)]
 mod tests;
 
+pub use acceptance::Acceptance;
 pub use document::{Document, Entity, Fact, Fault, Mention, Token};
 pub use error::{CorpusError, reject_line};
 pub use export::export;
 pub use formats::Format;
+pub use pairs::{MOST_PAIRS, Pairs};
 pub use reader::{CutError, Reader, Record, Records, Reject};

@@ -63,7 +63,7 @@ impl MeshTree {
 
     /// Leaves out of `document` every one of the `candidates` (head, tail) that is no fact but has a tail above that
     /// of a fact with the same head. Nothing where the document is unlabelled or an entity has no id.
-    pub fn filter(&self, document: &mut Document, candidates: &[(u32, u32)]) {
+    pub fn filter(&self, document: &mut Document, candidates: impl IntoIterator<Item = (u32, u32)>) {
         let mut tails_of: HashMap<u32, Vec<u32>> = HashMap::new();
         for fact in document.facts.iter().flatten() {
             tails_of.entry(fact.head).or_default().push(fact.tail);
@@ -77,7 +77,7 @@ impl MeshTree {
                 .get(head)
                 .is_some_and(|tails| !tails.contains(tail) && tails.iter().any(|&other| stands_above(*tail, other)))
         };
-        let left_out: Vec<(u32, u32)> = candidates.iter().copied().filter(is_left_out).collect();
+        let left_out: Vec<(u32, u32)> = candidates.into_iter().filter(is_left_out).collect();
         document.left_out.extend(left_out);
     }
 }

@@ -13,8 +13,10 @@ use table::rows::{
 use table::{TableError, TableWriter, Text, Walk};
 
 use crate::document::{Document, Entity, Fact, Mention, Token};
+use crate::pairs::Pairs;
 
-/// Pair rows that are built at once: they are the most, up to the square of a document's entities.
+/// Pair rows that are built at once: they are the most, up to the square of a document's entities. Documents are never
+/// split but where one has more by itself.
 const PAIRS_AT_ONCE: usize = 1 << 19;
 
 /// A document on its way into the tables.
@@ -24,8 +26,8 @@ pub struct Accepted {
     pub document: Document,
     /// Name of the file it came from.
     pub source: Text,
-    /// The pairs that the corpus asks about, sorted.
-    pub pairs: Vec<(u32, u32)>,
+    /// The pairs that the corpus asks about.
+    pub pairs: Pairs,
     /// Rows of the side table of a synthetic corpus.
     pub implied: Vec<ImpliedRow>,
 }
@@ -64,6 +66,7 @@ pub const TABLES: [&str; 8] =
 /// Writes the corpus tables of one split.
 pub struct CorpusWriter {
     split: Text,
+    pairs_at_once: usize,
     totals: Totals,
     n_facts: BTreeMap<Text, u64>,
     documents: TableWriter<DocumentRow>,
@@ -85,6 +88,7 @@ impl CorpusWriter {
     pub fn create(folder: &Path, split: &str, fingerprint: &str, synthetic: bool) -> Result<Self, TableError> {
         Ok(Self {
             split: split.into(),
+            pairs_at_once: PAIRS_AT_ONCE,
             totals: Totals::default(),
             n_facts: BTreeMap::new(),
             documents: TableWriter::create(folder, fingerprint)?,
@@ -99,6 +103,12 @@ impl CorpusWriter {
         })
     }
 
+    /// The same, with so many pair rows built at once: the tables hold the same rows.
+    #[must_use]
+    pub fn with_pairs_at_once(self, pairs_at_once: usize) -> Self {
+        Self { pairs_at_once: pairs_at_once.max(1), ..self }
+    }
+
     /// Appends documents.
     ///
     /// # Errors
@@ -109,7 +119,7 @@ impl CorpusWriter {
             let mut n_pairs = 0;
             let fits = |accepted: &&Accepted| {
                 n_pairs += accepted.pairs.len();
-                n_pairs <= PAIRS_AT_ONCE
+                n_pairs <= self.pairs_at_once as u64
             };
             let n_documents = rest.iter().take_while(fits).count().max(1);
             let (now, later) = rest.split_at(n_documents);
@@ -122,12 +132,12 @@ impl CorpusWriter {
     fn write_at_once(&mut self, documents: &[Accepted]) -> Result<(), TableError> {
         let first = u32::try_from(self.totals.documents).unwrap_or(u32::MAX);
         self.count(documents);
-        let split = self.split.clone();
+        let (split, at_once) = (self.split.clone(), self.pairs_at_once);
         let Self { documents: document_rows, tokens, mentions, entities, pairs, facts, implied, .. } = self;
         let mut results = [const { Ok(()) }; 7];
         let [on_documents, on_tokens, on_mentions, on_entities, on_pairs, on_facts, on_implied] = &mut results;
         rayon::scope(|scope| {
-            scope.spawn(|_| *on_pairs = pairs.write(gather(documents, pair_rows)));
+            scope.spawn(|_| *on_pairs = write_pairs(pairs, documents, at_once));
             scope.spawn(|_| *on_tokens = tokens.write(gather(documents, token_rows)));
             scope.spawn(|_| *on_mentions = mentions.write(gather(documents, mention_rows)));
             scope.spawn(|_| *on_entities = entities.write(gather(documents, entity_rows)));
@@ -154,8 +164,8 @@ impl CorpusWriter {
             self.totals.documents += 1;
             self.totals.tokens += document.sentences.iter().map(Vec::len).sum::<usize>() as u64;
             self.totals.entities += document.entities.len() as u64;
-            self.totals.pairs += pairs.len() as u64;
-            self.totals.left_out += pairs.iter().filter(|pair| document.left_out.contains(pair)).count() as u64;
+            self.totals.pairs += pairs.len();
+            self.totals.left_out += document.left_out.iter().filter(|pair| pairs.contains(**pair)).count() as u64;
             for fact in document.facts.iter().flatten() {
                 self.totals.facts += 1;
                 *self.n_facts.entry(fact.relation.clone()).or_default() += 1;
@@ -281,15 +291,26 @@ fn entity_rows(accepted: &Accepted) -> Vec<EntityRow> {
     (0..).zip(&document.entities).map(row).collect()
 }
 
-fn pair_rows(accepted: &Accepted) -> Vec<PairRow> {
+/// Writes the rows of some documents together, or those of one, so many at a time.
+fn write_pairs(writer: &mut TableWriter<PairRow>, documents: &[Accepted], at_once: usize) -> Result<(), TableError> {
+    match documents {
+        [one] if one.pairs.len() > at_once as u64 => {
+            let mut rows = pair_rows(one);
+            let next = || Some(rows.by_ref().take(at_once).collect::<Vec<_>>()).filter(|rows| !rows.is_empty());
+            std::iter::from_fn(next).try_for_each(|rows| writer.write(rows))
+        }
+        _ => writer.write(gather(documents, |accepted| pair_rows(accepted).collect())),
+    }
+}
+
+fn pair_rows(accepted: &Accepted) -> impl Iterator<Item = PairRow> + '_ {
     let document = &accepted.document;
     let sentences: Vec<Vec<u32>> = document.entities.iter().map(sentences_of).collect();
     let mut facts = document.facts.iter().flatten().peekable();
-    let mut rows = Vec::with_capacity(accepted.pairs.len());
-    for &(head, tail) in &accepted.pairs {
+    accepted.pairs.iter().map(move |(head, tail)| {
         let distance = distance(&sentences, head, tail);
         let labels = labels_of(&mut facts, (head, tail));
-        rows.push(PairRow {
+        PairRow {
             doc_id: document.id.clone(),
             head,
             tail,
@@ -297,9 +318,8 @@ fn pair_rows(accepted: &Accepted) -> Vec<PairRow> {
             sentence_distance: distance,
             candidate: !document.left_out.contains(&(head, tail)),
             labels: document.facts.is_some().then_some(labels),
-        });
-    }
-    rows
+        }
+    })
 }
 
 /// The sentences that mention an entity, ascending.

@@ -14,8 +14,12 @@ use table::{Followers, TableError};
 
 pub use rows::{Misfit, example};
 
+use rows::{push, without_pairs};
+
 /// Documents at a time: what is in memory at once.
 const DOCUMENTS_AT_ONCE: usize = 256;
+/// Pairs after which no further document is read at the same time.
+const PAIRS_AT_ONCE: usize = 1 << 20;
 
 /// Why a split cannot be read as examples.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +50,7 @@ impl Hint for ExamplesError {
     }
 }
 
-/// The documents of a split in order, some hundred at a time.
+/// The documents of a split in order, some hundred at a time or, where they have many pairs, fewer.
 ///
 /// # Errors
 /// Where a table is missing; later, where one is damaged or rows do not fit each other or the relations.
@@ -59,14 +63,13 @@ pub fn examples<'c>(
     let mut rows = stage::read(split, cutter)?.flat_map(one_by_one);
     let split = split.to_path_buf();
     let mut next = move || {
-        let part = rows.by_ref().take(DOCUMENTS_AT_ONCE);
-        let next = |pieces: Result<PieceRow, PiecesError>| -> Result<Example, ExamplesError> {
-            let pieces = pieces?;
-            let (pairs,) = pairs.of(&pieces.doc_id)?;
-            let misfit = |reason| ExamplesError::Misfit { split: split.clone(), reason };
-            example(&pieces, &pairs, relations).map_err(misfit)
-        };
-        let part: Vec<Example> = part.map(next).collect::<Result<_, _>>()?;
+        let (mut part, mut n_pairs) = (Vec::new(), 0);
+        while part.len() < DOCUMENTS_AT_ONCE && n_pairs < PAIRS_AT_ONCE {
+            let Some(pieces) = rows.next() else { break };
+            let example = with_pairs(&pieces?, &mut pairs, relations, &split)?;
+            n_pairs += example.pairs.len();
+            part.push(example);
+        }
         if part.is_empty() {
             pairs.finish()?;
             return Ok(None);
@@ -74,6 +77,21 @@ pub fn examples<'c>(
         Ok(Some(part))
     };
     Ok(std::iter::from_fn(move || next().transpose()))
+}
+
+/// A document and its pairs, which are never in memory as rows.
+fn with_pairs(
+    pieces: &PieceRow,
+    pairs: &mut Followers<(PairRow,)>,
+    relations: &Relations,
+    split: &Path,
+) -> Result<Example, ExamplesError> {
+    let misfit = |reason| ExamplesError::Misfit { split: split.to_path_buf(), reason };
+    let mut example = without_pairs(pieces).map_err(misfit)?;
+    while let Some(pair) = pairs.next_of(&pieces.doc_id)? {
+        push(&mut example, &pair, relations).map_err(misfit)?;
+    }
+    Ok(example)
 }
 
 fn one_by_one(rows: Result<Vec<PieceRow>, PiecesError>) -> Vec<Result<PieceRow, PiecesError>> {

@@ -54,7 +54,14 @@ pub enum Misfit {
 /// # Errors
 /// Where a pair names an entity that the pieces do not have, or a label a relation that the model does not have.
 pub fn example(pieces: &PieceRow, pairs: &[PairRow], relations: &Relations) -> Result<Example, Misfit> {
-    let mut example = Example {
+    let mut example = without_pairs(pieces)?;
+    pairs.iter().try_for_each(|pair| push(&mut example, pair, relations))?;
+    Ok(example)
+}
+
+/// A document before its pairs are read.
+pub(super) fn without_pairs(pieces: &PieceRow) -> Result<Example, Misfit> {
+    let example = Example {
         doc_id: pieces.doc_id.clone(),
         ids: pieces.ids.clone(),
         mentions: pieces.mention_starts.concat(),
@@ -63,16 +70,17 @@ pub fn example(pieces: &PieceRow, pairs: &[PairRow], relations: &Relations) -> R
         ..Example::default()
     };
     let n_pieces = example.ids.len();
-    if let Some(&place) = example.mentions.iter().find(|&&place| place as usize >= n_pieces) {
-        return Err(Misfit::Mention { doc_id: example.doc_id, place, n_pieces });
+    match example.mentions.iter().find(|&&place| place as usize >= n_pieces) {
+        None => Ok(example),
+        Some(&place) => Err(Misfit::Mention { doc_id: example.doc_id, place, n_pieces }),
     }
-    for pair in pairs.iter().filter(|pair| pair.candidate) {
-        push(&mut example, pair, relations)?;
-    }
-    Ok(example)
 }
 
-fn push(example: &mut Example, pair: &PairRow, relations: &Relations) -> Result<(), Misfit> {
+/// Adds a pair, where it is a candidate.
+pub(super) fn push(example: &mut Example, pair: &PairRow, relations: &Relations) -> Result<(), Misfit> {
+    if !pair.candidate {
+        return Ok(());
+    }
     let (head, tail, n_entities) = (pair.head, pair.tail, example.n_mentions.len());
     if head.max(tail) as usize >= n_entities {
         return Err(Misfit::Entity { doc_id: example.doc_id.clone(), head, tail, n_entities });

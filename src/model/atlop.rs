@@ -11,10 +11,11 @@ use nn::{Mode, Weights};
 
 use crate::base::Ends;
 use crate::bilinear::Bilinear;
+use crate::chunks::chunks;
 use crate::contract::{Lesson, Loss, Model, Scores, Task};
 use crate::example::{Example, labels};
 use crate::loss::adaptive_threshold;
-use crate::pair::PairFeatures;
+use crate::pair::{PairFeatures, Pooled};
 
 /// The model's shape beside its encoder's. Absent fields have the paper's values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +38,7 @@ impl Default for AtlopConfig {
 pub struct Atlop {
     ends: Ends,
     bilinear: Bilinear,
+    width: usize,
 }
 
 impl Atlop {
@@ -48,6 +50,7 @@ impl Atlop {
         Ok(Self {
             ends: Ends::new(task.encoder, config.embedding, weights)?,
             bilinear: Bilinear::new(weights, "bilinear", config.embedding, config.block, task.n_classes)?,
+            width: config.embedding,
         })
     }
 
@@ -77,8 +80,20 @@ impl Model for Atlop {
         self.ends.encoder()
     }
 
-    fn score(&self, examples: &[Example]) -> Result<Option<Scores>> {
-        Ok(self.forward(examples, &mut Mode::Evaluate)?.map(Scores::from))
+    fn width(&self) -> usize {
+        self.width
+    }
+
+    fn score_in_chunks(
+        &self,
+        examples: &[Example],
+        at_once: usize,
+        found: &mut dyn FnMut(Scores) -> Result<()>,
+    ) -> Result<()> {
+        let encoded = self.ends.encode(examples, &mut Mode::InChunks(at_once))?;
+        let Some(pooled) = Pooled::new(examples, &encoded)? else { return Ok(()) };
+        let mut chunks = chunks(pooled.n_pairs(), pooled.pairs_at_once(at_once));
+        chunks.try_for_each(|rows| found(self.classify(&pooled.features(&rows)?)?.into()))
     }
 
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {

@@ -3,7 +3,7 @@
 use candle_core::{DType, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
-use encoder::{Encoder, EncoderConfig, Input};
+use encoder::{Encoded, Encoder, EncoderConfig, Input};
 use ground::settings::within;
 use nn::layers::linear;
 use nn::ops::{add_bias, relu};
@@ -11,8 +11,9 @@ use nn::{Linear, Mode, Weights};
 
 use crate::bilinear::Bilinear;
 use crate::bounds::{GREATEST_WIDTH, check_blocks};
+use crate::chunks::by_rows;
 use crate::example::Example;
-use crate::pair::{PairFeatures, features};
+use crate::pair::{PairFeatures, Pooled, features};
 
 /// The encoder and the vectors of a pair's two ends, in the names of ATLOP's published checkpoints: `model.*`,
 /// `head_extractor`, `tail_extractor`.
@@ -41,9 +42,16 @@ impl Ends {
     /// # Errors
     /// Where a piece is not in the encoder's vocabulary.
     pub fn forward(&self, examples: &[Example], mode: &mut Mode) -> Result<Option<[Tensor; 2]>> {
+        features(examples, &self.encode(examples, mode)?)?.map(|pairs| self.of(&pairs)).transpose()
+    }
+
+    /// What the encoder makes of a batch.
+    ///
+    /// # Errors
+    /// Where a piece is not in the encoder's vocabulary.
+    pub fn encode(&self, examples: &[Example], mode: &mut Mode) -> Result<Encoded> {
         let inputs: Vec<Input> = examples.iter().map(Example::input).collect();
-        let encoded = self.encoder.encode(&inputs, mode)?;
-        features(examples, &encoded)?.map(|pairs| self.of(&pairs)).transpose()
+        self.encoder.encode(&inputs, mode)
     }
 
     /// `z_s = tanh(W_s [h_s; c_so])` and `z_o = tanh(W_o [h_o; c_so])`, `(pairs, width)` each.
@@ -136,14 +144,22 @@ impl PairBase {
     /// # Errors
     /// Where a piece is not in the encoder's vocabulary.
     pub fn forward(&self, examples: &[Example], mode: &mut Mode) -> Result<Option<Tensor>> {
-        let Some([heads, tails]) = self.ends.forward(examples, mode)? else { return Ok(None) };
-        let feature = match &self.feature {
+        let encoded = self.ends.encode(examples, mode)?;
+        let Some(pooled) = Pooled::new(examples, &encoded)? else { return Ok(None) };
+        let [features] = by_rows(pooled.n_pairs(), pooled.pairs_at_once(mode.rows_at_once()), |rows| {
+            Ok([self.feature(self.ends.of(&pooled.features(&rows)?)?)?])
+        })?;
+        Ok(Some(features))
+    }
+
+    /// `F_so` of pairs by the vectors of their ends.
+    fn feature(&self, [heads, tails]: [Tensor; 2]) -> Result<Tensor> {
+        match &self.feature {
             Feature::Ffn { inner, outer } => {
-                outer.forward(&relu(&inner.product(&Tensor::cat(&[heads, tails], 1)?)?, &inner.bias)?)?
+                outer.forward(&relu(&inner.product(&Tensor::cat(&[heads, tails], 1)?)?, &inner.bias)?)
             }
-            Feature::GroupedBilinear(bilinear) => bilinear.forward(&heads, &tails)?,
-        };
-        Ok(Some(feature))
+            Feature::GroupedBilinear(bilinear) => bilinear.forward(&heads, &tails),
+        }
     }
 
     /// The encoder.

@@ -12,11 +12,37 @@ pub trait Model: Send + Sync {
     /// The encoder.
     fn encoder(&self) -> &Encoder;
 
+    /// The width of its vectors of pairs.
+    fn width(&self) -> usize;
+
+    /// What scoring a document holds in memory from its first pair to its last.
+    fn need(&self, example: &Example) -> Need {
+        Need::of(example.pairs.len() as u64, 0)
+    }
+
+    /// What it thinks of the pairs of some documents, in order, at most so many at a time.
+    ///
+    /// # Errors
+    /// Where a piece is not in the encoder's vocabulary, or `found` fails.
+    fn score_in_chunks(
+        &self,
+        examples: &[Example],
+        at_once: usize,
+        found: &mut dyn FnMut(Scores) -> Result<()>,
+    ) -> Result<()>;
+
     /// What it thinks of all pairs of some documents, in order; `None` where they have no pair.
     ///
     /// # Errors
     /// Where a piece is not in the encoder's vocabulary.
-    fn score(&self, examples: &[Example]) -> Result<Option<Scores>>;
+    fn score(&self, examples: &[Example]) -> Result<Option<Scores>> {
+        let mut all = None;
+        self.score_in_chunks(examples, usize::MAX, &mut |scores| {
+            all = Some(scores);
+            Ok(())
+        })?;
+        Ok(all)
+    }
 
     /// What there is to learn from some documents; `None` where they have no pair.
     ///
@@ -38,6 +64,31 @@ pub trait Model: Send + Sync {
     /// Where the device refuses.
     fn mean_weights(&self) -> Result<Option<[f64; 2]>> {
         Ok(None)
+    }
+}
+
+/// What scoring one document takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// Pairs that the model looks at, asked about or not.
+    pub pairs: u64,
+    /// Bytes, nearly; what is made in chunks does not count.
+    pub bytes: u64,
+}
+
+/// Bytes of a pair beside tensors: in the example, its place in the matrix, what is predicted for it.
+const BYTES_OF_PAIR: u64 = 128;
+
+impl Need {
+    /// That of so many pairs, of each of which the model holds so many numbers.
+    pub fn of(pairs: u64, numbers: u64) -> Self {
+        Self { pairs, bytes: pairs.saturating_mul(BYTES_OF_PAIR + 4 * numbers) }
+    }
+
+    /// With so many bytes more.
+    #[must_use]
+    pub fn and(self, bytes: u64) -> Self {
+        Self { bytes: self.bytes.saturating_add(bytes), ..self }
     }
 }
 

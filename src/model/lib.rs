@@ -6,10 +6,12 @@
 //! the document's matrix of pairs ([`pair_matrix`]). Each pair gets a logit for each relation and for the threshold
 //! class, which is class 0; [`loss`] trains them and [`decode`] reads them.
 //!
-//! To all else a model is what [`ModelConfig::build`] gives ([`kinds`]): a [`Model`] ([`contract`]). [`predict`] asks it in batches.
+//! To all else a model is what [`ModelConfig::build`] gives ([`kinds`]): a [`Model`] ([`contract`]). [`predict`] asks it
+//! in batches, and of a document with many pairs a chunk of them ([`chunks`]) at a time.
 
 pub mod contract;
 mod bounds;
+pub mod chunks;
 pub mod example;
 pub mod pair;
 pub mod bilinear;
@@ -27,5 +29,5 @@ pub mod predict;
 mod tests;
 
 pub use bounds::MOST;
-pub use contract::{Lesson, Loss, Model, Scores, Task};
+pub use contract::{Lesson, Loss, Model, Need, Scores, Task};
 pub use kinds::ModelConfig;

@@ -1,6 +1,7 @@
 //! From hidden states to pairs of entities: entity vectors, and the context that a pair shares (Zhou et al. 2021).
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use candle_core::{CpuStorage, CustomOp1, D, DType, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
@@ -8,6 +9,7 @@ use rayon::prelude::*;
 use encoder::Encoded;
 use nn::ops::{is_fused, operand, values};
 
+use crate::chunks::pairs_at_once;
 use crate::example::Example;
 
 /// What the classifier sees of a batch's pairs.
@@ -25,39 +27,107 @@ pub struct PairFeatures {
     pub context_of: Tensor,
 }
 
+/// A batch as the encoder reads it, before its pairs are looked at.
+pub struct Pooled<'e> {
+    examples: &'e [Example],
+    encoded: &'e Encoded,
+    /// `(entities of all documents, hidden)`.
+    entities: Tensor,
+    /// Of each document the mean attention of its entities, `(entities, heads, pieces)`, where it has pairs and any is
+    /// mentioned.
+    attention: Vec<Option<Tensor>>,
+}
+
 /// The features of every pair of a batch; `None` where it has no pair.
 ///
 /// # Errors
 /// Where the examples are not those that were encoded.
 pub fn features(examples: &[Example], encoded: &Encoded) -> Result<Option<PairFeatures>> {
-    let (mut heads, mut tails, mut context_of, mut contexts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut first_entity, mut first_context) = (0, 0);
-    for (place, example) in examples.iter().enumerate() {
-        let unordered: BTreeSet<(u32, u32)> = example.pairs.iter().map(|&pair| ordered(pair)).collect();
-        let unordered: Vec<(u32, u32)> = unordered.into_iter().collect();
-        for &(head, tail) in &example.pairs {
-            heads.push(first_entity + head);
-            tails.push(first_entity + tail);
-            let context = unordered.binary_search(&ordered((head, tail))).unwrap_or_default();
-            context_of.push(first_context + context as u32);
+    let Some(pooled) = Pooled::new(examples, encoded)? else { return Ok(None) };
+    pooled.features(&(0..pooled.n_pairs())).map(Some)
+}
+
+impl<'e> Pooled<'e> {
+    /// A batch and what the encoder makes of it; `None` where it has no pair.
+    ///
+    /// # Errors
+    /// Where the examples are not those that were encoded.
+    pub fn new(examples: &'e [Example], encoded: &'e Encoded) -> Result<Option<Self>> {
+        if examples.iter().all(|example| example.pairs.is_empty()) {
+            return Ok(None);
         }
-        if !unordered.is_empty() {
-            contexts.push(local_contexts(place, example, encoded, &unordered)?);
+        let attention = |(place, example): (usize, &Example)| match encoded.attention.get(place) {
+            Some(Some(attention)) if !example.pairs.is_empty() => entity_attention(example, attention).map(Some),
+            Some(_) => Ok(None),
+            None => bail!("pair features: document {place} was not encoded"),
+        };
+        let attention = examples.iter().enumerate().map(attention).collect::<Result<_>>()?;
+        Ok(Some(Self { examples, encoded, entities: pool_entities(examples, encoded)?, attention }))
+    }
+
+    /// How many pairs the batch has.
+    pub fn n_pairs(&self) -> usize {
+        self.examples.iter().map(|example| example.pairs.len()).sum()
+    }
+
+    /// Pairs whose features are made together, of so many that are asked for: each has a share of every piece of its
+    /// document, so they are fewer where a document is long. All, where all are asked for together.
+    pub fn pairs_at_once(&self, at_once: usize) -> usize {
+        let longest = self.encoded.spans.iter().map(|span| span.len).max().unwrap_or_default();
+        if at_once < usize::MAX { at_once.min(pairs_at_once(longest)) } else { at_once }
+    }
+
+    /// The features of some of the batch's pairs, at least one.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    pub fn features(&self, rows: &Range<usize>) -> Result<PairFeatures> {
+        let (mut heads, mut tails, mut context_of, mut contexts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut first_pair, mut first_entity, mut first_context) = (0, 0, 0);
+        for (place, example) in self.examples.iter().enumerate() {
+            let within = |row: usize| row.saturating_sub(first_pair).min(example.pairs.len());
+            let pairs = example.pairs.get(within(rows.start)..within(rows.end)).unwrap_or_default();
+            let unordered: BTreeSet<(u32, u32)> = pairs.iter().map(|&pair| ordered(pair)).collect();
+            let unordered: Vec<(u32, u32)> = unordered.into_iter().collect();
+            for &(head, tail) in pairs {
+                heads.push(first_entity + head);
+                tails.push(first_entity + tail);
+                let context = unordered.binary_search(&ordered((head, tail))).unwrap_or_default();
+                context_of.push(first_context + context as u32);
+            }
+            if !unordered.is_empty() {
+                contexts.push(self.local_contexts(place, &unordered)?);
+            }
+            first_pair += example.pairs.len();
+            first_entity += example.n_entities() as u32;
+            first_context += unordered.len() as u32;
         }
-        first_entity += example.n_entities() as u32;
-        first_context += unordered.len() as u32;
+        let device = self.encoded.states.device();
+        Ok(PairFeatures {
+            entities: self.entities.clone(),
+            contexts: Tensor::cat(&contexts, 0)?,
+            heads: Tensor::new(heads, device)?,
+            tails: Tensor::new(tails, device)?,
+            context_of: Tensor::new(context_of, device)?,
+        })
     }
-    if heads.is_empty() {
-        return Ok(None);
+
+    /// The contexts of some of one document's unordered pairs: `(pairs, hidden)`.
+    ///
+    /// `c = Hᵀ a` with `a = A_s·A_o / (Σ A_s·A_o + 1e-5)`, where `A_e` is the mean attention of an entity's mentions and
+    /// the product is averaged over heads.
+    fn local_contexts(&self, place: usize, pairs: &[(u32, u32)]) -> Result<Tensor> {
+        let (Some(span), Some(attention)) = (self.encoded.spans.get(place), self.attention.get(place)) else {
+            bail!("pair features: document {place} was not encoded");
+        };
+        let states = self.encoded.states.narrow(0, span.start, span.len)?;
+        let Some(attention) = attention else {
+            return Tensor::zeros((pairs.len(), states.dim(1)?), states.dtype(), states.device());
+        };
+        let joint = joint_attention(attention, pairs)?;
+        let shares = joint.broadcast_div(&(joint.sum_keepdim(D::Minus1)? + 1e-5)?)?;
+        shares.to_dtype(states.dtype())?.matmul(&states)
     }
-    let device = encoded.states.device();
-    Ok(Some(PairFeatures {
-        entities: pool_entities(examples, encoded)?,
-        contexts: Tensor::cat(&contexts, 0)?,
-        heads: Tensor::new(heads, device)?,
-        tails: Tensor::new(tails, device)?,
-        context_of: Tensor::new(context_of, device)?,
-    }))
 }
 
 fn ordered((one, other): (u32, u32)) -> (u32, u32) {
@@ -85,23 +155,6 @@ fn pool_entities(examples: &[Example], encoded: &Encoded) -> Result<Tensor> {
     let top = states.max_keepdim(1)?.detach();
     let sum = states.broadcast_sub(&top)?.exp()?.sum_keepdim(1)?.log()?;
     (sum + top)?.squeeze(1)?.to_dtype(encoded.states.dtype())
-}
-
-/// The contexts of one document's unordered pairs: `(pairs, hidden)`.
-///
-/// `c = Hᵀ a` with `a = A_s·A_o / (Σ A_s·A_o + 1e-5)`, where `A_e` is the mean attention of an entity's mentions and the
-/// product is averaged over heads.
-fn local_contexts(place: usize, example: &Example, encoded: &Encoded, pairs: &[(u32, u32)]) -> Result<Tensor> {
-    let (Some(span), Some(attention)) = (encoded.spans.get(place), encoded.attention.get(place)) else {
-        bail!("pair features: document {place} was not encoded");
-    };
-    let states = encoded.states.narrow(0, span.start, span.len)?;
-    let Some(attention) = attention else {
-        return Tensor::zeros((pairs.len(), states.dim(1)?), states.dtype(), states.device());
-    };
-    let joint = joint_attention(&entity_attention(example, attention)?, pairs)?;
-    let shares = joint.broadcast_div(&(joint.sum_keepdim(D::Minus1)? + 1e-5)?)?;
-    shares.to_dtype(states.dtype())?.matmul(&states)
 }
 
 /// `(mentions, heads, pieces)` → `(entities, heads, pieces)`, the mean over each entity's mentions.

@@ -106,6 +106,24 @@ impl PairMatrix {
     }
 }
 
+/// How many of a document's entities stand in its pairs.
+pub fn entities_in_pairs(example: &Example) -> u64 {
+    let mut stands = vec![false; example.n_entities()];
+    for entity in example.pairs.iter().flat_map(|&(head, tail)| [head, tail]) {
+        if let Some(stands) = stands.get_mut(entity as usize) {
+            *stands = true;
+        }
+    }
+    stands.into_iter().filter(|stands| *stands).count() as u64
+}
+
+/// Bytes that the matrix of so many entities takes beside what its pairs do: a place for each cell and, unless attention
+/// is fused, some scores for each cell and bridge.
+pub fn matrix_bytes(n_entities: u64, is_fused: bool) -> u64 {
+    let of_cell = if is_fused { 8 } else { n_entities.saturating_mul(5 * 4) };
+    n_entities.saturating_mul(n_entities).saturating_mul(of_cell)
+}
+
 /// The matrices of the documents of a batch that have pairs, in order.
 pub fn matrices(examples: &[Example]) -> Vec<PairMatrix> {
     examples.iter().filter(|example| !example.pairs.is_empty()).map(PairMatrix::new).collect()

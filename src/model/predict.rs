@@ -4,6 +4,7 @@ use candle_core::{Result, bail};
 
 use ground::workers::Workers;
 
+use crate::chunks::pairs_at_once;
 use crate::contract::{Model, Scores};
 use crate::decode::{Predicted, decode};
 use crate::example::Example;
@@ -33,8 +34,18 @@ pub fn probability(logit: f32, threshold: f32) -> f32 {
     1.0 / (1.0 + (threshold - logit).exp())
 }
 
+/// How much is computed at a time: of documents of like length at most so many pieces and pairs, or one document.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// Pieces.
+    pub pieces: usize,
+    /// Pairs that the model looks at. Of a document that has more, so many are computed at a time, as far as they do not
+    /// depend on each other.
+    pub pairs: usize,
+}
+
 /// The predictions of each example, pair by pair and best first: at most `most_labels` a pair. Batches hold documents
-/// of like length and at most `budget` pieces, or one document.
+/// of like length and at most `budget` pieces, or one document; they hold as many pairs as the model's width allows.
 ///
 /// # Errors
 /// Where the examples do not fit the model, or a logit is not a number.
@@ -45,14 +56,33 @@ pub fn predict(
     most_labels: usize,
     budget: usize,
 ) -> Result<Vec<Vec<Prediction>>> {
+    let budget = Budget { pieces: budget, pairs: pairs_at_once(model.width()) };
+    predict_within(workers, model, examples, most_labels, budget)
+}
+
+/// The same within a budget of pieces and pairs.
+///
+/// # Errors
+/// As [`predict`].
+pub fn predict_within(
+    workers: &Workers,
+    model: &dyn Model,
+    examples: Vec<Example>,
+    most_labels: usize,
+    budget: Budget,
+) -> Result<Vec<Vec<Prediction>>> {
     let n_examples = examples.len();
-    let batches = batches(examples, budget);
-    let predicted = workers.run(batches, |(places, batch)| {
-        let found = of_batch(model, &batch, most_labels)?;
+    let job = |Batch { places, examples, .. }: Batch| {
+        let found = of_batch(model, &examples, most_labels, budget.pairs)?;
         Ok::<_, candle_core::Error>((places, found))
-    });
+    };
+    // Documents of many pairs take all threads, one after another: side by side, each would hold its own pairs.
+    let (large, usual): (Vec<Batch>, Vec<Batch>) =
+        batches(model, examples, budget).into_iter().partition(|batch| batch.pairs > budget.pairs as u64);
+    let mut predicted = large.into_iter().map(job).collect::<Result<Vec<_>>>()?;
+    predicted.extend(workers.run(usual, job)?);
     let mut in_order = vec![Vec::new(); n_examples];
-    for (place, predictions) in predicted?.into_iter().flat_map(|(places, found)| places.into_iter().zip(found)) {
+    for (place, predictions) in predicted.into_iter().flat_map(|(places, found)| places.into_iter().zip(found)) {
         if let Some(slot) = in_order.get_mut(place) {
             *slot = predictions;
         }
@@ -60,32 +90,57 @@ pub fn predict(
     Ok(in_order)
 }
 
-/// The places of the documents in a batch, and the documents.
-type Batch = (Vec<usize>, Vec<Example>);
+/// Documents that are computed together, and their places.
+#[derive(Default)]
+struct Batch {
+    places: Vec<usize>,
+    examples: Vec<Example>,
+    pieces: usize,
+    pairs: u64,
+}
 
 /// Longest first: the last batches to be computed are the cheapest.
-fn batches(examples: Vec<Example>, budget: usize) -> Vec<Batch> {
+fn batches(model: &dyn Model, examples: Vec<Example>, budget: Budget) -> Vec<Batch> {
     let mut sorted: Vec<(usize, Example)> = examples.into_iter().enumerate().collect();
     sorted.sort_by_key(|(_, example)| std::cmp::Reverse(example.ids.len()));
     let mut batches: Vec<Batch> = Vec::new();
-    let mut room = 0;
     for (place, example) in sorted {
-        let n_pieces = example.ids.len();
-        if let Some((places, batch)) = batches.last_mut().filter(|_| n_pieces <= room) {
-            places.push(place);
-            batch.push(example);
-        } else {
-            room = budget;
-            batches.push((vec![place], vec![example]));
+        let (pieces, pairs) = (example.ids.len(), model.need(&example).pairs);
+        let fits = |batch: &Batch| {
+            batch.pieces + pieces <= budget.pieces && batch.pairs.saturating_add(pairs) <= budget.pairs as u64
+        };
+        if !batches.last().is_some_and(fits) {
+            batches.push(Batch::default());
         }
-        room = room.saturating_sub(n_pieces);
+        if let Some(batch) = batches.last_mut() {
+            batch.places.push(place);
+            batch.examples.push(example);
+            batch.pieces += pieces;
+            batch.pairs += pairs;
+        }
     }
     batches
 }
 
-fn of_batch(model: &dyn Model, batch: &[Example], most_labels: usize) -> Result<Vec<Vec<Prediction>>> {
-    let mut rows = model.score(batch)?.map(scored).transpose()?.unwrap_or_default().into_iter();
-    batch.iter().map(|example| of_example(example, rows.by_ref(), most_labels)).collect()
+fn of_batch(model: &dyn Model, batch: &[Example], most_labels: usize, at_once: usize) -> Result<Vec<Vec<Prediction>>> {
+    let mut predictions = vec![Vec::new(); batch.len()];
+    let mut pairs =
+        batch.iter().enumerate().flat_map(|(place, example)| example.pairs.iter().map(move |&pair| (place, pair)));
+    model.score_in_chunks(batch, at_once, &mut |scores| {
+        for scored in scored(scores)? {
+            let next =
+                pairs.next().and_then(|(place, pair)| Some((pair, batch.get(place)?, predictions.get_mut(place)?)));
+            let Some((pair, example, predictions)) = next else {
+                bail!("scores: expected those of each pair, got more");
+            };
+            add(predictions, &example.doc_id, pair, scored, most_labels)?;
+        }
+        Ok(())
+    })?;
+    match pairs.next() {
+        None => Ok(predictions),
+        Some(_) => bail!("scores: expected those of each pair, got fewer"),
+    }
 }
 
 /// What a model thinks of one pair.
@@ -104,30 +159,29 @@ fn scored(scores: Scores) -> Result<Vec<Scored>> {
     Ok(logits.map(|logits| Scored { logits, base: base.next(), iteration: changed.next() }).collect())
 }
 
-fn of_example(
-    example: &Example,
-    rows: &mut dyn Iterator<Item = Scored>,
+/// Adds what is predicted for a pair.
+fn add(
+    predictions: &mut Vec<Prediction>,
+    doc_id: &str,
+    (head, tail): (u32, u32),
+    Scored { logits, base, iteration }: Scored,
     most_labels: usize,
-) -> Result<Vec<Prediction>> {
-    let mut predictions = Vec::new();
-    for (&(head, tail), scored) in example.pairs.iter().zip(rows.take(example.pairs.len())) {
-        let Scored { logits, base, iteration } = scored;
-        if logits.iter().any(|logit| logit.is_nan()) {
-            bail!("document `{}`: pair ({head}, {tail}): expected logits, got a NaN", example.doc_id);
-        }
-        let threshold = logits.first().copied().unwrap_or_default();
-        let before = |relation: &Predicted| {
-            let (first, logit) = base.as_ref().and_then(|base| base.first().zip(base.get(relation.class as usize)))?;
-            Some(probability(*logit, *first))
-        };
-        predictions.extend(decode(&logits, most_labels).into_iter().map(|relation| Prediction {
-            head,
-            tail,
-            relation,
-            threshold,
-            base_probability: before(&relation),
-            iteration,
-        }));
+) -> Result<()> {
+    if logits.iter().any(|logit| logit.is_nan()) {
+        bail!("document `{doc_id}`: pair ({head}, {tail}): expected logits, got a NaN");
     }
-    Ok(predictions)
+    let threshold = logits.first().copied().unwrap_or_default();
+    let before = |relation: &Predicted| {
+        let (first, logit) = base.as_ref().and_then(|base| base.first().zip(base.get(relation.class as usize)))?;
+        Some(probability(*logit, *first))
+    };
+    predictions.extend(decode(&logits, most_labels).into_iter().map(|relation| Prediction {
+        head,
+        tail,
+        relation,
+        threshold,
+        base_probability: before(&relation),
+        iteration,
+    }));
+    Ok(())
 }

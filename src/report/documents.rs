@@ -1,15 +1,16 @@
 //! A split's tables and predicted facts → documents as the reader shows them, each fact with its verdict.
 
 use std::collections::{BTreeMap, btree_map::Entry};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use ground::counts::Verdict;
-use table::rows::{EntityRow, FactRow, MentionRow, PairRow, RelationRow, TokenRow};
-use table::{Table, TableError, Text, Walk};
+use table::rows::{DocumentRow, EntityRow, FactRow, MentionRow, PairRow, TokenRow};
+use table::{Followers, TableError, Text, Walk};
 
 use crate::detokenize::sentences;
+use crate::predictions::{Prediction, Predictions};
 
 /// A document.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -85,26 +86,26 @@ pub struct Fact {
     pub margin: Option<f32>,
 }
 
-/// A split, walked document by document; a document's rows are all that is in memory, but for the predictions.
+/// A split, walked document by document; a document's rows, but for its pairs, are all that is in memory.
 pub struct Split {
-    walk: Walk<(TokenRow, EntityRow, MentionRow, PairRow, FactRow)>,
-    predictions: BTreeMap<Text, Vec<RelationRow>>,
+    walk: Walk<(TokenRow, EntityRow, MentionRow, FactRow)>,
+    pairs: Followers<(PairRow,)>,
+    predictions: Predictions,
+    position: u32,
 }
 
 impl Split {
-    /// The start of a split; `relations` is the table of predicted facts, in any order.
+    /// The start of a split; `relations` is the table of predicted facts, in any order, which are sorted in `scratch`.
     ///
     /// # Errors
-    /// Where a table is missing or not as its schema says.
-    pub fn open(folder: &Path, relations: Option<&Path>) -> Result<Self, TableError> {
-        let mut predictions: BTreeMap<Text, Vec<RelationRow>> = BTreeMap::new();
-        if let Some(path) = relations {
-            for row in Table::<RelationRow>::require_at(path)?.rows()? {
-                let row = row?;
-                predictions.entry(row.doc_id.clone()).or_default().push(row);
-            }
-        }
-        Ok(Self { walk: Walk::open(folder)?, predictions })
+    /// Where a table is missing or not as its schema says, or `scratch` cannot be written.
+    pub fn open(folder: &Path, relations: Option<&Path>, scratch: PathBuf) -> Result<Self, TableError> {
+        Ok(Self {
+            walk: Walk::open(folder)?,
+            pairs: Followers::open(folder)?,
+            predictions: Predictions::sorted(folder, relations, scratch)?,
+            position: 0,
+        })
     }
 
     /// The next document; `None` behind the last.
@@ -112,25 +113,53 @@ impl Split {
     /// # Errors
     /// Where a table is damaged, or has rows of no document.
     pub fn next(&mut self) -> Result<Option<Document>, TableError> {
-        let Some((row, (tokens, entities, mentions, pairs, gold))) = self.walk.next().transpose()? else {
+        let Some((row, (tokens, entities, mentions, gold))) = self.walk.next().transpose()? else {
+            self.pairs.finish()?;
             return Ok(None);
         };
-        let id = row.doc_id;
-        let predicted = self.predictions.remove(&id).unwrap_or_default();
+        let predicted = self.predictions.of(self.position)?;
+        self.position += 1;
+        let facts = self.judged(&row, gold, predicted)?;
         Ok(Some(Document {
-            id,
+            id: row.doc_id,
             title: row.title,
             labelled: row.labelled,
             sentences: sentences(&tokens, row.n_sentences),
             entities: entities.into_iter().map(Entity::from).collect(),
             mentions: mentions.into_iter().map(Mention::from).collect(),
-            facts: judged(row.labelled, gold, predicted, &pairs),
+            facts,
         }))
     }
 
-    /// Predictions of documents that the split has not, once it was walked: wrong ones.
-    pub fn strays(self) -> impl Iterator<Item = Fact> {
-        self.predictions.into_values().flat_map(|rows| judged(true, Vec::new(), rows, &[]))
+    /// The facts of a document, less those of pairs that are no candidates, which do not count.
+    fn judged(
+        &mut self,
+        document: &DocumentRow,
+        gold: Vec<FactRow>,
+        predicted: Vec<Prediction>,
+    ) -> Result<Vec<Fact>, TableError> {
+        let mut facts = judged(document.labelled, gold, predicted);
+        let mut pairs: BTreeMap<(u32, u32), Option<PairRow>> =
+            facts.iter().map(|fact| ((fact.head, fact.tail), None)).collect();
+        while let Some(pair) = self.pairs.next_of(&document.doc_id)? {
+            if let Some(place) = pairs.get_mut(&(pair.head, pair.tail)) {
+                *place = Some(pair);
+            }
+        }
+        let pair = |fact: &Fact| pairs.get(&(fact.head, fact.tail)).and_then(Option::as_ref);
+        facts.retain(|fact| pair(fact).is_none_or(|pair| pair.candidate));
+        for fact in &mut facts {
+            fact.distance = pair(fact).map(|pair| pair.sentence_distance);
+        }
+        Ok(facts)
+    }
+
+    /// Predictions of the next document that the split has not, once it was walked: wrong ones. None behind the last.
+    ///
+    /// # Errors
+    /// Where what was sorted cannot be read.
+    pub fn next_strays(&mut self) -> Result<Vec<Fact>, TableError> {
+        Ok(judged(true, Vec::new(), self.predictions.next_strays()?))
     }
 }
 
@@ -146,9 +175,8 @@ impl From<MentionRow> for Mention {
     }
 }
 
-/// Gold and predicted facts of a document as sets, put side by side. Pairs that are no candidates do not count.
-fn judged(labelled: bool, gold: Vec<FactRow>, predicted: Vec<RelationRow>, pairs: &[PairRow]) -> Vec<Fact> {
-    let asked: BTreeMap<(u32, u32), &PairRow> = pairs.iter().map(|pair| ((pair.head, pair.tail), pair)).collect();
+/// Gold and predicted facts of a document as sets, put side by side.
+fn judged(labelled: bool, gold: Vec<FactRow>, predicted: Vec<Prediction>) -> Vec<Fact> {
     let mut facts = BTreeMap::new();
     for row in gold {
         facts.insert((row.head, row.tail, row.relation.clone()), missed(row));
@@ -164,13 +192,11 @@ fn judged(labelled: bool, gold: Vec<FactRow>, predicted: Vec<RelationRow>, pairs
             Entry::Occupied(_) => {}
         }
     }
-    let pair = |fact: &Fact| asked.get(&(fact.head, fact.tail)).copied();
-    let facts = facts.into_values().filter(|fact| pair(fact).is_none_or(|pair| pair.candidate));
-    facts.map(|fact| Fact { distance: pair(&fact).map(|pair| pair.sentence_distance), ..fact }).collect()
+    facts.into_values().collect()
 }
 
 impl Fact {
-    fn new(row: &RelationRow, verdict: Verdict) -> Self {
+    fn new(row: &Prediction, verdict: Verdict) -> Self {
         Self {
             head: row.head,
             tail: row.tail,
@@ -192,7 +218,7 @@ fn missed(FactRow { head, tail, relation, evidence, .. }: FactRow) -> Fact {
     Fact { head, tail, relation, verdict, distance, probability, base, iteration, evidence, margin }
 }
 
-fn with_prediction(fact: Fact, row: &RelationRow) -> Fact {
+fn with_prediction(fact: Fact, row: &Prediction) -> Fact {
     Fact {
         probability: Some(rounded(row.probability)),
         base: row.base_probability.map(rounded),

@@ -17,6 +17,7 @@
 
 mod error;
 mod detokenize;
+mod predictions;
 mod documents;
 mod tally;
 mod curve;
@@ -29,14 +30,14 @@ mod packed;
 mod page;
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use ground::settings::Settings;
-use table::write_file;
+use table::{TableError, sibling, write_file};
 
 pub use error::ReportError;
 pub use sources::Sources;
@@ -90,7 +91,13 @@ impl fmt::Display for Written {
 /// Where a table is missing from its folder, not as its schema says or damaged, or the page cannot be written.
 pub fn write(sources: &Sources, options: &Options, out: &Path, force: bool) -> Result<Written, ReportError> {
     let walked = match &sources.corpus {
-        Some(corpus) => Some(overview::walk(corpus, sources.relations.as_deref(), options.documents)?),
+        Some(corpus) => {
+            let scratch = scratch(out)?;
+            let walked = overview::walk(corpus, sources.relations.as_deref(), options.documents, &scratch);
+            // What is sorted removes itself, but where sorting fails.
+            let _ = fs::remove_dir_all(&scratch);
+            Some(walked?)
+        }
         None => None,
     };
     let (tally, documents, blocks) = walked.map_or_else(
@@ -114,4 +121,15 @@ fn is_page(path: &Path) -> bool {
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(page::HEAD.len() as u64).read_to_end(&mut start));
     read.is_ok() && start == page::HEAD.as_bytes()
+}
+
+/// A new hidden folder beside the page, for what is sorted on disk; two processes do not share one.
+fn scratch(out: &Path) -> Result<PathBuf, TableError> {
+    let scratch = sibling(out, &format!("{}.sorted", std::process::id()));
+    match fs::create_dir(&scratch) {
+        Err(source) if source.kind() != ErrorKind::AlreadyExists => {
+            Err(TableError::Io { path: out.to_path_buf(), action: "create the file", source })
+        }
+        _ => Ok(scratch),
+    }
 }

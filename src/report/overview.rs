@@ -123,8 +123,8 @@ fn rows<R: Row>(path: Option<&Path>) -> Result<Vec<R>, TableError> {
 }
 
 /// Counts a split and packs its first documents.
-pub fn walk(corpus: &Path, relations: Option<&Path>, most: u64) -> Result<Walked, ReportError> {
-    let mut split = Split::open(corpus, relations)?;
+pub fn walk(corpus: &Path, relations: Option<&Path>, most: u64, scratch: &Path) -> Result<Walked, ReportError> {
+    let mut split = Split::open(corpus, relations, scratch.to_path_buf())?;
     let mut walked = Walked::default();
     let mut block: Vec<Document> = Vec::new();
     while let Some(document) = split.next()? {
@@ -142,6 +142,11 @@ pub fn walk(corpus: &Path, relations: Option<&Path>, most: u64) -> Result<Walked
     if !block.is_empty() {
         walked.blocks.push(packed::pack(&block)?);
     }
-    split.strays().for_each(|fact| walked.tally.add_stray(&fact));
-    Ok(walked)
+    loop {
+        let strays = split.next_strays()?;
+        if strays.is_empty() {
+            return Ok(walked);
+        }
+        strays.iter().for_each(|fact| walked.tally.add_stray(fact));
+    }
 }

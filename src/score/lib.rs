@@ -1,10 +1,14 @@
 //! A checkpoint and a split → the table `relations`, in bounded memory whatever the split.
 //!
+//! A document whose pairs the model cannot hold within a bound is left out and told ([`limit`]); the others go on. The
+//! table remembers that it lacks some, so that a run over it tells so again.
+//!
 //! Documents are scored in parts of some hundred: while one is computed, the next is read and cut, and the one before is
 //! written. A finished part is kept in a hidden folder beside the table, under a name that is a hash of the model and of
 //! the part's content, so a run that was killed goes on where it stopped, and ends with the same table as one that was
 //! not.
 
+mod limit;
 mod parts;
 
 use std::fmt;
@@ -28,6 +32,9 @@ use pieces::{Cutter, PiecesError, cut_off};
 use table::rows::RelationRow;
 use table::{Row, Staging, TableError, TableWriter, Text};
 
+pub use limit::USUAL_BYTES;
+
+use limit::{lacking, lacks, marked, named, take_out};
 use parts::{Part, Parts, work_folder};
 
 /// Why a split cannot be scored. Finished parts are kept.
@@ -93,19 +100,23 @@ pub struct Options {
     pub iterations: Option<usize>,
     /// Pieces of a batch, unless a document alone has more. Does not change what is predicted.
     pub pieces_at_once: usize,
+    /// Pairs of a document at most that a model looks at; one that has more is not scored, and told. Absent: as many as
+    /// the model holds in [`USUAL_BYTES`].
+    pub most_pairs: Option<u64>,
     /// The type in which matrix products are computed; absent: `bf16` on a CUDA device, `f32` on the CPU.
     pub precision: Option<Precision>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { run_id: None, iterations: None, pieces_at_once: PIECES_AT_ONCE, precision: None }
+        Self { run_id: None, iterations: None, pieces_at_once: PIECES_AT_ONCE, most_pairs: None, precision: None }
     }
 }
 
 impl Settings for Options {
     fn check(&self) -> Result<(), String> {
         within("iterations", self.iterations.unwrap_or_default(), 0, MOST)?;
+        at_least("most_pairs", self.most_pairs.unwrap_or(1), 1)?;
         at_least("pieces_at_once", self.pieces_at_once, 1)
     }
 }
@@ -125,6 +136,8 @@ pub struct Request<'a> {
     pub iterations: Option<usize>,
     /// Pieces of a batch, unless a document alone has more. Does not change what is predicted.
     pub budget: usize,
+    /// Pairs of a document at most; `None`: as many as the model holds in [`USUAL_BYTES`].
+    pub most_pairs: Option<u64>,
     /// Where to compute.
     pub device: DeviceChoice,
     /// The type in which matrix products are computed; `None`: `bf16` on a CUDA device, `f32` on the CPU.
@@ -134,16 +147,45 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// The usual run, of this name.
     pub fn new(checkpoint: &'a Path, split: &'a Path, out: &'a Path, run_id: &'a str, device: DeviceChoice) -> Self {
-        let Options { run_id: _, iterations, pieces_at_once: budget, precision } = Options::default();
-        Self { checkpoint, split, out, run_id, iterations, budget, device, precision }
+        let Options { run_id: _, iterations, pieces_at_once: budget, most_pairs, precision } = Options::default();
+        Self { checkpoint, split, out, run_id, iterations, budget, most_pairs, device, precision }
     }
 
     /// The same with other options.
     #[must_use]
     pub fn with(self, options: &'a Options) -> Self {
-        let Options { run_id, iterations, pieces_at_once: budget, precision } = options;
+        let &Options { ref run_id, iterations, pieces_at_once: budget, most_pairs, precision } = options;
         let run_id = run_id.as_deref().unwrap_or(self.run_id);
-        Self { run_id, iterations: *iterations, budget: *budget, precision: *precision, ..self }
+        Self { run_id, iterations, budget, most_pairs, precision, ..self }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The table was there.
+    UpToDate {
+        /// Documents that it lacks: they are too large.
+        too_large: u64,
+    },
+    /// It was made.
+    Scored(Scored),
+}
+
+impl Ended {
+    /// What was done, where anything was.
+    pub fn scored(self) -> Option<Scored> {
+        match self {
+            Self::UpToDate { .. } => None,
+            Self::Scored(scored) => Some(scored),
+        }
+    }
+
+    /// Documents that the table lacks: they are too large.
+    pub fn too_large(self) -> u64 {
+        match self {
+            Self::UpToDate { too_large } | Self::Scored(Scored { too_large, .. }) => too_large,
+        }
     }
 }
 
@@ -158,26 +200,30 @@ pub struct Scored {
     pub relations: u64,
     /// Documents that lost pieces at their end.
     pub truncated: u64,
+    /// Documents beside these that are too large and were not scored.
+    pub too_large: u64,
 }
 
 impl fmt::Display for Scored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { documents, kept, relations, .. } = self;
+        let Self { documents, kept, relations, too_large, .. } = self;
         let kept = if *kept > 0 { format!(" ({kept} were there already)") } else { String::new() };
-        write!(f, "{documents} documents{kept}, {relations} relations")
+        write!(f, "{documents} documents{kept}, {relations} relations")?;
+        if *too_large > 0 { write!(f, "; {too_large} too large, not scored") } else { Ok(()) }
     }
 }
 
-/// Scores a split; `None` where the table is up to date.
+/// Scores a split, unless its table is up to date.
 ///
 /// # Errors
 /// Where the checkpoint or a table cannot be used, or the documents do not fit the checkpoint.
-pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Scored>, ScoreError> {
+pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, ScoreError> {
     let compute = request.device.open(request.precision)?;
     let checkpoint = load(request)?;
     let fingerprint = fingerprint(request, &checkpoint, &compute)?;
-    if fingerprint.is_some() && table::fingerprint(request.out, "relations")? == fingerprint {
-        return Ok(None);
+    if let Some(too_large) = lacks(request.out, fingerprint.as_deref())? {
+        lacking(too_large).into_iter().for_each(observe);
+        return Ok(Ended::UpToDate { too_large });
     }
     let staging = Staging::begin(&request.out.join(&RelationRow::schema().name))?;
     let (model, unused) = checkpoint.model(&compute)?;
@@ -191,6 +237,7 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Scor
         model,
         compute: &compute,
         request,
+        run_id: request.run_id.into(),
         config: &checkpoint.config,
         fingerprint: &checkpoint.fingerprint,
     };
@@ -201,17 +248,19 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Scor
         || Ok(examples(request.split, &mut cutter, &relations)?.map(|part| Ok(scorer.begin(part?)))),
         |(part, examples)| scorer.score(part, examples),
         |part| {
-            parts.keep(part)?;
+            named(&part.too_large, parts.scored.too_large).for_each(observe);
+            parts.keep(part, |name, prediction| scorer.row(name, prediction))?;
             observe(Event::Progress(Progress::documents(parts.scored.documents)));
             Ok(())
         },
     )?;
-    let writer = TableWriter::inside(staging.folder().to_path_buf(), &fingerprint.unwrap_or_default());
+    let writer = TableWriter::inside(staging.folder().to_path_buf(), &marked(fingerprint, parts.scored.too_large));
     parts.join(writer)?;
     staging.commit()?;
     let scored = parts.remove()?;
-    cut_off(scored.truncated, checkpoint.config.most_pieces).into_iter().for_each(observe);
-    Ok(Some(scored))
+    let cut_off = cut_off(scored.truncated, checkpoint.config.most_pieces);
+    cut_off.into_iter().chain(lacking(scored.too_large)).for_each(observe);
+    Ok(Ended::Scored(scored))
 }
 
 /// The checkpoint, with the iterations that are asked for.
@@ -234,7 +283,7 @@ fn fingerprint(
 ) -> Result<Option<String>, TableError> {
     let Some(documents) = table::fingerprint(request.split, "documents")? else { return Ok(None) };
     let identity = Identity::of("relations").field("documents", &documents).field("run_id", request.run_id);
-    let identity = identity.field("checkpoint", &checkpoint.fingerprint);
+    let identity = identity.field("checkpoint", &checkpoint.fingerprint).field("most_pairs", &request.most_pairs);
     Ok(Some(identity.field("precision", &compute.precision.to_string()).finish()))
 }
 
@@ -244,6 +293,7 @@ struct Scorer<'a> {
     model: Box<dyn Model>,
     compute: &'a Compute,
     request: &'a Request<'a>,
+    run_id: Text,
     config: &'a CheckpointConfig,
     /// The checkpoint's.
     fingerprint: &'a str,
@@ -252,12 +302,13 @@ struct Scorer<'a> {
 impl Scorer<'_> {
     /// A part that is not scored yet, with its documents.
     fn begin(&self, examples: Vec<Example>) -> (Part, Vec<Example>) {
-        let Request { run_id, budget, .. } = self.request;
+        let Request { run_id, budget, most_pairs, .. } = self.request;
+        let (examples, too_large) = take_out(&*self.model, examples, *most_pairs);
         let identity = Identity::of("part").field("checkpoint", self.fingerprint).field("run_id", run_id);
         let identity = identity.field("compute", &self.compute.to_string()).field("budget", budget);
         let key = examples.iter().fold(identity, parts::with_example).finish();
         let truncated = examples.iter().filter(|example| example.truncated > 0).count() as u64;
-        (Part { key, documents: examples.len() as u64, truncated, rows: None }, examples)
+        (Part { key, documents: examples.len() as u64, truncated, too_large, predictions: None }, examples)
     }
 
     /// Scores some documents, unless their part is there.
@@ -268,30 +319,24 @@ impl Scorer<'_> {
         let names: Vec<Text> = examples.iter().map(|example| example.doc_id.clone()).collect();
         let most_labels = self.config.most_labels;
         let predictions = predict(&self.workers, &*self.model, examples, most_labels, self.request.budget)?;
-        Ok(Part { rows: Some(self.rows(&names, &predictions)), ..part })
+        Ok(Part { predictions: Some(names.into_iter().zip(predictions).collect()), ..part })
     }
 
-    fn rows(&self, names: &[Text], predictions: &[Vec<Prediction>]) -> Vec<RelationRow> {
-        let run_id: Text = self.request.run_id.into();
-        let relations = &self.config.relations;
-        let row = |doc_id: &Text, prediction: &Prediction| {
-            let Prediction { head, tail, relation, threshold, base_probability, iteration } = *prediction;
-            let name = (relation.class as usize).checked_sub(1).and_then(|place| relations.get(place));
-            RelationRow {
-                run_id: run_id.clone(),
-                doc_id: doc_id.clone(),
-                head,
-                tail,
-                relation: name.cloned().unwrap_or_default(),
-                logit: relation.logit,
-                threshold_logit: threshold,
-                probability: probability(relation.logit, threshold),
-                rank: relation.rank + 1,
-                base_probability,
-                iteration,
-            }
-        };
-        let documents = names.iter().zip(predictions);
-        documents.flat_map(|(name, found)| found.iter().map(move |found| row(name, found))).collect()
+    fn row(&self, doc_id: &Text, prediction: &Prediction) -> RelationRow {
+        let Prediction { head, tail, relation, threshold, base_probability, iteration } = *prediction;
+        let name = (relation.class as usize).checked_sub(1).and_then(|place| self.config.relations.get(place));
+        RelationRow {
+            run_id: self.run_id.clone(),
+            doc_id: doc_id.clone(),
+            head,
+            tail,
+            relation: name.cloned().unwrap_or_default(),
+            logit: relation.logit,
+            threshold_logit: threshold,
+            probability: probability(relation.logit, threshold),
+            rank: relation.rank + 1,
+            base_probability,
+            iteration,
+        }
     }
 }

@@ -6,10 +6,15 @@ use std::path::{Path, PathBuf};
 
 use ground::identity::Identity;
 use model::example::Example;
+use model::predict::Prediction;
 use table::rows::RelationRow;
-use table::{Table, TableError, TableWriter};
+use table::{Row, Staging, Table, TableError, TableWriter, Text};
 
+use super::limit::TooLarge;
 use super::{ScoreError, Scored};
+
+/// Rows that are built at once.
+const ROWS_AT_ONCE: usize = 1 << 18;
 
 /// Some documents and what is predicted of them.
 pub struct Part {
@@ -19,8 +24,10 @@ pub struct Part {
     pub documents: u64,
     /// How many of them were cut off.
     pub truncated: u64,
-    /// Their rows; `None` where an earlier run has written them.
-    pub rows: Option<Vec<RelationRow>>,
+    /// Documents beside these that are too large.
+    pub too_large: Vec<TooLarge>,
+    /// The name of each and what is predicted of it; `None` where an earlier run has written it.
+    pub predictions: Option<Vec<(Text, Vec<Prediction>)>>,
 }
 
 impl Part {
@@ -61,15 +68,20 @@ impl Parts {
         Self { scored: Scored::default(), work: work_folder(out), folders: Vec::new() }
     }
 
-    /// Writes the next part, unless it is there.
-    pub fn keep(&mut self, part: Part) -> Result<(), TableError> {
+    /// Writes the next part, unless it is there: of each document `row` gives the rows.
+    pub fn keep(&mut self, part: Part, row: impl Fn(&Text, &Prediction) -> RelationRow) -> Result<(), TableError> {
         let folder = self.work.join(&part.key);
-        match part.rows {
-            Some(rows) => table::write(&folder, &part.key, rows)?,
+        match &part.predictions {
+            Some(predictions) => {
+                let documents = predictions.iter();
+                let rows = documents.flat_map(|(name, found)| found.iter().map(|found| row(name, found)));
+                write(&folder, &part.key, rows)?;
+            }
             None => self.scored.kept += part.documents,
         }
         self.scored.documents += part.documents;
         self.scored.truncated += part.truncated;
+        self.scored.too_large += part.too_large.len() as u64;
         self.folders.push(folder);
         Ok(())
     }
@@ -92,6 +104,22 @@ impl Parts {
         fs::remove_dir_all(&work).or_else(absent).map_err(|source| ScoreError::Remove { path: work, source })?;
         Ok(scored)
     }
+}
+
+/// Writes the table of a part, some of its rows at a time.
+fn write(folder: &Path, key: &str, mut rows: impl Iterator<Item = RelationRow>) -> Result<(), TableError> {
+    let staging = Staging::begin(&folder.join(&RelationRow::schema().name))?;
+    let mut writer = TableWriter::inside(staging.folder().to_path_buf(), key);
+    loop {
+        let some: Vec<RelationRow> = rows.by_ref().take(ROWS_AT_ONCE).collect();
+        let is_last = some.len() < ROWS_AT_ONCE;
+        writer.write(some)?;
+        if is_last {
+            break;
+        }
+    }
+    writer.finish()?;
+    staging.commit()
 }
 
 fn absent(error: io::Error) -> io::Result<()> {

@@ -66,6 +66,18 @@ impl Sortable for u32 {
     }
 }
 
+impl Sortable for u64 {
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.to_be_bytes());
+    }
+
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        let (number, rest) = bytes.split_first_chunk()?;
+        *bytes = rest;
+        Some(Self::from_be_bytes(*number))
+    }
+}
+
 /// In order from 0 up, as probabilities are.
 impl Sortable for f32 {
     fn encode(&self, bytes: &mut Vec<u8>) {

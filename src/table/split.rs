@@ -117,6 +117,16 @@ impl<T: SplitTables> Followers<T> {
     }
 }
 
+impl<R: OfDocument> Followers<(R,)> {
+    /// The next row, where it is one of a document: for a table of which a document has too many rows to hold.
+    ///
+    /// # Errors
+    /// Where the table is damaged.
+    pub fn next_of(&mut self, document: &Text) -> Result<Option<R>, TableError> {
+        self.cursors.0.next_if(|row| row.doc_id() == document)
+    }
+}
+
 /// A split, document by document: its row of `documents`, and its rows of other tables. What is in memory is a
 /// document's rows, beside a few thousand of each table.
 ///

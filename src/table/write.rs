@@ -16,7 +16,7 @@ use parquet::schema::types::ColumnPath;
 use super::beside::sync_folder;
 use super::{Row, Staging, TableError, TableSchema};
 
-/// Rows after which a row group ends, at the next call's end: a document is never split between two.
+/// Rows after which a row group ends, at the next call's end: what is written in one call is never split between two.
 const GROUP_ROWS: usize = 1 << 18;
 /// Rows after which a file ends, likewise.
 const PART_ROWS: usize = 1 << 24;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use docre::corpus::Format;
-use docre::corpus::convert::{Conversion, Options};
+use docre::corpus::convert::{Conversion, Options, usual_most_pairs};
 use docre::ground::identity::{Contents, Identity, content, digest};
 use serde_json::json;
 use tempfile::TempDir;
@@ -104,6 +104,7 @@ fn a_conversion_takes_what_is_known_of_its_files() {
             split: "dev".parse().unwrap(),
             candidates: Vec::new(),
             unlabelled: false,
+            most_pairs: usual_most_pairs(),
         },
         inputs: vec![path.clone()],
         mesh: None,

@@ -22,6 +22,7 @@ mod help;
 mod identity;
 mod ids;
 mod hub;
+mod large_documents;
 mod layers;
 mod metrics;
 mod observe;

@@ -309,6 +309,9 @@ fn the_same_tables_give_the_same_bytes_in_any_order_of_predictions() {
     rows.reverse();
     write(run.path(), rows);
     assert!(page(run.path()) == first);
+    let names = fs::read_dir(run.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = names.filter(|name| name.to_string_lossy().contains("sorted")).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]
@@ -367,6 +370,15 @@ fn rows_of_no_document_are_refused() {
     assert!(done.code == Some(1) && done.stderr.contains(expected), "{}", done.stderr);
     let read = docre::corpus::tables::read(&split).unwrap().last().unwrap();
     assert!(read.unwrap_err().to_string().contains(expected));
+    // Pairs are walked beside the others.
+    let run = converted(&format!("[{DOCUMENT}]"));
+    let split = run.path().join("test");
+    let mut pairs: Vec<PairRow> = Table::require(&split).unwrap().all().unwrap();
+    pairs.push(PairRow { doc_id: "nowhere".into(), ..pairs[0].clone() });
+    write(&split, pairs);
+    let done = report(run.path(), &[]);
+    let expected = "table `pairs`: document `nowhere`";
+    assert!(done.code == Some(1) && done.stderr.contains(expected), "{}", done.stderr);
 }
 
 /// A link to itself: what no user may look into, however much he may.

@@ -8,12 +8,13 @@ use std::process::Stdio;
 use docre::checkpoint::ModelConfig;
 use docre::ground::observe::{Event, Observer, unheard};
 use docre::nn::device::DeviceChoice;
-use docre::score::{self, Request, Scored};
+use docre::score::{self, Ended, Request, Scored};
 use docre::table::rows::{DocumentRow, EntityRow, MentionRow, PairRow, RelationRow, TokenRow};
 use docre::table::{self, stream};
 use docre::train::TrainConfig;
 use docre::train::config::SecondStage;
 
+use crate::pipeline::Place;
 use crate::support::{command, docre, files, rows};
 use crate::train::{Fixture, docre_ii, second_stage};
 
@@ -52,8 +53,9 @@ impl Paths {
     fn score_until(&self, budget: usize, observe: Observer) -> Result<Option<Scored>, score::ScoreError> {
         let Self { checkpoint, split, out } = self;
         let device = DeviceChoice::Cpu;
-        let (run_id, iterations, precision) = ("run", None, None);
-        score::score(&Request { checkpoint, split, out, run_id, iterations, budget, device, precision }, observe)
+        let (run_id, iterations, precision, most_pairs) = ("run", None, None, None);
+        let request = Request { checkpoint, split, out, run_id, iterations, budget, most_pairs, device, precision };
+        score::score(&request, observe).map(Ended::scored)
     }
 
     /// `docre score` as a process, killed as soon as so many parts are finished.
@@ -266,4 +268,62 @@ fn a_count_that_cannot_be_is_wrong_usage() {
         assert_eq!(run.code, Some(2), "{}", run.stderr);
         assert!(run.stderr.contains(option) && run.stderr.contains(expected), "{}", run.stderr);
     }
+}
+
+#[test]
+fn a_document_that_is_too_large_is_left_out_and_told() {
+    let fixture = Fixture::new();
+    let config = TrainConfig { epochs: 12, ..fixture.config() };
+    let run = fixture.train(&config, "model", &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let paths = Paths::new(&fixture, "dev", "table");
+    let score = |further: &[&str]| {
+        let [checkpoint, split, out] = [&paths.checkpoint, &paths.split, &paths.out].map(|path| path.to_str().unwrap());
+        let arguments = ["score", "--checkpoint", checkpoint, "--corpus", split, "--out", out, "--run-id", "run"];
+        docre(arguments.iter().chain(further))
+    };
+    assert_eq!(score(&[]).code, Some(0));
+    let whole = relations(&paths.out);
+    let sizes = rows(&paths.split, "SELECT doc_id, count(*) AS n FROM pairs GROUP BY doc_id ORDER BY n DESC, doc_id");
+    let (largest, n_pairs) = sizes[0].rsplit_once(',').unwrap();
+    let n_pairs: u64 = n_pairs.parse().unwrap();
+    let most = (n_pairs - 1).to_string();
+    let run = score(&["--most-pairs", &most]);
+    assert_eq!(run.code, Some(3), "{}", run.stderr);
+    let words = format!(
+        "document `{largest}`: expected at most {most} pairs (`--most-pairs`, `most_pairs` in a pipeline), got {n_pairs}"
+    );
+    assert!(run.stderr.contains(&words), "{}", run.stderr);
+    let lost = sizes.iter().filter(|row| row.ends_with(&format!(",{n_pairs}"))).count();
+    let warning = format!("warning: {lost} documents are too large and were not scored");
+    assert!(run.stderr.contains(&warning), "{}", run.stderr);
+    let is_kept = |row: &&RelationRow| !sizes[..lost].iter().any(|size| size.starts_with(&format!("{},", row.doc_id)));
+    // Batches of other documents round otherwise.
+    let key = |row: &RelationRow| (row.doc_id.clone(), row.head, row.tail, row.relation.clone());
+    let kept: Vec<_> = whole.iter().filter(is_kept).map(key).collect();
+    assert_eq!(relations(&paths.out).iter().map(key).collect::<Vec<_>>(), kept);
+    // It is said again as long as the table stands.
+    let again = score(&["--most-pairs", &most]);
+    assert_eq!((again.code, again.stderr.contains("up to date")), (Some(3), true), "{}", again.stderr);
+    assert!(again.stderr.contains(&warning), "{}", again.stderr);
+    assert_eq!(score(&["--most-pairs", &n_pairs.to_string()]).code, Some(0));
+    assert_eq!(relations(&paths.out), whole);
+    told_in_a_pipeline(&paths, &most, &warning);
+}
+
+/// A stage that leaves documents out says so now and when it is up to date, and the run ends like one with rejects.
+fn told_in_a_pipeline(Paths { checkpoint, split, .. }: &Paths, most_pairs: &str, warning: &str) {
+    let place = Place::new(&format!(
+        "[sources]\nmodel = {checkpoint:?}\ndev = {split:?}\n[[stage]]\nname = \"scores\"\nkind = \"score\"\n\
+         most_pairs = {most_pairs}\ninputs = {{ checkpoint = \"model\", corpus = \"dev\" }}\n\
+         outputs = {{ relations = \"relations\" }}\n"
+    ));
+    for state in ["running", "up to date"] {
+        let run = place.docre(&["tiny.toml"]);
+        assert_eq!(run.code, Some(3), "{}", run.stderr);
+        assert!(run.stderr.contains(&format!("tiny/scores: {state}")), "{}", run.stderr);
+        assert!(run.stderr.contains(&format!("tiny/scores: {warning}")), "{}", run.stderr);
+    }
+    let stage = &place.manifest()["stages"][0];
+    assert!(stage["warnings"].as_array().unwrap().contains(&warning.into()), "{stage}");
 }

@@ -14,9 +14,10 @@ use table::rows::ImpliedRow;
 use table::{Staging, Text, write_file};
 
 use super::{Generated, Options, document, relation_labels};
-use crate::convert::{Begun, Summary, asked_pairs, begin};
+use crate::convert::{Begun, Summary, begin};
 use crate::error::CorpusError;
 use crate::export::export;
+use crate::pairs::Pairs;
 use crate::tables::{Accepted, CorpusWriter};
 
 const BATCH_DOCUMENTS: u64 = 512;
@@ -116,7 +117,7 @@ impl Synthesis {
             depth: implied.depth,
         });
         let implied = rows.collect();
-        let pairs = asked_pairs(&document, &[]);
+        let pairs = Pairs::asked(&document, &[]);
         Accepted { document, source: Text::from("synthetic"), pairs, implied }
     }
 

@@ -69,7 +69,7 @@ fn the_source_and_its_usual_preprocessing_agree_pair_for_pair() {
         let mut ours = documents(&PubTator::default(), &folder.join(source));
         for document in &mut ours {
             let candidates = candidates(document);
-            tree.filter(document, &candidates);
+            tree.filter(document, candidates.iter().copied());
         }
         let ours = answers(&ours, candidates);
         let theirs = answers(&documents(&EdgeGraph, &folder.join(preprocessed)), |document| {

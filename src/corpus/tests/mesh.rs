@@ -62,10 +62,10 @@ fn negatives_above_a_fact_are_left_out() {
     // From C1 the facts go to D3 and D2: D1 is above both. D2 is above D3 but a fact itself. From C2 the fact goes to
     // D4, which only D1 is above.
     let candidates = [(0, 1), (0, 2), (0, 3), (0, 4), (0, 6), (5, 1), (5, 2), (5, 3), (9, 9)];
-    tree(TREE).unwrap().filter(&mut document, &candidates);
+    tree(TREE).unwrap().filter(&mut document, candidates.iter().copied());
     assert_eq!(document.left_out, BTreeSet::from([(0, 1), (5, 1)]));
 
     let mut unlabelled = Document { facts: None, left_out: BTreeSet::new(), ..document };
-    tree(TREE).unwrap().filter(&mut unlabelled, &candidates);
+    tree(TREE).unwrap().filter(&mut unlabelled, candidates.iter().copied());
     assert!(unlabelled.left_out.is_empty());
 }

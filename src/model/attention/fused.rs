@@ -1,5 +1,7 @@
 //! Attention of pairs without a matrix of scores: one pair's scores of one head exist at a time, forward and backward.
 
+use std::ops::Range;
+
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
@@ -7,7 +9,11 @@ use nn::ops::numeric::{Kernel, Wide, in_widest, sum_of};
 use nn::ops::{Drop, Softmax, SoftmaxBackward, columns, operand, place, values};
 
 use super::{Heads, Memory, Reach};
+use crate::chunks::chunks;
 use crate::pair_matrix::PairMatrix;
+
+/// Pairs that one task takes, where a document has many.
+const PAIRS_AT_ONCE: usize = 512;
 
 /// The same as [`Heads::attend`], for f32 on the CPU.
 pub fn attend(
@@ -20,6 +26,84 @@ pub fn attend(
     let blocks: Vec<&Tensor> = std::iter::once(queries).chain(memory.iter().flatten().copied()).collect();
     let attention = Attention { heads: heads.clone(), n_blocks: blocks.len(), matrices: matrices.to_vec(), drop };
     Tensor::cat(&blocks, 1)?.apply_op1(attention)
+}
+
+/// The same for some rows of all pairs, whose queries alone are given, without gradients: keys and values are read where
+/// they lie.
+pub fn attend_rows(
+    heads: &Heads,
+    queries: &Tensor,
+    rows: &Range<usize>,
+    memory: &[Memory],
+    matrices: &[PairMatrix],
+) -> Result<Tensor> {
+    let (n_rows, width) = queries.dims2()?;
+    if n_rows != rows.len() || heads.reach.is_empty() {
+        bail!("attention of pairs: expected {} queries and some heads, got {n_rows}", rows.len());
+    }
+    let queries = queries.contiguous()?;
+    let memory = memory.iter().flatten().map(|part| part.contiguous()).collect::<Result<Vec<_>>>()?;
+    let operands: Vec<_> = std::iter::once(&queries).chain(&memory).map(operand).collect();
+    let blocks = operands.iter().map(|operand| operand.values()).collect::<Result<Vec<_>>>()?;
+    let jobs = Asked { heads, blocks, width, rows: rows.clone() }.jobs(matrices)?;
+    let gathered: Vec<Vec<f32>> =
+        jobs.par_iter().map(|(head, pairs)| in_widest(Forward { head, pairs: pairs.clone() })).collect();
+    let mut joined = vec![0.0; n_rows * width];
+    for ((head, pairs), block) in jobs.iter().zip(&gathered) {
+        place(block, &mut joined, width, head.first_row + pairs.start - rows.start, (head.column, head.width));
+    }
+    Tensor::from_vec(joined, (n_rows, width), queries.device())
+}
+
+/// What [`attend_rows`] is asked for.
+struct Asked<'a> {
+    heads: &'a Heads,
+    /// Queries of the rows; keys and values of all pairs.
+    blocks: Vec<&'a [f32]>,
+    width: usize,
+    rows: Range<usize>,
+}
+
+impl<'a> Asked<'a> {
+    /// Every head of every document that has some of the rows, a few hundred of its pairs at a time.
+    fn jobs(&self, matrices: &'a [PairMatrix]) -> Result<Vec<(Head<'a>, Range<usize>)>> {
+        let (mut jobs, mut first_row) = (Vec::new(), 0);
+        for matrix in matrices {
+            let within = |row: usize| row.saturating_sub(first_row).min(matrix.n_pairs());
+            let pairs = within(self.rows.start)..within(self.rows.end);
+            for place in 0..if pairs.is_empty() { 0 } else { self.heads.reach.len() } {
+                for part in chunks(pairs.len(), PAIRS_AT_ONCE) {
+                    let head = self.head(matrix, first_row, place, &pairs)?;
+                    jobs.push((head, pairs.start + part.start..pairs.start + part.end));
+                }
+            }
+            first_row += matrix.n_pairs();
+        }
+        Ok(jobs)
+    }
+
+    fn head(&self, matrix: &'a PairMatrix, first_row: usize, place: usize, pairs: &Range<usize>) -> Result<Head<'a>> {
+        let of_head = self.width / self.heads.reach.len();
+        let block = |(number, values): (usize, &&'a [f32])| {
+            // The queries begin with those of the rows, the memory with the first document's.
+            let (first, skipped) =
+                if number == 0 { (pairs.start, first_row + pairs.start - self.rows.start) } else { (0, first_row) };
+            let Some(values) = values.get(skipped * self.width..) else {
+                bail!("attention of pairs: expected as many rows as there are pairs");
+            };
+            Ok(Block { values, first, row_width: self.width, column: place * of_head })
+        };
+        Ok(Head {
+            matrix,
+            reach: self.heads.reach.get(place).copied().unwrap_or(Reach::All),
+            itself: self.heads.itself as f32,
+            drop: None,
+            first_row,
+            column: place * of_head,
+            blocks: self.blocks.iter().enumerate().map(block).collect::<Result<_>>()?,
+            width: of_head,
+        })
+    }
 }
 
 /// The operation on queries and then keys and values of each memory, side by side: `(pairs, blocks·width)`.
@@ -39,30 +123,54 @@ struct Head<'a> {
     /// Its place in the whole.
     first_row: usize,
     column: usize,
-    /// Its columns of each block: `(pairs, w)`.
-    blocks: Vec<Vec<f32>>,
+    /// Its columns of each block.
+    blocks: Vec<Block<'a>>,
     width: usize,
 }
 
+/// One head's columns of the rows of pairs.
+#[derive(Clone, Copy)]
+struct Block<'a> {
+    values: &'a [f32],
+    /// The pair whose row is the first.
+    first: usize,
+    row_width: usize,
+    /// Where the columns begin in a row.
+    column: usize,
+}
+
 impl Attention {
-    /// Every head of every document.
-    fn jobs<'a>(&'a self, all: &[f32], width: usize) -> Vec<Head<'a>> {
+    /// The columns of every head of every document, block by block, each by itself: `(pairs, w)`.
+    fn cut(&self, all: &[f32], width: usize) -> Vec<Vec<Vec<f32>>> {
         let row_width = width * self.n_blocks;
-        let (mut jobs, mut first_row) = (Vec::new(), 0);
+        let (mut cut, mut first_row) = (Vec::new(), 0);
         let of_head = width / self.heads.reach.len().max(1);
         for matrix in &self.matrices {
             let rows = all.get(first_row * row_width..(first_row + matrix.n_pairs()) * row_width).unwrap_or_default();
-            for (place, &reach) in self.heads.reach.iter().enumerate() {
-                let column = place * of_head;
-                let block = |block: usize| columns(rows, row_width, block * width + column, of_head);
+            for place in 0..self.heads.reach.len() {
+                let block = |block: usize| columns(rows, row_width, block * width + place * of_head, of_head);
+                cut.push((0..self.n_blocks).map(block).collect());
+            }
+            first_row += matrix.n_pairs();
+        }
+        cut
+    }
+
+    /// Every head of every document, over its columns.
+    fn jobs<'a>(&'a self, cut: &'a [Vec<Vec<f32>>], width: usize) -> Vec<Head<'a>> {
+        let (mut jobs, mut first_row, mut cut) = (Vec::new(), 0, cut.iter());
+        let of_head = width / self.heads.reach.len().max(1);
+        for matrix in &self.matrices {
+            for ((place, &reach), blocks) in self.heads.reach.iter().enumerate().zip(cut.by_ref()) {
+                let block = |values: &'a Vec<f32>| Block { values, first: 0, row_width: of_head, column: 0 };
                 jobs.push(Head {
                     matrix,
                     reach,
                     itself: self.heads.itself as f32,
                     drop: self.drop.map(|drop| drop.part(jobs.len())),
                     first_row,
-                    column,
-                    blocks: (0..self.n_blocks).map(block).collect(),
+                    column: place * of_head,
+                    blocks: blocks.iter().map(block).collect(),
                     width: of_head,
                 });
             }
@@ -124,8 +232,9 @@ impl Head<'_> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "only what is inlined is built for the machine's vectors")]
     fn row(&self, block: usize, row: u32) -> &[f32] {
-        let start = row as usize * self.width;
-        self.blocks.get(block).and_then(|block| block.get(start..start + self.width)).unwrap_or_default()
+        let Some(block) = self.blocks.get(block) else { return &[] };
+        let start = (row as usize - block.first) * block.row_width + block.column;
+        block.values.get(start..start + self.width).unwrap_or_default()
     }
 
     /// `x · y` for the pair itself, and for each of its places with the sum of what stands there.
@@ -199,8 +308,11 @@ fn add(out: &mut [f32], factor: f32, row: &[f32]) {
     out.iter_mut().zip(row).for_each(|(out, value)| *out += factor * value);
 }
 
-/// What all pairs of a head gather: `(pairs, w)`.
-struct Forward<'h>(&'h Head<'h>);
+/// What some pairs of a head gather: `(pairs, w)`.
+struct Forward<'h> {
+    head: &'h Head<'h>,
+    pairs: Range<usize>,
+}
 
 impl Wide for Forward<'_> {
     type Output = Vec<f32>;
@@ -208,10 +320,12 @@ impl Wide for Forward<'_> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "only what is inlined is built for the machine's vectors")]
     fn run(self) -> Vec<f32> {
-        let head = self.0;
+        let Self { head, pairs } = self;
         let (mut places, mut shares) = (head.places(), Vec::new());
-        let mut gathered = vec![0.0; head.matrix.n_pairs() * head.width];
-        for ((pair, cell), out) in head.pairs().zip(gathered.chunks_exact_mut(head.width)) {
+        let mut gathered = vec![0.0; pairs.len() * head.width];
+        let cells = head.matrix.pairs().get(pairs.clone()).unwrap_or_default();
+        let cells = (pairs.start as u32..).zip(cells.iter().copied());
+        for ((pair, cell), out) in cells.zip(gathered.chunks_exact_mut(head.width)) {
             head.find(pair, cell, &mut places);
             head.shares(pair, &places, &mut shares);
             head.drop(pair, &mut shares);
@@ -236,7 +350,7 @@ impl Wide for Backward<'_> {
         let Self { head, grad } = self;
         let (mut places, scale) = (head.places(), head.scale());
         let [mut shares, mut kept, mut of_scores] = [const { Vec::new() }; 3];
-        let mut of_blocks: Vec<Vec<f32>> = head.blocks.iter().map(|block| vec![0.0; block.len()]).collect();
+        let mut of_blocks: Vec<Vec<f32>> = head.blocks.iter().map(|block| vec![0.0; block.values.len()]).collect();
         for ((pair, cell), grad) in head.pairs().zip(grad.chunks_exact(head.width)) {
             head.find(pair, cell, &mut places);
             head.shares(pair, &places, &mut shares);
@@ -292,8 +406,10 @@ impl CustomOp1 for Attention {
 
     fn cpu_fwd(&self, all: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let width = self.width(layout.shape())?;
-        let jobs = self.jobs(values(all, layout)?, width);
-        let gathered: Vec<Vec<f32>> = jobs.par_iter().map(|head| in_widest(Forward(head))).collect();
+        let cut = self.cut(values(all, layout)?, width);
+        let jobs = self.jobs(&cut, width);
+        let forward = |head| in_widest(Forward { head, pairs: 0..head.matrix.n_pairs() });
+        let gathered: Vec<Vec<f32>> = jobs.par_iter().map(forward).collect();
         let n_pairs = layout.shape().dims2()?.0;
         let mut joined = vec![0.0; n_pairs * width];
         for (head, block) in jobs.iter().zip(&gathered) {
@@ -306,7 +422,8 @@ impl CustomOp1 for Attention {
         let (width, grad) = (self.width(all.shape())?, grad.contiguous()?);
         let operands = [all, &grad].map(operand);
         let [all_values, grad] = &operands;
-        let (jobs, grad) = (self.jobs(all_values.values()?, width), grad.values()?);
+        let cut = self.cut(all_values.values()?, width);
+        let (jobs, grad) = (self.jobs(&cut, width), grad.values()?);
         let backward = |head: &Head| {
             let rows = grad.get(head.first_row * width..).unwrap_or_default();
             let rows = rows.get(..head.matrix.n_pairs() * width).unwrap_or_default();

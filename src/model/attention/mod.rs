@@ -8,6 +8,8 @@
 mod composed;
 mod fused;
 
+use std::ops::Range;
+
 use candle_core::Result;
 use candle_core::Tensor;
 
@@ -37,6 +39,11 @@ pub struct Heads {
     pub dropout: f64,
 }
 
+/// Pairs that attention looks at together at most in a pass of some mode: where it is not fused, it is to all or none.
+pub fn rows_at_once(pairs: &Tensor, mode: &Mode) -> usize {
+    if is_fused(pairs) { mode.rows_at_once() } else { usize::MAX }
+}
+
 /// Keys and values of pairs, `(pairs, width)` each.
 pub type Memory<'t> = [&'t Tensor; 2];
 
@@ -60,6 +67,28 @@ impl Heads {
             fused::attend(self, queries, memory, matrices, drop)
         } else {
             composed::attend(self, queries, memory, matrices, drop)
+        }
+    }
+
+    /// The same for some rows of all pairs, by the queries of these rows and the memory of all.
+    ///
+    /// # Errors
+    /// Where the shapes do not fit, or the tensors are not those of the fused form and the rows are not all.
+    pub fn attend_rows(
+        &self,
+        queries: &Tensor,
+        rows: &Range<usize>,
+        memory: &[Memory],
+        matrices: &[PairMatrix],
+        mode: &mut Mode,
+    ) -> Result<Tensor> {
+        let n_pairs: usize = matrices.iter().map(PairMatrix::n_pairs).sum();
+        if rows.len() == n_pairs {
+            self.attend(queries, memory, matrices, mode)
+        } else if is_fused(queries) {
+            fused::attend_rows(self, queries, rows, memory, matrices)
+        } else {
+            candle_core::bail!("attention of pairs: expected queries of {n_pairs} pairs, got {}", rows.len())
         }
     }
 }

@@ -1,5 +1,7 @@
 //! DocRE-II's inference module: it refines the relations of all pairs by their features and by what is predicted.
 
+use std::ops::Range;
+
 use candle_core::{D, DType, Result, Tensor};
 
 use nn::layers::{Activation, FeedForward, Normed, linear};
@@ -7,7 +9,8 @@ use nn::ops::{dropout, mix};
 use nn::{Init, Linear, Mode, Weights};
 
 use super::{Attention, DocreIiConfig};
-use crate::attention::{Heads, Reach};
+use crate::attention::{Heads, Reach, rows_at_once};
+use crate::chunks::{by_rows, rows_of};
 use crate::pair_matrix::{Axis, PairMatrix};
 
 /// The axes of the four kinds of heads.
@@ -49,6 +52,7 @@ impl CrossAttention {
     ///
     /// # Errors
     /// Where the shapes do not fit.
+    #[cfg(test)]
     pub fn forward(
         &self,
         queries: &Tensor,
@@ -56,9 +60,29 @@ impl CrossAttention {
         matrices: &[PairMatrix],
         mode: &mut Mode,
     ) -> Result<Tensor> {
+        let memory = self.remember(memory, usize::MAX)?;
+        self.gather(queries, &(0..queries.dim(0)?), &memory, matrices, mode)
+    }
+
+    /// Keys and values of a memory, `(pairs, width)` each, so many rows of them at a time.
+    fn remember(&self, memory: &Tensor, at_once: usize) -> Result<[Tensor; 2]> {
+        by_rows(memory.dim(0)?, at_once, |rows| {
+            let memory = rows_of(memory, &rows)?;
+            Ok([self.key.forward(&memory)?, self.value.forward(&memory)?])
+        })
+    }
+
+    /// What some of the pairs gather from all.
+    fn gather(
+        &self,
+        queries: &Tensor,
+        rows: &Range<usize>,
+        [keys, values]: &[Tensor; 2],
+        matrices: &[PairMatrix],
+        mode: &mut Mode,
+    ) -> Result<Tensor> {
         let queries = self.query.forward(queries)?;
-        let (keys, values) = (self.key.forward(memory)?, self.value.forward(memory)?);
-        let attended = self.heads.attend(&queries, &[[&keys, &values]], matrices, mode)?;
+        let attended = self.heads.attend_rows(&queries, rows, &[[keys, values]], matrices, mode)?;
         dropout(&self.output.forward(&attended)?, mode.drop(self.dropout))
     }
 }
@@ -120,18 +144,36 @@ impl Layer {
         matrices: &[PairMatrix],
         mode: &mut Mode,
     ) -> Result<[Tensor; 2]> {
+        let (n_pairs, at_once) = (features.dim(0)?, rows_at_once(features, mode));
+        let [for_features, for_relations] = self.remember([features, relations], at_once, mode)?;
+        by_rows(n_pairs, at_once, |rows| {
+            let (features, relations) = (rows_of(features, &rows)?, rows_of(relations, &rows)?);
+            let from_features = self.feature_attention.gather(&features, &rows, &for_features, matrices, mode)?;
+            let from_relations = self.relation_attention.gather(&relations, &rows, &for_relations, matrices, mode)?;
+            let gate = self.gate.forward(&Tensor::cat(&[&from_features, &from_relations], 1)?)?;
+            let joined = mix(&gate, &from_features, &from_relations)?;
+            Ok([
+                self.feature_update.forward(&joined, &features, mode)?,
+                self.relation_update.forward(&joined, &relations, mode)?,
+            ])
+        })
+    }
+
+    /// Keys and values of both units.
+    fn remember(
+        &self,
+        [features, relations]: [&Tensor; 2],
+        at_once: usize,
+        mode: &mut Mode,
+    ) -> Result<[[Tensor; 2]; 2]> {
         let memory = match &self.memory {
-            Some(memory) => Some(memory.forward(&Tensor::cat(&[features, relations], 1)?, None, mode)?),
+            Some(memory) => Some(joined(memory, [features, relations], at_once, mode)?),
             None => None,
         };
         let (of_features, of_relations) = (memory.as_ref().unwrap_or(features), memory.as_ref().unwrap_or(relations));
-        let from_features = self.feature_attention.forward(features, of_features, matrices, mode)?;
-        let from_relations = self.relation_attention.forward(relations, of_relations, matrices, mode)?;
-        let gate = self.gate.forward(&Tensor::cat(&[&from_features, &from_relations], 1)?)?;
-        let joined = mix(&gate, &from_features, &from_relations)?;
         Ok([
-            self.feature_update.forward(&joined, features, mode)?,
-            self.relation_update.forward(&joined, relations, mode)?,
+            self.feature_attention.remember(of_features, at_once)?,
+            self.relation_attention.remember(of_relations, at_once)?,
         ])
     }
 }
@@ -187,11 +229,16 @@ impl Inference {
         matrices: &[PairMatrix],
         mode: &mut Mode,
     ) -> Result<Tensor> {
-        let (mut features, mut relations) = (features.clone(), relations.clone());
+        self.refine([features.clone(), relations.clone()], matrices, mode)
+    }
+
+    /// The same of tensors that are used up, so that a layer's are gone when the next one's are made.
+    pub fn refine(&self, mut states: [Tensor; 2], matrices: &[PairMatrix], mode: &mut Mode) -> Result<Tensor> {
         for layer in &self.layers {
-            [features, relations] = layer.forward([&features, &relations], matrices, mode)?;
+            states = layer.forward(states.each_ref(), matrices, mode)?;
         }
-        self.output.forward(&Tensor::cat(&[features, relations], 1)?, None, mode)
+        let at_once = rows_at_once(&states[0], mode);
+        joined(&self.output, states.each_ref(), at_once, mode)
     }
 
     /// The logits of what [`Inference::forward`] gives: `(pairs, classes)` in f32.
@@ -223,6 +270,15 @@ impl Inference {
         let mean = |first| weight.narrow(1, first, half)?.abs()?.mean_all()?.to_scalar::<f32>();
         Ok([f64::from(mean(0)?), f64::from(mean(half)?)])
     }
+}
+
+/// `LN(W [F, R] + b)`: `(pairs, width)`.
+fn joined(layer: &Normed, states: [&Tensor; 2], at_once: usize, mode: &mut Mode) -> Result<Tensor> {
+    let [joined] = by_rows(states[0].dim(0)?, at_once, |rows| {
+        let [features, relations] = [rows_of(states[0], &rows)?, rows_of(states[1], &rows)?];
+        Ok([layer.forward(&Tensor::cat(&[features, relations], 1)?, None, mode)?])
+    })?;
+    Ok(joined)
 }
 
 fn projection(width: usize, weights: &mut Weights) -> Result<(Normed, Linear)> {

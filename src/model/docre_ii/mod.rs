@@ -15,22 +15,27 @@
 pub(crate) mod inference;
 pub(crate) mod noise;
 
-use candle_core::{DType, Result, Tensor};
+use std::ops::Range;
+
+use candle_core::{DType, Result, Tensor, bail};
 use serde::{Deserialize, Serialize};
 
 use encoder::Encoder;
 use ground::random::Random;
 use ground::settings::within;
 use nn::layers::linear;
+use nn::ops::is_fused;
 use nn::{Linear, Mode, Weights};
 
+use crate::attention::rows_at_once;
 use crate::base::{PairBase, PairFeature};
 use crate::bounds::MOST;
-use crate::contract::{Lesson, Loss, Model, Scores, Task};
+use crate::chunks::{by_rows, chunks, pairs_at_once, rows_of};
+use crate::contract::{Lesson, Loss, Model, Need, Scores, Task};
 use crate::decode::decode;
 use crate::example::{Example, indicators, labels};
 use crate::loss::{adaptive_threshold, among_others, cosine};
-use crate::pair_matrix::{PairMatrix, by_document, matrices};
+use crate::pair_matrix::{PairMatrix, by_document, entities_in_pairs, matrices, matrix_bytes};
 use inference::Inference;
 use noise::noisy;
 
@@ -178,7 +183,11 @@ impl DocreIi {
             classes.sort_unstable();
             classes
         };
-        Ok(logits.to_vec2::<f32>()?.iter().map(sorted).collect())
+        let mut sets = Vec::with_capacity(logits.dim(0)?);
+        for rows in chunks(logits.dim(0)?, pairs_at_once(self.n_classes)) {
+            sets.extend(rows_of(logits, &rows)?.to_vec2::<f32>()?.iter().map(sorted));
+        }
+        Ok(sets)
     }
 
     /// R: `(pairs, width)` in the type of the features.
@@ -187,7 +196,7 @@ impl DocreIi {
     }
 
     /// Reads each document anew, with what was predicted for it, until nothing changes or K times.
-    fn iterate(&self, inference: &Inference, mut readings: Vec<Reading>) -> Result<Vec<Reading>> {
+    fn iterate(&self, inference: &Inference, mut readings: Vec<Reading>, mode: &mut Mode) -> Result<Vec<Reading>> {
         for iteration in 1..=self.config.iterations as u32 {
             let mut open: Vec<&mut Reading> = readings.iter_mut().filter(|reading| reading.is_open).collect();
             if open.is_empty() {
@@ -196,14 +205,19 @@ impl DocreIi {
             let features = Tensor::cat(&open.iter().map(|reading| &reading.features).collect::<Vec<_>>(), 0)?;
             let matrices: Vec<PairMatrix> = open.iter().map(|reading| reading.matrix.clone()).collect();
             let sets: Vec<Vec<u32>> = open.iter().flat_map(|reading| reading.sets.iter().cloned()).collect();
-            let relations = self.embed(inference, &sets, &features)?;
-            let states = inference.forward(&features, &relations, &matrices, &mut Mode::Evaluate)?;
-            let logits = inference.classify(&states)?;
+            let at_once = rows_at_once(&features, mode);
+            let [relations] = by_rows(sets.len(), at_once, |rows| {
+                let features = rows_of(&features, &rows)?;
+                Ok([self.embed(inference, sets.get(rows).unwrap_or_default(), &features)?])
+            })?;
+            let states = inference.refine([features, relations], &matrices, mode)?;
+            let [logits] = by_rows(sets.len(), at_once, |rows| Ok([inference.classify(&rows_of(&states, &rows)?)?]))?;
             let mut first = 0;
             for reading in &mut open {
                 let n_pairs = reading.sets.len();
-                reading.logits = logits.narrow(0, first, n_pairs)?;
-                reading.update(self.predicted(&reading.logits)?, iteration);
+                let logits = logits.narrow(0, first, n_pairs)?;
+                reading.update(self.predicted(&logits)?, iteration);
+                reading.logits = Some(logits);
                 first += n_pairs;
             }
         }
@@ -211,17 +225,38 @@ impl DocreIi {
     }
 
     /// The documents as the base reads them.
-    fn readings(&self, examples: &[Example], features: &Tensor, logits: &Tensor) -> Result<Vec<Reading>> {
-        let mut first = 0;
+    fn readings(&self, examples: &[Example], features: &Tensor, at_once: usize) -> Result<Vec<Reading>> {
+        let mut sets = Vec::with_capacity(features.dim(0)?);
+        for rows in chunks(features.dim(0)?, at_once) {
+            sets.extend(self.predicted(&self.first_logits(&rows_of(features, &rows)?)?)?);
+        }
+        let (mut first, mut sets) = (0, sets.into_iter());
         let reading = |matrix: PairMatrix| {
             let n_pairs = matrix.n_pairs();
-            let [features, logits] = [features, logits].map(|rows| rows.narrow(0, first, n_pairs));
-            let (features, logits) = (features?, logits?);
+            let features = features.narrow(0, first, n_pairs)?;
             first += n_pairs;
-            let (sets, changed) = (self.predicted(&logits)?, vec![0; n_pairs]);
-            Ok(Reading { matrix, features, logits, sets, changed, is_open: true })
+            let (sets, changed) = (sets.by_ref().take(n_pairs).collect(), vec![0; n_pairs]);
+            Ok(Reading { matrix, features, logits: None, sets, changed, is_open: true })
         };
         matrices(examples).into_iter().map(reading).collect()
+    }
+
+    /// What the module makes of each document, and the iteration at which each pair last changed.
+    fn infer(
+        &self,
+        inference: &Inference,
+        examples: &[Example],
+        features: &Tensor,
+        at_once: usize,
+    ) -> Result<(Tensor, Vec<u32>)> {
+        let readings = self.readings(examples, features, at_once)?;
+        let readings = self.iterate(inference, readings, &mut Mode::InChunks(at_once))?;
+        let logits: Vec<&Tensor> = readings.iter().filter_map(|reading| reading.logits.as_ref()).collect();
+        if logits.len() < readings.len() {
+            bail!("inference: expected every document to be read");
+        }
+        let changed = readings.iter().flat_map(|reading| &reading.changed).copied().collect();
+        Ok((Tensor::cat(&logits, 0)?, changed))
     }
 
     /// The module's adaptive-threshold loss, and the contrastive one.
@@ -256,7 +291,8 @@ impl DocreIi {
 struct Reading {
     matrix: PairMatrix,
     features: Tensor,
-    logits: Tensor,
+    /// What the module thinks, once it has read it.
+    logits: Option<Tensor>,
     /// What is predicted for each pair.
     sets: Vec<Vec<u32>>,
     /// The iteration at which that last changed.
@@ -302,14 +338,37 @@ impl Model for DocreIi {
         self.base.encoder()
     }
 
-    fn score(&self, examples: &[Example]) -> Result<Option<Scores>> {
-        let Some(features) = self.base.forward(examples, &mut Mode::Evaluate)? else { return Ok(None) };
-        let base = self.first_logits(&features)?;
-        let Some(inference) = &self.inference else { return Ok(Some(Scores::from(base))) };
-        let readings = self.iterate(inference, self.readings(examples, &features, &base)?)?;
-        let logits: Vec<&Tensor> = readings.iter().map(|reading| &reading.logits).collect();
-        let changed = readings.iter().flat_map(|reading| &reading.changed).copied().collect();
-        Ok(Some(Scores { logits: Tensor::cat(&logits, 0)?, base: Some(base), changed: Some(changed) }))
+    fn width(&self) -> usize {
+        self.config.embedding
+    }
+
+    /// Beside the features two states and what a layer makes of them, keys and values of both units, and logits.
+    fn need(&self, example: &Example) -> Need {
+        let (width, pairs) = (self.config.embedding as u64, example.pairs.len() as u64);
+        if self.inference.is_none() {
+            return Need::of(pairs, width);
+        }
+        let matrix = matrix_bytes(entities_in_pairs(example), is_fused(&self.classifier.bias));
+        Need::of(pairs, 9 * width + self.n_classes as u64).and(matrix)
+    }
+
+    fn score_in_chunks(
+        &self,
+        examples: &[Example],
+        at_once: usize,
+        found: &mut dyn FnMut(Scores) -> Result<()>,
+    ) -> Result<()> {
+        let Some(features) = self.base.forward(examples, &mut Mode::InChunks(at_once))? else { return Ok(()) };
+        let base = |rows: &Range<usize>| self.first_logits(&rows_of(&features, rows)?);
+        let Some(inference) = &self.inference else {
+            return chunks(features.dim(0)?, at_once).try_for_each(|rows| found(base(&rows)?.into()));
+        };
+        let (logits, changed) = self.infer(inference, examples, &features, at_once)?;
+        // The base's logits are made anew: kept, they would be as many again.
+        chunks(changed.len(), at_once).try_for_each(|rows| {
+            let (logits, base) = (rows_of(&logits, &rows)?, Some(base(&rows)?));
+            found(Scores { logits, base, changed: changed.get(rows).map(<[u32]>::to_vec) })
+        })
     }
 
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {

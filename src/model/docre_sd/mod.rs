@@ -19,14 +19,16 @@ use ground::pattern::Pattern;
 use ground::random::Random;
 use ground::settings::within;
 use nn::layers::linear_alike;
+use nn::ops::is_fused;
 use nn::{Init, Linear, Mode, Weights};
 
 use crate::base::{PairBase, PairFeature};
 use crate::bounds::MOST;
-use crate::contract::{Lesson, Loss, Model, Scores, Task};
+use crate::chunks::chunks;
+use crate::contract::{Lesson, Loss, Model, Need, Scores, Task};
 use crate::example::{Example, labels};
 use crate::loss::{adaptive_threshold, cosine, divergence, relative_entropy};
-use crate::pair_matrix::PairMatrix;
+use crate::pair_matrix::{PairMatrix, matrix_bytes};
 use reasoning::Layer;
 use surroundings::Surroundings;
 
@@ -175,12 +177,13 @@ impl DocreSd {
     /// What the layers make of all pairs' features, and the logits of those that are asked about: `(pairs, width)`,
     /// `(asked, classes)` in f32.
     fn reason(&self, layers: &[Layer], features: &Tensor, all: &Surroundings, mode: &mut Mode) -> Result<[Tensor; 2]> {
-        let mut pairs = features.clone();
-        for layer in layers {
-            pairs = layer.forward(&pairs, &all.matrices, mode)?;
-        }
-        let logits = self.classifier.forward(&all.asked(&pairs)?)?.to_dtype(DType::F32)?;
+        let pairs = states(layers, features.clone(), all, mode)?;
+        let logits = self.classify(&all.asked(&pairs, &(0..all.n_asked()))?)?;
         Ok([pairs, logits])
+    }
+
+    fn classify(&self, pairs: &Tensor) -> Result<Tensor> {
+        self.classifier.forward(pairs)?.to_dtype(DType::F32)
     }
 
     /// The other branch's logits, and what there is to learn beside the labels.
@@ -219,6 +222,11 @@ impl DocreSd {
             _ => Ok((None, None)),
         }
     }
+}
+
+/// What layers make of the features of all pairs, which are used up.
+fn states(layers: &[Layer], features: Tensor, all: &Surroundings, mode: &mut Mode) -> Result<Tensor> {
+    layers.iter().try_fold(features, |pairs, layer| layer.forward(&pairs, &all.matrices, mode))
 }
 
 /// Features with the mask in masked places: `(pairs, width)`, `(1, width)` and `(pairs)`, 1 or 0.
@@ -268,11 +276,28 @@ impl Model for DocreSd {
         self.base.encoder()
     }
 
-    fn score(&self, examples: &[Example]) -> Result<Option<Scores>> {
-        let all = Surroundings::of(examples);
-        let Some(features) = self.base.forward(&all.examples, &mut Mode::Evaluate)? else { return Ok(None) };
-        let [_, logits] = self.reason(&self.layers, &features, &all, &mut Mode::Evaluate)?;
-        Ok(Some(Scores::from(logits)))
+    fn width(&self) -> usize {
+        self.config.embedding
+    }
+
+    /// The states, their keys and values by themselves and in couples, and what a layer makes of them.
+    fn need(&self, example: &Example) -> Need {
+        let pairs = surroundings::n_pairs(example);
+        // Every entity of a pair, there or not, has a row and a column.
+        let n_entities = if pairs == 0 { 0 } else { example.n_entities() as u64 };
+        Need::of(pairs, 8 * self.config.embedding as u64).and(matrix_bytes(n_entities, is_fused(&self.classifier.bias)))
+    }
+
+    fn score_in_chunks(
+        &self,
+        examples: &[Example],
+        at_once: usize,
+        found: &mut dyn FnMut(Scores) -> Result<()>,
+    ) -> Result<()> {
+        let (all, mut mode) = (Surroundings::of(examples), Mode::InChunks(at_once));
+        let Some(features) = self.base.forward(&all.examples, &mut mode)? else { return Ok(()) };
+        let states = states(&self.layers, features, &all, &mut mode)?;
+        chunks(all.n_asked(), at_once).try_for_each(|rows| found(self.classify(&all.asked(&states, &rows)?)?.into()))
     }
 
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {

@@ -1,5 +1,7 @@
 //! DocRE-SD's reasoning layers: a pair attends to couples of pairs that meet in a bridge.
 
+use std::ops::Range;
+
 use candle_core::{Result, Tensor};
 
 use ground::pattern::Pattern;
@@ -8,7 +10,8 @@ use nn::ops::{add_bias, dropout, gelu, mix};
 use nn::{Init, Linear, Mode, Weights};
 
 use super::DocreSdConfig;
-use crate::attention::{Heads, Reach};
+use crate::attention::{Heads, Reach, rows_at_once};
+use crate::chunks::{by_rows, rows_of};
 use crate::pair_matrix::{Axis, PairMatrix};
 
 /// The axes of a pattern's first and its second pair.
@@ -65,13 +68,35 @@ impl ReasoningAttention {
     ///
     /// # Errors
     /// Where the shapes do not fit.
+    #[cfg(test)]
     pub fn forward(&self, pairs: &Tensor, matrices: &[PairMatrix], mode: &mut Mode) -> Result<Tensor> {
-        let queries = self.query.forward(pairs)?;
-        let (keys, values) = (self.key.forward(pairs)?, self.value.forward(pairs)?);
-        let [first_keys, second_keys] = couples(&self.bridge_keys, &keys)?;
-        let [first_values, second_values] = couples(&self.bridge_values, &values)?;
-        let memory = [[&keys, &values], [&first_keys, &first_values], [&second_keys, &second_values]];
-        self.heads.attend(&queries, &memory, matrices, mode)
+        let memory = self.remember(pairs, usize::MAX)?;
+        self.gather(pairs, &(0..pairs.dim(0)?), &memory, matrices, mode)
+    }
+
+    /// Keys and values of each pair by itself, as the first and as the second of a couple, so many pairs at a time:
+    /// `(pairs, width)` each.
+    fn remember(&self, pairs: &Tensor, at_once: usize) -> Result<[Tensor; 6]> {
+        by_rows(pairs.dim(0)?, at_once, |rows| {
+            let pairs = rows_of(pairs, &rows)?;
+            let (keys, values) = (self.key.forward(&pairs)?, self.value.forward(&pairs)?);
+            let [first_keys, second_keys] = couples(&self.bridge_keys, &keys)?;
+            let [first_values, second_values] = couples(&self.bridge_values, &values)?;
+            Ok([keys, values, first_keys, first_values, second_keys, second_values])
+        })
+    }
+
+    /// What some of the pairs gather from all.
+    fn gather(
+        &self,
+        pairs: &Tensor,
+        rows: &Range<usize>,
+        [keys, values, first_keys, first_values, second_keys, second_values]: &[Tensor; 6],
+        matrices: &[PairMatrix],
+        mode: &mut Mode,
+    ) -> Result<Tensor> {
+        let memory = [[keys, values], [first_keys, first_values], [second_keys, second_values]];
+        self.heads.attend_rows(&self.query.forward(pairs)?, rows, &memory, matrices, mode)
     }
 }
 
@@ -126,13 +151,23 @@ impl Layer {
     /// # Errors
     /// Where the shapes do not fit.
     pub fn forward(&self, pairs: &Tensor, matrices: &[PairMatrix], mode: &mut Mode) -> Result<Tensor> {
-        let gathered = self.attention.forward(pairs, matrices, mode)?;
+        let at_once = rows_at_once(pairs, mode);
+        let memory = self.attention.remember(pairs, at_once)?;
+        let [updated] = by_rows(pairs.dim(0)?, at_once, |rows| {
+            let pairs = rows_of(pairs, &rows)?;
+            let gathered = self.attention.gather(&pairs, &rows, &memory, matrices, mode)?;
+            Ok([self.update(&gathered, &pairs, mode)?])
+        })?;
+        Ok(updated)
+    }
+
+    fn update(&self, gathered: &Tensor, pairs: &Tensor, mode: &mut Mode) -> Result<Tensor> {
         match &self.update {
             Update::FeedForward { output, inner } => {
-                let joined = output.forward(&gathered, Some(pairs), mode)?;
+                let joined = output.forward(gathered, Some(pairs), mode)?;
                 inner.forward(&joined, &joined, mode)
             }
-            Update::Highway(highway) => highway.forward(&gathered, pairs, mode),
+            Update::Highway(highway) => highway.forward(gathered, pairs, mode),
         }
     }
 }

@@ -6,9 +6,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use candle_core::{Result, Tensor};
 
+use crate::chunks::rows_of;
 use crate::example::Example;
 use crate::pair_matrix::{PairMatrix, matrices};
 
@@ -40,16 +42,33 @@ impl<'a> Surroundings<'a> {
         Self { matrices: matrices(&wider), examples: Cow::Owned(wider), asked: Some(asked) }
     }
 
-    /// The rows of the pairs that are asked about: `(pairs, width)` → `(asked, width)`.
+    /// How many pairs are asked about.
+    pub fn n_asked(&self) -> usize {
+        let all = || self.matrices.iter().map(PairMatrix::n_pairs).sum();
+        self.asked.as_ref().map_or_else(all, Vec::len)
+    }
+
+    /// The rows of some of the pairs that are asked about: `(pairs, width)` → `(some, width)`.
     ///
     /// # Errors
-    /// Where the device refuses.
-    pub fn asked(&self, rows: &Tensor) -> Result<Tensor> {
+    /// Where there are not as many, or the device refuses.
+    pub fn asked(&self, rows: &Tensor, some: &Range<usize>) -> Result<Tensor> {
         match &self.asked {
-            Some(asked) => rows.index_select(&Tensor::new(asked.as_slice(), rows.device())?, 0),
-            None => Ok(rows.clone()),
+            Some(asked) => {
+                let asked = asked.get(some.clone()).unwrap_or_default();
+                rows.index_select(&Tensor::new(asked, rows.device())?, 0)
+            }
+            None => rows_of(rows, some),
         }
     }
+}
+
+/// How many pairs the surroundings of a document's pairs hold.
+pub fn n_pairs(example: &Example) -> u64 {
+    let is_there = |entity: u32| example.n_mentions.get(entity as usize).is_some_and(|&count| count > 0);
+    let n_there = example.n_mentions.iter().filter(|&&count| count > 0).count() as u64;
+    let away = example.pairs.iter().filter(|&&(head, tail)| !is_there(head) || !is_there(tail)).count() as u64;
+    if example.pairs.is_empty() { 0 } else { away + n_there * n_there.saturating_sub(1) }
 }
 
 /// The pairs of distinct entities, both there, that a document with pairs does not ask about.

@@ -18,6 +18,7 @@ use ground::pattern::Pattern;
 use ground::random::Random;
 use nn::{Mode, Weights};
 
+use super::large_documents::check_chunks;
 use super::{distance, encoder_folder, examples, folder};
 
 /// The reference's names and ours.
@@ -398,6 +399,15 @@ fn the_order_of_entities_and_the_batch_do_not_matter() {
         let n_entities = examples[0].n_entities();
         let order: Vec<usize> = (0..n_entities).rev().collect();
         assert!(distance(&logits(&model, &[permuted(&examples[0], &order)]), &alone[0]) < 1e-4);
+    }
+}
+
+#[test]
+fn pairs_are_scored_in_chunks_alike() {
+    let examples = examples();
+    let (base, fusion) = (DocreIiConfig { iterations: 0, ..small(16) }, DocreIiConfig { fusion: false, ..small(16) });
+    for config in [small(16), base, fusion, DocreIiConfig { attention: Attention::Full, ..small(16) }] {
+        check_chunks(&model(&config).0, &examples);
     }
 }
 

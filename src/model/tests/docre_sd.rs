@@ -17,6 +17,7 @@ use nn::{Mode, Weights};
 use super::docre_ii::{
     all_pairs, check_alike, gather, linear, masked_rows, naive_attention, permuted, ragged, random_rows, row_of,
 };
+use super::large_documents::check_chunks;
 use super::{distance, encoder_folder, examples, folder};
 
 /// The reference's names and ours.
@@ -173,6 +174,19 @@ fn pairs_are_reasoned_over_whether_they_are_asked_about_or_not() {
 }
 
 #[test]
+fn pairs_are_scored_in_chunks_alike() {
+    let mut examples = examples();
+    for config in [small(16), DocreSdConfig { highway: true, ..small(16) }] {
+        check_chunks(&model(&config).0, &examples);
+    }
+    for example in &mut examples {
+        example.pairs.retain(|(head, tail)| head < tail);
+        example.labels.truncate(example.pairs.len());
+    }
+    check_chunks(&model(&small(16)).0, &examples);
+}
+
+#[test]
 fn absent_pairs_do_not_matter_to_others() {
     let example = ragged();
     let config = small(16);
@@ -283,9 +297,8 @@ fn configurations_are_read_strictly_and_checked() {
     let one = r#"{"kind": "docre-sd", "L": 1, "patterns": ["s>i,i>o", "s>i,o>i"], "distillation": "r-drop"}"#;
     let ModelConfig::DocreSd(one) = read(one).unwrap() else { panic!("another model") };
     assert_eq!((one.patterns, one.distillation), (vec![Pattern::Forward, Pattern::Inward], Distillation::RDrop));
-    assert!(
-        read(r#"{"kind": "docre-sd", "patterns": ["i>i"]}"#).unwrap_err().to_string().contains("unknown pattern `i>i`")
-    );
+    let unknown = read(r#"{"kind": "docre-sd", "patterns": ["x"]}"#).unwrap_err().to_string();
+    assert!(unknown.contains("`patterns[0]`: unknown pattern `x`") && unknown.contains("`o>i,i>s`"), "{unknown}");
     let fault = |config: DocreSdConfig| ModelConfig::DocreSd(config).check().unwrap_err();
     let none = fault(DocreSdConfig { layers: 0, ..DocreSdConfig::default() });
     assert_eq!(none, "`L`: expected at least 1, got 0; without reasoning the model is `atlop`");

@@ -8,6 +8,7 @@
 mod docre_ii;
 mod docre_sd;
 mod heads;
+mod large_documents;
 mod layer_cost;
 
 use std::path::PathBuf;

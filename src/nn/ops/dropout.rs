@@ -16,6 +16,8 @@ const VALUES_AT_ONCE: usize = 4096;
 pub enum Mode<'r> {
     /// Nothing is dropped.
     Evaluate,
+    /// Nothing is dropped and no gradient is asked for: of many rows, so many are computed at a time.
+    InChunks(usize),
     /// Masks come from this stream, in the order of the operations.
     Train(&'r mut Random),
 }
@@ -30,6 +32,11 @@ impl<'r> Mode<'r> {
             device.set_seed(random.next_u64())?;
         }
         Ok(Self::Train(random))
+    }
+
+    /// Rows that are computed at a time.
+    pub fn rows_at_once(&self) -> usize {
+        if let Self::InChunks(rows) = self { *rows } else { usize::MAX }
     }
 
     /// The next mask, where there is to be one.

@@ -22,10 +22,11 @@ impl Action for Options {
         let device = work.device.open(self.precision)?.to_string();
         let (checkpoint, split) = (work.input("checkpoint")?, work.input(role::CORPUS)?);
         let request = Request::new(checkpoint, split, work.folder, work.pipeline, work.device).with(self);
-        let scored = score::score(&request, work.observe)?;
+        let ended = score::score(&request, work.observe)?;
         Ok(Made {
             outputs: BTreeMap::from([(role::RELATIONS, work.folder.join("relations"))]),
-            notes: scored.iter().map(ToString::to_string).collect(),
+            notes: ended.scored().iter().map(ToString::to_string).collect(),
+            rejected: ended.too_large(),
             device: Some(device),
             ..Made::default()
         })

@@ -5,8 +5,11 @@ use std::fs;
 
 pub use corpus;
 
-use corpus::tables::{Accepted, CorpusWriter};
-use corpus::{Format, Record};
+use corpus::tables::CorpusWriter;
+use corpus::{Acceptance, Format, Record};
+
+/// Pairs of a document at most: few enough for a run to be short.
+const MOST_PAIRS: u64 = 10_000;
 
 /// Reads `files` (name and content) as a source of the format, and writes what is accepted to tables. A reader may
 /// refuse what it will; it may not panic, run on or take memory without bound.
@@ -17,10 +20,10 @@ pub fn read(format: Format, files: &[(&str, &[u8])]) {
     }
     let reader = format.reader();
     let source = if let [(name, _)] = files { folder.path().join(name) } else { folder.path().to_path_buf() };
-    let mut accepted = Vec::new();
+    let (rules, mut accepted) = (Acceptance { most_pairs: MOST_PAIRS, ..Acceptance::default() }, Vec::new());
     for record in reader.records(&source).into_iter().flatten().map_while(Result::ok) {
-        if let Ok(Ok(document)) = reader.parse(&record).map(|document| document.check()) {
-            accepted.push(Accepted { document, source: "fuzz".into(), pairs: Vec::new(), implied: Vec::new() });
+        if let Ok(Ok(document)) = reader.parse(&record).map(|document| rules.accept(document, "fuzz".into())) {
+            accepted.push(document);
         }
     }
     if !accepted.is_empty() {

@@ -1,0 +1,101 @@
+//! Documents that are too large to be scored: told, and left out, so that a long run does not end at one of them.
+
+use std::fmt;
+use std::path::Path;
+
+use ground::observe::Event;
+use model::example::Example;
+use model::{Model, Need};
+use table::{TableError, Text};
+
+/// Bytes that a model may hold of a document's pairs, unless the pairs are bounded by number.
+pub const USUAL_BYTES: u64 = 3 << 30;
+/// Documents that are named; all are counted.
+const SHOWN: u64 = 10;
+
+/// A document that was not scored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TooLarge {
+    /// Its name.
+    pub document: Text,
+    /// What it takes.
+    pub need: Need,
+    /// Pairs at most; `None`: as many as [`USUAL_BYTES`] hold.
+    pub most_pairs: Option<u64>,
+}
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { document, need: Need { pairs, bytes }, most_pairs } = self;
+        let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+        let most = match most_pairs {
+            Some(most) => format!("expected at most {most} pairs"),
+            None => format!("expected pairs that take at most {:.0} GiB", gib(USUAL_BYTES)),
+        };
+        let got = format!("got {pairs}, which take about {:.1} GiB", gib(*bytes));
+        write!(f, "document `{document}`: {most} (`--most-pairs`, `most_pairs` in a pipeline), {got}; it is not scored")
+    }
+}
+
+/// Between a table's fingerprint and how many documents it lacks.
+const LACKS: &str = " without ";
+
+/// The fingerprint of a table that lacks so many documents.
+pub(crate) fn marked(fingerprint: Option<String>, lacks: u64) -> String {
+    match fingerprint {
+        Some(fingerprint) if lacks > 0 => format!("{fingerprint}{LACKS}{lacks}"),
+        fingerprint => fingerprint.unwrap_or_default(),
+    }
+}
+
+/// How many documents the table in `out` lacks, where it is the one of this fingerprint.
+pub(crate) fn lacks(out: &Path, fingerprint: Option<&str>) -> Result<Option<u64>, TableError> {
+    let found = table::fingerprint(out, "relations")?;
+    let rest = found.as_deref().zip(fingerprint).and_then(|(found, wanted)| found.strip_prefix(wanted));
+    Ok(rest.and_then(|rest| if rest.is_empty() { Some(0) } else { rest.strip_prefix(LACKS)?.parse().ok() }))
+}
+
+/// What is said of documents that are too large, where so many were before them: the first few are named.
+pub(crate) fn named(too_large: &[TooLarge], before: u64) -> impl Iterator<Item = Event> + '_ {
+    let named = (before..SHOWN).zip(too_large);
+    named.map(|(_, document)| Event::Warning(document.to_string()))
+}
+
+/// What is said of so many documents that a table lacks.
+pub(crate) fn lacking(documents: u64) -> Option<Event> {
+    let told = || Event::Warning(format!("{documents} documents are too large and were not scored"));
+    (documents > 0).then(told)
+}
+
+/// Takes out the documents that are too large for a model.
+pub(crate) fn take_out(
+    model: &dyn Model,
+    examples: Vec<Example>,
+    most_pairs: Option<u64>,
+) -> (Vec<Example>, Vec<TooLarge>) {
+    let (mut kept, mut too_large) = (Vec::with_capacity(examples.len()), Vec::new());
+    for example in examples {
+        let need = model.need(&example);
+        if most_pairs.map_or(need.bytes <= USUAL_BYTES, |most| need.pairs <= most) {
+            kept.push(example);
+        } else {
+            too_large.push(TooLarge { document: example.doc_id, need, most_pairs });
+        }
+    }
+    (kept, too_large)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_documents_are_named() {
+        let need = Need { pairs: 90, bytes: 1 << 20 };
+        let document = |place: u64| TooLarge { document: place.to_string().into(), need, most_pairs: Some(89) };
+        let documents: Vec<TooLarge> = (0..7).map(document).collect();
+        for (before, n_named) in [(0, 7), (3, 7), (7, 3), (10, 0), (70, 0)] {
+            assert_eq!(named(&documents, before).count(), n_named, "{before}");
+        }
+    }
+}
