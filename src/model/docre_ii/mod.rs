@@ -342,14 +342,15 @@ impl Model for DocreIi {
         self.config.embedding
     }
 
-    /// Beside the features two states and what a layer makes of them, keys and values of both units, and logits.
+    /// Beside the features two states and what a layer makes of them, keys and values of both units, and logits: nine
+    /// tensors, and two more that the allocator has not yet given back (measured).
     fn need(&self, example: &Example) -> Need {
         let (width, pairs) = (self.config.embedding as u64, example.pairs.len() as u64);
         if self.inference.is_none() {
             return Need::of(pairs, width);
         }
         let matrix = matrix_bytes(entities_in_pairs(example), is_fused(&self.classifier.bias));
-        Need::of(pairs, 9 * width + self.n_classes as u64).and(matrix)
+        Need::of(pairs, 11 * width + self.n_classes as u64).and(matrix)
     }
 
     fn score_in_chunks(
