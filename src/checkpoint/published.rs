@@ -103,20 +103,20 @@ fn shape(path: &Path, weights: &BTreeMap<String, Tensor>, name: &str) -> Result<
 /// The file of relations.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Names {
+enum RelationNames {
     Classes(BTreeMap<Text, usize>),
     Ordered(Vec<Text>),
 }
 
 /// The relations from class 1 on.
 fn relations(path: &Path, classes: usize) -> Result<Vec<Text>, CheckpointError> {
-    let names: Names = serde_json::from_slice(&read(path)?).map_err(|_| {
+    let names: RelationNames = serde_json::from_slice(&read(path)?).map_err(|_| {
         fault(path, &"expected an object that gives each relation its class, or a list of relations, got neither")
     })?;
     let names = match names {
-        Names::Ordered(names) if names.len() + 1 == classes => return Ok(names),
-        Names::Ordered(names) => names,
-        Names::Classes(names) => ordered(path, names)?,
+        RelationNames::Ordered(names) if names.len() + 1 == classes => return Ok(names),
+        RelationNames::Ordered(names) => names,
+        RelationNames::Classes(names) => ordered(path, names)?,
     };
     match names.split_first() {
         Some((_threshold, relations)) if names.len() == classes => Ok(relations.to_vec()),

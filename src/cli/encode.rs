@@ -6,7 +6,7 @@ use clap::Args;
 use docre::encoder::hub;
 use docre::ground::observe::Event;
 use docre::ground::parsed::FolderName;
-use docre::pieces::{Cutter, Options, Tokenizer, stage};
+use docre::pieces::{Cutter, Options, Tokenizer, stored};
 
 use super::{Messages, Outcome, checked, split_folder, whole};
 
@@ -43,7 +43,7 @@ pub fn run(args: &EncodeArgs, messages: Messages) -> anyhow::Result<Outcome> {
     messages.tell(&Event::Detail(format!("reads the tokenizer of {}", encoder.display())));
     let mut cutter = Cutter::new(Tokenizer::load(&encoder)?, options.most_pieces);
     let listener = messages.listener();
-    let written = stage::write(&split, out, &mut cutter, &|event| listener.hear(&event))?;
+    let written = stored::write(&split, out, &mut cutter, &|event| listener.hear(&event))?;
     drop(listener);
     let table = out.join("pieces");
     let Some(written) = written else {

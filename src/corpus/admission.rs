@@ -58,7 +58,7 @@ impl Asked {
 
 /// Lets each document name through once, in the order of the sources, and keeps count.
 #[derive(Default)]
-pub struct Gate {
+pub struct Admission {
     /// The documents that are asked for, where not all are; those that came are taken out.
     asked: Option<Asked>,
     /// Where each name was first seen, by the first half of its hash: names of millions of documents stay small.
@@ -71,7 +71,7 @@ pub struct Gate {
     pub rejects: Vec<RejectRow>,
 }
 
-impl Gate {
+impl Admission {
     /// A gate for these documents, or for all.
     pub fn new(asked: Option<Asked>) -> Self {
         Self { asked, ..Self::default() }

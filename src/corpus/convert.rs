@@ -21,7 +21,7 @@ use table::{Staging, TableError, Text};
 
 use crate::acceptance::Acceptance;
 use crate::admission::SHOWN_REJECTS;
-use crate::admission::{Asked, Gate, Parsed};
+use crate::admission::{Admission, Asked, Parsed};
 use crate::document::Fault;
 use crate::error::CorpusError;
 use crate::formats::Format;
@@ -123,27 +123,27 @@ impl Conversion {
             Begun::Work(staging) => staging,
         };
         let mut writer = CorpusWriter::create(staging.folder(), &self.options.split, &prepared.fingerprint, false)?;
-        let mut gate = Gate::new(prepared.asked.clone());
+        let mut admission = Admission::new(prepared.asked.clone());
         let mut batches = Batches::new(self, &prepared);
         let n_bytes = self.n_bytes();
         let mut batch = batches.next_batch()?;
         while let Some(parsed) = batch {
-            let (accepted, rejects) = gate.pass(parsed);
+            let (accepted, rejects) = admission.pass(parsed);
             let (written, next) =
                 rayon::join(|| writer.reject(rejects).and_then(|()| writer.write(&accepted)), || batches.next_batch());
             written?;
-            let done = Progress::documents(gate.n_documents).through(batches.n_bytes, n_bytes);
+            let done = Progress::documents(admission.n_documents).through(batches.n_bytes, n_bytes);
             observe(Event::Progress(done));
             batch = next?;
         }
-        gate.check()?;
-        if gate.n_documents == 0 {
-            return Err(CorpusError::NoDocument { inputs: self.inputs.clone(), rejects: gate.rejects });
+        admission.check()?;
+        if admission.n_documents == 0 {
+            return Err(CorpusError::NoDocument { inputs: self.inputs.clone(), rejects: admission.rejects });
         }
         let totals = writer.finish(&prepared.labels)?;
         staging.commit()?;
         self.warning(totals).into_iter().for_each(observe);
-        Ok(Summary { folder: target, totals: Some(totals), n_rejects: gate.n_rejects, rejects: gate.rejects })
+        Ok(Summary { folder: target, totals: Some(totals), n_rejects: admission.n_rejects, rejects: admission.rejects })
     }
 
     /// What is not as one may think.

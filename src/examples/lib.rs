@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use ground::hint::{Hint, Words};
 use model::example::{Example, Relations};
-use pieces::{Cutter, PiecesError, stage};
+use pieces::{Cutter, PiecesError, stored};
 use table::rows::{PairRow, PieceRow};
 use table::{Followers, TableError};
 
@@ -60,7 +60,7 @@ pub fn examples<'c>(
     relations: &'c Relations,
 ) -> Result<impl Iterator<Item = Result<Vec<Example>, ExamplesError>> + use<'c>, TableError> {
     let mut pairs = Followers::<(PairRow,)>::open(split)?;
-    let mut rows = stage::read(split, cutter)?.flat_map(one_by_one);
+    let mut rows = stored::read(split, cutter)?.flat_map(one_by_one);
     let split = split.to_path_buf();
     let mut next = move || {
         let (mut part, mut n_pairs) = (Vec::new(), 0);

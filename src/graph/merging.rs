@@ -27,7 +27,7 @@ choice!(Merge, "way to merge", { Kb => "kb", Name => "name", None => "none" });
 
 /// What makes an entity the node that it becomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct NodeIdentity {
     /// The node.
     pub node_id: String,
     /// The rule, as the table `merges` calls it.
@@ -53,24 +53,25 @@ impl Merger {
     }
 
     /// The node of an entity.
-    pub fn identify(&self, entity: &EntityRow) -> Identity {
+    pub fn identify(&self, entity: &EntityRow) -> NodeIdentity {
         match (self.merge, &entity.kb_id) {
-            (Merge::Kb, Some(id)) => Identity { node_id: knowledge_base(id, &entity.r#type), rule: "kb_id" },
+            (Merge::Kb, Some(id)) => NodeIdentity { node_id: knowledge_base(id, &entity.r#type), rule: "kb_id" },
             (Merge::Kb | Merge::Name, _) => self.by_name(entity),
-            (Merge::None, _) => {
-                Identity { node_id: format!("entity:{}/{}", step(&entity.doc_id), entity.entity_id), rule: "itself" }
-            }
+            (Merge::None, _) => NodeIdentity {
+                node_id: format!("entity:{}/{}", step(&entity.doc_id), entity.entity_id),
+                rule: "itself",
+            },
         }
     }
 
-    fn by_name(&self, entity: &EntityRow) -> Identity {
+    fn by_name(&self, entity: &EntityRow) -> NodeIdentity {
         let (name, kind) = (fold(&entity.name), fold(&entity.r#type));
         let node = |name: &str| format!("name:{}/{}", step(&entity.r#type), step(name));
         let of_type = (name, Some(kind));
         let alias = self.aliases.get(&of_type).or_else(|| self.aliases.get(&(of_type.0.clone(), None)));
         match alias {
-            Some(alias) => Identity { node_id: node(alias), rule: "alias" },
-            None => Identity { node_id: node(&of_type.0), rule: "name" },
+            Some(alias) => NodeIdentity { node_id: node(alias), rule: "alias" },
+            None => NodeIdentity { node_id: node(&of_type.0), rule: "name" },
         }
     }
 }

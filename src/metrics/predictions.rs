@@ -140,7 +140,7 @@ fn read_training_facts(path: &Path) -> Result<LazyFrame, Error> {
 fn read_submission(path: &Path) -> Result<(LazyFrame, Option<LazyFrame>), Error> {
     let entries = submission::read_submission(path)?;
     let with_evidence = entries.iter().any(|entry| entry.evidence.is_some());
-    let (mut facts, mut evidence, mut sentences) = (Rows::default(), Rows::default(), Vec::new());
+    let (mut facts, mut evidence, mut sentences) = (Columns::default(), Columns::default(), Vec::new());
     for entry in entries {
         for sentence in entry.evidence.into_iter().flatten() {
             evidence.push(entry.title.clone(), entry.head, entry.tail, entry.relation.clone());
@@ -159,14 +159,14 @@ fn read_submission(path: &Path) -> Result<(LazyFrame, Option<LazyFrame>), Error>
 
 /// Predicted facts as rows.
 #[derive(Default)]
-struct Rows {
+struct Columns {
     doc_ids: Vec<String>,
     heads: Vec<u32>,
     tails: Vec<u32>,
     relations: Vec<String>,
 }
 
-impl Rows {
+impl Columns {
     fn push(&mut self, doc_id: String, head: u32, tail: u32, relation: String) {
         self.doc_ids.push(doc_id);
         self.heads.push(head);

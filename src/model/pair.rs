@@ -92,7 +92,9 @@ impl<'e> Pooled<'e> {
             for &(head, tail) in pairs {
                 heads.push(first_entity + head);
                 tails.push(first_entity + tail);
-                let context = unordered.binary_search(&ordered((head, tail))).unwrap_or_default();
+                let Ok(context) = unordered.binary_search(&ordered((head, tail))) else {
+                    bail!("pair ({head}, {tail}): expected it among those that have a context");
+                };
                 context_of.push(first_context + context as u32);
             }
             if !unordered.is_empty() {

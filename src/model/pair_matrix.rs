@@ -61,7 +61,11 @@ impl PairMatrix {
     pub fn new(example: &Example) -> Self {
         let entities: BTreeSet<u32> = example.pairs.iter().flat_map(|&(head, tail)| [head, tail]).collect();
         let entities: Vec<u32> = entities.into_iter().collect();
-        let place = |entity: u32| entities.binary_search(&entity).unwrap_or_default() as u32;
+        let place = |entity: u32| {
+            let place = entities.binary_search(&entity);
+            debug_assert!(place.is_ok(), "entity {entity} is one of a pair's");
+            place.unwrap_or_else(|place| place) as u32
+        };
         let there = |entity: u32| example.n_mentions.get(entity as usize).is_some_and(|&count| count > 0);
         let pairs: Vec<(u32, u32)> = example.pairs.iter().map(|&(head, tail)| (place(head), place(tail))).collect();
         let seen = example.pairs.iter().map(|&(head, tail)| head != tail && there(head) && there(tail)).collect();

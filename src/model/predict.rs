@@ -170,7 +170,7 @@ fn add(
     if logits.iter().any(|logit| logit.is_nan()) {
         bail!("document `{doc_id}`: pair ({head}, {tail}): expected logits, got a NaN");
     }
-    let threshold = logits.first().copied().unwrap_or_default();
+    let Some(&threshold) = logits.first() else { bail!("document `{doc_id}`: pair ({head}, {tail}): got no logits") };
     let before = |relation: &Predicted| {
         let (first, logit) = base.as_ref().and_then(|base| base.first().zip(base.get(relation.class as usize)))?;
         Some(probability(*logit, *first))

@@ -3,7 +3,7 @@
 //! A word's pieces are those of the word alone, so each distinct word is cut once. A marker `*` stands before a
 //! mention's first word and after its last, once even where several mentions start or end there (Zhou et al. 2021).
 
-pub mod stage;
+pub mod stored;
 mod tokenizer;
 mod vocabulary;
 

@@ -11,7 +11,7 @@ use toml::{Table, Value};
 
 use super::options::{check_keys, check_keys_among, keys, typed};
 use super::settings::{self, Top};
-use super::sources::{Names, Source};
+use super::sources::{OneOrMore, Source};
 use super::stage::kind::{Action, Kind};
 use super::stage::registry;
 use super::wiring::{Producers, check_output, check_roles};
@@ -84,11 +84,11 @@ impl fmt::Debug for Stage {
 
 /// What every stage has.
 #[derive(Deserialize)]
-struct Head {
+struct Common {
     name: FolderName,
     kind: String,
     #[serde(default)]
-    inputs: BTreeMap<String, Names>,
+    inputs: BTreeMap<String, OneOrMore>,
     outputs: BTreeMap<String, String>,
 }
 
@@ -125,7 +125,7 @@ impl Pipeline {
 
 fn stages(top: Top) -> anyhow::Result<Vec<Stage>> {
     ensure!(!top.stage.is_empty(), "expected a `[[stage]]`, got none");
-    let mut halves: Vec<(Head, Table)> = Vec::new();
+    let mut halves: Vec<(Common, Table)> = Vec::new();
     for (number, table) in (1..).zip(top.stage) {
         let half = halve(table, number)?;
         ensure!(halves.iter().all(|(head, _)| head.name != half.0.name), "two stages are named `{}`", half.0.name);
@@ -135,7 +135,7 @@ fn stages(top: Top) -> anyhow::Result<Vec<Stage>> {
     for name in top.sources.keys() {
         producers.add(name, "the sources".to_owned())?;
     }
-    let made = |(head, _): &(Head, Table)| {
+    let made = |(head, _): &(Common, Table)| {
         head.outputs.values().map(|output| (output.clone(), head.name.to_string())).collect::<Vec<_>>()
     };
     let later: BTreeMap<String, String> = halves.iter().flat_map(made).collect();
@@ -148,24 +148,24 @@ fn stages(top: Top) -> anyhow::Result<Vec<Stage>> {
 }
 
 /// Parts what every stage has from the options of its kind.
-fn halve(mut table: Table, number: usize) -> anyhow::Result<(Head, Table)> {
+fn halve(mut table: Table, number: usize) -> anyhow::Result<(Common, Table)> {
     let place = match table.get("name") {
         Some(Value::String(name)) => format!("stage `{name}`"),
         _ => format!("stage {number}"),
     };
-    let common = keys::<Head>();
+    let common = keys::<Common>();
     let head: Table = common.iter().filter_map(|&key| table.remove_entry(key)).collect();
     // A misspelt key is told as such, not as the one that is missing for it.
     let kind = head.get("kind").and_then(Value::as_str).and_then(|kind| registry::named(kind).ok());
     let check =
         kind.map_or(Ok(()), |kind| check_keys_among(&table, &[(kind.options)(), common.to_vec()].concat(), &place));
     check?;
-    let head: Head = typed(head).context(place)?;
+    let head: Common = typed(head).context(place)?;
     Ok((head, table))
 }
 
 fn checked(
-    head: Head,
+    head: Common,
     options: Table,
     sources: &BTreeMap<String, Source>,
     producers: &mut Producers,

@@ -13,18 +13,18 @@ pub const ENCODER: &str = "encoder";
 /// A name, or several.
 #[derive(Deserialize, Clone)]
 #[serde(untagged, expecting = "expected a name or a list of names")]
-pub enum Names {
+pub enum OneOrMore {
     /// One.
     One(String),
     /// Several, in order.
     Several(Vec<String>),
 }
 
-impl From<Names> for Vec<String> {
-    fn from(names: Names) -> Self {
+impl From<OneOrMore> for Vec<String> {
+    fn from(names: OneOrMore) -> Self {
         match names {
-            Names::One(name) => vec![name],
-            Names::Several(names) => names,
+            OneOrMore::One(name) => vec![name],
+            OneOrMore::Several(names) => names,
         }
     }
 }
@@ -32,15 +32,15 @@ impl From<Names> for Vec<String> {
 /// A source: places where it may be, of which the first that is there counts. A place is a path, or the name of an
 /// encoder in the Hugging Face cache.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "Names")]
+#[serde(try_from = "OneOrMore")]
 pub struct Source {
     places: Vec<String>,
 }
 
-impl TryFrom<Names> for Source {
+impl TryFrom<OneOrMore> for Source {
     type Error = &'static str;
 
-    fn try_from(names: Names) -> Result<Self, Self::Error> {
+    fn try_from(names: OneOrMore) -> Result<Self, Self::Error> {
         let places: Vec<String> = names.into();
         if places.is_empty() { Err("expected a path or several, got none") } else { Ok(Self { places }) }
     }

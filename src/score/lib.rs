@@ -61,6 +61,14 @@ pub enum ScoreError {
     /// The system gives no threads.
     #[error("threads")]
     Threads(#[from] rayon::ThreadPoolBuildError),
+    /// A model predicts a class that its checkpoint has no relation for: a fault of docre's.
+    #[error("class {class}: expected one of the checkpoint's {known} relations, from 1")]
+    Class {
+        /// The class.
+        class: u32,
+        /// The relations.
+        known: usize,
+    },
     /// The computation fails.
     #[error("model")]
     Model(#[from] candle_core::Error),
@@ -322,21 +330,23 @@ impl Scorer<'_> {
         Ok(Part { predictions: Some(names.into_iter().zip(predictions).collect()), ..part })
     }
 
-    fn row(&self, doc_id: &Text, prediction: &Prediction) -> RelationRow {
+    fn row(&self, doc_id: &Text, prediction: &Prediction) -> Result<RelationRow, ScoreError> {
         let Prediction { head, tail, relation, threshold, base_probability, iteration } = *prediction;
-        let name = (relation.class as usize).checked_sub(1).and_then(|place| self.config.relations.get(place));
-        RelationRow {
+        let (class, relations) = (relation.class, &self.config.relations);
+        let name = (class as usize).checked_sub(1).and_then(|place| relations.get(place));
+        let name = name.ok_or_else(|| ScoreError::Class { class, known: relations.len() })?;
+        Ok(RelationRow {
             run_id: self.run_id.clone(),
             doc_id: doc_id.clone(),
             head,
             tail,
-            relation: name.cloned().unwrap_or_default(),
+            relation: name.clone(),
             logit: relation.logit,
             threshold_logit: threshold,
             probability: probability(relation.logit, threshold),
             rank: relation.rank + 1,
             base_probability,
             iteration,
-        }
+        })
     }
 }

@@ -69,7 +69,11 @@ impl Parts {
     }
 
     /// Writes the next part, unless it is there: of each document `row` gives the rows.
-    pub fn keep(&mut self, part: Part, row: impl Fn(&Text, &Prediction) -> RelationRow) -> Result<(), TableError> {
+    pub fn keep(
+        &mut self,
+        part: Part,
+        row: impl Fn(&Text, &Prediction) -> Result<RelationRow, ScoreError>,
+    ) -> Result<(), ScoreError> {
         let folder = self.work.join(&part.key);
         match &part.predictions {
             Some(predictions) => {
@@ -107,11 +111,15 @@ impl Parts {
 }
 
 /// Writes the table of a part, some of its rows at a time.
-fn write(folder: &Path, key: &str, mut rows: impl Iterator<Item = RelationRow>) -> Result<(), TableError> {
+fn write(
+    folder: &Path,
+    key: &str,
+    mut rows: impl Iterator<Item = Result<RelationRow, ScoreError>>,
+) -> Result<(), ScoreError> {
     let staging = Staging::begin(&folder.join(&RelationRow::schema().name))?;
     let mut writer = TableWriter::inside(staging.folder().to_path_buf(), key);
     loop {
-        let some: Vec<RelationRow> = rows.by_ref().take(ROWS_AT_ONCE).collect();
+        let some: Vec<RelationRow> = rows.by_ref().take(ROWS_AT_ONCE).collect::<Result<_, _>>()?;
         let is_last = some.len() < ROWS_AT_ONCE;
         writer.write(some)?;
         if is_last {
@@ -119,7 +127,7 @@ fn write(folder: &Path, key: &str, mut rows: impl Iterator<Item = RelationRow>) 
         }
     }
     writer.finish()?;
-    staging.commit()
+    Ok(staging.commit()?)
 }
 
 fn absent(error: io::Error) -> io::Result<()> {

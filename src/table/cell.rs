@@ -27,6 +27,7 @@ impl Cell for Text {
 
     /// Equal neighbours share one allocation: identifiers repeat down a column.
     fn from_array(array: &dyn Array) -> Vec<Self> {
+        debug_assert_eq!(array.null_count(), 0, "nulls were checked");
         let mut texts: Vec<Text> = Vec::with_capacity(array.len());
         for text in array.as_string::<i32>().iter().map(Option::unwrap_or_default) {
             match texts.last() {

@@ -10,7 +10,7 @@ use ground::settings::Settings;
 use nn::device::Precision;
 use pieces::VocabularyOptions;
 
-use super::stage::stages;
+use super::plan::stages;
 
 /// The settings of a training run, as a file or a section of one gives them. Unknown keys are errors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@
 //! the masks of a step on the seed and the step. So a run that goes on from its last whole epoch comes to the same
 //! weights as one that was never stopped.
 //!
-//! A model with a base takes two stages ([`stage`]): the second begins with the best checkpoint of the first, read back
+//! A model with a base takes two stages ([`plan`]): the second begins with the best checkpoint of the first, read back
 //! from its folder, or with one that was trained before, and with a fresh optimizer.
 
 pub mod batches;
@@ -13,7 +13,7 @@ mod error;
 mod prepare;
 mod present;
 pub mod schedule;
-pub mod stage;
+mod plan;
 mod state;
 
 use std::collections::BTreeSet;
@@ -45,9 +45,9 @@ pub use config::TrainConfig;
 pub use error::TrainError;
 pub use state::LAST;
 
+use plan::{Stage, stages};
 use prepare::Prepared;
 use schedule::Schedule;
-use stage::{Stage, stages};
 use state::{Saved, State};
 
 /// Sets the stream of masks apart from that of orders.

@@ -13,7 +13,7 @@ use model::Model;
 use model::example::{Example, Relations};
 use nn::Weights;
 use nn::device::Compute;
-use pieces::{Cutter, MarkedDocument, Tokenizer, documents, stage, train_vocabulary};
+use pieces::{Cutter, MarkedDocument, Tokenizer, documents, stored, train_vocabulary};
 use table::Text;
 use table::rows::{PairRow, RelationTypeRow};
 
@@ -64,7 +64,7 @@ impl Prepared {
             most_labels: config.most_labels,
         };
         let mut cutter = Cutter::new(tokenizer, config.most_pieces);
-        let splits = [stage::fingerprint(&train, &cutter)?, stage::fingerprint(&dev, &cutter)?];
+        let splits = [stored::fingerprint(&train, &cutter)?, stored::fingerprint(&dev, &cutter)?];
         let identity = Identity::of("prepared").field("splits", &splits);
         let mut read = |split: &Path| -> Result<Vec<Example>, TrainError> {
             let parts: Vec<Vec<Example>> = examples(split, &mut cutter, &relations)?.collect::<Result<_, _>>()?;
@@ -154,9 +154,9 @@ fn like_minded(role: &'static str, folder: &Path, of: &CheckpointConfig) -> Resu
     }
 }
 
-type Source = (Option<PathBuf>, EncoderConfig, Tokenizer);
+type EncoderParts = (Option<PathBuf>, EncoderConfig, Tokenizer);
 
-fn from_scratch(scratch: &Scratch, train: &Path) -> Result<Source, TrainError> {
+fn from_scratch(scratch: &Scratch, train: &Path) -> Result<EncoderParts, TrainError> {
     let documents: Vec<MarkedDocument> = documents(train)?.collect::<Result<_, _>>()?;
     let words = documents.iter().flat_map(|document| &document.words);
     let tokenizer = train_vocabulary(words, scratch.vocabulary())?;
@@ -165,7 +165,7 @@ fn from_scratch(scratch: &Scratch, train: &Path) -> Result<Source, TrainError> {
     Ok((None, shape, tokenizer))
 }
 
-fn pretrained(name: &str) -> Result<Source, TrainError> {
+fn pretrained(name: &str) -> Result<EncoderParts, TrainError> {
     let folder = hub::resolve(name)?;
     let (shape, tokenizer) = (read_config(&folder)?, Tokenizer::load(&folder)?);
     let (expected, got) = (shape.vocab_size, tokenizer.n_pieces());

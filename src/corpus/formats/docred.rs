@@ -38,7 +38,7 @@ impl Reader for DocRed {
             None => Err(CutError::Format("the file is empty".to_owned())),
             Some(b'[') => {
                 input.consume(1);
-                Ok(Box::new(Elements { input, number: 0, place: Place::First }))
+                Ok(Box::new(Elements { input, number: 0, place: InArray::First }))
             }
             Some(b'{') => lines::line_records(path, |_| Ok(())),
             Some(&byte) => Err(CutError::Format(format!(
@@ -148,11 +148,11 @@ fn fact(field: &Field, n_entities: usize, n_sentences: usize) -> Result<Fact, Fa
 struct Elements<R> {
     input: R,
     number: u64,
-    place: Place,
+    place: InArray,
 }
 
 /// Where the next element is to be looked for.
-enum Place {
+enum InArray {
     /// Behind the opening bracket: there may be none.
     First,
     /// Behind a comma.
@@ -206,23 +206,23 @@ impl<R: BufRead> Elements<R> {
     /// The next element, and sets the place for the one after.
     fn element(&mut self) -> Result<Option<Record>, CutError> {
         skip_blanks(&mut self.input)?;
-        let place = mem::replace(&mut self.place, Place::Done);
+        let place = mem::replace(&mut self.place, InArray::Done);
         let next = self.input.fill_buf()?.first().copied();
         match (place, next) {
-            (Place::Done, _) | (Place::Closed, None) => return Ok(None),
-            (Place::Closed, Some(_)) => {
+            (InArray::Done, _) | (InArray::Closed, None) => return Ok(None),
+            (InArray::Closed, Some(_)) => {
                 return Err(CutError::Damaged("something follows the end of the array".to_owned()));
             }
-            (Place::First, Some(b']')) => {
+            (InArray::First, Some(b']')) => {
                 self.input.consume(1);
-                self.place = Place::Closed;
+                self.place = InArray::Closed;
                 return self.element();
             }
-            (Place::First | Place::Next, _) => {}
+            (InArray::First | InArray::Next, _) => {}
         }
         self.number += 1;
         let bytes = self.bytes()?;
-        self.place = if self.input.fill_buf()?.first() == Some(&b',') { Place::Next } else { Place::Closed };
+        self.place = if self.input.fill_buf()?.first() == Some(&b',') { InArray::Next } else { InArray::Closed };
         self.input.consume(1);
         Ok(Some(Record { number: self.number, bytes }))
     }

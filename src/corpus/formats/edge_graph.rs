@@ -42,7 +42,7 @@ struct Argument<'t> {
 
 /// Where an argument stands.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct MentionPlace {
     pair: usize,
     side: &'static str,
 }
@@ -75,7 +75,7 @@ impl Reader for EdgeGraph {
     }
 }
 
-impl Place {
+impl MentionPlace {
     fn fault(self, column: &str, reason: String) -> Fault {
         Fault::new(format!("pair {}, {} {column}", self.pair, self.side), reason)
     }
@@ -143,7 +143,7 @@ fn split_bars(text: &str) -> Vec<&str> {
 }
 
 /// An argument and where it stands, for a fault.
-type Placed<'t> = (Place, Argument<'t>);
+type Placed<'t> = (MentionPlace, Argument<'t>);
 
 /// The distinct arguments in the order in which they stand, each with its place for a fault, and the pairs.
 fn read_pairs<'t>(columns: &[&'t str]) -> Result<(Vec<Placed<'t>>, Vec<Pair<'t>>), Fault> {
@@ -156,7 +156,7 @@ fn read_pairs<'t>(columns: &[&'t str]) -> Result<(Vec<Placed<'t>>, Vec<Pair<'t>>
         for (side, columns) in [("first", [a1, a2, a3, a4, a5, a6]), ("second", [b1, b2, b3, b4, b5, b6])] {
             let [id, names, kind, starts, ends, sentences] = columns;
             let argument = Argument { id, names, kind, starts, ends, sentences };
-            let place = Place { pair: number, side };
+            let place = MentionPlace { pair: number, side };
             match known.insert(id, argument) {
                 None => arguments.push((place, argument)),
                 Some(before) if before == argument => {}
@@ -189,7 +189,7 @@ fn pair<'t>(label: &'t str, (first, second): (&'t str, &'t str)) -> Result<Pair<
 
 /// The entities, and the place of each by its id.
 fn entities<'t>(
-    arguments: &[(Place, Argument<'t>)],
+    arguments: &[(MentionPlace, Argument<'t>)],
     sentences: &[Vec<Token>],
 ) -> Result<(HashMap<&'t str, u32>, Vec<Entity>), Fault> {
     let ends: Vec<u32> = sentences

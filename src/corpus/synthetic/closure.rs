@@ -8,12 +8,12 @@ use super::rules::{Edge, Relation, Rule};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known {
     pub(super) edge: Edge,
-    pub(super) source: Source,
+    pub(super) source: Origin,
 }
 
 /// How a fact is known.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Source {
+pub(super) enum Origin {
     /// A sentence states it.
     Stated,
     /// It follows by a rule, `depth` rules away from stated facts.
@@ -28,7 +28,7 @@ pub(super) struct Closure<'a> {
     known: Vec<Known>,
 }
 
-impl Source {
+impl Origin {
     /// Rules between the fact and stated facts, on the shortest derivation.
     pub(super) fn depth(self) -> u32 {
         match self {
@@ -102,10 +102,10 @@ impl<'a> Closure<'a> {
     }
 
     fn state(&mut self, edge: Edge, agenda: &mut VecDeque<usize>) -> Option<()> {
-        if self.holds(edge) { Some(()) } else { self.admit(edge, Source::Stated, agenda) }
+        if self.holds(edge) { Some(()) } else { self.admit(edge, Origin::Stated, agenda) }
     }
 
-    fn admit(&mut self, edge: Edge, source: Source, agenda: &mut VecDeque<usize>) -> Option<()> {
+    fn admit(&mut self, edge: Edge, source: Origin, agenda: &mut VecDeque<usize>) -> Option<()> {
         let fact = Known { edge, source };
         if source.depth() > self.chain_length || !self.is_sensible(fact) {
             return None;
@@ -150,14 +150,14 @@ impl<'a> Closure<'a> {
             let depth = 1 + fact.source.depth().max(other.source.depth());
             let both = [rule.apply(fact.edge, other.edge), rule.apply(other.edge, fact.edge)];
             for (bridge, edge) in both.into_iter().flatten() {
-                self.imply(edge, Source::Implied { rule, bridge, depth }, agenda)?;
+                self.imply(edge, Origin::Implied { rule, bridge, depth }, agenda)?;
             }
         }
         Some(())
     }
 
     /// Adds what follows, or shortens its derivation where it was known by a longer one.
-    fn imply(&mut self, edge: Edge, source: Source, agenda: &mut VecDeque<usize>) -> Option<()> {
+    fn imply(&mut self, edge: Edge, source: Origin, agenda: &mut VecDeque<usize>) -> Option<()> {
         let Some(place) = self.known.iter().position(|known| known.edge == edge) else {
             return self.admit(edge, source, agenda);
         };

@@ -53,7 +53,7 @@ use ground::settings::{Settings, within};
 use serde::{Deserialize, Serialize};
 use table::Text;
 
-use self::closure::{Closure, Source};
+use self::closure::{Closure, Origin};
 use self::names::Cast;
 use self::prose::Prose;
 use self::rules::{Edge, Relation};
@@ -200,14 +200,14 @@ fn label(options: &Options, index: u64, closure: &Closure<'_>, prose: Prose, ran
 }
 
 /// Each fact with its evidence: the sentences that state it or, for an implied one, its premises.
-fn with_evidence(closure: &Closure<'_>, prose: &Prose) -> Vec<(Edge, Source, Vec<u32>)> {
+fn with_evidence(closure: &Closure<'_>, prose: &Prose) -> Vec<(Edge, Origin, Vec<u32>)> {
     let mut known = closure.known().to_vec();
     known.sort_by_key(|known| known.source.depth());
-    let mut done: Vec<(Edge, Source, Vec<u32>)> = Vec::with_capacity(known.len());
+    let mut done: Vec<(Edge, Origin, Vec<u32>)> = Vec::with_capacity(known.len());
     for known in known {
         let mut evidence: Vec<u32> = match known.source {
-            Source::Stated => of_edge(known.edge, prose.statements.iter().map(|(edge, evidence)| (edge, evidence))),
-            Source::Implied { rule, bridge, .. } => {
+            Origin::Stated => of_edge(known.edge, prose.statements.iter().map(|(edge, evidence)| (edge, evidence))),
+            Origin::Implied { rule, bridge, .. } => {
                 let premises = rule.premises(known.edge.head, bridge, known.edge.tail);
                 let earlier = || done.iter().map(|(edge, _, evidence)| (edge, evidence));
                 premises.into_iter().flat_map(|premise| of_edge(premise, earlier())).collect()
@@ -229,8 +229,8 @@ fn fact(edge: Edge, evidence: Vec<u32>, prose: &Prose) -> Option<Fact> {
     Some(Fact { head, tail, relation: edge.relation.name().into(), evidence })
 }
 
-fn implied_row(edge: Edge, source: Source, prose: &Prose) -> Option<Implied> {
-    let Source::Implied { rule, bridge, depth } = source else { return None };
+fn implied_row(edge: Edge, source: Origin, prose: &Prose) -> Option<Implied> {
+    let Origin::Implied { rule, bridge, depth } = source else { return None };
     Some(Implied {
         head: prose.place(edge.head)?,
         tail: prose.place(edge.tail)?,

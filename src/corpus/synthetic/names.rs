@@ -6,12 +6,12 @@
 
 use ground::random::Random;
 
-use super::rules::Kind;
+use super::rules::EntityKind;
 
 /// An entity that a document may mention.
 #[derive(Debug, Clone)]
 pub(super) struct Actor {
-    pub(super) kind: Kind,
+    pub(super) kind: EntityKind,
     /// Its full name, words separated by a space.
     pub(super) name: String,
     /// A surname or the first word of a company's name.
@@ -87,11 +87,11 @@ static MONTHS: [&str; 11] =
 static NOTHING: [&str; 1] = [""];
 
 /// Entities of each kind in a document of ten stated facts.
-fn size(kind: Kind) -> usize {
+fn size(kind: EntityKind) -> usize {
     match kind {
-        Kind::Person => 6,
-        Kind::City | Kind::Country | Kind::Company | Kind::Book => 3,
-        Kind::Region | Kind::Date => 2,
+        EntityKind::Person => 6,
+        EntityKind::City | EntityKind::Country | EntityKind::Company | EntityKind::Book => 3,
+        EntityKind::Region | EntityKind::Date => 2,
     }
 }
 
@@ -99,7 +99,7 @@ impl Cast {
     /// A cast large enough for so many stated facts.
     pub(super) fn new(facts: usize, random: &mut Random) -> Self {
         let mut actors = Vec::new();
-        for kind in Kind::ALL {
+        for kind in EntityKind::ALL {
             let names = Names::new(kind, random);
             actors.extend((0..(size(kind) * facts).div_ceil(10).max(2)).map(|number| names.actor(number)));
         }
@@ -114,12 +114,12 @@ impl Cast {
         self.actors.get(number)
     }
 
-    pub(super) fn kind(&self, number: usize) -> Option<Kind> {
+    pub(super) fn kind(&self, number: usize) -> Option<EntityKind> {
         self.get(number).map(|actor| actor.kind)
     }
 
     /// The number of one entity of a kind.
-    pub(super) fn pick(&self, kind: Kind, random: &mut Random) -> Option<usize> {
+    pub(super) fn pick(&self, kind: EntityKind, random: &mut Random) -> Option<usize> {
         let first = self.actors.iter().position(|actor| actor.kind == kind)?;
         let count = self.actors.iter().filter(|actor| actor.kind == kind).count();
         Some(first + random.below(count))
@@ -128,22 +128,22 @@ impl Cast {
 
 /// The names of one kind in one document.
 struct Names {
-    kind: Kind,
+    kind: EntityKind,
     stocks: [&'static [&'static str]; 3],
     walks: [Walk; 3],
     years: Walk,
 }
 
 impl Names {
-    fn new(kind: Kind, random: &mut Random) -> Self {
+    fn new(kind: EntityKind, random: &mut Random) -> Self {
         let stocks: [&[&str]; 3] = match kind {
-            Kind::Person => [&GIVEN, &SURNAMES, &SURNAME_ENDINGS],
-            Kind::City => [&NOTHING, &PLACES, &CITY_ENDINGS],
-            Kind::Region => [&DIRECTIONS, &PLACES, &REGION_ENDINGS],
-            Kind::Country => [&NOTHING, &PLACES, &COUNTRY_ENDINGS],
-            Kind::Company => [&COMPANIES, &COMPANY_ENDINGS, &NOTHING],
-            Kind::Book => [&ADJECTIVES, &NOUNS, &NOTHING],
-            Kind::Date => [&MONTHS, &NOTHING, &NOTHING],
+            EntityKind::Person => [&GIVEN, &SURNAMES, &SURNAME_ENDINGS],
+            EntityKind::City => [&NOTHING, &PLACES, &CITY_ENDINGS],
+            EntityKind::Region => [&DIRECTIONS, &PLACES, &REGION_ENDINGS],
+            EntityKind::Country => [&NOTHING, &PLACES, &COUNTRY_ENDINGS],
+            EntityKind::Company => [&COMPANIES, &COMPANY_ENDINGS, &NOTHING],
+            EntityKind::Book => [&ADJECTIVES, &NOUNS, &NOTHING],
+            EntityKind::Date => [&MONTHS, &NOTHING, &NOTHING],
         };
         let walks = stocks.map(|stock| Walk::new(stock.len(), random));
         Self { kind, stocks, walks, years: Walk::new(199, random) }
@@ -152,12 +152,12 @@ impl Names {
     fn actor(&self, number: usize) -> Actor {
         let [first, second, ending] = self.words(number);
         let last = match self.kind {
-            Kind::Date => (1801 + self.years.at(number)).to_string(),
+            EntityKind::Date => (1801 + self.years.at(number)).to_string(),
             _ => format!("{second}{ending}"),
         };
         let short = match self.kind {
-            Kind::Person => Some(last.clone()),
-            Kind::Company => Some(first.to_owned()),
+            EntityKind::Person => Some(last.clone()),
+            EntityKind::Company => Some(first.to_owned()),
             _ => None,
         };
         let (pronoun, owner) = pronoun(self.kind, first);
@@ -173,16 +173,16 @@ impl Names {
     }
 }
 
-fn pronoun(kind: Kind, first_word: &str) -> (&'static str, &'static str) {
+fn pronoun(kind: EntityKind, first_word: &str) -> (&'static str, &'static str) {
     match kind {
-        Kind::Person if first_word.ends_with('a') => ("She", "Her"),
-        Kind::Person => ("He", "His"),
-        Kind::City => ("The city", "Its"),
-        Kind::Region => ("The region", "Its"),
-        Kind::Country => ("The country", "Its"),
-        Kind::Company => ("The company", "Its"),
-        Kind::Book => ("The book", "Its"),
-        Kind::Date => ("That month", "Its"),
+        EntityKind::Person if first_word.ends_with('a') => ("She", "Her"),
+        EntityKind::Person => ("He", "His"),
+        EntityKind::City => ("The city", "Its"),
+        EntityKind::Region => ("The region", "Its"),
+        EntityKind::Country => ("The country", "Its"),
+        EntityKind::Company => ("The company", "Its"),
+        EntityKind::Book => ("The book", "Its"),
+        EntityKind::Date => ("That month", "Its"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! How sentences are worded. Words are separated by a space; `HEAD`, `TAIL` and `OWNER` stand for mentions.
 
-use super::rules::{Kind, Relation};
+use super::rules::{EntityKind, Relation};
 
 /// The wordings of a relation. The first two of `usual` open with the head, so that a pronoun can
 /// stand there.
@@ -102,27 +102,31 @@ const fn phrases(usual: [&'static str; 3], rare: &'static str, owned: &'static s
 }
 
 /// What joins two entities in a sentence and yet is no relation of the corpus.
-pub(super) fn distraction(head: Kind, tail: Kind) -> &'static [&'static str] {
+pub(super) fn distraction(head: EntityKind, tail: EntityKind) -> &'static [&'static str] {
     match (head, tail) {
-        (Kind::Person, Kind::Person) => {
+        (EntityKind::Person, EntityKind::Person) => {
             &["HEAD once met TAIL .", "HEAD wrote a letter to TAIL .", "HEAD admires TAIL ."]
         }
-        (Kind::Person, Kind::Company) => &["HEAD once praised TAIL .", "HEAD wrote a letter to TAIL ."],
-        (Kind::Person, _) => &["HEAD once visited TAIL .", "HEAD often dreams of TAIL .", "HEAD has never seen TAIL ."],
-        (Kind::Company, Kind::Company) => &["HEAD competes with TAIL .", "HEAD once praised TAIL ."],
-        (Kind::Company, Kind::Book) => &["HEAD refused TAIL .", "HEAD once praised TAIL ."],
-        (Kind::Book, Kind::Person) => &["HEAD was praised by TAIL .", "HEAD was dedicated to TAIL ."],
-        (Kind::Book, _) => &["HEAD was translated in TAIL .", "HEAD won a prize in TAIL ."],
+        (EntityKind::Person, EntityKind::Company) => &["HEAD once praised TAIL .", "HEAD wrote a letter to TAIL ."],
+        (EntityKind::Person, _) => {
+            &["HEAD once visited TAIL .", "HEAD often dreams of TAIL .", "HEAD has never seen TAIL ."]
+        }
+        (EntityKind::Company, EntityKind::Company) => &["HEAD competes with TAIL .", "HEAD once praised TAIL ."],
+        (EntityKind::Company, EntityKind::Book) => &["HEAD refused TAIL .", "HEAD once praised TAIL ."],
+        (EntityKind::Book, EntityKind::Person) => &["HEAD was praised by TAIL .", "HEAD was dedicated to TAIL ."],
+        (EntityKind::Book, _) => &["HEAD was translated in TAIL .", "HEAD won a prize in TAIL ."],
         _ => &["HEAD trades with TAIL .", "HEAD is far from TAIL ."],
     }
 }
 
 /// What is said of an entity alone, before a sentence that refers back to it.
-pub(super) fn introduction(kind: Kind) -> &'static [&'static str] {
+pub(super) fn introduction(kind: EntityKind) -> &'static [&'static str] {
     match kind {
-        Kind::Person => &["HEAD leads a quiet life .", "HEAD is widely known ."],
-        Kind::City | Kind::Region | Kind::Country => &["HEAD is an old place .", "HEAD is widely known ."],
-        Kind::Company => &["HEAD is growing fast .", "HEAD is widely known ."],
-        Kind::Book | Kind::Date => &["HEAD is often recalled .", "HEAD is widely known ."],
+        EntityKind::Person => &["HEAD leads a quiet life .", "HEAD is widely known ."],
+        EntityKind::City | EntityKind::Region | EntityKind::Country => {
+            &["HEAD is an old place .", "HEAD is widely known ."]
+        }
+        EntityKind::Company => &["HEAD is growing fast .", "HEAD is widely known ."],
+        EntityKind::Book | EntityKind::Date => &["HEAD is often recalled .", "HEAD is widely known ."],
     }
 }

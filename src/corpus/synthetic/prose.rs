@@ -3,7 +3,7 @@
 use ground::random::Random;
 use table::Text;
 
-use super::closure::{Closure, Source};
+use super::closure::{Closure, Origin};
 use super::names::{Actor, Cast};
 use super::phrases::{distraction, introduction, statement};
 use super::rules::Edge;
@@ -73,7 +73,7 @@ struct Composer<'a> {
 
 impl Composer<'_> {
     fn passages(&mut self) -> Vec<Passage> {
-        let stated = self.closure.known().iter().filter(|known| matches!(known.source, Source::Stated));
+        let stated = self.closure.known().iter().filter(|known| matches!(known.source, Origin::Stated));
         let mut passages: Vec<Passage> = Vec::new();
         for edge in stated.map(|known| known.edge) {
             let said = |passage: &Passage| passage.states == Some(edge.reversed());

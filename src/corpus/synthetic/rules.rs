@@ -4,7 +4,7 @@ use ground::pattern::Pattern;
 
 /// What an entity is. Finer than a mention's type: a city and a country are both a `LOC`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum EntityKind {
     Person,
     City,
     Region,
@@ -71,7 +71,7 @@ const fn rule(pattern: Pattern, first: Relation, second: Relation, conclusion: R
     Rule { pattern, first, second, conclusion }
 }
 
-impl Kind {
+impl EntityKind {
     pub(super) const ALL: [Self; 7] =
         [Self::Person, Self::City, Self::Region, Self::Country, Self::Company, Self::Book, Self::Date];
 
@@ -130,21 +130,23 @@ impl Relation {
     }
 
     /// The kinds of head and tail that it joins.
-    pub(super) fn signatures(self) -> &'static [(Kind, Kind)] {
+    pub(super) fn signatures(self) -> &'static [(EntityKind, EntityKind)] {
         match self {
-            Self::Country => {
-                &[(Kind::City, Kind::Country), (Kind::Region, Kind::Country), (Kind::Company, Kind::Country)]
-            }
-            Self::Birthplace => &[(Kind::Person, Kind::City)],
-            Self::Citizenship => &[(Kind::Person, Kind::Country)],
-            Self::Author => &[(Kind::Book, Kind::Person)],
-            Self::Employer => &[(Kind::Person, Kind::Company)],
-            Self::Headquarters => &[(Kind::Company, Kind::City)],
-            Self::PartOf => &[(Kind::City, Kind::Region), (Kind::Company, Kind::Company)],
-            Self::Publication => &[(Kind::Book, Kind::Date)],
-            Self::Product => &[(Kind::Company, Kind::Book)],
+            Self::Country => &[
+                (EntityKind::City, EntityKind::Country),
+                (EntityKind::Region, EntityKind::Country),
+                (EntityKind::Company, EntityKind::Country),
+            ],
+            Self::Birthplace => &[(EntityKind::Person, EntityKind::City)],
+            Self::Citizenship => &[(EntityKind::Person, EntityKind::Country)],
+            Self::Author => &[(EntityKind::Book, EntityKind::Person)],
+            Self::Employer => &[(EntityKind::Person, EntityKind::Company)],
+            Self::Headquarters => &[(EntityKind::Company, EntityKind::City)],
+            Self::PartOf => &[(EntityKind::City, EntityKind::Region), (EntityKind::Company, EntityKind::Company)],
+            Self::Publication => &[(EntityKind::Book, EntityKind::Date)],
+            Self::Product => &[(EntityKind::Company, EntityKind::Book)],
             Self::Spouse | Self::Child | Self::Grandparent | Self::Partner | Self::Sibling => {
-                &[(Kind::Person, Kind::Person)]
+                &[(EntityKind::Person, EntityKind::Person)]
             }
         }
     }

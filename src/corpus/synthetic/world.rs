@@ -5,7 +5,7 @@ use ground::random::Random;
 
 use super::closure::{Closure, Known};
 use super::names::Cast;
-use super::rules::{Edge, Kind, RULES, Relation, Rule};
+use super::rules::{Edge, EntityKind, RULES, Relation, Rule};
 use super::{MOST_FACTS, Options};
 
 /// Draws for each fact asked for, before a document is left with fewer.
@@ -162,7 +162,7 @@ impl Drawing<'_> {
 
 /// A relation between some two entities of the right kinds.
 fn any_edge(relation: Relation, cast: &Cast, random: &mut Random) -> Option<Edge> {
-    let &(head, tail): &(Kind, Kind) = random.pick(relation.signatures())?;
+    let &(head, tail): &(EntityKind, EntityKind) = random.pick(relation.signatures())?;
     let (head, tail) = (cast.pick(head, random)?, cast.pick(tail, random)?);
     (head != tail).then_some(Edge { head, relation, tail })
 }

@@ -1,4 +1,4 @@
-//! Attention of pairs without a matrix of scores: one pair's scores of one head exist at a time, forward and backward.
+//! FusedAttention of pairs without a matrix of scores: one pair's scores of one head exist at a time, forward and backward.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use nn::ops::numeric::{Kernel, Wide, in_widest, sum_of};
-use nn::ops::{Drop, Softmax, SoftmaxBackward, columns, operand, place, values};
+use nn::ops::{Drop, Softmax, SoftmaxBackward, columns, operand, place, stretch, values};
 
 use super::{Heads, Memory, Reach};
 use crate::chunks::chunks;
@@ -24,7 +24,7 @@ pub fn attend(
     drop: Option<Drop>,
 ) -> Result<Tensor> {
     let blocks: Vec<&Tensor> = std::iter::once(queries).chain(memory.iter().flatten().copied()).collect();
-    let attention = Attention { heads: heads.clone(), n_blocks: blocks.len(), matrices: matrices.to_vec(), drop };
+    let attention = FusedAttention { heads: heads.clone(), n_blocks: blocks.len(), matrices: matrices.to_vec(), drop };
     Tensor::cat(&blocks, 1)?.apply_op1(attention)
 }
 
@@ -66,7 +66,7 @@ struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     /// Every head of every document that has some of the rows, a few hundred of its pairs at a time.
-    fn jobs(&self, matrices: &'a [PairMatrix]) -> Result<Vec<(Head<'a>, Range<usize>)>> {
+    fn jobs(&self, matrices: &'a [PairMatrix]) -> Result<Vec<(FusedHead<'a>, Range<usize>)>> {
         let (mut jobs, mut first_row) = (Vec::new(), 0);
         for matrix in matrices {
             let within = |row: usize| row.saturating_sub(first_row).min(matrix.n_pairs());
@@ -82,7 +82,13 @@ impl<'a> Asked<'a> {
         Ok(jobs)
     }
 
-    fn head(&self, matrix: &'a PairMatrix, first_row: usize, place: usize, pairs: &Range<usize>) -> Result<Head<'a>> {
+    fn head(
+        &self,
+        matrix: &'a PairMatrix,
+        first_row: usize,
+        place: usize,
+        pairs: &Range<usize>,
+    ) -> Result<FusedHead<'a>> {
         let of_head = self.width / self.heads.reach.len();
         let block = |(number, values): (usize, &&'a [f32])| {
             // The queries begin with those of the rows, the memory with the first document's.
@@ -93,7 +99,7 @@ impl<'a> Asked<'a> {
             };
             Ok(Block { values, first, row_width: self.width, column: place * of_head })
         };
-        Ok(Head {
+        Ok(FusedHead {
             matrix,
             reach: self.heads.reach.get(place).copied().unwrap_or(Reach::All),
             itself: self.heads.itself as f32,
@@ -107,7 +113,7 @@ impl<'a> Asked<'a> {
 }
 
 /// The operation on queries and then keys and values of each memory, side by side: `(pairs, blocks·width)`.
-struct Attention {
+struct FusedAttention {
     heads: Heads,
     n_blocks: usize,
     matrices: Vec<PairMatrix>,
@@ -115,7 +121,7 @@ struct Attention {
 }
 
 /// One head of one document.
-struct Head<'a> {
+struct FusedHead<'a> {
     matrix: &'a PairMatrix,
     reach: Reach,
     itself: f32,
@@ -139,14 +145,14 @@ struct Block<'a> {
     column: usize,
 }
 
-impl Attention {
+impl FusedAttention {
     /// The columns of every head of every document, block by block, each by itself: `(pairs, w)`.
     fn cut(&self, all: &[f32], width: usize) -> Vec<Vec<Vec<f32>>> {
         let row_width = width * self.n_blocks;
         let (mut cut, mut first_row) = (Vec::new(), 0);
         let of_head = width / self.heads.reach.len().max(1);
         for matrix in &self.matrices {
-            let rows = all.get(first_row * row_width..(first_row + matrix.n_pairs()) * row_width).unwrap_or_default();
+            let rows = stretch(all, first_row * row_width..(first_row + matrix.n_pairs()) * row_width);
             for place in 0..self.heads.reach.len() {
                 let block = |block: usize| columns(rows, row_width, block * width + place * of_head, of_head);
                 cut.push((0..self.n_blocks).map(block).collect());
@@ -157,13 +163,13 @@ impl Attention {
     }
 
     /// Every head of every document, over its columns.
-    fn jobs<'a>(&'a self, cut: &'a [Vec<Vec<f32>>], width: usize) -> Vec<Head<'a>> {
+    fn jobs<'a>(&'a self, cut: &'a [Vec<Vec<f32>>], width: usize) -> Vec<FusedHead<'a>> {
         let (mut jobs, mut first_row, mut cut) = (Vec::new(), 0, cut.iter());
         let of_head = width / self.heads.reach.len().max(1);
         for matrix in &self.matrices {
             for ((place, &reach), blocks) in self.heads.reach.iter().enumerate().zip(cut.by_ref()) {
                 let block = |values: &'a Vec<f32>| Block { values, first: 0, row_width: of_head, column: 0 };
-                jobs.push(Head {
+                jobs.push(FusedHead {
                     matrix,
                     reach,
                     itself: self.heads.itself as f32,
@@ -191,18 +197,18 @@ impl Attention {
 }
 
 /// What a pair attends to beside itself: the rows of each place, as many as there are axes.
-struct Places {
+struct RowPlaces {
     n_axes: usize,
     rows: Vec<u32>,
 }
 
-impl Head<'_> {
-    fn places(&self) -> Places {
-        Places { n_axes: if let Reach::Along(axes) = self.reach { axes.len() } else { 1 }, rows: Vec::new() }
+impl FusedHead<'_> {
+    fn places(&self) -> RowPlaces {
+        RowPlaces { n_axes: if let Reach::Along(axes) = self.reach { axes.len() } else { 1 }, rows: Vec::new() }
     }
 
     /// Finds what a pair attends to.
-    fn find(&self, pair: u32, cell: (u32, u32), places: &mut Places) {
+    fn find(&self, pair: u32, cell: (u32, u32), places: &mut RowPlaces) {
         places.rows.clear();
         match self.reach {
             Reach::All => {
@@ -234,13 +240,13 @@ impl Head<'_> {
     fn row(&self, block: usize, row: u32) -> &[f32] {
         let Some(block) = self.blocks.get(block) else { return &[] };
         let start = (row as usize - block.first) * block.row_width + block.column;
-        block.values.get(start..start + self.width).unwrap_or_default()
+        stretch(block.values, start..start + self.width)
     }
 
     /// `x · y` for the pair itself, and for each of its places with the sum of what stands there.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "only what is inlined is built for the machine's vectors")]
-    fn products(&self, x: &[f32], pair: u32, places: &Places, part: usize, out: &mut Vec<f32>) {
+    fn products(&self, x: &[f32], pair: u32, places: &RowPlaces, part: usize, out: &mut Vec<f32>) {
         out.clear();
         out.push(dot(x, self.row(1 + part, pair)));
         for rows in places.rows.chunks_exact(places.n_axes) {
@@ -255,7 +261,7 @@ impl Head<'_> {
     /// Σ of factor · row over the pair itself and its places.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "only what is inlined is built for the machine's vectors")]
-    fn gather(&self, factors: &[f32], pair: u32, places: &Places, part: usize, out: &mut [f32]) {
+    fn gather(&self, factors: &[f32], pair: u32, places: &RowPlaces, part: usize, out: &mut [f32]) {
         let Some((own, factors)) = factors.split_first() else { return };
         add(out, *own, self.row(1 + part, pair));
         for (rows, factor) in places.rows.chunks_exact(places.n_axes).zip(factors) {
@@ -268,7 +274,7 @@ impl Head<'_> {
     /// The shares of the pair itself and of its places.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "only what is inlined is built for the machine's vectors")]
-    fn shares(&self, pair: u32, places: &Places, shares: &mut Vec<f32>) {
+    fn shares(&self, pair: u32, places: &RowPlaces, shares: &mut Vec<f32>) {
         self.products(self.row(0, pair), pair, places, 0, shares);
         let scale = self.scale();
         shares.iter_mut().for_each(|score| *score *= scale);
@@ -310,7 +316,7 @@ fn add(out: &mut [f32], factor: f32, row: &[f32]) {
 
 /// What some pairs of a head gather: `(pairs, w)`.
 struct Forward<'h> {
-    head: &'h Head<'h>,
+    head: &'h FusedHead<'h>,
     pairs: Range<usize>,
 }
 
@@ -337,7 +343,7 @@ impl Wide for Forward<'_> {
 
 /// The gradients of a head's blocks from that of what it gathers, `(pairs, w)` each.
 struct Backward<'h> {
-    head: &'h Head<'h>,
+    head: &'h FusedHead<'h>,
     grad: &'h [f32],
 }
 
@@ -372,11 +378,11 @@ impl Wide for Backward<'_> {
     }
 }
 
-impl Head<'_> {
-    /// Adds factor · row to the gradients of the pair itself and of its places: the reverse of [`Head::gather`].
+impl FusedHead<'_> {
+    /// Adds factor · row to the gradients of the pair itself and of its places: the reverse of [`FusedHead::gather`].
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "only what is inlined is built for the machine's vectors")]
-    fn spread(&self, factors: &[f32], pair: u32, places: &Places, part: usize, row: &[f32], into: &mut [Vec<f32>]) {
+    fn spread(&self, factors: &[f32], pair: u32, places: &RowPlaces, part: usize, row: &[f32], into: &mut [Vec<f32>]) {
         let Some((own, factors)) = factors.split_first() else { return };
         let mut spread = |block: usize, place: u32, factor: f32| {
             if let Some(out) = into.get_mut(block).and_then(|block| row_mut(block, place, self.width)) {
@@ -399,7 +405,7 @@ fn row_mut(block: &mut [f32], row: u32, width: usize) -> Option<&mut [f32]> {
     block.get_mut(start..start + width)
 }
 
-impl CustomOp1 for Attention {
+impl CustomOp1 for FusedAttention {
     fn name(&self) -> &'static str {
         "attention-of-pairs"
     }
@@ -424,9 +430,8 @@ impl CustomOp1 for Attention {
         let [all_values, grad] = &operands;
         let cut = self.cut(all_values.values()?, width);
         let (jobs, grad) = (self.jobs(&cut, width), grad.values()?);
-        let backward = |head: &Head| {
-            let rows = grad.get(head.first_row * width..).unwrap_or_default();
-            let rows = rows.get(..head.matrix.n_pairs() * width).unwrap_or_default();
+        let backward = |head: &FusedHead| {
+            let rows = stretch(grad, head.first_row * width..(head.first_row + head.matrix.n_pairs()) * width);
             in_widest(Backward { head, grad: &columns(rows, width, head.column, head.width) })
         };
         let parts: Vec<Vec<Vec<f32>>> = jobs.par_iter().map(backward).collect();

@@ -99,7 +99,7 @@ fn heads(config: &DocreIiConfig, dropout: f64) -> Heads {
 
 /// One inference layer.
 #[derive(Debug, Clone)]
-pub struct Layer {
+pub struct InferenceLayer {
     /// The common memory of both units; none without fusion, where each attends to its own matrix.
     memory: Option<Normed>,
     feature_attention: CrossAttention,
@@ -109,7 +109,7 @@ pub struct Layer {
     relation_update: FeedForward,
 }
 
-impl Layer {
+impl InferenceLayer {
     /// The layer `NAME`.
     ///
     /// # Errors
@@ -183,7 +183,7 @@ impl Layer {
 pub struct Inference {
     /// `(classes, width)`.
     embeddings: Tensor,
-    layers: Vec<Layer>,
+    layers: Vec<InferenceLayer>,
     output: Normed,
     classifier: Linear,
     /// Before the contrastive loss, where there is one.
@@ -199,8 +199,9 @@ impl Inference {
         let width = config.embedding;
         // Glorot and Bengio's bound.
         let init = Init::Uniform((6.0 / (n_classes + width) as f64).sqrt());
-        let layer =
-            |place, weights: &mut Weights| Layer::new(config, dropout, weights, &format!("inference.layer.{place}"));
+        let layer = |place, weights: &mut Weights| {
+            InferenceLayer::new(config, dropout, weights, &format!("inference.layer.{place}"))
+        };
         Ok(Self {
             embeddings: weights.take("inference.relations", (n_classes, width), init)?,
             layers: (0..config.layers).map(|place| layer(place, weights)).collect::<Result<_>>()?,

@@ -6,10 +6,10 @@
 //! they are, the other some of them replaced by a learned vector, so that these pairs can only be inferred. Both learn
 //! the labels, and each the other's distribution. Scoring takes the first.
 //!
-//! The layers see all pairs of a document's entities ([`surroundings`]), asked about or not.
+//! The layers see all pairs of a document's entities ([`all_pairs`]), asked about or not.
 
 pub(crate) mod reasoning;
-mod surroundings;
+mod all_pairs;
 
 use candle_core::{DType, Result, Tensor, Var};
 use serde::{Deserialize, Serialize};
@@ -29,8 +29,8 @@ use crate::contract::{Lesson, Loss, Model, Need, Scores, Task};
 use crate::example::{Example, labels};
 use crate::loss::{adaptive_threshold, cosine, divergence, relative_entropy};
 use crate::pair_matrix::{PairMatrix, matrix_bytes};
-use reasoning::Layer;
-use surroundings::Surroundings;
+use all_pairs::AllPairs;
+use reasoning::ReasoningLayer;
 
 /// How slowly the moving average forgets, as in the released program.
 const MEMORY: f64 = 0.99;
@@ -130,7 +130,7 @@ impl DocreSdConfig {
 #[derive(Debug, Clone)]
 pub struct DocreSd {
     base: PairBase,
-    layers: Vec<Layer>,
+    layers: Vec<ReasoningLayer>,
     classifier: Linear,
     /// Stands in for masked features: `(1, width)`; only where a branch is masked.
     mask: Option<Tensor>,
@@ -142,7 +142,7 @@ pub struct DocreSd {
 /// The moving average of the layers.
 #[derive(Debug, Clone)]
 struct Average {
-    layers: Vec<Layer>,
+    layers: Vec<ReasoningLayer>,
     /// Each averaged variable and the one that it follows.
     variables: Vec<[Var; 2]>,
 }
@@ -176,7 +176,13 @@ impl DocreSd {
 
     /// What the layers make of all pairs' features, and the logits of those that are asked about: `(pairs, width)`,
     /// `(asked, classes)` in f32.
-    fn reason(&self, layers: &[Layer], features: &Tensor, all: &Surroundings, mode: &mut Mode) -> Result<[Tensor; 2]> {
+    fn reason(
+        &self,
+        layers: &[ReasoningLayer],
+        features: &Tensor,
+        all: &AllPairs,
+        mode: &mut Mode,
+    ) -> Result<[Tensor; 2]> {
         let pairs = states(layers, features.clone(), all, mode)?;
         let logits = self.classify(&all.asked(&pairs, &(0..all.n_asked()))?)?;
         Ok([pairs, logits])
@@ -192,7 +198,7 @@ impl DocreSd {
         features: &Tensor,
         logits: &Tensor,
         lesson: &Lesson,
-        all: &Surroundings,
+        all: &AllPairs,
         random: &mut Random,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let other =
@@ -225,7 +231,7 @@ impl DocreSd {
 }
 
 /// What layers make of the features of all pairs, which are used up.
-fn states(layers: &[Layer], features: Tensor, all: &Surroundings, mode: &mut Mode) -> Result<Tensor> {
+fn states(layers: &[ReasoningLayer], features: Tensor, all: &AllPairs, mode: &mut Mode) -> Result<Tensor> {
     layers.iter().try_fold(features, |pairs, layer| layer.forward(&pairs, &all.matrices, mode))
 }
 
@@ -254,8 +260,10 @@ fn masked_places(matrices: &[PairMatrix], share: f64, random: &mut Random) -> Ve
     places
 }
 
-fn layers(config: &DocreSdConfig, dropout: f64, weights: &mut Weights, name: &str) -> Result<Vec<Layer>> {
-    (0..config.layers).map(|place| Layer::new(config, dropout, weights, &format!("{name}.layer.{place}"))).collect()
+fn layers(config: &DocreSdConfig, dropout: f64, weights: &mut Weights, name: &str) -> Result<Vec<ReasoningLayer>> {
+    (0..config.layers)
+        .map(|place| ReasoningLayer::new(config, dropout, weights, &format!("{name}.layer.{place}")))
+        .collect()
 }
 
 impl Average {
@@ -282,7 +290,7 @@ impl Model for DocreSd {
 
     /// The states, their keys and values by themselves and in couples, and what a layer makes of them.
     fn need(&self, example: &Example) -> Need {
-        let pairs = surroundings::n_pairs(example);
+        let pairs = all_pairs::n_pairs(example);
         // Every entity of a pair, there or not, has a row and a column.
         let n_entities = if pairs == 0 { 0 } else { example.n_entities() as u64 };
         Need::of(pairs, 8 * self.config.embedding as u64).and(matrix_bytes(n_entities, is_fused(&self.classifier.bias)))
@@ -294,14 +302,14 @@ impl Model for DocreSd {
         at_once: usize,
         found: &mut dyn FnMut(Scores) -> Result<()>,
     ) -> Result<()> {
-        let (all, mut mode) = (Surroundings::of(examples), Mode::InChunks(at_once));
+        let (all, mut mode) = (AllPairs::of(examples), Mode::InChunks(at_once));
         let Some(features) = self.base.forward(&all.examples, &mut mode)? else { return Ok(()) };
         let states = states(&self.layers, features, &all, &mut mode)?;
         chunks(all.n_asked(), at_once).try_for_each(|rows| found(self.classify(&all.asked(&states, &rows)?)?.into()))
     }
 
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
-        let all = Surroundings::of(lesson.examples);
+        let all = AllPairs::of(lesson.examples);
         let Some(features) = self.base.forward(&all.examples, &mut Mode::Train(random))? else { return Ok(None) };
         let labels = labels(lesson.examples, self.n_classes, features.device())?;
         let [_, logits] = self.reason(&self.layers, &features, &all, &mut Mode::Train(random))?;

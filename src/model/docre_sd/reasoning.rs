@@ -116,7 +116,7 @@ fn couples(bridges: &[Linear], rows: &Tensor) -> Result<[Tensor; 2]> {
 
 /// One reasoning layer.
 #[derive(Debug, Clone)]
-pub struct Layer {
+pub struct ReasoningLayer {
     attention: ReasoningAttention,
     update: Update,
 }
@@ -128,7 +128,7 @@ enum Update {
     Highway(Highway),
 }
 
-impl Layer {
+impl ReasoningLayer {
     /// The layer `NAME`.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::attention::{Heads, Reach};
 use crate::base::PairFeature;
-use crate::docre_ii::inference::{AXES, CrossAttention, Inference, Layer};
+use crate::docre_ii::inference::{AXES, CrossAttention, Inference, InferenceLayer};
 use crate::docre_ii::noise::noisy;
 use crate::docre_ii::{Attention, Contrastive, DocreIi, DocreIiConfig};
 use crate::docre_sd::reasoning::axes;
@@ -101,7 +101,7 @@ fn inference_layers_equal_the_reference() {
         let found = unit.forward(queries, &memory, &matrices, mode).unwrap();
         check(name, &found, &expected[&format!("layer0.{name}")]);
     }
-    let layer = Layer::new(&config, 0.0, &mut weights, "inference.layer.0").unwrap();
+    let layer = InferenceLayer::new(&config, 0.0, &mut weights, "inference.layer.0").unwrap();
     let [new_features, new_relations] = layer.forward([&features, &relations], &matrices, mode).unwrap();
     check("features", &new_features, &masked_rows(&expected["layer0.features"], mask));
     check("relations", &new_relations, &masked_rows(&expected["layer0.relations"], mask));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::docre_sd::reasoning::{Layer, ReasoningAttention};
+use crate::docre_sd::reasoning::{ReasoningAttention, ReasoningLayer};
 use crate::docre_sd::{Distillation, DocreSd, DocreSdConfig};
 use crate::example::Example;
 use crate::loss::{divergence, relative_entropy};
@@ -55,7 +55,7 @@ fn reasoning_attention_equals_the_reference() {
     let matrices = matrices(&[all_pairs(6), all_pairs(4)]);
     let input = Var::from_tensor(&expected["features"]).unwrap();
     let (mut weights, config) = (reference(), DocreSdConfig { highway: true, ..small(32) });
-    let layer = Layer::new(&config, 0.0, &mut weights, "layer").unwrap();
+    let layer = ReasoningLayer::new(&config, 0.0, &mut weights, "layer").unwrap();
     let attention = ReasoningAttention::new(&config, 0.0, &mut weights, "layer.attention").unwrap();
     assert!(weights.unused().is_empty(), "{:?}", weights.unused());
     let features = masked_rows(&input, mask);
@@ -191,7 +191,7 @@ fn absent_pairs_do_not_matter_to_others() {
     let example = ragged();
     let config = small(16);
     let mut weights = Weights::fresh(3, &Device::Cpu);
-    let layer = Layer::new(&config, 0.0, &mut weights, "layer").unwrap();
+    let layer = ReasoningLayer::new(&config, 0.0, &mut weights, "layer").unwrap();
     let input = random_rows(example.pairs.len(), 16, 1).as_tensor().clone();
     let run = |example: &Example, input: &Tensor| {
         let matrices = [PairMatrix::new(example)];

@@ -4,7 +4,7 @@
 //! facts from its head to its tail alone, or of those in the other direction too.
 
 use crate::docre_sd::DocreSdConfig;
-use crate::docre_sd::reasoning::Layer;
+use crate::docre_sd::reasoning::ReasoningLayer;
 use crate::example::{Example, THRESHOLD, labels};
 use crate::loss::adaptive_threshold;
 use crate::pair_matrix::{PairMatrix, matrices};
@@ -60,12 +60,13 @@ fn documents(pattern: Pattern, telling: Telling, count: usize, random: &mut Rand
 fn f1(pattern: Pattern, patterns: Vec<Pattern>, telling: Telling, n_layers: usize, seed: u64) -> f64 {
     let config = DocreSdConfig { embedding: WIDTH, patterns, layers: n_layers, ..DocreSdConfig::default() };
     let mut weights = Weights::fresh(seed, &Device::Cpu);
-    let layers: Vec<Layer> = (0..config.layers)
-        .map(|place| Layer::new(&config, 0.0, &mut weights, &format!("layer.{place}")).unwrap())
+    let layers: Vec<ReasoningLayer> = (0..config.layers)
+        .map(|place| ReasoningLayer::new(&config, 0.0, &mut weights, &format!("layer.{place}")).unwrap())
         .collect();
     let classifier = Linear::new(&mut weights, "classifier", (2, WIDTH), [Init::Uniform(0.2); 2]).unwrap();
     let logits = |features: &Tensor, matrices: &[PairMatrix]| {
-        let pass = |pairs: Tensor, layer: &Layer| layer.forward(&pairs, matrices, &mut Mode::Evaluate).unwrap();
+        let pass =
+            |pairs: Tensor, layer: &ReasoningLayer| layer.forward(&pairs, matrices, &mut Mode::Evaluate).unwrap();
         classifier.forward(&layers.iter().fold(features.clone(), pass)).unwrap()
     };
     let group = |_: &str| Some(Group { rate: 3e-3, decay: 0.0 });

@@ -34,16 +34,16 @@ fn of_one_layer() {
     println!("seconds {}", seconds.fold(f64::INFINITY, f64::min));
 }
 
-type Layer = Box<dyn Fn([&Tensor; 2], &[PairMatrix]) -> Tensor>;
+type Forward = Box<dyn Fn([&Tensor; 2], &[PairMatrix]) -> Tensor>;
 
-fn layer(name: &str, weights: &mut Weights) -> Layer {
+fn layer(name: &str, weights: &mut Weights) -> Forward {
     if name == "docre-ii" {
-        let layer = inference::Layer::new(&DocreIiConfig::default(), 0.0, weights, "layer").unwrap();
+        let layer = inference::InferenceLayer::new(&DocreIiConfig::default(), 0.0, weights, "layer").unwrap();
         return Box::new(move |inputs, matrices| {
             let [features, relations] = layer.forward(inputs, matrices, &mut Mode::Evaluate).unwrap();
             (features + relations).unwrap()
         });
     }
-    let layer = reasoning::Layer::new(&DocreSdConfig::default(), 0.0, weights, "layer").unwrap();
+    let layer = reasoning::ReasoningLayer::new(&DocreSdConfig::default(), 0.0, weights, "layer").unwrap();
     Box::new(move |[features, _], matrices| layer.forward(features, matrices, &mut Mode::Evaluate).unwrap())
 }

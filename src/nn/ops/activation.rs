@@ -12,7 +12,7 @@ use super::{ROWS_AT_ONCE, column_sums, is_fused, operand, values};
 /// # Errors
 /// Where the shapes do not fit.
 pub fn add_bias(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    biased(x, bias, Identity, |sum| Ok(sum.clone()))
+    biased(x, bias, Straight, |sum| Ok(sum.clone()))
 }
 
 /// `max(x + bias, 0)`, likewise.
@@ -55,7 +55,7 @@ trait Activation: Copy + Send + Sync + 'static {
 }
 
 #[derive(Clone, Copy)]
-struct Identity;
+struct Straight;
 
 #[derive(Clone, Copy)]
 struct Relu;
@@ -63,7 +63,7 @@ struct Relu;
 #[derive(Clone, Copy)]
 struct Gelu;
 
-impl Activation for Identity {
+impl Activation for Straight {
     const IS_IDENTITY: bool = true;
 
     #[inline(always)]

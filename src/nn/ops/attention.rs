@@ -6,7 +6,7 @@ use candle_core::{CpuStorage, CustomOp2, DType, Device, Layout, Result, Shape, T
 use rayon::prelude::*;
 
 use super::softmax::{Softmax, SoftmaxBackward};
-use super::{Drop, add_bias, column_sums, columns, dropout, is_fused, operand, place, softmax, values};
+use super::{Drop, add_bias, column_sums, columns, dropout, is_fused, operand, place, softmax, stretch, values};
 use crate::Span;
 
 /// Multi-head self-attention, each sequence within itself: `softmax(q kᵀ / √w) v` for each head of width w.
@@ -25,7 +25,7 @@ pub fn attend(
     drop: Option<Drop>,
 ) -> Result<Tensor> {
     if is_fused(projected) {
-        let attention = Attention { spans: spans.clone(), n_heads, drop };
+        let attention = SelfAttention { spans: spans.clone(), n_heads, drop };
         return projected.contiguous()?.apply_op2(&bias.contiguous()?, attention);
     }
     attend_padded(&add_bias(projected, bias)?, spans, n_heads, drop)
@@ -72,7 +72,7 @@ fn mask(spans: &[Span], longest: usize, like: &Tensor) -> Result<Tensor> {
     Tensor::from_vec(mask.collect(), (spans.len(), 1, 1, longest), like.device())
 }
 
-struct Attention {
+struct SelfAttention {
     spans: Arc<[Span]>,
     n_heads: usize,
     drop: Option<Drop>,
@@ -95,9 +95,9 @@ impl Head<'_> {
         let hidden = self.bias.len() / 3;
         let first = part * hidden + self.column;
         let scale = if part == 0 { (self.width as f32).sqrt().recip() } else { 1.0 };
-        let bias = self.bias.get(first..first + self.width).unwrap_or_default();
+        let bias = stretch(self.bias, first..first + self.width);
         let rows = self.projected.chunks_exact(3 * hidden).skip(self.span.start).take(self.span.len);
-        let row = |row: &'_ [f32]| row.get(first..first + self.width).unwrap_or_default().to_vec();
+        let row = |row: &'_ [f32]| stretch(row, first..first + self.width).to_vec();
         let mut gathered: Vec<f32> = Vec::with_capacity(self.span.len * self.width);
         for values in rows.map(row) {
             gathered.extend(values.iter().zip(bias).map(|(value, bias)| (value + bias) * scale));
@@ -140,7 +140,7 @@ impl Head<'_> {
     }
 }
 
-impl Attention {
+impl SelfAttention {
     /// Every head of every sequence.
     fn heads<'a>(&self, projected: &'a [f32], bias: &'a [f32]) -> Vec<Head<'a>> {
         let width = bias.len() / 3 / self.n_heads;
@@ -169,12 +169,12 @@ impl Head<'_> {
     /// Its columns of its rows, out of `(pieces, hidden)`.
     fn block(&self, rows: &[f32], hidden: usize) -> Result<Tensor> {
         let end = self.span.start + self.span.len;
-        let rows = rows.get(self.span.start * hidden..end * hidden).unwrap_or_default();
+        let rows = stretch(rows, self.span.start * hidden..end * hidden);
         Tensor::from_vec(columns(rows, hidden, self.column, self.width), (self.span.len, self.width), &Device::Cpu)
     }
 }
 
-impl CustomOp2 for Attention {
+impl CustomOp2 for SelfAttention {
     fn name(&self) -> &'static str {
         "attention"
     }

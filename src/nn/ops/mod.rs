@@ -12,7 +12,7 @@ mod norm;
 pub mod numeric;
 mod softmax;
 
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 
 use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor, bail};
 use rayon::prelude::*;
@@ -76,11 +76,18 @@ impl<G: Deref<Target = Storage>> Operand<'_, G> {
     }
 }
 
+/// Values that are there: where they are not, whoever asks is wrong, which a debug build tells.
+#[inline]
+pub fn stretch(values: &[f32], range: Range<usize>) -> &[f32] {
+    debug_assert!(range.start <= range.end && range.end <= values.len(), "values {range:?} of {}", values.len());
+    values.get(range).unwrap_or_default()
+}
+
 /// Some columns of rows: `(rows, count)`.
 pub fn columns(rows: &[f32], row_width: usize, first: usize, count: usize) -> Vec<f32> {
     let mut block = Vec::with_capacity(rows.len() / row_width.max(1) * count);
     for row in rows.chunks_exact(row_width.max(1)) {
-        block.extend_from_slice(row.get(first..first + count).unwrap_or_default());
+        block.extend_from_slice(stretch(row, first..first + count));
     }
     block
 }

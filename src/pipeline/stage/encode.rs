@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
-use crate::pieces::{Cutter, Options, Tokenizer, stage};
+use crate::pieces::{Cutter, Options, Tokenizer, stored};
 use crate::pipeline::options::settings;
 
 pub const KIND: Kind = Kind {
@@ -20,7 +20,7 @@ pub const KIND: Kind = Kind {
 impl Action for Options {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
         let mut cutter = Cutter::new(Tokenizer::load(work.input("encoder")?)?, self.most_pieces);
-        let written = stage::write(work.input("corpus")?, work.folder, &mut cutter, work.observe)?;
+        let written = stored::write(work.input("corpus")?, work.folder, &mut cutter, work.observe)?;
         Ok(Made {
             outputs: BTreeMap::from([("pieces", work.folder.join("pieces"))]),
             notes: written.iter().map(ToString::to_string).collect(),

@@ -16,7 +16,7 @@ use crate::pair_matrix::{PairMatrix, matrices};
 
 /// The documents of a batch with all their pairs.
 #[derive(Debug)]
-pub struct Surroundings<'a> {
+pub struct AllPairs<'a> {
     /// The documents, whose pairs are those that are asked about, then the others.
     pub examples: Cow<'a, [Example]>,
     /// The matrices of those that have pairs.
@@ -25,8 +25,8 @@ pub struct Surroundings<'a> {
     asked: Option<Vec<u32>>,
 }
 
-impl<'a> Surroundings<'a> {
-    /// The surroundings of the pairs that are asked about. A document without such pairs stays without pairs.
+impl<'a> AllPairs<'a> {
+    /// All pairs around those that are asked about. A document without such pairs stays without pairs.
     pub fn of(examples: &'a [Example]) -> Self {
         let others: Vec<Vec<(u32, u32)>> = examples.iter().map(others).collect();
         if others.iter().all(Vec::is_empty) {
@@ -63,7 +63,7 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-/// How many pairs the surroundings of a document's pairs hold.
+/// How many pairs of a document that is.
 pub fn n_pairs(example: &Example) -> u64 {
     let is_there = |entity: u32| example.n_mentions.get(entity as usize).is_some_and(|&count| count > 0);
     let n_there = example.n_mentions.iter().filter(|&&count| count > 0).count() as u64;
