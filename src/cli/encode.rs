@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use docre::encoder::hub;
 use docre::ground::observe::Event;
-use docre::ground::parsed::FolderName;
 use docre::pieces::{Cutter, Options, Tokenizer, stored};
 
-use super::{Messages, Outcome, checked, split_folder, whole};
+use super::{Messages, Outcome, SplitArgs, checked, whole};
 
 /// Cut documents into an encoder's pieces, with markers around mentions.
 #[derive(Args)]
@@ -17,12 +16,8 @@ use super::{Messages, Outcome, checked, split_folder, whole};
     after_help = include_str!("help/encode.txt").trim_end()
 )]
 pub struct EncodeArgs {
-    /// The folder of the corpus, or of the split itself.
-    #[arg(long, value_name = "DIR")]
-    corpus: PathBuf,
-    /// The split: the folder of this name in that of the corpus.
-    #[arg(long, value_name = "NAME")]
-    split: Option<FolderName>,
+    #[command(flatten)]
+    split: SplitArgs,
     /// A folder with a tokenizer, or the name of an encoder in the Hugging Face cache.
     #[arg(long, value_name = "DIR|NAME")]
     encoder: String,
@@ -37,7 +32,7 @@ pub struct EncodeArgs {
 /// Encodes.
 pub fn run(args: &EncodeArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let options = checked(Options { most_pieces: args.most_pieces })?;
-    let split = split_folder(&args.corpus, args.split.as_deref())?;
+    let split = args.split.folder()?;
     let out = args.out.as_ref().unwrap_or(&split);
     let encoder = hub::resolve(&args.encoder)?;
     messages.tell(&Event::Detail(format!("reads the tokenizer of {}", encoder.display())));

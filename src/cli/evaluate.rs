@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use clap::Args;
 use docre::ground::choice;
-use docre::ground::parsed::FolderName;
 use docre::metrics::{self, Notes, Options, Request, present};
 use docre::table;
 
-use super::{Messages, Outcome, Usage, checked, one_of, split_folder, whole};
+use super::{Messages, Outcome, SplitArgs, Usage, checked, one_of, whole};
 
 /// Score predicted relations against a split's facts.
 #[derive(Args)]
@@ -19,12 +18,8 @@ use super::{Messages, Outcome, Usage, checked, one_of, split_folder, whole};
     after_help = include_str!("help/evaluate.txt").trim_end()
 )]
 pub struct EvaluateArgs {
-    /// The folder of the corpus, or of the split itself.
-    #[arg(long, value_name = "DIR")]
-    corpus: PathBuf,
-    /// The split: the folder of this name in that of the corpus.
-    #[arg(long, value_name = "NAME")]
-    split: Option<FolderName>,
+    #[command(flatten)]
+    split: SplitArgs,
     /// The predictions: a folder with the table `relations`, a Parquet file of it, or a submission in DocRED's JSON.
     #[arg(long, value_name = "PATH")]
     relations: PathBuf,
@@ -70,9 +65,12 @@ pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
     if args.against.is_some() && args.resamples == 0 {
         bail!(Usage("`--against`: expected resamples to test with, got `--resamples 0`".to_owned()));
     }
-    let tables = split_folder(&args.corpus, args.split.as_deref())?;
-    let names =
-        if args.split.is_some() { [Some(&*args.corpus), Some(&*tables)] } else { [tables.parent(), Some(&*tables)] };
+    let tables = args.split.folder()?;
+    let names = if args.split.split.is_some() {
+        [Some(&*args.split.corpus), Some(&*tables)]
+    } else {
+        [tables.parent(), Some(&*tables)]
+    };
     let [corpus, split] = names.map(|path| path.and_then(Path::file_name).unwrap_or_default().to_string_lossy());
     let training_facts = args.train_facts.as_deref();
     let usual = Request::new(&tables, &args.relations);

@@ -7,12 +7,11 @@ use anyhow::Context;
 use clap::Args;
 use docre::graph::{self, Base, Format, Merge, Options, Request};
 use docre::ground::choice;
-use docre::ground::parsed::FolderName;
 use docre::table::rows::{EdgeRow, MergeRow, NodeRow, ProvenanceRow};
 use docre::table::{TableError, stream};
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, checked, number, one_of, split_folder, whole};
+use super::{Messages, Outcome, SplitArgs, checked, number, one_of, whole};
 
 /// Merge the relations of many documents into a knowledge graph.
 #[derive(Args)]
@@ -25,12 +24,8 @@ pub struct GraphArgs {
     /// Arrow stream on stdin.
     #[arg(long, value_name = "PATH")]
     relations: PathBuf,
-    /// The folder of the corpus, or of the split itself.
-    #[arg(long, value_name = "DIR")]
-    corpus: PathBuf,
-    /// The split: the folder of this name in that of the corpus.
-    #[arg(long, value_name = "NAME")]
-    split: Option<FolderName>,
+    #[command(flatten)]
+    split: SplitArgs,
     /// The folder of the graph, or `-`: a table as an Arrow stream on stdout.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -93,7 +88,7 @@ pub fn run(args: &GraphArgs, messages: Messages) -> anyhow::Result<Outcome> {
     };
     let out = if pipe::is(&args.out) { scratch.folder("graph") } else { args.out.clone() };
     let options = checked(options(args))?;
-    let split = split_folder(&args.corpus, args.split.as_deref())?;
+    let split = args.split.folder()?;
     let aliases = args.aliases.as_deref();
     let request = Request { relations: &relations, split: &split, aliases, out: &out, options: &options };
     let listener = messages.listener();

@@ -26,10 +26,12 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context, bail};
+use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use docre::corpus::convert::Summary;
 use docre::corpus::reject_line;
 use docre::ground::choice::Choice;
+use docre::ground::parsed::FolderName;
 use docre::ground::settings::Settings;
 use docre::table::Table;
 use docre::table::rows::DocumentRow;
@@ -83,6 +85,27 @@ fn as_argument(reason: &str) -> String {
     match reason.strip_prefix('`').and_then(|rest| rest.split_once('`')) {
         Some((name, rest)) => format!("`--{}`{rest}", name.replace('_', "-")),
         None => reason.to_owned(),
+    }
+}
+
+/// Which split a command is about.
+#[derive(Args)]
+pub struct SplitArgs {
+    /// The folder of the corpus, or of the split itself.
+    #[arg(long, value_name = "DIR")]
+    pub corpus: PathBuf,
+    /// The split: the folder of this name in that of the corpus.
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<FolderName>,
+}
+
+impl SplitArgs {
+    /// Its folder.
+    ///
+    /// # Errors
+    /// Where there is no such split in the corpus, but others are.
+    pub fn folder(&self) -> anyhow::Result<PathBuf> {
+        split_folder(&self.corpus, self.split.as_deref())
     }
 }
 

@@ -12,11 +12,10 @@ pub const KIND: Kind = Kind {
         ("relation_labels", Needs::Optional),
         ("ids", Needs::Optional),
     ],
-    further_inputs: false,
     outputs: &["tables"],
-    optional_outputs: &[],
     options: keys_of::<Options>,
     parse: |options, _| Ok(Box::new(settings::<Options>(options)?)),
+    ..Kind::PLAIN
 };
 
 impl Action for Options {

@@ -10,11 +10,10 @@ use crate::pipeline::options::settings;
 pub const KIND: Kind = Kind {
     name: "encode",
     inputs: &[("corpus", Needs::One), ("encoder", Needs::One)],
-    further_inputs: false,
     outputs: &["pieces"],
-    optional_outputs: &[],
     options: keys_of::<Options>,
     parse: |options, _| Ok(Box::new(settings::<Options>(options)?)),
+    ..Kind::PLAIN
 };
 
 impl Action for Options {

@@ -12,11 +12,10 @@ use crate::table::{self, Table};
 pub const KIND: Kind = Kind {
     name: "evaluate",
     inputs: &[(role::CORPUS, Needs::One), (role::RELATIONS, Needs::One), ("training", Needs::Optional)],
-    further_inputs: false,
     outputs: &[role::METRICS],
-    optional_outputs: &[],
     options: keys_of::<Options>,
     parse: |options, _| Ok(Box::new(settings::<Options>(options)?)),
+    ..Kind::PLAIN
 };
 
 impl Action for Options {

@@ -10,11 +10,10 @@ use crate::pipeline::options::settings;
 pub const KIND: Kind = Kind {
     name: "graph",
     inputs: &[(role::CORPUS, Needs::One), (role::RELATIONS, Needs::One), ("aliases", Needs::Optional)],
-    further_inputs: false,
     outputs: &[role::GRAPH],
-    optional_outputs: &[],
     options: keys_of::<Options>,
     parse: |options, _| Ok(Box::new(settings::<Options>(options)?)),
+    ..Kind::PLAIN
 };
 
 impl Action for Options {

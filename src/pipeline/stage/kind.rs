@@ -33,6 +33,19 @@ pub struct Kind {
     pub parse: Parse,
 }
 
+impl Kind {
+    /// What most kinds are: without further inputs, without optional outputs.
+    pub const PLAIN: Self = Self {
+        name: "",
+        inputs: &[],
+        further_inputs: false,
+        outputs: &[],
+        optional_outputs: &[],
+        options: Vec::new,
+        parse: |_, _| Err(anyhow!("a kind of stage has its own options")),
+    };
+}
+
 type Parse = fn(Table, &[String]) -> anyhow::Result<Box<dyn Action>>;
 
 /// How often an input is given.

@@ -20,9 +20,9 @@ pub const KIND: Kind = Kind {
     inputs: &[("sql", Needs::One)],
     further_inputs: true,
     outputs: &["table"],
-    optional_outputs: &[],
     options: keys_of::<Query>,
     parse: |options, _| Ok(Box::new(typed::<Query>(options)?)),
+    ..Kind::PLAIN
 };
 
 /// No options: the statement is a source of its own.

@@ -17,11 +17,10 @@ pub const KIND: Kind = Kind {
         (role::LOG, Needs::Optional),
         (role::GRAPH, Needs::Optional),
     ],
-    further_inputs: false,
     outputs: &["page"],
-    optional_outputs: &[],
     options: keys_of::<Options>,
     parse: |options, _| Ok(Box::new(settings::<Options>(options)?)),
+    ..Kind::PLAIN
 };
 
 impl Action for Options {

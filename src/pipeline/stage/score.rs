@@ -10,11 +10,10 @@ use crate::score::{self, Options, Request};
 pub const KIND: Kind = Kind {
     name: "score",
     inputs: &[("checkpoint", Needs::One), (role::CORPUS, Needs::One)],
-    further_inputs: false,
     outputs: &[role::RELATIONS],
-    optional_outputs: &[],
     options: keys_of::<Options>,
     parse: |options, _| Ok(Box::new(settings::<Options>(options)?)),
+    ..Kind::PLAIN
 };
 
 impl Action for Options {

@@ -8,14 +8,13 @@ use crate::pipeline::options::{part, settings};
 pub const KIND: Kind = Kind {
     name: "synthesize",
     inputs: &[],
-    further_inputs: false,
     outputs: &["tables"],
-    optional_outputs: &[],
     options: || [keys_of::<Portion>(), keys_of::<Options>()].concat(),
     parse: |mut options, _| {
         let portion = settings(part::<Portion>(&mut options))?;
         Ok(Box::new(Synthesis { options: settings(options)?, portion, json: false }))
     },
+    ..Kind::PLAIN
 };
 
 impl Action for Synthesis {

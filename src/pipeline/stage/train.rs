@@ -27,11 +27,11 @@ pub const KIND: Kind = Kind {
         (BASE, Needs::Optional),
         (TEACHER, Needs::Optional),
     ],
-    further_inputs: false,
     outputs: &["checkpoint", role::LOG],
     optional_outputs: &[BASE],
     options: || keys_of::<TrainConfig>().into_iter().filter(|key| !PATHS.contains(key)).collect(),
     parse,
+    ..Kind::PLAIN
 };
 
 /// The settings that inputs stand for.
