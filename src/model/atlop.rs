@@ -12,7 +12,7 @@ use nn::{Mode, Weights};
 use crate::base::Ends;
 use crate::bilinear::Bilinear;
 use crate::chunks::chunks;
-use crate::contract::{Lesson, Loss, Model, Scores, Task};
+use crate::contract::{Lesson, Loss, Model, Scores, Taker, Task};
 use crate::example::{Example, labels};
 use crate::loss::adaptive_threshold;
 use crate::pair::{PairFeatures, Pooled};
@@ -84,12 +84,7 @@ impl Model for Atlop {
         self.width
     }
 
-    fn score_in_chunks(
-        &self,
-        examples: &[Example],
-        at_once: usize,
-        found: &mut dyn FnMut(Scores) -> Result<()>,
-    ) -> Result<()> {
+    fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {
         let encoded = self.ends.encode(examples, &mut Mode::InChunks(at_once))?;
         let Some(pooled) = Pooled::new(examples, &encoded)? else { return Ok(()) };
         let mut chunks = chunks(pooled.n_pairs(), pooled.pairs_at_once(at_once));

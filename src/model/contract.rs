@@ -7,6 +7,9 @@ use ground::random::Random;
 
 use crate::example::Example;
 
+/// Takes what a model thinks of some pairs, then of the next.
+pub type Taker<'t> = &'t mut dyn FnMut(Scores) -> Result<()>;
+
 /// What training and scoring ask of every model.
 pub trait Model: Send + Sync {
     /// The encoder.
@@ -24,12 +27,7 @@ pub trait Model: Send + Sync {
     ///
     /// # Errors
     /// Where a piece is not in the encoder's vocabulary, or `found` fails.
-    fn score_in_chunks(
-        &self,
-        examples: &[Example],
-        at_once: usize,
-        found: &mut dyn FnMut(Scores) -> Result<()>,
-    ) -> Result<()>;
+    fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()>;
 
     /// What it thinks of all pairs of some documents, in order; `None` where they have no pair.
     ///

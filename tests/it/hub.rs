@@ -10,7 +10,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::golden::folder;
-use crate::support::{DOCUMENT, Run, command};
+use crate::support::{CONVERSION, DOCUMENT, Run, command};
 
 const COMMIT: &str = "0123456789abcdef";
 
@@ -98,25 +98,17 @@ fn a_name_that_no_hub_has_is_told() {
 
 /// `docre run` of a pipeline that cuts documents for the encoder `org/name`, with a hub at `endpoint`.
 fn run(home: &Path, documents: &str, endpoint: &str, flags: &[&str]) -> Run {
-    let pipeline = r#"
-[sources]
-documents = "DOCUMENTS"
-encoder = ["./encoder", "org/name"]
-[[stage]]
-name = "dev"
-kind = "convert"
-format = "docred"
-split = "dev"
-inputs = { documents = "documents" }
-outputs = { tables = "dev" }
+    let sources = format!("[sources]\nencoder = [\"./encoder\", \"org/name\"]\ndocuments = \"{documents}\"");
+    let encode = r#"
 [[stage]]
 name = "encode"
 kind = "encode"
 inputs = { corpus = "dev", encoder = "encoder" }
 outputs = { pieces = "pieces" }
 "#;
+    let pipeline = CONVERSION.replace("[sources]\ndocuments = \"dev.json\"", &sources) + encode;
     fs::write(home.join("dev.json"), format!("[{DOCUMENT}]")).unwrap();
-    fs::write(home.join("tiny.toml"), pipeline.replace("DOCUMENTS", documents)).unwrap();
+    fs::write(home.join("tiny.toml"), pipeline).unwrap();
     let mut command = command(["run", "tiny.toml"].iter().chain(flags));
     for proxy in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "HF_HUB_CACHE"] {
         command.env_remove(proxy);

@@ -8,7 +8,7 @@ use docre::ground::Text;
 use docre::ground::observe::{Event, Pace, Progress, time_of_day};
 use tempfile::TempDir;
 
-use crate::support::{DOCUMENT, command, docre};
+use crate::support::{CONVERSION, DOCUMENT, command, docre};
 
 #[test]
 fn progress_is_told_with_rate_and_time_left() {
@@ -95,18 +95,7 @@ fn more_or_less_is_said() {
 fn a_stage_tells_what_it_reads_and_makes() {
     let home = TempDir::new().unwrap();
     fs::write(home.path().join("dev.json"), format!("[{DOCUMENT}]")).unwrap();
-    let pipeline = r#"
-[sources]
-documents = "dev.json"
-[[stage]]
-name = "dev"
-kind = "convert"
-format = "docred"
-split = "dev"
-inputs = { documents = "documents" }
-outputs = { tables = "dev" }
-"#;
-    fs::write(home.path().join("tiny.toml"), pipeline).unwrap();
+    fs::write(home.path().join("tiny.toml"), CONVERSION).unwrap();
     let run = |flags: &[&str]| {
         let output = command(["run", "tiny.toml", "--force"].iter().chain(flags)).current_dir(home.path()).output();
         String::from_utf8(output.unwrap().stderr).unwrap()

@@ -10,7 +10,7 @@ use docre::pipeline::Pipeline;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{DOCUMENT, Run, command, corpora, docre, files, rows};
+use crate::support::{CONVERSION, DOCUMENT, Run, command, corpora, docre, files, rows};
 
 /// Two splits, the facts of one as predictions of themselves, and their metrics.
 const TINY: &str = r#"
@@ -374,17 +374,7 @@ fn killed_at_any_moment_and_run_again_gives_the_same_bytes() {
 
 #[test]
 fn rejected_records_are_told_each_time() {
-    let place = Place::new(
-        r#"
-        sources = { source = "dev.json" }
-        [[stage]]
-        name = "dev"
-        kind = "convert"
-        format = "docred"
-        split = "dev"
-        inputs = { documents = "source" }
-        outputs = { tables = "corpus/dev" }"#,
-    );
+    let place = Place::new(CONVERSION);
     let damaged = DOCUMENT.replace("Altomonte", "Elsewhere").replace(r#""h": 0, "t": 1"#, r#""h": 9, "t": 1"#);
     place.write("dev.json", &format!("[{DOCUMENT}, {damaged}]"));
     let run = place.docre(&["tiny.toml"]);
@@ -395,7 +385,7 @@ fn rejected_records_are_told_each_time() {
         run.stderr
     );
     assert_eq!(place.manifest()["stages"][0]["rejected"], 1);
-    assert_eq!(rows(&place.path("runs/tiny/corpus/dev"), "SELECT doc_id FROM documents"), ["Altomonte"]);
+    assert_eq!(rows(&place.path("runs/tiny/dev"), "SELECT doc_id FROM documents"), ["Altomonte"]);
     let again = place.docre(&["tiny.toml"]);
     assert_eq!(again.code, Some(3), "{}", again.stderr);
     assert!(again.stderr.contains("tiny/dev: up to date\ntiny/dev: 1 records were rejected"), "{}", again.stderr);
@@ -453,18 +443,7 @@ fn another_build_runs_the_stages_again() {
 
 #[test]
 fn a_split_is_the_same_by_itself_and_in_a_pipeline() {
-    let place = Place::new(
-        r#"
-        sources = { source = "dev.json" }
-        [[stage]]
-        name = "dev"
-        kind = "convert"
-        format = "docred"
-        split = "dev"
-        candidates = ["LOC:LOC"]
-        inputs = { documents = "source" }
-        outputs = { tables = "dev" }"#,
-    );
+    let place = Place::new(&CONVERSION.replace("inputs", "candidates = [\"LOC:LOC\"]\ninputs"));
     place.write("dev.json", &format!("[{DOCUMENT}]"));
     assert_eq!(place.run(&[]), ["dev"]);
     let (source, alone) = (place.path("dev.json"), place.path("alone"));

@@ -85,3 +85,16 @@ pub const DOCUMENT: &str = r#"{"title": "Altomonte",
     [{"name": "Calabria", "type": "LOC", "sent_id": 0, "pos": [3, 4]}],
     [{"name": "Italy", "type": "LOC", "sent_id": 1, "pos": [2, 3]}]],
   "labels": [{"r": "P131", "h": 0, "t": 1, "evidence": [0]}, {"r": "P17", "h": 0, "t": 2, "evidence": [1]}]}"#;
+
+/// A pipeline that converts `dev.json`.
+pub const CONVERSION: &str = r#"
+[sources]
+documents = "dev.json"
+[[stage]]
+name = "dev"
+kind = "convert"
+format = "docred"
+split = "dev"
+inputs = { documents = "documents" }
+outputs = { tables = "dev" }
+"#;

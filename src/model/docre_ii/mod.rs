@@ -31,7 +31,7 @@ use crate::attention::rows_at_once;
 use crate::base::{PairBase, PairFeature};
 use crate::bounds::MOST;
 use crate::chunks::{by_rows, chunks, pairs_at_once, rows_of};
-use crate::contract::{Lesson, Loss, Model, Need, Scores, Task};
+use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
 use crate::decode::decode;
 use crate::example::{Example, indicators, labels};
 use crate::loss::{adaptive_threshold, among_others, cosine};
@@ -353,12 +353,7 @@ impl Model for DocreIi {
         Need::of(pairs, 11 * width + self.n_classes as u64).and(matrix)
     }
 
-    fn score_in_chunks(
-        &self,
-        examples: &[Example],
-        at_once: usize,
-        found: &mut dyn FnMut(Scores) -> Result<()>,
-    ) -> Result<()> {
+    fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {
         let Some(features) = self.base.forward(examples, &mut Mode::InChunks(at_once))? else { return Ok(()) };
         let base = |rows: &Range<usize>| self.first_logits(&rows_of(&features, rows)?);
         let Some(inference) = &self.inference else {

@@ -25,7 +25,7 @@ use nn::{Init, Linear, Mode, Weights};
 use crate::base::{PairBase, PairFeature};
 use crate::bounds::MOST;
 use crate::chunks::chunks;
-use crate::contract::{Lesson, Loss, Model, Need, Scores, Task};
+use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
 use crate::example::{Example, labels};
 use crate::loss::{adaptive_threshold, cosine, divergence, relative_entropy};
 use crate::pair_matrix::{PairMatrix, matrix_bytes};
@@ -296,12 +296,7 @@ impl Model for DocreSd {
         Need::of(pairs, 8 * self.config.embedding as u64).and(matrix_bytes(n_entities, is_fused(&self.classifier.bias)))
     }
 
-    fn score_in_chunks(
-        &self,
-        examples: &[Example],
-        at_once: usize,
-        found: &mut dyn FnMut(Scores) -> Result<()>,
-    ) -> Result<()> {
+    fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {
         let (all, mut mode) = (AllPairs::of(examples), Mode::InChunks(at_once));
         let Some(features) = self.base.forward(&all.examples, &mut mode)? else { return Ok(()) };
         let states = states(&self.layers, features, &all, &mut mode)?;
