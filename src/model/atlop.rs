@@ -12,7 +12,7 @@ use nn::{Mode, Weights};
 use crate::base::Ends;
 use crate::bilinear::Bilinear;
 use crate::chunks::chunks;
-use crate::contract::{Lesson, Loss, Model, Scores, Taker, Task};
+use crate::contract::{Lesson, Loss, Model, Taker, Task};
 use crate::example::{Example, labels};
 use crate::loss::adaptive_threshold;
 use crate::pair::{PairFeatures, Pooled};

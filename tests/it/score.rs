@@ -313,8 +313,9 @@ fn a_document_that_is_too_large_is_left_out_and_told() {
 
 /// A stage that leaves documents out says so now and when it is up to date, and the run ends like one with rejects.
 fn told_in_a_pipeline(Paths { checkpoint, split, .. }: &Paths, most_pairs: &str, warning: &str) {
+    let (checkpoint, split) = (checkpoint.display(), split.display());
     let place = Place::new(&format!(
-        "[sources]\nmodel = {checkpoint:?}\ndev = {split:?}\n[[stage]]\nname = \"scores\"\nkind = \"score\"\n\
+        "[sources]\nmodel = '{checkpoint}'\ndev = '{split}'\n[[stage]]\nname = \"scores\"\nkind = \"score\"\n\
          most_pairs = {most_pairs}\ninputs = {{ checkpoint = \"model\", corpus = \"dev\" }}\n\
          outputs = {{ relations = \"relations\" }}\n"
     ));

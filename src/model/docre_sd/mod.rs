@@ -25,7 +25,7 @@ use nn::{Init, Linear, Mode, Weights};
 use crate::base::{PairBase, PairFeature};
 use crate::bounds::MOST;
 use crate::chunks::chunks;
-use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
+use crate::contract::{Lesson, Loss, Model, Need, Taker, Task};
 use crate::example::{Example, labels};
 use crate::loss::{adaptive_threshold, cosine, divergence, relative_entropy};
 use crate::pair_matrix::{PairMatrix, matrix_bytes};
