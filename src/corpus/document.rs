@@ -103,7 +103,7 @@ impl Entity {
 /// Tokens before a sentence.
 pub fn offset_of(sentences: &[Vec<Token>], sentence: u32) -> u32 {
     let before = sentences.iter().take(sentence as usize).map(Vec::len).sum::<usize>();
-    u32::try_from(before).unwrap_or(u32::MAX)
+    ground::whole(before)
 }
 
 impl Document {

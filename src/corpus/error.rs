@@ -36,7 +36,7 @@ pub enum CorpusError {
         rejects: Vec<RejectRow>,
     },
     /// The tables of something else stand where these were to go.
-    #[error("{}: holds tables that were made from other input or with other options", target.display())]
+    #[error("{}: holds tables that were made from other input, with other options or by another build of docre", target.display())]
     Exists {
         /// The folder.
         target: PathBuf,

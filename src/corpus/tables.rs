@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use ground::whole;
 use table::rows::{
     DocumentRow, EntityRow, FactRow, ImpliedRow, MentionRow, PairRow, RejectRow, RelationTypeRow, TokenRow,
 };
@@ -130,7 +131,7 @@ impl CorpusWriter {
     }
 
     fn write_at_once(&mut self, documents: &[Accepted]) -> Result<(), TableError> {
-        let first = u32::try_from(self.totals.documents).unwrap_or(u32::MAX);
+        let first = whole(self.totals.documents as usize);
         self.count(documents);
         let (split, at_once) = (self.split.clone(), self.pairs_at_once);
         let Self { documents: document_rows, tokens, mentions, entities, pairs, facts, implied, .. } = self;
@@ -143,13 +144,10 @@ impl CorpusWriter {
             scope.spawn(|_| *on_entities = entities.write(gather(documents, entity_rows)));
             scope.spawn(|_| *on_facts = facts.write(gather(documents, fact_rows)));
             scope.spawn(|_| {
-                let rows = documents.par_iter().enumerate().map(|(place, accepted)| {
-                    document_row(
-                        accepted,
-                        split.clone(),
-                        first.saturating_add(u32::try_from(place).unwrap_or(u32::MAX)),
-                    )
-                });
+                let rows = documents
+                    .par_iter()
+                    .enumerate()
+                    .map(|(place, accepted)| document_row(accepted, split.clone(), first.saturating_add(whole(place))));
                 *on_documents = document_rows.write(rows.collect());
             });
             if let Some(implied) = implied {
@@ -211,10 +209,6 @@ fn gather<R: Send>(documents: &[Accepted], rows: impl Fn(&Accepted) -> Vec<R> + 
     documents.par_iter().map(rows).collect::<Vec<_>>().into_iter().flatten().collect()
 }
 
-fn count(items: usize) -> u32 {
-    u32::try_from(items).unwrap_or(u32::MAX)
-}
-
 fn document_row(accepted: &Accepted, split: Text, position: u32) -> DocumentRow {
     let document = &accepted.document;
     DocumentRow {
@@ -224,9 +218,9 @@ fn document_row(accepted: &Accepted, split: Text, position: u32) -> DocumentRow 
         source: accepted.source.clone(),
         position,
         labelled: document.facts.is_some(),
-        n_sentences: count(document.sentences.len()),
-        n_tokens: count(document.sentences.iter().map(Vec::len).sum()),
-        n_entities: count(document.entities.len()),
+        n_sentences: whole(document.sentences.len()),
+        n_tokens: whole(document.sentences.iter().map(Vec::len).sum()),
+        n_entities: whole(document.entities.len()),
         text_hash: text_hash(&document.sentences),
     }
 }
@@ -286,7 +280,7 @@ fn entity_rows(accepted: &Accepted) -> Vec<EntityRow> {
         name: entity.name(),
         r#type: entity.kind(),
         kb_id: entity.kb_id.clone(),
-        n_mentions: count(entity.mentions.len()),
+        n_mentions: whole(entity.mentions.len()),
     };
     (0..).zip(&document.entities).map(row).collect()
 }

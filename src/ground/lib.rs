@@ -28,5 +28,12 @@ use std::sync::Arc;
 #[doc(hidden)]
 pub use serde;
 
+/// A count as tables have it. More than 4 billion of what one document has is a fault of docre's, which a debug build
+/// tells: readers bound what they take.
+pub fn whole(count: usize) -> u32 {
+    debug_assert!(u32::try_from(count).is_ok(), "expected a count below 2^32, got {count}");
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
 /// A text that repeats often, such as a document's name down a column: cheap to copy.
 pub type Text = Arc<str>;

@@ -134,6 +134,8 @@ pub fn time_of_day(time: SystemTime) -> String {
 #[derive(Debug, Default)]
 pub struct Pace {
     first: Option<(Progress, Instant)>,
+    /// How many were done at the last report: fewer at the next, and another part has begun.
+    last: u64,
     /// How long after the first report the next line of a log is due.
     next: Duration,
 }
@@ -147,11 +149,12 @@ impl Pace {
     /// Takes a report into account.
     pub fn note(&mut self, progress: &Progress, now: Instant) {
         let goes_on = |(first, _): &(Progress, Instant)| {
-            first.place == progress.place && first.unit == progress.unit && first.done <= progress.done
+            first.place == progress.place && first.unit == progress.unit && self.last <= progress.done
         };
         if !self.first.as_ref().is_some_and(goes_on) {
-            *self = Self { first: Some((progress.clone(), now)), next: NEAREST };
+            *self = Self { first: Some((progress.clone(), now)), last: 0, next: NEAREST };
         }
+        self.last = progress.done;
     }
 
     /// A report with its rate, as text.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use ground::observe::Event;
 use ground::settings::{Settings, at_least};
+use ground::whole;
 use table::rows::{DocumentRow, MentionRow, PieceRow, TokenRow};
 use table::{TableError, Text, Walk};
 
@@ -123,7 +124,7 @@ impl Cutter {
             }
         }
         let kept = ids.len().min(self.most_pieces.saturating_sub(1));
-        let truncated = count(ids.len() - kept);
+        let truncated = whole(ids.len() - kept);
         ids.truncate(kept);
         ids.push(self.tokenizer.end());
         let mention_starts = layout.starts(document, kept);
@@ -168,17 +169,13 @@ impl Layout {
     /// The places of the opening markers among the first `kept` pieces, by entity and mention.
     fn starts(&self, document: &MarkedDocument, kept: usize) -> Vec<Vec<u32>> {
         let place = |&(start, _): &(u32, u32)| self.marks.get(start as usize).map(|marks| marks.place);
-        let kept = |place: usize| (place < kept).then(|| count(place));
+        let kept = |place: usize| (place < kept).then(|| whole(place));
         document
             .entities
             .iter()
             .map(|mentions| mentions.iter().filter_map(|mention| place(mention).and_then(kept)).collect())
             .collect()
     }
-}
-
-fn count(items: usize) -> u32 {
-    u32::try_from(items).unwrap_or(u32::MAX)
 }
 
 /// The documents of a corpus folder, read in order, one at a time.

@@ -100,7 +100,7 @@ impl Merger {
     }
 
     fn id(&mut self, piece: String) -> u32 {
-        let next = u32::try_from(self.pieces.len()).unwrap_or(u32::MAX);
+        let next = ground::whole(self.pieces.len());
         *self.ids.entry(piece).or_insert_with_key(|piece| {
             self.pieces.push(piece.clone());
             next

@@ -45,6 +45,9 @@ fn a_rate_begins_with_the_first_report_of_each_part() {
     // A killed run had done 1000.
     assert_eq!(told(&Progress::step(1000, 3000), 0), "1000 of 3000 steps");
     assert_eq!(told(&Progress::step(1040, 3000), 20), "1040 of 3000 steps, 2.0/s, 16:20 left");
+    // The next stage counts from the start.
+    assert_eq!(told(&Progress::step(1, 3000), 24), "1 of 3000 steps");
+    assert_eq!(told(&Progress::step(13, 3000), 28), "13 of 3000 steps, 3.0/s, 16:36 left");
     assert_eq!(told(&Progress::documents(7), 30), "7 documents");
     assert_eq!(told(&Progress::documents(17), 32), "17 documents, 5.0/s");
     let elsewhere = Progress { place: Some("sample/dev".into()), ..Progress::documents(17) };

@@ -495,6 +495,8 @@ outputs = { page = "report.html" }
     );
     assert_eq!(place.run(&[]), ["dev-split", "report"]);
     assert_eq!(place.run(&[]), [] as [&str; 0]);
+    let told = place.docre(&["tiny.toml"]).stderr;
+    assert!(told.ends_with("the tables are in runs/tiny, the page is runs/tiny/report.html\n"), "{told}");
     let run: PathBuf = place.path("runs/tiny");
     let made = fs::read_to_string(run.join("report.html")).unwrap();
     let lineage = &block(&made, "overview")["lineage"];

@@ -195,7 +195,7 @@ fn entities<'t>(
     let ends: Vec<u32> = sentences
         .iter()
         .scan(0, |end: &mut u32, sentence| {
-            *end = end.saturating_add(u32::try_from(sentence.len()).unwrap_or(u32::MAX));
+            *end = end.saturating_add(ground::whole(sentence.len()));
             Some(*end)
         })
         .collect();

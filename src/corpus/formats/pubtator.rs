@@ -112,7 +112,7 @@ fn document(source: &str, labelled: bool) -> Result<Document, Fault> {
     check_id(body.id, title.id, 2)?;
     let annotations = Annotations::read(lines, title.id)?;
     let text = format!("{} {}", title.text, body.text);
-    let title_length = u32::try_from(title.text.chars().count()).unwrap_or(u32::MAX);
+    let title_length = ground::whole(title.text.chars().count());
     let segmented = annotations.segment(&text, title_length)?;
     let characters = Characters::new(&text);
     let mut entities = Entities::default();
@@ -215,7 +215,7 @@ impl<'t> Entities<'t> {
         ids.sort_unstable();
         ids.dedup();
         for &id in &ids {
-            let next = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
+            let next = ground::whole(self.known.len());
             let place = *self.places.entry(id).or_insert(next);
             match self.known.get_mut(place as usize) {
                 Some(entity) => entity.mentions.push(mention.clone()),
