@@ -20,20 +20,18 @@ pub mod format;
 pub mod identifier;
 pub mod merging;
 mod nodes;
+mod options;
 mod predictions;
 pub mod store;
 mod tables;
+mod totals;
 
-use std::fmt;
 use std::fs;
 use std::io;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
 use ground::identity::Identity;
 use ground::observe::{Event, Observer, Progress};
-use ground::settings::{Settings, within};
 use table::rows::{EntityRow, MentionRow, PredictionRow, RelationTypeRow};
 use table::{Row, Staging, TableFiles, TableWriter, Text, relation_labels, sibling, stream};
 
@@ -41,59 +39,12 @@ pub use error::GraphError;
 pub use format::Format;
 pub use identifier::Base;
 pub use merging::Merge;
+pub use options::Options;
 pub use tables::{Description, Graph, Supported};
+pub use totals::Totals;
 
 use merging::Merger;
 use tables::{Tables, holds_only_a_graph};
-
-/// How a graph is made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Options {
-    /// By what entities merge.
-    pub merge: Merge,
-    /// Below which IRI things lie that no knowledge base names.
-    pub base: Base,
-    /// What the run is called, where the predictions do not say; by default, as their file.
-    pub run_id: Option<String>,
-    /// Facts less likely than this are left out, and those without a probability.
-    pub min_probability: Option<f32>,
-    /// Edges with fewer documents are left out.
-    pub min_support: u32,
-    /// Relations to keep; none: all.
-    #[serde(alias = "relation")]
-    pub relations: Vec<String>,
-    /// Types of nodes to keep; none: all.
-    #[serde(alias = "type")]
-    pub types: Vec<String>,
-    /// Whether nodes without an edge are left out. `merges` names them all the same.
-    pub connected: bool,
-    /// What to write besides the tables.
-    #[serde(alias = "format")]
-    pub formats: Vec<Format>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            merge: Merge::default(),
-            base: Base::default(),
-            run_id: None,
-            min_probability: None,
-            min_support: 1,
-            relations: Vec::new(),
-            types: Vec::new(),
-            connected: false,
-            formats: Vec::new(),
-        }
-    }
-}
-
-impl Settings for Options {
-    fn check(&self) -> Result<(), String> {
-        self.min_probability.map_or(Ok(()), |least| within("min_probability", least, 0.0, 1.0))
-    }
-}
 
 /// What to make a graph of.
 #[derive(Debug, Clone)]
@@ -108,51 +59,6 @@ pub struct Request<'a> {
     pub out: &'a Path,
     /// How.
     pub options: &'a Options,
-}
-
-/// What a graph was made of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Totals {
-    /// Documents with entities.
-    pub documents: u64,
-    /// Entities of these.
-    pub entities: u64,
-    /// Facts that were read.
-    pub predictions: u64,
-    /// Strays: facts that name a document or an entity that the split lacks.
-    pub strays: u64,
-    /// Facts that came again with no more than another probability.
-    pub repeated: u64,
-    /// Facts that did not pass a filter.
-    pub filtered: u64,
-    /// Facts behind the edges.
-    pub facts: u64,
-    /// Nodes.
-    pub nodes: u64,
-    /// Edges.
-    pub edges: u64,
-}
-
-impl Totals {
-    /// What people should know of the facts that did not come in.
-    pub fn warnings(&self) -> Vec<String> {
-        let Self { strays, filtered, .. } = self;
-        let mut warnings = Vec::new();
-        if *strays > 0 {
-            warnings.push(format!("{strays} facts name a document or an entity that the split lacks: left out"));
-        }
-        if *filtered > 0 && self.facts == 0 {
-            warnings.push(format!("no fact passed the filters, of {}", self.predictions));
-        }
-        warnings
-    }
-}
-
-impl fmt::Display for Totals {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { documents, entities, facts, nodes, edges, .. } = self;
-        write!(formatter, "{nodes} nodes of {entities} entities, {edges} edges of {facts} facts, {documents} documents")
-    }
 }
 
 /// Makes a graph; `None` where it is up to date.

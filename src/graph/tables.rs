@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 use table::rows::{EdgeRow, MergeRow, NodeRow, ProvenanceRow};
 use table::{Cursor, Row, Table, TableError, TableWriter, Text, write_file};
 
+use super::error::GraphError;
+use super::format::Format;
 use super::identifier::Iris;
-use super::{GraphError, Options, Totals};
+use super::options::Options;
+use super::totals::Totals;
 
 /// Rows that are written at a time.
 const ROWS_AT_ONCE: usize = 8192;
@@ -187,7 +190,7 @@ impl Graph {
 pub(super) fn holds_only_a_graph(folder: &Path) -> bool {
     let is_ours = |name: &str| {
         let tables = ["nodes", "edges", "provenance", "merges"];
-        name == DESCRIPTION || tables.contains(&name) || super::Format::ALL.iter().any(|format| format.path() == name)
+        name == DESCRIPTION || tables.contains(&name) || Format::ALL.iter().any(|format| format.path() == name)
     };
     fs::read_dir(folder).is_ok_and(|mut entries| {
         entries.all(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(is_ours)))

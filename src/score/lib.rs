@@ -8,18 +8,18 @@
 //! the part's content, so a run that was killed goes on where it stopped, and ends with the same table as one that was
 //! not.
 
+mod ended;
+mod error;
 mod limit;
 mod parts;
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
-use checkpoint::{Checkpoint, CheckpointConfig, CheckpointError};
-use examples::{ExamplesError, Misfit, examples};
-use ground::hint::{Hint, Words};
+use checkpoint::{Checkpoint, CheckpointConfig};
+use examples::examples;
 use ground::identity::Identity;
 use ground::observe::{Event, Observer, Progress};
 use ground::settings::{Settings, at_least, within};
@@ -27,76 +27,17 @@ use ground::workers::{Workers, overlap};
 use model::example::Example;
 use model::predict::{PIECES_AT_ONCE, Prediction, predict, probability};
 use model::{MOST, Model};
-use nn::device::{Compute, DeviceChoice, DeviceError, Precision};
-use pieces::{Cutter, PiecesError, cut_off};
+use nn::device::{Compute, DeviceChoice, Precision};
+use pieces::{Cutter, cut_off};
 use table::rows::RelationRow;
 use table::{Row, Staging, TableError, TableWriter, Text};
 
+pub use ended::{Ended, Scored};
+pub use error::ScoreError;
 pub use limit::USUAL_BYTES;
 
 use limit::{lacking, lacks, marked, named, take_out};
 use parts::{Part, Parts, work_folder};
-
-/// Why a split cannot be scored. Finished parts are kept.
-#[derive(Debug, thiserror::Error)]
-pub enum ScoreError {
-    /// The checkpoint cannot be used.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// The documents cannot be cut.
-    #[error(transparent)]
-    Pieces(#[from] PiecesError),
-    /// The split cannot be read as the checkpoint wants it.
-    #[error(transparent)]
-    Examples(#[from] ExamplesError),
-    /// A table cannot be read or written.
-    #[error(transparent)]
-    Table(#[from] TableError),
-    /// The device cannot be used.
-    #[error(transparent)]
-    Device(#[from] DeviceError),
-    /// The model does not iterate.
-    #[error("{}: expected a model that infers, `docre-ii` with `K` above 0", .0.display())]
-    Iterations(PathBuf),
-    /// The system gives no threads.
-    #[error("threads")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
-    /// A model predicts a class that its checkpoint has no relation for: a fault of docre's.
-    #[error("class {class}: expected one of the checkpoint's {known} relations, from 1")]
-    Class {
-        /// The class.
-        class: u32,
-        /// The relations.
-        known: usize,
-    },
-    /// The computation fails.
-    #[error("model")]
-    Model(#[from] candle_core::Error),
-    /// What a dead run has left cannot be removed.
-    #[error("{}: cannot remove", path.display())]
-    Remove {
-        /// The folder.
-        path: PathBuf,
-        /// The system's answer.
-        source: std::io::Error,
-    },
-}
-
-impl Hint for ScoreError {
-    fn hint(&self) -> Option<Words> {
-        match self {
-            Self::Examples(ExamplesError::Misfit { reason: Misfit::Relation { .. }, .. }) => {
-                Some("to score it all the same, convert it with `--unlabelled`".into())
-            }
-            Self::Checkpoint(error) => error.hint(),
-            Self::Pieces(error) => error.hint(),
-            Self::Examples(error) => error.hint(),
-            Self::Table(error) => error.hint(),
-            Self::Device(error) => error.hint(),
-            _ => None,
-        }
-    }
-}
 
 /// How a split is scored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -165,59 +106,6 @@ impl<'a> Request<'a> {
         let &Options { ref run_id, iterations, pieces_at_once: budget, most_pairs, precision } = options;
         let run_id = run_id.as_deref().unwrap_or(self.run_id);
         Self { run_id, iterations, budget, most_pairs, precision, ..self }
-    }
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// The table was there.
-    UpToDate {
-        /// Documents that it lacks: they are too large.
-        too_large: u64,
-    },
-    /// It was made.
-    Scored(Scored),
-}
-
-impl Ended {
-    /// What was done, where anything was.
-    pub fn scored(self) -> Option<Scored> {
-        match self {
-            Self::UpToDate { .. } => None,
-            Self::Scored(scored) => Some(scored),
-        }
-    }
-
-    /// Documents that the table lacks: they are too large.
-    pub fn too_large(self) -> u64 {
-        match self {
-            Self::UpToDate { too_large } | Self::Scored(Scored { too_large, .. }) => too_large,
-        }
-    }
-}
-
-/// What was done.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Scored {
-    /// Documents, those of kept parts included.
-    pub documents: u64,
-    /// Documents of parts that an earlier run had finished.
-    pub kept: u64,
-    /// Predicted facts.
-    pub relations: u64,
-    /// Documents that lost pieces at their end.
-    pub truncated: u64,
-    /// Documents beside these that are too large and were not scored.
-    pub too_large: u64,
-}
-
-impl fmt::Display for Scored {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { documents, kept, relations, too_large, .. } = self;
-        let kept = if *kept > 0 { format!(" ({kept} were there already)") } else { String::new() };
-        write!(f, "{documents} documents{kept}, {relations} relations")?;
-        if *too_large > 0 { write!(f, "; {too_large} too large, not scored") } else { Ok(()) }
     }
 }
 

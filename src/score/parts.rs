@@ -10,8 +10,9 @@ use model::predict::Prediction;
 use table::rows::RelationRow;
 use table::{Row, Staging, Table, TableError, TableWriter, Text};
 
+use super::ended::Scored;
+use super::error::ScoreError;
 use super::limit::TooLarge;
-use super::{ScoreError, Scored};
 
 /// Rows that are built at once.
 const ROWS_AT_ONCE: usize = 1 << 18;

@@ -8,7 +8,7 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
 
-use super::read::without_nulls;
+use super::nulls::without_nulls;
 use super::schema::ColumnSchema;
 use super::{TableError, TableSchema};
 

@@ -17,6 +17,7 @@ mod files;
 mod foreign;
 mod handle;
 mod lock;
+mod nulls;
 mod read;
 pub mod rows;
 pub mod schema;

@@ -4,13 +4,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use checkpoint::{BASE, MOST_LABELS, ModelConfig};
+use checkpoint::{MOST_LABELS, ModelConfig};
 use encoder::{EncoderConfig, EncoderFamily};
 use ground::settings::Settings;
 use nn::device::Precision;
 use pieces::VocabularyOptions;
-
-use super::plan::stages;
 
 /// The settings of a training run, as a file or a section of one gives them. Unknown keys are errors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -201,11 +199,6 @@ impl TrainConfig {
     pub fn second_stage(&self) -> Option<SecondStage> {
         let is_staged = self.model.is_staged() || self.second_stage.is_some() || self.base.is_some();
         (self.model.base().is_some() && is_staged).then(|| self.second_stage.clone().unwrap_or_default())
-    }
-
-    /// Whether a first stage trains the base, whose checkpoint the run leaves too.
-    pub fn trains_base(&self) -> bool {
-        stages(self).iter().any(|stage| stage.best == BASE)
     }
 
     /// Whether the model has a use for the checkpoints that it is given.

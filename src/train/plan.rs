@@ -87,3 +87,10 @@ pub fn stages(config: &TrainConfig) -> Vec<Stage> {
     let last = Stage { number: 2, epochs: second.epochs, rates: Rates { encoder: rate, base: rate, ..rates }, ..whole };
     if config.base.is_some() { vec![last] } else { vec![first, last] }
 }
+
+impl TrainConfig {
+    /// Whether a first stage trains the base, whose checkpoint the run leaves too.
+    pub fn trains_base(&self) -> bool {
+        stages(self).iter().any(|stage| stage.best == BASE)
+    }
+}

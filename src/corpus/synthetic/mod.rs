@@ -41,6 +41,7 @@
 
 mod closure;
 mod names;
+mod options;
 mod phrases;
 mod prose;
 mod rules;
@@ -49,44 +50,16 @@ mod world;
 
 use ground::pattern::Pattern;
 use ground::random::Random;
-use ground::settings::{Settings, within};
-use serde::{Deserialize, Serialize};
 use table::Text;
+
+pub use options::Options;
 
 use self::closure::{Closure, Origin};
 use self::names::Cast;
+use self::options::MOST_FACTS;
 use self::prose::Prose;
 use self::rules::{Edge, Relation};
 use crate::document::{Document, Fact};
-
-/// What documents to make. The defaults give some 13 sentences, 105 tokens and 14 entities.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Options {
-    /// The same seed gives the same documents.
-    pub seed: u64,
-    /// Stated facts a document, on average: from 4 to 100. Sentences are fewer, as one states both directions of a
-    /// symmetric relation.
-    pub facts: usize,
-    /// Share of implied facts among all, aimed at: from 0 (none) to 0.5.
-    pub implied_share: f64,
-    /// Rules between an implied fact and stated ones, at most: from 1 to 4.
-    pub chain_length: u32,
-    /// The rules: those of these patterns. At least one pattern.
-    #[serde(alias = "pattern")]
-    pub patterns: Vec<Pattern>,
-    /// Sentences that put two entities side by side and state no relation, at most 200.
-    pub distractors: usize,
-    /// Probability that a fact is stated across two sentences.
-    pub across: f64,
-    /// Probability that a fact stated in one sentence is put in rare words.
-    pub paraphrase: f64,
-    /// Probability that a fact, stated or implied, is missing from the labels though it holds.
-    pub label_noise: f64,
-}
-
-/// More would use up the names.
-const MOST_FACTS: usize = 100;
 
 /// A synthetic document and what is known about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,38 +119,6 @@ pub fn document(options: &Options, index: u64) -> Generated {
     let closure = world::draw(options, &rules, &cast, &mut random);
     let prose = prose::write(options, &closure, &cast, &mut random);
     label(options, index, &closure, prose, &mut random)
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            seed: 0,
-            facts: 11,
-            implied_share: 0.33,
-            chain_length: 2,
-            patterns: Pattern::ALL.to_vec(),
-            distractors: 3,
-            across: 0.25,
-            paraphrase: 0.05,
-            label_noise: 0.0,
-        }
-    }
-}
-
-impl Settings for Options {
-    fn check(&self) -> Result<(), String> {
-        within("facts", self.facts, 4, MOST_FACTS)?;
-        within("implied_share", self.implied_share, 0.0, 0.5)?;
-        within("chain_length", self.chain_length, 1, 4)?;
-        within("distractors", self.distractors, 0, 200)?;
-        within("across", self.across, 0.0, 1.0)?;
-        within("paraphrase", self.paraphrase, 0.0, 1.0)?;
-        within("label_noise", self.label_noise, 0.0, 1.0)?;
-        if self.patterns.is_empty() {
-            return Err("`patterns`: expected at least one pattern, got none".to_owned());
-        }
-        Ok(())
-    }
 }
 
 /// Writes down what holds, less what label noise takes away.

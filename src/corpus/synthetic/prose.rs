@@ -5,9 +5,10 @@ use table::Text;
 
 use super::closure::{Closure, Origin};
 use super::names::{Actor, Cast};
+use super::options::Options;
 use super::phrases::{distraction, introduction, statement};
 use super::rules::Edge;
-use super::{Options, world};
+use super::world;
 use crate::document::{Entity, Mention, Token};
 
 /// Of the facts stated across sentences, those whose second sentence has no mention of the head.

@@ -5,8 +5,8 @@ use ground::random::Random;
 
 use super::closure::{Closure, Known};
 use super::names::Cast;
+use super::options::{MOST_FACTS, Options};
 use super::rules::{Edge, EntityKind, RULES, Relation, Rule};
-use super::{MOST_FACTS, Options};
 
 /// Draws for each fact asked for, before a document is left with fewer.
 const PATIENCE: usize = 20;

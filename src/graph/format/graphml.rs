@@ -7,7 +7,7 @@ use std::io::Write;
 
 use table::rows::NodeRow;
 
-use super::WriteError;
+use super::error::WriteError;
 use crate::{Graph, Supported};
 
 /// What nodes and edges bear: an element, a name and a type.

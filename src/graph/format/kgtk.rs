@@ -5,7 +5,7 @@ use std::io::Write;
 
 use table::rows::NodeRow;
 
-use super::WriteError;
+use super::error::WriteError;
 use crate::identifier::step;
 use crate::{Graph, Supported};
 

@@ -8,7 +8,7 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::WriteError;
+use super::error::WriteError;
 use crate::{Graph, Supported};
 
 /// Writes the nodes.

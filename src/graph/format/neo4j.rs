@@ -10,7 +10,7 @@ use csv::{QuoteStyle, Writer, WriterBuilder};
 
 use table::Text;
 
-use super::WriteError;
+use super::error::WriteError;
 use crate::Graph;
 
 /// Separates the items of a list.

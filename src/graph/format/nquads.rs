@@ -5,7 +5,7 @@ use std::io::Write;
 
 use oxttl::NQuadsSerializer;
 
-use super::WriteError;
+use super::error::WriteError;
 use super::statements::statements;
 use crate::Graph;
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use oxrdf::TripleRef;
 use oxttl::NTriplesSerializer;
 
-use super::WriteError;
+use super::error::WriteError;
 use super::statements::statements;
 use crate::Graph;
 

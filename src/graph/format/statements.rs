@@ -21,7 +21,7 @@ use oxrdf::{GraphNameRef, Literal, NamedNode, NamedNodeRef, QuadRef, TermRef};
 use table::Text;
 use table::rows::{EdgeRow, NodeRow, ProvenanceRow};
 
-use super::WriteError;
+use super::error::WriteError;
 use crate::Graph;
 use crate::identifier::Iris;
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use oxrdf::TripleRef;
 use oxttl::TurtleSerializer;
 
-use super::WriteError;
+use super::error::WriteError;
 use super::statements::statements;
 use crate::Graph;
 

@@ -8,7 +8,7 @@ use nn::layers::{Activation, FeedForward, Normed, linear};
 use nn::ops::{dropout, mix};
 use nn::{Init, Linear, Mode, Weights};
 
-use super::{Attention, DocreIiConfig};
+use super::config::{Attention, DocreIiConfig};
 use crate::attention::{Heads, Reach, rows_at_once};
 use crate::chunks::{by_rows, rows_of};
 use crate::pair_matrix::{Axis, PairMatrix};

@@ -12,121 +12,31 @@
 //! Projections that compare states have layer norm where the released program has batch norm: a document's loss does
 //! not depend on what it is batched with.
 
+mod config;
 pub(crate) mod inference;
 pub(crate) mod noise;
 
 use std::ops::Range;
 
 use candle_core::{DType, Result, Tensor, bail};
-use serde::{Deserialize, Serialize};
 
 use encoder::Encoder;
 use ground::random::Random;
-use ground::settings::within;
 use nn::layers::linear;
 use nn::ops::is_fused;
 use nn::{Linear, Mode, Weights};
 
 use crate::attention::rows_at_once;
-use crate::base::{PairBase, PairFeature};
-use crate::bounds::MOST;
+use crate::base::PairBase;
 use crate::chunks::{by_rows, chunks, pairs_at_once, rows_of};
 use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
 use crate::decode::decode;
 use crate::example::{Example, indicators, labels};
 use crate::loss::{adaptive_threshold, among_others, cosine};
 use crate::pair_matrix::{PairMatrix, by_document, entities_in_pairs, matrices, matrix_bytes};
+pub use config::{Attention, Contrastive, DocreIiConfig};
 use inference::Inference;
 use noise::noisy;
-
-/// The model's shape beside its encoder's, and its losses'. Absent fields have the paper's values.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DocreIiConfig {
-    /// Width of all vectors.
-    pub embedding: usize,
-    /// Width of a block of the grouped bilinear pair feature.
-    pub block: usize,
-    /// How a pair's feature is made.
-    pub pair_feature: PairFeature,
-    /// Iterations when scoring; with 0 the model is its base.
-    #[serde(rename = "K")]
-    pub iterations: usize,
-    /// Inference layers.
-    #[serde(rename = "N_I")]
-    pub layers: usize,
-    /// Heads of each attention unit, the four axes in turn.
-    pub heads: usize,
-    /// Whether the two units of a layer attend to one memory, made of F and R; else each to its own matrix.
-    pub fusion: bool,
-    /// To which pairs a pair attends.
-    pub attention: Attention,
-    /// The second stage's other loss.
-    pub contrastive: Contrastive,
-    /// The greatest share of predicted relations that training replaces by wrong ones.
-    pub noise: f64,
-}
-
-/// To which pairs a pair attends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Attention {
-    /// A row or a column in each head.
-    ExtendedCross,
-    /// All of the document in every head.
-    Full,
-}
-
-/// The second stage's other loss.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Contrastive {
-    /// There is none.
-    None,
-    /// Pulls the two states of a pair together, with the gradient stopped on one side.
-    StopGradient,
-    /// Tells a pair's other state from those of the document's other pairs (Chen et al. 2020).
-    Simclr,
-}
-
-impl Default for DocreIiConfig {
-    fn default() -> Self {
-        Self {
-            embedding: 768,
-            block: 64,
-            pair_feature: PairFeature::Ffn,
-            iterations: 3,
-            layers: 2,
-            heads: 4,
-            fusion: true,
-            attention: Attention::ExtendedCross,
-            contrastive: Contrastive::StopGradient,
-            noise: 0.4,
-        }
-    }
-}
-
-impl DocreIiConfig {
-    /// Whether a model can be made of it.
-    ///
-    /// # Errors
-    /// The first field that does not fit, expected then got.
-    pub fn check(&self) -> std::result::Result<(), String> {
-        let Self { embedding, heads, .. } = *self;
-        self.pair_feature.check(embedding, self.block)?;
-        within("K", self.iterations, 0, MOST)?;
-        if self.layers == 0 {
-            return Err("`N_I`: expected at least 1, got 0; for the base alone set `K` to 0".to_owned());
-        }
-        within("N_I", self.layers, 1, MOST)?;
-        if heads == 0 || !heads.is_multiple_of(4) || !embedding.is_multiple_of(heads) {
-            return Err(format!(
-                "`heads`: expected a multiple of 4 that divides the embedding of {embedding}, got {heads}"
-            ));
-        }
-        within("noise", self.noise, 0.0, 1.0)
-    }
-}
 
 /// The model.
 #[derive(Debug, Clone)]
@@ -314,11 +224,6 @@ impl Reading {
 }
 
 impl Contrastive {
-    /// Whether there is no such loss.
-    pub fn is_none(self) -> bool {
-        self == Self::None
-    }
-
     /// The mean over pairs; states and their projections are `(pairs, width)`.
     fn loss(self, states: [&Tensor; 2], projected: [&Tensor; 2], matrices: &[PairMatrix]) -> Result<Tensor> {
         let losses = match self {

@@ -8,123 +8,32 @@
 //!
 //! The layers see all pairs of a document's entities ([`all_pairs`]), asked about or not.
 
+mod config;
 pub(crate) mod reasoning;
 mod all_pairs;
 
 use candle_core::{DType, Result, Tensor, Var};
-use serde::{Deserialize, Serialize};
 
 use encoder::Encoder;
-use ground::pattern::Pattern;
 use ground::random::Random;
-use ground::settings::within;
 use nn::layers::linear_alike;
 use nn::ops::is_fused;
 use nn::{Init, Linear, Mode, Weights};
 
-use crate::base::{PairBase, PairFeature};
-use crate::bounds::MOST;
+use crate::base::PairBase;
 use crate::chunks::chunks;
 use crate::contract::{Lesson, Loss, Model, Need, Taker, Task};
 use crate::example::{Example, labels};
 use crate::loss::{adaptive_threshold, cosine, divergence, relative_entropy};
 use crate::pair_matrix::{PairMatrix, matrix_bytes};
 use all_pairs::AllPairs;
+pub use config::{Distillation, DocreSdConfig};
 use reasoning::ReasoningLayer;
 
 /// How slowly the moving average forgets, as in the released program.
 const MEMORY: f64 = 0.99;
 /// How much the states of masked pairs count that are to resemble the moving average's, as in the released program.
 const RESEMBLANCE: f64 = 0.1;
-
-/// The model's shape beside its encoder's, and its training's. Absent fields have the paper's values.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DocreSdConfig {
-    /// Width of all vectors.
-    pub embedding: usize,
-    /// Width of a block of the grouped bilinear pair feature.
-    pub block: usize,
-    /// How a pair's feature is made.
-    pub pair_feature: PairFeature,
-    /// Reasoning layers.
-    #[serde(rename = "L")]
-    pub layers: usize,
-    /// Each head's pattern.
-    pub patterns: Vec<Pattern>,
-    /// From what the model learns beside the labels.
-    pub distillation: Distillation,
-    /// γ_max, the greatest share of pairs whose features are masked.
-    pub mask_rate: f64,
-    /// Whether the share rises with the steps, γ_t = min(γ_max, t/T); else it is γ_max from the first.
-    pub curriculum: bool,
-    /// Whether a third branch, with the moving average of the layers' weights, teaches the masked one too.
-    pub moving_average: bool,
-    /// Whether layers end in a highway.
-    pub highway: bool,
-}
-
-/// From what the model learns beside the labels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Distillation {
-    /// From nothing: there is one branch.
-    None,
-    /// From its other branch, one of the two masked.
-    #[serde(rename = "self")]
-    Itself,
-    /// From its other branch, neither masked: they differ by their dropout (Liang et al. 2021).
-    RDrop,
-    /// From a trained model's distribution; there is one branch.
-    Teacher,
-}
-
-impl Default for DocreSdConfig {
-    fn default() -> Self {
-        Self {
-            embedding: 768,
-            block: 64,
-            pair_feature: PairFeature::Ffn,
-            layers: 2,
-            patterns: Pattern::ALL.to_vec(),
-            distillation: Distillation::Itself,
-            mask_rate: 0.5,
-            curriculum: true,
-            moving_average: false,
-            highway: false,
-        }
-    }
-}
-
-impl DocreSdConfig {
-    /// Whether a model can be made of it.
-    ///
-    /// # Errors
-    /// The first field that does not fit, expected then got.
-    pub fn check(&self) -> std::result::Result<(), String> {
-        let (embedding, n_heads) = (self.embedding, self.patterns.len());
-        self.pair_feature.check(embedding, self.block)?;
-        if self.layers == 0 {
-            return Err("`L`: expected at least 1, got 0; without reasoning the model is `atlop`".to_owned());
-        }
-        within("L", self.layers, 1, MOST)?;
-        if n_heads == 0 || !embedding.is_multiple_of(n_heads) {
-            return Err(format!("`patterns`: expected as many as divide the embedding of {embedding}, got {n_heads}"));
-        }
-        within("mask_rate", self.mask_rate, 0.0, 1.0)?;
-        if self.moving_average && self.distillation != Distillation::Itself {
-            return Err(
-                "`moving_average`: expected `distillation` to be `self`, whose masked branch it teaches".to_owned()
-            );
-        }
-        Ok(())
-    }
-
-    /// The share of pairs that is masked when a share of the steps is done.
-    pub fn masked_share(&self, progress: f64) -> f64 {
-        if self.curriculum { self.mask_rate.min(progress) } else { self.mask_rate }
-    }
-}
 
 /// The model.
 #[derive(Debug, Clone)]

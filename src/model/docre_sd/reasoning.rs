@@ -9,7 +9,7 @@ use nn::layers::{Activation, FeedForward, Normed, linear};
 use nn::ops::{add_bias, dropout, gelu, mix};
 use nn::{Init, Linear, Mode, Weights};
 
-use super::DocreSdConfig;
+use super::config::DocreSdConfig;
 use crate::attention::{Heads, Reach, rows_at_once};
 use crate::chunks::{by_rows, rows_of};
 use crate::pair_matrix::{Axis, PairMatrix};

@@ -1,0 +1,50 @@
+//! What a graph was made of.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a graph was made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Documents with entities.
+    pub documents: u64,
+    /// Entities of these.
+    pub entities: u64,
+    /// Facts that were read.
+    pub predictions: u64,
+    /// Strays: facts that name a document or an entity that the split lacks.
+    pub strays: u64,
+    /// Facts that came again with no more than another probability.
+    pub repeated: u64,
+    /// Facts that did not pass a filter.
+    pub filtered: u64,
+    /// Facts behind the edges.
+    pub facts: u64,
+    /// Nodes.
+    pub nodes: u64,
+    /// Edges.
+    pub edges: u64,
+}
+
+impl Totals {
+    /// What people should know of the facts that did not come in.
+    pub fn warnings(&self) -> Vec<String> {
+        let Self { strays, filtered, .. } = self;
+        let mut warnings = Vec::new();
+        if *strays > 0 {
+            warnings.push(format!("{strays} facts name a document or an entity that the split lacks: left out"));
+        }
+        if *filtered > 0 && self.facts == 0 {
+            warnings.push(format!("no fact passed the filters, of {}", self.predictions));
+        }
+        warnings
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { documents, entities, facts, nodes, edges, .. } = self;
+        write!(formatter, "{nodes} nodes of {entities} entities, {edges} edges of {facts} facts, {documents} documents")
+    }
+}

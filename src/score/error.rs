@@ -1,0 +1,71 @@
+//! Why a split cannot be scored.
+
+use std::path::PathBuf;
+
+use checkpoint::CheckpointError;
+use examples::{ExamplesError, Misfit};
+use ground::hint::{Hint, Words};
+use nn::device::DeviceError;
+use pieces::PiecesError;
+use table::TableError;
+
+/// Why a split cannot be scored. Finished parts are kept.
+#[derive(Debug, thiserror::Error)]
+pub enum ScoreError {
+    /// The checkpoint cannot be used.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The documents cannot be cut.
+    #[error(transparent)]
+    Pieces(#[from] PiecesError),
+    /// The split cannot be read as the checkpoint wants it.
+    #[error(transparent)]
+    Examples(#[from] ExamplesError),
+    /// A table cannot be read or written.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The device cannot be used.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The model does not iterate.
+    #[error("{}: expected a model that infers, `docre-ii` with `K` above 0", .0.display())]
+    Iterations(PathBuf),
+    /// The system gives no threads.
+    #[error("threads")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// A model predicts a class that its checkpoint has no relation for: a fault of docre's.
+    #[error("class {class}: expected one of the checkpoint's {known} relations, from 1")]
+    Class {
+        /// The class.
+        class: u32,
+        /// The relations.
+        known: usize,
+    },
+    /// The computation fails.
+    #[error("model")]
+    Model(#[from] candle_core::Error),
+    /// What a dead run has left cannot be removed.
+    #[error("{}: cannot remove", path.display())]
+    Remove {
+        /// The folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+}
+
+impl Hint for ScoreError {
+    fn hint(&self) -> Option<Words> {
+        match self {
+            Self::Examples(ExamplesError::Misfit { reason: Misfit::Relation { .. }, .. }) => {
+                Some("to score it all the same, convert it with `--unlabelled`".into())
+            }
+            Self::Checkpoint(error) => error.hint(),
+            Self::Pieces(error) => error.hint(),
+            Self::Examples(error) => error.hint(),
+            Self::Table(error) => error.hint(),
+            Self::Device(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
