@@ -109,7 +109,10 @@ def named(file):
 
 def by_spacy(name):
     """Finds what a pipeline of spaCy finds."""
-    import spacy
+    try:
+        import spacy
+    except ImportError:
+        sys.exit("--spacy: expected spaCy in this Python; install it with `pip install spacy`")
 
     pipeline = spacy.load(name)
 

@@ -54,7 +54,7 @@
 //! ```
 //!
 //! # Code map
-//! Each folder of `src/` is a crate, a room of this house, and names in its `Cargo.toml` only those below it; here they
+//! Each folder of `src/` but `pipeline` and `cli` is a crate, a room of this house, and names in its `Cargo.toml` only those below it; here they
 //! stand from the ground floor up. Start at [`table`], then follow the flow. The root package has the roof: [`pipeline`],
 //! and the program, `main.rs` and `cli`, which adds arguments, messages and exit codes, and no more.
 //!
@@ -79,13 +79,17 @@
 //! | [`pipeline`] | a pipeline file → the stages above, each where it is not up to date | how they do it |
 //!
 //! # Where a change goes
-//! - A corpus format: a file in `src/corpus/formats/`, and a line in the list of its `mod.rs`.
+//! - A corpus format: a file in `src/corpus/formats/`, its variant, name and reader in the `mod.rs` there, its tests in
+//!   `src/corpus/tests/`, a fuzzer in `tests/fuzz/` and `FUZZERS` of the Makefile, and a row in `data/README.md`.
 //! - A model: a file in `src/model/`, and a kind in `kinds.rs`.
-//! - A scope of the metrics: a line in `src/ground/scope.rs`, and which facts are in it, in `src/metrics/tally.rs`.
+//! - A scope of the metrics: a line in `src/ground/scope.rs`; which facts are in it, in `members` of
+//!   `src/metrics/tally.rs`, over a column of `marked_facts.rs` if it asks for something new; its meaning in
+//!   `src/metrics/README.md` and `schemas/metrics.json`.
 //! - A graph format: a file in `src/graph/format/`, and a line in the list of its `mod.rs`.
 //! - A stage: a file in `src/pipeline/stage/`, and a line in `registry.rs`; a command: a file in `src/cli/`.
 //! - A table: a file in `schemas/`, and a row type in `src/table/rows.rs`.
-//! - A setting: a field of its room's `Options`; its range in `check`; the command's argument in `src/cli/`.
+//! - A setting: a field of its room's `Options` with its default; its range in `check`; the command's argument in
+//!   `src/cli/`; a row in `pipelines/README.md`, which a test compares.
 //!
 //! # Speed
 //! The program starts itself anew with settings that libraries read from the environment alone (`cli/environment.rs`).

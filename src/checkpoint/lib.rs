@@ -62,6 +62,10 @@ impl Hint for CheckpointError {
             Self::Weights(error) => error.hint(),
             Self::Tokenizer(error) => error.hint(),
             Self::Table(error) => error.hint(),
+            Self::Io { path, action: "read", .. } if path.ends_with(CONFIG) => Some(
+                "name a checkpoint: `model` in the folder of a pipeline's run, or `best` in that of `docre train`"
+                    .into(),
+            ),
             Self::Io { .. } | Self::File { .. } => None,
         }
     }

@@ -29,7 +29,7 @@ pub struct ConvertArgs {
     /// The folder of the corpus; with --to, the file to write [default with --to: stdout].
     #[arg(long, value_name = "PATH", required_unless_present = "to")]
     out: Option<PathBuf>,
-    /// Keep only pairs of these entity types, as HEAD:TAIL [default: every ordered pair].
+    /// Keep only pairs of these entity types, as HEAD:TAIL, several separated by commas [default: every ordered pair].
     #[arg(long, value_name = "HEAD:TAIL", value_delimiter = ',')]
     candidates: Vec<TypePair>,
     /// A MeSH tree file: leave out a negative pair whose tail is a broader term than that of a fact with the same head.

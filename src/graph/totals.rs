@@ -14,6 +14,7 @@ pub struct Totals {
     /// Facts that were read.
     pub predictions: u64,
     /// Strays: facts that name a document or an entity that the split lacks.
+    #[serde(alias = "unknown")]
     pub strays: u64,
     /// Facts that came again with no more than another probability.
     pub repeated: u64,
