@@ -111,7 +111,7 @@ pub fn relation_labels() -> &'static [(&'static str, &'static str)] {
 /// The `index`-th document of the endless corpus that the options describe. It depends on nothing else, so documents
 /// can be made in any order and number.
 ///
-/// Options that [`Settings::check`] refuses give documents too, of no promised shape.
+/// Options that [`ground::settings::Settings::check`] refuses give documents too, of no promised shape.
 pub fn document(options: &Options, index: u64) -> Generated {
     let mut random = Random::stream(options.seed, index);
     let cast = Cast::new(options.facts.min(MOST_FACTS), &mut random);
