@@ -533,7 +533,11 @@ fn a_page_of_a_pipeline_is_made_again_when_a_stage_before_it_ran() {
     assert_eq!(place.run(&other), ["train", "report"], "with another result");
     assert_eq!(shown(), said(&["train", "dev"]));
     assert_eq!(shown()[0]["options"]["documents"], 5);
-    assert_eq!(place.run(&[&other[..], &["--until", "train", "--force"]].concat()), ["train"]);
+    let before = place.manifest()["stages"][0].clone();
+    // Twice within a second and as fast to the millisecond is the same run, as far as a page can tell.
+    while place.manifest()["stages"][0] == before {
+        assert_eq!(place.run(&[&other[..], &["--until", "train", "--force"]].concat()), ["train"]);
+    }
     let dry = place.docre(&[&["tiny.toml", "--dry-run"], &other[..]].concat());
     assert!(dry.stdout.contains("tiny/report: to run: a stage before it has run since\n"), "{}", dry.stdout);
     assert_eq!(place.run(&other), ["report"], "with the same result: the page shows when, and how long it took");
