@@ -21,7 +21,7 @@ pub mod train;
 
 use std::fmt;
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -32,6 +32,7 @@ use docre::corpus::convert::Summary;
 use docre::corpus::reject_line;
 use docre::ground::choice::Choice;
 use docre::ground::parsed::FolderName;
+use docre::ground::present;
 use docre::ground::settings::Settings;
 use docre::table::Table;
 use docre::table::rows::DocumentRow;
@@ -140,14 +141,9 @@ fn splits_in(corpus: &Path) -> anyhow::Result<Vec<String>> {
 }
 
 fn folders(corpus: &Path) -> io::Result<Vec<PathBuf>> {
-    match fs::read_dir(corpus) {
-        Ok(entries) => {
-            let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-            Ok(paths.into_iter().filter(|path| path.is_dir()).collect())
-        }
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
+    let entries = present(fs::read_dir(corpus))?.into_iter().flatten();
+    let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    Ok(paths.into_iter().filter(|path| path.is_dir()).collect())
 }
 
 fn holds_documents(folder: &Path) -> anyhow::Result<bool> {

@@ -72,7 +72,7 @@ impl From<Base> for String {
 
 /// A knowledge base's identifier as `PREFIX:LOCAL`. A bare one is known by its form and the entity's type; one that is
 /// not known stays below `kb:`.
-pub fn knowledge_base(id: &str, kind: &str) -> String {
+pub(crate) fn knowledge_base(id: &str, kind: &str) -> String {
     let prefixed = id.split_once(':').and_then(|(prefix, local)| {
         let known = KNOWN.iter().find(|(_, _, names)| names.contains(&prefix.to_lowercase().as_str()));
         known.map(|(name, ..)| (*name, local))
@@ -99,7 +99,7 @@ fn bare(id: &str, kind: &str) -> Option<&'static str> {
 
 /// A text as one step of a path: a space becomes `_`, and what is no letter or digit of ASCII, `-` or `.` between two of
 /// these is percent-encoded. Different texts give different steps.
-pub fn step(text: &str) -> String {
+pub(crate) fn step(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     let mut last_is_plain = false;
     let mut bytes = text.bytes().peekable();
@@ -215,5 +215,34 @@ impl Iris {
     /// The base is an IRI and the step percent-encoded, so what comes out is an IRI.
     fn below(&self, kind: &str, step: &str) -> NamedNode {
         NamedNode::new_unchecked(format!("{}{kind}/{step}", self.base))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Base, knowledge_base, step};
+
+    #[test]
+    fn identifiers_are_those_of_the_knowledge_base_or_stay_local() {
+        for (id, kind, expected) in [
+            ("D003000", "Chemical", "MESH:D003000"),
+            ("C535788", "Disease", "MESH:C535788"),
+            ("C0006142", "Disease", "UMLS:C0006142"),
+            ("MeSH:D1", "X", "MESH:D1"),
+            ("672", "Gene", "NCBIGene:672"),
+            ("672", "Disease", "kb:672"),
+            ("Q30", "LOC", "WIKIDATA:Q30"),
+            ("D003000", "LOC", "kb:D003000"),
+            ("Q30> <x", "LOC", "kb:Q30%3E_%3Cx"),
+            ("", "LOC", "kb:"),
+        ] {
+            assert_eq!(knowledge_base(id, kind), expected);
+        }
+        assert_eq!((step("U.S. _x"), step("..")), ("U.S%2E_%5Fx".into(), "%2E%2E".into()));
+        assert!(step(&"é".repeat(1000)).len() < 240);
+        assert_ne!(step(&"é".repeat(1000)), step(&"é".repeat(1001)));
+        for base in ["relative/", "https://x.example", "https://x y/", "https://x/#a/", ""] {
+            assert!(base.parse::<Base>().is_err(), "{base}");
+        }
     }
 }

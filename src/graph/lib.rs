@@ -18,7 +18,7 @@ mod edges;
 mod error;
 pub mod format;
 pub mod identifier;
-pub mod merging;
+mod merging;
 mod nodes;
 mod options;
 mod predictions;

@@ -105,3 +105,18 @@ fn read_aliases(path: &Path) -> Result<HashMap<(String, Option<String>), String>
     }
     Ok(aliases)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::fold;
+
+    #[test]
+    fn names_fold_as_unicode_has_it() {
+        for (one, other) in
+            [("STRASSE", "Straße"), ("ẞ", "ss"), ("ΟΔΟΣ", "οδος"), ("İ", "i\u{307}"), ("a\u{a0}b", " A  b ")]
+        {
+            assert_eq!(fold(one), fold(other), "{one}");
+        }
+        assert_ne!(fold("resume"), fold("résumé"));
+    }
+}

@@ -1,9 +1,10 @@
 //! The tables of a graph: written row by row, and read back with what `graph.json` says of them.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, ErrorKind, Write};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use ground::present;
 use serde::{Deserialize, Serialize};
 
 use table::rows::{EdgeRow, MergeRow, NodeRow, ProvenanceRow};
@@ -83,11 +84,8 @@ impl Description {
     /// The same, where there is one that can be read; a damaged one is as good as none, and its graph is made again.
     pub(super) fn find(folder: &Path) -> Result<Option<Self>, GraphError> {
         let path = folder.join(DESCRIPTION);
-        match fs::read(&path) {
-            Ok(text) => Ok(serde_json::from_slice(&text).ok()),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
-            Err(error) => Err(GraphError::io(&path, "read")(error)),
-        }
+        let text = present(fs::read(&path)).map_err(GraphError::io(&path, "read"))?;
+        Ok(text.and_then(|text| serde_json::from_slice(&text).ok()))
     }
 
     pub(super) fn write(&self, folder: &Path) -> Result<(), GraphError> {

@@ -22,6 +22,7 @@ pub mod settings;
 pub mod suggest;
 pub mod workers;
 
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 // For what `choice!` makes elsewhere.
@@ -33,6 +34,18 @@ pub use serde;
 pub fn whole(count: usize) -> u32 {
     debug_assert!(u32::try_from(count).is_ok(), "expected a count below 2^32, got {count}");
     u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// What the system found; `None` where it says that nothing is there. What it cannot say, such as where it refuses to
+/// look, stays an error.
+///
+/// # Errors
+/// Where the system cannot tell.
+pub fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        found => found.map(Some),
+    }
 }
 
 /// A text that repeats often, such as a document's name down a column: cheap to copy.

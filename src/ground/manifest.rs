@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::identity::Identity;
+use crate::present;
 
 /// The file's name in the run folder.
 pub const MANIFEST: &str = "manifest.json";
@@ -162,12 +163,9 @@ impl Manifest {
     /// Where the file cannot be read or is none.
     pub fn read(folder: &Path) -> Result<Option<Self>, ManifestError> {
         let path = folder.join(MANIFEST);
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(ManifestError::Read { path, source }),
-        };
-        serde_json::from_slice(&text).map(Some).map_err(|source| ManifestError::Format { path, source })
+        let text = present(fs::read(&path)).map_err(|source| ManifestError::Read { path: path.clone(), source })?;
+        let manifest = text.map(|text| serde_json::from_slice(&text)).transpose();
+        manifest.map_err(|source| ManifestError::Format { path, source })
     }
 
     /// Writes it as text.

@@ -1,10 +1,11 @@
 //! What goes onto a page, and where a run has it.
 
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use ground::manifest::{Manifest, role};
+use ground::present;
 use table::rows::{DocumentRow, RelationRow};
 use table::{Table, TableError, TableFiles, Text, read};
 
@@ -134,12 +135,9 @@ fn split(run: &Path, relations: Option<&Path>) -> Result<Option<PathBuf>, Report
 /// The folders in a folder; none where it is not there.
 fn folders(run: &Path) -> Result<Vec<PathBuf>, ReportError> {
     let fault = |source| TableError::Io { path: run.to_path_buf(), action: "list the folder", source };
-    let entries = match fs::read_dir(run) {
-        Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>().map_err(fault)?,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Vec::new(),
-        Err(error) => return Err(fault(error).into()),
-    };
-    Ok(entries.into_iter().filter(|path| path.is_dir()).collect())
+    let entries = present(fs::read_dir(run)).map_err(fault)?.into_iter().flatten();
+    let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>().map_err(fault)?;
+    Ok(paths.into_iter().filter(|path| path.is_dir()).collect())
 }
 
 fn first_document(relations: &Path) -> Result<Option<Text>, TableError> {

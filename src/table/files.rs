@@ -1,9 +1,9 @@
 //! Which files a table consists of, and what they say of their making.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use ground::present;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::TableError;
@@ -25,7 +25,9 @@ impl TableFiles {
     pub fn find(folder: &Path, name: &str) -> Result<Option<Self>, TableError> {
         let nested = folder.join(name);
         let mut files = Vec::new();
-        for entry in present(fs::read_dir(&nested), &nested, "list the folder")?.into_iter().flatten() {
+        for entry in
+            present(fs::read_dir(&nested)).map_err(TableError::io(&nested, "list the folder"))?.into_iter().flatten()
+        {
             let path = entry.map_err(TableError::io(&nested, "list the folder"))?.path();
             if path.file_name().and_then(|name| name.to_str()).is_some_and(is_part_name) {
                 files.push(path);
@@ -120,14 +122,6 @@ fn place(path: &Path) -> (&Path, String) {
 }
 
 fn is_file(path: &Path) -> Result<bool, TableError> {
-    Ok(present(fs::metadata(path), path, "look at it")?.is_some_and(|found| found.is_file()))
-}
-
-/// What the system found; `None` where it says that nothing is there.
-fn present<T>(found: io::Result<T>, path: &Path, action: &'static str) -> Result<Option<T>, TableError> {
-    match found {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
-        Err(error) => Err(TableError::io(path, action)(error)),
-    }
+    let found = present(fs::metadata(path)).map_err(TableError::io(path, "look at it"))?;
+    Ok(found.is_some_and(|found| found.is_file()))
 }

@@ -4,6 +4,8 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use ground::present;
+
 use super::TableError;
 use super::beside::sibling;
 
@@ -77,11 +79,7 @@ pub(super) fn is_held(path: &Path) -> bool {
 #[cfg(unix)]
 pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
-    let named = match fs::metadata(path) {
-        Ok(named) => named,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    };
+    let Some(named) = present(fs::metadata(path))? else { return Ok(false) };
     let open = file.metadata()?;
     Ok((open.dev(), open.ino()) == (named.dev(), named.ino()))
 }

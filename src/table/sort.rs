@@ -183,10 +183,7 @@ impl<T: Sortable> Sorter<T> {
     }
 
     /// The same with another number of bytes in memory.
-    ///
-    /// # Errors
-    /// As [`Self::new`].
-    pub fn with_budget(folder: PathBuf, budget: usize) -> Result<Self, TableError> {
+    fn with_budget(folder: PathBuf, budget: usize) -> Result<Self, TableError> {
         fs::create_dir_all(&folder).map_err(TableError::io(&folder, "create the folder"))?;
         let (bytes, places, runs) = (Vec::new(), Vec::new(), Vec::new());
         Ok(Self { folder, bytes, places, runs, n_runs: 0, budget, record: PhantomData })
@@ -371,5 +368,51 @@ impl<T: Sortable> Iterator for InOrder<T> {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.next_if(|_| true).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tempfile::TempDir;
+
+    use super::{Sortable, Sorter};
+    use crate::Text;
+
+    struct Record(Text, u32, Option<f32>);
+
+    impl Sortable for Record {
+        fn encode(&self, bytes: &mut Vec<u8>) {
+            self.0.encode(bytes);
+            self.1.encode(bytes);
+            self.2.encode(bytes);
+        }
+
+        fn decode(bytes: &mut &[u8]) -> Option<Self> {
+            Some(Self(Text::decode(bytes)?, u32::decode(bytes)?, Option::decode(bytes)?))
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn records_are_sorted_whatever_fits_in_memory(
+            mut records in proptest::collection::vec((any::<String>(), any::<u32>(), proptest::option::of(0.0..1.0f32)), 0..200),
+            budget in 1usize..4000,
+        ) {
+            let folder = TempDir::new().unwrap();
+            let mut sorter = Sorter::with_budget(folder.path().join("runs"), budget).unwrap();
+            for (text, number, probability) in &records {
+                sorter.push(&Record(text.as_str().into(), *number, *probability)).unwrap();
+            }
+            let sorted = sorter.finish().unwrap();
+            records.sort_by(|one, other| one.partial_cmp(other).unwrap());
+            for _ in 0..2 {
+                let read: Vec<(String, u32, Option<f32>)> =
+                    sorted.read().unwrap().map(|record| record.map(|Record(text, number, probability)| (text.to_string(), number, probability)).unwrap()).collect();
+                prop_assert_eq!(&read, &records);
+            }
+            drop(sorted);
+            prop_assert!(!folder.path().join("runs").exists());
+        }
     }
 }

@@ -29,3 +29,26 @@ pub fn shards(batches: &[Vec<usize>], n_threads: usize) -> Vec<Vec<usize>> {
     };
     batches.iter().flat_map(cut).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use ground::random::Random;
+
+    use super::batches;
+
+    #[test]
+    fn an_epoch_takes_each_document_once_in_batches_of_like_length() {
+        let lengths: Vec<usize> = (0..80).map(|place| place * 7 % 80).collect();
+        let found = batches(&lengths, 5, &mut Random::new(1));
+        let mut places = found.concat();
+        places.sort_unstable();
+        assert_eq!(places, (0..80).collect::<Vec<_>>());
+        let spread = |batch: &Vec<usize>| {
+            let lengths = batch.iter().map(|&place| lengths[place]);
+            lengths.clone().max().unwrap() - lengths.min().unwrap()
+        };
+        // One bucket, whose lengths are 0 to 79: five in a row to a batch.
+        assert!(found.iter().all(|batch| spread(batch) == 4));
+        assert_ne!(found, batches(&lengths, 5, &mut Random::new(2)));
+    }
+}

@@ -7,12 +7,12 @@
 //! A model with a base takes two stages ([`plan`]): the second begins with the best checkpoint of the first, read back
 //! from its folder, or with one that was trained before, and with a fresh optimizer.
 
-pub mod batches;
+mod batches;
 pub mod config;
 mod error;
 mod prepare;
 mod present;
-pub mod schedule;
+mod schedule;
 mod plan;
 mod state;
 

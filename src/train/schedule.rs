@@ -22,3 +22,16 @@ impl Schedule {
         self.total.saturating_sub(step) as f64 / (self.total - self.warm_up).max(1) as f64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Schedule;
+
+    #[test]
+    fn the_schedule_rises_and_falls_in_lines() {
+        let schedule = Schedule::new(10, 0.2);
+        let factors: Vec<f64> = [0, 1, 2, 6, 9, 10].map(|step| schedule.factor(step)).to_vec();
+        // Two steps of rise; then (10 − step) / 8.
+        assert_eq!(factors, [0.0, 0.5, 1.0, 0.5, 0.125, 0.0]);
+    }
+}

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use checkpoint::{Checkpoint, CheckpointError, holds_only_a_checkpoint, read_tensors, save_tensors};
+use ground::present;
 use nn::optimizer::AdamW;
 use table::rows::TrainingLogRow;
 use table::{Staging, Table};
@@ -55,13 +55,10 @@ impl State {
         // A process may have died between the two renames that replace a folder: this undoes the first.
         drop(Staging::begin_over(&out.join(LAST), holds_only_a_checkpoint)?);
         let path = out.join(LAST).join(STATE);
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(CheckpointError::Io { path, action: "read", source }.into()),
-        };
-        let state = serde_json::from_slice(&text);
-        Ok(Some(state.map_err(|error| CheckpointError::File { path, reason: error.to_string() })?))
+        let fault = |source| CheckpointError::Io { path: path.clone(), action: "read", source };
+        let text = present(fs::read(&path)).map_err(fault)?;
+        let state = text.map(|text| serde_json::from_slice(&text)).transpose();
+        Ok(state.map_err(|error| CheckpointError::File { path, reason: error.to_string() })?)
     }
 
     /// All that the run needs to go on.

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 
 use candle_core::{Device, Tensor, safetensors};
-use docre::encoder::{Encoded, Encoder, EncoderConfig, Input, hub, read_config, read_weights};
-use docre::ground::hint::Hint;
+use docre::encoder::{Encoded, Encoder, EncoderConfig, Input, read_config, read_weights};
 use docre::ground::random::Random;
 use docre::nn::{Mode, Weights};
 
@@ -233,23 +232,6 @@ fn damaged_folders_are_told() {
     let golden = fs::read_to_string(Golden::open("atlop_bert").folder.join("config.json")).unwrap();
     let wrong = golden.replace("\"num_attention_heads\": 4", "\"num_attention_heads\": 5");
     assert!(config(&wrong).contains("`num_attention_heads`: expected a divisor of 64, got 5"));
-}
-
-#[test]
-fn a_cached_hub_name_resolves() {
-    let cache = tempfile::tempdir().unwrap();
-    let error = hub::resolve_in(cache.path(), "org/name").unwrap_err();
-    assert!(!error.to_string().contains("hint"), "{error}");
-    let hint = error.hint().unwrap();
-    assert!(hint.starts_with("download it where there is a network (`hf download org/name`)"), "{hint}");
-    let model = cache.path().join("models--org--name");
-    let snapshot = model.join("snapshots/abc");
-    fs::create_dir_all(&snapshot).unwrap();
-    fs::create_dir_all(model.join("refs")).unwrap();
-    fs::write(model.join("refs/main"), "abc\n").unwrap();
-    fs::write(snapshot.join("config.json"), "{}").unwrap();
-    assert_eq!(hub::resolve_in(cache.path(), "org/name").unwrap(), snapshot);
-    assert!(hub::resolve_in(cache.path(), "../../etc").is_err());
 }
 
 #[test]

@@ -11,15 +11,12 @@ use std::time::Duration;
 use candle_core::Tensor;
 use docre::checkpoint::{Checkpoint, ModelConfig};
 use docre::ground::observe::{Event, unheard};
-use docre::ground::random::Random;
 use docre::model::atlop::AtlopConfig;
 use docre::model::docre_ii::{Attention, Contrastive, DocreIiConfig};
 use docre::model::docre_sd::{Distillation, DocreSdConfig};
 use docre::nn::device::DeviceChoice;
 use docre::train;
-use docre::train::batches::batches;
 use docre::train::config::{EncoderSource, Scratch, SecondStage, TrainConfig};
-use docre::train::schedule::Schedule;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -647,28 +644,4 @@ fn weights_of_an_encoder_that_are_not_used_are_told() {
     let run = fixture.train(&config, "unknown", &[]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(run.stderr.starts_with("warning: 1 weight is not used: `decoder.weight`\n"), "{}", run.stderr);
-}
-
-#[test]
-fn the_schedule_rises_and_falls_in_lines() {
-    let schedule = Schedule::new(10, 0.2);
-    let factors: Vec<f64> = [0, 1, 2, 6, 9, 10].map(|step| schedule.factor(step)).to_vec();
-    // Two steps of rise; then (10 − step) / 8.
-    assert_eq!(factors, [0.0, 0.5, 1.0, 0.5, 0.125, 0.0]);
-}
-
-#[test]
-fn an_epoch_takes_each_document_once_in_batches_of_like_length() {
-    let lengths: Vec<usize> = (0..80).map(|place| place * 7 % 80).collect();
-    let found = batches(&lengths, 5, &mut Random::new(1));
-    let mut places = found.concat();
-    places.sort_unstable();
-    assert_eq!(places, (0..80).collect::<Vec<_>>());
-    let spread = |batch: &Vec<usize>| {
-        let lengths = batch.iter().map(|&place| lengths[place]);
-        lengths.clone().max().unwrap() - lengths.min().unwrap()
-    };
-    // One bucket, whose lengths are 0 to 79: five in a row to a batch.
-    assert!(found.iter().all(|batch| spread(batch) == 4));
-    assert_ne!(found, batches(&lengths, 5, &mut Random::new(2)));
 }

@@ -91,7 +91,7 @@ fn is_offline() -> bool {
 ///
 /// # Errors
 /// Where the cache has no complete snapshot of that name.
-pub fn resolve_in(cache: &Path, name: &str) -> Result<PathBuf, NotFound> {
+fn resolve_in(cache: &Path, name: &str) -> Result<PathBuf, NotFound> {
     snapshot(cache, name).ok_or_else(|| NotFound {
         name: name.to_owned(),
         cache: cache.to_path_buf(),
@@ -126,7 +126,11 @@ fn cache() -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::obstacle;
+    use std::fs;
+
+    use ground::hint::Hint;
+
+    use super::{obstacle, resolve_in};
 
     #[test]
     fn a_path_is_not_asked_of_the_hub() {
@@ -140,5 +144,22 @@ mod tests {
         for path in ["./encoder", "../encoder", "/encoders/tiny", "data/encoders/tiny", "encoders/"] {
             assert_eq!(obstacle(path, false).as_deref(), Some(""), "{path}");
         }
+    }
+
+    #[test]
+    fn a_cached_hub_name_resolves() {
+        let cache = tempfile::tempdir().unwrap();
+        let error = resolve_in(cache.path(), "org/name").unwrap_err();
+        assert!(!error.to_string().contains("hint"), "{error}");
+        let hint = error.hint().unwrap();
+        assert!(hint.starts_with("download it where there is a network (`hf download org/name`)"), "{hint}");
+        let model = cache.path().join("models--org--name");
+        let snapshot = model.join("snapshots/abc");
+        fs::create_dir_all(&snapshot).unwrap();
+        fs::create_dir_all(model.join("refs")).unwrap();
+        fs::write(model.join("refs/main"), "abc\n").unwrap();
+        fs::write(snapshot.join("config.json"), "{}").unwrap();
+        assert_eq!(resolve_in(cache.path(), "org/name").unwrap(), snapshot);
+        assert!(resolve_in(cache.path(), "../../etc").is_err());
     }
 }
