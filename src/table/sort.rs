@@ -372,6 +372,7 @@ impl<T: Sortable> Iterator for InOrder<T> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 mod tests {
     use proptest::prelude::*;
     use tempfile::TempDir;

@@ -125,6 +125,7 @@ fn cache() -> PathBuf {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 mod tests {
     use std::fs;
 
