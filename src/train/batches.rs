@@ -31,6 +31,7 @@ pub fn shards(batches: &[Vec<usize>], n_threads: usize) -> Vec<Vec<usize>> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 mod tests {
     use ground::random::Random;
 
