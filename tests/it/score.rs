@@ -53,8 +53,9 @@ impl Paths {
     fn score_until(&self, budget: usize, observe: Observer) -> Result<Option<Scored>, score::ScoreError> {
         let Self { checkpoint, split, out } = self;
         let device = DeviceChoice::Cpu;
-        let (run_id, iterations, precision, most_pairs) = ("run", None, None, None);
-        let request = Request { checkpoint, split, out, run_id, iterations, budget, most_pairs, device, precision };
+        let (run_id, iterations, precision, most_pairs, force) = ("run", None, None, None, false);
+        let request =
+            Request { checkpoint, split, out, run_id, iterations, budget, most_pairs, device, precision, force };
         score::score(&request, observe).map(Ended::scored)
     }
 
