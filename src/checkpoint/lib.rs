@@ -6,7 +6,7 @@ pub mod published;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor, Var, safetensors};
@@ -20,7 +20,7 @@ use model::{Model, Task};
 use nn::device::Compute;
 use nn::{Unused, Weights};
 use pieces::{PiecesError, Tokenizer};
-use table::{TableError, Text};
+use table::{Ours, TableError, Text, standing};
 
 pub use model::ModelConfig;
 
@@ -156,6 +156,7 @@ impl Checkpoint {
     /// # Errors
     /// Where a file is missing or damaged, or the tokenizer is not the model's.
     pub fn load(folder: &Path, device: &Device) -> Result<Self, CheckpointError> {
+        let folder = &*standing(folder);
         let path = folder.join(CONFIG);
         if !path.exists() && folder.join(BEST).join(CONFIG).is_file() {
             let another = if folder.join(BASE).is_dir() { format!(", `{BASE}` another") } else { String::new() };
@@ -251,9 +252,24 @@ pub fn read(path: &Path) -> Result<Vec<u8>, CheckpointError> {
     fs::read(path).map_err(|source| CheckpointError::Io { path: path.to_path_buf(), action: "read", source })
 }
 
-/// Whether a folder holds nothing but a checkpoint, so that another may take its place.
-pub fn holds_only_a_checkpoint(folder: &Path) -> bool {
-    let ours = |name: &str| [CONFIG, WEIGHTS, TOKENIZER].contains(&name) || FOR_RESUMING.contains(&name);
-    let is_ours = |entry: fs::DirEntry| entry.file_name().to_str().is_some_and(ours);
-    fs::read_dir(folder).is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(is_ours)))
+/// How the folder of a checkpoint is known.
+pub const OURS: Ours = Ours { is: holds_only_a_checkpoint, names: is_name };
+
+fn is_name(name: &str) -> bool {
+    [CONFIG, WEIGHTS, TOKENIZER].contains(&name) || FOR_RESUMING.contains(&name)
+}
+
+/// Whether a folder holds nothing but a checkpoint, so that another may take its place: its config says that docre made
+/// it.
+fn holds_only_a_checkpoint(folder: &Path) -> bool {
+    let is_file = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file());
+    let is_named = |entry: &fs::DirEntry| entry.file_name().to_str().is_some_and(is_name);
+    let Ok(entries) = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>) else { return false };
+    entries.is_empty() || entries.iter().all(|entry| is_file(entry) && is_named(entry)) && says_docre(folder)
+}
+
+fn says_docre(folder: &Path) -> bool {
+    let config = fs::read(folder.join(CONFIG)).ok();
+    let config: Option<serde_json::Value> = config.and_then(|text| serde_json::from_slice(&text).ok());
+    config.is_some_and(|config| config.get("docre").is_some_and(serde_json::Value::is_string))
 }

@@ -11,9 +11,9 @@ use ground::settings::{Settings, at_least};
 use model::atlop::AtlopConfig;
 use nn::{Unused, Weights};
 use pieces::Tokenizer;
-use table::{Staging, TableError, Text};
+use table::{Staging, TableError, Text, restore};
 
-use super::{CheckpointConfig, CheckpointError, MOST_LABELS, ModelConfig, fault, holds_only_a_checkpoint, read};
+use super::{CheckpointConfig, CheckpointError, MOST_LABELS, ModelConfig, OURS, fault, read};
 
 /// What a checkpoint is made of.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +59,7 @@ impl Settings for Options {
 /// # Errors
 /// Where a file is missing or damaged, the files do not fit each other, or something stands at `out`.
 pub fn convert(published: &Published<'_>, out: &Path, force: bool) -> Result<Unused, CheckpointError> {
+    restore(out, OURS)?;
     if out.exists() && !force {
         return Err(TableError::Stands { path: out.to_path_buf() }.into());
     }
@@ -67,7 +68,7 @@ pub fn convert(published: &Published<'_>, out: &Path, force: bool) -> Result<Unu
     let config = config(published, &weights, &tokenizer)?;
     let mut weights = Weights::given(weights, "", 0, &Device::Cpu);
     config.build(&mut weights).map_err(|error| fault(published.weights, &error))?;
-    let staging = Staging::begin_over(out, holds_only_a_checkpoint)?;
+    let staging = Staging::begin_over(out, OURS)?;
     config.save(staging.folder(), &tokenizer, weights.variables())?;
     staging.commit()?;
     Ok(weights.unused())

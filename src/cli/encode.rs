@@ -27,6 +27,9 @@ pub struct EncodeArgs {
     /// Where the table goes [default: the folder of the split].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Replace a table that was made from another split, with another tokenizer or other options.
+    #[arg(long)]
+    force: bool,
 }
 
 /// Encodes.
@@ -38,7 +41,7 @@ pub fn run(args: &EncodeArgs, messages: Messages) -> anyhow::Result<Outcome> {
     messages.tell(&Event::Detail(format!("reads the tokenizer of {}", encoder.display())));
     let mut cutter = Cutter::new(Tokenizer::load(&encoder)?, options.most_pieces);
     let listener = messages.listener();
-    let written = stored::write(&split, out, &mut cutter, &|event| listener.hear(&event))?;
+    let written = stored::write(&split, out, &mut cutter, args.force, &|event| listener.hear(&event))?;
     drop(listener);
     let table = out.join("pieces");
     let Some(written) = written else {

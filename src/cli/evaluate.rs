@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use clap::Args;
 use docre::ground::choice;
+use docre::ground::identity::Identity;
 use docre::metrics::{self, Notes, Options, Request, present};
 use docre::table;
 
@@ -47,6 +48,9 @@ pub struct EvaluateArgs {
     /// Also write the tables `metrics`, and `comparisons` with --against, into this folder.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Replace tables there that hold other figures.
+    #[arg(long)]
+    force: bool,
 }
 
 /// How figures are shown.
@@ -88,6 +92,13 @@ pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
     for warning in of_other.iter().flat_map(Notes::warnings) {
         messages.say(&format!("warning: `--against`: {warning}"));
     }
+    let fingerprints = (evaluation.fingerprint(), Identity::of("comparisons").field("rows", &comparisons).finish());
+    if let Some(out) = args.out.as_ref().filter(|_| !args.force) {
+        table::check_making(out, "metrics", Some(&fingerprints.0))?;
+        if args.against.is_some() {
+            table::check_making(out, "comparisons", Some(&fingerprints.1))?;
+        }
+    }
     let mut stdout = BufWriter::new(io::stdout().lock());
     if args.format == Shown::Json {
         stdout.write_all(present::json(&evaluation.metrics, &comparisons)?.as_bytes())?;
@@ -99,10 +110,9 @@ pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
     }
     stdout.flush()?;
     if let Some(out) = &args.out {
-        let fingerprint = evaluation.fingerprint();
-        table::write(out, &fingerprint, evaluation.metrics)?;
+        table::write(out, &fingerprints.0, evaluation.metrics)?;
         if args.against.is_some() {
-            table::write(out, &fingerprint, comparisons)?;
+            table::write(out, &fingerprints.1, comparisons)?;
         }
     }
     Ok(Outcome::Done)

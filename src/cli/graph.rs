@@ -63,6 +63,9 @@ pub struct GraphArgs {
     /// What the run is called where the relations do not say [default: the name of their file].
     #[arg(long, value_name = "NAME")]
     run_id: Option<String>,
+    /// Replace a graph that was made from other input or with other options.
+    #[arg(long)]
+    force: bool,
 }
 
 /// A table that can go to stdout.
@@ -90,7 +93,8 @@ pub fn run(args: &GraphArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let options = checked(options(args))?;
     let split = args.split.folder()?;
     let aliases = args.aliases.as_deref();
-    let request = Request { relations: &relations, split: &split, aliases, out: &out, options: &options };
+    let request =
+        Request { relations: &relations, split: &split, aliases, out: &out, options: &options, force: args.force };
     let listener = messages.listener();
     let totals = graph::build(&request, &|event| listener.hear(&event))?;
     drop(listener);

@@ -34,8 +34,8 @@ use docre::ground::choice::Choice;
 use docre::ground::parsed::FolderName;
 use docre::ground::present;
 use docre::ground::settings::Settings;
-use docre::table::Table;
 use docre::table::rows::DocumentRow;
+use docre::table::{Table, standing, stands_for};
 
 pub use messages::Messages;
 
@@ -116,7 +116,7 @@ impl SplitArgs {
 /// Where there is no such split in the corpus, but others are.
 pub fn split_folder(corpus: &Path, split: Option<&str>) -> anyhow::Result<PathBuf> {
     let folder = split.map_or_else(|| corpus.to_path_buf(), |split| corpus.join(split));
-    let is_there = if split.is_some() { folder.is_dir() } else { holds_documents(&folder)? };
+    let is_there = if split.is_some() { standing(&folder).is_dir() } else { holds_documents(&folder)? };
     if is_there {
         return Ok(folder);
     }
@@ -133,6 +133,7 @@ fn splits_in(corpus: &Path) -> anyhow::Result<Vec<String>> {
     let mut names = Vec::new();
     for path in folders(corpus).with_context(|| format!("{}: cannot list the folder", corpus.display()))? {
         if holds_documents(&path)? {
+            let path = stands_for(&path).unwrap_or(path);
             names.extend(path.file_name().map(|name| name.to_string_lossy().into_owned()));
         }
     }

@@ -53,6 +53,9 @@ pub struct ScoreArgs {
     /// The type of matrix products: f32 or bf16 [default: bf16 on a CUDA device, f32 on the CPU].
     #[arg(long, value_name = "TYPE", value_parser = one_of::<Precision>())]
     precision: Option<Precision>,
+    /// Replace a table that was made by another checkpoint, of another split or with other options.
+    #[arg(long)]
+    force: bool,
 }
 
 /// Scores.
@@ -77,6 +80,8 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let name = if piped { &args.checkpoint } else { &args.out };
     let name = name.file_name().unwrap_or_default().to_string_lossy();
     let request = Request::new(&args.checkpoint, &split, &out, &name, args.device).with(&options);
+    // A pipe's table is nobody's.
+    let request = request.forced(args.force || piped);
     let (began, listener) = (Instant::now(), messages.listener());
     let ended = score::score(&request, &|event| listener.hear(&event))?;
     drop(listener);

@@ -17,7 +17,7 @@ use ground::observe::{Event, Observer, Progress};
 use ground::parsed::{FolderName, TypePair};
 use ground::settings::{Settings, at_least};
 use table::rows::RejectRow;
-use table::{Staging, TableError, Text};
+use table::{Ours, Staging, TableError, Text};
 
 use crate::acceptance::Acceptance;
 use crate::admission::SHOWN_REJECTS;
@@ -200,6 +200,7 @@ struct Prepared {
 ///
 /// What must not be replaced is refused under the lock alone: until then another process may be replacing it.
 pub(super) fn begin(target: &Path, fingerprint: &str, force: bool) -> Result<Begun, CorpusError> {
+    table::restore(target, Ours::TABLES)?;
     let current = || if force { Ok(None) } else { current(target, fingerprint) };
     if let Some(summary) = current()? {
         return Ok(Begun::UpToDate(summary));

@@ -33,18 +33,20 @@ use std::path::Path;
 use ground::identity::Identity;
 use ground::observe::{Event, Observer, Progress};
 use table::rows::{EntityRow, MentionRow, PredictionRow, RelationTypeRow};
-use table::{Row, Staging, TableFiles, TableWriter, Text, relation_labels, sibling, stream};
+use table::{
+    Row, Staging, TableError, TableFiles, TableWriter, Text, check_workplace, relation_labels, restore, sibling, stream,
+};
 
 pub use error::GraphError;
 pub use format::Format;
 pub use identifier::Base;
 pub use merging::Merge;
 pub use options::Options;
-pub use tables::{Description, Graph, Supported};
+pub use tables::{Description, Graph, OURS, Supported};
 pub use totals::Totals;
 
 use merging::Merger;
-use tables::{Tables, holds_only_a_graph};
+use tables::Tables;
 
 /// What to make a graph of.
 #[derive(Debug, Clone)]
@@ -59,6 +61,8 @@ pub struct Request<'a> {
     pub out: &'a Path,
     /// How.
     pub options: &'a Options,
+    /// Whether a graph of another making is replaced.
+    pub force: bool,
 }
 
 /// Makes a graph; `None` where it is up to date.
@@ -67,11 +71,17 @@ pub struct Request<'a> {
 /// Where an input cannot be read or the graph not be written; what stood in its folder stands there still.
 pub fn build(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Totals>, GraphError> {
     let key = key(request)?;
-    if Description::find(request.out)?.is_some_and(|found| found.fingerprint == key) {
+    restore(request.out, OURS)?;
+    let found = Description::find(request.out)?;
+    if found.as_ref().is_some_and(|found| found.fingerprint == key) {
         return Ok(None);
     }
-    let staging = Staging::begin_over(request.out, holds_only_a_graph)?;
+    let staging = Staging::begin_over(request.out, OURS)?;
+    if found.is_some() && !request.force {
+        return Err(TableError::OtherMaking { path: request.out.to_path_buf() }.into());
+    }
     let work = sibling(request.out, "work");
+    check_workplace(&work, &["scratch"])?;
     let (made, scratch) = (work.join(&key), work.join("scratch"));
     let totals = match Description::find(&made)? {
         Some(description) => description.totals,
@@ -147,7 +157,7 @@ fn make_tables(
     if scratch.exists() {
         fs::remove_dir_all(scratch).map_err(GraphError::io(scratch, "remove"))?;
     }
-    let staging = Staging::begin_over(folder, holds_only_a_graph)?;
+    let staging = Staging::begin_over(folder, OURS)?;
     let tables = Tables { folder: staging.folder(), fingerprint: key };
     let mut totals = Totals::default();
     let stem = request.relations.file_stem().unwrap_or_default().to_string_lossy();

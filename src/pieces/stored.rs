@@ -6,7 +6,7 @@ use std::path::Path;
 use ground::identity::Identity;
 use ground::observe::{Event, Observer, Progress};
 use table::rows::PieceRow;
-use table::{Row, Staging, TableError, TableWriter, Walk};
+use table::{Ours, Row, Staging, TableError, TableWriter, Walk, check_making, restore};
 
 use super::{Cutter, PiecesError, cut_off, encode};
 
@@ -36,7 +36,8 @@ pub fn fingerprint(split: &Path, cutter: &Cutter) -> Result<Option<String>, Tabl
     Ok(Some(identity.field("most_pieces", &cutter.most_pieces).finish()))
 }
 
-/// Writes the table `pieces` of a split into the folder `out`; `None` where it is up to date.
+/// Writes the table `pieces` of a split into the folder `out`; `None` where it is up to date. One of another making is
+/// replaced only where `force` is set.
 ///
 /// # Errors
 /// Where a table is missing, damaged or cannot be written, or the tokenizer fails on a word.
@@ -44,14 +45,20 @@ pub fn write(
     split: &Path,
     out: &Path,
     cutter: &mut Cutter,
+    force: bool,
     observe: Observer<'_>,
 ) -> Result<Option<Written>, PiecesError> {
+    let table = out.join(&PieceRow::schema().name);
+    restore(&table, Ours::TABLES)?;
     let fingerprint = fingerprint(split, cutter)?;
     if is_current(out, fingerprint.as_deref())? {
         return Ok(None);
     }
     let batches = encode(split, cutter)?;
-    let staging = Staging::begin(&out.join(&PieceRow::schema().name))?;
+    let staging = Staging::begin(&table)?;
+    if !force {
+        check_making(out, &PieceRow::schema().name, None)?;
+    }
     let mut writer = TableWriter::<PieceRow>::inside(staging.folder().to_path_buf(), &fingerprint.unwrap_or_default());
     let mut written = Written::default();
     for rows in batches {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::file::{Input, Pipeline, Stage};
+use super::install::check_places;
 use super::request::{Request, inputs, to_fetch};
 use super::run_folder::RunFolder;
 use crate::ground::manifest::Entry;
@@ -33,6 +34,7 @@ impl fmt::Display for Planned {
 pub fn plan(pipeline: &Pipeline, request: &Request) -> anyhow::Result<Vec<Planned>> {
     let stages = request.stages(pipeline)?;
     let mut folder = RunFolder::open(pipeline, &request.runs)?;
+    check_places(&folder, stages)?;
     let mut to_come = ToCome::default();
     let mut planned = Vec::new();
     for stage in stages {

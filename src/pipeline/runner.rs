@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, anyhow, bail};
 
 use super::file::{Pipeline, Stage};
-use super::install::install;
+use super::install::{self, install};
 use super::plan::reason;
 use super::request::{Request, inputs, to_fetch};
 use super::run_folder::RunFolder;
@@ -32,6 +32,8 @@ pub fn run(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> any
     // Held, never read: the system releases it with the process, however that ends.
     let _lock = Lock::inside(&request.runs.join(&pipeline.name))?;
     let folder = RunFolder::open(pipeline, &request.runs)?;
+    install::recover(&folder, stages)?;
+    install::check_places(&folder, stages)?;
     fetch(stages, observe)?;
     let mut runner = Runner { name: &pipeline.name, folder, force: request.force, device: request.device };
     let mut rejected = 0;
@@ -151,8 +153,10 @@ impl Runner<'_> {
         Ok((made, warnings.take()))
     }
 
-    /// Puts outputs into their places; what stood there goes away with the folder in which the stage worked.
+    /// Puts outputs into their places, in place of what a run has made there before.
     fn install(&mut self, stage: &Stage, made: &Made, folder: &Path) -> anyhow::Result<BTreeMap<String, Artefact>> {
+        // Somebody may have put files there while the stage was at work.
+        install::check_places(&self.folder, std::slice::from_ref(stage))?;
         let mut outputs = BTreeMap::new();
         for (role, output) in &stage.outputs {
             let target = self.folder.path.join(output);

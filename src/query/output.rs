@@ -36,7 +36,10 @@ pub(super) fn write(mut frame: DataFrame, format: Output, output: &mut impl Writ
         Output::Csv => write_csv(&frame, output)?,
         Output::Json => write_json(&frame, output)?,
         Output::Parquet => {
-            ParquetWriter::new(&mut *output).finish(&mut frame)?;
+            // By this mark docre knows the file as its own.
+            let producer = ("docre.producer".to_owned(), concat!("docre ", env!("CARGO_PKG_VERSION")).to_owned());
+            let marked = KeyValueMetadata::from_static(vec![producer]);
+            ParquetWriter::new(&mut *output).with_key_value_metadata(Some(marked)).finish(&mut frame)?;
         }
     }
     Ok(output.flush()?)

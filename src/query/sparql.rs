@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use graph::Graph;
 use graph::store::{Answer, Loaded};
+use table::{standing, stands_for};
 
 use crate::error::QueryError;
 use crate::output::{self, Output};
@@ -35,7 +36,7 @@ pub fn sparql(folder: &Path, query: &str, format: Output, output: &mut impl Writ
 fn the_graph(folder: &Path) -> Result<PathBuf, QueryError> {
     let mut found = Vec::new();
     let fault = |source| QueryError::Io { path: folder.to_path_buf(), source };
-    search(folder, DEPTH, &mut found).map_err(fault)?;
+    search(&standing(folder), DEPTH, &mut found).map_err(fault)?;
     if let [graph] = found.as_slice() {
         return Ok(graph.clone());
     }
@@ -51,8 +52,10 @@ fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io::Result<(
     }
     let mut entries: Vec<PathBuf> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
     entries.sort();
+    // One that stands aside is found under its own name.
     let is_hidden = |path: &Path| path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
-    for entry in entries.iter().filter(|entry| entry.is_dir() && !is_hidden(entry)) {
+    let is_shown = |path: &Path| !is_hidden(path) || stands_for(path).is_some_and(|named| !is_hidden(&named));
+    for entry in entries.iter().filter(|entry| entry.is_dir() && is_shown(entry)) {
         if depth > 0 {
             search(entry, depth - 1, found)?;
         }

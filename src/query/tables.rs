@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use table::is_part_name;
+use table::{is_part_name, standing, stands_for};
 
 use crate::error::QueryError;
 
@@ -18,7 +18,7 @@ pub(crate) const DEPTH: usize = 6;
 /// Where the folder cannot be read or holds no table, or the paths of two tables come to one name.
 pub fn tables(folder: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>, QueryError> {
     let mut found = Vec::new();
-    search(folder, &mut Vec::new(), &mut found)
+    search(&standing(folder), &mut Vec::new(), &mut found)
         .map_err(|source| QueryError::Io { path: folder.to_path_buf(), source })?;
     let mut named = BTreeMap::new();
     for (path, files) in &found {
@@ -67,9 +67,11 @@ fn search(folder: &Path, way: &mut Vec<String>, found: &mut Vec<(Vec<String>, Ve
         let stem = single.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         found.push((way.iter().cloned().chain([identifier(stem)]).collect(), vec![single]));
     }
-    for entry in entries.iter().filter(|path| path.is_dir() && !name_of(path).starts_with('.')) {
-        if way.len() < DEPTH {
-            way.push(identifier(&name_of(entry)));
+    for entry in entries.iter().filter(|path| path.is_dir()) {
+        // One that stands aside is found under its own name.
+        let name = name_of(&stands_for(entry).unwrap_or_else(|| entry.clone()));
+        if way.len() < DEPTH && !name.starts_with('.') {
+            way.push(identifier(&name));
             search(entry, way, found)?;
             way.pop();
         }

@@ -37,7 +37,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use ground::settings::Settings;
-use table::{TableError, sibling, write_file};
+use table::{TableError, is_file, sibling, write_file};
 
 pub use error::ReportError;
 pub use sources::Sources;
@@ -90,6 +90,7 @@ impl fmt::Display for Written {
 /// # Errors
 /// Where a table is missing from its folder, not as its schema says or damaged, or the page cannot be written.
 pub fn write(sources: &Sources, options: &Options, out: &Path, force: bool) -> Result<Written, ReportError> {
+    let force = force || may_replace(out)?;
     let walked = match &sources.corpus {
         Some(corpus) => {
             let scratch = scratch(out)?;
@@ -111,13 +112,25 @@ pub fn write(sources: &Sources, options: &Options, out: &Path, force: bool) -> R
         blocks.push(("graph".to_owned(), packed::pack(&graph::graph(folder)?)?));
     }
     blocks.insert(0, ("overview".to_owned(), packed::pack(&overview::overview(sources, tally, documents)?)?));
-    write_file::<ReportError>(out, force || is_page(out), |file| Ok(page::write(&blocks, file)?))?;
+    write_file::<ReportError>(out, force, |file| Ok(page::write(&blocks, file)?))?;
     let bytes = out.metadata().map_or(0, |metadata| metadata.len());
     Ok(Written { documents: written.0, of: written.1, bytes })
 }
 
-/// Whether a page of ours stands at a path.
-fn is_page(path: &Path) -> bool {
+/// Whether a page of ours stands at a path, which is looked at before anything is done.
+///
+/// # Errors
+/// Where something else does that only `force` replaces, or nothing.
+fn may_replace(out: &Path) -> Result<bool, TableError> {
+    match is_file(out)? {
+        true if is_page(out) => Ok(true),
+        true => Err(TableError::Stands { path: out.to_path_buf() }),
+        false => Ok(false),
+    }
+}
+
+/// Whether a file is a page of ours.
+pub fn is_page(path: &Path) -> bool {
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(page::HEAD.len() as u64).read_to_end(&mut start));
     read.is_ok() && start == page::HEAD.as_bytes()
@@ -125,11 +138,14 @@ fn is_page(path: &Path) -> bool {
 
 /// A new hidden folder beside the page, for what is sorted on disk; two processes do not share one.
 fn scratch(out: &Path) -> Result<PathBuf, TableError> {
-    let scratch = sibling(out, &format!("{}.sorted", std::process::id()));
-    match fs::create_dir(&scratch) {
-        Err(source) if source.kind() != ErrorKind::AlreadyExists => {
-            Err(TableError::Io { path: out.to_path_buf(), action: "create the file", source })
+    for number in 0.. {
+        let scratch = sibling(out, &format!("{}-{number}.sorted", std::process::id()));
+        match fs::create_dir(&scratch) {
+            Ok(()) => return Ok(scratch),
+            // Somebody else's: another is taken.
+            Err(source) if source.kind() == ErrorKind::AlreadyExists => {}
+            Err(source) => return Err(TableError::Io { path: out.to_path_buf(), action: "create the file", source }),
         }
-        _ => Ok(scratch),
     }
+    Err(TableError::Stands { path: out.to_path_buf() })
 }

@@ -30,7 +30,7 @@ use model::{MOST, Model};
 use nn::device::{Compute, DeviceChoice, Precision};
 use pieces::{Cutter, cut_off};
 use table::rows::RelationRow;
-use table::{Row, Staging, TableError, TableWriter, Text};
+use table::{Ours, Row, Staging, TableError, TableWriter, Text, check_making, check_workplace, restore};
 
 pub use ended::{Ended, Scored};
 pub use error::ScoreError;
@@ -91,13 +91,15 @@ pub struct Request<'a> {
     pub device: DeviceChoice,
     /// The type in which matrix products are computed; `None`: `bf16` on a CUDA device, `f32` on the CPU.
     pub precision: Option<Precision>,
+    /// Whether a table of another making is replaced.
+    pub force: bool,
 }
 
 impl<'a> Request<'a> {
     /// The usual run, of this name.
     pub fn new(checkpoint: &'a Path, split: &'a Path, out: &'a Path, run_id: &'a str, device: DeviceChoice) -> Self {
         let Options { run_id: _, iterations, pieces_at_once: budget, most_pairs, precision } = Options::default();
-        Self { checkpoint, split, out, run_id, iterations, budget, most_pairs, device, precision }
+        Self { checkpoint, split, out, run_id, iterations, budget, most_pairs, device, precision, force: false }
     }
 
     /// The same with other options.
@@ -107,6 +109,12 @@ impl<'a> Request<'a> {
         let run_id = run_id.as_deref().unwrap_or(self.run_id);
         Self { run_id, iterations, budget, most_pairs, precision, ..self }
     }
+
+    /// The same, which also replaces a table of another making.
+    #[must_use]
+    pub fn forced(self, force: bool) -> Self {
+        Self { force, ..self }
+    }
 }
 
 /// Scores a split, unless its table is up to date.
@@ -114,6 +122,8 @@ impl<'a> Request<'a> {
 /// # Errors
 /// Where the checkpoint or a table cannot be used, or the documents do not fit the checkpoint.
 pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, ScoreError> {
+    let table = request.out.join(&RelationRow::schema().name);
+    restore(&table, Ours::TABLES)?;
     let compute = request.device.open(request.precision)?;
     let checkpoint = load(request)?;
     let fingerprint = fingerprint(request, &checkpoint, &compute)?;
@@ -121,7 +131,12 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
         lacking(too_large).into_iter().for_each(observe);
         return Ok(Ended::UpToDate { too_large });
     }
-    let staging = Staging::begin(&request.out.join(&RelationRow::schema().name))?;
+    let staging = Staging::begin(&table)?;
+    if !request.force {
+        // What it was made from was asked above.
+        check_making(request.out, &RelationRow::schema().name, None)?;
+    }
+    check_workplace(&work_folder(request.out), &[])?;
     let (model, unused) = checkpoint.model(&compute)?;
     observe(compute.event());
     observe(Event::Detail(format!("reads the checkpoint {}", request.checkpoint.display())));

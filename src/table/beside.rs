@@ -1,9 +1,13 @@
 //! What stands beside a file or folder while it is made: hidden siblings, and the folder above.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::TableError;
+
+/// Links that lead from one to another: the system follows no more either.
+const MOST_LINKS: usize = 40;
 
 /// `.NAME.ROLE` beside `NAME`: hidden, and on the same file system, so that a rename is atomic.
 pub fn sibling(target: &Path, role: &str) -> PathBuf {
@@ -14,6 +18,16 @@ pub fn sibling(target: &Path, role: &str) -> PathBuf {
 /// The folder that holds a path.
 pub(super) fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// What a path leads to, be it there or not: a link stays a link, and what it points to is written.
+pub(super) fn through(path: &Path) -> Result<PathBuf, TableError> {
+    let mut reached = path.to_path_buf();
+    for _ in 0..MOST_LINKS {
+        let Ok(named) = fs::read_link(&reached) else { return Ok(reached) };
+        reached = parent(&reached).join(named);
+    }
+    Err(TableError::io(path, "follow the link")(io::Error::other("it leads to no end")))
 }
 
 /// Makes a folder's entries durable.

@@ -118,6 +118,20 @@ pub enum TableError {
         /// The folder, or the file in its place.
         path: PathBuf,
     },
+    /// A table of another making stands where one was to go.
+    #[error("{}: holds a table that was made from other input or with other options", path.display())]
+    OtherMaking {
+        /// The table's folder.
+        path: PathBuf,
+    },
+    /// What no file can take the place of stands where one was to go.
+    #[error("{}: expected a file or nothing, found {found}", path.display())]
+    NotAFile {
+        /// Its path.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
     /// A file stands where one was to go.
     #[error("{}: stands already", path.display())]
     Stands {
@@ -135,8 +149,11 @@ pub enum TableError {
 impl Hint for TableError {
     fn hint(&self) -> Option<Words> {
         match self {
-            Self::Foreign { .. } => Some("choose another `--out`, or move the files away".into()),
-            Self::Stands { .. } => Some("pass `--force` to replace it, or choose another `--out`".into()),
+            Self::Foreign { .. } => Some("move the files away, or choose another place for what is made".into()),
+            Self::NotAFile { .. } => Some("choose another place for what is made".into()),
+            Self::Stands { .. } | Self::OtherMaking { .. } => {
+                Some("pass `--force` to replace it, or choose another `--out`".into())
+            }
             // What `docre score` makes is in no split.
             Self::NoTable { table, .. } if table != "relations" => {
                 Some("name the folder of a split, which `docre convert` has written".into())

@@ -8,6 +8,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::TableError;
 use super::beside::parent;
+use super::place::standing;
 
 /// The files of a table in order: at least one, with rows of any type.
 ///
@@ -23,18 +24,19 @@ impl TableFiles {
     /// # Errors
     /// Where the system refuses to look.
     pub fn find(folder: &Path, name: &str) -> Result<Option<Self>, TableError> {
-        let nested = folder.join(name);
+        let nested = &*standing(folder).join(name);
+        let nested = &*standing(nested);
         let mut files = Vec::new();
         for entry in
-            present(fs::read_dir(&nested)).map_err(TableError::io(&nested, "list the folder"))?.into_iter().flatten()
+            present(fs::read_dir(nested)).map_err(TableError::io(nested, "list the folder"))?.into_iter().flatten()
         {
-            let path = entry.map_err(TableError::io(&nested, "list the folder"))?.path();
+            let path = entry.map_err(TableError::io(nested, "list the folder"))?.path();
             if path.file_name().and_then(|name| name.to_str()).is_some_and(is_part_name) {
                 files.push(path);
             }
         }
         files.sort();
-        let single = folder.join(format!("{name}.parquet"));
+        let single = standing(folder).join(format!("{name}.parquet"));
         if files.is_empty() && is_file(&single)? {
             files.push(single);
         }

@@ -3,7 +3,8 @@
 //! A table is a folder `NAME` of Parquet files `part-00000.parquet`, `part-00001.parquet`, …, whose rows, read in the
 //! order of the files, are sorted by the schema's key. Identical rows give identical bytes. What a reader can see under
 //! its final name is always whole: files and folders are written under a hidden sibling's name, made durable, and then
-//! renamed (see [`Staging`] and [`write_file`]).
+//! renamed or exchanged (see [`Staging`], [`write_file`] and [`put`]). What docre did not make is never replaced
+//! ([`Ours`]).
 //!
 //! A [`Table`] is found and read, a [`Walk`] reads several tables of a split document by document.
 //!
@@ -18,6 +19,8 @@ mod foreign;
 mod handle;
 mod lock;
 mod nulls;
+mod ours;
+mod place;
 mod read;
 pub mod rows;
 pub mod schema;
@@ -38,12 +41,14 @@ pub use files::{TableFiles, fingerprint, is_part_name};
 pub use ground::Text;
 pub use handle::{Table, read};
 pub use lock::Lock;
+pub use ours::{Ours, check_workplace, holds_only_tables, is_marked};
+pub use place::{is_file, put, restore, standing, stands_for};
 pub use read::RecordBatches;
 pub use schema::TableSchema;
 pub use split::{Followers, OfDocument, SplitTables, Walk, relation_labels};
-pub use staging::{Staging, holds_only_tables};
-pub use whole::write_file;
-pub use write::{TableWriter, write};
+pub use staging::Staging;
+pub use whole::{write_file, write_same};
+pub use write::{TableWriter, check_making, write};
 
 /// A row of a table, by columns when it is stored.
 pub trait Row: Sized + Send {

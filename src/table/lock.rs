@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use ground::present;
+#[cfg(unix)]
+use rustix::fs::OFlags;
 
 use super::TableError;
 use super::beside::sibling;
@@ -17,7 +19,7 @@ use super::beside::sibling;
 pub struct Lock {
     path: PathBuf,
     /// Held, never read: closing it releases the lock.
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -41,35 +43,56 @@ impl Lock {
     /// Its last holder removes the file, so a lock counts only while the file still bears its name.
     fn hold(path: PathBuf, target: &Path) -> Result<Self, TableError> {
         loop {
-            let file = File::create(&path).map_err(TableError::io(&path, "create the file"))?;
+            let file = open_own(&path, true).map_err(TableError::io(&path, "create the file"))?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(TableError::Busy { path: target.to_path_buf() }),
                 Err(TryLockError::Error(source)) => return Err(TableError::io(&path, "lock the file")(source)),
             }
             if is_at(&file, &path).map_err(TableError::io(&path, "lock the file"))? {
-                return Ok(Self { path, _file: file });
+                return Ok(Self { path, file });
             }
         }
     }
 }
 
 impl Drop for Lock {
-    /// The file goes before the lock: nobody finds it free and then gone.
+    /// The file goes before the lock: nobody finds it free and then gone. One with content is somebody's, and stays.
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        if self.file.metadata().is_ok_and(|found| found.len() == 0) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
+}
+
+/// Opens a file that is to be ours and may be another's: neither through a link nor waiting for the other end of a pipe,
+/// and what is in it stays.
+fn open_own(path: &Path, create: bool) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create(create).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // Fewer bits than an `i32` has.
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    }
+    let file = options.open(path).map_err(|error| if path.is_symlink() { not_a_file() } else { error })?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(not_a_file()) }
+}
+
+fn not_a_file() -> io::Error {
+    io::Error::other("expected a file, found a link, a pipe or a device")
 }
 
 /// Removes a file that its maker locks as long as he lives, unless he does.
 pub(super) fn remove_unless_held(path: &Path) -> io::Result<()> {
-    let file = File::options().write(true).open(path)?;
+    let file = open_own(path, false)?;
     if file.try_lock().is_ok() { fs::remove_file(path) } else { Ok(()) }
 }
 
 /// Whether somebody holds the lock of a file. One that cannot be asked counts as held.
 pub(super) fn is_held(path: &Path) -> bool {
-    match File::options().write(true).open(path) {
+    match open_own(path, false) {
         Ok(file) => file.try_lock().is_err(),
         Err(error) => error.kind() != ErrorKind::NotFound,
     }

@@ -3,21 +3,25 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::beside::{parent, sibling, sync_folder};
-use super::lock::{Lock, is_held};
-use super::{TableError, is_part_name};
+use super::TableError;
+use super::beside::{parent, sibling, sync_folder, through};
+use super::lock::Lock;
+use super::ours::Ours;
+use super::place::{put, recover, stands};
 
-/// Work in progress towards a folder: files go into a hidden sibling, which [`Staging::commit`] renames.
+/// Work in progress towards a folder: files go into a hidden sibling, which [`Staging::commit`] exchanges for what
+/// stands under the folder's name.
 ///
-/// Killed at any moment, a process leaves under the folder's name what stood there before, nothing, or the whole new
-/// content; the next [`Staging::begin`] on the same folder puts the old content back where it stood aside, and clears
-/// what the dead process left. A lock, released by the system with the process, keeps a second writer out. A folder
-/// that holds anything but tables is never replaced.
+/// Killed at any moment, a process leaves under the folder's name what stood there before, or the whole new content;
+/// where the file system cannot exchange two folders, perhaps nothing, and the old content beside it, where
+/// [`standing`](super::standing) finds it. The next [`Staging::begin`] on the same folder puts it back, and clears what
+/// the dead process left. A lock, released by the system with the process, keeps a second writer out. A folder that
+/// docre did not make, or that holds more than that, is never replaced.
 #[derive(Debug)]
 pub struct Staging {
     target: PathBuf,
     partial: PathBuf,
-    replaced: PathBuf,
+    ours: Ours,
     /// Held, never read.
     lock: Option<Lock>,
     /// The folder above, where this made it.
@@ -31,31 +35,26 @@ impl Staging {
     /// # Errors
     /// Where something that is no table stands there, another process is at work on it, or the system refuses.
     pub fn begin(target: &Path) -> Result<Self, TableError> {
-        Self::begin_over(target, holds_only_tables)
+        Self::begin_over(target, Ours::TABLES)
     }
 
     /// The same for a folder of other content, which may replace what `ours` says is of its kind.
     ///
     /// # Errors
     /// As [`Self::begin`].
-    pub fn begin_over(target: &Path, ours: fn(&Path) -> bool) -> Result<Self, TableError> {
+    pub fn begin_over(target: &Path, ours: Ours) -> Result<Self, TableError> {
         // A link stays a link: what it points to is replaced.
-        let target = if target.is_symlink() {
-            target.canonicalize().map_err(TableError::io(target, "follow the link"))?
-        } else {
-            target.to_path_buf()
-        };
+        let target = through(target)?;
         let above = parent(&target);
         let made = (!above.exists()).then(|| above.to_path_buf());
         fs::create_dir_all(above).map_err(TableError::io(above, "create the folder"))?;
         let lock = Some(Lock::beside(&target)?);
-        let (partial, replaced) = (sibling(&target, "partial"), sibling(&target, "replaced"));
-        let staging = Self { target, partial, replaced, lock, made, committed: false };
-        staging.recover()?;
-        if staging.target.exists() && !ours(&staging.target) {
-            return Err(TableError::Foreign { path: staging.target.clone() });
-        }
+        let partial = sibling(&target, "partial");
+        let mut staging = Self { target, partial, ours, lock, made, committed: true };
+        recover(&staging.target, ours)?;
+        staging.check()?;
         fs::create_dir(&staging.partial).map_err(TableError::io(&staging.partial, "create the folder"))?;
+        staging.committed = false;
         Ok(staging)
     }
 
@@ -67,29 +66,21 @@ impl Staging {
     /// Gives the folder its final name, in place of what stood there.
     ///
     /// # Errors
-    /// Where the system refuses; the old content stands then.
+    /// Where the system refuses, or somebody has put files there in the meantime; the old content stands then.
     pub fn commit(mut self) -> Result<(), TableError> {
         sync_tree(&self.partial)?;
-        if self.target.exists() {
-            fs::rename(&self.target, &self.replaced).map_err(TableError::io(&self.target, "set it aside"))?;
-        }
-        if let Err(error) = fs::rename(&self.partial, &self.target) {
-            // Put the old content back: a failed write must cost nothing that was there.
-            let _ = fs::rename(&self.replaced, &self.target);
-            return Err(TableError::io(&self.target, "rename the finished folder to it")(error));
-        }
+        self.check()?;
+        put(&self.partial, &self.target)?;
         self.committed = true;
-        sync_folder(parent(&self.target))?;
-        remove_if_there(&self.replaced)
+        Ok(())
     }
 
-    /// Puts back or clears what a process that died has left.
-    fn recover(&self) -> Result<(), TableError> {
-        if self.replaced.exists() && !self.target.exists() {
-            fs::rename(&self.replaced, &self.target).map_err(TableError::io(&self.target, "put it back"))?;
+    /// Refuses to replace what is not ours.
+    fn check(&self) -> Result<(), TableError> {
+        if stands(&self.target)? && !(self.ours.is)(&self.target) {
+            return Err(TableError::Foreign { path: self.target.clone() });
         }
-        remove_if_there(&self.replaced)?;
-        remove_if_there(&self.partial)
+        Ok(())
     }
 }
 
@@ -104,29 +95,6 @@ impl Drop for Staging {
             let _ = fs::remove_dir(made);
         }
     }
-}
-
-/// Whether a folder holds nothing but tables, or parts of one, so that replacing it cannot destroy anybody's files. What
-/// a process that was killed in the making of one has left is as good as gone; a lock that is held is not.
-pub fn holds_only_tables(folder: &Path) -> bool {
-    let ours = |path: &Path| {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let is_left =
-            || name.starts_with('.') && path.extension().is_some_and(|ending| ending == "lock") && !is_held(path);
-        if path.is_dir() {
-            holds_only_tables(path)
-        } else {
-            is_part_name(name) || name.starts_with(".part-") || is_left()
-        }
-    };
-    fs::read_dir(folder).is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| ours(&entry.path()))))
-}
-
-fn remove_if_there(folder: &Path) -> Result<(), TableError> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).map_err(TableError::io(folder, "remove"))?;
-    }
-    Ok(())
 }
 
 fn sync_tree(folder: &Path) -> Result<(), TableError> {

@@ -14,7 +14,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::ColumnPath;
 
 use super::beside::sync_folder;
-use super::{Row, Staging, TableError, TableSchema};
+use super::{Row, Staging, TableError, TableFiles, TableSchema};
 
 /// Rows after which a row group ends, at the next call's end: what is written in one call is never split between two.
 const GROUP_ROWS: usize = 1 << 18;
@@ -49,6 +49,19 @@ pub fn write<R: Row>(folder: &Path, fingerprint: &str, rows: Vec<R>) -> Result<(
     writer.write(rows)?;
     writer.finish()?;
     staging.commit()
+}
+
+/// Refuses where the table `name` stands in a folder and was not made from what this fingerprint says. One whose
+/// fingerprint is not known, as that of a damaged one, may be of any making.
+///
+/// # Errors
+/// [`TableError::OtherMaking`], or where the system refuses to look.
+pub fn check_making(folder: &Path, name: &str, fingerprint: Option<&str>) -> Result<(), TableError> {
+    let Some(files) = TableFiles::find(folder, name)? else { return Ok(()) };
+    match fingerprint {
+        Some(fingerprint) if files.fingerprint()?.as_deref() == Some(fingerprint) => Ok(()),
+        _ => Err(TableError::OtherMaking { path: folder.join(name) }),
+    }
 }
 
 impl<R: Row> TableWriter<R> {

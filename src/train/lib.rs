@@ -99,9 +99,13 @@ pub fn train(
 ) -> Result<Trained, TrainError> {
     config.check().map_err(TrainError::Config)?;
     let _lock = Lock::inside(out)?;
+    state::recover(out)?;
     let state = State::read(out)?;
     if state.is_some() && !resume {
         return Err(TrainError::Exists(out.to_path_buf()));
+    }
+    if state.is_none() {
+        state::check_places(out)?;
     }
     let compute = device.open(config.precision)?;
     observe(compute.event());
@@ -118,6 +122,10 @@ pub fn train(
     if state.is_some() {
         state::check(out, stages.iter().filter(|stage| stage.number <= reached).map(|stage| stage.best))?;
     } else if [BASE, BEST].iter().any(|checkpoint| out.join(checkpoint).exists()) {
+        // Its last checkpoint was taken away, or it was killed before there was one.
+        if table::fingerprint(out, "training_log")?.is_some_and(|made| made != identity) {
+            return Err(TrainError::OtherRun(out.to_path_buf()));
+        }
         observe(Event::Note(present::ANEW.to_owned()));
     }
     let mut trained = Trained::default();
@@ -364,12 +372,12 @@ impl<'a> Run<'a> {
     fn save(&self, is_best: bool) -> Result<(), TrainError> {
         let (checkpoint, tokenizer) = (&self.checkpoint, &self.prepared.tokenizer);
         if is_best {
-            let staging = Staging::begin_over(&self.out.join(self.stage.best), checkpoint::holds_only_a_checkpoint)?;
+            let staging = Staging::begin_over(&self.out.join(self.stage.best), checkpoint::OURS)?;
             checkpoint.save(staging.folder(), tokenizer, self.weights.variables())?;
             staging.commit()?;
         }
         table::write(self.out, &self.identity, self.log.clone())?;
-        let staging = Staging::begin_over(&self.out.join(LAST), checkpoint::holds_only_a_checkpoint)?;
+        let staging = Staging::begin_over(&self.out.join(LAST), checkpoint::OURS)?;
         checkpoint.save(staging.folder(), tokenizer, self.weights.variables())?;
         let (stage, steps) = (self.stage.number, self.adam.steps());
         let state = State { run: self.identity.clone(), stage, epochs: self.epochs, steps };

@@ -7,11 +7,11 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use checkpoint::{Checkpoint, CheckpointError, holds_only_a_checkpoint, read_tensors, save_tensors};
+use checkpoint::{BASE, BEST, Checkpoint, CheckpointError, OURS, read_tensors, save_tensors};
 use ground::present;
 use nn::optimizer::AdamW;
 use table::rows::TrainingLogRow;
-use table::{Staging, Table};
+use table::{Ours, Row, Staging, Table, restore};
 
 use super::TrainError;
 
@@ -52,8 +52,6 @@ impl State {
     /// # Errors
     /// Where its state is damaged.
     pub fn read(out: &Path) -> Result<Option<Self>, TrainError> {
-        // A process may have died between the two renames that replace a folder: this undoes the first.
-        drop(Staging::begin_over(&out.join(LAST), holds_only_a_checkpoint)?);
         let path = out.join(LAST).join(STATE);
         let fault = |source| CheckpointError::Io { path: path.clone(), action: "read", source };
         let text = present(fs::read(&path)).map_err(fault)?;
@@ -84,6 +82,29 @@ impl State {
         checkpoint::write(&folder.join(STATE), &text)?;
         Ok(save_tensors(&folder.join(MOMENTS), adam.moments()?.into_iter())?)
     }
+}
+
+/// Puts back what a process that died in replacing something of a run had set aside.
+///
+/// # Errors
+/// Where docre did not make it, or the system refuses.
+pub fn recover(out: &Path) -> Result<(), TrainError> {
+    for checkpoint in [BASE, BEST, LAST] {
+        restore(&out.join(checkpoint), OURS)?;
+    }
+    Ok(restore(&out.join(&TrainingLogRow::schema().name), Ours::TABLES)?)
+}
+
+/// Refuses what no run may replace, before one is begun.
+///
+/// # Errors
+/// Where something that docre did not make stands in a place of the run's.
+pub fn check_places(out: &Path) -> Result<(), TrainError> {
+    for checkpoint in [BASE, BEST, LAST] {
+        drop(Staging::begin_over(&out.join(checkpoint), OURS)?);
+    }
+    drop(Staging::begin(&out.join(&TrainingLogRow::schema().name))?);
+    Ok(())
 }
 
 /// Whether a run's last checkpoint and its best ones, by their folders' names, can be read.

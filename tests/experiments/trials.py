@@ -132,7 +132,7 @@ class Trials:
         """The folder of what a checkpoint predicts for the split."""
         out = self.folder(seed, name)
         split = ["--corpus", self.corpus, "--split", self.split]
-        docre("score", "--checkpoint", checkpoint, *split, "--out", out, "--run-id", name, *options)
+        docre("score", "--checkpoint", checkpoint, *split, "--out", out, "--run-id", name, "--force", *options)
         return out
 
     def evaluate(self, relations, against=None):

@@ -372,10 +372,14 @@ fn json_is_replaced_only_by_force() {
         docre(paths.iter().chain(further))
     };
     assert_eq!(export(&[]).code, Some(0));
+    let made = fs::read(&json).unwrap();
+    assert_eq!(export(&[]).code, Some(0), "what is there already is left");
+    fs::write(&json, "mine").unwrap();
     let refused = export(&[]);
-    assert_eq!(refused.code, Some(1));
+    assert_eq!((refused.code, &*fs::read(&json).unwrap()), (Some(1), &b"mine"[..]));
     assert!(refused.stderr.contains("back.json: stands already\nhint: pass `--force`"), "{}", refused.stderr);
     assert_eq!(export(&["--force"]).code, Some(0));
+    assert!(fs::read(&json).unwrap() == made);
     assert_eq!(export(&["another"]).code, Some(2));
 }
 

@@ -100,7 +100,7 @@ fn build(folder: &Path, options: &Options) -> Totals {
 
 fn build_with(folder: &Path, aliases: Option<&Path>, options: &Options) -> Totals {
     let (relations, out) = (folder.join("predictions"), folder.join("graph"));
-    let request = Request { relations: &relations, split: folder, aliases, out: &out, options };
+    let request = Request { relations: &relations, split: folder, aliases, out: &out, options, force: true };
     graph::build(&request, &unheard).unwrap().unwrap()
 }
 
@@ -188,7 +188,14 @@ fn rows_of_no_document_are_refused() {
     table::write(folder.path(), "e", entities).unwrap();
     let relations = folder.path().join("predictions");
     let (out, options) = (folder.path().join("graph"), Options::default());
-    let request = Request { relations: &relations, split: folder.path(), aliases: None, out: &out, options: &options };
+    let request = Request {
+        relations: &relations,
+        split: folder.path(),
+        aliases: None,
+        out: &out,
+        options: &options,
+        force: false,
+    };
     let refused = graph::build(&request, &|_| {}).unwrap_err().to_string();
     assert!(refused.contains("table `entities`: document `nowhere`: expected the documents of"), "{refused}");
 }
@@ -487,7 +494,15 @@ fn a_graph_is_made_once_and_replaced_whole() {
     // What a killed run has left is cleared, and what the new graph does not have goes.
     fs::create_dir_all(folder.path().join(".graph.work/0000/nodes")).unwrap();
     fs::create_dir_all(folder.path().join(".graph.partial/neo4j")).unwrap();
-    assert_eq!(run(&["--format", "kgx", "--min-support", "2"]).code, Some(0));
+    let other = ["--format", "kgx", "--min-support", "2"];
+    let refused = run(&other);
+    assert_eq!((refused.code, out.join("neo4j").exists()), (Some(1), true), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("made from other input") && refused.stderr.contains("`--force`"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(run(&[&other[..], &["--force"]].concat()).code, Some(0));
     assert!(out.join("kgx/edges.jsonl").is_file() && !out.join("neo4j").exists());
     let hidden: Vec<PathBuf> = fs::read_dir(folder.path())
         .unwrap()
@@ -656,7 +671,9 @@ fn a_submission_makes_a_graph() {
     for (score, expected) in [("0.5", Some(0.5)), ("3.5", None), ("\"high\"", None)] {
         fs::write(&json, format!("[{}]", entry(score))).unwrap();
         let out = folder.path().join("graph");
-        let run = docre(arguments(folder.path(), json.to_str().unwrap(), out.to_str().unwrap()));
+        // Each graph is one of other facts than the one before.
+        let base = arguments(folder.path(), json.to_str().unwrap(), out.to_str().unwrap());
+        let run = docre(base.into_iter().chain(["--force"]));
         assert_eq!(run.code, Some(0), "{}", run.stderr);
         let provenance: Vec<ProvenanceRow> = read(folder.path());
         assert_eq!(

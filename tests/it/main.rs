@@ -42,5 +42,6 @@ mod support;
 mod synthetic;
 mod table;
 mod train;
+mod walls;
 mod words;
 mod workers;

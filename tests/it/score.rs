@@ -53,8 +53,9 @@ impl Paths {
     fn score_until(&self, budget: usize, observe: Observer) -> Result<Option<Scored>, score::ScoreError> {
         let Self { checkpoint, split, out } = self;
         let device = DeviceChoice::Cpu;
-        let (run_id, iterations, precision, most_pairs) = ("run", None, None, None);
-        let request = Request { checkpoint, split, out, run_id, iterations, budget, most_pairs, device, precision };
+        let (run_id, iterations, precision, most_pairs, force) = ("run", None, None, None, false);
+        let request =
+            Request { checkpoint, split, out, run_id, iterations, budget, most_pairs, device, precision, force };
         score::score(&request, observe).map(Ended::scored)
     }
 
@@ -211,7 +212,7 @@ fn a_model_infers_as_often_as_it_is_asked_to() {
         let [checkpoint, split, out] = [checkpoint, "corpus/train", out].map(|name| fixture.path(name));
         let [checkpoint, split, folder] = [&checkpoint, &split, &out].map(|path| path.to_str().unwrap());
         let arguments = ["score", "--checkpoint", checkpoint, "--corpus", split, "--out", folder, "--run-id", "run"];
-        let run = docre(arguments.iter().chain(further));
+        let run = docre(arguments.iter().chain(&["--force"]).chain(further));
         let rows = if run.code == Some(0) { relations(&out) } else { Vec::new() };
         (run, rows)
     };
@@ -280,7 +281,7 @@ fn a_document_that_is_too_large_is_left_out_and_told() {
     let score = |further: &[&str]| {
         let [checkpoint, split, out] = [&paths.checkpoint, &paths.split, &paths.out].map(|path| path.to_str().unwrap());
         let arguments = ["score", "--checkpoint", checkpoint, "--corpus", split, "--out", out, "--run-id", "run"];
-        docre(arguments.iter().chain(further))
+        docre(arguments.iter().chain(&["--force"]).chain(further))
     };
     assert_eq!(score(&[]).code, Some(0));
     let whole = relations(&paths.out);

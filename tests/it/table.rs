@@ -378,14 +378,13 @@ fn a_truncated_or_missing_file_is_refused() {
 fn a_folder_in_the_making_is_not_seen_and_keeps_others_out() {
     let folder = TempDir::new().unwrap();
     let target = folder.path().join("dev");
-    fs::create_dir(&target).unwrap();
-    fs::write(target.join("old.parquet"), "old").unwrap();
+    table::write(&target, "old", vec![fact("a", vec![])]).unwrap();
     let staging = Staging::begin(&target).unwrap();
     fs::write(staging.folder().join("new.parquet"), "new").unwrap();
     assert!(matches!(Staging::begin(&target), Err(TableError::Busy { .. })));
-    assert!(target.join("old.parquet").exists());
+    assert!(target.join("facts").exists());
     staging.commit().unwrap();
-    assert!(target.join("new.parquet").exists() && !target.join("old.parquet").exists());
+    assert!(target.join("new.parquet").exists() && !target.join("facts").exists());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
@@ -402,10 +401,13 @@ fn work_that_is_dropped_leaves_nothing() {
 fn what_a_killed_process_set_aside_is_put_back() {
     let folder = TempDir::new().unwrap();
     let aside = folder.path().join(".dev.replaced");
-    fs::create_dir(&aside).unwrap();
-    fs::write(aside.join("old.parquet"), "old").unwrap();
-    drop(Staging::begin(&folder.path().join("dev")).unwrap());
-    assert!(folder.path().join("dev/old.parquet").exists());
+    table::write(&aside, "old", vec![fact("a", vec![])]).unwrap();
+    // A reader finds it where it stands, and moves nothing.
+    let dev = folder.path().join("dev");
+    assert_eq!(Table::<FactRow>::require(&dev).unwrap().all().unwrap(), [fact("a", vec![])]);
+    assert!(aside.exists() && !dev.exists());
+    drop(Staging::begin(&dev).unwrap());
+    assert!(dev.join("facts").exists() && !aside.exists());
 }
 
 #[test]

@@ -25,7 +25,7 @@ def columns_of_schemas():
 
 def check_tables():
     sample = ["--corpus", "runs/sample", "--split", "test", "--relations", "runs/sample"]
-    against = ["--against", "runs/sample", "--out", "runs/peers"]
+    against = ["--against", "runs/sample", "--out", "runs/peers", "--force"]
     subprocess.run([DOCRE, "evaluate", *sample, *against], check=True, stdout=subprocess.DEVNULL)
     n_tables = 0
     for name, columns in columns_of_schemas():

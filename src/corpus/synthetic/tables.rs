@@ -11,7 +11,7 @@ use ground::observe::{Event, Observer, Progress};
 use ground::parsed::FolderName;
 use ground::settings::{Settings, within};
 use table::rows::ImpliedRow;
-use table::{Staging, Text, write_file};
+use table::{Staging, Text, write_same};
 
 use super::{Generated, Options, document, relation_labels};
 use crate::convert::{Begun, Summary, begin};
@@ -131,8 +131,8 @@ fn write_json(out: &Path, tables: &Path, split: &str, force: bool) -> Result<(),
     export(tables, Some(&out.join(format!("{split}.json"))), force)?;
     let labels: serde_json::Map<String, serde_json::Value> =
         relation_labels().iter().map(|&(name, label)| (name.to_owned(), label.into())).collect();
-    // The same for every split: written again, it does not change.
-    write_file(&out.join("rel_info.json"), true, |file| {
+    // The same for every split: found again, it is left. Another corpus's is not ours to replace.
+    write_same(&out.join("rel_info.json"), force, |file| {
         serde_json::to_writer_pretty(&mut *file, &labels).map_err(std::io::Error::from)?;
         Ok(file.write_all(b"\n")?)
     })

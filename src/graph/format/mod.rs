@@ -30,7 +30,7 @@ type Writer = fn(&Graph, &mut BufWriter<File>) -> Result<(), WriteError>;
 
 impl Format {
     /// Its files, below [`Self::path`] where that is a folder.
-    fn files(self) -> &'static [(&'static str, Writer)] {
+    pub(super) fn files(self) -> &'static [(&'static str, Writer)] {
         match self {
             Self::NTriples => &[("graph.nt", ntriples::write)],
             Self::NQuads => &[("graph.nq", nquads::write)],

@@ -26,6 +26,7 @@ impl Action for Options {
                 aliases: work.optional("aliases"),
                 out: &out,
                 options: self,
+                force: true,
             },
             work.observe,
         )?;

@@ -20,7 +20,7 @@ impl Action for Options {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
         let device = work.device.open(self.precision)?.to_string();
         let (checkpoint, split) = (work.input("checkpoint")?, work.input(role::CORPUS)?);
-        let request = Request::new(checkpoint, split, work.folder, work.pipeline, work.device).with(self);
+        let request = Request::new(checkpoint, split, work.folder, work.pipeline, work.device).with(self).forced(true);
         let ended = score::score(&request, work.observe)?;
         Ok(Made {
             outputs: BTreeMap::from([(role::RELATIONS, work.folder.join("relations"))]),

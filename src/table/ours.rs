@@ -1,0 +1,160 @@
+//! What docre knows as its own, and so may replace: by marks that no other program makes, not by names alone.
+
+use std::fs;
+use std::path::Path;
+
+use ground::present;
+use parquet::errors::ParquetError;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+
+use super::files::open;
+use super::lock::is_held;
+use super::place::stands;
+use super::{TableError, is_part_name};
+
+/// How folders of one kind are known.
+#[derive(Debug, Clone, Copy)]
+pub struct Ours {
+    /// Whether a folder is of the kind, by its marks, and holds nothing else: replacing it cannot destroy anybody's
+    /// files. An empty one is of every kind.
+    pub is: fn(&Path) -> bool,
+    /// Whether a file of this name, beside those of tables, is part of one in the making.
+    pub names: fn(&str) -> bool,
+}
+
+impl Ours {
+    /// Tables, and folders of tables.
+    pub const TABLES: Self = Self { is: holds_only_tables, names: |_| false };
+
+    /// Whether a folder is what a process that died has left in making one of the kind, or in removing it: half
+    /// written, it has no marks, so that its names must do. They are hidden, and below a hidden name.
+    pub fn is_left(self, folder: &Path) -> bool {
+        let is_ours = |path: &Path, name: &str| {
+            let half = name.strip_prefix('.').and_then(|rest| rest.strip_suffix(".partial"));
+            // Between name and ending, [`write_file`](super::write_file) has a random part.
+            let bare = half.and_then(|half| half.rsplit_once('.')).map(|(bare, _)| bare);
+            let mut names = [Some(name), half, bare].into_iter().flatten();
+            names.any(|name| is_part_of_ours(name) || (self.names)(name)) || is_free_lock(path, name)
+        };
+        is_folder(folder)
+            && entries(folder, |path, name| if is_folder(path) { self.is_left(path) } else { is_ours(path, name) })
+    }
+}
+
+/// Whether a folder holds nothing but tables of docre's, or parts of one. What a process that was killed in the making
+/// of one has left is as good as gone; a lock that is held is not.
+///
+/// A part that is damaged bears no mark: it counts where its name is of docre's and another file beside it is marked.
+pub fn holds_only_tables(folder: &Path) -> bool {
+    let mut found = Found::default();
+    found.only_tables(folder) && (found.damaged == 0 || found.marked > 0)
+}
+
+/// Parts of tables.
+#[derive(Default)]
+struct Found {
+    marked: usize,
+    damaged: usize,
+}
+
+impl Found {
+    fn only_tables(&mut self, folder: &Path) -> bool {
+        entries(folder, |path, name| {
+            if is_folder(path) {
+                return if is_workplace(name) { Ours::TABLES.is_left(path) } else { self.only_tables(path) };
+            }
+            if name.starts_with('.') {
+                return is_half_a_part(name) || is_free_lock(path, name);
+            }
+            is_part_name(name) && self.is_table(path, name)
+        })
+    }
+
+    fn is_table(&mut self, path: &Path, name: &str) -> bool {
+        match says(path, "docre.schema") {
+            Some(marked) => {
+                self.marked += usize::from(marked);
+                marked
+            }
+            None => {
+                self.damaged += 1;
+                is_part_of_ours(name)
+            }
+        }
+    }
+}
+
+/// Refuses a folder in which docre is to work, and which it will remove, where it holds what docre did not put there:
+/// all that it works on lies below identities, or in `further` folders.
+///
+/// # Errors
+/// Where it does, or the system refuses to look.
+pub fn check_workplace(work: &Path, further: &[&str]) -> Result<(), TableError> {
+    let is_identity = |name: &str| !name.is_empty() && name.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let is_ours = |name: &str| {
+        let bare = name.strip_prefix('.').unwrap_or(name).split('.').next().unwrap_or(name);
+        is_identity(bare) || further.contains(&name)
+    };
+    if stands(work)? && !(is_folder(work) && entries(work, |_, name| is_ours(name))) {
+        return Err(TableError::Foreign { path: work.to_path_buf() });
+    }
+    Ok(())
+}
+
+/// Whether docre says in a Parquet file that it wrote it, a table or a query's answer; `None` where the file cannot be
+/// read as one.
+pub fn is_marked(path: &Path) -> Option<bool> {
+    says(path, "docre.producer")
+}
+
+/// Whether a Parquet file has an entry of this key; `None` where it cannot be read as one.
+fn says(path: &Path, key: &str) -> Option<bool> {
+    if !fs::metadata(path).is_ok_and(|found| found.is_file()) {
+        return Some(false);
+    }
+    // What the system does not let us read is not ours.
+    let Ok(file) = open(path) else { return Some(false) };
+    match SerializedFileReader::new(file) {
+        Ok(reader) => {
+            let entries = reader.metadata().file_metadata().key_value_metadata();
+            Some(entries.is_some_and(|entries| entries.iter().any(|entry| entry.key == key)))
+        }
+        Err(ParquetError::External(_)) => Some(false),
+        Err(_) => None,
+    }
+}
+
+/// `part-00000.parquet` and on.
+fn is_part_of_ours(name: &str) -> bool {
+    let number = name.strip_prefix("part-").and_then(|rest| rest.strip_suffix(".parquet"));
+    number.is_some_and(|number| number.len() >= 5 && number.bytes().all(|digit| digit.is_ascii_digit()))
+}
+
+/// `.part-00000.parquet.partial` and on.
+fn is_half_a_part(name: &str) -> bool {
+    name.strip_prefix('.').and_then(|rest| rest.strip_suffix(".partial")).is_some_and(is_part_of_ours)
+}
+
+/// Whether a folder of this name is one in which docre works beside another.
+fn is_workplace(name: &str) -> bool {
+    name.starts_with('.') && [".partial", ".replaced", ".work"].iter().any(|role| name.ends_with(role))
+}
+
+/// A lock's file, which is empty, and nobody holds it.
+fn is_free_lock(path: &Path, name: &str) -> bool {
+    let is_empty = || fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0);
+    name.starts_with('.') && name.ends_with(".lock") && is_empty() && !is_held(path)
+}
+
+/// Whether a folder stands there: a link to one is somebody's.
+fn is_folder(path: &Path) -> bool {
+    matches!(present(fs::symlink_metadata(path)), Ok(Some(found)) if found.is_dir())
+}
+
+fn entries(folder: &Path, mut is_ours: impl FnMut(&Path, &str) -> bool) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| {
+        entries.all(|entry| {
+            entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(|name| is_ours(&entry.path(), name)))
+        })
+    })
+}
