@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
-use docre::ground::choice;
+use docre::ground::{choice, interrupt};
 use docre::metrics::{self, Notes, Options, Request, present};
 use docre::table;
 
@@ -49,6 +49,13 @@ pub struct EvaluateArgs {
     out: Option<PathBuf>,
 }
 
+impl EvaluateArgs {
+    /// Whether nothing is written but to stdout.
+    pub fn only_reads(&self) -> bool {
+        self.out.is_none()
+    }
+}
+
 /// How figures are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shown {
@@ -79,6 +86,8 @@ pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let other = args.against.as_deref();
     let other = other.map(|other| metrics::evaluate(&Request { predictions: other, run_id: None, ..request }));
     let other = other.transpose()?;
+    // What is computed does not look up; what is then written is written whole.
+    interrupt::check()?;
     let comparisons = other.as_ref().map(|other| evaluation.compare(other)).transpose()?.unwrap_or_default();
     for warning in evaluation.notes.warnings() {
         messages.say(&format!("warning: {warning}"));

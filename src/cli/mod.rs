@@ -16,6 +16,7 @@ pub mod query;
 pub mod report;
 pub mod run;
 pub mod score;
+pub mod signals;
 pub mod synthesize;
 pub mod train;
 

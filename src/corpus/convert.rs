@@ -235,7 +235,7 @@ fn current(target: &Path, fingerprint: &str) -> Result<Option<Summary>, TableErr
     }
     match summary(target) {
         Ok(summary) => Ok(Some(summary)),
-        Err(refused @ TableError::Io { .. }) => Err(refused),
+        Err(refused @ (TableError::Io { .. } | TableError::Stopped(_))) => Err(refused),
         Err(_) => Ok(None),
     }
 }

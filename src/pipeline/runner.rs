@@ -16,6 +16,7 @@ use super::run_folder::RunFolder;
 use super::stage::kind::{Made, Work};
 use crate::encoder::hub;
 use crate::ground::Text;
+use crate::ground::interrupt;
 use crate::ground::manifest::{Artefact, Entry};
 use crate::ground::observe::{Event, Observer};
 use crate::nn::device::DeviceChoice;
@@ -36,6 +37,7 @@ pub fn run(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> any
     let mut runner = Runner { name: &pipeline.name, folder, force: request.force, device: request.device };
     let mut rejected = 0;
     for stage in stages {
+        interrupt::check()?;
         rejected += runner.stage(stage, observe)?;
     }
     runner.folder.clean();

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use checkpoint::{Checkpoint, CheckpointConfig};
 use examples::examples;
 use ground::identity::Identity;
+use ground::interrupt;
 use ground::observe::{Event, Observer, Progress};
 use ground::settings::{Settings, at_least, within};
 use ground::workers::{Workers, overlap};
@@ -214,7 +215,11 @@ impl Scorer<'_> {
         }
         let names: Vec<Text> = examples.iter().map(|example| example.doc_id.clone()).collect();
         let most_labels = self.config.most_labels;
-        let predictions = predict(&self.workers, &*self.model, examples, most_labels, self.request.budget)?;
+        let predicted = predict(&self.workers, &*self.model, examples, most_labels, self.request.budget);
+        if predicted.is_err() {
+            interrupt::check()?;
+        }
+        let predictions = predicted?;
         Ok(Part { predictions: Some(names.into_iter().zip(predictions).collect()), ..part })
     }
 
