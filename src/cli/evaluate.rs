@@ -108,6 +108,7 @@ pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
     }
     stdout.flush()?;
     if let Some(out) = &args.out {
+        table::clear_leftovers(out, table::holds_only_tables);
         let fingerprint = evaluation.fingerprint();
         table::write(out, &fingerprint, evaluation.metrics)?;
         if args.against.is_some() {

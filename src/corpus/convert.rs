@@ -200,6 +200,7 @@ struct Prepared {
 ///
 /// What must not be replaced is refused under the lock alone: until then another process may be replacing it.
 pub(super) fn begin(target: &Path, fingerprint: &str, force: bool) -> Result<Begun, CorpusError> {
+    table::clear_leftovers(target.parent().unwrap_or(Path::new("")), table::holds_only_tables);
     let current = || if force { Ok(None) } else { current(target, fingerprint) };
     if let Some(summary) = current()? {
         return Ok(Begun::UpToDate(summary));

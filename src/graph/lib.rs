@@ -25,6 +25,7 @@ mod predictions;
 pub mod store;
 mod tables;
 mod totals;
+mod work;
 
 use std::fs;
 use std::io;
@@ -33,7 +34,7 @@ use std::path::Path;
 use ground::identity::Identity;
 use ground::observe::{Event, Observer, Progress};
 use table::rows::{EntityRow, MentionRow, PredictionRow, RelationTypeRow};
-use table::{Row, Staging, TableFiles, TableWriter, Text, relation_labels, sibling, stream};
+use table::{Row, Staging, TableFiles, TableWriter, Text, clear_leftovers, relation_labels, stream};
 
 pub use error::GraphError;
 pub use format::Format;
@@ -45,6 +46,7 @@ pub use totals::Totals;
 
 use merging::Merger;
 use tables::{Tables, holds_only_a_graph};
+use work::Work;
 
 /// What to make a graph of.
 #[derive(Debug, Clone)]
@@ -67,15 +69,17 @@ pub struct Request<'a> {
 /// Where an input cannot be read or the graph not be written; what stood in its folder stands there still.
 pub fn build(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Totals>, GraphError> {
     let key = key(request)?;
+    clear_leftovers(request.out.parent().unwrap_or(Path::new("")), holds_only_a_graph);
     if Description::find(request.out)?.is_some_and(|found| found.fingerprint == key) {
+        work::remove_leftovers(request.out);
         return Ok(None);
     }
     let staging = Staging::begin_over(request.out, holds_only_a_graph)?;
-    let work = sibling(request.out, "work");
-    let (made, scratch) = (work.join(&key), work.join("scratch"));
+    let work = Work::beside(request.out);
+    let made = work.made(&key);
     let totals = match Description::find(&made)? {
         Some(description) => description.totals,
-        None => make_tables(request, &key, &made, &scratch, observe)?,
+        None => make_tables(request, &key, &made, &work.scratch()?, observe)?,
     };
     let graph = Graph::of(&made, request.options);
     for format in &request.options.formats {
@@ -85,7 +89,7 @@ pub fn build(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Tota
     fs::remove_dir(staging.folder()).map_err(GraphError::io(staging.folder(), "remove"))?;
     fs::rename(&made, staging.folder()).map_err(GraphError::io(&made, "move"))?;
     staging.commit()?;
-    fs::remove_dir_all(&work).map_err(GraphError::io(&work, "remove"))?;
+    work.remove()?;
     totals.warnings().into_iter().map(Event::Warning).for_each(observe);
     Ok(Some(totals))
 }
@@ -144,9 +148,6 @@ fn make_tables(
     observe: Observer<'_>,
 ) -> Result<Totals, GraphError> {
     let Request { split, options, .. } = *request;
-    if scratch.exists() {
-        fs::remove_dir_all(scratch).map_err(GraphError::io(scratch, "remove"))?;
-    }
     let staging = Staging::begin_over(folder, holds_only_a_graph)?;
     let tables = Tables { folder: staging.folder(), fingerprint: key };
     let mut totals = Totals::default();
@@ -175,6 +176,5 @@ fn make_tables(
     let version = env!("CARGO_PKG_VERSION").to_owned();
     Description { version, fingerprint: key.to_owned(), options: options.clone(), totals }.write(tables.folder)?;
     staging.commit()?;
-    fs::remove_dir_all(scratch).map_err(GraphError::io(scratch, "remove"))?;
     Ok(totals)
 }

@@ -186,11 +186,21 @@ impl Graph {
 
 /// Whether a folder holds nothing but a graph, so that replacing it cannot destroy anybody's files.
 pub(super) fn holds_only_a_graph(folder: &Path) -> bool {
-    let is_ours = |name: &str| {
-        let tables = ["nodes", "edges", "provenance", "merges"];
-        name == DESCRIPTION || tables.contains(&name) || Format::ALL.iter().any(|format| format.path() == name)
-    };
+    holds_only(folder, is_of_a_graph)
+}
+
+/// The same of one in the making: files that are half written lie in it too.
+pub(super) fn holds_only_a_graph_to_be(folder: &Path) -> bool {
+    holds_only(folder, |name| is_of_a_graph(name) || name.starts_with('.') && name.ends_with(".partial"))
+}
+
+fn is_of_a_graph(name: &str) -> bool {
+    let tables = ["nodes", "edges", "provenance", "merges"];
+    name == DESCRIPTION || tables.contains(&name) || Format::ALL.iter().any(|format| format.path() == name)
+}
+
+fn holds_only(folder: &Path, is_ours: impl Fn(&str) -> bool) -> bool {
     fs::read_dir(folder).is_ok_and(|mut entries| {
-        entries.all(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(is_ours)))
+        entries.all(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(&is_ours)))
     })
 }

@@ -47,6 +47,7 @@ pub fn write(
     observe: Observer<'_>,
 ) -> Result<Option<Written>, PiecesError> {
     let fingerprint = fingerprint(split, cutter)?;
+    table::clear_leftovers(out, table::holds_only_tables);
     if is_current(out, fingerprint.as_deref())? {
         return Ok(None);
     }

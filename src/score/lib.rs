@@ -31,7 +31,7 @@ use model::{MOST, Model};
 use nn::device::{Compute, DeviceChoice, Precision};
 use pieces::{Cutter, cut_off};
 use table::rows::RelationRow;
-use table::{Row, Staging, TableError, TableWriter, Text};
+use table::{Row, Staging, TableError, TableWriter, Text, clear_leftovers, holds_only_tables};
 
 pub use ended::{Ended, Scored};
 pub use error::ScoreError;
@@ -118,7 +118,9 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     let compute = request.device.open(request.precision)?;
     let checkpoint = load(request)?;
     let fingerprint = fingerprint(request, &checkpoint, &compute)?;
+    clear_leftovers(request.out, holds_only_tables);
     if let Some(too_large) = lacks(request.out, fingerprint.as_deref())? {
+        parts::remove_leftovers(request.out);
         lacking(too_large).into_iter().for_each(observe);
         return Ok(Ended::UpToDate { too_large });
     }

@@ -48,8 +48,7 @@ struct Part {
 pub fn write<R: Row>(folder: &Path, fingerprint: &str, rows: Vec<R>) -> Result<(), TableError> {
     let staging = Staging::begin(&folder.join(&R::schema().name))?;
     let mut writer = TableWriter::<R>::inside(staging.folder().to_path_buf(), fingerprint);
-    // At once: what a long work comes to is set down to its end.
-    writer.append(&writer.batch(rows)?)?;
+    writer.set_down(rows)?;
     writer.finish()?;
     staging.commit()
 }
@@ -72,7 +71,12 @@ impl<R: Row> TableWriter<R> {
         self.write_batch(&self.batch(rows)?)
     }
 
-    /// The same by columns, as [`Table::record_batches`](super::Table::record_batches) gives them.
+    /// The same, though the program is told to stop: for what long work has come to.
+    pub fn set_down(&mut self, rows: Vec<R>) -> Result<(), TableError> {
+        self.append(&self.batch(rows)?)
+    }
+
+    /// As [`Self::write`] by columns, as [`Table::record_batches`](super::Table::record_batches) gives them.
     pub fn write_batch(&mut self, batch: &RecordBatch) -> Result<(), TableError> {
         interrupt::check()?;
         self.append(batch)

@@ -39,7 +39,7 @@ use nn::optimizer::{AdamOptions, AdamW};
 use nn::{Mode, Weights};
 use pieces::cut_off;
 use table::rows::TrainingLogRow;
-use table::{Lock, Staging};
+use table::{Lock, Staging, clear_leftovers, holds_only_tables};
 
 pub use checkpoint::{BASE, BEST};
 pub use config::TrainConfig;
@@ -100,6 +100,8 @@ pub fn train(
 ) -> Result<Trained, TrainError> {
     config.check().map_err(TrainError::Config)?;
     let _lock = Lock::inside(out)?;
+    clear_leftovers(out, checkpoint::holds_only_a_checkpoint);
+    clear_leftovers(out, holds_only_tables);
     let state = State::read(out)?;
     if state.is_some() && !resume {
         return Err(TrainError::Exists(out.to_path_buf()));
