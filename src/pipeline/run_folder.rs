@@ -131,7 +131,8 @@ impl<'p> RunFolder<'p> {
         let work = self.path.join(WORK);
         // Stages that the pipeline has no more have left their work too; what is not a stage's is somebody's.
         for stage in fs::read_dir(&work).into_iter().flatten().flatten() {
-            let recipes = fs::read_dir(stage.path()).map(|mut recipes| recipes.all(|recipe| recipe.is_ok_and(is_recipe)));
+            let recipes =
+                fs::read_dir(stage.path()).map(|mut recipes| recipes.all(|recipe| recipe.is_ok_and(is_recipe)));
             if all && recipes.unwrap_or_default() {
                 let _ = fs::remove_dir_all(stage.path());
             }
