@@ -12,7 +12,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use docre::ground::interrupt;
 
 use cli::failure::{self, is_closed_pipe, is_usage};
-use cli::signals::{self, Stopping};
+use cli::signals::Stopping;
 use cli::{
     Messages, Outcome, checkpoint, completions, convert, encode, evaluate, graph, man, query, report, run, score,
     synthesize, train,
@@ -78,7 +78,8 @@ fn main() -> ExitCode {
     #[cfg(target_os = "linux")]
     cli::environment::settle();
     let stopping = cli.command.stopping();
-    signals::listen(stopping);
+    #[cfg(unix)]
+    cli::listening::listen(stopping);
     let messages = Messages { quiet: cli.quiet, verbose: cli.verbose };
     let outcome = match cli.command {
         Command::Convert(args) => convert::run(args, messages),

@@ -9,6 +9,8 @@ pub mod environment;
 pub mod evaluate;
 pub mod failure;
 pub mod graph;
+#[cfg(unix)]
+pub mod listening;
 pub mod man;
 mod messages;
 pub mod pipe;
