@@ -105,6 +105,8 @@
 //! - An outside library has one home: polars in [`metrics`] and [`query`], Arrow and Parquet in [`table`], hashes in
 //!   [`ground`], the compressor of pages in [`report`], tokenizers in [`pieces`], RDF in [`graph`], TOML in [`pipeline`],
 //!   clap in the binary.
+//! - A room installs no handler of signals: long work asks [`ground::interrupt`], which the program tells
+//!   (`cli/signals.rs`).
 //! - Under a table's final name there is a whole table or none, at any moment, whatever kills the process.
 //! - The same input gives the same bytes, whatever the number of threads; in training, whose threads share a step's
 //!   documents, with the same number of them.

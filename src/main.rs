@@ -1,16 +1,18 @@
 //! The command line: arguments → a command → messages and an exit code.
 //!
 //! Data goes to stdout, everything else to stderr. Exit code 0: done; 1: failed, and nothing was changed, but
-//! for the stages of a pipeline that were done before; 2: wrong usage; 3: done, but some records were rejected. The
-//! commands stand in `cli`.
+//! for the stages of a pipeline that were done before; 2: wrong usage; 3: done, but some records were rejected; 129, 130
+//! and 143: stopped by SIGHUP, SIGINT and SIGTERM. The commands stand in `cli`.
 
 mod cli;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use docre::ground::interrupt;
 
 use cli::failure::{self, is_closed_pipe, is_usage};
+use cli::signals::Stopping;
 use cli::{
     Messages, Outcome, checkpoint, completions, convert, encode, evaluate, graph, man, query, report, run, score,
     synthesize, train,
@@ -54,11 +56,30 @@ enum Command {
     Man(man::ManArgs),
 }
 
+impl Command {
+    fn stopping(&self) -> Stopping {
+        let goes_on = match self {
+            Self::Train(_) => "go on from the last whole epoch with --resume",
+            Self::Score(args) => args.goes_on(),
+            Self::Run(_) => "the same command goes on where it stopped",
+            _ => "run it again",
+        };
+        let only_reads = match self {
+            Self::Evaluate(args) => args.only_reads(),
+            _ => matches!(self, Self::Query(_) | Self::Completions(_)),
+        };
+        Stopping { goes_on, only_reads }
+    }
+}
+
 fn main() -> ExitCode {
     docre::ground::identity::set_build(docre::BUILD);
     let cli = Cli::parse();
     #[cfg(target_os = "linux")]
     cli::environment::settle();
+    let stopping = cli.command.stopping();
+    #[cfg(unix)]
+    cli::listening::listen(stopping);
     let messages = Messages { quiet: cli.quiet, verbose: cli.verbose };
     let outcome = match cli.command {
         Command::Convert(args) => convert::run(args, messages),
@@ -78,10 +99,17 @@ fn main() -> ExitCode {
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::SomeRejected) => ExitCode::from(3),
-        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            failure::report(&error);
-            if is_usage(&error) { ExitCode::from(2) } else { ExitCode::FAILURE }
-        }
+        Err(error) => failed(&error, stopping),
     }
+}
+
+fn failed(error: &anyhow::Error, stopping: Stopping) -> ExitCode {
+    if let Some(interrupted) = interrupt::cause(&**error) {
+        return ExitCode::from(stopping.say(interrupted));
+    }
+    if is_closed_pipe(error) {
+        return ExitCode::SUCCESS;
+    }
+    failure::report(error);
+    if is_usage(error) { ExitCode::from(2) } else { ExitCode::FAILURE }
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
-use docre::ground::choice;
 use docre::ground::identity::Identity;
+use docre::ground::{choice, interrupt};
 use docre::metrics::{self, Notes, Options, Request, present};
 use docre::table;
 
@@ -53,6 +53,13 @@ pub struct EvaluateArgs {
     force: bool,
 }
 
+impl EvaluateArgs {
+    /// Whether nothing is written but to stdout.
+    pub fn only_reads(&self) -> bool {
+        self.out.is_none()
+    }
+}
+
 /// How figures are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shown {
@@ -83,6 +90,8 @@ pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let other = args.against.as_deref();
     let other = other.map(|other| metrics::evaluate(&Request { predictions: other, run_id: None, ..request }));
     let other = other.transpose()?;
+    // What is computed does not look up; what is then written is written whole.
+    interrupt::check()?;
     let comparisons = other.as_ref().map(|other| evaluation.compare(other)).transpose()?.unwrap_or_default();
     for warning in evaluation.notes.warnings() {
         messages.say(&format!("warning: {warning}"));
@@ -110,6 +119,7 @@ pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
     }
     stdout.flush()?;
     if let Some(out) = &args.out {
+        table::clear_leftovers(out, table::Ours::TABLES);
         table::write(out, &fingerprints.0, evaluation.metrics)?;
         if args.against.is_some() {
             table::write(out, &fingerprints.1, comparisons)?;

@@ -1,6 +1,6 @@
 //! `docre graph`: relations and a corpus → a knowledge graph.
 
-use std::io::{self, BufReader};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -81,15 +81,15 @@ choice!(Sent, "table", { Nodes => "nodes", Edges => "edges", Provenance => "prov
 
 /// Makes a graph.
 pub fn run(args: &GraphArgs, messages: Messages) -> anyhow::Result<Outcome> {
-    let scratch = Scratch::new();
+    let mut scratch = Scratch::default();
     let relations = if pipe::is(&args.relations) {
-        let folder = scratch.folder("stdin");
-        graph::set_down(BufReader::new(io::stdin().lock()), &folder)?;
+        let folder = scratch.folder("stdin")?;
+        graph::set_down(pipe::stdin(), &folder)?;
         folder
     } else {
         args.relations.clone()
     };
-    let out = if pipe::is(&args.out) { scratch.folder("graph") } else { args.out.clone() };
+    let out = if pipe::is(&args.out) { scratch.folder("graph")? } else { args.out.clone() };
     let options = checked(options(args))?;
     let split = args.split.folder()?;
     let aliases = args.aliases.as_deref();

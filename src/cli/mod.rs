@@ -9,6 +9,8 @@ pub mod environment;
 pub mod evaluate;
 pub mod failure;
 pub mod graph;
+#[cfg(unix)]
+pub mod listening;
 pub mod man;
 mod messages;
 pub mod pipe;
@@ -16,6 +18,7 @@ pub mod query;
 pub mod report;
 pub mod run;
 pub mod score;
+pub mod signals;
 pub mod synthesize;
 pub mod train;
 

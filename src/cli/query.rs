@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use clap::Args;
 use docre::query::{self, Output, QueryError};
 
-use super::{Outcome, one_of};
+use super::{Outcome, one_of, signals};
 
 /// Query the tables of a folder with SQL, or its graph with SPARQL.
 #[derive(Args)]
@@ -35,7 +35,7 @@ pub fn run(args: &QueryArgs) -> anyhow::Result<Outcome> {
     if args.format == Output::Table && stdout.is_terminal() {
         let mut text = Vec::new();
         write(args, &mut text)?;
-        page(&text)?;
+        signals::while_paging(|| page(&text))?;
     } else {
         write(args, &mut BufWriter::new(stdout.lock()))?;
     }

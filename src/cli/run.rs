@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use docre::ground::interrupt;
 use docre::pipeline::{self, DeviceChoice, LeftOut, Pipeline, Request};
 
 use super::{Messages, Outcome, Usage};
@@ -82,6 +83,7 @@ fn run_files(files: &[PathBuf], args: &RunArgs, messages: Messages) -> anyhow::R
             Ok(Outcome::SomeRejected) => outcome = Outcome::SomeRejected,
             Err(error) if error.is::<LeftOut>() => left_out.push(error),
             Err(error) if super::failure::is_closed_pipe(&error) => return Err(error),
+            Err(error) if interrupt::cause(&*error).is_some() => return Err(error),
             Err(error) => {
                 super::failure::report(&error);
                 n_failed += 1;

@@ -1,6 +1,6 @@
 //! `docre score`: a checkpoint and a corpus → the table `relations`.
 
-use std::io::{self, BufReader};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -58,6 +58,13 @@ pub struct ScoreArgs {
     force: bool,
 }
 
+impl ScoreArgs {
+    /// How to go on where it was stopped: what goes through a pipe is not kept.
+    pub fn goes_on(&self) -> &'static str {
+        if pipe::is(&self.out) { "run it again" } else { "the same command goes on with what is left to do" }
+    }
+}
+
 /// Scores.
 pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let options = checked(Options {
@@ -67,16 +74,16 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
         most_pairs: args.most_pairs,
         precision: args.precision,
     })?;
-    let scratch = Scratch::new();
+    let mut scratch = Scratch::default();
     let split = if pipe::is(&args.corpus) {
-        let folder = scratch.folder("stdin");
-        stream::receive_split(BufReader::new(io::stdin().lock()), &folder)?;
+        let folder = scratch.folder("stdin")?;
+        stream::receive_split(pipe::stdin(), &folder)?;
         folder
     } else {
         split_folder(&args.corpus, args.split.as_deref())?
     };
     let piped = pipe::is(&args.out);
-    let out = if piped { scratch.folder("scored") } else { args.out.clone() };
+    let out = if piped { scratch.folder("scored")? } else { args.out.clone() };
     let name = if piped { &args.checkpoint } else { &args.out };
     let name = name.file_name().unwrap_or_default().to_string_lossy();
     let request = Request::new(&args.checkpoint, &split, &out, &name, args.device).with(&options);

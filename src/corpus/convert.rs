@@ -200,6 +200,7 @@ struct Prepared {
 ///
 /// What must not be replaced is refused under the lock alone: until then another process may be replacing it.
 pub(super) fn begin(target: &Path, fingerprint: &str, force: bool) -> Result<Begun, CorpusError> {
+    table::clear_leftovers(target.parent().unwrap_or(Path::new("")), Ours::TABLES);
     table::restore(target, Ours::TABLES)?;
     let current = || if force { Ok(None) } else { current(target, fingerprint) };
     if let Some(summary) = current()? {
@@ -236,7 +237,7 @@ fn current(target: &Path, fingerprint: &str) -> Result<Option<Summary>, TableErr
     }
     match summary(target) {
         Ok(summary) => Ok(Some(summary)),
-        Err(refused @ TableError::Io { .. }) => Err(refused),
+        Err(refused @ (TableError::Io { .. } | TableError::Stopped(_))) => Err(refused),
         Err(_) => Ok(None),
     }
 }

@@ -25,6 +25,7 @@ mod predictions;
 pub mod store;
 mod tables;
 mod totals;
+mod work;
 
 use std::fs;
 use std::io;
@@ -34,7 +35,7 @@ use ground::identity::Identity;
 use ground::observe::{Event, Observer, Progress};
 use table::rows::{EntityRow, MentionRow, PredictionRow, RelationTypeRow};
 use table::{
-    Row, Staging, TableError, TableFiles, TableWriter, Text, check_workplace, relation_labels, restore, sibling, stream,
+    Row, Staging, TableError, TableFiles, TableWriter, Text, clear_leftovers, relation_labels, restore, stream,
 };
 
 pub use error::GraphError;
@@ -47,6 +48,7 @@ pub use totals::Totals;
 
 use merging::Merger;
 use tables::Tables;
+use work::Work;
 
 /// What to make a graph of.
 #[derive(Debug, Clone)]
@@ -71,21 +73,22 @@ pub struct Request<'a> {
 /// Where an input cannot be read or the graph not be written; what stood in its folder stands there still.
 pub fn build(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Totals>, GraphError> {
     let key = key(request)?;
+    clear_leftovers(request.out.parent().unwrap_or(Path::new("")), OURS);
     restore(request.out, OURS)?;
     let found = Description::find(request.out)?;
     if found.as_ref().is_some_and(|found| found.fingerprint == key) {
+        work::remove_leftovers(request.out);
         return Ok(None);
     }
     let staging = Staging::begin_over(request.out, OURS)?;
     if found.is_some() && !request.force {
         return Err(TableError::OtherMaking { path: request.out.to_path_buf() }.into());
     }
-    let work = sibling(request.out, "work");
-    check_workplace(&work, &["scratch"])?;
-    let (made, scratch) = (work.join(&key), work.join("scratch"));
+    let work = Work::beside(request.out)?;
+    let made = work.made(&key);
     let totals = match Description::find(&made)? {
         Some(description) => description.totals,
-        None => make_tables(request, &key, &made, &scratch, observe)?,
+        None => make_tables(request, &key, &made, &work.scratch()?, observe)?,
     };
     let graph = Graph::of(&made, request.options);
     for format in &request.options.formats {
@@ -95,7 +98,7 @@ pub fn build(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Tota
     fs::remove_dir(staging.folder()).map_err(GraphError::io(staging.folder(), "remove"))?;
     fs::rename(&made, staging.folder()).map_err(GraphError::io(&made, "move"))?;
     staging.commit()?;
-    fs::remove_dir_all(&work).map_err(GraphError::io(&work, "remove"))?;
+    work.remove()?;
     totals.warnings().into_iter().map(Event::Warning).for_each(observe);
     Ok(Some(totals))
 }
@@ -154,9 +157,6 @@ fn make_tables(
     observe: Observer<'_>,
 ) -> Result<Totals, GraphError> {
     let Request { split, options, .. } = *request;
-    if scratch.exists() {
-        fs::remove_dir_all(scratch).map_err(GraphError::io(scratch, "remove"))?;
-    }
     let staging = Staging::begin_over(folder, OURS)?;
     let tables = Tables { folder: staging.folder(), fingerprint: key };
     let mut totals = Totals::default();
@@ -185,6 +185,5 @@ fn make_tables(
     let version = env!("CARGO_PKG_VERSION").to_owned();
     Description { version, fingerprint: key.to_owned(), options: options.clone(), totals }.write(tables.folder)?;
     staging.commit()?;
-    fs::remove_dir_all(scratch).map_err(GraphError::io(scratch, "remove"))?;
     Ok(totals)
 }

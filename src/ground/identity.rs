@@ -6,13 +6,15 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::interrupt;
 
 static BUILD: OnceLock<&'static str> = OnceLock::new();
 
@@ -160,7 +162,17 @@ fn file_content(path: &Path) -> io::Result<blake3::Hash> {
         let reason = "expected a file or a folder, got a pipe or device: a source is read twice, once to identify it";
         return Err(io::Error::other(reason));
     }
-    Ok(blake3::Hasher::new().update_reader(File::open(path)?)?.finalize())
+    Ok(blake3::Hasher::new().update_reader(Asking(File::open(path)?))?.finalize())
+}
+
+/// A large file, whose reading ends where the program is told to stop.
+struct Asking(File);
+
+impl Read for Asking {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        interrupt::check()?;
+        self.0.read(buffer)
+    }
 }
 
 /// The files below a folder, each with the steps to it, in the same bytes on every system.

@@ -1,7 +1,7 @@
 //! What every room stands on, and what several of them share: settings and suggested names, random numbers, threads;
 //! the words for figures ([`mod@scope`], [`pattern`], [`figure`], [`counts`]); text as people see it ([`excerpt`],
 //! [`aligned`]); identities ([`identity`]) and the manifest of a run ([`manifest`]); what work tells while it goes on
-//! ([`observe`]), and what to do next where it fails ([`hint`]).
+//! ([`observe`]), what to do next where it fails ([`hint`]), and whether it is to stop ([`interrupt`]).
 //!
 //! This crate knows no table, no tensor and no document.
 
@@ -15,6 +15,7 @@ pub mod pattern;
 pub mod identity;
 pub mod manifest;
 pub mod hint;
+pub mod interrupt;
 pub mod observe;
 pub mod random;
 pub mod scope;

@@ -2,6 +2,7 @@
 
 use candle_core::{Result, bail};
 
+use ground::interrupt;
 use ground::workers::Workers;
 
 use crate::chunks::pairs_at_once;
@@ -48,7 +49,8 @@ pub struct Budget {
 /// of like length and at most `budget` pieces, or one document; they hold as many pairs as the model's width allows.
 ///
 /// # Errors
-/// Where the examples do not fit the model, or a logit is not a number.
+/// Where the examples do not fit the model, or a logit is not a number; and where the program is told to stop, which
+/// this error only says in words: who calls asks [`interrupt::check`] first.
 pub fn predict(
     workers: &Workers,
     model: &dyn Model,
@@ -126,7 +128,9 @@ fn of_batch(model: &dyn Model, batch: &[Example], most_labels: usize, at_once: u
     let mut predictions = vec![Vec::new(); batch.len()];
     let mut pairs =
         batch.iter().enumerate().flat_map(|(place, example)| example.pairs.iter().map(move |&pair| (place, pair)));
+    interrupt::check().map_err(candle_core::Error::wrap)?;
     model.score_in_chunks(batch, at_once, &mut |scores| {
+        interrupt::check().map_err(candle_core::Error::wrap)?;
         for scored in scored(scores)? {
             let next =
                 pairs.next().and_then(|(place, pair)| Some((pair, batch.get(place)?, predictions.get_mut(place)?)));

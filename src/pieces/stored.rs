@@ -51,6 +51,7 @@ pub fn write(
     let table = out.join(&PieceRow::schema().name);
     restore(&table, Ours::TABLES)?;
     let fingerprint = fingerprint(split, cutter)?;
+    table::clear_leftovers(out, table::Ours::TABLES);
     if is_current(out, fingerprint.as_deref())? {
         return Ok(None);
     }

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use super::file::{Input, Pipeline, Stage};
 use crate::ground::identity::Contents;
 use crate::ground::manifest::{Artefact, Entry, MANIFEST, Manifest, Recipe};
-use crate::table::{standing, write_file};
+use crate::table::{remove_leftovers, standing, write_file};
 
 /// Where stages work, a folder each.
 const WORK: &str = ".work";
@@ -124,8 +124,34 @@ impl<'p> RunFolder<'p> {
         self.path.join(WORK).join(&stage.name)
     }
 
-    /// Removes the folder of the stages' work, where nothing is left in it to go on from.
-    pub fn clean(&self) {
-        let _ = fs::remove_dir(self.path.join(WORK));
+    /// Removes what killed runs have left once a run is done, and where it was of `all` stages also their work, from which
+    /// nobody goes on any more. What stays hinders nobody.
+    pub fn clean(&self, all: bool) {
+        let _ = remove_leftovers(&self.path.join(MANIFEST));
+        let work = self.path.join(WORK);
+        // Stages that the pipeline has no more have left their work too; what is not a stage's is somebody's.
+        for stage in fs::read_dir(&work).into_iter().flatten().flatten() {
+            let recipes =
+                fs::read_dir(stage.path()).map(|mut recipes| recipes.all(|recipe| recipe.is_ok_and(is_recipe)));
+            if all && recipes.unwrap_or_default() {
+                let _ = fs::remove_dir_all(stage.path());
+            }
+        }
+        let _ = fs::remove_dir(&work);
     }
+
+    /// Removes the folders in which a stage worked that failed, as far as they hold nothing to go on from.
+    pub fn prune(&self, stage: &Stage, folder: &Path) {
+        let stage = self.stage_folder(stage);
+        for folder in [folder, &stage, &self.path.join(WORK)] {
+            // Refused for a folder that holds anything.
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
+
+/// Whether a folder bears a recipe's identity.
+fn is_recipe(entry: fs::DirEntry) -> bool {
+    let is_identity = |name: &str| name.len() == 32 && name.bytes().all(|digit| digit.is_ascii_hexdigit());
+    entry.file_name().to_str().is_some_and(is_identity)
 }

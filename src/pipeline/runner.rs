@@ -16,6 +16,7 @@ use super::run_folder::RunFolder;
 use super::stage::kind::{Made, Work};
 use crate::encoder::hub;
 use crate::ground::Text;
+use crate::ground::interrupt;
 use crate::ground::manifest::{Artefact, Entry};
 use crate::ground::observe::{Event, Observer};
 use crate::nn::device::DeviceChoice;
@@ -38,9 +39,10 @@ pub fn run(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> any
     let mut runner = Runner { name: &pipeline.name, folder, force: request.force, device: request.device };
     let mut rejected = 0;
     for stage in stages {
+        interrupt::check()?;
         rejected += runner.stage(stage, observe)?;
     }
-    runner.folder.clean();
+    runner.folder.clean(stages.len() == pipeline.stages.len());
     Ok(rejected)
 }
 
@@ -108,7 +110,8 @@ impl Runner<'_> {
         let began = Instant::now();
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let folder = self.folder.work_folder(stage, &recipe, self.force)?;
-        let (made, warnings) = self.act(stage, &folder, tell)?;
+        let acted = self.act(stage, &folder, tell).inspect_err(|_| self.folder.prune(stage, &folder));
+        let (made, warnings) = acted?;
         let outputs = self.install(stage, &made, &folder)?;
         for (role, Artefact { path, hash }) in &outputs {
             tell(Event::Detail(format!("made {role}: {}, {hash}", self.folder.path.join(path).display())));

@@ -30,14 +30,14 @@ mod packed;
 mod page;
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use ground::settings::Settings;
-use table::{TableError, is_file, sibling, write_file};
+use table::{Scratch, is_file, write_file};
 
 pub use error::ReportError;
 pub use sources::Sources;
@@ -93,11 +93,9 @@ pub fn write(sources: &Sources, options: &Options, out: &Path, force: bool) -> R
     let force = force || may_replace(out)?;
     let walked = match &sources.corpus {
         Some(corpus) => {
-            let scratch = scratch(out)?;
-            let walked = overview::walk(corpus, sources.relations.as_deref(), options.documents, &scratch);
-            // What is sorted removes itself, but where sorting fails.
-            let _ = fs::remove_dir_all(&scratch);
-            Some(walked?)
+            let scratch = Scratch::beside(out)?;
+            let (relations, sorted) = (sources.relations.as_deref(), scratch.folder("sorted"));
+            Some(overview::walk(corpus, relations, options.documents, &sorted)?)
         }
         None => None,
     };
@@ -134,18 +132,4 @@ pub fn is_page(path: &Path) -> bool {
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(page::HEAD.len() as u64).read_to_end(&mut start));
     read.is_ok() && start == page::HEAD.as_bytes()
-}
-
-/// A new hidden folder beside the page, for what is sorted on disk; two processes do not share one.
-fn scratch(out: &Path) -> Result<PathBuf, TableError> {
-    for number in 0.. {
-        let scratch = sibling(out, &format!("{}-{number}.sorted", std::process::id()));
-        match fs::create_dir(&scratch) {
-            Ok(()) => return Ok(scratch),
-            // Somebody else's: another is taken.
-            Err(source) if source.kind() == ErrorKind::AlreadyExists => {}
-            Err(source) => return Err(TableError::Io { path: out.to_path_buf(), action: "create the file", source }),
-        }
-    }
-    Err(TableError::Stands { path: out.to_path_buf() })
 }

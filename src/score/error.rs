@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use checkpoint::CheckpointError;
 use examples::{ExamplesError, Misfit};
 use ground::hint::{Hint, Words};
+use ground::interrupt::Interrupted;
 use nn::device::DeviceError;
 use pieces::PiecesError;
 use table::TableError;
@@ -41,6 +42,9 @@ pub enum ScoreError {
         /// The relations.
         known: usize,
     },
+    /// The program was told to stop.
+    #[error("{0}")]
+    Stopped(#[from] Interrupted),
     /// The computation fails.
     #[error("model")]
     Model(#[from] candle_core::Error),

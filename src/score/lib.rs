@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use checkpoint::{Checkpoint, CheckpointConfig};
 use examples::examples;
 use ground::identity::Identity;
+use ground::interrupt;
 use ground::observe::{Event, Observer, Progress};
 use ground::settings::{Settings, at_least, within};
 use ground::workers::{Workers, overlap};
@@ -30,7 +31,9 @@ use model::{MOST, Model};
 use nn::device::{Compute, DeviceChoice, Precision};
 use pieces::{Cutter, cut_off};
 use table::rows::RelationRow;
-use table::{Ours, Row, Staging, TableError, TableWriter, Text, check_making, check_workplace, restore};
+use table::{
+    Ours, Row, Staging, TableError, TableWriter, Text, check_making, check_workplace, clear_leftovers, restore,
+};
 
 pub use ended::{Ended, Scored};
 pub use error::ScoreError;
@@ -127,7 +130,9 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     let compute = request.device.open(request.precision)?;
     let checkpoint = load(request)?;
     let fingerprint = fingerprint(request, &checkpoint, &compute)?;
+    clear_leftovers(request.out, Ours::TABLES);
     if let Some(too_large) = lacks(request.out, fingerprint.as_deref())? {
+        parts::remove_leftovers(request.out);
         lacking(too_large).into_iter().for_each(observe);
         return Ok(Ended::UpToDate { too_large });
     }
@@ -229,7 +234,11 @@ impl Scorer<'_> {
         }
         let names: Vec<Text> = examples.iter().map(|example| example.doc_id.clone()).collect();
         let most_labels = self.config.most_labels;
-        let predictions = predict(&self.workers, &*self.model, examples, most_labels, self.request.budget)?;
+        let predicted = predict(&self.workers, &*self.model, examples, most_labels, self.request.budget);
+        if predicted.is_err() {
+            interrupt::check()?;
+        }
+        let predictions = predicted?;
         Ok(Part { predictions: Some(names.into_iter().zip(predictions).collect()), ..part })
     }
 

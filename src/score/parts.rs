@@ -8,7 +8,7 @@ use ground::identity::Identity;
 use model::example::Example;
 use model::predict::Prediction;
 use table::rows::RelationRow;
-use table::{Row, Staging, Table, TableError, TableWriter, Text};
+use table::{Lock, Ours, Row, Staging, Table, TableError, TableWriter, Text};
 
 use super::ended::Scored;
 use super::error::ScoreError;
@@ -105,9 +105,28 @@ impl Parts {
 
     /// Removes them, once the table stands.
     pub fn remove(self) -> Result<Scored, ScoreError> {
-        let Self { scored, work, .. } = self;
-        fs::remove_dir_all(&work).or_else(absent).map_err(|source| ScoreError::Remove { path: work, source })?;
-        Ok(scored)
+        let path = self.work.clone();
+        fs::remove_dir_all(&path).or_else(absent).map_err(|source| ScoreError::Remove { path, source })?;
+        Ok(self.scored)
+    }
+}
+
+impl Drop for Parts {
+    /// Finished parts are kept; where there are none, nothing is.
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.work);
+    }
+}
+
+/// Removes the parts that a run has left which was killed, where the table in `out` stands and nobody makes it anew.
+pub fn remove_leftovers(out: &Path) {
+    let work = work_folder(out);
+    if work.exists()
+        && let Ok(_held) = Lock::beside(&out.join(&RelationRow::schema().name))
+        && Ours::TABLES.is_left(&work)
+    {
+        // What stays hinders nobody, and the next run tries again.
+        let _ = fs::remove_dir_all(&work);
     }
 }
 
@@ -122,7 +141,7 @@ fn write(
     loop {
         let some: Vec<RelationRow> = rows.by_ref().take(ROWS_AT_ONCE).collect::<Result<_, _>>()?;
         let is_last = some.len() < ROWS_AT_ONCE;
-        writer.write(some)?;
+        writer.set_down(some)?;
         if is_last {
             break;
         }

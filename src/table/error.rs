@@ -7,6 +7,7 @@ use arrow::error::ArrowError;
 use parquet::errors::ParquetError;
 
 use ground::hint::{Hint, Words};
+use ground::interrupt::Interrupted;
 
 /// A table that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -138,6 +139,9 @@ pub enum TableError {
         /// The file.
         path: PathBuf,
     },
+    /// The program was told to stop.
+    #[error("{0}")]
+    Stopped(#[from] Interrupted),
     /// Another process is writing the same folder.
     #[error("{}: another docre is writing it; wait for it, or choose another folder", path.display())]
     Busy {

@@ -3,6 +3,8 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use ground::present;
 #[cfg(unix)]
@@ -28,7 +30,7 @@ impl Lock {
     /// # Errors
     /// Where another process holds it, or the system refuses.
     pub fn beside(target: &Path) -> Result<Self, TableError> {
-        Self::hold(sibling(target, "lock"), target)
+        patiently(|| Self::hold(sibling(target, "lock"), target))
     }
 
     /// Keeps others out of a folder, which is made where it is missing, by a hidden file in it.
@@ -37,7 +39,7 @@ impl Lock {
     /// As [`Self::beside`].
     pub fn inside(folder: &Path) -> Result<Self, TableError> {
         fs::create_dir_all(folder).map_err(TableError::io(folder, "create the folder"))?;
-        Self::hold(folder.join(".lock"), folder)
+        patiently(|| Self::hold(folder.join(".lock"), folder))
     }
 
     /// Its last holder removes the file, so a lock counts only while the file still bears its name.
@@ -63,6 +65,21 @@ impl Drop for Lock {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// How often, and how long apart, a lock is tried that is held.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Who looks whether a lock is free, or clears what its dead holder left, holds it for a moment: that is waited for.
+fn patiently(hold: impl Fn() -> Result<Lock, TableError>) -> Result<Lock, TableError> {
+    for _ in 0..TRIES {
+        match hold() {
+            Err(TableError::Busy { .. }) => thread::sleep(PAUSE),
+            held => return held,
+        }
+    }
+    hold()
 }
 
 /// Opens a file that is to be ours and may be another's: neither through a link nor waiting for the other end of a pipe,

@@ -9,6 +9,8 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
+use ground::interrupt;
+
 use super::files::open;
 use super::foreign::conform;
 use super::nulls::without_nulls;
@@ -69,6 +71,7 @@ impl RecordBatches {
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, TableError> {
+        interrupt::check()?;
         while let Some((reader, path)) = &mut self.current {
             if let Some(batch) = reader.next() {
                 let batch = batch.map_err(|error| TableError::read(path)(error.into()))?;

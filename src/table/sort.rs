@@ -11,6 +11,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
+use ground::interrupt;
 use rayon::slice::ParallelSliceMut;
 
 use crate::{TableError, Text};
@@ -161,9 +162,19 @@ impl<T: Sortable> Sortable for Vec<T> {
     }
 }
 
+/// The folder of runs, which goes when nobody needs them any more, be it because something failed.
+struct Runs(PathBuf);
+
+impl Drop for Runs {
+    fn drop(&mut self) {
+        // What stays behind lies in a hidden folder, which the next run clears.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
 /// Takes records in any order.
 pub struct Sorter<T> {
-    folder: PathBuf,
+    folder: Runs,
     bytes: Vec<u8>,
     /// Where each record stands among the bytes.
     places: Vec<(usize, usize)>,
@@ -185,15 +196,16 @@ impl<T: Sortable> Sorter<T> {
     /// The same with another number of bytes in memory.
     fn with_budget(folder: PathBuf, budget: usize) -> Result<Self, TableError> {
         fs::create_dir_all(&folder).map_err(TableError::io(&folder, "create the folder"))?;
-        let (bytes, places, runs) = (Vec::new(), Vec::new(), Vec::new());
+        let (folder, bytes, places, runs) = (Runs(folder), Vec::new(), Vec::new(), Vec::new());
         Ok(Self { folder, bytes, places, runs, n_runs: 0, budget, record: PhantomData })
     }
 
     /// Takes a record.
     ///
     /// # Errors
-    /// Where a run cannot be set down.
+    /// Where a run cannot be set down, or the program is told to stop.
     pub fn push(&mut self, record: &T) -> Result<(), TableError> {
+        interrupt::check()?;
         let start = self.bytes.len();
         record.encode(&mut self.bytes);
         self.places.push((start, self.bytes.len()));
@@ -214,7 +226,7 @@ impl<T: Sortable> Sorter<T> {
         let Self { bytes, places, .. } = self;
         let record = |&(start, end): &(usize, usize)| bytes.get(start..end).unwrap_or_default();
         places.par_sort_unstable_by(|one, other| record(one).cmp(record(other)));
-        let path = write_run(&self.folder, self.n_runs, places.iter().map(|place| Ok(record(place))))?;
+        let path = write_run(&self.folder.0, self.n_runs, places.iter().map(|place| Ok(record(place))))?;
         self.n_runs += 1;
         self.runs.push(path);
         self.bytes.clear();
@@ -223,9 +235,9 @@ impl<T: Sortable> Sorter<T> {
     }
 
     fn join_runs(&mut self) -> Result<(), TableError> {
-        let mut merge = Bytes::open(&self.runs).map_err(unreadable(&self.folder))?;
+        let mut merge = Bytes::open(&self.runs).map_err(unreadable(&self.folder.0))?;
         let joined = std::iter::from_fn(|| merge.next().transpose());
-        let path = write_run(&self.folder, self.n_runs, joined)?;
+        let path = write_run(&self.folder.0, self.n_runs, joined)?;
         self.n_runs += 1;
         for run in std::mem::replace(&mut self.runs, vec![path]) {
             fs::remove_file(&run).map_err(TableError::io(&run, "remove"))?;
@@ -257,7 +269,7 @@ fn write_run<B: AsRef<[u8]>>(
 
 /// Records in order, to be read as often as need be.
 pub struct Sorted<T> {
-    folder: PathBuf,
+    folder: Runs,
     runs: Vec<PathBuf>,
     record: PhantomData<T>,
 }
@@ -268,15 +280,8 @@ impl<T: Sortable> Sorted<T> {
     /// # Errors
     /// Where a run cannot be opened.
     pub fn read(&self) -> Result<InOrder<T>, TableError> {
-        let bytes = Bytes::open(&self.runs).map_err(unreadable(&self.folder))?;
-        Ok(InOrder { bytes, folder: self.folder.clone(), next: None, record: PhantomData })
-    }
-}
-
-impl<T> Drop for Sorted<T> {
-    fn drop(&mut self) {
-        // What stays behind lies in a hidden folder, which the next run clears.
-        let _ = fs::remove_dir_all(&self.folder);
+        let bytes = Bytes::open(&self.runs).map_err(unreadable(&self.folder.0))?;
+        Ok(InOrder { bytes, folder: self.folder.0.clone(), next: None, record: PhantomData })
     }
 }
 
@@ -300,6 +305,7 @@ impl Bytes {
     }
 
     fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        interrupt::check()?;
         let Some(mut head) = self.heads.peek_mut() else { return Ok(None) };
         let Reverse((record, number)) = &mut *head;
         let first = std::mem::take(record);
@@ -413,6 +419,10 @@ mod tests {
                 prop_assert_eq!(&read, &records);
             }
             drop(sorted);
+            prop_assert!(!folder.path().join("runs").exists());
+            let mut unfinished = Sorter::with_budget(folder.path().join("runs"), 1).unwrap();
+            unfinished.push(&Record("a".into(), 1, None)).unwrap();
+            drop(unfinished);
             prop_assert!(!folder.path().join("runs").exists());
         }
     }

@@ -13,6 +13,8 @@ use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer;
 
+use ground::interrupt;
+
 use super::foreign::conform;
 use super::rows::{DocumentRow, EntityRow, FactRow, MentionRow, PairRow, PieceRow, RelationTypeRow, TokenRow};
 use super::{Row, TableError, TableWriter};
@@ -137,6 +139,9 @@ impl<I: Read> Read for Whole<I> {
 fn rows<R: Row>(mut reader: StreamReader<Whole<impl Read>>) -> impl Iterator<Item = Result<Vec<R>, TableError>> {
     let mut wants_mark = reader.schema().metadata().contains_key(TABLE);
     std::iter::from_fn(move || {
+        if let Err(interrupted) = interrupt::check() {
+            return Some(Err(interrupted.into()));
+        }
         let batch = match reader.next() {
             Some(batch) => batch,
             None if wants_mark && reader.get_ref().ran_out => {

@@ -120,7 +120,10 @@ fn begin(path: &Path) -> Result<NamedTempFile, TableError> {
 }
 
 /// Removes what writers of this file have left that were killed.
-fn remove_leftovers(path: &Path) -> Result<(), TableError> {
+///
+/// # Errors
+/// Where the folder cannot be listed.
+pub fn remove_leftovers(path: &Path) -> Result<(), TableError> {
     let (folder, prefix) = (parent(path), sibling(path, ""));
     let prefix = prefix.file_name().unwrap_or_default().to_string_lossy().into_owned();
     for entry in fs::read_dir(folder).map_err(TableError::io(folder, "list the folder"))? {

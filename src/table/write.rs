@@ -13,6 +13,8 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::ColumnPath;
 
+use ground::interrupt;
+
 use super::beside::sync_folder;
 use super::{Row, Staging, TableError, TableFiles, TableSchema};
 
@@ -46,7 +48,7 @@ struct Part {
 pub fn write<R: Row>(folder: &Path, fingerprint: &str, rows: Vec<R>) -> Result<(), TableError> {
     let staging = Staging::begin(&folder.join(&R::schema().name))?;
     let mut writer = TableWriter::<R>::inside(staging.folder().to_path_buf(), fingerprint);
-    writer.write(rows)?;
+    writer.set_down(rows)?;
     writer.finish()?;
     staging.commit()
 }
@@ -79,12 +81,25 @@ impl<R: Row> TableWriter<R> {
 
     /// Appends the rows of one or several whole documents.
     pub fn write(&mut self, rows: Vec<R>) -> Result<(), TableError> {
-        let batch = R::to_batch(rows).map_err(|error| TableError::written(&self.folder)(error.into()))?;
-        self.write_batch(&batch)
+        self.write_batch(&self.batch(rows)?)
     }
 
-    /// The same by columns, as [`Table::record_batches`](super::Table::record_batches) gives them.
+    /// The same, though the program is told to stop: for what long work has come to.
+    pub fn set_down(&mut self, rows: Vec<R>) -> Result<(), TableError> {
+        self.append(&self.batch(rows)?)
+    }
+
+    /// As [`Self::write`] by columns, as [`Table::record_batches`](super::Table::record_batches) gives them.
     pub fn write_batch(&mut self, batch: &RecordBatch) -> Result<(), TableError> {
+        interrupt::check()?;
+        self.append(batch)
+    }
+
+    fn batch(&self, rows: Vec<R>) -> Result<RecordBatch, TableError> {
+        R::to_batch(rows).map_err(|error| TableError::written(&self.folder)(error.into()))
+    }
+
+    fn append(&mut self, batch: &RecordBatch) -> Result<(), TableError> {
         let n_rows = batch.num_rows();
         let part = self.part()?;
         part.writer.write(batch).map_err(TableError::written(&part.path))?;

@@ -7,6 +7,7 @@ use encoder::LoadError;
 use encoder::hub::NotFound;
 use examples::ExamplesError;
 use ground::hint::{Hint, Words};
+use ground::interrupt::Interrupted;
 use nn::device::DeviceError;
 use pieces::PiecesError;
 use table::TableError;
@@ -95,6 +96,9 @@ pub enum TrainError {
     /// A table cannot be read or written.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// The program was told to stop. The last whole epoch is kept.
+    #[error("{0}")]
+    Stopped(#[from] Interrupted),
     /// The system gives no threads.
     #[error("threads")]
     Threads(#[from] rayon::ThreadPoolBuildError),

@@ -26,6 +26,7 @@ use candle_core::{Result as TensorResult, Tensor};
 use checkpoint::CheckpointConfig;
 use ground::counts::Counts;
 use ground::identity::Identity;
+use ground::interrupt;
 use ground::observe::{Event, Observer, Progress};
 use ground::random::Random;
 use ground::settings::Settings;
@@ -38,7 +39,7 @@ use nn::optimizer::{AdamOptions, AdamW};
 use nn::{Mode, Weights};
 use pieces::cut_off;
 use table::rows::TrainingLogRow;
-use table::{Lock, Staging};
+use table::{Lock, Ours, Staging, clear_leftovers};
 
 pub use checkpoint::{BASE, BEST};
 pub use config::TrainConfig;
@@ -99,6 +100,8 @@ pub fn train(
 ) -> Result<Trained, TrainError> {
     config.check().map_err(TrainError::Config)?;
     let _lock = Lock::inside(out)?;
+    clear_leftovers(out, checkpoint::OURS);
+    clear_leftovers(out, Ours::TABLES);
     state::recover(out)?;
     let state = State::read(out)?;
     if state.is_some() && !resume {
@@ -270,6 +273,7 @@ impl<'a> Run<'a> {
         let mut random = Random::stream(self.config.seed, u64::from(epoch));
         let order = batches::batches(&lengths, self.config.batch, &mut random);
         for batches in order.chunks(self.config.accumulation) {
+            interrupt::check()?;
             self.step(epoch, batches)?;
             observe(Event::Progress(Progress::step(self.adam.steps(), self.steps)));
         }
@@ -356,9 +360,11 @@ impl<'a> Run<'a> {
     /// Predicts the dev split as scoring does, and counts.
     fn evaluate(&self) -> Result<Counts, TrainError> {
         let dev = self.prepared.dev.clone();
-        let predicted = predict(&self.workers, &*self.judge, dev, self.config.most_labels, PIECES_AT_ONCE)
-            .map_err(TrainError::Model)?;
-        let documents = self.prepared.dev.iter().zip(predicted);
+        let predicted = predict(&self.workers, &*self.judge, dev, self.config.most_labels, PIECES_AT_ONCE);
+        if predicted.is_err() {
+            interrupt::check()?;
+        }
+        let documents = self.prepared.dev.iter().zip(predicted.map_err(TrainError::Model)?);
         Ok(documents
             .map(|(example, predicted)| {
                 let found = predicted.iter().map(|found| (found.head, found.tail, found.relation.class));

@@ -20,6 +20,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("toml", &["pipeline"]),
     ("blake3", &["ground"]),
     ("hf_hub", &["encoder"]),
+    ("signal_hook", &["cli"]),
     ("candle_core", &["nn", "encoder", "model", "checkpoint", "score", "train"]),
 ];
 
