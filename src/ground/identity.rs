@@ -123,6 +123,22 @@ pub fn digest(bytes: &[u8]) -> String {
     short(blake3::hash(bytes))
 }
 
+/// The same of bytes that come one after the other.
+#[derive(Debug, Clone, Default)]
+pub struct Digest(blake3::Hasher);
+
+impl Digest {
+    /// Takes in more bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// That of all bytes.
+    pub fn finish(self) -> String {
+        short(self.0.finalize())
+    }
+}
+
 /// The same as a key to look up by.
 pub fn key(bytes: &[u8]) -> [u8; 16] {
     let mut key = [0; 16];

@@ -5,17 +5,21 @@
 //! its final name is always whole: files and folders are written under a hidden sibling's name, made durable, and then
 //! renamed (see [`Staging`] and [`write_file`]).
 //!
-//! A [`Table`] is found and read, a [`Walk`] reads several tables of a split document by document.
+//! A [`Table`] is found and read, a [`Walk`] reads several tables of a split document by document. Files are
+//! checked when they are opened: their bytes are those that were written, and unfold to no more than is in proportion. A
+//! [`Standing`] sees to it that the tables of a split are of one making, and stay the same while they are read.
 //!
 //! This module does not know what the tables are for, and does not query them.
 
 mod beside;
+mod bounds;
 pub mod cell;
 mod cursor;
 mod error;
 mod files;
 mod foreign;
 mod handle;
+mod integrity;
 mod lock;
 mod nulls;
 mod read;
@@ -24,6 +28,7 @@ pub mod schema;
 pub mod sort;
 mod split;
 mod staging;
+mod standing;
 pub mod stream;
 mod whole;
 mod write;
@@ -34,13 +39,14 @@ pub use beside::sibling;
 pub use cell::Cell;
 pub use cursor::Cursor;
 pub use error::TableError;
-pub use files::{TableFiles, fingerprint, is_part_name};
+pub use files::{TableFiles, fingerprint, is_part_name, verify};
 pub use ground::Text;
 pub use handle::{Table, read};
 pub use lock::Lock;
 pub use read::RecordBatches;
 pub use schema::TableSchema;
 pub use split::{Followers, OfDocument, SplitTables, Walk, relation_labels};
+pub use standing::{Snapshot, Standing, identity};
 pub use staging::{Staging, holds_only_tables};
 pub use whole::write_file;
 pub use write::{TableWriter, write};
