@@ -32,6 +32,7 @@ use std::path::Path;
 
 use ground::identity::{Identity, content};
 use ground::observe::{Event, Observer, Progress};
+use ground::present;
 use table::rows::PredictionRow;
 use table::{Snapshot, Staging, Standing, TableFiles, TableWriter, Text, relation_labels, sibling, stream};
 
@@ -70,15 +71,19 @@ pub fn build(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Tota
     let relations = TableFiles::at(&predictions::place(request.relations)?)?;
     let relations = relations.as_ref().map(Snapshot::of).transpose()?;
     let key = key(request, &standing)?;
-    if Description::find(request.out)?.is_some_and(|found| found.fingerprint == key) {
+    if Description::find(request.out, observe)?.is_some_and(|found| found.fingerprint == key) {
         return Ok(None);
     }
     let staging = Staging::begin_over(request.out, holds_only_a_graph)?;
     let work = sibling(request.out, "work");
     let (made, scratch) = (work.join(&key), work.join("scratch"));
-    let totals = match Description::find(&made)? {
+    let totals = match Description::find(&made, observe)? {
         Some(description) => description.totals,
-        None => make_tables(request, &key, &made, &scratch, observe)?,
+        None => make_tables(request, &key, &made, &scratch, observe).inspect_err(|_| {
+            // It may be large, and serves no later run.
+            let _ = fs::remove_dir_all(&scratch);
+            let _ = fs::remove_dir(&work);
+        })?,
     };
     let graph = Graph::of(&made, request.options);
     for format in &request.options.formats {
@@ -134,9 +139,7 @@ fn make_tables(
     observe: Observer<'_>,
 ) -> Result<Totals, GraphError> {
     let Request { split, options, .. } = *request;
-    if scratch.exists() {
-        fs::remove_dir_all(scratch).map_err(GraphError::io(scratch, "remove"))?;
-    }
+    present(fs::remove_dir_all(scratch)).map_err(GraphError::io(scratch, "remove"))?;
     let staging = Staging::begin_over(folder, holds_only_a_graph)?;
     let tables = Tables { folder: staging.folder(), fingerprint: key };
     let mut totals = Totals::default();

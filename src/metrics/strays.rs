@@ -148,7 +148,6 @@ impl Notes {
         let empty = (self.rows == 0).then(|| "there are no predictions".to_owned());
         let counts = [
             (self.duplicates, "predictions repeat another and count once"),
-            (self.stray_documents, "predictions name a document that the split lacks and count as wrong"),
             (self.stray_entities, "predictions name an entity that their document lacks and count as wrong"),
             (self.unused_relations, "predictions name a relation that no fact of the split has, and count as wrong"),
             (self.not_candidates, "predictions are about a pair that is no candidate and do not count"),
@@ -156,7 +155,11 @@ impl Notes {
             (self.unlabelled_rows, "predictions are about a document without labels and do not count"),
         ];
         let found = counts.into_iter().filter(|(count, _)| *count > 0);
-        empty.into_iter().chain(found.map(|(count, what)| format!("{count} {what}"))).collect()
+        let strays = (self.stray_documents > 0).then(|| {
+            let (strays, rows) = (self.stray_documents, self.rows);
+            format!("{strays} of {rows} predictions name a document that the split lacks and count as wrong")
+        });
+        empty.into_iter().chain(strays).chain(found.map(|(count, what)| format!("{count} {what}"))).collect()
     }
 }
 

@@ -37,7 +37,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use ground::settings::Settings;
-use table::{TableError, sibling, write_file};
+use table::{Standing, TableError, sibling, write_file};
 
 pub use error::ReportError;
 pub use sources::Sources;
@@ -90,13 +90,17 @@ impl fmt::Display for Written {
 /// # Errors
 /// Where a table is missing from its folder, not as its schema says or damaged, or the page cannot be written.
 pub fn write(sources: &Sources, options: &Options, out: &Path, force: bool) -> Result<Written, ReportError> {
+    let standing = sources.corpus.as_deref().map(Standing::of).transpose()?;
     let walked = match &sources.corpus {
         Some(corpus) => {
             let scratch = scratch(out)?;
             let walked = overview::walk(corpus, sources.relations.as_deref(), options.documents, &scratch);
             // What is sorted removes itself, but where sorting fails.
             let _ = fs::remove_dir_all(&scratch);
-            Some(walked?)
+            Some(match &standing {
+                Some(standing) => standing.confirm(walked)?,
+                None => walked?,
+            })
         }
         None => None,
     };
@@ -111,6 +115,7 @@ pub fn write(sources: &Sources, options: &Options, out: &Path, force: bool) -> R
         blocks.push(("graph".to_owned(), packed::pack(&graph::graph(folder)?)?));
     }
     blocks.insert(0, ("overview".to_owned(), packed::pack(&overview::overview(sources, tally, documents)?)?));
+    standing.as_ref().map_or(Ok(()), Standing::check)?;
     write_file::<ReportError>(out, force || is_page(out), |file| Ok(page::write(&blocks, file)?))?;
     let bytes = out.metadata().map_or(0, |metadata| metadata.len());
     Ok(Written { documents: written.0, of: written.1, bytes })

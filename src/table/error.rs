@@ -138,6 +138,12 @@ pub enum TableError {
         /// One of another making.
         second: &'static str,
     },
+    /// A folder is not there any more.
+    #[error("{}: was removed or replaced while docre wrote into it", path.display())]
+    Gone {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A table was replaced by another.
     #[error("{}: was replaced while it was read", path.display())]
     Replaced {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ground::present;
 
 use super::TableError;
-use super::beside::sibling;
+use super::beside::{parent, sibling};
 
 /// Keeps other processes from a file or folder until it is dropped.
 ///
@@ -16,8 +16,8 @@ use super::beside::sibling;
 #[derive(Debug)]
 pub struct Lock {
     path: PathBuf,
-    /// Held, never read: closing it releases the lock.
-    _file: File,
+    /// Held: closing it releases the lock.
+    file: File,
 }
 
 impl Lock {
@@ -38,6 +38,18 @@ impl Lock {
         Self::hold(folder.join(".lock"), folder)
     }
 
+    /// Refuses a folder that was removed, or in whose place another stands, since it was locked: what goes to its path
+    /// does not come to where the rest is.
+    ///
+    /// # Errors
+    /// Where it was, or the system refuses to look.
+    pub fn check(&self) -> Result<(), TableError> {
+        if is_at(&self.file, &self.path).map_err(TableError::io(&self.path, "look at it"))? {
+            return Ok(());
+        }
+        Err(TableError::Gone { path: parent(&self.path).to_path_buf() })
+    }
+
     /// Its last holder removes the file, so a lock counts only while the file still bears its name.
     fn hold(path: PathBuf, target: &Path) -> Result<Self, TableError> {
         loop {
@@ -48,7 +60,7 @@ impl Lock {
                 Err(TryLockError::Error(source)) => return Err(TableError::io(&path, "lock the file")(source)),
             }
             if is_at(&file, &path).map_err(TableError::io(&path, "lock the file"))? {
-                return Ok(Self { path, _file: file });
+                return Ok(Self { path, file });
             }
         }
     }

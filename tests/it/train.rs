@@ -442,7 +442,7 @@ fn what_cannot_be_trained_is_refused_and_earlier_checkpoints_stay() {
         fs::create_dir_all(corpus.join("mixed").join(table)).unwrap();
         fs::copy(corpus.join(split).join(&part), corpus.join("mixed").join(&part)).unwrap();
     }
-    let stray = "table `mentions`: document `";
+    let stray = "tables `documents` and `mentions` were made from different sources";
     refused(&TrainConfig { dev: "mixed".into(), ..config.clone() }, "other", &[], stray);
     let neither = SecondStage { pretrain_base: false, freeze_base: true, ..SecondStage::default() };
     refused(&TrainConfig { second_stage: Some(neither), ..config.clone() }, "other", &[], "or the base learns nothing");
