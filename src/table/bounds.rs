@@ -7,8 +7,9 @@ use parquet::file::metadata::ParquetMetaData;
 
 use super::TableError;
 
-/// Rows of a file, and for each of its bytes so many more: tables of pairs that are all alike come to hundreds a byte.
-const MOST_ROWS: u64 = 1 << 25;
+/// Rows of a file: what one of ours comes to, and for each of its bytes so many more, as tables of pairs that are all
+/// alike come to hundreds a byte.
+const MOST_ROWS: u64 = (1 << 24) + (1 << 21);
 const ROWS_A_BYTE: u64 = 1 << 10;
 /// Items in the lists of one column of a row group, and for each of its bytes so many more.
 const MOST_ITEMS: u64 = 1 << 24;

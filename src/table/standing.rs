@@ -113,15 +113,15 @@ impl Standing {
         told.find(|(_, other)| *other != fingerprint).map(|(second, _)| [first, second])
     }
 
-    /// Identifies the content of tables, by the sums that their files bear, or else by reading them. A table that is
-    /// not there counts as such.
+    /// Identifies the content of tables: by what ours say that they were made from, and those of others by reading
+    /// them. A table that is not there counts as such.
     ///
     /// # Errors
     /// Where a file cannot be read.
     pub fn identity(&self, tables: &[&str]) -> Result<String, TableError> {
         tables.iter().try_fold(Identity::of("tables"), |identity, name| {
-            let sums = self.tables.get(name).map(Standings::sums).transpose()?;
-            Ok(identity.field(name, &sums))
+            let files = self.tables.get(name).map(Standings::identified).transpose()?;
+            Ok(identity.field(name, &files))
         }).map(Identity::finish)
     }
 
@@ -144,7 +144,7 @@ impl Standing {
 }
 
 impl Standings {
-    fn sums(&self) -> Result<Vec<String>, TableError> {
+    fn identified(&self) -> Result<Vec<String>, TableError> {
         let files = self.snapshot.0.iter().zip(&self.makings);
         files.map(|((path, _), making)| identified(path, making)).collect()
     }
@@ -158,19 +158,20 @@ pub(super) fn told(path: &Path) -> Result<Making, TableError> {
     }
 }
 
-/// Identifies a table by its content, whoever wrote it.
+/// Identifies the content of a table, whoever wrote it, as [`Standing::identity`] does.
 ///
 /// # Errors
 /// Where a file cannot be read.
 pub fn identity(files: &TableFiles) -> Result<String, TableError> {
-    let sums = files.paths().iter().map(|path| identified(path, &told(path)?));
-    let sums: Vec<String> = sums.collect::<Result<_, _>>()?;
-    Ok(Identity::of("table").field("files", &sums).finish())
+    let files = files.paths().iter().map(|path| identified(path, &told(path)?));
+    let files: Vec<String> = files.collect::<Result<_, _>>()?;
+    Ok(Identity::of("table").field("files", &files).finish())
 }
 
 fn identified(path: &Path, making: &Making) -> Result<String, TableError> {
-    match &making.checksum {
-        Some(sum) => Ok(sum.clone()),
+    let told = making.fingerprint.as_ref().filter(|fingerprint| !fingerprint.is_empty());
+    match told.or(making.checksum.as_ref()) {
+        Some(told) => Ok(told.clone()),
         None => content(path).map_err(TableError::io(path, "read")),
     }
 }
