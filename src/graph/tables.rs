@@ -90,7 +90,8 @@ impl Description {
         match serde_json::from_slice(&text) {
             Ok(description) => Ok(Some(description)),
             Err(error) => {
-                let told = format!("{}: {error}: damaged, or of another docre; the graph is made again", path.display());
+                let told =
+                    format!("{}: {error}: damaged, or of another docre; the graph is made again", path.display());
                 observe(Event::Warning(told));
                 Ok(None)
             }

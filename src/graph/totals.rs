@@ -35,7 +35,8 @@ impl Totals {
         let mut warnings = Vec::new();
         if *strays > 0 {
             let of = predictions;
-            warnings.push(format!("{strays} of {of} facts name a document or an entity that the split lacks: left out"));
+            warnings
+                .push(format!("{strays} of {of} facts name a document or an entity that the split lacks: left out"));
         }
         if *predictions == 0 {
             warnings.push("there are no facts".to_owned());

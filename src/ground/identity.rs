@@ -14,6 +14,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::present;
+
 static BUILD: OnceLock<&'static str> = OnceLock::new();
 
 /// Says which build of the program this is; the first that is told counts. A program does so before it does anything
@@ -209,7 +211,7 @@ impl Contents {
         if let Some(known) = self.known(path) {
             return Ok(Some(known.to_owned()));
         }
-        if !path.exists() {
+        if present(fs::metadata(path))?.is_none() {
             return Ok(None);
         }
         let content = content(path)?;

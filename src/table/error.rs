@@ -200,7 +200,9 @@ impl Hint for TableError {
             Self::NoTable { table, .. } if table != "relations" => {
                 Some("name the folder of a split, which `docre convert` has written".into())
             }
-            Self::Damaged { .. } | Self::Mixed { .. } => Some("make it anew, with `docre convert` if it is a split".into()),
+            Self::Damaged { .. } | Self::Mixed { .. } => {
+                Some("make it anew, with `docre convert` if it is a split".into())
+            }
             Self::Replaced { .. } => Some("read it again when whoever writes it is done".into()),
             _ => None,
         }

@@ -3,8 +3,8 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use ground::present;
 use ground::caught::caught;
+use ground::present;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use super::TableError;

@@ -46,8 +46,8 @@ pub use lock::Lock;
 pub use read::RecordBatches;
 pub use schema::TableSchema;
 pub use split::{Followers, OfDocument, SplitTables, Walk, relation_labels};
-pub use standing::{Snapshot, Standing, identity};
 pub use staging::{Staging, holds_only_tables};
+pub use standing::{Snapshot, Standing, identity};
 pub use whole::write_file;
 pub use write::{TableWriter, write};
 

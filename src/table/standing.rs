@@ -8,9 +8,9 @@ use std::time::SystemTime;
 use ground::identity::{Identity, content};
 use ground::present;
 
+use super::TableError;
 use super::files::{TableFiles, making};
 use super::integrity::Making;
-use super::TableError;
 
 /// The tables that are made together, and bear one fingerprint.
 const MADE_TOGETHER: [&str; 9] =
@@ -45,9 +45,11 @@ impl Snapshot {
     /// # Errors
     /// Where there is any, or the system refuses to look.
     pub fn check(&self) -> Result<(), TableError> {
-        self.0.iter().try_for_each(|(path, then)| {
-            if stamp(path)? == Some(*then) { Ok(()) } else { Err(replaced(path)) }
-        })
+        self.0.iter().try_for_each(
+            |(path, then)| {
+                if stamp(path)? == Some(*then) { Ok(()) } else { Err(replaced(path)) }
+            },
+        )
     }
 }
 
@@ -119,10 +121,13 @@ impl Standing {
     /// # Errors
     /// Where a file cannot be read.
     pub fn identity(&self, tables: &[&str]) -> Result<String, TableError> {
-        tables.iter().try_fold(Identity::of("tables"), |identity, name| {
-            let files = self.tables.get(name).map(Standings::identified).transpose()?;
-            Ok(identity.field(name, &files))
-        }).map(Identity::finish)
+        tables
+            .iter()
+            .try_fold(Identity::of("tables"), |identity, name| {
+                let files = self.tables.get(name).map(Standings::identified).transpose()?;
+                Ok(identity.field(name, &files))
+            })
+            .map(Identity::finish)
     }
 
     /// Refuses tables that were replaced since.

@@ -14,8 +14,8 @@ use model::example::{Example, Relations};
 use nn::Weights;
 use nn::device::Compute;
 use pieces::{Cutter, MarkedDocument, Tokenizer, documents, stored, train_vocabulary};
-use table::{Standing, TableError, Text};
 use table::rows::{PairRow, RelationTypeRow};
+use table::{Standing, TableError, Text};
 
 use super::TrainError;
 use super::config::{EncoderSource, Scratch, TrainConfig};

@@ -122,7 +122,7 @@ fn a_table_of_ours_is_read_right_or_not_at_all() {
     let folder = TempDir::new().unwrap();
     let split = split(folder.path(), "test", "0");
     predictions(&split);
-    damaged(&split, 120, |place, outcome, right| {
+    damaged(&split, 60, |place, outcome, right| {
         if let Ok(found) = outcome {
             assert!(found == right, "{place}: another answer");
         }
@@ -138,7 +138,7 @@ fn a_damaged_table_of_another_program_ends_in_words() {
     for (path, _) in files(&split) {
         rewrite(&path, Compression::UNCOMPRESSED);
     }
-    damaged(&split, 120, |_, _, _| {});
+    damaged(&split, 60, |_, _, _| {});
 }
 
 /// Writes a table anew, as another program would.
@@ -249,8 +249,10 @@ fn figures_are_of_one_version_while_another_takes_its_place() {
 fn foreign(folder: &Path, further: Vec<(&str, ArrayRef)>, compression: Compression) -> PathBuf {
     let split = folder.join("test");
     let facts = Table::<FactRow>::require(&split).unwrap().all().unwrap();
-    let texts = |text: fn(&FactRow) -> &str| Arc::new(StringArray::from_iter_values(facts.iter().map(text))) as ArrayRef;
-    let numbers = |number: fn(&FactRow) -> u32| Arc::new(UInt32Array::from_iter_values(facts.iter().map(number))) as ArrayRef;
+    let texts =
+        |text: fn(&FactRow) -> &str| Arc::new(StringArray::from_iter_values(facts.iter().map(text))) as ArrayRef;
+    let numbers =
+        |number: fn(&FactRow) -> u32| Arc::new(UInt32Array::from_iter_values(facts.iter().map(number))) as ArrayRef;
     let columns = [
         ("doc_id", texts(|row| &row.doc_id)),
         ("head", numbers(|row| row.head)),
@@ -303,7 +305,8 @@ fn a_column_of_a_rare_type_is_no_panic() {
         Arc::new(UInt32Array::from(vec![1])),
         None,
     );
-    let half = Float16Array::from(vec![<Float16Type as arrow::datatypes::ArrowPrimitiveType>::Native::default(); n_rows]);
+    let half =
+        Float16Array::from(vec![<Float16Type as arrow::datatypes::ArrowPrimitiveType>::Native::default(); n_rows]);
     let rare: [(&str, ArrayRef); 2] = [("list view", Arc::new(view)), ("half", Arc::new(half))];
     for (name, column) in rare {
         for run in both(&split, &foreign(folder.path(), vec![(name, column)], Compression::SNAPPY)) {
@@ -317,7 +320,8 @@ fn what_unfolds_beyond_measure_is_refused() {
     let folder = TempDir::new().unwrap();
     let split = split(folder.path(), "test", "0");
     let path = folder.path().join("bomb.parquet");
-    let rows = RecordBatch::try_from_iter([("head", Arc::new(UInt32Array::from(vec![7; 1 << 20])) as ArrayRef)]).unwrap();
+    let rows =
+        RecordBatch::try_from_iter([("head", Arc::new(UInt32Array::from(vec![7; 1 << 20])) as ArrayRef)]).unwrap();
     write(&path, &vec![rows.clone(); 32], rows.schema(), Compression::SNAPPY);
     let refused = |what: &str| {
         assert!(fs::metadata(&path).unwrap().len() < 6000);
