@@ -71,7 +71,8 @@ pub fn build(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Tota
     let relations = TableFiles::at(&predictions::place(request.relations)?)?;
     let relations = relations.as_ref().map(Snapshot::of).transpose()?;
     let key = key(request, &standing)?;
-    if Description::find(request.out, observe)?.is_some_and(|found| found.fingerprint == key) {
+    let stands = Description::find(request.out, observe)?.is_some_and(|found| found.fingerprint == key);
+    if stands && is_whole(request, &key)? {
         return Ok(None);
     }
     let staging = Staging::begin_over(request.out, holds_only_a_graph)?;
@@ -91,13 +92,25 @@ pub fn build(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Tota
         format.write_missing(&graph, &made)?;
     }
     standing.check()?;
-    relations.map_or(Ok(()), |relations| relations.check())?;
+    relations.as_ref().map_or(Ok(()), Snapshot::check)?;
     fs::remove_dir(staging.folder()).map_err(GraphError::io(staging.folder(), "remove"))?;
     fs::rename(&made, staging.folder()).map_err(GraphError::io(&made, "move"))?;
     staging.commit()?;
     fs::remove_dir_all(&work).map_err(GraphError::io(&work, "remove"))?;
     totals.warnings().into_iter().map(Event::Warning).for_each(observe);
     Ok(Some(totals))
+}
+
+/// Whether nothing of the graph that stands was damaged or removed since it was made.
+fn is_whole(request: &Request<'_>, key: &str) -> Result<bool, GraphError> {
+    for table in ["nodes", "edges", "provenance", "merges"] {
+        if table::fingerprint(request.out, table)?.as_deref() != Some(key) {
+            return Ok(false);
+        }
+    }
+    let mut paths = request.options.formats.iter().map(|format| request.out.join(format.path()));
+    let there = |path: std::path::PathBuf| present(fs::metadata(&path)).map_err(GraphError::io(path, "look at it"));
+    paths.try_fold(true, |whole, path| Ok(whole && there(path)?.is_some()))
 }
 
 /// Tells what is being done, and to how many so far.

@@ -51,7 +51,7 @@ use evaluation::{Counted, Run};
 use predictions::Predictions;
 use split::{Split, collect};
 use strays::Strays;
-use table::Snapshot;
+use table::{Snapshot, Standing};
 use tally::Knowledge;
 
 /// How predictions are evaluated.
@@ -125,7 +125,7 @@ pub fn evaluate(request: &Request<'_>) -> Result<Evaluation, Error> {
     let (split, predictions, training) = (split?, predictions?, training?);
     let (training, of_training) = training.map(|training| (training.facts, training.standing)).unzip();
     let counted = split.standing.confirm(count(&split, &predictions, training))?;
-    of_training.flatten().map_or(Ok(()), |standing| standing.check())?;
+    of_training.flatten().as_ref().map_or(Ok(()), Standing::check)?;
     predictions.snapshot.as_ref().map_or(Ok(()), Snapshot::check)?;
     let run = Run {
         name: predictions.run_id,

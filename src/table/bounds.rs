@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 
 use super::TableError;
 
@@ -21,12 +21,12 @@ const BATCH_BYTES: u64 = 32 << 20;
 pub(super) fn check(metadata: &ParquetMetaData, n_bytes: u64, path: &Path) -> Result<(), TableError> {
     let refused = |what, got, most| Err(TableError::Unfolds { path: path.to_path_buf(), what, got, most });
     let sum = |counts: &mut dyn Iterator<Item = i64>| counts.map(i64::unsigned_abs).fold(0u64, u64::saturating_add);
-    let rows = sum(&mut metadata.row_groups().iter().map(|group| group.num_rows()));
+    let rows = sum(&mut metadata.row_groups().iter().map(RowGroupMetaData::num_rows));
     let most = MOST_ROWS.saturating_add(n_bytes.saturating_mul(ROWS_A_BYTE));
     if rows > most {
         return refused("rows", rows, most);
     }
-    for column in metadata.row_groups().iter().flat_map(|group| group.columns()) {
+    for column in metadata.row_groups().iter().flat_map(RowGroupMetaData::columns) {
         let in_file = column.compressed_size().unsigned_abs().min(n_bytes);
         let most = MOST_ITEMS.saturating_add(in_file.saturating_mul(ITEMS_A_BYTE));
         let items = column.num_values().unsigned_abs();
@@ -39,8 +39,8 @@ pub(super) fn check(metadata: &ParquetMetaData, n_bytes: u64, path: &Path) -> Re
 
 /// Rows to read at a time, of at most so many, so that a batch stays small in bytes as well.
 pub(super) fn batch_rows(metadata: &ParquetMetaData, most: usize) -> usize {
-    let of_group = |group: &parquet::file::metadata::RowGroupMetaData| {
-        let bytes = |column: &parquet::file::metadata::ColumnChunkMetaData| {
+    let of_group = |group: &RowGroupMetaData| {
+        let bytes = |column: &ColumnChunkMetaData| {
             let text = column.unencoded_byte_array_data_bytes().map_or(0, i64::unsigned_abs);
             // A value of any other type takes 8 bytes at most, and a text its length and its place.
             text.max(column.uncompressed_size().unsigned_abs()) + 8 * column.num_values().unsigned_abs()

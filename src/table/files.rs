@@ -11,7 +11,6 @@ use super::TableError;
 use super::beside::parent;
 use super::bounds;
 use super::integrity::Making;
-use super::standing::told;
 
 /// The files of a table in order: at least one, with rows of any type.
 ///
@@ -101,7 +100,13 @@ pub fn fingerprint(folder: &Path, name: &str) -> Result<Option<String>, TableErr
 }
 
 fn recorded_in(path: &Path) -> Result<Option<String>, TableError> {
-    Ok(told(path)?.fingerprint)
+    let file = open(path)?;
+    let making = footer(&file, path).map(|metadata| Making::of(metadata.file_metadata()));
+    match making.and_then(|making| making.verify(&file, path).map(|()| making)) {
+        Ok(making) => Ok(making.fingerprint),
+        Err(TableError::Parquet { .. } | TableError::Unreadable { .. } | TableError::Damaged { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// What a file says of its making.

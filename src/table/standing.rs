@@ -156,7 +156,7 @@ impl Standings {
 }
 
 /// What a file says of its making: nothing where it is damaged, which is for those to tell who read it.
-pub(super) fn told(path: &Path) -> Result<Making, TableError> {
+fn told(path: &Path) -> Result<Making, TableError> {
     match making(path) {
         Err(TableError::Parquet { .. } | TableError::Unreadable { .. }) => Ok(Making::default()),
         told => told,

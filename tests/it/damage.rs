@@ -19,7 +19,7 @@ use docre::table::rows::{FactRow, MentionRow, PredictionRow, TokenRow};
 use docre::table::{self, Standing, Table, TableError, Walk};
 use docre::{corpus, metrics};
 use parquet::arrow::ArrowWriter;
-use parquet::basic::Compression;
+use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use tempfile::TempDir;
 
@@ -245,6 +245,29 @@ fn figures_are_of_one_version_while_another_takes_its_place() {
     });
 }
 
+#[test]
+fn what_is_damaged_is_not_up_to_date() {
+    let folder = TempDir::new().unwrap();
+    let split = split(folder.path(), "test", "0");
+    let relations = predictions(&split);
+    both(&split, &relations);
+    let out = folder.path().join("test-graph");
+    let again = || {
+        let paths = [&split, &relations, &out].map(|path| path.to_str().unwrap());
+        let run = docre(["graph", "--corpus", paths[0], "--relations", paths[1], "--out", paths[2]]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.stderr.contains("up to date")
+    };
+    assert!(again());
+    let edges = out.join("edges/part-00000.parquet");
+    let whole = fs::read(&edges).unwrap();
+    let mut damaged = whole.clone();
+    damaged[40] ^= 1;
+    fs::write(&edges, damaged).unwrap();
+    assert!(!again());
+    assert!(fs::read(&edges).unwrap() == whole);
+}
+
 /// A table of predictions with further columns.
 fn foreign(folder: &Path, further: Vec<(&str, ArrayRef)>, compression: Compression) -> PathBuf {
     let split = folder.join("test");
@@ -280,10 +303,10 @@ fn every_reader_knows_every_codec() {
     let codecs = [
         Compression::UNCOMPRESSED,
         Compression::SNAPPY,
-        Compression::GZIP(Default::default()),
-        Compression::BROTLI(Default::default()),
+        Compression::GZIP(GzipLevel::default()),
+        Compression::BROTLI(BrotliLevel::default()),
         Compression::LZ4_RAW,
-        Compression::ZSTD(Default::default()),
+        Compression::ZSTD(ZstdLevel::default()),
     ];
     for codec in codecs {
         for run in both(&split, &foreign(folder.path(), Vec::new(), codec)) {
