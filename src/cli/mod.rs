@@ -119,7 +119,13 @@ impl SplitArgs {
 /// Where there is no such split in the corpus, but others are.
 pub fn split_folder(corpus: &Path, split: Option<&str>) -> anyhow::Result<PathBuf> {
     let folder = split.map_or_else(|| corpus.to_path_buf(), |split| corpus.join(split));
-    let is_there = if split.is_some() { standing(&folder).is_dir() } else { holds_documents(&folder)? };
+    let is_there = if split.is_some() {
+        let place = standing(&folder);
+        let found = present(fs::metadata(&place)).with_context(|| format!("{}: cannot look", folder.display()))?;
+        found.is_some_and(|found| found.is_dir())
+    } else {
+        holds_documents(&folder)?
+    };
     if is_there {
         return Ok(folder);
     }

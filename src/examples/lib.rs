@@ -7,10 +7,11 @@ mod rows;
 use std::path::{Path, PathBuf};
 
 use ground::hint::{Hint, Words};
+use ground::up_to_error;
 use model::example::{Example, Relations};
 use pieces::{Cutter, PiecesError, stored};
 use table::rows::{PairRow, PieceRow};
-use table::{Followers, TableError};
+use table::{Followers, Standing, TableError};
 
 pub use rows::{Misfit, example};
 
@@ -53,12 +54,13 @@ impl Hint for ExamplesError {
 /// The documents of a split in order, some hundred at a time or, where they have many pairs, fewer.
 ///
 /// # Errors
-/// Where a table is missing; later, where one is damaged or rows do not fit each other or the relations.
+/// Where a table is missing; later, where one is damaged or replaced, or rows do not fit each other or the relations.
 pub fn examples<'c>(
     split: &Path,
     cutter: &'c mut Cutter,
     relations: &'c Relations,
 ) -> Result<impl Iterator<Item = Result<Vec<Example>, ExamplesError>> + use<'c>, TableError> {
+    let standing = Standing::of(split)?;
     let mut pairs = Followers::<(PairRow,)>::open(split)?;
     let mut rows = stored::read(split, cutter)?.flat_map(one_by_one);
     let split = split.to_path_buf();
@@ -76,7 +78,10 @@ pub fn examples<'c>(
         }
         Ok(Some(part))
     };
-    Ok(std::iter::from_fn(move || next().transpose()))
+    Ok(up_to_error(move || match next() {
+        Ok(Some(part)) => Ok(Some(part)),
+        ended => standing.confirm(ended),
+    }))
 }
 
 /// A document and its pairs, which are never in memory as rows.

@@ -88,13 +88,16 @@ pub(super) fn supports(
     let mut sorter = Sorter::new(folder.join("supports"))?;
     let mut merges = tables.writer::<MergeRow>()?;
     let (mut placed, mut facts) = (placed.read()?, facts.read()?);
+    let (mut named, mut stray) = (false, None);
     while let Some(entities) = next_document(&mut placed)? {
         // A document stands here by its entities: it has one at least.
         let Some(doc_id) = entities.first().map(|entity| entity.doc_id.clone()) else { continue };
-        while facts.next_if(|fact| fact.doc_id < doc_id)?.is_some() {
+        while let Some(fact) = facts.next_if(|fact| fact.doc_id < doc_id)? {
             totals.strays += 1;
+            stray.get_or_insert(fact.doc_id);
         }
         while let Some(fact) = next_fact(&mut facts, &doc_id, totals)? {
+            named = true;
             put(fact, &entities, &mut sorter, totals)?;
         }
         totals.documents += 1;
@@ -103,8 +106,12 @@ pub(super) fn supports(
         }
     }
     for fact in facts {
-        fact?;
+        let doc_id = fact?.doc_id;
         totals.strays += 1;
+        stray.get_or_insert(doc_id);
+    }
+    if let (false, Some(document)) = (named, stray) {
+        return Err(GraphError::Elsewhere { facts: totals.strays, document: document.to_string() });
     }
     merges.finish()?;
     Ok(sorter.finish()?)

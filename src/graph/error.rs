@@ -54,6 +54,14 @@ pub enum GraphError {
         /// The number.
         found: f32,
     },
+    /// No fact is about the split.
+    #[error("expected facts about documents of the split, got {facts} that name others, such as `{document}`")]
+    Elsewhere {
+        /// How many facts.
+        facts: u64,
+        /// A document that one names.
+        document: String,
+    },
     /// Rows of the corpus's tables do not follow each other as they should.
     #[error("{}: table `mentions`: expected the mentions of each entity in the order of `entities`, got some of `{doc_id}` elsewhere", folder.display())]
     Mentions {
@@ -85,6 +93,9 @@ impl Hint for GraphError {
     fn hint(&self) -> Option<Words> {
         match self {
             Self::Table(error) => error.hint(),
+            Self::Elsewhere { .. } => {
+                Some("compare their `doc_id` with that of `documents`: they may be of another split or corpus".into())
+            }
             _ => None,
         }
     }

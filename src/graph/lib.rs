@@ -31,11 +31,12 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use ground::identity::Identity;
+use ground::identity::{Identity, content};
 use ground::observe::{Event, Observer, Progress};
-use table::rows::{EntityRow, MentionRow, PredictionRow, RelationTypeRow};
+use table::rows::PredictionRow;
 use table::{
-    Row, Staging, TableError, TableFiles, TableWriter, Text, clear_leftovers, relation_labels, restore, stream,
+    Snapshot, Staging, Standing, TableError, TableFiles, TableWriter, Text, clear_leftovers, relation_labels, restore,
+    stream,
 };
 
 pub use error::GraphError;
@@ -72,21 +73,24 @@ pub struct Request<'a> {
 /// # Errors
 /// Where an input cannot be read or the graph not be written; what stood in its folder stands there still.
 pub fn build(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Totals>, GraphError> {
-    let key = key(request)?;
+    let standing = Standing::of(request.split)?;
+    let relations = TableFiles::at(&predictions::place(request.relations)?)?;
+    let relations = relations.as_ref().map(Snapshot::of).transpose()?;
+    let key = key(request, &standing)?;
     clear_leftovers(request.out.parent().unwrap_or(Path::new("")), OURS);
     restore(request.out, OURS)?;
-    let found = Description::find(request.out)?;
-    if found.as_ref().is_some_and(|found| found.fingerprint == key) {
+    let found = Description::find(request.out, observe)?;
+    if found.as_ref().is_some_and(|found| found.fingerprint == key) && is_whole(request, &key)? {
         work::remove_leftovers(request.out);
         return Ok(None);
     }
     let staging = Staging::begin_over(request.out, OURS)?;
-    if found.is_some() && !request.force {
+    if found.is_some_and(|found| found.fingerprint != key) && !request.force {
         return Err(TableError::OtherMaking { path: request.out.to_path_buf() }.into());
     }
     let work = Work::beside(request.out)?;
     let made = work.made(&key);
-    let totals = match Description::find(&made)? {
+    let totals = match Description::find(&made, observe)? {
         Some(description) => description.totals,
         None => make_tables(request, &key, &made, &work.scratch()?, observe)?,
     };
@@ -95,12 +99,26 @@ pub fn build(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Tota
         at(observe, format.name(), 0);
         format.write_missing(&graph, &made)?;
     }
+    standing.check()?;
+    relations.as_ref().map_or(Ok(()), Snapshot::check)?;
     fs::remove_dir(staging.folder()).map_err(GraphError::io(staging.folder(), "remove"))?;
     fs::rename(&made, staging.folder()).map_err(GraphError::io(&made, "move"))?;
     staging.commit()?;
     work.remove()?;
     totals.warnings().into_iter().map(Event::Warning).for_each(observe);
     Ok(Some(totals))
+}
+
+/// Whether nothing of the graph that stands was damaged or removed since it was made.
+fn is_whole(request: &Request<'_>, key: &str) -> Result<bool, GraphError> {
+    for table in ["nodes", "edges", "provenance", "merges"] {
+        if table::fingerprint(request.out, table)?.as_deref() != Some(key) {
+            return Ok(false);
+        }
+    }
+    let mut paths = request.options.formats.iter().map(|format| request.out.join(format.path()));
+    let there = |path: std::path::PathBuf| present(fs::metadata(&path)).map_err(GraphError::io(path, "look at it"));
+    paths.try_fold(true, |whole, path| Ok(whole && there(path)?.is_some()))
 }
 
 /// Tells what is being done, and to how many so far.
@@ -123,29 +141,14 @@ pub fn set_down(input: impl io::BufRead, folder: &Path) -> Result<(), GraphError
 }
 
 /// Identifies what a graph is made from: each input, and the options.
-fn key(request: &Request<'_>) -> Result<String, GraphError> {
+fn key(request: &Request<'_>, split: &Standing) -> Result<String, GraphError> {
     let name = request.relations.file_stem().unwrap_or_default().to_string_lossy();
     let identity = Identity::of("graph").field("options", request.options).field("name", &name);
-    let mut identity = identity.field("relations", &made_from(&predictions::place(request.relations)?)?);
-    for table in [&EntityRow::schema().name, &MentionRow::schema().name, &RelationTypeRow::schema().name] {
-        identity = identity.field(table, &made_from(&request.split.join(table))?);
-    }
-    let aliases = request.aliases.map(made_from).transpose()?;
-    Ok(identity.field("aliases", &aliases).finish())
-}
-
-/// What a table of ours says it was made from, or else the identity of the files at the path.
-fn made_from(path: &Path) -> Result<String, GraphError> {
-    let files = TableFiles::at(path)?;
-    let fingerprint = files.as_ref().map_or(Ok(None), TableFiles::fingerprint)?;
-    if let Some(fingerprint) = fingerprint.filter(|fingerprint| !fingerprint.is_empty()) {
-        return Ok(fingerprint);
-    }
-    let mut identity = Identity::of("files");
-    for file in files.iter().flat_map(TableFiles::paths) {
-        identity = identity.file("file", file).map_err(GraphError::io(file, "read"))?;
-    }
-    Ok(identity.finish())
+    let relations = TableFiles::at(&predictions::place(request.relations)?)?;
+    let identity = identity.field("relations", &relations.as_ref().map(table::identity).transpose()?);
+    let identity = identity.field("split", &split.identity(&["documents", "entities", "mentions", "relation_types"])?);
+    let content = |path: &Path| content(path).map_err(GraphError::io(path, "read"));
+    Ok(identity.field("aliases", &request.aliases.map(content).transpose()?).finish())
 }
 
 /// Makes the tables, which appear in their folder as a whole. What is sorted on the way goes into `scratch`.

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use ground::observe::{Event, Observer};
 use ground::present;
 use serde::{Deserialize, Serialize};
 
@@ -81,11 +82,20 @@ impl Description {
         serde_json::from_reader(BufReader::new(file)).map_err(|error| fault(io::Error::from(error)))
     }
 
-    /// The same, where there is one that can be read; a damaged one is as good as none, and its graph is made again.
-    pub(super) fn find(folder: &Path) -> Result<Option<Self>, GraphError> {
+    /// The same, where there is one that can be read; a damaged one is as good as none, which is told, and its graph is
+    /// made again.
+    pub(super) fn find(folder: &Path, observe: Observer<'_>) -> Result<Option<Self>, GraphError> {
         let path = folder.join(DESCRIPTION);
-        let text = present(fs::read(&path)).map_err(GraphError::io(&path, "read"))?;
-        Ok(text.and_then(|text| serde_json::from_slice(&text).ok()))
+        let Some(text) = present(fs::read(&path)).map_err(GraphError::io(&path, "read"))? else { return Ok(None) };
+        match serde_json::from_slice(&text) {
+            Ok(description) => Ok(Some(description)),
+            Err(error) => {
+                let told =
+                    format!("{}: {error}: damaged, or of another docre; the graph is made again", path.display());
+                observe(Event::Warning(told));
+                Ok(None)
+            }
+        }
     }
 
     pub(super) fn write(&self, folder: &Path) -> Result<(), GraphError> {

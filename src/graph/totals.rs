@@ -31,13 +31,18 @@ pub struct Totals {
 impl Totals {
     /// What people should know of the facts that did not come in.
     pub fn warnings(&self) -> Vec<String> {
-        let Self { strays, filtered, .. } = self;
+        let Self { strays, filtered, predictions, .. } = self;
         let mut warnings = Vec::new();
         if *strays > 0 {
-            warnings.push(format!("{strays} facts name a document or an entity that the split lacks: left out"));
+            let of = predictions;
+            warnings
+                .push(format!("{strays} of {of} facts name a document or an entity that the split lacks: left out"));
+        }
+        if *predictions == 0 {
+            warnings.push("there are no facts".to_owned());
         }
         if *filtered > 0 && self.facts == 0 {
-            warnings.push(format!("no fact passed the filters, of {}", self.predictions));
+            warnings.push(format!("no fact passed the filters, of {predictions}"));
         }
         warnings
     }

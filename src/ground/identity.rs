@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::interrupt;
+use crate::{interrupt, present};
 
 static BUILD: OnceLock<&'static str> = OnceLock::new();
 
@@ -125,6 +125,22 @@ pub fn digest(bytes: &[u8]) -> String {
     short(blake3::hash(bytes))
 }
 
+/// The same of bytes that come one after the other.
+#[derive(Debug, Clone, Default)]
+pub struct Digest(blake3::Hasher);
+
+impl Digest {
+    /// Takes in more bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// That of all bytes.
+    pub fn finish(self) -> String {
+        short(self.0.finalize())
+    }
+}
+
 /// The same as a key to look up by.
 pub fn key(bytes: &[u8]) -> [u8; 16] {
     let mut key = [0; 16];
@@ -205,7 +221,7 @@ impl Contents {
         if let Some(known) = self.known(path) {
             return Ok(Some(known.to_owned()));
         }
-        if !path.exists() {
+        if present(fs::metadata(path))?.is_none() {
             return Ok(None);
         }
         let content = content(path)?;

@@ -6,6 +6,7 @@
 //! This crate knows no table, no tensor and no document.
 
 pub mod aligned;
+pub mod caught;
 pub mod choice;
 pub mod counts;
 pub mod excerpt;
@@ -47,6 +48,19 @@ pub fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         found => found.map(Some),
     }
+}
+
+/// Items up to the first error: who asks on behind it is told that there are no more, not what comes after a gap.
+pub fn up_to_error<T, E>(mut next: impl FnMut() -> Result<Option<T>, E>) -> impl Iterator<Item = Result<T, E>> {
+    let mut ended = false;
+    std::iter::from_fn(move || {
+        if ended {
+            return None;
+        }
+        let item = next();
+        ended = !matches!(item, Ok(Some(_)));
+        item.transpose()
+    })
 }
 
 /// A text that repeats often, such as a document's name down a column: cheap to copy.

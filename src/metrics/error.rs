@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use polars::prelude::{PolarsError, PolarsResult};
 
+use ground::caught::{Caught, caught};
 use ground::hint::{Hint, Words};
 use submission::SubmissionError;
 use table::TableError;
@@ -32,6 +33,26 @@ pub enum Error {
         place: String,
         /// What polars says.
         source: PolarsError,
+    },
+    /// The engine has given up on a table.
+    #[error("`{place}`: cannot query: a table is damaged, or of a kind that no reader here knows")]
+    Engine {
+        /// The table's folder, or the question asked.
+        place: String,
+        /// What it said.
+        source: Caught,
+    },
+    /// No prediction is about the split.
+    #[error("`{}`: expected predictions about the documents of `{}`, got {rows} that name others, such as `{document}`", predictions.display(), split.display())]
+    Elsewhere {
+        /// The predictions.
+        predictions: PathBuf,
+        /// The split's folder.
+        split: PathBuf,
+        /// Rows of predictions.
+        rows: u64,
+        /// A document that one names.
+        document: String,
     },
     /// A table's column is of another type, or not there.
     #[error("`{}`: column `{column}`: expected {expected}, got {got}", folder.display())]
@@ -80,6 +101,10 @@ impl Hint for Error {
             Self::Unlabelled(_) => Some(
                 "evaluate on a labelled split, or submit the predictions where the corpus is scored officially".into(),
             ),
+            Self::Elsewhere { .. } => {
+                Some("compare their `doc_id` with that of `documents`: they may be of another split or corpus".into())
+            }
+            Self::Table(error) => error.hint(),
             _ => None,
         }
     }
@@ -89,6 +114,14 @@ impl Hint for Error {
 pub(super) fn query(place: impl Into<String>) -> impl FnOnce(PolarsError) -> Error {
     let place = place.into();
     move |source| Error::Query { place, source }
+}
+
+/// What the engine answers, its panics as errors with the place that they come from.
+pub(super) fn asked<T>(place: impl Into<String>, ask: impl FnOnce() -> PolarsResult<T>) -> Result<T, Error> {
+    match caught(ask) {
+        Ok(answer) => answer.map_err(query(place)),
+        Err(source) => Err(Error::Engine { place: place.into(), source }),
+    }
 }
 
 /// A cell of a column that has a value in every row.

@@ -51,6 +51,7 @@ use evaluation::{Counted, Run};
 use predictions::Predictions;
 use split::{Split, collect};
 use strays::Strays;
+use table::{Snapshot, Standing};
 use tally::Knowledge;
 
 /// How predictions are evaluated.
@@ -121,8 +122,11 @@ pub fn evaluate(request: &Request<'_>) -> Result<Evaluation, Error> {
         || (Split::open(request.tables), Predictions::open(request.predictions, request.run_id)),
         || request.training_facts.map(predictions::training_facts).transpose(),
     );
-    let (split, predictions) = (split?, predictions?);
-    let counted = count(&split, &predictions, training?)?;
+    let (split, predictions, training) = (split?, predictions?, training?);
+    let (training, of_training) = training.map(|training| (training.facts, training.standing)).unzip();
+    let counted = split.standing.confirm(count(&split, &predictions, training))?;
+    of_training.flatten().as_ref().map_or(Ok(()), Standing::check)?;
+    predictions.snapshot.as_ref().map_or(Ok(()), Snapshot::check)?;
     let run = Run {
         name: predictions.run_id,
         corpus: request.corpus.to_owned(),
@@ -139,6 +143,10 @@ fn count(split: &Split, predictions: &Predictions, training: Option<LazyFrame>) 
     let union = marked_facts::union(predictions, split, &numbering)?;
     let inside = collect(union.clone().lazy().filter(col("fact").is_not_null()), "facts inside the split")?;
     let strays = if inside.height() < union.height() { Strays::find(predictions, split)? } else { Strays::default() };
+    if let Some(document) = strays.all_elsewhere(&inside, predictions, split)? {
+        let (path, split, rows) = (predictions.path.clone(), split.folder().to_path_buf(), predictions.rows);
+        return Err(Error::Elsewhere { predictions: path, split, rows, document });
+    }
     let knowledge = Knowledge { training: training.is_some(), implied: split.has_implied()? };
     let facts = marked_facts::marked_facts(&inside, split, &numbering, training)?;
     let mut documents = tally::by_document(&facts, split, knowledge)?;

@@ -3,17 +3,23 @@
 //! A fact is known where some mention name of its head, some mention name of its tail and its relation stand together
 //! among the training facts, as in the official DocRED scorer.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
 
-use table::TableFiles;
+use ground::present;
+use table::{Snapshot, Standing, TableFiles};
 
 use crate::error::{self, Error};
-use crate::split::{FACT, Numbering, Split, collect, entity, has_column, scan_foreign, stands};
+use crate::split::{FACT, Numbering, Split, collect, entity, has_column, scan_foreign, stands, verify_all};
 
 /// A set of predictions, duplicates and all.
 pub(super) struct Predictions {
+    /// Where they are.
+    pub path: PathBuf,
+    /// Their table's files, where they are one, which must stay the same while they are read.
+    pub snapshot: Option<Snapshot>,
     /// The run that made them.
     pub run_id: String,
     /// How many rows there are.
@@ -29,7 +35,7 @@ impl Predictions {
     /// `run_id` goes before the table's own or, of a submission, the file's name.
     pub fn open(path: &Path, run_id: Option<&str>) -> Result<Self, Error> {
         let is_table = path.extension().is_some_and(|extension| extension == "parquet");
-        if path.is_file() && !is_table {
+        if is_file(path)? && !is_table {
             return submission(path, run_id);
         }
         let holds_table = TableFiles::find(path, "relations")?.is_some();
@@ -41,6 +47,8 @@ fn submission(path: &Path, run_id: Option<&str>) -> Result<Predictions, Error> {
     let (facts, evidence) = read_submission(path)?;
     let facts = collect(facts, "submission")?;
     Ok(Predictions {
+        path: path.to_path_buf(),
+        snapshot: None,
         run_id: run_id.map_or_else(|| stem(path), str::to_owned),
         rows: facts.height() as u64,
         facts: facts.lazy(),
@@ -49,9 +57,18 @@ fn submission(path: &Path, run_id: Option<&str>) -> Result<Predictions, Error> {
 }
 
 fn table(folder: &Path, run_id: Option<&str>) -> Result<Predictions, Error> {
+    let snapshot = TableFiles::at(folder)?.as_ref().map(Snapshot::of).transpose()?;
+    verify_all(folder)?;
     let (own, rows) = own_run(folder)?;
     let run_id = run_id.map(str::to_owned).or(own).unwrap_or_else(|| stem(folder));
-    Ok(Predictions { run_id, rows, facts: scan_foreign(folder, &FACT)?, evidence: None })
+    let facts = scan_foreign(folder, &FACT)?;
+    Ok(Predictions { path: folder.to_path_buf(), snapshot, run_id, rows, facts, evidence: None })
+}
+
+/// Whether a file stands at a path; what the system refuses to look at is not absent.
+fn is_file(path: &Path) -> Result<bool, Error> {
+    let found = present(fs::metadata(path)).map_err(|source| Error::Io { path: path.to_path_buf(), source })?;
+    Ok(found.is_some_and(|found| found.is_file()))
 }
 
 /// The run that a table names, where it names one, and how many rows it has.
@@ -105,15 +122,24 @@ pub(super) fn known_facts(
     collect(known.select([col("fact")]).unique(None, UniqueKeepStrategy::Any), "known facts")
 }
 
-/// Training facts as names: `head_name`, `tail_name`, `relation`; from a `.fact` file or a split's folder.
-pub(super) fn training_facts(path: &Path) -> Result<LazyFrame, Error> {
-    if path.is_file() {
-        return read_training_facts(path);
+/// Training facts.
+pub(super) struct Training {
+    /// As names: `head_name`, `tail_name`, `relation`.
+    pub facts: LazyFrame,
+    /// The tables that they come from, where they do, which must stay the same while they are read.
+    pub standing: Option<Standing>,
+}
+
+/// Those of a `.fact` file or a split's folder.
+pub(super) fn training_facts(path: &Path) -> Result<Training, Error> {
+    if is_file(path)? {
+        return Ok(Training { facts: read_training_facts(path)?, standing: None });
     }
     let split = Split::open(path)?;
     let facts = split.in_labelled(split.facts()?).filter(stands("head").and(stands("tail")));
     let facts = facts.select([entity("head").alias("head"), entity("tail").alias("tail"), col("relation")]);
-    Ok(named(facts, &split.mentions()?).select(["head_name", "tail_name", "relation"].map(col)))
+    let facts = named(facts, &split.mentions()?).select(["head_name", "tail_name", "relation"].map(col));
+    Ok(Training { facts, standing: Some(split.standing) })
 }
 
 /// A row each way to name a row's `head` and `tail`: `head_name` and `tail_name` in their place.

@@ -7,13 +7,19 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
 
-use table::TableFiles;
+use rayon::prelude::*;
+use table::{Standing, TableFiles, verify};
 
 use crate::error::{self, Error, given};
+
+/// The tables that may be read.
+const TABLES: [&str; 5] = ["documents", "facts", "pairs", "mentions", "implied"];
 
 /// A corpus split, opened for evaluation.
 pub(super) struct Split {
     folder: PathBuf,
+    /// Its tables, which must stay the same while they are read.
+    pub standing: Standing,
     /// `doc_id`, `document` (null: unlabelled), `first_entity`, `n_entities`.
     documents: DataFrame,
     /// Labelled documents.
@@ -40,10 +46,12 @@ impl Split {
             ("labelled", DataType::Boolean),
             ("n_entities", DataType::UInt32),
         ];
+        let standing = Standing::of(folder)?;
+        TABLES.par_iter().try_for_each(|table| verify_all(&folder.join(table)))?;
         let place = folder.join("documents");
         let documents = scan(&place, &columns)?.sort(["position", "doc_id"], SortMultipleOptions::default());
         let documents = collect(documents, "documents in order")?;
-        let split = number_documents(folder, documents).map_err(error::query(place.display().to_string()))?;
+        let split = number_documents(folder, standing, documents).map_err(error::query(place.display().to_string()))?;
         split.check_names()?;
         if split.labelled == 0 {
             return Err(Error::Unlabelled(folder.to_path_buf()));
@@ -60,6 +68,11 @@ impl Split {
         }
         let reason = format!("expected a `doc_id` for each of {rows} documents, got {names} different ones");
         Err(Error::Rows { folder: self.folder.join("documents"), reason })
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Documents of which the source does not say which relations hold.
@@ -205,8 +218,7 @@ pub(super) fn entity(column: &str) -> Expr {
 
 /// Rows in memory, by the engine that streams: what a query keeps is its outcome, not its input.
 pub(super) fn collect(frame: LazyFrame, what: &str) -> Result<DataFrame, Error> {
-    let outcome = frame.collect_with_engine(Engine::Streaming).map_err(error::query(what))?;
-    Ok(outcome.unwrap_single())
+    error::asked(what, || Ok(frame.collect_with_engine(Engine::Streaming)?.unwrap_single()))
 }
 
 /// A table's columns, their types checked.
@@ -216,8 +228,7 @@ pub(super) fn scan(folder: &Path, columns: &[(&str, DataType)]) -> Result<LazyFr
 
 /// Whether a table has a column of this name.
 pub(super) fn has_column(folder: &Path, column: &str) -> Result<bool, Error> {
-    let mut table = open(folder)?;
-    Ok(table.collect_schema().map_err(error::query(folder.display().to_string()))?.contains(column))
+    Ok(schema(&mut open(folder)?, folder)?.contains(column))
 }
 
 /// A table that another program may have written: whole numbers of any width and any kind of text will do, and are
@@ -228,7 +239,7 @@ pub(super) fn scan_foreign(folder: &Path, columns: &[(&str, DataType)]) -> Resul
         number => got == number || got.is_integer(),
     };
     let mut table = scan_where(folder, columns, fits)?;
-    let schema = table.collect_schema().map_err(error::query(folder.display().to_string()))?;
+    let schema = schema(&mut table, folder)?;
     let ask = |of: &str, what: &str, asked: fn(Expr) -> Expr| {
         asked(col(of)).cast(DataType::Float64).alias(format!("{what} {of}"))
     };
@@ -254,13 +265,23 @@ pub(super) fn scan_foreign(folder: &Path, columns: &[(&str, DataType)]) -> Resul
     Ok(table.select(columns.iter().map(|(column, kind)| col(*column).strict_cast(kind.clone())).collect::<Vec<_>>()))
 }
 
+fn schema(table: &mut LazyFrame, folder: &Path) -> Result<SchemaRef, Error> {
+    error::asked(folder.display().to_string(), || table.collect_schema())
+}
+
+/// Checks the files of a table, where it is there, before the engine opens them by itself.
+pub(super) fn verify_all(table: &Path) -> Result<(), Error> {
+    let files = TableFiles::at(table)?;
+    Ok(files.iter().flat_map(TableFiles::paths).try_for_each(|path| verify(path))?)
+}
+
 /// A table, named by its folder, or by its one file with or without `.parquet`.
 fn open(folder: &Path) -> Result<LazyFrame, Error> {
     let place = || error::query(folder.display().to_string());
     let files = TableFiles::at(folder)?.ok_or_else(|| Error::NoTable(folder.to_path_buf()))?;
     let parts: PolarsResult<Vec<_>> = files.paths().iter().map(|part| PlRefPath::try_from_path(part)).collect();
     let sources = ScanSources::Paths(parts.map_err(place())?.into_iter().collect());
-    LazyFrame::scan_parquet_sources(sources, ScanArgsParquet::default()).map_err(place())
+    error::asked(folder.display().to_string(), || LazyFrame::scan_parquet_sources(sources, ScanArgsParquet::default()))
 }
 
 fn scan_where(
@@ -269,7 +290,7 @@ fn scan_where(
     fits: impl Fn(&DataType, &DataType) -> bool,
 ) -> Result<LazyFrame, Error> {
     let mut table = open(folder)?;
-    let schema = table.collect_schema().map_err(error::query(folder.display().to_string()))?;
+    let schema = schema(&mut table, folder)?;
     for (column, expected) in columns {
         let got = schema.get(column);
         if !got.is_some_and(|got| fits(got, expected)) {
@@ -284,7 +305,7 @@ fn scan_where(
     Ok(table.select(columns.iter().map(|(column, _)| col(*column)).collect::<Vec<_>>()))
 }
 
-fn number_documents(folder: &Path, documents: DataFrame) -> PolarsResult<Split> {
+fn number_documents(folder: &Path, standing: Standing, documents: DataFrame) -> PolarsResult<Split> {
     let (mut numbers, mut first_entities) = (Vec::new(), Vec::new());
     let (mut labelled, mut entities, mut pairs) = (0u32, 0u64, 0u64);
     let sizes = documents.column("n_entities")?.u32()?;
@@ -301,5 +322,5 @@ fn number_documents(folder: &Path, documents: DataFrame) -> PolarsResult<Split> 
     let mut documents = documents.select(["doc_id", "n_entities"])?;
     documents.with_column(Column::new("document".into(), numbers))?;
     documents.with_column(Column::new("first_entity".into(), first_entities))?;
-    Ok(Split { folder: folder.to_path_buf(), documents, labelled: labelled as usize, entities, pairs })
+    Ok(Split { folder: folder.to_path_buf(), standing, documents, labelled: labelled as usize, entities, pairs })
 }

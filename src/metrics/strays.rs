@@ -21,6 +21,8 @@ pub(super) struct Strays {
     pub documents: BTreeMap<u32, u32>,
     /// A document.
     pub elsewhere: u32,
+    /// The first in order of those documents.
+    document: Option<String>,
     /// Both, by relation.
     pub relations: BTreeMap<String, u64>,
 }
@@ -38,14 +40,36 @@ impl Strays {
     fn count(rows: &DataFrame) -> PolarsResult<Self> {
         let mut strays = Self::default();
         let documents = rows.column("document")?.u32()?;
-        for (document, relation) in documents.iter().zip(rows.column("relation")?.str()?.iter()) {
+        let names = rows.column("doc_id")?.str()?.iter();
+        for ((document, name), relation) in documents.iter().zip(names).zip(rows.column("relation")?.str()?.iter()) {
             match document {
                 Some(document) => *strays.documents.entry(document).or_default() += 1,
-                None => strays.elsewhere += 1,
+                None => {
+                    let name = given(name, "doc_id")?;
+                    strays.elsewhere += 1;
+                    if strays.document.as_deref().is_none_or(|first| name < first) {
+                        strays.document = Some(name.to_owned());
+                    }
+                }
             }
             *strays.relations.entry(given(relation, "relation")?.to_owned()).or_default() += 1;
         }
         Ok(strays)
+    }
+
+    /// A document that the predictions name, where the split has none of those that they name: they are of another.
+    /// `inside` are the facts whose entities the split has.
+    pub fn all_elsewhere(
+        &self,
+        inside: &DataFrame,
+        predictions: &Predictions,
+        split: &Split,
+    ) -> Result<Option<String>, Error> {
+        let named = || height(inside.clone().lazy().filter(col("predicted")));
+        if self.elsewhere == 0 || self.of_entities() > 0 || named()? > 0 || unlabelled_rows(predictions, split)? > 0 {
+            return Ok(None);
+        }
+        Ok(self.document.clone())
     }
 
     /// Those that name an entity which its document lacks.
@@ -102,11 +126,7 @@ impl Notes {
         facts: &DataFrame,
         unused_relations: u64,
     ) -> Result<Self, Error> {
-        let unlabelled_rows = if split.unlabelled() == 0 {
-            0
-        } else {
-            height(split.in_any(predictions.facts.clone()).filter(counted().not()))?
-        };
+        let unlabelled_rows = unlabelled_rows(predictions, split)?;
         let predicted = |facts: &DataFrame| facts.clone().lazy().filter(col("predicted"));
         let distinct = height(predicted(inside))?;
         let elsewhere = u64::from(strays.elsewhere);
@@ -128,7 +148,6 @@ impl Notes {
         let empty = (self.rows == 0).then(|| "there are no predictions".to_owned());
         let counts = [
             (self.duplicates, "predictions repeat another and count once"),
-            (self.stray_documents, "predictions name a document that the split lacks and count as wrong"),
             (self.stray_entities, "predictions name an entity that their document lacks and count as wrong"),
             (self.unused_relations, "predictions name a relation that no fact of the split has, and count as wrong"),
             (self.not_candidates, "predictions are about a pair that is no candidate and do not count"),
@@ -136,8 +155,20 @@ impl Notes {
             (self.unlabelled_rows, "predictions are about a document without labels and do not count"),
         ];
         let found = counts.into_iter().filter(|(count, _)| *count > 0);
-        empty.into_iter().chain(found.map(|(count, what)| format!("{count} {what}"))).collect()
+        let strays = (self.stray_documents > 0).then(|| {
+            let (strays, rows) = (self.stray_documents, self.rows);
+            format!("{strays} of {rows} predictions name a document that the split lacks and count as wrong")
+        });
+        empty.into_iter().chain(strays).chain(found.map(|(count, what)| format!("{count} {what}"))).collect()
     }
+}
+
+/// Rows of predictions about documents without labels.
+fn unlabelled_rows(predictions: &Predictions, split: &Split) -> Result<u64, Error> {
+    if split.unlabelled() == 0 {
+        return Ok(0);
+    }
+    height(split.in_any(predictions.facts.clone()).filter(counted().not()))
 }
 
 fn height(rows: LazyFrame) -> Result<u64, Error> {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use ground::observe::Event;
 use ground::settings::{Settings, at_least};
-use ground::whole;
+use ground::{up_to_error, whole};
 use table::rows::{DocumentRow, MentionRow, PieceRow, TokenRow};
 use table::{TableError, Text, Walk};
 
@@ -220,9 +220,9 @@ pub fn encode<'c>(
     cutter: &'c mut Cutter,
 ) -> Result<impl Iterator<Item = Result<Vec<PieceRow>, PiecesError>> + use<'c>, TableError> {
     let mut documents = documents(folder)?;
-    let mut next = move || {
+    let next = move || {
         let batch: Vec<MarkedDocument> = documents.by_ref().take(DOCUMENTS_AT_ONCE).collect::<Result<_, _>>()?;
         if batch.is_empty() { Ok(None) } else { cutter.cut(&batch).map(Some) }
     };
-    Ok(std::iter::from_fn(move || next().transpose()))
+    Ok(up_to_error(next))
 }

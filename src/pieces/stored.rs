@@ -6,7 +6,7 @@ use std::path::Path;
 use ground::identity::Identity;
 use ground::observe::{Event, Observer, Progress};
 use table::rows::PieceRow;
-use table::{Ours, Row, Staging, TableError, TableWriter, Walk, check_making, restore};
+use table::{Ours, Row, Staging, Standing, TableError, TableWriter, Walk, check_making, clear_leftovers, restore};
 
 use super::{Cutter, PiecesError, cut_off, encode};
 
@@ -24,16 +24,16 @@ pub struct Written {
 /// Rows of `pieces`, some hundred documents at a time.
 pub type Rows<'c> = Box<dyn Iterator<Item = Result<Vec<PieceRow>, PiecesError>> + 'c>;
 
-/// Identifies what the pieces of a split are made from: its documents, the tokenizer and the most pieces that a
-/// document keeps; `None` where the documents bear no fingerprint.
+/// Identifies what the pieces of a split are made from: the tables that are read, the tokenizer and the most pieces
+/// that a document keeps.
 ///
 /// # Errors
-/// Where the documents cannot be read.
-pub fn fingerprint(split: &Path, cutter: &Cutter) -> Result<Option<String>, TableError> {
-    let Some(documents) = table::fingerprint(split, "documents")? else { return Ok(None) };
-    let identity = Identity::of("pieces").field("documents", &documents);
+/// Where a table cannot be read.
+pub fn fingerprint(split: &Standing, cutter: &Cutter) -> Result<String, TableError> {
+    let tables = split.identity(&["documents", "tokens", "mentions"])?;
+    let identity = Identity::of("pieces").field("tables", &tables);
     let identity = identity.field("tokenizer", cutter.tokenizer.identity());
-    Ok(Some(identity.field("most_pieces", &cutter.most_pieces).finish()))
+    Ok(identity.field("most_pieces", &cutter.most_pieces).finish())
 }
 
 /// Writes the table `pieces` of a split into the folder `out`; `None` where it is up to date. One of another making is
@@ -50,9 +50,10 @@ pub fn write(
 ) -> Result<Option<Written>, PiecesError> {
     let table = out.join(&PieceRow::schema().name);
     restore(&table, Ours::TABLES)?;
-    let fingerprint = fingerprint(split, cutter)?;
-    table::clear_leftovers(out, table::Ours::TABLES);
-    if is_current(out, fingerprint.as_deref())? {
+    let standing = Standing::of(split)?;
+    let fingerprint = fingerprint(&standing, cutter)?;
+    clear_leftovers(out, Ours::TABLES);
+    if is_current(out, &fingerprint)? {
         return Ok(None);
     }
     let batches = encode(split, cutter)?;
@@ -60,7 +61,7 @@ pub fn write(
     if !force {
         check_making(out, &PieceRow::schema().name, None)?;
     }
-    let mut writer = TableWriter::<PieceRow>::inside(staging.folder().to_path_buf(), &fingerprint.unwrap_or_default());
+    let mut writer = TableWriter::<PieceRow>::inside(staging.folder().to_path_buf(), &fingerprint);
     let mut written = Written::default();
     for rows in batches {
         let rows = rows?;
@@ -69,6 +70,7 @@ pub fn write(
         observe(Event::Progress(Progress::documents(written.documents)));
     }
     writer.finish()?;
+    standing.check()?;
     staging.commit()?;
     cut_off(written.truncated, cutter.most_pieces).into_iter().for_each(observe);
     Ok(Some(written))
@@ -79,7 +81,7 @@ pub fn write(
 /// # Errors
 /// Where a table is missing or not as its schema says; later, where one is damaged or the tokenizer fails on a word.
 pub fn read<'c>(split: &Path, cutter: &'c mut Cutter) -> Result<Rows<'c>, TableError> {
-    if is_current(split, fingerprint(split, cutter)?.as_deref())? {
+    if is_current(split, &fingerprint(&Standing::of(split)?, cutter)?)? {
         return Ok(Box::new(Walk::<(PieceRow,)>::open(split)?.map(|document| {
             let (_, (pieces,)) = document?;
             Ok(pieces)
@@ -88,8 +90,8 @@ pub fn read<'c>(split: &Path, cutter: &'c mut Cutter) -> Result<Rows<'c>, TableE
     Ok(Box::new(encode(split, cutter)?))
 }
 
-fn is_current(folder: &Path, fingerprint: Option<&str>) -> Result<bool, TableError> {
-    Ok(fingerprint.is_some() && table::fingerprint(folder, "pieces")?.as_deref() == fingerprint)
+fn is_current(folder: &Path, fingerprint: &str) -> Result<bool, TableError> {
+    Ok(table::fingerprint(folder, "pieces")?.as_deref() == Some(fingerprint))
 }
 
 impl fmt::Display for Written {

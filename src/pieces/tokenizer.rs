@@ -12,6 +12,7 @@ use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
 use ground::hint::{Hint, Words};
+use ground::present;
 use table::TableError;
 
 /// Why documents cannot be cut into pieces.
@@ -117,12 +118,13 @@ impl Tokenizer {
     /// Where there is none, a file is damaged, or the vocabulary lacks the start or end piece.
     pub fn load(folder: &Path) -> Result<Self, PiecesError> {
         let [json, txt, bpe] = ["tokenizer.json", "vocab.txt", "vocab.json"].map(|name| folder.join(name));
-        if json.is_file() {
+        let is_there = |path: &Path| present(fs::metadata(path)).map_err(|error| fault(path, &error));
+        if is_there(&json)?.is_some() {
             let text = fs::read_to_string(&json).map_err(|error| fault(&json, &error))?;
             Self::from_json(&text).map_err(|error| fault(&json, &error))
-        } else if txt.is_file() {
+        } else if is_there(&txt)?.is_some() {
             Self::new(word_piece(folder, &txt)?)
-        } else if bpe.is_file() {
+        } else if is_there(&bpe)?.is_some() {
             Self::new(byte_pairs(folder, &bpe)?)
         } else {
             Err(PiecesError::NoTokenizer { folder: folder.to_path_buf() })

@@ -37,7 +37,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use ground::settings::Settings;
-use table::{Scratch, is_file, write_file};
+use table::{Scratch, Standing, is_file, write_file};
 
 pub use error::ReportError;
 pub use sources::Sources;
@@ -91,11 +91,16 @@ impl fmt::Display for Written {
 /// Where a table is missing from its folder, not as its schema says or damaged, or the page cannot be written.
 pub fn write(sources: &Sources, options: &Options, out: &Path, force: bool) -> Result<Written, ReportError> {
     let force = force || may_replace(out)?;
+    let standing = sources.corpus.as_deref().map(Standing::of).transpose()?;
     let walked = match &sources.corpus {
         Some(corpus) => {
             let scratch = Scratch::beside(out)?;
             let (relations, sorted) = (sources.relations.as_deref(), scratch.folder("sorted"));
-            Some(overview::walk(corpus, relations, options.documents, &sorted)?)
+            let walked = overview::walk(corpus, relations, options.documents, &sorted);
+            Some(match &standing {
+                Some(standing) => standing.confirm(walked)?,
+                None => walked?,
+            })
         }
         None => None,
     };
@@ -110,6 +115,7 @@ pub fn write(sources: &Sources, options: &Options, out: &Path, force: bool) -> R
         blocks.push(("graph".to_owned(), packed::pack(&graph::graph(folder)?)?));
     }
     blocks.insert(0, ("overview".to_owned(), packed::pack(&overview::overview(sources, tally, documents)?)?));
+    standing.as_ref().map_or(Ok(()), Standing::check)?;
     write_file::<ReportError>(out, force, |file| Ok(page::write(&blocks, file)?))?;
     let bytes = out.metadata().map_or(0, |metadata| metadata.len());
     Ok(Written { documents: written.0, of: written.1, bytes })

@@ -32,7 +32,7 @@ use nn::device::{Compute, DeviceChoice, Precision};
 use pieces::{Cutter, cut_off};
 use table::rows::RelationRow;
 use table::{
-    Ours, Row, Staging, TableError, TableWriter, Text, check_making, check_workplace, clear_leftovers, restore,
+    Ours, Row, Staging, Standing, TableError, TableWriter, Text, check_making, check_workplace, clear_leftovers, restore,
 };
 
 pub use ended::{Ended, Scored};
@@ -129,9 +129,10 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     restore(&table, Ours::TABLES)?;
     let compute = request.device.open(request.precision)?;
     let checkpoint = load(request)?;
-    let fingerprint = fingerprint(request, &checkpoint, &compute)?;
+    let standing = Standing::of(request.split)?;
+    let fingerprint = fingerprint(request, &standing, &checkpoint, &compute)?;
     clear_leftovers(request.out, Ours::TABLES);
-    if let Some(too_large) = lacks(request.out, fingerprint.as_deref())? {
+    if let Some(too_large) = lacks(request.out, &fingerprint)? {
         parts::remove_leftovers(request.out);
         lacking(too_large).into_iter().for_each(observe);
         return Ok(Ended::UpToDate { too_large });
@@ -172,6 +173,7 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     )?;
     let writer = TableWriter::inside(staging.folder().to_path_buf(), &marked(fingerprint, parts.scored.too_large));
     parts.join(writer)?;
+    standing.check()?;
     staging.commit()?;
     let scored = parts.remove()?;
     let cut_off = cut_off(scored.truncated, checkpoint.config.most_pieces);
@@ -191,16 +193,17 @@ fn load(request: &Request<'_>) -> Result<Checkpoint, ScoreError> {
     Ok(checkpoint)
 }
 
-/// Identifies what the table is made from; `None` where the documents bear no fingerprint.
+/// Identifies what the table is made from.
 fn fingerprint(
     request: &Request<'_>,
+    split: &Standing,
     checkpoint: &Checkpoint,
     compute: &Compute,
-) -> Result<Option<String>, TableError> {
-    let Some(documents) = table::fingerprint(request.split, "documents")? else { return Ok(None) };
-    let identity = Identity::of("relations").field("documents", &documents).field("run_id", request.run_id);
+) -> Result<String, TableError> {
+    let tables = split.identity(&["documents", "tokens", "mentions", "pairs"])?;
+    let identity = Identity::of("relations").field("tables", &tables).field("run_id", request.run_id);
     let identity = identity.field("checkpoint", &checkpoint.fingerprint).field("most_pairs", &request.most_pairs);
-    Ok(Some(identity.field("precision", &compute.precision.to_string()).finish()))
+    Ok(identity.field("precision", &compute.precision.to_string()).finish())
 }
 
 /// What turns documents into rows.

@@ -41,17 +41,14 @@ impl fmt::Display for TooLarge {
 const LACKS: &str = " without ";
 
 /// The fingerprint of a table that lacks so many documents.
-pub(crate) fn marked(fingerprint: Option<String>, lacks: u64) -> String {
-    match fingerprint {
-        Some(fingerprint) if lacks > 0 => format!("{fingerprint}{LACKS}{lacks}"),
-        fingerprint => fingerprint.unwrap_or_default(),
-    }
+pub(crate) fn marked(fingerprint: String, lacks: u64) -> String {
+    if lacks > 0 { format!("{fingerprint}{LACKS}{lacks}") } else { fingerprint }
 }
 
 /// How many documents the table in `out` lacks, where it is the one of this fingerprint.
-pub(crate) fn lacks(out: &Path, fingerprint: Option<&str>) -> Result<Option<u64>, TableError> {
+pub(crate) fn lacks(out: &Path, fingerprint: &str) -> Result<Option<u64>, TableError> {
     let found = table::fingerprint(out, "relations")?;
-    let rest = found.as_deref().zip(fingerprint).and_then(|(found, wanted)| found.strip_prefix(wanted));
+    let rest = found.as_deref().and_then(|found| found.strip_prefix(fingerprint));
     Ok(rest.and_then(|rest| if rest.is_empty() { Some(0) } else { rest.strip_prefix(LACKS)?.parse().ok() }))
 }
 

@@ -2,7 +2,10 @@
 
 use std::iter::Peekable;
 
-use super::{Row, TableError};
+use super::{OfDocument, Row, TableError, Text};
+
+/// What the rows of one document take at most, beside their texts and lists.
+const HELD_BYTES: usize = 1 << 30;
 
 /// A place in a table.
 pub struct Cursor<R> {
@@ -29,13 +32,20 @@ impl<R: Row + 'static> Cursor<R> {
         Ok(self.rows.next_if(wanted))
     }
 
-    /// The rows from here on that are wanted, up to the first that is not.
+    /// The rows from here on that are of a document.
     ///
     /// # Errors
-    /// Where the table is damaged.
-    pub fn take_while(&mut self, wanted: impl Fn(&R) -> bool) -> Result<Vec<R>, TableError> {
+    /// Where the table is damaged, or the rows are too many to hold.
+    pub fn of(&mut self, document: &Text) -> Result<Vec<R>, TableError>
+    where
+        R: OfDocument,
+    {
+        let most = HELD_BYTES / size_of::<R>().max(1);
         let mut taken = Vec::new();
-        while let Some(row) = self.next_if(&wanted)? {
+        while let Some(row) = self.next_if(|row| row.doc_id() == document)? {
+            if taken.len() == most {
+                return Err(TableError::Rows { table: &R::schema().name, document: document.to_string(), most });
+            }
             taken.push(row);
         }
         Ok(taken)

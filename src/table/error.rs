@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use arrow::error::ArrowError;
 use parquet::errors::ParquetError;
 
+use ground::caught::Caught;
 use ground::hint::{Hint, Words};
 use ground::interrupt::Interrupted;
 
@@ -92,6 +93,64 @@ pub enum TableError {
         /// The document of its first such row.
         document: String,
     },
+    /// A file of ours is not as it was written.
+    #[error("{}: damaged: its bytes are not those that docre wrote", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The library that reads a file gave up on it.
+    #[error("{}: expected a whole Parquet file of common types", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the library says.
+        source: Caught,
+    },
+    /// A file is small and holds too much.
+    #[error("{}: expected at most {most} {what} in a file of its size, got {got}", path.display())]
+    Unfolds {
+        /// The file.
+        path: PathBuf,
+        /// What there is too much of.
+        what: &'static str,
+        /// How much.
+        got: u64,
+        /// How much there may be.
+        most: u64,
+    },
+    /// A document has more rows than memory is there for.
+    #[error("table `{table}`: document `{document}`: expected at most {most} rows of one document")]
+    Rows {
+        /// The table.
+        table: &'static str,
+        /// The document.
+        document: String,
+        /// How many there may be.
+        most: usize,
+    },
+    /// Tables of a split are not of one making.
+    #[error("{}: tables `{first}` and `{second}` were made from different sources: the split was replaced while it was read, or mixed from two", folder.display())]
+    Mixed {
+        /// The split's folder.
+        folder: PathBuf,
+        /// A table.
+        first: &'static str,
+        /// One of another making.
+        second: &'static str,
+    },
+    /// A folder is not there any more.
+    #[error("{}: was removed or replaced while docre wrote into it", path.display())]
+    Gone {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A table was replaced by another.
+    #[error("{}: was replaced while it was read", path.display())]
+    Replaced {
+        /// The file.
+        path: PathBuf,
+    },
     /// A record that was set down for sorting is not as it was.
     #[error("{}: a file of sorted records was changed by another program", .0.display())]
     Sorted(PathBuf),
@@ -162,6 +221,10 @@ impl Hint for TableError {
             Self::NoTable { table, .. } if table != "relations" => {
                 Some("name the folder of a split, which `docre convert` has written".into())
             }
+            Self::Damaged { .. } | Self::Mixed { .. } => {
+                Some("make it anew, with `docre convert` if it is a split".into())
+            }
+            Self::Replaced { .. } => Some("read it again when whoever writes it is done".into()),
             _ => None,
         }
     }

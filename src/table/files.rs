@@ -3,11 +3,14 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use ground::caught::caught;
 use ground::present;
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use super::TableError;
 use super::beside::parent;
+use super::bounds;
+use super::integrity::Making;
 use super::place::standing;
 
 /// The files of a table in order: at least one, with rows of any type.
@@ -99,14 +102,45 @@ pub fn fingerprint(folder: &Path, name: &str) -> Result<Option<String>, TableErr
 }
 
 fn recorded_in(path: &Path) -> Result<Option<String>, TableError> {
-    let reader = match SerializedFileReader::new(open(path)?).map_err(TableError::read(path)) {
-        Ok(reader) => reader,
-        Err(TableError::Parquet { .. }) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let metadata = reader.metadata().file_metadata().key_value_metadata();
-    let found = metadata.and_then(|entries| entries.iter().find(|entry| entry.key == "docre.fingerprint"));
-    Ok(found.and_then(|entry| entry.value.clone()))
+    let file = open(path)?;
+    let making = footer(&file, path).map(|metadata| Making::of(metadata.file_metadata()));
+    match making.and_then(|making| making.verify(&file, path).map(|()| making)) {
+        Ok(making) => Ok(making.fingerprint),
+        Err(TableError::Parquet { .. } | TableError::Unreadable { .. } | TableError::Damaged { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What a file says of its making.
+pub(super) fn making(path: &Path) -> Result<Making, TableError> {
+    Ok(Making::of(footer(&open(path)?, path)?.file_metadata()))
+}
+
+/// Whether a file can be read by whatever program: it is Parquet, its bytes are those that were written where it says so,
+/// and it unfolds to no more than is in proportion to its size. For readers that open it by themselves.
+///
+/// # Errors
+/// That it cannot be read, and why.
+pub fn verify(path: &Path) -> Result<(), TableError> {
+    let file = open(path)?;
+    let metadata = footer(&file, path)?;
+    verified(&file, &metadata, path)
+}
+
+/// The same of an open file, whose footer is read.
+pub(super) fn verified(file: &File, metadata: &ParquetMetaData, path: &Path) -> Result<(), TableError> {
+    Making::of(metadata.file_metadata()).verify(file, path)?;
+    let length = file.metadata().map_err(TableError::io(path, "look at it"))?.len();
+    bounds::check(metadata, length, path)
+}
+
+fn footer(file: &File, path: &Path) -> Result<ParquetMetaData, TableError> {
+    gently(path, || ParquetMetaDataReader::new().parse_and_finish(file).map_err(TableError::read(path)))
+}
+
+/// What the Parquet library does with a file, its panics as errors.
+pub(super) fn gently<T>(path: &Path, work: impl FnOnce() -> Result<T, TableError>) -> Result<T, TableError> {
+    caught(work).unwrap_or_else(|source| Err(TableError::Unreadable { path: path.to_path_buf(), source }))
 }
 
 /// Whether a file of this name is part of a table. A hidden one is not: it may be half written.

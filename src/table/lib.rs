@@ -6,17 +6,21 @@
 //! renamed or exchanged (see [`Staging`], [`write_file`] and [`put`]). What docre did not make is never replaced
 //! ([`Ours`]).
 //!
-//! A [`Table`] is found and read, a [`Walk`] reads several tables of a split document by document.
+//! A [`Table`] is found and read, a [`Walk`] reads several tables of a split document by document. Files are
+//! checked when they are opened: their bytes are those that were written, and unfold to no more than is in proportion. A
+//! [`Standing`] sees to it that the tables of a split are of one making, and stay the same while they are read.
 //!
 //! This module does not know what the tables are for, and does not query them.
 
 mod beside;
+mod bounds;
 pub mod cell;
 mod cursor;
 mod error;
 mod files;
 mod foreign;
 mod handle;
+mod integrity;
 mod leftovers;
 mod lock;
 mod nulls;
@@ -29,6 +33,7 @@ mod scratch;
 pub mod sort;
 mod split;
 mod staging;
+mod standing;
 pub mod stream;
 mod whole;
 mod write;
@@ -39,7 +44,7 @@ pub use beside::sibling;
 pub use cell::Cell;
 pub use cursor::Cursor;
 pub use error::TableError;
-pub use files::{TableFiles, fingerprint, is_part_name};
+pub use files::{TableFiles, fingerprint, is_part_name, verify};
 pub use ground::Text;
 pub use handle::{Table, read};
 pub use leftovers::clear_leftovers;
@@ -51,6 +56,7 @@ pub use schema::TableSchema;
 pub use scratch::Scratch;
 pub use split::{Followers, OfDocument, SplitTables, Walk, relation_labels};
 pub use staging::Staging;
+pub use standing::{Snapshot, Standing, identity};
 pub use whole::{remove_leftovers, write_file, write_same};
 pub use write::{TableWriter, check_making, write};
 

@@ -11,7 +11,7 @@ use ground::present;
 use rustix::fs::OFlags;
 
 use super::TableError;
-use super::beside::sibling;
+use super::beside::{parent, sibling};
 
 /// Keeps other processes from a file or folder until it is dropped.
 ///
@@ -20,7 +20,7 @@ use super::beside::sibling;
 #[derive(Debug)]
 pub struct Lock {
     path: PathBuf,
-    /// Held, never read: closing it releases the lock.
+    /// Held: closing it releases the lock.
     file: File,
 }
 
@@ -40,6 +40,18 @@ impl Lock {
     pub fn inside(folder: &Path) -> Result<Self, TableError> {
         fs::create_dir_all(folder).map_err(TableError::io(folder, "create the folder"))?;
         patiently(|| Self::hold(folder.join(".lock"), folder))
+    }
+
+    /// Refuses a folder that was removed, or in whose place another stands, since it was locked: what goes to its path
+    /// does not come to where the rest is.
+    ///
+    /// # Errors
+    /// Where it was, or the system refuses to look.
+    pub fn check(&self) -> Result<(), TableError> {
+        if is_at(&self.file, &self.path).map_err(TableError::io(&self.path, "look at it"))? {
+            return Ok(());
+        }
+        Err(TableError::Gone { path: parent(&self.path).to_path_buf() })
     }
 
     /// Its last holder removes the file, so a lock counts only while the file still bears its name.

@@ -11,12 +11,13 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 
 use ground::interrupt;
 
-use super::files::open;
+use super::bounds::batch_rows;
+use super::files::{gently, open, verified};
 use super::foreign::conform;
 use super::nulls::without_nulls;
 use super::{TableError, TableSchema};
 
-/// Rows read at a time.
+/// Rows read at a time, or fewer where they are large.
 const BATCH_ROWS: usize = 8192;
 
 /// Whose columns a table's files have.
@@ -59,26 +60,31 @@ impl RecordBatches {
     }
 
     fn reader(&self, path: &Path) -> Result<ParquetRecordBatchReader, TableError> {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(open(path)?).map_err(TableError::read(path))?;
-        let builder = match self.columns {
-            Columns::Ours => {
-                check_types(builder.schema(), self.schema, path)?;
-                builder.with_batch_size(BATCH_ROWS)
-            }
-            Columns::Anyones => builder,
-        };
-        builder.build().map_err(TableError::read(path))
+        let file = open(path)?;
+        let again = file.try_clone().map_err(TableError::io(path, "open"))?;
+        let builder = gently(path, || ParquetRecordBatchReaderBuilder::try_new(again).map_err(TableError::read(path)))?;
+        if self.columns == Columns::Ours {
+            check_types(builder.schema(), self.schema, path)?;
+        }
+        verified(&file, builder.metadata(), path)?;
+        let rows = batch_rows(builder.metadata(), BATCH_ROWS);
+        gently(path, || builder.with_batch_size(rows).build().map_err(TableError::read(path)))
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, TableError> {
         interrupt::check()?;
         while let Some((reader, path)) = &mut self.current {
-            if let Some(batch) = reader.next() {
+            let (columns, schema) = (self.columns, self.schema);
+            let batch = gently(path, || {
+                let Some(batch) = reader.next() else { return Ok(None) };
                 let batch = batch.map_err(|error| TableError::read(path)(error.into()))?;
-                return match self.columns {
-                    Columns::Ours => checked(&batch, self.schema, path).map(Some),
-                    Columns::Anyones => conform(&batch, self.schema, path).map(Some),
-                };
+                match columns {
+                    Columns::Ours => checked(&batch, schema, path).map(Some),
+                    Columns::Anyones => conform(&batch, schema, path).map(Some),
+                }
+            })?;
+            if batch.is_some() {
+                return Ok(batch);
             }
             self.advance()?;
         }

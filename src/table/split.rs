@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::rows::{
     DocumentRow, EntityRow, FactRow, ImpliedRow, MentionRow, PairRow, PieceRow, RelationTypeRow, TokenRow,
 };
-use super::{Cursor, Row, Table, TableError, Text};
+use super::{Cursor, Row, Standing, Table, TableError, Text};
 
 /// A row that is about one document.
 pub trait OfDocument: Row + 'static {
@@ -63,7 +63,7 @@ macro_rules! split_tables {
             }
 
             fn of(cursors: &mut Self::Cursors, document: &Text) -> Result<Self::Rows, TableError> {
-                Ok(($(cursors.$place.take_while(|row| row.doc_id() == document)?,)*))
+                Ok(($(cursors.$place.of(document)?,)*))
             }
 
             fn left(cursors: &mut Self::Cursors) -> Result<Option<(&'static str, Text)>, TableError> {
@@ -130,8 +130,10 @@ impl<R: OfDocument> Followers<(R,)> {
 /// A split, document by document: its row of `documents`, and its rows of other tables. What is in memory is a
 /// document's rows, beside a few thousand of each table.
 ///
-/// Ends with an error where a table has rows that are of none of the documents: none is lost without a word.
+/// Ends with an error where a table has rows that are of none of the documents: none is lost without a word. So it does
+/// where the split was replaced on the way.
 pub struct Walk<T: SplitTables> {
+    standing: Standing,
     documents: Cursor<DocumentRow>,
     followers: Followers<T>,
     ended: bool,
@@ -141,10 +143,11 @@ impl<T: SplitTables> Walk<T> {
     /// The start of a split.
     ///
     /// # Errors
-    /// Where a table is missing or not as its schema says.
+    /// Where a table is missing or not as its schema says, or the tables are not of one making.
     pub fn open(folder: &Path) -> Result<Self, TableError> {
+        let standing = Standing::of(folder)?;
         let documents = Table::<DocumentRow>::require(folder)?.cursor()?;
-        Ok(Self { documents, followers: Followers::open(folder)?, ended: false })
+        Ok(Self { standing, documents, followers: Followers::open(folder)?, ended: false })
     }
 
     fn step(&mut self) -> Result<Option<(DocumentRow, T::Rows)>, TableError> {
@@ -165,9 +168,12 @@ impl<T: SplitTables> Iterator for Walk<T> {
         if self.ended {
             return None;
         }
-        let step = self.step().transpose();
-        self.ended = !matches!(step, Some(Ok(_)));
-        step
+        let mut step = self.step();
+        self.ended = !matches!(step, Ok(Some(_)));
+        if self.ended {
+            step = self.standing.confirm(step);
+        }
+        step.transpose()
     }
 }
 

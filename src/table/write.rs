@@ -16,6 +16,7 @@ use parquet::schema::types::ColumnPath;
 use ground::interrupt;
 
 use super::beside::sync_folder;
+use super::integrity::{CHECKSUM, Summed, UNSET, seal};
 use super::{Row, Staging, TableError, TableFiles, TableSchema};
 
 /// Rows after which a row group ends, at the next call's end: what is written in one call is never split between two.
@@ -37,7 +38,7 @@ pub struct TableWriter<R> {
 
 /// A file being written.
 struct Part {
-    writer: ArrowWriter<File>,
+    writer: ArrowWriter<Summed>,
     partial: PathBuf,
     path: PathBuf,
     rows: usize,
@@ -138,7 +139,7 @@ impl<R: Row> TableWriter<R> {
         let file = File::create(&partial).map_err(TableError::io(&partial, "create the file"))?;
         let schema = R::schema();
         let properties = properties(schema, &self.fingerprint);
-        let writer = ArrowWriter::try_new(file, Arc::new(schema.arrow()), Some(properties))
+        let writer = ArrowWriter::try_new(Summed::new(file), Arc::new(schema.arrow()), Some(properties))
             .map_err(TableError::written(&partial))?;
         Ok(Part { writer, partial, path, rows: 0, rows_in_group: 0 })
     }
@@ -147,7 +148,8 @@ impl<R: Row> TableWriter<R> {
         let Some(mut part) = self.part.take() else { return Ok(()) };
         self.n_parts += 1;
         part.writer.finish().map_err(TableError::written(&part.path))?;
-        part.writer.inner().sync_all().map_err(TableError::io(&part.path, "write"))?;
+        seal(&part.partial, &part.writer.inner().sum()).map_err(TableError::io(&part.path, "write"))?;
+        part.writer.inner().file.sync_all().map_err(TableError::io(&part.path, "write"))?;
         check_rows(&part.partial, part.rows)?;
         fs::rename(&part.partial, &part.path).map_err(TableError::io(&part.path, "rename a finished file to it"))
     }
@@ -170,6 +172,7 @@ fn properties(schema: &TableSchema, fingerprint: &str) -> WriterProperties {
         ("docre.schema", format!("{}/{}", schema.name, schema.version)),
         ("docre.producer", concat!("docre ", env!("CARGO_PKG_VERSION")).to_owned()),
         ("docre.fingerprint", fingerprint.to_owned()),
+        (CHECKSUM, UNSET.to_owned()),
     ];
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))

@@ -17,6 +17,7 @@ mod plan;
 mod state;
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -28,6 +29,7 @@ use ground::counts::Counts;
 use ground::identity::Identity;
 use ground::interrupt;
 use ground::observe::{Event, Observer, Progress};
+use ground::present;
 use ground::random::Random;
 use ground::settings::Settings;
 use ground::workers::Workers;
@@ -39,7 +41,7 @@ use nn::optimizer::{AdamOptions, AdamW};
 use nn::{Mode, Weights};
 use pieces::cut_off;
 use table::rows::TrainingLogRow;
-use table::{Lock, Ours, Staging, clear_leftovers};
+use table::{Lock, Ours, Staging, TableError, clear_leftovers};
 
 pub use checkpoint::{BASE, BEST};
 pub use config::TrainConfig;
@@ -99,7 +101,7 @@ pub fn train(
     observe: Observer<'_>,
 ) -> Result<Trained, TrainError> {
     config.check().map_err(TrainError::Config)?;
-    let _lock = Lock::inside(out)?;
+    let lock = Lock::inside(out)?;
     clear_leftovers(out, checkpoint::OURS);
     clear_leftovers(out, Ours::TABLES);
     state::recover(out)?;
@@ -137,9 +139,10 @@ pub fn train(
         let mut run = Run::new(config, stage, out, &prepared, identity.clone(), &compute, saved)?;
         run.weights.unused().event().filter(|_| stage.number == 1).into_iter().for_each(observe);
         while !run.is_over() {
-            run.epoch(observe)?;
+            run.epoch(&lock, observe)?;
         }
         let (best_epoch, best_f1) = run.best().unwrap_or_default();
+        run.check_saved()?;
         trained = Trained { stage: stage.number, best_epoch, best_f1, epochs: run.epochs };
     }
     Ok(trained)
@@ -267,7 +270,7 @@ impl<'a> Run<'a> {
         done >= self.stage.epochs || self.config.patience.is_some_and(|patience| waited >= patience)
     }
 
-    fn epoch(&mut self, observe: Observer<'_>) -> Result<(), TrainError> {
+    fn epoch(&mut self, lock: &Lock, observe: Observer<'_>) -> Result<(), TrainError> {
         let (epoch, begun, start) = (self.epochs + 1, Instant::now(), self.log.len());
         let lengths: Vec<usize> = self.prepared.train.iter().map(|example| example.ids.len()).collect();
         let mut random = Random::stream(self.config.seed, u64::from(epoch));
@@ -286,7 +289,10 @@ impl<'a> Run<'a> {
         }
         self.epochs = epoch;
         let is_best = before.is_none_or(|(_, f1)| dev.f1() > f1);
+        // Before, lest it be made anew with half of the run in it; behind, lest the run end well without it.
+        lock.check()?;
         self.save(is_best)?;
+        lock.check()?;
         let loss = losses.iter().sum::<f64>() / losses.len() as f64;
         let stage = (stages(self.config).len() > 1).then_some(self.stage.number);
         let ended = Epoch { stage, number: epoch, loss, documents_per_second, dev, is_best };
@@ -371,6 +377,19 @@ impl<'a> Run<'a> {
                 Counts::of(&facts(example), found)
             })
             .sum())
+    }
+
+    /// Refuses to end where a checkpoint of the stage is not there any more.
+    fn check_saved(&self) -> Result<(), TrainError> {
+        for checkpoint in [self.stage.best, LAST] {
+            let path = self.out.join(checkpoint);
+            let found = present(fs::metadata(&path));
+            let found = found.map_err(|source| TableError::Io { path: path.clone(), action: "look at it", source })?;
+            if found.is_none() {
+                return Err(TableError::Gone { path }.into());
+            }
+        }
+        Ok(())
     }
 
     /// The best checkpoint goes first and the state last: killed in between, the run does the epoch again and writes

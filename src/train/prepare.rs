@@ -14,8 +14,8 @@ use model::example::{Example, Relations};
 use nn::Weights;
 use nn::device::Compute;
 use pieces::{Cutter, MarkedDocument, Tokenizer, documents, stored, train_vocabulary};
-use table::Text;
 use table::rows::{PairRow, RelationTypeRow};
+use table::{Standing, TableError, Text};
 
 use super::TrainError;
 use super::config::{EncoderSource, Scratch, TrainConfig};
@@ -46,6 +46,7 @@ impl Prepared {
     /// Where a split or the encoder cannot be used.
     pub fn read(config: &TrainConfig, compute: &Compute) -> Result<Self, TrainError> {
         let [train, dev] = [&config.train, &config.dev].map(|split| config.corpus.join(split));
+        let standing = [Standing::of(&train)?, Standing::of(&dev)?];
         for split in [&train, &dev] {
             check_labels(split)?;
         }
@@ -64,13 +65,14 @@ impl Prepared {
             most_labels: config.most_labels,
         };
         let mut cutter = Cutter::new(tokenizer, config.most_pieces);
-        let splits = [stored::fingerprint(&train, &cutter)?, stored::fingerprint(&dev, &cutter)?];
-        let identity = Identity::of("prepared").field("splits", &splits);
+        let splits = standing.each_ref().map(|split| read_as(split, &cutter));
+        let identity = Identity::of("prepared").field("splits", &splits.into_iter().collect::<Result<Vec<_>, _>>()?);
         let mut read = |split: &Path| -> Result<Vec<Example>, TrainError> {
             let parts: Vec<Vec<Example>> = examples(split, &mut cutter, &relations)?.collect::<Result<_, _>>()?;
             Ok(parts.concat())
         };
         let (train_examples, dev_examples) = (read(&train)?, read(&dev)?);
+        standing.iter().try_for_each(Standing::check)?;
         let trained: Vec<Example> = train_examples.into_iter().filter(|example| !example.pairs.is_empty()).collect();
         for (split, examples) in [(train, &trained), (dev, &dev_examples)] {
             if examples.iter().all(|example| example.labels.iter().all(Vec::is_empty)) {
@@ -173,6 +175,11 @@ fn pretrained(name: &str) -> Result<EncoderParts, TrainError> {
         return Err(TrainError::Vocabulary { encoder: name.to_owned(), expected, got });
     }
     Ok((Some(folder), shape, tokenizer))
+}
+
+/// Identifies what a split is read as: its pieces and its pairs, as they stand.
+fn read_as(split: &Standing, cutter: &Cutter) -> Result<[String; 2], TableError> {
+    Ok([stored::fingerprint(split, cutter)?, split.identity(&["pairs", "relation_types"])?])
 }
 
 fn check_labels(split: &Path) -> Result<(), TrainError> {

@@ -88,9 +88,9 @@ fn write(folder: &Path, entities: &[EntityRow], facts: &[PredictionRow]) {
         n_entities: 0,
         text_hash: "00".into(),
     };
-    table::write(folder, "d", (0..).zip(documents).map(document).collect()).unwrap();
-    table::write(folder, "m", entities.iter().map(mention).collect()).unwrap();
-    table::write(folder, "e", entities.to_vec()).unwrap();
+    table::write(folder, "split", (0..).zip(documents).map(document).collect()).unwrap();
+    table::write(folder, "split", entities.iter().map(mention).collect()).unwrap();
+    table::write(folder, "split", entities.to_vec()).unwrap();
     table::write(folder, "p", facts.to_vec()).unwrap();
 }
 
@@ -185,7 +185,7 @@ fn rows_of_no_document_are_refused() {
     small(folder.path());
     let mut entities: Vec<EntityRow> = Table::require(folder.path()).unwrap().all().unwrap();
     entities.push(entity("nowhere", 0, "Poland", "LOC", None));
-    table::write(folder.path(), "e", entities).unwrap();
+    table::write(folder.path(), "split", entities).unwrap();
     let relations = folder.path().join("predictions");
     let (out, options) = (folder.path().join("graph"), Options::default());
     let request = Request {
@@ -489,7 +489,7 @@ fn a_graph_is_made_once_and_replaced_whole() {
     let first = run(&["--format", "ntriples,neo4j"]);
     assert_eq!(first.code, Some(0), "{}", first.stderr);
     assert!(first.stderr.contains("5 nodes of 9 entities, 2 edges of 4 facts, 3 documents"), "{}", first.stderr);
-    assert!(first.stderr.contains("warning: 2 facts name a document or an entity"), "{}", first.stderr);
+    assert!(first.stderr.contains("warning: 2 of 7 facts name a document or an entity"), "{}", first.stderr);
     assert!(run(&["--format", "ntriples,neo4j"]).stderr.contains("up to date"));
     // What a killed run has left is cleared, and what the new graph does not have goes.
     fs::create_dir_all(folder.path().join(".graph.work/0000/nodes")).unwrap();

@@ -13,6 +13,7 @@
 mod atlop;
 mod convert;
 mod cuda;
+mod damage;
 mod device;
 mod encoder;
 mod evaluate;

@@ -55,7 +55,7 @@ fn converted(documents: &str) -> TempDir {
 }
 
 fn write<R: Row>(folder: &Path, rows: Vec<R>) {
-    table::write(folder, "f", rows).unwrap();
+    table::write(folder, "", rows).unwrap();
 }
 
 fn predicted(doc_id: &str, head: u32, tail: u32, relation: &str, margin: f32) -> RelationRow {

@@ -150,6 +150,21 @@ fn the_table_of_pieces_serves_scoring() {
 }
 
 #[test]
+fn a_split_of_other_tokens_is_not_up_to_date() {
+    let fixture = trained();
+    let paths = Paths::new(&fixture, "dev", "out");
+    assert!(paths.score(2048).unwrap().is_some());
+    assert_eq!(paths.score(2048).unwrap(), None);
+    let mut tokens: Vec<TokenRow> = table::read(&paths.split).unwrap().flat_map(Result::unwrap).collect();
+    tokens.iter_mut().for_each(|token| token.text = "it".into());
+    table::write(&paths.split, "", tokens.clone()).unwrap();
+    assert!(!matches!(paths.score(2048), Ok(None)));
+    table::write(&paths.split, "of another split", tokens).unwrap();
+    let refused = paths.score(2048).unwrap_err().to_string();
+    assert!(refused.contains("tables `documents` and `tokens` were made from different sources"), "{refused}");
+}
+
+#[test]
 fn what_the_checkpoint_cannot_score_is_refused() {
     let fixture = trained();
     let paths = Paths::new(&fixture, "other", "out");

@@ -373,6 +373,22 @@ fn a_run_killed_within_an_epoch_ends_with_the_same_bytes() {
 }
 
 #[test]
+fn a_run_whose_folder_is_removed_does_not_end_well() {
+    let fixture = Fixture::new();
+    for epochs in [1, 3] {
+        let config = TrainConfig { epochs, ..fixture.config() };
+        let out = fixture.path("gone");
+        let remove = |event: Event| {
+            if matches!(event, Event::Line(_)) {
+                fs::remove_dir_all(&out).unwrap();
+            }
+        };
+        let refused = train::train(&config, &out, false, DeviceChoice::Cpu, &remove).unwrap_err().to_string();
+        assert!(refused.contains("was removed or replaced while docre wrote into it"), "{epochs}: {refused}");
+    }
+}
+
+#[test]
 fn training_lowers_the_loss() {
     let fixture = Fixture::new();
     let config = TrainConfig { epochs: 8, ..fixture.config() };
@@ -442,7 +458,7 @@ fn what_cannot_be_trained_is_refused_and_earlier_checkpoints_stay() {
         fs::create_dir_all(corpus.join("mixed").join(table)).unwrap();
         fs::copy(corpus.join(split).join(&part), corpus.join("mixed").join(&part)).unwrap();
     }
-    let stray = "table `mentions`: document `";
+    let stray = "tables `documents` and `mentions` were made from different sources";
     refused(&TrainConfig { dev: "mixed".into(), ..config.clone() }, "other", &[], stray);
     let neither = SecondStage { pretrain_base: false, freeze_base: true, ..SecondStage::default() };
     refused(&TrainConfig { second_stage: Some(neither), ..config.clone() }, "other", &[], "or the base learns nothing");

@@ -5,9 +5,11 @@ mod download;
 
 use std::env;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use ground::hint::{Hint, Words};
+use ground::present;
 
 /// An encoder that is not at hand.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +37,11 @@ impl Hint for NotFound {
 /// Where it is in neither place.
 pub fn find(name: &str) -> Result<PathBuf, NotFound> {
     let folder = Path::new(name);
-    if folder.is_dir() { Ok(folder.to_path_buf()) } else { resolve_in(&cache(), name) }
+    match present(fs::metadata(folder)) {
+        Ok(Some(found)) if found.is_dir() => Ok(folder.to_path_buf()),
+        Ok(_) => resolve_in(&cache(), name),
+        Err(refused) => Err(unseen(&cache(), name, &refused)),
+    }
 }
 
 /// The folder of an encoder that is needed now: as [`find`], but with the feature `hub` one that is not there is
@@ -44,7 +50,8 @@ pub fn find(name: &str) -> Result<PathBuf, NotFound> {
 /// # Errors
 /// Where it is in none of these places.
 pub fn resolve(name: &str) -> Result<PathBuf, NotFound> {
-    find(name).or_else(fetch)
+    // What cannot be looked at may be there: the hub is not asked for it.
+    find(name).or_else(|not_found| if not_found.reason.is_empty() { fetch(not_found) } else { Err(not_found) })
 }
 
 /// Whether [`resolve`] asks the hub for an encoder of this name that is not on this machine: with the feature `hub`,
@@ -92,22 +99,28 @@ fn is_offline() -> bool {
 /// # Errors
 /// Where the cache has no complete snapshot of that name.
 fn resolve_in(cache: &Path, name: &str) -> Result<PathBuf, NotFound> {
-    snapshot(cache, name).ok_or_else(|| NotFound {
-        name: name.to_owned(),
-        cache: cache.to_path_buf(),
-        reason: String::new(),
-    })
+    match snapshot(cache, name) {
+        Ok(Some(snapshot)) => Ok(snapshot),
+        Ok(None) => Err(NotFound { name: name.to_owned(), cache: cache.to_path_buf(), reason: String::new() }),
+        Err(refused) => Err(unseen(cache, name, &refused)),
+    }
+}
+
+/// What the system refuses to look at is not absent.
+fn unseen(cache: &Path, name: &str, refused: &io::Error) -> NotFound {
+    NotFound { name: name.to_owned(), cache: cache.to_path_buf(), reason: format!("; cannot look: {refused}") }
 }
 
 /// `models--ORG--NAME/snapshots/COMMIT`, with the commit that `refs/main` names.
-fn snapshot(cache: &Path, name: &str) -> Option<PathBuf> {
+fn snapshot(cache: &Path, name: &str) -> io::Result<Option<PathBuf>> {
     if !is_name(name) {
-        return None;
+        return Ok(None);
     }
     let model = cache.join(format!("models--{}", name.replace('/', "--")));
-    let commit = fs::read_to_string(model.join("refs/main")).ok()?;
+    let Some(commit) = present(fs::read_to_string(model.join("refs/main")))? else { return Ok(None) };
     let snapshot = model.join("snapshots").join(commit.trim());
-    snapshot.join("config.json").is_file().then_some(snapshot)
+    let found = present(fs::metadata(snapshot.join("config.json")))?;
+    Ok(found.is_some_and(|found| found.is_file()).then_some(snapshot))
 }
 
 /// Whether it can be a name on the hub: `NAME` or `ORG/NAME`.
