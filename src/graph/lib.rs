@@ -33,6 +33,7 @@ use std::path::Path;
 
 use ground::identity::{Identity, content};
 use ground::observe::{Event, Observer, Progress};
+use ground::present;
 use table::rows::PredictionRow;
 use table::{
     Snapshot, Staging, Standing, TableError, TableFiles, TableWriter, Text, clear_leftovers, relation_labels, restore,
