@@ -256,11 +256,8 @@ pub(super) fn scan_foreign(folder: &Path, columns: &[(&str, DataType)]) -> Resul
 
 /// A table, named by its folder, or by its one file with or without `.parquet`.
 fn open(folder: &Path) -> Result<LazyFrame, Error> {
-    let place = || error::query(folder.display().to_string());
     let files = TableFiles::at(folder)?.ok_or_else(|| Error::NoTable(folder.to_path_buf()))?;
-    let parts: PolarsResult<Vec<_>> = files.paths().iter().map(|part| PlRefPath::try_from_path(part)).collect();
-    let sources = ScanSources::Paths(parts.map_err(place())?.into_iter().collect());
-    LazyFrame::scan_parquet_sources(sources, ScanArgsParquet::default()).map_err(place())
+    frames::scan(files.paths()).map_err(error::query(folder.display().to_string()))
 }
 
 fn scan_where(

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use docre::query::{Output, run};
+use docre::query::{Options, Output, run};
 use docre::table::rows::FactRow;
 use docre::table::{self, Text};
 use tempfile::TempDir;
@@ -131,7 +131,7 @@ fn a_statement_has_the_stack_that_it_needs_whoever_asks() {
     facts(folder.path(), &["P1"]);
     let answer = |sql: &str| {
         let mut output = Vec::new();
-        run(folder.path(), sql, Output::Csv, &mut output).map(|()| String::from_utf8(output).unwrap())
+        run(folder.path(), sql, &Options::default(), Output::Csv, &mut output).map(|()| String::from_utf8(output).unwrap())
     };
     // This thread has 2 MB, a twentieth of what so many levels take.
     let sum = |n_terms: usize| format!("SELECT {} AS n FROM facts", vec!["1"; n_terms].join("+"));
