@@ -81,13 +81,13 @@ pub enum QueryError {
         what: &'static str,
     },
     /// The engine has not found a plan in time.
-    #[error("expected a statement that can be planned within {seconds} seconds; this one is too long or too deep")]
+    #[error("expected a statement that can be planned within {seconds} s; this one is too long or too deep")]
     Planning {
         /// The limit.
         seconds: u64,
     },
     /// The time limit is passed.
-    #[error("expected an answer within {seconds} seconds, got none")]
+    #[error("expected an answer within {seconds} s, got none")]
     Time {
         /// The limit.
         seconds: f64,

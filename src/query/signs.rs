@@ -3,7 +3,7 @@
 //! A result's column has again the type that the tables' columns of its name have, where its values allow it: a statement
 //! that picks rows gives a table that can stand in the place of the one that it picks from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::*;
 
@@ -30,9 +30,12 @@ impl Signs {
         Ok(if seen.is_empty() { table } else { table.with_columns(seen) })
     }
 
-    /// A result, its columns in the tables' types.
-    pub fn take(&self, mut rows: DataFrame) -> PolarsResult<DataFrame> {
+    /// A result, its columns in the tables' types but for those whose type the statement says.
+    pub fn take(&self, mut rows: DataFrame, typed: &BTreeSet<String>) -> PolarsResult<DataFrame> {
         let own = |column: &Column| {
+            if typed.contains(column.name().as_str()) {
+                return None;
+            }
             let kind = self.0.get(column.name())?.as_ref()?;
             (signed(kind).as_ref() == Some(column.dtype())).then(|| column.strict_cast(kind).ok())?
         };

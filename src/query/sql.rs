@@ -62,7 +62,7 @@ fn frame(tables: &Tables, sql: &str, progress: &Progress) -> Result<DataFrame, Q
     }
     let rows = planned(&mut context, &mut statement).map_err(fault)?;
     progress.planned();
-    rows.collect().and_then(|rows| signs.take(rows)).map_err(fault)
+    rows.collect().and_then(|rows| signs.take(rows, &statement.typed)).map_err(fault)
 }
 
 /// The rows of a statement, in an order that is the same each time.

@@ -1,13 +1,14 @@
 //! A statement before it is run: that it only reads, that it names no file, and that it is not too much for the engine.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use polars::prelude::PolarsResult;
 use polars::sql::{extract_table_identifiers, keywords};
 use sqlparser::ast::{
     CastKind, DataType, Expr, Function, GroupByExpr, LimitClause, ObjectNamePart, OrderByExpr, OrderByKind,
-    OrderByOptions, Query, Select, SetExpr, Statement as Parsed, TableFactor, Value, Visit, VisitMut, Visitor,
-    VisitorMut,
+    OrderByOptions, Query, Select, SelectItem, SetExpr, Statement as Parsed, TableFactor, Value, Visit, VisitMut,
+    Visitor, VisitorMut,
 };
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserError, ParserOptions};
@@ -35,6 +36,8 @@ const COUNTING: [&str; 13] = [
 pub(crate) struct Statement {
     parsed: Parsed,
     pub order: Order,
+    /// Names of columns whose type it says itself, by a CAST.
+    pub typed: BTreeSet<String>,
 }
 
 /// The order of a statement's rows.
@@ -75,7 +78,7 @@ impl Statement {
         }
         let _ = VisitMut::visit(&mut parsed, &mut Widen);
         let order = order(&mut parsed, &extent);
-        Ok(Ok(Self { parsed, order }))
+        Ok(Ok(Self { parsed, order, typed: extent.typed }))
     }
 
     /// The statement as the engine gets it.
@@ -147,6 +150,7 @@ struct Extent {
     tables: usize,
     shuffles: bool,
     orders: bool,
+    typed: BTreeSet<String>,
 }
 
 impl Visitor for Extent {
@@ -173,6 +177,7 @@ impl Visitor for Extent {
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<&'static str> {
         self.selects += 1;
         self.shuffles |= shuffles(select);
+        self.typed.extend(select.projection.iter().filter_map(cast_to));
         at_most(self.selects, "SELECTs")
     }
 
@@ -180,6 +185,19 @@ impl Visitor for Extent {
         self.tables += 1;
         self.shuffles |= matches!(table, TableFactor::NestedJoin { .. });
         at_most(self.tables, "tables")
+    }
+}
+
+/// The name of a column that is a CAST.
+fn cast_to(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::ExprWithAlias { expr: Expr::Cast { .. }, alias } => Some(alias.value.clone()),
+        SelectItem::UnnamedExpr(Expr::Cast { expr, .. }) => match &**expr {
+            Expr::Identifier(name) => Some(name.value.clone()),
+            Expr::CompoundIdentifier(names) => names.last().map(|name| name.value.clone()),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
