@@ -35,6 +35,7 @@ const COUNTING: [&str; 13] = [
 /// A statement that can be run.
 pub(crate) struct Statement {
     parsed: Parsed,
+    /// In which order its rows come.
     pub order: Order,
     /// Names of columns whose type it says itself, by a CAST.
     pub typed: BTreeSet<String>,
@@ -109,6 +110,11 @@ impl Statement {
     /// Takes the limit on its rows away, as the first that it leaves out and how many it gives.
     pub fn take_limit(&mut self) -> Option<(usize, usize)> {
         let query = self.query()?;
+        if let (None, Some(fetch)) = (&query.limit_clause, &query.fetch) {
+            let rows = fetch.quantity.as_ref().filter(|_| !fetch.with_ties && !fetch.percent).and_then(number)?;
+            query.fetch = None;
+            return Some((0, rows));
+        }
         let (offset, limit) = match query.limit_clause.as_ref()? {
             LimitClause::LimitOffset { limit, offset, limit_by } if limit_by.is_empty() => {
                 let offset = offset.as_ref().map_or(Some(0), |offset| number(&offset.value))?;

@@ -134,6 +134,7 @@ fn the_same_statement_gives_the_same_bytes() {
         "SELECT doc_id, relation, count(*) AS n FROM facts GROUP BY doc_id, relation ORDER BY n DESC",
         "SELECT doc_id, relation, count(*) AS n FROM facts GROUP BY doc_id, relation LIMIT 7 OFFSET 2",
         "SELECT doc_id, evidence, count(*) AS n FROM facts GROUP BY ALL ORDER BY n LIMIT 9",
+        "SELECT doc_id, relation, count(*) AS n FROM facts GROUP BY doc_id, relation FETCH FIRST 8 ROWS ONLY",
         "(SELECT doc_id, count(*) AS n FROM facts GROUP BY doc_id ORDER BY n)",
         "SELECT doc_id, head FROM facts UNION SELECT doc_id, tail FROM facts",
         "SELECT a.doc_id, a.relation, b.name FROM facts a JOIN mentions b ON a.doc_id = b.doc_id AND a.head = b.entity_id",
