@@ -72,6 +72,7 @@
 //! | [`checkpoint`] | a trained model ↔ a folder | documents |
 //! | [`score`] | a checkpoint, pieces and pairs → relations | how the model was trained |
 //! | [`train`] | labelled pairs → checkpoints | source formats, scoring, queries |
+//! | `frames` | Parquet files → polars' lazy frames; no path means anything | tables, columns |
 //! | [`metrics`] | facts and relations → metrics, as polars queries | source formats, tensors |
 //! | [`graph`] | relations of many documents → one graph, in the formats that others load | how relations are found |
 //! | [`query`] | SQL or SPARQL → a result, over any folder of tables or a graph | what the tables are for |
@@ -102,9 +103,9 @@
 //!
 //! - A room imports only what stands below it, and `train` and `score` do not import each other.
 //! - A corpus format's name appears in [`corpus`] and in pipeline files alone: a new corpus is one reader and one file.
-//! - An outside library has one home: polars in [`metrics`] and [`query`], Arrow and Parquet in [`table`], hashes in
-//!   [`ground`], the compressor of pages in [`report`], tokenizers in [`pieces`], RDF in [`graph`], TOML in [`pipeline`],
-//!   clap in the binary.
+//! - An outside library has one home: polars in `frames`, [`metrics`] and [`query`], its SQL parser in [`query`], Arrow
+//!   and Parquet in [`table`], hashes in [`ground`], the compressor of pages in [`report`], tokenizers in [`pieces`], RDF
+//!   in [`graph`], TOML in [`pipeline`], clap in the binary.
 //! - A room installs no handler of signals: long work asks [`ground::interrupt`], which the program tells
 //!   (`cli/signals.rs`).
 //! - Under a table's final name there is a whole table or none, at any moment, whatever kills the process.

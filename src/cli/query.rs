@@ -4,15 +4,17 @@ use std::env;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::str::FromStr;
 
 use clap::Args;
-use docre::query::{self, Output, QueryError};
+use docre::query::{self, Memory, Options, Output, QueryError};
 
-use super::{Outcome, one_of, signals};
+use super::{Outcome, checked, number, one_of, signals};
 
 /// Query the tables of a folder with SQL, or its graph with SPARQL.
 #[derive(Args)]
 #[command(
+    allow_negative_numbers = true,
     after_help = include_str!("help/query.txt").trim_end()
 )]
 pub struct QueryArgs {
@@ -27,25 +29,32 @@ pub struct QueryArgs {
     /// How the result is written; a table cuts long cells off, the others are whole.
     #[arg(long, value_parser = one_of::<Output>(), default_value_t = Output::Table)]
     format: Output,
+    /// Give up after this many seconds.
+    #[arg(long, value_name = "SECONDS", value_parser = number::<f64>)]
+    timeout: Option<f64>,
+    /// Give up where it takes more memory, such as 2GB [default: three quarters of what is free].
+    #[arg(long, value_name = "SIZE", value_parser = Memory::from_str)]
+    memory: Option<Memory>,
 }
 
 /// Queries.
 pub fn run(args: &QueryArgs) -> anyhow::Result<Outcome> {
+    let options = checked(Options { timeout: args.timeout, memory: args.memory })?;
     let stdout = io::stdout();
     if args.format == Output::Table && stdout.is_terminal() {
         let mut text = Vec::new();
-        write(args, &mut text)?;
+        write(args, &options, &mut text)?;
         signals::while_paging(|| page(&text))?;
     } else {
-        write(args, &mut BufWriter::new(stdout.lock()))?;
+        write(args, &options, &mut BufWriter::new(stdout.lock()))?;
     }
     Ok(Outcome::Done)
 }
 
-fn write(args: &QueryArgs, output: &mut impl Write) -> Result<(), QueryError> {
+fn write(args: &QueryArgs, options: &Options, output: &mut impl Write) -> Result<(), QueryError> {
     match (&args.sparql, &args.sql) {
-        (Some(sparql), _) => query::sparql(&args.folder, sparql, args.format, output),
-        (None, sql) => query::run(&args.folder, sql.as_deref().unwrap_or_default(), args.format, output),
+        (Some(sparql), _) => query::sparql(&args.folder, sparql, options, args.format, output),
+        (None, sql) => query::run(&args.folder, sql.as_deref().unwrap_or_default(), options, args.format, output),
     }
 }
 

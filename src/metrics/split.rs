@@ -277,11 +277,8 @@ pub(super) fn verify_all(table: &Path) -> Result<(), Error> {
 
 /// A table, named by its folder, or by its one file with or without `.parquet`.
 fn open(folder: &Path) -> Result<LazyFrame, Error> {
-    let place = || error::query(folder.display().to_string());
     let files = TableFiles::at(folder)?.ok_or_else(|| Error::NoTable(folder.to_path_buf()))?;
-    let parts: PolarsResult<Vec<_>> = files.paths().iter().map(|part| PlRefPath::try_from_path(part)).collect();
-    let sources = ScanSources::Paths(parts.map_err(place())?.into_iter().collect());
-    error::asked(folder.display().to_string(), || LazyFrame::scan_parquet_sources(sources, ScanArgsParquet::default()))
+    error::asked(folder.display().to_string(), || frames::scan(files.paths()))
 }
 
 fn scan_where(

@@ -9,6 +9,9 @@ use polars::prelude::PolarsError;
 
 /// Words and operators of a statement: more could nest deeper than there is address space for.
 pub(crate) const MOST_STEPS: usize = 1 << 14;
+/// Operators in a row, SELECTs, tables, branches of a CASE. The time for a plan grows with the square of their number: 256
+/// take three seconds at most. And 500 `||` overflow the stacks of the engine's own threads.
+pub(crate) const MOST_LEVELS: usize = 1 << 8;
 
 /// Why a query has no result.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +74,30 @@ pub enum QueryError {
         /// Its words and operators.
         steps: usize,
     },
+    /// There is too much in the statement for the engine to plan.
+    #[error("expected a statement with at most {} {what}, got more", MOST_LEVELS)]
+    TooDeep {
+        /// Of what.
+        what: &'static str,
+    },
+    /// The engine has not found a plan in time.
+    #[error("expected a statement that can be planned within {seconds} s; this one is too long or too deep")]
+    Planning {
+        /// The limit.
+        seconds: u64,
+    },
+    /// The time limit is passed.
+    #[error("expected an answer within {seconds} s, got none")]
+    Time {
+        /// The limit.
+        seconds: f64,
+    },
+    /// The memory limit is passed.
+    #[error("expected an answer that takes at most {megabytes} MB of memory; it would take more")]
+    Memory {
+        /// The limit.
+        megabytes: u64,
+    },
     /// The system gives no stack that is deep enough for the statement.
     #[error("expected {megabytes} MB of address space for a statement of this length; a shorter one needs less")]
     Stack {
@@ -94,6 +121,13 @@ impl Hint for QueryError {
     fn hint(&self) -> Option<Words> {
         match self {
             Self::Graph(error) => error.hint(),
+            Self::TooDeep { what: "operators in a row" } => {
+                Some("`IN (…)` takes a list of any length in the place of many `OR`".into())
+            }
+            Self::Time { .. } => Some("a longer `timeout` waits longer".into()),
+            Self::Memory { .. } => {
+                Some("a larger `memory` gives more; a join whose `ON` names too little pairs all rows with all".into())
+            }
             _ => None,
         }
     }

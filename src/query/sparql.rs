@@ -12,19 +12,36 @@ use graph::store::{Answer, Loaded};
 use table::{standing, stands_for};
 
 use crate::error::QueryError;
+use crate::limits::Options;
 use crate::output::{self, Output};
-use crate::statement::on_deep_stack;
+use crate::statement::{short, steps};
 use crate::tables::DEPTH;
+use crate::watch::watched;
+
+/// Bytes of stack for each word or operator: a level of nesting takes one at least.
+const STACK_FOR_STEP: usize = 128 << 10;
+/// What the engine needs of a stack besides.
+const LEAST_STACK: usize = 32 << 20;
 
 /// Loads the graph at or below `folder` into memory, and writes a query's answer. That of CONSTRUCT and DESCRIBE is
 /// N-Triples, whatever the format.
 ///
 /// # Errors
-/// Where the folder has no graph or several, the query fails, or the output refuses.
-pub fn sparql(folder: &Path, query: &str, format: Output, output: &mut impl Write) -> Result<(), QueryError> {
-    let answer = on_deep_stack(query, || {
-        let graph = Graph::open(&the_graph(folder)?)?;
-        Ok(Loaded::new(&graph)?.query(query)?)
+/// Where the folder has no graph or several, the query fails or passes a limit, or the output refuses.
+pub fn sparql(
+    folder: &Path,
+    query: &str,
+    options: &Options,
+    format: Output,
+    output: &mut impl Write,
+) -> Result<(), QueryError> {
+    short(query)?;
+    let stack = LEAST_STACK + steps(query) * STACK_FOR_STEP;
+    let (folder, query) = (folder.to_path_buf(), query.to_owned());
+    let answer = watched(options, stack, move |progress| {
+        progress.planned();
+        let graph = Graph::open(&the_graph(&folder)?)?;
+        Ok(Loaded::new(&graph)?.query(&query)?)
     })?;
     match answer {
         Answer::Rows { names, rows } => output::write(frame(&names, &rows)?, format, output),

@@ -8,16 +8,31 @@ use polars::prelude::*;
 use polars::sql::SQLContext;
 
 use crate::error::QueryError;
+use crate::limits::Options;
 use crate::output::{self, Output};
-use crate::statement::{names_no_file, on_deep_stack, reads};
+use crate::signs::Signs;
+use crate::statement::{Order, Statement, names_no_file};
 use crate::tables::tables;
+use crate::watch::{Progress, watched};
+
+/// Bytes of stack: a level takes the engine some 100 kB, as it is compiled without optimisation.
+const STACK: usize = 96 << 20;
+
+/// Tables by name, each with its files.
+type Tables = BTreeMap<String, Vec<PathBuf>>;
 
 /// Runs one SQL statement over the tables of `folder` and writes its result.
 ///
 /// # Errors
-/// Where the folder has no table, the statement fails, or the output refuses.
-pub fn run(folder: &Path, sql: &str, format: Output, output: &mut impl Write) -> Result<(), QueryError> {
-    run_over(&tables(folder)?, sql, format, output)
+/// Where the folder has no table, the statement fails or passes a limit, or the output refuses.
+pub fn run(
+    folder: &Path,
+    sql: &str,
+    options: &Options,
+    format: Output,
+    output: &mut impl Write,
+) -> Result<(), QueryError> {
+    run_over(tables(folder)?, sql, options, format, output)
 }
 
 /// As [`run`], over tables that are given by name, each with its files.
@@ -25,36 +40,58 @@ pub fn run(folder: &Path, sql: &str, format: Output, output: &mut impl Write) ->
 /// # Errors
 /// As [`run`].
 pub fn run_over(
-    tables: &BTreeMap<String, Vec<PathBuf>>,
+    tables: BTreeMap<String, Vec<PathBuf>>,
     sql: &str,
+    options: &Options,
     format: Output,
     output: &mut impl Write,
 ) -> Result<(), QueryError> {
-    let frame = on_deep_stack(sql, || frame(tables, sql))?;
+    let sql = sql.to_owned();
+    let frame = watched(options, STACK, move |progress| frame(&tables, &sql, progress))?;
     output::write(frame, format, output)
 }
 
 /// What a statement gives.
-fn frame(tables: &BTreeMap<String, Vec<PathBuf>>, sql: &str) -> Result<DataFrame, QueryError> {
-    if !reads(sql) {
-        return Err(QueryError::Statement);
-    }
-    names_no_file(sql).map_err(|error| failure(&error, tables))??;
-    let mut context = SQLContext::new();
+fn frame(tables: &Tables, sql: &str, progress: &Progress) -> Result<DataFrame, QueryError> {
+    let fault = |error: PolarsError| failure(&error.to_string(), tables);
+    let mut statement = Statement::read(sql).map_err(|error| failure(&error.to_string(), tables))??;
+    names_no_file(sql).map_err(fault)??;
+    let (mut context, mut signs) = (SQLContext::new(), Signs::default());
     for (name, files) in tables {
-        let frame = scan(files).map_err(|error| failure(&error, tables))?;
-        context.register(name, frame);
+        context.register(name, frames::scan(files).and_then(|table| signs.add(table)).map_err(fault)?);
     }
-    context.execute(sql).and_then(LazyFrame::collect).map_err(|error| failure(&error, tables))
+    let rows = planned(&mut context, &mut statement).map_err(fault)?;
+    progress.planned();
+    rows.collect().and_then(|rows| signs.take(rows, &statement.typed)).map_err(fault)
 }
 
-fn failure(error: &PolarsError, tables: &BTreeMap<String, Vec<PathBuf>>) -> QueryError {
-    let reason = error.to_string().lines().next().unwrap_or_default().to_owned();
+/// The rows of a statement, in an order that is the same each time.
+fn planned(context: &mut SQLContext, statement: &mut Statement) -> PolarsResult<LazyFrame> {
+    let limit = if statement.order == Order::Varying { statement.take_limit() } else { None };
+    let mut rows = context.execute(&statement.text())?;
+    let columns = rows.collect_schema()?;
+    match statement.order {
+        Order::Kept => {}
+        Order::Said => {
+            statement.break_ties(columns.len());
+            rows = context.execute(&statement.text())?;
+        }
+        Order::Varying => rows = rows.sort_by_exprs([all().as_expr()], SortMultipleOptions::default()),
+    }
+    if let Some((first, rows_at_most)) = limit {
+        rows = rows.slice(first as i64, rows_at_most as IdxSize);
+    }
+    rows.clone().to_alp_optimized()?;
+    Ok(rows)
+}
+
+fn failure(error: &str, tables: &Tables) -> QueryError {
+    let reason = error.lines().next().unwrap_or_default().to_owned();
     QueryError::Sql { reason, tables: shortest_names(tables).join(", ") }
 }
 
 /// One name for each table.
-fn shortest_names(tables: &BTreeMap<String, Vec<PathBuf>>) -> Vec<&str> {
+fn shortest_names(tables: &Tables) -> Vec<&str> {
     let mut shortest: BTreeMap<&[PathBuf], &str> = BTreeMap::new();
     for (name, files) in tables {
         let best = shortest.entry(files).or_insert(name);
@@ -63,13 +100,4 @@ fn shortest_names(tables: &BTreeMap<String, Vec<PathBuf>>) -> Vec<&str> {
         }
     }
     shortest.into_values().collect()
-}
-
-/// A lazy frame over the files of one table.
-///
-/// # Errors
-/// Where a file cannot be opened.
-pub fn scan(files: &[PathBuf]) -> PolarsResult<LazyFrame> {
-    let paths = files.iter().map(|file| PlRefPath::try_from_path(file)).collect::<PolarsResult<Vec<_>>>()?;
-    LazyFrame::scan_parquet_files(paths.into(), ScanArgsParquet { glob: false, ..ScanArgsParquet::default() })
 }

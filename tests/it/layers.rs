@@ -7,7 +7,8 @@ use docre::corpus::Format;
 
 /// An outside library and the only places that may name it.
 const HOMES: &[(&str, &[&str])] = &[
-    ("polars", &["metrics", "query"]),
+    ("polars", &["frames", "metrics", "query"]),
+    ("sqlparser", &["query"]),
     ("clap", &["main", "cli"]),
     ("indicatif", &["cli"]),
     ("parquet", &["table"]),

@@ -8,11 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use serde::Deserialize;
 
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
-use crate::pipeline::options::typed;
-use crate::query::{self, Output};
+use crate::pipeline::options::settings;
+use crate::query::{self, Options, Output};
 use crate::table::write_file;
 
 pub const KIND: Kind = Kind {
@@ -20,16 +19,13 @@ pub const KIND: Kind = Kind {
     inputs: &[("sql", Needs::One)],
     further_inputs: true,
     outputs: &["table"],
-    options: keys_of::<Query>,
-    parse: |options, _| Ok(Box::new(typed::<Query>(options)?)),
+    options: keys_of::<Options>,
+    parse: |options, _| Ok(Box::new(settings::<Options>(options)?)),
     ..Kind::PLAIN
 };
 
-/// No options: the statement is a source of its own.
-#[derive(Deserialize)]
-struct Query {}
-
-impl Action for Query {
+/// The statement is no option: it is a source of its own.
+impl Action for Options {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
         let statement = work.input("sql")?;
         let sql = fs::read_to_string(statement).with_context(|| format!("{}: cannot read", statement.display()))?;
@@ -43,7 +39,7 @@ impl Action for Query {
         }
         let table = work.folder.join("table.parquet");
         write_file(&table, true, |file| {
-            query::run_over(&tables, &sql, Output::Parquet, file).with_context(|| statement.display().to_string())
+            query::run_over(tables, &sql, self, Output::Parquet, file).with_context(|| statement.display().to_string())
         })?;
         Ok(Made { outputs: BTreeMap::from([("table", table)]), ..Made::default() })
     }
