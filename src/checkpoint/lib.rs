@@ -249,7 +249,7 @@ pub fn write(path: &Path, text: &str) -> Result<(), CheckpointError> {
 /// # Errors
 /// Where it cannot be read.
 pub fn read(path: &Path) -> Result<Vec<u8>, CheckpointError> {
-    fs::read(path).map_err(|source| CheckpointError::Io { path: path.to_path_buf(), action: "read", source })
+    ground::read_file(path).map_err(|source| CheckpointError::Io { path: path.to_path_buf(), action: "read", source })
 }
 
 /// How the folder of a checkpoint is known.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
-use docre::corpus::convert::{Conversion, Options, usual_most_pairs};
+use docre::corpus::convert::{Conversion, Options, usual_most_bytes, usual_most_pairs};
 use docre::corpus::{self, Format};
 use docre::ground::choice;
 use docre::ground::parsed::{FolderName, TypePair};
@@ -24,7 +24,7 @@ pub struct ConvertArgs {
     #[arg(long, value_name = "NAME", required_unless_present = "to")]
     split: Option<FolderName>,
     /// Write tables back in this format instead; INPUT is then the folder of a split.
-    #[arg(long, value_parser = one_of::<Exported>(), conflicts_with_all = ["format", "split", "candidates", "mesh", "relation_labels", "unlabelled", "ids", "most_pairs"])]
+    #[arg(long, value_parser = one_of::<Exported>(), conflicts_with_all = ["format", "split", "candidates", "mesh", "relation_labels", "unlabelled", "ids", "most_pairs", "most_bytes"])]
     to: Option<Exported>,
     /// The folder of the corpus; with --to, the file to write [default with --to: stdout].
     #[arg(long, value_name = "PATH", required_unless_present = "to")]
@@ -47,6 +47,9 @@ pub struct ConvertArgs {
     /// Reject a document with more ordered pairs of entities than this.
     #[arg(long, value_name = "N", default_value_t = usual_most_pairs(), value_parser = whole::<u64>)]
     most_pairs: u64,
+    /// Reject a record of the source with more bytes than this.
+    #[arg(long, value_name = "N", default_value_t = usual_most_bytes(), value_parser = whole::<u64>)]
+    most_bytes: u64,
     /// Replace tables that were made from other input or with other options; with --to, the file.
     #[arg(long)]
     force: bool,
@@ -68,8 +71,8 @@ pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let (Some(format), Some(split), Some(out), None) = (args.format, args.split, &args.out, args.to) else {
         return export(&args.input, args.out.as_deref(), args.force);
     };
-    let ConvertArgs { candidates, unlabelled, most_pairs, .. } = args;
-    let options = Options { format, split, candidates, unlabelled, most_pairs };
+    let ConvertArgs { candidates, unlabelled, most_pairs, most_bytes, .. } = args;
+    let options = Options { format, split, candidates, unlabelled, most_pairs, most_bytes };
     let conversion = Conversion {
         options: checked(options)?,
         inputs: args.input,

@@ -9,6 +9,7 @@ use docre::encoder::LoadError;
 use docre::encoder::hub::NotFound;
 use docre::examples::ExamplesError;
 use docre::graph::GraphError;
+use docre::ground::excerpt::harmless;
 use docre::ground::hint::{Hint, Words};
 use docre::metrics::Error as MetricsError;
 use docre::nn::device::DeviceError;
@@ -39,9 +40,9 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
 pub fn report(error: &anyhow::Error) {
     let mut stderr = io::stderr();
     // Nothing can be done where stderr itself refuses.
-    let _ = writeln!(stderr, "error: {error:#}");
+    let _ = writeln!(stderr, "error: {}", harmless(&format!("{error:#}")));
     if let Some(hint) = hint(error) {
-        let _ = writeln!(stderr, "hint: {hint}");
+        let _ = writeln!(stderr, "hint: {}", harmless(&hint));
     }
 }
 

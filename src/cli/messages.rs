@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
+use docre::ground::excerpt::harmless;
 use docre::ground::observe::{Event, Pace, Progress, time_of_day};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -20,7 +21,7 @@ impl Messages {
     /// Says a line.
     pub fn say(self, line: &str) {
         if !self.quiet {
-            let _ = writeln!(io::stderr(), "{line}");
+            let _ = writeln!(io::stderr(), "{}", harmless(line));
         }
     }
 
@@ -91,7 +92,7 @@ impl Listener {
             let template = if barred { "{bar:30} {msg} {elapsed}" } else { "{spinner} {msg} {elapsed}" };
             self.bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
         }
-        self.bar.set_message(heard.pace.told(progress, now));
+        self.bar.set_message(harmless(&heard.pace.told(progress, now)).into_owned());
         self.bar.set_position((progress.share.unwrap_or_default() * PARTS as f64) as u64);
         self.bar.tick();
     }

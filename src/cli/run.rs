@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use docre::ground::excerpt::harmless;
 use docre::ground::interrupt;
 use docre::pipeline::{self, DeviceChoice, LeftOut, Pipeline, Request};
 
@@ -130,7 +131,7 @@ fn run_file(file: &Path, args: &RunArgs, messages: Messages) -> anyhow::Result<O
     let mut stdout = io::stdout().lock();
     if args.dry_run {
         for planned in pipeline::plan(&pipeline, &request)? {
-            writeln!(stdout, "{}/{planned}", pipeline.name)?;
+            writeln!(stdout, "{}", harmless(&format!("{}/{planned}", pipeline.name)))?;
         }
         return Ok(Outcome::Done);
     }
@@ -139,7 +140,7 @@ fn run_file(file: &Path, args: &RunArgs, messages: Messages) -> anyhow::Result<O
     let rejected = pipeline::run(&pipeline, &request, &|event| listener.hear(&event))?;
     drop(listener);
     for summary in pipeline::summaries(&pipeline, &request)? {
-        stdout.write_all(summary.as_bytes())?;
+        stdout.write_all(harmless(&summary).as_bytes())?;
     }
     stdout.flush()?;
     let (folder, seconds) = (args.runs.join(&pipeline.name), began.elapsed().as_secs_f64());

@@ -50,6 +50,15 @@ pub struct Options {
     /// Pairs of a document at most; one that has more is rejected.
     #[serde(default = "usual_most_pairs")]
     pub most_pairs: u64,
+    /// Bytes of a record at most; a longer one is rejected.
+    #[serde(default = "usual_most_bytes")]
+    pub most_bytes: u64,
+}
+
+/// Bytes of a record at most, where no number is named: more than a dozen novels. What is made of it takes some 45 times
+/// as much memory.
+pub fn usual_most_bytes() -> u64 {
+    16 << 20
 }
 
 /// Pairs of a document at most, where none are named.
@@ -59,7 +68,8 @@ pub fn usual_most_pairs() -> u64 {
 
 impl Settings for Options {
     fn check(&self) -> Result<(), String> {
-        at_least("most_pairs", self.most_pairs, 1)
+        at_least("most_pairs", self.most_pairs, 1)?;
+        at_least("most_bytes", self.most_bytes, 1)
     }
 }
 
@@ -299,7 +309,8 @@ impl<'c> Batches<'c> {
             most_pairs: conversion.options.most_pairs,
         };
         let reader = conversion.options.format.reader();
-        let parser = Parser { asked: prepared.asked.as_ref(), rules, reader };
+        let most_bytes = conversion.options.most_bytes;
+        let parser = Parser { asked: prepared.asked.as_ref(), rules, reader, most_bytes };
         Self { parser, inputs: conversion.inputs.iter(), open: None, n_bytes: 0 }
     }
 
@@ -359,12 +370,13 @@ struct Parser<'c> {
     asked: Option<&'c Asked>,
     rules: Acceptance<'c>,
     reader: Box<dyn Reader>,
+    most_bytes: u64,
 }
 
 impl Parser<'_> {
     /// What became of a record; `None` where its document is not asked for.
     fn parse(&self, source: &Text, record: &Record) -> Option<Parsed> {
-        let read = self.reader.parse(record);
+        let read = self.bounded(record).and_then(|()| self.reader.parse(record));
         let name = read.as_ref().map_or_else(|reject| reject.name.as_ref(), |document| Some(&document.id));
         if let (Some(asked), Some(name)) = (self.asked, name)
             && !asked.contains(name)
@@ -376,5 +388,15 @@ impl Parser<'_> {
             self.rules.accept(document, source.clone()).map_err(|fault| Reject { name: Some(name), fault })
         });
         Some(Parsed { source: source.clone(), record: record.number, outcome })
+    }
+
+    /// Refuses a record that is too long before anything is made of it.
+    fn bounded(&self, record: &Record) -> Result<(), Reject> {
+        let (most, got) = (self.most_bytes, record.bytes.len());
+        if got as u64 <= most {
+            return Ok(());
+        }
+        let reason = format!("expected at most {most} bytes (`--most-bytes`, `most_bytes` in a pipeline), got {got}");
+        Err(Reject { name: None, fault: Fault::new("record", reason) })
     }
 }

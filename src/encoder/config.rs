@@ -2,6 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Wider vectors are a slip, or a file that means harm: some ten times the largest encoders'.
+const GREATEST_WIDTH: usize = 1 << 16;
+/// The same of layers.
+const MOST_LAYERS: usize = 1000;
+/// The same of rows in a table of embeddings.
+const MOST_ROWS: usize = 1 << 24;
+
 /// The two families, which differ in positions and in the end pieces of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -84,15 +91,20 @@ impl EncoderConfig {
     /// The first field that does not fit, expected then got.
     pub fn check(&self) -> Result<(), String> {
         let sizes = [
-            ("vocab_size", self.vocab_size),
-            ("hidden_size", self.hidden_size),
-            ("num_hidden_layers", self.num_hidden_layers),
-            ("num_attention_heads", self.num_attention_heads),
-            ("intermediate_size", self.intermediate_size),
-            ("type_vocab_size", self.type_vocab_size),
+            ("vocab_size", self.vocab_size, MOST_ROWS),
+            ("hidden_size", self.hidden_size, GREATEST_WIDTH),
+            ("num_hidden_layers", self.num_hidden_layers, MOST_LAYERS),
+            ("num_attention_heads", self.num_attention_heads, GREATEST_WIDTH),
+            ("intermediate_size", self.intermediate_size, 4 * GREATEST_WIDTH),
+            ("type_vocab_size", self.type_vocab_size, MOST_ROWS),
+            ("max_position_embeddings", self.max_position_embeddings, MOST_ROWS),
         ];
-        if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == 0) {
+        if let Some((name, ..)) = sizes.iter().find(|(name, size, _)| *size == 0 && *name != "max_position_embeddings")
+        {
             return Err(format!("encoder: `{name}`: expected at least 1, got 0"));
+        }
+        if let Some((name, size, most)) = sizes.iter().find(|(_, size, most)| size > most) {
+            return Err(format!("encoder: `{name}`: expected at most {most}, got {size}"));
         }
         if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
             let (hidden, heads) = (self.hidden_size, self.num_attention_heads);
@@ -115,7 +127,7 @@ impl EncoderConfig {
     pub fn first_position(&self) -> usize {
         match self.family {
             EncoderFamily::Bert => 0,
-            EncoderFamily::Roberta => self.pad_token_id + 1,
+            EncoderFamily::Roberta => self.pad_token_id.saturating_add(1),
         }
     }
 

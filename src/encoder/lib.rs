@@ -10,6 +10,8 @@ mod bert;
 mod config;
 pub mod hub;
 mod load;
+mod archive;
+mod pickle;
 mod window;
 
 use candle_core::{Result, Tensor, bail};

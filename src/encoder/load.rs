@@ -1,16 +1,15 @@
 //! Configuration and weights from a Hugging Face folder.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Tensor, pickle, safetensors};
+use candle_core::{Device, Tensor, safetensors};
 use serde::Deserialize;
 
 use ground::hint::{Hint, Words};
 
-use super::EncoderConfig;
+use super::{EncoderConfig, archive};
 
 /// An encoder's folder that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -64,8 +63,8 @@ impl Hint for LoadError {
 /// Where there is none, or it describes an encoder that cannot be built.
 pub fn read_config(folder: &Path) -> Result<EncoderConfig, LoadError> {
     let path = folder.join("config.json");
-    let text = fs::read_to_string(&path).map_err(|source| LoadError::Io { path: path.clone(), source })?;
-    let config: EncoderConfig = serde_json::from_str(&text).map_err(|error| fault(&path, &error))?;
+    let text = read(&path)?;
+    let config: EncoderConfig = serde_json::from_slice(&text).map_err(|error| fault(&path, &error))?;
     config.check().map_err(|reason| fault(&path, &reason))?;
     Ok(config)
 }
@@ -98,7 +97,7 @@ pub fn read_weights(folder: &Path, device: &Device) -> Result<BTreeMap<String, T
 /// Where it is missing, damaged or neither.
 pub fn read_state_dict(path: &Path, device: &Device) -> Result<BTreeMap<String, Tensor>, LoadError> {
     let mut start = [0; ARCHIVE.len()];
-    let opened = fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    let opened = ground::open_file(path).and_then(|mut file| file.read_exact(&mut start));
     opened.map_err(|source| LoadError::Io { path: path.to_path_buf(), source })?;
     let weights = if start == *ARCHIVE { unpickle(path)? } else { shard(path, device)? };
     // Training on several devices puts `module.` before every name.
@@ -116,8 +115,7 @@ struct Index {
 }
 
 fn shards(folder: &Path, index: &Path) -> Result<BTreeSet<PathBuf>, LoadError> {
-    let text = fs::read_to_string(index).map_err(|source| LoadError::Io { path: index.to_path_buf(), source })?;
-    let files: Index = serde_json::from_str(&text).map_err(|error| fault(index, &error))?;
+    let files: Index = serde_json::from_slice(&read(index)?).map_err(|error| fault(index, &error))?;
     let names: BTreeSet<String> = files.weight_map.into_values().collect();
     match names.iter().find(|name| Path::new(name).components().count() != 1 || name.contains("..")) {
         Some(name) => Err(fault(index, &format!("expected names of files beside it, got `{name}`"))),
@@ -126,14 +124,17 @@ fn shards(folder: &Path, index: &Path) -> Result<BTreeSet<PathBuf>, LoadError> {
 }
 
 fn shard(path: &Path, device: &Device) -> Result<Vec<(String, Tensor)>, LoadError> {
-    let bytes = fs::read(path).map_err(|source| LoadError::Io { path: path.to_path_buf(), source })?;
-    let weights = safetensors::load_buffer(&bytes, device)
+    let weights = safetensors::load_buffer(&read(path)?, device)
         .map_err(|error| fault(path, &format!("expected a whole safetensors file: {error}")))?;
     Ok(weights.into_iter().collect())
 }
 
+fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    ground::read_file(path).map_err(|source| LoadError::Io { path: path.to_path_buf(), source })
+}
+
 fn unpickle(path: &Path) -> Result<Vec<(String, Tensor)>, LoadError> {
-    pickle::read_all(path).map_err(|error| LoadError::Pickled { path: path.to_path_buf(), reason: error.to_string() })
+    archive::read(path).map_err(|reason| LoadError::Pickled { path: path.to_path_buf(), reason })
 }
 
 fn fault(path: &Path, reason: &impl ToString) -> LoadError {

@@ -24,7 +24,9 @@ pub mod settings;
 pub mod suggest;
 pub mod workers;
 
-use std::io::{self, ErrorKind};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
 use std::sync::Arc;
 
 // For what `choice!` makes elsewhere.
@@ -61,6 +63,28 @@ pub fn up_to_error<T, E>(mut next: impl FnMut() -> Result<Option<T>, E>) -> impl
         ended = !matches!(item, Ok(Some(_)));
         item.transpose()
     })
+}
+
+/// Opens a file to read. What is no file is refused before it is opened: a pipe that stands where a file should has
+/// nobody who writes, and would be waited for without end.
+///
+/// # Errors
+/// Where the system refuses, or something else stands there.
+pub fn open_file(path: &Path) -> io::Result<File> {
+    if !path.metadata()?.is_file() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "expected a file, found something else"));
+    }
+    File::open(path)
+}
+
+/// The bytes of a file, which is opened as by [`open_file`].
+///
+/// # Errors
+/// As [`open_file`].
+pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_file(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// A text that repeats often, such as a document's name down a column: cheap to copy.

@@ -1,12 +1,8 @@
 //! Figures as text: an aligned table for people, JSON for programs.
 
 use ground::aligned::{self, Side};
-use ground::excerpt::excerpt;
 use ground::figure::Figure;
 use table::rows::{ComparisonRow, MetricRow};
-
-/// Columns of the screen that a relation's name takes at most.
-const WIDEST: usize = 72;
 
 /// The figures as a table, percentages with two decimals; with `relations`, a second one of every relation follows.
 pub fn table(metrics: &[MetricRow], relations: bool) -> String {
@@ -59,7 +55,7 @@ fn of_relations(mut metrics: Vec<&MetricRow>) -> String {
     metrics.sort_by_key(|metric| std::cmp::Reverse(metric.gold));
     let rows = metrics.into_iter().map(|row| {
         let [precision, recall, f1, correct, predicted, gold] = cells(row);
-        let name = excerpt(row.relation.as_deref().unwrap_or_default(), WIDEST);
+        let name = row.relation.as_deref().unwrap_or_default().to_owned();
         [name, precision, recall, f1, correct, predicted, gold]
     });
     align(["relation", "P", "R", "F1", "correct", "predicted", "gold"], 1, rows)

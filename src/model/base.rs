@@ -30,10 +30,13 @@ impl Ends {
     /// # Errors
     /// Where the configuration does not fit itself, or a weight is missing or misshapen.
     pub fn new(encoder: &EncoderConfig, width: usize, weights: &mut Weights) -> Result<Self> {
+        // First the encoder, whose weights are given where it is pretrained: a file that lies about its width is found
+        // out before anything of that width is drawn.
+        let built = Encoder::new(encoder, weights, "model")?;
         Ok(Self {
+            encoder: built,
             head_extractor: linear(weights, "head_extractor", width, 2 * encoder.hidden_size)?,
             tail_extractor: linear(weights, "tail_extractor", width, 2 * encoder.hidden_size)?,
-            encoder: Encoder::new(encoder, weights, "model")?,
         })
     }
 

@@ -4,6 +4,7 @@
 //! mention's first word and after its last, once even where several mentions start or end there (Zhou et al. 2021).
 
 pub mod stored;
+mod described;
 mod tokenizer;
 mod vocabulary;
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -14,6 +15,11 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use ground::hint::{Hint, Words};
 use ground::present;
 use table::TableError;
+
+use crate::described;
+
+/// Ids are below this: the library looks at every number up to the highest. The largest vocabularies have a million.
+const MOST_IDS: usize = 1 << 24;
 
 /// Why documents cannot be cut into pieces.
 #[derive(Debug, thiserror::Error)]
@@ -134,9 +140,10 @@ impl Tokenizer {
     /// The tokenizer that the text of a `tokenizer.json` describes.
     ///
     /// # Errors
-    /// Where it describes none, or its vocabulary lacks the start or end piece.
+    /// Where it describes none, or one whose pieces are left to chance, or its vocabulary lacks the start or end piece.
     pub fn from_json(text: &str) -> Result<Self, PiecesError> {
-        let inner: tokenizers::Tokenizer = text.parse().map_err(tokenizer_fault)?;
+        described::check(text).map_err(|reason| PiecesError::Tokenizer { reason })?;
+        let inner: tokenizers::Tokenizer = guarded(|| text.parse()).map_err(tokenizer_fault)?;
         Self::new(inner)
     }
 
@@ -144,6 +151,11 @@ impl Tokenizer {
         // Length is ours to limit: published files often carry a limit of their own.
         let _ = inner.with_truncation(None);
         inner.with_padding(None);
+        let highest = n_pieces(&inner);
+        if highest > MOST_IDS {
+            let reason = format!("expected ids below {MOST_IDS}, got {}", highest - 1);
+            return Err(PiecesError::Tokenizer { reason });
+        }
         let identifier = |piece| inner.token_to_id(piece).ok_or(PiecesError::NoPiece { piece });
         let family = if identifier("<s>").is_ok() { Family::Roberta } else { Family::Bert };
         let (start, end) = match family {
@@ -167,7 +179,7 @@ impl Tokenizer {
     /// Where the tokenizer fails.
     pub fn pieces(&self, word: &str) -> Result<Vec<u32>, PiecesError> {
         let fault = |error: tokenizers::Error| PiecesError::Word { word: word.to_owned(), reason: error.to_string() };
-        let encoding = self.inner.encode_fast(word, false).map_err(fault)?;
+        let encoding = guarded(|| self.inner.encode_fast(word, false)).map_err(fault)?;
         Ok(encoding.get_ids().to_vec())
     }
 
@@ -198,7 +210,7 @@ impl Tokenizer {
 
     /// One more than the highest id: an encoder needs as many embeddings.
     pub fn n_pieces(&self) -> usize {
-        self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
+        n_pieces(&self.inner)
     }
 
     /// The text of a `tokenizer.json` that gives the same tokenizer.
@@ -208,6 +220,15 @@ impl Tokenizer {
     pub fn to_json(&self) -> Result<String, PiecesError> {
         self.inner.to_string(false).map_err(tokenizer_fault)
     }
+}
+
+fn n_pieces(tokenizer: &tokenizers::Tokenizer) -> usize {
+    tokenizer.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
+}
+
+/// What the library does with a file's parts, a panic being an error: it trusts them more than we can.
+fn guarded<T>(work: impl FnOnce() -> Result<T, tokenizers::Error>) -> Result<T, tokenizers::Error> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("the tokenizer library gave up".into()))
 }
 
 fn fault(path: &Path, reason: &impl ToString) -> PiecesError {
@@ -259,7 +280,7 @@ fn byte_pairs(folder: &Path, vocabulary: &Path) -> Result<tokenizers::Tokenizer,
         tokenizer.add_special_tokens(special.map(|piece| tokenizers::AddedToken::from(piece, true)))?;
         Ok(tokenizer)
     };
-    build().map_err(|error| fault(vocabulary, &error))
+    guarded(build).map_err(|error| fault(vocabulary, &error))
 }
 
 fn casing(path: &Path) -> Result<Casing, PiecesError> {

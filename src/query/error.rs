@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use graph::GraphError;
 use ground::hint::{Hint, Words};
+use ground::interrupt::Interrupted;
 use polars::prelude::PolarsError;
 
 /// Words and operators of a statement: more could nest deeper than there is address space for.
@@ -16,6 +17,9 @@ pub(crate) const MOST_LEVELS: usize = 1 << 8;
 /// Why a query has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
+    /// The program was told to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
     /// The folder cannot be searched, or the result not written.
     #[error("{}: cannot search the folder", path.display())]
     Io {

@@ -7,12 +7,8 @@ use serde_json::{Map, Value};
 
 use ground::aligned::{self, Side};
 use ground::choice;
-use ground::excerpt::excerpt;
 
 use crate::error::QueryError;
-
-/// Columns of the screen that a cell of a table takes at most.
-const WIDEST: usize = 72;
 
 /// How a result is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,8 +114,7 @@ fn of_output(error: csv::Error) -> io::Error {
 
 /// Numbers stand at the right.
 fn write_table(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
-    let rows: Vec<Vec<String>> =
-        rows(frame).map(|row| row.iter().map(|value| excerpt(&plain(value), WIDEST)).collect()).collect();
+    let rows: Vec<Vec<String>> = rows(frame).map(|row| row.iter().map(plain).collect()).collect();
     let side = |column: &Column| if column.dtype().is_primitive_numeric() { Side::Right } else { Side::Left };
     let sides: Vec<Side> = frame.columns().iter().map(side).collect();
     for line in aligned::lines(&names(frame), &sides, Some('─'), &rows) {

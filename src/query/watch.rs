@@ -10,6 +10,8 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ground::interrupt;
+
 use crate::error::QueryError;
 use crate::limits::{Options, taken};
 
@@ -18,6 +20,7 @@ const POLL: Duration = Duration::from_millis(20);
 /// How long the engine may think about a statement before it begins: a plan takes milliseconds, but the time grows with
 /// the square of a statement's length, and CTEs that double each other double it.
 const PLANNING: Duration = Duration::from_secs(10);
+
 /// What the work tells of itself.
 #[derive(Clone, Default)]
 pub(crate) struct Progress(Arc<AtomicBool>);
@@ -71,6 +74,7 @@ impl Watch {
 
     /// Whether to wait on: asked every [`POLL`].
     fn check(&self) -> Result<(), QueryError> {
+        interrupt::check()?;
         let elapsed = self.started.elapsed();
         if let Some(limit) = self.time.filter(|limit| elapsed > *limit) {
             return Err(QueryError::Time { seconds: limit.as_secs_f64() });

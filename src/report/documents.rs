@@ -12,6 +12,11 @@ use table::{Followers, TableError, Text, Walk};
 use crate::detokenize::sentences;
 use crate::predictions::{Prediction, Predictions};
 
+/// Tokens of a document that a page has at most, each an element where it is part of a mention.
+const MOST_TOKENS: usize = 20_000;
+/// Facts of a document that a page has at most, each a line of its list.
+const MOST_FACTS: usize = 2_000;
+
 /// A document.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Document {
@@ -23,12 +28,18 @@ pub struct Document {
     pub labelled: bool,
     /// Its sentences: tokens, each with the space before it, if there is one.
     pub sentences: Vec<Vec<String>>,
+    /// How many sentences it has, where these are not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_sentences: Option<usize>,
     /// Its entities, by `entity_id`.
     pub entities: Vec<Entity>,
     /// Its mentions.
     pub mentions: Vec<Mention>,
     /// What is gold or predicted, sorted by head, tail and relation.
     pub facts: Vec<Fact>,
+    /// How many facts it has, where these are not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_facts: Option<usize>,
 }
 
 /// An entity.
@@ -125,9 +136,11 @@ impl Split {
             title: row.title,
             labelled: row.labelled,
             sentences: sentences(&tokens, row.n_sentences),
+            n_sentences: None,
             entities: entities.into_iter().map(Entity::from).collect(),
             mentions: mentions.into_iter().map(Mention::from).collect(),
             facts,
+            n_facts: None,
         }))
     }
 
@@ -160,6 +173,32 @@ impl Split {
     /// Where what was sorted cannot be read.
     pub fn next_strays(&mut self) -> Result<Vec<Fact>, TableError> {
         Ok(judged(true, Vec::new(), self.predictions.next_strays()?))
+    }
+}
+
+impl Document {
+    /// As much of it as a browser can show: the beginning of its text, the mentions in that, and its first facts.
+    #[must_use]
+    pub fn cut(mut self) -> Self {
+        let mut room = MOST_TOKENS;
+        let n_sentences = self.sentences.len();
+        let mut is_cut = false;
+        self.sentences.retain_mut(|sentence| {
+            let kept = sentence.len().min(room);
+            is_cut |= kept < sentence.len();
+            sentence.truncate(kept);
+            room -= kept;
+            !is_cut || kept > 0
+        });
+        if is_cut {
+            self.n_sentences = Some(n_sentences);
+            self.mentions.retain(|mention| mention.end as usize <= MOST_TOKENS);
+        }
+        if self.facts.len() > MOST_FACTS {
+            self.n_facts = Some(self.facts.len());
+            self.facts.truncate(MOST_FACTS);
+        }
+        self
     }
 }
 

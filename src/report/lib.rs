@@ -10,7 +10,8 @@
 //! lines, bars and a small layout are shorter than what would bind a plotting library, of a page's whole size, to them.
 //!
 //! Text of the data reaches the page's elements by `textContent` alone, and a policy in the page (CSP) forbids it
-//! anything but our one script: no name can do harm.
+//! anything but our one script: no name can do harm. Nor can a long one: texts are cut as they are packed, and so is what
+//! a document has too much of.
 //!
 //! This module knows nothing of how relations are found or figures reckoned. Its counts are sets, as
 //! those of `metrics`, and reckoned by the same [`ground::counts`].
@@ -37,7 +38,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use ground::settings::Settings;
-use table::{Scratch, Standing, is_file, write_file};
+use table::{Scratch, Standing, TableError, is_file, write_file};
 
 pub use error::ReportError;
 pub use sources::Sources;
@@ -116,7 +117,7 @@ pub fn write(sources: &Sources, options: &Options, out: &Path, force: bool) -> R
     }
     blocks.insert(0, ("overview".to_owned(), packed::pack(&overview::overview(sources, tally, documents)?)?));
     standing.as_ref().map_or(Ok(()), Standing::check)?;
-    write_file::<ReportError>(out, force, |file| Ok(page::write(&blocks, file)?))?;
+    put(out, force, &blocks)?;
     let bytes = out.metadata().map_or(0, |metadata| metadata.len());
     Ok(Written { documents: written.0, of: written.1, bytes })
 }
@@ -130,6 +131,15 @@ fn may_replace(out: &Path) -> Result<bool, TableError> {
         true if is_page(out) => Ok(true),
         true => Err(TableError::Stands { path: out.to_path_buf() }),
         false => Ok(false),
+    }
+}
+
+/// Puts a page where it belongs. One that another process has put there meanwhile is replaced like any other.
+fn put(out: &Path, force: bool, blocks: &[(String, String)]) -> Result<(), ReportError> {
+    let put = |force| write_file::<ReportError>(out, force, |file| Ok(page::write(blocks, file)?));
+    match put(force) {
+        Err(ReportError::Table(TableError::Stands { .. })) if is_page(out) => put(true),
+        done => done,
     }
 }
 

@@ -133,7 +133,7 @@ pub fn walk(corpus: &Path, relations: Option<&Path>, most: u64, scratch: &Path) 
             continue;
         }
         walked.listed.push(Listed::from(&document));
-        block.push(document);
+        block.push(document.cut());
         if block.len() == DOCUMENTS_IN_BLOCK {
             walked.blocks.push(packed::pack(&block)?);
             block.clear();

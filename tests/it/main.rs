@@ -22,6 +22,7 @@ mod graph;
 mod help;
 mod identity;
 mod ids;
+mod hostile;
 mod hub;
 mod large_documents;
 mod layers;

@@ -545,3 +545,67 @@ fn a_page_of_a_pipeline_is_made_again_when_a_stage_before_it_ran() {
     assert_eq!(place.run(&[&other[..], &["--from", "test", "--force"]].concat()), ["test"]);
     assert_eq!(place.run(&other), [] as [&str; 0], "what comes after it is no part of the page");
 }
+
+#[test]
+fn long_texts_are_cut_and_stay_apart() {
+    let long = "é".repeat(600);
+    let document = |title: &str, name: &str| {
+        let entity = |place: u32| json!([{"name": name, "type": name, "sent_id": 0, "pos": [place, place + 1]}]);
+        json!({"title": title, "sents": [[name, name]], "vertexSet": [entity(0), entity(1)],
+               "labels": [{"r": name, "h": 0, "t": 1, "evidence": []}]})
+    };
+    let names = [
+        format!("{long}a"),
+        format!("{long}b"),
+        format!("{}\n", "é".repeat(499)),
+        format!("{}\n\n", "é".repeat(499)),
+        "__proto__".to_owned(),
+    ];
+    let documents: Vec<Value> = names.iter().map(|name| document(name, name)).collect();
+    let run = converted(&json!(documents).to_string());
+    let page = page(run.path());
+    let overview = block(&page, "overview");
+    let shown: Vec<&str> =
+        overview["documents"].as_array().unwrap().iter().map(|listed| listed["id"].as_str().unwrap()).collect();
+    let cut = |name: &str, start: &str, length: usize| {
+        let told = name.strip_prefix(start).and_then(|rest| rest.strip_prefix(&format!("… ({length} characters, ")));
+        assert!(told.is_some_and(|digits| digits.len() == 9), "{name}");
+    };
+    cut(shown[0], &"é".repeat(500), 601);
+    cut(shown[1], &"é".repeat(500), 601);
+    assert_ne!(shown[0], shown[1]);
+    assert_eq!([shown[2], shown[4]], [&*names[2], "__proto__"]);
+    cut(shown[3], &names[2], 501);
+    // A name is cut alike wherever it stands, also as a key.
+    let relations: Vec<&String> = overview["tally"]["relations"].as_object().unwrap().keys().collect();
+    let first = &block(&page, "documents-0")[0];
+    for place in
+        [&first["facts"][0]["relation"], &first["entities"][1]["type"], &first["title"], &first["sentences"][0][0]]
+    {
+        assert_eq!(place.as_str(), Some(shown[0]));
+    }
+    assert!(shown.iter().all(|name| relations.iter().any(|relation| relation == name)));
+}
+
+#[test]
+fn a_large_document_is_shown_in_part() {
+    let words: Vec<String> = (0..12_000).map(|place| format!("w{place}")).collect();
+    let entity = |place: u32| json!([{"name": format!("w{place}"), "type": "T", "sent_id": place / 25 * 2, "pos": [place, place + 1]}]);
+    let entities: Vec<Value> = (0..50).map(entity).collect();
+    let ends = (0..50).flat_map(|head| (0..50).map(move |tail| (head, tail))).filter(|(head, tail)| head != tail);
+    let labels: Vec<Value> = ends.map(|(head, tail)| json!({"h": head, "t": tail, "r": "r", "evidence": []})).collect();
+    let document = json!({"title": "Large", "sents": [words, words, words], "vertexSet": entities, "labels": labels});
+    let run = converted(&json!([document]).to_string());
+    let page = page(run.path());
+    let shown = &block(&page, "documents-0")[0];
+    let lengths: Vec<usize> =
+        shown["sentences"].as_array().unwrap().iter().map(|s| s.as_array().unwrap().len()).collect();
+    assert_eq!(lengths, [12_000, 8_000]);
+    assert_eq!((&shown["n_sentences"], &shown["n_facts"]), (&json!(3), &json!(2450)));
+    assert_eq!(shown["facts"].as_array().unwrap().len(), 2000);
+    // The mentions of the third sentence are not in what is shown.
+    assert_eq!(shown["mentions"].as_array().unwrap().len(), 25);
+    let overview = block(&page, "overview");
+    assert_eq!((&overview["tally"]["tokens"], &overview["tally"]["facts"]["gold"]), (&json!(36_000), &json!(2450)));
+    assert_eq!(overview["documents"][0]["missed"], json!(2450));
+}

@@ -29,6 +29,12 @@ HOSTILE = [
     "\" onmouseover='window.harmed = 3' '",
     "\u202etxet desrever\u202c עברית 🦀",
 ]
+# Each names a document, its entities, their types and a relation.
+NAMES = [
+    *["constructor", "toString", "valueOf", "__proto__", "hasOwnProperty", "prototype", "length", "0", "-1", "null"],
+    "\u202enever closed", "\u2066\u2028of two lines\u2029", "\u0007\u001b[31mred\u009b", "\ufeff\u200b", "'\"`\\${name}&lt;&#0;", "<!--", "]]>",
+    "word " * 100_000, "x" * 1_000_000, "x" * 1_000_001,
+]
 
 # Predictions from facts: each fifth missed, each seventh of the others wrong; what a base had said of them; and a graph
 # of the entities' names.
@@ -66,11 +72,17 @@ def hostile_document():
     return {"title": HOSTILE[0], "sents": [sentence], "vertexSet": vertices, "labels": labels}
 
 
+def named_document(name):
+    """All names in it are the one."""
+    vertices = [[{"name": name, "type": name, "sent_id": 0, "pos": [place, place + 1]}] for place in (0, 2)]
+    return {"title": name, "sents": [[name, "met", name, "."]], "vertexSet": vertices, "labels": [{"h": 0, "t": 1, "r": name, "evidence": [0]}]}
+
+
 def make_run(run, documents):
     """A run with everything that a page can show but a manifest."""
     docre("synthesize", "--docs", str(documents), "--seed", "3", "--split", "test", "--out", str(run / "made"), "--json")
     made = json.loads((run / "made/test.json").read_text())
-    (run / "test.json").write_text(json.dumps([*made[:-1], hostile_document(), made[-1]]))
+    (run / "test.json").write_text(json.dumps([*made[:-1], hostile_document(), *map(named_document, NAMES), made[-1]]))
     docre("convert", "--format", "docred", "--split", "test", "--out", str(run), str(run / "test.json"))
     shutil.rmtree(run / "made")
     (run / "graph").mkdir()
@@ -209,6 +221,27 @@ def check_graph(page):
     page.wait(lambda: page.text("#reader-title") == HOSTILE[0])
 
 
+def check_names(page):
+    """Documents, relations and types of any name are listed, found and opened; what is too long is cut."""
+    options = {name: [option.get_attribute("value") for option in page.all(f"#reader-{name} option")] for name in ["relation", "type"]}
+    titles = page.driver.execute_script("return [...document.querySelectorAll('.listed-title')].map((title) => title.textContent)")
+    for name in NAMES:
+        cut = [value for value in options["type"] if value == name or (len(name) > 500 and value.startswith(f"{name[:500]}… ({len(name)} characters, "))]
+        assert len(cut) == 1 and len(cut[0]) < 600, (name[:20], [value[:20] for value in cut])
+        assert cut[0] in titles or not cut[0].strip("\ufeff\u200b"), name[:20]
+        Select(page.one("#reader-type")).select_by_index(options["type"].index(cut[0]))
+        page.wait(lambda: page.text("#reader-status").startswith("1 of"))
+        page.wait(lambda: page.text("#reader-title") in (cut[0], "(no title)"))
+        assert len(page.all(".mention")) == 2, name[:20]
+        if cut[0] in options["relation"]:
+            page.wait(lambda: page.all(".fact"))
+            Select(page.one("#reader-relation")).select_by_index(options["relation"].index(cut[0]))
+            page.wait(lambda: page.text("#reader-status").startswith("1 of"))
+        page.click(page.one("#documents button[type=reset]"))
+        page.wait(lambda: " of " not in page.text("#reader-status"))
+    assert len([value for value in options["relation"] if value in NAMES]) > 8
+
+
 def check_theme(page):
     colour = lambda: page.driver.execute_script("return getComputedStyle(document.body).backgroundColor")
     page.prefer("light")
@@ -254,6 +287,7 @@ def main():
             page.check_sections()
             look(page, "made")
             check_reader(page)
+            check_names(page)
             check_graph(page)
             check_theme(page)
             check_harmless(page)

@@ -13,6 +13,16 @@ async function read(name) {
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).json();
 }
 
+/** The overview. What the data names is looked up in maps alone: on an object, `constructor` and `__proto__` are always
+ *  there. */
+async function overview() {
+  const { labels, ...run } = await unpack("overview");
+  return { ...run, labels: new Map(Object.entries(labels)) };
+}
+
+/** What a relation is called: its label, where it has one. */
+const relationName = (run, relation) => named(run.labels.get(relation) ?? relation);
+
 /** A document, by its place in the list of documents. */
 async function documentAt(run, place) {
   const block = await unpack(`documents-${Math.floor(place / run.documents_in_block)}`);

@@ -33,6 +33,9 @@ const whole = (number) => number.toLocaleString("en");
 const percent = (share) => (share === null || share === undefined ? "–" : (100 * share).toFixed(2));
 const plural = (number, one, many = `${one}s`) => `${whole(number)} ${number === 1 ? one : many}`;
 
+/** How many are shown of how many there are; `of` is absent where that is all. */
+const ofAll = (shown, of, one) => (of === undefined ? plural(shown, one) : `the first ${whole(shown)} of ${plural(of, one)}`);
+
 /** A table of figures: heads are names or [name, true] where numbers stand, rows are arrays of cells. */
 function table(caption, heads, rows) {
   const columns = heads.map((head) => (Array.isArray(head) ? head : [head, false]));
@@ -74,6 +77,9 @@ function whenNear(element, work) {
   }, { rootMargin: "600px" });
   observer.observe(element);
 }
+
+/** A name, or words where there is nothing to see of it. */
+const named = (name) => (name.trim() ? name : "(no name)");
 
 /** A hue for each of a list of names. */
 function hues(names) {

@@ -88,7 +88,8 @@ function showCurve({ curve, tally }) {
     table("Precision and recall", [["Margin at least", true], ["P", true], ["R", true], ["F1", true]], rows.map((point) => [point.margin.toFixed(3), percent(point.precision), percent(point.recall), percent(point.f1)])))));
 }
 
-function showRelations({ tally, labels, predicted }) {
+function showRelations(run) {
+  const { tally, labels, predicted } = run;
   const all = tally ? Object.entries(tally.relations).map(([name, counts]) => ({ name, ...counts })) : [];
   if (!all.length) return section("relations", absent("No relation: nothing is gold or predicted."));
   const orders = { facts: (a, b) => b.gold - a.gold || b.predicted - a.predicted, F1: (a, b) => b.f1 - a.f1 || b.gold - a.gold, name: () => 0 };
@@ -97,7 +98,7 @@ function showRelations({ tally, labels, predicted }) {
   const draw = () => {
     const sorted = [...all].sort((a, b) => orders[order](a, b) || (a.name < b.name ? -1 : 1));
     const rows = sorted.slice(0, shown).map((row) => [
-      [h("span", { class: "metric" }, labels[row.name] ?? row.name), labels[row.name] && h("span", { class: "meaning" }, row.name)],
+      [h("span", { class: "metric" }, relationName(run, row.name)), labels.has(row.name) && h("span", { class: "meaning" }, named(row.name))],
       percent(row.f1), shareBar(row.f1), percent(row.precision), percent(row.recall), whole(row.correct), whole(row.predicted), whole(row.gold)]);
     const more = all.length > shown && h("button", { type: "button", class: "more", onclick: () => { shown = all.length; draw(); } }, `Show all ${whole(all.length)}`);
     place.replaceChildren(table("Relations", ["Relation", ["F1", true], "", ["P", true], ["R", true], ["Correct", true], ["Predicted", true], ["Gold", true]], rows), more || "");

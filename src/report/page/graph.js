@@ -8,6 +8,8 @@ const EDGES_LISTED = 40;
 class GraphView {
   constructor(run, reader, graph) {
     Object.assign(this, { run, reader, ...graph });
+    /** Each node's name, as it is shown. */
+    this.called = (place) => named(this.nodes[place].name);
     this.hue = hues([...new Set(this.nodes.map(({ type }) => type))].sort());
     /** The edges at each node, the best supported first, and what a search looks through. */
     this.at = this.nodes.map(() => []);
@@ -45,7 +47,7 @@ class GraphView {
   }
 
   nameOf(relation) {
-    return this.run.labels[relation] ?? relation;
+    return relationName(this.run, relation);
   }
 
   find() {
@@ -60,7 +62,7 @@ class GraphView {
     const node = this.nodes[place];
     const take = () => { this.search.value = ""; this.find(); this.start(place); };
     return h("button", { type: "button", tabindex: first ? 0 : -1, onclick: take },
-      h("i", { class: "dot", vars: { "--hue": this.hue.get(node.type) } }), node.name,
+      h("i", { class: "dot", vars: { "--hue": this.hue.get(node.type) } }), this.called(place),
       h("span", { class: "meaning" }, ` ${node.type}, ${plural(this.at[place].length, "edge")}`));
   }
 
@@ -102,7 +104,7 @@ class GraphView {
     if (!this.width || !this.shown.size) return;
     const height = Math.max(340, Math.min(560, this.width * 0.7));
     const at = fitted(this.shown, this.width, height);
-    this.canvas.replaceChildren(svg("svg", { class: "net", width: this.width, height, viewBox: `0 0 ${this.width} ${height}`, role: "group", "aria-label": `Neighbourhood of ${this.nodes[this.centre].name}` },
+    this.canvas.replaceChildren(svg("svg", { class: "net", width: this.width, height, viewBox: `0 0 ${this.width} ${height}`, role: "group", "aria-label": `Neighbourhood of ${this.called(this.centre)}` },
       this.lines().map((line) => this.drawLine(line, at)), [...at].map(([place, point]) => this.drawNode(place, point))));
   }
 
@@ -123,16 +125,16 @@ class GraphView {
     const go = () => { this.grow(place); this.canvas.querySelector(".centre").focus(); };
     return svg("g", {
       class: isCentre ? "node centre" : "node", role: "button", tabindex: isCentre ? 0 : -1, vars: { "--hue": this.hue.get(node.type) },
-      "aria-label": `${node.name}, ${node.type}, ${plural(this.at[place].length, "edge")}`,
+      "aria-label": `${this.called(place)}, ${node.type}, ${plural(this.at[place].length, "edge")}`,
       onclick: go, onkeydown: (event) => (event.key === "Enter" || event.key === " ") && (event.preventDefault(), go()),
     },
       svg("circle", { cx: x, cy: y, r: Math.min(14, 5 + Math.sqrt(this.at[place].length)) }),
-      svg("text", { x, y: y + 26, "text-anchor": "middle" }, clipped(node.name, 24)),
-      svg("title", {}, `${node.name} (${node.type})`));
+      svg("text", { x, y: y + 26, "text-anchor": "middle" }, clipped(this.called(place), 24)),
+      svg("title", {}, `${this.called(place)} (${node.type})`));
   }
 
   said(edge) {
-    return `${this.nodes[edge.head].name} ${this.nameOf(edge.relation)} → ${this.nodes[edge.tail].name}`;
+    return `${this.called(edge.head)} ${this.nameOf(edge.relation)} → ${this.called(edge.tail)}`;
   }
 
   showPanel() {
@@ -140,19 +142,19 @@ class GraphView {
     const edges = this.at[this.centre];
     const more = edges.length > this.listed && h("button", { type: "button", class: "more", onclick: () => { this.listed += 5 * EDGES_LISTED; this.showPanel(); } }, "Show more");
     const aliases = node.aliases && h("p", { class: "note" }, `Also: ${node.aliases.slice(0, 8).join(", ")}${node.aliases.length > 8 ? ", …" : ""}`);
-    this.panel.replaceChildren(h("h3", {}, node.name),
+    this.panel.replaceChildren(h("h3", {}, this.called(this.centre)),
       h("p", { class: "note" }, [node.type, node.kb_id, node.id, plural(node.n_documents, "document")].filter(Boolean).join(" · ")), aliases ?? "",
       h("ul", { class: "edges" }, edges.slice(0, this.listed).map((edge) => this.edgeItem(edge))), more || "");
   }
 
   edgeItem(edge) {
     const { n_documents, probability, documents } = edge;
-    const end = (place) => (place === this.centre ? h("b", {}, this.nodes[place].name) : h("button", { type: "button", class: "link", onclick: () => this.grow(place) }, this.nodes[place].name));
-    const named = (id) => (this.reader?.has(id) ? h("button", { type: "button", class: "link", onclick: () => this.reader.open(id) }, id) : id);
+    const end = (place) => (place === this.centre ? h("b", {}, this.called(place)) : h("button", { type: "button", class: "link", onclick: () => this.grow(place) }, this.called(place)));
+    const linked = (id) => (this.reader?.has(id) ? h("button", { type: "button", class: "link", onclick: () => this.reader.open(id) }, named(id)) : id);
     return h("li", {},
       h("p", {}, end(edge.head), h("span", { class: "relation" }, ` ${this.nameOf(edge.relation)} → `), end(edge.tail)),
       h("p", { class: "note" }, plural(n_documents, "document"), probability !== undefined && `, p ${probability.toFixed(2)}`, documents.length > 0 && ": ",
-        documents.map((id, number) => [number > 0 && ", ", named(id)]), documents.length > 0 && documents.length < n_documents && ", …"));
+        documents.map((id, number) => [number > 0 && ", ", linked(id)]), documents.length > 0 && documents.length < n_documents && ", …"));
   }
 }
 

@@ -36,8 +36,8 @@ class Reader {
 
   buildControls() {
     const { tally } = this.run;
-    const named = (relation) => [relation, this.nameOf(relation) === relation ? relation : `${this.nameOf(relation)} (${relation})`];
-    const same = (value) => [value, value];
+    const labelled = (relation) => [relation, this.run.labels.has(relation) ? `${this.nameOf(relation)} (${named(relation)})` : named(relation)];
+    const same = (value) => [value, named(value)];
     const verdicts = [...(tally.labelled ? ["correct", "wrong", "missed"] : []), ...(tally.unjudged ? ["unjudged"] : [])];
     const inferred = tally.inference.kept.predicted + tally.inference.added.predicted > 0;
     let waiting = 0;
@@ -45,7 +45,7 @@ class Reader {
     this.search = h("input", { id: "reader-search", type: "search", placeholder: "words of title or text", autocomplete: "off", oninput: later });
     this.controls = h("form", { class: "controls", role: "search", "aria-label": "Documents", onsubmit: (event) => event.preventDefault(), onreset: () => setTimeout(() => this.filter()) },
       h("div", { class: "control grow" }, h("label", { for: "reader-search" }, "Search"), this.search),
-      this.choice("relation", "Relation", "any relation", Object.keys(tally.relations).map(named)),
+      this.choice("relation", "Relation", "any relation", Object.keys(tally.relations).map(labelled)),
       verdicts.length > 1 && this.choice("verdict", "Verdict", "any verdict", verdicts.map(same)),
       this.choice("type", "Entity type", "any type", tally.types.map(same)),
       inferred && this.choice("inference", "Inference", "any", [["kept", "made by the base, kept"], ["added", "added by inference"]]),
@@ -65,24 +65,25 @@ class Reader {
     this.after = h("button", { type: "button", onclick: () => this.step(1) }, "Next →");
     this.canvas = svg("svg", { class: "arcs", "aria-hidden": "true" });
     this.holder = h("div", { class: "text" }, this.canvas);
-    const legend = this.run.tally.types.map((type) => h("li", { vars: { "--hue": this.hue.get(type) } }, type));
+    const legend = this.run.tally.types.map((type) => h("li", { vars: { "--hue": this.hue.get(type) } }, named(type)));
     return h("article", { class: "document", "aria-labelledby": "reader-title" },
       h("div", { class: "turn" }, this.before, this.after),
       this.title, this.about, h("ul", { class: "legend", "aria-label": "Types of entities" }, legend), this.holder);
   }
 
   nameOf(relation) {
-    return this.run.labels[relation] ?? relation;
+    return relationName(this.run, relation);
   }
 
   entityName(entity) {
-    return this.doc.entities[entity]?.name ?? `entity ${entity}, which is not there`;
+    return named(this.doc.entities[entity]?.name ?? `entity ${entity}, which is not there`);
   }
 
   /** What is asked for: words, and a value for each filter that is set. */
   query() {
-    const set = FILTERS.map((name) => [name, this.controls.elements[name]?.value]).filter(([, value]) => value);
-    return { words: this.search.value.trim().toLowerCase(), filters: Object.fromEntries(set) };
+    // The first choice is any: a name may be empty, so that no value can stand for it.
+    const set = FILTERS.map((name) => [name, this.controls.elements[name]]).filter(([, select]) => select?.selectedIndex > 0);
+    return { words: this.search.value.trim().toLowerCase(), filters: Object.fromEntries(set.map(([name, select]) => [name, select.value])) };
   }
 
   async filter() {
@@ -110,7 +111,7 @@ class Reader {
     const { title, ...counts } = this.run.documents[place];
     const told = Object.keys(SIGNS).filter((verdict) => counts[verdict] > 0);
     return h("button", { type: "button", class: "listed", tabindex: -1, onclick: () => this.openAt(place) },
-      h("span", { class: "listed-title" }, title || "(no title)"),
+      h("span", { class: "listed-title" }, title.trim() ? title : "(no title)"),
       h("span", { class: "counts" }, told.map((verdict) => h("span", { class: verdict, title: verdict }, `${SIGNS[verdict]} ${counts[verdict]}`))));
   }
 
@@ -142,8 +143,8 @@ class Reader {
     const doc = await documentAt(this.run, place);
     if (place !== this.place) return;
     Object.assign(this, { doc, chosen: null, entity: null, text: readText(doc, this.hue, (entity) => this.chooseEntity(entity)) });
-    this.title.textContent = doc.title || "(no title)";
-    const about = [doc.id !== doc.title && doc.id, plural(doc.sentences.length, "sentence"), plural(doc.entities.length, "entity", "entities"), !doc.labelled && "no labels"];
+    this.title.textContent = doc.title.trim() ? doc.title : "(no title)";
+    const about = [doc.id !== doc.title && doc.id, ofAll(doc.sentences.length, doc.n_sentences, "sentence"), plural(doc.entities.length, "entity", "entities"), !doc.labelled && "no labels"];
     this.about.textContent = about.filter(Boolean).join(" · ");
     this.holder.replaceChildren(this.text.element, this.canvas);
     this.stops[1]();
@@ -173,7 +174,7 @@ class Reader {
     if (!doc) return;
     const { filters } = this.query();
     this.shown = doc.facts.filter((fact) => fits(doc, fact, filters) && (entity === null || fact.head === entity || fact.tail === entity));
-    const all = plural(doc.facts.length, "fact");
+    const all = ofAll(doc.facts.length, doc.n_facts, "fact");
     const of = entity === null ? "" : ` of ${this.entityName(entity)}`;
     this.factsTitle.textContent = this.shown.length === doc.facts.length ? all : `${whole(this.shown.length)} of ${all}${of}`;
     this.facts.replaceChildren(...this.shown.map((fact) => h("li", {}, this.factButton(fact))));
@@ -225,7 +226,7 @@ function matches(doc, { words, filters }) {
 
 function fits(doc, fact, { relation, verdict, type, inference }) {
   const types = [fact.head, fact.tail].map((entity) => doc.entities[entity]?.type);
-  return (!relation || fact.relation === relation) && (!verdict || fact.verdict === verdict) && (!type || types.includes(type)) && (!inference || inferenceOf(fact) === inference);
+  return (relation === undefined || fact.relation === relation) && (verdict === undefined || fact.verdict === verdict) && (type === undefined || types.includes(type)) && (inference === undefined || inferenceOf(fact) === inference);
 }
 
 /** What inference did to a prediction: `kept`, `added`, or nothing that is known. */

@@ -45,7 +45,7 @@ function awaitGraph(run, reader) {
 
 async function start() {
   startTheme();
-  const run = await unpack("overview");
+  const run = await overview();
   for (const show of [showHead, showSummary, showMetrics, showLearning, showCurve, showRelations, showErrors, showInference]) show(run);
   const reader = run.documents.length ? new Reader(run) : null;
   if (!reader) section("documents", absent("The run has no documents to read."));
