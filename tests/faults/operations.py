@@ -35,7 +35,9 @@ class Operation:
         """Names on its paths, without what marks work in progress."""
         paths = re.findall(r'"([^"]+)"', self.line) + re.findall(r"<([^<>]+)>", self.line)
         parts = {part for path in paths for part in path.split("/")}
-        return {name for part in parts for name in (part, bare(part)) if len(name) > 2}
+        # The folder in which the stage runs is `.` to it.
+        here = {".:"} if re.search(r"/work-[0-9]+>", self.line) else set()
+        return here | {name for part in parts for name in (part, bare(part)) if len(name) > 2}
 
     def shown(self):
         return f"{self.call} {self.number} ({re.sub('[^ ]*/work-[0-9]+/', '', self.line)[:120]})"
@@ -60,11 +62,12 @@ def reason_to_leave_out():
 
 @dataclasses.dataclass
 class Attack:
-    """A stage with what it leaves undisturbed, and the operations by which it does."""
+    """A stage with what it leaves undisturbed, and, once traced, the operations by which it does."""
 
     docre: str
     folders: work.Folders
     stage: object
+    operations: list = dataclasses.field(default_factory=list)
 
     def __post_init__(self):
         self.template = self.folders.fresh()
@@ -72,16 +75,21 @@ class Attack:
             work.must([self.docre, *command], self.template)
         self.before = compare.visible(self.template)
         whole = self.copy()
-        trace = whole / ".tmp" / "trace"
-        command = [self.docre, *self.stage.command]
-        work.must([*STRACE, FAST, "-y", "-s", "0", "-e", f"trace={CALLS}", "-o", trace, *command], whole)
-        self.operations = operations(trace.read_text(), whole)
-        trace.unlink()
+        work.must([self.docre, *self.stage.command], whole)
         self.after = compare.visible(whole)
         self.expected = compare.without_times(self.docre, whole, self.after)
         if left := compare.hidden(whole):
             raise SystemExit(f"{self.stage.name}: left over without any disturbance: {left}")
         shutil.rmtree(whole)
+
+    def trace(self):
+        """Finds the operations, in a run that is traced and not disturbed."""
+        folder = self.copy()
+        trace = folder / ".tmp" / "trace"
+        options = ["-y", "-s", "0", "-e", f"trace={CALLS}", "-o", trace]
+        work.must([*STRACE, FAST, *options, self.docre, *self.stage.command], folder)
+        self.operations = operations(trace.read_text(), folder)
+        shutil.rmtree(folder)
 
     def copy(self):
         folder = self.folders.fresh()
@@ -207,22 +215,19 @@ def kind_of(operation, place):
     return "EIO" if kind.startswith("lasting") and operation.call not in LASTING else kind
 
 
-def campaign(docre, folders, stages, parts, total, random, workers):
-    """Kills and failures over all stages; rows of both."""
-    attacks = [Attack(docre, folders, stage) for stage in stages]
-    counts, rows = shares(attacks, total), []
+def campaign(attacks, parts, total, dice, workers):
+    """Kills and failures over all stages; a row for each of both and stage."""
+    counts = shares(attacks, total)
     with ThreadPoolExecutor(workers) as pool:
         for part in parts:
             for attack in attacks:
                 row = work.Row(part, attack.stage.name)
-                operations = chosen(attack.operations, counts[attack.stage.name], random.random())
                 tries = []
-                for place, operation in enumerate(operations):
+                for place, operation in enumerate(chosen(attack.operations, counts[attack.stage.name], dice.random())):
                     if part == "kills":
                         tries.append(pool.submit(attack.kill, operation, row))
                     else:
                         tries.append(pool.submit(attack.fail, operation, kind_of(operation, place), row))
                 for one in tries:
                     one.result()
-                rows.append(row)
                 yield row

@@ -12,7 +12,7 @@ import threading
 # A command that takes longer hangs.
 SECONDS = 20
 # Guards of the machine: what asks for more address space or a longer file is ended, which is found.
-ADDRESS_SPACE = 24 << 30
+ADDRESS_SPACE = 4 << 30
 FILE_SIZE = 1 << 30
 # What a reader of damaged files may hold at most.
 RESIDENT_KILOBYTES = 1 << 20
@@ -134,6 +134,7 @@ class Row:
                 self.found.setdefault(kind, []).append(f"{how}: {words}")
 
     def what(self):
+        """What came out that must not, counted."""
         return ", ".join(f"{len(cases)} {kind}" for kind, cases in self.found.items())
 
 

@@ -16,6 +16,7 @@ mod cuda;
 mod device;
 mod encoder;
 mod evaluate;
+mod faults;
 mod golden;
 mod graph;
 mod help;
