@@ -4,6 +4,7 @@ CARGO ?= cargo
 DOCRE = $(CARGO) run --quiet --release --bin docre --
 FUZZ_SECONDS ?= 600
 FUZZERS = docred pubtator edge_graph gda jsonl
+DENY = $(CARGO) deny --config tests/deny.toml
 FAULTS ?=
 TORCH = target/torch/bin/python
 
@@ -76,12 +77,15 @@ fuzz: ## run each reader's fuzzer for FUZZ_SECONDS; needs cargo-fuzz
 	  RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --fuzz-dir tests/fuzz $$reader -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 || exit 1; \
 	done
 
-faults: build ## kill, fail and damage every stage, and compare with an undisturbed run; kills and failures want strace
+faults: build ## kill, fail and damage every stage, and compare with an undisturbed run (minutes); wants strace
 	python3 tests/faults/faults.py $(FAULTS)
 
-deny: ## licences, sources, duplicates and advisories of what docre is built from, by deny.toml; needs cargo-deny
-	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --config tests/deny.toml check; \
-	  else echo "deny: left out, no cargo-deny (cargo install cargo-deny --locked)"; fi
+deny: ## licences, sources, duplicates, advisories of what docre is built from; needs cargo-deny
+	@if ! $(CARGO) deny --version >/dev/null 2>&1; then \
+	  echo 'deny: left out, no cargo-deny (cargo install cargo-deny --locked)'; exit; fi; \
+	$(DENY) check --hide-inclusion-graph licenses sources bans || exit 1; \
+	if $(DENY) fetch db >/dev/null 2>&1; then $(DENY) check --hide-inclusion-graph --disable-fetch advisories; \
+	  else echo 'deny: advisories are left out, their database cannot be fetched'; fi
 
 clean: ## remove what was built
 	$(CARGO) clean
