@@ -25,6 +25,11 @@ def hidden(folder):
     return left + ([f".tmp/{path}" for path in paths(temporary, folders=True)] if temporary.is_dir() else [])
 
 
+def some(paths):
+    """The first of them, for messages."""
+    return ", ".join(paths[:2]) + (f" and {len(paths) - 2} more" if len(paths) > 2 else "")
+
+
 def paths(folder, folders=False):
     found = [path for path in folder.rglob("*") if folders or not path.is_dir()]
     return sorted(str(path.relative_to(folder)) for path in found)

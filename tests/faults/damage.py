@@ -40,7 +40,8 @@ def damaged(content, kind, dice):
 class Campaign:
     def __init__(self, docre, folders, inputs):
         self.docre, self.folders, self.run = docre, folders, inputs / "run"
-        self.tables = sorted({path.rpartition("/")[0] for path in compare.visible(self.run) if path.endswith("parquet")})
+        files = [path for path in compare.visible(self.run) if path.endswith(".parquet")]
+        self.tables = sorted({path.rpartition("/")[0] for path in files})
         self.rows = {name: work.Row("damaged Parquet", name) for name in readers("test/facts")}
         self.right = {}
         folder = self.folder()

@@ -1,7 +1,7 @@
 """Campaigns of faults against docre. Run by `make faults`; needs Python alone, and strace for kills and failures.
 
-Each stage is killed and failed at its file operations, run again and compared with an undisturbed run. Ends with 1 where
-something came out that must not.
+Each stage is killed and failed at its file operations, run again and compared with an undisturbed run; tests/README.md
+says what else there is. Ends with 1 where something came out that must not.
 """
 
 import argparse
@@ -41,6 +41,8 @@ def arguments():
     given = parser.parse_args()
     if given.short:
         given.operations, given.files, given.rounds = min(given.operations, 30), min(given.files, 24), 1
+        # Beside other tests there is less of the processors.
+        work.SECONDS = 60
     return given
 
 
@@ -91,7 +93,7 @@ def table(rows):
     tried, held = sum(row.tried for row in rows), sum(row.held for row in rows)
     lines += [f"| all | | {tried:,} | {held:,} | {f'{tried - held:,}' if held < tried else ''} |", ""]
     for row in rows:
-        lines += [f"- {row.campaign}, {row.case}, {kind}: `{cases[0]}`" for kind, cases in row.found.items()]
+        lines += [f"- {row.campaign}, {row.case}, {kind}: ``{cases[0]}``" for kind, cases in row.found.items()]
     return "\n".join(lines).rstrip() + "\n"
 
 

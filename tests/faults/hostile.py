@@ -31,22 +31,22 @@ def pickles(folder):
     canary = folder / CANARY
     system = Calls(os.system, f"touch {canary}")
     deep = b"\x80\x02" + b"(" * 100_000 + b"t" * 100_000 + b"."
-    doubling = b"\x80\x02]q\x00" + b"".join(b"h" + bytes([n]) + b"h" + bytes([n]) + b"\x86q" + bytes([n + 1]) for n in range(60))
-    calls = {
+    # Each step makes a pair of what the step before has put into the memo.
+    steps = [b"h%ch%c\x86q%c" % (n, n, n + 1) for n in range(60)]
+    return {
         "calls the system": pickle.dumps({"weight": system}, 2),
         "calls the system, newest protocol": pickle.dumps({"weight": system}, 5),
         "evaluates Python": pickle.dumps({"weight": Calls(eval, f"open({str(canary)!r}, 'w')")}, 2),
         "opens a file": pickle.dumps({"weight": Calls(open, str(canary), "w")}, 2),
         "calls the system as text": b"cos\nsystem\n(S'touch %s'\ntR." % str(canary).encode(),
         "is nested 100,000 deep": deep,
-        "doubles its memo": doubling + b".",
+        "doubles its memo": b"\x80\x02]q\x00" + b"".join(steps) + b".",
         "asks for a huge string": b"\x80\x04\x8d" + struct.pack("<Q", 1 << 62) + b"x.",
         "asks for a huge list of bytes": b"\x80\x04\x8e" + struct.pack("<Q", 1 << 40) + b"x.",
         "ends at once": b"\x80\x02",
         "takes from an empty stack": b"\x80\x02R.",
         "is empty": b"",
     }
-    return {name: content for name, content in calls.items()}
 
 
 def archive(content, entries=(), inside="archive/"):
@@ -132,7 +132,9 @@ def tokenizers(tokenizer):
     model = tokenizer["model"]
     vocabulary = model["vocab"]
     far = {**vocabulary, "zzz": 3_000_000_000}
-    growing = {"type": "Sequence", "normalizers": [{"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 4096}] * 4}
+    longer = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 4096}
+    growing = {"type": "Sequence", "normalizers": [longer] * 4}
+    backtracking = {"type": "Split", "pattern": {"Regex": "(a*)*b|(.*)*\\1x"}, "behavior": "Isolated", "invert": False}
     return {
         "an id of three billion": changed(tokenizer, model={**model, "vocab": far}),
         "an empty vocabulary": changed(tokenizer, model={**model, "vocab": {}}),
@@ -141,10 +143,7 @@ def tokenizers(tokenizer):
             tokenizer, normalizer={"type": "Precompiled", "precompiled_charsmap": "AAAAAAAAAAAA"}
         ),
         "pieces of length 0": changed(tokenizer, pre_tokenizer={"type": "FixedLength", "length": 0}),
-        "a pattern that backtracks": changed(
-            tokenizer,
-            pre_tokenizer={"type": "Split", "pattern": {"Regex": "(a*)*b|(.*)*\\1x"}, "behavior": "Isolated", "invert": False},
-        ),
+        "a pattern that backtracks": changed(tokenizer, pre_tokenizer=backtracking),
         "a model of nobody": changed(tokenizer, model={"type": "Boom"}),
         "JSON nested 100,000 deep": b'{"model":' + b"[" * 100_000,
         "no JSON": b"\xff" * 100,

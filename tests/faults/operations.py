@@ -19,7 +19,7 @@ STRACE = ["strace", "-f", "-qqq", "-e", "signal=none"]
 FAST = "--seccomp-bpf"
 CAUSES = {"EIO": "Input/output error", "ENOSPC": "No space left on device"}
 # Calls that go on failing as they do on a disk that is full; what fails only once may be tried again.
-LASTING = {"write", "fsync", "ftruncate", "mkdir", "rename", "renameat"}
+LASTING = {"write", "fsync", "ftruncate", "mkdir", "rename", "renameat", "renameat2"}
 
 
 @dataclasses.dataclass
@@ -40,7 +40,8 @@ class Operation:
         return here | {name for part in parts for name in (part, bare(part)) if len(name) > 2}
 
     def shown(self):
-        return f"{self.call} {self.number} ({re.sub('[^ ]*/work-[0-9]+/', '', self.line)[:120]})"
+        line = re.sub(r"[0-9]+<[^<>]*/work-[0-9]+/?|AT_FDCWD<[^<>]*>, |>", "", self.line)
+        return f"{self.call} {self.number} ({line[:100]})"
 
 
 def bare(name):
@@ -150,7 +151,7 @@ class Attack:
             if difference := self.difference(folder):
                 findings.append(("differing", difference))
             if left := compare.hidden(folder):
-                findings.append(("left over", ", ".join(left)))
+                findings.append(("left over", compare.some(left)))
         row.add(findings, how)
         shutil.rmtree(folder)
 

@@ -222,7 +222,7 @@ def stages(docre, folder):
             units=("out",),
         ),
         Stage("report", report),
-        Stage("report, replacing", report, before=[[*report, "--documents", 1]]),
+        Stage("report, replacing", **replacing([*report, "--documents", 1], report)),
         Stage("run", pipeline, units=run_units, has_steps=True),
         Stage("run, replacing", changed, before=[pipeline], units=run_units, has_steps=True),
     ]

@@ -40,7 +40,7 @@ def one_stage(docre, attack, rounds):
         if difference := attack.difference(folder):
             findings.append(("differing", difference))
         if left := compare.hidden(folder):
-            findings.append(("left over", ", ".join(left)))
+            findings.append(("left over", compare.some(left)))
         row.add(findings, f"{AT_ONCE} of {work.shown(attack.stage.command)}")
         shutil.rmtree(folder)
     return row
@@ -76,7 +76,7 @@ def different_stages(docre, folders, rounds):
         if difference := compare.difference(expected, files(folder)):
             findings.append(("differing", difference))
         if left := compare.hidden(folder):
-            findings.append(("left over", ", ".join(left)))
+            findings.append(("left over", compare.some(left)))
         row.add(findings, "eight stages into one folder")
         shutil.rmtree(folder)
     return row
@@ -163,7 +163,7 @@ def two_pages(docre, folders, rounds):
         if not page.exists() or page.read_bytes() not in pages:
             findings.append(("mixed", "the page is none of the two"))
         if left := compare.hidden(folder):
-            findings.append(("left over", ", ".join(left)))
+            findings.append(("left over", compare.some(left)))
         row.add(findings, "eight of docre report")
         shutil.rmtree(folder)
     return row

@@ -65,7 +65,7 @@ class Outcome:
         return None
 
 
-def run(command, folder, variables=None, seconds=SECONDS):
+def run(command, folder, variables=None, seconds=None):
     """Runs a command in a folder to its end, in a process group of its own, so that one that hangs leaves nothing."""
     temporary = folder / ".tmp"
     temporary.mkdir(exist_ok=True)
@@ -86,7 +86,7 @@ def run(command, folder, variables=None, seconds=SECONDS):
         is_late.set()
         os.killpg(process.pid, signal.SIGKILL)
 
-    timer = threading.Timer(seconds, end)
+    timer = threading.Timer(seconds or SECONDS, end)
     timer.start()
     errors = []
     reader = threading.Thread(target=lambda: errors.append(process.stderr.read()))
