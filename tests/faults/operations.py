@@ -36,7 +36,7 @@ class Operation:
         paths = re.findall(r'"([^"]+)"', self.line) + re.findall(r"<([^<>]+)>", self.line)
         parts = {part for path in paths for part in path.split("/")}
         # The folder in which the stage runs is `.` to it.
-        here = {".:"} if re.search(r"/work-[0-9]+>", self.line) else set()
+        here = {".:"} if re.search(r'/work-[0-9]+>(?!, ")|"\."', self.line) else set()
         return here | {name for part in parts for name in (part, bare(part)) if len(name) > 2}
 
     def shown(self):
@@ -49,7 +49,7 @@ def bare(name):
     if not name.startswith("."):
         return name
     name = re.sub(r"\.(partial|work|lock|replaced|sorted)$", "", name[1:])
-    return re.sub(r"(?<=.)\.(tmp)?([0-9]+|[A-Za-z0-9]{6}|[0-9a-f]{16,})$", "", name)
+    return re.sub(r"(?<=.)\.(tmp)?([0-9]+(-[0-9]+)?|[A-Za-z0-9]{6}|[0-9a-f]{16,})$", "", name)
 
 
 def reason_to_leave_out():
