@@ -40,7 +40,7 @@ class Operation:
         return here | {name for part in parts for name in (part, bare(part)) if len(name) > 2}
 
     def shown(self):
-        line = re.sub(r"[0-9]+<[^<>]*/work-[0-9]+/?|AT_FDCWD<[^<>]*>, |>", "", self.line)
+        line = re.sub(r"[0-9]+<[^<>]*/work-[0-9]+/?|AT_FDCWD<[^<>]*>, |[^\" ]*/work-[0-9]+/|>", "", self.line)
         return f"{self.call} {self.number} ({line[:100]})"
 
 
