@@ -4,10 +4,12 @@ CARGO ?= cargo
 DOCRE = $(CARGO) run --quiet --release --bin docre --
 FUZZ_SECONDS ?= 600
 FUZZERS = docred pubtator edge_graph gda jsonl
+DENY = $(CARGO) deny --config tests/deny.toml
+FAULTS ?=
 TORCH = target/torch/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build pipelines test check sample synthesize ablations compare patterns bench peers fuzz clean
+.PHONY: help build pipelines test check sample synthesize ablations compare patterns bench peers fuzz faults deny clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +76,16 @@ fuzz: ## run each reader's fuzzer for FUZZ_SECONDS; needs cargo-fuzz
 	  mkdir -p tests/fuzz/corpus/$$reader && cp -n tests/fuzz/seeds/$$reader/* tests/fuzz/corpus/$$reader/; \
 	  RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --fuzz-dir tests/fuzz $$reader -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 || exit 1; \
 	done
+
+faults: build ## kill, fail and damage every stage, and compare with an undisturbed run (minutes); wants strace
+	python3 tests/faults/faults.py $(FAULTS)
+
+deny: ## licences, sources, duplicates, advisories of what docre is built from; needs cargo-deny
+	@if ! $(CARGO) deny --version >/dev/null 2>&1; then \
+	  echo 'deny: left out, no cargo-deny (cargo install cargo-deny --locked)'; exit; fi; \
+	$(DENY) check --hide-inclusion-graph licenses sources bans || exit 1; \
+	if $(DENY) fetch db >/dev/null 2>&1; then $(DENY) check --hide-inclusion-graph --disable-fetch advisories; \
+	  else echo 'deny: advisories are left out, their database cannot be fetched'; fi
 
 clean: ## remove what was built
 	$(CARGO) clean

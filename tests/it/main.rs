@@ -17,6 +17,7 @@ mod damage;
 mod device;
 mod encoder;
 mod evaluate;
+mod faults;
 mod golden;
 mod graph;
 mod help;
