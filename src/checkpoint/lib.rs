@@ -253,10 +253,16 @@ pub fn read(path: &Path) -> Result<Vec<u8>, CheckpointError> {
 }
 
 /// How the folder of a checkpoint is known.
-pub const OURS: Ours = Ours { is: holds_only_a_checkpoint, names: is_name };
+pub const OURS: Ours = Ours { is: holds_only_a_checkpoint, names: |name| is_name(name) || is_half(name) };
 
 fn is_name(name: &str) -> bool {
     [CONFIG, WEIGHTS, TOKENIZER].contains(&name) || FOR_RESUMING.contains(&name)
+}
+
+/// Whether a file is one in which the library of tensors was writing: it renames what it has written.
+fn is_half(name: &str) -> bool {
+    name.strip_prefix(".tmp")
+        .is_some_and(|random| random.len() == 6 && random.bytes().all(|c| c.is_ascii_alphanumeric()))
 }
 
 /// Whether a folder holds nothing but a checkpoint, so that another may take its place: its config says that docre made

@@ -83,6 +83,7 @@ pub fn build(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Tota
     let found = Description::find(request.out, observe)?;
     if found.as_ref().is_some_and(|found| found.fingerprint == key) && is_whole(request, &key)? {
         work::remove_leftovers(request.out);
+        found.iter().flat_map(|found| found.totals.warnings()).map(Event::Warning).for_each(observe);
         return Ok(None);
     }
     let staging = Staging::begin_over(request.out, OURS)?;

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -12,6 +11,7 @@ use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
+use ground::caught::caught;
 use ground::hint::{Hint, Words};
 use ground::present;
 use table::TableError;
@@ -228,7 +228,7 @@ fn n_pieces(tokenizer: &tokenizers::Tokenizer) -> usize {
 
 /// What the library does with a file's parts, a panic being an error: it trusts them more than we can.
 fn guarded<T>(work: impl FnOnce() -> Result<T, tokenizers::Error>) -> Result<T, tokenizers::Error> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("the tokenizer library gave up".into()))
+    caught(work).unwrap_or_else(|caught| Err(caught.into()))
 }
 
 fn fault(path: &Path, reason: &impl ToString) -> PiecesError {

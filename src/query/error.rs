@@ -7,6 +7,7 @@ use graph::GraphError;
 use ground::hint::{Hint, Words};
 use ground::interrupt::Interrupted;
 use polars::prelude::PolarsError;
+use table::TableError;
 
 /// Words and operators of a statement: more could nest deeper than there is address space for.
 pub(crate) const MOST_STEPS: usize = 1 << 14;
@@ -20,6 +21,9 @@ pub enum QueryError {
     /// The program was told to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
+    /// A table is damaged, or was replaced while it was read.
+    #[error(transparent)]
+    Table(#[from] TableError),
     /// The folder cannot be searched, or the result not written.
     #[error("{}: cannot search the folder", path.display())]
     Io {

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use polars::prelude::*;
 use polars::sql::SQLContext;
 
+use table::{Snapshot, verify};
+
 use crate::error::QueryError;
 use crate::limits::Options;
 use crate::output::{self, Output};
 use crate::signs::Signs;
-use crate::statement::{Order, Statement, names_no_file};
+use crate::statement::{Order, Statement, named, names_no_file};
 use crate::tables::tables;
 use crate::watch::{Progress, watched};
 
@@ -56,13 +58,20 @@ fn frame(tables: &Tables, sql: &str, progress: &Progress) -> Result<DataFrame, Q
     let fault = |error: PolarsError| failure(&error.to_string(), tables);
     let mut statement = Statement::read(sql).map_err(|error| failure(&error.to_string(), tables))??;
     names_no_file(sql).map_err(fault)??;
+    let named = named(sql).map_err(fault)?;
+    // Of the others the engine reads what columns they have, and no more.
+    let read = || tables.iter().filter(|(name, _)| named.contains(&name.to_lowercase())).flat_map(|(_, files)| files);
+    let snapshot = Snapshot::of_files(read())?;
+    read().try_for_each(|file| verify(file))?;
     let (mut context, mut signs) = (SQLContext::new(), Signs::default());
     for (name, files) in tables {
         context.register(name, frames::scan(files).and_then(|table| signs.add(table)).map_err(fault)?);
     }
     let rows = planned(&mut context, &mut statement).map_err(fault)?;
     progress.planned();
-    rows.collect().and_then(|rows| signs.take(rows, &statement.typed)).map_err(fault)
+    let rows = rows.collect().and_then(|rows| signs.take(rows, &statement.typed)).map_err(fault)?;
+    snapshot.check()?;
+    Ok(rows)
 }
 
 /// The rows of a statement, in an order that is the same each time.

@@ -316,8 +316,15 @@ fn only_reads(statement: &Parsed) -> bool {
 /// That the statement is no SQL; inside, the first such name.
 pub fn names_no_file(sql: &str) -> PolarsResult<Result<(), QueryError>> {
     let opening: Vec<&str> = keywords::all_functions().into_iter().filter(|name| name.starts_with("read_")).collect();
-    let named = extract_table_identifiers(sql, true, true)?;
-    let first = |name: &String| name.split('.').next().unwrap_or_default().to_lowercase();
-    let opened = named.iter().map(first).find(|name| opening.contains(&name.as_str()));
+    let opened = named(sql)?.into_iter().find(|name| opening.contains(&name.as_str()));
     Ok(opened.map_or(Ok(()), |function| Err(QueryError::OpensFile { function })))
+}
+
+/// What a statement names where a table may stand, in small letters.
+///
+/// # Errors
+/// That it is no SQL.
+pub fn named(sql: &str) -> PolarsResult<BTreeSet<String>> {
+    let first = |name: String| name.split('.').next().unwrap_or_default().to_lowercase();
+    Ok(extract_table_identifiers(sql, true, true)?.into_iter().map(first).collect())
 }

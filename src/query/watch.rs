@@ -10,6 +10,7 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ground::caught::caught;
 use ground::interrupt;
 
 use crate::error::QueryError;
@@ -45,7 +46,7 @@ pub(crate) fn watched<T: Send + 'static>(
     let (sender, receiver) = sync_channel(1);
     let progress = watch.progress.clone();
     // Nobody waits for what comes too late.
-    let work = move || drop(sender.send(work(&progress)));
+    let work = move || drop(sender.send(caught(|| work(&progress)).unwrap_or(Err(QueryError::Engine))));
     let refused = |source: io::Error| QueryError::Stack { megabytes: stack >> 20, source };
     thread::Builder::new().name("query".to_owned()).stack_size(stack).spawn(work).map_err(refused)?;
     loop {

@@ -135,10 +135,11 @@ fn may_replace(out: &Path) -> Result<bool, TableError> {
 }
 
 /// Puts a page where it belongs. One that another process has put there meanwhile is replaced like any other.
-fn put(out: &Path, force: bool, blocks: &[(String, String)]) -> Result<(), ReportError> {
-    let put = |force| write_file::<ReportError>(out, force, |file| Ok(page::write(blocks, file)?));
+fn put(out: &Path, force: bool, blocks: &[(String, String)]) -> Result<(), TableError> {
+    let fault = |source| TableError::Io { path: out.to_path_buf(), action: "write", source };
+    let put = |force| write_file(out, force, |file| page::write(blocks, file).map_err(fault));
     match put(force) {
-        Err(ReportError::Table(TableError::Stands { .. })) if is_page(out) => put(true),
+        Err(TableError::Stands { .. }) if is_page(out) => put(true),
         done => done,
     }
 }

@@ -32,7 +32,8 @@ use nn::device::{Compute, DeviceChoice, Precision};
 use pieces::{Cutter, cut_off};
 use table::rows::RelationRow;
 use table::{
-    Ours, Row, Staging, Standing, TableError, TableWriter, Text, check_making, check_workplace, clear_leftovers, restore,
+    Ours, Row, Staging, Standing, TableError, TableWriter, Text, check_making, check_workplace, clear_leftovers,
+    restore,
 };
 
 pub use ended::{Ended, Scored};

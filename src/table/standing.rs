@@ -36,8 +36,16 @@ impl Snapshot {
     /// # Errors
     /// Where the system refuses to look.
     pub fn of(files: &TableFiles) -> Result<Self, TableError> {
+        Self::of_files(files.paths())
+    }
+
+    /// The same of files that are named one by one.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn of_files<'p>(paths: impl IntoIterator<Item = &'p PathBuf>) -> Result<Self, TableError> {
         let stamped = |path: &PathBuf| Ok((path.clone(), stamp(path)?.ok_or_else(|| replaced(path))?));
-        Ok(Self(files.paths().iter().map(stamped).collect::<Result<_, TableError>>()?))
+        Ok(Self(paths.into_iter().map(stamped).collect::<Result<_, TableError>>()?))
     }
 
     /// Refuses what was put in their place since.

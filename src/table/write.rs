@@ -61,9 +61,10 @@ pub fn write<R: Row>(folder: &Path, fingerprint: &str, rows: Vec<R>) -> Result<(
 /// [`TableError::OtherMaking`], or where the system refuses to look.
 pub fn check_making(folder: &Path, name: &str, fingerprint: Option<&str>) -> Result<(), TableError> {
     let Some(files) = TableFiles::find(folder, name)? else { return Ok(()) };
-    match fingerprint {
-        Some(fingerprint) if files.fingerprint()?.as_deref() == Some(fingerprint) => Ok(()),
-        _ => Err(TableError::OtherMaking { path: folder.join(name) }),
+    match files.fingerprint()? {
+        Some(found) if Some(&*found) != fingerprint => Err(TableError::OtherMaking { path: folder.join(name) }),
+        // A damaged table is of no making: nothing is lost with it.
+        _ => Ok(()),
     }
 }
 
