@@ -61,7 +61,7 @@ pub fn examples<'c>(
     relations: &'c Relations,
 ) -> Result<impl Iterator<Item = Result<Vec<Example>, ExamplesError>> + use<'c>, TableError> {
     let standing = Standing::of(split)?;
-    let mut pairs = Followers::<(PairRow,)>::open(split)?;
+    let mut pairs = Followers::<(PairRow,)>::open(split, &standing)?;
     let mut rows = stored::read(split, cutter)?.flat_map(one_by_one);
     let split = split.to_path_buf();
     let mut next = move || {

@@ -87,5 +87,13 @@ pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The text of a file, which is opened as by [`open_file`].
+///
+/// # Errors
+/// As [`open_file`], and where it is no UTF-8.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    io::read_to_string(open_file(path)?)
+}
+
 /// A text that repeats often, such as a document's name down a column: cheap to copy.
 pub type Text = Arc<str>;

@@ -13,7 +13,7 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
 use ground::caught::caught;
 use ground::hint::{Hint, Words};
-use ground::present;
+use ground::{present, read_text};
 use table::TableError;
 
 use crate::described;
@@ -126,7 +126,7 @@ impl Tokenizer {
         let [json, txt, bpe] = ["tokenizer.json", "vocab.txt", "vocab.json"].map(|name| folder.join(name));
         let is_there = |path: &Path| present(fs::metadata(path)).map_err(|error| fault(path, &error));
         if is_there(&json)?.is_some() {
-            let text = fs::read_to_string(&json).map_err(|error| fault(&json, &error))?;
+            let text = read_text(&json).map_err(|error| fault(&json, &error))?;
             Self::from_json(&text).map_err(|error| fault(&json, &error))
         } else if is_there(&txt)?.is_some() {
             Self::new(word_piece(folder, &txt)?)
@@ -241,7 +241,7 @@ pub(super) fn tokenizer_fault(error: tokenizers::Error) -> PiecesError {
 }
 
 fn word_piece(folder: &Path, vocabulary: &Path) -> Result<tokenizers::Tokenizer, PiecesError> {
-    let text = fs::read_to_string(vocabulary).map_err(|error| fault(vocabulary, &error))?;
+    let text = read_text(vocabulary).map_err(|error| fault(vocabulary, &error))?;
     let pieces: Vec<&str> = text.lines().map(str::trim_end).collect();
     let casing = casing(&folder.join("tokenizer_config.json"))?;
     let lower = casing.do_lower_case.unwrap_or_else(|| !is_cased(&pieces));
@@ -287,7 +287,7 @@ fn casing(path: &Path) -> Result<Casing, PiecesError> {
     if !path.is_file() {
         return Ok(Casing::default());
     }
-    let text = fs::read_to_string(path).map_err(|error| fault(path, &error))?;
+    let text = read_text(path).map_err(|error| fault(path, &error))?;
     serde_json::from_str(&text).map_err(|error| fault(path, &error))
 }
 

@@ -111,9 +111,10 @@ impl Split {
     /// # Errors
     /// Where a table is missing or not as its schema says, or `scratch` cannot be written.
     pub fn open(folder: &Path, relations: Option<&Path>, scratch: PathBuf) -> Result<Self, TableError> {
+        let walk = Walk::open(folder)?;
         Ok(Self {
-            walk: Walk::open(folder)?,
-            pairs: Followers::open(folder)?,
+            pairs: Followers::open(folder, walk.standing())?,
+            walk,
             predictions: Predictions::sorted(folder, relations, scratch)?,
             position: 0,
         })

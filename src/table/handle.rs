@@ -5,12 +5,14 @@ use std::path::Path;
 
 use super::files::TableFiles;
 use super::read::{Columns, RecordBatches};
-use super::{Cursor, Row, TableError};
+use super::{Cursor, Row, Snapshot, Standing, TableError};
 
 /// A table that stands in a folder, with rows of a type.
 #[derive(Debug, Clone)]
 pub struct Table<R> {
     files: TableFiles,
+    /// The files that it is read from, where they must be those of a moment before.
+    snapshot: Option<Snapshot>,
     row: PhantomData<fn() -> R>,
 }
 
@@ -41,7 +43,13 @@ impl<R: Row> Table<R> {
     }
 
     fn of(files: TableFiles) -> Self {
-        Self { files, row: PhantomData }
+        Self { files, snapshot: None, row: PhantomData }
+    }
+
+    /// The same, which reads the files that a split had when it was opened, and no others that took their place.
+    #[must_use]
+    pub fn of_split(self, standing: &Standing) -> Self {
+        Self { snapshot: standing.snapshot(&R::schema().name).cloned(), ..self }
     }
 
     /// Its files.
@@ -54,7 +62,7 @@ impl<R: Row> Table<R> {
     /// # Errors
     /// Where the first file is not as the schema says.
     pub fn record_batches(&self) -> Result<RecordBatches, TableError> {
-        RecordBatches::open(self.files.paths().to_vec(), R::schema(), Columns::Ours)
+        RecordBatches::open(self.files.paths().to_vec(), R::schema(), Columns::Ours, self.snapshot.clone())
     }
 
     /// Its rows in order, a few thousand at a time.
@@ -74,7 +82,8 @@ impl<R: Row> Table<R> {
     /// # Errors
     /// Where the first file is damaged.
     pub fn conformed(&self) -> Result<impl Iterator<Item = Result<Vec<R>, TableError>> + Send + use<R>, TableError> {
-        let batches = RecordBatches::open(self.files.paths().to_vec(), R::schema(), Columns::Anyones)?;
+        let batches =
+            RecordBatches::open(self.files.paths().to_vec(), R::schema(), Columns::Anyones, self.snapshot.clone())?;
         Ok(batches.map(|batch| Ok(R::from_batch(&batch?))))
     }
 

@@ -15,7 +15,7 @@ use super::bounds::batch_rows;
 use super::files::{gently, open, verified};
 use super::foreign::conform;
 use super::nulls::without_nulls;
-use super::{TableError, TableSchema};
+use super::{Snapshot, TableError, TableSchema};
 
 /// Rows read at a time, or fewer where they are large.
 const BATCH_ROWS: usize = 8192;
@@ -34,6 +34,8 @@ pub struct RecordBatches {
     columns: Columns,
     schema: &'static TableSchema,
     current: Option<(ParquetRecordBatchReader, PathBuf)>,
+    /// What the files are, where they must be those of a moment before.
+    snapshot: Option<Snapshot>,
     /// The files that are not open yet.
     next: std::vec::IntoIter<PathBuf>,
 }
@@ -43,8 +45,9 @@ impl RecordBatches {
         files: Vec<PathBuf>,
         schema: &'static TableSchema,
         columns: Columns,
+        snapshot: Option<Snapshot>,
     ) -> Result<Self, TableError> {
-        let mut batches = Self { columns, schema, current: None, next: files.into_iter() };
+        let mut batches = Self { columns, schema, current: None, snapshot, next: files.into_iter() };
         batches.advance()?;
         Ok(batches)
     }
@@ -61,6 +64,7 @@ impl RecordBatches {
 
     fn reader(&self, path: &Path) -> Result<ParquetRecordBatchReader, TableError> {
         let file = open(path)?;
+        self.snapshot.as_ref().map_or(Ok(()), |snapshot| snapshot.check_open(path, &file))?;
         let again = file.try_clone().map_err(TableError::io(path, "open"))?;
         let builder = gently(path, || ParquetRecordBatchReaderBuilder::try_new(again).map_err(TableError::read(path)))?;
         if self.columns == Columns::Ours {

@@ -34,7 +34,7 @@ impl Scratch {
             let folder =
                 builder.tempdir_in(parent(target)).map_err(TableError::io(target, "create a folder beside it"))?;
             match Lock::inside(folder.path()) {
-                // Before it is locked, another process may take it for a dead one's.
+                // Before it is locked, another process may take it for a dead one's; if that removes it, this makes it anew.
                 Err(TableError::Busy { .. }) => {}
                 lock => return Ok(Self { _lock: lock?, folder }),
             }
@@ -55,12 +55,15 @@ fn remove_leftovers(target: &Path) {
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let random = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(SCRATCH));
-        let is_ours = || fs::symlink_metadata(entry.path().join(".lock")).is_ok_and(|found| found.is_file());
-        if random.is_some_and(|random| !random.contains('.'))
-            && entry.file_type().is_ok_and(|kind| kind.is_dir())
-            && is_ours()
-            && let Ok(_held) = Lock::inside(&entry.path())
-        {
+        let is_random = |name: &str| name.len() == 6 && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !random.is_some_and(is_random) || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        let is_locked = fs::symlink_metadata(entry.path().join(".lock")).is_ok_and(|found| found.is_file());
+        if !is_locked {
+            // Its process was killed as it began or ended, where the folder is empty; else it is somebody's.
+            let _ = fs::remove_dir(entry.path());
+        } else if let Ok(_held) = Lock::inside(&entry.path()) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }

@@ -37,7 +37,7 @@ pub trait SplitTables {
     ///
     /// # Errors
     /// Where one is missing or not as its schema says.
-    fn open(folder: &Path) -> Result<Self::Cursors, TableError>;
+    fn open(folder: &Path, standing: &Standing) -> Result<Self::Cursors, TableError>;
 
     /// The rows of the document from here on.
     ///
@@ -58,8 +58,8 @@ macro_rules! split_tables {
             type Cursors = ($(Cursor<$row>,)*);
             type Rows = ($(Vec<$row>,)*);
 
-            fn open(folder: &Path) -> Result<Self::Cursors, TableError> {
-                Ok(($(Table::<$row>::require(folder)?.cursor()?,)*))
+            fn open(folder: &Path, standing: &Standing) -> Result<Self::Cursors, TableError> {
+                Ok(($(Table::<$row>::require(folder)?.of_split(standing).cursor()?,)*))
             }
 
             fn of(cursors: &mut Self::Cursors, document: &Text) -> Result<Self::Rows, TableError> {
@@ -89,12 +89,12 @@ pub struct Followers<T: SplitTables> {
 }
 
 impl<T: SplitTables> Followers<T> {
-    /// The start of the tables of a split.
+    /// The start of the tables of a split, as it stands.
     ///
     /// # Errors
     /// Where one is missing or not as its schema says.
-    pub fn open(folder: &Path) -> Result<Self, TableError> {
-        Ok(Self { folder: folder.to_path_buf(), cursors: T::open(folder)? })
+    pub fn open(folder: &Path, standing: &Standing) -> Result<Self, TableError> {
+        Ok(Self { folder: folder.to_path_buf(), cursors: T::open(folder, standing)? })
     }
 
     /// The rows of the next document.
@@ -146,8 +146,14 @@ impl<T: SplitTables> Walk<T> {
     /// Where a table is missing or not as its schema says, or the tables are not of one making.
     pub fn open(folder: &Path) -> Result<Self, TableError> {
         let standing = Standing::of(folder)?;
-        let documents = Table::<DocumentRow>::require(folder)?.cursor()?;
-        Ok(Self { standing, documents, followers: Followers::open(folder)?, ended: false })
+        let documents = Table::<DocumentRow>::require(folder)?.of_split(&standing).cursor()?;
+        let followers = Followers::open(folder, &standing)?;
+        Ok(Self { standing, documents, followers, ended: false })
+    }
+
+    /// The tables of the split, as they are read.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
     }
 
     fn step(&mut self) -> Result<Option<(DocumentRow, T::Rows)>, TableError> {

@@ -1,7 +1,7 @@
 //! The tables of a split as they stand: of one making, and the same from the first row that is read to the last.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -48,6 +48,14 @@ impl Snapshot {
         Ok(Self(paths.into_iter().map(stamped).collect::<Result<_, TableError>>()?))
     }
 
+    /// Refuses an open file that is not the one of its name at that moment: one that was put in its place, and may be
+    /// gone again.
+    pub(super) fn check_open(&self, path: &Path, file: &File) -> Result<(), TableError> {
+        let open = stamped(&file.metadata().map_err(TableError::io(path, "look at it"))?);
+        let is_it = self.0.iter().any(|(known, then)| known == path && *then == open);
+        if is_it { Ok(()) } else { Err(replaced(path)) }
+    }
+
     /// Refuses what was put in their place since.
     ///
     /// # Errors
@@ -63,11 +71,15 @@ impl Snapshot {
 
 fn stamp(path: &Path) -> Result<Option<Stamp>, TableError> {
     let found = present(fs::metadata(path)).map_err(TableError::io(path, "look at it"))?;
+    Ok(found.as_ref().map(stamped))
+}
+
+fn stamped(found: &fs::Metadata) -> Stamp {
     #[cfg(unix)]
     let inode = std::os::unix::fs::MetadataExt::ino;
     #[cfg(not(unix))]
     let inode = |_: &fs::Metadata| 0;
-    Ok(found.map(|found| Stamp { inode: inode(&found), length: found.len(), changed: found.modified().ok() }))
+    Stamp { inode: inode(found), length: found.len(), changed: found.modified().ok() }
 }
 
 fn replaced(path: &Path) -> TableError {
@@ -136,6 +148,11 @@ impl Standing {
                 Ok(identity.field(name, &files))
             })
             .map(Identity::finish)
+    }
+
+    /// The files of a table, as they are to be when they are opened; `None` where it is not there.
+    pub(super) fn snapshot(&self, table: &str) -> Option<&Snapshot> {
+        self.tables.get(table).map(|table| &table.snapshot)
     }
 
     /// Refuses tables that were replaced since.

@@ -71,7 +71,8 @@ const READERS: [(&str, fn(&Path, &Path) -> Result<Vec<u8>, String>); 4] = [
         let (relations, options) = (split.join("predictions"), Options::default());
         let out = scratch.join("graph");
         let _ = fs::remove_dir_all(&out);
-        let request = Request { relations: &relations, split, aliases: None, out: &out, options: &options };
+        let request =
+            Request { relations: &relations, split, aliases: None, out: &out, options: &options, force: true };
         words(graph::build(&request, &unheard))?;
         Ok(format!("{:?}", Table::<docre::table::rows::EdgeRow>::require(&out).unwrap().all().unwrap()).into_bytes())
     }),
