@@ -34,13 +34,17 @@ pub(super) struct Making {
 
 impl Making {
     /// What the footer of a file says.
+    ///
+    /// A program's name holds no control characters, but where it is damaged; and each file of ours has a checksum, but
+    /// where the place of it is damaged: an empty one, which no file has, tells so.
     pub fn of(metadata: &FileMetaData) -> Self {
-        if !metadata.created_by().is_some_and(|program| program.starts_with(WRITER)) {
+        let is_ours = |program: &str| program.starts_with(WRITER) || program.contains(char::is_control);
+        if !metadata.created_by().is_some_and(is_ours) {
             return Self::default();
         }
         let entries = || metadata.key_value_metadata().into_iter().flatten();
         let value = |key: &str| entries().find(|entry| entry.key == key).and_then(|entry| entry.value.clone());
-        Self { fingerprint: value("docre.fingerprint"), checksum: value(CHECKSUM) }
+        Self { fingerprint: value("docre.fingerprint"), checksum: Some(value(CHECKSUM).unwrap_or_default()) }
     }
 
     /// Checks the bytes of a file, where it bears a checksum.
