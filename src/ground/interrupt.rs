@@ -46,10 +46,15 @@ impl fmt::Display for Signal {
     }
 }
 
+/// An interruption as an error of the system, which gives the source of what it wraps for its own: so it is found.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Wrapped(#[source] Interrupted);
+
 /// For work whose errors are the system's.
 impl From<Interrupted> for io::Error {
     fn from(interrupted: Interrupted) -> Self {
-        Self::other(interrupted)
+        Self::other(Wrapped(interrupted))
     }
 }
 
@@ -73,10 +78,7 @@ pub fn check() -> Result<(), Interrupted> {
 pub fn cause(error: &(dyn Error + 'static)) -> Option<Interrupted> {
     let mut next = Some(error);
     while let Some(error) = next {
-        // An error of the system gives the source of what it wraps for its own, and so leaves out what it wraps.
-        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let found = wrapped.and_then(|wrapped| wrapped.downcast_ref()).or_else(|| error.downcast_ref());
-        if let Some(interrupted) = found {
+        if let Some(interrupted) = error.downcast_ref() {
             return Some(*interrupted);
         }
         next = error.source();

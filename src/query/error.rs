@@ -19,7 +19,7 @@ pub(crate) const MOST_LEVELS: usize = 1 << 8;
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
     /// The program was told to stop.
-    #[error(transparent)]
+    #[error("{0}")]
     Interrupted(#[from] Interrupted),
     /// A table is damaged, or was replaced while it was read.
     #[error(transparent)]
