@@ -75,7 +75,7 @@ pub(super) fn remove_leftovers(graph: &Path) {
 fn is_ours(work: &Path) -> bool {
     let ours = |entry: fs::DirEntry| {
         let name = entry.file_name();
-        let is_lock = name.to_str().is_some_and(|name| name.starts_with('.') && name.ends_with(".lock"));
+        let is_lock = name.to_str().is_some_and(|name| name.starts_with('.') && name.strip_suffix(".lock").is_some());
         name == SCRATCH || is_lock || OURS.is_left(&entry.path())
     };
     fs::read_dir(work).is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(ours)))

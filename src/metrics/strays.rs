@@ -42,14 +42,13 @@ impl Strays {
         let documents = rows.column("document")?.u32()?;
         let names = rows.column("doc_id")?.str()?.iter();
         for ((document, name), relation) in documents.iter().zip(names).zip(rows.column("relation")?.str()?.iter()) {
-            match document {
-                Some(document) => *strays.documents.entry(document).or_default() += 1,
-                None => {
-                    let name = given(name, "doc_id")?;
-                    strays.elsewhere += 1;
-                    if strays.document.as_deref().is_none_or(|first| name < first) {
-                        strays.document = Some(name.to_owned());
-                    }
+            if let Some(document) = document {
+                *strays.documents.entry(document).or_default() += 1;
+            } else {
+                let name = given(name, "doc_id")?;
+                strays.elsewhere += 1;
+                if strays.document.as_deref().is_none_or(|first| name < first) {
+                    strays.document = Some(name.to_owned());
                 }
             }
             *strays.relations.entry(given(relation, "relation")?.to_owned()).or_default() += 1;

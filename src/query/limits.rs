@@ -69,14 +69,16 @@ impl FromStr for Memory {
         let (unit, bytes) = UNITS.into_iter().find(|(unit, _)| ends(unit)).ok_or_else(fault)?;
         let number: f64 = text[..text.len() - unit.len()].trim_end().parse().map_err(|_| fault())?;
         let bytes = number * bytes;
-        if bytes >= 1.0 && bytes < 1e18 { Ok(Self(bytes as u64)) } else { Err(fault()) }
+        if (1.0..1e18).contains(&bytes) { Ok(Self(bytes as u64)) } else { Err(fault()) }
     }
 }
 
 impl fmt::Display for Memory {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole =
-            UNITS.into_iter().filter(|(_, bytes)| self.0 % *bytes as u64 == 0).max_by(|a, b| a.1.total_cmp(&b.1));
+        let whole = UNITS
+            .into_iter()
+            .filter(|(_, bytes)| self.0.is_multiple_of(*bytes as u64))
+            .max_by(|a, b| a.1.total_cmp(&b.1));
         match whole {
             Some((unit, bytes)) => write!(formatter, "{}{unit}", self.0 / bytes as u64),
             None => write!(formatter, "{}KB", self.0 as f64 / 1e3),
@@ -129,6 +131,7 @@ fn kilobytes(text: &str, name: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 mod tests {
     use super::*;
 

@@ -51,8 +51,13 @@ impl Signs {
 /// an error, where the statement asks for it.
 fn signed(kind: &DataType) -> Option<DataType> {
     match kind {
-        DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 => Some(DataType::Int64),
-        DataType::Int8 | DataType::Int16 | DataType::Int32 => Some(DataType::Int64),
+        DataType::UInt8
+        | DataType::UInt16
+        | DataType::UInt32
+        | DataType::UInt64
+        | DataType::Int8
+        | DataType::Int16
+        | DataType::Int32 => Some(DataType::Int64),
         DataType::List(item) => signed(item).map(|item| DataType::List(Box::new(item))),
         _ => None,
     }

@@ -88,7 +88,7 @@ fn planned(context: &mut SQLContext, statement: &mut Statement) -> PolarsResult<
         Order::Varying => rows = rows.sort_by_exprs([all().as_expr()], SortMultipleOptions::default()),
     }
     if let Some((first, rows_at_most)) = limit {
-        rows = rows.slice(first as i64, rows_at_most as IdxSize);
+        rows = rows.slice(first.cast_signed() as i64, rows_at_most as IdxSize);
     }
     rows.clone().to_alp_optimized()?;
     Ok(rows)

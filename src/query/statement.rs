@@ -221,7 +221,7 @@ fn shuffles(select: &Select) -> bool {
 fn order(statement: &mut Parsed, extent: &Extent) -> Order {
     let Parsed::Query(query) = statement else { return Order::Kept };
     if query.with.is_none() {
-        *query = Box::new(innermost(query).clone());
+        **query = innermost(query).clone();
     }
     match &*query.body {
         _ if query.order_by.is_some() => Order::Said,

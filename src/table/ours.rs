@@ -71,16 +71,12 @@ impl Found {
     }
 
     fn is_table(&mut self, path: &Path, name: &str) -> bool {
-        match says(path, "docre.schema") {
-            Some(marked) => {
-                self.marked += usize::from(marked);
-                marked
-            }
-            None => {
-                self.damaged += 1;
-                is_part_of_ours(name)
-            }
+        if let Some(marked) = says(path, "docre.schema") {
+            self.marked += usize::from(marked);
+            return marked;
         }
+        self.damaged += 1;
+        is_part_of_ours(name)
     }
 }
 
@@ -143,7 +139,7 @@ fn is_workplace(name: &str) -> bool {
 /// A lock's file, which is empty, and nobody holds it.
 fn is_free_lock(path: &Path, name: &str) -> bool {
     let is_empty = || fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0);
-    name.starts_with('.') && name.ends_with(".lock") && is_empty() && !is_held(path)
+    name.starts_with('.') && name.strip_suffix(".lock").is_some() && is_empty() && !is_held(path)
 }
 
 /// Whether a folder stands there: a link to one is somebody's.

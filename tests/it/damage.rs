@@ -57,8 +57,11 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// What every reader makes of a split and predictions about it.
-const READERS: [(&str, fn(&Path, &Path) -> Result<Vec<u8>, String>); 4] = [
+/// A reader of a split and of predictions about it, which works in a folder of its own.
+type Reader = fn(&Path, &Path) -> Result<Vec<u8>, String>;
+
+/// What every reader makes of them.
+const READERS: [(&str, Reader); 4] = [
     ("evaluate", |split, _| {
         let figures = metrics::evaluate(&metrics::Request::new(split, &split.join("predictions")));
         Ok(format!("{:?}", words(figures)?.metrics).into_bytes())

@@ -19,7 +19,7 @@ fn plant(folder: &Path, names: &[&str]) {
     for name in names {
         let path = folder.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, if name.ends_with(".lock") { "" } else { "half" }).unwrap();
+        fs::write(path, if name.strip_suffix(".lock").is_some() { "" } else { "half" }).unwrap();
     }
 }
 

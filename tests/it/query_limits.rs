@@ -50,7 +50,7 @@ fn long_and_deep_statements_end_in_words() {
         let started = Instant::now();
         let said = refusal(&dev, &[&statement]);
         assert!(said.starts_with("error: ") && said.len() < 500, "{said}");
-        assert!(started.elapsed() < Duration::from_secs(60), "{}", &statement[..60]);
+        assert!(started.elapsed() < Duration::from_mins(1), "{}", &statement[..60]);
     }
     let list = many("'P17'", ", ", 10_000);
     assert_eq!(rows(Path::new(&dev), &format!("SELECT count(*) AS n FROM facts WHERE relation IN ({list})")).len(), 1);

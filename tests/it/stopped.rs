@@ -197,7 +197,7 @@ fn what_a_model_does_goes_on_where_it_was_stopped() {
     let run = stop(&["TERM"], &fixture.path("parts"), &score("parts"), has_part);
     let said = "stopped by SIGTERM: the same command goes on with what is left to do\n";
     assert!(run.code == Some(143) && run.stderr.ends_with(said), "{}", run.stderr);
-    assert_eq!(hidden(fixture.folder.path()), [work.clone()], "its finished parts are kept");
+    assert_eq!(hidden(fixture.folder.path()), std::slice::from_ref(&work), "its finished parts are kept");
     assert!(content(&work).iter().all(|(path, _)| path.ends_with("relations/part-00000.parquet")));
     let [again, whole] = ["parts", "all"].map(|out| docre(score(out)));
     assert!(again.code == Some(0) && again.stderr.contains(" were there already)"), "{}", again.stderr);
