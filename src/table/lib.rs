@@ -33,7 +33,7 @@ mod scratch;
 pub mod sort;
 mod split;
 mod staging;
-mod standing;
+mod version;
 pub mod stream;
 mod whole;
 mod write;
@@ -56,7 +56,7 @@ pub use schema::TableSchema;
 pub use scratch::Scratch;
 pub use split::{Followers, OfDocument, SplitTables, Walk, relation_labels};
 pub use staging::Staging;
-pub use standing::{Snapshot, Standing, identity};
+pub use version::{Snapshot, Standing, identity};
 pub use whole::{remove_leftovers, write_file, write_same};
 pub use write::{TableWriter, check_making, write};
 
