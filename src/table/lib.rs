@@ -50,7 +50,7 @@ pub use handle::{Table, read};
 pub use leftovers::clear_leftovers;
 pub use lock::Lock;
 pub use ours::{Ours, check_workplace, holds_only_tables, is_marked};
-pub use place::{is_file, put, restore, standing, stands_for};
+pub use place::{check_place, is_file, put, restore, standing, stands_for};
 pub use read::RecordBatches;
 pub use schema::TableSchema;
 pub use scratch::Scratch;

@@ -108,6 +108,23 @@ pub fn restore(target: &Path, ours: Ours) -> Result<(), TableError> {
     recover(&target, ours)
 }
 
+/// Refuses a place that nothing of docre's may take, before there is anything to put there; what a process that died has
+/// left beside it is put back or cleared.
+///
+/// # Errors
+/// Where something else stands there or beside it, another process is at work on it, or the system refuses.
+pub fn check_place(target: &Path, ours: Ours) -> Result<(), TableError> {
+    let target = through(target)?;
+    if stands(&sibling(&target, "partial"))? || stands(&sibling(&target, ASIDE))? {
+        let _lock = Lock::beside(&target)?;
+        recover(&target, ours)?;
+    }
+    if stands(&target)? && !(ours.is)(&target) {
+        return Err(TableError::Foreign { path: target });
+    }
+    Ok(())
+}
+
 /// Under the lock: puts back or clears what a process that died has left beside `target`. What docre did not leave is
 /// not touched.
 pub(super) fn recover(target: &Path, ours: Ours) -> Result<(), TableError> {

@@ -11,7 +11,7 @@ use checkpoint::{BASE, BEST, Checkpoint, CheckpointError, OURS, read_tensors, sa
 use ground::present;
 use nn::optimizer::AdamW;
 use table::rows::TrainingLogRow;
-use table::{Ours, Row, Staging, Table, restore};
+use table::{Ours, Row, Table, check_place, restore};
 
 use super::TrainError;
 
@@ -101,10 +101,9 @@ pub fn recover(out: &Path) -> Result<(), TrainError> {
 /// Where something that docre did not make stands in a place of the run's.
 pub fn check_places(out: &Path) -> Result<(), TrainError> {
     for checkpoint in [BASE, BEST, LAST] {
-        drop(Staging::begin_over(&out.join(checkpoint), OURS)?);
+        check_place(&out.join(checkpoint), OURS)?;
     }
-    drop(Staging::begin(&out.join(&TrainingLogRow::schema().name))?);
-    Ok(())
+    Ok(check_place(&out.join(&TrainingLogRow::schema().name), Ours::TABLES)?)
 }
 
 /// Whether a run's last checkpoint and its best ones, by their folders' names, can be read.
