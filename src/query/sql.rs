@@ -65,6 +65,10 @@ fn frame(tables: &Tables, sql: &str, progress: &Progress) -> Result<DataFrame, Q
     read().try_for_each(|file| verify(file))?;
     let (mut context, mut signs) = (SQLContext::new(), Signs::default());
     for (name, files) in tables {
+        let fault = |error: PolarsError| {
+            let place = files.first().map_or_else(String::new, |file| format!("{}: ", file.display()));
+            failure(&format!("{place}{error}"), tables)
+        };
         context.register(name, frames::scan(files).and_then(|table| signs.add(table)).map_err(fault)?);
     }
     let rows = planned(&mut context, &mut statement).map_err(fault)?;

@@ -10,7 +10,7 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use super::TableError;
 use super::beside::parent;
 use super::bounds;
-use super::integrity::Making;
+use super::integrity::{Making, bears_checksum};
 use super::place::standing;
 
 /// The files of a table in order: at least one, with rows of any type.
@@ -129,6 +129,10 @@ pub fn verify(path: &Path) -> Result<(), TableError> {
 
 /// The same of an open file, whose footer is read.
 pub(super) fn verified(file: &File, metadata: &ParquetMetaData, path: &Path) -> Result<(), TableError> {
+    let is_cut = || bears_checksum(file).map_err(TableError::io(path, "read"));
+    if metadata.file_metadata().created_by().is_none() && is_cut()? {
+        return Err(TableError::Damaged { path: path.to_path_buf() });
+    }
     Making::of(metadata.file_metadata()).verify(file, path)?;
     let length = file.metadata().map_err(TableError::io(path, "look at it"))?.len();
     bounds::check(metadata, length, path)

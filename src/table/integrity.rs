@@ -35,16 +35,20 @@ pub(super) struct Making {
 impl Making {
     /// What the footer of a file says.
     ///
-    /// A program's name holds no control characters, but where it is damaged; and each file of ours has a checksum, but
-    /// where the place of it is damaged: an empty one, which no file has, tells so.
+    /// A program's name is there and holds no control characters, but where it is damaged; and each file of ours has a
+    /// checksum, but where the place of it is damaged: an empty one, which no file has, tells so.
     pub fn of(metadata: &FileMetaData) -> Self {
-        let is_ours = |program: &str| program.starts_with(WRITER) || program.contains(char::is_control);
-        if !metadata.created_by().is_some_and(is_ours) {
-            return Self::default();
-        }
         let entries = || metadata.key_value_metadata().into_iter().flatten();
         let value = |key: &str| entries().find(|entry| entry.key == key).and_then(|entry| entry.value.clone());
-        Self { fingerprint: value("docre.fingerprint"), checksum: Some(value(CHECKSUM).unwrap_or_default()) }
+        let checksum = value(CHECKSUM);
+        let is_ours = match metadata.created_by() {
+            Some(program) => program.starts_with(WRITER) || program.contains(char::is_control),
+            None => checksum.is_some(),
+        };
+        if !is_ours {
+            return Self::default();
+        }
+        Self { fingerprint: value("docre.fingerprint"), checksum: Some(checksum.unwrap_or_default()) }
     }
 
     /// Checks the bytes of a file, where it bears a checksum.
@@ -56,6 +60,11 @@ impl Making {
         }
         Err(TableError::Damaged { path: path.to_path_buf() })
     }
+}
+
+/// Whether the footer has a checksum, be it that the library finds it or not: a byte of zero ends what it reads of it.
+pub(super) fn bears_checksum(mut file: &File) -> io::Result<bool> {
+    Ok(footer(&mut file)?.is_some_and(|(_, footer)| place(&footer).is_some()))
 }
 
 /// The sum of a file; `None` where it has no place for one.
