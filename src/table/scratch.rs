@@ -1,6 +1,7 @@
 //! A folder for what is sorted on disk.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use tempfile::{Builder, TempDir};
@@ -34,8 +35,9 @@ impl Scratch {
             let folder =
                 builder.tempdir_in(parent(target)).map_err(TableError::io(target, "create a folder beside it"))?;
             match Lock::inside(folder.path()) {
-                // Before it is locked, another process may take it for a dead one's; if that removes it, this makes it anew.
+                // Before it is locked, another process may take it for a dead one's, and lock or remove it.
                 Err(TableError::Busy { .. }) => {}
+                Err(TableError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
                 lock => return Ok(Self { _lock: lock?, folder }),
             }
         }
