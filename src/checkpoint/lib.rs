@@ -6,7 +6,7 @@ pub mod published;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor, Var, safetensors};
@@ -20,7 +20,7 @@ use model::{Model, Task};
 use nn::device::Compute;
 use nn::{Unused, Weights};
 use pieces::{PiecesError, Tokenizer};
-use table::{Ours, TableError, Text, standing};
+use table::{Ours, TableError, Text, holds_only, is_named_file, is_random, standing};
 
 pub use model::ModelConfig;
 
@@ -261,21 +261,11 @@ fn is_name(name: &str) -> bool {
 
 /// Whether a file is one in which the library of tensors was writing: it renames what it has written.
 fn is_half(name: &str) -> bool {
-    name.strip_prefix(".tmp")
-        .is_some_and(|random| random.len() == 6 && random.bytes().all(|c| c.is_ascii_alphanumeric()))
+    name.strip_prefix(".tmp").is_some_and(is_random)
 }
 
 /// Whether a folder holds nothing but a checkpoint, so that another may take its place: its config says that docre made
 /// it.
 fn holds_only_a_checkpoint(folder: &Path) -> bool {
-    let is_file = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file());
-    let is_named = |entry: &fs::DirEntry| entry.file_name().to_str().is_some_and(is_name);
-    let Ok(entries) = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>) else { return false };
-    entries.is_empty() || entries.iter().all(|entry| is_file(entry) && is_named(entry)) && says_docre(folder)
-}
-
-fn says_docre(folder: &Path) -> bool {
-    let config = fs::read(folder.join(CONFIG)).ok();
-    let config: Option<serde_json::Value> = config.and_then(|text| serde_json::from_slice(&text).ok());
-    config.is_some_and(|config| config.get("docre").is_some_and(serde_json::Value::is_string))
+    holds_only(folder, (CONFIG, "docre"), |entry| is_named_file(entry, is_name))
 }

@@ -91,19 +91,18 @@ impl EncoderConfig {
     /// The first field that does not fit, expected then got.
     pub fn check(&self) -> Result<(), String> {
         let sizes = [
-            ("vocab_size", self.vocab_size, MOST_ROWS),
-            ("hidden_size", self.hidden_size, GREATEST_WIDTH),
-            ("num_hidden_layers", self.num_hidden_layers, MOST_LAYERS),
-            ("num_attention_heads", self.num_attention_heads, GREATEST_WIDTH),
-            ("intermediate_size", self.intermediate_size, 4 * GREATEST_WIDTH),
-            ("type_vocab_size", self.type_vocab_size, MOST_ROWS),
-            ("max_position_embeddings", self.max_position_embeddings, MOST_ROWS),
+            ("vocab_size", self.vocab_size, 1, MOST_ROWS),
+            ("hidden_size", self.hidden_size, 1, GREATEST_WIDTH),
+            ("num_hidden_layers", self.num_hidden_layers, 1, MOST_LAYERS),
+            ("num_attention_heads", self.num_attention_heads, 1, GREATEST_WIDTH),
+            ("intermediate_size", self.intermediate_size, 1, 4 * GREATEST_WIDTH),
+            ("type_vocab_size", self.type_vocab_size, 1, MOST_ROWS),
+            ("max_position_embeddings", self.max_position_embeddings, 0, MOST_ROWS),
         ];
-        if let Some((name, ..)) = sizes.iter().find(|(name, size, _)| *size == 0 && *name != "max_position_embeddings")
-        {
-            return Err(format!("encoder: `{name}`: expected at least 1, got 0"));
+        if let Some((name, size, least, _)) = sizes.iter().find(|(_, size, least, _)| size < least) {
+            return Err(format!("encoder: `{name}`: expected at least {least}, got {size}"));
         }
-        if let Some((name, size, most)) = sizes.iter().find(|(_, size, most)| size > most) {
+        if let Some((name, size, _, most)) = sizes.iter().find(|(_, size, _, most)| size > most) {
             return Err(format!("encoder: `{name}`: expected at most {most}, got {size}"));
         }
         if !self.hidden_size.is_multiple_of(self.num_attention_heads) {

@@ -49,7 +49,7 @@ pub use tables::{Description, Graph, OURS, Supported};
 pub use totals::Totals;
 
 use merging::Merger;
-use tables::Tables;
+use tables::{TABLES, Tables};
 use work::Work;
 
 /// What to make a graph of.
@@ -76,8 +76,8 @@ pub struct Request<'a> {
 pub fn build(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Totals>, GraphError> {
     let standing = Standing::of(request.split)?;
     let relations = TableFiles::at(&predictions::place(request.relations)?)?;
-    let relations = relations.as_ref().map(Snapshot::of).transpose()?;
-    let key = key(request, &standing)?;
+    let snapshot = relations.as_ref().map(Snapshot::of).transpose()?;
+    let key = key(request, &standing, relations.as_ref())?;
     clear_leftovers(request.out.parent().unwrap_or(Path::new("")), OURS);
     restore(request.out, OURS)?;
     let found = Description::find(request.out, observe)?;
@@ -102,7 +102,7 @@ pub fn build(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Tota
         format.write_missing(&graph, &made)?;
     }
     standing.check()?;
-    relations.as_ref().map_or(Ok(()), Snapshot::check)?;
+    snapshot.as_ref().map_or(Ok(()), Snapshot::check)?;
     fs::remove_dir(staging.folder()).map_err(GraphError::io(staging.folder(), "remove"))?;
     fs::rename(&made, staging.folder()).map_err(GraphError::io(&made, "move"))?;
     staging.commit()?;
@@ -113,7 +113,7 @@ pub fn build(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Tota
 
 /// Whether nothing of the graph that stands was damaged or removed since it was made.
 fn is_whole(request: &Request<'_>, key: &str) -> Result<bool, GraphError> {
-    for table in ["nodes", "edges", "provenance", "merges"] {
+    for table in TABLES {
         if table::fingerprint(request.out, table)?.as_deref() != Some(key) {
             return Ok(false);
         }
@@ -143,11 +143,10 @@ pub fn set_down(input: impl io::BufRead, folder: &Path) -> Result<(), GraphError
 }
 
 /// Identifies what a graph is made from: each input, and the options.
-fn key(request: &Request<'_>, split: &Standing) -> Result<String, GraphError> {
+fn key(request: &Request<'_>, split: &Standing, relations: Option<&TableFiles>) -> Result<String, GraphError> {
     let name = request.relations.file_stem().unwrap_or_default().to_string_lossy();
     let identity = Identity::of("graph").field("options", request.options).field("name", &name);
-    let relations = TableFiles::at(&predictions::place(request.relations)?)?;
-    let identity = identity.field("relations", &relations.as_ref().map(table::identity).transpose()?);
+    let identity = identity.field("relations", &relations.map(table::identity).transpose()?);
     let identity = identity.field("split", &split.identity(&["documents", "entities", "mentions", "relation_types"])?);
     let content = |path: &Path| content(path).map_err(GraphError::io(path, "read"));
     Ok(identity.field("aliases", &request.aliases.map(content).transpose()?).finish())

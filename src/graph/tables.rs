@@ -9,7 +9,10 @@ use ground::present;
 use serde::{Deserialize, Serialize};
 
 use table::rows::{EdgeRow, MergeRow, NodeRow, ProvenanceRow};
-use table::{Cursor, Ours, Row, Table, TableError, TableWriter, Text, holds_only_tables, standing, write_file};
+use table::{
+    Cursor, Ours, Row, Table, TableError, TableWriter, Text, holds_only, holds_only_tables, is_named_file, standing,
+    write_file,
+};
 
 use super::error::GraphError;
 use super::format::Format;
@@ -194,6 +197,9 @@ impl Graph {
     }
 }
 
+/// The tables of a graph.
+pub(super) const TABLES: [&str; 4] = ["nodes", "edges", "provenance", "merges"];
+
 /// How the folder of a graph is known.
 pub const OURS: Ours = Ours { is: holds_only_a_graph, names: is_name };
 
@@ -205,28 +211,21 @@ fn is_name(name: &str) -> bool {
 /// Whether a folder holds nothing but a graph, so that replacing it cannot destroy anybody's files: its description says
 /// that docre made it.
 fn holds_only_a_graph(folder: &Path) -> bool {
-    let Ok(entries) = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>) else { return false };
-    let is_described = || {
-        let text = fs::read(folder.join(DESCRIPTION)).ok();
-        let found: Option<serde_json::Value> = text.and_then(|text| serde_json::from_slice(&text).ok());
-        found.is_some_and(|found| found.get("fingerprint").is_some_and(serde_json::Value::is_string))
-    };
-    entries.is_empty() || is_described() && entries.iter().all(is_of_a_graph)
+    holds_only(folder, (DESCRIPTION, "fingerprint"), is_of_a_graph)
 }
 
 fn is_of_a_graph(entry: &fs::DirEntry) -> bool {
-    let is_file = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file());
-    let is_file = |entry: &fs::DirEntry| is_file(entry) && entry.file_name().to_str().is_some_and(is_name);
     if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-        return is_file(entry);
+        return is_named_file(entry, is_name);
     }
     let (path, name) = (entry.path(), entry.file_name());
-    if ["nodes", "edges", "provenance", "merges"].iter().any(|table| name == *table) {
+    if TABLES.iter().any(|table| name == *table) {
         return holds_only_tables(&path);
     }
     let is_format = Format::ALL.iter().flat_map(|format| format.files()).any(|(file, _)| {
         let above = file.split_once('/').map(|(above, _)| above);
         above.is_some_and(|above| name == *above)
     });
-    is_format && fs::read_dir(path).is_ok_and(|mut files| files.all(|file| file.is_ok_and(|file| is_file(&file))))
+    let is_ours = |file: io::Result<fs::DirEntry>| file.is_ok_and(|file| is_named_file(&file, is_name));
+    is_format && fs::read_dir(path).is_ok_and(|mut files| files.all(is_ours))
 }

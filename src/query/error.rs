@@ -20,7 +20,7 @@ pub(crate) const MOST_LEVELS: usize = 1 << 8;
 pub enum QueryError {
     /// The program was told to stop.
     #[error("{0}")]
-    Interrupted(#[from] Interrupted),
+    Stopped(#[from] Interrupted),
     /// A table is damaged, or was replaced while it was read.
     #[error(transparent)]
     Table(#[from] TableError),

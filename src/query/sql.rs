@@ -57,8 +57,8 @@ pub fn run_over(
 fn frame(tables: &Tables, sql: &str, progress: &Progress) -> Result<DataFrame, QueryError> {
     let fault = |error: PolarsError| failure(&error.to_string(), tables);
     let mut statement = Statement::read(sql).map_err(|error| failure(&error.to_string(), tables))??;
-    names_no_file(sql).map_err(fault)??;
     let named = named(sql).map_err(fault)?;
+    names_no_file(&named)?;
     // Of the others the engine reads what columns they have, and no more.
     let read = || tables.iter().filter(|(name, _)| named.contains(&name.to_lowercase())).flat_map(|(_, files)| files);
     let snapshot = Snapshot::of_files(read())?;

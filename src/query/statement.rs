@@ -313,11 +313,11 @@ fn only_reads(statement: &Parsed) -> bool {
 /// names are those that its own parser finds.
 ///
 /// # Errors
-/// That the statement is no SQL; inside, the first such name.
-pub fn names_no_file(sql: &str) -> PolarsResult<Result<(), QueryError>> {
+/// The first such name.
+pub fn names_no_file(named: &BTreeSet<String>) -> Result<(), QueryError> {
     let opening: Vec<&str> = keywords::all_functions().into_iter().filter(|name| name.starts_with("read_")).collect();
-    let opened = named(sql)?.into_iter().find(|name| opening.contains(&name.as_str()));
-    Ok(opened.map_or(Ok(()), |function| Err(QueryError::OpensFile { function })))
+    let opened = named.iter().find(|name| opening.contains(&name.as_str())).cloned();
+    opened.map_or(Ok(()), |function| Err(QueryError::OpensFile { function }))
 }
 
 /// What a statement names where a table may stand, in small letters.

@@ -15,6 +15,11 @@ pub fn sibling(target: &Path, role: &str) -> PathBuf {
     target.with_file_name(format!(".{name}.{role}"))
 }
 
+/// Whether a text is what a file or folder for a while has in its name, lest two have the same: `tempfile` puts it there.
+pub fn is_random(text: &str) -> bool {
+    text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 /// The folder that holds a path.
 pub(super) fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))

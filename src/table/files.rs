@@ -103,8 +103,7 @@ pub fn fingerprint(folder: &Path, name: &str) -> Result<Option<String>, TableErr
 
 fn recorded_in(path: &Path) -> Result<Option<String>, TableError> {
     let file = open(path)?;
-    let making = footer(&file, path).map(|metadata| Making::of(metadata.file_metadata()));
-    match making.and_then(|making| making.verify(&file, path).map(|()| making)) {
+    match footer(&file, path).and_then(|metadata| sound(&file, &metadata, path)) {
         Ok(making) => Ok(making.fingerprint),
         Err(TableError::Parquet { .. } | TableError::Unreadable { .. } | TableError::Damaged { .. }) => Ok(None),
         Err(error) => Err(error),
@@ -129,16 +128,24 @@ pub fn verify(path: &Path) -> Result<(), TableError> {
 
 /// The same of an open file, whose footer is read.
 pub(super) fn verified(file: &File, metadata: &ParquetMetaData, path: &Path) -> Result<(), TableError> {
-    let is_cut = || bears_checksum(file).map_err(TableError::io(path, "read"));
-    if metadata.file_metadata().created_by().is_none() && is_cut()? {
-        return Err(TableError::Damaged { path: path.to_path_buf() });
-    }
-    Making::of(metadata.file_metadata()).verify(file, path)?;
+    sound(file, metadata, path)?;
     let length = file.metadata().map_err(TableError::io(path, "look at it"))?.len();
     bounds::check(metadata, length, path)
 }
 
-fn footer(file: &File, path: &Path) -> Result<ParquetMetaData, TableError> {
+/// What an open file says of its making, where its bytes are those that were written.
+fn sound(file: &File, metadata: &ParquetMetaData, path: &Path) -> Result<Making, TableError> {
+    let is_cut = || bears_checksum(file).map_err(TableError::io(path, "read"));
+    if metadata.file_metadata().created_by().is_none() && is_cut()? {
+        return Err(TableError::Damaged { path: path.to_path_buf() });
+    }
+    let making = Making::of(metadata.file_metadata());
+    making.verify(file, path)?;
+    Ok(making)
+}
+
+/// What stands at the end of an open file.
+pub(super) fn footer(file: &File, path: &Path) -> Result<ParquetMetaData, TableError> {
     gently(path, || ParquetMetaDataReader::new().parse_and_finish(file).map_err(TableError::read(path)))
 }
 

@@ -40,7 +40,7 @@ mod write;
 
 use arrow::record_batch::RecordBatch;
 
-pub use beside::sibling;
+pub use beside::{is_random, sibling};
 pub use cell::Cell;
 pub use cursor::Cursor;
 pub use error::TableError;
@@ -49,7 +49,7 @@ pub use ground::Text;
 pub use handle::{Table, read};
 pub use leftovers::clear_leftovers;
 pub use lock::Lock;
-pub use ours::{Ours, check_workplace, holds_only_tables, is_marked};
+pub use ours::{Ours, check_workplace, holds_only, holds_only_tables, is_marked, is_named_file};
 pub use place::{check_place, is_file, put, restore, standing, stands_for};
 pub use read::RecordBatches;
 pub use schema::TableSchema;

@@ -1,13 +1,13 @@
 //! What docre knows as its own, and so may replace: by marks that no other program makes, not by names alone.
 
-use std::fs;
+use std::fs::{self, DirEntry};
+use std::io;
 use std::path::Path;
 
 use ground::present;
-use parquet::errors::ParquetError;
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use serde_json::Value;
 
-use super::files::open;
+use super::files::{footer, open};
 use super::lock::is_held;
 use super::place::stands;
 use super::{TableError, is_part_name};
@@ -80,6 +80,24 @@ impl Found {
     }
 }
 
+/// Whether a folder holds nothing but entries that are `ours`, and a JSON file that docre has marked by a text under this
+/// key; an empty one is anybody's.
+pub fn holds_only(folder: &Path, mark: (&str, &str), ours: impl Fn(&DirEntry) -> bool) -> bool {
+    let Ok(entries) = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>) else { return false };
+    let (file, key) = mark;
+    let is_marked = || {
+        let text = fs::read(folder.join(file)).ok();
+        let found: Option<Value> = text.and_then(|text| serde_json::from_slice(&text).ok());
+        found.is_some_and(|found| found.get(key).is_some_and(Value::is_string))
+    };
+    entries.is_empty() || entries.iter().all(ours) && is_marked()
+}
+
+/// Whether an entry is a file, of a name that is `ours`: a link to one is somebody's.
+pub fn is_named_file(entry: &DirEntry, ours: fn(&str) -> bool) -> bool {
+    entry.file_type().is_ok_and(|kind| kind.is_file()) && entry.file_name().to_str().is_some_and(ours)
+}
+
 /// Refuses a folder in which docre is to work, and which it will remove, where it holds what docre did not put there:
 /// all that it works on lies below identities, or in `further` folders.
 ///
@@ -110,12 +128,12 @@ fn says(path: &Path, key: &str) -> Option<bool> {
     }
     // What the system does not let us read is not ours.
     let Ok(file) = open(path) else { return Some(false) };
-    match SerializedFileReader::new(file) {
-        Ok(reader) => {
-            let entries = reader.metadata().file_metadata().key_value_metadata();
+    match footer(&file, path) {
+        Ok(metadata) => {
+            let entries = metadata.file_metadata().key_value_metadata();
             Some(entries.is_some_and(|entries| entries.iter().any(|entry| entry.key == key)))
         }
-        Err(ParquetError::External(_)) => Some(false),
+        Err(TableError::Io { .. }) => Some(false),
         Err(_) => None,
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tempfile::{Builder, TempDir};
 
-use super::beside::{parent, sibling};
+use super::beside::{is_random, parent, sibling};
 use super::{Lock, TableError};
 
 /// The end of the name of such a folder.
@@ -57,7 +57,6 @@ fn remove_leftovers(target: &Path) {
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let random = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(SCRATCH));
-        let is_random = |name: &str| name.len() == 6 && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if !random.is_some_and(is_random) || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             continue;
         }

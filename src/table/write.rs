@@ -54,8 +54,8 @@ pub fn write<R: Row>(folder: &Path, fingerprint: &str, rows: Vec<R>) -> Result<(
     staging.commit()
 }
 
-/// Refuses where the table `name` stands in a folder and was not made from what this fingerprint says. One whose
-/// fingerprint is not known, as that of a damaged one, may be of any making.
+/// Refuses where the table `name` stands in a folder and was not made from what this fingerprint says. A damaged one is
+/// of no making, and nothing is lost with it.
 ///
 /// # Errors
 /// [`TableError::OtherMaking`], or where the system refuses to look.
@@ -63,7 +63,6 @@ pub fn check_making(folder: &Path, name: &str, fingerprint: Option<&str>) -> Res
     let Some(files) = TableFiles::find(folder, name)? else { return Ok(()) };
     match files.fingerprint()? {
         Some(found) if Some(&*found) != fingerprint => Err(TableError::OtherMaking { path: folder.join(name) }),
-        // A damaged table is of no making: nothing is lost with it.
         _ => Ok(()),
     }
 }
