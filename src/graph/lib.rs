@@ -21,6 +21,7 @@ pub mod identifier;
 mod merging;
 mod nodes;
 mod options;
+mod ours;
 mod predictions;
 pub mod store;
 mod tables;
@@ -45,11 +46,13 @@ pub use format::Format;
 pub use identifier::Base;
 pub use merging::Merge;
 pub use options::Options;
-pub use tables::{Description, Graph, OURS, Supported};
+pub use ours::OURS;
+pub use tables::{Description, Graph, Supported};
 pub use totals::Totals;
 
 use merging::Merger;
-use tables::{TABLES, Tables};
+use ours::TABLES;
+use tables::Tables;
 use work::Work;
 
 /// What to make a graph of.

@@ -3,7 +3,7 @@
 use ground::settings::{Settings, within};
 use serde::{Deserialize, Serialize};
 
-use crate::format::Format;
+use crate::format::name::Format;
 use crate::identifier::Base;
 use crate::merging::Merge;
 

@@ -7,7 +7,7 @@ use ground::present;
 use table::{Lock, check_workplace, sibling};
 
 use super::GraphError;
-use super::tables::OURS;
+use super::ours::OURS;
 
 /// What is sorted on the way.
 const SCRATCH: &str = "scratch";

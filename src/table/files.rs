@@ -8,10 +8,10 @@ use ground::present;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use super::TableError;
+use super::aside::standing;
 use super::beside::parent;
 use super::bounds;
 use super::integrity::{Making, bears_checksum};
-use super::place::standing;
 
 /// The files of a table in order: at least one, with rows of any type.
 ///

@@ -12,6 +12,7 @@
 //!
 //! This module does not know what the tables are for, and does not query them.
 
+mod aside;
 mod beside;
 mod bounds;
 pub mod cell;
@@ -40,6 +41,7 @@ mod write;
 
 use arrow::record_batch::RecordBatch;
 
+pub use aside::{standing, stands_for};
 pub use beside::{is_random, sibling};
 pub use cell::Cell;
 pub use cursor::Cursor;
@@ -50,7 +52,7 @@ pub use handle::{Table, read};
 pub use leftovers::clear_leftovers;
 pub use lock::Lock;
 pub use ours::{Ours, check_workplace, holds_only, holds_only_tables, is_marked, is_named_file};
-pub use place::{check_place, is_file, put, restore, standing, stands_for};
+pub use place::{check_place, is_file, put, restore};
 pub use read::RecordBatches;
 pub use schema::TableSchema;
 pub use scratch::Scratch;

@@ -7,9 +7,9 @@ use std::path::Path;
 use ground::present;
 use serde_json::Value;
 
+use super::aside::stands;
 use super::files::{footer, open};
 use super::lock::is_held;
-use super::place::stands;
 use super::{TableError, is_part_name};
 
 /// How folders of one kind are known.

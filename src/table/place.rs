@@ -1,26 +1,23 @@
-//! A name and what stands under it: put there in one step, and found again where an older way took two.
+//! A name and what stands under it: put there in one step, or put back.
 
-use std::borrow::Cow;
 use std::fs::{self, FileType};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ground::present;
 
 use super::TableError;
+use super::aside::{ASIDE, stands};
 use super::beside::{parent, sibling, sync_folder, through};
 use super::lock::Lock;
 use super::ours::Ours;
-
-/// The role of the sibling that holds old content between two renames.
-const ASIDE: &str = "replaced";
 
 /// Puts a finished file or folder at the name `target`, in place of what stood there, which is removed. `made` lies on
 /// the same file system, and its content is durable.
 ///
 /// The two are exchanged, so that whoever looks finds the one or the other, and a process that is killed leaves the old
 /// content where the new was made. Where the file system cannot exchange, the old content stands aside for a moment,
-/// where [`standing`] finds it.
+/// where [`standing`](super::standing) finds it.
 ///
 /// # Errors
 /// Where the system refuses; the old content stands then.
@@ -74,27 +71,6 @@ fn exchange(_: &Path, _: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Where what bears a name is to be read: under it, or beside it where a process died when it stood aside. Nothing is
-/// moved, as a writer may be at work on it.
-pub fn standing(path: &Path) -> Cow<'_, Path> {
-    if matches!(present(fs::metadata(path)), Ok(None))
-        && let Ok(target) = through(path)
-    {
-        let aside = sibling(&target, ASIDE);
-        if aside.is_dir() {
-            return Cow::Owned(aside);
-        }
-    }
-    Cow::Borrowed(path)
-}
-
-/// The path for which a hidden folder stands, by [`standing`]; for whoever lists a folder.
-pub fn stands_for(path: &Path) -> Option<PathBuf> {
-    let name = path.file_name()?.to_str()?.strip_prefix('.')?.strip_suffix(ASIDE)?.strip_suffix('.')?;
-    let named = path.with_file_name(name);
-    (!name.is_empty() && standing(&named) == path).then_some(named)
-}
-
 /// Puts back what a process that died had set aside; for writers, who say of a name that it is up to date.
 ///
 /// # Errors
@@ -139,11 +115,6 @@ pub(super) fn recover(target: &Path, ours: Ours) -> Result<(), TableError> {
     }
     remove(&aside)?;
     remove(&partial)
-}
-
-/// Whether anything bears a name, a link that leads nowhere included.
-pub(super) fn stands(path: &Path) -> Result<bool, TableError> {
-    Ok(present(fs::symlink_metadata(path)).map_err(TableError::io(path, "look at it"))?.is_some())
 }
 
 /// Whether a file stands where one is to go.
@@ -243,23 +214,5 @@ mod tests {
         folder(&above.path().join(".target.replaced"), "mine");
         assert!(matches!(set_aside(&made, &target), Err(TableError::Foreign { .. })));
         assert!(target.join("old").exists() && above.path().join(".target.replaced/mine").exists());
-    }
-
-    #[test]
-    fn what_stands_aside_is_found_through_a_link() {
-        let above = TempDir::new().unwrap();
-        let [target, aside] = ["target", ".target.replaced"].map(|name| above.path().join(name));
-        folder(&aside, "old");
-        assert_eq!(standing(&target), aside);
-        assert_eq!(stands_for(&aside), Some(target.clone()));
-        #[cfg(unix)]
-        {
-            let link = above.path().join("link");
-            std::os::unix::fs::symlink("target", &link).unwrap();
-            assert_eq!(standing(&link), aside);
-        }
-        folder(&target, "new");
-        assert_eq!(standing(&target), target);
-        assert_eq!(stands_for(&aside), None);
     }
 }

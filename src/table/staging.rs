@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::TableError;
+use super::aside::stands;
 use super::beside::{parent, sibling, sync_folder, through};
 use super::lock::Lock;
 use super::ours::Ours;
-use super::place::{put, recover, stands};
+use super::place::{put, recover};
 
 /// Work in progress towards a folder: files go into a hidden sibling, which [`Staging::commit`] exchanges for what
 /// stands under the folder's name.

@@ -3,7 +3,7 @@
 //! Every name survives every format, whatever is in it; each writer says how. Probabilities and supporting documents
 //! stand in all of them; runs, mentions and evidence in RDF.
 
-mod name;
+pub(crate) mod name;
 mod error;
 pub mod graphml;
 pub mod kgtk;
