@@ -86,6 +86,24 @@ pub fn usual_most_pairs() -> u64 {
     MOST_PAIRS
 }
 
+impl Options {
+    /// Those that are usual for a pipeline.
+    pub fn of(format: Format, split: FolderName) -> Self {
+        Self {
+            format,
+            split,
+            candidates: Vec::new(),
+            undirected: Vec::new(),
+            unlabelled: false,
+            bars: None,
+            unit: None,
+            max_rejected: usual_max_rejected(),
+            most_pairs: usual_most_pairs(),
+            most_bytes: usual_most_bytes(),
+        }
+    }
+}
+
 impl Settings for Options {
     fn check(&self) -> Result<(), String> {
         self.format.check(self.bars, self.unit)?;

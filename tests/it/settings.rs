@@ -135,7 +135,7 @@ fn a_pipeline_says_that_no_entity_has_the_types() {
 #[test]
 fn forms_are_checked_where_they_are_read() {
     let pair: TypePair = "Chemical:Disease".parse().unwrap();
-    assert_eq!((&*pair.head, &*pair.tail, pair.to_string().as_str()), ("Chemical", "Disease", "Chemical:Disease"));
+    assert!(pair.fits("Chemical", "Disease") && pair.to_string() == "Chemical:Disease");
     for wrong in ["", ":", "A", "A:", ":B", "A:B:C"] {
         assert!(wrong.parse::<TypePair>().is_err(), "{wrong}");
         assert!(serde_json::from_value::<TypePair>(wrong.into()).is_err(), "{wrong}");
