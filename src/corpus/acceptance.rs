@@ -7,6 +7,7 @@ use ground::parsed::TypePair;
 use table::Text;
 
 use crate::document::{Document, Fault};
+use crate::identity::identify;
 use crate::mesh::MeshTree;
 use crate::pairs::{MOST_PAIRS, Pairs};
 use crate::tables::Accepted;
@@ -38,7 +39,7 @@ impl Acceptance<'_> {
     /// The first fault: one of [`Document::check`], a relation that is not known, or more pairs than there may be. Pairs
     /// are counted before any is made.
     pub fn accept(&self, document: Document, source: Text) -> Result<Accepted, Fault> {
-        let mut document = document.check()?;
+        let mut document = identify(document.check()?);
         if self.unlabelled {
             document.facts = None;
         }

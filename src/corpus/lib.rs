@@ -5,6 +5,7 @@
 //! [`formats`] and a line in its list.
 
 mod document;
+mod identity;
 mod error;
 mod reader;
 mod text;
