@@ -7,7 +7,9 @@ pub(crate) mod gda;
 pub(crate) mod json;
 pub(crate) mod jsonl;
 pub(crate) mod lines;
+pub(crate) mod objects;
 pub(crate) mod pubtator;
+pub(crate) mod spans;
 
 use ground::choice;
 
@@ -61,11 +63,11 @@ impl Format {
     /// What reads it.
     pub fn reader(self, dialect: Dialect) -> Box<dyn Reader> {
         match self {
-            Self::DocRed => Box::new(docred::DocRed),
+            Self::DocRed => Box::new(docred::DocRed { dialect }),
             Self::PubTator => Box::new(pubtator::PubTator { dialect, ..pubtator::PubTator::default() }),
             Self::EdgeGraph => Box::new(edge_graph::EdgeGraph),
             Self::Gda => Box::new(gda::Gda),
-            Self::Jsonl => Box::new(jsonl::JsonLines),
+            Self::Jsonl => Box::new(jsonl::JsonLines { dialect }),
         }
     }
 }

@@ -4,10 +4,12 @@
 #![expect(clippy::print_stdout, clippy::large_stack_arrays, reason = "plain tests, which say what is skipped")]
 
 mod chemical_disease;
+mod docred;
 mod edge_graph;
 mod gda;
 mod json;
 mod jsonl;
+mod lost;
 mod mesh;
 mod pubtator;
 mod reading;
