@@ -1,5 +1,6 @@
 //! The source formats: one file each, and their list.
 
+pub(crate) mod bigbio;
 pub mod dialect;
 pub(crate) mod docred;
 pub(crate) mod edge_graph;
@@ -29,6 +30,8 @@ pub enum Format {
     Gda,
     /// One document with running text a line.
     Jsonl,
+    /// Hugging Face's schema of biomedical corpora, `bigbio_kb`.
+    BigBio,
 }
 
 choice!(Format, "format", {
@@ -37,6 +40,7 @@ choice!(Format, "format", {
     EdgeGraph => "edge-graph",
     Gda => "gda",
     Jsonl => "jsonl",
+    BigBio => "bigbio",
 });
 
 impl Format {
@@ -68,6 +72,7 @@ impl Format {
             Self::EdgeGraph => Box::new(edge_graph::EdgeGraph),
             Self::Gda => Box::new(gda::Gda),
             Self::Jsonl => Box::new(jsonl::JsonLines { dialect }),
+            Self::BigBio => Box::new(bigbio::BigBio { dialect }),
         }
     }
 }
