@@ -258,13 +258,18 @@ impl Conversion {
         };
         let files = |paths: &[PathBuf]| paths.iter().map(file).collect::<Result<Vec<_>, CorpusError>>();
         Ok(Identity::of("convert")
-            .field("options", &self.options)
+            .field("options", &made_by(&self.options))
             .field("mesh", &files(self.mesh.as_slice())?)
             .field("relation_labels", &files(self.relation_labels.as_slice())?)
             .field("ids", &files(self.ids.as_slice())?)
             .field("inputs", &files(&self.inputs)?)
             .finish())
     }
+}
+
+/// What of the options shows in the tables: how much may be lost does not.
+fn made_by(options: &Options) -> Options {
+    Options { max_rejected: usual_max_rejected(), ..options.clone() }
 }
 
 struct Prepared {

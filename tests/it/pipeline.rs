@@ -375,12 +375,16 @@ fn killed_at_any_moment_and_run_again_gives_the_same_bytes() {
 #[test]
 fn rejected_records_are_told_each_time() {
     let place = Place::new(CONVERSION);
-    let damaged = DOCUMENT.replace("Altomonte", "Elsewhere").replace(r#""h": 0, "t": 1"#, r#""h": 9, "t": 1"#);
+    let damaged = DOCUMENT.replace("Altomonte", "Elsewhere").replace(r#""sents""#, r#""sentences""#);
     place.write("dev.json", &format!("[{DOCUMENT}, {damaged}]"));
+    let refused = place.failure(&[]);
+    let share = "1 of 2 documents were rejected, more than a share of 0.1 (`max_rejected`); 1 for the reason dev.json: record 2";
+    assert!(refused.contains(share), "{refused}");
+    place.write("tiny.toml", &CONVERSION.replace("kind = \"convert\"", "kind = \"convert\"\nmax_rejected = 0.5"));
     let run = place.docre(&["tiny.toml"]);
     assert_eq!(run.code, Some(3), "{}", run.stderr);
     assert!(
-        run.stderr.contains("tiny/dev: 1 records were rejected") && run.stderr.contains("Elsewhere"),
+        run.stderr.contains("tiny/dev: 1 of 2 documents were rejected") && run.stderr.contains("Elsewhere"),
         "{}",
         run.stderr
     );
@@ -388,7 +392,11 @@ fn rejected_records_are_told_each_time() {
     assert_eq!(rows(&place.path("runs/tiny/dev"), "SELECT doc_id FROM documents"), ["Altomonte"]);
     let again = place.docre(&["tiny.toml"]);
     assert_eq!(again.code, Some(3), "{}", again.stderr);
-    assert!(again.stderr.contains("tiny/dev: up to date\ntiny/dev: 1 records were rejected"), "{}", again.stderr);
+    assert!(
+        again.stderr.contains("tiny/dev: up to date\ntiny/dev: 1 of 2 documents were rejected"),
+        "{}",
+        again.stderr
+    );
     assert!(again.stderr.contains("Elsewhere"), "{}", again.stderr);
     let format = place.failure(&["--set", "dev.format=docrd"]);
     assert!(
