@@ -54,6 +54,29 @@ impl Asked {
     pub fn contains(&self, name: &str) -> bool {
         self.names.contains(name)
     }
+
+    /// The names, all of which must be there.
+    ///
+    /// # Errors
+    /// Those that are not.
+    pub fn all_found(self, is_there: impl Fn(&Text) -> bool) -> Result<BTreeSet<Text>, CorpusError> {
+        let (names, missing) = self.names.into_iter().partition(is_there);
+        Self { path: self.path, names: missing }.none_left()?;
+        Ok(names)
+    }
+
+    /// Fails where there is a name.
+    fn none_left(self) -> Result<(), CorpusError> {
+        let Self { path, names } = self;
+        if names.is_empty() {
+            return Ok(());
+        }
+        let shown: Vec<String> = names.iter().take(SHOWN_NAMES).map(|name| quoted(name)).collect();
+        let more = if names.len() > shown.len() { ", …" } else { "" };
+        let (n, shown) = (names.len(), shown.join(", "));
+        let reason = format!("expected names of documents in the source, {n} are not there: {shown}{more}");
+        Err(CorpusError::Format { path, reason })
+    }
 }
 
 /// Lets each document name through once, in the order of the sources, and keeps count.
@@ -101,16 +124,7 @@ impl Admission {
 
     /// Fails where documents that are asked for did not come.
     pub fn check(&mut self) -> Result<(), CorpusError> {
-        match self.asked.take() {
-            Some(Asked { path, names }) if !names.is_empty() => {
-                let shown: Vec<String> = names.iter().take(SHOWN_NAMES).map(|name| quoted(name)).collect();
-                let more = if names.len() > shown.len() { ", …" } else { "" };
-                let (n, shown) = (names.len(), shown.join(", "));
-                let reason = format!("expected names of documents in the source, {n} are not there: {shown}{more}");
-                Err(CorpusError::Format { path, reason })
-            }
-            _ => Ok(()),
-        }
+        self.asked.take().map_or(Ok(()), Asked::none_left)
     }
 
     fn unique(&mut self, accepted: Accepted, source: &Text, record: u64) -> Result<Accepted, Reject> {

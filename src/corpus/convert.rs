@@ -181,13 +181,7 @@ impl Conversion {
 
     /// Identifies what the tables are made from. A file counts with its name: it is what `source` in them says.
     fn fingerprint(&self, contents: &Contents) -> Result<String, CorpusError> {
-        let file = |path: &PathBuf| {
-            let content = match contents.known(path) {
-                Some(known) => known.to_owned(),
-                None => identity::content(path).map_err(|source| CorpusError::Read { path: path.clone(), source })?,
-            };
-            Ok((source_name(path), content))
-        };
+        let file = |path: &PathBuf| Ok((source_name(path), content_of(path, contents)?));
         let files = |paths: &[PathBuf]| paths.iter().map(file).collect::<Result<Vec<_>, CorpusError>>();
         Ok(Identity::of("convert")
             .field("options", &self.options)
@@ -204,6 +198,12 @@ struct Prepared {
     mesh: Option<MeshTree>,
     labels: BTreeMap<Text, Text>,
     fingerprint: String,
+}
+
+/// What identifies the content of a path, read where it is not known.
+pub(super) fn content_of(path: &Path, contents: &Contents) -> Result<String, CorpusError> {
+    let read = || identity::content(path).map_err(|source| CorpusError::Read { path: path.to_path_buf(), source });
+    contents.known(path).map_or_else(read, |known| Ok(known.to_owned()))
 }
 
 /// Starts work towards the folder `target`, or says what stands there where that is what would be made.

@@ -16,6 +16,7 @@ mod acceptance;
 mod admission;
 pub mod convert;
 mod export;
+pub mod split;
 pub mod synthetic;
 #[cfg(test)]
 mod tests;
