@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use clap::Args;
 use docre::corpus::convert::{Conversion, Options, usual_most_bytes, usual_most_pairs};
+use docre::corpus::formats::dialect::{Bars, Unit};
 use docre::corpus::{self, Format};
 use docre::ground::choice;
 use docre::ground::parsed::{FolderName, TypePair};
@@ -24,20 +25,32 @@ pub struct ConvertArgs {
     #[arg(long, value_name = "NAME", required_unless_present = "to")]
     split: Option<FolderName>,
     /// Write tables back in this format instead; INPUT is then the folder of a split.
-    #[arg(long, value_parser = one_of::<Exported>(), conflicts_with_all = ["format", "split", "candidates", "mesh", "relation_labels", "unlabelled", "ids", "most_pairs", "most_bytes"])]
+    #[arg(long, value_parser = one_of::<Exported>(), conflicts_with_all = ["format", "split", "candidates", "mesh", "relation_labels", "unlabelled", "undirected", "bars", "unit", "max_rejected", "ids", "most_pairs", "most_bytes"])]
     to: Option<Exported>,
     /// The folder of the corpus; with --to, the file to write [default with --to: stdout].
     #[arg(long, value_name = "PATH", required_unless_present = "to")]
     out: Option<PathBuf>,
-    /// Keep only pairs of these entity types, as HEAD:TAIL, several separated by commas [default: every ordered pair].
+    /// Keep only pairs of these entity types, as HEAD:TAIL, `*` for any, several separated by commas [default: every ordered pair].
     #[arg(long, value_name = "HEAD:TAIL", value_delimiter = ',')]
     candidates: Vec<TypePair>,
     /// A MeSH tree file: leave out a negative pair whose tail is a broader term than that of a fact with the same head.
     #[arg(long, value_name = "FILE")]
     mesh: Option<PathBuf>,
-    /// A JSON object from relation to label, such as DocRED's rel_info.json; documents with other relations are rejected.
+    /// A JSON object from relation to label, such as DocRED's rel_info.json; other relations are rejected.
     #[arg(long, value_name = "FILE")]
     relation_labels: Option<PathBuf>,
+    /// Relations that hold both ways, several separated by commas, `*` for all: each pair of such has one direction.
+    #[arg(long, value_name = "RELATION", value_delimiter = ',')]
+    undirected: Vec<String>,
+    /// What `|` between the ids of a mention means: several entities, or names of one [default: entities].
+    #[arg(long, value_parser = one_of::<Bars>())]
+    bars: Option<Bars>,
+    /// What becomes a document of a text with parts [default: document].
+    #[arg(long, value_parser = one_of::<Unit>())]
+    unit: Option<Unit>,
+    /// Fail where a greater share of the documents is rejected than this.
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    max_rejected: f64,
     /// The source has no relations because nobody annotated any.
     #[arg(long)]
     unlabelled: bool,
@@ -71,8 +84,10 @@ pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let (Some(format), Some(split), Some(out), None) = (args.format, args.split, &args.out, args.to) else {
         return export(&args.input, args.out.as_deref(), args.force);
     };
-    let ConvertArgs { candidates, unlabelled, most_pairs, most_bytes, .. } = args;
-    let options = Options { format, split, candidates, unlabelled, most_pairs, most_bytes };
+    let ConvertArgs { candidates, unlabelled, bars, unit, max_rejected, most_pairs, most_bytes, .. } = args;
+    let undirected = args.undirected.into_iter().map(Into::into).collect();
+    let options =
+        Options { format, split, candidates, undirected, unlabelled, bars, unit, max_rejected, most_pairs, most_bytes };
     let conversion = Conversion {
         options: checked(options)?,
         inputs: args.input,

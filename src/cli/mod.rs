@@ -33,7 +33,6 @@ use anyhow::{Context, bail};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use docre::corpus::convert::Summary;
-use docre::corpus::reject_line;
 use docre::ground::choice::Choice;
 use docre::ground::parsed::FolderName;
 use docre::ground::present;
@@ -168,12 +167,9 @@ pub fn told(summary: &Summary, messages: Messages) -> Outcome {
         None => messages.say(&format!("{folder}: up to date")),
         Some(totals) => messages.say(&format!("{folder}: {totals}")),
     }
-    if summary.n_rejects == 0 {
-        return Outcome::Done;
-    }
-    messages.say(&format!("rejected records: {}, all in {folder}/rejects; the first:", summary.n_rejects));
-    for reject in &summary.rejects {
-        messages.say(&format!("  {}", reject_line(reject)));
-    }
+    let lost = summary.lost();
+    let Some((first, reasons)) = lost.split_first() else { return Outcome::Done };
+    messages.say(&format!("rejected: {first}, all in {folder}/rejects:"));
+    reasons.iter().for_each(|reason| messages.say(reason));
     Outcome::SomeRejected
 }

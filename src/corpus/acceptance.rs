@@ -1,15 +1,20 @@
 //! What becomes of a document between its source and the tables.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use ground::excerpt::quoted;
 use ground::parsed::TypePair;
 use table::Text;
 
-use crate::document::{Document, Fault};
+use crate::document::{Document, Fact};
+use crate::fault::{Fault, Part};
 use crate::mesh::MeshTree;
 use crate::pairs::{MOST_PAIRS, Pairs};
 use crate::tables::Accepted;
+
+/// What stands for every relation.
+const EVERY: &str = "*";
 
 /// By which rules documents are taken.
 pub struct Acceptance<'r> {
@@ -19,6 +24,8 @@ pub struct Acceptance<'r> {
     pub mesh: Option<&'r MeshTree>,
     /// The relations that there may be; `None`: any.
     pub relations: Option<&'r BTreeMap<Text, Text>>,
+    /// Relations that hold both ways; `*` stands for all.
+    pub undirected: &'r [Text],
     /// Whether nothing is known of the relations, whatever the source says.
     pub unlabelled: bool,
     /// Pairs of a document at most.
@@ -27,7 +34,14 @@ pub struct Acceptance<'r> {
 
 impl Default for Acceptance<'_> {
     fn default() -> Self {
-        Self { candidates: &[], mesh: None, relations: None, unlabelled: false, most_pairs: MOST_PAIRS }
+        Self {
+            candidates: &[],
+            mesh: None,
+            relations: None,
+            undirected: &[],
+            unlabelled: false,
+            most_pairs: MOST_PAIRS,
+        }
     }
 }
 
@@ -35,17 +49,20 @@ impl Acceptance<'_> {
     /// A document as the tables take it.
     ///
     /// # Errors
-    /// The first fault: one of [`Document::check`], a relation that is not known, or more pairs than there may be. Pairs
-    /// are counted before any is made.
-    pub fn accept(&self, document: Document, source: Text) -> Result<Accepted, Fault> {
-        let mut document = document.check()?;
+    /// That of [`Document::sound`], or more pairs than there may be. Pairs are counted before any is made.
+    pub fn accept(&self, mut document: Document, source: Text) -> Result<Accepted, Fault> {
         if self.unlabelled {
             document.facts = None;
         }
+        document.facts.iter_mut().flatten().for_each(|fact| self.turn(fact));
+        let mut document = document.sound()?;
         if let Some(relations) = self.relations {
-            check_relations(&document, relations)?;
+            drop_unknown(&mut document, relations);
         }
-        let asked = Pairs::asked(&document, self.candidates);
+        let asked = match self.holds_both_ways(EVERY) {
+            true => Pairs::undirected(&document, self.candidates),
+            false => Pairs::asked(&document, self.candidates),
+        };
         asked.check(self.most_pairs)?;
         if let Some(mesh) = self.mesh {
             mesh.filter(&mut document, asked.iter());
@@ -54,15 +71,27 @@ impl Acceptance<'_> {
         pairs.check(self.most_pairs)?;
         Ok(Accepted { document, source, pairs, implied: Vec::new() })
     }
+
+    /// Whether a relation is undirected.
+    pub fn holds_both_ways(&self, relation: &str) -> bool {
+        self.undirected.iter().any(|name| &**name == EVERY || &**name == relation)
+    }
+
+    /// Gives a fact of an undirected relation its one direction: from the entity of the smaller number.
+    fn turn(&self, fact: &mut Fact) {
+        if fact.head > fact.tail && self.holds_both_ways(&fact.relation) {
+            mem::swap(&mut fact.head, &mut fact.tail);
+        }
+    }
 }
 
-fn check_relations(document: &Document, labels: &BTreeMap<Text, Text>) -> Result<(), Fault> {
-    match document.facts.iter().flatten().find(|fact| !labels.contains_key(&fact.relation)) {
-        None => Ok(()),
-        Some(fact) => {
-            let column = format!("fact ({}, {})", fact.head, fact.tail);
-            let reason = format!("relation {} is not in the list of relations", quoted(&fact.relation));
-            Err(Fault::new(column, reason))
-        }
+/// Takes out the facts whose relation is not in the list of relations.
+fn drop_unknown(document: &mut Document, labels: &BTreeMap<Text, Text>) {
+    let Some(facts) = &mut document.facts else { return };
+    let unknown: Vec<Fact> = facts.extract_if(.., |fact| !labels.contains_key(&fact.relation)).collect();
+    for fact in unknown {
+        let column = format!("fact ({}, {})", fact.head, fact.tail);
+        let reason = format!("relation {} is not in the list of relations", quoted(&fact.relation));
+        document.lose(Part::Relation, Fault::new(column, reason));
     }
 }

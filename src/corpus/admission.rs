@@ -1,20 +1,19 @@
 //! Which documents pass into the tables: those that are asked for, each name once.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, mem};
 
 use ground::excerpt::quoted;
 use table::Text;
 use table::rows::RejectRow;
 
-use crate::document::Fault;
 use crate::error::CorpusError;
+use crate::fault::{Fault, Loss, Part};
+use crate::losses::{Losses, Remarks};
 use crate::reader::Reject;
 use crate::tables::Accepted;
 
-/// Rejects that a summary shows; the table has all.
-pub(crate) const SHOWN_REJECTS: usize = 10;
 /// Names that an error shows.
 const SHOWN_NAMES: usize = 5;
 
@@ -88,10 +87,10 @@ pub struct Admission {
     seen: HashMap<[u8; 16], (Text, u64)>,
     /// Documents that passed.
     pub n_documents: u64,
-    /// Records that did not.
-    pub n_rejects: u64,
-    /// The first few of these.
-    pub rejects: Vec<RejectRow>,
+    /// What did not, and what is missing from those that did.
+    pub losses: Losses,
+    /// What was remarked of those that did.
+    pub(crate) remarks: Remarks,
 }
 
 impl Admission {
@@ -100,7 +99,7 @@ impl Admission {
         Self { asked, ..Self::default() }
     }
 
-    /// The documents of a batch that may pass, and the records that may not.
+    /// The documents of a batch that may pass, and what may not, in the order of the sources.
     pub fn pass(&mut self, batch: Vec<Parsed>) -> (Vec<Accepted>, Vec<RejectRow>) {
         let (mut accepted, mut rejects) = (Vec::new(), Vec::new());
         for Parsed { source, record, outcome } in batch {
@@ -109,16 +108,19 @@ impl Admission {
                 asked.names.remove(&name);
             }
             match outcome.and_then(|document| self.unique(document, &source, record)) {
-                Ok(document) => accepted.push(document),
-                Err(Reject { name, fault: Fault { column, reason } }) => {
-                    rejects.push(RejectRow { source, record, name, column: column.into(), reason: reason.into() });
+                Ok(mut one) => {
+                    let document = &mut one.document;
+                    for Loss { part, fault } in mem::take(&mut document.losses) {
+                        rejects.push(row(&source, record, Some(document.id.clone()), part, fault));
+                    }
+                    self.remarks.add(&document.id, mem::take(&mut document.remarks));
+                    accepted.push(one);
                 }
+                Err(Reject { name, fault }) => rejects.push(row(&source, record, name, Part::Document, fault)),
             }
         }
         self.n_documents += accepted.len() as u64;
-        self.n_rejects += rejects.len() as u64;
-        let shown = SHOWN_REJECTS.saturating_sub(self.rejects.len());
-        self.rejects.extend(rejects.iter().take(shown).cloned());
+        rejects.iter().for_each(|row| self.losses.add(row));
         (accepted, rejects)
     }
 
@@ -141,4 +143,8 @@ impl Admission {
             }
         }
     }
+}
+
+fn row(source: &Text, record: u64, name: Option<Text>, part: Part, Fault { column, reason }: Fault) -> RejectRow {
+    RejectRow { source: source.clone(), record, name, part: part.into(), column: column.into(), reason: reason.into() }
 }

@@ -15,19 +15,22 @@ use serde::{Deserialize, Serialize};
 use ground::identity::{self, Contents, Identity};
 use ground::observe::{Event, Observer, Progress};
 use ground::parsed::{FolderName, TypePair};
-use ground::settings::{Settings, at_least};
+use ground::settings::{Settings, at_least, within};
 use table::rows::RejectRow;
 use table::{Ours, Staging, TableError, Text};
 
 use crate::acceptance::Acceptance;
-use crate::admission::SHOWN_REJECTS;
 use crate::admission::{Admission, Asked, Parsed};
-use crate::document::Fault;
+use crate::document::Document;
 use crate::error::CorpusError;
+use crate::fault::{Fault, Part};
 use crate::formats::Format;
+use crate::formats::dialect::{Bars, Dialect, Unit};
+use crate::losses::Losses;
 use crate::mesh::MeshTree;
 use crate::pairs::MOST_PAIRS;
 use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::source::Input;
 use crate::tables::{CorpusWriter, TABLES, Totals};
 
 const BATCH_RECORDS: usize = 256;
@@ -44,9 +47,21 @@ pub struct Options {
     /// Types of the pairs that the corpus asks about; none: every ordered pair, or what the source says.
     #[serde(default)]
     pub candidates: Vec<TypePair>,
+    /// Relations that hold both ways, `*` for all: their facts have one direction, and where all are, so have pairs.
+    #[serde(default)]
+    pub undirected: Vec<Text>,
     /// Takes the source as unlabelled: nothing is known of its relations.
     #[serde(default)]
     pub unlabelled: bool,
+    /// What `|` between ids means, for formats that have it.
+    #[serde(default)]
+    pub bars: Option<Bars>,
+    /// What becomes a document, for formats whose documents have parts.
+    #[serde(default)]
+    pub unit: Option<Unit>,
+    /// The share of documents that may be lost.
+    #[serde(default = "usual_max_rejected")]
+    pub max_rejected: f64,
     /// Pairs of a document at most; one that has more is rejected.
     #[serde(default = "usual_most_pairs")]
     pub most_pairs: u64,
@@ -61,6 +76,11 @@ pub fn usual_most_bytes() -> u64 {
     16 << 20
 }
 
+/// The share of documents that a pipeline may lose, where none is named.
+pub fn usual_max_rejected() -> f64 {
+    0.1
+}
+
 /// Pairs of a document at most, where none are named.
 pub fn usual_most_pairs() -> u64 {
     MOST_PAIRS
@@ -68,6 +88,8 @@ pub fn usual_most_pairs() -> u64 {
 
 impl Settings for Options {
     fn check(&self) -> Result<(), String> {
+        self.format.check(self.bars, self.unit)?;
+        within("max_rejected", self.max_rejected, 0.0, 1.0)?;
         at_least("most_pairs", self.most_pairs, 1)?;
         at_least("most_bytes", self.most_bytes, 1)
     }
@@ -94,10 +116,25 @@ pub struct Summary {
     pub folder: PathBuf,
     /// What they hold; `None` where they were up to date and nothing was done.
     pub totals: Option<Totals>,
-    /// Records that were not taken over.
-    pub n_rejects: u64,
-    /// The first few of these.
-    pub rejects: Vec<RejectRow>,
+    /// What was lost.
+    pub losses: Losses,
+}
+
+impl Summary {
+    /// What was lost, beside what was taken, and why; empty where nothing was.
+    pub fn lost(&self) -> Vec<String> {
+        let taken = |part| {
+            let totals = self.totals?;
+            match part {
+                Part::Document => Some(totals.documents),
+                Part::Entity => Some(totals.entities),
+                Part::Mention => Some(totals.mentions),
+                Part::Relation => Some(totals.facts),
+                Part::Evidence => None,
+            }
+        };
+        if self.losses.is_empty() { Vec::new() } else { self.losses.lines(taken) }
+    }
 }
 
 impl Conversion {
@@ -147,13 +184,26 @@ impl Conversion {
             batch = next?;
         }
         admission.check()?;
-        if admission.n_documents == 0 {
-            return Err(CorpusError::NoDocument { inputs: self.inputs.clone(), rejects: admission.rejects });
-        }
-        let totals = writer.finish(&prepared.labels)?;
+        self.check_losses(&admission)?;
+        let totals = writer.finish(&prepared.labels, |relation| batches.parser.rules.holds_both_ways(relation))?;
         staging.commit()?;
+        admission.remarks.lines().into_iter().map(Event::Warning).for_each(observe);
         self.warning(totals).into_iter().for_each(observe);
-        Ok(Summary { folder: target, totals: Some(totals), n_rejects: admission.n_rejects, rejects: admission.rejects })
+        Ok(Summary { folder: target, totals: Some(totals), losses: admission.losses })
+    }
+
+    /// Fails where nothing was taken, or too little.
+    fn check_losses(&self, Admission { n_documents, losses, .. }: &Admission) -> Result<(), CorpusError> {
+        let (taken, lost, most) = (*n_documents, losses.of(Part::Document), self.options.max_rejected);
+        if taken == 0 {
+            let reasons = if losses.is_empty() { Vec::new() } else { losses.lines(|_| None) };
+            return Err(CorpusError::NoDocument { inputs: self.inputs.clone(), reasons });
+        }
+        if ground::counts::ratio(lost, taken + lost).is_none_or(|share| share <= most) {
+            return Ok(());
+        }
+        let commonest = losses.commonest().map(|(count, first)| format!("{count} for the reason {first}"));
+        Err(CorpusError::TooManyLost { lost, taken, most, reason: commonest.unwrap_or_default() })
     }
 
     /// What is not as one may think.
@@ -256,8 +306,7 @@ fn summary(target: &Path) -> Result<Summary, TableError> {
     let mut summary = Summary { folder: target.to_path_buf(), ..Summary::default() };
     for batch in table::read::<RejectRow>(target)? {
         let batch = batch?;
-        summary.n_rejects += batch.len() as u64;
-        summary.rejects.extend(batch.into_iter().take(SHOWN_REJECTS.saturating_sub(summary.rejects.len())));
+        batch.iter().for_each(|row| summary.losses.add(row));
     }
     Ok(summary)
 }
@@ -305,11 +354,13 @@ impl<'c> Batches<'c> {
             candidates: &conversion.options.candidates,
             mesh: prepared.mesh.as_ref(),
             relations: conversion.relation_labels.as_ref().map(|_| &prepared.labels),
+            undirected: &conversion.options.undirected,
             unlabelled: conversion.options.unlabelled,
             most_pairs: conversion.options.most_pairs,
         };
-        let reader = conversion.options.format.reader();
-        let most_bytes = conversion.options.most_bytes;
+        let Options { format, bars, unit, most_bytes, .. } = conversion.options;
+        let (bars, unit) = (bars.unwrap_or_default(), unit.unwrap_or_default());
+        let reader = format.reader(Dialect { bars, unit, most_bytes });
         let parser = Parser { asked: prepared.asked.as_ref(), rules, reader, most_bytes };
         Self { parser, inputs: conversion.inputs.iter(), open: None, n_bytes: 0 }
     }
@@ -323,7 +374,8 @@ impl<'c> Batches<'c> {
                     let reason = "the file is empty".to_owned();
                     return Err(CorpusError::Format { path: path.clone(), reason });
                 }
-                self.open = Some((path, self.parser.reader.records(path).map_err(|error| cut_error(path, error))?));
+                self.open =
+                    Some((path, self.parser.reader.records(Input::at(path)).map_err(|error| cut_error(path, error))?));
             }
             let batch = self.cut()?;
             if !batch.is_empty() {
@@ -353,7 +405,7 @@ impl<'c> Batches<'c> {
         }
         self.n_bytes += n_bytes as u64;
         let parser = &self.parser;
-        let mut parsed: Vec<Parsed> = batch.par_iter().filter_map(|record| parser.parse(&source, record)).collect();
+        let mut parsed: Vec<Parsed> = batch.par_iter().flat_map_iter(|record| parser.parse(&source, record)).collect();
         if let Some(reason) = damage {
             let record = batch.last().map_or(1, |last| last.number + 1);
             let fault = Fault::new("record", reason);
@@ -374,9 +426,13 @@ struct Parser<'c> {
 }
 
 impl Parser<'_> {
-    /// What became of a record; `None` where its document is not asked for.
-    fn parse(&self, source: &Text, record: &Record) -> Option<Parsed> {
-        let read = self.bounded(record).and_then(|()| self.reader.parse(record));
+    /// What became of a record, but for documents that are not asked for.
+    fn parse(&self, source: &Text, record: &Record) -> Vec<Parsed> {
+        let read = self.bounded(record).map_or_else(|reject| vec![Err(reject)], |()| self.reader.parse_all(record));
+        read.into_iter().filter_map(|read| self.parsed(source, record.number, read)).collect()
+    }
+
+    fn parsed(&self, source: &Text, record: u64, read: Result<Document, Reject>) -> Option<Parsed> {
         let name = read.as_ref().map_or_else(|reject| reject.name.as_ref(), |document| Some(&document.id));
         if let (Some(asked), Some(name)) = (self.asked, name)
             && !asked.contains(name)
@@ -387,7 +443,7 @@ impl Parser<'_> {
             let name = document.id.clone();
             self.rules.accept(document, source.clone()).map_err(|fault| Reject { name: Some(name), fault })
         });
-        Some(Parsed { source: source.clone(), record: record.number, outcome })
+        Some(Parsed { source: source.clone(), record, outcome })
     }
 
     /// Refuses a record that is too long before anything is made of it.

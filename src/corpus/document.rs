@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ground::excerpt::quoted;
 use table::Text;
 
+use crate::fault::{Fault, Loss, Part, Remark};
+
 /// A document with marked entities.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Document {
@@ -24,6 +26,10 @@ pub struct Document {
     pub left_out: BTreeSet<(u32, u32)>,
     /// The only pairs (head, tail) that the source asks about; `None`: the options decide.
     pub asked: Option<BTreeSet<(u32, u32)>>,
+    /// What the source says beside this, and is wrong.
+    pub losses: Vec<Loss>,
+    /// What was taken in another way than it stands in the source.
+    pub remarks: Vec<Remark>,
 }
 
 /// A token.
@@ -60,7 +66,7 @@ pub struct Mention {
 }
 
 /// A relation that holds between two entities.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fact {
     /// `entity_id` of the head.
     pub head: u32,
@@ -70,22 +76,8 @@ pub struct Fact {
     pub relation: Text,
     /// The sentences that support it, ascending.
     pub evidence: Vec<u32>,
-}
-
-/// What is wrong with one record of a source file, and where in the record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// The field, as a path: `vertexSet[3][0].pos`.
-    pub column: String,
-    /// Expected, then got.
-    pub reason: String,
-}
-
-impl Fault {
-    /// A fault of the given field.
-    pub fn new(column: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { column: column.into(), reason: reason.into() }
-    }
+    /// What else the source says of it, as `name=value`, in order: `novelty=Novel`.
+    pub attributes: Vec<Text>,
 }
 
 impl Entity {
@@ -107,79 +99,163 @@ pub fn offset_of(sentences: &[Vec<Token>], sentence: u32) -> u32 {
 }
 
 impl Document {
-    /// Checks what every format owes, and puts the facts in order, each once, with all the evidence given for it.
+    /// Takes out what is wrong by itself, so that the rest can stand: see [`Document::losses`]. Facts are put in order,
+    /// each once, with all the evidence and attributes given for it.
+    ///
+    /// Entities whose last mention goes are taken out too, and those after them move up.
     ///
     /// # Errors
-    /// The first fault: a name that is empty, a mention outside its sentence or without tokens, an entity without
-    /// mentions, a fact that names an entity or sentence that is not there or joins an entity to itself.
-    pub fn check(mut self) -> Result<Self, Fault> {
+    /// A name that is empty: nothing can be made of such a document.
+    pub fn sound(mut self) -> Result<Self, Fault> {
         if self.id.trim().is_empty() {
             return Err(Fault::new("doc_id", "expected the document's name, got none"));
         }
-        let mentions = self.entities.iter().flat_map(|entity| &entity.mentions).chain(&self.loose_mentions);
-        for mention in mentions {
-            self.check_mention(mention)?;
-        }
-        if let Some(place) = self.entities.iter().position(|entity| entity.mentions.is_empty()) {
-            return Err(Fault::new(format!("entity {place}"), "expected at least one mention, got none"));
-        }
+        self.drop_mentions();
+        self.drop_entities();
         if let Some(facts) = self.facts.take() {
-            for fact in &facts {
-                self.check_fact(fact)?;
-            }
-            self.facts = Some(once_each(facts));
+            let sound = facts.into_iter().filter_map(|fact| self.sound_fact(fact)).collect();
+            self.facts = Some(once_each(sound));
         }
         Ok(self)
     }
 
-    fn check_mention(&self, mention: &Mention) -> Result<(), Fault> {
-        let start = offset_of(&self.sentences, mention.sentence);
-        let n_tokens = self.sentences.get(mention.sentence as usize).map_or(0, Vec::len);
-        if start <= mention.start && mention.start < mention.end && (mention.end - start) as usize <= n_tokens {
-            return Ok(());
-        }
-        let reason = format!(
-            "expected a span of at least one of the {n_tokens} tokens of sentence {}, got tokens {} to {}",
-            mention.sentence, mention.start, mention.end
-        );
-        Err(Fault::new(format!("mention {}", quoted(&mention.name)), reason))
+    /// Notes the loss of a part.
+    pub fn lose(&mut self, part: Part, fault: Fault) {
+        self.losses.push(Loss::new(part, fault));
     }
 
-    fn check_fact(&self, fact: &Fact) -> Result<(), Fault> {
-        let column = || format!("fact ({}, {}, {})", fact.head, fact.tail, quoted(&fact.relation));
-        let n_entities = self.entities.len();
-        if let Some(end) = [fact.head, fact.tail].into_iter().find(|&end| end as usize >= n_entities) {
-            let reason = format!("entity {end} is out of range, the document has {n_entities} entities");
-            return Err(Fault::new(column(), reason));
+    /// Takes out mentions outside their sentences, or without tokens.
+    fn drop_mentions(&mut self) {
+        let lengths: Vec<usize> = self.sentences.iter().map(Vec::len).collect();
+        let starts: Vec<u32> = sentence_starts(&self.sentences);
+        let losses = &mut self.losses;
+        let mut is_sound = |mention: &Mention| match check_mention(mention, &starts, &lengths) {
+            Ok(()) => true,
+            Err(fault) => {
+                losses.push(Loss::new(Part::Mention, fault));
+                false
+            }
+        };
+        for entity in &mut self.entities {
+            entity.mentions.retain(&mut is_sound);
         }
-        if fact.head == fact.tail {
-            return Err(Fault::new(column(), "expected two entities, got one and the same"));
+        self.loose_mentions.retain(is_sound);
+    }
+
+    /// Takes out entities without mentions, and what names them.
+    fn drop_entities(&mut self) {
+        if self.entities.iter().all(|entity| !entity.mentions.is_empty()) {
+            return;
         }
-        if fact.relation.is_empty() {
-            return Err(Fault::new(column(), "expected the relation's name, got none"));
-        }
-        let n_sentences = self.sentences.len();
-        match fact.evidence.iter().find(|&&sentence| sentence as usize >= n_sentences) {
-            None => Ok(()),
-            Some(sentence) => {
-                let reason = format!("evidence {sentence} is out of range, the document has {n_sentences} sentences");
-                Err(Fault::new(column(), reason))
+        let (mut places, mut kept) = (Vec::with_capacity(self.entities.len()), 0);
+        for (place, entity) in self.entities.iter().enumerate() {
+            let stays = !entity.mentions.is_empty();
+            places.push(stays.then_some(kept));
+            kept += u32::from(stays);
+            if !stays {
+                let reason = "expected at least one mention, got none; the entities after it move up by one";
+                self.losses.push(Loss::new(Part::Entity, Fault::new(format!("entity {place}"), reason)));
             }
         }
+        self.entities.retain(|entity| !entity.mentions.is_empty());
+        let moved = |entity: u32| places.get(entity as usize).copied().flatten();
+        let both = |&(head, tail): &(u32, u32)| moved(head).zip(moved(tail));
+        self.left_out = self.left_out.iter().filter_map(both).collect();
+        self.asked = self.asked.as_ref().map(|asked| asked.iter().filter_map(both).collect());
+        let Some(facts) = self.facts.take() else { return };
+        let mut left = Vec::with_capacity(facts.len());
+        for fact in facts {
+            match both(&(fact.head, fact.tail)) {
+                Some((head, tail)) => left.push(Fact { head, tail, ..fact }),
+                // What is out of range has a fault of its own, and no place to move to.
+                None if fact.head.max(fact.tail) as usize >= places.len() => {
+                    let fault = out_of_range(&fact, places.len());
+                    self.losses.push(Loss::new(Part::Relation, fault));
+                }
+                None => {
+                    let reason = "expected entities with mentions, got one without";
+                    self.losses.push(Loss::new(Part::Relation, Fault::new(column_of(&fact), reason)));
+                }
+            }
+        }
+        self.facts = Some(left);
+    }
+
+    /// The fact without evidence that is not there; `None` where it is wrong itself.
+    fn sound_fact(&mut self, mut fact: Fact) -> Option<Fact> {
+        let n_entities = self.entities.len();
+        let fault = if fact.head.max(fact.tail) as usize >= n_entities {
+            Some(out_of_range(&fact, n_entities))
+        } else if fact.head == fact.tail {
+            Some(Fault::new(column_of(&fact), "expected two entities, got one and the same"))
+        } else if fact.relation.is_empty() {
+            Some(Fault::new(column_of(&fact), "expected the relation's name, got none"))
+        } else {
+            None
+        };
+        if let Some(fault) = fault {
+            self.lose(Part::Relation, fault);
+            return None;
+        }
+        let n_sentences = self.sentences.len();
+        let column = column_of(&fact);
+        for sentence in fact.evidence.extract_if(.., |sentence| *sentence as usize >= n_sentences) {
+            let reason = format!("evidence {sentence} is out of range, the document has {n_sentences} sentences");
+            self.losses.push(Loss::new(Part::Evidence, Fault::new(column.clone(), reason)));
+        }
+        Some(fact)
     }
 }
 
-/// The facts in order; one that is given several times has the union of its evidence.
-fn once_each(facts: Vec<Fact>) -> Vec<Fact> {
-    let mut evidence: BTreeMap<(u32, u32, Text), BTreeSet<u32>> = BTreeMap::new();
-    for fact in facts {
-        evidence.entry((fact.head, fact.tail, fact.relation)).or_default().extend(fact.evidence);
+fn check_mention(mention: &Mention, starts: &[u32], lengths: &[usize]) -> Result<(), Fault> {
+    let place = mention.sentence as usize;
+    let n_tokens = lengths.get(place).copied().unwrap_or_default();
+    let is_sound = starts.get(place).is_some_and(|&start| {
+        start <= mention.start && mention.start < mention.end && (mention.end - start) as usize <= n_tokens
+    });
+    if is_sound {
+        return Ok(());
     }
-    let fact = |((head, tail, relation), evidence): (_, BTreeSet<u32>)| Fact {
+    let reason = format!(
+        "expected a span of at least one of the {n_tokens} tokens of sentence {}, got tokens {} to {}",
+        mention.sentence, mention.start, mention.end
+    );
+    Err(Fault::new(format!("mention {}", quoted(&mention.name)), reason))
+}
+
+/// The first token of each sentence.
+fn sentence_starts(sentences: &[Vec<Token>]) -> Vec<u32> {
+    let before = |start: &mut usize, sentence: &Vec<Token>| {
+        let own = *start;
+        *start += sentence.len();
+        Some(ground::whole(own))
+    };
+    sentences.iter().scan(0, before).collect()
+}
+
+fn out_of_range(fact: &Fact, n_entities: usize) -> Fault {
+    let end = if fact.head as usize >= n_entities { fact.head } else { fact.tail };
+    Fault::new(column_of(fact), format!("entity {end} is out of range, the document has {n_entities} entities"))
+}
+
+fn column_of(fact: &Fact) -> String {
+    format!("fact ({}, {}, {})", fact.head, fact.tail, quoted(&fact.relation))
+}
+
+/// The facts in order; one that is given several times has the union of its evidence and attributes.
+fn once_each(facts: Vec<Fact>) -> Vec<Fact> {
+    let mut joined: BTreeMap<(u32, u32, Text), (BTreeSet<u32>, BTreeSet<Text>)> = BTreeMap::new();
+    for fact in facts {
+        let (evidence, attributes) = joined.entry((fact.head, fact.tail, fact.relation)).or_default();
+        evidence.extend(fact.evidence);
+        attributes.extend(fact.attributes);
+    }
+    let fact = |((head, tail, relation), (evidence, attributes)): (_, (BTreeSet<u32>, BTreeSet<Text>))| Fact {
         head,
         tail,
         relation,
         evidence: evidence.into_iter().collect(),
+        attributes: attributes.into_iter().collect(),
     };
-    evidence.into_iter().map(fact).collect()
+    joined.into_iter().map(fact).collect()
 }

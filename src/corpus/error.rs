@@ -28,12 +28,24 @@ pub enum CorpusError {
         reason: String,
     },
     /// Not one document could be taken over.
-    #[error("{}: no document could be read{}", display(inputs), first_reasons(rejects))]
+    #[error("{}: no document could be read{}", display(inputs), indented(reasons))]
     NoDocument {
         /// The sources.
         inputs: Vec<PathBuf>,
-        /// The first few reasons.
-        rejects: Vec<RejectRow>,
+        /// What was lost, and the commonest reasons.
+        reasons: Vec<String>,
+    },
+    /// More documents were lost than may be.
+    #[error("{lost} of {} documents were rejected, more than a share of {most} (`max_rejected`); {reason}", lost + taken)]
+    TooManyLost {
+        /// Documents that were not taken over.
+        lost: u64,
+        /// Documents that were.
+        taken: u64,
+        /// The share that may be lost.
+        most: f64,
+        /// The commonest reason.
+        reason: String,
     },
     /// The tables of something else stand where these were to go.
     #[error("{}: holds tables that were made from other input, with other options or by another build of docre", target.display())]
@@ -56,6 +68,10 @@ impl Hint for CorpusError {
     fn hint(&self) -> Option<Words> {
         match self {
             Self::Exists { .. } => Some("pass `--force` to replace them, or choose another `--out`".into()),
+            Self::TooManyLost { .. } => Some(
+                "mend the source or choose another `format`; where the rest is worth having, raise `max_rejected`"
+                    .into(),
+            ),
             Self::NoDocument { .. } => Some("check that `--format` names the format of the files".into()),
             Self::Table(error) => error.hint(),
             _ => None,
@@ -67,11 +83,11 @@ fn display(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-fn first_reasons(rejects: &[RejectRow]) -> String {
-    rejects.iter().map(|reject| format!("\n  {}", reject_line(reject))).collect()
+fn indented(reasons: &[String]) -> String {
+    reasons.iter().map(|reason| format!("\n  {}", reason.trim_start())).collect()
 }
 
-/// A reject as one line: file, record, name, field, reason.
+/// A row of `rejects` as one line: file, record, name, field, reason.
 pub fn reject_line(reject: &RejectRow) -> String {
     let name = reject.name.as_ref().map(|name| format!(" ({})", quoted(name))).unwrap_or_default();
     format!("{}: record {}{name}: {}: {}", reject.source, reject.record, reject.column, reject.reason)

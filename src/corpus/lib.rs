@@ -4,8 +4,11 @@
 //! and how one record becomes a [`Document`] ([`Reader::parse`], pure, run in parallel). A new format is a file in
 //! [`formats`] and a line in its list.
 
+mod fault;
 mod document;
 mod error;
+mod losses;
+mod source;
 mod reader;
 mod text;
 pub mod formats;
@@ -22,9 +25,12 @@ pub mod synthetic;
 mod tests;
 
 pub use acceptance::Acceptance;
-pub use document::{Document, Entity, Fact, Fault, Mention, Token};
+pub use document::{Document, Entity, Fact, Mention, Token};
 pub use error::{CorpusError, reject_line};
 pub use export::export;
+pub use fault::{Fault, Loss, Part, Remark};
 pub use formats::Format;
+pub use losses::Losses;
 pub use pairs::{MOST_PAIRS, Pairs};
 pub use reader::{CutError, Reader, Record, Records, Reject};
+pub use source::Input;

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ground::parsed::TypePair;
 use table::Text;
 
-use crate::document::{Document, Entity, Fault};
+use crate::document::{Document, Entity};
+use crate::fault::Fault;
 
 /// Pairs of a document at most, unless asked otherwise: those of 3,000 entities, which are written within a few hundred
 /// megabytes.
@@ -18,6 +19,8 @@ pub struct Pairs {
     tails: Vec<Vec<u32>>,
     /// For each entity the list of its tails.
     of_head: Vec<usize>,
+    /// Whether only tails behind their heads count.
+    one_way: bool,
     /// Pairs beside these, ascending.
     further: Vec<(u32, u32)>,
 }
@@ -25,20 +28,31 @@ pub struct Pairs {
 impl Pairs {
     /// What the document's source or the options ask about: `candidates` are types of head and tail, none for all.
     pub fn asked(document: &Document, candidates: &[TypePair]) -> Self {
+        Self::of(document, candidates, false)
+    }
+
+    /// The same where every relation holds both ways: each two entities once, the smaller number as the head, if their
+    /// types fit in either order.
+    pub fn undirected(document: &Document, candidates: &[TypePair]) -> Self {
+        Self::of(document, candidates, true)
+    }
+
+    fn of(document: &Document, candidates: &[TypePair], one_way: bool) -> Self {
         let kinds: Vec<Text> = document.entities.iter().map(Entity::kind).collect();
         let fits = |head: &Text, tail: &Text| {
-            candidates.is_empty() || candidates.iter().any(|pair| pair.head == *head && pair.tail == *tail)
+            let either = |pair: &TypePair| pair.fits(head, tail) || one_way && pair.fits(tail, head);
+            candidates.is_empty() || candidates.iter().any(either)
         };
         if let Some(listed) = &document.asked {
             let kind = |entity: u32| kinds.get(entity as usize);
-            let fits = |&&(head, tail): &&(u32, u32)| {
+            let fits = |&(head, tail): &(u32, u32)| {
                 head != tail && kind(head).zip(kind(tail)).is_some_and(|(head, tail)| fits(head, tail))
             };
-            return Self {
-                tails: Vec::new(),
-                of_head: Vec::new(),
-                further: listed.iter().filter(fits).copied().collect(),
-            };
+            let turned =
+                |&(head, tail): &(u32, u32)| if one_way { (head.min(tail), head.max(tail)) } else { (head, tail) };
+            let further: BTreeSet<(u32, u32)> = listed.iter().map(turned).filter(fits).collect();
+            let further = further.into_iter().collect();
+            return Self { tails: Vec::new(), of_head: Vec::new(), one_way, further };
         }
         let (mut tails, mut lists) = (Vec::new(), BTreeMap::new());
         let list = |kind: &Text| {
@@ -50,7 +64,7 @@ impl Pairs {
             })
         };
         let of_head = kinds.iter().map(list).collect();
-        Self { tails, of_head, further: Vec::new() }
+        Self { tails, of_head, one_way, further: Vec::new() }
     }
 
     /// Adds the pairs of facts that nobody asked about: a fact has a row in `pairs`, though it is no candidate.
@@ -83,7 +97,10 @@ impl Pairs {
     pub fn len(&self) -> u64 {
         let tails = |(head, list): (u32, &usize)| {
             let tails = self.tails.get(*list).map_or(&[][..], Vec::as_slice);
-            tails.len() as u64 - u64::from(tails.binary_search(&head).is_ok())
+            match self.one_way {
+                true => (tails.len() - tails.partition_point(|&tail| tail <= head)) as u64,
+                false => tails.len() as u64 - u64::from(tails.binary_search(&head).is_ok()),
+            }
         };
         (0..).zip(&self.of_head).map(tails).sum::<u64>() + self.further.len() as u64
     }
@@ -96,7 +113,8 @@ impl Pairs {
     /// Whether a pair is one of them.
     pub fn contains(&self, pair: (u32, u32)) -> bool {
         let tails = self.of_head.get(pair.0 as usize).and_then(|&list| self.tails.get(list));
-        let is_asked = tails.is_some_and(|tails| pair.0 != pair.1 && tails.binary_search(&pair.1).is_ok());
+        let is_pair = if self.one_way { pair.0 < pair.1 } else { pair.0 != pair.1 };
+        let is_asked = is_pair && tails.is_some_and(|tails| tails.binary_search(&pair.1).is_ok());
         is_asked || self.further.binary_search(&pair).is_ok()
     }
 
@@ -104,7 +122,8 @@ impl Pairs {
     pub fn iter(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         let tails = |(head, list): (u32, &usize)| {
             let tails = self.tails.get(*list).into_iter().flatten().copied();
-            tails.filter(move |&tail| tail != head).map(move |tail| (head, tail))
+            let one_way = self.one_way;
+            tails.filter(move |&tail| if one_way { tail > head } else { tail != head }).map(move |tail| (head, tail))
         };
         let mut asked = (0..).zip(&self.of_head).flat_map(tails).peekable();
         let mut further = self.further.iter().copied().peekable();

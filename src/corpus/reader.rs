@@ -1,10 +1,10 @@
 //! What every source format is to a conversion.
 
-use std::path::Path;
-
 use table::Text;
 
-use crate::document::{Document, Fault};
+use crate::document::Document;
+use crate::fault::Fault;
+use crate::source::Input;
 
 /// One record cut out of a source file: the bytes of one document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,9 +43,15 @@ pub type Records = Box<dyn Iterator<Item = Result<Record, CutError>> + Send>;
 
 /// A source format.
 pub trait Reader: Send + Sync {
-    /// Opens a file (or the folder that is one source) and cuts it into records.
-    fn records(&self, path: &Path) -> Result<Records, CutError>;
+    /// Opens a source and cuts it into records.
+    fn records(&self, input: Input) -> Result<Records, CutError>;
 
-    /// The document of one record.
+    /// The document of one record, without what is wrong in it: that is among [`Document::losses`]. Only where nothing
+    /// can be made of the record is it a reject.
     fn parse(&self, record: &Record) -> Result<Document, Reject>;
+
+    /// The documents of one record, where it can have several.
+    fn parse_all(&self, record: &Record) -> Vec<Result<Document, Reject>> {
+        vec![self.parse(record)]
+    }
 }

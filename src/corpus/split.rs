@@ -307,7 +307,7 @@ impl Carrier<'_> {
     fn carry_all(&mut self) -> Result<(), TableError> {
         self.documents()?;
         self.carry::<TokenRow>(|part, _| part.totals.tokens += 1)?;
-        self.carry::<MentionRow>(|_, _| ())?;
+        self.carry::<MentionRow>(|part, _| part.totals.mentions += 1)?;
         self.carry::<EntityRow>(|part, _| part.totals.entities += 1)?;
         self.carry::<PairRow>(|part, pair| {
             part.totals.pairs += 1;

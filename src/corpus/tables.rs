@@ -40,6 +40,8 @@ pub struct Totals {
     pub documents: u64,
     /// Tokens.
     pub tokens: u64,
+    /// Mentions, those without identity included.
+    pub mentions: u64,
     /// Entities.
     pub entities: u64,
     /// Rows of `pairs`.
@@ -52,10 +54,10 @@ pub struct Totals {
 
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { documents, tokens, entities, pairs, left_out, facts } = self;
+        let Self { documents, tokens, mentions, entities, pairs, left_out, facts } = self;
         write!(
             f,
-            "{documents} documents, {tokens} tokens, {entities} entities, {pairs} pairs ({left_out} left out), {facts} facts"
+            "{documents} documents, {tokens} tokens, {mentions} mentions, {entities} entities, {pairs} pairs ({left_out} left out), {facts} facts"
         )
     }
 }
@@ -161,6 +163,8 @@ impl CorpusWriter {
         for Accepted { document, pairs, .. } in documents {
             self.totals.documents += 1;
             self.totals.tokens += document.sentences.iter().map(Vec::len).sum::<usize>() as u64;
+            let mentions = document.entities.iter().map(|entity| entity.mentions.len()).sum::<usize>();
+            self.totals.mentions += (mentions + document.loose_mentions.len()) as u64;
             self.totals.entities += document.entities.len() as u64;
             self.totals.pairs += pairs.len();
             self.totals.left_out += document.left_out.iter().filter(|pair| pairs.contains(**pair)).count() as u64;
@@ -179,16 +183,21 @@ impl CorpusWriter {
         if rows.is_empty() { Ok(()) } else { self.rejects.write(rows) }
     }
 
-    /// Ends the tables. `labels` says what relations are called in words.
+    /// Ends the tables. `labels` says what relations are called in words, `undirected` which hold both ways.
     ///
     /// # Errors
     /// Where the disk refuses.
-    pub fn finish(mut self, labels: &BTreeMap<Text, Text>) -> Result<Totals, TableError> {
+    pub fn finish(
+        mut self,
+        labels: &BTreeMap<Text, Text>,
+        undirected: impl Fn(&str) -> bool,
+    ) -> Result<Totals, TableError> {
         let names: BTreeSet<&Text> = self.n_facts.keys().chain(labels.keys()).collect();
         let rows = names.into_iter().map(|name| RelationTypeRow {
             relation: name.clone(),
             label: labels.get(name).cloned(),
             n_facts: self.n_facts.get(name).copied().unwrap_or_default(),
+            undirected: undirected(name),
         });
         self.relation_types.write(rows.collect())?;
         self.tokens.finish()?;
@@ -346,6 +355,7 @@ fn fact_rows(accepted: &Accepted) -> Vec<FactRow> {
         tail: fact.tail,
         relation: fact.relation.clone(),
         evidence: fact.evidence.clone(),
+        attributes: fact.attributes.clone(),
     };
     document.facts.iter().flatten().map(row).collect()
 }
@@ -405,5 +415,5 @@ fn assemble(
 }
 
 fn fact_of(row: FactRow) -> Fact {
-    Fact { head: row.head, tail: row.tail, relation: row.relation, evidence: row.evidence }
+    Fact { head: row.head, tail: row.tail, relation: row.relation, evidence: row.evidence, attributes: row.attributes }
 }

@@ -91,6 +91,7 @@ impl Sum for Counts {
     }
 }
 
-fn ratio(part: u64, whole: u64) -> Option<f64> {
+/// A part of a whole; `None` where there is no whole.
+pub fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }

@@ -7,8 +7,6 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Text;
-
 /// One visible step of a path: the name of a split, a stage, a run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -47,14 +45,20 @@ impl AsRef<Path> for FolderName {
     }
 }
 
-/// The types of a pair's entities, as `HEAD:TAIL`.
+/// The types of a pair's entities, as `HEAD:TAIL`; `*` stands for any type.
+///
+/// A type may hold colons itself: a pair fits whose two types, joined by a colon, are the text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct TypePair {
-    /// That of the head.
-    pub head: Text,
-    /// That of the tail.
-    pub tail: Text,
+pub struct TypePair(String);
+
+impl TypePair {
+    /// Whether entities of these types are such a pair.
+    pub fn fits(&self, head: &str, tail: &str) -> bool {
+        let rest = |text: &str| text.strip_prefix("*:").is_some_and(|rest| rest == "*" || rest == tail);
+        let exact = |head: &str| self.0.strip_prefix(head).and_then(|rest| rest.strip_prefix(':'));
+        rest(&self.0) || exact(head).is_some_and(|rest| rest == "*" || rest == tail)
+    }
 }
 
 impl FromStr for TypePair {
@@ -62,9 +66,7 @@ impl FromStr for TypePair {
 
     fn from_str(pair: &str) -> Result<Self, String> {
         match pair.split_once(':') {
-            Some((head, tail)) if !head.is_empty() && !tail.is_empty() && !tail.contains(':') => {
-                Ok(Self { head: head.into(), tail: tail.into() })
-            }
+            Some((head, tail)) if !head.is_empty() && !tail.is_empty() => Ok(Self(pair.to_owned())),
             _ => Err(format!("expected two types, such as `Chemical:Disease`, got `{pair}`")),
         }
     }
@@ -78,7 +80,7 @@ impl fmt::Display for FolderName {
 
 impl fmt::Display for TypePair {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}", self.head, self.tail)
+        formatter.write_str(&self.0)
     }
 }
 
@@ -106,6 +108,32 @@ impl TryFrom<String> for TypePair {
 
 impl From<TypePair> for String {
     fn from(pair: TypePair) -> Self {
-        pair.to_string()
+        pair.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TypePair;
+
+    #[test]
+    fn a_pair_of_types_fits_by_name_or_by_star() {
+        for (pair, head, tail, fits) in [
+            ("Chemical:Disease", "Chemical", "Disease", true),
+            ("Chemical:Disease", "Disease", "Chemical", false),
+            ("*:Disease", "Gene", "Disease", true),
+            ("*:Disease", "Gene", "Chemical", false),
+            ("Gene:*", "Gene", "a:b", true),
+            ("Gene:*", "Genes", "a", false),
+            ("*:*", "a", "b", true),
+            ("a:b:c", "a:b", "c", true),
+            ("a:b:c", "a", "b:c", true),
+            ("a:b:c", "a", "c", false),
+        ] {
+            assert_eq!(pair.parse::<TypePair>().unwrap().fits(head, tail), fits, "{pair} {head} {tail}");
+        }
+        for pair in ["", "Gene", ":Gene", "Gene:"] {
+            assert!(pair.parse::<TypePair>().is_err(), "{pair}");
+        }
     }
 }

@@ -137,6 +137,7 @@ rows! {
         tail: u32,
         relation: Text,
         evidence: Vec<u32>,
+        attributes: Vec<Text>,
     }
 
     /// A row of `relation_types`.
@@ -144,6 +145,7 @@ rows! {
         relation: Text,
         label: Option<Text>,
         n_facts: u64,
+        undirected: bool,
     }
 
     /// A row of `implied`.
@@ -164,6 +166,7 @@ rows! {
         source: Text,
         record: u64,
         name: Option<Text>,
+        part: Text,
         column: Text,
         reason: Text,
     }

@@ -22,7 +22,7 @@ fn document(name: &str, kinds: &[&str], facts: &[(u32, u32)]) -> Document {
         let name = format!("E{place}").into();
         Entity { kb_id: None, mentions: vec![Mention { name, kind, sentence: place, start: place, end: place + 1 }] }
     };
-    let fact = |&(head, tail): &(u32, u32)| Fact { head, tail, relation: "P1".into(), evidence: Vec::new() };
+    let fact = |&(head, tail): &(u32, u32)| Fact { head, tail, relation: "P1".into(), ..Fact::default() };
     Document {
         id: name.into(),
         sentences: (0..kinds.len()).map(|place| vec![token(place)]).collect(),

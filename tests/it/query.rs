@@ -19,6 +19,7 @@ fn facts(folder: &Path, relations: &[&str]) {
         tail: head + 1,
         relation: Text::from(*relation),
         evidence: vec![head, 7],
+        attributes: Vec::new(),
     };
     table::write(folder, "f", (0..).zip(relations).map(fact).collect()).unwrap();
 }

@@ -39,7 +39,7 @@ fn check<R: Row + Clone + PartialEq + std::fmt::Debug>(rows: Vec<R>) {
 }
 
 fn fact(doc_id: &str, evidence: Vec<u32>) -> FactRow {
-    FactRow { doc_id: text(doc_id), head: 1, tail: 0, relation: text("P17"), evidence }
+    FactRow { doc_id: text(doc_id), head: 1, tail: 0, relation: text("P17"), evidence, attributes: Vec::new() }
 }
 
 #[test]
@@ -104,7 +104,12 @@ fn every_table_is_written_as_its_schema_file_says_and_read_back() {
     };
     check(vec![pair(None), pair(Some(vec![])), pair(Some(vec![text("P17"), text("P30")])), pair(None)]);
     check(vec![fact("a", vec![]), fact("a", vec![0, 4_000_000_000]), fact("b", vec![7])]);
-    check(vec![RelationTypeRow { relation: text("P17"), label: Some(text("country")), n_facts: 1 << 40 }]);
+    check(vec![RelationTypeRow {
+        relation: text("P17"),
+        label: Some(text("country")),
+        n_facts: 1 << 40,
+        undirected: true,
+    }]);
     check(vec![ImpliedRow {
         doc_id: text("a"),
         head: 0,
@@ -116,7 +121,14 @@ fn every_table_is_written_as_its_schema_file_says_and_read_back() {
         second: text("P17"),
         depth: 1,
     }]);
-    check(vec![RejectRow { source: text("f"), record: 1, name: None, column: text("sents"), reason: text("missing") }]);
+    check(vec![RejectRow {
+        source: text("f"),
+        record: 1,
+        name: None,
+        part: text("document"),
+        column: text("sents"),
+        reason: text("missing"),
+    }]);
     check(vec![RelationRow {
         run_id: text("r"),
         doc_id: text("a"),
@@ -258,7 +270,12 @@ fn a_table_by_any_program_is_read_where_its_columns_can_be() {
 fn the_tables_of_a_split_come_through_one_pipe() {
     let folder = TempDir::new().unwrap();
     table::write(folder.path(), "f", vec![fact("a", vec![1])]).unwrap();
-    table::write(folder.path(), "f", vec![RelationTypeRow { relation: text("P17"), label: None, n_facts: 1 }]).unwrap();
+    table::write(
+        folder.path(),
+        "f",
+        vec![RelationTypeRow { relation: text("P17"), label: None, n_facts: 1, undirected: false }],
+    )
+    .unwrap();
     let bytes = table::stream::send::<FactRow, _>(folder.path(), Vec::new()).unwrap();
     let bytes = table::stream::send::<RelationTypeRow, _>(folder.path(), bytes).unwrap();
     let set_down = folder.path().join("set down");

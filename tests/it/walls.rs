@@ -20,7 +20,7 @@ fn text(path: &Path) -> &str {
 }
 
 fn labels(folder: &Path) {
-    let row = RelationTypeRow { relation: "P17".into(), label: Some("country".into()), n_facts: 1 };
+    let row = RelationTypeRow { relation: "P17".into(), label: Some("country".into()), n_facts: 1, undirected: false };
     table::write(folder, "f", vec![row]).unwrap();
 }
 

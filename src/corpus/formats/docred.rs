@@ -5,20 +5,20 @@
 //! Without `labels` a document is unlabelled. Keys beyond these are left aside, but for `kb_id` in a mention, by which
 //! corpora with identifiers survive the way out and back.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, Write};
 use std::mem;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
 use table::Text;
 
 use super::json::{Field, Json};
-use super::lines;
+use super::lines::{self, Lines};
 use crate::document::offset_of;
-use crate::document::{Document, Entity, Fact, Fault, Mention, Token};
+use crate::document::{Document, Entity, Fact, Mention, Token};
+use crate::fault::Fault;
 use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::source::Input;
 
 /// A record longer than this is damage: a quote or bracket that never closes.
 const LONGEST_RECORD: usize = 256 << 20;
@@ -28,8 +28,8 @@ const LONGEST_RECORD: usize = 256 << 20;
 pub struct DocRed;
 
 impl Reader for DocRed {
-    fn records(&self, path: &Path) -> Result<Records, CutError> {
-        let mut input = BufReader::with_capacity(1 << 20, File::open(path)?);
+    fn records(&self, input: Input) -> Result<Records, CutError> {
+        let mut input = input.stream()?;
         if input.fill_buf()?.starts_with(lines::BYTE_ORDER_MARK) {
             input.consume(lines::BYTE_ORDER_MARK.len());
         }
@@ -40,7 +40,7 @@ impl Reader for DocRed {
                 input.consume(1);
                 Ok(Box::new(Elements { input, number: 0, place: InArray::First }))
             }
-            Some(b'{') => lines::line_records(path, |_| Ok(())),
+            Some(b'{') => lines::records(Lines::new(input), |_| Ok(())),
             Some(&byte) => Err(CutError::Format(format!(
                 "expected a JSON array (`[`) or one JSON object a line (`{{`), found {:?}",
                 char::from(byte)
@@ -141,7 +141,7 @@ fn fact(field: &Field, n_entities: usize, n_sentences: usize) -> Result<Fact, Fa
             evidence.push(number);
         }
     }
-    Ok(Fact { head: end("h")?, tail: end("t")?, relation: field.key("r")?.text()?.into(), evidence })
+    Ok(Fact { head: end("h")?, tail: end("t")?, relation: field.key("r")?.text()?.into(), evidence, ..Fact::default() })
 }
 
 /// The elements of a JSON array, cut by bracket depth without parsing them.

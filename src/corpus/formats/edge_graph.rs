@@ -10,13 +10,14 @@
 //! about. A `|` next to a space is a token, not a separator.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
 
 use ground::excerpt::quoted;
 
 use super::lines::line_records;
-use crate::document::{Document, Entity, Fact, Fault, Mention, Token};
+use crate::document::{Document, Entity, Fact, Mention, Token};
+use crate::fault::Fault;
 use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::source::Input;
 
 const COLUMNS_OF_PAIR: usize = 17;
 const NO_RELATION: &str = "NR";
@@ -58,8 +59,8 @@ struct Pair<'t> {
 
 impl Reader for EdgeGraph {
     /// Cuts a file into lines, numbered as they stand in the file.
-    fn records(&self, path: &Path) -> Result<Records, CutError> {
-        line_records(path, |line| {
+    fn records(&self, input: Input) -> Result<Records, CutError> {
+        line_records(input, |line| {
             let first = String::from_utf8_lossy(line);
             let known = line.contains(&b'\t');
             known.then_some(()).ok_or_else(|| format!("expected columns parted by tabs, got {}", quoted(&first)))
@@ -264,7 +265,7 @@ fn ask(document: &mut Document, places: &HashMap<&str, u32>, number: usize, pair
         document.left_out.insert((head, tail));
     }
     if let Some(relation) = pair.relation {
-        let fact = Fact { head, tail, relation: relation.into(), evidence: Vec::new() };
+        let fact = Fact { head, tail, relation: relation.into(), ..Fact::default() };
         document.facts.get_or_insert_default().push(fact);
     }
     Ok(())

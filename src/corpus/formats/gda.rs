@@ -16,8 +16,10 @@ use table::Text;
 
 use super::lines::{Blocks, Lines};
 use super::pubtator::PubTator;
-use crate::document::{Document, Fault};
+use crate::document::Document;
+use crate::fault::Fault;
 use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::source::Input;
 
 /// The name of the one relation.
 const RELATION: &str = "GDA";
@@ -52,11 +54,12 @@ struct Joined {
 }
 
 impl Reader for Gda {
-    fn records(&self, path: &Path) -> Result<Records, CutError> {
+    fn records(&self, input: Input) -> Result<Records, CutError> {
+        let path = input.path();
         let mut index = Index::new();
         index_annotations(path, &mut index)?;
         index_labels(path, &mut index)?;
-        let open = |path: &Path| Blocks::open(path, |_| false, |_| Ok(()));
+        let open = |path: &Path| Blocks::of(Input::at(path), |_| false, |_| Ok(()));
         let abstracts = open(&path.join(ABSTRACTS)).map_err(|error| match error {
             CutError::Io(error) => named(ABSTRACTS, &error),
             other => other,
@@ -72,7 +75,7 @@ impl Reader for Gda {
             let name = row.split(',').next().map(Text::from);
             return Err(Reject { name, fault: Fault::new(LABELS, reason) });
         }
-        PubTator { labelled: true }.parse(record)
+        PubTator::default().parse(record)
     }
 }
 

@@ -12,7 +12,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use ground::excerpt::quoted;
 use ground::suggest::nearest;
 
-use crate::document::Fault;
+use crate::fault::Fault;
 
 /// A JSON value that borrows from its source.
 #[derive(Debug, Clone, PartialEq)]

@@ -14,14 +14,15 @@
 //! a misspelt `relations` must not make a document unlabelled.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use ground::excerpt::quoted;
 
 use super::json::{Field, Json};
 use super::lines::line_records;
-use crate::document::{Document, Entity, Fact, Fault, Mention};
+use crate::document::{Document, Entity, Fact, Mention};
+use crate::fault::Fault;
 use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::source::Input;
 use crate::text::{Characters, Segmented, Unfit, segment};
 
 /// The reader of JSON lines.
@@ -36,8 +37,8 @@ struct Marked<'t> {
 
 impl Reader for JsonLines {
     /// Cuts a file into lines, numbered as they stand in the file.
-    fn records(&self, path: &Path) -> Result<Records, CutError> {
-        line_records(path, |line| {
+    fn records(&self, input: Input) -> Result<Records, CutError> {
+        line_records(input, |line| {
             let first = String::from_utf8_lossy(line);
             let is_object = line.trim_ascii_start().starts_with(b"{");
             is_object.then_some(()).ok_or_else(|| format!("expected a JSON object a line, got {}", quoted(&first)))
@@ -179,5 +180,6 @@ fn fact(relation: Field<'_, '_>, places: &Places) -> Result<Fact, Fault> {
         tail: places.find(&relation.key("tail")?)?,
         relation: relation.key("type")?.text()?.into(),
         evidence,
+        ..Fact::default()
     })
 }

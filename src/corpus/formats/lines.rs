@@ -1,11 +1,11 @@
 //! Files cut into lines, and lines into blocks, one line or block in memory at a time.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, Read};
 use std::iter::Peekable;
 use std::path::Path;
 
 use crate::reader::{CutError, Record, Records};
+use crate::source::{Input, Stream};
 
 /// UTF-8's, which some editors put at the start of a file.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -17,7 +17,7 @@ const LONGEST_LINE: usize = 256 << 20;
 ///
 /// After an error nothing more comes.
 pub struct Lines {
-    source: Option<BufReader<File>>,
+    source: Option<Stream>,
     number: u64,
 }
 
@@ -27,7 +27,12 @@ impl Lines {
     /// # Errors
     /// Where it cannot be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self { source: Some(BufReader::new(File::open(path)?)), number: 0 })
+        Ok(Self::new(Input::at(path).stream()?))
+    }
+
+    /// Those of a stream.
+    pub fn new(source: Stream) -> Self {
+        Self { source: Some(source), number: 0 }
     }
 
     fn read(&mut self) -> io::Result<Option<Record>> {
@@ -66,12 +71,20 @@ impl Iterator for Lines {
     }
 }
 
-/// The lines of a file that are not blank, a record a line, numbered as lines.
+/// The lines of a source that are not blank, a record a line, numbered as lines.
 ///
 /// # Errors
 /// [`CutError::Format`] with the reason that `check` gives for the first of them.
-pub fn line_records(path: &Path, check: fn(&[u8]) -> Result<(), String>) -> Result<Records, CutError> {
-    let mut lines = Lines::open(path)?.peekable();
+pub fn line_records(input: Input, check: fn(&[u8]) -> Result<(), String>) -> Result<Records, CutError> {
+    records(Lines::new(input.stream()?), check)
+}
+
+/// The same of lines that are open.
+///
+/// # Errors
+/// As there.
+pub fn records(lines: Lines, check: fn(&[u8]) -> Result<(), String>) -> Result<Records, CutError> {
+    let mut lines = lines.peekable();
     check_first(&mut lines, check)?;
     Ok(Box::new(lines.filter(|line| !is_blank(line)).map(|line| line.map_err(CutError::from))))
 }
@@ -84,16 +97,16 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// Opens a file. A line that `opens` accepts begins a new block even where no blank line stands before it.
+    /// Those of a source. A line that `opens` accepts begins a new block even where no blank line stands before it.
     ///
     /// # Errors
     /// [`CutError::Format`] with the reason that `check` gives for the first line that is not blank.
-    pub fn open(
-        path: &Path,
+    pub fn of(
+        input: Input,
         opens: fn(&[u8]) -> bool,
         check: fn(&[u8]) -> Result<(), String>,
     ) -> Result<Self, CutError> {
-        let mut lines = Lines::open(path)?.peekable();
+        let mut lines = Lines::new(input.stream()?).peekable();
         check_first(&mut lines, check)?;
         Ok(Self { lines, number: 0, opens })
     }

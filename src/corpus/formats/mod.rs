@@ -1,5 +1,6 @@
 //! The source formats: one file each, and their list.
 
+pub mod dialect;
 pub(crate) mod docred;
 pub(crate) mod edge_graph;
 pub(crate) mod gda;
@@ -11,6 +12,7 @@ pub(crate) mod pubtator;
 use ground::choice;
 
 use crate::reader::Reader;
+use dialect::{Bars, Dialect, Unit};
 
 /// The source formats, by the names that the command line and pipeline files use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,11 +38,31 @@ choice!(Format, "format", {
 });
 
 impl Format {
+    /// Whether it has the settings that only some formats have, where they are given.
+    ///
+    /// # Errors
+    /// The setting that it has not.
+    pub fn check(self, bars: Option<Bars>, unit: Option<Unit>) -> Result<(), String> {
+        let only = |setting: &str, formats: &[Self], is_given: bool| {
+            let names: Vec<&str> = formats.iter().map(|format| format.name()).collect();
+            let has = !is_given || formats.contains(&self);
+            has.then_some(()).ok_or_else(|| {
+                format!(
+                    "`{setting}`: expected it with the format `{}` alone, got `{}`",
+                    names.join("` or `"),
+                    self.name()
+                )
+            })
+        };
+        only("bars", &[Self::PubTator], bars.is_some())?;
+        only("unit", &[Self::PubTator], unit.is_some())
+    }
+
     /// What reads it.
-    pub fn reader(self) -> Box<dyn Reader> {
+    pub fn reader(self, dialect: Dialect) -> Box<dyn Reader> {
         match self {
             Self::DocRed => Box::new(docred::DocRed),
-            Self::PubTator => Box::new(pubtator::PubTator::default()),
+            Self::PubTator => Box::new(pubtator::PubTator { dialect, ..pubtator::PubTator::default() }),
             Self::EdgeGraph => Box::new(edge_graph::EdgeGraph),
             Self::Gda => Box::new(gda::Gda),
             Self::Jsonl => Box::new(jsonl::JsonLines),

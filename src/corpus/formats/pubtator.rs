@@ -12,13 +12,15 @@
 //! stand for no identity. Lines that repeat an earlier one exactly count once.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::Path;
 
 use ground::excerpt::quoted;
 
+use super::dialect::Dialect;
 use super::lines::Blocks;
-use crate::document::{Document, Entity, Fact, Fault, Mention};
+use crate::document::{Document, Entity, Fact, Mention};
+use crate::fault::Fault;
 use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::source::Input;
 use crate::text::{Characters, Segmented, Unfit, segment};
 
 /// The reader of `PubTator` files.
@@ -30,6 +32,8 @@ pub struct PubTator {
     /// Whether the relations are given. A labelled document without relation lines has no facts; an unlabelled one is
     /// not asked, and its relation lines are checked and dropped.
     pub labelled: bool,
+    /// How lists of ids are meant.
+    pub dialect: Dialect,
 }
 
 /// A passage line, taken apart.
@@ -73,13 +77,13 @@ struct Entities<'t> {
 
 impl Default for PubTator {
     fn default() -> Self {
-        Self { labelled: true }
+        Self { labelled: true, dialect: Dialect::default() }
     }
 }
 
 impl Reader for PubTator {
-    fn records(&self, path: &Path) -> Result<Records, CutError> {
-        Ok(Box::new(Blocks::open(path, is_title_line, |line| {
+    fn records(&self, input: Input) -> Result<Records, CutError> {
+        Ok(Box::new(Blocks::of(input, is_title_line, |line| {
             let count = |separator: u8| line.iter().filter(|&&byte| byte == separator).count();
             // A title, or at least some line of the format: the damage is then that of the first document alone.
             let known = count(b'|') >= 2 || count(b'\t') >= 3;
@@ -235,7 +239,7 @@ impl<'t> Entities<'t> {
             let tails = self.find(line.tails, line.line, "tail")?;
             for head in self.find(line.heads, line.line, "head")? {
                 let new = tails.iter().filter(|&&tail| seen.insert((head, tail, line.relation)));
-                let fact = |&tail| Fact { head, tail, relation: line.relation.into(), evidence: Vec::new() };
+                let fact = |&tail| Fact { head, tail, relation: line.relation.into(), ..Fact::default() };
                 facts.extend(new.map(fact));
             }
         }

@@ -167,7 +167,7 @@ fn of_edge<'a>(wanted: Edge, mut evidence: impl Iterator<Item = (&'a Edge, &'a V
 
 fn fact(edge: Edge, evidence: Vec<u32>, prose: &Prose) -> Option<Fact> {
     let (head, tail) = (prose.place(edge.head)?, prose.place(edge.tail)?);
-    Some(Fact { head, tail, relation: edge.relation.name().into(), evidence })
+    Some(Fact { head, tail, relation: edge.relation.name().into(), evidence, ..Fact::default() })
 }
 
 fn implied_row(edge: Edge, source: Origin, prose: &Prose) -> Option<Implied> {

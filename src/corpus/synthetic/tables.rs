@@ -98,7 +98,8 @@ impl Synthesis {
             first = next;
         }
         let labels = relation_labels();
-        let totals = writer.finish(&labels.iter().map(|&(name, label)| (name.into(), label.into())).collect())?;
+        let totals =
+            writer.finish(&labels.iter().map(|&(name, label)| (name.into(), label.into())).collect(), |_| false)?;
         staging.commit()?;
         Ok(Summary { folder: target, totals: Some(totals), ..Summary::default() })
     }

@@ -76,7 +76,7 @@ fn the_damage_comes_after_the_documents() {
     for (name, contents) in [("abstracts.txt", ABSTRACTS), ("anns.txt", "99\tx\n"), ("labels.csv", LABELS)] {
         fs::write(folder.path().join(name), contents).unwrap();
     }
-    let records: Vec<_> = crate::Reader::records(&Gda, folder.path()).unwrap().collect();
+    let records: Vec<_> = crate::Reader::records(&Gda, crate::Input::at(folder.path())).unwrap().collect();
     assert_eq!(records.len(), 3);
     assert!(records[1].is_ok() && matches!(records[2], Err(CutError::Damaged(_))));
 }

@@ -26,7 +26,13 @@ fn a_document_is_read() {
     assert_eq!(sentences(&document), ["Tea has caffeine .", "It wakes ."]);
     assert_eq!((document.entities[0].kb_id.as_deref(), document.entities[1].kb_id.as_deref()), (None, Some("Q1")));
     assert_eq!(mentions(&document, 1), [("It", 1, 4, 5), ("caffeine", 0, 2, 3)], "in the order of the source");
-    let fact = |head, relation: &str, tail, evidence| Fact { head, tail, relation: relation.into(), evidence };
+    let fact = |head, relation: &str, tail, evidence| Fact {
+        head,
+        tail,
+        relation: relation.into(),
+        evidence,
+        ..Fact::default()
+    };
     assert_eq!(document.facts.unwrap(), [fact(0, "contains", 1, vec![0, 1]), fact(1, "part of", 0, vec![])]);
 }
 

@@ -53,7 +53,7 @@ fn entity(id: Option<&str>) -> Entity {
 
 #[test]
 fn negatives_above_a_fact_are_left_out() {
-    let fact = |head, tail| Fact { head, tail, relation: "CID".into(), evidence: Vec::new() };
+    let fact = |head, tail| Fact { head, tail, relation: "CID".into(), ..Fact::default() };
     let mut document = Document {
         entities: [Some("C1"), Some("D1"), Some("D2"), Some("D3"), Some("D4"), Some("C2"), None].map(entity).into(),
         facts: Some(vec![fact(0, 3), fact(0, 2), fact(5, 4)]),

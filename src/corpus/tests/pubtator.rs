@@ -1,11 +1,13 @@
 //! `PubTator` files.
 
+use crate::formats::dialect::{Bars, Dialect, Unit};
 use crate::formats::pubtator::PubTator;
 use proptest::prelude::*;
 
 use super::reading::{cut_error, document, facts, fault, mentions, read, sentences, survive};
 
-const READER: PubTator = PubTator { labelled: true };
+const READER: PubTator =
+    PubTator { labelled: true, dialect: Dialect { bars: Bars::Entities, unit: Unit::Document, most_bytes: 1 << 24 } };
 
 /// A document of the text `Zeta harms. Zeta may cause deep-vein rash.` and the given annotation lines.
 fn with(lines: &[&str]) -> String {
@@ -93,7 +95,7 @@ fn repeated_lines_count_once() {
 #[test]
 fn no_relation_line_is_not_unlabelled() {
     assert_eq!(document(&READER, with(&[ZETA])).facts, Some(vec![]));
-    let unlabelled = PubTator { labelled: false };
+    let unlabelled = PubTator { labelled: false, ..READER };
     assert_eq!(document(&unlabelled, with(&[ZETA, RASH, "7 CID C1 D1"])).facts, None);
     assert_eq!(
         fault(&unlabelled, with(&[ZETA, "7 CID C1 D1"])),

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use crate::source::Input;
 use crate::{CutError, Document, Fault, Reader, Record, Reject};
 
 /// Everything a reader makes of a path.
 pub fn read_path(reader: &impl Reader, path: &Path) -> Result<Vec<Result<Document, Reject>>, CutError> {
-    reader.records(path)?.map(|record| Ok(reader.parse(&record?))).collect()
+    reader.records(Input::at(path))?.map(|record| Ok(reader.parse(&record?))).collect()
 }
 
 /// Everything a reader makes of a file with these contents.

@@ -8,7 +8,6 @@ use serde::de::DeserializeOwned;
 use toml::Table;
 
 use crate::corpus::convert::Summary;
-use crate::corpus::reject_line;
 use crate::ground::identity::Contents;
 use crate::ground::manifest::Manifest;
 use crate::ground::observe::Observer;
@@ -147,16 +146,15 @@ pub fn keys_of<T: DeserializeOwned>() -> Vec<&'static str> {
 
 /// The tables of a corpus, as an output `tables`.
 pub fn corpus(summary: Summary) -> Made {
-    let mut warnings = Vec::new();
-    if summary.n_rejects > 0 {
-        warnings.push(format!("{} records were rejected, see the table `rejects`:", summary.n_rejects));
-        warnings.extend(summary.rejects.iter().map(|reject| format!("  {}", reject_line(reject))));
+    let mut warnings = summary.lost();
+    if let Some(first) = warnings.first_mut() {
+        *first = format!("{first} were rejected, see the table `rejects`:");
     }
     Made {
         outputs: BTreeMap::from([("tables", summary.folder)]),
         notes: summary.totals.iter().map(ToString::to_string).collect(),
         warnings,
-        rejected: summary.n_rejects,
+        rejected: summary.losses.count(),
         ..Made::default()
     }
 }

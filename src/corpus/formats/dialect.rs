@@ -1,0 +1,40 @@
+//! How a format is to be read where its files can be meant in more than one way.
+
+use ground::choice;
+
+/// What `|` between the ids of a `PubTator` mention means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Bars {
+    /// Alternatives, or the parts of a composite mention: each id is an entity.
+    #[default]
+    Entities,
+    /// Names of one thing in several knowledge bases: the first is its identity.
+    Names,
+}
+
+choice!(Bars, "meaning of `|`", { Entities => "entities", Names => "names" });
+
+/// What becomes a document of a long one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Unit {
+    /// All of it.
+    #[default]
+    Document,
+    /// Each of its sections.
+    Section,
+    /// Each of its passages.
+    Passage,
+}
+
+choice!(Unit, "unit", { Document => "document", Section => "section", Passage => "passage" });
+
+/// How a format's files are to be read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dialect {
+    /// For formats with lists of ids.
+    pub bars: Bars,
+    /// For formats with passages.
+    pub unit: Unit,
+    /// A longer record need not be held: it is rejected.
+    pub most_bytes: u64,
+}
