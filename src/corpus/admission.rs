@@ -1,8 +1,8 @@
 //! Which documents pass into the tables: those that are asked for, each name once.
 
 use std::collections::{BTreeSet, HashMap};
+use std::mem;
 use std::path::{Path, PathBuf};
-use std::{fs, mem};
 
 use ground::excerpt::quoted;
 use table::Text;
@@ -12,6 +12,7 @@ use crate::error::CorpusError;
 use crate::fault::{Fault, Loss, Part};
 use crate::losses::{Losses, Remarks};
 use crate::reader::Reject;
+use crate::source::read_aside;
 use crate::tables::Accepted;
 
 /// Names that an error shows.
@@ -40,7 +41,10 @@ impl Asked {
     /// # Errors
     /// Where it cannot be read or names no document.
     pub fn read(path: &Path) -> Result<Self, CorpusError> {
-        let text = fs::read_to_string(path).map_err(|source| CorpusError::Read { path: path.into(), source })?;
+        let text = String::from_utf8(read_aside(path)?).map_err(|_| {
+            let reason = "expected names of documents in UTF-8".to_owned();
+            CorpusError::Format { path: path.into(), reason }
+        })?;
         let names: BTreeSet<Text> = text.lines().filter(|line| !line.is_empty()).map(Text::from).collect();
         if names.is_empty() {
             let reason = "expected names of documents, one a line, found none".to_owned();

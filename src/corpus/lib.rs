@@ -17,6 +17,7 @@ mod pairs;
 pub mod tables;
 mod acceptance;
 mod admission;
+mod batches;
 pub mod convert;
 mod export;
 pub mod split;
