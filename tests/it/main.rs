@@ -45,6 +45,7 @@ mod report;
 mod sample;
 mod score;
 mod settings;
+mod split;
 mod stopped;
 mod support;
 mod synthetic;
