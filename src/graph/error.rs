@@ -93,6 +93,7 @@ impl Hint for GraphError {
     fn hint(&self) -> Option<Words> {
         match self {
             Self::Table(error) => error.hint(),
+            Self::Submission(error) => error.hint(),
             Self::Elsewhere { .. } => {
                 Some("compare their `doc_id` with that of `documents`: they may be of another split or corpus".into())
             }

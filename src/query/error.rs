@@ -106,6 +106,9 @@ pub enum QueryError {
         /// The limit.
         megabytes: u64,
     },
+    /// More rows than the engine can count.
+    #[error("expected less than 2^32 rows in each step of a statement, got more")]
+    TooManyRows,
     /// The system gives no stack that is deep enough for the statement.
     #[error("expected {megabytes} MB of address space for a statement of this length; a shorter one needs less")]
     Stack {
@@ -136,6 +139,7 @@ impl Hint for QueryError {
             Self::Memory { .. } => {
                 Some("a larger `memory` gives more; a join whose `ON` names too little pairs all rows with all".into())
             }
+            Self::TooManyRows => Some("a join whose `ON` names too little pairs all rows with all".into()),
             _ => None,
         }
     }
