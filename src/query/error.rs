@@ -136,9 +136,11 @@ impl Hint for QueryError {
                 Some("`IN (…)` takes a list of any length in the place of many `OR`".into())
             }
             Self::Time { .. } => Some("a longer `timeout` waits longer".into()),
-            Self::Memory { .. } => {
-                Some("a larger `memory` gives more; a join whose `ON` names too little pairs all rows with all".into())
-            }
+            Self::Memory { .. } => Some(
+                "a larger `memory` gives more; a join whose `ON` names too little pairs all rows with all, and so do \
+                 patterns that share no variable"
+                    .into(),
+            ),
             Self::TooManyRows => Some("a join whose `ON` names too little pairs all rows with all".into()),
             _ => None,
         }
