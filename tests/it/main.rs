@@ -26,6 +26,7 @@ mod identity;
 mod ids;
 mod hostile;
 mod hub;
+mod kin;
 mod large_documents;
 mod layers;
 mod leftovers;
