@@ -170,16 +170,17 @@ fn a_relation_that_the_list_of_relations_lacks_is_rejected() {
     let run = corpus.convert("docred", &["--relation-labels", labels.to_str().unwrap()]);
     assert_eq!(run.code, Some(3), "{}", run.stderr);
     assert!(run.stderr.contains("relation `P9` is not in the list of relations"), "{}", run.stderr);
-    assert_eq!(corpus.documents(), ["A"]);
+    assert_eq!(corpus.documents(), ["A", "B"], "a document stays without the relation");
+    assert_eq!(rows(&corpus.dev(), "SELECT name, part FROM rejects"), ["B,relation"]);
     assert_eq!(
         rows(&corpus.dev(), "SELECT relation, label, n_facts FROM relation_types ORDER BY relation"),
-        ["P131,located in,1", "P17,country,1", "P30,continent,0"]
+        ["P131,located in,2", "P17,country,1", "P30,continent,0"]
     );
     fs::write(&labels, "[]").unwrap();
     let run = corpus.convert("docred", &["--force", "--relation-labels", labels.to_str().unwrap()]);
     assert_eq!(run.code, Some(1));
     assert!(run.stderr.contains("rel_info.json: expected a JSON object of texts"), "{}", run.stderr);
-    assert_eq!(corpus.documents(), ["A"], "the old tables stay");
+    assert_eq!(corpus.documents(), ["A", "B"], "the old tables stay");
 }
 
 #[test]
@@ -424,11 +425,15 @@ fn files_that_are_not_tables_are_never_replaced() {
 fn a_folder_that_cannot_be_written_is_an_error() {
     let corpus = Corpus::new("dev.json", format!("[{DOCUMENT}]"));
     // `/proc` refuses new folders even to the superuser; a file cannot hold a folder.
-    for out in [Path::new("/proc/docre"), &corpus.source] {
+    let refused = [
+        (Path::new("/proc/docre"), "/proc/docre: cannot create the folder"),
+        (&corpus.source, "dev.json: expected a folder or nothing, found a file"),
+    ];
+    for (out, expected) in refused {
         let arguments = ["convert", "--format", "docred", "--split", "dev", "--out"].map(Into::into);
         let run = docre(arguments.into_iter().chain([out.into(), corpus.source.clone().into_os_string()]));
         assert_eq!(run.code, Some(1), "{}", run.stderr);
-        assert!(run.stderr.contains("cannot create the folder"), "{}", run.stderr);
+        assert!(run.stderr.contains(expected), "{}", run.stderr);
     }
 }
 

@@ -14,4 +14,5 @@ mod lost;
 mod mesh;
 mod pubtator;
 mod reading;
+mod split;
 mod text;
