@@ -67,7 +67,8 @@ fn check_lost(bad: &str, reason: &str) {
     let corpus = Corpus::new("dev.json", format!("[{},\n{bad},\n{}]", document("A", "", ""), document("Z", "", "")));
     let run = corpus.convert("docred", &[]);
     assert_eq!(run.code, Some(3), "{}", run.stderr);
-    let rejects = rows(&corpus.dev(), "SELECT \"column\", reason FROM rejects WHERE source = 'dev.json' AND record = 2");
+    let rejects =
+        rows(&corpus.dev(), "SELECT \"column\", reason FROM rejects WHERE source = 'dev.json' AND record = 2");
     let is_told = |row: &String| row.replace('"', "").replacen(',', ": ", 1).contains(reason);
     assert!(rejects.iter().any(is_told), "expected {reason:?} in {rejects:?}");
     assert_eq!(corpus.documents(), ["A", "Bad", "Z"]);
@@ -136,10 +137,7 @@ fn of_a_document_the_smallest_thing_that_is_wrong_is_rejected() {
     );
     check_lost(&bad(r#""pos": [3, 4]"#, r#""pos": [4, 4]"#), "vertexSet[1][0].pos");
     check_lost(&bad(r#""pos": [3, 4]"#, r#""pos": [4, 3]"#), "vertexSet[1][0].pos");
-    check_lost(
-        &bad(r#""pos": [3, 4]"#, r#""pos": [3]"#),
-        "vertexSet[1][0].pos: expected [start, end], got 1 numbers",
-    );
+    check_lost(&bad(r#""pos": [3, 4]"#, r#""pos": [3]"#), "vertexSet[1][0].pos: expected [start, end], got 1 numbers");
     check_lost(&bad(r#""pos": [3, 4]"#, r#""pos": [-3, 4]"#), "vertexSet[1][0].pos[0]: expected a whole number");
     check_lost(
         &bad(r#""sent_id": 1, "pos": [2, 3]"#, r#""sent_id": 2, "pos": [2, 3]"#),
@@ -156,10 +154,7 @@ fn of_a_document_the_smallest_thing_that_is_wrong_is_rejected() {
         "labels[1].evidence: expected a list, got the text `1`",
     );
     check_lost(&bad(r#""h": 0, "t": 2"#, r#""h": 2, "t": 2"#), "expected two entities, got one and the same");
-    check_lost(
-        &bad(r#""vertexSet": ["#, r#""vertexSet": [[],"#),
-        "entity 0: expected at least one mention, got none",
-    );
+    check_lost(&bad(r#""vertexSet": ["#, r#""vertexSet": [[],"#), "entity 0: expected at least one mention, got none");
 }
 
 #[test]

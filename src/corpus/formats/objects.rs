@@ -1,8 +1,10 @@
 //! JSON documents cut out of a source without parsing them, one in memory at a time: the elements of an array, objects
 //! one a line, objects over several lines one after another, or the rows of a Parquet file.
 
+use std::fs::File;
 use std::io::{self, BufRead, Cursor, Read};
 use std::mem;
+use std::path::Path;
 
 use ground::excerpt::quoted;
 
@@ -49,14 +51,21 @@ pub fn records(input: Input, most_bytes: u64, hint: &str) -> Result<Records, Cut
         Some(_) => {
             let mut line = Vec::new();
             stream.take(1000).read_until(b'\n', &mut line)?;
-            let found = quoted(String::from_utf8_lossy(&line).trim_end()).clone();
+            let found = quoted(String::from_utf8_lossy(&line).trim_end());
             Err(CutError::Format(format!("expected a JSON array, or JSON objects one a line, got {found}{hint}")))
         }
     }
 }
 
 /// The rows of a Parquet file, each as an object.
-fn rows(path: &std::path::Path) -> Result<Records, CutError> {
+fn rows(path: &Path) -> Result<Records, CutError> {
+    // Its parts are sought from its end, which a stream has not.
+    let mut head = Vec::new();
+    let is_file = File::open(path).and_then(|file| file.take(PARQUET.len() as u64).read_to_end(&mut head));
+    if is_file.is_err() || head != PARQUET {
+        let reason = "Parquet in a pipe, an archive or compressed: expected it as a file of its own";
+        return Err(CutError::Format(reason.to_owned()));
+    }
     let rows = table::json_rows(path).map_err(|error| CutError::Format(in_words(&error)))?;
     let record = |(number, row): (u64, Result<Vec<u8>, table::TableError>)| match row {
         Ok(bytes) => Ok(Record { number, bytes }),

@@ -71,10 +71,8 @@ fn without_ids_each_mention_is_an_entity() {
 
 #[test]
 fn a_gene_and_a_species_of_one_number_are_two() {
-    let entities = json!([
-        mention("3", "Gene", 0, "Zeta", &[("", "672")]),
-        mention("4", "Species", 12, "Zeta", &[("", "672")]),
-    ]);
+    let entities =
+        json!([mention("3", "Gene", 0, "Zeta", &[("", "672")]), mention("4", "Species", 12, "Zeta", &[("", "672")]),]);
     let document = document(&READER, with(&entities, &[]));
     let identities: Vec<_> = document.entities.iter().map(|entity| entity.kb_id.as_deref()).collect();
     assert_eq!(identities, [Some("NCBIGene:672"), Some("NCBITaxon:672")]);
@@ -104,7 +102,9 @@ fn passages_are_placed_or_joined_as_texts_fit() {
             {"type": "abstract", "text": "Zeta may cause rash.", "offsets": offsets}]);
         document(&READER, with(&json!([mention("5", "Disease", 27, "rash", &[])]), &[("passages", passages)]))
     };
-    for offsets in [json!([[12, 32]]), json!([[0, 20]]), json!([[13, 33]]), json!([[4_000_000_000_u32, 1]]), json!(null)] {
+    for offsets in
+        [json!([[12, 32]]), json!([[0, 20]]), json!([[13, 33]]), json!([[4_000_000_000_u32, 1]]), json!(null)]
+    {
         let document = offset(offsets.clone());
         assert_eq!(document.entities[0].name(), "rash".into(), "{offsets}");
         assert_eq!(sentences(&document), ["Zeta harms .", "Zeta may cause rash ."], "{offsets}");

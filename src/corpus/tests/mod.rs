@@ -14,5 +14,6 @@ mod lost;
 mod mesh;
 mod pubtator;
 mod reading;
+mod round;
 mod split;
 mod text;

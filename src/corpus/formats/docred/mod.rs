@@ -13,6 +13,7 @@
 //!   missing; a document's `id` is its name.
 
 mod layout;
+mod submit;
 mod write;
 
 use table::Text;
@@ -26,6 +27,7 @@ use crate::fault::{Fault, Part, Remark};
 use crate::reader::{CutError, Reader, Record, Records, Reject};
 use crate::source::Input;
 
+pub use submit::SubmissionWriter;
 pub use write::DocRedWriter;
 
 /// A relation of this name says that there is none.

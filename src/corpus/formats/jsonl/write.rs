@@ -25,12 +25,22 @@ fn json(written: &Written<'_>) -> Value {
     if !document.title.is_empty() {
         json["title"] = Value::from(&*document.title);
     }
-    json["text"] = Value::from(&*written.text);
+    json["text"] = Value::from(text(written));
     json["entities"] = document.entities.iter().map(|entity| entity_json(written, entity)).collect();
     if let Some(claims) = &written.claims {
         json["relations"] = claims.iter().map(relation_json).collect();
     }
     json
+}
+
+/// The text. Where it begins with the title, which is a sentence, that is a line.
+fn text(written: &Written<'_>) -> String {
+    let (title, text) = (&*written.document.title, &*written.text);
+    let ends_title = written.sentence(0).is_some_and(|(_, end)| title.chars().count() == end as usize);
+    match text.strip_prefix(title).and_then(|rest| rest.strip_prefix(' ')) {
+        Some(rest) if ends_title && !title.is_empty() => format!("{title}\n{rest}"),
+        _ => text.to_owned(),
+    }
 }
 
 fn entity_json(written: &Written<'_>, entity: &Entity) -> Value {
