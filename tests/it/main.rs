@@ -29,6 +29,7 @@ mod hub;
 mod kin;
 mod large_documents;
 mod layers;
+mod layouts;
 mod leftovers;
 mod metrics;
 mod observe;

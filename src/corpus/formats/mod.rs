@@ -67,12 +67,12 @@ impl Format {
     /// What reads it.
     pub fn reader(self, dialect: Dialect) -> Box<dyn Reader> {
         match self {
-            Self::DocRed => Box::new(docred::DocRed { dialect }),
+            Self::DocRed => Box::new(docred::DocRed { most_bytes: dialect.most_bytes }),
             Self::PubTator => Box::new(pubtator::PubTator { dialect, ..pubtator::PubTator::default() }),
             Self::EdgeGraph => Box::new(edge_graph::EdgeGraph),
             Self::Gda => Box::new(gda::Gda),
-            Self::Jsonl => Box::new(jsonl::JsonLines { dialect }),
-            Self::BigBio => Box::new(bigbio::BigBio { dialect }),
+            Self::Jsonl => Box::new(jsonl::JsonLines { most_bytes: dialect.most_bytes }),
+            Self::BigBio => Box::new(bigbio::BigBio { most_bytes: dialect.most_bytes }),
         }
     }
 }

@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 use super::lost::{lost, remarked};
 use super::reading::{document, facts, mentions, sentences, survive};
 use crate::formats::bigbio::BigBio;
-use crate::formats::dialect::{Bars, Dialect, Unit};
 
-const READER: BigBio = BigBio { dialect: Dialect { bars: Bars::Entities, unit: Unit::Document, most_bytes: 1 << 24 } };
+const READER: BigBio = BigBio { most_bytes: 1 << 24 };
 
 /// A document of the text `Zeta harms. Zeta may cause rash. Rash is bad.` in two passages.
 fn with(entities: &Value, further: &[(&str, Value)]) -> String {

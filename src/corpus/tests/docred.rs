@@ -5,10 +5,9 @@ use proptest::prelude::*;
 use super::lost::{lost, remarked};
 use super::reading::{cut_error, document, facts, fault, mentions, read, survive};
 use crate::Document;
-use crate::formats::dialect::{Bars, Dialect, Unit};
 use crate::formats::docred::DocRed;
 
-const READER: DocRed = DocRed { dialect: Dialect { bars: Bars::Entities, unit: Unit::Document, most_bytes: 1 << 24 } };
+const READER: DocRed = DocRed { most_bytes: 1 << 24 };
 
 const SENTENCES: &str = r#"[["Anna", "Reed", "works", "at", "Kelp", "Ltd", "."], ["She", "lives", "in", "Oslo", "."]]"#;
 const ENTITIES: &str = r#"[

@@ -1,15 +1,13 @@
 //! JSON lines.
 
 use crate::Fact;
-use crate::formats::dialect::{Bars, Dialect, Unit};
 use crate::formats::jsonl::JsonLines;
 use proptest::prelude::*;
 
 use super::lost::{lost, remarked, the_loss};
 use super::reading::{cut_error, document, facts, fault, mentions, read, sentences, survive};
 
-const READER: JsonLines =
-    JsonLines { dialect: Dialect { bars: Bars::Entities, unit: Unit::Document, most_bytes: 1 << 24 } };
+const READER: JsonLines = JsonLines { most_bytes: 1 << 24 };
 
 /// A document of the text `Tea has caffeine. It wakes.` with two entities and the given further members.
 fn with(members: &str) -> String {
@@ -297,7 +295,7 @@ fn arrays_and_objects_over_several_lines_are_read() {
 
 #[test]
 fn of_a_long_record_a_part_is_held() {
-    let reader = JsonLines { dialect: Dialect { most_bytes: 100, ..READER.dialect } };
+    let reader = JsonLines { most_bytes: 100 };
     let long = format!("{{\"id\": 1, \"text\": \"{}\"}}", "x".repeat(1000));
     let short = r#"{"id": 2, "text": "x", "entities": []}"#;
     for contents in [format!("{long}\n{short}"), format!("[{long}, {short}]"), format!("{short}\n{long}\n{short}")] {

@@ -4,13 +4,12 @@ use proptest::prelude::*;
 use submission::places::Places;
 
 use crate::document::offset_of;
-use crate::formats::dialect::{Bars, Dialect, Unit};
 use crate::formats::docred::{DocRed, DocRedWriter, SubmissionWriter};
 use crate::formats::jsonl::{JsonLines, JsonLinesWriter};
 use crate::writer::{Writer, Written};
 use crate::{Document, Entity, Fact, Mention, Reader, Record, Token};
 
-const DIALECT: Dialect = Dialect { bars: Bars::Entities, unit: Unit::Document, most_bytes: 1 << 24 };
+const MOST_BYTES: u64 = 1 << 24;
 
 /// Any text that a token, a name, a type or a relation can be.
 const TEXT: &str = "[a-zA-Z0-9é咖😀\"\\\\{}\\[\\],:]{1,6}";
@@ -91,7 +90,7 @@ proptest! {
         // What it says of facts beside evidence has no place there, nor have losses.
         let document = Document { losses: Vec::new(), ..document };
         prop_assume!(document.facts.iter().flatten().all(|fact| !fact.relation.eq_ignore_ascii_case("na")));
-        let back = read_back(&DocRed { dialect: DIALECT }, written(&DocRedWriter, &document));
+        let back = read_back(&DocRed { most_bytes: MOST_BYTES }, written(&DocRedWriter, &document));
         prop_assert_eq!(back, document);
     }
 
@@ -124,7 +123,7 @@ proptest! {
             let facts = if entities.is_empty() { Vec::new() } else { facts.iter().map(fact).collect() };
             source["relations"] = facts.into();
         }
-        let reader = JsonLines { dialect: DIALECT };
+        let reader = JsonLines { most_bytes: MOST_BYTES };
         let document = Document { losses: Vec::new(), ..read_back(&reader, source.to_string().into_bytes()) };
         let back = read_back(&reader, written(&JsonLinesWriter, &document));
         prop_assert_eq!(unbroken(back), unbroken(document));

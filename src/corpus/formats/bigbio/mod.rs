@@ -17,7 +17,6 @@ use table::Text;
 
 use self::merge::{Merged, Raw};
 use self::passages::Passages;
-use super::dialect::Dialect;
 use super::json::{Field, Json};
 use super::objects;
 use super::spans::{Likeness, Source, likeness};
@@ -33,13 +32,13 @@ const LISTS: [&str; 4] = ["passages", "entities", "coreferences", "relations"];
 /// Reads `bigbio_kb`.
 #[derive(Debug, Clone, Copy)]
 pub struct BigBio {
-    /// How the files are to be read.
-    pub dialect: Dialect,
+    /// Bytes of a record that may be held; of a longer one not much more is.
+    pub most_bytes: u64,
 }
 
 impl Reader for BigBio {
     fn records(&self, input: Input) -> Result<Records, CutError> {
-        objects::records(input, self.dialect.most_bytes, "")
+        objects::records(input, self.most_bytes, "")
     }
 
     fn parse(&self, record: &Record) -> Result<Document, Reject> {

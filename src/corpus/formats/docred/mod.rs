@@ -19,7 +19,6 @@ mod write;
 use table::Text;
 
 use self::layout::{Ends, Layout};
-use super::dialect::Dialect;
 use super::json::{Field, Json};
 use super::objects;
 use crate::document::{Document, Entity, Fact, Mention, Token};
@@ -34,15 +33,15 @@ pub use write::DocRedWriter;
 const NO_RELATION: &str = "na";
 
 /// Reads DocRED's JSON.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct DocRed {
-    /// How the files are to be read.
-    pub dialect: Dialect,
+    /// Bytes of a record that may be held; of a longer one not much more is.
+    pub most_bytes: u64,
 }
 
 impl Reader for DocRed {
     fn records(&self, input: Input) -> Result<Records, CutError> {
-        objects::records(input, self.dialect.most_bytes, "")
+        objects::records(input, self.most_bytes, "")
     }
 
     fn parse(&self, record: &Record) -> Result<Document, Reject> {

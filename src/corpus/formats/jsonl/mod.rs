@@ -23,7 +23,6 @@ use table::Text;
 
 use self::mentions::Drafts;
 use self::relations::Ends;
-use super::dialect::Dialect;
 use super::json::{Field, Json};
 use super::objects;
 use super::spans::Source;
@@ -44,8 +43,8 @@ const SHOWN_KEYS: usize = 5;
 /// The reader of JSON lines.
 #[derive(Debug, Clone, Copy)]
 pub struct JsonLines {
-    /// How the files are to be read.
-    pub dialect: Dialect,
+    /// Bytes of a record that may be held; of a longer one not much more is.
+    pub most_bytes: u64,
 }
 
 /// Keys that say nothing to docre, by where they stand: told once a document.
@@ -54,7 +53,7 @@ struct Strays<'v>(Vec<(&'static str, &'v str)>);
 
 impl Reader for JsonLines {
     fn records(&self, input: Input) -> Result<Records, CutError> {
-        objects::records(input, self.dialect.most_bytes, &format!("; {MARKING}"))
+        objects::records(input, self.most_bytes, &format!("; {MARKING}"))
     }
 
     fn parse(&self, record: &Record) -> Result<Document, Reject> {
