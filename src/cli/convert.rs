@@ -1,15 +1,15 @@
 //! `docre convert`: files → tables, and tables → DocRED's JSON.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
 use docre::corpus::convert::{Conversion, Options, usual_most_bytes, usual_most_pairs};
 use docre::corpus::formats::dialect::{Bars, Unit};
-use docre::corpus::{self, Format};
-use docre::ground::choice;
+use docre::corpus::{Export, Exported, Format};
 use docre::ground::parsed::{FolderName, TypePair};
 
+use super::pipe::{self, Scratch};
 use super::{Messages, Outcome, Usage, checked, one_of, told, whole};
 
 /// Turn an annotated corpus into tables, or tables back into DocRED's JSON.
@@ -27,6 +27,9 @@ pub struct ConvertArgs {
     /// Write tables back in this format instead; INPUT is then the folder of a split.
     #[arg(long, value_parser = one_of::<Exported>(), conflicts_with_all = ["format", "split", "candidates", "mesh", "relation_labels", "unlabelled", "undirected", "bars", "unit", "max_rejected", "ids", "most_pairs", "most_bytes"])]
     to: Option<Exported>,
+    /// With --to: write these predictions in place of the annotated relations, a table of them or a submission.
+    #[arg(long, value_name = "PATH", requires = "to")]
+    relations: Option<PathBuf>,
     /// The folder of the corpus; with --to, the file to write [default with --to: stdout].
     #[arg(long, value_name = "PATH", required_unless_present = "to")]
     out: Option<PathBuf>,
@@ -66,31 +69,26 @@ pub struct ConvertArgs {
     /// Replace tables that were made from other input or with other options; with --to, the file.
     #[arg(long)]
     force: bool,
-    /// Source files in order; for gda, the folder.
+    /// Source files in order, compressed or not, tar archives, or folders of them; for gda, the folder that is the source.
+    /// A pattern in quotes, such as 'part-*.xml.gz', stands for the files that it fits; `-` is stdin.
     #[arg(required = true)]
     input: Vec<PathBuf>,
 }
 
-/// A format that tables are written back in.
-#[derive(Debug, Clone, Copy)]
-enum Exported {
-    DocRed,
-}
-
-choice!(Exported, "format", { DocRed => "docred" });
-
 /// Converts.
 pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
-    let (Some(format), Some(split), Some(out), None) = (args.format, args.split, &args.out, args.to) else {
-        return export(&args.input, args.out.as_deref(), args.force);
+    let (Some(format), Some(split), Some(out), None) = (args.format, args.split.clone(), &args.out, args.to) else {
+        return export(&args, messages);
     };
     let ConvertArgs { candidates, unlabelled, bars, unit, max_rejected, most_pairs, most_bytes, .. } = args;
     let undirected = args.undirected.into_iter().map(Into::into).collect();
     let options =
         Options { format, split, candidates, undirected, unlabelled, bars, unit, max_rejected, most_pairs, most_bytes };
+    let options = checked(options)?;
+    let mut scratch = Scratch::default();
     let conversion = Conversion {
-        options: checked(options)?,
-        inputs: args.input,
+        options,
+        inputs: spooled(args.input, &mut scratch)?,
         mesh: args.mesh,
         relation_labels: args.relation_labels,
         ids: args.ids,
@@ -101,9 +99,21 @@ pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
     Ok(told(&summary, messages))
 }
 
-/// Writes tables back as DocRED's JSON.
-fn export(input: &[PathBuf], out: Option<&Path>, force: bool) -> anyhow::Result<Outcome> {
-    let [folder] = input else { bail!(Usage(format!("expected the folder of one split, got {}", input.len()))) };
-    corpus::export(folder, out, force)?;
+/// The sources, what comes on stdin among them.
+fn spooled(inputs: Vec<PathBuf>, scratch: &mut Scratch) -> anyhow::Result<Vec<PathBuf>> {
+    if inputs.iter().filter(|input| pipe::is(input)).count() > 1 {
+        bail!(Usage("`-`: expected it once: stdin can be read once".to_owned()));
+    }
+    inputs.into_iter().map(|input| if pipe::is(&input) { scratch.spooled() } else { Ok(input) }).collect()
+}
+
+/// Writes tables back.
+fn export(args: &ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
+    let [split] = args.input.as_slice() else {
+        bail!(Usage(format!("expected the folder of one split, got {}", args.input.len())))
+    };
+    let listener = messages.listener();
+    let export = Export { split, relations: args.relations.as_deref(), format: args.to.unwrap_or(Exported::DocRed) };
+    export.run(args.out.as_deref(), args.force, &|event| listener.hear(&event))?;
     Ok(Outcome::Done)
 }

@@ -1,12 +1,15 @@
 //! Why a corpus cannot be made.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ground::excerpt::quoted;
 use ground::hint::{Hint, Words};
+use submission::SubmissionError;
 use table::TableError;
 use table::rows::RejectRow;
+
+use crate::reader::CutError;
 
 /// Why a corpus could not be made. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -59,9 +62,33 @@ pub enum CorpusError {
     /// The output refuses.
     #[error("cannot write")]
     Write(#[from] io::Error),
+    /// Predictions cannot be read.
+    #[error(transparent)]
+    Predictions(#[from] SubmissionError),
+    /// All predictions are about documents that are not in the split.
+    #[error("{}: expected predictions about documents of the split, got those of {documents} others, such as `{stray}`", path.display())]
+    Strangers {
+        /// The predictions.
+        path: PathBuf,
+        /// Documents that they name.
+        documents: usize,
+        /// One of them.
+        stray: String,
+    },
     /// A table cannot be written.
     #[error(transparent)]
     Table(#[from] TableError),
+}
+
+impl CorpusError {
+    /// Why a source cannot be cut.
+    pub(crate) fn of_source(path: &Path, error: CutError) -> Self {
+        let path = path.to_path_buf();
+        match error {
+            CutError::Io(source) => Self::Read { path, source },
+            CutError::Format(reason) | CutError::Damaged(reason) => Self::Format { path, reason },
+        }
+    }
 }
 
 impl Hint for CorpusError {
@@ -74,6 +101,7 @@ impl Hint for CorpusError {
             ),
             Self::NoDocument { .. } => Some("check that `--format` names the format of the files".into()),
             Self::Table(error) => error.hint(),
+            Self::Predictions(error) => error.hint(),
             _ => None,
         }
     }

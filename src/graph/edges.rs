@@ -161,6 +161,10 @@ fn put(
         totals.strays += 1;
         return Ok(());
     };
+    if fact.head == fact.tail {
+        totals.of_itself += 1;
+        return Ok(());
+    }
     if !(head.kept && tail.kept) {
         totals.filtered += 1;
         return Ok(());

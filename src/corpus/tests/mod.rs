@@ -11,4 +11,5 @@ mod jsonl;
 mod mesh;
 mod pubtator;
 mod reading;
+mod split;
 mod text;
