@@ -125,7 +125,7 @@ fn is_certain_mutation(id: &str) -> bool {
 /// The CURIE of an id that names its knowledge base, by a prefix or an IRI; the inner `None` where it stands for none.
 #[expect(clippy::option_option, reason = "no CURIE, and the CURIE of nothing")]
 fn written(id: &str) -> Option<Option<String>> {
-    if let Some((base, local)) = Base::of_iri(id).or_else(|| Base::of_obo(id)) {
+    if let Some((base, local)) = Base::of_iri(id).or_else(|| Base::of_underscore(id)) {
         return Some(of_base(base, local));
     }
     let (prefix, local) = id.split_once(':')?;
