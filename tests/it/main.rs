@@ -13,6 +13,7 @@
 mod atlop;
 mod convert;
 mod cuda;
+mod cut_off;
 mod damage;
 mod device;
 mod encoder;
