@@ -14,6 +14,7 @@ mod atlop;
 mod convert;
 mod cuda;
 mod curie;
+mod cut_off;
 mod damage;
 mod device;
 mod encoder;
