@@ -32,7 +32,7 @@ pub(super) struct Member {
 
 impl Archive {
     pub(super) fn new(path: &Path, stream: Stream) -> Self {
-        let tar = Tar { stream, number: 0, rest: 0, padding: 0 };
+        let tar = Tar { stream, number: 0, rest: 0, padding: 0, failed: false };
         Self { path: path.to_path_buf(), name: name_of(path), tar: Arc::new(Mutex::new(tar)) }
     }
 
@@ -93,6 +93,8 @@ struct Tar {
     rest: u64,
     /// Bytes that fill up its last block.
     padding: u64,
+    /// Whether the last could not be read to its end, which its reader was told.
+    failed: bool,
 }
 
 /// What stands before a file about it.
@@ -105,15 +107,19 @@ struct Extended {
 impl Tar {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = usize::try_from(self.rest).map_or(buffer.len(), |rest| rest.min(buffer.len()));
-        let count = self.stream.read(buffer.get_mut(..most).unwrap_or_default())?;
-        if count == 0 && most > 0 {
-            return Err(cut_off());
-        }
-        self.rest -= count as u64;
-        Ok(count)
+        let read = match self.stream.read(buffer.get_mut(..most).unwrap_or_default()) {
+            Ok(0) if most > 0 => Err(cut_off()),
+            read => read,
+        };
+        self.failed |= read.is_err();
+        self.rest -= *read.as_ref().unwrap_or(&0) as u64;
+        read
     }
 
     fn next_member(&mut self) -> io::Result<Option<Member>> {
+        if self.failed {
+            return Ok(None);
+        }
         self.skip(self.rest.saturating_add(self.padding))?;
         (self.rest, self.padding) = (0, 0);
         let mut extended = Extended::default();

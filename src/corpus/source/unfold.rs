@@ -52,7 +52,7 @@ impl Unreadable {
         io::Error::new(ErrorKind::InvalidData, Self::Foreign(what.to_owned()))
     }
 
-    pub(super) fn damaged(reason: impl Into<String>) -> io::Error {
+    pub(crate) fn damaged(reason: impl Into<String>) -> io::Error {
         io::Error::new(ErrorKind::InvalidData, Self::Damaged(reason.into()))
     }
 
