@@ -62,7 +62,7 @@
 //! | --- | --- | --- |
 //! | [`ground`] | what several rooms share: settings, identities, the manifest, words for figures, events, hints | tables, tensors |
 //! | [`table`] | rows ↔ Parquet, checked against the schemas, crash-safe | what the tables are for |
-//! | [`submission`] | predictions and training facts in DocRED's JSON → values | tables |
+//! | [`submission`] | predictions as tables or in DocRED's JSON, training facts → values | a corpus |
 //! | [`corpus`] | source formats → the corpus tables, one file a format | models, metrics, queries |
 //! | [`nn`] | tensors → tensors with gradients; variables, layers, the optimizer, the device | models, documents |
 //! | [`pieces`] | tokens and mentions → subword pieces with entity markers | tensors |

@@ -1,13 +1,12 @@
 //! `docre convert`: files → tables, and tables → DocRED's JSON.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
 use docre::corpus::convert::{Conversion, Options, usual_most_bytes, usual_most_pairs};
 use docre::corpus::formats::dialect::{Bars, Unit};
-use docre::corpus::{self, Format};
-use docre::ground::choice;
+use docre::corpus::{Export, Exported, Format};
 use docre::ground::parsed::{FolderName, TypePair};
 
 use super::pipe::{self, Scratch};
@@ -28,6 +27,9 @@ pub struct ConvertArgs {
     /// Write tables back in this format instead; INPUT is then the folder of a split.
     #[arg(long, value_parser = one_of::<Exported>(), conflicts_with_all = ["format", "split", "candidates", "mesh", "relation_labels", "unlabelled", "undirected", "bars", "unit", "max_rejected", "ids", "most_pairs", "most_bytes"])]
     to: Option<Exported>,
+    /// With --to: write these predictions in place of the annotated relations, a table of them or a submission.
+    #[arg(long, value_name = "PATH", requires = "to")]
+    relations: Option<PathBuf>,
     /// The folder of the corpus; with --to, the file to write [default with --to: stdout].
     #[arg(long, value_name = "PATH", required_unless_present = "to")]
     out: Option<PathBuf>,
@@ -73,18 +75,10 @@ pub struct ConvertArgs {
     input: Vec<PathBuf>,
 }
 
-/// A format that tables are written back in.
-#[derive(Debug, Clone, Copy)]
-enum Exported {
-    DocRed,
-}
-
-choice!(Exported, "format", { DocRed => "docred" });
-
 /// Converts.
 pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
-    let (Some(format), Some(split), Some(out), None) = (args.format, args.split, &args.out, args.to) else {
-        return export(&args.input, args.out.as_deref(), args.force);
+    let (Some(format), Some(split), Some(out), None) = (args.format, args.split.clone(), &args.out, args.to) else {
+        return export(&args, messages);
     };
     let ConvertArgs { candidates, unlabelled, bars, unit, max_rejected, most_pairs, most_bytes, .. } = args;
     let undirected = args.undirected.into_iter().map(Into::into).collect();
@@ -113,9 +107,13 @@ fn spooled(inputs: Vec<PathBuf>, scratch: &mut Scratch) -> anyhow::Result<Vec<Pa
     inputs.into_iter().map(|input| if pipe::is(&input) { scratch.spooled() } else { Ok(input) }).collect()
 }
 
-/// Writes tables back as DocRED's JSON.
-fn export(input: &[PathBuf], out: Option<&Path>, force: bool) -> anyhow::Result<Outcome> {
-    let [folder] = input else { bail!(Usage(format!("expected the folder of one split, got {}", input.len()))) };
-    corpus::export(folder, out, force)?;
+/// Writes tables back.
+fn export(args: &ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
+    let [split] = args.input.as_slice() else {
+        bail!(Usage(format!("expected the folder of one split, got {}", args.input.len())))
+    };
+    let listener = messages.listener();
+    let export = Export { split, relations: args.relations.as_deref(), format: args.to.unwrap_or(Exported::DocRed) };
+    export.run(args.out.as_deref(), args.force, &|event| listener.hear(&event))?;
     Ok(Outcome::Done)
 }

@@ -83,6 +83,24 @@ pub fn usual_most_pairs() -> u64 {
     MOST_PAIRS
 }
 
+impl Options {
+    /// Those that are usual for a pipeline.
+    pub fn of(format: Format, split: FolderName) -> Self {
+        Self {
+            format,
+            split,
+            candidates: Vec::new(),
+            undirected: Vec::new(),
+            unlabelled: false,
+            bars: None,
+            unit: None,
+            max_rejected: usual_max_rejected(),
+            most_pairs: usual_most_pairs(),
+            most_bytes: usual_most_bytes(),
+        }
+    }
+}
+
 impl Settings for Options {
     fn check(&self) -> Result<(), String> {
         self.format.check(self.bars, self.unit)?;
@@ -249,13 +267,18 @@ impl Conversion {
         let file = |path: &PathBuf| Ok((name_of(path), content_of(path, contents)?));
         let files = |paths: &[PathBuf]| paths.iter().map(file).collect::<Result<Vec<_>, CorpusError>>();
         Ok(Identity::of("convert")
-            .field("options", &self.options)
+            .field("options", &made_by(&self.options))
             .field("mesh", &files(self.mesh.as_slice())?)
             .field("relation_labels", &files(self.relation_labels.as_slice())?)
             .field("ids", &files(self.ids.as_slice())?)
             .field("inputs", &files(inputs)?)
             .finish())
     }
+}
+
+/// What of the options shows in the tables: how much may be lost does not.
+fn made_by(options: &Options) -> Options {
+    Options { max_rejected: usual_max_rejected(), ..options.clone() }
 }
 
 struct Prepared {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ground::excerpt::quoted;
 use ground::hint::{Hint, Words};
+use submission::SubmissionError;
 use table::TableError;
 use table::rows::RejectRow;
 
@@ -61,6 +62,19 @@ pub enum CorpusError {
     /// The output refuses.
     #[error("cannot write")]
     Write(#[from] io::Error),
+    /// Predictions cannot be read.
+    #[error(transparent)]
+    Predictions(#[from] SubmissionError),
+    /// All predictions are about documents that are not in the split.
+    #[error("{}: expected predictions about documents of the split, got those of {documents} others, such as `{stray}`", path.display())]
+    Strangers {
+        /// The predictions.
+        path: PathBuf,
+        /// Documents that they name.
+        documents: usize,
+        /// One of them.
+        stray: String,
+    },
     /// A table cannot be written.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -87,6 +101,7 @@ impl Hint for CorpusError {
             ),
             Self::NoDocument { .. } => Some("check that `--format` names the format of the files".into()),
             Self::Table(error) => error.hint(),
+            Self::Predictions(error) => error.hint(),
             _ => None,
         }
     }

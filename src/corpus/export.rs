@@ -1,26 +1,149 @@
-//! Tables → DocRED's JSON.
+//! Tables → the formats that people's tools read: annotated or predicted relations.
 
-use std::io;
+use std::collections::HashMap;
+use std::io::{self, Write};
 use std::path::Path;
 
-use table::{TableError, write_same};
+use ground::choice;
+use ground::observe::{Event, Observer};
+use submission::predictions;
+use table::{TableError, Text, write_same};
 
+use crate::document::Document;
 use crate::error::CorpusError;
 use crate::formats::docred;
 use crate::tables;
+use crate::writer::{Claim, Writer, Written};
 
-/// Writes the tables of a split as DocRED's JSON to a file, which appears whole or not at all, or to stdout. A file that
-/// stands already is left where it has the same bytes, and else replaced only where `force` is set.
+/// A format that tables are written back in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exported {
+    /// DocRED's JSON.
+    DocRed,
+}
+
+choice!(Exported, "format", { DocRed => "docred" });
+
+impl Exported {
+    fn writer(self) -> Box<dyn Writer> {
+        match self {
+            Self::DocRed => Box::new(docred::DocRedWriter),
+        }
+    }
+}
+
+/// What is written, and from where.
+#[derive(Debug)]
+pub struct Export<'a> {
+    /// The folder of a split.
+    pub split: &'a Path,
+    /// Predictions to write in place of the split's facts: what [`predictions::read`] takes. They are held in memory.
+    pub relations: Option<&'a Path>,
+    /// How.
+    pub format: Exported,
+}
+
+impl Export<'_> {
+    /// Writes to a file, which appears whole or not at all, or to stdout. A file that stands already is left where it
+    /// has the same bytes, and else replaced only where `force` is set.
+    ///
+    /// # Errors
+    /// Where a table is missing or damaged, none of the predictions is about the split, or the output refuses.
+    pub fn run(&self, out: Option<&Path>, force: bool, observe: Observer<'_>) -> Result<(), CorpusError> {
+        let writer = self.format.writer();
+        match out {
+            None => self.write(&*writer, &mut io::stdout().lock(), observe),
+            Some(path) => {
+                write_same(path, force, |file| self.write(&*writer, file, observe)).map_err(|error| match error {
+                    CorpusError::Write(source) => {
+                        TableError::Io { path: path.to_path_buf(), action: "write", source }.into()
+                    }
+                    other => other,
+                })
+            }
+        }
+    }
+
+    fn write(&self, writer: &dyn Writer, output: &mut impl Write, observe: Observer<'_>) -> Result<(), CorpusError> {
+        let frame = writer.frame();
+        let mut before = frame.opening;
+        self.each(observe, |written| {
+            output.write_all(before.as_bytes())?;
+            before = frame.between;
+            Ok(writer.write(written, output)?)
+        })?;
+        output.write_all(if before == frame.opening { frame.empty } else { frame.closing }.as_bytes())?;
+        Ok(())
+    }
+
+    /// Each document of the split in order, as it is to be written.
+    ///
+    /// # Errors
+    /// Those of the tables and of `with`.
+    pub fn each(
+        &self,
+        observe: Observer<'_>,
+        mut with: impl FnMut(&Written<'_>) -> Result<(), CorpusError>,
+    ) -> Result<(), CorpusError> {
+        let mut predicted = self.relations.map(by_document).transpose()?;
+        let (n_predicted, mut n_documents) = (predicted.as_ref().map_or(0, HashMap::len), 0);
+        for document in tables::read(self.split)? {
+            let document: Document = document?;
+            let written = match &mut predicted {
+                None => Written::annotated(&document),
+                Some(predicted) => {
+                    let found = predicted.remove(&document.id);
+                    n_documents += usize::from(found.is_some());
+                    Written::predicted(&document, found.unwrap_or_default())
+                }
+            };
+            self.check(&written)?;
+            with(&written)?;
+        }
+        let Some((stray, _)) = predicted.iter().flatten().min_by_key(|(name, _)| (*name).clone()) else {
+            return Ok(());
+        };
+        let (n_strays, stray) = (n_predicted - n_documents, stray.to_string());
+        if n_documents == 0 {
+            let path = self.relations.unwrap_or(self.split).to_path_buf();
+            return Err(CorpusError::Strangers { path, documents: n_strays, stray });
+        }
+        observe(Event::Warning(format!(
+            "{n_strays} documents with predictions are not in the split, such as `{stray}`: left out"
+        )));
+        Ok(())
+    }
+
+    /// Refuses predictions about entities that are not there.
+    fn check(&self, written: &Written<'_>) -> Result<(), CorpusError> {
+        let n_entities = written.document.entities.len();
+        let outside = |claim: &&Claim| claim.head.max(claim.tail) as usize >= n_entities;
+        match written.claims.iter().flatten().find(outside) {
+            None => Ok(()),
+            Some(Claim { head, tail, .. }) => Err(CorpusError::Format {
+                path: self.relations.unwrap_or(self.split).to_path_buf(),
+                reason: format!(
+                    "document `{}`: expected entities below {n_entities}, got {head} and {tail}",
+                    written.document.id
+                ),
+            }),
+        }
+    }
+}
+
+fn by_document(path: &Path) -> Result<HashMap<Text, Vec<Claim>>, CorpusError> {
+    let mut found: HashMap<Text, Vec<Claim>> = HashMap::new();
+    for row in predictions::read(path)? {
+        let row = row?;
+        found.entry(row.doc_id.clone()).or_default().push(row.into());
+    }
+    Ok(found)
+}
+
+/// A split as a file in DocRED's JSON, annotated as it is.
 ///
 /// # Errors
-/// Where a table is missing or damaged, or the output refuses.
-pub fn export(folder: &Path, out: Option<&Path>, force: bool) -> Result<(), CorpusError> {
-    let documents = tables::read(folder)?.map(|document| document.map_err(CorpusError::from));
-    match out {
-        None => docred::write(documents, &mut io::stdout().lock()),
-        Some(path) => write_same(path, force, |file| docred::write(documents, file)).map_err(|error| match error {
-            CorpusError::Write(source) => TableError::Io { path: path.to_path_buf(), action: "write", source }.into(),
-            other => other,
-        }),
-    }
+/// As [`Export::run`].
+pub fn export(split: &Path, out: &Path, force: bool) -> Result<(), CorpusError> {
+    Export { split, relations: None, format: Exported::DocRed }.run(Some(out), force, &|_| ())
 }

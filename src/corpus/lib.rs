@@ -6,10 +6,12 @@
 
 mod fault;
 mod document;
+mod identity;
 mod error;
 mod losses;
 mod source;
 mod reader;
+mod writer;
 mod text;
 pub mod formats;
 mod mesh;
@@ -28,10 +30,11 @@ mod tests;
 pub use acceptance::Acceptance;
 pub use document::{Document, Entity, Fact, Mention, Token};
 pub use error::{CorpusError, reject_line};
-pub use export::export;
+pub use export::{Export, Exported, export};
 pub use fault::{Fault, Loss, Part, Remark};
 pub use formats::Format;
 pub use losses::Losses;
 pub use pairs::{MOST_PAIRS, Pairs};
 pub use reader::{CutError, Reader, Record, Records, Reject};
 pub use source::Input;
+pub use writer::{Claim, Frame, Writer, Written};

@@ -13,7 +13,7 @@ pub enum GraphError {
     /// A table cannot be read or written.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// A submission cannot be read.
+    /// Predictions cannot be read.
     #[error(transparent)]
     Submission(#[from] SubmissionError),
     /// A file or folder cannot be used.
@@ -43,16 +43,6 @@ pub enum GraphError {
         path: PathBuf,
         /// What the reader says.
         source: csv::Error,
-    },
-    /// A probability is none.
-    #[error("{}: document `{doc_id}`: column `probability`: expected a number from 0 to 1, got {found}", path.display())]
-    Probability {
-        /// The predictions.
-        path: PathBuf,
-        /// The document.
-        doc_id: String,
-        /// The number.
-        found: f32,
     },
     /// No fact is about the split.
     #[error("expected facts about documents of the split, got {facts} that name others, such as `{document}`")]
@@ -93,6 +83,7 @@ impl Hint for GraphError {
     fn hint(&self) -> Option<Words> {
         match self {
             Self::Table(error) => error.hint(),
+            Self::Submission(error) => error.hint(),
             Self::Elsewhere { .. } => {
                 Some("compare their `doc_id` with that of `documents`: they may be of another split or corpus".into())
             }

@@ -22,7 +22,6 @@ mod merging;
 mod nodes;
 mod options;
 mod ours;
-mod predictions;
 pub mod store;
 mod tables;
 mod totals;
@@ -35,6 +34,7 @@ use std::path::Path;
 use ground::identity::{Identity, content};
 use ground::observe::{Event, Observer, Progress};
 use ground::present;
+use submission::predictions;
 use table::rows::PredictionRow;
 use table::{
     Snapshot, Staging, Standing, TableError, TableFiles, TableWriter, Text, clear_leftovers, relation_labels, restore,
@@ -178,7 +178,7 @@ fn make_tables(
     let counted = (1..).zip(predictions::read(request.relations)?);
     let counted = counted.map(|(number, row)| {
         at(observe, "facts", number);
-        row
+        row.map_err(GraphError::from)
     });
     let facts = edges::facts(counted, &run_id, options, scratch, &mut totals)?;
     let supports = edges::supports(&placed, &facts, scratch, &tables, &mut totals)?;

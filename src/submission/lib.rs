@@ -1,6 +1,8 @@
-//! Two JSON files of the DocRED family: a submission to the official server, and the training facts that IgnF1 leaves out.
-//!
-//! Both are lists; what is wrong is said with the entry's number.
+//! Predicted facts, whoever made them ([`predictions`]), and two JSON files of the DocRED family: a submission to the
+//! official server, and the training facts that IgnF1 leaves out. Both are lists; what is wrong is said with the entry's
+//! number.
+
+pub mod predictions;
 
 use std::fmt;
 use std::fs;
@@ -11,6 +13,8 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny, MapAcces
 use serde_json::Value;
 
 use ground::excerpt::excerpt;
+use ground::hint::{Hint, Words};
+use table::TableError;
 
 /// Columns of a value that a message shows: values are told apart further in than names.
 const SHOWN: usize = 61;
@@ -34,6 +38,25 @@ pub enum SubmissionError {
         /// The entry's number from 1 and its field; expected, then got.
         reason: String,
     },
+    /// A table of predictions cannot be read.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A probability is none.
+    #[error("{}: document `{doc_id}`: column `probability`: expected a number from 0 to 1, got {found}", path.display())]
+    Probability {
+        /// The predictions.
+        path: PathBuf,
+        /// The document.
+        doc_id: String,
+        /// The number.
+        found: f32,
+    },
+}
+
+impl Hint for SubmissionError {
+    fn hint(&self) -> Option<Words> {
+        if let Self::Table(error) = self { error.hint() } else { None }
+    }
 }
 
 /// A predicted fact.

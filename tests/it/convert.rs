@@ -62,6 +62,17 @@ fn check_rejected(bad: &str, reason: &str) {
     assert_eq!(rejects, ["dev.json,2"]);
 }
 
+/// The same of a document of which only a part is bad: the document stays without it.
+fn check_lost(bad: &str, part: &str, reason: &str) {
+    let corpus = Corpus::new("dev.json", format!("[{},\n{bad},\n{}]", document("A", "", ""), document("Z", "", "")));
+    let run = corpus.convert("docred", &[]);
+    assert_eq!(run.code, Some(3), "{}", run.stderr);
+    assert!(run.stderr.contains(reason), "expected {reason:?} in:\n{}", run.stderr);
+    assert_eq!(corpus.documents(), ["A", "Bad", "Z"]);
+    let rejects = rows(&corpus.dev(), "SELECT source, record, name, part FROM rejects");
+    assert_eq!(rejects, [format!("dev.json,2,Bad,{part}")]);
+}
+
 /// A run that fails with `message` and leaves no table.
 fn check_failed(name: &str, content: impl AsRef<[u8]>, message: &str) {
     let corpus = Corpus::new(name, content);
@@ -133,7 +144,8 @@ fn a_bad_document_is_rejected_and_the_others_stay() {
         &bad(r#""evidence": [1]"#, r#""evidence": "1""#),
         "labels[1].evidence: expected a list, got the text `1`",
     );
-    check_rejected(&bad(r#""h": 0, "t": 2"#, r#""h": 2, "t": 2"#), "expected two entities, got one and the same");
+    let same = bad(r#""h": 0, "t": 2"#, r#""h": 2, "t": 2"#);
+    check_lost(&same, "relation", "expected two entities, got one and the same");
     check_rejected(
         &bad(r#""vertexSet": ["#, r#""vertexSet": [[],"#),
         "vertexSet[0]: expected at least one mention, got none",
@@ -154,16 +166,17 @@ fn a_relation_that_the_list_of_relations_lacks_is_rejected() {
     let run = corpus.convert("docred", &["--relation-labels", labels.to_str().unwrap()]);
     assert_eq!(run.code, Some(3), "{}", run.stderr);
     assert!(run.stderr.contains("relation `P9` is not in the list of relations"), "{}", run.stderr);
-    assert_eq!(corpus.documents(), ["A"]);
+    assert_eq!(corpus.documents(), ["A", "B"], "a document stays without the relation");
+    assert_eq!(rows(&corpus.dev(), "SELECT name, part FROM rejects"), ["B,relation"]);
     assert_eq!(
         rows(&corpus.dev(), "SELECT relation, label, n_facts FROM relation_types ORDER BY relation"),
-        ["P131,located in,1", "P17,country,1", "P30,continent,0"]
+        ["P131,located in,2", "P17,country,1", "P30,continent,0"]
     );
     fs::write(&labels, "[]").unwrap();
     let run = corpus.convert("docred", &["--force", "--relation-labels", labels.to_str().unwrap()]);
     assert_eq!(run.code, Some(1));
     assert!(run.stderr.contains("rel_info.json: expected a JSON object of texts"), "{}", run.stderr);
-    assert_eq!(corpus.documents(), ["A"], "the old tables stay");
+    assert_eq!(corpus.documents(), ["A", "B"], "the old tables stay");
 }
 
 #[test]

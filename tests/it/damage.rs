@@ -67,7 +67,7 @@ const READERS: [(&str, Reader); 4] = [
         Ok(format!("{:?}", words(figures)?.metrics).into_bytes())
     }),
     ("export", |split, scratch| {
-        words(corpus::export(split, Some(&scratch.join("documents.json")), true))?;
+        words(corpus::export(split, &scratch.join("documents.json"), true))?;
         Ok(fs::read(scratch.join("documents.json")).unwrap())
     }),
     ("graph", |split, scratch| {

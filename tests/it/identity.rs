@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use docre::corpus::Format;
-use docre::corpus::convert::{Conversion, Options, usual_most_bytes, usual_most_pairs};
+use docre::corpus::convert::{Conversion, Options};
 use docre::ground::identity::{Contents, Identity, content, digest};
 use serde_json::json;
 use tempfile::TempDir;
@@ -99,14 +99,7 @@ fn a_conversion_takes_what_is_known_of_its_files() {
     let folder = tree(&[("dev.json", &format!("[{DOCUMENT}]"))]);
     let path = folder.path().join("dev.json");
     let conversion = Conversion {
-        options: Options {
-            format: Format::DocRed,
-            split: "dev".parse().unwrap(),
-            candidates: Vec::new(),
-            unlabelled: false,
-            most_pairs: usual_most_pairs(),
-            most_bytes: usual_most_bytes(),
-        },
+        options: Options::of(Format::DocRed, "dev".parse().unwrap()),
         inputs: vec![path.clone()],
         mesh: None,
         relation_labels: None,

@@ -13,6 +13,7 @@
 mod atlop;
 mod convert;
 mod cuda;
+mod curie;
 mod damage;
 mod device;
 mod encoder;
@@ -44,6 +45,7 @@ mod report;
 mod sample;
 mod score;
 mod settings;
+mod sources;
 mod split;
 mod stopped;
 mod support;

@@ -19,6 +19,7 @@ use crate::document::{Document, Entity, Fact, Mention, Token};
 use crate::fault::Fault;
 use crate::reader::{CutError, Reader, Record, Records, Reject};
 use crate::source::Input;
+use crate::writer::{Claim, Frame, Writer, Written};
 
 /// A record longer than this is damage: a quote or bracket that never closes.
 const LONGEST_RECORD: usize = 256 << 20;
@@ -270,28 +271,25 @@ fn skip_blanks(input: &mut impl BufRead) -> io::Result<()> {
     }
 }
 
-/// Writes documents as an array in DocRED's JSON, one document a line.
+/// Writes an array in DocRED's JSON, one document a line.
 ///
-/// A document's title becomes its `doc_id`, since that is what predictions name. What DocRED's JSON has no place for
-/// is not written: mentions without identity, character offsets, and which pairs are candidates.
-///
-/// # Errors
-/// The first error of `documents` or of the output.
-pub fn write<E: From<io::Error>>(
-    documents: impl Iterator<Item = Result<Document, E>>,
-    output: &mut impl Write,
-) -> Result<(), E> {
-    let mut opening = "[\n";
-    for document in documents {
-        output.write_all(opening.as_bytes())?;
-        serde_json::to_writer(&mut *output, &json(&document?)).map_err(io::Error::from)?;
-        opening = ",\n";
+/// A document's name becomes its title, since that is what predictions name. What DocRED's JSON has no place for is not
+/// written: mentions without identity, character offsets, attributes, and which pairs are candidates.
+#[derive(Debug, Clone, Copy)]
+pub struct DocRedWriter;
+
+impl Writer for DocRedWriter {
+    fn frame(&self) -> Frame {
+        Frame { opening: "[\n", between: ",\n", closing: "\n]\n", empty: "[]\n" }
     }
-    output.write_all(if opening == "[\n" { b"[]\n" } else { b"\n]\n" })?;
-    Ok(())
+
+    fn write(&self, written: &Written<'_>, output: &mut dyn Write) -> io::Result<()> {
+        serde_json::to_writer(output, &json(written)).map_err(io::Error::from)
+    }
 }
 
-fn json(document: &Document) -> Value {
+fn json(written: &Written<'_>) -> Value {
+    let document = written.document;
     let sentences: Vec<Vec<&str>> =
         document.sentences.iter().map(|tokens| tokens.iter().map(|token| &*token.text).collect()).collect();
     let entities: Vec<Vec<Value>> = document
@@ -300,10 +298,16 @@ fn json(document: &Document) -> Value {
         .map(|entity| entity.mentions.iter().map(|mention| mention_json(document, entity, mention)).collect())
         .collect();
     let mut json = json!({ "title": &*document.id, "sents": sentences, "vertexSet": entities });
-    if let Some(facts) = &document.facts {
-        let label =
-            |fact: &Fact| json!({ "h": fact.head, "t": fact.tail, "r": &*fact.relation, "evidence": fact.evidence });
-        json["labels"] = facts.iter().map(label).collect();
+    if let Some(claims) = &written.claims {
+        json["labels"] = claims.iter().map(label_json).collect();
+    }
+    json
+}
+
+fn label_json(claim: &Claim) -> Value {
+    let mut json = json!({ "h": claim.head, "t": claim.tail, "r": &*claim.relation, "evidence": claim.evidence });
+    if let Some(probability) = claim.probability {
+        json["score"] = Value::from(probability);
     }
     json
 }

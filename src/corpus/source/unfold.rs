@@ -7,10 +7,12 @@ use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 use flate2::bufread::GzDecoder;
 
 use super::tar::is_header;
-use super::{AT_ONCE, Stream};
+use super::Stream;
 
 /// Bytes that are looked at: a header of a tar archive.
 const HEAD: usize = 512;
+/// Bytes that are unfolded at a time: those before damage among them are lost.
+const UNFOLDED_AT_ONCE: usize = 32 << 10;
 /// How often what is compressed may be compressed again, as in an archive of compressed files.
 const MOST_LAYERS: usize = 2;
 
@@ -104,7 +106,7 @@ fn decoder(head: &[u8], stream: Stream) -> io::Result<Result<Stream, Stream>> {
     } else {
         return Ok(Err(stream));
     };
-    Ok(Ok(Box::new(BufReader::with_capacity(AT_ONCE, decoder))))
+    Ok(Ok(Box::new(BufReader::with_capacity(UNFOLDED_AT_ONCE, decoder))))
 }
 
 /// What a stream that begins so is, where it is not read.

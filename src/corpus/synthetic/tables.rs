@@ -129,7 +129,7 @@ impl Synthesis {
 }
 
 fn write_json(out: &Path, tables: &Path, split: &str, force: bool) -> Result<(), CorpusError> {
-    export(tables, Some(&out.join(format!("{split}.json"))), force)?;
+    export(tables, &out.join(format!("{split}.json")), force)?;
     let labels: serde_json::Map<String, serde_json::Value> =
         relation_labels().iter().map(|&(name, label)| (name.to_owned(), label.into())).collect();
     // The same for every split: found again, it is left. Another corpus's is not ours to replace.

@@ -1,28 +1,30 @@
-//! The facts that a graph is made of: a table by any program, or a submission.
+//! Predicted facts: a table by any program, or a submission.
 
 use std::path::{Path, PathBuf};
 
-use submission::{Predicted, read_submission};
 use table::rows::{PredictionRow, RelationRow};
 use table::{Row, Table, TableError, TableFiles};
 
-use super::GraphError;
+use crate::{Predicted, SubmissionError, read_submission};
 
 /// Facts a few thousand at a time.
 type Batches = Box<dyn Iterator<Item = Result<Vec<PredictionRow>, TableError>>>;
 
 /// The facts at a path: the table `relations` in a folder, a folder of Parquet files or one of them, and any other
 /// file is a submission in DocRED's JSON.
-pub(super) fn read(path: &Path) -> Result<impl Iterator<Item = Result<PredictionRow, GraphError>>, GraphError> {
+///
+/// # Errors
+/// Where there are none; later, where a table is damaged or a probability is none.
+pub fn read(path: &Path) -> Result<impl Iterator<Item = Result<PredictionRow, SubmissionError>>, SubmissionError> {
     let name = path.to_path_buf();
     let rows = batches(path)?.flat_map(|batch| match batch {
         Ok(rows) => rows.into_iter().map(Ok).collect(),
-        Err(error) => vec![Err(GraphError::from(error))],
+        Err(error) => vec![Err(SubmissionError::from(error))],
     });
     Ok(rows.map(move |row| checked(row?, &name)))
 }
 
-fn batches(path: &Path) -> Result<Batches, GraphError> {
+fn batches(path: &Path) -> Result<Batches, SubmissionError> {
     let is_table = path.extension().is_some_and(|extension| extension == "parquet");
     if path.is_file() && !is_table {
         return Ok(Box::new(std::iter::once(Ok(submission(path)?))));
@@ -34,7 +36,7 @@ fn batches(path: &Path) -> Result<Batches, GraphError> {
 ///
 /// # Errors
 /// Where there are none.
-pub(super) fn place(path: &Path) -> Result<PathBuf, GraphError> {
+pub fn place(path: &Path) -> Result<PathBuf, SubmissionError> {
     if TableFiles::at(path)?.is_some() {
         return Ok(path.to_path_buf());
     }
@@ -43,7 +45,7 @@ pub(super) fn place(path: &Path) -> Result<PathBuf, GraphError> {
 }
 
 /// A submission's entries. Their scores are probabilities where all of them could be.
-fn submission(path: &Path) -> Result<Vec<PredictionRow>, GraphError> {
+fn submission(path: &Path) -> Result<Vec<PredictionRow>, SubmissionError> {
     let entries = read_submission(path)?;
     let scored = entries.iter().all(|entry| entry.score.is_some_and(|score| (0.0..=1.0).contains(&score)));
     let row = |entry: Predicted| PredictionRow {
@@ -58,10 +60,10 @@ fn submission(path: &Path) -> Result<Vec<PredictionRow>, GraphError> {
     Ok(entries.into_iter().map(row).collect())
 }
 
-fn checked(row: PredictionRow, path: &Path) -> Result<PredictionRow, GraphError> {
+fn checked(row: PredictionRow, path: &Path) -> Result<PredictionRow, SubmissionError> {
     match row.probability {
         Some(found) if !(0.0..=1.0).contains(&found) => {
-            Err(GraphError::Probability { path: path.to_path_buf(), doc_id: row.doc_id.to_string(), found })
+            Err(SubmissionError::Probability { path: path.to_path_buf(), doc_id: row.doc_id.to_string(), found })
         }
         // A zero may be negative, which its bytes would not sort.
         Some(found) => Ok(PredictionRow { probability: Some(found.abs()), ..row }),

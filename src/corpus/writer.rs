@@ -1,0 +1,137 @@
+//! What every format that tables are written back in is: a [`Writer`] of documents, each [`Written`] with its text and
+//! what is claimed of it.
+
+use std::io::{self, Write};
+
+use table::Text;
+use table::rows::PredictionRow;
+
+use crate::document::{Document, Fact, Mention};
+
+/// Writes documents into one stream.
+pub trait Writer {
+    /// What stands before the first document, between two, and behind the last; and in place of all where there is none.
+    fn frame(&self) -> Frame {
+        Frame { opening: "", between: "", closing: "", empty: "" }
+    }
+
+    /// Writes a document.
+    ///
+    /// # Errors
+    /// That of the output.
+    fn write(&self, document: &Written<'_>, output: &mut dyn Write) -> io::Result<()>;
+}
+
+/// What stands around documents.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame {
+    /// Before the first.
+    pub opening: &'static str,
+    /// Between two.
+    pub between: &'static str,
+    /// Behind the last.
+    pub closing: &'static str,
+    /// All, where there is no document.
+    pub empty: &'static str,
+}
+
+/// A document, its text put together from its tokens, and the relations to be written.
+///
+/// Where the tokens have places in a source's text, so has the text: what stood between them was white space, and is a
+/// blank each, at the end of a sentence line ends where there were several. Else tokens are parted by single blanks.
+#[derive(Debug, Clone)]
+pub struct Written<'d> {
+    /// The document.
+    pub document: &'d Document,
+    /// Its text.
+    pub text: String,
+    /// The relations, in order; `None` where nothing is known or predicted of them.
+    pub claims: Option<Vec<Claim>>,
+    /// First and one past the last character of each token, in Unicode scalar values of `text`.
+    tokens: Vec<(u32, u32)>,
+}
+
+/// A relation that is annotated or predicted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claim {
+    /// `entity_id` of the head.
+    pub head: u32,
+    /// `entity_id` of the tail.
+    pub tail: u32,
+    /// The relation's name.
+    pub relation: Text,
+    /// The sentences that show it.
+    pub evidence: Vec<u32>,
+    /// As [`Fact::attributes`].
+    pub attributes: Vec<Text>,
+    /// How sure the prediction is, where there is a number.
+    pub probability: Option<f32>,
+}
+
+impl<'d> Written<'d> {
+    /// A document with the relations that it has.
+    pub fn annotated(document: &'d Document) -> Self {
+        let claims = document.facts.as_ref().map(|facts| facts.iter().map(Claim::from).collect());
+        Self::new(document, claims)
+    }
+
+    /// A document with predicted ones.
+    pub fn predicted(document: &'d Document, mut claims: Vec<Claim>) -> Self {
+        claims
+            .sort_by(|one, other| (one.head, one.tail, &one.relation).cmp(&(other.head, other.tail, &other.relation)));
+        Self::new(document, Some(claims))
+    }
+
+    fn new(document: &'d Document, claims: Option<Vec<Claim>>) -> Self {
+        let (mut text, mut length, mut tokens) = (String::new(), 0_u32, Vec::new());
+        for sentence in &document.sentences {
+            for (place, token) in sentence.iter().enumerate() {
+                let start = match token.characters {
+                    Some((start, _)) => start.max(length),
+                    None => length + u32::from(length > 0),
+                };
+                let gap = start - length;
+                let ends_line = place == 0 && gap > 1 && length > 0;
+                text.extend((0..gap).map(|_| if ends_line { '\n' } else { ' ' }));
+                text.push_str(&token.text);
+                length = start + ground::whole(token.text.chars().count());
+                tokens.push((start, length));
+            }
+        }
+        Self { document, text, claims, tokens }
+    }
+
+    /// First and one past the last character of a mention; `None` where it has no tokens.
+    pub fn span(&self, mention: &Mention) -> Option<(u32, u32)> {
+        let first = self.tokens.get(mention.start as usize)?;
+        let last = self.tokens.get((mention.end as usize).checked_sub(1)?)?;
+        Some((first.0, last.1))
+    }
+
+    /// First and one past the last character of a sentence; `None` for one without tokens.
+    pub fn sentence(&self, sentence: u32) -> Option<(u32, u32)> {
+        let start = crate::document::offset_of(&self.document.sentences, sentence) as usize;
+        let n_tokens = self.document.sentences.get(sentence as usize)?.len();
+        Some((self.tokens.get(start)?.0, self.tokens.get((start + n_tokens).checked_sub(1)?)?.1))
+    }
+}
+
+impl From<&Fact> for Claim {
+    fn from(fact: &Fact) -> Self {
+        let Fact { head, tail, relation, evidence, attributes } = fact.clone();
+        Self { head, tail, relation, evidence, attributes, probability: None }
+    }
+}
+
+impl From<PredictionRow> for Claim {
+    fn from(row: PredictionRow) -> Self {
+        Self {
+            head: row.head,
+            tail: row.tail,
+            relation: row.relation,
+            evidence: row.evidence.unwrap_or_default(),
+            attributes: Vec::new(),
+            probability: row.probability,
+        }
+    }
+}
