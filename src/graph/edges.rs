@@ -146,6 +146,10 @@ fn put(fact: Fact, entities: &[Placed], sorter: &mut Sorter<Support>, totals: &m
         totals.strays += 1;
         return Ok(());
     };
+    if fact.head == fact.tail {
+        totals.of_itself += 1;
+        return Ok(());
+    }
     if !(head.kept && tail.kept) {
         totals.filtered += 1;
         return Ok(());

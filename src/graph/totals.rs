@@ -16,6 +16,9 @@ pub struct Totals {
     /// Strays: facts that name a document or an entity that the split lacks.
     #[serde(alias = "unknown")]
     pub strays: u64,
+    /// Facts that join an entity to itself.
+    #[serde(default)]
+    pub of_itself: u64,
     /// Facts that came again with no more than another probability.
     pub repeated: u64,
     /// Facts that did not pass a filter.
@@ -31,12 +34,15 @@ pub struct Totals {
 impl Totals {
     /// What people should know of the facts that did not come in.
     pub fn warnings(&self) -> Vec<String> {
-        let Self { strays, filtered, predictions, .. } = self;
+        let Self { strays, of_itself, filtered, predictions, .. } = self;
         let mut warnings = Vec::new();
         if *strays > 0 {
             let of = predictions;
             warnings
                 .push(format!("{strays} of {of} facts name a document or an entity that the split lacks: left out"));
+        }
+        if *of_itself > 0 {
+            warnings.push(format!("{of_itself} of {predictions} facts join an entity to itself: left out"));
         }
         if *predictions == 0 {
             warnings.push("there are no facts".to_owned());

@@ -162,7 +162,7 @@ fn count(split: &Split, predictions: &Predictions, training: Option<LazyFrame>) 
         relations,
         patterns: tally::by_pattern(&facts)?,
         evidence: evidence.transpose()?,
-        notes: Notes::take(split, predictions, &strays, &inside, &facts, unused_relations)?,
+        notes: Notes::take(split, predictions, &strays, &inside, &facts, &numbering, unused_relations)?,
         knowledge,
     })
 }

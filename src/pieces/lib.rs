@@ -6,6 +6,7 @@
 pub mod stored;
 mod described;
 mod tokenizer;
+mod word_piece;
 mod vocabulary;
 
 use std::collections::{BTreeSet, HashMap};

@@ -421,11 +421,15 @@ fn files_that_are_not_tables_are_never_replaced() {
 fn a_folder_that_cannot_be_written_is_an_error() {
     let corpus = Corpus::new("dev.json", format!("[{DOCUMENT}]"));
     // `/proc` refuses new folders even to the superuser; a file cannot hold a folder.
-    for out in [Path::new("/proc/docre"), &corpus.source] {
+    let refused = [
+        (Path::new("/proc/docre"), "/proc/docre: cannot create the folder"),
+        (&corpus.source, "dev.json: expected a folder or nothing, found a file"),
+    ];
+    for (out, expected) in refused {
         let arguments = ["convert", "--format", "docred", "--split", "dev", "--out"].map(Into::into);
         let run = docre(arguments.into_iter().chain([out.into(), corpus.source.clone().into_os_string()]));
         assert_eq!(run.code, Some(1), "{}", run.stderr);
-        assert!(run.stderr.contains("cannot create the folder"), "{}", run.stderr);
+        assert!(run.stderr.contains(expected), "{}", run.stderr);
     }
 }
 

@@ -145,6 +145,7 @@ fn entities_merge_and_edges_count_their_documents() {
             entities: 9,
             predictions: 7,
             strays: 2,
+            of_itself: 0,
             repeated: 1,
             filtered: 0,
             facts: 4,

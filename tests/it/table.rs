@@ -438,7 +438,7 @@ fn what_is_no_table_is_not_replaced() {
     fs::remove_dir_all(&metrics).unwrap();
     fs::write(&metrics, "a file").unwrap();
     let refused = table::write(folder.path(), "f", vec![fact("a", vec![])]);
-    assert!(matches!(refused, Err(TableError::Foreign { .. })));
+    assert!(matches!(refused, Err(TableError::Taken { found: "a file", .. })));
     assert_eq!(fs::read_to_string(&metrics).unwrap(), "a file");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }

@@ -92,8 +92,8 @@ def check_spacy(folder):
 
 with tempfile.TemporaryDirectory() as name:
     scratch = pathlib.Path(name)
-    for name in ["data", "pipelines"]:
-        (scratch / name).symlink_to(ROOT / name)
+    for linked in ["data", "pipelines"]:
+        (scratch / linked).symlink_to(ROOT / linked)
     (scratch / "runs").mkdir()
     (scratch / "runs" / "sample").symlink_to(ROOT / "runs" / "sample")
     check_commands(scratch)
