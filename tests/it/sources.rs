@@ -7,7 +7,8 @@ use std::process::Stdio;
 
 use tempfile::TempDir;
 
-use crate::support::{DOCUMENT, Run, command, corpora, docre, rows};
+use crate::pipeline;
+use crate::support::{CONVERSION, DOCUMENT, Run, command, corpora, docre, rows};
 
 /// A working directory.
 struct Place(TempDir);
@@ -318,4 +319,42 @@ fn the_real_corpus_is_the_same_compressed() {
         )
     };
     assert_eq!(tables("a/dev.json"), tables("b/dev.json"));
+}
+
+#[test]
+fn a_pipeline_takes_a_folder_of_compressed_files() {
+    let place = pipeline::Place::new(&CONVERSION.replace("dev.json", "corpus"));
+    fs::create_dir(place.path("corpus")).unwrap();
+    let write = |name: &str, content: Vec<u8>| fs::write(place.path("corpus").join(name), content).unwrap();
+    write("b.zst", zstd(&documents(&["B"])));
+    write("a.gz", gzip(&documents(&["A"])));
+    let told = || rows(&place.path("runs/tiny/dev"), "SELECT doc_id, source FROM documents ORDER BY position");
+    assert_eq!(place.run(&[]), ["dev"]);
+    assert_eq!(told(), ["A,a.gz", "B,b.zst"]);
+    assert!(place.run(&[]).is_empty());
+    write("c", documents(&["C"]));
+    assert_eq!(place.run(&[]), ["dev"]);
+    assert_eq!(told(), ["A,a.gz", "B,b.zst", "C,c"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn who_waits_for_stdin_stops_when_told_to() {
+    let place = Place::new();
+    let arguments = ["convert", "--format", "docred", "--split", "s", "--out", "out", "-"];
+    let mut command = command(arguments);
+    let folder = place.path("tmp");
+    fs::create_dir(&folder).unwrap();
+    let piped = command.current_dir(place.0.path()).env("TMPDIR", &folder).stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // More than a pipe holds: what is behind it was read.
+    stdin.write_all(&vec![b' '; 1 << 20]).unwrap();
+    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    let output = child.wait_with_output().unwrap();
+    drop(stdin);
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    assert!(!place.path("out").exists());
 }

@@ -5,9 +5,10 @@
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 
 use flate2::bufread::GzDecoder;
+use ground::interrupt;
 
-use super::tar::is_header;
 use super::Stream;
+use super::tar::is_header;
 
 /// Bytes that are looked at: a header of a tar archive.
 const HEAD: usize = 512;
@@ -204,7 +205,7 @@ impl Read for Zstandard {
 fn damage(tool: &'static str) -> impl Fn(io::Error) -> io::Error {
     move |error| {
         let is_of_the_system = error.raw_os_error().is_some() || error.kind() == ErrorKind::Interrupted;
-        if is_of_the_system || Unreadable::within(&error).is_some() {
+        if is_of_the_system || interrupt::cause(&error).is_some() || Unreadable::within(&error).is_some() {
             return error;
         }
         Unreadable::damaged(match error.kind() {
