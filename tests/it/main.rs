@@ -51,6 +51,7 @@ mod report;
 mod sample;
 mod score;
 mod settings;
+mod sources;
 mod split;
 mod statements;
 mod stopped;

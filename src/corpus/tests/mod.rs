@@ -11,5 +11,6 @@ mod jsonl;
 mod mesh;
 mod pubtator;
 mod reading;
+mod source;
 mod split;
 mod text;
