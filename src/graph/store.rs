@@ -64,10 +64,8 @@ impl Loaded {
         loader.load_quads(quads)?;
         loader.commit()?;
         let mut evaluator = SparqlEvaluator::new();
-        for (prefix, namespace) in graph.iris.prefixes() {
-            // A namespace that is no IRI is one that no query can use.
-            let with = evaluator.clone().with_prefix(prefix, namespace);
-            evaluator = with.unwrap_or(evaluator);
+        for (prefix, namespace) in graph.iris.prefixes_of_queries(&graph.prefixes()?) {
+            evaluator = evaluator.with_prefix(prefix, namespace).map_err(GraphError::Prefix)?;
         }
         Ok(Self { store, evaluator, stop: Stop::new() })
     }
@@ -78,7 +76,8 @@ impl Loaded {
         Self { evaluator: self.evaluator.with_cancellation_token(stop.clone()), stop, ..self }
     }
 
-    /// Answers a query, which can use the prefixes of [`Iris::prefixes`](super::identifier::Iris::prefixes).
+    /// Answers a query, which can use the prefixes of
+    /// [`Iris::prefixes_of_queries`](super::identifier::Iris::prefixes_of_queries).
     ///
     /// # Errors
     /// Where it is no SPARQL query or cannot be evaluated.

@@ -60,6 +60,7 @@ fn submission(path: &Path, split: &Path) -> Result<Vec<PredictionRow>, Submissio
         relation: entry.relation.into(),
         probability: entry.score.filter(|_| scored).map(|score| score as f32),
         evidence: entry.evidence,
+        attributes: None,
     };
     let is_there = |entry: &Predicted| entry.head != NO_ENTITY && entry.tail != NO_ENTITY;
     Ok(entries.into_iter().filter(is_there).map(row).collect())

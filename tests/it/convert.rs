@@ -206,7 +206,7 @@ fn a_file_without_documents_fails_and_leaves_nothing() {
     check_failed("dev.json", "[]", "no document could be read");
     check_failed("dev.json", "\u{feff}[ ]", "no document could be read");
     check_failed("dev.json", "title,text\n", "expected a JSON array");
-    check_failed("dev.json", [0xFF, 0xFE, b'[', 0], "expected a JSON array");
+    check_failed("dev.json", [0xFF, 0xFE, b'[', 0], "a text in UTF-16: expected UTF-8");
     check_failed("dev.json", "[", "truncated");
     check_failed("dev.json", "[17, null, \"x\", [[{}]]]", "record: expected an object, got 17");
     check_failed("dev.json", format!("[{}", "[".repeat(100_000)), "truncated");

@@ -180,10 +180,11 @@ fn every_table_of_a_graph_is_written_as_its_schema_file_says_and_read_back() {
         relation: text("P17"),
         probability: None,
         evidence,
+        attributes: Some(vec![text("novelty=Novel")]),
     };
     check(vec![prediction(None, None), prediction(Some(text("r")), Some(vec![0, 2]))]);
     check(vec![NodeRow {
-        node_id: text("name:LOC/x"),
+        node_id: text("name:LOC:x"),
         name: text("X"),
         r#type: text("LOC"),
         kb_id: None,
@@ -196,9 +197,9 @@ fn every_table_of_a_graph_is_written_as_its_schema_file_says_and_read_back() {
     }]);
     check(vec![EdgeRow {
         edge_id: text("e0"),
-        head: text("name:LOC/x"),
+        head: text("name:LOC:x"),
         relation: text("P17"),
-        tail: text("name:LOC/y"),
+        tail: text("name:LOC:y"),
         label: Some(text("country")),
         n_documents: 1,
         n_facts: 2,
@@ -215,8 +216,9 @@ fn every_table_of_a_graph_is_written_as_its_schema_file_says_and_read_back() {
         evidence: vec![],
         head_mentions: vec![vec![0, 1, 2], vec![3, 4, 5]],
         tail_mentions: vec![],
+        attributes: vec![],
     }]);
-    let merge = MergeRow { doc_id: text("a"), entity_id: 0, node_id: text("name:LOC/x"), merged_by: text("name") };
+    let merge = MergeRow { doc_id: text("a"), entity_id: 0, node_id: text("name:LOC:x"), merged_by: text("name") };
     check(vec![merge]);
 }
 

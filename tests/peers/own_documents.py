@@ -47,7 +47,7 @@ def check_commands(folder):
             n_alike += 1
     assert n_alike == 2 and (folder / "mine" / "report.html").is_file()
     joined = {row[0] for row in rows(f"SELECT node_id FROM '{folder}/mine/graph/nodes/*.parquet' WHERE n_documents > 1")}
-    assert joined == {"WIKIDATA:Q26793", "name:LOC/szeged", "name:PER/ingrid_solheim", "name:PER/jonas_solheim"}, joined
+    assert joined == {"wikidata:Q26793", "name:LOC:szeged", "name:PER:ingrid%20solheim", "name:PER:jonas%20solheim"}, joined
     print("The commands of data/README.md take the letters from text to a graph and a page")
 
 

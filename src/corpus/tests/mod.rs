@@ -15,5 +15,6 @@ mod mesh;
 mod pubtator;
 mod reading;
 mod round;
+mod source;
 mod split;
 mod text;
