@@ -59,6 +59,9 @@ pub struct Options {
     /// What becomes a document, for formats whose documents have parts.
     #[serde(default)]
     pub unit: Option<Unit>,
+    /// Relations which say that two mentions are of one entity, for formats that mark mentions alone.
+    #[serde(default)]
+    pub coreference: Option<Vec<Text>>,
     /// The share of documents that may be lost.
     #[serde(default = "usual_max_rejected")]
     pub max_rejected: f64,
@@ -97,6 +100,7 @@ impl Options {
             unlabelled: false,
             bars: None,
             unit: None,
+            coreference: None,
             max_rejected: usual_max_rejected(),
             most_pairs: usual_most_pairs(),
             most_bytes: usual_most_bytes(),
@@ -106,7 +110,7 @@ impl Options {
 
 impl Settings for Options {
     fn check(&self) -> Result<(), String> {
-        self.format.check(self.bars, self.unit)?;
+        self.format.check(self.bars, self.unit, self.coreference.as_deref())?;
         within("max_rejected", self.max_rejected, 0.0, 1.0)?;
         at_least("most_pairs", self.most_pairs, 1)?;
         at_least("most_bytes", self.most_bytes, 1)
@@ -378,7 +382,8 @@ impl<'c> Batches<'c> {
         };
         let Options { format, bars, unit, most_bytes, .. } = conversion.options;
         let (bars, unit) = (bars.unwrap_or_default(), unit.unwrap_or_default());
-        let reader = format.reader(Dialect { bars, unit, most_bytes });
+        let coreference = conversion.options.coreference.clone();
+        let reader = format.reader(Dialect { bars, unit, coreference, most_bytes });
         let parser = Parser { asked: prepared.asked.as_ref(), rules, reader, most_bytes };
         Self { parser, inputs: conversion.inputs.iter(), open: None, n_bytes: 0 }
     }

@@ -60,6 +60,18 @@ pub enum CorpusError {
     /// The output refuses.
     #[error("cannot write")]
     Write(#[from] io::Error),
+    /// Tables are to be written as a folder, and none is named.
+    #[error("expected a folder to write `{format}` to, got stdout")]
+    NoFolder {
+        /// The format.
+        format: &'static str,
+    },
+    /// Something stands in the folder that is to be written.
+    #[error("{}: expected a new or an empty folder, got one in which somebody may be at work", path.display())]
+    FolderStands {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Predictions cannot be read.
     #[error(transparent)]
     Predictions(#[from] SubmissionError),
@@ -88,6 +100,8 @@ impl Hint for CorpusError {
             ),
             Self::NoDocument { .. } => Some("check that `--format` names the format of the files".into()),
             Self::Table(error) => error.hint(),
+            Self::NoFolder { .. } => Some("name one with `--out`".into()),
+            Self::FolderStands { .. } => Some("choose another `--out`".into()),
             Self::Predictions(error) => error.hint(),
             _ => None,
         }

@@ -1,6 +1,7 @@
 //! How a format is to be read where its files can be meant in more than one way.
 
 use ground::choice;
+use table::Text;
 
 /// What `|` between the ids of a `PubTator` mention means.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,12 +30,14 @@ pub enum Unit {
 choice!(Unit, "unit", { Document => "document", Section => "section", Passage => "passage" });
 
 /// How a format's files are to be read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dialect {
     /// For formats with lists of ids.
     pub bars: Bars,
     /// For formats with passages.
     pub unit: Unit,
+    /// For formats whose entities are mentions: relations which say that two are one; `None`: the usual names.
+    pub coreference: Option<Vec<Text>>,
     /// A longer record need not be held: it is rejected.
     pub most_bytes: u64,
 }

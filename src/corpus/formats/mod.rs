@@ -1,15 +1,20 @@
 //! The source formats: one file each, and their list.
 
+pub(crate) mod brat;
 pub mod dialect;
+pub(crate) mod doccano;
 pub(crate) mod docred;
 pub(crate) mod edge_graph;
 pub(crate) mod gda;
 pub(crate) mod json;
 pub(crate) mod jsonl;
+pub(crate) mod label_studio;
 pub(crate) mod lines;
+pub(crate) mod marked;
 pub(crate) mod pubtator;
 
 use ground::choice;
+use table::Text;
 
 use crate::reader::Reader;
 use dialect::{Bars, Dialect, Unit};
@@ -27,6 +32,12 @@ pub enum Format {
     Gda,
     /// One document with running text a line.
     Jsonl,
+    /// brat's stand-off folders.
+    Brat,
+    /// doccano's JSON lines.
+    Doccano,
+    /// Label Studio's JSON.
+    LabelStudio,
 }
 
 choice!(Format, "format", {
@@ -35,6 +46,9 @@ choice!(Format, "format", {
     EdgeGraph => "edge-graph",
     Gda => "gda",
     Jsonl => "jsonl",
+    Brat => "brat",
+    Doccano => "doccano",
+    LabelStudio => "label-studio",
 });
 
 impl Format {
@@ -42,7 +56,7 @@ impl Format {
     ///
     /// # Errors
     /// The setting that it has not.
-    pub fn check(self, bars: Option<Bars>, unit: Option<Unit>) -> Result<(), String> {
+    pub fn check(self, bars: Option<Bars>, unit: Option<Unit>, coreference: Option<&[Text]>) -> Result<(), String> {
         let only = |setting: &str, formats: &[Self], is_given: bool| {
             let names: Vec<&str> = formats.iter().map(|format| format.name()).collect();
             let has = !is_given || formats.contains(&self);
@@ -55,7 +69,8 @@ impl Format {
             })
         };
         only("bars", &[Self::PubTator], bars.is_some())?;
-        only("unit", &[Self::PubTator], unit.is_some())
+        only("unit", &[Self::PubTator], unit.is_some())?;
+        only("coreference", &[Self::Brat, Self::Doccano, Self::LabelStudio], coreference.is_some())
     }
 
     /// What reads it.
@@ -66,6 +81,9 @@ impl Format {
             Self::EdgeGraph => Box::new(edge_graph::EdgeGraph),
             Self::Gda => Box::new(gda::Gda),
             Self::Jsonl => Box::new(jsonl::JsonLines),
+            Self::Brat => Box::new(brat::Brat { dialect }),
+            Self::Doccano => Box::new(doccano::Doccano { dialect }),
+            Self::LabelStudio => Box::new(label_studio::LabelStudio { dialect }),
         }
     }
 }

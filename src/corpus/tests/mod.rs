@@ -3,12 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 #![expect(clippy::print_stdout, clippy::large_stack_arrays, reason = "plain tests, which say what is skipped")]
 
+mod brat;
 mod chemical_disease;
+mod doccano;
 mod edge_graph;
 mod gda;
 mod json;
 mod jsonl;
+mod label_studio;
 mod mesh;
 mod pubtator;
 mod reading;
+mod round_trip;
 mod text;

@@ -207,7 +207,11 @@ fn text_length(text: &str) -> Result<u32, Unfit> {
     u32::try_from(count).map_err(|_| Unfit { span: None, reason: reason() })
 }
 
-fn check_span((start, end): (u32, u32), length: u32) -> Result<(), String> {
+/// Checks that a span lies in a text of so many characters.
+///
+/// # Errors
+/// Where it is empty, longer than 1,000 characters or beyond the text.
+pub fn check_span((start, end): (u32, u32), length: u32) -> Result<(), String> {
     if start >= end {
         Err(format!("expected an end after the start {start}, got {end}"))
     } else if end > length {
