@@ -25,7 +25,7 @@ use crate::document::Document;
 use crate::error::CorpusError;
 use crate::fault::{Fault, Part};
 use crate::formats::Format;
-use crate::formats::dialect::{Bars, Dialect, Unit};
+use crate::formats::dialect::{Bars, Dialect, USUAL_MOST_BYTES, Unit};
 use crate::losses::Losses;
 use crate::mesh::MeshTree;
 use crate::pairs::MOST_PAIRS;
@@ -73,10 +73,9 @@ pub struct Options {
     pub most_bytes: u64,
 }
 
-/// Bytes of a record at most, where no number is named: more than a dozen novels. What is made of it takes some 45 times
-/// as much memory.
+/// Bytes of a record at most, where no number is named.
 pub fn usual_most_bytes() -> u64 {
-    16 << 20
+    USUAL_MOST_BYTES
 }
 
 /// The share of documents that a pipeline may lose, where none is named.

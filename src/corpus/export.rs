@@ -12,7 +12,7 @@ use table::{Ours, Staging, TableError, Text, write_same};
 use crate::document::Document;
 use crate::error::CorpusError;
 use crate::formats::brat::BratFolder;
-use crate::formats::{doccano, docred, label_studio};
+use crate::formats::{doccano, docred, jsonl, label_studio};
 use crate::tables;
 use crate::writer::{Claim, Writer, Written};
 
@@ -21,6 +21,8 @@ use crate::writer::{Claim, Writer, Written};
 pub enum Exported {
     /// DocRED's JSON.
     DocRed,
+    /// JSON lines with running text.
+    Jsonl,
     /// A folder for brat.
     Brat,
     /// JSON lines for doccano.
@@ -31,6 +33,7 @@ pub enum Exported {
 
 choice!(Exported, "format", {
     DocRed => "docred",
+    Jsonl => "jsonl",
     Brat => "brat",
     Doccano => "doccano",
     LabelStudio => "label-studio",
@@ -44,6 +47,7 @@ impl Exported {
             Self::Brat => None,
             Self::Doccano => Some(Box::new(doccano::DoccanoWriter)),
             Self::LabelStudio => Some(Box::new(label_studio::LabelStudioWriter)),
+            Self::Jsonl => Some(Box::new(jsonl::JsonLinesWriter)),
         }
     }
 }

@@ -3,6 +3,10 @@
 use ground::choice;
 use table::Text;
 
+/// Bytes of a record at most, where no number is named: more than a dozen novels. What is made of it takes some 45 times
+/// as much memory.
+pub const USUAL_MOST_BYTES: u64 = 16 << 20;
+
 /// What `|` between the ids of a `PubTator` mention means.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Bars {
@@ -30,7 +34,7 @@ pub enum Unit {
 choice!(Unit, "unit", { Document => "document", Section => "section", Passage => "passage" });
 
 /// How a format's files are to be read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dialect {
     /// For formats with lists of ids.
     pub bars: Bars,
@@ -40,4 +44,10 @@ pub struct Dialect {
     pub coreference: Option<Vec<Text>>,
     /// A longer record need not be held: it is rejected.
     pub most_bytes: u64,
+}
+
+impl Default for Dialect {
+    fn default() -> Self {
+        Self { bars: Bars::default(), unit: Unit::default(), coreference: None, most_bytes: USUAL_MOST_BYTES }
+    }
 }

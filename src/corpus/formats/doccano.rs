@@ -19,9 +19,9 @@ use std::ops::Range;
 use serde_json::{Value, json};
 
 use super::dialect::Dialect;
-use super::docred::DocRed;
 use super::json::{Field, Json};
 use super::marked::{Arrow, Marked, Marking, attributes, closest, id};
+use super::objects;
 use crate::document::{Document, Mention};
 use crate::fault::{Fault, Part};
 use crate::reader::{CutError, Reader, Record, Records, Reject};
@@ -42,7 +42,7 @@ pub struct Doccano {
 
 impl Reader for Doccano {
     fn records(&self, input: Input) -> Result<Records, CutError> {
-        DocRed.records(input)
+        objects::records(input, self.dialect.most_bytes, "")
     }
 
     fn parse(&self, record: &Record) -> Result<Document, Reject> {

@@ -22,9 +22,9 @@ use serde_json::{Value, json};
 
 use super::dialect::Dialect;
 use super::doccano::{COREFERENCE, Tied, arrows, ties};
-use super::docred::DocRed;
 use super::json::{Field, Json};
 use super::marked::{Arrow, Marked, Marking, attributes, id};
+use super::objects;
 use crate::document::Document;
 use crate::fault::{Fault, Part, Remark};
 use crate::reader::{CutError, Reader, Record, Records, Reject};
@@ -47,7 +47,7 @@ pub struct LabelStudio {
 
 impl Reader for LabelStudio {
     fn records(&self, input: Input) -> Result<Records, CutError> {
-        DocRed.records(input)
+        objects::records(input, self.dialect.most_bytes, "")
     }
 
     fn parse(&self, record: &Record) -> Result<Document, Reject> {
@@ -199,7 +199,9 @@ fn read_relation<'v>(result: &Field<'_, 'v>, marked: &mut Marked<'v>) -> Result<
         "left" => vec![[to, from]],
         "bi" => vec![[from.clone(), to.clone()], [to, from]],
         _ => {
-            return Err(direction.map_or_else(|| result.fault("direction"), |it| it.expected("`left`, `right` or `bi`")));
+            return Err(
+                direction.map_or_else(|| result.fault("direction"), |it| it.expected("`left`, `right` or `bi`"))
+            );
         }
     };
     let nameless = || result.fault("expected a relation with a name in `labels`, got none");

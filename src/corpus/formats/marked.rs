@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::mem;
 use std::ops::Range;
 
 use ground::curie::curie;
@@ -13,9 +14,10 @@ use ground::excerpt::quoted;
 use table::Text;
 
 use super::json::{Field, Json};
+use super::spans::Source;
 use crate::document::{Document, Entity, Fact, Mention};
 use crate::fault::{Fault, Loss, Part, Remark};
-use crate::text::{Characters, Segmented, check_span, segment};
+use crate::text::{Place, Segmented, segment};
 
 /// Relations that stand for coreference where no others are named, in any case.
 const USUAL_COREFERENCE: &[&str] = &["coreference", "coref", "equiv", "same_as"];
@@ -72,9 +74,9 @@ pub struct Marked<'t> {
 }
 
 /// Mentions that stand in the text.
-struct Standing<'t> {
-    /// In the order of the source.
-    mentions: Vec<Marking<'t>>,
+struct Standing<'t, 's> {
+    /// In the order of the source, each with what it covers.
+    mentions: Vec<(Marking<'t>, &'s str)>,
     /// The place of each by its id; `None` for one that does not stand.
     places: HashMap<Cow<'t, str>, Option<usize>>,
 }
@@ -98,19 +100,19 @@ impl<'t> Marked<'t> {
     /// # Errors
     /// Where the text has 2^32 characters or more.
     pub fn document(mut self, id: &str, text: &str, coreference: Option<&[Text]>) -> Result<Document, Fault> {
-        let characters = Characters::new(text);
-        let standing = self.standing(&characters, text);
-        let spans: Vec<(u32, u32)> = standing.mentions.iter().map(|mention| mention.span).collect();
+        let source = Source::new(text);
+        let standing = self.standing(&source);
+        let spans: Vec<(u32, u32)> = standing.mentions.iter().map(|(mention, _)| mention.span).collect();
         let segmented = segment(text, &[], &spans).map_err(|unfit| Fault::new("text", unfit.reason))?;
         let (joining, arrows): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.arrows).into_iter().partition(|arrow| joins(&arrow.relation, coreference));
+            mem::take(&mut self.arrows).into_iter().partition(|arrow| joins(&arrow.relation, coreference));
         let mut groups = Groups::of(&standing.mentions);
-        for arrow in std::mem::take(&mut self.same).iter().chain(&joining) {
+        for arrow in mem::take(&mut self.same).iter().chain(&joining) {
             if let Some([one, other]) = self.ends(arrow, &standing) {
                 groups.join(one, other);
             }
         }
-        let (entities, entity_of) = self.entities(&standing.mentions, &mut groups, &characters, &segmented);
+        let (entities, entity_of) = self.entities(&standing, &mut groups, &segmented);
         let facts = arrows.into_iter().filter_map(|arrow| {
             let [head, tail] = self.ends(&arrow, &standing)?.map(|mention| entity_of.get(mention).copied());
             let Arrow { relation, attributes, .. } = arrow;
@@ -129,31 +131,37 @@ impl<'t> Marked<'t> {
     }
 
     /// Parts the mentions that stand in the text from those that do not, which are lost.
-    fn standing(&mut self, characters: &Characters, text: &str) -> Standing<'t> {
-        let length = ground::whole(text.chars().count());
+    fn standing<'s>(&mut self, source: &'s Source<'_>) -> Standing<'t, 's> {
         let mut standing = Standing { mentions: Vec::new(), places: HashMap::new() };
-        for mention in std::mem::take(&mut self.mentions) {
+        for mention in mem::take(&mut self.mentions) {
             let known = !mention.id.is_empty() && standing.places.contains_key(&mention.id);
-            let there = characters.slice(mention.span).unwrap_or_default();
-            let fault = if known {
-                Some(format!("expected an id of its own, got {} again", quoted(&mention.id)))
-            } else {
-                misfit(mention.span, length, there)
+            let covered = match source.covered(mention.span) {
+                _ if known => Err(format!("expected an id of its own, got {} again", quoted(&mention.id))),
+                covered => covered,
             };
-            if let (None, Some(name)) = (&fault, mention.name)
-                && !name.split_whitespace().eq(there.split_whitespace())
-            {
-                self.remark(OTHER_NAMES, format!("{}: {}, in the text {}", mention.place, quoted(name), quoted(there)));
-            }
             if !known && !mention.id.is_empty() {
-                standing.places.insert(mention.id.clone(), fault.is_none().then_some(standing.mentions.len()));
+                standing.places.insert(mention.id.clone(), covered.is_ok().then_some(standing.mentions.len()));
             }
-            match fault {
-                None => standing.mentions.push(mention),
-                Some(reason) => self.lose(Part::Mention, Fault::new(mention.place, reason)),
+            match covered {
+                Ok(covered) => {
+                    self.compare(&mention, covered);
+                    standing.mentions.push((mention, covered));
+                }
+                Err(reason) => self.lose(Part::Mention, Fault::new(mention.place, reason)),
             }
         }
         standing
+    }
+
+    /// Tells where a mention has a text that does not stand in its span. White space does not count: tools have an end of
+    /// a line as a blank.
+    fn compare(&mut self, mention: &Marking, covered: &str) {
+        if let Some(name) = mention.name
+            && !name.split_whitespace().eq(covered.split_whitespace())
+        {
+            let example = format!("{}: {}, in the text {}", mention.place, quoted(name), quoted(covered));
+            self.remark(OTHER_NAMES, example);
+        }
     }
 
     /// The mentions that a relation names; `None`, and a loss, where one does not stand.
@@ -170,65 +178,65 @@ impl<'t> Marked<'t> {
     }
 
     /// The entities in the order of their first mentions, and the entity of each mention.
-    fn entities(
-        &mut self,
-        mentions: &[Marking],
-        groups: &mut Groups,
-        characters: &Characters,
-        segmented: &Segmented,
-    ) -> (Vec<Entity>, Vec<u32>) {
+    fn entities(&mut self, standing: &Standing, groups: &mut Groups, segmented: &Segmented) -> (Vec<Entity>, Vec<u32>) {
         let (mut entities, mut entity_of): (Vec<Entity>, Vec<u32>) = (Vec::new(), Vec::new());
-        for (place, marking) in mentions.iter().enumerate() {
-            let root = groups.root(place);
-            let entity =
-                if root == place { entities.len() } else { entity_of.get(root).copied().unwrap_or(0) as usize };
-            if root == place {
+        for (place, (marking, covered)) in standing.mentions.iter().enumerate() {
+            let known = entity_of.get(groups.root(place)).copied();
+            let number = known.unwrap_or(ground::whole(entities.len()));
+            if known.is_none() {
                 entities.push(Entity { kb_id: None, mentions: Vec::new() });
             }
-            entity_of.push(ground::whole(entity));
-            let Some(entity) = entities.get_mut(entity) else { continue };
-            let Some(mention) = marking.mention(characters, segmented) else { continue };
-            entity.mentions.push(mention);
-            for kb_id in &marking.kb_ids {
-                match &entity.kb_id {
-                    None => entity.kb_id = Some((&**kb_id).into()),
-                    Some(first) if curie(first, &marking.kind) == curie(kb_id, &marking.kind) => {}
-                    Some(first) => {
-                        let example = format!("{}: {}, then {}", marking.place, quoted(first), quoted(kb_id));
-                        self.remark(OTHER_IDS, example);
-                    }
-                }
+            entity_of.push(number);
+            let mention = segmented.locate(marking.span).map(|place| marking.mention(covered, place));
+            if let (Some(entity), Some(mention)) = (entities.get_mut(number as usize), mention) {
+                entity.mentions.push(mention);
+                self.identify(entity, marking);
             }
         }
         (entities, entity_of)
     }
+
+    /// Gives an entity the identifier of a mention, where it has none yet.
+    fn identify(&mut self, entity: &mut Entity, marking: &Marking) {
+        for kb_id in &marking.kb_ids {
+            let (identity, first) = (curie(kb_id, &marking.kind), entity.kb_id.as_deref());
+            match first {
+                _ if identity.is_none() => {}
+                None => entity.kb_id = Some((&**kb_id).into()),
+                Some(first) if curie(first, &marking.kind) == identity => {}
+                Some(first) => {
+                    let example = format!("{}: {}, then {}", marking.place, quoted(first), quoted(kb_id));
+                    self.remark(OTHER_IDS, example);
+                }
+            }
+        }
+    }
 }
 
 impl Marking<'_> {
-    fn mention(&self, characters: &Characters, segmented: &Segmented) -> Option<Mention> {
-        let place = segmented.locate(self.span)?;
-        let words: Vec<&str> = characters.slice(self.span)?.split_whitespace().collect();
-        Some(Mention {
+    fn mention(&self, covered: &str, place: Place) -> Mention {
+        let words: Vec<&str> = covered.split_whitespace().collect();
+        Mention {
             name: words.join(" ").into(),
             kind: (&*self.kind).into(),
             sentence: place.sentence,
             start: place.start,
             end: place.end,
-        })
+        }
     }
 
     /// By what it is one entity with others: its identity and its type.
     fn identity(&self) -> Option<(String, &str)> {
-        let kb_id = self.kb_ids.first()?;
-        Some((curie(kb_id, &self.kind)?, &self.kind))
+        let identity = self.kb_ids.iter().find_map(|kb_id| curie(kb_id, &self.kind));
+        Some((identity?, &self.kind))
     }
 }
 
 impl Groups {
     /// Mentions of one identity.
-    fn of(mentions: &[Marking]) -> Self {
+    fn of(mentions: &[(Marking, &str)]) -> Self {
         let (mut groups, mut known) = (Self((0..mentions.len()).collect()), HashMap::new());
-        for (place, mention) in mentions.iter().enumerate() {
+        for (place, (mention, _)) in mentions.iter().enumerate() {
             if let Some(identity) = mention.identity() {
                 let first = *known.entry(identity).or_insert(place);
                 groups.join(first, place);
@@ -261,12 +269,6 @@ fn joins(relation: &str, coreference: Option<&[Text]>) -> bool {
         Some(names) => names.iter().any(|name| **name == *relation),
         None => USUAL_COREFERENCE.iter().any(|name| relation.eq_ignore_ascii_case(name)),
     }
-}
-
-/// Why a span is none, where it is not.
-fn misfit(span: (u32, u32), length: u32, there: &str) -> Option<String> {
-    let is_blank = || there.trim().is_empty().then(|| "expected a mention, got nothing but whitespace".to_owned());
-    check_span(span, length).err().or_else(is_blank)
 }
 
 /// A text or a whole number, such as ids are.

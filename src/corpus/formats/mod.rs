@@ -11,7 +11,9 @@ pub(crate) mod jsonl;
 pub(crate) mod label_studio;
 pub(crate) mod lines;
 pub(crate) mod marked;
+pub(crate) mod objects;
 pub(crate) mod pubtator;
+pub(crate) mod spans;
 
 use ground::choice;
 use table::Text;
@@ -76,14 +78,14 @@ impl Format {
     /// What reads it.
     pub fn reader(self, dialect: Dialect) -> Box<dyn Reader> {
         match self {
-            Self::DocRed => Box::new(docred::DocRed),
+            Self::DocRed => Box::new(docred::DocRed { dialect }),
             Self::PubTator => Box::new(pubtator::PubTator { dialect, ..pubtator::PubTator::default() }),
             Self::EdgeGraph => Box::new(edge_graph::EdgeGraph),
             Self::Gda => Box::new(gda::Gda),
-            Self::Jsonl => Box::new(jsonl::JsonLines),
             Self::Brat => Box::new(brat::Brat { dialect }),
             Self::Doccano => Box::new(doccano::Doccano { dialect }),
             Self::LabelStudio => Box::new(label_studio::LabelStudio { dialect }),
+            Self::Jsonl => Box::new(jsonl::JsonLines { dialect }),
         }
     }
 }

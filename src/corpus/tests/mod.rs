@@ -6,11 +6,13 @@
 mod brat;
 mod chemical_disease;
 mod doccano;
+mod docred;
 mod edge_graph;
 mod gda;
 mod json;
 mod jsonl;
 mod label_studio;
+mod lost;
 mod mesh;
 mod pubtator;
 mod reading;

@@ -153,7 +153,8 @@ impl<'t> Characters<'t> {
         self.text.get(self.byte(start)?..self.byte(end)?)
     }
 
-    fn byte(&self, character: u32) -> Option<usize> {
+    /// The byte at which a character begins, or the text ends; `None` beyond that, but in ASCII.
+    pub fn byte(&self, character: u32) -> Option<usize> {
         let place = usize::try_from(character).ok()?;
         match &self.offsets {
             Some(offsets) => offsets.get(place).copied(),
@@ -207,10 +208,10 @@ fn text_length(text: &str) -> Result<u32, Unfit> {
     u32::try_from(count).map_err(|_| Unfit { span: None, reason: reason() })
 }
 
-/// Checks that a span lies in a text of so many characters.
+/// Refuses a span that cannot be a mention in a text of so many characters.
 ///
 /// # Errors
-/// Where it is empty, longer than 1,000 characters or beyond the text.
+/// Expected, then got.
 pub fn check_span((start, end): (u32, u32), length: u32) -> Result<(), String> {
     if start >= end {
         Err(format!("expected an end after the start {start}, got {end}"))

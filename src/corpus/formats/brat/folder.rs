@@ -65,8 +65,6 @@ pub fn records(path: &Path, most_bytes: u64) -> Result<Records, CutError> {
         let known = role(path).and_then(|_| documents(folder, "").ok()?.remove(&*stem.to_string_lossy()));
         known.ok_or_else(|| CutError::Format("expected a folder, or a file `NAME.txt` or `NAME.ann`".to_owned()))?
     };
-    // Without a bound of its own a record is still bounded by its files.
-    let most_bytes = if most_bytes == 0 { u64::MAX } else { most_bytes };
     let mut documents = Documents { places: vec![place], number: 0, most_bytes }.peekable();
     if documents.peek().is_none() {
         return Err(CutError::Format("expected files `NAME.txt` and `NAME.ann`, found none".to_owned()));
