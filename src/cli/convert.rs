@@ -1,4 +1,4 @@
-//! `docre convert`: files → tables, and tables → DocRED's JSON.
+//! `docre convert`: files → tables, and tables → formats of other programs.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use docre::ground::parsed::{FolderName, TypePair};
 
 use super::{Messages, Outcome, Usage, checked, one_of, told, whole};
 
-/// Turn an annotated corpus into tables, or tables back into DocRED's JSON.
+/// Turn an annotated corpus into tables, or tables back into a format of other programs.
 #[derive(Args)]
 #[command(
     after_help = include_str!("help/convert.txt").trim_end()
@@ -29,7 +29,7 @@ pub struct ConvertArgs {
     /// With --to: write these predictions in place of the annotated relations, a table of them or a submission.
     #[arg(long, value_name = "PATH", requires = "to")]
     relations: Option<PathBuf>,
-    /// The folder of the corpus; with --to, the file to write [default with --to: stdout].
+    /// The folder of the corpus; with --to, the file to write, for brat the folder [default with --to: stdout].
     #[arg(long, value_name = "PATH", required_unless_present = "to")]
     out: Option<PathBuf>,
     /// Keep only pairs of these entity types, as HEAD:TAIL, `*` for any, several separated by commas [default: every ordered pair].
@@ -71,7 +71,7 @@ pub struct ConvertArgs {
     /// Replace tables that were made from other input or with other options; with --to, the file.
     #[arg(long)]
     force: bool,
-    /// Source files in order; for gda, the folder.
+    /// Source files in order; for gda and brat, the folder.
     #[arg(required = true)]
     input: Vec<PathBuf>,
 }
