@@ -44,6 +44,14 @@ struct Paths {
     annotations: [Option<PathBuf>; 3],
 }
 
+/// What a file is to its document.
+#[derive(Clone, Copy)]
+enum Role {
+    Text,
+    /// Of which of the kinds.
+    Annotations(usize),
+}
+
 /// The documents that are still to be read, the next one last.
 struct Documents {
     places: Vec<Place>,
@@ -96,20 +104,20 @@ fn documents(folder: &Path, before: &str) -> io::Result<BTreeMap<String, Place>>
     Ok(found)
 }
 
-/// What a file is to its document: its text, or its annotations of one of three kinds.
-fn role(path: &Path) -> Option<Option<usize>> {
+/// What a file is to its document; `None` for a file of something else.
+fn role(path: &Path) -> Option<Role> {
     let ending = path.extension()?.to_str()?;
     if ending == TEXT {
-        return Some(None);
+        return Some(Role::Text);
     }
-    ANNOTATIONS.iter().position(|kind| *kind == ending).map(Some)
+    ANNOTATIONS.iter().position(|kind| *kind == ending).map(Role::Annotations)
 }
 
 impl Paths {
-    fn of(&mut self, role: Option<usize>) -> &mut Option<PathBuf> {
-        match role.and_then(|kind| self.annotations.get_mut(kind)) {
-            Some(annotations) => annotations,
-            None => &mut self.text,
+    fn of(&mut self, role: Role) -> &mut Option<PathBuf> {
+        match role {
+            Role::Text => &mut self.text,
+            Role::Annotations(kind) => &mut self.annotations[kind],
         }
     }
 

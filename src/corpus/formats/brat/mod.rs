@@ -9,7 +9,7 @@
 //! A1  Novelty R1 Novel                             said of a relation: `Novelty=Novel`
 //! ```
 //!
-//! `.a1` and `.a2` together stand for `.ann`, as BioNLP's shared tasks have it. Events (`E`), notes (`#`) and what is said
+//! `.a1` and `.a2` together stand for `.ann`, as `BioNLP`'s shared tasks have it. Events (`E`), notes (`#`) and what is said
 //! of mentions and events are left aside and told. Offsets count Unicode scalar values of the file as it is, `\r` among
 //! them. A mention in pieces is all from its first to its last, where that is short. A text without annotations is
 //! unlabelled; one with an empty file of them is not. The folders below a folder belong to it, and a document is named

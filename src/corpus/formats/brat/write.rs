@@ -25,7 +25,8 @@ const LONGEST_NAME: usize = 150;
 /// A document has its text and one file of annotations. All mentions of an entity are tied by `Equiv` and have its
 /// identifier; a relation stands between those mentions of its entities that are closest, and a prediction has its
 /// probability in a note. brat knows no blanks in names of types and relations: they become `_`. What it has no place
-/// for is not written: titles, evidence, and that nobody has looked for relations.
+/// for is not written: titles, evidence, and that nobody has looked for relations. A mention without identity comes back
+/// as an entity.
 #[derive(Debug)]
 pub struct BratFolder {
     folder: PathBuf,
