@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use super::dialect::Dialect;
 use super::doccano::{COREFERENCE, Tied, arrows, ties};
 use super::json::{Field, Json};
-use super::marked::{Arrow, Marked, Marking, attributes, id};
+use super::marked::{Arrow, Marked, Marking, attributes, id, joins};
 use super::objects;
 use crate::document::Document;
 use crate::fault::{Fault, Part, Remark};
@@ -77,7 +77,7 @@ fn document(root: &Field, name: &str, dialect: &Dialect) -> Result<Document, Fau
     };
     let text = text(&data)?;
     let mut marked = Marked::default();
-    read_annotations(root, &mut marked)?;
+    read_annotations(root, &mut marked, dialect)?;
     count_utf_16(text, &mut marked);
     let mut document = marked.document(name, text, dialect.coreference.as_deref())?;
     if let Some(title) = data.optional("title")? {
@@ -104,7 +104,7 @@ fn text<'v>(data: &Field<'_, 'v>) -> Result<&'v str, Fault> {
 }
 
 /// Takes the annotation of a task that counts, or a prediction.
-fn read_annotations<'v>(root: &Field<'_, 'v>, marked: &mut Marked<'v>) -> Result<(), Fault> {
+fn read_annotations<'v>(root: &Field<'_, 'v>, marked: &mut Marked<'v>, dialect: &Dialect) -> Result<(), Fault> {
     for key in ["annotations", "completions"] {
         let Some(list) = root.optional(key)? else { continue };
         let mut standing: Vec<Field> = Vec::new();
@@ -128,7 +128,9 @@ fn read_annotations<'v>(root: &Field<'_, 'v>, marked: &mut Marked<'v>) -> Result
     };
     marked.remark(PREDICTED, chosen.to_string());
     read_results(&chosen, marked)?;
-    marked.labelled = !marked.arrows.is_empty();
+    // Entities alone are a prediction too, and say nothing of relations.
+    let coreference = dialect.coreference.as_deref();
+    marked.labelled = marked.arrows.iter().any(|arrow| !joins(&arrow.relation, coreference));
     Ok(())
 }
 
@@ -170,7 +172,7 @@ fn read_region<'v>(result: &Field<'_, 'v>, kind: &str, marked: &mut Marked<'v>) 
         kb_ids.push(id(&kb_id)?);
     }
     marked.mentions.push(Marking {
-        id: id(&result.key("id")?)?,
+        id: result.optional("id")?.map(|found| id(&found)).transpose()?.unwrap_or_default(),
         kind: label.text()?.into(),
         span: (offset(&value.key("start")?)?, offset(&value.key("end")?)?),
         name: value.optional("text")?.and_then(|text| text.text().ok()),
@@ -280,7 +282,7 @@ fn task(written: &Written) -> Value {
     let results = results(written);
     let claims = written.claims.as_deref();
     let least = claims.into_iter().flatten().filter_map(|claim| claim.probability).reduce(f32::min);
-    if claims.is_some() && least.is_none() {
+    if claims.is_some() && !written.is_predicted {
         return json!({"data": data, "annotations": [{"result": results}]});
     }
     let mut prediction = json!({"model_version": "docre", "result": results});

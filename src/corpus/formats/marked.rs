@@ -264,7 +264,7 @@ impl Groups {
 }
 
 /// Whether a relation stands for coreference.
-fn joins(relation: &str, coreference: Option<&[Text]>) -> bool {
+pub fn joins(relation: &str, coreference: Option<&[Text]>) -> bool {
     match coreference {
         Some(names) => names.iter().any(|name| **name == *relation),
         None => USUAL_COREFERENCE.iter().any(|name| relation.eq_ignore_ascii_case(name)),

@@ -44,6 +44,8 @@ fn regions_and_relations() {
     assert_eq!(document.entities[1].kb_id.as_deref(), Some("MESH:D003371"));
     assert_eq!(facts(&document), [(0, "treats", 1)]);
     assert_eq!(told(&document), ["regions with several labels, the first of which counts"]);
+    let nameless = of(&annotated(&[&REGIONS.replace("\"id\": \"a\", ", "").replace("\"id\": \"b\", ", "")]));
+    assert_eq!((nameless.entities.len(), nameless.losses.len()), (2, 0), "predictions need no ids");
 }
 
 #[test]

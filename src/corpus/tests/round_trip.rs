@@ -160,11 +160,14 @@ fn label_studio_shows_what_is_predicted() {
         (&results[4]["score"], &results[4]["from_id"], &results[4]["to_id"]),
         (&0.25.into(), &"m2".into(), &"m3".into())
     );
+    let unscored = task(&Written::predicted(&document, vec![claim(None)]));
+    assert_eq!((unscored.get("annotations"), unscored["predictions"][0].get("score")), (None, None));
     let annotated = task(&Written::annotated(&document));
     assert_eq!(annotated["annotations"][0]["result"].as_array().unwrap().len(), 5);
     let unlabelled = Document { facts: None, ..document.clone() };
     let read = through(&LabelStudioWriter, &LabelStudio::default(), &Written::annotated(&unlabelled));
     assert_eq!((&*read.id, &*read.title), ("../a b", "On tea"));
+    assert_eq!((read.entities.len(), read.facts), (2, None), "nobody has looked for relations");
 }
 
 #[test]
