@@ -9,6 +9,7 @@ use docre::corpus::formats::dialect::{Bars, Unit};
 use docre::corpus::{Export, Exported, Format};
 use docre::ground::parsed::{FolderName, TypePair};
 
+use super::pipe::{self, Scratch};
 use super::{Messages, Outcome, Usage, checked, one_of, told, whole};
 
 /// Turn an annotated corpus into tables, or tables back into a format of other programs.
@@ -71,7 +72,9 @@ pub struct ConvertArgs {
     /// Replace tables that were made from other input or with other options; with --to, the file.
     #[arg(long)]
     force: bool,
-    /// Source files in order; for gda and brat, the folder.
+    /// Source files in order, compressed or not, tar archives, or folders of them; for gda and brat, the folder that is
+    /// the source.
+    /// A pattern in quotes, such as 'part-*.xml.gz', stands for the files that it fits; `-` is stdin.
     #[arg(required = true)]
     input: Vec<PathBuf>,
 }
@@ -98,9 +101,11 @@ pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
         most_pairs,
         most_bytes,
     };
+    let options = checked(options)?;
+    let mut scratch = Scratch::default();
     let conversion = Conversion {
-        options: checked(options)?,
-        inputs: args.input,
+        options,
+        inputs: spooled(args.input, &mut scratch)?,
         mesh: args.mesh,
         relation_labels: args.relation_labels,
         ids: args.ids,
@@ -109,6 +114,14 @@ pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let summary = conversion.run(out, args.force, &|event| listener.hear(&event))?;
     drop(listener);
     Ok(told(&summary, messages))
+}
+
+/// The sources, what comes on stdin among them.
+fn spooled(inputs: Vec<PathBuf>, scratch: &mut Scratch) -> anyhow::Result<Vec<PathBuf>> {
+    if inputs.iter().filter(|input| pipe::is(input)).count() > 1 {
+        bail!(Usage("`-`: expected it once: stdin can be read once".to_owned()));
+    }
+    inputs.into_iter().map(|input| if pipe::is(&input) { scratch.spooled() } else { Ok(input) }).collect()
 }
 
 /// Writes tables back.

@@ -9,6 +9,8 @@ use submission::SubmissionError;
 use table::TableError;
 use table::rows::RejectRow;
 
+use crate::reader::CutError;
+
 /// Why a corpus could not be made. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum CorpusError {
@@ -88,6 +90,17 @@ pub enum CorpusError {
     /// A table cannot be written.
     #[error(transparent)]
     Table(#[from] TableError),
+}
+
+impl CorpusError {
+    /// Why a source cannot be cut.
+    pub(crate) fn of_source(path: &Path, error: CutError) -> Self {
+        let path = path.to_path_buf();
+        match error {
+            CutError::Io(source) => Self::Read { path, source },
+            CutError::Format(reason) | CutError::Damaged(reason) => Self::Format { path, reason },
+        }
+    }
 }
 
 impl Hint for CorpusError {

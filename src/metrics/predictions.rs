@@ -41,6 +41,12 @@ impl Predictions {
         let holds_table = TableFiles::find(path, "relations")?.is_some();
         if holds_table { table(&path.join("relations"), run_id) } else { table(path, run_id) }
     }
+
+    /// The same, each prediction of an undirected relation in its one direction.
+    pub fn directed(self, split: &Split) -> Self {
+        let evidence = self.evidence.map(|rows| split.directed(rows));
+        Self { facts: split.directed(self.facts), evidence, ..self }
+    }
 }
 
 fn submission(path: &Path, run_id: Option<&str>) -> Result<Predictions, Error> {

@@ -56,6 +56,7 @@ fn submission(path: &Path) -> Result<Vec<PredictionRow>, SubmissionError> {
         relation: entry.relation.into(),
         probability: entry.score.filter(|_| scored).map(|score| score as f32),
         evidence: entry.evidence,
+        attributes: None,
     };
     Ok(entries.into_iter().map(row).collect())
 }

@@ -226,7 +226,10 @@ fn one_document_is_named_by_either_file() {
         assert_eq!((documents.len(), documents[0].as_ref().unwrap().entities.len()), (1, 1));
     }
     let error = |path: &Path| read_path(&Brat::default(), path).unwrap_err().to_string();
-    assert_eq!(error(&folder.path().join("a.json")), "expected a folder, or a file `NAME.txt` or `NAME.ann`");
+    assert_eq!(
+        error(&folder.path().join("a.json")),
+        "expected a folder, or a file `NAME.txt` or `NAME.ann` that stands in one"
+    );
     assert_eq!(error(tempfile::tempdir().unwrap().path()), "expected files `NAME.txt` and `NAME.ann`, found none");
 }
 

@@ -17,4 +17,6 @@ mod mesh;
 mod pubtator;
 mod reading;
 mod round_trip;
+mod source;
+mod split;
 mod text;

@@ -64,14 +64,11 @@ struct Documents {
 /// # Errors
 /// Where nothing of the kind is there.
 pub fn records(path: &Path, most_bytes: u64) -> Result<Records, CutError> {
-    let is_folder = path.is_dir();
-    let place = if is_folder {
+    let place = if path.is_dir() {
         Place::Folder(path.to_path_buf(), String::new())
     } else {
-        let (folder, stem) = (path.parent().unwrap_or(Path::new("")), path.file_stem().unwrap_or_default());
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let known = role(path).and_then(|_| documents(folder, "").ok()?.remove(&*stem.to_string_lossy()));
-        known.ok_or_else(|| CutError::Format("expected a folder, or a file `NAME.txt` or `NAME.ann`".to_owned()))?
+        let expected = "expected a folder, or a file `NAME.txt` or `NAME.ann` that stands in one";
+        Place::Document(Paths::around(path).ok_or_else(|| CutError::Format(expected.to_owned()))?)
     };
     let mut documents = Documents { places: vec![place], number: 0, most_bytes }.peekable();
     if documents.peek().is_none() {
@@ -114,6 +111,19 @@ fn role(path: &Path) -> Option<Role> {
 }
 
 impl Paths {
+    /// The files of the document of which one is at a path.
+    fn around(path: &Path) -> Option<Self> {
+        role(path).filter(|_| path.is_file())?;
+        let mut paths = Self { name: path.file_stem()?.to_string_lossy().into_owned(), ..Self::default() };
+        for ending in [TEXT].iter().chain(&ANNOTATIONS) {
+            let beside = path.with_extension(ending);
+            if let (true, Some(role)) = (beside.is_file(), role(&beside)) {
+                *paths.of(role) = Some(beside);
+            }
+        }
+        Some(paths)
+    }
+
     fn of(&mut self, role: Role) -> &mut Option<PathBuf> {
         match role {
             Role::Text => &mut self.text,

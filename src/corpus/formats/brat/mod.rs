@@ -43,6 +43,10 @@ impl Reader for Brat {
         folder::records(input.path(), self.dialect.most_bytes)
     }
 
+    fn takes_folders(&self) -> bool {
+        true
+    }
+
     fn parse(&self, record: &Record) -> Result<Document, Reject> {
         let unnamed = |fault| Reject { name: None, fault };
         let files = folder::Files::of(&record.bytes).map_err(unnamed)?;
