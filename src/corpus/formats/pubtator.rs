@@ -27,7 +27,7 @@ use crate::text::{Characters, Segmented, Unfit, segment};
 ///
 /// Entities stand in the order of their first mention lines and have their ids as `kb_id`. A record is the lines of
 /// one document, and a fault's column is the line within the record and the field: `line 7, start`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct PubTator {
     /// Whether the relations are given. A labelled document without relation lines has no facts; an unlabelled one is
     /// not asked, and its relation lines are checked and dropped.
