@@ -1,9 +1,12 @@
 //! The source formats: one file each, and their list.
 
+pub(crate) mod bioc;
 pub mod dialect;
 pub(crate) mod docred;
 pub(crate) mod edge_graph;
+pub(crate) mod elements;
 pub(crate) mod gda;
+pub(crate) mod ids;
 pub(crate) mod json;
 pub(crate) mod jsonl;
 pub(crate) mod lines;
@@ -21,6 +24,8 @@ pub enum Format {
     DocRed,
     /// PubTator, as BioCreative's CDR has it.
     PubTator,
+    /// `BioC`, in XML or JSON.
+    BioC,
     /// The edge-oriented graph's preprocessed files, 17 columns a pair.
     EdgeGraph,
     /// GDA's raw folder.
@@ -32,6 +37,7 @@ pub enum Format {
 choice!(Format, "format", {
     DocRed => "docred",
     PubTator => "pubtator",
+    BioC => "bioc",
     EdgeGraph => "edge-graph",
     Gda => "gda",
     Jsonl => "jsonl",
@@ -54,8 +60,8 @@ impl Format {
                 )
             })
         };
-        only("bars", &[Self::PubTator], bars.is_some())?;
-        only("unit", &[Self::PubTator], unit.is_some())
+        only("bars", &[Self::PubTator, Self::BioC], bars.is_some())?;
+        only("unit", &[Self::PubTator, Self::BioC], unit.is_some())
     }
 
     /// What reads it.
@@ -63,6 +69,7 @@ impl Format {
         match self {
             Self::DocRed => Box::new(docred::DocRed),
             Self::PubTator => Box::new(pubtator::PubTator { dialect, ..pubtator::PubTator::default() }),
+            Self::BioC => Box::new(bioc::BioC { dialect }),
             Self::EdgeGraph => Box::new(edge_graph::EdgeGraph),
             Self::Gda => Box::new(gda::Gda),
             Self::Jsonl => Box::new(jsonl::JsonLines),
