@@ -51,13 +51,15 @@ mod tests {
 
     #[test]
     fn an_id_of_a_variant_is_one() {
-        let check = |field: &str, expected: &[&str]| assert_eq!(things(field, Bars::Entities).concat(), expected, "{field}");
+        let check =
+            |field: &str, expected: &[&str]| assert_eq!(things(field, Bars::Entities).concat(), expected, "{field}");
         check("D1", &["D1"]);
         check("D1,D2;D3|D4", &["D1", "D2", "D3", "D4"]);
         check("c|DEL|1314_1328|", &["c|DEL|1314_1328|"]);
-        check("tmVar:p|SUB|V|600|E;HGVS:p.V600E;CorrespondingGene:673", &[
+        check(
             "tmVar:p|SUB|V|600|E;HGVS:p.V600E;CorrespondingGene:673",
-        ]);
+            &["tmVar:p|SUB|V|600|E;HGVS:p.V600E;CorrespondingGene:673"],
+        );
         check("rs1;VariantGroup:0", &["rs1;VariantGroup:0"]);
         check("rs1,rs2", &["rs1", "rs2"]);
         check("|DUP||15", &["|DUP||15"]);

@@ -85,10 +85,7 @@ pub(super) type Homed<'a> = (&'a Annotation<'a>, Option<usize>);
 
 impl<'a> Blocks<'a> {
     /// Those of a document, and where each of its annotations lies, or why nowhere.
-    pub(super) fn of(
-        article: &'a Article<'a>,
-        annotations: &[Homed<'a>],
-    ) -> (Self, Vec<Result<Placed, String>>) {
+    pub(super) fn of(article: &'a Article<'a>, annotations: &[Homed<'a>]) -> (Self, Vec<Result<Placed, String>>) {
         let mut blocks = Self { list: Vec::new(), counting: COUNTINGS[0], is_sorted: true, of_passage: Vec::new() };
         for (number, passage) in article.passages.iter().enumerate() {
             let first = blocks.list.len();

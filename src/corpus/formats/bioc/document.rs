@@ -134,10 +134,9 @@ impl<'a> Builder<'a, '_> {
         let start = if self.blocks.list.len() == blocks.len() { 0 } else { start };
         let (mut cuts, mut n_tokens) = (HashMap::with_capacity(blocks.len()), 0);
         for number in blocks {
-            let cut = self.cut(number, &mut document, &mut n_tokens, start).map_err(|reason| Reject {
-                name: Some(document.id.clone()),
-                fault: Fault::new("text", reason),
-            })?;
+            let cut = self
+                .cut(number, &mut document, &mut n_tokens, start)
+                .map_err(|reason| Reject { name: Some(document.id.clone()), fault: Fault::new("text", reason) })?;
             cuts.extend(cut.map(|cut| (number, cut)));
         }
         let mut entities = Entities::default();

@@ -41,17 +41,7 @@ pub struct BioC {
 
 impl Reader for BioC {
     fn records(&self, input: Input) -> Result<Records, CutError> {
-        let (input, first) = opened(input.stream()?)?;
-        let most_bytes = self.dialect.most_bytes;
-        match first {
-            None => Err(CutError::Format("the file is empty".to_owned())),
-            Some(b'<') => Ok(Box::new(cut::Documents::new(input, most_bytes))),
-            Some(b'{' | b'[') => Ok(Box::new(objects::Objects::new(input, most_bytes))),
-            Some(byte) => Err(CutError::Format(format!(
-                "expected BioC, in XML (`<`) or JSON (`{{` or `[`), found {:?}",
-                char::from(byte)
-            ))),
-        }
+        self.records_of(input.stream()?)
     }
 
     /// Its first document.
@@ -74,6 +64,26 @@ impl Reader for BioC {
                 Err(fault) => refused(fault),
             },
             Err(fault) => refused(fault),
+        }
+    }
+}
+
+impl BioC {
+    /// The documents of a stream.
+    ///
+    /// # Errors
+    /// Where it is neither XML nor JSON in UTF-8.
+    pub(crate) fn records_of(&self, input: Stream) -> Result<Records, CutError> {
+        let (input, first) = opened(input)?;
+        let most_bytes = self.dialect.most_bytes;
+        match first {
+            None => Err(CutError::Format("the file is empty".to_owned())),
+            Some(b'<') => Ok(Box::new(cut::Documents::new(input, most_bytes))),
+            Some(b'{' | b'[') => Ok(Box::new(objects::Objects::new(input, most_bytes))),
+            Some(byte) => Err(CutError::Format(format!(
+                "expected BioC, in XML (`<`) or JSON (`{{` or `[`), found {:?}",
+                char::from(byte)
+            ))),
         }
     }
 }
@@ -109,5 +119,8 @@ fn declared_encoding(start: &[u8]) -> Option<String> {
 }
 
 fn encoded_as(encoding: &str) -> CutError {
-    CutError::Format(format!("expected UTF-8, found the encoding {}: convert it, as by `iconv -t UTF-8`", quoted(encoding)))
+    CutError::Format(format!(
+        "expected UTF-8, found the encoding {}: convert it, as by `iconv -t UTF-8`",
+        quoted(encoding)
+    ))
 }

@@ -173,7 +173,8 @@ fn evidence(relation: &Relation) -> Vec<u32> {
 fn attributes(relation: &Relation, ends: &[&str]) -> Vec<Text> {
     let is_other = |key: &str| {
         let mut own = NAMES.iter().chain([&EVIDENCE]).chain(ends);
-        !own.any(|own| key.eq_ignore_ascii_case(own)) && ENDS.iter().all(|(first, second, _)| key != *first && key != *second)
+        !own.any(|own| key.eq_ignore_ascii_case(own))
+            && ENDS.iter().all(|(first, second, _)| key != *first && key != *second)
     };
     let attribute = |(key, value): &(Cow<str>, Cow<str>)| {
         let renamed = RENAMED.iter().find(|(from, _)| key.eq_ignore_ascii_case(from)).map_or(&**key, |(_, to)| to);

@@ -44,7 +44,12 @@ pub(super) fn plans(article: &Article, blocks: &Blocks, unit: Unit) -> Vec<Plan>
 
 /// The text of the passage that is the title.
 fn title(article: &Article) -> String {
-    article.passages.iter().find(|passage| is_title(passage)).map(|passage| text(passage).to_owned()).unwrap_or_default()
+    article
+        .passages
+        .iter()
+        .find(|passage| is_title(passage))
+        .map(|passage| text(passage).to_owned())
+        .unwrap_or_default()
 }
 
 fn is_title(passage: &Passage) -> bool {

@@ -209,7 +209,8 @@ fn attribute<'r>(tag: &BytesStart<'r>, name: &[u8]) -> Result<Option<Source<'r>>
     for attribute in tag.attributes().with_checks(false) {
         let attribute = attribute.map_err(|error| Fault::new("record", format!("expected an attribute: {error}")))?;
         if attribute.key.as_ref() == name {
-            return plain(BytesText::from_escaped(decoded(attribute.value)?)).map(|value| Some(Cow::Owned(value.into_owned())));
+            return plain(BytesText::from_escaped(decoded(attribute.value)?))
+                .map(|value| Some(Cow::Owned(value.into_owned())));
         }
     }
     Ok(None)
