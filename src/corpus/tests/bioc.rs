@@ -3,9 +3,10 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use crate::formats::bioc::BioC;
+use crate::formats::bioc::{BioC, BioCJsonWriter};
 use crate::formats::dialect::{Bars, Dialect, Unit};
 use crate::source::Input;
+use crate::writer::{Claim, Writer, Written};
 use crate::{CutError, Document, Fault, Part, Reader, Record, Reject};
 
 use super::reading::{cut_error, facts, mentions, sentences, survive};
@@ -532,6 +533,77 @@ fn biored_is_the_same_in_both_forms() {
         spans.map(|mention| (mention.start, mention.end)).collect::<std::collections::BTreeSet<_>>().len()
     };
     println!("{} spans", xml.iter().map(n_mentions).sum::<usize>());
+}
+
+/// A document as the tables have it.
+fn accepted(document: Document) -> Document {
+    crate::Acceptance::default().accept(document, "s".into()).unwrap().document
+}
+
+/// The same, written and read.
+fn there_and_back(document: &Document) -> Document {
+    let mut bytes = Vec::new();
+    BioCJsonWriter.write(&Written::annotated(document), &mut bytes).unwrap();
+    accepted(self::document(&bytes))
+}
+
+/// With mentions in the order of the text.
+fn in_order(mut document: Document) -> Document {
+    for entity in &mut document.entities {
+        entity.mentions.sort_by_key(|mention| (mention.start, mention.end));
+    }
+    document.loose_mentions.sort_by_key(|mention| (mention.start, mention.end));
+    document.losses.clear();
+    document.remarks.clear();
+    document
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let said = [("entity1", "D000001"), ("entity2", "D000002"), ("type", "Association"), ("novel", "No")];
+    let mut documents = vec![document(with(&relation(&said, ""))), document(full_text())];
+    documents.push(of_text(
+        "A heading, then (what",
+        "<annotation id=\"1\"><infon key=\"type\">T</infon><location offset=\"0\" length=\"1\"/></annotation>",
+    ));
+    documents[0].facts.as_mut().unwrap()[0].evidence = vec![0, 1];
+    documents[0].entities[0].kb_id = None;
+    documents.push(Document { title: "elsewhere".into(), ..documents[0].clone() });
+    documents.push(Document { id: "none".into(), ..Document::default() });
+    if let Some(folder) = biored() {
+        let read = read_path(&READER, &folder.join("biored_Dev.BioC.XML")).unwrap();
+        documents.extend(read.into_iter().map(Result::unwrap));
+    }
+    for document in documents {
+        let mut expected = in_order(accepted(document));
+        expected.facts.get_or_insert_default();
+        assert_eq!(in_order(there_and_back(&expected)), expected);
+    }
+}
+
+#[test]
+fn predictions_are_written_with_their_probability() {
+    let document = accepted(document(with("")));
+    let claim = Claim {
+        head: 0,
+        tail: 1,
+        relation: "CID".into(),
+        evidence: vec![],
+        attributes: vec![],
+        probability: Some(0.75),
+    };
+    let mut bytes = Vec::new();
+    BioCJsonWriter.write(&Written::predicted(&document, vec![claim]), &mut bytes).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    let expected = serde_json::json!({
+        "id": "R0",
+        "infons": { "type": "CID", "score": "0.75", "entity1": "MESH:D000001", "entity2": "MESH:D000002" },
+        "nodes": [{ "refid": "0", "role": "head" }, { "refid": "2", "role": "tail" }],
+    });
+    assert_eq!(json["relations"], serde_json::json!([expected]));
+    assert_eq!(json["passages"][1]["offset"], 12);
+    assert_eq!(json["passages"][0]["infons"]["type"], "title");
+    assert_eq!(json["passages"][0]["annotations"][0]["text"], "Zeta");
 }
 
 mod any {

@@ -54,8 +54,10 @@ impl<'a> Said<'a> {
         let found = identifier(&annotation.infons);
         let (mut named, mut seen) = (Vec::new(), HashSet::new());
         if let Some((ids, base)) = found {
+            let is_one = annotation.infons.get(&[LOCAL]).is_some();
             let own = ids.strip_prefix(kind).and_then(|rest| rest.strip_prefix('|')).unwrap_or(ids);
-            for thing in things(own, bars) {
+            let listed = if is_one { vec![vec![Cow::Borrowed(ids)]] } else { things(own, bars) };
+            for thing in listed {
                 let thing: Thing = thing.into_iter().map(|id| with_base(id, base)).collect();
                 let is_known = thing.first().is_some_and(|id| curie(id, kind).is_some());
                 if is_known && seen.insert(thing.clone()) {

@@ -24,6 +24,7 @@ pub(super) fn article<'j>(json: &'j Json<'j>) -> Result<Article<'j>, Fault> {
             article.id = scalar(id.value()).ok_or_else(|| id.expected("a text"))?;
         }
     }
+    article.infons = infons(&root)?;
     if let Some(passages) = root.optional("passages")? {
         for field in passages.items()? {
             let passage = passage(&field, &mut article)?;

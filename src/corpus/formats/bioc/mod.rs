@@ -14,7 +14,10 @@ mod model;
 mod objects;
 mod relations;
 mod units;
+mod write;
 mod xml;
+
+pub use write::BioCJsonWriter;
 
 use std::io::{BufRead, Cursor, Read};
 

@@ -20,6 +20,8 @@ pub(super) struct Infons<'r>(pub(super) Vec<(Source<'r>, Source<'r>)>);
 pub(super) struct Article<'r> {
     /// Its name.
     pub(super) id: Source<'r>,
+    /// What is said of it.
+    pub(super) infons: Infons<'r>,
     /// Its passages in order.
     pub(super) passages: Vec<Passage<'r>>,
     /// Annotations of no passage.

@@ -31,7 +31,7 @@ pub(super) const ROLES: [&str; 2] = ["head", "tail"];
 /// The infon by which docre writes the sentences that show a relation.
 pub(super) const EVIDENCE: &str = "docre:evidence";
 /// Attributes that have another name here.
-const RENAMED: [(&str, &str); 1] = [("novel", "novelty")];
+pub(super) const RENAMED: [(&str, &str); 1] = [("novel", "novelty")];
 /// Bytes of what is said of a relation at most.
 const LONGEST_ATTRIBUTE: usize = 200;
 

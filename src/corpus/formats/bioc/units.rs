@@ -44,12 +44,8 @@ pub(super) fn plans(article: &Article, blocks: &Blocks, unit: Unit) -> Vec<Plan>
 
 /// The text of the passage that is the title.
 fn title(article: &Article) -> String {
-    article
-        .passages
-        .iter()
-        .find(|passage| is_title(passage))
-        .map(|passage| text(passage).to_owned())
-        .unwrap_or_default()
+    let passage = article.passages.iter().find(|passage| is_title(passage)).map(text);
+    passage.or_else(|| article.infons.get(&["title"])).unwrap_or_default().to_owned()
 }
 
 fn is_title(passage: &Passage) -> bool {

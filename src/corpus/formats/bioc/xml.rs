@@ -60,6 +60,11 @@ impl<'r> Parser<'r> {
         while let Next::Element(tag) = self.next()? {
             match tag.name().as_ref() {
                 b"id" => self.article.id = self.text()?,
+                b"infon" => {
+                    let mut infons = std::mem::take(&mut self.article.infons);
+                    self.infon(&tag, &mut infons)?;
+                    self.article.infons = infons;
+                }
                 b"passage" => {
                     let passage = self.passage(1)?;
                     self.article.passages.push(passage);
