@@ -180,7 +180,7 @@ impl<'a> Blocks<'a> {
             self.check_pieces(annotation, block, home, counting)?;
             Some("mentions in several pieces, taken from the first to the last")
         };
-        Ok(Placed { block, span, remark })
+        Ok(Placed { block, span: trimmed(span, text), remark })
     }
 
     /// The block and the characters of a location.
@@ -258,6 +258,13 @@ impl Block<'_> {
     pub(super) fn slice(&self, span: (u32, u32)) -> &str {
         self.characters.slice(span).unwrap_or_default()
     }
+}
+
+/// A span without the white space at the ends of its text.
+fn trimmed((start, end): (u32, u32), text: &str) -> (u32, u32) {
+    let before = text.chars().take_while(|character| character.is_whitespace()).count();
+    let behind = text.chars().rev().take_while(|character| character.is_whitespace()).count();
+    (start + ground::whole(before), end - ground::whole(behind))
 }
 
 /// What is to be said of a mention that is written as `name` where `text` stands.

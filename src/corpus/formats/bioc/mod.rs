@@ -17,6 +17,9 @@ mod units;
 mod write;
 mod xml;
 
+#[cfg(test)]
+mod tests;
+
 pub use write::BioCJsonWriter;
 
 use std::io::{BufRead, Cursor, Read};

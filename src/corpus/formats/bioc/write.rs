@@ -5,7 +5,7 @@
 //! head and tail, and `entity1` and `entity2` where both have identifiers. A predicted one has its probability as
 //! `score`.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
@@ -198,7 +198,7 @@ impl<'w, 'd> Layout<'w, 'd> {
     fn divide(&self, first: usize, past: usize, into: &mut Vec<(usize, usize)>) {
         let mut open = vec![(first, past)];
         while let Some((first, past)) = open.pop() {
-            let mut cuts: Vec<usize> = self.missing(first, past);
+            let mut cuts = self.cuts(first, past);
             if cuts.is_empty() {
                 into.push((first, past));
                 continue;
@@ -212,21 +212,34 @@ impl<'w, 'd> Layout<'w, 'd> {
         }
     }
 
-    /// The sentences in `first..past` whose beginning reading these as one passage would miss.
-    fn missing(&self, first: usize, past: usize) -> Vec<usize> {
-        let Some((start, end)) = self.span(first, past) else { return Vec::new() };
+    /// Where `first..past` are to be divided: at sentences whose beginning reading these as one passage would miss, and
+    /// around those in which it would find another beginning, but not if they stood alone.
+    fn cuts(&self, first: usize, past: usize) -> Vec<usize> {
+        let begins = self.begins(first, past);
+        let mut cuts = BTreeSet::new();
+        for sentence in first..past {
+            let Some((start, end)) = self.sentences.get(sentence).copied().flatten() else { continue };
+            if !begins.contains(&start) {
+                cuts.insert(sentence);
+            }
+            let is_parted = begins.range(start + 1..end).next().is_some();
+            if is_parted && past - first > 1 && self.begins(sentence, sentence + 1).len() == 1 {
+                cuts.extend([sentence, sentence + 1]);
+            }
+        }
+        cuts.into_iter().filter(|cut| (first + 1..past).contains(cut)).collect()
+    }
+
+    /// Where reading these sentences as one passage has sentences begin.
+    fn begins(&self, first: usize, past: usize) -> BTreeSet<u32> {
+        let Some((start, end)) = self.span(first, past) else { return BTreeSet::new() };
         let byte = |character: u32| self.bytes.get(character as usize).copied().unwrap_or_default();
         let text = self.written.text.get(byte(start)..byte(end)).unwrap_or_default();
         let own = self.spans.partition_point(|span| span.0 < start)..self.spans.partition_point(|span| span.0 < end);
         let spans: Vec<(u32, u32)> =
             self.spans.get(own).unwrap_or_default().iter().map(|span| (span.0 - start, span.1 - start)).collect();
-        let Ok(segmented) = segment(text, &[], &spans) else { return Vec::new() };
-        let begins = segmented.sentences.iter().filter_map(|sentence| sentence.first()?.characters);
-        let begins: HashSet<u32> = begins.map(|(begin, _)| begin + start).collect();
-        let is_missed = |sentence: &usize| {
-            let span = self.sentences.get(*sentence).copied().flatten();
-            *sentence > first && span.is_some_and(|(begin, _)| begin > start && !begins.contains(&begin))
-        };
-        (first..past).filter(is_missed).collect()
+        let sentences = segment(text, &[], &spans).map(|segmented| segmented.sentences).unwrap_or_default();
+        let begins = sentences.iter().filter_map(|sentence| sentence.first()?.characters);
+        begins.map(|(begin, _)| begin + start).collect()
     }
 }
