@@ -9,6 +9,7 @@ use table::Text;
 
 use crate::document::{Document, Fact};
 use crate::fault::{Fault, Part};
+use crate::identity::identify;
 use crate::mesh::MeshTree;
 use crate::pairs::{MOST_PAIRS, Pairs};
 use crate::tables::Accepted;
@@ -55,7 +56,7 @@ impl Acceptance<'_> {
             document.facts = None;
         }
         document.facts.iter_mut().flatten().for_each(|fact| self.turn(fact));
-        let mut document = document.sound()?;
+        let mut document = identify(document.sound()?);
         if let Some(relations) = self.relations {
             drop_unknown(&mut document, relations);
         }

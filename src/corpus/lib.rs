@@ -6,6 +6,7 @@
 
 mod fault;
 mod document;
+mod identity;
 mod error;
 mod losses;
 mod source;

@@ -56,7 +56,8 @@ impl MeshTree {
     /// Whether descriptor `above` stands somewhere above `below`: one of its tree numbers, and a `.`, begins one of
     /// the other's. A descriptor that the tree does not have stands nowhere.
     pub fn is_hypernym(&self, above: &str, below: &str) -> bool {
-        let (Some(above), Some(below)) = (self.numbers.get(above), self.numbers.get(below)) else { return false };
+        let numbers = |id: &str| self.numbers.get(id.strip_prefix("MESH:").unwrap_or(id));
+        let (Some(above), Some(below)) = (numbers(above), numbers(below)) else { return false };
         let begins = |high: &str, low: &str| low.strip_prefix(high).is_some_and(|rest| rest.starts_with('.'));
         above.iter().any(|high| below.iter().any(|low| begins(high, low)))
     }

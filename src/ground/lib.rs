@@ -6,9 +6,11 @@
 //! This crate knows no table, no tensor and no document.
 
 pub mod aligned;
+mod bases;
 pub mod caught;
 pub mod choice;
 pub mod counts;
+pub mod curie;
 pub mod excerpt;
 pub mod figure;
 pub mod parsed;

@@ -13,6 +13,7 @@
 mod atlop;
 mod convert;
 mod cuda;
+mod curie;
 mod damage;
 mod device;
 mod encoder;

@@ -320,7 +320,11 @@ fn entities_marked_in_plain_text_become_a_corpus_and_nodes_of_a_graph() {
     ];
     assert_eq!(rows(&split, people), expected);
     let known = "SELECT DISTINCT name, kb_id FROM entities WHERE kb_id IS NOT NULL ORDER BY name";
-    assert_eq!(rows(&split, known), ["Bergen,Q26793", "Hungary,Q28", "Norway,Q20"], "what the third column gives");
+    assert_eq!(
+        rows(&split, known),
+        ["Bergen,wikidata:Q26793", "Hungary,wikidata:Q28", "Norway,wikidata:Q20"],
+        "what the third column gives"
+    );
 
     fs::write(path("none.json"), "[]").unwrap();
     let run =
