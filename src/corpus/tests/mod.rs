@@ -11,5 +11,7 @@ mod json;
 mod jsonl;
 mod mesh;
 mod pubtator;
+mod pubtator_corpora;
+mod pubtator_ids;
 mod reading;
 mod text;

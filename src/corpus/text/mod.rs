@@ -207,7 +207,8 @@ fn text_length(text: &str) -> Result<u32, Unfit> {
     u32::try_from(count).map_err(|_| Unfit { span: None, reason: reason() })
 }
 
-fn check_span((start, end): (u32, u32), length: u32) -> Result<(), String> {
+/// Whether a span has one character at least, and all of them in a text of that length.
+pub fn check_span((start, end): (u32, u32), length: u32) -> Result<(), String> {
     if start >= end {
         Err(format!("expected an end after the start {start}, got {end}"))
     } else if end > length {
