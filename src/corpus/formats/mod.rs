@@ -6,7 +6,6 @@ pub(crate) mod docred;
 pub(crate) mod edge_graph;
 pub(crate) mod elements;
 pub(crate) mod gda;
-pub(crate) mod ids;
 pub(crate) mod json;
 pub(crate) mod jsonl;
 pub(crate) mod lines;

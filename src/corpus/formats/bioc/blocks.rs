@@ -8,6 +8,8 @@ use std::ops::Range;
 
 use ground::excerpt::quoted;
 
+use super::super::pubtator::RESPELT;
+use super::super::pubtator::spelling::alike;
 use super::model::{Annotation, Article, Passage};
 use crate::text::{Characters, LONGEST_SPAN};
 
@@ -272,11 +274,8 @@ fn difference(name: &str, text: &str) -> Result<Option<&'static str>, String> {
     if name.is_empty() || name == text {
         return Ok(None);
     }
-    let folded = |text: &str| -> Vec<char> {
-        text.chars().filter(|character| !character.is_whitespace()).flat_map(char::to_lowercase).collect()
-    };
-    if folded(name) == folded(text) {
-        return Ok(Some("names that differ from the text by blanks or case: the text is taken"));
+    if alike(name, text) {
+        return Ok(Some(RESPELT));
     }
     Err(format!("expected the text {}, got {}", quoted(text), quoted(name)))
 }

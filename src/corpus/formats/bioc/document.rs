@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use ground::excerpt::quoted;
 
-use super::super::dialect::Dialect;
+use super::super::dialect::{Bars, Dialect};
+use super::super::pubtator::relations::{Facts, SHARED};
 use super::blocks::{Blocks, Homed, Placed};
-use super::entities::{End, Entities, Said};
+use super::entities::{End, Entities, Said, Settled};
 use super::model::Article;
 use super::relations::{Claimed, Context, claimed};
 use super::units::{Plan, plans};
@@ -14,6 +15,10 @@ use crate::document::{Document, Fact, Mention, Token};
 use crate::fault::{Fault, Loss, Part, Remark};
 use crate::reader::Reject;
 use crate::text::{Segmented, segment};
+
+/// Pairs of things that one relation may be of.
+const MOST_PAIRS: usize = 10_000;
+const OUT_OF_REACH: &str = "out of reach: expected both ends in one section or passage, got them in several";
 
 /// An annotation that is a mention.
 struct Found<'a> {
@@ -29,8 +34,7 @@ pub(super) fn documents(article: &Article, dialect: Dialect) -> Vec<Result<Docum
         return vec![Err(Reject { name: None, fault: Fault::new("id", "expected the document's id, got none") })];
     }
     let annotations = homed(article);
-    let said: Vec<Option<Said>> =
-        annotations.iter().map(|(annotation, _)| Said::of(annotation, dialect.bars)).collect();
+    let said: Vec<Option<Said>> = annotations.iter().map(|(annotation, _)| Said::of(annotation)).collect();
     let (blocks, placed) = Blocks::of(article, &annotations);
     let mut losses = article.losses.clone();
     let mut remarks = Vec::new();
@@ -40,7 +44,7 @@ pub(super) fn documents(article: &Article, dialect: Dialect) -> Vec<Result<Docum
     let found = found(&annotations, &said, placed, &mut losses, &mut remarks);
     let by_id = annotations.iter().enumerate().rev().map(|(place, (annotation, _))| (&*annotation.id, place)).collect();
     let kinds = said.iter().flatten().map(|said| said.kind).collect();
-    let context = Context { said: &said, kinds, by_id, bars: dialect.bars };
+    let context = Context { said: &said, kinds, by_id };
     let claimed = claimed(article, &context);
     let plans = plans(article, &blocks, dialect.unit);
     let mut spans: HashMap<usize, Vec<(u32, u32)>> = HashMap::new();
@@ -48,13 +52,12 @@ pub(super) fn documents(article: &Article, dialect: Dialect) -> Vec<Result<Docum
         spans.entry(found.placed.block).or_default().push(found.placed.span);
     }
     let alone = names_alone(&claimed);
-    let mut builder = Builder { blocks: &blocks, found: &found, spans: &spans, alone, documents: Vec::new() };
-    for plan in plans {
-        if let Err(reject) = builder.build(plan) {
-            return vec![Err(reject)];
-        }
-    }
-    let mut documents = builder.relate(claimed, &mut losses);
+    let builder = Builder { blocks: &blocks, found: &found, spans: &spans, alone, bars: dialect.bars };
+    let built: Result<Vec<Built>, Reject> = plans.into_iter().map(|plan| builder.build(plan)).collect();
+    let mut documents = match built {
+        Ok(built) => related(built, claimed, &mut losses, &mut remarks),
+        Err(reject) => return vec![Err(reject)],
+    };
     if let Some(first) = documents.first_mut() {
         first.losses = losses;
         first.remarks = remarks;
@@ -91,7 +94,7 @@ fn found<'a>(
                 if let Some(what) = placed.remark {
                     remarks.push(Remark { what, example: quoted(&annotation.text) });
                 }
-                if seen.insert((placed.block, placed.span, said.kind, said.local, &said.things)) {
+                if seen.insert((placed.block, placed.span, said.kind, said.local, &said.ids)) {
                     found.push(Found { number, said, placed });
                 }
             }
@@ -106,18 +109,25 @@ fn found<'a>(
 
 /// Whether relations name annotations that have no identity.
 fn names_alone(claimed: &[Result<Claimed, Fault>]) -> bool {
-    let is_alone = |end: &End| matches!(end, End::Mentioned(_));
-    claimed.iter().flatten().any(|claimed| is_alone(&claimed.head) || is_alone(&claimed.tail))
+    let is_alone = |end: End| matches!(end, End::Alone(_));
+    claimed.iter().flatten().any(|claimed| is_alone(claimed.head) || is_alone(claimed.tail))
 }
 
-/// Documents in the making, each with its entities and the passages that it is made of.
+/// Makes documents of blocks and mentions.
 struct Builder<'a, 'b> {
     blocks: &'b Blocks<'a>,
     found: &'b [Found<'a>],
     /// Of each block the spans of its mentions.
     spans: &'b HashMap<usize, Vec<(u32, u32)>>,
     alone: bool,
-    documents: Vec<(Document, Entities<'a>, HashSet<usize>)>,
+    bars: Bars,
+}
+
+/// A document without facts, its entities and the passages that it is made of.
+struct Built<'s> {
+    document: Document,
+    entities: Settled<'s>,
+    passages: HashSet<usize>,
 }
 
 /// A block cut into tokens, and what stands before it in the document.
@@ -128,7 +138,7 @@ struct Cut {
 }
 
 impl<'a> Builder<'a, '_> {
-    fn build(&mut self, Plan { id, title, blocks }: Plan) -> Result<(), Reject> {
+    fn build(&self, Plan { id, title, blocks }: Plan) -> Result<Built<'a>, Reject> {
         let mut document = Document { id: id.into(), title: title.into(), ..Document::default() };
         let start = blocks.first().and_then(|&block| self.blocks.list.get(block)).map_or(0, |block| block.start);
         let start = if self.blocks.list.len() == blocks.len() { 0 } else { start };
@@ -139,16 +149,14 @@ impl<'a> Builder<'a, '_> {
                 .map_err(|reason| Reject { name: Some(document.id.clone()), fault: Fault::new("text", reason) })?;
             cuts.extend(cut.map(|cut| (number, cut)));
         }
-        let mut entities = Entities::default();
+        let mut entities = Entities::new(self.bars);
         for found in self.found {
             if let Some(mention) = cuts.get(&found.placed.block).and_then(|cut| self.mention(found, cut)) {
                 entities.add(found.number, found.said, mention, self.alone);
             }
         }
         let passages = cuts.keys().filter_map(|&block| Some(self.blocks.list.get(block)?.passage)).collect();
-        document.facts = Some(Vec::new());
-        self.documents.push((document, entities.in_order(), passages));
-        Ok(())
+        Ok(Built { document, entities: entities.settle(), passages })
     }
 
     /// Adds the sentences of a block to a document.
@@ -182,46 +190,88 @@ impl<'a> Builder<'a, '_> {
             end: cut.tokens + place.end,
         })
     }
+}
 
-    /// Adds the relations to the documents that mention both ends.
-    fn relate(mut self, claimed: Vec<Result<Claimed<'a>, Fault>>, losses: &mut Vec<Loss>) -> Vec<Document> {
-        for claimed in claimed {
-            let outcome = claimed.and_then(|claimed| self.relate_one(&claimed));
-            losses.extend(outcome.err().map(|fault| Loss::new(Part::Relation, fault)));
+/// Adds the relations to the documents that mention both ends.
+fn related(
+    built: Vec<Built>,
+    claimed: Vec<Result<Claimed, Fault>>,
+    losses: &mut Vec<Loss>,
+    remarks: &mut Vec<Remark>,
+) -> Vec<Document> {
+    let finders = built.iter().map(|one| (one, Facts::of(&one.entities.known))).collect();
+    let mut relating = Relating { finders, facts: vec![Vec::new(); built.len()], losses, remarks };
+    for claimed in claimed {
+        match claimed {
+            Ok(claimed) => relating.add(&claimed),
+            Err(fault) => relating.losses.push(Loss::new(Part::Relation, fault)),
         }
-        let whole = |(document, entities, _): (Document, Entities, _)| Document {
-            entities: entities.known,
-            loose_mentions: entities.loose,
-            ..document
-        };
-        self.documents.into_iter().map(whole).collect()
     }
+    let facts = relating.facts;
+    let whole = |(Built { document, entities, .. }, facts)| Document {
+        entities: entities.known.entities,
+        loose_mentions: entities.known.loose,
+        facts: Some(facts),
+        ..document
+    };
+    built.into_iter().zip(facts).map(whole).collect()
+}
 
-    fn relate_one(&mut self, claimed: &Claimed<'a>) -> Result<(), Fault> {
-        let is_one = self.documents.len() == 1;
-        let mut taken = false;
-        for (document, entities, passages) in &mut self.documents {
-            let is_here = is_one || claimed.passage.is_none_or(|passage| passages.contains(&passage));
-            let ends = is_here.then(|| entities.find(&claimed.head).zip(entities.find(&claimed.tail))).flatten();
-            let (Some((head, tail)), Some(facts)) = (ends, &mut document.facts) else { continue };
-            let evidence = if is_one { claimed.evidence.clone() } else { Vec::new() };
-            let (relation, attributes) = (claimed.name.into(), claimed.attributes.clone());
-            facts.push(Fact { head, tail, relation, evidence, attributes });
-            taken = true;
+/// Relations on their way into documents.
+struct Relating<'b, 's, 'l> {
+    finders: Vec<(&'b Built<'s>, Facts<'b, 's>)>,
+    facts: Vec<Vec<Fact>>,
+    losses: &'l mut Vec<Loss>,
+    remarks: &'l mut Vec<Remark>,
+}
+
+impl Relating<'_, '_, '_> {
+    /// Adds a fact for each thing at one end and each at the other. What is wrong with it is lost once: it is one relation
+    /// to whoever counts.
+    fn add(&mut self, claimed: &Claimed) {
+        let is_one = self.finders.len() == 1;
+        let (mut n_pairs, mut is_same, mut is_shared) = (0, false, false);
+        let mut missing: [Option<Vec<String>>; 2] = [None, None];
+        for ((built, names), facts) in self.finders.iter().zip(&mut self.facts) {
+            if !is_one && claimed.passage.is_some_and(|passage| !built.passages.contains(&passage)) {
+                continue;
+            }
+            let ends = [claimed.head, claimed.tail].map(|end| built.entities.find(end, names));
+            let [heads, tails] = &ends;
+            n_pairs += heads.entities.len() * tails.entities.len();
+            is_shared |= heads.is_shared || tails.is_shared;
+            if n_pairs > MOST_PAIRS {
+                break;
+            }
+            for (&head, &tail) in
+                heads.entities.iter().flat_map(|head| tails.entities.iter().map(move |tail| (head, tail)))
+            {
+                is_same |= head == tail;
+                if head != tail {
+                    let evidence = if is_one { claimed.evidence.clone() } else { Vec::new() };
+                    let (relation, attributes) = (claimed.name.into(), claimed.attributes.clone());
+                    facts.push(Fact { head, tail, relation, evidence, attributes });
+                }
+            }
+            for (missing, end) in missing.iter_mut().zip(ends) {
+                match missing {
+                    Some(ids) => ids.retain(|id| end.missing.contains(id)),
+                    None => *missing = Some(end.missing),
+                }
+            }
         }
-        if taken { Ok(()) } else { Err(self.why_not(claimed)) }
-    }
-
-    /// Why no document has both ends of a relation.
-    fn why_not(&self, claimed: &Claimed<'a>) -> Fault {
-        let is_known = |end: &End<'a>| self.documents.iter().any(|(_, entities, _)| entities.find(end).is_some());
-        let unknown = [&claimed.head, &claimed.tail].into_iter().find(|end| !is_known(end));
+        if is_shared {
+            self.remarks.push(Remark { what: SHARED, example: claimed.column.clone() });
+        }
+        let unknown = missing.into_iter().flatten().flatten().next();
         let reason = match unknown {
-            Some(End::Known(id, _)) => format!("expected the id of a mention, got {}", quoted(id)),
-            Some(End::Mentioned(_) | End::Local(_)) => "expected mentions at both ends, got one without".to_owned(),
-            None => "out of reach: expected both ends in one section or passage, got them in several".to_owned(),
+            _ if n_pairs > MOST_PAIRS => format!("expected at most {MOST_PAIRS} pairs of things, got more"),
+            Some(id) => format!("expected the id of a mention, got {}", quoted(&id)),
+            None if is_same => "expected two things, got one and the same".to_owned(),
+            None if n_pairs == 0 => OUT_OF_REACH.to_owned(),
+            None => return,
         };
-        Fault::new(claimed.column.clone(), reason)
+        self.losses.push(Loss::new(Part::Relation, Fault::new(&*claimed.column, reason)));
     }
 }
 

@@ -20,10 +20,10 @@
 mod cut;
 mod article;
 mod layout;
-mod spelling;
-mod ids;
-mod entities;
-mod relations;
+pub(super) mod spelling;
+pub(super) mod ids;
+pub(super) mod entities;
+pub(super) mod relations;
 pub(crate) mod beside;
 
 use std::ops::Range;
@@ -46,7 +46,7 @@ use entities::Gathered;
 use layout::{Laid, Standing};
 use relations::Facts;
 
-const RESPELT: &str = "names that differ from the text: taken as the text has them";
+pub(super) const RESPELT: &str = "names that differ from the text: taken as the text has them";
 
 /// The reader of `PubTator` files.
 ///

@@ -15,10 +15,10 @@ use super::article::RelationLine;
 use super::entities::Known;
 use super::ids::{plain, things};
 
-const SHARED: &str = "relations whose id several entities share: taken for each";
+pub(in crate::formats) const SHARED: &str = "relations whose id several entities share: taken for each";
 
 /// The facts under way, and the entities by what lines call them.
-pub(super) struct Facts<'k, 't> {
+pub(in crate::formats) struct Facts<'k, 't> {
     bars: Bars,
     entities: &'k [Entity],
     by_name: HashMap<&'k str, BTreeSet<u32>>,
@@ -31,15 +31,15 @@ pub(super) struct Facts<'k, 't> {
 
 /// What ids of one end come to.
 #[derive(Default)]
-struct Found<'t> {
-    entities: BTreeSet<u32>,
-    missing: Vec<Cow<'t, str>>,
-    is_shared: bool,
+pub(in crate::formats) struct Found<'t> {
+    pub entities: BTreeSet<u32>,
+    pub missing: Vec<Cow<'t, str>>,
+    pub is_shared: bool,
 }
 
 impl<'k, 't> Facts<'k, 't> {
     /// None yet.
-    pub(super) fn of(known: &'k Known<'_>) -> Self {
+    pub(in crate::formats) fn of(known: &'k Known<'_>) -> Self {
         let (mut by_name, mut by_plain) = (HashMap::<_, BTreeSet<u32>>::new(), HashMap::<_, BTreeSet<u32>>::new());
         for (name, entity) in &known.names {
             by_name.entry(&**name).or_default().insert(*entity);
@@ -97,7 +97,7 @@ impl<'k, 't> Facts<'k, 't> {
     }
 
     /// The entities of ids, which may have their type before them: `Gene|672`.
-    fn find(&self, ids: &'t str) -> Found<'t> {
+    pub(in crate::formats) fn find<'i>(&self, ids: &'i str) -> Found<'i> {
         let ids = ids.trim();
         if let Some(entities) = self.by_name.get(ids) {
             return Found { entities: entities.clone(), is_shared: entities.len() > 1, ..Found::default() };
@@ -106,16 +106,22 @@ impl<'k, 't> Facts<'k, 't> {
             && is_type(kind)
             && self.named(kind).is_none()
         {
-            let mut found = self.list(rest);
+            let found = self.find_typed(kind, rest);
             if found.missing.is_empty() {
-                self.keep_type(&mut found, kind);
                 return found;
             }
         }
         self.list(ids)
     }
 
-    fn list(&self, ids: &'t str) -> Found<'t> {
+    /// The entities of ids, of a type where any is.
+    pub(in crate::formats) fn find_typed<'i>(&self, kind: &str, ids: &'i str) -> Found<'i> {
+        let mut found = self.list(ids);
+        self.keep_type(&mut found, kind);
+        found
+    }
+
+    fn list<'i>(&self, ids: &'i str) -> Found<'i> {
         let mut found = Found::default();
         for thing in things(ids, self.bars) {
             let named: Vec<_> = thing.iter().filter_map(|name| self.named(name)).collect();
