@@ -644,6 +644,12 @@ fn predictions_are_written_with_their_probability() {
     assert_eq!(json["passages"][0]["annotations"][0]["text"], "Zeta");
 }
 
+/// Seconds that this thread has had of a core, whoever else wants it.
+fn seconds() -> f64 {
+    let times = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    times.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
+}
+
 /// Told by `cargo test --release -p docre-corpus reading_speed -- --ignored --nocapture`.
 #[test]
 #[ignore = "tells a speed"]
@@ -652,15 +658,19 @@ fn reading_speed() {
     for name in ["biored_Dev.BioC.XML", "biored_Dev.BioC.JSON"] {
         let source = std::fs::read(folder.join(name)).unwrap();
         let megabytes = source.len() as f64 / 1e6 * 20.0;
-        let start = std::time::Instant::now();
+        let start = seconds();
         let records: Vec<Record> = (0..20)
             .flat_map(|_| READER.records_of(Box::new(std::io::Cursor::new(source.clone()))).unwrap())
             .map(Result::unwrap)
             .collect();
-        let cut = start.elapsed().as_secs_f64();
+        let cut = seconds() - start;
         let n_documents = records.iter().map(|record| READER.parse_all(record).len()).sum::<usize>();
-        let all = start.elapsed().as_secs_f64();
-        println!("{name}: {n_documents} documents, cut {:.0} MB/s, in all {:.0} MB/s", megabytes / cut, megabytes / all);
+        let all = seconds() - start;
+        println!(
+            "{name}: {n_documents} documents, cut {:.0} MB/s, in all {:.0} MB/s",
+            megabytes / cut,
+            megabytes / all
+        );
     }
 }
 

@@ -9,7 +9,7 @@ use super::super::pubtator::relations::{Facts, SHARED};
 use super::blocks::{Blocks, Homed, Placed};
 use super::entities::{End, Entities, Said, Settled};
 use super::model::Article;
-use super::relations::{Claimed, Context, claimed};
+use super::relations::{Claimed, Context, claimed, column};
 use super::units::{Plan, plans};
 use crate::document::{Document, Fact, Mention, Token};
 use crate::fault::{Fault, Loss, Part, Remark};
@@ -261,7 +261,7 @@ impl Relating<'_, '_, '_> {
             }
         }
         if is_shared {
-            self.remarks.push(Remark { what: SHARED, example: claimed.column.clone() });
+            self.remarks.push(Remark { what: SHARED, example: column(claimed.id) });
         }
         let unknown = missing.into_iter().flatten().flatten().next();
         let reason = match unknown {
@@ -271,7 +271,7 @@ impl Relating<'_, '_, '_> {
             None if n_pairs == 0 => OUT_OF_REACH.to_owned(),
             None => return,
         };
-        self.losses.push(Loss::new(Part::Relation, Fault::new(&*claimed.column, reason)));
+        self.losses.push(Loss::new(Part::Relation, Fault::new(column(claimed.id), reason)));
     }
 }
 

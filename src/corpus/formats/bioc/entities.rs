@@ -33,8 +33,11 @@ const IDENTIFIERS: [(&str, &str); 15] = [
     ("kb_id", ""),
 ];
 
-/// Bytes of an id that may stand for none, such as `-`.
-const LONGEST_NONE: usize = 10;
+/// Whether an id has the look of one that stands for none: `-`, `-1`, `none`. Most are known to stand for something
+/// without making their CURIE.
+fn is_suspect(id: &str) -> bool {
+    id.len() <= 10 && (id == "-1" || !id.bytes().any(|byte| byte.is_ascii_digit()))
+}
 
 /// An annotation's type and what it says that it is.
 #[derive(Debug, Clone)]
@@ -56,7 +59,7 @@ impl<'a> Said<'a> {
         let found = IDENTIFIERS.iter().find_map(|&(key, base)| Some((annotation.infons.get(&[key])?, base)));
         let ids = found.map_or(Cow::Borrowed(""), |(ids, base)| {
             let own = ids.strip_prefix(kind).and_then(|rest| rest.strip_prefix('|')).unwrap_or(ids);
-            let is_none = own.len() <= LONGEST_NONE && curie(own, kind).is_none();
+            let is_none = is_suspect(own) && curie(own, kind).is_none();
             if is_none { Cow::Borrowed("") } else { with_base(own, base) }
         });
         Some(Self { kind, ids, local: annotation.infons.get(&[LOCAL]), has_identifier: found.is_some() })

@@ -36,8 +36,8 @@ const LONGEST_ATTRIBUTE: usize = 200;
 /// One relation of what ids or annotations name.
 #[derive(Debug, Clone)]
 pub(super) struct Claimed<'s> {
-    /// Where it stands, for faults.
-    pub(super) column: String,
+    /// What it is called.
+    pub(super) id: &'s str,
     /// Its name.
     pub(super) name: &'s str,
     /// Its first end.
@@ -76,12 +76,12 @@ pub(super) fn claimed<'s>(article: &'s Article<'s>, context: &Context<'s>) -> Ve
 
 impl<'s> Context<'s> {
     fn read(&self, relation: &'s Relation<'s>, passage: Option<usize>) -> Result<Claimed<'s>, Fault> {
-        let column = format!("relation {}", quoted(&relation.id));
+        let id = &*relation.id;
         let name = relation.infons.get(&NAMES).filter(|name| !name.is_empty());
-        let name = name.ok_or_else(|| Fault::new(&*column, "expected an infon `type`, got none"))?;
-        let (head, tail, keys) = self.ends(relation).map_err(|reason| Fault::new(&*column, reason))?;
+        let name = name.ok_or_else(|| Fault::new(column(id), "expected an infon `type`, got none"))?;
+        let (head, tail, keys) = self.ends(relation).map_err(|reason| Fault::new(column(id), reason))?;
         let (evidence, attributes) = (evidence(relation), attributes(relation, &keys));
-        Ok(Claimed { column, name, head, tail, evidence, attributes, passage })
+        Ok(Claimed { id, name, head, tail, evidence, attributes, passage })
     }
 
     /// Both ends, and the keys of the infons that say so.
@@ -117,6 +117,11 @@ impl<'s> Context<'s> {
             Some((_, said)) => Ok(End::Typed(said.kind, &said.ids)),
         }
     }
+}
+
+/// Where a relation stands, for faults.
+pub(super) fn column(id: &str) -> String {
+    format!("relation {}", quoted(id))
 }
 
 fn evidence(relation: &Relation) -> Vec<u32> {

@@ -234,6 +234,11 @@ fn key<'r>(tag: &BytesStart<'r>) -> Result<Source<'r>, Fault> {
 
 /// A whole number in an attribute, or what is wrong with it.
 fn number(tag: &BytesStart, name: &str) -> Result<Result<u32, String>, Fault> {
+    let mut plain = tag.attributes().with_checks(false).flatten().filter(|one| one.key.as_ref() == name.as_bytes());
+    let digits = plain.next().and_then(|attribute| str::from_utf8(&attribute.value).ok()?.parse().ok());
+    if let Some(number) = digits {
+        return Ok(Ok(number));
+    }
     let value = attribute(tag, name.as_bytes())?;
     let wrong = || match &value {
         Some(value) => format!("expected a whole number as the {name} of its location, got {}", quoted(value)),
