@@ -6,12 +6,12 @@
 //! corpora with identifiers survive the way out and back.
 
 use std::io::{self, BufRead, Write};
+use std::mem;
 
 use serde_json::{Value, json};
 
 use table::Text;
 
-use super::elements::{Elements, skip_blanks};
 use super::json::{Field, Json};
 use super::lines::{self, Lines};
 use crate::document::offset_of;
@@ -39,7 +39,7 @@ impl Reader for DocRed {
             None => Err(CutError::Format("the file is empty".to_owned())),
             Some(b'[') => {
                 input.consume(1);
-                Ok(Box::new(Elements::new(input, LONGEST_RECORD)))
+                Ok(Box::new(Elements { input, number: 0, place: InArray::First }))
             }
             Some(b'{') => lines::records(Lines::new(input), |_| Ok(())),
             Some(&byte) => Err(CutError::Format(format!(
@@ -143,6 +143,132 @@ fn fact(field: &Field, n_entities: usize, n_sentences: usize) -> Result<Fact, Fa
         }
     }
     Ok(Fact { head: end("h")?, tail: end("t")?, relation: field.key("r")?.text()?.into(), evidence, ..Fact::default() })
+}
+
+/// The elements of a JSON array, cut by bracket depth without parsing them.
+struct Elements<R> {
+    input: R,
+    number: u64,
+    place: InArray,
+}
+
+/// Where the next element is to be looked for.
+enum InArray {
+    /// Behind the opening bracket: there may be none.
+    First,
+    /// Behind a comma.
+    Next,
+    /// Behind the closing bracket.
+    Closed,
+    /// Nowhere.
+    Done,
+}
+
+/// Where a scan stands in an element.
+#[derive(Default)]
+struct Scan {
+    depth: usize,
+    in_text: bool,
+    escaped: bool,
+}
+
+impl Scan {
+    /// How many of `bytes` belong to the element, and whether it ends there. Brackets are counted, not matched: an
+    /// element that is not JSON is cut all the same, and refused when it is parsed.
+    fn advance(&mut self, bytes: &[u8]) -> (usize, bool) {
+        let mut place = 0;
+        while let Some(&byte) = bytes.get(place) {
+            if self.escaped {
+                self.escaped = false;
+            } else if self.in_text {
+                let Some(next) = memchr::memchr2(b'"', b'\\', &bytes[place..]) else { return (bytes.len(), false) };
+                place += next;
+                if bytes[place] == b'"' {
+                    self.in_text = false;
+                } else {
+                    self.escaped = true;
+                }
+            } else {
+                match byte {
+                    b'"' => self.in_text = true,
+                    b'[' | b'{' => self.depth += 1,
+                    b',' | b']' | b'}' if self.depth == 0 => return (place, true),
+                    b']' | b'}' => self.depth -= 1,
+                    _ => {}
+                }
+            }
+            place += 1;
+        }
+        (bytes.len(), false)
+    }
+}
+
+impl<R: BufRead> Elements<R> {
+    /// The next element, and sets the place for the one after.
+    fn element(&mut self) -> Result<Option<Record>, CutError> {
+        skip_blanks(&mut self.input)?;
+        let place = mem::replace(&mut self.place, InArray::Done);
+        let next = self.input.fill_buf()?.first().copied();
+        match (place, next) {
+            (InArray::Done, _) | (InArray::Closed, None) => return Ok(None),
+            (InArray::Closed, Some(_)) => {
+                return Err(CutError::Damaged("something follows the end of the array".to_owned()));
+            }
+            (InArray::First, Some(b']')) => {
+                self.input.consume(1);
+                self.place = InArray::Closed;
+                return self.element();
+            }
+            (InArray::First | InArray::Next, _) => {}
+        }
+        self.number += 1;
+        let bytes = self.bytes()?;
+        self.place = if self.input.fill_buf()?.first() == Some(&b',') { InArray::Next } else { InArray::Closed };
+        self.input.consume(1);
+        Ok(Some(Record { number: self.number, bytes }))
+    }
+
+    /// The bytes of an element, up to the comma or bracket behind it.
+    fn bytes(&mut self) -> Result<Vec<u8>, CutError> {
+        let (mut bytes, mut scan) = (Vec::new(), Scan::default());
+        loop {
+            let buffer = self.input.fill_buf()?;
+            if buffer.is_empty() {
+                let place = if scan.in_text { ", inside a string" } else { "" };
+                return Err(CutError::Damaged(format!("the file ends inside the array{place}: it is truncated there")));
+            }
+            let (taken, complete) = scan.advance(buffer);
+            bytes.extend_from_slice(&buffer[..taken]);
+            self.input.consume(taken);
+            if complete {
+                return Ok(bytes);
+            }
+            if bytes.len() > LONGEST_RECORD {
+                let reason = "longer than 256 MiB: a quote or bracket in it never closes";
+                return Err(CutError::Damaged(reason.to_owned()));
+            }
+        }
+    }
+}
+
+impl<R: BufRead> Iterator for Elements<R> {
+    type Item = Result<Record, CutError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.element().transpose()
+    }
+}
+
+/// Skips JSON's white space.
+fn skip_blanks(input: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let buffer = input.fill_buf()?;
+        let blanks = buffer.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        if blanks == 0 {
+            return Ok(());
+        }
+        input.consume(blanks);
+    }
 }
 
 /// Writes an array in DocRED's JSON, one document a line.
