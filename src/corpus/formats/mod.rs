@@ -1,6 +1,7 @@
 //! The source formats: one file each, and their list.
 
 pub(crate) mod bigbio;
+pub(crate) mod bioc;
 pub(crate) mod brat;
 pub mod dialect;
 pub(crate) mod doccano;
@@ -14,6 +15,7 @@ pub(crate) mod lines;
 pub(crate) mod marked;
 pub(crate) mod objects;
 pub(crate) mod pubtator;
+pub(crate) mod scan;
 pub(crate) mod spans;
 
 use ground::choice;
@@ -29,6 +31,8 @@ pub enum Format {
     DocRed,
     /// PubTator, as BioCreative's CDR has it.
     PubTator,
+    /// `BioC`, in XML or JSON.
+    BioC,
     /// The edge-oriented graph's preprocessed files, 17 columns a pair.
     EdgeGraph,
     /// GDA's raw folder.
@@ -48,6 +52,7 @@ pub enum Format {
 choice!(Format, "format", {
     DocRed => "docred",
     PubTator => "pubtator",
+    BioC => "bioc",
     EdgeGraph => "edge-graph",
     Gda => "gda",
     Jsonl => "jsonl",
@@ -74,8 +79,8 @@ impl Format {
                 )
             })
         };
-        only("bars", &[Self::PubTator], bars.is_some())?;
-        only("unit", &[Self::PubTator], unit.is_some())?;
+        only("bars", &[Self::PubTator, Self::BioC], bars.is_some())?;
+        only("unit", &[Self::PubTator, Self::BioC], unit.is_some())?;
         only("coreference", &[Self::Brat, Self::Doccano, Self::LabelStudio], coreference.is_some())
     }
 
@@ -84,6 +89,7 @@ impl Format {
         match self {
             Self::DocRed => Box::new(docred::DocRed { most_bytes: dialect.most_bytes }),
             Self::PubTator => Box::new(pubtator::PubTator { dialect, ..pubtator::PubTator::default() }),
+            Self::BioC => Box::new(bioc::BioC { dialect }),
             Self::EdgeGraph => Box::new(edge_graph::EdgeGraph),
             Self::Gda => Box::new(gda::Gda),
             Self::Jsonl => Box::new(jsonl::JsonLines { most_bytes: dialect.most_bytes }),

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, clippy::large_stack_arrays, reason = "plain tests, which say what is skipped")]
 
 mod bigbio;
+mod bioc;
 mod brat;
 mod chemical_disease;
 mod doccano;
@@ -16,6 +17,8 @@ mod label_studio;
 mod lost;
 mod mesh;
 mod pubtator;
+mod pubtator_corpora;
+mod pubtator_ids;
 mod reading;
 mod round;
 mod round_trip;

@@ -18,7 +18,7 @@ use unicode_normalization::char::is_combining_mark;
 use crate::document::Token;
 
 /// The longest span, in characters, that can be a mention.
-const LONGEST_SPAN: u32 = 1_000;
+pub const LONGEST_SPAN: u32 = 1_000;
 
 /// A text cut into sentences and tokens.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
