@@ -14,6 +14,7 @@ pub(crate) mod marked;
 pub(crate) mod objects;
 pub(crate) mod pubtator;
 pub(crate) mod spans;
+pub(crate) mod tied;
 
 use ground::choice;
 use table::Text;
