@@ -14,22 +14,19 @@
 //! survives the way out and back: `kb_id` of an entity, `attributes` and `probability` of a relation.
 
 use std::io::{self, Write};
-use std::ops::Range;
 
 use serde_json::{Value, json};
 
 use super::dialect::Dialect;
 use super::json::{Field, Json};
-use super::marked::{Arrow, Marked, Marking, attributes, closest, id};
+use super::marked::{Arrow, Marked, Marking, attributes, id};
 use super::objects;
-use crate::document::{Document, Mention};
+use super::tied::{COREFERENCE, Tied, arrows, ties};
+use crate::document::Document;
 use crate::fault::{Fault, Part};
 use crate::reader::{CutError, Reader, Record, Records, Reject};
 use crate::source::Input;
 use crate::writer::{Claim, Writer, Written};
-
-/// What the mentions of an entity are tied by: see [`super::marked`].
-pub const COREFERENCE: &str = "coreference";
 
 const LABELS_OF_TEXTS: &str = "labels of whole texts: left aside";
 
@@ -167,55 +164,4 @@ fn task(written: &Written) -> Value {
         task["relations"] = relations.into();
     }
     task
-}
-
-/// A mention as it is to be written.
-pub struct Tied<'d> {
-    /// The mention.
-    pub mention: &'d Mention,
-    /// Its characters.
-    pub span: Range<u32>,
-    /// The place of its entity; `None` where it has none.
-    pub entity: Option<usize>,
-    /// The entity's identifier.
-    pub kb_id: Option<&'d str>,
-}
-
-impl<'d> Tied<'d> {
-    /// Those of a document, entity by entity.
-    pub fn of(written: &Written<'d>) -> Vec<Self> {
-        let document = written.document;
-        let of_entities = document.entities.iter().enumerate().flat_map(|(place, entity)| {
-            entity.mentions.iter().map(move |mention| (mention, Some(place), entity.kb_id.as_deref()))
-        });
-        let loose = document.loose_mentions.iter().map(|mention| (mention, None, None));
-        let tied = |(mention, entity, kb_id)| {
-            let (start, end) = written.span(mention)?;
-            Some(Self { mention, span: start..end, entity, kb_id })
-        };
-        of_entities.chain(loose).filter_map(tied).collect()
-    }
-}
-
-/// The places of each two neighbouring mentions of an entity.
-pub fn ties(mentions: &[Tied]) -> Vec<(usize, usize)> {
-    let pairs = (1..).zip(mentions.windows(2));
-    let tied = pairs.filter(|(_, pair)| pair[0].entity.is_some() && pair[0].entity == pair[1].entity);
-    tied.map(|(next, _)| (next - 1, next)).collect()
-}
-
-/// The relations to be written, each with the places of its mentions.
-pub fn arrows<'w>(written: &'w Written, mentions: &[Tied]) -> Vec<(&'w Claim, usize, usize)> {
-    let mut spans: Vec<Vec<(Range<u32>, usize)>> = vec![Vec::new(); written.document.entities.len()];
-    for (place, tied) in mentions.iter().enumerate() {
-        if let Some(spans) = tied.entity.and_then(|entity| spans.get_mut(entity)) {
-            spans.push((tied.span.clone(), place));
-        }
-    }
-    spans.iter_mut().for_each(|spans| spans.sort_by_key(|(span, place)| (span.start, span.end, *place)));
-    let between = |claim: &'w Claim| {
-        let (from, to) = closest(spans.get(claim.head as usize)?, spans.get(claim.tail as usize)?)?;
-        Some((claim, from, to))
-    };
-    written.claims.iter().flatten().filter_map(between).collect()
 }

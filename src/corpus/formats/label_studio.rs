@@ -21,10 +21,10 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::dialect::Dialect;
-use super::doccano::{COREFERENCE, Tied, arrows, ties};
 use super::json::{Field, Json};
 use super::marked::{Arrow, Marked, Marking, attributes, id, joins};
 use super::objects;
+use super::tied::{COREFERENCE, Tied, arrows, ties};
 use crate::document::Document;
 use crate::fault::{Fault, Part, Remark};
 use crate::reader::{CutError, Reader, Record, Records, Reject};

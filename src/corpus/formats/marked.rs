@@ -7,7 +7,6 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::mem;
-use std::ops::Range;
 
 use ground::curie::curie;
 use ground::excerpt::quoted;
@@ -290,23 +289,4 @@ pub fn id<'v>(field: &Field<'_, 'v>) -> Result<Cow<'v, str>, Fault> {
 pub fn attributes(field: &Field<'_, '_>) -> Result<Vec<Text>, Fault> {
     let Some(list) = field.optional("attributes")? else { return Ok(Vec::new()) };
     list.items()?.map(|attribute| Ok(attribute.text()?.into())).collect()
-}
-
-/// For each mention of one entity and of another, those two that stand closest; each list is not empty and in the order
-/// of its spans. `None` where one is empty.
-pub fn closest(one: &[(Range<u32>, usize)], other: &[(Range<u32>, usize)]) -> Option<(usize, usize)> {
-    let (mut first, mut second) = (0, 0);
-    let mut best: Option<(u32, usize, usize)> = None;
-    while let (Some((here, from)), Some((there, to))) = (one.get(first), other.get(second)) {
-        let gap = here.start.max(there.start).saturating_sub(here.end.min(there.end));
-        if best.is_none_or(|(least, ..)| gap < least) {
-            best = Some((gap, *from, *to));
-        }
-        if here.end <= there.end {
-            first += 1;
-        } else {
-            second += 1;
-        }
-    }
-    best.map(|(_, from, to)| (from, to))
 }

@@ -17,6 +17,7 @@ pub(crate) mod objects;
 pub(crate) mod pubtator;
 pub(crate) mod scan;
 pub(crate) mod spans;
+pub(crate) mod tied;
 
 use ground::choice;
 use table::Text;

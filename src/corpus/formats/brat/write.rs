@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::super::marked::closest;
+use super::super::tied::{Spanned, closest};
 use crate::document::{Entity, Mention};
 use crate::text::Characters;
 use crate::writer::{Claim, Written};
@@ -46,9 +45,6 @@ struct Annotations<'w> {
     n_attributes: usize,
 }
 
-/// Mentions as their spans and numbers, in the order of the spans.
-type Spans = Vec<(Range<u32>, usize)>;
-
 impl BratFolder {
     /// Documents will go into a folder, which is there.
     pub fn new(folder: &Path) -> Self {
@@ -71,7 +67,7 @@ impl BratFolder {
     /// That of the system.
     pub fn write(&mut self, written: &Written<'_>) -> io::Result<()> {
         let (document, mut file) = (written.document, Annotations::of(written));
-        let mut spans: Vec<Spans> = Vec::with_capacity(document.entities.len());
+        let mut spans: Vec<Vec<Spanned>> = Vec::with_capacity(document.entities.len());
         for entity in &document.entities {
             spans.push(file.entity(entity, &mut self.kinds));
         }
@@ -139,7 +135,7 @@ impl<'w> Annotations<'w> {
         Self { written, text, lines, n_mentions: 0, n_identifiers: 0, n_relations: 0, n_attributes: 0 }
     }
 
-    fn entity(&mut self, entity: &Entity, kinds: &mut BTreeSet<String>) -> Spans {
+    fn entity(&mut self, entity: &Entity, kinds: &mut BTreeSet<String>) -> Vec<Spanned> {
         let mut spans = Vec::with_capacity(entity.mentions.len());
         for mention in &entity.mentions {
             let Some((span, number)) = self.mention(mention, kinds) else { continue };
@@ -159,7 +155,7 @@ impl<'w> Annotations<'w> {
         spans
     }
 
-    fn mention(&mut self, mention: &Mention, kinds: &mut BTreeSet<String>) -> Option<(Range<u32>, usize)> {
+    fn mention(&mut self, mention: &Mention, kinds: &mut BTreeSet<String>) -> Option<Spanned> {
         let (start, end) = self.written.span(mention)?;
         let (kind, there) = (one_word(&mention.kind), one_line(self.text.slice((start, end))?));
         self.n_mentions += 1;
