@@ -7,7 +7,8 @@
 //!                                  encode → pieces                            subwords, for one encoder
 //!                                     │
 //!                       pieces pairs ─┼─ train → a checkpoint, training_log
-//!                       pieces pairs ─┼─ score → relations                    by a checkpoint
+//!                       pieces pairs ─┼─ score → scores, relations            by a checkpoint
+//!                             scores ─┼─ decide → relations                   by a decision, of one run or several
 //!                    relations facts ─┼─ evaluate → metrics
 //!         relations entities mentions ─┴─ graph → nodes edges provenance merges, RDF, GraphML, CSV, …
 //!                     all of the above ─ report → a page
@@ -70,7 +71,8 @@
 //! | [`model`] | pieces and pairs → logits of relations, one file a model | tables, paths |
 //! | [`examples`] | rows of pieces and pairs → what a model computes with | how it computes |
 //! | [`checkpoint`] | a trained model ↔ a folder | documents |
-//! | [`score`] | a checkpoint, pieces and pairs → relations | how the model was trained |
+//! | [`decide`] | scores and a decision → relations | models, what scores come from |
+//! | [`score`] | a checkpoint, pieces and pairs → scores and relations | how the model was trained |
 //! | [`train`] | labelled pairs → checkpoints | source formats, scoring, queries |
 //! | `frames` | Parquet files → polars' lazy frames; no path means anything | tables, columns |
 //! | [`metrics`] | facts and relations → metrics, as polars queries | source formats, tensors |
@@ -117,6 +119,7 @@
 
 pub use checkpoint;
 pub use corpus;
+pub use decide;
 pub use encoder;
 pub use examples;
 pub use graph;

@@ -112,6 +112,8 @@ pub const FOR_RESUMING: [&str; 2] = ["state.json", "optimizer.safetensors"];
 pub const BEST: &str = "best";
 /// The folder of the base's best checkpoint, where a first stage trains it.
 pub const BASE: &str = "base";
+/// A file that may stand beside these: what is decided of what it scores.
+pub const DECISION: &str = "decision.json";
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
 const TOKENIZER: &str = "tokenizer.json";
@@ -256,7 +258,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, CheckpointError> {
 pub const OURS: Ours = Ours { is: holds_only_a_checkpoint, names: |name| is_name(name) || is_half(name) };
 
 fn is_name(name: &str) -> bool {
-    [CONFIG, WEIGHTS, TOKENIZER].contains(&name) || FOR_RESUMING.contains(&name)
+    [CONFIG, WEIGHTS, TOKENIZER, DECISION].contains(&name) || FOR_RESUMING.contains(&name)
 }
 
 /// Whether a file is one in which the library of tensors was writing: it renames what it has written.

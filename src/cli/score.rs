@@ -1,4 +1,4 @@
-//! `docre score`: a checkpoint and a corpus → the table `relations`.
+//! `docre score`: a checkpoint and a corpus → the tables `scores` and `relations`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,12 +7,12 @@ use std::time::Instant;
 use clap::Args;
 use docre::ground::parsed::FolderName;
 use docre::nn::device::{DeviceChoice, Precision};
-use docre::score::{self, Options, Request};
+use docre::score::{self, Ended, Options, Request};
 use docre::table::rows::RelationRow;
 use docre::table::stream;
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, checked, one_of, split_folder, whole};
+use super::{Messages, Outcome, checked, number, one_of, split_folder, whole};
 
 /// Predict the relations of a split with a trained model.
 #[derive(Args)]
@@ -31,7 +31,7 @@ pub struct ScoreArgs {
     /// The split: the folder of this name in that of the corpus.
     #[arg(long, value_name = "NAME")]
     split: Option<FolderName>,
-    /// The folder into which the table goes, or `-`: as an Arrow stream to stdout.
+    /// The folder into which the tables go, or `-`: `relations` as an Arrow stream to stdout.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// What the run is called [default: the name of --out, or that of the checkpoint].
@@ -47,13 +47,16 @@ pub struct ScoreArgs {
     /// in 3 GiB].
     #[arg(long, value_name = "N", value_parser = whole::<u64>)]
     most_pairs: Option<u64>,
+    /// Keep in `scores` what lies no further below the model's threshold than this, in logits.
+    #[arg(long, value_name = "LOGITS", default_value_t = Options::default().margin, value_parser = number::<f32>)]
+    margin: f32,
     /// Where to compute: auto (a CUDA device, if there is one), cpu or cuda:N.
     #[arg(long, value_name = "DEVICE", default_value_t)]
     device: DeviceChoice,
     /// The type of matrix products: f32 or bf16 [default: bf16 on a CUDA device, f32 on the CPU].
     #[arg(long, value_name = "TYPE", value_parser = one_of::<Precision>())]
     precision: Option<Precision>,
-    /// Replace a table that was made by another checkpoint, of another split or with other options.
+    /// Replace tables that were made by another checkpoint, of another split or with other options.
     #[arg(long)]
     force: bool,
 }
@@ -72,6 +75,7 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
         iterations: args.iterations,
         pieces_at_once: args.pieces_at_once,
         most_pairs: args.most_pairs,
+        margin: args.margin,
         precision: args.precision,
     })?;
     let mut scratch = Scratch::default();
@@ -92,17 +96,17 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let (began, listener) = (Instant::now(), messages.listener());
     let ended = score::score(&request, &|event| listener.hear(&event))?;
     drop(listener);
-    messages.say(&said(&args.out, ended.scored(), began.elapsed().as_secs_f64()));
+    messages.say(&said(&args.out, ended, began.elapsed().as_secs_f64()));
     if piped {
         stream::send::<RelationRow, _>(&out, io::stdout().lock()).map(drop)?;
     }
     Ok(if ended.too_large() == 0 { Outcome::Done } else { Outcome::SomeRejected })
 }
 
-fn said(out: &Path, scored: Option<score::Scored>, seconds: f64) -> String {
+fn said(out: &Path, ended: Ended, seconds: f64) -> String {
     let table = out.join("relations");
     let table = table.display();
-    let Some(scored) = scored else { return format!("{table}: up to date") };
+    let Some(scored) = ended.scored() else { return format!("{table}: {ended}") };
     let rate = (scored.documents - scored.kept) as f64 / seconds;
     format!("{table}: {scored}, {rate:.0} documents/s")
 }

@@ -22,6 +22,8 @@ const BEFORE: &str = "manifest";
 pub mod role {
     /// The tables of a split.
     pub const CORPUS: &str = "corpus";
+    /// What a model thinks of pairs.
+    pub const SCORES: &str = "scores";
     /// Predicted facts.
     pub const RELATIONS: &str = "relations";
     /// Figures.

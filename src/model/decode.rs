@@ -1,20 +1,48 @@
 //! From logits to predicted relations.
 
-/// A relation that a model predicts for a pair.
+/// A relation that a model predicts for a pair, or nearly does.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Predicted {
     /// Its class, from 1.
     pub class: u32,
-    /// Its logit, above the threshold's.
+    /// Its logit.
     pub logit: f32,
     /// Its place among the pair's predictions, from 0: the greatest logit first, then the lowest class.
     pub rank: u32,
 }
 
+/// How much of a model's thought about a pair is wanted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Wanted {
+    /// Relations at most.
+    pub most: usize,
+    /// How far below the threshold's a logit may lie.
+    pub margin: f32,
+}
+
+impl Wanted {
+    /// What is above the threshold.
+    pub fn predicted(most: usize) -> Self {
+        Self { most, margin: 0.0 }
+    }
+
+    /// All that is above it or within a margin below.
+    pub fn within(margin: f32) -> Self {
+        Self { most: usize::MAX, margin }
+    }
+}
+
 /// The relations whose logits are above the threshold class's (the first), at most `most` of them, the best first.
 pub fn decode(logits: &[f32], most: usize) -> Vec<Predicted> {
+    decode_wanted(logits, Wanted::predicted(most))
+}
+
+/// The same of those that are wanted.
+pub fn decode_wanted(logits: &[f32], Wanted { most, margin }: Wanted) -> Vec<Predicted> {
     let Some((&threshold, relations)) = logits.split_first() else { return Vec::new() };
-    let above = (1u32..).zip(relations).filter(|(_, logit)| **logit > threshold);
+    // Rounded, the bound never lies above the threshold: what is above that one stays.
+    let bound = threshold - margin;
+    let above = (1u32..).zip(relations).filter(|(_, logit)| **logit > bound);
     let mut above: Vec<(u32, f32)> = above.map(|(class, &logit)| (class, logit)).collect();
     above.sort_by(|(class, logit), (other_class, other)| other.total_cmp(logit).then(class.cmp(other_class)));
     let ranked = (0..).zip(above).take(most);

@@ -7,7 +7,7 @@ use ground::workers::Workers;
 
 use crate::chunks::pairs_at_once;
 use crate::contract::{Model, Scores};
-use crate::decode::{Predicted, decode};
+use crate::decode::{Predicted, Wanted, decode_wanted};
 use crate::example::Example;
 
 /// Pieces of a batch, unless a document alone has more.
@@ -24,15 +24,19 @@ pub struct Prediction {
     pub relation: Predicted,
     /// The threshold class's logit.
     pub threshold: f32,
-    /// Its probability before inference, where the model has an inference module.
-    pub base_probability: Option<f32>,
+    /// The two logits before inference, where the model has an inference module.
+    pub base: Option<BaseLogits>,
     /// The iteration at which the pair's prediction last changed, where the model iterates.
     pub iteration: Option<u32>,
 }
 
-/// σ of how far a logit is above the threshold class's.
-pub fn probability(logit: f32, threshold: f32) -> f32 {
-    1.0 / (1.0 + (threshold - logit).exp())
+/// What a model's base thinks of a relation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BaseLogits {
+    /// The relation's logit.
+    pub relation: f32,
+    /// The threshold class's.
+    pub threshold: f32,
 }
 
 /// How much is computed at a time: of documents of like length at most so many pieces and pairs, or one document.
@@ -45,7 +49,7 @@ pub struct Budget {
     pub pairs: usize,
 }
 
-/// The predictions of each example, pair by pair and best first: at most `most_labels` a pair. Batches hold documents
+/// What is wanted of each example's predictions, pair by pair and best first. Batches hold documents
 /// of like length and at most `budget` pieces, or one document; they hold as many pairs as the model's width allows.
 ///
 /// # Errors
@@ -55,11 +59,11 @@ pub fn predict(
     workers: &Workers,
     model: &dyn Model,
     examples: Vec<Example>,
-    most_labels: usize,
+    wanted: Wanted,
     budget: usize,
 ) -> Result<Vec<Vec<Prediction>>> {
     let budget = Budget { pieces: budget, pairs: pairs_at_once(model.width()) };
-    predict_within(workers, model, examples, most_labels, budget)
+    predict_within(workers, model, examples, wanted, budget)
 }
 
 /// The same within a budget of pieces and pairs.
@@ -70,12 +74,12 @@ pub fn predict_within(
     workers: &Workers,
     model: &dyn Model,
     examples: Vec<Example>,
-    most_labels: usize,
+    wanted: Wanted,
     budget: Budget,
 ) -> Result<Vec<Vec<Prediction>>> {
     let n_examples = examples.len();
     let job = |Batch { places, examples, .. }: Batch| {
-        let found = of_batch(model, &examples, most_labels, budget.pairs)?;
+        let found = of_batch(model, &examples, wanted, budget.pairs)?;
         Ok::<_, candle_core::Error>((places, found))
     };
     // Documents of many pairs take all threads, one after another: side by side, each would hold its own pairs.
@@ -124,7 +128,7 @@ fn batches(model: &dyn Model, examples: Vec<Example>, budget: Budget) -> Vec<Bat
     batches
 }
 
-fn of_batch(model: &dyn Model, batch: &[Example], most_labels: usize, at_once: usize) -> Result<Vec<Vec<Prediction>>> {
+fn of_batch(model: &dyn Model, batch: &[Example], wanted: Wanted, at_once: usize) -> Result<Vec<Vec<Prediction>>> {
     let mut predictions = vec![Vec::new(); batch.len()];
     let mut pairs =
         batch.iter().enumerate().flat_map(|(place, example)| example.pairs.iter().map(move |&pair| (place, pair)));
@@ -137,7 +141,7 @@ fn of_batch(model: &dyn Model, batch: &[Example], most_labels: usize, at_once: u
             let Some((pair, example, predictions)) = next else {
                 bail!("scores: expected those of each pair, got more");
             };
-            add(predictions, &example.doc_id, pair, scored, most_labels)?;
+            add(predictions, &example.doc_id, pair, scored, wanted)?;
         }
         Ok(())
     })?;
@@ -169,22 +173,22 @@ fn add(
     doc_id: &str,
     (head, tail): (u32, u32),
     Scored { logits, base, iteration }: Scored,
-    most_labels: usize,
+    wanted: Wanted,
 ) -> Result<()> {
     if logits.iter().any(|logit| logit.is_nan()) {
         bail!("document `{doc_id}`: pair ({head}, {tail}): expected logits, got a NaN");
     }
     let Some(&threshold) = logits.first() else { bail!("document `{doc_id}`: pair ({head}, {tail}): got no logits") };
     let before = |relation: &Predicted| {
-        let (first, logit) = base.as_ref().and_then(|base| base.first().zip(base.get(relation.class as usize)))?;
-        Some(probability(*logit, *first))
+        let (threshold, relation) = base.as_ref().and_then(|base| base.first().zip(base.get(relation.class as usize)))?;
+        Some(BaseLogits { relation: *relation, threshold: *threshold })
     };
-    predictions.extend(decode(&logits, most_labels).into_iter().map(|relation| Prediction {
+    predictions.extend(decode_wanted(&logits, wanted).into_iter().map(|relation| Prediction {
         head,
         tail,
         relation,
         threshold,
-        base_probability: before(&relation),
+        base: before(&relation),
         iteration,
     }));
     Ok(())

@@ -7,28 +7,45 @@ use pieces::CutOff;
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// The table was there.
+    /// The tables were there.
     UpToDate {
-        /// Documents that it lacks: they are too large.
+        /// Documents that they lack: they are too large.
         too_large: u64,
     },
-    /// It was made.
+    /// The scores were there, and something else was decided of them.
+    Decided {
+        /// Predicted facts.
+        relations: u64,
+        /// Documents that the scores lack: they are too large.
+        too_large: u64,
+    },
+    /// They were made.
     Scored(Scored),
 }
 
 impl Ended {
-    /// What was done, where anything was.
+    /// What was scored, where anything was.
     pub fn scored(self) -> Option<Scored> {
         match self {
-            Self::UpToDate { .. } => None,
+            Self::UpToDate { .. } | Self::Decided { .. } => None,
             Self::Scored(scored) => Some(scored),
         }
     }
 
-    /// Documents that the table lacks: they are too large.
+    /// Documents that the tables lack: they are too large.
     pub fn too_large(self) -> u64 {
         match self {
-            Self::UpToDate { too_large } | Self::Scored(Scored { too_large, .. }) => too_large,
+            Self::UpToDate { too_large } | Self::Decided { too_large, .. } | Self::Scored(Scored { too_large, .. }) => too_large,
+        }
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UpToDate { .. } => f.write_str("up to date"),
+            Self::Decided { relations, .. } => write!(f, "{relations} relations, of scores that were there"),
+            Self::Scored(scored) => scored.fmt(f),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use checkpoint::CheckpointError;
+use decide::DecideError;
 use examples::{ExamplesError, Misfit};
 use ground::hint::{Hint, Words};
 use ground::interrupt::Interrupted;
@@ -22,6 +23,9 @@ pub enum ScoreError {
     /// The split cannot be read as the checkpoint wants it.
     #[error(transparent)]
     Examples(#[from] ExamplesError),
+    /// The decision cannot be taken.
+    #[error(transparent)]
+    Decide(#[from] DecideError),
     /// A table cannot be read or written.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -67,6 +71,7 @@ impl Hint for ScoreError {
             Self::Checkpoint(error) => error.hint(),
             Self::Pieces(error) => error.hint(),
             Self::Examples(error) => error.hint(),
+            Self::Decide(error) => error.hint(),
             Self::Table(error) => error.hint(),
             Self::Device(error) => error.hint(),
             _ => None,

@@ -1,4 +1,7 @@
-//! A checkpoint and a split → the table `relations`, in bounded memory whatever the split.
+//! A checkpoint and a split → the tables `scores` and `relations`, in bounded memory whatever the split.
+//!
+//! `scores` are what the model predicts or nearly does, `relations` what is claimed of it: by the model's own threshold,
+//! or by the decision that travels with the checkpoint. Where the scores stand, another decision is taken over them.
 //!
 //! A document whose pairs the model cannot hold within a bound is left out and told ([`limit`]); the others go on. The
 //! table remembers that it lacks some, so that a run over it tells so again.
@@ -8,6 +11,7 @@
 //! the part's content, so a run that was killed goes on where it stopped, and ends with the same table as one that was
 //! not.
 
+mod decided;
 mod ended;
 mod error;
 mod limit;
@@ -21,27 +25,29 @@ use serde::{Deserialize, Serialize};
 use checkpoint::{Checkpoint, CheckpointConfig};
 use examples::{cut_off, examples};
 use ground::identity::Identity;
-use ground::interrupt;
+use ground::{interrupt, whole};
 use ground::observe::{Event, Observer, Progress};
 use ground::settings::{Settings, at_least, within};
 use ground::workers::{Workers, overlap};
 use model::example::Example;
-use model::predict::{PIECES_AT_ONCE, Prediction, predict, probability};
+use model::decode::Wanted;
+use model::predict::{PIECES_AT_ONCE, Prediction, predict};
 use model::{MOST, Model};
 use nn::device::{Compute, DeviceChoice, Precision};
 use pieces::{CutOff, Cutter};
-use table::rows::RelationRow;
-use table::{
-    Ours, Row, Staging, Standing, TableError, TableWriter, Text, check_making, check_workplace, clear_leftovers,
-    restore,
-};
+use table::rows::ScoreRow;
+use table::{Ours, Standing, TableError, TableWriter, Text, check_workplace, clear_leftovers};
 
 pub use ended::{Ended, Scored};
 pub use error::ScoreError;
 pub use limit::USUAL_BYTES;
 
+use decided::{Decided, Tables};
 use limit::{lacking, lacks, marked, named, take_out};
 use parts::{Part, Parts, work_folder};
+
+/// How far below the threshold class's logit those lie that are kept, unless asked otherwise: a few a pair.
+pub const MARGIN: f32 = 5.0;
 
 /// How a split is scored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,19 +62,30 @@ pub struct Options {
     /// Pairs of a document at most that a model looks at; one that has more is not scored, and told. Absent: as many as
     /// the model holds in [`USUAL_BYTES`].
     pub most_pairs: Option<u64>,
+    /// How far below the threshold class's logit a relation's may lie to be among the scores. Does not change what is
+    /// predicted.
+    pub margin: f32,
     /// The type in which matrix products are computed; absent: `bf16` on a CUDA device, `f32` on the CPU.
     pub precision: Option<Precision>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { run_id: None, iterations: None, pieces_at_once: PIECES_AT_ONCE, most_pairs: None, precision: None }
+        Self {
+            run_id: None,
+            iterations: None,
+            pieces_at_once: PIECES_AT_ONCE,
+            most_pairs: None,
+            margin: MARGIN,
+            precision: None,
+        }
     }
 }
 
 impl Settings for Options {
     fn check(&self) -> Result<(), String> {
         within("iterations", self.iterations.unwrap_or_default(), 0, MOST)?;
+        within("margin", self.margin, 0.0, f32::MAX)?;
         at_least("most_pairs", self.most_pairs.unwrap_or(1), 1)?;
         at_least("pieces_at_once", self.pieces_at_once, 1)
     }
@@ -81,7 +98,7 @@ pub struct Request<'a> {
     pub checkpoint: &'a Path,
     /// The folder of the split.
     pub split: &'a Path,
-    /// The folder into which the table goes.
+    /// The folder into which the tables go.
     pub out: &'a Path,
     /// What the run is called.
     pub run_id: &'a str,
@@ -91,27 +108,29 @@ pub struct Request<'a> {
     pub budget: usize,
     /// Pairs of a document at most; `None`: as many as the model holds in [`USUAL_BYTES`].
     pub most_pairs: Option<u64>,
+    /// How far below the threshold class's logit a relation's may lie to be among the scores.
+    pub margin: f32,
     /// Where to compute.
     pub device: DeviceChoice,
     /// The type in which matrix products are computed; `None`: `bf16` on a CUDA device, `f32` on the CPU.
     pub precision: Option<Precision>,
-    /// Whether a table of another making is replaced.
+    /// Whether tables of another making are replaced.
     pub force: bool,
 }
 
 impl<'a> Request<'a> {
     /// The usual run, of this name.
     pub fn new(checkpoint: &'a Path, split: &'a Path, out: &'a Path, run_id: &'a str, device: DeviceChoice) -> Self {
-        let Options { run_id: _, iterations, pieces_at_once: budget, most_pairs, precision } = Options::default();
-        Self { checkpoint, split, out, run_id, iterations, budget, most_pairs, device, precision, force: false }
+        let Options { run_id: _, iterations, pieces_at_once: budget, most_pairs, margin, precision } = Options::default();
+        Self { checkpoint, split, out, run_id, iterations, budget, most_pairs, margin, device, precision, force: false }
     }
 
     /// The same with other options.
     #[must_use]
     pub fn with(self, options: &'a Options) -> Self {
-        let &Options { ref run_id, iterations, pieces_at_once: budget, most_pairs, precision } = options;
+        let &Options { ref run_id, iterations, pieces_at_once: budget, most_pairs, margin, precision } = options;
         let run_id = run_id.as_deref().unwrap_or(self.run_id);
-        Self { run_id, iterations, budget, most_pairs, precision, ..self }
+        Self { run_id, iterations, budget, most_pairs, margin, precision, ..self }
     }
 
     /// The same, which also replaces a table of another making.
@@ -121,28 +140,24 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Scores a split, unless its table is up to date.
+/// Scores a split, unless its tables are up to date.
 ///
 /// # Errors
 /// Where the checkpoint or a table cannot be used, or the documents do not fit the checkpoint.
 pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, ScoreError> {
-    let table = request.out.join(&RelationRow::schema().name);
-    restore(&table, Ours::TABLES)?;
+    decided::restore(request.out)?;
     let compute = request.device.open(request.precision)?;
     let checkpoint = load(request)?;
     let standing = Standing::of(request.split)?;
     let fingerprint = fingerprint(request, &standing, &checkpoint, &compute)?;
+    let decided = Decided::of(request, &fingerprint)?;
     clear_leftovers(request.out, Ours::TABLES);
     if let Some(too_large) = lacks(request.out, &fingerprint)? {
         parts::remove_leftovers(request.out);
         lacking(too_large).into_iter().for_each(observe);
-        return Ok(Ended::UpToDate { too_large });
+        return decided.over_scores(too_large);
     }
-    let staging = Staging::begin(&table)?;
-    if !request.force {
-        // What it was made from was asked above.
-        check_making(request.out, &RelationRow::schema().name, None)?;
-    }
+    let tables = Tables::begin(request)?;
     check_workplace(&work_folder(request.out), &[])?;
     let (model, unused) = checkpoint.model(&compute)?;
     observe(compute.event());
@@ -172,10 +187,11 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
             Ok(())
         },
     )?;
-    let writer = TableWriter::inside(staging.folder().to_path_buf(), &marked(fingerprint, parts.scored.too_large));
-    parts.join(writer)?;
+    let making = marked(fingerprint, parts.scored.too_large);
+    parts.join(TableWriter::inside(tables.scores().to_path_buf(), &making))?;
+    parts.scored.relations = decided.over(&tables)?;
     standing.check()?;
-    staging.commit()?;
+    tables.commit()?;
     let scored = parts.remove()?;
     let cut_off = scored.cut_off.event(checkpoint.config.most_pieces);
     cut_off.into_iter().chain(lacking(scored.too_large)).for_each(observe);
@@ -194,7 +210,7 @@ fn load(request: &Request<'_>) -> Result<Checkpoint, ScoreError> {
     Ok(checkpoint)
 }
 
-/// Identifies what the table is made from.
+/// Identifies what the scores are made from.
 fn fingerprint(
     request: &Request<'_>,
     split: &Standing,
@@ -202,8 +218,9 @@ fn fingerprint(
     compute: &Compute,
 ) -> Result<String, TableError> {
     let tables = split.identity(&["documents", "tokens", "mentions", "pairs"])?;
-    let identity = Identity::of("relations").field("tables", &tables).field("run_id", request.run_id);
+    let identity = Identity::of("scores").field("tables", &tables).field("run_id", request.run_id);
     let identity = identity.field("checkpoint", &checkpoint.fingerprint).field("most_pairs", &request.most_pairs);
+    let identity = identity.field("margin", &request.margin);
     Ok(identity.field("precision", &compute.precision.to_string()).finish())
 }
 
@@ -222,10 +239,11 @@ struct Scorer<'a> {
 impl Scorer<'_> {
     /// A part that is not scored yet, with its documents.
     fn begin(&self, examples: Vec<Example>) -> (Part, Vec<Example>) {
-        let Request { run_id, budget, most_pairs, .. } = self.request;
+        let Request { run_id, budget, most_pairs, margin, .. } = self.request;
         let (examples, too_large) = take_out(&*self.model, examples, *most_pairs);
         let identity = Identity::of("part").field("checkpoint", self.fingerprint).field("run_id", run_id);
         let identity = identity.field("compute", &self.compute.to_string()).field("budget", budget);
+        let identity = identity.field("margin", margin);
         let key = examples.iter().fold(identity, parts::with_example).finish();
         let mut lost = CutOff::default();
         examples.iter().for_each(|example| lost += cut_off(example));
@@ -238,8 +256,8 @@ impl Scorer<'_> {
             return Ok(part);
         }
         let names: Vec<Text> = examples.iter().map(|example| example.doc_id.clone()).collect();
-        let most_labels = self.config.most_labels;
-        let predicted = predict(&self.workers, &*self.model, examples, most_labels, self.request.budget);
+        let wanted = Wanted::within(self.request.margin);
+        let predicted = predict(&self.workers, &*self.model, examples, wanted, self.request.budget);
         if predicted.is_err() {
             interrupt::check()?;
         }
@@ -247,12 +265,12 @@ impl Scorer<'_> {
         Ok(Part { predictions: Some(names.into_iter().zip(predictions).collect()), ..part })
     }
 
-    fn row(&self, doc_id: &Text, prediction: &Prediction) -> Result<RelationRow, ScoreError> {
-        let Prediction { head, tail, relation, threshold, base_probability, iteration } = *prediction;
+    fn row(&self, doc_id: &Text, prediction: &Prediction) -> Result<ScoreRow, ScoreError> {
+        let Prediction { head, tail, relation, threshold, base, iteration } = *prediction;
         let (class, relations) = (relation.class, &self.config.relations);
         let name = (class as usize).checked_sub(1).and_then(|place| relations.get(place));
         let name = name.ok_or_else(|| ScoreError::Class { class, known: relations.len() })?;
-        Ok(RelationRow {
+        Ok(ScoreRow {
             run_id: self.run_id.clone(),
             doc_id: doc_id.clone(),
             head,
@@ -260,10 +278,11 @@ impl Scorer<'_> {
             relation: name.clone(),
             logit: relation.logit,
             threshold_logit: threshold,
-            probability: probability(relation.logit, threshold),
-            rank: relation.rank + 1,
-            base_probability,
+            base_logit: base.map(|base| base.relation),
+            base_threshold_logit: base.map(|base| base.threshold),
             iteration,
+            margin: self.request.margin,
+            most_labels: whole(self.config.most_labels),
         })
     }
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 use ground::observe::Event;
 use model::example::Example;
 use model::{Model, Need};
-use table::{TableError, Text};
+use table::rows::ScoreRow;
+use table::{Row, TableError, Text};
 
 /// Bytes that a model may hold of a document's pairs, unless the pairs are bounded by number.
 pub const USUAL_BYTES: u64 = 3 << 30;
@@ -45,9 +46,9 @@ pub(crate) fn marked(fingerprint: String, lacks: u64) -> String {
     if lacks > 0 { format!("{fingerprint}{LACKS}{lacks}") } else { fingerprint }
 }
 
-/// How many documents the table in `out` lacks, where it is the one of this fingerprint.
+/// How many documents the scores in `out` lack, where they are those of this fingerprint.
 pub(crate) fn lacks(out: &Path, fingerprint: &str) -> Result<Option<u64>, TableError> {
-    let found = table::fingerprint(out, "relations")?;
+    let found = table::fingerprint(out, &ScoreRow::schema().name)?;
     let rest = found.as_deref().and_then(|found| found.strip_prefix(fingerprint));
     Ok(rest.and_then(|rest| if rest.is_empty() { Some(0) } else { rest.strip_prefix(LACKS)?.parse().ok() }))
 }

@@ -8,7 +8,7 @@ use ground::identity::Identity;
 use model::example::Example;
 use model::predict::Prediction;
 use pieces::CutOff;
-use table::rows::RelationRow;
+use table::rows::ScoreRow;
 use table::{Lock, Ours, Row, Staging, Table, TableError, TableWriter, Text};
 
 use super::ended::Scored;
@@ -35,7 +35,7 @@ pub struct Part {
 impl Part {
     /// Whether an earlier run has written it below `work`.
     pub fn is_kept(&self, work: &Path) -> Result<bool, TableError> {
-        Ok(table::fingerprint(&work.join(&self.key), "relations")?.as_ref() == Some(&self.key))
+        Ok(table::fingerprint(&work.join(&self.key), &ScoreRow::schema().name)?.as_ref() == Some(&self.key))
     }
 }
 
@@ -61,7 +61,7 @@ pub struct Parts {
 
 /// Where the parts of a table in `out` are kept.
 pub fn work_folder(out: &Path) -> PathBuf {
-    out.join(".relations.work")
+    out.join(".scores.work")
 }
 
 impl Parts {
@@ -74,7 +74,7 @@ impl Parts {
     pub fn keep(
         &mut self,
         part: Part,
-        row: impl Fn(&Text, &Prediction) -> Result<RelationRow, ScoreError>,
+        row: impl Fn(&Text, &Prediction) -> Result<ScoreRow, ScoreError>,
     ) -> Result<(), ScoreError> {
         let folder = self.work.join(&part.key);
         match &part.predictions {
@@ -93,11 +93,10 @@ impl Parts {
     }
 
     /// Puts the parts together, by columns: their rows are not looked at.
-    pub fn join(&mut self, mut writer: TableWriter<RelationRow>) -> Result<(), TableError> {
+    pub fn join(&mut self, mut writer: TableWriter<ScoreRow>) -> Result<(), TableError> {
         for folder in &self.folders {
-            for batch in Table::<RelationRow>::require(folder)?.record_batches()? {
+            for batch in Table::<ScoreRow>::require(folder)?.record_batches()? {
                 let batch = batch?;
-                self.scored.relations += batch.num_rows() as u64;
                 writer.write_batch(&batch)?;
             }
         }
@@ -123,7 +122,7 @@ impl Drop for Parts {
 pub fn remove_leftovers(out: &Path) {
     let work = work_folder(out);
     if work.exists()
-        && let Ok(_held) = Lock::beside(&out.join(&RelationRow::schema().name))
+        && let Ok(_held) = Lock::beside(&out.join(&ScoreRow::schema().name))
         && Ours::TABLES.is_left(&work)
     {
         // What stays hinders nobody, and the next run tries again.
@@ -135,12 +134,12 @@ pub fn remove_leftovers(out: &Path) {
 fn write(
     folder: &Path,
     key: &str,
-    mut rows: impl Iterator<Item = Result<RelationRow, ScoreError>>,
+    mut rows: impl Iterator<Item = Result<ScoreRow, ScoreError>>,
 ) -> Result<(), ScoreError> {
-    let staging = Staging::begin(&folder.join(&RelationRow::schema().name))?;
+    let staging = Staging::begin(&folder.join(&ScoreRow::schema().name))?;
     let mut writer = TableWriter::inside(staging.folder().to_path_buf(), key);
     loop {
-        let some: Vec<RelationRow> = rows.by_ref().take(ROWS_AT_ONCE).collect::<Result<_, _>>()?;
+        let some: Vec<ScoreRow> = rows.by_ref().take(ROWS_AT_ONCE).collect::<Result<_, _>>()?;
         let is_last = some.len() < ROWS_AT_ONCE;
         writer.set_down(some)?;
         if is_last {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Cell, Row, TableSchema, Text};
 
 /// Every table's schema, sorted by name.
-pub fn all() -> [&'static TableSchema; 19] {
+pub fn all() -> [&'static TableSchema; 20] {
     [
         ComparisonRow::schema(),
         DocumentRow::schema(),
@@ -27,6 +27,7 @@ pub fn all() -> [&'static TableSchema; 19] {
         RejectRow::schema(),
         RelationTypeRow::schema(),
         RelationRow::schema(),
+        ScoreRow::schema(),
         TokenRow::schema(),
         TrainingLogRow::schema(),
     ]
@@ -193,6 +194,22 @@ rows! {
         rank: u32,
         base_probability: Option<f32>,
         iteration: Option<u32>,
+    }
+
+    /// A row of `scores`.
+    ScoreRow in "scores" {
+        run_id: Text,
+        doc_id: Text,
+        head: u32,
+        tail: u32,
+        relation: Text,
+        logit: f32,
+        threshold_logit: f32,
+        base_logit: Option<f32>,
+        base_threshold_logit: Option<f32>,
+        iteration: Option<u32>,
+        margin: f32,
+        most_labels: u32,
     }
 
     /// A row of `metrics`.

@@ -35,6 +35,7 @@ use ground::random::Random;
 use ground::settings::Settings;
 use ground::workers::Workers;
 use model::example::Example;
+use model::decode::Wanted;
 use model::predict::{PIECES_AT_ONCE, predict};
 use model::{Lesson, Model};
 use nn::device::{Compute, DeviceChoice};
@@ -368,7 +369,8 @@ impl<'a> Run<'a> {
     /// Predicts the dev split as scoring does, and counts.
     fn evaluate(&self) -> Result<Counts, TrainError> {
         let dev = self.prepared.dev.clone();
-        let predicted = predict(&self.workers, &*self.judge, dev, self.config.most_labels, PIECES_AT_ONCE);
+        let wanted = Wanted::predicted(self.config.most_labels);
+        let predicted = predict(&self.workers, &*self.judge, dev, wanted, PIECES_AT_ONCE);
         if predicted.is_err() {
             interrupt::check()?;
         }

@@ -268,8 +268,8 @@ fn killed_scoring_goes_on_from_its_finished_parts() {
     assert_eq!(whole.run(&[]), STAGES);
     let killed = Place::new(&pipeline);
     let has_part = |recipe: &Path| {
-        let parts = fs::read_dir(recipe.join(".relations.work"));
-        parts.is_ok_and(|mut parts| parts.any(|part| part.is_ok_and(|part| part.path().join("relations").is_dir())))
+        let parts = fs::read_dir(recipe.join(".scores.work"));
+        parts.is_ok_and(|mut parts| parts.any(|part| part.is_ok_and(|part| part.path().join("scores").is_dir())))
     };
     kill_when(&killed, |run| in_work(run, "score", has_part));
     assert!(!killed.path("runs/tiny/relations").exists(), "killed in scoring");

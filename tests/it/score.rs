@@ -9,7 +9,7 @@ use docre::checkpoint::ModelConfig;
 use docre::ground::observe::{Event, Observer, unheard};
 use docre::nn::device::DeviceChoice;
 use docre::score::{self, Ended, Request, Scored};
-use docre::table::rows::{DocumentRow, EntityRow, MentionRow, PairRow, RelationRow, TokenRow};
+use docre::table::rows::{DocumentRow, EntityRow, MentionRow, PairRow, RelationRow, ScoreRow, TokenRow};
 use docre::table::{self, stream};
 use docre::train::TrainConfig;
 use docre::train::config::SecondStage;
@@ -53,9 +53,7 @@ impl Paths {
     fn score_until(&self, budget: usize, observe: Observer) -> Result<Option<Scored>, score::ScoreError> {
         let Self { checkpoint, split, out } = self;
         let device = DeviceChoice::Cpu;
-        let (run_id, iterations, precision, most_pairs, force) = ("run", None, None, None, false);
-        let request =
-            Request { checkpoint, split, out, run_id, iterations, budget, most_pairs, device, precision, force };
+        let request = Request { budget, ..Request::new(checkpoint, split, out, "run", device) };
         score::score(&request, observe).map(Ended::scored)
     }
 
@@ -65,8 +63,8 @@ impl Paths {
         let arguments = ["score", "--checkpoint", checkpoint, "--corpus", split, "--out", out, "--run-id", "run"];
         let mut process = command(arguments).spawn().unwrap();
         let finished = || {
-            let parts = fs::read_dir(self.out.join(".relations.work")).into_iter().flatten();
-            parts.filter(|part| part.as_ref().unwrap().path().join("relations").exists()).count()
+            let parts = fs::read_dir(self.out.join(".scores.work")).into_iter().flatten();
+            parts.filter(|part| part.as_ref().unwrap().path().join("scores").exists()).count()
         };
         while finished() < n_parts && process.try_wait().unwrap().is_none() {
             std::thread::yield_now();
@@ -96,7 +94,7 @@ fn a_run_that_was_stopped_goes_on_and_ends_alike() {
     assert_eq!((scored.documents, scored.kept), (600, 256));
     let tables = [&whole, &stopped].map(|paths| files(&paths.out.join("relations")));
     assert_eq!(tables[0][0].1, tables[1][0].1);
-    assert!(!stopped.out.join(".relations.work").exists());
+    assert!(!stopped.out.join(".scores.work").exists());
 }
 
 #[test]
@@ -343,4 +341,59 @@ fn told_in_a_pipeline(Paths { checkpoint, split, .. }: &Paths, most_pairs: &str,
     }
     let stage = &place.manifest()["stages"][0];
     assert!(stage["warnings"].as_array().unwrap().contains(&warning.into()), "{stage}");
+}
+
+#[test]
+fn relations_are_the_scores_above_the_threshold() {
+    let fixture = trained();
+    let paths = Paths::new(&fixture, "dev", "out");
+    paths.score(2048).unwrap();
+    let scores: Vec<ScoreRow> = table::read(&paths.out).unwrap().flat_map(Result::unwrap).collect();
+    assert!(scores.iter().all(|row| row.logit > row.threshold_logit - row.margin));
+    let pairs = scores.chunk_by(|one, other| (&one.doc_id, one.head, one.tail) == (&other.doc_id, other.head, other.tail));
+    let predicted = pairs.flat_map(|pair| {
+        assert!(pair.is_sorted_by(|one, other| one.logit >= other.logit));
+        let above = pair.iter().filter(|row| row.logit > row.threshold_logit).take(pair[0].most_labels as usize);
+        (1..).zip(above).map(|(rank, row)| RelationRow {
+            run_id: row.run_id.clone(),
+            doc_id: row.doc_id.clone(),
+            head: row.head,
+            tail: row.tail,
+            relation: row.relation.clone(),
+            logit: row.logit,
+            threshold_logit: row.threshold_logit,
+            probability: 1.0 / (1.0 + (row.threshold_logit - row.logit).exp()),
+            rank,
+            base_probability: None,
+            iteration: None,
+        })
+    });
+    let predicted: Vec<RelationRow> = predicted.collect();
+    assert!(!predicted.is_empty() && predicted.len() < scores.len());
+    assert_eq!(relations(&paths.out), predicted);
+    // No margin, no other predictions.
+    let none = Paths { out: fixture.path("none"), ..Paths::new(&fixture, "dev", "none") };
+    let request = Request::new(&none.checkpoint, &none.split, &none.out, "run", DeviceChoice::Cpu);
+    score::score(&Request { margin: 0.0, ..request }, &unheard).unwrap();
+    assert_eq!(relations(&none.out), predicted);
+}
+
+#[test]
+fn the_decision_of_a_checkpoint_is_taken_over_scores_that_stand() {
+    let fixture = trained();
+    let paths = Paths::new(&fixture, "dev", "out");
+    paths.score(2048).unwrap();
+    let (scores, before) = (files(&paths.out.join("scores")), relations(&paths.out));
+    fs::write(paths.checkpoint.join("decision.json"), r#"{"shift": -2.0, "most_labels": 9}"#).unwrap();
+    let refused = paths.score(2048).unwrap_err().to_string();
+    assert!(refused.contains("relations"), "{refused}");
+    let request = Request::new(&paths.checkpoint, &paths.split, &paths.out, "run", DeviceChoice::Cpu).forced(true);
+    let Ended::Decided { relations: claimed, .. } = score::score(&request, &unheard).unwrap() else {
+        panic!("expected that the scores serve again")
+    };
+    let after = relations(&paths.out);
+    assert_eq!(claimed as usize, after.len());
+    assert!(after.len() > before.len() && after.iter().all(|row| row.logit > row.threshold_logit - 2.0));
+    assert_eq!(files(&paths.out.join("scores")), scores);
+    assert_eq!(score::score(&request, &unheard).unwrap(), Ended::UpToDate { too_large: 0 });
 }

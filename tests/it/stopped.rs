@@ -192,18 +192,18 @@ fn what_a_model_does_goes_on_where_it_was_stopped() {
         let arguments = ["score", "--checkpoint", &checkpoint, "--corpus", &split, "--out", &out, "--run-id", "run"];
         arguments.map(str::to_owned)
     };
-    let work = fixture.path("parts/.relations.work");
+    let work = fixture.path("parts/.scores.work");
     // Names alone are looked at: files come and go there as parts are made.
     let is_part = |entry: fs::DirEntry| {
         !text(Path::new(&entry.file_name())).starts_with('.')
-            && entry.path().join("relations/part-00000.parquet").is_file()
+            && entry.path().join("scores/part-00000.parquet").is_file()
     };
     let has_part = || fs::read_dir(&work).is_ok_and(|entries| entries.flatten().any(is_part));
     let run = stop(&["TERM"], &fixture.path("parts"), &score("parts"), has_part);
     let said = "stopped by SIGTERM: the same command goes on with what is left to do\n";
     assert!(run.code == Some(143) && run.stderr.ends_with(said), "{}", run.stderr);
     assert_eq!(hidden(fixture.folder.path()), std::slice::from_ref(&work), "its finished parts are kept");
-    assert!(content(&work).iter().all(|(path, _)| path.ends_with("relations/part-00000.parquet")));
+    assert!(content(&work).iter().all(|(path, _)| path.ends_with("scores/part-00000.parquet")));
     let [again, whole] = ["parts", "all"].map(|out| docre(score(out)));
     assert!(again.code == Some(0) && again.stderr.contains(" were there already)"), "{}", again.stderr);
     assert_eq!(whole.code, Some(0), "{}", whole.stderr);
@@ -216,9 +216,9 @@ fn what_a_model_does_goes_on_where_it_was_stopped() {
     let again = docre(score("full"));
     assert!(cramped.code == Some(1) && cramped.stderr.contains("File too large"), "{}", cramped.stderr);
     assert_eq!((again.code, again.stderr.contains("were there already")), (Some(0), false), "{}", again.stderr);
-    let part = fixture.path("full/.relations.work/0123456789abcdef0123456789abcdef");
+    let part = fixture.path("full/.scores.work/0123456789abcdef0123456789abcdef");
     fs::create_dir_all(&part).unwrap();
-    fs::create_dir(part.join("relations")).unwrap();
+    fs::create_dir(part.join("scores")).unwrap();
     fs::create_dir(fixture.path("full/.relations.replaced")).unwrap();
     fs::write(fixture.path("full/.relations.lock"), "").unwrap();
     assert!(docre(score("full")).stderr.contains("up to date"));

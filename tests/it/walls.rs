@@ -95,10 +95,10 @@ fn scores_replace_no_other_table_unless_forced_and_no_file_of_somebodys() {
         let base = ["score", "--checkpoint", text(&best), "--corpus", text(&dev), "--out", text(&out)];
         docre(base.iter().chain(&["--run-id", run_id]).chain(more))
     };
-    let mine = out.join(".relations.work/mine.txt");
+    let mine = out.join(".scores.work/mine.txt");
     fs::create_dir_all(mine.parent().unwrap()).unwrap();
     fs::write(&mine, "precious").unwrap();
-    refused(&score("one", &[]), ".relations.work: holds files that docre did not write");
+    refused(&score("one", &[]), ".scores.work: holds files that docre did not write");
     assert_eq!(fs::read_to_string(&mine).unwrap(), "precious");
     fs::remove_dir_all(mine.parent().unwrap()).unwrap();
     assert_eq!(score("one", &[]).code, Some(0));

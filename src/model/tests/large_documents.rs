@@ -7,6 +7,7 @@ use nn::Weights;
 
 use super::{distance, examples, folder};
 use crate::atlop::{Atlop, AtlopConfig};
+use crate::decode::Wanted;
 use crate::example::Example;
 use crate::predict::{Budget, Prediction, predict, predict_within};
 use crate::{Model, Scores, Task};
@@ -37,13 +38,13 @@ pub fn check_chunks(model: &dyn Model, examples: &[Example]) {
         assert_eq!(changed.map(|parts| parts.concat()), whole.changed);
     }
     let workers = Workers::new().unwrap();
-    let usual = predict(&workers, model, examples.to_vec(), 4, 2048).unwrap();
+    let usual = predict(&workers, model, examples.to_vec(), Wanted::predicted(4), 2048).unwrap();
     let keys = |predictions: &[Vec<Prediction>]| -> Vec<Vec<(u32, u32, u32)>> {
         let key = |found: &Prediction| (found.head, found.tail, found.relation.class);
         predictions.iter().map(|found| found.iter().map(key).collect()).collect()
     };
     let few = Budget { pieces: 2048, pairs: 7 };
-    assert_eq!(keys(&predict_within(&workers, model, examples.to_vec(), 4, few).unwrap()), keys(&usual));
+    assert_eq!(keys(&predict_within(&workers, model, examples.to_vec(), Wanted::predicted(4), few).unwrap()), keys(&usual));
 }
 
 #[test]

@@ -1,16 +1,15 @@
-//! `score`: a checkpoint and a split → the table `relations`.
-
-use std::collections::BTreeMap;
+//! `score`: a checkpoint and a split → the table `relations`, and `scores` beside it.
 
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::ground::manifest::role;
 use crate::pipeline::options::settings;
-use crate::score::{self, Options, Request};
+use crate::score::{self, Ended, Options, Request};
 
 pub const KIND: Kind = Kind {
     name: "score",
     inputs: &[("checkpoint", Needs::One), (role::CORPUS, Needs::One)],
     outputs: &[role::RELATIONS],
+    optional_outputs: &[role::SCORES],
     options: keys_of::<Options>,
     parse: |options, _| Ok(Box::new(settings::<Options>(options)?)),
     ..Kind::PLAIN
@@ -23,8 +22,11 @@ impl Action for Options {
         let request = Request::new(checkpoint, split, work.folder, work.pipeline, work.device).with(self).forced(true);
         let ended = score::score(&request, work.observe)?;
         Ok(Made {
-            outputs: BTreeMap::from([(role::RELATIONS, work.folder.join("relations"))]),
-            notes: ended.scored().iter().map(ToString::to_string).collect(),
+            outputs: [role::RELATIONS, role::SCORES].map(|role| (role, work.folder.join(role))).into(),
+            notes: match ended {
+                Ended::UpToDate { .. } => Vec::new(),
+                made => vec![made.to_string()],
+            },
             rejected: ended.too_large(),
             device: Some(device),
             ..Made::default()

@@ -1,0 +1,96 @@
+//! The scores of a document → what is claimed of it.
+
+use std::collections::BTreeMap;
+
+use table::Text;
+use table::rows::{EntityRow, RelationRow, ScoreRow};
+
+use crate::decision::{Calibration, Decision};
+use crate::error::DecideError;
+
+/// σ of how far a logit is above the threshold class's.
+pub fn probability(logit: f32, threshold: f32) -> f32 {
+    1.0 / (1.0 + (threshold - logit).exp())
+}
+
+impl Decision {
+    /// How probable a relation is.
+    pub(crate) fn probability(&self, logit: f32, threshold: f32) -> f32 {
+        match &self.calibration {
+            None => probability(logit, threshold),
+            Some(Calibration::Temperature(t)) => probability((logit - threshold) / t, 0.0),
+            Some(Calibration::Steps(steps)) => {
+                let reached = steps.partition_point(|step| step.margin <= logit - threshold);
+                steps.get(reached.saturating_sub(1)).map_or(f32::NAN, |step| step.probability)
+            }
+        }
+    }
+
+    /// Whether a score is above the threshold as it is decided.
+    fn is_above(&self, score: &ScoreRow) -> bool {
+        // A threshold that is not shifted is the model's, to the last bit.
+        score.logit > score.threshold_logit + self.shift_of(&score.relation)
+    }
+}
+
+/// The types of a document's entities, by their numbers.
+pub struct Types(BTreeMap<u32, Text>);
+
+impl Types {
+    /// Those of its rows.
+    pub fn new(entities: Vec<EntityRow>) -> Self {
+        Self(entities.into_iter().map(|entity| (entity.entity_id, entity.r#type)).collect())
+    }
+
+    fn of(&self, score: &ScoreRow, entity: u32) -> Result<&Text, DecideError> {
+        self.0.get(&entity).ok_or_else(|| DecideError::Entity { document: score.doc_id.to_string(), entity })
+    }
+
+    /// Whether a relation may join the entities of a score.
+    fn allow(&self, decision: &Decision, score: &ScoreRow) -> Result<bool, DecideError> {
+        let Some(allowed) = decision.types.get(&score.relation) else { return Ok(true) };
+        let (head, tail) = (self.of(score, score.head)?, self.of(score, score.tail)?);
+        Ok(allowed.iter().any(|pair| pair.fits(head, tail)))
+    }
+}
+
+/// What is claimed of a document. Scores come pair by pair, the best first, and so do claims.
+pub fn claims(
+    decision: &Decision,
+    run_id: Option<&Text>,
+    scores: &[ScoreRow],
+    types: Option<&Types>,
+    into: &mut Vec<RelationRow>,
+) -> Result<(), DecideError> {
+    for pair in scores.chunk_by(|one, other| (one.head, one.tail) == (other.head, other.tail)) {
+        let mut rank = 0;
+        for score in pair.iter().filter(|score| decision.is_above(score)) {
+            if !types.map_or(Ok(true), |types| types.allow(decision, score))? {
+                continue;
+            }
+            if decision.most_labels.unwrap_or(score.most_labels as usize) <= rank as usize {
+                break;
+            }
+            rank += 1;
+            into.push(claim(decision, run_id, score, rank));
+        }
+    }
+    Ok(())
+}
+
+fn claim(decision: &Decision, run_id: Option<&Text>, score: &ScoreRow, rank: u32) -> RelationRow {
+    let base = score.base_logit.zip(score.base_threshold_logit);
+    RelationRow {
+        run_id: run_id.unwrap_or(&score.run_id).clone(),
+        doc_id: score.doc_id.clone(),
+        head: score.head,
+        tail: score.tail,
+        relation: score.relation.clone(),
+        logit: score.logit,
+        threshold_logit: score.threshold_logit,
+        probability: decision.probability(score.logit, score.threshold_logit),
+        rank,
+        base_probability: base.map(|(logit, threshold)| probability(logit, threshold)),
+        iteration: score.iteration,
+    }
+}

@@ -1,0 +1,97 @@
+//! The scores of several runs → one for each relation of a pair that any of them has scored.
+
+use table::rows::ScoreRow;
+
+use crate::consistent::{above, in_order};
+use crate::decision::Ensemble;
+
+impl Ensemble {
+    /// What is averaged, of how far a logit lies above the threshold class's.
+    fn value(self, above: f32) -> f64 {
+        let above = f64::from(above);
+        match self {
+            Self::Margins => above,
+            Self::Probabilities => 1.0 / (1.0 + (-above).exp()),
+        }
+    }
+
+    /// How far above a logit lies, of that.
+    fn above(self, value: f64) -> f64 {
+        match self {
+            Self::Margins => value,
+            Self::Probabilities => (value / (1.0 - value)).ln(),
+        }
+    }
+
+    /// The mean of several runs. What one has not scored lies at its margin below the threshold, the most that it can be.
+    fn mean(self, found: &[(usize, ScoreRow)], margins: &[f32]) -> f32 {
+        let missing = margins.iter().enumerate().filter(|(run, _)| found.iter().all(|(of, _)| of != run));
+        let values = found.iter().map(|(_, score)| above(score)).chain(missing.map(|(_, margin)| -margin));
+        let sum: f64 = values.map(|above| self.value(above)).sum();
+        self.above(sum / margins.len() as f64) as f32
+    }
+
+    /// How far below the threshold the mean of runs with these margins reaches.
+    pub fn margin(self, margins: &[f32]) -> f32 {
+        -self.mean(&[], margins)
+    }
+
+    /// Joins the scores of a document by several runs, each with its margin.
+    pub fn join(self, runs: Vec<Vec<ScoreRow>>, margins: &[f32]) -> Vec<ScoreRow> {
+        let margin = self.margin(margins);
+        let mut all: Vec<(usize, ScoreRow)> =
+            runs.into_iter().enumerate().flat_map(|(run, scores)| scores.into_iter().map(move |score| (run, score))).collect();
+        let key = |score: &ScoreRow| (score.head, score.tail, score.relation.clone());
+        all.sort_by_cached_key(|(run, score)| (key(score), *run));
+        let groups = all.chunk_by(|(_, one), (_, other)| {
+            (one.head, one.tail, &one.relation) == (other.head, other.tail, &other.relation)
+        });
+        let mut joined: Vec<ScoreRow> = groups.filter_map(|group| self.joined(group, margins, margin)).collect();
+        joined.sort_by(in_order);
+        joined
+    }
+
+    /// One score of those that runs gave one relation of a pair.
+    fn joined(self, group: &[(usize, ScoreRow)], margins: &[f32], margin: f32) -> Option<ScoreRow> {
+        let (_, first) = group.first()?;
+        debug_assert!(group.is_sorted_by(|(one, _), (other, _)| one < other), "a run scores a relation once");
+        let thresholds: f32 = group.iter().map(|(_, score)| score.threshold_logit).sum();
+        let threshold_logit = thresholds / group.len() as f32;
+        Some(ScoreRow {
+            logit: threshold_logit + self.mean(group, margins),
+            threshold_logit,
+            base_logit: None,
+            base_threshold_logit: None,
+            iteration: None,
+            margin,
+            ..first.clone()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::tests::score;
+
+    #[test]
+    fn margins_are_averaged_and_what_is_missing_is_at_its_runs_margin() {
+        let runs = vec![
+            vec![score(0, 1, "a", 3.0), score(0, 1, "b", -2.0)],
+            vec![score(0, 1, "b", 4.0), score(2, 1, "a", 5.0)],
+        ];
+        let found = Ensemble::Margins.join(runs, &[4.0, 4.0]);
+        // b: (-2 + 4) / 2; a: (3 - 4) / 2, and (-4 + 5) / 2.
+        assert_eq!(found, [score(0, 1, "b", 1.0), score(0, 1, "a", -0.5), score(2, 1, "a", 0.5)]);
+    }
+
+    #[test]
+    fn probabilities_are_averaged() {
+        let odds = |odds: f32| odds.ln();
+        let runs = vec![vec![score(0, 1, "a", odds(4.0))], vec![score(0, 1, "a", odds(1.5))]];
+        let found = Ensemble::Probabilities.join(runs, &[4.0, 4.0]);
+        // 0.8 and 0.6: 0.7, whose odds are 7 to 3.
+        assert!((found[0].logit - odds(7.0 / 3.0)).abs() < 1e-6, "{found:?}");
+        assert!((Ensemble::Probabilities.margin(&[4.0, 4.0]) - 4.0).abs() < 1e-6);
+    }
+}

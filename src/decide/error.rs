@@ -1,0 +1,65 @@
+//! Why nothing can be decided.
+
+use std::io;
+use std::path::PathBuf;
+
+use ground::hint::{Hint, Words};
+use table::TableError;
+
+/// Why nothing can be decided.
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    /// A decision cannot be read.
+    #[error("{}: cannot read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A decision is none.
+    #[error("{}: {reason}", path.display())]
+    Decision {
+        /// The file.
+        path: PathBuf,
+        /// Expected, then got.
+        reason: String,
+    },
+    /// A table cannot be read or written.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// There are no scores.
+    #[error("expected at least one table of scores, got none")]
+    NoScores,
+    /// The documents are not known.
+    #[error("{0}: expected the corpus that was scored, got none")]
+    NoCorpus(&'static str),
+    /// Scores do not reach as far down as the decision.
+    #[error("expected scores within {wanted} below the threshold, as the decision shifts it, got those within {margin}")]
+    Margin {
+        /// How far down the decision goes.
+        wanted: f32,
+        /// How far down the scores go.
+        margin: f32,
+    },
+    /// A score names an entity that the corpus lacks.
+    #[error("document `{document}`: expected an entity of the corpus, got a score of entity {entity}")]
+    Entity {
+        /// The document.
+        document: String,
+        /// The entity.
+        entity: u32,
+    },
+}
+
+impl Hint for DecideError {
+    fn hint(&self) -> Option<Words> {
+        match self {
+            Self::Table(error) => error.hint(),
+            Self::Margin { .. } => Some("score with a larger `--margin`".into()),
+            Self::NoCorpus(_) => Some("name it with `--corpus`, and `--split`".into()),
+            Self::Entity { .. } => Some("name the split whose scores they are".into()),
+            Self::Read { .. } | Self::Decision { .. } | Self::NoScores => None,
+        }
+    }
+}

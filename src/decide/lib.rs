@@ -1,0 +1,24 @@
+//! Scores and a decision → the table `relations`: what is claimed of what a model thinks.
+//!
+//! A [`Decision`] shifts the model's threshold, calibrates probabilities, holds relations to types and to their inverses,
+//! and joins the scores of several runs. Without one the model's own threshold decides, and nothing else.
+//!
+//! Tables of scores are walked side by side, a document at a time, in their order: what is in memory is a document's
+//! scores, and rows come out in the order of the table without being sorted. (As a query, the same asks for windows over
+//! pairs and joins of runs, for which an engine holds a table whole and loses its order.)
+//!
+//! It does not know what the scores come from: models, tensors.
+
+mod claims;
+mod consistent;
+mod decision;
+mod ensemble;
+mod ended;
+mod error;
+mod run;
+
+pub use claims::probability;
+pub use decision::{Calibration, Decision, Ensemble, Step};
+pub use ended::Ended;
+pub use error::DecideError;
+pub use run::{Options, Request, decide, write_relations};

@@ -1,0 +1,219 @@
+//! Decisions over small tables.
+
+use std::collections::BTreeSet;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::decision::{Calibration, Ensemble, Step};
+
+/// A score so far above a threshold of 0, of document `d`, within a margin of 4.
+pub fn score(head: u32, tail: u32, relation: &str, logit: f32) -> ScoreRow {
+    ScoreRow {
+        run_id: "run".into(),
+        doc_id: "d".into(),
+        head,
+        tail,
+        relation: relation.into(),
+        logit,
+        threshold_logit: 0.0,
+        base_logit: None,
+        base_threshold_logit: None,
+        iteration: None,
+        margin: 4.0,
+        most_labels: 2,
+    }
+}
+
+fn scores() -> Vec<ScoreRow> {
+    let one = [score(0, 1, "a", 3.0), score(0, 1, "b", 2.0), score(0, 1, "c", 1.0), score(1, 0, "a", -1.0)];
+    let other = [score(0, 1, "c", 0.0), score(0, 1, "b", -3.0)].map(|row| ScoreRow { doc_id: "e".into(), ..row });
+    one.into_iter().chain(other).collect()
+}
+
+/// A split of documents `d` and `e`, in each a chemical, a disease and a gene.
+fn split(folder: &Path) -> PathBuf {
+    let split = folder.join("split");
+    let document = |(position, doc_id): (u32, &str)| DocumentRow {
+        doc_id: doc_id.into(),
+        title: "".into(),
+        split: "dev".into(),
+        source: "".into(),
+        position,
+        labelled: false,
+        n_sentences: 1,
+        n_tokens: 3,
+        n_entities: 3,
+        text_hash: "".into(),
+    };
+    let entities = |doc_id: &'static str| {
+        (0..).zip(["Chemical", "Disease", "Gene"]).map(move |(entity_id, kind)| EntityRow {
+            doc_id: doc_id.into(),
+            entity_id,
+            name: kind.into(),
+            r#type: kind.into(),
+            kb_id: None,
+            n_mentions: 1,
+        })
+    };
+    table::write(&split, "", [(0, "d"), (1, "e")].map(document).to_vec()).unwrap();
+    table::write(&split, "", ["d", "e"].into_iter().flat_map(entities).collect::<Vec<_>>()).unwrap();
+    split
+}
+
+struct Fixture {
+    folder: TempDir,
+    runs: Vec<PathBuf>,
+    split: Option<PathBuf>,
+}
+
+impl Fixture {
+    fn new(runs: Vec<Vec<ScoreRow>>) -> Self {
+        let folder = TempDir::new().unwrap();
+        let places = runs.into_iter().enumerate().map(|(number, rows)| {
+            let place = folder.path().join(format!("run{number}"));
+            table::write(&place, "", rows).unwrap();
+            place
+        });
+        let runs = places.collect();
+        Self { folder, runs, split: None }
+    }
+
+    fn over_a_split(runs: Vec<Vec<ScoreRow>>) -> Self {
+        let fixture = Self::new(runs);
+        Self { split: Some(split(fixture.folder.path())), ..fixture }
+    }
+
+    fn decide(&self, decision: &Decision) -> Result<Ended, DecideError> {
+        let out = &self.folder.path().join("out");
+        let (scores, split, run_id, force) = (&*self.runs, self.split.as_deref(), None, true);
+        super::decide(&Request { scores, split, decision, run_id, out, force })
+    }
+
+    fn rows(&self, decision: &Decision) -> Vec<RelationRow> {
+        self.decide(decision).unwrap();
+        Table::require(&self.folder.path().join("out")).unwrap().all().unwrap()
+    }
+
+    fn claims(&self, decision: &Decision) -> Vec<String> {
+        let claim = |row: RelationRow| format!("{} {}>{} {} {}", row.doc_id, row.head, row.tail, row.relation, row.rank);
+        self.rows(decision).into_iter().map(claim).collect()
+    }
+
+    fn refusal(&self, decision: &Decision) -> String {
+        self.decide(decision).unwrap_err().to_string()
+    }
+}
+
+#[test]
+fn without_a_decision_the_threshold_and_the_most_labels_of_the_model_decide() {
+    let fixture = Fixture::new(vec![scores()]);
+    // `c` is above the threshold too, and the third of two; in `e` it lies on the threshold, not above it.
+    assert_eq!(fixture.claims(&Decision::default()), ["d 0>1 a 1", "d 0>1 b 2"]);
+    let rows = fixture.rows(&Decision::default());
+    // 1 / (1 + e^-3)
+    assert!((rows[0].probability - 0.952_574_1).abs() < 1e-6, "{rows:?}");
+    assert_eq!(fixture.decide(&Decision::default()).unwrap(), Ended::UpToDate);
+}
+
+#[test]
+fn a_shift_of_the_threshold_is_for_all_relations_or_for_one() {
+    let fixture = Fixture::new(vec![scores()]);
+    let shifted = |shift| Decision { shift, most_labels: Some(9), ..Decision::default() };
+    assert_eq!(fixture.claims(&shifted(1.5)), ["d 0>1 a 1", "d 0>1 b 2"]);
+    let lower = ["d 0>1 a 1", "d 0>1 b 2", "d 0>1 c 3", "d 1>0 a 1", "e 0>1 c 1"];
+    assert_eq!(fixture.claims(&shifted(-1.5)), lower);
+    // `a` must lie 3.5 above, and the others 0.
+    let of_one = Decision { shifts: [("a".into(), 3.5)].into(), ..shifted(0.0) };
+    assert_eq!(fixture.claims(&of_one), ["d 0>1 b 1", "d 0>1 c 2"]);
+}
+
+#[test]
+fn scores_that_do_not_reach_as_far_down_as_the_decision_are_refused() {
+    let fixture = Fixture::new(vec![scores()]);
+    let shifts = [("b".into(), -4.5)].into();
+    let expected = "expected scores within 4.5 below the threshold, as the decision shifts it, got those within 4";
+    assert_eq!(fixture.refusal(&Decision { shifts, ..Decision::default() }), expected);
+    assert!(fixture.decide(&Decision { shift: -4.0, ..Decision::default() }).is_ok());
+}
+
+#[test]
+fn probabilities_are_calibrated() {
+    let fixture = Fixture::new(vec![scores()]);
+    let of = |calibration| {
+        let rows = fixture.rows(&Decision { calibration: Some(calibration), most_labels: Some(9), ..Decision::default() });
+        rows.iter().map(|row| row.probability).collect::<Vec<_>>()
+    };
+    // At a temperature of 2: 1 / (1 + e^-1.5), 1 / (1 + e^-1), 1 / (1 + e^-0.5).
+    let expected = [0.817_574_5, 0.731_058_6, 0.622_459_3];
+    let got = of(Calibration::Temperature(2.0));
+    assert!(got.iter().zip(expected).all(|(got, expected)| (got - expected).abs() < 1e-6), "{got:?}");
+    let step = |margin, probability| Step { margin, probability };
+    // 3 and 2 reach the second, 1 not even the first.
+    assert_eq!(of(Calibration::Steps(vec![step(1.5, 0.25), step(2.0, 0.75)])), [0.75, 0.75, 0.25]);
+}
+
+#[test]
+fn a_relation_joins_the_types_that_it_may() {
+    let pairs: BTreeSet<_> = ["Disease:Chemical".parse().unwrap(), "Chemical:Gene".parse().unwrap()].into();
+    let decision = Decision { shift: -2.0, types: [("a".into(), pairs)].into(), ..Decision::default() };
+    let fixture = Fixture::over_a_split(vec![scores()]);
+    // Of chemical and disease only what is not held to types: `c` is now the second of two.
+    assert_eq!(fixture.claims(&decision), ["d 0>1 b 1", "d 0>1 c 2", "d 1>0 a 1", "e 0>1 c 1"]);
+    let refusal = Fixture::new(vec![scores()]).refusal(&decision);
+    assert_eq!(refusal, "`types` of a decision: expected the corpus that was scored, got none");
+    let stray = Fixture::over_a_split(vec![vec![score(0, 7, "a", 1.0)]]).refusal(&decision);
+    assert_eq!(stray, "document `d`: expected an entity of the corpus, got a score of entity 7");
+}
+
+#[test]
+fn runs_are_joined_document_by_document() {
+    // The second run has nothing in `d` but one pair that the first lacks.
+    let other = [score(2, 1, "b", 1.0), ScoreRow { doc_id: "e".into(), ..score(0, 1, "c", 2.0) }];
+    let fixture = Fixture::over_a_split(vec![scores(), other.to_vec()]);
+    // `e`: (0 + 2) / 2 = 1; in `d`, 3 and -4 are below 0 together.
+    assert_eq!(fixture.claims(&Decision::default()), ["e 0>1 c 1"]);
+    // σ(3) and σ(-4) are 0.953 and 0.018: 0.485. With 1 in place of 3 it is less.
+    let ensemble = Ensemble::Probabilities;
+    assert_eq!(fixture.claims(&Decision { ensemble, ..Decision::default() }), ["e 0>1 c 1"]);
+    let shift = -0.1;
+    assert_eq!(fixture.claims(&Decision { ensemble, shift, ..Decision::default() }), ["d 0>1 a 1", "e 0>1 c 1"]);
+    let runs = Fixture { split: None, ..fixture };
+    assert_eq!(runs.refusal(&Decision::default()), "several tables of scores: expected the corpus that was scored, got none");
+}
+
+#[test]
+fn scores_of_documents_that_the_split_lacks_are_refused() {
+    let stray = vec![ScoreRow { doc_id: "f".into(), ..score(0, 1, "a", 1.0) }];
+    let refusal = Fixture::over_a_split(vec![stray]).refusal(&Decision::default());
+    assert!(refusal.contains("`f`"), "{refusal}");
+}
+
+#[test]
+fn a_decision_that_cannot_be_is_refused_by_the_place_in_its_file() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("decision.json");
+    for (text, expected) in [
+        (r#"{"shfit": 1}"#, "unknown field `shfit`"),
+        (r#"{"shift": "1"}"#, "`shift`: expected a number"),
+        (r#"{"most_labels": 0}"#, "`most_labels`: expected 1 or more, got 0"),
+        (r#"{"calibration": {"temperature": 0}}"#, "`calibration.temperature`: expected a number above 0, got 0"),
+        (r#"{"calibration": {"steps": []}}"#, "`calibration.steps`: expected at least one, got none"),
+        (
+            r#"{"calibration": {"steps": [{"margin": 1, "probability": 0.5}, {"margin": 1, "probability": 0.6}]}}"#,
+            "`calibration.steps`: expected greater margins and no smaller probabilities from step to step",
+        ),
+        (
+            r#"{"inverses": {"a": "b", "b": "c"}}"#,
+            "`inverses`: expected one inverse of `b`, got `a` and `c`",
+        ),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let refusal = Decision::read(&path).unwrap_err().to_string();
+        assert!(refusal.starts_with(&path.display().to_string()) && refusal.contains(expected), "{text}: {refusal}");
+    }
+    assert!(Decision::find(&folder.path().join("none.json")).unwrap().is_none());
+    let decision = Decision { shift: 0.3, inverses: [("a".into(), "b".into())].into(), ..Decision::default() };
+    std::fs::write(&path, serde_json::to_string(&decision).unwrap()).unwrap();
+    assert_eq!(Decision::find(&path).unwrap(), Some(decision));
+}
