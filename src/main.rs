@@ -14,7 +14,7 @@ use docre::ground::interrupt;
 use cli::failure::{self, is_closed_pipe, is_usage};
 use cli::signals::Stopping;
 use cli::{
-    Messages, Outcome, checkpoint, completions, convert, encode, evaluate, graph, man, query, report, run, score,
+    Messages, Outcome, checkpoint, completions, convert, decide, encode, evaluate, graph, man, query, report, run, score,
     split, synthesize, train,
 };
 
@@ -48,6 +48,7 @@ enum Command {
     Train(train::TrainArgs),
     Checkpoint(checkpoint::CheckpointArgs),
     Score(score::ScoreArgs),
+    Decide(decide::DecideArgs),
     Evaluate(evaluate::EvaluateArgs),
     Graph(graph::GraphArgs),
     Query(query::QueryArgs),
@@ -90,6 +91,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args, messages),
         Command::Checkpoint(args) => checkpoint::run(&args, messages),
         Command::Score(args) => score::run(&args, messages),
+        Command::Decide(args) => decide::run(&args, messages),
         Command::Evaluate(args) => evaluate::run(&args, messages),
         Command::Graph(args) => graph::run(&args, messages),
         Command::Query(args) => query::run(&args),

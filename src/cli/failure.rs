@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use docre::checkpoint::CheckpointError;
 use docre::corpus::CorpusError;
+use docre::decide::DecideError;
 use docre::encoder::LoadError;
 use docre::encoder::hub::NotFound;
 use docre::examples::ExamplesError;
@@ -56,9 +57,10 @@ pub fn hint(error: &anyhow::Error) -> Option<Words> {
 type Ask = fn(&(dyn Error + 'static)) -> Option<Words>;
 
 /// Every type of errors with hints. A walk along the chain meets any of them; a test holds that none is missing.
-const ASKED: [Ask; 16] = [
+const ASKED: [Ask; 17] = [
     of::<CheckpointError>,
     of::<CorpusError>,
+    of::<DecideError>,
     of::<DeviceError>,
     of::<ExamplesError>,
     of::<GraphError>,

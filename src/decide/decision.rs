@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use ground::choice;
 use ground::parsed::TypePair;
 use ground::settings::{self, Settings, at_least};
 use ground::{Text, present};
@@ -53,8 +54,7 @@ pub struct Step {
 }
 
 /// What is averaged where several runs have scored the same documents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Ensemble {
     /// How far the logits are above the threshold classes'.
     #[default]
@@ -62,6 +62,8 @@ pub enum Ensemble {
     /// The sigmoids of that.
     Probabilities,
 }
+
+choice!(Ensemble, "ensemble", { Margins => "margins", Probabilities => "probabilities" });
 
 impl Decision {
     /// Reads the file at a path.

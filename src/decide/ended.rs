@@ -8,3 +8,13 @@ pub enum Ended {
     /// It was made, with so many claims.
     Decided(u64),
 }
+
+impl Ended {
+    /// The claims, where the table was made.
+    pub fn claims(self) -> Option<u64> {
+        match self {
+            Self::UpToDate => None,
+            Self::Decided(claims) => Some(claims),
+        }
+    }
+}

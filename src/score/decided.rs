@@ -28,7 +28,7 @@ pub struct Tables {
 impl Tables {
     /// Starts with both, where neither is of another making or those may be replaced.
     pub fn begin(request: &Request<'_>) -> Result<Self, TableError> {
-        Ok(Self { scores: begin::<ScoreRow>(request)?, relations: begin::<RelationRow>(request)? })
+        Ok(Self { relations: begin::<RelationRow>(request)?, scores: begin::<ScoreRow>(request)? })
     }
 
     /// Where the scores go.

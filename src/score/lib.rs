@@ -48,6 +48,8 @@ use parts::{Part, Parts, work_folder};
 
 /// How far below the threshold class's logit those lie that are kept, unless asked otherwise: a few a pair.
 pub const MARGIN: f32 = 5.0;
+/// The same at most: all relations of any pair.
+const MOST_MARGIN: f32 = 1000.0;
 
 /// How a split is scored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,7 +87,7 @@ impl Default for Options {
 impl Settings for Options {
     fn check(&self) -> Result<(), String> {
         within("iterations", self.iterations.unwrap_or_default(), 0, MOST)?;
-        within("margin", self.margin, 0.0, f32::MAX)?;
+        within("margin", self.margin, 0.0, MOST_MARGIN)?;
         at_least("most_pairs", self.most_pairs.unwrap_or(1), 1)?;
         at_least("pieces_at_once", self.pieces_at_once, 1)
     }

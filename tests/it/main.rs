@@ -17,6 +17,7 @@ mod cuda;
 mod curie;
 mod cut_off;
 mod damage;
+mod decide;
 mod device;
 mod encoder;
 mod evaluate;

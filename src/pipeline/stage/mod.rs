@@ -2,6 +2,7 @@
 //! kind is, [`registry`] which there are.
 
 mod convert;
+mod decide;
 mod encode;
 mod evaluate;
 mod graph;

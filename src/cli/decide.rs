@@ -1,0 +1,94 @@
+//! `docre decide`: scores and a decision → the table `relations`.
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::Args;
+use docre::decide::{self, Calibration, Decision, Ensemble, Options, Request};
+use docre::ground::parsed::FolderName;
+use docre::table::rows::RelationRow;
+use docre::table::stream;
+
+use super::pipe::{self, Scratch};
+use super::{Messages, Outcome, checked, number, one_of, split_folder, whole};
+
+/// Decide which relations to claim of what a model thinks, once or again, of one run or several.
+#[derive(Args)]
+#[command(
+    allow_negative_numbers = true,
+    after_help = include_str!("help/decide.txt").trim_end()
+)]
+pub struct DecideArgs {
+    /// The scores: a folder with the table `scores`, or a Parquet file of it; given several times, runs over the same
+    /// documents, which are joined.
+    #[arg(long, value_name = "PATH", required = true)]
+    scores: Vec<PathBuf>,
+    /// The folder of the corpus, or of the split itself: for several runs, and where types of entities count.
+    #[arg(long, value_name = "DIR")]
+    corpus: Option<PathBuf>,
+    /// The split: the folder of this name in that of the corpus.
+    #[arg(long, value_name = "NAME", requires = "corpus")]
+    split: Option<FolderName>,
+    /// The folder into which the table goes, or `-`: as an Arrow stream to stdout.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// A decision in JSON, to which the other options add [default: the model's own threshold].
+    #[arg(long, value_name = "FILE")]
+    decision: Option<PathBuf>,
+    /// How far above the model's threshold a logit must lie; below 0, how far below it may.
+    #[arg(long, value_name = "LOGITS", value_parser = number::<f32>)]
+    shift: Option<f32>,
+    /// By what logits are divided before they become probabilities.
+    #[arg(long, value_name = "T", value_parser = number::<f32>)]
+    temperature: Option<f32>,
+    /// Relations that a pair is given at most [default: as the model says].
+    #[arg(long, value_name = "N", value_parser = whole::<usize>)]
+    most_labels: Option<usize>,
+    /// What is averaged of several runs: margins, how far logits are above the threshold, or probabilities.
+    #[arg(long, value_name = "WHAT", value_parser = one_of::<Ensemble>())]
+    ensemble: Option<Ensemble>,
+    /// What the run is called [default: as the first scores say].
+    #[arg(long, value_name = "NAME")]
+    run_id: Option<String>,
+    /// Replace a table that was made of other scores or by another decision.
+    #[arg(long)]
+    force: bool,
+}
+
+impl DecideArgs {
+    fn decision(&self) -> anyhow::Result<Decision> {
+        let read = self.decision.as_deref().map(Decision::read).transpose()?.unwrap_or_default();
+        checked(Decision {
+            shift: self.shift.unwrap_or(read.shift),
+            calibration: self.temperature.map(Calibration::Temperature).or(read.calibration),
+            most_labels: self.most_labels.or(read.most_labels),
+            ensemble: self.ensemble.unwrap_or(read.ensemble),
+            ..read
+        })
+    }
+}
+
+/// Decides.
+pub fn run(args: &DecideArgs, messages: Messages) -> anyhow::Result<Outcome> {
+    let options = checked(Options { run_id: args.run_id.clone() })?;
+    let decision = args.decision()?;
+    let split = args.corpus.as_deref().map(|corpus| split_folder(corpus, args.split.as_deref())).transpose()?;
+    let mut scratch = Scratch::default();
+    let piped = pipe::is(&args.out);
+    let out = if piped { scratch.folder("decided")? } else { args.out.clone() };
+    let ended = decide::decide(&Request {
+        scores: &args.scores,
+        split: split.as_deref(),
+        decision: &decision,
+        run_id: options.run_id.as_deref(),
+        out: &out,
+        // A pipe's table is nobody's.
+        force: args.force || piped,
+    })?;
+    let told = ended.claims().map_or_else(|| "up to date".to_owned(), |claims| format!("{claims} relations"));
+    messages.say(&format!("{}: {told}", args.out.join("relations").display()));
+    if piped {
+        stream::send::<RelationRow, _>(&out, io::stdout().lock()).map(drop)?;
+    }
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,62 @@
+//! `decide`: scores of one run or several, and a decision → the table `relations`.
+//!
+//! The options are what the file of a decision says, and the run's name; or the file is an input.
+
+use std::collections::BTreeMap;
+
+use anyhow::ensure;
+use toml::Table;
+
+use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
+use crate::decide::{self, Decision, Options, Request};
+use crate::ground::manifest::role;
+use crate::pipeline::options::settings;
+
+pub const KIND: Kind = Kind {
+    name: "decide",
+    inputs: &[(role::SCORES, Needs::Several), (role::CORPUS, Needs::Optional), (DECISION, Needs::Optional)],
+    outputs: &[role::RELATIONS],
+    options: || keys_of::<Options>().into_iter().chain(keys_of::<Decision>()).collect(),
+    parse,
+    ..Kind::PLAIN
+};
+
+const DECISION: &str = "decision";
+
+/// What is decided, unless it is an input.
+struct Decide {
+    options: Options,
+    decision: Decision,
+}
+
+fn parse(options: Table, inputs: &[String]) -> anyhow::Result<Box<dyn Action>> {
+    let own = keys_of::<Options>();
+    let (options, decision): (Table, Table) = options.into_iter().partition(|(key, _)| own.contains(&key.as_str()));
+    let is_input = inputs.iter().any(|role| role == DECISION);
+    let set = decision.keys().next();
+    ensure!(
+        !is_input || set.is_none(),
+        "`{}`: expected it in the input `{DECISION}`, got it beside that",
+        set.map_or("", String::as_str)
+    );
+    Ok(Box::new(Decide { options: settings(options)?, decision: settings(decision)? }))
+}
+
+impl Action for Decide {
+    fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
+        let read = work.optional(DECISION).map(Decision::read).transpose()?;
+        let ended = decide::decide(&Request {
+            scores: work.inputs.get(role::SCORES).map_or(&[], Vec::as_slice),
+            split: work.optional(role::CORPUS),
+            decision: read.as_ref().unwrap_or(&self.decision),
+            run_id: Some(self.options.run_id.as_deref().unwrap_or(work.pipeline)),
+            out: work.folder,
+            force: true,
+        })?;
+        Ok(Made {
+            outputs: BTreeMap::from([(role::RELATIONS, work.folder.join(role::RELATIONS))]),
+            notes: ended.claims().map(|claims| format!("{claims} relations")).into_iter().collect(),
+            ..Made::default()
+        })
+    }
+}

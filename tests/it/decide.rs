@@ -1,0 +1,121 @@
+//! Deciding on the command line and in a pipeline.
+
+use std::fs;
+use std::path::Path;
+
+use docre::table::rows::{RelationRow, ScoreRow};
+use docre::table::{self, Table};
+use tempfile::TempDir;
+
+use crate::support::{Run, docre};
+
+/// A score so far above the threshold.
+fn score(head: u32, relation: &str, logit: f32) -> ScoreRow {
+    ScoreRow {
+        run_id: "a".into(),
+        doc_id: "d".into(),
+        head,
+        tail: 1,
+        relation: relation.into(),
+        logit: logit + 0.5,
+        threshold_logit: 0.5,
+        base_logit: Some(1.0),
+        base_threshold_logit: Some(1.0),
+        iteration: Some(2),
+        margin: 4.0,
+        most_labels: 2,
+    }
+}
+
+/// Two scores above the threshold, one on it and one below.
+fn scores(folder: &Path) {
+    let rows = vec![score(0, "P17", 2.0), score(0, "P131", 1.0), score(0, "P150", 0.0), score(2, "P17", -1.0)];
+    table::write(&folder.join("run"), "", rows).unwrap();
+}
+
+fn decide(folder: &Path, more: &[&str]) -> Run {
+    let [scores, out] = ["run", "out"].map(|name| folder.join(name).to_str().unwrap().to_owned());
+    docre(["decide", "--scores", &scores, "--out", &out].iter().chain(more))
+}
+
+fn claims(folder: &Path) -> Vec<String> {
+    let rows: Vec<RelationRow> = Table::require(folder).unwrap().all().unwrap();
+    rows.iter().map(|row| format!("{} {} {} {:.3}", row.head, row.relation, row.rank, row.probability)).collect()
+}
+
+#[test]
+fn the_threshold_is_shifted_by_an_option_or_by_a_file() {
+    let folder = TempDir::new().unwrap();
+    let (folder, out) = (folder.path(), &folder.path().join("out"));
+    scores(folder);
+    let run = decide(folder, &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.ends_with("out/relations: 2 relations\n"), "{}", run.stderr);
+    // 1 / (1 + e^-2), 1 / (1 + e^-1)
+    assert_eq!(claims(out), ["0 P17 1 0.881", "0 P131 2 0.731"]);
+    let rows: Vec<RelationRow> = Table::require(out).unwrap().all().unwrap();
+    assert!(rows.iter().all(|row| row.base_probability == Some(0.5) && row.iteration == Some(2) && *row.run_id == *"a"));
+    assert!(decide(folder, &[]).stderr.ends_with("up to date\n"));
+
+    let refused = decide(folder, &["--shift", "-1.5"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("hint: pass `--force`"), "{}", refused.stderr);
+    assert_eq!(decide(folder, &["--shift", "-1.5", "--most-labels", "3", "--force"]).code, Some(0));
+    assert_eq!(claims(out), ["0 P17 1 0.881", "0 P131 2 0.731", "0 P150 3 0.500", "2 P17 1 0.269"]);
+    let file = folder.join("decision.json");
+    fs::write(&file, r#"{"shift": 5, "shifts": {"P131": 0.5}, "calibration": {"temperature": 2}}"#).unwrap();
+    let file = ["--decision", file.to_str().unwrap(), "--force", "--run-id", "b"];
+    assert_eq!(decide(folder, &file).code, Some(0));
+    // 1 / (1 + e^-(1 / 2))
+    assert_eq!(claims(out), ["0 P131 1 0.622"]);
+    // An option goes before what the file says of the same.
+    assert_eq!(decide(folder, &[&file[..], &["--shift", "1.5", "--temperature", "1"]].concat()).code, Some(0));
+    assert_eq!(claims(out), ["0 P17 1 0.881", "0 P131 2 0.731"]);
+}
+
+#[test]
+fn what_cannot_be_decided_is_refused_with_a_hint() {
+    let folder = TempDir::new().unwrap();
+    let (folder, out) = (folder.path(), folder.path().join("out"));
+    scores(folder);
+    let twice = folder.join("run").to_str().unwrap().to_owned();
+    for (more, expected, hint) in [
+        (["--shift", "-5"], "expected scores within 5 below the threshold", "score with a larger `--margin`"),
+        (["--scores", &twice], "several tables of scores: expected the corpus", "name it with `--corpus`"),
+    ] {
+        let run = decide(folder, &more);
+        assert_eq!(run.code, Some(1), "{}", run.stderr);
+        assert!(run.stderr.contains(expected) && run.stderr.contains(hint), "{}", run.stderr);
+        assert!(!out.exists());
+    }
+    for (more, expected) in [(["--temperature", "0"], "temperature`: expected a number above 0, got 0")] {
+        let run = decide(folder, &more);
+        assert!(run.code == Some(2) && run.stderr.contains(expected), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_stage_decides_by_settings_or_by_a_file_that_it_reads() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    scores(folder);
+    let run = |name: &str, settings: &str, inputs: &str| {
+        let [scores, file] = ["run/scores", "decision.json"].map(|name| folder.join(name));
+        let text = format!(
+            "[sources]\nscores = {scores:?}\nfile = {file:?}\n[[stage]]\nname = \"it\"\nkind = \"decide\"\n{settings}\n\
+             inputs = {{ scores = \"scores\"{inputs} }}\noutputs = {{ relations = \"relations\" }}\n"
+        );
+        let pipeline = folder.join(name).with_extension("toml");
+        fs::write(&pipeline, text).unwrap();
+        docre(["run", pipeline.to_str().unwrap(), "--runs", folder.join("runs").to_str().unwrap()])
+    };
+    let by_settings = run("one", "shift = -1.5\nmost_labels = 1\ncalibration = { temperature = 2 }", "");
+    assert_eq!(by_settings.code, Some(0), "{}", by_settings.stderr);
+    // 1 / (1 + e^-(2 / 2)), 1 / (1 + e^(1 / 2))
+    assert_eq!(claims(&folder.join("runs/one")), ["0 P17 1 0.731", "2 P17 1 0.378"]);
+    fs::write(folder.join("decision.json"), r#"{"shift": 1.5}"#).unwrap();
+    let by_file = run("two", "run_id = \"b\"", ", decision = \"file\"");
+    assert_eq!(by_file.code, Some(0), "{}", by_file.stderr);
+    assert_eq!(claims(&folder.join("runs/two")), ["0 P17 1 0.881"]);
+    let both = run("three", "shift = 1", ", decision = \"file\"");
+    assert!(both.code == Some(1) && both.stderr.contains("`shift`: expected it in the input `decision`"), "{}", both.stderr);
+}
