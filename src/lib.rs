@@ -9,6 +9,7 @@
 //!                       pieces pairs ─┼─ train → a checkpoint, training_log
 //!                       pieces pairs ─┼─ score → scores, relations            by a checkpoint
 //!                             scores ─┼─ decide → relations                   by a decision, of one run or several
+//!                       scores facts ─┼─ fit → a decision                     for F1, precision or recall
 //!                    relations facts ─┼─ evaluate → metrics
 //!         relations entities mentions ─┴─ graph → nodes edges provenance merges, RDF, GraphML, CSV, …
 //!                     all of the above ─ report → a page

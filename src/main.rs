@@ -14,8 +14,8 @@ use docre::ground::interrupt;
 use cli::failure::{self, is_closed_pipe, is_usage};
 use cli::signals::Stopping;
 use cli::{
-    Messages, Outcome, checkpoint, completions, convert, decide, encode, evaluate, graph, man, query, report, run, score,
-    split, synthesize, train,
+    Messages, Outcome, checkpoint, completions, convert, decide, encode, evaluate, fit, graph, man, query, report, run,
+    score, split, synthesize, train,
 };
 
 /// Tables and tensors come and go by the megabyte, which the system's allocator gives back to the kernel each time.
@@ -48,6 +48,7 @@ enum Command {
     Train(train::TrainArgs),
     Checkpoint(checkpoint::CheckpointArgs),
     Score(score::ScoreArgs),
+    Fit(fit::FitArgs),
     Decide(decide::DecideArgs),
     Evaluate(evaluate::EvaluateArgs),
     Graph(graph::GraphArgs),
@@ -91,6 +92,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args, messages),
         Command::Checkpoint(args) => checkpoint::run(&args, messages),
         Command::Score(args) => score::run(&args, messages),
+        Command::Fit(args) => fit::run(&args, messages),
         Command::Decide(args) => decide::run(&args, messages),
         Command::Evaluate(args) => evaluate::run(&args, messages),
         Command::Graph(args) => graph::run(&args, messages),

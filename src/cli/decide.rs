@@ -85,8 +85,11 @@ pub fn run(args: &DecideArgs, messages: Messages) -> anyhow::Result<Outcome> {
         // A pipe's table is nobody's.
         force: args.force || piped,
     })?;
-    let told = ended.claims().map_or_else(|| "up to date".to_owned(), |claims| format!("{claims} relations"));
+    let told = ended.claims().map_or_else(|| "up to date".to_owned(), |claims| format!("{} relations", claims.count));
     messages.say(&format!("{}: {told}", args.out.join("relations").display()));
+    if let Some(warning) = ended.claims().and_then(|claims| claims.warning()) {
+        messages.say(&format!("warning: {warning}"));
+    }
     if piped {
         stream::send::<RelationRow, _>(&out, io::stdout().lock()).map(drop)?;
     }

@@ -9,6 +9,7 @@ pub mod encode;
 pub mod environment;
 pub mod evaluate;
 pub mod failure;
+pub mod fit;
 pub mod graph;
 #[cfg(unix)]
 pub mod listening;

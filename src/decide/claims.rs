@@ -47,7 +47,7 @@ impl Types {
     }
 
     /// Whether a relation may join the entities of a score.
-    fn allow(&self, decision: &Decision, score: &ScoreRow) -> Result<bool, DecideError> {
+    pub fn allow(&self, decision: &Decision, score: &ScoreRow) -> Result<bool, DecideError> {
         let Some(allowed) = decision.types.get(&score.relation) else { return Ok(true) };
         let (head, tail) = (self.of(score, score.head)?, self.of(score, score.tail)?);
         Ok(allowed.iter().any(|pair| pair.fits(head, tail)))

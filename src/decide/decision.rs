@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use ground::choice;
+use ground::identity::digest;
 use ground::parsed::TypePair;
 use ground::settings::{self, Settings, at_least};
 use ground::{Text, present};
@@ -31,6 +32,8 @@ pub struct Decision {
     pub inverses: BTreeMap<Text, Text>,
     /// How several runs are joined.
     pub ensemble: Ensemble,
+    /// The documents on which it was fitted, each by a short hash of its name.
+    pub fitted_on: BTreeSet<Text>,
 }
 
 /// What makes a probability of how far a logit is above the threshold class's.
@@ -92,6 +95,11 @@ impl Decision {
         self.shifts.get(relation).copied().unwrap_or(self.shift)
     }
 
+    /// Whether it was fitted on a document.
+    pub(crate) fn was_fitted_on(&self, document: &str) -> bool {
+        !self.fitted_on.is_empty() && self.fitted_on.contains(&hashed(document))
+    }
+
     /// The least of the shifts.
     pub(crate) fn least_shift(&self) -> f32 {
         self.shifts.values().copied().fold(self.shift, f32::min)
@@ -128,7 +136,9 @@ impl Calibration {
             Self::Steps(steps) if steps.is_empty() => {
                 Err("`calibration.steps`: expected at least one, got none".to_owned())
             }
-            Self::Steps(steps) => steps.iter().zip(steps.iter().skip(1).map(Some).chain([None])).try_for_each(check_step),
+            Self::Steps(steps) => {
+                steps.iter().zip(steps.iter().skip(1).map(Some).chain([None])).try_for_each(check_step)
+            }
         }
     }
 }
@@ -150,4 +160,9 @@ fn check_step((step, next): (&Step, Option<&Step>)) -> Result<(), String> {
 
 fn finite(name: &str, got: f32) -> Result<(), String> {
     if got.is_finite() { Ok(()) } else { Err(format!("`{name}`: expected a finite number, got {got}")) }
+}
+
+/// A document's name as a decision has it. Two of thousands may have one hash: for warnings, that is rare enough.
+pub(crate) fn hashed(document: &str) -> Text {
+    digest(document.as_bytes()).chars().take(8).collect::<String>().into()
 }

@@ -39,8 +39,11 @@ impl Ensemble {
     /// Joins the scores of a document by several runs, each with its margin.
     pub fn join(self, runs: Vec<Vec<ScoreRow>>, margins: &[f32]) -> Vec<ScoreRow> {
         let margin = self.margin(margins);
-        let mut all: Vec<(usize, ScoreRow)> =
-            runs.into_iter().enumerate().flat_map(|(run, scores)| scores.into_iter().map(move |score| (run, score))).collect();
+        let mut all: Vec<(usize, ScoreRow)> = runs
+            .into_iter()
+            .enumerate()
+            .flat_map(|(run, scores)| scores.into_iter().map(move |score| (run, score)))
+            .collect();
         let key = |score: &ScoreRow| (score.head, score.tail, score.relation.clone());
         all.sort_by_cached_key(|(run, score)| (key(score), *run));
         let groups = all.chunk_by(|(_, one), (_, other)| {

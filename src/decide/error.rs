@@ -35,13 +35,33 @@ pub enum DecideError {
     #[error("{0}: expected the corpus that was scored, got none")]
     NoCorpus(&'static str),
     /// Scores do not reach as far down as the decision.
-    #[error("expected scores within {wanted} below the threshold, as the decision shifts it, got those within {margin}")]
+    #[error(
+        "expected scores within {wanted} below the threshold, as the decision shifts it, got those within {margin}"
+    )]
     Margin {
         /// How far down the decision goes.
         wanted: f32,
         /// How far down the scores go.
         margin: f32,
     },
+    /// No shift within the scores comes to what is wanted.
+    #[error("expected a threshold of {what} {wanted}, got {best:.4} at most, within {margin} below the model's")]
+    Unreachable {
+        /// Precision or recall.
+        what: &'static str,
+        /// What was asked for.
+        wanted: f64,
+        /// The best that there is.
+        best: f64,
+        /// How far down the scores go.
+        margin: f32,
+    },
+    /// Nobody says what holds.
+    #[error("{}: expected labelled documents with facts, got none", .0.display())]
+    Unlabelled(PathBuf),
+    /// Types that no setting can name.
+    #[error("types of entities: {0}")]
+    Types(String),
     /// A score names an entity that the corpus lacks.
     #[error("document `{document}`: expected an entity of the corpus, got a score of entity {entity}")]
     Entity {
@@ -59,7 +79,8 @@ impl Hint for DecideError {
             Self::Margin { .. } => Some("score with a larger `--margin`".into()),
             Self::NoCorpus(_) => Some("name it with `--corpus`, and `--split`".into()),
             Self::Entity { .. } => Some("name the split whose scores they are".into()),
-            Self::Read { .. } | Self::Decision { .. } | Self::NoScores => None,
+            Self::Unreachable { what: "recall", .. } => Some("score with a larger `--margin`".into()),
+            _ => None,
         }
     }
 }

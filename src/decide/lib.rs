@@ -7,18 +7,25 @@
 //! scores, and rows come out in the order of the table without being sorted. (As a query, the same asks for windows over
 //! pairs and joins of runs, for which an engine holds a table whole and loses its order.)
 //!
+//! [`fit`] finds a decision on a labelled split.
+//!
 //! It does not know what the scores come from: models, tensors.
 
+mod calibrate;
 mod claims;
 mod consistent;
 mod decision;
 mod ensemble;
 mod ended;
 mod error;
+mod fit;
+mod judged;
 mod run;
+mod runs;
 
 pub use claims::probability;
 pub use decision::{Calibration, Decision, Ensemble, Step};
-pub use ended::Ended;
+pub use ended::{Claims, Ended};
 pub use error::DecideError;
+pub use fit::{Calibrated, Fit, FitOptions, FitRequest, fit};
 pub use run::{Options, Request, decide, write_relations};

@@ -8,15 +8,15 @@ use ground::identity::Identity;
 use ground::settings::Settings;
 use table::rows::{DocumentRow, EntityRow, RelationRow, ScoreRow};
 use table::{
-    Cursor, Ours, Row, Staging, Standing, Table, TableError, TableFiles, TableWriter, Text, Walk, check_making,
-    clear_leftovers, fingerprint, identity, restore,
+    Ours, Row, Staging, Standing, TableWriter, Text, Walk, check_making, clear_leftovers, fingerprint, identity,
+    restore,
 };
 
 use crate::claims::{Types, claims};
-use crate::consistent::Inverses;
 use crate::decision::Decision;
-use crate::ended::Ended;
+use crate::ended::{Claims, Ended};
 use crate::error::DecideError;
+use crate::runs::{Runs, files};
 
 /// Claims that are written at once, and those of one more document.
 const ROWS_AT_ONCE: usize = 1 << 16;
@@ -70,9 +70,9 @@ pub fn decide(request: &Request<'_>) -> Result<Ended, DecideError> {
         check_making(request.out, name, None)?;
     }
     let writer = TableWriter::inside(staging.folder().to_path_buf(), &making);
-    let claimed = write_relations(request, writer)?;
+    let claims = write_relations(request, writer)?;
     staging.commit()?;
-    Ok(Ended::Decided(claimed))
+    Ok(Ended::Decided(claims))
 }
 
 /// Identifies what the table is made from.
@@ -84,66 +84,25 @@ fn making(request: &Request<'_>) -> Result<String, DecideError> {
     Ok(identity.field("decision", request.decision).field("run_id", &request.run_id).finish())
 }
 
-/// The files of the scores at a path: a folder that holds the table, or the table itself.
-fn files(path: &Path) -> Result<TableFiles, TableError> {
-    match TableFiles::find(path, &ScoreRow::schema().name)? {
-        Some(files) => Ok(files),
-        None => TableFiles::require_at(path),
-    }
-}
-
-/// A run's scores, as they are read.
-struct Run {
-    scores: Cursor<ScoreRow>,
-    path: PathBuf,
-    /// How far below the threshold it reaches; `None`: it has no scores.
-    margin: Option<f32>,
-}
-
-impl Run {
-    fn open(path: &Path) -> Result<Self, TableError> {
-        let is_above = TableFiles::find(path, &ScoreRow::schema().name)?.is_some();
-        let table = if is_above { Table::<ScoreRow>::require(path)? } else { Table::require_at(path)? };
-        let first = table.cursor()?.next_if(|_| true)?;
-        Ok(Self { scores: table.cursor()?, path: path.to_path_buf(), margin: first.map(|row| row.margin) })
-    }
-
-    /// The scores of the next document that has any.
-    fn next(&mut self) -> Result<Option<Vec<ScoreRow>>, TableError> {
-        let Some(first) = self.scores.next_if(|_| true)? else { return Ok(None) };
-        let doc_id = first.doc_id.clone();
-        let mut rows = vec![first];
-        rows.append(&mut self.scores.of(&doc_id)?);
-        Ok(Some(rows))
-    }
-
-    /// Refuses what is left behind the last document.
-    fn finish(&mut self) -> Result<(), TableError> {
-        let Some(row) = self.scores.next_if(|_| true)? else { return Ok(()) };
-        let (folder, table) = (self.path.clone(), ScoreRow::schema().name.clone());
-        Err(TableError::Stray { folder, table, document: row.doc_id.to_string() })
-    }
-}
-
 /// What is claimed, on its way into a table.
 struct Claimed<'a> {
     request: &'a Request<'a>,
-    inverses: Inverses,
     run_id: Option<Text>,
     rows: Vec<RelationRow>,
     writer: TableWriter<RelationRow>,
-    count: u64,
+    claims: Claims,
 }
 
 impl Claimed<'_> {
     fn add(&mut self, scores: Vec<ScoreRow>, types: Option<&Types>) -> Result<(), DecideError> {
-        let scores = self.inverses.consistent(scores);
+        let of_fitting = scores.first().is_some_and(|score| self.request.decision.was_fitted_on(&score.doc_id));
+        self.claims.fitted_on += u64::from(of_fitting);
         claims(self.request.decision, self.run_id.as_ref(), &scores, types, &mut self.rows)?;
         if self.rows.len() >= ROWS_AT_ONCE { self.write() } else { Ok(()) }
     }
 
     fn write(&mut self) -> Result<(), DecideError> {
-        self.count += self.rows.len() as u64;
+        self.claims.count += self.rows.len() as u64;
         Ok(self.writer.write(std::mem::take(&mut self.rows))?)
     }
 }
@@ -152,69 +111,36 @@ impl Claimed<'_> {
 ///
 /// # Errors
 /// As [`decide`].
-pub fn write_relations(request: &Request<'_>, writer: TableWriter<RelationRow>) -> Result<u64, DecideError> {
-    let runs = request.scores.iter().map(|path| Run::open(path));
-    let mut runs: Vec<Run> = runs.collect::<Result<_, TableError>>()?;
-    let margins = check(request, &runs)?;
-    let (inverses, run_id) = (Inverses::new(&request.decision.inverses), request.run_id.map(Text::from));
-    let mut claimed = Claimed { request, inverses, run_id, rows: Vec::new(), writer, count: 0 };
-    match (runs.as_mut_slice(), request.split) {
-        (_, Some(split)) => by_corpus(split, &mut runs, &margins, &mut claimed)?,
-        ([run], None) => {
-            while let Some(scores) = run.next()? {
+pub fn write_relations(request: &Request<'_>, writer: TableWriter<RelationRow>) -> Result<Claims, DecideError> {
+    let decision = request.decision;
+    if decision.asks_types() && request.split.is_none() {
+        return Err(DecideError::NoCorpus("`types` of a decision"));
+    }
+    let mut runs = Runs::open(request.scores, decision)?;
+    runs.check_reach(decision.least_shift())?;
+    let run_id = request.run_id.map(Text::from);
+    let mut claimed = Claimed { request, run_id, rows: Vec::new(), writer, claims: Claims::default() };
+    match request.split {
+        Some(split) => {
+            for document in Walk::<(EntityRow,)>::open(split)? {
+                let (DocumentRow { doc_id, .. }, (entities,)) = document?;
+                let types = decision.asks_types().then(|| Types::new(entities));
+                claimed.add(runs.of(&doc_id)?, types.as_ref())?;
+            }
+            runs.finish()?;
+        }
+        None => {
+            while let Some(scores) = runs.next()? {
                 claimed.add(scores, None)?;
             }
         }
-        _ => return Err(DecideError::NoCorpus("several tables of scores")),
     }
     // An empty table has a file too.
-    if !claimed.rows.is_empty() || claimed.count == 0 {
+    if !claimed.rows.is_empty() || claimed.claims.count == 0 {
         claimed.write()?;
     }
     claimed.writer.finish()?;
-    Ok(claimed.count)
-}
-
-/// Refuses what does not suffice, and tells how far below the threshold each run reaches.
-fn check(request: &Request<'_>, runs: &[Run]) -> Result<Vec<f32>, DecideError> {
-    if runs.is_empty() {
-        return Err(DecideError::NoScores);
-    }
-    if request.decision.asks_types() && request.split.is_none() {
-        return Err(DecideError::NoCorpus("`types` of a decision"));
-    }
-    let known: Vec<f32> = runs.iter().filter_map(|run| run.margin).collect();
-    // A run without scores reaches as far down as the others: it found nothing there.
-    let usual = known.iter().copied().reduce(f32::min).unwrap_or_default();
-    let margins: Vec<f32> = runs.iter().map(|run| run.margin.unwrap_or(usual)).collect();
-    let margin = if margins.len() > 1 { request.decision.ensemble.margin(&margins) } else { usual };
-    let wanted = -request.decision.least_shift();
-    if !known.is_empty() && wanted > margin {
-        return Err(DecideError::Margin { wanted, margin });
-    }
-    Ok(margins)
-}
-
-/// Walks the documents of the corpus, and the scores of each run beside them.
-fn by_corpus(
-    split: &Path,
-    runs: &mut [Run],
-    margins: &[f32],
-    claimed: &mut Claimed<'_>,
-) -> Result<(), DecideError> {
-    let decision = claimed.request.decision;
-    for document in Walk::<(EntityRow,)>::open(split)? {
-        let (DocumentRow { doc_id, .. }, (entities,)) = document?;
-        let scores = runs.iter_mut().map(|run| run.scores.of(&doc_id));
-        let mut scores: Vec<Vec<ScoreRow>> = scores.collect::<Result<_, TableError>>()?;
-        let types = decision.asks_types().then(|| Types::new(entities));
-        let scores = match scores.len() {
-            1 => scores.remove(0),
-            _ => decision.ensemble.join(scores, margins),
-        };
-        claimed.add(scores, types.as_ref())?;
-    }
-    Ok(runs.iter_mut().try_for_each(Run::finish)?)
+    Ok(claimed.claims)
 }
 
 #[cfg(test)]

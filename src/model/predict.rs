@@ -180,7 +180,8 @@ fn add(
     }
     let Some(&threshold) = logits.first() else { bail!("document `{doc_id}`: pair ({head}, {tail}): got no logits") };
     let before = |relation: &Predicted| {
-        let (threshold, relation) = base.as_ref().and_then(|base| base.first().zip(base.get(relation.class as usize)))?;
+        let (threshold, relation) =
+            base.as_ref().and_then(|base| base.first().zip(base.get(relation.class as usize)))?;
         Some(BaseLogits { relation: *relation, threshold: *threshold })
     };
     predictions.extend(decode_wanted(&logits, wanted).into_iter().map(|relation| Prediction {

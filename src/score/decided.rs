@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use checkpoint::DECISION;
 use decide::{Decision, write_relations};
 use ground::identity::Identity;
+use ground::observe::{Event, Observer};
 use table::rows::{RelationRow, ScoreRow};
 use table::{Ours, Row, Staging, TableError, TableWriter, check_making, fingerprint};
 
@@ -70,23 +71,23 @@ impl<'a> Decided<'a> {
     }
 
     /// Claims, where the table of scores stands and that of claims is not of this decision.
-    pub fn over_scores(&self, too_large: u64) -> Result<Ended, ScoreError> {
+    pub fn over_scores(&self, too_large: u64, observe: Observer<'_>) -> Result<Ended, ScoreError> {
         let name = &RelationRow::schema().name;
         if fingerprint(self.request.out, name)?.as_ref() == Some(&self.making) {
             return Ok(Ended::UpToDate { too_large });
         }
         let staging = begin::<RelationRow>(self.request)?;
-        let relations = self.write(self.request.out.join(&ScoreRow::schema().name), &staging)?;
+        let relations = self.write(self.request.out.join(&ScoreRow::schema().name), &staging, observe)?;
         staging.commit()?;
         Ok(Ended::Decided { relations, too_large })
     }
 
     /// Claims of scores that have not their name yet, and how many.
-    pub fn over(&self, tables: &Tables) -> Result<u64, ScoreError> {
-        self.write(tables.scores().to_path_buf(), &tables.relations)
+    pub fn over(&self, tables: &Tables, observe: Observer<'_>) -> Result<u64, ScoreError> {
+        self.write(tables.scores().to_path_buf(), &tables.relations, observe)
     }
 
-    fn write(&self, scores: PathBuf, staging: &Staging) -> Result<u64, ScoreError> {
+    fn write(&self, scores: PathBuf, staging: &Staging, observe: Observer<'_>) -> Result<u64, ScoreError> {
         let request = decide::Request {
             scores: &[scores],
             split: Some(self.request.split).filter(|_| self.decision.asks_types()),
@@ -95,6 +96,9 @@ impl<'a> Decided<'a> {
             out: self.request.out,
             force: true,
         };
-        Ok(write_relations(&request, TableWriter::inside(staging.folder().to_path_buf(), &self.making))?)
+        let writer = TableWriter::inside(staging.folder().to_path_buf(), &self.making);
+        let claims = write_relations(&request, writer)?;
+        claims.warning().into_iter().for_each(|warning| observe(Event::Warning(warning)));
+        Ok(claims.count)
     }
 }

@@ -35,7 +35,9 @@ impl Ended {
     /// Documents that the tables lack: they are too large.
     pub fn too_large(self) -> u64 {
         match self {
-            Self::UpToDate { too_large } | Self::Decided { too_large, .. } | Self::Scored(Scored { too_large, .. }) => too_large,
+            Self::UpToDate { too_large } | Self::Decided { too_large, .. } | Self::Scored(Scored { too_large, .. }) => {
+                too_large
+            }
         }
     }
 }

@@ -25,12 +25,12 @@ use serde::{Deserialize, Serialize};
 use checkpoint::{Checkpoint, CheckpointConfig};
 use examples::{cut_off, examples};
 use ground::identity::Identity;
-use ground::{interrupt, whole};
 use ground::observe::{Event, Observer, Progress};
 use ground::settings::{Settings, at_least, within};
 use ground::workers::{Workers, overlap};
-use model::example::Example;
+use ground::{interrupt, whole};
 use model::decode::Wanted;
+use model::example::Example;
 use model::predict::{PIECES_AT_ONCE, Prediction, predict};
 use model::{MOST, Model};
 use nn::device::{Compute, DeviceChoice, Precision};
@@ -123,7 +123,8 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// The usual run, of this name.
     pub fn new(checkpoint: &'a Path, split: &'a Path, out: &'a Path, run_id: &'a str, device: DeviceChoice) -> Self {
-        let Options { run_id: _, iterations, pieces_at_once: budget, most_pairs, margin, precision } = Options::default();
+        let Options { run_id: _, iterations, pieces_at_once: budget, most_pairs, margin, precision } =
+            Options::default();
         Self { checkpoint, split, out, run_id, iterations, budget, most_pairs, margin, device, precision, force: false }
     }
 
@@ -157,7 +158,7 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     if let Some(too_large) = lacks(request.out, &fingerprint)? {
         parts::remove_leftovers(request.out);
         lacking(too_large).into_iter().for_each(observe);
-        return decided.over_scores(too_large);
+        return decided.over_scores(too_large, observe);
     }
     let tables = Tables::begin(request)?;
     check_workplace(&work_folder(request.out), &[])?;
@@ -191,7 +192,7 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     )?;
     let making = marked(fingerprint, parts.scored.too_large);
     parts.join(TableWriter::inside(tables.scores().to_path_buf(), &making))?;
-    parts.scored.relations = decided.over(&tables)?;
+    parts.scored.relations = decided.over(&tables, observe)?;
     standing.check()?;
     tables.commit()?;
     let scored = parts.remove()?;

@@ -3,11 +3,15 @@
 use std::fs;
 use std::path::Path;
 
+use docre::checkpoint;
+use docre::decide::{Calibration, Decision};
 use docre::table::rows::{RelationRow, ScoreRow};
 use docre::table::{self, Table};
+use docre::train::TrainConfig;
 use tempfile::TempDir;
 
 use crate::support::{Run, docre};
+use crate::train::Fixture;
 
 /// A score so far above the threshold.
 fn score(head: u32, relation: &str, logit: f32) -> ScoreRow {
@@ -54,7 +58,9 @@ fn the_threshold_is_shifted_by_an_option_or_by_a_file() {
     // 1 / (1 + e^-2), 1 / (1 + e^-1)
     assert_eq!(claims(out), ["0 P17 1 0.881", "0 P131 2 0.731"]);
     let rows: Vec<RelationRow> = Table::require(out).unwrap().all().unwrap();
-    assert!(rows.iter().all(|row| row.base_probability == Some(0.5) && row.iteration == Some(2) && *row.run_id == *"a"));
+    assert!(
+        rows.iter().all(|row| row.base_probability == Some(0.5) && row.iteration == Some(2) && *row.run_id == *"a")
+    );
     assert!(decide(folder, &[]).stderr.ends_with("up to date\n"));
 
     let refused = decide(folder, &["--shift", "-1.5"]);
@@ -117,5 +123,56 @@ fn a_stage_decides_by_settings_or_by_a_file_that_it_reads() {
     assert_eq!(by_file.code, Some(0), "{}", by_file.stderr);
     assert_eq!(claims(&folder.join("runs/two")), ["0 P17 1 0.881"]);
     let both = run("three", "shift = 1", ", decision = \"file\"");
-    assert!(both.code == Some(1) && both.stderr.contains("`shift`: expected it in the input `decision`"), "{}", both.stderr);
+    assert!(
+        both.code == Some(1) && both.stderr.contains("`shift`: expected it in the input `decision`"),
+        "{}",
+        both.stderr
+    );
+}
+
+#[test]
+fn a_fitted_decision_travels_with_the_checkpoint() {
+    let fixture = Fixture::new();
+    let config = TrainConfig { epochs: 12, ..fixture.config() };
+    let run = fixture.train(&config, "model", &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let path = |name: &str| fixture.path(name).to_str().unwrap().to_owned();
+    let [checkpoint, dev, train, decision] =
+        ["model/best", "corpus/dev", "corpus/train", "model/best/decision.json"].map(path);
+    let score = |split: &str, out: &str| {
+        let out = path(out);
+        docre(["score", "--checkpoint", &checkpoint, "--corpus", split, "--out", &out, "--run-id", "run"])
+    };
+    assert_eq!(score(&dev, "before").code, Some(0));
+    let scores = path("before");
+    let fit = |more: &[&str]| {
+        let arguments = ["fit", "--scores", &scores, "--corpus", &dev, "--out", &decision];
+        docre(arguments.iter().chain(more))
+    };
+    let run = fit(&["--recall", "0.3", "--calibration", "isotonic"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.contains("best/decision.json: a shift of "), "{}", run.stderr);
+    assert!(run.stderr.contains(", fitted on 4 documents\nbefore: P "), "{}", run.stderr);
+    let read = Decision::read(&fixture.path("model/best/decision.json")).unwrap();
+    assert!(read.fitted_on.len() == 4 && matches!(read.calibration, Some(Calibration::Steps(_))), "{read:?}");
+    let again = fit(&[]);
+    assert!(again.code == Some(1) && again.stderr.contains("--force"), "{}", again.stderr);
+    let both = fit(&["--recall", "0.5", "--precision", "0.5"]);
+    assert!(both.code == Some(2) && both.stderr.contains("expected it or `precision`, got both"), "{}", both.stderr);
+    let beyond = fit(&["--precision", "1.0", "--force", "--shrinkage", "-1"]);
+    assert!(beyond.code == Some(2) && beyond.stderr.contains("shrinkage`: expected 0 or more"), "{}", beyond.stderr);
+
+    // Scored with it, the same claims as of the scores that it was fitted on; and it is told of whom it was fitted.
+    let told = "warning: the decision was fitted on 4 of these documents: figures of them flatter it";
+    let run = score(&dev, "after");
+    assert!(run.code == Some(0) && run.stderr.contains(told), "{}", run.stderr);
+    let out = path("decided");
+    let run = docre(["decide", "--scores", &scores, "--out", &out, "--decision", &decision]);
+    assert!(run.code == Some(0) && run.stderr.contains(told), "{}", run.stderr);
+    assert_eq!(claims(&fixture.path("after")), claims(&fixture.path("decided")));
+    assert_ne!(claims(&fixture.path("after")), claims(&fixture.path("before")));
+    let run = score(&train, "others");
+    assert!(run.code == Some(0) && !run.stderr.contains("warning: the decision"), "{}", run.stderr);
+    // With it the folder is a checkpoint as before, which another may replace.
+    assert!((checkpoint::OURS.is)(&fixture.path("model/best")));
 }

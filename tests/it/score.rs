@@ -350,7 +350,8 @@ fn relations_are_the_scores_above_the_threshold() {
     paths.score(2048).unwrap();
     let scores: Vec<ScoreRow> = table::read(&paths.out).unwrap().flat_map(Result::unwrap).collect();
     assert!(scores.iter().all(|row| row.logit > row.threshold_logit - row.margin));
-    let pairs = scores.chunk_by(|one, other| (&one.doc_id, one.head, one.tail) == (&other.doc_id, other.head, other.tail));
+    let pairs =
+        scores.chunk_by(|one, other| (&one.doc_id, one.head, one.tail) == (&other.doc_id, other.head, other.tail));
     let predicted = pairs.flat_map(|pair| {
         assert!(pair.is_sorted_by(|one, other| one.logit >= other.logit));
         let above = pair.iter().filter(|row| row.logit > row.threshold_logit).take(pair[0].most_labels as usize);

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use table::Table;
+use table::rows::{PairRow, ScoreRow};
 use tempfile::TempDir;
 
 use super::*;
 use crate::decision::{Calibration, Ensemble, Step};
+use crate::ended::Claims;
+use crate::fit::{Calibrated, FitOptions, FitRequest, fit};
 
 /// A score so far above a threshold of 0, of document `d`, within a margin of 4.
 pub fn score(head: u32, tail: u32, relation: &str, logit: f32) -> ScoreRow {
@@ -40,7 +44,7 @@ fn split(folder: &Path) -> PathBuf {
         split: "dev".into(),
         source: "".into(),
         position,
-        labelled: false,
+        labelled: true,
         n_sentences: 1,
         n_tokens: 3,
         n_entities: 3,
@@ -56,6 +60,23 @@ fn split(folder: &Path) -> PathBuf {
             n_mentions: 1,
         })
     };
+    let pair = |(doc_id, head, tail, label, candidate): (&str, u32, u32, &str, bool)| PairRow {
+        doc_id: doc_id.into(),
+        head,
+        tail,
+        intra: true,
+        sentence_distance: 0,
+        candidate,
+        labels: Some(label.split_terminator(' ').map(Into::into).collect()),
+    };
+    let pairs = [
+        ("d", 0, 1, "a c", true),
+        ("d", 1, 0, "", true),
+        ("d", 2, 1, "a", false),
+        ("e", 0, 1, "c", true),
+        ("e", 0, 2, "b", true),
+    ];
+    table::write(&split, "", pairs.map(pair).to_vec()).unwrap();
     table::write(&split, "", [(0, "d"), (1, "e")].map(document).to_vec()).unwrap();
     table::write(&split, "", ["d", "e"].into_iter().flat_map(entities).collect::<Vec<_>>()).unwrap();
     split
@@ -96,7 +117,8 @@ impl Fixture {
     }
 
     fn claims(&self, decision: &Decision) -> Vec<String> {
-        let claim = |row: RelationRow| format!("{} {}>{} {} {}", row.doc_id, row.head, row.tail, row.relation, row.rank);
+        let claim =
+            |row: RelationRow| format!("{} {}>{} {} {}", row.doc_id, row.head, row.tail, row.relation, row.rank);
         self.rows(decision).into_iter().map(claim).collect()
     }
 
@@ -141,7 +163,8 @@ fn scores_that_do_not_reach_as_far_down_as_the_decision_are_refused() {
 fn probabilities_are_calibrated() {
     let fixture = Fixture::new(vec![scores()]);
     let of = |calibration| {
-        let rows = fixture.rows(&Decision { calibration: Some(calibration), most_labels: Some(9), ..Decision::default() });
+        let rows =
+            fixture.rows(&Decision { calibration: Some(calibration), most_labels: Some(9), ..Decision::default() });
         rows.iter().map(|row| row.probability).collect::<Vec<_>>()
     };
     // At a temperature of 2: 1 / (1 + e^-1.5), 1 / (1 + e^-1), 1 / (1 + e^-0.5).
@@ -179,7 +202,10 @@ fn runs_are_joined_document_by_document() {
     let shift = -0.1;
     assert_eq!(fixture.claims(&Decision { ensemble, shift, ..Decision::default() }), ["d 0>1 a 1", "e 0>1 c 1"]);
     let runs = Fixture { split: None, ..fixture };
-    assert_eq!(runs.refusal(&Decision::default()), "several tables of scores: expected the corpus that was scored, got none");
+    assert_eq!(
+        runs.refusal(&Decision::default()),
+        "several tables of scores: expected the corpus that was scored, got none"
+    );
 }
 
 #[test]
@@ -203,10 +229,7 @@ fn a_decision_that_cannot_be_is_refused_by_the_place_in_its_file() {
             r#"{"calibration": {"steps": [{"margin": 1, "probability": 0.5}, {"margin": 1, "probability": 0.6}]}}"#,
             "`calibration.steps`: expected greater margins and no smaller probabilities from step to step",
         ),
-        (
-            r#"{"inverses": {"a": "b", "b": "c"}}"#,
-            "`inverses`: expected one inverse of `b`, got `a` and `c`",
-        ),
+        (r#"{"inverses": {"a": "b", "b": "c"}}"#, "`inverses`: expected one inverse of `b`, got `a` and `c`"),
     ] {
         std::fs::write(&path, text).unwrap();
         let refusal = Decision::read(&path).unwrap_err().to_string();
@@ -216,4 +239,34 @@ fn a_decision_that_cannot_be_is_refused_by_the_place_in_its_file() {
     let decision = Decision { shift: 0.3, inverses: [("a".into(), "b".into())].into(), ..Decision::default() };
     std::fs::write(&path, serde_json::to_string(&decision).unwrap()).unwrap();
     assert_eq!(Decision::find(&path).unwrap(), Some(decision));
+}
+
+#[test]
+fn a_decision_is_fitted_on_a_labelled_split_and_knows_its_documents() {
+    let fixture = Fixture::over_a_split(vec![scores()]);
+    let split = fixture.split.as_deref().unwrap();
+    let decision = &Decision { most_labels: Some(3), ..Decision::default() };
+    let fitted = |options: &FitOptions| fit(&FitRequest { scores: &fixture.runs, split, decision, options }).unwrap();
+    // Right or wrong from above: a 3, b 2, c 1, c 0 (in `e`), a -1, b -3; right are a, c and c, and b of `e` 0>2 has no
+    // score: 4 facts, one about no candidate left out. F1 is greatest with four claims: 2 * 3 / (4 + 4).
+    let options = FitOptions { calibration: Calibrated::Isotonic, ..FitOptions::default() };
+    let found = fitted(&options);
+    assert_eq!(found.decision.shift, -0.5);
+    assert_eq!((found.before.true_positives, found.before.predicted, found.before.gold), (2, 3, 4));
+    assert_eq!((found.after.true_positives, found.after.predicted, found.after.gold), (3, 4, 4));
+    // 0 of -3 and -1, then 1, 1, 0, 1: 2 of 3 from 0 on.
+    let step = |margin, probability| Step { margin, probability };
+    let steps = vec![step(-3.0, 0.0), step(0.0, 2.0 / 3.0), step(3.0, 1.0)];
+    assert_eq!(found.decision.calibration, Some(Calibration::Steps(steps)));
+    // What is counted is what is claimed, and both documents were fitted on.
+    let ended = fixture.decide(&found.decision).unwrap();
+    assert_eq!(ended, Ended::Decided(Claims { count: 4, fitted_on: 2 }));
+    let warning = ended.claims().unwrap().warning().unwrap();
+    assert!(warning.starts_with("the decision was fitted on 2 of these documents"), "{warning}");
+    assert_eq!(fixture.decide(decision).unwrap().claims().unwrap().warning(), None);
+    let precise = fitted(&FitOptions { precision: Some(1.0), ..options.clone() });
+    assert_eq!((precise.decision.shift, precise.after.predicted), (2.5, 1));
+    let relations = fitted(&FitOptions { per_relation: true, shrinkage: 0.0, ..options });
+    // `a` and `c` of their own, `b` has no right score: none of it is claimed. F1 is 2 * 3 / (3 + 4).
+    assert_eq!((relations.after.true_positives, relations.after.predicted), (3, 3));
 }

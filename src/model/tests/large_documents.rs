@@ -44,7 +44,10 @@ pub fn check_chunks(model: &dyn Model, examples: &[Example]) {
         predictions.iter().map(|found| found.iter().map(key).collect()).collect()
     };
     let few = Budget { pieces: 2048, pairs: 7 };
-    assert_eq!(keys(&predict_within(&workers, model, examples.to_vec(), Wanted::predicted(4), few).unwrap()), keys(&usual));
+    assert_eq!(
+        keys(&predict_within(&workers, model, examples.to_vec(), Wanted::predicted(4), few).unwrap()),
+        keys(&usual)
+    );
 }
 
 #[test]

@@ -1,0 +1,81 @@
+//! `docre fit`: scores of a labelled split → a decision.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use docre::decide::{self, Calibrated, DecideError, Decision, FitOptions, FitRequest};
+use docre::ground::counts::Counts;
+use docre::table::{TableError, write_file};
+
+use super::{Messages, Outcome, SplitArgs, checked, number, one_of};
+
+/// Fit a decision on a labelled split: a threshold, and probabilities that say how often a claim is right.
+#[derive(Args)]
+#[command(
+    allow_negative_numbers = true,
+    after_help = include_str!("help/fit.txt").trim_end()
+)]
+pub struct FitArgs {
+    /// The scores: a folder with the table `scores`, or a Parquet file of it; given several times, runs over the same
+    /// documents, which are joined.
+    #[arg(long, value_name = "PATH", required = true)]
+    scores: Vec<PathBuf>,
+    #[command(flatten)]
+    split: SplitArgs,
+    /// The file of the decision: decision.json in the folder of a checkpoint, and `docre score` takes it.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// A decision in JSON of which all but thresholds and calibration stays: types, inverses, how runs are joined.
+    #[arg(long, value_name = "FILE")]
+    decision: Option<PathBuf>,
+    /// The precision that is wanted, with as much recall as there is [default: as much F1 as there is].
+    #[arg(long, value_name = "SHARE", value_parser = number::<f64>)]
+    precision: Option<f64>,
+    /// The recall that is wanted, with as much precision as there is.
+    #[arg(long, value_name = "SHARE", value_parser = number::<f64>)]
+    recall: Option<f64>,
+    /// Give each relation a threshold of its own.
+    #[arg(long)]
+    per_relation: bool,
+    /// How many facts a relation's own threshold weighs against that of all.
+    #[arg(long, value_name = "N", default_value_t = FitOptions::default().shrinkage, value_parser = number::<f64>)]
+    shrinkage: f64,
+    /// How probabilities are calibrated.
+    #[arg(long, value_parser = one_of::<Calibrated>(), default_value_t)]
+    calibration: Calibrated,
+    /// Replace a file that stands there.
+    #[arg(long)]
+    force: bool,
+}
+
+/// Fits.
+pub fn run(args: &FitArgs, messages: Messages) -> anyhow::Result<Outcome> {
+    let options = checked(FitOptions {
+        precision: args.precision,
+        recall: args.recall,
+        per_relation: args.per_relation,
+        shrinkage: args.shrinkage,
+        calibration: args.calibration,
+    })?;
+    let decision = args.decision.as_deref().map(Decision::read).transpose()?.unwrap_or_default();
+    let split = args.split.folder()?;
+    let request = FitRequest { scores: &args.scores, split: &split, decision: &decision, options: &options };
+    let fit = decide::fit(&request)?;
+    let text = serde_json::to_string_pretty(&fit.decision)?;
+    write_file::<DecideError>(&args.out, args.force, |file| {
+        let refused = |source| TableError::Io { path: args.out.clone(), action: "write", source };
+        Ok(writeln!(file, "{text}").map_err(refused)?)
+    })?;
+    let documents = fit.decision.fitted_on.len();
+    let told = format!("a shift of {}, fitted on {documents} documents", fit.decision.shift);
+    messages.say(&format!("{}: {told}", args.out.display()));
+    messages.say(&format!("before: {}", figures(fit.before)));
+    messages.say(&format!("after:  {}, on the documents that it was fitted on", figures(fit.after)));
+    Ok(Outcome::Done)
+}
+
+fn figures(counts: Counts) -> String {
+    let percent = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.2}", 100.0 * share));
+    format!("P {} R {} F1 {:.2}", percent(counts.precision()), percent(counts.recall()), 100.0 * counts.f1())
+}

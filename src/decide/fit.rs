@@ -1,0 +1,244 @@
+//! A decision that is fitted on a labelled split: the threshold for F1, or for a precision or a recall that is wanted, and
+//! probabilities that say how often a claim is right.
+//!
+//! A threshold of each relation is drawn towards that of all the more, the fewer facts it was fitted on.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use ground::choice;
+use ground::counts::Counts;
+use ground::settings::{Settings, at_least, within};
+
+use crate::calibrate::{steps, temperature};
+use crate::decision::{Calibration, Decision};
+use crate::error::DecideError;
+use crate::judged::{Evidence, OfRelation};
+
+/// How a decision is fitted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FitOptions {
+    /// The precision that is wanted, with as much recall as there is; absent: as much F1 as there is.
+    pub precision: Option<f64>,
+    /// The recall that is wanted, with as much precision as there is.
+    pub recall: Option<f64>,
+    /// Whether each relation has a threshold of its own.
+    pub per_relation: bool,
+    /// How many facts a relation's own threshold weighs against that of all.
+    pub shrinkage: f64,
+    /// How probabilities are calibrated.
+    pub calibration: Calibrated,
+}
+
+/// How probabilities are calibrated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Calibrated {
+    /// As the model has them.
+    None,
+    /// By a temperature.
+    #[default]
+    Temperature,
+    /// By steps that only rise.
+    Isotonic,
+}
+
+choice!(Calibrated, "calibration", { None => "none", Temperature => "temperature", Isotonic => "isotonic" });
+
+impl Default for FitOptions {
+    fn default() -> Self {
+        let calibration = Calibrated::default();
+        Self { precision: None, recall: None, per_relation: false, shrinkage: 20.0, calibration }
+    }
+}
+
+impl Settings for FitOptions {
+    fn check(&self) -> Result<(), String> {
+        within("precision", self.precision.unwrap_or(1.0), 0.0, 1.0)?;
+        within("recall", self.recall.unwrap_or(1.0), 0.0, 1.0)?;
+        if self.precision.is_some() && self.recall.is_some() {
+            return Err("`recall`: expected it or `precision`, got both".to_owned());
+        }
+        at_least("shrinkage", self.shrinkage, 0.0)
+    }
+}
+
+/// What to fit on.
+#[derive(Debug, Clone, Copy)]
+pub struct FitRequest<'a> {
+    /// Tables of scores, or folders that hold one: each of another run over the same documents.
+    pub scores: &'a [PathBuf],
+    /// The folder of the labelled split that was scored.
+    pub split: &'a Path,
+    /// What is decided beforehand: types, inverses, how runs are joined.
+    pub decision: &'a Decision,
+    /// How it is fitted.
+    pub options: &'a FitOptions,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fit {
+    /// The decision.
+    pub decision: Decision,
+    /// What the model's own threshold claims of the split.
+    pub before: Counts,
+    /// What the decision claims of it.
+    pub after: Counts,
+}
+
+/// Fits a decision.
+///
+/// # Errors
+/// Where a table cannot be used, nothing is labelled, or no threshold within the scores comes to what is wanted.
+pub fn fit(request: &FitRequest<'_>) -> Result<Fit, DecideError> {
+    let FitRequest { scores, split, decision, options } = *request;
+    let evidence = Evidence::take(scores, split, decision)?;
+    let pooled = evidence.pooled();
+    let own = Decision { shift: 0.0, shifts: [].into(), ..decision.clone() };
+    let before = evidence.counts(&own);
+    let aim = Aim::of(options);
+    let shift = aim.cut(&pooled, evidence.reach).ok_or_else(|| aim.unreachable(&pooled, evidence.reach))?;
+    let mut fitted = Decision { shift, fitted_on: evidence.documents.clone(), ..own };
+    if options.per_relation {
+        let aim = aim.of_each(&evidence);
+        fitted.shifts = shifts(&evidence, aim, shift, options.shrinkage).collect();
+    }
+    fitted.calibration = match options.calibration {
+        Calibrated::None => None,
+        Calibrated::Temperature => Some(Calibration::Temperature(temperature(&pooled.scores))),
+        Calibrated::Isotonic => Some(Calibration::Steps(steps(&pooled.scores))),
+    };
+    let after = evidence.counts(&fitted);
+    Ok(Fit { decision: fitted, before, after })
+}
+
+/// The threshold of each relation that has facts and scores.
+fn shifts(evidence: &Evidence, aim: Aim, of_all: f32, shrinkage: f64) -> impl Iterator<Item = (table::Text, f32)> + '_ {
+    let fitted = evidence.relations.iter().filter(|(_, of)| of.facts > 0 && !of.scores.is_empty());
+    fitted.map(move |(relation, of)| {
+        let own = aim.cut(of, evidence.reach).unwrap_or(of_all);
+        let weight = of.facts as f64 / (of.facts as f64 + shrinkage);
+        (relation.clone(), (weight * f64::from(own) + (1.0 - weight) * f64::from(of_all)) as f32)
+    })
+}
+
+/// What a threshold is fitted for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Aim {
+    /// The greatest F1.
+    F1,
+    /// The greatest gain: two for each right claim, less this for each claim.
+    Gain(f64),
+    Precision(f64),
+    Recall(f64),
+}
+
+/// So many claims, of which so many are right.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    claims: usize,
+    right: u64,
+    shift: f32,
+}
+
+impl Aim {
+    fn of(options: &FitOptions) -> Self {
+        match (options.precision, options.recall) {
+            (Some(precision), _) => Self::Precision(precision),
+            (None, Some(recall)) => Self::Recall(recall),
+            (None, None) => Self::F1,
+        }
+    }
+
+    /// The same for a relation alone. F1 of all relations together is greatest where each relation's claims gain most, at
+    /// that F1 as the price of a claim (Dinkelbach 1967): 2 TP / (P + G) ≥ λ where 2 TP − λ P ≥ λ G.
+    fn of_each(self, evidence: &Evidence) -> Self {
+        if self != Self::F1 {
+            return self;
+        }
+        let mut price = 0.0;
+        for _ in 0..50 {
+            let best = evidence.relations.values().filter_map(|of| Self::Gain(price).best(of, evidence.reach));
+            let (right, claims) = best.fold((0, 0), |(right, claims), cut| (right + cut.right, claims + cut.claims));
+            let f1 = f1(right, claims, evidence.facts());
+            if f1 <= price {
+                break;
+            }
+            price = f1;
+        }
+        Self::Gain(price)
+    }
+
+    /// The threshold for it; `None`: there is none.
+    fn cut(self, of: &OfRelation, reach: f32) -> Option<f32> {
+        self.best(of, reach).map(|cut| cut.shift)
+    }
+
+    /// Of cuts that are equally good the one that shifts less.
+    fn best(self, of: &OfRelation, reach: f32) -> Option<Cut> {
+        let value = |cut: &Cut| self.value(cut, of.facts);
+        let sound = cuts(of, reach).filter(|cut| value(cut).is_finite());
+        sound.reduce(|best, cut| match value(&cut).total_cmp(&value(&best)) {
+            std::cmp::Ordering::Greater => cut,
+            std::cmp::Ordering::Equal if cut.shift.abs() < best.shift.abs() => cut,
+            _ => best,
+        })
+    }
+
+    /// How good a cut is; negative infinity: it will not do.
+    fn value(self, cut: &Cut, facts: u64) -> f64 {
+        let (right, claims) = (cut.right as f64, cut.claims as f64);
+        let if_it_does = |does: bool, value: f64| if does { value } else { f64::NEG_INFINITY };
+        match self {
+            Self::F1 => f1(cut.right, cut.claims, facts),
+            Self::Gain(price) => 2.0 * right - price * claims,
+            Self::Precision(wanted) => if_it_does(cut.claims > 0 && right >= wanted * claims, right),
+            Self::Recall(wanted) => if_it_does(right >= wanted * facts as f64, -claims),
+        }
+    }
+
+    fn unreachable(self, of: &OfRelation, margin: f32) -> DecideError {
+        let share = |part: f64, of: f64| if of > 0.0 { part / of } else { 0.0 };
+        let best = |of_cut: &dyn Fn(Cut) -> f64| cuts(of, margin).map(of_cut).fold(0.0, f64::max);
+        match self {
+            Self::Recall(wanted) => {
+                let best = best(&|cut| share(cut.right as f64, of.facts as f64));
+                DecideError::Unreachable { what: "recall", wanted, best, margin }
+            }
+            Self::Precision(wanted) => {
+                let best = best(&|cut| share(cut.right as f64, cut.claims as f64));
+                DecideError::Unreachable { what: "precision", wanted, best, margin }
+            }
+            // There is always one: without scores too.
+            Self::F1 | Self::Gain(_) => DecideError::NoScores,
+        }
+    }
+}
+
+fn f1(right: u64, claims: usize, facts: u64) -> f64 {
+    let all = claims as f64 + facts as f64;
+    if all > 0.0 { 2.0 * right as f64 / all } else { 0.0 }
+}
+
+/// Every threshold that tells scores apart, from the highest down: half-way between a score and the next.
+fn cuts(of: &OfRelation, reach: f32) -> impl Iterator<Item = Cut> + '_ {
+    let scores = &of.scores;
+    let margin_of = |place: usize| scores.get(place).map(|score| score.margin);
+    let mut right = 0;
+    let below = scores.iter().enumerate().filter_map(move |(place, score)| {
+        right += u64::from(score.holds);
+        let next = margin_of(place + 1);
+        // The last threshold is where the scores end, and not below.
+        let lower = next.unwrap_or(-reach).min(score.margin);
+        let middle = f32::midpoint(score.margin, lower);
+        let shift = if middle < score.margin { middle } else { lower };
+        (next != Some(score.margin)).then_some(Cut { claims: place + 1, right, shift })
+    });
+    let none = Cut { claims: 0, right: 0, shift: margin_of(0).unwrap_or_default() };
+    std::iter::once(none).chain(below)
+}
+
+#[cfg(test)]
+mod tests;
