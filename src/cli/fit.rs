@@ -29,6 +29,10 @@ pub struct FitArgs {
     /// A decision in JSON of which all but thresholds and calibration stays: types, inverses, how runs are joined.
     #[arg(long, value_name = "FILE")]
     decision: Option<PathBuf>,
+    /// Let a relation join only types of entities that it joins among the facts of this split: the folder of the one
+    /// that the model was trained on.
+    #[arg(long, value_name = "DIR")]
+    types_of: Option<PathBuf>,
     /// The precision that is wanted, with as much recall as there is [default: as much F1 as there is].
     #[arg(long, value_name = "SHARE", value_parser = number::<f64>)]
     precision: Option<f64>,
@@ -60,7 +64,8 @@ pub fn run(args: &FitArgs, messages: Messages) -> anyhow::Result<Outcome> {
     })?;
     let decision = args.decision.as_deref().map(Decision::read).transpose()?.unwrap_or_default();
     let split = args.split.folder()?;
-    let request = FitRequest { scores: &args.scores, split: &split, decision: &decision, options: &options };
+    let types_of = args.types_of.as_deref();
+    let request = FitRequest { scores: &args.scores, split: &split, decision: &decision, types_of, options: &options };
     let fit = decide::fit(&request)?;
     let text = serde_json::to_string_pretty(&fit.decision)?;
     write_file::<DecideError>(&args.out, args.force, |file| {

@@ -42,14 +42,15 @@ impl Types {
         Self(entities.into_iter().map(|entity| (entity.entity_id, entity.r#type)).collect())
     }
 
-    fn of(&self, score: &ScoreRow, entity: u32) -> Result<&Text, DecideError> {
-        self.0.get(&entity).ok_or_else(|| DecideError::Entity { document: score.doc_id.to_string(), entity })
+    /// That of an entity of a document.
+    pub fn of(&self, document: &Text, entity: u32) -> Result<&Text, DecideError> {
+        self.0.get(&entity).ok_or_else(|| DecideError::Entity { document: document.to_string(), entity })
     }
 
     /// Whether a relation may join the entities of a score.
     pub fn allow(&self, decision: &Decision, score: &ScoreRow) -> Result<bool, DecideError> {
         let Some(allowed) = decision.types.get(&score.relation) else { return Ok(true) };
-        let (head, tail) = (self.of(score, score.head)?, self.of(score, score.tail)?);
+        let (head, tail) = (self.of(&score.doc_id, score.head)?, self.of(&score.doc_id, score.tail)?);
         Ok(allowed.iter().any(|pair| pair.fits(head, tail)))
     }
 }

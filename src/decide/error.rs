@@ -62,8 +62,8 @@ pub enum DecideError {
     /// Types that no setting can name.
     #[error("types of entities: {0}")]
     Types(String),
-    /// A score names an entity that the corpus lacks.
-    #[error("document `{document}`: expected an entity of the corpus, got a score of entity {entity}")]
+    /// A score or a fact names an entity that the corpus lacks.
+    #[error("document `{document}`: expected an entity of the corpus, got entity {entity}")]
     Entity {
         /// The document.
         document: String,

@@ -15,6 +15,7 @@ use crate::calibrate::{steps, temperature};
 use crate::decision::{Calibration, Decision};
 use crate::error::DecideError;
 use crate::judged::{Evidence, OfRelation};
+use crate::seen::types_seen;
 
 /// How a decision is fitted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,6 +74,8 @@ pub struct FitRequest<'a> {
     pub split: &'a Path,
     /// What is decided beforehand: types, inverses, how runs are joined.
     pub decision: &'a Decision,
+    /// The folder of a split whose facts say which types of entities a relation may join; `None`: as the decision says.
+    pub types_of: Option<&'a Path>,
     /// How it is fitted.
     pub options: &'a FitOptions,
 }
@@ -82,7 +85,7 @@ pub struct FitRequest<'a> {
 pub struct Fit {
     /// The decision.
     pub decision: Decision,
-    /// What the model's own threshold claims of the split.
+    /// What is claimed of the split with the model's own threshold.
     pub before: Counts,
     /// What the decision claims of it.
     pub after: Counts,
@@ -93,10 +96,11 @@ pub struct Fit {
 /// # Errors
 /// Where a table cannot be used, nothing is labelled, or no threshold within the scores comes to what is wanted.
 pub fn fit(request: &FitRequest<'_>) -> Result<Fit, DecideError> {
-    let FitRequest { scores, split, decision, options } = *request;
-    let evidence = Evidence::take(scores, split, decision)?;
+    let FitRequest { scores, split, decision, types_of, options } = *request;
+    let types = types_of.map_or_else(|| Ok(decision.types.clone()), types_seen)?;
+    let own = Decision { shift: 0.0, shifts: [].into(), types, ..decision.clone() };
+    let evidence = Evidence::take(scores, split, &own)?;
     let pooled = evidence.pooled();
-    let own = Decision { shift: 0.0, shifts: [].into(), ..decision.clone() };
     let before = evidence.counts(&own);
     let aim = Aim::of(options);
     let shift = aim.cut(&pooled, evidence.reach).ok_or_else(|| aim.unreachable(&pooled, evidence.reach))?;
@@ -107,6 +111,8 @@ pub fn fit(request: &FitRequest<'_>) -> Result<Fit, DecideError> {
     }
     fitted.calibration = match options.calibration {
         Calibrated::None => None,
+        // Nothing to learn from.
+        _ if pooled.scores.is_empty() => None,
         Calibrated::Temperature => Some(Calibration::Temperature(temperature(&pooled.scores))),
         Calibrated::Isotonic => Some(Calibration::Steps(steps(&pooled.scores))),
     };

@@ -22,6 +22,7 @@ mod fit;
 mod judged;
 mod run;
 mod runs;
+mod seen;
 
 pub use claims::probability;
 pub use decision::{Calibration, Decision, Ensemble, Step};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use table::Table;
-use table::rows::{PairRow, ScoreRow};
+use table::rows::{FactRow, PairRow, RelationTypeRow, ScoreRow};
 use tempfile::TempDir;
 
 use super::*;
@@ -76,6 +76,18 @@ fn split(folder: &Path) -> PathBuf {
         ("e", 0, 1, "c", true),
         ("e", 0, 2, "b", true),
     ];
+    let fact = |(doc_id, head, tail, relation): (&str, u32, u32, &str)| FactRow {
+        doc_id: doc_id.into(),
+        head,
+        tail,
+        relation: relation.into(),
+        evidence: Vec::new(),
+        attributes: Vec::new(),
+    };
+    let facts = [("d", 0, 1, "a"), ("d", 0, 1, "c"), ("d", 2, 1, "a"), ("e", 0, 1, "c"), ("e", 0, 2, "b")];
+    table::write(&split, "", facts.map(fact).to_vec()).unwrap();
+    let label = RelationTypeRow { relation: "c".into(), label: None, n_facts: 2, undirected: true };
+    table::write(&split, "", vec![label]).unwrap();
     table::write(&split, "", pairs.map(pair).to_vec()).unwrap();
     table::write(&split, "", [(0, "d"), (1, "e")].map(document).to_vec()).unwrap();
     table::write(&split, "", ["d", "e"].into_iter().flat_map(entities).collect::<Vec<_>>()).unwrap();
@@ -186,7 +198,7 @@ fn a_relation_joins_the_types_that_it_may() {
     let refusal = Fixture::new(vec![scores()]).refusal(&decision);
     assert_eq!(refusal, "`types` of a decision: expected the corpus that was scored, got none");
     let stray = Fixture::over_a_split(vec![vec![score(0, 7, "a", 1.0)]]).refusal(&decision);
-    assert_eq!(stray, "document `d`: expected an entity of the corpus, got a score of entity 7");
+    assert_eq!(stray, "document `d`: expected an entity of the corpus, got entity 7");
 }
 
 #[test]
@@ -246,7 +258,9 @@ fn a_decision_is_fitted_on_a_labelled_split_and_knows_its_documents() {
     let fixture = Fixture::over_a_split(vec![scores()]);
     let split = fixture.split.as_deref().unwrap();
     let decision = &Decision { most_labels: Some(3), ..Decision::default() };
-    let fitted = |options: &FitOptions| fit(&FitRequest { scores: &fixture.runs, split, decision, options }).unwrap();
+    let fitted = |options: &FitOptions| {
+        fit(&FitRequest { scores: &fixture.runs, split, decision, types_of: None, options }).unwrap()
+    };
     // Right or wrong from above: a 3, b 2, c 1, c 0 (in `e`), a -1, b -3; right are a, c and c, and b of `e` 0>2 has no
     // score: 4 facts, one about no candidate left out. F1 is greatest with four claims: 2 * 3 / (4 + 4).
     let options = FitOptions { calibration: Calibrated::Isotonic, ..FitOptions::default() };
@@ -269,4 +283,21 @@ fn a_decision_is_fitted_on_a_labelled_split_and_knows_its_documents() {
     let relations = fitted(&FitOptions { per_relation: true, shrinkage: 0.0, ..options });
     // `a` and `c` of their own, `b` has no right score: none of it is claimed. F1 is 2 * 3 / (3 + 4).
     assert_eq!((relations.after.true_positives, relations.after.predicted), (3, 3));
+}
+
+#[test]
+fn types_are_those_that_a_relation_joins_in_training() {
+    let fixture = Fixture::over_a_split(vec![scores()]);
+    let split = fixture.split.as_deref().unwrap();
+    let (decision, options) = (&Decision::default(), &FitOptions { recall: Some(0.0), ..FitOptions::default() });
+    let request = FitRequest { scores: &fixture.runs, split, decision, types_of: Some(split), options };
+    let types = fit(&request).unwrap().decision.types;
+    let told: Vec<String> = types.iter().map(|(of, pairs)| format!("{of} {}", serde_json::json!(pairs))).collect();
+    let expected = [
+        r#"a ["Chemical:Disease","Gene:Disease"]"#,
+        r#"b ["Chemical:Gene"]"#,
+        // It holds both ways.
+        r#"c ["Chemical:Disease","Disease:Chemical"]"#,
+    ];
+    assert_eq!(told, expected);
 }
