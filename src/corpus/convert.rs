@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,7 @@ use crate::error::CorpusError;
 use crate::fault::{Fault, Part};
 use crate::formats::Format;
 use crate::formats::dialect::{Bars, Dialect, Unit};
+use crate::formats::pubtator::beside::Beside;
 use crate::losses::Losses;
 use crate::mesh::MeshTree;
 use crate::pairs::MOST_PAIRS;
@@ -125,6 +127,8 @@ pub struct Conversion {
     pub relation_labels: Option<PathBuf>,
     /// A file with the names of the documents to take, one a line; without it, all are taken.
     pub ids: Option<PathBuf>,
+    /// A file with the relations, for formats that have them beside the documents.
+    pub relations: Option<PathBuf>,
 }
 
 /// What a conversion did.
@@ -202,12 +206,26 @@ impl Conversion {
             batch = next?;
         }
         admission.check()?;
+        self.lose_strays(&prepared, &mut writer, &mut admission)?;
         self.check_losses(&admission)?;
         let totals = writer.finish(&prepared.labels, |relation| batches.parser.rules.holds_both_ways(relation))?;
         staging.commit()?;
         admission.remarks.lines().into_iter().map(Event::Warning).for_each(observe);
         self.warning(totals).into_iter().for_each(observe);
         Ok(Summary { folder: target, totals: Some(totals), losses: admission.losses })
+    }
+
+    /// Notes relations of a file beside whose documents did not come, where all are taken.
+    fn lose_strays(
+        &self,
+        prepared: &Prepared,
+        writer: &mut CorpusWriter,
+        admission: &mut Admission,
+    ) -> Result<(), CorpusError> {
+        let (Some(beside), Some(path), None) = (&prepared.beside, &self.relations, &self.ids) else { return Ok(()) };
+        let rows = beside.strays(&source_name(path));
+        rows.iter().for_each(|row| admission.losses.add(row));
+        Ok(writer.reject(rows)?)
     }
 
     /// Fails where nothing was taken, or too little.
@@ -243,8 +261,14 @@ impl Conversion {
             asked: self.ids.as_deref().map(Asked::read).transpose()?,
             mesh: self.mesh.as_deref().map(read_mesh).transpose()?,
             labels: self.relation_labels.as_deref().map(read_labels).transpose()?.unwrap_or_default(),
+            beside: self.relations.as_deref().map(|path| self.read_beside(path)).transpose()?,
             fingerprint,
         })
+    }
+
+    fn read_beside(&self, path: &Path) -> Result<Arc<Beside>, CorpusError> {
+        self.options.format.check_relations().map_err(CorpusError::Options)?;
+        Ok(Arc::new(Beside::read(Input::at(path)).map_err(|error| cut_error(path, error))?))
     }
 
     /// Identifies what the tables are made from. A file counts with its name: it is what `source` in them says.
@@ -262,6 +286,7 @@ impl Conversion {
             .field("mesh", &files(self.mesh.as_slice())?)
             .field("relation_labels", &files(self.relation_labels.as_slice())?)
             .field("ids", &files(self.ids.as_slice())?)
+            .field("relations", &files(self.relations.as_slice())?)
             .field("inputs", &files(&self.inputs)?)
             .finish())
     }
@@ -271,6 +296,7 @@ struct Prepared {
     asked: Option<Asked>,
     mesh: Option<MeshTree>,
     labels: BTreeMap<Text, Text>,
+    beside: Option<Arc<Beside>>,
     fingerprint: String,
 }
 
@@ -378,7 +404,7 @@ impl<'c> Batches<'c> {
         };
         let Options { format, bars, unit, most_bytes, .. } = conversion.options;
         let (bars, unit) = (bars.unwrap_or_default(), unit.unwrap_or_default());
-        let reader = format.reader(Dialect { bars, unit, most_bytes });
+        let reader = format.reader_with(Dialect { bars, unit, most_bytes }, prepared.beside.clone());
         let parser = Parser { asked: prepared.asked.as_ref(), rules, reader, most_bytes };
         Self { parser, inputs: conversion.inputs.iter(), open: None, n_bytes: 0 }
     }

@@ -11,7 +11,7 @@ use table::{TableError, Text, write_same};
 
 use crate::document::Document;
 use crate::error::CorpusError;
-use crate::formats::docred;
+use crate::formats::{docred, pubtator};
 use crate::tables;
 use crate::writer::{Claim, Writer, Written};
 
@@ -20,14 +20,17 @@ use crate::writer::{Claim, Writer, Written};
 pub enum Exported {
     /// DocRED's JSON.
     DocRed,
+    /// PubTator.
+    PubTator,
 }
 
-choice!(Exported, "format", { DocRed => "docred" });
+choice!(Exported, "format", { DocRed => "docred", PubTator => "pubtator" });
 
 impl Exported {
     fn writer(self) -> Box<dyn Writer> {
         match self {
             Self::DocRed => Box::new(docred::DocRedWriter),
+            Self::PubTator => Box::new(pubtator::PubTatorWriter),
         }
     }
 }

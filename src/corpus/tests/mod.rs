@@ -12,5 +12,6 @@ mod mesh;
 mod pubtator;
 mod pubtator_corpora;
 mod pubtator_ids;
+mod pubtator_write;
 mod reading;
 mod text;

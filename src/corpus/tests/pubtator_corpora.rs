@@ -13,7 +13,7 @@ fn reader(bars: Bars, unit: Unit) -> PubTator {
 }
 
 /// A file of the corpora's folder: `DOCRE_CORPORA`, or `../shared/data` beside the project.
-fn corpus(name: &str) -> Option<PathBuf> {
+pub fn corpus(name: &str) -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     let path = std::env::var_os("DOCRE_CORPORA").map_or_else(beside, PathBuf::from).join(name);
     if !path.is_file() {

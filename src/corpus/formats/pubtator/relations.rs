@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
-use ground::curie::folds_to;
+use ground::curie::{curie, folds_to};
 use ground::excerpt::quoted;
 use table::Text;
 
@@ -21,7 +21,8 @@ const SHARED: &str = "relations whose id several entities share: taken for each"
 pub(super) struct Facts<'k, 't> {
     bars: Bars,
     entities: &'k [Entity],
-    by_name: HashMap<&'k str, BTreeSet<u32>>,
+    /// By ids as mentions have them, and by identities.
+    by_name: HashMap<Cow<'k, str>, BTreeSet<u32>>,
     /// By ids without prefix: `MESH:D000001` may be `D000001` elsewhere.
     by_plain: HashMap<&'k str, BTreeSet<u32>>,
     facts: Vec<Fact>,
@@ -40,10 +41,16 @@ struct Found<'t> {
 impl<'k, 't> Facts<'k, 't> {
     /// None yet.
     pub(super) fn of(known: &'k Known<'_>) -> Self {
-        let (mut by_name, mut by_plain) = (HashMap::<_, BTreeSet<u32>>::new(), HashMap::<_, BTreeSet<u32>>::new());
+        let mut by_name = HashMap::<Cow<str>, BTreeSet<u32>>::new();
+        let mut by_plain = HashMap::<&str, BTreeSet<u32>>::new();
         for (name, entity) in &known.names {
-            by_name.entry(&**name).or_default().insert(*entity);
+            by_name.entry((&**name).into()).or_default().insert(*entity);
             by_plain.entry(plain(name)).or_default().insert(*entity);
+        }
+        for (place, entity) in (0..).zip(&known.entities) {
+            if let Some(identity) = entity.kb_id.as_deref().and_then(|id| curie(id, &entity.kind())) {
+                by_name.entry(identity.into()).or_insert_with(|| BTreeSet::from([place]));
+            }
         }
         Self {
             bars: known.bars,
