@@ -256,19 +256,17 @@ impl Conversion {
 
     /// Reads the small files and identifies the large ones.
     fn prepare(&self, contents: &Contents) -> Result<Prepared, CorpusError> {
+        if self.relations.is_some() {
+            self.options.format.check_relations().map_err(CorpusError::Options)?;
+        }
         let fingerprint = self.fingerprint(contents)?;
         Ok(Prepared {
             asked: self.ids.as_deref().map(Asked::read).transpose()?,
             mesh: self.mesh.as_deref().map(read_mesh).transpose()?,
             labels: self.relation_labels.as_deref().map(read_labels).transpose()?.unwrap_or_default(),
-            beside: self.relations.as_deref().map(|path| self.read_beside(path)).transpose()?,
+            beside: self.relations.as_deref().map(read_beside).transpose()?,
             fingerprint,
         })
-    }
-
-    fn read_beside(&self, path: &Path) -> Result<Arc<Beside>, CorpusError> {
-        self.options.format.check_relations().map_err(CorpusError::Options)?;
-        Ok(Arc::new(Beside::read(Input::at(path)).map_err(|error| cut_error(path, error))?))
     }
 
     /// Identifies what the tables are made from. A file counts with its name: it is what `source` in them says.
@@ -365,6 +363,10 @@ fn source_name(path: &Path) -> Text {
 
 fn read_mesh(path: &Path) -> Result<MeshTree, CorpusError> {
     MeshTree::read(path).map_err(|source| cut_error(path, source))
+}
+
+fn read_beside(path: &Path) -> Result<Arc<Beside>, CorpusError> {
+    Ok(Arc::new(Beside::read(Input::at(path)).map_err(|error| cut_error(path, error))?))
 }
 
 fn read_labels(path: &Path) -> Result<BTreeMap<Text, Text>, CorpusError> {
