@@ -132,6 +132,12 @@ impl Admission {
 }
 
 /// A row of `rejects`.
-pub(crate) fn row(source: &Text, record: u64, name: Option<Text>, part: Part, Fault { column, reason }: Fault) -> RejectRow {
+pub(crate) fn row(
+    source: &Text,
+    record: u64,
+    name: Option<Text>,
+    part: Part,
+    Fault { column, reason }: Fault,
+) -> RejectRow {
     RejectRow { source: source.clone(), record, name, part: part.into(), column: column.into(), reason: reason.into() }
 }

@@ -39,6 +39,7 @@ mod pieces;
 mod pipeline;
 mod pipeline_of_models;
 mod published;
+mod pubtator;
 mod query;
 mod query_limits;
 mod report;

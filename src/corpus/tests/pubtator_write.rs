@@ -36,10 +36,7 @@ const SOURCE: &str = "7|t|One.\n7|a|Two six. Ten one.\n7\t0\t3\tOne\tGene\t11\n7
 #[test]
 fn an_article_is_written_as_it_was_read() {
     let read = document(&reader(Bars::Entities), SOURCE);
-    let listed = SOURCE.replace(
-        "D000001,D000002\n",
-        "D000001\n7\t5\t8\tTwo\tDisease\tD000002\n",
-    );
+    let listed = SOURCE.replace("D000001,D000002\n", "D000001\n7\t5\t8\tTwo\tDisease\tD000002\n");
     assert_eq!(text_of(&Written::annotated(&read)), listed + "\n");
     check(&read);
 }
@@ -63,14 +60,8 @@ fn passages_are_written_where_they_end_sentences() {
 #[test]
 fn predictions_have_their_probability() {
     let read = document(&reader(Bars::Entities), SOURCE);
-    let claim = Claim {
-        head: 3,
-        tail: 0,
-        relation: "R".into(),
-        evidence: vec![],
-        attributes: vec![],
-        probability: Some(0.75),
-    };
+    let claim =
+        Claim { head: 3, tail: 0, relation: "R".into(), evidence: vec![], attributes: vec![], probability: Some(0.75) };
     let text = text_of(&Written::predicted(&read, vec![claim]));
     assert!(text.ends_with("\n7\tR\tp|FS|S,A|290,291||;Gene:11\t11\t0.75\n\n"), "{text}");
     let again = document(&reader(Bars::Entities), &text);
@@ -81,8 +72,12 @@ fn predictions_have_their_probability() {
 #[test]
 fn a_document_of_another_format_is_an_article() {
     let token = |text: &str| Token { text: text.into(), characters: None };
-    let mention = |name: &str, start: u32| {
-        Mention { name: name.into(), kind: "PER".into(), sentence: start / 2, start, end: start + 1 }
+    let mention = |name: &str, start: u32| Mention {
+        name: name.into(),
+        kind: "PER".into(),
+        sentence: start / 2,
+        start,
+        end: start + 1,
     };
     let entity = |kb_id: Option<&str>, mentions: Vec<Mention>| Entity { kb_id: kb_id.map(Into::into), mentions };
     let document = Document {

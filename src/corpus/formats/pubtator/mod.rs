@@ -49,7 +49,7 @@ use relations::Facts;
 
 pub(crate) use write::PubTatorWriter;
 
-const RESPELT: &str = "names that differ from the text: taken as the text has them";
+const RESPELT: &str = "names that differ from the text, and are taken as it has them";
 
 /// The reader of `PubTator` files.
 ///

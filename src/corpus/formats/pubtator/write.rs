@@ -141,7 +141,8 @@ fn overlaid(written: &Written<'_>) -> Vec<char> {
 fn sentence_starts(written: &Written<'_>, text: &[char], breaks: &[u32]) -> BTreeSet<usize> {
     let whole: String = text.iter().collect();
     let spans: Vec<(u32, u32)> = spans(written).collect();
-    let is_blank = |place: Option<u32>| place.and_then(|place| text.get(place as usize)).is_some_and(|it| it.is_whitespace());
+    let is_blank =
+        |place: Option<u32>| place.and_then(|place| text.get(place as usize)).is_some_and(|it| it.is_whitespace());
     let own: BTreeSet<u32> = own_starts(written).filter(|start| is_blank(start.checked_sub(1))).collect();
     let mut parted = BTreeSet::new();
     for _ in 0..MOST_ROUNDS {
@@ -210,7 +211,8 @@ struct Name {
 
 impl Name {
     fn of_all(document: &Document, doc_id: &str) -> Vec<Self> {
-        let mut names: Vec<Self> = (0..document.entities.len()).map(|entity| Self::of(document, entity, doc_id)).collect();
+        let mut names: Vec<Self> =
+            (0..document.entities.len()).map(|entity| Self::of(document, entity, doc_id)).collect();
         let mut counts = HashMap::<String, u32>::new();
         names.iter().for_each(|name| *counts.entry(name.id.clone()).or_default() += 1);
         names.iter_mut().for_each(|name| name.is_shared = counts.get(&name.id).is_some_and(|&count| count > 1));
