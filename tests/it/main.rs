@@ -47,6 +47,7 @@ mod pipeline;
 mod pipeline_of_models;
 mod places;
 mod published;
+mod pubtator;
 mod query;
 mod query_limits;
 mod report;
