@@ -248,7 +248,14 @@ impl Conversion {
     /// What is not as one may think.
     fn warning(&self, totals: Totals) -> Option<Event> {
         let none_fits = !self.options.candidates.is_empty() && totals.pairs == totals.left_out;
-        none_fits.then(|| Event::Warning("no pair of entities has the types that `candidates` names".into()))
+        let words = if none_fits {
+            "no pair of entities has the types that `candidates` names"
+        } else if totals.labelled > 0 && totals.facts == 0 {
+            "no document has a relation: where nobody annotated any, say so (`--unlabelled`, `unlabelled` in a pipeline)"
+        } else {
+            return None;
+        };
+        Some(Event::Warning(words.into()))
     }
 
     fn parser<'c>(&'c self, prepared: &'c Prepared) -> Parser<'c> {
