@@ -29,6 +29,10 @@ pub fn read(path: &Path) -> Result<Vec<(String, Tensor)>, String> {
         for saved in weights(&pickle)? {
             let size = size(&saved).filter(|size| *size <= length);
             let size = size.ok_or_else(|| format!("weight `{}`: is larger than the archive", saved.name))?;
+            // Storages are not packed: what lies further in than the archive is long, an archive would have to unfold to.
+            if before(&saved).saturating_add(size) > length {
+                return Err(format!("weight `{}`: lies behind the archive's end", saved.name));
+            }
             let left = room.checked_sub(size);
             room = left.ok_or_else(|| format!("its weights take more than {MOST_SHARED} times its length"))?;
             let tensor = tensor(&mut archive, &folder, &saved, size);
@@ -44,14 +48,14 @@ fn pickles(archive: &mut Archive) -> Result<Vec<(String, Vec<u8>)>, String> {
         .map(|place| archive.by_index_raw(place).map(|entry| String::from_utf8_lossy(entry.name_raw()).into_owned()))
         .collect::<Result<_, _>>()
         .map_err(|error| error.to_string())?;
-    let mut found = Vec::new();
+    // Several names may stand for one and the same part of the file.
+    let (mut found, mut room) = (Vec::new(), LONGEST);
     for name in names.iter().filter(|name| name.ends_with("data.pkl")) {
         let mut pickle = Vec::new();
         let entry = archive.by_name(name).map_err(|error| error.to_string())?;
-        entry.take(LONGEST + 1).read_to_end(&mut pickle).map_err(|error| error.to_string())?;
-        if pickle.len() as u64 > LONGEST {
-            return Err(format!("expected a pickle of at most {LONGEST} bytes, got a longer one"));
-        }
+        entry.take(room + 1).read_to_end(&mut pickle).map_err(|error| error.to_string())?;
+        let left = room.checked_sub(pickle.len() as u64);
+        room = left.ok_or_else(|| format!("expected a pickle of at most {LONGEST} bytes, got a longer one"))?;
         found.push((name.trim_end_matches(".pkl").to_owned(), pickle));
     }
     Ok(found)
@@ -63,6 +67,11 @@ fn size(saved: &Saved) -> Option<u64> {
     count.checked_mul(saved.dtype.size_in_bytes() as u64)
 }
 
+/// Bytes of the storage before it.
+fn before(saved: &Saved) -> u64 {
+    (saved.offset as u64).saturating_mul(saved.dtype.size_in_bytes() as u64)
+}
+
 fn tensor(archive: &mut Archive, folder: &str, saved: &Saved, size: u64) -> Result<Tensor, String> {
     let layout = Layout::new(Shape::from(saved.shape.clone()), saved.strides.clone(), 0);
     let is_turned = !layout.is_contiguous();
@@ -70,8 +79,7 @@ fn tensor(archive: &mut Archive, folder: &str, saved: &Saved, size: u64) -> Resu
         return Err(format!("expected numbers one after another, got strides {:?}", saved.strides));
     }
     let mut entry = archive.by_name(&format!("{folder}/{}", saved.storage)).map_err(|error| error.to_string())?;
-    let before = (saved.offset as u64).saturating_mul(saved.dtype.size_in_bytes() as u64);
-    std::io::copy(&mut entry.by_ref().take(before), &mut std::io::sink()).map_err(|error| error.to_string())?;
+    std::io::copy(&mut entry.by_ref().take(before(saved)), &mut std::io::sink()).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
     entry.take(size).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     if bytes.len() as u64 != size {

@@ -13,6 +13,7 @@ use super::beside::parent;
 use super::bounds;
 use super::folder::called;
 use super::integrity::{Making, bears_checksum};
+use super::pages;
 
 /// The files of a table in order: at least one, with rows of any type.
 ///
@@ -129,14 +130,15 @@ pub(super) fn making(path: &Path) -> Result<Making, TableError> {
 pub fn verify(path: &Path) -> Result<(), TableError> {
     let file = open(path)?;
     let metadata = footer(&file, path)?;
-    verified(&file, &metadata, path)
+    verified(&file, &metadata, path).map(drop)
 }
 
-/// The same of an open file, whose footer is read.
-pub(super) fn verified(file: &File, metadata: &ParquetMetaData, path: &Path) -> Result<(), TableError> {
+/// The same of an open file, whose footer is read; and how long a text in it may be, however little stands for it.
+pub(super) fn verified(file: &File, metadata: &ParquetMetaData, path: &Path) -> Result<u64, TableError> {
     sound(file, metadata, path)?;
     let length = file.metadata().map_err(TableError::io(path, "look at it"))?.len();
-    bounds::check(metadata, length, path)
+    bounds::check(metadata, length, path)?;
+    gently(path, || pages::check(file, metadata, path))
 }
 
 /// What an open file says of its making, where its bytes are those that were written.

@@ -27,6 +27,7 @@ mod leftovers;
 mod lock;
 mod nulls;
 mod ours;
+mod pages;
 mod place;
 mod read;
 pub mod rows;
