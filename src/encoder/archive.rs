@@ -29,10 +29,6 @@ pub fn read(path: &Path) -> Result<Vec<(String, Tensor)>, String> {
         for saved in weights(&pickle)? {
             let size = size(&saved).filter(|size| *size <= length);
             let size = size.ok_or_else(|| format!("weight `{}`: is larger than the archive", saved.name))?;
-            // Storages are not packed: what lies further in than the archive is long, an archive would have to unfold to.
-            if before(&saved).saturating_add(size) > length {
-                return Err(format!("weight `{}`: lies behind the archive's end", saved.name));
-            }
             let left = room.checked_sub(size);
             room = left.ok_or_else(|| format!("its weights take more than {MOST_SHARED} times its length"))?;
             let tensor = tensor(&mut archive, &folder, &saved, size);
@@ -67,11 +63,6 @@ fn size(saved: &Saved) -> Option<u64> {
     count.checked_mul(saved.dtype.size_in_bytes() as u64)
 }
 
-/// Bytes of the storage before it.
-fn before(saved: &Saved) -> u64 {
-    (saved.offset as u64).saturating_mul(saved.dtype.size_in_bytes() as u64)
-}
-
 fn tensor(archive: &mut Archive, folder: &str, saved: &Saved, size: u64) -> Result<Tensor, String> {
     let layout = Layout::new(Shape::from(saved.shape.clone()), saved.strides.clone(), 0);
     let is_turned = !layout.is_contiguous();
@@ -79,7 +70,8 @@ fn tensor(archive: &mut Archive, folder: &str, saved: &Saved, size: u64) -> Resu
         return Err(format!("expected numbers one after another, got strides {:?}", saved.strides));
     }
     let mut entry = archive.by_name(&format!("{folder}/{}", saved.storage)).map_err(|error| error.to_string())?;
-    std::io::copy(&mut entry.by_ref().take(before(saved)), &mut std::io::sink()).map_err(|error| error.to_string())?;
+    let before = (saved.offset as u64).saturating_mul(saved.dtype.size_in_bytes() as u64);
+    std::io::copy(&mut entry.by_ref().take(before), &mut std::io::sink()).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
     entry.take(size).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     if bytes.len() as u64 != size {
