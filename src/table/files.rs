@@ -8,7 +8,7 @@ use ground::present;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use super::TableError;
-use super::aside::standing;
+use super::aside::found_under;
 use super::beside::parent;
 use super::bounds;
 use super::folder::called;
@@ -29,8 +29,8 @@ impl TableFiles {
     /// # Errors
     /// Where the system refuses to look.
     pub fn find(folder: &Path, name: &str) -> Result<Option<Self>, TableError> {
-        let nested = &*standing(folder).join(name);
-        let nested = &*standing(nested);
+        let nested = &*found_under(folder).join(name);
+        let nested = &*found_under(nested);
         let mut files = Vec::new();
         for entry in
             present(fs::read_dir(nested)).map_err(TableError::io(nested, "list the folder"))?.into_iter().flatten()
@@ -41,7 +41,7 @@ impl TableFiles {
             }
         }
         files.sort();
-        let single = standing(folder).join(format!("{name}.parquet"));
+        let single = found_under(folder).join(format!("{name}.parquet"));
         if files.is_empty() && is_file(&single)? {
             files.push(single);
         }

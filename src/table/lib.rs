@@ -43,7 +43,7 @@ mod write;
 
 use arrow::record_batch::RecordBatch;
 
-pub use aside::{standing, stands_for};
+pub use aside::{found_under, stands_for};
 pub use beside::{is_random, sibling};
 pub use cell::Cell;
 pub use cursor::Cursor;
