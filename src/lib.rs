@@ -104,8 +104,8 @@
 //! - A room imports only what stands below it, and `train` and `score` do not import each other.
 //! - A corpus format's name appears in [`corpus`] and in pipeline files alone: a new corpus is one reader and one file.
 //! - An outside library has one home: polars in `frames`, [`metrics`] and [`query`], its SQL parser in [`query`], Arrow
-//!   and Parquet in [`table`], hashes in [`ground`], the compressor of pages in [`report`], tokenizers in [`pieces`], RDF
-//!   in [`graph`], TOML in [`pipeline`], clap in the binary.
+//!   and Parquet in [`table`], hashes in [`ground`], what unfolds files in [`corpus`], the compressor of pages in
+//!   [`report`], tokenizers in [`pieces`], RDF in [`graph`], TOML in [`pipeline`], clap in the binary.
 //! - A room installs no handler of signals: long work asks [`ground::interrupt`], which the program tells
 //!   (`cli/signals.rs`).
 //! - Under a table's final name there is a whole table or none, at any moment, whatever kills the process.

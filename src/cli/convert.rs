@@ -1,4 +1,4 @@
-//! `docre convert`: files → tables, and tables → DocRED's JSON.
+//! `docre convert`: files → tables, and tables → files in formats that others read.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use docre::ground::parsed::{FolderName, TypePair};
 use super::pipe::{self, Scratch};
 use super::{Messages, Outcome, Usage, checked, one_of, told, whole};
 
-/// Turn an annotated corpus into tables, or tables back into DocRED's JSON.
+/// Turn an annotated corpus into tables, or tables back into files that others read.
 #[derive(Args)]
 #[command(
     after_help = include_str!("help/convert.txt").trim_end()

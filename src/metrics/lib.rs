@@ -120,7 +120,7 @@ impl<'a> Request<'a> {
 /// A missing or misshapen table or file, a split without labels, or one too large to number.
 pub fn evaluate(request: &Request<'_>) -> Result<Evaluation, Error> {
     let ((split, predictions), training) = rayon::join(
-        || (Split::open(request.tables), Predictions::open(request.predictions, request.run_id)),
+        || (Split::open(request.tables), Predictions::open(request.predictions, request.tables, request.run_id)),
         || request.training_facts.map(predictions::training_facts).transpose(),
     );
     let (split, training) = (split?, training?);

@@ -2,6 +2,7 @@
 //! official server, and the training facts that IgnF1 leaves out. Both are lists, and a submission may be lines instead;
 //! what is wrong is said with the entry's number.
 
+pub mod places;
 pub mod predictions;
 
 use std::fmt;
@@ -15,6 +16,11 @@ use serde_json::Value;
 use ground::excerpt::excerpt;
 use ground::hint::{Hint, Words};
 use table::TableError;
+
+use places::Places;
+
+/// What no document has so many entities to have.
+pub const NO_ENTITY: u32 = u32::MAX;
 
 /// Columns of a value that a message shows: values are told apart further in than names.
 const SHOWN: usize = 61;
@@ -94,6 +100,20 @@ pub struct Predicted {
     pub evidence: Option<Vec<u32>>,
     /// Whatever number the entry has as its `score`.
     pub score: Option<f64>,
+}
+
+/// The predicted facts of a submission about a split, in its order, entities as the split's tables number them. One that
+/// the tables have lost is [`NO_ENTITY`].
+///
+/// # Errors
+/// As [`read_submission`], and where what the split has lost cannot be read.
+pub fn read_submission_about(path: &Path, split: &Path) -> Result<Vec<Predicted>, SubmissionError> {
+    let (mut entries, places) = (read_submission(path)?, Places::of(split)?);
+    for entry in &mut entries {
+        entry.head = places.in_tables(&entry.title, entry.head).unwrap_or(NO_ENTITY);
+        entry.tail = places.in_tables(&entry.title, entry.tail).unwrap_or(NO_ENTITY);
+    }
+    Ok(entries)
 }
 
 /// The predicted facts of a submission, in its order.

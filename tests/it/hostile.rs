@@ -274,7 +274,7 @@ fn a_record_that_is_too_long_is_rejected() {
     };
     let run = convert("100");
     assert_eq!(run.code, Some(3), "{}", run.stderr);
-    let words = "record 1: record: expected at most 100 bytes (`--most-bytes`, `most_bytes` in a pipeline), got 552";
+    let words = "record 1: record: expected at most 100 bytes (`--most-bytes`, `most_bytes` in a pipeline), got more";
     assert!(run.stderr.contains(words), "{}", run.stderr);
     assert_eq!(rows(&folder.path().join("test"), "SELECT doc_id FROM documents"), ["short"]);
     assert_eq!(convert("1000").code, Some(0));

@@ -366,7 +366,7 @@ fn spans_of_another_program_keep_no_numbers_of_its_own() {
             {"type": "ORG", "mentions": [{"start": 0, "end": 11}]},
             {"type": "LOC", "mentions": [{"start": 18, "end": 24}]}]}),
         json!({"id": "b", "title": "Oslo", "text": " Oslo ", "entities": [
-            {"id": "Q585", "type": "LOC", "mentions": [{"start": 1, "end": 5}]}]}),
+            {"kb_id": "wikidata:Q585", "type": "LOC", "mentions": [{"start": 1, "end": 5}]}]}),
         // `Berg` may be either.
         json!({"id": "c", "text": "Ada Berg, Bo Berg, Berg", "entities": [
             {"type": "PER", "mentions": [{"start": 0, "end": 8}]},

@@ -471,7 +471,18 @@ fn the_shipped_pipelines_are_whole() {
         .unwrap();
     let [stdout, stderr] = [listed.stdout, listed.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
     assert_eq!(listed.status.code(), Some(0), "{stderr}");
-    for name in ["biored", "biored-minilm", "cdr", "cdr-minilm", "docred", "docred-roberta-large", "gda", "jacred", "redocred", "redocred-dev"] {
+    for name in [
+        "biored",
+        "biored-minilm",
+        "cdr",
+        "cdr-minilm",
+        "docred",
+        "docred-roberta-large",
+        "gda",
+        "jacred",
+        "redocred",
+        "redocred-dev",
+    ] {
         let planned = ["train-split", "dev-split", "train", "score", "evaluate", "graph", "report"]
             .iter()
             .all(|stage| stdout.contains(&format!("{name}/{stage}: ")));
@@ -504,7 +515,9 @@ fn the_shipped_pipelines_convert_the_corpora_that_are_there() {
     let place = Place::new(TINY);
     symlink(fs::canonicalize(corpora).unwrap(), place.path("data")).unwrap();
     symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines"), place.path("pipelines")).unwrap();
-    for (pipeline, n_train, n_dev) in [("biored-minilm", 400, 100), ("cdr", 500, 500), ("cdr-minilm", 500, 500), ("redocred-dev", 400, 100)] {
+    for (pipeline, n_train, n_dev) in
+        [("biored-minilm", 400, 100), ("cdr", 500, 500), ("cdr-minilm", 500, 500), ("redocred-dev", 400, 100)]
+    {
         let run = place.docre(&[&format!("pipelines/{pipeline}.toml"), "--until", "dev-split"]);
         if run.stderr.contains("left out") {
             println!("skipped: {}", run.stderr);

@@ -82,7 +82,7 @@ fn told(folder: &Path, aside: &[String]) -> Option<String> {
 }
 
 /// Whether a file of this name in a folder or an archive is clearly none of the corpus: hidden, or about it.
-pub(super) fn is_aside(name: &str) -> bool {
+pub(crate) fn is_aside(name: &str) -> bool {
     let hidden = name.split('/').any(|step| step.starts_with('.') && step != "." && step != "..");
     let last = name.rsplit('/').next().unwrap_or(name).to_lowercase();
     let is_about =

@@ -1,5 +1,5 @@
 //! Where the bytes of a source come from: a file, compressed or not, a member of an archive, or the folder that is one
-//! source. What a file is, its first bytes say ([`unfold`]), never its name; archives are read as they come ([`tar`]),
+//! source. What a file is, its first bytes say ([`mod@unfold`]), never its name; archives are read as they come ([`mod@tar`]),
 //! nothing is unpacked to disk. Which files there are, [`listing`] says.
 
 pub(crate) mod listing;
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ground::interrupt;
 use table::Text;
 
 use crate::error::CorpusError;
@@ -198,6 +199,7 @@ struct Counted {
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        interrupt::check()?;
         let count = self.file.read(buffer)?;
         self.n_read.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)

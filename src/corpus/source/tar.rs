@@ -3,6 +3,7 @@
 //! Links, devices and folders are passed over; sparse files and parts of archives are refused.
 
 use std::io::{self, BufRead, BufReader, Read};
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -32,7 +33,7 @@ pub(super) struct Member {
 
 impl Archive {
     pub(super) fn new(path: &Path, stream: Stream) -> Self {
-        let tar = Tar { stream, number: 0, rest: 0, padding: 0 };
+        let tar = Tar { stream, number: 0, rest: 0, padding: 0, failed: false };
         Self { path: path.to_path_buf(), name: name_of(path), tar: Arc::new(Mutex::new(tar)) }
     }
 
@@ -93,6 +94,8 @@ struct Tar {
     rest: u64,
     /// Bytes that fill up its last block.
     padding: u64,
+    /// Whether the last could not be read to its end, which its reader was told.
+    failed: bool,
 }
 
 /// What stands before a file about it.
@@ -105,48 +108,57 @@ struct Extended {
 impl Tar {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = usize::try_from(self.rest).map_or(buffer.len(), |rest| rest.min(buffer.len()));
-        let count = self.stream.read(buffer.get_mut(..most).unwrap_or_default())?;
-        if count == 0 && most > 0 {
-            return Err(cut_off());
-        }
-        self.rest -= count as u64;
-        Ok(count)
+        let read = match self.stream.read(buffer.get_mut(..most).unwrap_or_default()) {
+            Ok(0) if most > 0 => Err(cut_off()),
+            read => read,
+        };
+        self.failed |= read.is_err();
+        self.rest -= *read.as_ref().unwrap_or(&0) as u64;
+        read
     }
 
     fn next_member(&mut self) -> io::Result<Option<Member>> {
-        self.skip(self.rest.saturating_add(self.padding))?;
-        (self.rest, self.padding) = (0, 0);
+        if self.failed {
+            return Ok(None);
+        }
+        self.pass_over()?;
         let mut extended = Extended::default();
         while let Some(header) = self.header()? {
             let size = number(&header[124..136])?;
             match header[156] {
                 b'0' | 0 | b'7' => {
-                    let name = extended.name.take().unwrap_or_else(|| plain_name(&header));
-                    let size = extended.size.take().unwrap_or(size);
-                    (self.rest, self.padding) = (size, padding(size));
-                    self.number += 1;
-                    let name = String::from_utf8_lossy(&name).trim_start_matches("./").to_owned();
-                    if !name.ends_with('/') {
-                        return Ok(Some(Member { name, size }));
+                    let member = self.member(&header, size, mem::take(&mut extended));
+                    if !member.name.ends_with('/') {
+                        return Ok(Some(member));
                     }
                     // A folder, as the oldest archives have it.
-                    self.skip(size.saturating_add(padding(size)))?;
-                    (self.rest, self.padding) = (0, 0);
+                    self.pass_over()?;
                 }
                 b'x' => extended.take(&self.text(size)?)?,
                 b'L' => extended.name = Some(until_zero(&self.text(size)?).to_vec()),
                 b'g' | b'K' => drop(self.text(size)?),
                 // Links, devices, folders and labels have no content.
                 b'1'..=b'6' | b'V' => extended = Extended::default(),
-                other => {
-                    let kind = char::from(other).escape_default();
-                    return Err(Unreadable::damaged(format!(
-                        "expected plain files in the archive, got one of type `{kind}`"
-                    )));
-                }
+                other => return Err(of_another_type(other)),
             }
         }
         Ok(None)
+    }
+
+    /// The file that a header and what stands before it tell of.
+    fn member(&mut self, header: &[u8; BLOCK], size: u64, extended: Extended) -> Member {
+        let name = extended.name.unwrap_or_else(|| plain_name(header));
+        let size = extended.size.unwrap_or(size);
+        (self.rest, self.padding) = (size, padding(size));
+        self.number += 1;
+        Member { name: String::from_utf8_lossy(&name).trim_start_matches("./").to_owned(), size }
+    }
+
+    /// Passes over what is left of the last file.
+    fn pass_over(&mut self) -> io::Result<()> {
+        self.skip(self.rest.saturating_add(self.padding))?;
+        (self.rest, self.padding) = (0, 0);
+        Ok(())
     }
 
     /// The next header; `None` at the mark of the end.
@@ -269,6 +281,11 @@ fn until_zero(bytes: &[u8]) -> &[u8] {
 
 fn padding(size: u64) -> u64 {
     size.wrapping_neg() % BLOCK as u64
+}
+
+fn of_another_type(kind: u8) -> io::Error {
+    let kind = char::from(kind).escape_default();
+    Unreadable::damaged(format!("expected plain files in the archive, got one of type `{kind}`"))
 }
 
 fn cut_off() -> io::Error {

@@ -5,12 +5,15 @@
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 
 use flate2::bufread::GzDecoder;
+use ground::interrupt;
 
+use super::Stream;
 use super::tar::is_header;
-use super::{AT_ONCE, Stream};
 
 /// Bytes that are looked at: a header of a tar archive.
 const HEAD: usize = 512;
+/// Bytes that are unfolded at a time: those before damage among them are lost.
+const UNFOLDED_AT_ONCE: usize = 32 << 10;
 /// How often what is compressed may be compressed again, as in an archive of compressed files.
 const MOST_LAYERS: usize = 2;
 
@@ -52,7 +55,7 @@ impl Unreadable {
         io::Error::new(ErrorKind::InvalidData, Self::Foreign(what.to_owned()))
     }
 
-    pub(super) fn damaged(reason: impl Into<String>) -> io::Error {
+    pub(crate) fn damaged(reason: impl Into<String>) -> io::Error {
         io::Error::new(ErrorKind::InvalidData, Self::Damaged(reason.into()))
     }
 
@@ -104,7 +107,7 @@ fn decoder(head: &[u8], stream: Stream) -> io::Result<Result<Stream, Stream>> {
     } else {
         return Ok(Err(stream));
     };
-    Ok(Ok(Box::new(BufReader::with_capacity(AT_ONCE, decoder))))
+    Ok(Ok(Box::new(BufReader::with_capacity(UNFOLDED_AT_ONCE, decoder))))
 }
 
 /// What a stream that begins so is, where it is not read.
@@ -202,7 +205,7 @@ impl Read for Zstandard {
 fn damage(tool: &'static str) -> impl Fn(io::Error) -> io::Error {
     move |error| {
         let is_of_the_system = error.raw_os_error().is_some() || error.kind() == ErrorKind::Interrupted;
-        if is_of_the_system || Unreadable::within(&error).is_some() {
+        if is_of_the_system || interrupt::cause(&error).is_some() || Unreadable::within(&error).is_some() {
             return error;
         }
         Unreadable::damaged(match error.kind() {
