@@ -1,4 +1,4 @@
-//! `docre convert`: files → tables, and tables → DocRED's JSON.
+//! `docre convert`: files → tables, and tables → files in formats that others read.
 
 use std::path::PathBuf;
 
@@ -9,9 +9,10 @@ use docre::corpus::formats::dialect::{Bars, Unit};
 use docre::corpus::{Export, Exported, Format};
 use docre::ground::parsed::{FolderName, TypePair};
 
+use super::pipe::{self, Scratch};
 use super::{Messages, Outcome, Usage, checked, one_of, told, whole};
 
-/// Turn an annotated corpus into tables, or tables back into DocRED's JSON.
+/// Turn an annotated corpus into tables, or tables back into files that others read.
 #[derive(Args)]
 #[command(
     after_help = include_str!("help/convert.txt").trim_end()
@@ -68,7 +69,8 @@ pub struct ConvertArgs {
     /// Replace tables that were made from other input or with other options; with --to, the file.
     #[arg(long)]
     force: bool,
-    /// Source files in order; for gda, the folder.
+    /// Source files in order, compressed or not, tar archives, or folders of them; for gda, the folder that is the source.
+    /// A pattern in quotes, such as 'part-*.xml.gz', stands for the files that it fits; `-` is stdin.
     #[arg(required = true)]
     input: Vec<PathBuf>,
 }
@@ -82,9 +84,11 @@ pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let undirected = args.undirected.into_iter().map(Into::into).collect();
     let options =
         Options { format, split, candidates, undirected, unlabelled, bars, unit, max_rejected, most_pairs, most_bytes };
+    let options = checked(options)?;
+    let mut scratch = Scratch::default();
     let conversion = Conversion {
-        options: checked(options)?,
-        inputs: args.input,
+        options,
+        inputs: spooled(args.input, &mut scratch)?,
         mesh: args.mesh,
         relation_labels: args.relation_labels,
         ids: args.ids,
@@ -93,6 +97,14 @@ pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let summary = conversion.run(out, args.force, &|event| listener.hear(&event))?;
     drop(listener);
     Ok(told(&summary, messages))
+}
+
+/// The sources, what comes on stdin among them.
+fn spooled(inputs: Vec<PathBuf>, scratch: &mut Scratch) -> anyhow::Result<Vec<PathBuf>> {
+    if inputs.iter().filter(|input| pipe::is(input)).count() > 1 {
+        bail!(Usage("`-`: expected it once: stdin can be read once".to_owned()));
+    }
+    inputs.into_iter().map(|input| if pipe::is(&input) { scratch.spooled() } else { Ok(input) }).collect()
 }
 
 /// Writes tables back.

@@ -19,6 +19,7 @@ pub mod report;
 pub mod run;
 pub mod score;
 pub mod signals;
+pub mod split;
 pub mod synthesize;
 pub mod train;
 

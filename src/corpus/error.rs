@@ -1,13 +1,15 @@
 //! Why a corpus cannot be made.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ground::excerpt::quoted;
 use ground::hint::{Hint, Words};
 use submission::SubmissionError;
 use table::TableError;
 use table::rows::RejectRow;
+
+use crate::reader::CutError;
 
 /// Why a corpus could not be made. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +78,17 @@ pub enum CorpusError {
     /// A table cannot be written.
     #[error(transparent)]
     Table(#[from] TableError),
+}
+
+impl CorpusError {
+    /// Why a source cannot be cut.
+    pub(crate) fn of_source(path: &Path, error: CutError) -> Self {
+        let path = path.to_path_buf();
+        match error {
+            CutError::Io(source) => Self::Read { path, source },
+            CutError::Format(reason) | CutError::Damaged(reason) => Self::Format { path, reason },
+        }
+    }
 }
 
 impl Hint for CorpusError {

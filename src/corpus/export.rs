@@ -6,12 +6,13 @@ use std::path::Path;
 
 use ground::choice;
 use ground::observe::{Event, Observer};
+use submission::places::Places;
 use submission::predictions;
 use table::{TableError, Text, write_same};
 
 use crate::document::Document;
 use crate::error::CorpusError;
-use crate::formats::{bioc, docred};
+use crate::formats::{bioc, docred, jsonl};
 use crate::tables;
 use crate::writer::{Claim, Writer, Written};
 
@@ -22,16 +23,27 @@ pub enum Exported {
     DocRed,
     /// `BioC` JSON.
     BioCJson,
+    /// JSON lines with running text.
+    Jsonl,
+    /// A submission to DocRED's official scorer: a list of facts.
+    Submission,
 }
 
-choice!(Exported, "format", { DocRed => "docred", BioCJson => "bioc-json" });
+choice!(Exported, "format", {
+    DocRed => "docred",
+    BioCJson => "bioc-json",
+    Jsonl => "jsonl",
+    Submission => "submission",
+});
 
 impl Exported {
-    fn writer(self) -> Box<dyn Writer> {
-        match self {
+    fn writer(self, split: &Path) -> Result<Box<dyn Writer>, CorpusError> {
+        Ok(match self {
             Self::DocRed => Box::new(docred::DocRedWriter),
             Self::BioCJson => Box::new(bioc::BioCJsonWriter),
-        }
+            Self::Jsonl => Box::new(jsonl::JsonLinesWriter),
+            Self::Submission => Box::new(docred::SubmissionWriter::new(Places::of(split)?)),
+        })
     }
 }
 
@@ -53,7 +65,7 @@ impl Export<'_> {
     /// # Errors
     /// Where a table is missing or damaged, none of the predictions is about the split, or the output refuses.
     pub fn run(&self, out: Option<&Path>, force: bool, observe: Observer<'_>) -> Result<(), CorpusError> {
-        let writer = self.format.writer();
+        let writer = self.format.writer(self.split)?;
         match out {
             None => self.write(&*writer, &mut io::stdout().lock(), observe),
             Some(path) => {
@@ -88,8 +100,9 @@ impl Export<'_> {
         observe: Observer<'_>,
         mut with: impl FnMut(&Written<'_>) -> Result<(), CorpusError>,
     ) -> Result<(), CorpusError> {
-        let mut predicted = self.relations.map(by_document).transpose()?;
+        let mut predicted = self.relations.map(|path| by_document(path, self.split)).transpose()?;
         let (n_predicted, mut n_documents) = (predicted.as_ref().map_or(0, HashMap::len), 0);
+        let mut is_known = false;
         for document in tables::read(self.split)? {
             let document: Document = document?;
             let written = match &mut predicted {
@@ -101,7 +114,12 @@ impl Export<'_> {
                 }
             };
             self.check(&written)?;
+            is_known |= written.claims.is_some();
             with(&written)?;
+        }
+        if !is_known && self.format == Exported::Submission {
+            let words = "no document of the split is labelled, so none has relations: `--relations` writes predictions";
+            observe(Event::Warning(words.to_owned()));
         }
         let Some((stray, _)) = predicted.iter().flatten().min_by_key(|(name, _)| (*name).clone()) else {
             return Ok(());
@@ -134,9 +152,9 @@ impl Export<'_> {
     }
 }
 
-fn by_document(path: &Path) -> Result<HashMap<Text, Vec<Claim>>, CorpusError> {
+fn by_document(path: &Path, split: &Path) -> Result<HashMap<Text, Vec<Claim>>, CorpusError> {
     let mut found: HashMap<Text, Vec<Claim>> = HashMap::new();
-    for row in predictions::read(path)? {
+    for row in predictions::read(path, split)? {
         let row = row?;
         found.entry(row.doc_id.clone()).or_default().push(row.into());
     }

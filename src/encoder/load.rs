@@ -141,14 +141,18 @@ fn fault(path: &Path, reason: &impl ToString) -> LoadError {
     LoadError::File { path: path.to_path_buf(), reason: reason.to_string() }
 }
 
+/// What published files put before an encoder's names.
+const PREFIXES: [&str; 5] = ["bert.", "roberta.", "camembert.", "electra.", "model."];
+
 /// The one name of a weight that published files call differently.
 fn published(name: &str) -> String {
-    let bare = ["bert.", "roberta.", "model."].iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
+    let bare = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
     let modern = match bare.rsplit_once('.') {
         Some((layer, "gamma")) => format!("{layer}.weight"),
         Some((layer, "beta")) => format!("{layer}.bias"),
         _ => bare.to_owned(),
     };
-    let is_encoder = ["embeddings.", "encoder.", "pooler."].iter().any(|part| modern.starts_with(part));
+    let is_encoder =
+        ["embeddings.", "embeddings_project.", "encoder.", "pooler."].iter().any(|part| modern.starts_with(part));
     if is_encoder { format!("model.{modern}") } else { name.to_owned() }
 }

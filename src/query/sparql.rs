@@ -8,7 +8,7 @@ use polars::prelude::*;
 use serde_json::Value;
 
 use graph::Graph;
-use graph::store::{Answer, Loaded};
+use graph::store::{Answer, Loaded, Stop};
 use table::{standing, stands_for};
 
 use crate::error::QueryError;
@@ -38,15 +38,29 @@ pub fn sparql(
     short(query)?;
     let stack = LEAST_STACK + steps(query) * STACK_FOR_STEP;
     let (folder, query) = (folder.to_path_buf(), query.to_owned());
-    let answer = watched(options, stack, move |progress| {
+    let stop = Stop::new();
+    let until = stop.clone();
+    let found = watched(options, stack, move |progress| {
         progress.planned();
         let graph = Graph::open(&the_graph(&folder)?)?;
-        Ok(Loaded::new(&graph)?.query(&query)?)
-    })?;
-    match answer {
-        Answer::Rows { names, rows } => output::write(frame(&names, &rows)?, format, output),
-        Answer::Triples(lines) => Ok(output.write_all(&lines).and_then(|()| output.flush())?),
+        Ok(match Loaded::new(&graph)?.until(until).query(&query)? {
+            Answer::Rows { names, rows } => Found::Rows(frame(&names, &rows)?),
+            Answer::Triples(lines) => Found::Triples(lines),
+        })
+    });
+    if found.is_err() {
+        stop.cancel();
     }
+    match found? {
+        Found::Rows(frame) => output::write(frame, format, output),
+        Found::Triples(lines) => Ok(output.write_all(&lines).and_then(|()| output.flush())?),
+    }
+}
+
+/// An answer as it is written.
+enum Found {
+    Rows(DataFrame),
+    Triples(Vec<u8>),
 }
 
 /// The only folder of a graph.

@@ -11,6 +11,7 @@ use super::TableError;
 use super::aside::standing;
 use super::beside::parent;
 use super::bounds;
+use super::folder::called;
 use super::integrity::{Making, bears_checksum};
 
 /// The files of a table in order: at least one, with rows of any type.
@@ -51,8 +52,13 @@ impl TableFiles {
     /// # Errors
     /// Where the system refuses to look.
     pub fn at(path: &Path) -> Result<Option<Self>, TableError> {
-        if is_file(path)? {
-            return Ok(Some(Self(vec![path.to_path_buf()])));
+        if let Some(found) = present(fs::metadata(path)).map_err(TableError::io(path, "look at it"))? {
+            if found.is_file() {
+                return Ok(Some(Self(vec![path.to_path_buf()])));
+            }
+            if !found.is_dir() {
+                return Err(TableError::NoFile { path: path.to_path_buf(), found: called(found.file_type()) });
+            }
         }
         let (folder, name) = place(path);
         Self::find(folder, &name)

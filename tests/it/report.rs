@@ -463,6 +463,7 @@ fn the_graph_is_shown_where_the_run_has_it() {
         evidence: vec![],
         head_mentions: vec![],
         tail_mentions: vec![],
+        attributes: vec![],
     };
     write(&graph, vec![fact]);
     let page = page(run.path());

@@ -1,15 +1,17 @@
 //! The source formats: one file each, and their list.
 
+pub(crate) mod bigbio;
 pub(crate) mod bioc;
 pub mod dialect;
 pub(crate) mod docred;
 pub(crate) mod edge_graph;
-pub(crate) mod elements;
 pub(crate) mod gda;
 pub(crate) mod json;
 pub(crate) mod jsonl;
 pub(crate) mod lines;
+pub(crate) mod objects;
 pub(crate) mod pubtator;
+pub(crate) mod spans;
 
 use ground::choice;
 
@@ -31,6 +33,8 @@ pub enum Format {
     Gda,
     /// One document with running text a line.
     Jsonl,
+    /// Hugging Face's schema of biomedical corpora, `bigbio_kb`.
+    BigBio,
 }
 
 choice!(Format, "format", {
@@ -40,6 +44,7 @@ choice!(Format, "format", {
     EdgeGraph => "edge-graph",
     Gda => "gda",
     Jsonl => "jsonl",
+    BigBio => "bigbio",
 });
 
 impl Format {
@@ -66,12 +71,13 @@ impl Format {
     /// What reads it.
     pub fn reader(self, dialect: Dialect) -> Box<dyn Reader> {
         match self {
-            Self::DocRed => Box::new(docred::DocRed),
+            Self::DocRed => Box::new(docred::DocRed { most_bytes: dialect.most_bytes }),
             Self::PubTator => Box::new(pubtator::PubTator { dialect, ..pubtator::PubTator::default() }),
             Self::BioC => Box::new(bioc::BioC { dialect }),
             Self::EdgeGraph => Box::new(edge_graph::EdgeGraph),
             Self::Gda => Box::new(gda::Gda),
-            Self::Jsonl => Box::new(jsonl::JsonLines),
+            Self::Jsonl => Box::new(jsonl::JsonLines { most_bytes: dialect.most_bytes }),
+            Self::BigBio => Box::new(bigbio::BigBio { most_bytes: dialect.most_bytes }),
         }
     }
 }

@@ -388,7 +388,7 @@ fn damage_stays_where_it_is() {
     assert_eq!(reject.fault.reason, "expected `</document>`, got the end of the record");
     assert!(unclosed[1].is_ok());
     let array = br#"{"documents": [{"id": "1", "passages": []}, {"id": "#;
-    assert_eq!(damaged(array), (1, truncated("the document")));
+    assert_eq!(damaged(array), (1, truncated("a document")));
     assert_eq!(damaged(br#"[{"id": "1"},"#), (1, truncated("the array of documents")));
     assert_eq!(damaged(br#"{"id": "1"} x"#), (1, "expected a document or the end, found 'x'".into()));
 }

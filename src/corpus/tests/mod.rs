@@ -3,15 +3,21 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 #![expect(clippy::print_stdout, clippy::large_stack_arrays, reason = "plain tests, which say what is skipped")]
 
+mod bigbio;
 mod bioc;
 mod chemical_disease;
+mod docred;
 mod edge_graph;
 mod gda;
 mod json;
 mod jsonl;
+mod lost;
 mod mesh;
 mod pubtator;
 mod pubtator_corpora;
 mod pubtator_ids;
 mod reading;
+mod round;
+mod source;
+mod split;
 mod text;

@@ -27,9 +27,9 @@ use std::io::{BufRead, Cursor, Read};
 use ground::excerpt::quoted;
 
 use super::dialect::Dialect;
-use super::elements::skip_blanks;
 use super::json::Json;
 use super::lines::BYTE_ORDER_MARK;
+use super::objects::skip_blanks;
 use crate::document::Document;
 use crate::fault::Fault;
 use crate::reader::{CutError, Reader, Record, Records, Reject};

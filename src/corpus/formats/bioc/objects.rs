@@ -6,7 +6,7 @@
 
 use std::io::BufRead;
 
-use super::super::elements::{Scan, skip_blanks, truncated};
+use super::super::objects::{Scan, skip_blanks, truncated};
 use crate::reader::{CutError, Record};
 use crate::source::Stream;
 
@@ -46,7 +46,7 @@ impl Objects {
             let next = self.peek()?;
             let bytes = match (self.levels.last(), next) {
                 (None, None) => return Ok(None),
-                (Some(_), None) => return Err(truncated(&Scan::default(), "array of documents")),
+                (Some(_), None) => return Err(truncated(&Scan::default(), "the array of documents")),
                 (Some(Level::Rest), Some(_)) => {
                     self.value(&mut Vec::new())?;
                     if self.peek()? == Some(b'}') {
@@ -101,7 +101,7 @@ impl Objects {
         loop {
             self.blanks(&mut held)?;
             match self.peek()? {
-                None => return Err(truncated(&Scan::default(), "document")),
+                None => return Err(truncated(&Scan::default(), "a document")),
                 Some(b'}') => {
                     self.hold(1, &mut held)?;
                     return Ok(Some(held));
@@ -138,7 +138,7 @@ impl Objects {
         loop {
             let buffer = self.input.fill_buf()?;
             if buffer.is_empty() {
-                return Err(truncated(&scan, "document"));
+                return Err(truncated(&scan, "a document"));
             }
             let (taken, is_complete) = scan.advance(buffer);
             self.hold(taken, held)?;
@@ -153,7 +153,7 @@ impl Objects {
         let (mut key, mut is_escaped) = (Vec::new(), false);
         self.hold(1, held)?;
         loop {
-            let Some(byte) = self.peek()? else { return Err(truncated(&Scan::default(), "document")) };
+            let Some(byte) = self.peek()? else { return Err(truncated(&Scan::default(), "a document")) };
             self.hold(1, held)?;
             match byte {
                 b'"' if !is_escaped => return Ok(key),
