@@ -11,6 +11,7 @@
 )]
 
 mod atlop;
+mod bioc;
 mod convert;
 mod cuda;
 mod curie;

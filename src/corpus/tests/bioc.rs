@@ -395,7 +395,7 @@ fn damage_stays_where_it_is() {
 
 #[test]
 fn what_is_wrong_with_a_file_is_told() {
-    assert_eq!(cut_error(&READER, "<html><body/></html>"), "expected BioC, an element `collection`, found `html`");
+    assert_eq!(cut_error(&READER, "<article><body/></article>"), "expected BioC, an element `collection`, found `article`");
     assert_eq!(cut_error(&READER, "1|t|x"), "expected BioC, in XML (`<`) or JSON (`{` or `[`), found '1'");
     assert_eq!(cut_error(&READER, ""), "the file is empty");
     assert_eq!(cut_error(&READER, "<!-- x -->"), "expected an element `collection`, found none");
@@ -403,7 +403,7 @@ fn what_is_wrong_with_a_file_is_told() {
         |name: &str| format!("expected UTF-8, found the encoding `{name}`: convert it, as by `iconv -t UTF-8`");
     let latin = "<?xml version='1.0' encoding='ISO-8859-1'?><collection/>";
     assert_eq!(cut_error(&READER, latin), encoded("ISO-8859-1"));
-    assert_eq!(cut_error(&READER, b"\xFF\xFE<\0c\0"), encoded("UTF-16"));
+    assert_eq!(cut_error(&READER, b"\xFF\xFE<\0c\0"), "a text in UTF-16: expected UTF-8, save it so");
     let ascii = latin.replace("ISO-8859-1", "us-ascii");
     assert_eq!(read(&READER, ascii).unwrap().len(), 0);
     let bytes = b"<collection><document><id>\xE9</id></document></collection>";
