@@ -12,6 +12,7 @@
 
 mod annotation_tools;
 mod atlop;
+mod bioc;
 mod convert;
 mod cuda;
 mod curie;

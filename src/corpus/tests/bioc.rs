@@ -389,14 +389,17 @@ fn damage_stays_where_it_is() {
     assert_eq!(reject.fault.reason, "expected `</document>`, got the end of the record");
     assert!(unclosed[1].is_ok());
     let array = br#"{"documents": [{"id": "1", "passages": []}, {"id": "#;
-    assert_eq!(damaged(array), (1, truncated("the document")));
+    assert_eq!(damaged(array), (1, truncated("a document")));
     assert_eq!(damaged(br#"[{"id": "1"},"#), (1, truncated("the array of documents")));
     assert_eq!(damaged(br#"{"id": "1"} x"#), (1, "expected a document or the end, found 'x'".into()));
 }
 
 #[test]
 fn what_is_wrong_with_a_file_is_told() {
-    assert_eq!(cut_error(&READER, "<rss><body/></rss>"), "expected BioC, an element `collection`, found `rss`");
+    assert_eq!(
+        cut_error(&READER, "<article><body/></article>"),
+        "expected BioC, an element `collection`, found `article`"
+    );
     assert_eq!(cut_error(&READER, "1|t|x"), "expected BioC, in XML (`<`) or JSON (`{` or `[`), found '1'");
     assert_eq!(cut_error(&READER, ""), "the file is empty");
     assert_eq!(cut_error(&READER, "<!-- x -->"), "expected an element `collection`, found none");

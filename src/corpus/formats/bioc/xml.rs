@@ -235,9 +235,8 @@ fn key<'r>(tag: &BytesStart<'r>) -> Result<Source<'r>, Fault> {
 /// A whole number in an attribute, or what is wrong with it.
 fn number(tag: &BytesStart, name: &str) -> Result<Result<u32, String>, Fault> {
     let mut attributes = tag.attributes();
-    let mut plain = attributes.with_checks(false).flatten().filter(|one| one.key.as_ref() == name.as_bytes());
-    let digits = plain.next().and_then(|attribute| str::from_utf8(&attribute.value).ok()?.parse().ok());
-    if let Some(number) = digits {
+    let plain = attributes.with_checks(false).flatten().find(|one| one.key.as_ref() == name.as_bytes());
+    if let Some(number) = plain.and_then(|attribute| str::from_utf8(&attribute.value).ok()?.parse().ok()) {
         return Ok(Ok(number));
     }
     let value = attribute(tag, name.as_bytes())?;
