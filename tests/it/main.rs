@@ -10,7 +10,9 @@
     reason = "plain tests"
 )]
 
+mod annotation_tools;
 mod atlop;
+mod bioc;
 mod convert;
 mod cuda;
 mod curie;
@@ -34,6 +36,7 @@ mod large_documents;
 mod layers;
 mod layouts;
 mod leftovers;
+mod lies;
 mod metrics;
 mod observe;
 mod oddities;
@@ -46,6 +49,7 @@ mod pipeline;
 mod pipeline_of_models;
 mod places;
 mod published;
+mod pubtator;
 mod query;
 mod query_limits;
 mod report;
@@ -61,5 +65,6 @@ mod synthetic;
 mod table;
 mod train;
 mod walls;
+mod weights;
 mod words;
 mod workers;

@@ -1,6 +1,6 @@
 //! Gene-disease associations: a folder of `abstracts.txt`, `anns.txt` and `labels.csv`, joined by PMID.
 //!
-//! - `abstracts.txt`: blocks of three lines (PMID, title, abstract) with blank lines between;
+//! - `abstracts.txt`: blocks of lines (PMID, title, abstract where there is one) with blank lines between;
 //! - `anns.txt`: `PubTator` mention lines;
 //! - `labels.csv`: the header `pmid,geneId,diseaseId,label`, then a row a pair with the label 1 (the relation holds) or
 //!   0 (it does not).
@@ -12,12 +12,11 @@ use std::io;
 use std::path::Path;
 
 use ground::excerpt::quoted;
-use table::Text;
 
 use super::lines::{Blocks, Lines};
 use super::pubtator::PubTator;
 use crate::document::Document;
-use crate::fault::Fault;
+use crate::fault::{Fault, Part};
 use crate::reader::{CutError, Reader, Record, Records, Reject};
 use crate::source::{Input, Unreadable};
 
@@ -32,8 +31,7 @@ const LABELS: &str = "labels.csv";
 /// The reader of a GDA folder: always labelled, its only relation `GDA`, the gene the head, the disease the tail.
 ///
 /// Abstracts are streamed; `anns.txt` and `labels.csv` are held in memory, indexed by PMID. Annotations or labels whose
-/// PMID has no abstract are damage, told after the last document. A row of labels that cannot be read rejects its
-/// document.
+/// PMID has no abstract are damage, told after the last document. A row of labels that cannot be read is a relation lost.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Gda;
 
@@ -63,23 +61,26 @@ impl Reader for Gda {
         let mut index = Index::new();
         index_annotations(path, &mut index)?;
         index_labels(path, &mut index)?;
-        let open = |path: &Path| Blocks::of(Input::at(path), |_| false, |_| Ok(()));
-        let abstracts = open(&path.join(ABSTRACTS)).map_err(|error| match error {
-            CutError::Io(error) => named(ABSTRACTS, &error),
-            other => other,
-        })?;
+        let abstracts = Blocks::of(Input::at(&path.join(ABSTRACTS))).map_err(|error| named(ABSTRACTS, &error))?;
         Ok(Box::new(Joined { abstracts, index: Some(index) }))
     }
 
     fn parse(&self, record: &Record) -> Result<Document, Reject> {
-        let spoilt = [LABELS.as_bytes(), b"\t"].concat();
-        if let Some(row) = record.bytes.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(&spoilt[..])) {
-            let row = String::from_utf8_lossy(row);
-            let reason = format!("expected `{HEADER}` with label 0 or 1, got {}", quoted(&row));
-            let name = row.split(',').next().map(Text::from);
-            return Err(Reject { name, fault: Fault::new(LABELS, reason) });
+        let mark = [LABELS.as_bytes(), b"\t"].concat();
+        let lines = || record.bytes.split(|&byte| byte == b'\n');
+        let spoilt: Vec<&[u8]> = lines().filter_map(|line| line.strip_prefix(&mark[..])).collect();
+        if spoilt.is_empty() {
+            return PubTator::default().parse(record);
         }
-        PubTator::default().parse(record)
+        let sound: Vec<&[u8]> = lines().filter(|line| !line.starts_with(&mark)).collect();
+        let record = Record { number: record.number, bytes: sound.join(&b'\n') };
+        let mut document = PubTator::default().parse(&record)?;
+        for row in spoilt {
+            let row = quoted(&String::from_utf8_lossy(row));
+            let reason = format!("expected `{HEADER}` with label 0 or 1, got {row}");
+            document.lose(Part::Relation, Fault::new(LABELS, reason));
+        }
+        Ok(document)
     }
 }
 
@@ -99,20 +100,17 @@ impl Iterator for Joined {
     }
 }
 
-/// A block as a `PubTator` document. Lines past the third stay as they are, for the document to be rejected.
+/// A block as a `PubTator` document: its second line is the title, each further one a passage.
 fn join(block: &[u8], index: &mut Index) -> Vec<u8> {
-    let lines: Vec<&[u8]> = block.split(|&byte| byte == b'\n').collect();
-    let pmid = lines.first().copied().unwrap_or_default().trim_ascii();
+    let mut lines = block.split(|&byte| byte == b'\n');
+    let pmid = lines.next().unwrap_or_default().trim_ascii();
     let mut bytes = Vec::with_capacity(2 * block.len());
-    for (place, line) in lines.iter().skip(1).enumerate() {
-        match place {
-            0 => bytes.extend([pmid, b"|t|"].concat()),
-            1 => bytes.extend([b"\n", pmid, b"|a|"].concat()),
-            _ => bytes.push(b'\n'),
-        }
-        bytes.extend_from_slice(line);
+    for (place, line) in lines.enumerate() {
+        let passage: &[u8] = if place == 0 { b"|t|" } else { b"|a|" };
+        bytes.extend(if place == 0 { &b""[..] } else { b"\n" });
+        bytes.extend([pmid, passage, line].concat());
     }
-    if lines.len() == 1 {
+    if bytes.is_empty() {
         bytes.extend_from_slice(pmid);
     }
     if let Some(notes) = index.get_mut(pmid) {
@@ -151,7 +149,7 @@ fn index_labels(folder: &Path, index: &mut Index) -> Result<(), CutError> {
                 note(index, pmid.to_vec(), LABELS, &relation);
             }
             [pmid, _, _, b"0"] => note(index, pmid.to_vec(), LABELS, b""),
-            // The document is rejected, with this row as the reason.
+            // The document says that it is lost.
             [pmid, ..] => note(index, pmid.to_vec(), LABELS, &[LABELS.as_bytes(), &row].join(&b'\t')),
         }
     }

@@ -4,6 +4,8 @@ use std::io::{self, BufRead, Read};
 use std::iter::Peekable;
 use std::path::Path;
 
+use memchr::memchr;
+
 use crate::reader::{CutError, Record, Records};
 use crate::source::{Input, Stream, Unreadable};
 
@@ -15,12 +17,15 @@ const LONGEST_LINE: usize = 256 << 20;
 /// For a longer one there is room at once.
 const LONG_LINE: usize = 16 << 20;
 
-/// The lines of a file without their ends (`\n` or `\r\n`) and without a byte order mark at the start of the file.
+/// The lines of a file without their ends (`\n` or `\r\n`; `\r` in a file that has no other) and without a byte order
+/// mark at the start of the file.
 ///
 /// After an error nothing more comes.
 pub struct Lines {
     source: Option<Stream>,
     number: u64,
+    /// What ends a line; `None` before the first.
+    end: Option<u8>,
 }
 
 impl Lines {
@@ -34,17 +39,21 @@ impl Lines {
 
     /// Those of a stream.
     pub fn new(source: Stream) -> Self {
-        Self { source: Some(source), number: 0 }
+        Self { source: Some(source), number: 0, end: None }
     }
 
     fn read(&mut self) -> io::Result<Option<Record>> {
         let mut bytes = Vec::new();
         let Some(source) = &mut self.source else { return Ok(None) };
-        let mut read = source.take(LONG_LINE as u64).read_until(b'\n', &mut bytes)?;
-        if read == LONG_LINE && !bytes.ends_with(b"\n") {
+        let end = match self.end {
+            Some(end) => end,
+            None => *self.end.insert(line_end(source.fill_buf()?)),
+        };
+        let mut read = source.take(LONG_LINE as u64).read_until(end, &mut bytes)?;
+        if read == LONG_LINE && bytes.last() != Some(&end) {
             // At once, as a list that grows by itself takes three times as much at the end.
             bytes.reserve_exact(LONGEST_LINE + 1 - LONG_LINE);
-            read += source.take((LONGEST_LINE + 1 - LONG_LINE) as u64).read_until(b'\n', &mut bytes)?;
+            read += source.take((LONGEST_LINE + 1 - LONG_LINE) as u64).read_until(end, &mut bytes)?;
         }
         if read == 0 {
             return Ok(None);
@@ -53,7 +62,7 @@ impl Lines {
         if read > LONGEST_LINE {
             return Err(Unreadable::damaged(format!("line {} is longer than 256 MiB", self.number)));
         }
-        if bytes.ends_with(b"\n") {
+        if bytes.last() == Some(&end) {
             bytes.pop();
         }
         if bytes.ends_with(b"\r") {
@@ -64,6 +73,12 @@ impl Lines {
         }
         Ok(Some(Record { number: self.number, bytes }))
     }
+}
+
+/// What ends the lines of a file that starts so.
+fn line_end(start: &[u8]) -> u8 {
+    let has_lone_return = memchr(b'\r', start).is_some_and(|place| place + 1 < start.len());
+    if has_lone_return && memchr(b'\n', start).is_none() { b'\r' } else { b'\n' }
 }
 
 impl Iterator for Lines {
@@ -101,28 +116,20 @@ pub fn records(lines: Lines, check: fn(&[u8]) -> Result<(), String>) -> Result<R
 pub struct Blocks {
     lines: Peekable<Lines>,
     number: u64,
-    opens: fn(&[u8]) -> bool,
 }
 
 impl Blocks {
-    /// Those of a source. A line that `opens` accepts begins a new block even where no blank line stands before it.
+    /// Those of a source.
     ///
     /// # Errors
-    /// [`CutError::Format`] with the reason that `check` gives for the first line that is not blank.
-    pub fn of(
-        input: Input,
-        opens: fn(&[u8]) -> bool,
-        check: fn(&[u8]) -> Result<(), String>,
-    ) -> Result<Self, CutError> {
-        let mut lines = Lines::new(input.stream()?).peekable();
-        check_first(&mut lines, check)?;
-        Ok(Self { lines, number: 0, opens })
+    /// Where it cannot be opened.
+    pub fn of(input: Input) -> io::Result<Self> {
+        Ok(Self { lines: Lines::new(input.stream()?).peekable(), number: 0 })
     }
 
     fn continues(&mut self) -> bool {
-        let opens = self.opens;
         match self.lines.peek() {
-            Some(Ok(line)) => !line.bytes.trim_ascii().is_empty() && !opens(&line.bytes),
+            Some(Ok(line)) => !line.bytes.trim_ascii().is_empty(),
             Some(Err(_)) => true,
             None => false,
         }

@@ -6,7 +6,7 @@ use crate::formats::gda::Gda;
 use crate::{CutError, Document, Reject};
 use proptest::prelude::*;
 
-use super::reading::{facts, read_path, sentences, survive};
+use super::reading::{facts, losses, read_path, sentences, survive};
 
 const ABSTRACTS: &str =
     "11\nGene abc in rash\nThe gene abc causes rash.\n\n12\nGene def\nNothing is known of def or rash.\n";
@@ -82,22 +82,37 @@ fn the_damage_comes_after_the_documents() {
 }
 
 #[test]
-fn a_bad_row_rejects_its_document() {
+fn a_bad_row_is_a_relation_lost() {
+    let lost = |row: &str| {
+        let labels = format!("{LABELS}{row}\n");
+        let documents = read(ABSTRACTS, ANNOTATIONS, &labels).unwrap();
+        let document = documents[0].as_ref().unwrap();
+        assert_eq!(facts(document), [(0, "GDA", 1)]);
+        losses(document)
+    };
     for row in ["11,77,D1,2", "11,77,D1", "11"] {
-        let expected = format!("11: labels.csv: expected `pmid,geneId,diseaseId,label` with label 0 or 1, got `{row}`");
-        assert_eq!(faults(ABSTRACTS, ANNOTATIONS, &format!("pmid,geneId,diseaseId,label\n{row}\n")), [expected]);
+        let reason = format!("expected `pmid,geneId,diseaseId,label` with label 0 or 1, got `{row}`");
+        assert_eq!(lost(row), [format!("relation: labels.csv: {reason}")]);
     }
-    let unknown = faults(ABSTRACTS, ANNOTATIONS, "pmid,geneId,diseaseId,label\n12,78,D1,1\n");
-    assert_eq!(unknown, ["12: line 4, tail: expected the id of a mention, got `D1`"]);
+    assert_eq!(lost("11,77,D2,1"), ["relation: line 6, tail: expected the id of a mention, got `D2`"]);
 }
 
 #[test]
-fn a_block_of_other_than_three_lines_is_rejected() {
-    let faults = faults("11\n\n12\nTitle\n\n13\nTitle\nAbstract\nMore\n", "\n", "pmid,geneId,diseaseId,label\n");
-    assert_eq!(faults.len(), 3);
-    assert_eq!(faults[0], "11: line 1: expected the title `ID|t|TEXT`, got `11`");
-    assert_eq!(faults[1], "12: line 2: expected the abstract `ID|a|TEXT`, got nothing");
-    assert!(faults[2].starts_with("13: line 3: expected a mention"));
+fn an_article_may_have_no_abstract_or_several_paragraphs() {
+    let abstracts = "11\nGene abc in rash\n\n12\nGene def\n\n13\nGene ghi\nFirst.\nThen rash.\n";
+    let annotations = "11\t5\t8\tabc\tGene\t77\n11\t12\t16\trash\tDisease\tD1\n13\t21\t25\trash\tDisease\tD1\n";
+    let documents: Vec<Document> =
+        read(abstracts, annotations, LABELS).unwrap().into_iter().map(Result::unwrap).collect();
+    assert_eq!(facts(&documents[0]), [(0, "GDA", 1)]);
+    assert_eq!(sentences(&documents[1]), ["Gene def"]);
+    assert_eq!(sentences(&documents[2]), ["Gene ghi", "First .", "Then rash ."]);
+    assert_eq!(documents[2].entities.len(), 1);
+}
+
+#[test]
+fn a_block_without_title_is_rejected() {
+    let faults = faults("11\n\n12\nTitle\n", "\n", "pmid,geneId,diseaseId,label\n");
+    assert_eq!(faults, ["11: line 1: expected a passage, such as a title `ID|t|TEXT`, got `11`"]);
 }
 
 proptest! {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::source::Input;
-use crate::{CutError, Document, Fault, Reader, Record, Reject};
+use crate::{CutError, Document, Fault, Loss, Reader, Record, Reject};
 
 /// Everything a reader makes of a path.
 pub fn read_path(reader: &impl Reader, path: &Path) -> Result<Vec<Result<Document, Reject>>, CutError> {
@@ -32,6 +32,12 @@ pub fn fault(reader: &impl Reader, contents: impl AsRef<[u8]>) -> String {
     assert_eq!(documents.len(), 1);
     let Fault { column, reason } = documents.remove(0).unwrap_err().fault;
     format!("{column}: {reason}")
+}
+
+/// What is lost of a document, as `part: column: reason`.
+pub fn losses(document: &Document) -> Vec<String> {
+    let shown = |Loss { part, fault: Fault { column, reason } }: &Loss| format!("{}: {column}: {reason}", part.name());
+    document.losses.iter().map(shown).collect()
 }
 
 /// Why such a file cannot be cut into records.

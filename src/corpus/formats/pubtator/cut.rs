@@ -1,0 +1,111 @@
+//! A `PubTator` file cut into articles.
+
+use std::io;
+use std::iter::Peekable;
+
+use crate::formats::lines::Lines;
+use crate::reader::{CutError, Record};
+
+use super::article::{Passage, column};
+
+/// The articles of a file, a record each: the lines of one id, blank lines between them as one.
+///
+/// A title line of another id begins the next article, even where no blank line stands before it, and so does any passage
+/// line of another id behind a blank line. Annotations stay with the article before them, whatever their id: it says what
+/// it does not take.
+pub(super) struct Articles {
+    lines: Peekable<Lines>,
+    number: u64,
+    most_bytes: usize,
+}
+
+/// An article under way.
+struct Open {
+    id: Vec<u8>,
+    bytes: Vec<u8>,
+    first_line: Vec<u8>,
+    /// Whether its first lines are passages alone so far.
+    is_head: bool,
+    /// Whether these have text beside the title: the same title then begins a repetition, and no passage of a full text.
+    is_whole: bool,
+}
+
+impl Articles {
+    /// Those of the lines of a file. Of an article of more than so many bytes, only so many are held and one more.
+    pub(super) fn of(lines: Lines, most_bytes: u64) -> Self {
+        let most_bytes = usize::try_from(most_bytes).unwrap_or(usize::MAX);
+        Self { lines: lines.peekable(), number: 0, most_bytes }
+    }
+
+    /// The first line that is not blank.
+    pub(super) fn first(&mut self) -> Option<&[u8]> {
+        self.skip_blank();
+        self.lines.peek().and_then(|line| line.as_ref().ok()).map(|line| &*line.bytes)
+    }
+
+    /// Whether there were blank lines.
+    fn skip_blank(&mut self) -> bool {
+        let mut any = false;
+        let is_blank = |line: &io::Result<Record>| line.as_ref().is_ok_and(|line| line.bytes.trim_ascii().is_empty());
+        while self.lines.next_if(is_blank).is_some() {
+            any = true;
+        }
+        any
+    }
+}
+
+impl Iterator for Articles {
+    type Item = Result<Record, CutError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.skip_blank();
+        let first = match self.lines.next()? {
+            Ok(line) => line.bytes,
+            Err(error) => return Some(Err(error.into())),
+        };
+        let mut article = Open::new(first, self.most_bytes);
+        loop {
+            let is_behind_blank = self.skip_blank();
+            let continues = |line: &io::Result<Record>| match line {
+                Ok(line) => article.continues(&line.bytes, is_behind_blank),
+                Err(_) => true,
+            };
+            match self.lines.next_if(continues) {
+                Some(Ok(line)) => article.push(&line.bytes, is_behind_blank, self.most_bytes),
+                Some(Err(error)) => return Some(Err(error.into())),
+                None => break,
+            }
+        }
+        self.number += 1;
+        Some(Ok(Record { number: self.number, bytes: article.bytes }))
+    }
+}
+
+impl Open {
+    fn new(mut first: Vec<u8>, most_bytes: usize) -> Self {
+        first.truncate(most_bytes.saturating_add(1));
+        Self { id: id_of(&first).to_vec(), bytes: first.clone(), first_line: first, is_head: true, is_whole: false }
+    }
+
+    fn continues(&self, line: &[u8], is_behind_blank: bool) -> bool {
+        match Passage::kind_of(line) {
+            None => true,
+            Some(_) if id_of(line) == self.id => !(self.is_whole && line == self.first_line),
+            Some(kind) => !is_behind_blank && !Passage::is_title(kind),
+        }
+    }
+
+    fn push(&mut self, line: &[u8], is_behind_blank: bool, most_bytes: usize) {
+        let kind = Passage::kind_of(line);
+        self.is_head &= kind.is_some() && !is_behind_blank;
+        self.is_whole |= self.is_head && kind.is_some_and(|kind| !Passage::is_title(kind)) && !line.ends_with(b"|");
+        let room = most_bytes.saturating_add(1).saturating_sub(self.bytes.len());
+        let breaks: &[u8] = if is_behind_blank { b"\n\n" } else { b"\n" };
+        self.bytes.extend(breaks.iter().chain(line).take(room));
+    }
+}
+
+/// The id with which a line of any kind begins.
+fn id_of(line: &[u8]) -> &[u8] {
+    column(line, b"|\t").trim_ascii()
+}

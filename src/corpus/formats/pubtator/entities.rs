@@ -1,0 +1,222 @@
+//! The entities of an article: its mentions put together by identity.
+//!
+//! Two ids are one identity where they come to one CURIE, by the type of the mention: a gene and a species of one number
+//! are two. A variant without gene is that of its name with a gene, where there is but one.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::mem;
+use std::ops::Range;
+
+use ground::curie::curie;
+
+use crate::document::{Entity, Mention};
+use crate::formats::dialect::Bars;
+
+use super::ids::{Thing, is_variant, plain, said_of_variant, things};
+
+/// The entities under way.
+#[derive(Default)]
+pub(in crate::formats) struct Gathered<'t> {
+    bars: Bars,
+    /// What ids have named so far; several can turn out to be one.
+    slots: Vec<Slot<'t>>,
+    by_key: HashMap<String, u32>,
+    /// The slots of a type and ids as they stand in lines, as a part of `listed`.
+    by_line: HashMap<(&'t str, &'t str), Range<usize>>,
+    listed: Vec<u32>,
+    variants: HashMap<String, Variants>,
+    names: Vec<(Cow<'t, str>, u32)>,
+    mentions: Vec<(u32, Mention)>,
+    loose: Vec<Mention>,
+}
+
+/// An identity.
+struct Slot<'t> {
+    /// Another slot that it is one with, or itself.
+    parent: u32,
+    id: Cow<'t, str>,
+}
+
+/// The slots of variants of one name.
+#[derive(Default)]
+struct Variants {
+    bare: Option<u32>,
+    known: Vec<u32>,
+}
+
+/// The entities of a document, by what its relations call them.
+pub(in crate::formats) struct Known<'t> {
+    pub bars: Bars,
+    pub entities: Vec<Entity>,
+    pub loose: Vec<Mention>,
+    /// Each name with its entity.
+    pub names: Vec<(Cow<'t, str>, u32)>,
+}
+
+impl<'t> Gathered<'t> {
+    pub(in crate::formats) fn new(bars: Bars) -> Self {
+        Self { bars, ..Self::default() }
+    }
+
+    /// Adds a mention of what the ids name, of a type.
+    pub(in crate::formats) fn add(&mut self, ids: &'t str, kind: &'t str, mention: Mention) {
+        let slots = match self.by_line.get(&(kind, ids)) {
+            Some(slots) => slots.clone(),
+            None => {
+                let slots = self.list(ids, kind);
+                self.by_line.insert((kind, ids), slots.clone());
+                slots
+            }
+        };
+        match self.listed.get(slots).unwrap_or_default() {
+            [] => self.loose.push(mention),
+            [slots @ .., last] => {
+                self.mentions.extend(slots.iter().map(|&slot| (slot, mention.clone())));
+                self.mentions.push((*last, mention));
+            }
+        }
+    }
+
+    /// Lists the slots of ids that were not met before.
+    fn list(&mut self, ids: &'t str, kind: &str) -> Range<usize> {
+        let start = self.listed.len();
+        let mut things = things(ids, self.bars);
+        things.sort_unstable();
+        things.dedup();
+        let mut seen = HashSet::new();
+        for thing in things {
+            if let Some(slot) = self.slot(thing, kind)
+                && seen.insert(slot)
+            {
+                self.listed.push(slot);
+            }
+        }
+        start..self.listed.len()
+    }
+
+    /// The slot of a thing; `None` where none of its names stands for anything.
+    fn slot(&mut self, thing: Thing<'t>, kind: &str) -> Option<u32> {
+        let mut slot = None;
+        for name in thing {
+            let Some(key) = curie(&name, kind) else { continue };
+            let own = match slot {
+                Some(slot) => slot,
+                None => self.new_slot(name.clone()),
+            };
+            slot = Some(match is_variant(&name) && !key.starts_with("dbSNP:rs") || said_of_variant(&name).is_some() {
+                true => self.variant(&name, key, own),
+                false => self.unite(key, own),
+            });
+            self.names.push((name, own));
+        }
+        slot.map(|slot| self.root(slot))
+    }
+
+    fn new_slot(&mut self, id: Cow<'t, str>) -> u32 {
+        let slot = ground::whole(self.slots.len());
+        self.slots.push(Slot { parent: slot, id });
+        slot
+    }
+
+    /// Notes a variant, whose key may be shared by that of another gene.
+    fn variant(&mut self, id: &str, key: String, slot: u32) -> u32 {
+        let name = plain(id);
+        let said = said_of_variant(id);
+        let mut slot = match said {
+            Some(said) => self.unite(format!("{name};{said}"), slot),
+            None => self.unite(format!("{name};"), slot),
+        };
+        if key.starts_with("dbSNP:rs") {
+            slot = self.unite(key, slot);
+        }
+        let of_name = self.variants.entry(name.to_owned()).or_default();
+        match said {
+            Some(_) => of_name.known.push(slot),
+            None => of_name.bare = Some(slot),
+        }
+        slot
+    }
+
+    /// Makes the slot one with that of a key.
+    fn unite(&mut self, key: String, slot: u32) -> u32 {
+        match self.by_key.get(&key).copied() {
+            Some(other) => self.join(other, slot),
+            None => {
+                self.by_key.insert(key, slot);
+                slot
+            }
+        }
+    }
+
+    fn join(&mut self, one: u32, other: u32) -> u32 {
+        let (one, other) = (self.root(one), self.root(other));
+        let (first, second) = (one.min(other), one.max(other));
+        if first != second {
+            let Some(joined) = self.slots.get_mut(second as usize) else { return first };
+            joined.parent = first;
+            let id = joined.id.clone();
+            if let Some(slot) = self.slots.get_mut(first as usize)
+                && said_of_variant(&slot.id).is_none()
+                && is_variant(&slot.id)
+                && said_of_variant(&id).is_some()
+            {
+                slot.id = id;
+            }
+        }
+        first
+    }
+
+    /// The slot that all of its kin lead to. The way is halved for those who come after.
+    fn root(&mut self, mut slot: u32) -> u32 {
+        let parent_of = |slots: &[Slot], slot: u32| slots.get(slot as usize).map_or(slot, |slot| slot.parent);
+        loop {
+            let parent = parent_of(&self.slots, slot);
+            if parent == slot {
+                return slot;
+            }
+            let above = parent_of(&self.slots, parent);
+            if let Some(slot) = self.slots.get_mut(slot as usize) {
+                slot.parent = above;
+            }
+            slot = above;
+        }
+    }
+
+    /// The entities in the order of their first mentions.
+    pub(in crate::formats) fn finish(mut self) -> Known<'t> {
+        self.settle_variants();
+        let mut places: Vec<Option<u32>> = vec![None; self.slots.len()];
+        let mut entities: Vec<Entity> = Vec::new();
+        for (slot, mention) in mem::take(&mut self.mentions) {
+            let root = self.root(slot) as usize;
+            let (Some(place), Some(slot)) = (places.get_mut(root), self.slots.get(root)) else { continue };
+            let place = *place.get_or_insert_with(|| {
+                entities.push(Entity { kb_id: Some((&*slot.id).into()), mentions: Vec::new() });
+                ground::whole(entities.len() - 1)
+            });
+            if let Some(Entity { mentions, .. }) = entities.get_mut(place as usize)
+                && mentions.last() != Some(&mention)
+            {
+                mentions.push(mention);
+            }
+        }
+        let names = mem::take(&mut self.names);
+        let placed = |(name, slot)| Some((name, (*places.get(self.root(slot) as usize)?)?));
+        let names = names.into_iter().filter_map(placed).collect();
+        Known { bars: self.bars, entities, loose: self.loose, names }
+    }
+
+    /// Makes variants without gene one with the only one of their name that has one.
+    fn settle_variants(&mut self) {
+        let mut variants: Vec<Variants> = mem::take(&mut self.variants).into_values().collect();
+        variants.sort_unstable_by_key(|variants| variants.bare);
+        for Variants { bare, known } in variants {
+            let (Some(bare), Some(&first)) = (bare, known.first()) else { continue };
+            let root = self.root(first);
+            if known.iter().all(|&slot| self.root(slot) == root) {
+                self.join(bare, root);
+            }
+        }
+    }
+}

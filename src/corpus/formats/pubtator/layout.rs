@@ -1,0 +1,161 @@
+//! The text of an article, and where its mentions lie in it.
+//!
+//! Offsets count over all passages, one character between two, or anew in each group of passages, as files of full texts
+//! have it; passages without text count, or do not. No file says which: it is read as fits most of its mentions.
+
+use std::ops::Range;
+
+use ground::excerpt::quoted;
+
+use crate::fault::Fault;
+use crate::formats::dialect::Unit;
+use crate::text::{Characters, check_span};
+
+use super::article::{Article, MentionLine, fault};
+use super::spelling::alike;
+
+/// Mentions from which on most of them must fit the text: what has fewer can be wrong by itself.
+const FEWEST: usize = 4;
+
+/// The text of an article with its mentions.
+pub(super) struct Laid {
+    pub text: String,
+    /// First and one past the last character of each passage.
+    pub passages: Vec<(u32, u32)>,
+    /// Where each mention line stands, or what is wrong with it.
+    pub mentions: Vec<Result<Standing, Fault>>,
+}
+
+/// A mention in the text.
+#[derive(Debug, Clone)]
+pub(super) struct Standing {
+    /// Its characters in the text.
+    pub span: (u32, u32),
+    /// The text there, where the line has it otherwise.
+    pub respelt: Option<String>,
+}
+
+/// How offsets are meant.
+#[derive(Clone, Copy)]
+struct Layout {
+    by_group: bool,
+    without_empty: bool,
+}
+
+impl Laid {
+    /// The text in the layout that fits best.
+    ///
+    /// # Errors
+    /// Where most mentions fit none.
+    pub(super) fn of(article: &Article) -> Result<Self, Fault> {
+        let by_group = article.passages.last().is_some_and(|last| last.group > 0);
+        let mut after_empty = article.passages.iter().skip_while(|passage| !passage.text.is_empty());
+        let without_empty = after_empty.any(|passage| !passage.text.is_empty());
+        let mut best = Self::in_layout(article, Layout { by_group, without_empty: false });
+        let others = [(false, false), (false, true), (true, true)];
+        for (groups, empty) in
+            others.into_iter().filter(|&(groups, empty)| groups <= by_group && empty <= without_empty)
+        {
+            if best.n_lost() == 0 {
+                break;
+            }
+            let other = Self::in_layout(article, Layout { by_group: groups, without_empty: empty });
+            if other.n_lost() < best.n_lost() {
+                best = other;
+            }
+        }
+        best.check()?;
+        Ok(best)
+    }
+
+    fn in_layout(article: &Article, layout: Layout) -> Self {
+        let (mut text, mut length, mut passages) = (String::new(), 0, Vec::with_capacity(article.passages.len()));
+        text.reserve(article.passages.iter().map(|passage| passage.text.len() + 1).sum());
+        for (place, passage) in article.passages.iter().enumerate() {
+            let is_skipped = layout.without_empty && passage.text.is_empty();
+            let is_parted = if layout.without_empty { length > 0 } else { place > 0 };
+            let start = length + u32::from(is_parted);
+            if !is_skipped {
+                text.extend(is_parted.then_some(' '));
+                text.push_str(passage.text);
+                length = start + ground::whole(passage.text.chars().count());
+            }
+            passages.push((start.min(length), length));
+        }
+        let groups: Vec<u32> = starts_of_groups(article, &passages);
+        let characters = Characters::new(&text);
+        let base = |mention: &MentionLine| match layout.by_group {
+            true => groups.get(mention.group).copied().unwrap_or_default(),
+            false => 0,
+        };
+        let mentions =
+            article.mentions.iter().map(|mention| stand(mention, base(mention), &characters, length)).collect();
+        Self { text, passages, mentions }
+    }
+
+    fn n_lost(&self) -> usize {
+        self.mentions.iter().filter(|mention| mention.is_err()).count()
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        let (lost, all) = (self.n_lost(), self.mentions.len());
+        let first = self.mentions.iter().find_map(|mention| mention.as_ref().err());
+        match first {
+            Some(Fault { column, reason }) if all >= FEWEST && 2 * lost > all => {
+                let got = format!("got {lost} of {all} that do not, the first in {column}: {reason}");
+                Err(Fault::new("mentions", format!("expected mentions that fit the text, {got}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The passages of each document that is to be made of the article, numbered from 1.
+    pub(super) fn units(&self, article: &Article, unit: Unit) -> Vec<(usize, Range<usize>)> {
+        let n = article.passages.len();
+        let has_text = |range: &Range<usize>| {
+            article.passages.get(range.clone()).unwrap_or_default().iter().any(|passage| !passage.text.is_empty())
+        };
+        let ranges: Vec<Range<usize>> = match unit {
+            Unit::Document => return vec![(1, 0..n)],
+            Unit::Passage => (0..n).map(|place| place..place + 1).collect(),
+            Unit::Section => {
+                let groups = article.passages.chunk_by(|one, next| one.group == next.group);
+                let range = |start: &mut usize, group: &[_]| {
+                    let first = *start;
+                    *start += group.len();
+                    Some(first..*start)
+                };
+                groups.scan(0, range).collect()
+            }
+        };
+        (1..).zip(ranges).filter(|(_, range)| has_text(range)).collect()
+    }
+}
+
+/// The first character of each group of passages.
+fn starts_of_groups(article: &Article, passages: &[(u32, u32)]) -> Vec<u32> {
+    let mut starts = Vec::new();
+    for (passage, (start, _)) in article.passages.iter().zip(passages) {
+        if passage.group >= starts.len() {
+            starts.push(*start);
+        }
+    }
+    starts
+}
+
+fn stand(mention: &MentionLine, base: u32, characters: &Characters, length: u32) -> Result<Standing, Fault> {
+    check_span(mention.span, length.saturating_sub(base)).map_err(|reason| fault(mention.line, "end", reason))?;
+    let span = (base + mention.span.0, base + mention.span.1);
+    let there = characters.slice(span).unwrap_or_default();
+    if there.trim().is_empty() {
+        return Err(fault(mention.line, "end", "expected a mention, got nothing but whitespace"));
+    }
+    if there == mention.name {
+        return Ok(Standing { span, respelt: None });
+    }
+    if alike(mention.name, there) {
+        return Ok(Standing { span, respelt: Some(there.trim().to_owned()) });
+    }
+    let reason = format!("expected the text {}, got {}", quoted(there), quoted(mention.name));
+    Err(fault(mention.line, "name", reason))
+}

@@ -1,0 +1,203 @@
+//! The facts of a document: its relation lines, whose ids are those of its entities.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashMap};
+
+use ground::curie::{curie, folds_to};
+use ground::excerpt::quoted;
+use table::Text;
+
+use crate::document::{Entity, Fact};
+use crate::fault::{Fault, Remark};
+
+use super::article::RelationLine;
+use super::entities::Known;
+use super::ids::{plain, things};
+
+pub(in crate::formats) const SHARED: &str = "relations whose id several entities share, taken for each";
+
+/// The facts under way, and the entities by what lines call them.
+pub(in crate::formats) struct Facts<'k, 't> {
+    known: &'k Known<'k>,
+    by_name: Names<&'k str>,
+    /// By identities, and by ids without prefix: `MESH:D000001` may be `D000001` elsewhere. Few documents need them.
+    by_identity: OnceCell<Names<String>>,
+    by_plain: OnceCell<Names<&'k str>>,
+    facts: Vec<Fact>,
+    places: HashMap<(u32, u32, &'t str), usize>,
+    remarks: Vec<Remark>,
+}
+
+/// Names with their entities, in order.
+struct Names<N>(Vec<(N, u32)>);
+
+impl<N: Ord + AsRef<str>> Names<N> {
+    fn of(names: impl Iterator<Item = (N, u32)>) -> Self {
+        let mut names: Vec<(N, u32)> = names.collect();
+        names.sort_unstable();
+        names.dedup();
+        Self(names)
+    }
+
+    /// The entities of a name.
+    fn find(&self, name: &str) -> &[(N, u32)] {
+        let first = self.0.partition_point(|(other, _)| other.as_ref() < name);
+        let found = self.0.get(first..).unwrap_or_default();
+        found.get(..found.partition_point(|(other, _)| other.as_ref() == name)).unwrap_or_default()
+    }
+}
+
+/// What ids of one end come to.
+#[derive(Default)]
+pub(in crate::formats) struct Found<'t> {
+    pub entities: BTreeSet<u32>,
+    pub missing: Vec<Cow<'t, str>>,
+    pub is_shared: bool,
+}
+
+impl<'k, 't> Facts<'k, 't> {
+    /// None yet.
+    pub(in crate::formats) fn of(known: &'k Known<'k>) -> Self {
+        Self {
+            known,
+            by_name: Names::of(known.names.iter().map(|(name, entity)| (&**name, *entity))),
+            by_identity: OnceCell::new(),
+            by_plain: OnceCell::new(),
+            facts: Vec::new(),
+            places: HashMap::new(),
+            remarks: Vec::new(),
+        }
+    }
+
+    /// The facts, each once, in the order of their lines.
+    pub(super) fn finish(self) -> (Vec<Fact>, Vec<Remark>) {
+        (self.facts, self.remarks)
+    }
+
+    /// Adds a fact for each head and tail of a line. What is wrong with it comes back.
+    pub(super) fn add(&mut self, line: &RelationLine<'t>) -> Vec<Fault> {
+        let (heads, tails) = (self.find(line.heads), self.find(line.tails));
+        // One is enough: the line is one relation to whoever counts.
+        let missing = |column, end: &Found| end.missing.first().map(|id| (column, quoted(id)));
+        let missing = missing("head", &heads).or_else(|| missing("tail", &tails));
+        let fault = |(column, id)| line.fault(column, format!("expected the id of a mention, got {id}"));
+        let mut faults: Vec<Fault> = missing.map(fault).into_iter().collect();
+        for &head in &heads.entities {
+            for &tail in &tails.entities {
+                match head == tail {
+                    true => faults.push(line.fault("tail", "expected another entity than the head, got the same")),
+                    false => self.fact(line, head, tail),
+                }
+            }
+        }
+        if heads.is_shared || tails.is_shared {
+            let example = format!("`{}` of `{}` and `{}`", line.relation, line.heads.trim(), line.tails.trim());
+            self.remarks.push(Remark { what: SHARED, example });
+        }
+        faults
+    }
+
+    fn fact(&mut self, line: &RelationLine<'t>, head: u32, tail: u32) {
+        let place = *self.places.entry((head, tail, line.relation)).or_insert(self.facts.len());
+        if place == self.facts.len() {
+            self.facts.push(Fact { head, tail, relation: line.relation.into(), ..Fact::default() });
+        }
+        if let Some(fact) = self.facts.get_mut(place) {
+            fact.attributes.extend(attributes(line.said));
+            fact.attributes.sort_unstable();
+            fact.attributes.dedup();
+        }
+    }
+
+    /// The entities of ids, which may have their type before them: `Gene|672`.
+    pub(in crate::formats) fn find<'i>(&self, ids: &'i str) -> Found<'i> {
+        let ids = ids.trim();
+        let exact = self.named(ids);
+        if !exact.is_empty() {
+            return Found { is_shared: exact.len() > 1, entities: exact, ..Found::default() };
+        }
+        if let Some((kind, rest)) = ids.split_once('|')
+            && is_type(kind)
+            && self.named(kind).is_empty()
+        {
+            let found = self.find_typed(kind, rest);
+            if found.missing.is_empty() {
+                return found;
+            }
+        }
+        self.list(ids)
+    }
+
+    /// The entities of ids, of a type where any is.
+    pub(in crate::formats) fn find_typed<'i>(&self, kind: &str, ids: &'i str) -> Found<'i> {
+        let mut found = self.list(ids);
+        self.keep_type(&mut found, kind);
+        found
+    }
+
+    fn list<'i>(&self, ids: &'i str) -> Found<'i> {
+        let mut found = Found::default();
+        for thing in things(ids, self.known.bars) {
+            let named: Vec<BTreeSet<u32>> = thing.iter().map(|name| self.named(name)).collect();
+            found.is_shared |= named.iter().any(|entities| entities.len() > 1);
+            if named.iter().all(BTreeSet::is_empty) {
+                found.missing.extend(thing.into_iter().next());
+            }
+            found.entities.extend(named.into_iter().flatten());
+        }
+        found
+    }
+
+    /// The entities of one name.
+    fn named(&self, name: &str) -> BTreeSet<u32> {
+        fn entities<N>(found: &[(N, u32)]) -> BTreeSet<u32> {
+            found.iter().map(|(_, entity)| *entity).collect()
+        }
+        let mut found = entities(self.by_name.find(name));
+        if found.is_empty() {
+            found = entities(self.by_identity.get_or_init(|| self.identities()).find(name));
+        }
+        if found.is_empty() {
+            let plains = || Names::of(self.known.names.iter().map(|(name, entity)| (plain(name), *entity)));
+            found = entities(self.by_plain.get_or_init(plains).find(plain(name)));
+        }
+        found
+    }
+
+    fn identities(&self) -> Names<String> {
+        let identity = |entity: &Entity| entity.kb_id.as_deref().and_then(|id| curie(id, &entity.kind()));
+        let places = (0..).zip(&self.known.entities);
+        Names::of(places.filter_map(|(place, entity)| Some((identity(entity)?, place))))
+    }
+
+    /// Leaves out entities of other types, where any is of this one.
+    fn keep_type(&self, found: &mut Found, kind: &str) {
+        let is_of = |entity: &u32| {
+            let mentions =
+                self.known.entities.get(*entity as usize).map(|entity| &*entity.mentions).unwrap_or_default();
+            mentions.iter().any(|mention| folds_to(&mention.kind, kind))
+        };
+        if found.entities.iter().any(is_of) {
+            found.entities.retain(is_of);
+            found.is_shared &= found.entities.len() > 1;
+        }
+    }
+}
+
+/// Whether a text can be the name of a type.
+fn is_type(text: &str) -> bool {
+    text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b' '))
+}
+
+/// What a fifth column says of a relation, as attributes.
+fn attributes(said: &str) -> impl Iterator<Item = Text> + '_ {
+    said.split(';').map(str::trim).filter(|said| !said.is_empty()).map(|said| match said {
+        named if named.contains('=') => named.into(),
+        number if number.parse::<f64>().is_ok() => format!("score={number}").into(),
+        novelty if ["Novel", "No"].iter().any(|word| word.eq_ignore_ascii_case(novelty)) => {
+            format!("novelty={novelty}").into()
+        }
+        other => format!("note={other}").into(),
+    })
+}
