@@ -18,13 +18,19 @@ const CHANGES: &[&str] = &["SUB", "DEL", "INS", "DUP", "INDEL", "FS", "INV", "Al
 const PARTS: char = ';';
 
 /// What the types of entities that have knowledge bases of their own come to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Family {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Genes, and what they make.
     Gene,
+    /// Species.
     Species,
+    /// Chemicals and drugs.
     Chemical,
+    /// Diseases, and what shows them.
     Disease,
+    /// Lines of cells.
     CellLine,
+    /// Mutations.
     Variant,
     /// One of UMLS's semantic types: `T047`.
     Semantic,
@@ -47,7 +53,8 @@ const FAMILIES: &[(Family, &[&str])] = &[
 ];
 
 impl Family {
-    fn of(kind: &str) -> Option<Self> {
+    /// That of a type, in any spelling.
+    pub fn of(kind: &str) -> Option<Self> {
         let named = FAMILIES.iter().find(|(_, kinds)| kinds.iter().any(|known| folds_to(kind, known)));
         let is_semantic = || kind.len() == 4 && kind.strip_prefix('T').is_some_and(is_digits);
         named.map(|(family, _)| *family).or_else(|| is_semantic().then_some(Self::Semantic))
