@@ -14,12 +14,15 @@ the longer counts, of two alike that of the finder named first here.
 --spans FILE     another program's spans as JSON lines: {"id": …, "entities": [{"start": …, "end": …, "type": …}]}; offsets
                  count characters from 0, `end` is one past the last; `label` or `entity_group` will do for `type`
 --types A=B,…    the type A is called B; with nothing after the `=`, what is of the type A is left out
+--base PREFIX    the knowledge base of identifiers that name none, as `MESH`; without it these can only be Wikidata's
+                 (`Q42`)
 --short A,…      types whose shorter names may stand for one longer name in a document, as Solheim for Ingrid Solheim
                  [default: PER,PERSON]
 
-Mentions with one identifier are one entity; those without are one if their names and types agree. Only an identifier in a
-knowledge base, by which documents may be joined, becomes an entity's `id`: a name's third column, spaCy's `kb_id_`, or
-`kb_id` in a span. A program's own numbers of entities, which begin anew in each document, are never taken for one.
+Mentions with one identifier are one entity; those without are one if their names and types agree. An identifier in a
+knowledge base, by which documents may be joined, becomes an entity's `kb_id`, `PREFIX:ID`: a name's third column, spaCy's
+`kb_id_`, or `kb_id` in a span. A program's own numbers of entities, which begin anew in each document, are never taken
+for one.
 
 Needs nothing but Python 3.9; with --spacy also spaCy.
 """
@@ -169,6 +172,15 @@ def is_short_for(short, name):
     return name.startswith(short + " ") or name.endswith(" " + short)
 
 
+def identity(identifier, base):
+    """An identifier with its knowledge base."""
+    if not identifier or re.fullmatch(r"[A-Za-z][\w.-]*:\S+", identifier, re.ASCII):
+        return identifier
+    if base or re.fullmatch(r"Q[0-9]+", identifier):
+        return f"{base or 'wikidata'}:{identifier}"
+    sys.exit(f"expected an identifier as PREFIX:ID, got `{identifier}` (--base PREFIX says whose it is)")
+
+
 def entities(spans, text, short_types):
     """The entities that some mentions are of, in the order of their first."""
     found = {}
@@ -197,7 +209,7 @@ def record(name, text, title, found):
     for entity in found:
         # An entity is called as its first mention: the fullest comes first.
         spans = sorted(entity.spans, key=lambda span: (span.start - span.end, span.start))
-        identifier = {"id": entity.identifier} if entity.identifier else {}
+        identifier = {"kb_id": entity.identifier} if entity.identifier else {}
         mentions = [{"start": span.start, "end": span.end} for span in spans]
         listed.append({**identifier, "type": entity.type, "mentions": mentions})
     return {"id": name, **({"title": title} if title else {}), "text": text, "entities": listed}
@@ -210,6 +222,7 @@ def main():
     parser.add_argument("--spacy", metavar="NAME")
     parser.add_argument("--spans", type=pathlib.Path, metavar="FILE")
     parser.add_argument("--types", default="", metavar="A=B,…")
+    parser.add_argument("--base", default="", metavar="PREFIX")
     parser.add_argument("--short", default="PER,PERSON", metavar="A,…")
     parser.add_argument("files", nargs="+", type=pathlib.Path)
     options = parser.parse_args()
@@ -223,6 +236,7 @@ def main():
         spans = [span for find in finders for span in trimmed(find(name, text), text)]
         for span in spans:
             span.type = types.get(span.type, span.type)
+            span.identifier = identity(span.identifier, options.base)
         spans = apart(span for span in spans if span.type)
         found = entities(spans, text, options.short.split(","))
         print(json.dumps(record(name, text, title, found), ensure_ascii=False))

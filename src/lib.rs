@@ -62,11 +62,11 @@
 //! | --- | --- | --- |
 //! | [`ground`] | what several rooms share: settings, identities, the manifest, words for figures, events, hints | tables, tensors |
 //! | [`table`] | rows ↔ Parquet, checked against the schemas, crash-safe | what the tables are for |
-//! | [`submission`] | predictions and training facts in DocRED's JSON → values | tables |
+//! | [`submission`] | predictions as tables or in DocRED's JSON, training facts → values | a corpus |
 //! | [`corpus`] | source formats → the corpus tables, one file a format | models, metrics, queries |
 //! | [`nn`] | tensors → tensors with gradients; variables, layers, the optimizer, the device | models, documents |
 //! | [`pieces`] | tokens and mentions → subword pieces with entity markers | tensors |
-//! | [`encoder`] | pieces → hidden states and attention: BERT and RoBERTa | tables, entities |
+//! | [`encoder`] | pieces → hidden states and attention: BERT, RoBERTa and their kin | tables, entities |
 //! | [`model`] | pieces and pairs → logits of relations, one file a model | tables, paths |
 //! | [`examples`] | rows of pieces and pairs → what a model computes with | how it computes |
 //! | [`checkpoint`] | a trained model ↔ a folder | documents |
@@ -104,8 +104,8 @@
 //! - A room imports only what stands below it, and `train` and `score` do not import each other.
 //! - A corpus format's name appears in [`corpus`] and in pipeline files alone: a new corpus is one reader and one file.
 //! - An outside library has one home: polars in `frames`, [`metrics`] and [`query`], its SQL parser in [`query`], Arrow
-//!   and Parquet in [`table`], hashes in [`ground`], the compressor of pages in [`report`], tokenizers in [`pieces`], RDF
-//!   in [`graph`], TOML in [`pipeline`], clap in the binary.
+//!   and Parquet in [`table`], hashes in [`ground`], what unfolds files in [`corpus`], the compressor of pages in
+//!   [`report`], tokenizers in [`pieces`], RDF in [`graph`], TOML in [`pipeline`], clap in the binary.
 //! - A room installs no handler of signals: long work asks [`ground::interrupt`], which the program tells
 //!   (`cli/signals.rs`).
 //! - Under a table's final name there is a whole table or none, at any moment, whatever kills the process.

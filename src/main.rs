@@ -15,7 +15,7 @@ use cli::failure::{self, is_closed_pipe, is_usage};
 use cli::signals::Stopping;
 use cli::{
     Messages, Outcome, checkpoint, completions, convert, encode, evaluate, graph, man, query, report, run, score,
-    synthesize, train,
+    split, synthesize, train,
 };
 
 /// Tables and tensors come and go by the megabyte, which the system's allocator gives back to the kernel each time.
@@ -42,6 +42,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Convert(convert::ConvertArgs),
+    Split(split::DivideArgs),
     Synthesize(synthesize::SynthesizeArgs),
     Encode(encode::EncodeArgs),
     Train(train::TrainArgs),
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
     let messages = Messages { quiet: cli.quiet, verbose: cli.verbose };
     let outcome = match cli.command {
         Command::Convert(args) => convert::run(args, messages),
+        Command::Split(args) => split::run(args, messages),
         Command::Synthesize(args) => synthesize::run(args, messages),
         Command::Encode(args) => encode::run(&args, messages),
         Command::Train(args) => train::run(&args, messages),

@@ -1,4 +1,4 @@
-//! `docre convert`: files → tables, and tables → DocRED's JSON.
+//! `docre convert`: files → tables, and tables → files in formats that others read.
 
 use std::path::PathBuf;
 
@@ -9,9 +9,10 @@ use docre::corpus::formats::dialect::{Bars, Unit};
 use docre::corpus::{Export, Exported, Format};
 use docre::ground::parsed::{FolderName, TypePair};
 
+use super::pipe::{self, Scratch};
 use super::{Messages, Outcome, Usage, checked, one_of, told, whole};
 
-/// Turn an annotated corpus into tables, or tables back into DocRED's JSON.
+/// Turn an annotated corpus into tables, or tables back into files that others read.
 #[derive(Args)]
 #[command(
     after_help = include_str!("help/convert.txt").trim_end()
@@ -24,12 +25,12 @@ pub struct ConvertArgs {
     #[arg(long, value_name = "NAME", required_unless_present = "to")]
     split: Option<FolderName>,
     /// Write tables back in this format instead; INPUT is then the folder of a split.
-    #[arg(long, value_parser = one_of::<Exported>(), conflicts_with_all = ["format", "split", "candidates", "mesh", "relation_labels", "unlabelled", "undirected", "bars", "unit", "max_rejected", "ids", "relations_file", "most_pairs", "most_bytes"])]
+    #[arg(long, value_parser = one_of::<Exported>(), conflicts_with_all = ["format", "split", "candidates", "mesh", "relation_labels", "unlabelled", "undirected", "bars", "unit", "coreference", "max_rejected", "ids", "relations_file", "most_pairs", "most_bytes"])]
     to: Option<Exported>,
     /// With --to: write these predictions in place of the annotated relations, a table of them or a submission.
     #[arg(long, value_name = "PATH", requires = "to")]
     relations: Option<PathBuf>,
-    /// The folder of the corpus; with --to, the file to write [default with --to: stdout].
+    /// The folder of the corpus; with --to, the file to write, for brat the folder [default with --to: stdout].
     #[arg(long, value_name = "PATH", required_unless_present = "to")]
     out: Option<PathBuf>,
     /// Keep only pairs of these entity types, as HEAD:TAIL, `*` for any, several separated by commas [default: every ordered pair].
@@ -50,6 +51,9 @@ pub struct ConvertArgs {
     /// What becomes a document of a text with parts [default: document].
     #[arg(long, value_parser = one_of::<Unit>())]
     unit: Option<Unit>,
+    /// Relations by which annotators say that two mentions are one entity, several separated by commas [default: coreference, coref, equiv, same_as].
+    #[arg(long, value_name = "RELATION", value_delimiter = ',')]
+    coreference: Vec<String>,
     /// Fail where a greater share of the documents is rejected than this.
     #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
     max_rejected: f64,
@@ -71,7 +75,9 @@ pub struct ConvertArgs {
     /// Replace tables that were made from other input or with other options; with --to, the file.
     #[arg(long)]
     force: bool,
-    /// Source files in order; for gda, the folder.
+    /// Source files in order, compressed or not, tar archives, or folders of them; for gda and brat, the folder that is
+    /// the source.
+    /// A pattern in quotes, such as 'part-*.xml.gz', stands for the files that it fits; `-` is stdin.
     #[arg(required = true)]
     input: Vec<PathBuf>,
 }
@@ -83,11 +89,26 @@ pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
     };
     let ConvertArgs { candidates, unlabelled, bars, unit, max_rejected, most_pairs, most_bytes, .. } = args;
     let undirected = args.undirected.into_iter().map(Into::into).collect();
-    let options =
-        Options { format, split, candidates, undirected, unlabelled, bars, unit, max_rejected, most_pairs, most_bytes };
+    let coreference: Vec<_> = args.coreference.into_iter().map(Into::into).collect();
+    let coreference = (!coreference.is_empty()).then_some(coreference);
+    let options = Options {
+        format,
+        split,
+        candidates,
+        undirected,
+        unlabelled,
+        bars,
+        unit,
+        coreference,
+        max_rejected,
+        most_pairs,
+        most_bytes,
+    };
+    let options = checked(options)?;
+    let mut scratch = Scratch::default();
     let conversion = Conversion {
-        options: checked(options)?,
-        inputs: args.input,
+        options,
+        inputs: spooled(args.input, &mut scratch)?,
         mesh: args.mesh,
         relation_labels: args.relation_labels,
         ids: args.ids,
@@ -97,6 +118,14 @@ pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let summary = conversion.run(out, args.force, &|event| listener.hear(&event))?;
     drop(listener);
     Ok(told(&summary, messages))
+}
+
+/// The sources, what comes on stdin among them.
+fn spooled(inputs: Vec<PathBuf>, scratch: &mut Scratch) -> anyhow::Result<Vec<PathBuf>> {
+    if inputs.iter().filter(|input| pipe::is(input)).count() > 1 {
+        bail!(Usage("`-`: expected it once: stdin can be read once".to_owned()));
+    }
+    inputs.into_iter().map(|input| if pipe::is(&input) { scratch.spooled() } else { Ok(input) }).collect()
 }
 
 /// Writes tables back.

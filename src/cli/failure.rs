@@ -18,6 +18,7 @@ use docre::pipeline::LeftOut;
 use docre::query::QueryError;
 use docre::report::ReportError;
 use docre::score::ScoreError;
+use docre::submission::SubmissionError;
 use docre::table::TableError;
 use docre::train::TrainError;
 
@@ -55,7 +56,7 @@ pub fn hint(error: &anyhow::Error) -> Option<Words> {
 type Ask = fn(&(dyn Error + 'static)) -> Option<Words>;
 
 /// Every type of errors with hints. A walk along the chain meets any of them; a test holds that none is missing.
-const ASKED: [Ask; 15] = [
+const ASKED: [Ask; 16] = [
     of::<CheckpointError>,
     of::<CorpusError>,
     of::<DeviceError>,
@@ -69,6 +70,7 @@ const ASKED: [Ask; 15] = [
     of::<QueryError>,
     of::<ReportError>,
     of::<ScoreError>,
+    of::<SubmissionError>,
     of::<TableError>,
     of::<TrainError>,
 ];

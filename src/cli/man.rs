@@ -1,12 +1,12 @@
 //! `docre man`: the help of all commands as manual pages.
 
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, Command};
 use clap_mangen::{Man, generate_to};
+use docre::table::make_folder;
 
 use super::{Messages, Outcome};
 
@@ -26,7 +26,7 @@ pub fn run(args: &ManArgs, line: Command, messages: Messages) -> anyhow::Result<
         return Ok(Outcome::Done);
     };
     let refused = || format!("{}: cannot write", out.display());
-    fs::create_dir_all(out).with_context(refused)?;
+    make_folder(out)?;
     generate_to(line, out).with_context(refused)?;
     messages.say(&format!("{}: manual pages", out.display()));
     Ok(Outcome::Done)

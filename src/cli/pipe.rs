@@ -1,5 +1,6 @@
-//! `-` in the place of a path: a stream of Arrow on stdin or stdout.
+//! `-` in the place of a path: a stream of Arrow, or the files of a corpus, on stdin or stdout.
 
+use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -15,7 +16,7 @@ pub fn is(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// A folder for tables that come or go through a pipe, of this process alone; removed in the end.
+/// A folder for what comes or goes through a pipe, of this process alone; removed in the end.
 ///
 /// The system's temporary folder belongs to all: this one is made when it is needed, under a name that nobody knows and
 /// where nothing stands, for the eyes of its owner.
@@ -23,6 +24,17 @@ pub fn is(path: &Path) -> bool {
 pub struct Scratch(Option<TempDir>);
 
 impl Scratch {
+    /// A file with what comes on stdin: a source is read twice, once to identify it.
+    ///
+    /// # Errors
+    /// Where stdin cannot be read, or set down.
+    pub fn spooled(&mut self) -> anyhow::Result<PathBuf> {
+        let path = self.folder("stdin")?;
+        let spool = || io::copy(&mut stdin(), &mut File::create_new(&path)?);
+        spool().context("cannot set down what comes on standard input")?;
+        Ok(path)
+    }
+
     /// A folder of that name in it.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! Which documents pass into the tables: those that are asked for, each name once.
 
 use std::collections::{BTreeSet, HashMap};
+use std::mem;
 use std::path::{Path, PathBuf};
-use std::{fs, mem};
 
 use ground::excerpt::quoted;
 use table::Text;
@@ -12,6 +12,7 @@ use crate::error::CorpusError;
 use crate::fault::{Fault, Loss, Part};
 use crate::losses::{Losses, Remarks};
 use crate::reader::Reject;
+use crate::source::read_aside;
 use crate::tables::Accepted;
 
 /// Names that an error shows.
@@ -40,7 +41,10 @@ impl Asked {
     /// # Errors
     /// Where it cannot be read or names no document.
     pub fn read(path: &Path) -> Result<Self, CorpusError> {
-        let text = fs::read_to_string(path).map_err(|source| CorpusError::Read { path: path.into(), source })?;
+        let text = String::from_utf8(read_aside(path)?).map_err(|_| {
+            let reason = "expected names of documents in UTF-8".to_owned();
+            CorpusError::Format { path: path.into(), reason }
+        })?;
         let names: BTreeSet<Text> = text.lines().filter(|line| !line.is_empty()).map(Text::from).collect();
         if names.is_empty() {
             let reason = "expected names of documents, one a line, found none".to_owned();
@@ -52,6 +56,29 @@ impl Asked {
     /// Whether a document is asked for.
     pub fn contains(&self, name: &str) -> bool {
         self.names.contains(name)
+    }
+
+    /// The names, all of which must be there.
+    ///
+    /// # Errors
+    /// Those that are not.
+    pub fn all_found(self, is_there: impl Fn(&Text) -> bool) -> Result<BTreeSet<Text>, CorpusError> {
+        let (names, missing) = self.names.into_iter().partition(is_there);
+        Self { path: self.path, names: missing }.none_left()?;
+        Ok(names)
+    }
+
+    /// Fails where there is a name.
+    fn none_left(self) -> Result<(), CorpusError> {
+        let Self { path, names } = self;
+        if names.is_empty() {
+            return Ok(());
+        }
+        let shown: Vec<String> = names.iter().take(SHOWN_NAMES).map(|name| quoted(name)).collect();
+        let more = if names.len() > shown.len() { ", …" } else { "" };
+        let (n, shown) = (names.len(), shown.join(", "));
+        let reason = format!("expected names of documents in the source, {n} are not there: {shown}{more}");
+        Err(CorpusError::Format { path, reason })
     }
 }
 
@@ -103,16 +130,7 @@ impl Admission {
 
     /// Fails where documents that are asked for did not come.
     pub fn check(&mut self) -> Result<(), CorpusError> {
-        match self.asked.take() {
-            Some(Asked { path, names }) if !names.is_empty() => {
-                let shown: Vec<String> = names.iter().take(SHOWN_NAMES).map(|name| quoted(name)).collect();
-                let more = if names.len() > shown.len() { ", …" } else { "" };
-                let (n, shown) = (names.len(), shown.join(", "));
-                let reason = format!("expected names of documents in the source, {n} are not there: {shown}{more}");
-                Err(CorpusError::Format { path, reason })
-            }
-            _ => Ok(()),
-        }
+        self.asked.take().map_or(Ok(()), Asked::none_left)
     }
 
     fn unique(&mut self, accepted: Accepted, source: &Text, record: u64) -> Result<Accepted, Reject> {

@@ -10,7 +10,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use ground::identity::{self, Contents, Identity};
@@ -21,22 +20,20 @@ use table::rows::RejectRow;
 use table::{Ours, Staging, TableError, Text};
 
 use crate::acceptance::Acceptance;
-use crate::admission::{Admission, Asked, Parsed};
-use crate::document::Document;
+use crate::admission::{Admission, Asked};
+use crate::batches::{Batches, Parser};
 use crate::error::CorpusError;
-use crate::fault::{Fault, Part};
+use crate::fault::Part;
 use crate::formats::Format;
-use crate::formats::dialect::{Bars, Dialect, Unit};
+use crate::formats::dialect::{Bars, Dialect, USUAL_MOST_BYTES, Unit};
 use crate::formats::pubtator::beside::Beside;
 use crate::losses::Losses;
 use crate::mesh::MeshTree;
 use crate::pairs::MOST_PAIRS;
-use crate::reader::{CutError, Reader, Record, Records, Reject};
-use crate::source::Input;
+use crate::reader::Reader;
+use crate::source::listing::Listing;
+use crate::source::{Input, Sources, name_of, read_aside};
 use crate::tables::{CorpusWriter, TABLES, Totals};
-
-const BATCH_RECORDS: usize = 256;
-const BATCH_BYTES: usize = 4 << 20;
 
 /// How a corpus is converted. Format and split are to be given; the others may be absent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,6 +58,9 @@ pub struct Options {
     /// What becomes a document, for formats whose documents have parts.
     #[serde(default)]
     pub unit: Option<Unit>,
+    /// Relations which say that two mentions are of one entity, for formats that mark mentions alone.
+    #[serde(default)]
+    pub coreference: Option<Vec<Text>>,
     /// The share of documents that may be lost.
     #[serde(default = "usual_max_rejected")]
     pub max_rejected: f64,
@@ -72,10 +72,9 @@ pub struct Options {
     pub most_bytes: u64,
 }
 
-/// Bytes of a record at most, where no number is named: more than a dozen novels. What is made of it takes some 45 times
-/// as much memory.
+/// Bytes of a record at most, where no number is named.
 pub fn usual_most_bytes() -> u64 {
-    16 << 20
+    USUAL_MOST_BYTES
 }
 
 /// The share of documents that a pipeline may lose, where none is named.
@@ -99,6 +98,7 @@ impl Options {
             unlabelled: false,
             bars: None,
             unit: None,
+            coreference: None,
             max_rejected: usual_max_rejected(),
             most_pairs: usual_most_pairs(),
             most_bytes: usual_most_bytes(),
@@ -108,7 +108,7 @@ impl Options {
 
 impl Settings for Options {
     fn check(&self) -> Result<(), String> {
-        self.format.check(self.bars, self.unit)?;
+        self.format.check(self.bars, self.unit, self.coreference.as_deref())?;
         within("max_rejected", self.max_rejected, 0.0, 1.0)?;
         at_least("most_pairs", self.most_pairs, 1)?;
         at_least("most_bytes", self.most_bytes, 1)
@@ -119,7 +119,8 @@ impl Settings for Options {
 pub struct Conversion {
     /// How.
     pub options: Options,
-    /// Files, or folders where the format's source is one, in order.
+    /// Files in order, compressed or not, archives of such, or folders: of files, or where the format's source is one. A
+    /// path with `*`, `?` or `[…]` stands for those that it fits.
     pub inputs: Vec<PathBuf>,
     /// A MeSH tree file, for the hypernym filter.
     pub mesh: Option<PathBuf>,
@@ -184,24 +185,25 @@ impl Conversion {
     ) -> Result<Summary, CorpusError> {
         let target = out.join(&self.options.split);
         let prepared = self.prepare(contents)?;
-        for input in &self.inputs {
+        for input in &prepared.listing.paths {
             observe(Event::Detail(format!("reads {}", input.display())));
         }
+        prepared.listing.aside.iter().cloned().map(Event::Note).for_each(observe);
         let staging = match begin(&target, &prepared.fingerprint, force)? {
             Begun::UpToDate(summary) => return Ok(summary),
             Begun::Work(staging) => staging,
         };
         let mut writer = CorpusWriter::create(staging.folder(), &self.options.split, &prepared.fingerprint, false)?;
         let mut admission = Admission::new(prepared.asked.clone());
-        let mut batches = Batches::new(self, &prepared);
-        let n_bytes = self.n_bytes();
+        let mut batches = Batches::new(self.parser(&prepared), Sources::new(prepared.listing.paths.clone()));
+        let n_bytes = prepared.n_bytes();
         let mut batch = batches.next_batch()?;
         while let Some(parsed) = batch {
             let (accepted, rejects) = admission.pass(parsed);
             let (written, next) =
                 rayon::join(|| writer.reject(rejects).and_then(|()| writer.write(&accepted)), || batches.next_batch());
             written?;
-            let done = Progress::documents(admission.n_documents).through(batches.n_bytes, n_bytes);
+            let done = Progress::documents(admission.n_documents).through(batches.sources.n_read(), n_bytes);
             observe(Event::Progress(done));
             batch = next?;
         }
@@ -210,6 +212,7 @@ impl Conversion {
         self.check_losses(&admission)?;
         let totals = writer.finish(&prepared.labels, |relation| batches.parser.rules.holds_both_ways(relation))?;
         staging.commit()?;
+        batches.sources.aside().map(Event::Note).into_iter().for_each(observe);
         admission.remarks.lines().into_iter().map(Event::Warning).for_each(observe);
         self.warning(totals).into_iter().for_each(observe);
         Ok(Summary { folder: target, totals: Some(totals), losses: admission.losses })
@@ -223,7 +226,7 @@ impl Conversion {
         admission: &mut Admission,
     ) -> Result<(), CorpusError> {
         let (Some(beside), Some(path), None) = (&prepared.beside, &self.relations, &self.ids) else { return Ok(()) };
-        let rows = beside.strays(&source_name(path));
+        let rows = beside.strays(&name_of(path));
         rows.iter().for_each(|row| admission.losses.add(row));
         Ok(writer.reject(rows)?)
     }
@@ -245,13 +248,34 @@ impl Conversion {
     /// What is not as one may think.
     fn warning(&self, totals: Totals) -> Option<Event> {
         let none_fits = !self.options.candidates.is_empty() && totals.pairs == totals.left_out;
-        none_fits.then(|| Event::Warning("no pair of entities has the types that `candidates` names".into()))
+        let words = if none_fits {
+            "no pair of entities has the types that `candidates` names"
+        } else if totals.labelled > 0 && totals.facts == 0 {
+            "no document has a relation: where nobody annotated any, say so (`--unlabelled`, `unlabelled` in a pipeline)"
+        } else {
+            return None;
+        };
+        Some(Event::Warning(words.into()))
     }
 
-    /// Bytes of all inputs; 0 where one is a folder, of which not all is read.
-    fn n_bytes(&self) -> u64 {
-        let sizes = self.inputs.iter().map(|input| input.metadata().ok().filter(fs::Metadata::is_file));
-        sizes.map(|file| file.map(|file| file.len())).sum::<Option<u64>>().unwrap_or_default()
+    fn parser<'c>(&'c self, prepared: &'c Prepared) -> Parser<'c> {
+        let rules = Acceptance {
+            candidates: &self.options.candidates,
+            mesh: prepared.mesh.as_ref(),
+            relations: self.relation_labels.as_ref().map(|_| &prepared.labels),
+            undirected: &self.options.undirected,
+            unlabelled: self.options.unlabelled,
+            most_pairs: self.options.most_pairs,
+        };
+        let (reader, most_bytes) = (self.reader(prepared.beside.clone()), self.options.most_bytes);
+        Parser { asked: prepared.asked.as_ref(), rules, reader, most_bytes }
+    }
+
+    fn reader(&self, beside: Option<Arc<Beside>>) -> Box<dyn Reader> {
+        let Options { format, bars, unit, most_bytes, .. } = self.options;
+        let (bars, unit) = (bars.unwrap_or_default(), unit.unwrap_or_default());
+        let coreference = self.options.coreference.clone();
+        format.reader_with(Dialect { bars, unit, coreference, most_bytes }, beside)
     }
 
     /// Reads the small files and identifies the large ones.
@@ -259,8 +283,10 @@ impl Conversion {
         if self.relations.is_some() {
             self.options.format.check_relations().map_err(CorpusError::Options)?;
         }
-        let fingerprint = self.fingerprint(contents)?;
+        let listing = Listing::of(&self.inputs, self.reader(None).takes_folders())?;
+        let fingerprint = self.fingerprint(&listing.paths, contents)?;
         Ok(Prepared {
+            listing,
             asked: self.ids.as_deref().map(Asked::read).transpose()?,
             mesh: self.mesh.as_deref().map(read_mesh).transpose()?,
             labels: self.relation_labels.as_deref().map(read_labels).transpose()?.unwrap_or_default(),
@@ -270,32 +296,46 @@ impl Conversion {
     }
 
     /// Identifies what the tables are made from. A file counts with its name: it is what `source` in them says.
-    fn fingerprint(&self, contents: &Contents) -> Result<String, CorpusError> {
-        let file = |path: &PathBuf| {
-            let content = match contents.known(path) {
-                Some(known) => known.to_owned(),
-                None => identity::content(path).map_err(|source| CorpusError::Read { path: path.clone(), source })?,
-            };
-            Ok((source_name(path), content))
-        };
+    fn fingerprint(&self, inputs: &[PathBuf], contents: &Contents) -> Result<String, CorpusError> {
+        let file = |path: &PathBuf| Ok((name_of(path), content_of(path, contents)?));
         let files = |paths: &[PathBuf]| paths.iter().map(file).collect::<Result<Vec<_>, CorpusError>>();
         Ok(Identity::of("convert")
-            .field("options", &self.options)
+            .field("options", &made_by(&self.options))
             .field("mesh", &files(self.mesh.as_slice())?)
             .field("relation_labels", &files(self.relation_labels.as_slice())?)
             .field("ids", &files(self.ids.as_slice())?)
             .field("relations", &files(self.relations.as_slice())?)
-            .field("inputs", &files(&self.inputs)?)
+            .field("inputs", &files(inputs)?)
             .finish())
     }
 }
 
+/// What of the options shows in the tables: how much may be lost does not.
+fn made_by(options: &Options) -> Options {
+    Options { max_rejected: usual_max_rejected(), ..options.clone() }
+}
+
 struct Prepared {
+    listing: Listing,
     asked: Option<Asked>,
     mesh: Option<MeshTree>,
     labels: BTreeMap<Text, Text>,
     beside: Option<Arc<Beside>>,
     fingerprint: String,
+}
+
+impl Prepared {
+    /// Bytes of all sources; 0 where one is a folder, of which not all is read.
+    fn n_bytes(&self) -> u64 {
+        let sizes = self.listing.paths.iter().map(|path| path.metadata().ok().filter(fs::Metadata::is_file));
+        sizes.map(|file| file.map(|file| file.len())).sum::<Option<u64>>().unwrap_or_default()
+    }
+}
+
+/// What identifies the content of a path, read where it is not known.
+pub(super) fn content_of(path: &Path, contents: &Contents) -> Result<String, CorpusError> {
+    let read = || identity::content(path).map_err(|source| CorpusError::Read { path: path.to_path_buf(), source });
+    contents.known(path).map_or_else(read, |known| Ok(known.to_owned()))
 }
 
 /// Starts work towards the folder `target`, or says what stands there where that is what would be made.
@@ -357,148 +397,19 @@ fn is_empty(folder: &Path) -> bool {
     fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
 
-fn source_name(path: &Path) -> Text {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into()
-}
-
 fn read_mesh(path: &Path) -> Result<MeshTree, CorpusError> {
-    MeshTree::read(path).map_err(|source| cut_error(path, source))
+    MeshTree::read(path).map_err(|error| CorpusError::of_source(path, error))
 }
 
 fn read_beside(path: &Path) -> Result<Arc<Beside>, CorpusError> {
-    Ok(Arc::new(Beside::read(Input::at(path)).map_err(|error| cut_error(path, error))?))
+    Ok(Arc::new(Beside::read(Input::at(path)).map_err(|error| CorpusError::of_source(path, error))?))
 }
 
 fn read_labels(path: &Path) -> Result<BTreeMap<Text, Text>, CorpusError> {
-    let text = fs::read(path).map_err(|source| CorpusError::Read { path: path.to_path_buf(), source })?;
+    let text = read_aside(path)?;
     let labels: BTreeMap<String, String> = serde_json::from_slice(&text).map_err(|error| CorpusError::Format {
         path: path.to_path_buf(),
         reason: format!("expected a JSON object of texts, from relation to label: {error}"),
     })?;
     Ok(labels.into_iter().map(|(relation, label)| (relation.into(), label.into())).collect())
-}
-
-fn cut_error(path: &Path, error: CutError) -> CorpusError {
-    let path = path.to_path_buf();
-    match error {
-        CutError::Io(source) => CorpusError::Read { path, source },
-        CutError::Format(reason) | CutError::Damaged(reason) => CorpusError::Format { path, reason },
-    }
-}
-
-/// Cuts and parses the inputs one after another.
-struct Batches<'c> {
-    parser: Parser<'c>,
-    inputs: std::slice::Iter<'c, PathBuf>,
-    open: Option<(&'c Path, Records)>,
-    n_bytes: u64,
-}
-
-impl<'c> Batches<'c> {
-    fn new(conversion: &'c Conversion, prepared: &'c Prepared) -> Self {
-        let rules = Acceptance {
-            candidates: &conversion.options.candidates,
-            mesh: prepared.mesh.as_ref(),
-            relations: conversion.relation_labels.as_ref().map(|_| &prepared.labels),
-            undirected: &conversion.options.undirected,
-            unlabelled: conversion.options.unlabelled,
-            most_pairs: conversion.options.most_pairs,
-        };
-        let Options { format, bars, unit, most_bytes, .. } = conversion.options;
-        let (bars, unit) = (bars.unwrap_or_default(), unit.unwrap_or_default());
-        let reader = format.reader_with(Dialect { bars, unit, most_bytes }, prepared.beside.clone());
-        let parser = Parser { asked: prepared.asked.as_ref(), rules, reader, most_bytes };
-        Self { parser, inputs: conversion.inputs.iter(), open: None, n_bytes: 0 }
-    }
-
-    /// The next records, parsed; `None` when there are no more.
-    fn next_batch(&mut self) -> Result<Option<Vec<Parsed>>, CorpusError> {
-        loop {
-            if self.open.is_none() {
-                let Some(path) = self.inputs.next() else { return Ok(None) };
-                if path.metadata().is_ok_and(|file| file.is_file() && file.len() == 0) {
-                    let reason = "the file is empty".to_owned();
-                    return Err(CorpusError::Format { path: path.clone(), reason });
-                }
-                self.open =
-                    Some((path, self.parser.reader.records(Input::at(path)).map_err(|error| cut_error(path, error))?));
-            }
-            let batch = self.cut()?;
-            if !batch.is_empty() {
-                return Ok(Some(batch));
-            }
-        }
-    }
-
-    /// Up to a batch of records of the open file, which is closed at its end.
-    fn cut(&mut self) -> Result<Vec<Parsed>, CorpusError> {
-        let Some((path, mut records)) = self.open.take() else { return Ok(Vec::new()) };
-        let source = source_name(path);
-        let (mut batch, mut n_bytes, mut damage) = (Vec::new(), 0, None);
-        while batch.len() < BATCH_RECORDS && n_bytes < BATCH_BYTES {
-            match records.next() {
-                None => break,
-                Some(Ok(record)) => {
-                    n_bytes += record.bytes.len();
-                    batch.push(record);
-                }
-                Some(Err(CutError::Damaged(reason))) => {
-                    damage = Some(reason);
-                    break;
-                }
-                Some(Err(error)) => return Err(cut_error(path, error)),
-            }
-        }
-        self.n_bytes += n_bytes as u64;
-        let parser = &self.parser;
-        let mut parsed: Vec<Parsed> = batch.par_iter().flat_map_iter(|record| parser.parse(&source, record)).collect();
-        if let Some(reason) = damage {
-            let record = batch.last().map_or(1, |last| last.number + 1);
-            let fault = Fault::new("record", reason);
-            parsed.push(Parsed { source, record, outcome: Err(Reject { name: None, fault }) });
-        } else if !batch.is_empty() {
-            self.open = Some((path, records));
-        }
-        Ok(parsed)
-    }
-}
-
-/// Makes documents of records.
-struct Parser<'c> {
-    asked: Option<&'c Asked>,
-    rules: Acceptance<'c>,
-    reader: Box<dyn Reader>,
-    most_bytes: u64,
-}
-
-impl Parser<'_> {
-    /// What became of a record, but for documents that are not asked for.
-    fn parse(&self, source: &Text, record: &Record) -> Vec<Parsed> {
-        let read = self.bounded(record).map_or_else(|reject| vec![Err(reject)], |()| self.reader.parse_all(record));
-        read.into_iter().filter_map(|read| self.parsed(source, record.number, read)).collect()
-    }
-
-    fn parsed(&self, source: &Text, record: u64, read: Result<Document, Reject>) -> Option<Parsed> {
-        let name = read.as_ref().map_or_else(|reject| reject.name.as_ref(), |document| Some(&document.id));
-        if let (Some(asked), Some(name)) = (self.asked, name)
-            && !asked.contains(name)
-        {
-            return None;
-        }
-        let outcome = read.and_then(|document| {
-            let name = document.id.clone();
-            self.rules.accept(document, source.clone()).map_err(|fault| Reject { name: Some(name), fault })
-        });
-        Some(Parsed { source: source.clone(), record, outcome })
-    }
-
-    /// Refuses a record that is too long before anything is made of it.
-    fn bounded(&self, record: &Record) -> Result<(), Reject> {
-        let (most, got) = (self.most_bytes, record.bytes.len());
-        if got as u64 <= most {
-            return Ok(());
-        }
-        let reason = format!("expected at most {most} bytes (`--most-bytes`, `most_bytes` in a pipeline), got {got}");
-        Err(Reject { name: None, fault: Fault::new("record", reason) })
-    }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ground::excerpt::quoted;
+use submission::places::LOST_ENTITY;
 use table::Text;
 
 use crate::fault::{Fault, Loss, Part, Remark};
@@ -154,7 +155,7 @@ impl Document {
             kept += u32::from(stays);
             if !stays {
                 let reason = "expected at least one mention, got none; the entities after it move up by one";
-                self.losses.push(Loss::new(Part::Entity, Fault::new(format!("entity {place}"), reason)));
+                self.losses.push(Loss::new(Part::Entity, Fault::new(format!("{LOST_ENTITY}{place}"), reason)));
             }
         }
         self.entities.retain(|entity| !entity.mentions.is_empty());

@@ -6,12 +6,14 @@ use std::path::Path;
 
 use ground::choice;
 use ground::observe::{Event, Observer};
+use submission::places::Places;
 use submission::predictions;
-use table::{TableError, Text, write_same};
+use table::{Ours, Staging, TableError, Text, write_same};
 
 use crate::document::Document;
 use crate::error::CorpusError;
-use crate::formats::{docred, pubtator};
+use crate::formats::brat::BratFolder;
+use crate::formats::{bioc, doccano, docred, jsonl, label_studio, pubtator};
 use crate::tables;
 use crate::writer::{Claim, Writer, Written};
 
@@ -20,18 +22,46 @@ use crate::writer::{Claim, Writer, Written};
 pub enum Exported {
     /// DocRED's JSON.
     DocRed,
-    /// PubTator.
+    /// JSON lines with running text.
+    Jsonl,
+    /// A submission to DocRED's official scorer: a list of facts.
+    Submission,
+    /// `PubTator`.
     PubTator,
+    /// `BioC` JSON.
+    BioCJson,
+    /// A folder for brat.
+    Brat,
+    /// JSON lines for doccano.
+    Doccano,
+    /// Tasks for Label Studio.
+    LabelStudio,
 }
 
-choice!(Exported, "format", { DocRed => "docred", PubTator => "pubtator" });
+choice!(Exported, "format", {
+    DocRed => "docred",
+    Jsonl => "jsonl",
+    Submission => "submission",
+    PubTator => "pubtator",
+    BioCJson => "bioc-json",
+    Brat => "brat",
+    Doccano => "doccano",
+    LabelStudio => "label-studio",
+});
 
 impl Exported {
-    fn writer(self) -> Box<dyn Writer> {
-        match self {
+    /// What writes a split into one file; `None` where it is a folder.
+    fn writer(self, split: &Path) -> Result<Option<Box<dyn Writer>>, CorpusError> {
+        Ok(Some(match self {
             Self::DocRed => Box::new(docred::DocRedWriter),
+            Self::Jsonl => Box::new(jsonl::JsonLinesWriter),
+            Self::Submission => Box::new(docred::SubmissionWriter::new(Places::of(split)?)),
             Self::PubTator => Box::new(pubtator::PubTatorWriter),
-        }
+            Self::BioCJson => Box::new(bioc::BioCJsonWriter),
+            Self::Brat => return Ok(None),
+            Self::Doccano => Box::new(doccano::DoccanoWriter),
+            Self::LabelStudio => Box::new(label_studio::LabelStudioWriter),
+        }))
     }
 }
 
@@ -48,12 +78,15 @@ pub struct Export<'a> {
 
 impl Export<'_> {
     /// Writes to a file, which appears whole or not at all, or to stdout. A file that stands already is left where it
-    /// has the same bytes, and else replaced only where `force` is set.
+    /// has the same bytes, and else replaced only where `force` is set. A folder is never written over: people go on to
+    /// work in it.
     ///
     /// # Errors
     /// Where a table is missing or damaged, none of the predictions is about the split, or the output refuses.
     pub fn run(&self, out: Option<&Path>, force: bool, observe: Observer<'_>) -> Result<(), CorpusError> {
-        let writer = self.format.writer();
+        let Some(writer) = self.format.writer(self.split)? else {
+            return self.write_folder(out.ok_or(CorpusError::NoFolder { format: self.format.name() })?, observe);
+        };
         match out {
             None => self.write(&*writer, &mut io::stdout().lock(), observe),
             Some(path) => {
@@ -79,6 +112,18 @@ impl Export<'_> {
         Ok(())
     }
 
+    fn write_folder(&self, out: &Path, observe: Observer<'_>) -> Result<(), CorpusError> {
+        let is_empty: fn(&Path) -> bool = |folder| folder.read_dir().is_ok_and(|mut entries| entries.next().is_none());
+        if out.exists() && !is_empty(out) {
+            return Err(CorpusError::FolderStands { path: out.to_path_buf() });
+        }
+        let staging = Staging::begin_over(out, Ours { is: is_empty, names: BratFolder::holds })?;
+        let mut folder = BratFolder::new(staging.folder());
+        self.each(observe, |written| Ok(folder.write(written)?))?;
+        folder.finish()?;
+        Ok(staging.commit()?)
+    }
+
     /// Each document of the split in order, as it is to be written.
     ///
     /// # Errors
@@ -88,8 +133,9 @@ impl Export<'_> {
         observe: Observer<'_>,
         mut with: impl FnMut(&Written<'_>) -> Result<(), CorpusError>,
     ) -> Result<(), CorpusError> {
-        let mut predicted = self.relations.map(by_document).transpose()?;
+        let mut predicted = self.relations.map(|path| by_document(path, self.split)).transpose()?;
         let (n_predicted, mut n_documents) = (predicted.as_ref().map_or(0, HashMap::len), 0);
+        let mut is_known = false;
         for document in tables::read(self.split)? {
             let document: Document = document?;
             let written = match &mut predicted {
@@ -101,7 +147,12 @@ impl Export<'_> {
                 }
             };
             self.check(&written)?;
+            is_known |= written.claims.is_some();
             with(&written)?;
+        }
+        if !is_known && self.format == Exported::Submission {
+            let words = "no document of the split is labelled, so none has relations: `--relations` writes predictions";
+            observe(Event::Warning(words.to_owned()));
         }
         let Some((stray, _)) = predicted.iter().flatten().min_by_key(|(name, _)| (*name).clone()) else {
             return Ok(());
@@ -134,9 +185,9 @@ impl Export<'_> {
     }
 }
 
-fn by_document(path: &Path) -> Result<HashMap<Text, Vec<Claim>>, CorpusError> {
+fn by_document(path: &Path, split: &Path) -> Result<HashMap<Text, Vec<Claim>>, CorpusError> {
     let mut found: HashMap<Text, Vec<Claim>> = HashMap::new();
-    for row in predictions::read(path)? {
+    for row in predictions::read(path, split)? {
         let row = row?;
         found.entry(row.doc_id.clone()).or_default().push(row.into());
     }

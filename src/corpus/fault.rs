@@ -1,5 +1,7 @@
 //! What is wrong in a source, where, and what of it is lost by that.
 
+use std::fmt;
+
 use ground::choice;
 use table::Text;
 
@@ -16,6 +18,13 @@ impl Fault {
     /// A fault of the given field.
     pub fn new(column: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { column: column.into(), reason: reason.into() }
+    }
+}
+
+/// The field, then what is wrong.
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.column, self.reason)
     }
 }
 

@@ -19,8 +19,10 @@ mod pairs;
 pub mod tables;
 mod acceptance;
 mod admission;
+mod batches;
 pub mod convert;
 mod export;
+pub mod split;
 pub mod synthetic;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
-//! BERT (Devlin et al. 2019) and RoBERTa (Liu et al. 2019), in the names of their published checkpoints.
+//! BERT (Devlin et al. 2019), RoBERTa (Liu et al. 2019) and those that compute as they do, in the names of their published
+//! checkpoints: XLM-RoBERTa (Conneau et al. 2020), CamemBERT (Martin et al. 2020), ELECTRA (Clark et al. 2020).
 
 use std::sync::Arc;
 
@@ -35,6 +36,8 @@ pub(super) struct Bert {
     positions: Tensor,
     types: Tensor,
     norm: Norm,
+    /// From the width of embeddings to that of hidden states, where they differ.
+    projection: Option<Linear>,
     layers: Vec<Layer>,
     /// The type of hidden states.
     computing: DType,
@@ -92,18 +95,21 @@ impl Layer {
 
 impl Bert {
     pub(super) fn new(config: &EncoderConfig, weights: &mut Weights, prefix: &str) -> Result<Self> {
-        let hidden = config.hidden_size;
+        let (hidden, width) = (config.hidden_size, config.embedding_width());
         let mut table = |name: &str, rows: usize, init| {
-            weights.take(&format!("{prefix}.embeddings.{name}_embeddings.weight"), (rows, hidden), init)
+            weights.take(&format!("{prefix}.embeddings.{name}_embeddings.weight"), (rows, width), init)
         };
         let words = table("word", config.vocab_size, Init::Normal(DEVIATION))?;
         let positions = table("position", config.max_position_embeddings, Init::Waves(NEARNESS * DEVIATION))?;
         let types = table("token_type", config.type_vocab_size, Init::Normal(DEVIATION))?;
-        let norm = Norm::new(weights, &format!("{prefix}.embeddings.LayerNorm"), hidden)?;
+        let norm = Norm::new(weights, &format!("{prefix}.embeddings.LayerNorm"), width)?;
+        let init = [Init::Normal(DEVIATION), Init::Constant(0.0)];
+        let mut project = || Linear::new(weights, &format!("{prefix}.embeddings_project"), (hidden, width), init);
+        let projection = (width != hidden).then(&mut project).transpose()?;
         let layer = |index| Layer::new(config, weights, &format!("{prefix}.encoder.layer.{index}"));
         let layers = (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?;
         let computing = weights.computing();
-        Ok(Self { config: config.clone(), words, positions, types, norm, layers, computing })
+        Ok(Self { config: config.clone(), words, positions, types, norm, projection, layers, computing })
     }
 
     pub(super) fn config(&self) -> &EncoderConfig {
@@ -138,7 +144,11 @@ impl Bert {
         // Every piece is of the first type: its embedding serves as the bias.
         let affine = [&self.types.get(0)?, &self.norm.weight, &self.norm.shift];
         let states = normalize(&words, &positions, affine, self.config.layer_norm_eps, None)?;
-        dropout(&states, mode.drop(self.config.hidden_dropout_prob))?.to_dtype(self.computing)
+        let states = dropout(&states, mode.drop(self.config.hidden_dropout_prob))?.to_dtype(self.computing)?;
+        match &self.projection {
+            Some(projection) => projection.forward(&states)?.to_dtype(self.computing),
+            None => Ok(states),
+        }
     }
 
     /// The attention of the given rows alone, computed apart: the layer itself keeps none.

@@ -1,6 +1,6 @@
 //! Piece ids → hidden states, and the last layer's attention of chosen pieces.
 //!
-//! BERT and RoBERTa ([`bert`]) over documents of any length ([`window`]), with weights from a Hugging Face folder
+//! BERT, RoBERTa and their kin ([`bert`]) over documents of any length ([`window`]), with weights from a Hugging Face folder
 //! ([`load`], [`hub`]) or drawn at random ([`nn::Weights`]). Documents lie one after another in one matrix, without padding,
 //! so that a document's result does not depend on what it is batched with.
 //!
@@ -44,7 +44,7 @@ pub struct Encoded {
     pub attention: Vec<Option<Tensor>>,
 }
 
-/// A BERT or RoBERTa encoder.
+/// A BERT, RoBERTa or one of their kin.
 #[derive(Debug, Clone)]
 pub struct Encoder {
     bert: Bert,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use ground::hint::{Hint, Words};
 use ground::up_to_error;
 use model::example::{Example, Relations};
-use pieces::{Cutter, PiecesError, stored};
+use pieces::{CutOff, Cutter, PiecesError, stored};
 use table::rows::{PairRow, PieceRow};
 use table::{Followers, Standing, TableError};
 
@@ -97,6 +97,13 @@ fn with_pairs(
         push(&mut example, &pair, relations).map_err(misfit)?;
     }
     Ok(example)
+}
+
+/// What a document lost at its end; of facts those of its labels.
+pub fn cut_off(example: &Example) -> CutOff {
+    let pairs = example.pairs.iter().zip(&example.labels);
+    let facts = pairs.flat_map(|(pair, labels)| labels.iter().map(|_| *pair));
+    if example.truncated > 0 { CutOff::of(example.n_mentions.iter().copied(), facts) } else { CutOff::default() }
 }
 
 fn one_by_one(rows: Result<Vec<PieceRow>, PiecesError>) -> Vec<Result<PieceRow, PiecesError>> {

@@ -1,6 +1,7 @@
 //! The facts of all documents → edges between nodes, each with where it comes from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::path::Path;
 
 use ground::identity::digest;
@@ -22,6 +23,7 @@ sortable! {
         run_id: Text,
         probability: Option<f32>,
         evidence: Vec<u32>,
+        attributes: Vec<Text>,
     }
 
     /// A fact under its edge.
@@ -37,6 +39,7 @@ sortable! {
         evidence: Vec<u32>,
         head_mentions: Vec<Span>,
         tail_mentions: Vec<Span>,
+        attributes: Vec<Text>,
     }
 
     /// An end of an edge.
@@ -46,10 +49,12 @@ sortable! {
     }
 }
 
-/// The facts that pass the filters, under their documents.
+/// The facts that pass the filters, under their documents. One of a relation that holds both ways gets one direction, so
+/// that it is known again.
 pub(super) fn facts(
     predictions: impl Iterator<Item = Result<PredictionRow, GraphError>>,
     run_id: &Text,
+    undirected: &BTreeSet<Text>,
     options: &Options,
     folder: &Path,
     totals: &mut Totals,
@@ -64,14 +69,17 @@ pub(super) fn facts(
             totals.filtered += 1;
             continue;
         }
+        let turned = row.head > row.tail && undirected.contains(&row.relation);
+        let (head, tail) = if turned { (row.tail, row.head) } else { (row.head, row.tail) };
         sorter.push(&Fact {
             doc_id: row.doc_id,
-            head: row.head,
-            tail: row.tail,
+            head,
+            tail,
             relation: row.relation,
             run_id: row.run_id.unwrap_or_else(|| run_id.clone()),
             probability: row.probability,
             evidence: row.evidence.unwrap_or_default(),
+            attributes: row.attributes.unwrap_or_default(),
         })?;
     }
     Ok(sorter.finish()?)
@@ -81,6 +89,7 @@ pub(super) fn facts(
 pub(super) fn supports(
     placed: &Sorted<Placed>,
     facts: &Sorted<Fact>,
+    undirected: &BTreeSet<Text>,
     folder: &Path,
     tables: &Tables<'_>,
     totals: &mut Totals,
@@ -98,7 +107,7 @@ pub(super) fn supports(
         }
         while let Some(fact) = next_fact(&mut facts, &doc_id, totals)? {
             named = true;
-            put(fact, &entities, &mut sorter, totals)?;
+            put(fact, &entities, undirected, &mut sorter, totals)?;
         }
         totals.documents += 1;
         for Placed { doc_id, entity_id, node_id, rule, .. } in entities.into_iter().filter(|entity| entity.kept) {
@@ -139,29 +148,44 @@ fn next_fact(facts: &mut InOrder<Fact>, doc_id: &Text, totals: &mut Totals) -> R
     Ok(Some(fact))
 }
 
-fn put(fact: Fact, entities: &[Placed], sorter: &mut Sorter<Support>, totals: &mut Totals) -> Result<(), GraphError> {
+fn put(
+    fact: Fact,
+    entities: &[Placed],
+    undirected: &BTreeSet<Text>,
+    sorter: &mut Sorter<Support>,
+    totals: &mut Totals,
+) -> Result<(), GraphError> {
     let find = |id: u32| entities.binary_search_by_key(&id, |entity| entity.entity_id).ok();
     let entity = |id: u32| find(id).and_then(|place| entities.get(place));
-    let (Some(head), Some(tail)) = (entity(fact.head), entity(fact.tail)) else {
+    let (Some(mut head), Some(mut tail)) = (entity(fact.head), entity(fact.tail)) else {
         totals.strays += 1;
         return Ok(());
     };
+    if fact.head == fact.tail {
+        totals.of_itself += 1;
+        return Ok(());
+    }
     if !(head.kept && tail.kept) {
         totals.filtered += 1;
         return Ok(());
+    }
+    // Documents count their entities each in its own way, so a direction for all of them goes by the nodes.
+    if head.node_id > tail.node_id && undirected.contains(&fact.relation) {
+        mem::swap(&mut head, &mut tail);
     }
     Ok(sorter.push(&Support {
         head_node: head.node_id.clone(),
         relation: fact.relation,
         tail_node: tail.node_id.clone(),
         doc_id: fact.doc_id,
-        head: fact.head,
-        tail: fact.tail,
+        head: head.entity_id,
+        tail: tail.entity_id,
         run_id: fact.run_id,
         probability: fact.probability,
         evidence: fact.evidence,
         head_mentions: head.mentions.clone(),
         tail_mentions: tail.mentions.clone(),
+        attributes: fact.attributes,
     })?)
 }
 
@@ -279,6 +303,7 @@ fn provenance_row(support: Support, edge_id: &Text) -> ProvenanceRow {
         evidence: support.evidence,
         head_mentions: spans(support.head_mentions),
         tail_mentions: spans(support.tail_mentions),
+        attributes: support.attributes,
     }
 }
 

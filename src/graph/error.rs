@@ -74,6 +74,9 @@ pub enum GraphError {
     /// A query cannot be answered.
     #[error("the query has no answer")]
     Evaluation(#[source] Box<oxigraph::sparql::QueryEvaluationError>),
+    /// A prefix of the graph stands for nothing.
+    #[error("the graph's prefixes: expected an IRI for each")]
+    Prefix(#[source] oxigraph::model::IriParseError),
     /// The graph cannot be taken into memory.
     #[error("cannot load the graph")]
     Store(#[from] oxigraph::store::StorageError),

@@ -1,25 +1,40 @@
-//! What things are called: `PREFIX:LOCAL` in tables, IRIs in RDF.
+//! What things are called: `PREFIX:LOCAL` in tables and queries, IRIs in RDF.
 //!
-//! An identifier that a knowledge base gave keeps its IRI there: MeSH, NCBI Gene, OMIM, UMLS and Wikidata. Everything
-//! else lies below a base IRI of the user's choice. No Wikidata item is ever made up: only an id that the corpus gives
-//! becomes one, and only a relation that is called like a Wikidata property (P17) becomes that property.
+//! An identity of a knowledge base is its CURIE, and has the IRI that is registered for it ([`ground::curie`]).
+//! Everything else lies below a base IRI of the user's choice. No Wikidata item is ever made up: only an id that the
+//! corpus gives becomes one, and only a relation that is called like a Wikidata property (P17) becomes that property.
+//!
+//! A local name is escaped so that `PREFIX:LOCAL` is a word of SPARQL and Turtle as it stands, and no two names become
+//! one ([`step`]).
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 use std::str::FromStr;
 
 use oxrdf::NamedNode;
 use serde::{Deserialize, Serialize};
 
+use ground::curie::{begins_name, continues_name, namespace, registered};
 use ground::identity::digest;
 
-/// Knowledge bases, with the prefixes under which corpora know them.
-const KNOWN: &[(&str, &str, &[&str])] = &[
-    ("MESH", "http://id.nlm.nih.gov/mesh/", &["mesh"]),
-    ("NCBIGene", "https://www.ncbi.nlm.nih.gov/gene/", &["ncbigene", "gene", "entrez"]),
-    ("OMIM", "https://omim.org/entry/", &["omim"]),
-    ("UMLS", "https://uts.nlm.nih.gov/uts/umls/concept/", &["umls"]),
-    ("WIKIDATA", "http://www.wikidata.org/entity/", &["wikidata", "wd"]),
+/// What lies below the base, a prefix each.
+const BELOW: [&str; 8] = ["name", "type", "relation", "document", "run", "edge", "attribute", "vocabulary"];
+/// Words of others, in which graphs are told.
+const WORDS: [(&str, &str); 7] = [
+    ("rdf", "http://www.w3.org/1999/02/22-rdf-syntax-ns#"),
+    ("rdfs", "http://www.w3.org/2000/01/rdf-schema#"),
+    ("xsd", "http://www.w3.org/2001/XMLSchema#"),
+    ("skos", "http://www.w3.org/2004/02/skos/core#"),
+    ("dcterms", "http://purl.org/dc/terms/"),
+    ("prov", "http://www.w3.org/ns/prov#"),
+    ("wdt", WIKIDATA_PROPERTY),
 ];
+/// What stands before an identity whose prefix is one of the graph's own.
+const KNOWLEDGE_BASE: &str = "kb";
+/// An entity that stays apart.
+const ENTITY: &str = "entity";
+/// Between the parts of a local name, where it has several; within them it is escaped.
+const SEPARATOR: char = ':';
 /// Where Wikidata's properties lie, as truthy statements use them.
 pub const WIKIDATA_PROPERTY: &str = "http://www.wikidata.org/prop/direct/";
 /// Bytes of a step of a path; a longer one is cut, and a hash of the whole follows.
@@ -70,57 +85,68 @@ impl From<Base> for String {
     }
 }
 
-/// A knowledge base's identifier as `PREFIX:LOCAL`. A bare one is known by its form and the entity's type; one that is
-/// not known stays below `kb:`.
-pub(crate) fn knowledge_base(id: &str, kind: &str) -> String {
-    let prefixed = id.split_once(':').and_then(|(prefix, local)| {
-        let known = KNOWN.iter().find(|(_, _, names)| names.contains(&prefix.to_lowercase().as_str()));
-        known.map(|(name, ..)| (*name, local))
-    });
-    match prefixed.or_else(|| Some((bare(id, kind)?, id))) {
-        Some((prefix, local)) => format!("{prefix}:{}", step(local)),
-        None => format!("kb:{}", step(id)),
+/// The node of an identity. One whose prefix the graph needs for itself stands whole below `kb:`.
+pub(crate) fn of_curie(curie: &str) -> String {
+    match curie.split_once(':') {
+        Some((prefix, local)) if !is_own(prefix) => format!("{prefix}:{}", step(local)),
+        _ => format!("{KNOWLEDGE_BASE}:{}", step(curie)),
     }
 }
 
-/// The knowledge base of an identifier without a prefix.
-fn bare(id: &str, kind: &str) -> Option<&'static str> {
-    let (first, digits) = id.split_at_checked(1)?;
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let medical = ["chemical", "disease"].contains(&kind.to_lowercase().as_str());
-    match (first, digits.len()) {
-        ("Q", _) if is_number(digits) => Some("WIKIDATA"),
-        ("D" | "C", 6 | 9) if medical && is_number(digits) => Some("MESH"),
-        ("C", 7) if medical && is_number(digits) => Some("UMLS"),
-        _ if kind.eq_ignore_ascii_case("gene") && is_number(id) => Some("NCBIGene"),
-        _ => None,
-    }
+/// The node of all entities of a name and type.
+pub(crate) fn of_name(kind: &str, name: &str) -> String {
+    let kind = step(kind);
+    let name = if kind.contains('.') { escaped(name, true) } else { step(name) };
+    format!("name:{kind}{SEPARATOR}{name}")
 }
 
-/// A text as one step of a path: a space becomes `_`, and what is no letter or digit of ASCII, `-` or `.` between two of
-/// these is percent-encoded. Different texts give different steps.
+/// The node of an entity that stays apart.
+pub(crate) fn of_entity(doc_id: &str, entity_id: u32) -> String {
+    format!("{ENTITY}:{}{SEPARATOR}{entity_id}", step(doc_id))
+}
+
+fn is_own(prefix: &str) -> bool {
+    [KNOWLEDGE_BASE, ENTITY].contains(&prefix)
+        || BELOW.contains(&prefix)
+        || WORDS.iter().any(|(word, _)| *word == prefix)
+}
+
+/// A text as a local name of SPARQL and Turtle, and a step of an IRI's path: letters, digits, `_`, and within it also
+/// `-`, `.` and marks, stand for themselves, and all else is percent-encoded. Different texts give different names.
+///
+/// Our engine's names have dots in one place, so only the first of them stay.
 pub(crate) fn step(text: &str) -> String {
+    escaped(text, false)
+}
+
+/// A step behind dots, or none.
+fn escaped(text: &str, mut has_dots: bool) -> String {
     let mut encoded = String::with_capacity(text.len());
-    let mut last_is_plain = false;
-    let mut bytes = text.bytes().peekable();
-    while let Some(byte) = bytes.next() {
-        let is_plain = byte.is_ascii_alphanumeric();
-        let between = last_is_plain && bytes.peek().is_some_and(u8::is_ascii_alphanumeric);
-        match byte {
-            b' ' => encoded.push('_'),
-            b'.' if between => encoded.push('.'),
-            _ if is_plain || byte == b'-' => encoded.push(char::from(byte)),
-            // Writing to a string cannot fail.
-            _ => drop(write!(encoded, "%{byte:02X}")),
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let is_first = encoded.is_empty();
+        let is_plain = match character {
+            '.' => !is_first && !has_dots && characters.peek().is_some(),
+            other if is_first => begins_name(other),
+            other => continues_name(other),
+        };
+        has_dots |= is_plain && character == '.' && characters.peek() != Some(&'.');
+        if is_plain {
+            encoded.push(character);
+            continue;
         }
-        last_is_plain = is_plain;
+        for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+            // Writing to a string cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
     }
     if encoded.len() <= LONGEST_STEP {
         return encoded;
     }
-    let cut = encoded.get(..LONGEST_STEP).unwrap_or_default();
-    let cut = cut.rfind('%').filter(|place| place + 3 > LONGEST_STEP).and_then(|place| cut.get(..place)).unwrap_or(cut);
-    format!("{cut}~{}", digest(text.as_bytes()))
+    // It is longer than any that is whole.
+    let cut = encoded.get(..encoded.floor_char_boundary(LONGEST_STEP)).unwrap_or_default();
+    let cut = cut.rfind('%').filter(|place| place + 3 > cut.len()).and_then(|place| cut.get(..place)).unwrap_or(cut);
+    format!("{cut}-{}", digest(text.as_bytes()))
 }
 
 /// The IRIs of a graph.
@@ -137,11 +163,13 @@ impl Iris {
 
     /// A node's.
     pub fn node(&self, node_id: &str) -> NamedNode {
-        let (prefix, local) = node_id.split_once(':').unwrap_or(("kb", node_id));
-        match KNOWN.iter().find(|(name, ..)| *name == prefix) {
-            Some((_, namespace, _)) => NamedNode::new_unchecked(format!("{namespace}{local}")),
-            None => self.below(prefix, local),
-        }
+        let (prefix, local) = node_id.split_once(':').unwrap_or((KNOWLEDGE_BASE, node_id));
+        NamedNode::new_unchecked(format!("{}{local}", self.namespace(prefix)))
+    }
+
+    /// What a prefix of nodes stands for.
+    fn namespace(&self, prefix: &str) -> String {
+        namespace(prefix).map_or_else(|| format!("{}{prefix}/", self.base), str::to_owned)
     }
 
     /// A relation's.
@@ -194,22 +222,25 @@ impl Iris {
         self.below("vocabulary", word)
     }
 
-    /// Prefixes for queries and for Turtle, with what they stand for.
-    pub fn prefixes(&self) -> Vec<(&'static str, String)> {
-        let known = KNOWN.iter().map(|(name, namespace, _)| (*name, (*namespace).to_owned()));
-        let below = ["name", "type", "relation", "document", "run", "edge", "vocabulary"];
-        let below = below.map(|kind| (kind, format!("{}{kind}/", self.base)));
-        let words = [
-            ("rdf", "http://www.w3.org/1999/02/22-rdf-syntax-ns#"),
-            ("rdfs", "http://www.w3.org/2000/01/rdf-schema#"),
-            ("xsd", "http://www.w3.org/2001/XMLSchema#"),
-            ("skos", "http://www.w3.org/2004/02/skos/core#"),
-            ("dcterms", "http://purl.org/dc/terms/"),
-            ("prov", "http://www.w3.org/ns/prov#"),
-            ("wdt", WIKIDATA_PROPERTY),
-        ];
-        let words = words.map(|(name, namespace)| (name, namespace.to_owned()));
-        words.into_iter().chain(below).chain(known).collect()
+    /// What an attribute of facts is called.
+    pub fn attribute(&self, name: &str) -> NamedNode {
+        self.below("attribute", &step(name))
+    }
+
+    /// Prefixes with what they stand for: the graph's own, and those of its nodes.
+    pub fn prefixes(&self, of_nodes: &BTreeSet<String>) -> Vec<(String, String)> {
+        let own = BELOW.map(|prefix| (prefix.to_owned(), format!("{}{prefix}/", self.base)));
+        let words = WORDS.map(|(prefix, namespace)| (prefix.to_owned(), namespace.to_owned()));
+        let others = of_nodes.iter().filter(|prefix| !BELOW.contains(&prefix.as_str()));
+        let others = others.map(|prefix| (prefix.clone(), self.namespace(prefix)));
+        words.into_iter().chain(own).chain(others).collect()
+    }
+
+    /// The same for queries, which may also ask for what the graph does not have.
+    pub fn prefixes_of_queries(&self, of_nodes: &BTreeSet<String>) -> Vec<(String, String)> {
+        let known = registered().filter(|(prefix, _)| !of_nodes.contains(*prefix));
+        let known = known.map(|(prefix, namespace)| (prefix.to_owned(), namespace.to_owned()));
+        self.prefixes(of_nodes).into_iter().chain(known).collect()
     }
 
     /// The base is an IRI and the step percent-encoded, so what comes out is an IRI.
@@ -220,27 +251,47 @@ impl Iris {
 
 #[cfg(test)]
 mod tests {
-    use super::{Base, knowledge_base, step};
+    use super::{Base, of_curie, of_name, step};
 
     #[test]
-    fn identifiers_are_those_of_the_knowledge_base_or_stay_local() {
-        for (id, kind, expected) in [
-            ("D003000", "Chemical", "MESH:D003000"),
-            ("C535788", "Disease", "MESH:C535788"),
-            ("C0006142", "Disease", "UMLS:C0006142"),
-            ("MeSH:D1", "X", "MESH:D1"),
-            ("672", "Gene", "NCBIGene:672"),
-            ("672", "Disease", "kb:672"),
-            ("Q30", "LOC", "WIKIDATA:Q30"),
-            ("D003000", "LOC", "kb:D003000"),
-            ("Q30> <x", "LOC", "kb:Q30%3E_%3Cx"),
-            ("", "LOC", "kb:"),
+    fn nodes_are_called_as_queries_can_say() {
+        for (curie, expected) in [
+            ("MESH:D003000", "MESH:D003000"),
+            ("tmVar:p|SUB|V|600|E", "tmVar:p%7CSUB%7CV%7C600%7CE"),
+            ("Foo:Q30> <x", "Foo:Q30%3E%20%3Cx"),
+            // No node is called like a document of the graph.
+            ("document:a", "kb:document%3Aa"),
+            ("kb:a", "kb:kb%3Aa"),
         ] {
-            assert_eq!(knowledge_base(id, kind), expected);
+            assert_eq!(of_curie(curie), expected);
         }
-        assert_eq!((step("U.S. _x"), step("..")), ("U.S%2E_%5Fx".into(), "%2E%2E".into()));
-        assert!(step(&"é".repeat(1000)).len() < 240);
-        assert_ne!(step(&"é".repeat(1000)), step(&"é".repeat(1001)));
+        assert_eq!(of_name("LOC", "a:b.c"), "name:LOC:a%3Ab.c");
+        assert_eq!(of_name("a.b", "c.d"), "name:a.b:c%2Ed");
+    }
+
+    #[test]
+    fn a_step_is_what_it_says() {
+        for (text, expected) in [
+            ("Positive_Correlation", "Positive_Correlation"),
+            ("DW_1095032", "DW_1095032"),
+            ("a b", "a%20b"),
+            ("1.5-x", "1.5-x"),
+            ("-1", "%2D1"),
+            ("U.S.", "U.S%2E"),
+            ("a.b.c", "a.b%2Ec"),
+            ("a..b", "a..b"),
+            ("..", "%2E%2E"),
+            ("人物", "人物"),
+            ("100%", "100%25"),
+            ("a/b#c", "a%2Fb%23c"),
+            ("", ""),
+        ] {
+            assert_eq!(step(text), expected);
+        }
+        for letter in ["é", "人", "/", "a"] {
+            let [long, longer] = [1000, 1001].map(|times| step(&letter.repeat(times)));
+            assert!(long.len() < 240 && long != longer);
+        }
         for base in ["relative/", "https://x.example", "https://x y/", "https://x/#a/", ""] {
             assert!(base.parse::<Base>().is_err(), "{base}");
         }

@@ -38,7 +38,7 @@ use submission::predictions;
 use table::rows::PredictionRow;
 use table::{
     Snapshot, Staging, Standing, TableError, TableFiles, TableWriter, Text, clear_leftovers, relation_labels, restore,
-    stream,
+    stream, undirected_relations,
 };
 
 pub use error::GraphError;
@@ -48,7 +48,7 @@ pub use merging::Merge;
 pub use options::Options;
 pub use ours::OURS;
 pub use tables::{Description, Graph, Supported};
-pub use totals::Totals;
+pub use totals::{Clashes, Totals};
 
 use merging::Merger;
 use ours::TABLES;
@@ -175,13 +175,14 @@ fn make_tables(
     at(observe, "nodes", 0);
     let placed = nodes::nodes(&appearances, options, scratch, &mut totals)?;
     drop(appearances);
-    let counted = (1..).zip(predictions::read(request.relations)?);
+    let counted = (1..).zip(predictions::read(request.relations, split)?);
     let counted = counted.map(|(number, row)| {
         at(observe, "facts", number);
         row.map_err(GraphError::from)
     });
-    let facts = edges::facts(counted, &run_id, options, scratch, &mut totals)?;
-    let supports = edges::supports(&placed, &facts, scratch, &tables, &mut totals)?;
+    let undirected = undirected_relations(split)?;
+    let facts = edges::facts(counted, &run_id, &undirected, options, scratch, &mut totals)?;
+    let supports = edges::supports(&placed, &facts, &undirected, scratch, &tables, &mut totals)?;
     drop((placed, facts));
     at(observe, "edges", 0);
     let ends = edges::edges(&supports, &relation_labels(split)?, options, scratch, &tables, &mut totals)?;
@@ -190,7 +191,8 @@ fn make_tables(
     drop(ends);
 
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    Description { version, fingerprint: key.to_owned(), options: options.clone(), totals }.write(tables.folder)?;
+    let description = Description { version, fingerprint: key.to_owned(), options: options.clone(), totals };
+    description.write(tables.folder)?;
     staging.commit()?;
-    Ok(totals)
+    Ok(description.totals)
 }

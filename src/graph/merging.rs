@@ -6,10 +6,11 @@ use std::path::Path;
 use unicode_normalization::UnicodeNormalization;
 
 use ground::choice;
+use ground::curie::curie;
 use table::rows::EntityRow;
 
 use super::GraphError;
-use super::identifier::{knowledge_base, step};
+use super::identifier::{of_curie, of_entity, of_name};
 
 /// By what entities merge.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,6 +33,14 @@ pub struct NodeIdentity {
     pub node_id: String,
     /// The rule, as the table `merges` calls it.
     pub rule: &'static str,
+    /// The CURIE, where it is by that.
+    pub curie: Option<String>,
+}
+
+impl NodeIdentity {
+    fn without_curie(node_id: String, rule: &'static str) -> Self {
+        Self { node_id, rule, curie: None }
+    }
 }
 
 /// Tells which node an entity becomes.
@@ -54,25 +63,21 @@ impl Merger {
 
     /// The node of an entity.
     pub fn identify(&self, entity: &EntityRow) -> NodeIdentity {
-        match (self.merge, &entity.kb_id) {
-            (Merge::Kb, Some(id)) => NodeIdentity { node_id: knowledge_base(id, &entity.r#type), rule: "kb_id" },
+        // A table by another program may have ids in any spelling.
+        let curie = entity.kb_id.as_deref().and_then(|id| curie(id, &entity.r#type));
+        match (self.merge, curie) {
+            (Merge::Kb, Some(curie)) => NodeIdentity { node_id: of_curie(&curie), rule: "kb_id", curie: Some(curie) },
             (Merge::Kb | Merge::Name, _) => self.by_name(entity),
-            (Merge::None, _) => NodeIdentity {
-                node_id: format!("entity:{}/{}", step(&entity.doc_id), entity.entity_id),
-                rule: "itself",
-            },
+            (Merge::None, _) => NodeIdentity::without_curie(of_entity(&entity.doc_id, entity.entity_id), "itself"),
         }
     }
 
     fn by_name(&self, entity: &EntityRow) -> NodeIdentity {
         let (name, kind) = (fold(&entity.name), fold(&entity.r#type));
-        let node = |name: &str| format!("name:{}/{}", step(&entity.r#type), step(name));
         let of_type = (name, Some(kind));
         let alias = self.aliases.get(&of_type).or_else(|| self.aliases.get(&(of_type.0.clone(), None)));
-        match alias {
-            Some(alias) => NodeIdentity { node_id: node(alias), rule: "alias" },
-            None => NodeIdentity { node_id: node(&of_type.0), rule: "name" },
-        }
+        let rule = if alias.is_some() { "alias" } else { "name" };
+        NodeIdentity::without_curie(of_name(&entity.r#type, alias.unwrap_or(&of_type.0)), rule)
     }
 }
 
@@ -84,6 +89,15 @@ pub fn fold(name: &str) -> String {
     let words: Vec<&str> = name.split_whitespace().collect();
     let composed: String = words.join(" ").nfc().collect();
     composed.to_lowercase().to_uppercase().to_lowercase().nfc().collect()
+}
+
+/// Whether two names have nothing in common: no three letters in a row, nor the first.
+pub fn are_foreign(name: &str, other: &str) -> bool {
+    let (name, other) = (fold(name), fold(other));
+    let letters: Vec<(usize, char)> = name.char_indices().collect();
+    let ends = letters.iter().skip(3).map(|(end, _)| *end).chain([name.len()]);
+    let mut parts = letters.iter().zip(ends).filter_map(|((start, _), end)| name.get(*start..end));
+    name.chars().next() != other.chars().next() && !parts.any(|part| other.contains(part))
 }
 
 fn read_aliases(path: &Path) -> Result<HashMap<(String, Option<String>), String>, GraphError> {
@@ -108,7 +122,19 @@ fn read_aliases(path: &Path) -> Result<HashMap<(String, Option<String>), String>
 
 #[cfg(test)]
 mod tests {
-    use super::fold;
+    use super::{are_foreign, fold};
+
+    #[test]
+    fn names_are_foreign_that_share_neither_letters_nor_the_first() {
+        for (one, other) in
+            [("tumour", "Tumor"), ("breast cancer", "BRCA"), ("cancer of the breast", "breast cancer"), ("", "")]
+        {
+            assert!(!are_foreign(one, other), "{one}");
+        }
+        for (one, other) in [("Norway", "Oslo"), ("ab", "b"), ("", "x"), ("É", "x")] {
+            assert!(are_foreign(one, other), "{one}");
+        }
+    }
 
     #[test]
     fn names_fold_as_unicode_has_it() {

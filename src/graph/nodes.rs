@@ -10,7 +10,8 @@ use table::rows::{EntityRow, MentionRow, NodeRow};
 use table::sort::{InOrder, Sorted, Sorter, sortable};
 use table::{Text, Walk};
 
-use super::merging::Merger;
+use super::format::biolink::exclude;
+use super::merging::{Merger, are_foreign};
 use super::tables::Tables;
 use super::{GraphError, Options, Totals};
 
@@ -69,7 +70,7 @@ pub(super) fn appearances(
                 entity_id: entity.entity_id,
                 name: entity.name,
                 kind: entity.r#type,
-                kb_id: entity.kb_id.filter(|_| identity.rule == "kb_id"),
+                kb_id: identity.curie.map(Into::into),
             })?;
             number += 1;
             observe(Event::Progress(Progress::of_unit("entities", number)));
@@ -99,7 +100,7 @@ pub(super) fn nodes(
     let mut sorter = Sorter::new(folder.join("placed"))?;
     let mut writer = Tables { folder, fingerprint: "" }.writer::<NodeRow>()?;
     let (mut all, mut again) = (appearances.read()?, appearances.read()?);
-    while let Some(node) = next_node(&mut all)? {
+    while let Some(node) = next_node(&mut all, totals)? {
         let kept = options.types.is_empty() || options.types.iter().any(|kind| **kind == *node.r#type);
         for appearance in again.by_ref().take(node.n_entities as usize) {
             sorter.push(&placed(appearance?, kept))?;
@@ -119,7 +120,7 @@ fn placed(appearance: Appearance, kept: bool) -> Placed {
 }
 
 /// Puts together the next node of its entities. What is in memory is its names, not the entities.
-fn next_node(appearances: &mut InOrder<Appearance>) -> Result<Option<NodeRow>, GraphError> {
+fn next_node(appearances: &mut InOrder<Appearance>, totals: &mut Totals) -> Result<Option<NodeRow>, GraphError> {
     let Some(first) = appearances.next().transpose()? else { return Ok(None) };
     let node_id = first.node_id.clone();
     let kb_id = first.kb_id.clone();
@@ -136,7 +137,13 @@ fn next_node(appearances: &mut InOrder<Appearance>) -> Result<Option<NodeRow>, G
         next = appearances.next_if(|appearance| appearance.node_id == node_id)?;
     }
     let (name, aliases) = names.most_and_others();
-    let (kind, _) = types.most_and_others();
+    let (kind, other_types) = types.most_and_others();
+    if kb_id.is_some() {
+        let clash = other_types.iter().find(|other| exclude(&kind, other));
+        clash.iter().for_each(|other| totals.clashing_types.add(&node_id, &kind, other));
+        let clash = aliases.iter().find(|other| are_foreign(&name, other));
+        clash.iter().for_each(|other| totals.clashing_names.add(&node_id, &name, other));
+    }
     Ok(Some(NodeRow {
         node_id,
         name,

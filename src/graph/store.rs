@@ -3,6 +3,8 @@
 use std::io;
 
 use oxigraph::model::{Quad, Term};
+/// Ends queries from another thread.
+pub use oxigraph::sparql::CancellationToken as Stop;
 use oxigraph::sparql::{QueryEvaluationError, QueryResults, QuerySolutionIter, QueryTripleIter, SparqlEvaluator};
 use oxigraph::store::Store;
 use oxrdf::vocab::xsd;
@@ -34,6 +36,7 @@ pub enum Answer {
 pub struct Loaded {
     store: Store,
     evaluator: SparqlEvaluator,
+    stop: Stop,
 }
 
 impl From<WriteError> for GraphError {
@@ -61,49 +64,59 @@ impl Loaded {
         loader.load_quads(quads)?;
         loader.commit()?;
         let mut evaluator = SparqlEvaluator::new();
-        for (prefix, namespace) in graph.iris.prefixes() {
-            // A namespace that is no IRI is one that no query can use.
-            let with = evaluator.clone().with_prefix(prefix, namespace);
-            evaluator = with.unwrap_or(evaluator);
+        for (prefix, namespace) in graph.iris.prefixes_of_queries(&graph.prefixes()?) {
+            evaluator = evaluator.with_prefix(prefix, namespace).map_err(GraphError::Prefix)?;
         }
-        Ok(Self { store, evaluator })
+        Ok(Self { store, evaluator, stop: Stop::new() })
     }
 
-    /// Answers a query, which can use the prefixes of [`Iris::prefixes`](super::identifier::Iris::prefixes).
+    /// The same, whose queries end in an error once `stop` is cancelled.
+    #[must_use]
+    pub fn until(self, stop: Stop) -> Self {
+        Self { evaluator: self.evaluator.with_cancellation_token(stop.clone()), stop, ..self }
+    }
+
+    /// Answers a query, which can use the prefixes of
+    /// [`Iris::prefixes_of_queries`](super::identifier::Iris::prefixes_of_queries).
     ///
     /// # Errors
     /// Where it is no SPARQL query or cannot be evaluated.
     pub fn query(&self, sparql: &str) -> Result<Answer, GraphError> {
         let query = self.evaluator.clone().parse_query(sparql).map_err(GraphError::Syntax)?;
         match query.on_store(&self.store).execute().map_err(evaluation)? {
-            QueryResults::Solutions(solutions) => rows(solutions),
+            QueryResults::Solutions(solutions) => self.rows(solutions),
             QueryResults::Boolean(answer) => {
                 Ok(Answer::Rows { names: vec!["answer".to_owned()], rows: vec![vec![Value::Bool(answer)]] })
             }
-            QueryResults::Graph(triples) => lines(triples),
+            QueryResults::Graph(triples) => self.lines(triples),
         }
+    }
+
+    /// The engine looks up whether it is to stop where it reads quads, but not between what it makes of them.
+    fn going_on<T>(&self, found: Result<T, QueryEvaluationError>) -> Result<T, GraphError> {
+        let found = if self.stop.is_cancelled() { Err(QueryEvaluationError::Cancelled) } else { found };
+        found.map_err(evaluation)
+    }
+
+    fn rows(&self, solutions: QuerySolutionIter<'_>) -> Result<Answer, GraphError> {
+        let names = solutions.variables().iter().map(|variable| variable.as_str().to_owned()).collect();
+        let cell = |term: &Option<Term>| term.as_ref().map_or(Value::Null, value);
+        let rows = solutions.map(|found| Ok(self.going_on(found)?.values().iter().map(cell).collect()));
+        Ok(Answer::Rows { names, rows: rows.collect::<Result<_, GraphError>>()? })
+    }
+
+    fn lines(&self, triples: QueryTripleIter<'_>) -> Result<Answer, GraphError> {
+        let mut serializer = NTriplesSerializer::new().for_writer(Vec::new());
+        for triple in triples {
+            let written = serializer.serialize_triple(&self.going_on(triple)?);
+            written.map_err(|error: io::Error| WriteError::Io(error))?;
+        }
+        Ok(Answer::Triples(serializer.finish()))
     }
 }
 
 fn evaluation(error: QueryEvaluationError) -> GraphError {
     GraphError::Evaluation(Box::new(error))
-}
-
-fn rows(solutions: QuerySolutionIter<'_>) -> Result<Answer, GraphError> {
-    let names = solutions.variables().iter().map(|variable| variable.as_str().to_owned()).collect();
-    let row = |solution: Result<oxigraph::sparql::QuerySolution, _>| {
-        solution.map(|found| found.values().iter().map(|term| term.as_ref().map_or(Value::Null, value)).collect())
-    };
-    Ok(Answer::Rows { names, rows: solutions.map(row).collect::<Result<_, _>>().map_err(evaluation)? })
-}
-
-fn lines(triples: QueryTripleIter<'_>) -> Result<Answer, GraphError> {
-    let mut serializer = NTriplesSerializer::new().for_writer(Vec::new());
-    for triple in triples {
-        let written = serializer.serialize_triple(&triple.map_err(evaluation)?);
-        written.map_err(|error: io::Error| WriteError::Io(error))?;
-    }
-    Ok(Answer::Triples(serializer.finish()))
 }
 
 /// A term as people read it: an IRI and text bare, numbers and truth values as such.

@@ -1,5 +1,6 @@
 //! The tables of a graph: written row by row, and read back with what `graph.json` says of them.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use ground::present;
 use serde::{Deserialize, Serialize};
 
 use table::rows::{EdgeRow, MergeRow, NodeRow, ProvenanceRow};
-use table::{Cursor, Row, Table, TableError, TableWriter, Text, standing, write_file};
+use table::{Cursor, Row, Table, TableError, TableWriter, Text, found_under, write_file};
 
 use super::error::GraphError;
 use super::identifier::Iris;
@@ -77,7 +78,7 @@ impl Description {
     /// Where there is none.
     pub fn read(folder: &Path) -> Result<Self, GraphError> {
         let fault = |source| GraphError::NoGraph { folder: folder.to_path_buf(), source };
-        let file = File::open(standing(folder).join(DESCRIPTION)).map_err(fault)?;
+        let file = File::open(found_under(folder).join(DESCRIPTION)).map_err(fault)?;
         serde_json::from_reader(BufReader::new(file)).map_err(|error| fault(io::Error::from(error)))
     }
 
@@ -114,13 +115,15 @@ pub struct Graph {
     pub iris: Iris,
 }
 
-/// An edge with the documents behind it.
+/// An edge with what is behind it.
 #[derive(Debug, Clone)]
 pub struct Supported {
     /// The edge.
     pub edge: EdgeRow,
     /// Its documents, each once, sorted.
     pub documents: Vec<Text>,
+    /// What its facts are said to be besides, each once, sorted.
+    pub attributes: Vec<Text>,
 }
 
 impl Graph {
@@ -144,6 +147,22 @@ impl Graph {
         Table::<NodeRow>::require(&self.folder)?.rows()
     }
 
+    /// The prefixes of the nodes, each once.
+    ///
+    /// # Errors
+    /// Where the table is missing or damaged.
+    pub fn prefixes(&self) -> Result<BTreeSet<String>, TableError> {
+        let mut prefixes = BTreeSet::new();
+        for node in self.nodes()? {
+            let node = node?;
+            let prefix = node.node_id.split_once(':').map_or("", |(prefix, _)| prefix);
+            if !prefixes.contains(prefix) {
+                prefixes.insert(prefix.to_owned());
+            }
+        }
+        Ok(prefixes)
+    }
+
     /// The edges in order.
     ///
     /// # Errors
@@ -160,7 +179,7 @@ impl Graph {
         Table::require(&self.folder)?.cursor()
     }
 
-    /// The edges in order, each with its documents.
+    /// The edges in order, each with what is behind it.
     ///
     /// # Errors
     /// Where a table is missing or damaged.
@@ -169,12 +188,13 @@ impl Graph {
         Ok(self.edges()?.map(move |edge| {
             let edge = edge?;
             let of_edge = |row: &ProvenanceRow| row.edge_id == edge.edge_id;
-            let mut documents = Vec::new();
+            let (mut documents, mut attributes) = (Vec::new(), BTreeSet::new());
             while let Some(row) = provenance.next_if(of_edge)? {
                 documents.push(row.doc_id);
+                attributes.extend(row.attributes);
             }
             documents.dedup();
-            Ok(Supported { edge, documents })
+            Ok(Supported { edge, documents, attributes: attributes.into_iter().collect() })
         }))
     }
 

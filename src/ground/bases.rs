@@ -21,9 +21,6 @@ const fn base(prefix: &'static str, namespace: &'static str, spellings: &'static
     Base { prefix, namespace, spellings, words: &[], stems: &[] }
 }
 
-/// Where the ontologies of the OBO foundry lie.
-const OBO: &str = "http://purl.obolibrary.org/obo/";
-
 /// All of them; those that corpora name most come first.
 pub(crate) const BASES: &[Base] = &[
     Base {
@@ -48,11 +45,7 @@ pub(crate) const BASES: &[Base] = &[
         )
     },
     Base { words: &["snp", "rs"], stems: &["rs"], ..base("dbSNP", "https://www.ncbi.nlm.nih.gov/snp/", &["dbsnpid"]) },
-    Base {
-        words: &["cellline", "celllines"],
-        stems: &["CVCL_"],
-        ..base("Cellosaurus", "https://www.cellosaurus.org/", &["cvcl", "cellosaurusid"])
-    },
+    Base { stems: &["CVCL_"], ..base("Cellosaurus", "https://www.cellosaurus.org/", &["cvcl", "cellosaurusid"]) },
     base("OMIM", "https://omim.org/entry/", &["mim", "omimid", "mimid"]),
     Base { stems: &["C"], ..base("UMLS", "https://uts.nlm.nih.gov/uts/umls/concept/", &["umlscui", "cui", "umlsid"]) },
     Base {
@@ -149,11 +142,10 @@ impl Base {
         page.or_else(|| BASES.iter().find_map(registered))
     }
 
-    /// The base of an id such as `GO_0005634`.
-    pub fn of_obo(id: &str) -> Option<(&'static Self, &str)> {
-        let (prefix, local) = id.split_once('_').filter(|(_, local)| is_digits(local))?;
-        let of = |base: &&Self| base.namespace.starts_with(OBO) && prefix.eq_ignore_ascii_case(base.prefix);
-        BASES.iter().find(of).map(|base| (base, local))
+    /// The base of an id such as `GO_0005634`: of few digits, it is more likely somebody's own.
+    pub fn of_underscore(id: &str) -> Option<(&'static Self, &str)> {
+        let (prefix, local) = id.split_once('_').filter(|(_, local)| local.len() >= 4 && is_digits(local))?;
+        Some((Self::of(prefix)?, local))
     }
 
     /// Whether an id is a number, perhaps behind a stem of this base.

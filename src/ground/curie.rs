@@ -125,7 +125,7 @@ fn is_certain_mutation(id: &str) -> bool {
 /// The CURIE of an id that names its knowledge base, by a prefix or an IRI; the inner `None` where it stands for none.
 #[expect(clippy::option_option, reason = "no CURIE, and the CURIE of nothing")]
 fn written(id: &str) -> Option<Option<String>> {
-    if let Some((base, local)) = Base::of_iri(id).or_else(|| Base::of_obo(id)) {
+    if let Some((base, local)) = Base::of_iri(id).or_else(|| Base::of_underscore(id)) {
         return Some(of_base(base, local));
     }
     let (prefix, local) = id.split_once(':')?;
@@ -268,7 +268,7 @@ pub fn is_prefix(text: &str) -> bool {
 /// Whether a prefix may begin with a character: a letter of SPARQL's grammar that an IRI takes as it is.
 fn begins_prefix(character: char) -> bool {
     matches!(character, 'A'..='Z' | 'a'..='z' | '\u{c0}'..='\u{2ff}' | '\u{370}'..='\u{1fff}' | '\u{2c00}'..='\u{2fef}'
-        | '\u{3001}'..='\u{d7ff}' | '\u{f900}'..='\u{fdcf}' | '\u{fdf0}'..='\u{ffef}' | '\u{10000}'..='\u{dffff}')
+        | '\u{3001}'..='\u{d7ff}' | '\u{f900}'..='\u{fdcf}' | '\u{fdf0}'..='\u{ffef}')
         && character.is_alphabetic()
 }
 

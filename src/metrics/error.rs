@@ -105,6 +105,7 @@ impl Hint for Error {
                 Some("compare their `doc_id` with that of `documents`: they may be of another split or corpus".into())
             }
             Self::Table(error) => error.hint(),
+            Self::Submission(error) => error.hint(),
             _ => None,
         }
     }

@@ -6,7 +6,8 @@
 //! by document, so that the bootstrap can resample documents, by relation, by pattern. What the figures are called and
 //! in which order people read them, [`ground::figure`] says. A new scope is a line in [`ground::scope`], and an arm of
 //! `members` in [`tally`], which says by marks what is in it.
-//! The order of rows, duplicates among them and the number of threads change nothing.
+//! The order of rows, duplicates among them and the number of threads change nothing; nor does the direction of a
+//! prediction whose relation holds both ways (`relation_types.undirected`): its two directions are one.
 //!
 //! | metric | scope | counts |
 //! | --- | --- | --- |
@@ -119,11 +120,13 @@ impl<'a> Request<'a> {
 /// A missing or misshapen table or file, a split without labels, or one too large to number.
 pub fn evaluate(request: &Request<'_>) -> Result<Evaluation, Error> {
     let ((split, predictions), training) = rayon::join(
-        || (Split::open(request.tables), Predictions::open(request.predictions, request.run_id)),
+        || (Split::open(request.tables), Predictions::open(request.predictions, request.tables, request.run_id)),
         || request.training_facts.map(predictions::training_facts).transpose(),
     );
-    let (split, predictions, training) = (split?, predictions?, training?);
+    let (split, training) = (split?, training?);
+    let predictions = predictions?.directed(&split);
     let (training, of_training) = training.map(|training| (training.facts, training.standing)).unzip();
+    let training = training.map(|names| split.both_ways(names)).transpose()?;
     let counted = split.standing.confirm(count(&split, &predictions, training))?;
     of_training.flatten().as_ref().map_or(Ok(()), Standing::check)?;
     predictions.snapshot.as_ref().map_or(Ok(()), Snapshot::check)?;
@@ -162,7 +165,7 @@ fn count(split: &Split, predictions: &Predictions, training: Option<LazyFrame>) 
         relations,
         patterns: tally::by_pattern(&facts)?,
         evidence: evidence.transpose()?,
-        notes: Notes::take(split, predictions, &strays, &inside, &facts, unused_relations)?,
+        notes: Notes::take(split, predictions, &strays, &inside, &facts, &numbering, unused_relations)?,
         knowledge,
     })
 }

@@ -33,18 +33,24 @@ pub(super) struct Predictions {
 impl Predictions {
     /// Opens a `relations` table (its file or folder), a folder that holds one, or any other file as a submission.
     /// `run_id` goes before the table's own or, of a submission, the file's name.
-    pub fn open(path: &Path, run_id: Option<&str>) -> Result<Self, Error> {
+    pub fn open(path: &Path, split: &Path, run_id: Option<&str>) -> Result<Self, Error> {
         let is_table = path.extension().is_some_and(|extension| extension == "parquet");
         if is_file(path)? && !is_table {
-            return submission(path, run_id);
+            return submission(path, split, run_id);
         }
         let holds_table = TableFiles::find(path, "relations")?.is_some();
         if holds_table { table(&path.join("relations"), run_id) } else { table(path, run_id) }
     }
+
+    /// The same, each prediction of an undirected relation in its one direction.
+    pub fn directed(self, split: &Split) -> Self {
+        let evidence = self.evidence.map(|rows| split.directed(rows));
+        Self { facts: split.directed(self.facts), evidence, ..self }
+    }
 }
 
-fn submission(path: &Path, run_id: Option<&str>) -> Result<Predictions, Error> {
-    let (facts, evidence) = read_submission(path)?;
+fn submission(path: &Path, split: &Path, run_id: Option<&str>) -> Result<Predictions, Error> {
+    let (facts, evidence) = read_submission(path, split)?;
     let facts = collect(facts, "submission")?;
     Ok(Predictions {
         path: path.to_path_buf(),
@@ -163,8 +169,8 @@ fn read_training_facts(path: &Path) -> Result<LazyFrame, Error> {
 
 /// A submission as two frames: `doc_id`, `head`, `tail`, `relation`; and the same with `sentence`, one row a sentence
 /// of predicted evidence, where any entry has the field `evidence`.
-fn read_submission(path: &Path) -> Result<(LazyFrame, Option<LazyFrame>), Error> {
-    let entries = submission::read_submission(path)?;
+fn read_submission(path: &Path, split: &Path) -> Result<(LazyFrame, Option<LazyFrame>), Error> {
+    let entries = submission::read_submission_about(path, split)?;
     let with_evidence = entries.iter().any(|entry| entry.evidence.is_some());
     let (mut facts, mut evidence, mut sentences) = (Columns::default(), Columns::default(), Vec::new());
     for entry in entries {

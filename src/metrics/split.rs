@@ -13,7 +13,7 @@ use table::{Standing, TableFiles, verify};
 use crate::error::{self, Error, given};
 
 /// The tables that may be read.
-const TABLES: [&str; 5] = ["documents", "facts", "pairs", "mentions", "implied"];
+const TABLES: [&str; 6] = ["documents", "facts", "pairs", "mentions", "implied", "relation_types"];
 
 /// A corpus split, opened for evaluation.
 pub(super) struct Split {
@@ -28,6 +28,8 @@ pub(super) struct Split {
     entities: u64,
     /// Ordered pairs of two entities of one document, of all documents.
     pairs: u64,
+    /// Relations that hold both ways.
+    undirected: Vec<String>,
 }
 
 /// How the facts of a split are numbered.
@@ -51,8 +53,10 @@ impl Split {
         let place = folder.join("documents");
         let documents = scan(&place, &columns)?.sort(["position", "doc_id"], SortMultipleOptions::default());
         let documents = collect(documents, "documents in order")?;
-        let split = number_documents(folder, standing, documents).map_err(error::query(place.display().to_string()))?;
+        let mut split =
+            number_documents(folder, standing, documents).map_err(error::query(place.display().to_string()))?;
         split.check_names()?;
+        split.undirected = undirected(&folder.join("relation_types"))?;
         if split.labelled == 0 {
             return Err(Error::Unlabelled(folder.to_path_buf()));
         }
@@ -108,7 +112,38 @@ impl Split {
 
     /// Facts: `doc_id`, `head`, `tail`, `relation`.
     pub fn facts(&self) -> Result<LazyFrame, Error> {
-        self.table("facts", &FACT)
+        Ok(self.directed(self.table("facts", &FACT)?))
+    }
+
+    /// Rows of facts, those of undirected relations in the one direction that gold facts have: from the entity of the
+    /// smaller number.
+    pub fn directed(&self, rows: LazyFrame) -> LazyFrame {
+        if self.undirected.is_empty() {
+            return rows;
+        }
+        let turned = self.is_undirected().and(col("head").gt(col("tail")));
+        let end = |end: &str, other: &str| when(turned.clone()).then(col(other)).otherwise(col(end)).alias(end);
+        rows.with_columns([end("head", "tail"), end("tail", "head")])
+    }
+
+    /// Training facts as names: those of undirected relations in both directions, as documents number their entities
+    /// each in its own way.
+    pub fn both_ways(&self, names: LazyFrame) -> Result<LazyFrame, Error> {
+        if self.undirected.is_empty() {
+            return Ok(names);
+        }
+        let turned = names.clone().filter(self.is_undirected()).select([
+            col("tail_name").alias("head_name"),
+            col("head_name").alias("tail_name"),
+            col("relation"),
+        ]);
+        let names = names.select(["head_name", "tail_name", "relation"].map(col));
+        concat([names, turned], UnionArgs::default()).map_err(error::query("training facts"))
+    }
+
+    fn is_undirected(&self) -> Expr {
+        let names = Series::new("undirected".into(), &self.undirected);
+        col("relation").is_in(lit(names).implode(false), false)
     }
 
     /// The rows that stand in labelled documents, with the columns of `documents`.
@@ -145,6 +180,17 @@ impl Split {
         let mentions = self.in_labelled(self.table("mentions", &columns)?.filter(col("entity_id").is_not_null()));
         Ok(mentions.filter(stands("entity_id")).select([entity("entity_id").alias("entity"), col("name")]))
     }
+}
+
+/// The relations that a table of their types says hold both ways; none where it does not say.
+fn undirected(table: &Path) -> Result<Vec<String>, Error> {
+    if TableFiles::at(table)?.is_none() || !has_column(table, "undirected")? {
+        return Ok(Vec::new());
+    }
+    let columns = [("relation", DataType::String), ("undirected", DataType::Boolean)];
+    let rows = collect(scan(table, &columns)?.filter(col("undirected")), "undirected relations")?;
+    let names = rows.column("relation").and_then(Column::str).map_err(error::query("undirected relations"))?;
+    Ok(names.iter().flatten().map(str::to_owned).collect())
 }
 
 /// The columns that make a fact.
@@ -319,5 +365,6 @@ fn number_documents(folder: &Path, standing: Standing, documents: DataFrame) -> 
     let mut documents = documents.select(["doc_id", "n_entities"])?;
     documents.with_column(Column::new("document".into(), numbers))?;
     documents.with_column(Column::new("first_entity".into(), first_entities))?;
-    Ok(Split { folder: folder.to_path_buf(), standing, documents, labelled: labelled as usize, entities, pairs })
+    let (folder, labelled) = (folder.to_path_buf(), labelled as usize);
+    Ok(Split { folder, standing, documents, labelled, entities, pairs, undirected: Vec::new() })
 }

@@ -11,7 +11,7 @@ use ground::scope::Scope;
 use crate::error::{self, Error, given};
 use crate::marked_facts::counted;
 use crate::predictions::Predictions;
-use crate::split::{FACT, Split, collect, stands};
+use crate::split::{FACT, Numbering, Split, collect, stands};
 use crate::tally::Tally;
 
 /// How many distinct predictions name what the split lacks.
@@ -105,6 +105,8 @@ pub struct Notes {
     pub stray_documents: u64,
     /// Predictions that name an entity which its document lacks: wrong.
     pub stray_entities: u64,
+    /// Predictions that join an entity to itself, as no fact of the split does: wrong.
+    pub of_itself: u64,
     /// Predictions of a relation that no fact of the split has: wrong.
     pub unused_relations: u64,
     /// Predictions of a pair that is no candidate: left out.
@@ -123,6 +125,7 @@ impl Notes {
         strays: &Strays,
         inside: &DataFrame,
         facts: &DataFrame,
+        numbering: &Numbering,
         unused_relations: u64,
     ) -> Result<Self, Error> {
         let unlabelled_rows = unlabelled_rows(predictions, split)?;
@@ -135,6 +138,7 @@ impl Notes {
             duplicates: predictions.rows.saturating_sub(unlabelled_rows + counted_rows),
             stray_documents: elsewhere,
             stray_entities: strays.of_entities(),
+            of_itself: of_itself(facts, numbering)?,
             unused_relations,
             not_candidates: distinct.saturating_sub(height(predicted(facts))?),
             unlabelled_documents: split.unlabelled() as u64,
@@ -148,6 +152,7 @@ impl Notes {
         let counts = [
             (self.duplicates, "predictions repeat another and count once"),
             (self.stray_entities, "predictions name an entity that their document lacks and count as wrong"),
+            (self.of_itself, "predictions join an entity to itself and count as wrong"),
             (self.unused_relations, "predictions name a relation that no fact of the split has, and count as wrong"),
             (self.not_candidates, "predictions are about a pair that is no candidate and do not count"),
             (self.unlabelled_documents, "documents have no labels and do not count"),
@@ -168,6 +173,13 @@ fn unlabelled_rows(predictions: &Predictions, split: &Split) -> Result<u64, Erro
         return Ok(0);
     }
     height(split.in_any(predictions.facts.clone()).filter(counted().not()))
+}
+
+/// Wrong predictions about an entity and itself: the table `pairs` has no such pair, so none is told by its candidates.
+fn of_itself(facts: &DataFrame, numbering: &Numbering) -> Result<u64, Error> {
+    let pair = || numbering.pair_of(col("fact"));
+    let wrong = col("predicted").and(col("gold").not());
+    height(facts.clone().lazy().filter(wrong.and(numbering.head(pair()).eq(numbering.tail(pair())))))
 }
 
 fn height(rows: LazyFrame) -> Result<u64, Error> {

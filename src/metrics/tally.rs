@@ -251,7 +251,7 @@ pub(super) fn evidence(
     let mut columns = FACT.to_vec();
     columns.push(("evidence", DataType::List(Box::new(DataType::UInt32))));
     let options = ExplodeOptions { empty_as_null: false, keep_nulls: false };
-    let gold = split.table("facts", &columns)?.explode(by_name(["evidence"], true, false), options);
+    let gold = split.directed(split.table("facts", &columns)?).explode(by_name(["evidence"], true, false), options);
     let sentences = |rows: LazyFrame, sentence: &str, gold: bool| {
         numbering.with_code(split.in_labelled(rows).filter(stands("head").and(stands("tail")))).select([
             numbering.fact_of_row().alias("fact"),

@@ -1,10 +1,12 @@
 //! What a `tokenizer.json` may describe: parts that cut any word, in bounded memory, and the same word the same way each
 //! time. The library takes more than that.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 /// Parts that normalise.
-const NORMALIZERS: [&str; 13] = [
+const NORMALIZERS: [&str; 14] = [
     "BertNormalizer",
     "ByteLevel",
     "Lowercase",
@@ -13,6 +15,7 @@ const NORMALIZERS: [&str; 13] = [
     "NFKC",
     "NFKD",
     "Nmt",
+    "Precompiled",
     "Prepend",
     "Replace",
     "Sequence",
@@ -70,7 +73,7 @@ fn parts(part: &Value, role: &str, known: &[&str]) -> Result<u64, String> {
         return Err(format!("`{role}`: expected one of `{}`, got `{kind}`", known.join("`, `")));
     }
     let inner = ["normalizers", "pretokenizers"].iter().find_map(|name| part[*name].as_array());
-    let mut growth = growth(kind, part);
+    let mut growth = growth(kind, part)?;
     for part in inner.into_iter().flatten() {
         growth = growth.saturating_mul(parts(part, role, known)?);
     }
@@ -78,15 +81,29 @@ fn parts(part: &Value, role: &str, known: &[&str]) -> Result<u64, String> {
 }
 
 /// How many times longer a part makes a text at most.
-fn growth(kind: &str, part: &Value) -> u64 {
+fn growth(kind: &str, part: &Value) -> Result<u64, String> {
     let length = |text: &Value| text.as_str().map_or(0, |text| text.len() as u64);
-    match (kind, length(&part["pattern"]["String"])) {
+    Ok(match (kind, length(&part["pattern"]["String"])) {
         ("Replace", pattern @ 1..) => length(&part["content"]).div_ceil(pattern).max(1),
         // An expression may be found between any two characters.
         ("Replace", 0) => length(&part["content"]).saturating_add(1),
         ("Prepend", _) => length(&part["prepend"]).saturating_add(1),
+        ("Precompiled", _) => {
+            let table = part["precompiled_charsmap"].as_str().and_then(|text| STANDARD.decode(text).ok());
+            longest_replacement(&table.unwrap_or_default())
+                .ok_or("`precompiled_charsmap`: expected a table of SentencePiece's")?
+        }
         _ => 1,
-    }
+    })
+}
+
+/// The longest text that a table of SentencePiece's puts in the place of another. The table: the size of a trie in four
+/// bytes, the trie, and texts with a zero byte after each. The library sets memory aside for whatever size is said.
+fn longest_replacement(table: &[u8]) -> Option<u64> {
+    let (size, rest) = table.split_first_chunk::<4>()?;
+    let units = u32::from_le_bytes(*size) / 4;
+    let texts = rest.get(units as usize * 4..).filter(|_| units > 0)?;
+    texts.split(|byte| *byte == 0).map(|text| text.len().max(1) as u64).max()
 }
 
 /// Checks that what a merge joins on to a piece begins as what continues a word does: the library takes that off unseen.

@@ -4,8 +4,10 @@
 //! mention's first word and after its last, once even where several mentions start or end there (Zhou et al. 2021).
 
 pub mod stored;
+mod cut_off;
 mod described;
 mod tokenizer;
+mod word_piece;
 mod vocabulary;
 
 use std::collections::{BTreeSet, HashMap};
@@ -14,12 +16,12 @@ use std::path::Path;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use ground::observe::Event;
 use ground::settings::{Settings, at_least};
 use ground::{up_to_error, whole};
 use table::rows::{DocumentRow, MentionRow, PieceRow, TokenRow};
 use table::{TableError, Text, Walk};
 
+pub use cut_off::CutOff;
 pub use tokenizer::{Family, PiecesError, Tokenizer};
 pub use vocabulary::{VocabularyOptions, train_vocabulary};
 
@@ -131,12 +133,6 @@ impl Cutter {
         let mention_starts = layout.starts(document, kept);
         Ok(PieceRow { doc_id: document.id.clone(), encoder, ids, mention_starts, truncated })
     }
-}
-
-/// The warning that so many documents were longer than `most_pieces`, where there are any.
-pub fn cut_off(n_documents: u64, most_pieces: usize) -> Option<Event> {
-    let told = || Event::Warning(format!("{n_documents} documents were cut off at {most_pieces} pieces"));
-    (n_documents > 0).then(told)
 }
 
 /// What stands around a word.

@@ -5,10 +5,13 @@ use std::path::Path;
 
 use ground::identity::Identity;
 use ground::observe::{Event, Observer, Progress};
-use table::rows::PieceRow;
-use table::{Ours, Row, Staging, Standing, TableError, TableWriter, Walk, check_making, clear_leftovers, restore};
+use table::rows::{FactRow, PieceRow};
+use table::{
+    Followers, Ours, Row, Staging, Standing, Table, TableError, TableWriter, Walk, check_making, clear_leftovers,
+    restore,
+};
 
-use super::{Cutter, PiecesError, cut_off, encode};
+use super::{CutOff, Cutter, PiecesError, encode};
 
 /// What was written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,8 +20,8 @@ pub struct Written {
     pub documents: u64,
     /// Pieces of all of them.
     pub pieces: u64,
-    /// Documents that lost pieces at their end.
-    pub truncated: u64,
+    /// What was lost at their ends.
+    pub cut_off: CutOff,
 }
 
 /// Rows of `pieces`, some hundred documents at a time.
@@ -63,16 +66,17 @@ pub fn write(
     }
     let mut writer = TableWriter::<PieceRow>::inside(staging.folder().to_path_buf(), &fingerprint);
     let mut written = Written::default();
+    let mut facts = Facts::open(split, &standing)?;
     for rows in batches {
         let rows = rows?;
-        written.add(&rows);
+        written.add(&rows, &mut facts)?;
         writer.write(rows)?;
         observe(Event::Progress(Progress::documents(written.documents)));
     }
     writer.finish()?;
     standing.check()?;
     staging.commit()?;
-    cut_off(written.truncated, cutter.most_pieces).into_iter().for_each(observe);
+    written.cut_off.event(cutter.most_pieces).into_iter().for_each(observe);
     Ok(Some(written))
 }
 
@@ -101,9 +105,32 @@ impl fmt::Display for Written {
 }
 
 impl Written {
-    fn add(&mut self, rows: &[PieceRow]) {
+    fn add(&mut self, rows: &[PieceRow], facts: &mut Facts) -> Result<(), TableError> {
         self.documents += rows.len() as u64;
-        self.pieces += rows.iter().map(|row| row.ids.len() as u64).sum::<u64>();
-        self.truncated += rows.iter().filter(|row| row.truncated > 0).count() as u64;
+        for row in rows {
+            self.pieces += row.ids.len() as u64;
+            let pairs = facts.of(row)?;
+            if row.truncated > 0 {
+                self.cut_off += CutOff::of(row.mention_starts.iter().map(Vec::len), pairs.into_iter());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The facts of a split beside its pieces, where it has the table: what is cut off is told in them too.
+struct Facts(Option<Followers<(FactRow,)>>);
+
+impl Facts {
+    fn open(split: &Path, standing: &Standing) -> Result<Self, TableError> {
+        let table = Table::<FactRow>::find(split)?;
+        Ok(Self(table.map(|_| Followers::open(split, standing)).transpose()?))
+    }
+
+    /// The pairs of a document's facts; they have to be asked for in the order of the documents.
+    fn of(&mut self, row: &PieceRow) -> Result<Vec<(u32, u32)>, TableError> {
+        let Some(facts) = &mut self.0 else { return Ok(Vec::new()) };
+        let (facts,) = facts.of(&row.doc_id)?;
+        Ok(facts.iter().map(|fact| (fact.head, fact.tail)).collect())
     }
 }

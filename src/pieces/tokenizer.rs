@@ -1,14 +1,9 @@
 //! A tokenizer of the BERT or RoBERTa family, from the files of a Hugging Face folder.
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use tokenizers::models::bpe::BPE;
-use tokenizers::models::wordpiece::WordPiece;
-use tokenizers::normalizers::BertNormalizer;
-use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
 use ground::caught::caught;
@@ -16,10 +11,12 @@ use ground::hint::{Hint, Words};
 use ground::{present, read_text};
 use table::TableError;
 
-use crate::described;
+use crate::{described, word_piece};
 
 /// Ids are below this: the library looks at every number up to the highest. The largest vocabularies have a million.
 const MOST_IDS: usize = 1 << 24;
+/// How a word's last piece ends where pieces are of characters.
+const END_OF_WORD: &str = "</w>";
 
 /// Why documents cannot be cut into pieces.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +34,12 @@ pub enum PiecesError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// Byte pairs that are none of bytes.
+    #[error("{}: expected pieces of bytes, as RoBERTa has them, got some that end with `{END_OF_WORD}`", path.display())]
+    NoBytes {
+        /// The file.
+        path: PathBuf,
     },
     /// The text of a `tokenizer.json` describes no tokenizer, or a vocabulary makes none.
     #[error("tokenizer: {reason}")]
@@ -83,6 +86,9 @@ impl Hint for PiecesError {
     fn hint(&self) -> Option<Words> {
         match self {
             Self::Table(error) => error.hint(),
+            Self::NoTokenizer { .. } | Self::NoBytes { .. } => Some(
+                "of what Hugging Face's `AutoTokenizer` reads, its `save_pretrained` writes `tokenizer.json`".into(),
+            ),
             _ => None,
         }
     }
@@ -108,17 +114,9 @@ pub struct Tokenizer {
     identity: String,
 }
 
-/// What `tokenizer_config.json` may say beside a bare `vocab.txt`.
-#[derive(Debug, Default, Deserialize)]
-struct Casing {
-    do_lower_case: Option<bool>,
-    strip_accents: Option<bool>,
-    tokenize_chinese_chars: Option<bool>,
-}
-
 impl Tokenizer {
-    /// The tokenizer of an encoder's folder: `tokenizer.json`, else `vocab.txt` (whose case `tokenizer_config.json`
-    /// or the vocabulary itself tells), else `vocab.json` and `merges.txt`.
+    /// The tokenizer of an encoder's folder: `tokenizer.json`, else `vocab.txt` (what becomes of case, marks and
+    /// ideographs `tokenizer_config.json` or the vocabulary itself tells), else `vocab.json` and `merges.txt`.
     ///
     /// # Errors
     /// Where there is none, a file is damaged, or the vocabulary lacks the start or end piece.
@@ -129,7 +127,7 @@ impl Tokenizer {
             let text = read_text(&json).map_err(|error| fault(&json, &error))?;
             Self::from_json(&text).map_err(|error| fault(&json, &error))
         } else if is_there(&txt)?.is_some() {
-            Self::new(word_piece(folder, &txt)?)
+            Self::new(word_piece::load(folder, &txt)?)
         } else if is_there(&bpe)?.is_some() {
             Self::new(byte_pairs(folder, &bpe)?)
         } else {
@@ -231,7 +229,7 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, tokenizers::Error>) -> Result<T, 
     caught(work).unwrap_or_else(|caught| Err(caught.into()))
 }
 
-fn fault(path: &Path, reason: &impl ToString) -> PiecesError {
+pub(super) fn fault(path: &Path, reason: &impl ToString) -> PiecesError {
     PiecesError::File { path: path.to_path_buf(), reason: reason.to_string() }
 }
 
@@ -240,37 +238,14 @@ pub(super) fn tokenizer_fault(error: tokenizers::Error) -> PiecesError {
     PiecesError::Tokenizer { reason: error.to_string() }
 }
 
-fn word_piece(folder: &Path, vocabulary: &Path) -> Result<tokenizers::Tokenizer, PiecesError> {
-    let text = read_text(vocabulary).map_err(|error| fault(vocabulary, &error))?;
-    let pieces: Vec<&str> = text.lines().map(str::trim_end).collect();
-    let casing = casing(&folder.join("tokenizer_config.json"))?;
-    let lower = casing.do_lower_case.unwrap_or_else(|| !is_cased(&pieces));
-    let chinese = casing.tokenize_chinese_chars.unwrap_or(true);
-    let normalizer = BertNormalizer::new(true, chinese, casing.strip_accents, lower);
-    bert(pieces.into_iter().map(str::to_owned), normalizer).map_err(|error| fault(vocabulary, &error))
-}
-
-/// A WordPiece tokenizer as BERT has it; a piece's id is its place.
-pub(super) fn bert(
-    pieces: impl Iterator<Item = String>,
-    normalizer: BertNormalizer,
-) -> Result<tokenizers::Tokenizer, tokenizers::Error> {
-    let vocabulary = pieces.zip(0u32..).collect::<Vec<_>>();
-    let special = vocabulary.iter().map(|(piece, _)| piece).filter(|piece| is_special(piece));
-    let special: Vec<_> = special.map(|piece| tokenizers::AddedToken::from(piece.clone(), true)).collect();
-    let vocabulary: HashMap<_, _, _> = vocabulary.into_iter().collect();
-    let model = WordPiece::builder().vocab(vocabulary).unk_token("[UNK]".to_owned()).build()?;
-    let mut tokenizer = tokenizers::Tokenizer::new(model);
-    tokenizer.with_normalizer(Some(normalizer))?;
-    tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
-    tokenizer.add_special_tokens(special)?;
-    Ok(tokenizer)
-}
-
 fn byte_pairs(folder: &Path, vocabulary: &Path) -> Result<tokenizers::Tokenizer, PiecesError> {
     let merges = folder.join("merges.txt");
     if !merges.is_file() {
         return Err(fault(&merges, &"expected it beside `vocab.json`, found no such file"));
+    }
+    let text = read_text(vocabulary).map_err(|error| fault(vocabulary, &error))?;
+    if text.contains(&format!("{END_OF_WORD}\"")) {
+        return Err(PiecesError::NoBytes { path: vocabulary.to_path_buf() });
     }
     let build = || -> Result<tokenizers::Tokenizer, tokenizers::Error> {
         let model = BPE::from_file(&vocabulary.to_string_lossy(), &merges.to_string_lossy()).build()?;
@@ -281,21 +256,4 @@ fn byte_pairs(folder: &Path, vocabulary: &Path) -> Result<tokenizers::Tokenizer,
         Ok(tokenizer)
     };
     guarded(build).map_err(|error| fault(vocabulary, &error))
-}
-
-fn casing(path: &Path) -> Result<Casing, PiecesError> {
-    if !path.is_file() {
-        return Ok(Casing::default());
-    }
-    let text = read_text(path).map_err(|error| fault(path, &error))?;
-    serde_json::from_str(&text).map_err(|error| fault(path, &error))
-}
-
-fn is_special(piece: &str) -> bool {
-    matches!(piece, "[PAD]" | "[UNK]" | "[CLS]" | "[SEP]" | "[MASK]")
-}
-
-/// A vocabulary that knows capitals was made from text in its own case.
-fn is_cased(pieces: &[&str]) -> bool {
-    pieces.iter().any(|piece| !piece.starts_with('[') && piece.chars().any(|letter| letter.is_ascii_uppercase()))
 }

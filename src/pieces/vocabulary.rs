@@ -12,7 +12,8 @@ use tokenizers::{NormalizedString, Normalizer, OffsetReferential, OffsetType, Pr
 
 use table::Text;
 
-use super::tokenizer::{PiecesError, Tokenizer, bert, tokenizer_fault};
+use super::tokenizer::{PiecesError, Tokenizer, tokenizer_fault};
+use super::word_piece::bert;
 
 /// How a vocabulary is made.
 #[derive(Debug, Clone, Copy)]

@@ -12,7 +12,9 @@ use super::run_folder::RunFolder;
 use crate::checkpoint;
 use crate::graph;
 use crate::report::is_page;
-use crate::table::{Ours, TableError, check_workplace, holds_only_tables, is_file, is_marked, put, restore};
+use crate::table::{
+    Ours, TableError, check_workplace, holds_only_tables, is_file, is_marked, make_folder, not_ours, put, restore,
+};
 
 /// How what stages make is known, whichever made it.
 const OURS: Ours = Ours { is: is_an_output, names: |name| (graph::OURS.names)(name) || (checkpoint::OURS.names)(name) };
@@ -34,7 +36,7 @@ pub fn install(made: &Path, target: &Path, folder: &Path, role: &str) -> anyhow:
     // May be left by a run that was killed in between; what was exchanged for it, too.
     remove(&new).and_then(|()| link(made, &new)).with_context(|| new.display().to_string())?;
     if let Some(parent) = target.parent() {
-        fs::create_dir_all(parent)?;
+        make_folder(parent)?;
     }
     Ok(put(&new, target)?)
 }
@@ -67,11 +69,11 @@ pub fn check_places(folder: &RunFolder<'_>, stages: &[Stage]) -> Result<(), Tabl
     for output in stages.iter().flat_map(|stage| stage.outputs.values()) {
         let mut above = Path::new(output).ancestors().skip(1).map(|above| folder.path.join(above));
         if let Some(path) = above.find(|above| above.symlink_metadata().is_ok() && !above.is_dir()) {
-            return Err(TableError::Foreign { path });
+            return Err(not_ours(path));
         }
         let path = folder.path.join(output);
         if path.symlink_metadata().is_ok() && !may_replace(&path, known.contains(output.as_str())) {
-            return Err(TableError::Foreign { path });
+            return Err(not_ours(path));
         }
     }
     Ok(())

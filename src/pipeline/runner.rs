@@ -163,7 +163,8 @@ impl Runner<'_> {
         let mut outputs = BTreeMap::new();
         for (role, output) in &stage.outputs {
             let target = self.folder.path.join(output);
-            let Some(new) = made.outputs.get(role.as_str()) else { bail!("output `{role}` was not made") };
+            let new = made.outputs.get(role.as_str()).or_else(|| made.further_outputs.get(role));
+            let Some(new) = new else { bail!("output `{role}` was not made") };
             let hash = self.folder.content(new)?.ok_or_else(|| anyhow!("output `{role}` was not made"))?;
             install(new, &target, folder, role)
                 .with_context(|| format!("{}: cannot put the output there", target.display()))?;

@@ -72,7 +72,7 @@ pub fn check_roles(
     }
     let known = [kind.outputs, kind.optional_outputs].concat();
     for role in outputs.keys() {
-        ensure!(known.contains(&role.as_str()), "{}", unknown("output", role, &known));
+        ensure!(kind.further_outputs || known.contains(&role.as_str()), "{}", unknown("output", role, &known));
     }
     for role in kind.outputs {
         ensure!(outputs.contains_key(*role), "expected an output `{role}`, got none");

@@ -106,6 +106,9 @@ pub enum QueryError {
         /// The limit.
         megabytes: u64,
     },
+    /// More rows than the engine can count.
+    #[error("expected less than 2^32 rows in each step of a statement, got more")]
+    TooManyRows,
     /// The system gives no stack that is deep enough for the statement.
     #[error("expected {megabytes} MB of address space for a statement of this length; a shorter one needs less")]
     Stack {
@@ -133,9 +136,12 @@ impl Hint for QueryError {
                 Some("`IN (…)` takes a list of any length in the place of many `OR`".into())
             }
             Self::Time { .. } => Some("a longer `timeout` waits longer".into()),
-            Self::Memory { .. } => {
-                Some("a larger `memory` gives more; a join whose `ON` names too little pairs all rows with all".into())
-            }
+            Self::Memory { .. } => Some(
+                "a larger `memory` gives more; a join whose `ON` names too little pairs all rows with all, and so do \
+                 patterns that share no variable"
+                    .into(),
+            ),
+            Self::TooManyRows => Some("a join whose `ON` names too little pairs all rows with all".into()),
             _ => None,
         }
     }

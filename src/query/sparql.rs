@@ -8,8 +8,8 @@ use polars::prelude::*;
 use serde_json::Value;
 
 use graph::Graph;
-use graph::store::{Answer, Loaded};
-use table::{standing, stands_for};
+use graph::store::{Answer, Loaded, Stop};
+use table::{found_under, stands_for};
 
 use crate::error::QueryError;
 use crate::limits::Options;
@@ -38,22 +38,36 @@ pub fn sparql(
     short(query)?;
     let stack = LEAST_STACK + steps(query) * STACK_FOR_STEP;
     let (folder, query) = (folder.to_path_buf(), query.to_owned());
-    let answer = watched(options, stack, move |progress| {
+    let stop = Stop::new();
+    let until = stop.clone();
+    let found = watched(options, stack, move |progress| {
         progress.planned();
         let graph = Graph::open(&the_graph(&folder)?)?;
-        Ok(Loaded::new(&graph)?.query(&query)?)
-    })?;
-    match answer {
-        Answer::Rows { names, rows } => output::write(frame(&names, &rows)?, format, output),
-        Answer::Triples(lines) => Ok(output.write_all(&lines).and_then(|()| output.flush())?),
+        Ok(match Loaded::new(&graph)?.until(until).query(&query)? {
+            Answer::Rows { names, rows } => Found::Rows(frame(&names, &rows)?),
+            Answer::Triples(lines) => Found::Triples(lines),
+        })
+    });
+    if found.is_err() {
+        stop.cancel();
     }
+    match found? {
+        Found::Rows(frame) => output::write(frame, format, output),
+        Found::Triples(lines) => Ok(output.write_all(&lines).and_then(|()| output.flush())?),
+    }
+}
+
+/// An answer as it is written.
+enum Found {
+    Rows(DataFrame),
+    Triples(Vec<u8>),
 }
 
 /// The only folder of a graph.
 fn the_graph(folder: &Path) -> Result<PathBuf, QueryError> {
     let mut found = Vec::new();
     let fault = |source| QueryError::Io { path: folder.to_path_buf(), source };
-    search(&standing(folder), DEPTH, &mut found).map_err(fault)?;
+    search(&found_under(folder), DEPTH, &mut found).map_err(fault)?;
     if let [graph] = found.as_slice() {
         return Ok(graph.clone());
     }

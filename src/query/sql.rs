@@ -1,6 +1,6 @@
 //! SQL over tables, by polars.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -94,11 +94,50 @@ fn planned(context: &mut SQLContext, statement: &mut Statement) -> PolarsResult<
     if let Some((first, rows_at_most)) = limit {
         rows = rows.slice(first.cast_signed() as i64, rows_at_most as IdxSize);
     }
-    rows.clone().to_alp_optimized()?;
-    Ok(rows)
+    if names_what_is_there(&rows)? {
+        return Ok(rows);
+    }
+    let whole = rows.with_projection_pushdown(false);
+    if names_what_is_there(&whole)? {
+        return Ok(whole);
+    }
+    polars_bail!(ComputeError: "expected a join whose condition the engine can plan")
+}
+
+/// Whether the joins of a plan name columns that they have.
+///
+/// Of two columns that bear one name, a join renames one. Where the engine leaves the other out, as nothing needs it, none
+/// is renamed; it forgets so where only the join's own condition needs the one, and would fail behind all pairs of rows.
+fn names_what_is_there(rows: &LazyFrame) -> PolarsResult<bool> {
+    let plan = rows.clone().to_alp_optimized()?;
+    let schema = |node| plan.lp_arena.get(node).schema(&plan.lp_arena);
+    let (mut open, mut seen) = (vec![plan.lp_top], BTreeSet::new());
+    while let Some(node) = open.pop() {
+        let step = plan.lp_arena.get(node);
+        if !seen.insert(node.0) {
+            continue;
+        }
+        let inputs: Vec<_> = step.inputs().collect();
+        if let [left, right] = inputs[..] {
+            let schemas = [left, right, node].map(schema);
+            let is_there = |name: &str| schemas.iter().any(|schema| schema.contains(name));
+            let named = |expression: &Expr| match expression {
+                Expr::Column(name) => is_there(name),
+                _ => true,
+            };
+            if !step.exprs().all(|condition| condition.to_expr(&plan.expr_arena).into_iter().all(named)) {
+                return Ok(false);
+            }
+        }
+        open.extend(inputs);
+    }
+    Ok(true)
 }
 
 fn failure(error: &str, tables: &Tables) -> QueryError {
+    if error.contains("; consider compiling with") {
+        return QueryError::TooManyRows;
+    }
     let reason = error.lines().next().unwrap_or_default().to_owned();
     QueryError::Sql { reason, tables: shortest_names(tables).join(", ") }
 }

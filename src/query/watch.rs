@@ -1,7 +1,7 @@
 //! Work on a thread of its own, and who waits for it: a time and a memory limit, and a stack that is deep enough.
 //!
-//! An engine does not stop when it is asked to. What has passed a limit is left behind, and its answer is not waited
-//! for: a program that goes on should end soon.
+//! The engine of SQL does not stop when it is asked to. What has passed a limit is left behind, and its answer is not
+//! waited for: a program that goes on should end soon. That of SPARQL is told to, and stops but where it sorts.
 
 use std::io;
 use std::sync::Arc;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use pieces::CutOff;
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -40,8 +42,8 @@ pub struct Scored {
     pub kept: u64,
     /// Predicted facts.
     pub relations: u64,
-    /// Documents that lost pieces at their end.
-    pub truncated: u64,
+    /// What was lost at their ends.
+    pub cut_off: CutOff,
     /// Documents beside these that are too large and were not scored.
     pub too_large: u64,
 }

@@ -19,7 +19,7 @@ use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
 use checkpoint::{Checkpoint, CheckpointConfig};
-use examples::examples;
+use examples::{cut_off, examples};
 use ground::identity::Identity;
 use ground::interrupt;
 use ground::observe::{Event, Observer, Progress};
@@ -29,7 +29,7 @@ use model::example::Example;
 use model::predict::{PIECES_AT_ONCE, Prediction, predict, probability};
 use model::{MOST, Model};
 use nn::device::{Compute, DeviceChoice, Precision};
-use pieces::{Cutter, cut_off};
+use pieces::{CutOff, Cutter};
 use table::rows::RelationRow;
 use table::{
     Ours, Row, Staging, Standing, TableError, TableWriter, Text, check_making, check_workplace, clear_leftovers,
@@ -177,7 +177,7 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     standing.check()?;
     staging.commit()?;
     let scored = parts.remove()?;
-    let cut_off = cut_off(scored.truncated, checkpoint.config.most_pieces);
+    let cut_off = scored.cut_off.event(checkpoint.config.most_pieces);
     cut_off.into_iter().chain(lacking(scored.too_large)).for_each(observe);
     Ok(Ended::Scored(scored))
 }
@@ -227,8 +227,9 @@ impl Scorer<'_> {
         let identity = Identity::of("part").field("checkpoint", self.fingerprint).field("run_id", run_id);
         let identity = identity.field("compute", &self.compute.to_string()).field("budget", budget);
         let key = examples.iter().fold(identity, parts::with_example).finish();
-        let truncated = examples.iter().filter(|example| example.truncated > 0).count() as u64;
-        (Part { key, documents: examples.len() as u64, truncated, too_large, predictions: None }, examples)
+        let mut lost = CutOff::default();
+        examples.iter().for_each(|example| lost += cut_off(example));
+        (Part { key, documents: examples.len() as u64, cut_off: lost, too_large, predictions: None }, examples)
     }
 
     /// Scores some documents, unless their part is there.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use ground::identity::Identity;
 use model::example::Example;
 use model::predict::Prediction;
+use pieces::CutOff;
 use table::rows::RelationRow;
 use table::{Lock, Ours, Row, Staging, Table, TableError, TableWriter, Text};
 
@@ -23,8 +24,8 @@ pub struct Part {
     pub key: String,
     /// How many documents there are.
     pub documents: u64,
-    /// How many of them were cut off.
-    pub truncated: u64,
+    /// What they lost at their ends.
+    pub cut_off: CutOff,
     /// Documents beside these that are too large.
     pub too_large: Vec<TooLarge>,
     /// The name of each and what is predicted of it; `None` where an earlier run has written it.
@@ -85,7 +86,7 @@ impl Parts {
             None => self.scored.kept += part.documents,
         }
         self.scored.documents += part.documents;
-        self.scored.truncated += part.truncated;
+        self.scored.cut_off += part.cut_off;
         self.scored.too_large += part.too_large.len() as u64;
         self.folders.push(folder);
         Ok(())

@@ -1,7 +1,8 @@
 //! Predicted facts, whoever made them ([`predictions`]), and two JSON files of the DocRED family: a submission to the
-//! official server, and the training facts that IgnF1 leaves out. Both are lists; what is wrong is said with the entry's
-//! number.
+//! official server, and the training facts that IgnF1 leaves out. Both are lists, and a submission may be lines instead;
+//! what is wrong is said with the entry's number.
 
+pub mod places;
 pub mod predictions;
 
 use std::fmt;
@@ -16,8 +17,17 @@ use ground::excerpt::excerpt;
 use ground::hint::{Hint, Words};
 use table::TableError;
 
+use places::Places;
+
+/// What no document has so many entities to have.
+pub const NO_ENTITY: u32 = u32::MAX;
+
 /// Columns of a value that a message shows: values are told apart further in than names.
 const SHOWN: usize = 61;
+
+/// How files begin in which a submission may be packed, and what people call them.
+const PACKED: [(&[u8], &str); 3] =
+    [(b"PK\x03\x04", "a zip archive"), (b"\x1f\x8b", "a file that gzip has packed"), (b"PAR1", "a Parquet file")];
 
 /// Why such a file cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -51,11 +61,27 @@ pub enum SubmissionError {
         /// The number.
         found: f32,
     },
+    /// A submission comes in another form.
+    #[error("`{}`: expected predicted facts, got {found}", path.display())]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        found: String,
+    },
 }
 
 impl Hint for SubmissionError {
     fn hint(&self) -> Option<Words> {
-        if let Self::Table(error) = self { error.hint() } else { None }
+        match self {
+            Self::Table(error) => error.hint(),
+            Self::Form { .. } => Some(
+                "predictions are a JSON list of objects with `title`, `h_idx`, `t_idx` and `r`, or such objects one a \
+                 line; or a table, in a file that ends in `.parquet` or a folder of such files"
+                    .into(),
+            ),
+            _ => None,
+        }
     }
 }
 
@@ -76,14 +102,42 @@ pub struct Predicted {
     pub score: Option<f64>,
 }
 
+/// The predicted facts of a submission about a split, in its order, entities as the split's tables number them. One that
+/// the tables have lost is [`NO_ENTITY`].
+///
+/// # Errors
+/// As [`read_submission`], and where what the split has lost cannot be read.
+pub fn read_submission_about(path: &Path, split: &Path) -> Result<Vec<Predicted>, SubmissionError> {
+    let (mut entries, places) = (read_submission(path)?, Places::of(split)?);
+    for entry in &mut entries {
+        entry.head = places.in_tables(&entry.title, entry.head).unwrap_or(NO_ENTITY);
+        entry.tail = places.in_tables(&entry.title, entry.tail).unwrap_or(NO_ENTITY);
+    }
+    Ok(entries)
+}
+
 /// The predicted facts of a submission, in its order.
 ///
 /// # Errors
 /// Where the file cannot be read or an entry lacks one of `title`, `h_idx`, `t_idx` and `r`.
 pub fn read_submission(path: &Path) -> Result<Vec<Predicted>, SubmissionError> {
-    let entries: Vec<Entry> = read_list(path)?;
+    let form = |found: String| SubmissionError::Form { path: path.to_path_buf(), found };
+    let bytes = read(path)?;
+    if let Some((_, found)) = PACKED.into_iter().find(|(mark, _)| bytes.starts_with(mark)) {
+        return Err(form(found.to_owned()));
+    }
+    let json = text_of(&bytes, path)?;
+    let entries = match json.trim_start().chars().next() {
+        Some('[') => list(json, path)?,
+        Some('{') => lines(json, path)?,
+        Some(_) => return Err(form(format!("text that begins with `{}`", excerpt(json.trim_start(), SHOWN)))),
+        None => return Err(form("an empty file".to_owned())),
+    };
     let numbered = (1u64..).zip(entries);
-    let whole = numbered.map(|(number, entry)| {
+    let whole = numbered.map(|(number, entry): (u64, Entry)| {
+        if entry.is_document {
+            return Err(form(format!("documents of a corpus, from entry {number} on")));
+        }
         entry.whole().map_err(|field| SubmissionError::Json {
             path: path.to_path_buf(),
             reason: format!("entry {number}: `{field}`: expected a value, got none"),
@@ -97,7 +151,7 @@ pub fn read_submission(path: &Path) -> Result<Vec<Predicted>, SubmissionError> {
 /// # Errors
 /// Where the file cannot be read or has no facts.
 pub fn read_training_facts(path: &Path) -> Result<Vec<[String; 3]>, SubmissionError> {
-    let triples: Vec<Triple> = read_list(path)?;
+    let triples: Vec<Triple> = list(text_of(&read(path)?, path)?, path)?;
     if triples.is_empty() {
         let reason = "expected a list of training facts, got an empty one".to_owned();
         return Err(SubmissionError::Json { path: path.to_path_buf(), reason });
@@ -114,6 +168,8 @@ struct Entry {
     relation: Option<String>,
     evidence: Option<Vec<u32>>,
     score: Option<f64>,
+    /// It has what documents have.
+    is_document: bool,
 }
 
 /// A training fact: head name, tail name, relation.
@@ -131,13 +187,31 @@ impl<'de> Deserialize<'de> for Triple {
 /// A JSON list whose errors name the entry.
 struct List<T>(Vec<T>);
 
-fn read_list<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, SubmissionError> {
-    let fault = |reason: String| SubmissionError::Json { path: path.to_path_buf(), reason };
-    let bytes = fs::read(path).map_err(|source| SubmissionError::Io { path: path.to_path_buf(), source })?;
-    let json = std::str::from_utf8(&bytes).map_err(|error| fault(format!("expected UTF-8, got {error}")))?;
-    let json = json.strip_prefix('\u{feff}').unwrap_or(json);
-    let list: List<T> = serde_json::from_str(json).map_err(|error| fault(error.to_string()))?;
+fn read(path: &Path) -> Result<Vec<u8>, SubmissionError> {
+    fs::read(path).map_err(|source| SubmissionError::Io { path: path.to_path_buf(), source })
+}
+
+fn fault(path: &Path) -> impl Fn(String) -> SubmissionError {
+    |reason| SubmissionError::Json { path: path.to_path_buf(), reason }
+}
+
+fn text_of<'b>(bytes: &'b [u8], path: &Path) -> Result<&'b str, SubmissionError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| fault(path)(format!("expected UTF-8, got {error}")))?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+fn list<T: DeserializeOwned>(json: &str, path: &Path) -> Result<Vec<T>, SubmissionError> {
+    let list: List<T> = serde_json::from_str(json).map_err(|error| fault(path)(error.to_string()))?;
     Ok(list.0)
+}
+
+/// Entries that stand one behind the other.
+fn lines(json: &str, path: &Path) -> Result<Vec<Entry>, SubmissionError> {
+    let entries = (1u64..).zip(serde_json::Deserializer::from_str(json).into_iter());
+    let entry = |(number, entry): (u64, serde_json::Result<Entry>)| {
+        entry.map_err(|error| fault(path)(format!("entry {number}: {error}")))
+    };
+    entries.map(entry).collect()
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
@@ -188,6 +262,10 @@ impl<'de> Visitor<'de> for EntryVisitor {
         while let Some(field) = fields.next_key()? {
             match field {
                 Field::Other => drop(fields.next_value::<IgnoredAny>()?),
+                Field::Document => {
+                    fields.next_value::<IgnoredAny>()?;
+                    entry.is_document = true;
+                }
                 field => entry.set(field, fields.next_value()?).map_err(A::Error::custom)?,
             }
         }
@@ -211,6 +289,8 @@ enum Field {
     Evidence,
     #[serde(rename = "score")]
     Score,
+    #[serde(rename = "sents", alias = "vertexSet")]
+    Document,
     #[serde(other)]
     Other,
 }
@@ -236,7 +316,7 @@ impl Entry {
             Field::Relation => self.relation = Some(text("r", value)?),
             Field::Evidence => self.evidence = Some(indices(&value)?),
             Field::Score => self.score = value.as_f64(),
-            Field::Other => {}
+            Field::Document | Field::Other => {}
         }
         Ok(())
     }

@@ -5,29 +5,32 @@ use std::path::{Path, PathBuf};
 use table::rows::{PredictionRow, RelationRow};
 use table::{Row, Table, TableError, TableFiles};
 
-use crate::{Predicted, SubmissionError, read_submission};
+use crate::{NO_ENTITY, Predicted, SubmissionError, read_submission_about};
 
 /// Facts a few thousand at a time.
 type Batches = Box<dyn Iterator<Item = Result<Vec<PredictionRow>, TableError>>>;
 
-/// The facts at a path: the table `relations` in a folder, a folder of Parquet files or one of them, and any other
+/// The facts at a path about a split: the table `relations` in a folder, a folder of Parquet files or one of them, and any other
 /// file is a submission in DocRED's JSON.
 ///
 /// # Errors
 /// Where there are none; later, where a table is damaged or a probability is none.
-pub fn read(path: &Path) -> Result<impl Iterator<Item = Result<PredictionRow, SubmissionError>>, SubmissionError> {
+pub fn read(
+    path: &Path,
+    split: &Path,
+) -> Result<impl Iterator<Item = Result<PredictionRow, SubmissionError>>, SubmissionError> {
     let name = path.to_path_buf();
-    let rows = batches(path)?.flat_map(|batch| match batch {
+    let rows = batches(path, split)?.flat_map(|batch| match batch {
         Ok(rows) => rows.into_iter().map(Ok).collect(),
         Err(error) => vec![Err(SubmissionError::from(error))],
     });
     Ok(rows.map(move |row| checked(row?, &name)))
 }
 
-fn batches(path: &Path) -> Result<Batches, SubmissionError> {
+fn batches(path: &Path, split: &Path) -> Result<Batches, SubmissionError> {
     let is_table = path.extension().is_some_and(|extension| extension == "parquet");
     if path.is_file() && !is_table {
-        return Ok(Box::new(std::iter::once(Ok(submission(path)?))));
+        return Ok(Box::new(std::iter::once(Ok(submission(path, split)?))));
     }
     Ok(Box::new(Table::<PredictionRow>::require_at(&place(path)?)?.conformed()?))
 }
@@ -44,9 +47,10 @@ pub fn place(path: &Path) -> Result<PathBuf, SubmissionError> {
     Ok(path.join(&RelationRow::schema().name))
 }
 
-/// A submission's entries. Their scores are probabilities where all of them could be.
-fn submission(path: &Path) -> Result<Vec<PredictionRow>, SubmissionError> {
-    let entries = read_submission(path)?;
+/// A submission's entries, but for those about entities that the split has lost. Their scores are probabilities where all
+/// of them could be.
+fn submission(path: &Path, split: &Path) -> Result<Vec<PredictionRow>, SubmissionError> {
+    let entries = read_submission_about(path, split)?;
     let scored = entries.iter().all(|entry| entry.score.is_some_and(|score| (0.0..=1.0).contains(&score)));
     let row = |entry: Predicted| PredictionRow {
         run_id: None,
@@ -56,8 +60,10 @@ fn submission(path: &Path) -> Result<Vec<PredictionRow>, SubmissionError> {
         relation: entry.relation.into(),
         probability: entry.score.filter(|_| scored).map(|score| score as f32),
         evidence: entry.evidence,
+        attributes: None,
     };
-    Ok(entries.into_iter().map(row).collect())
+    let is_there = |entry: &Predicted| entry.head != NO_ENTITY && entry.tail != NO_ENTITY;
+    Ok(entries.into_iter().filter(is_there).map(row).collect())
 }
 
 fn checked(row: PredictionRow, path: &Path) -> Result<PredictionRow, SubmissionError> {

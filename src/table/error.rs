@@ -119,6 +119,20 @@ pub enum TableError {
         /// How much there may be.
         most: u64,
     },
+    /// A page of a file says that it holds more than there can be.
+    #[error("{}: column `{column}`: expected at most {most} {what}, got {got}", path.display())]
+    Page {
+        /// The file.
+        path: PathBuf,
+        /// The column's name.
+        column: String,
+        /// What there is too much of.
+        what: &'static str,
+        /// How much.
+        got: i64,
+        /// How much there may be.
+        most: i64,
+    },
     /// A document has more rows than memory is there for.
     #[error("table `{table}`: document `{document}`: expected at most {most} rows of one document")]
     Rows {
@@ -178,6 +192,14 @@ pub enum TableError {
         /// The folder, or the file in its place.
         path: PathBuf,
     },
+    /// Something that is no folder stands where docre was to make something.
+    #[error("{}: expected nothing or what docre has made, found {found}: it will not be replaced", path.display())]
+    Taken {
+        /// Its path.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
     /// A table of another making stands where one was to go.
     #[error("{}: holds a table that was made from other input or with other options", path.display())]
     OtherMaking {
@@ -187,6 +209,30 @@ pub enum TableError {
     /// What no file can take the place of stands where one was to go.
     #[error("{}: expected a file or nothing, found {found}", path.display())]
     NotAFile {
+        /// Its path.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
+    /// What is no folder stands where one was to go.
+    #[error("{}: expected a folder or nothing, found {found}", path.display())]
+    NotAFolder {
+        /// Its path.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
+    /// There is no folder for a file to go into.
+    #[error("{}: expected a folder for `{}`, found none", folder.display(), name.display())]
+    NoFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the file was to be called.
+        name: PathBuf,
+    },
+    /// What is neither a file nor a folder stands where a table was expected.
+    #[error("{}: expected a file or a folder, found {found}", path.display())]
+    NoFile {
         /// Its path.
         path: PathBuf,
         /// What it is.
@@ -213,7 +259,10 @@ impl Hint for TableError {
     fn hint(&self) -> Option<Words> {
         match self {
             Self::Foreign { .. } => Some("move the files away, or choose another place for what is made".into()),
-            Self::NotAFile { .. } => Some("choose another place for what is made".into()),
+            Self::Taken { .. } => Some("move it away, or choose another place for what is made".into()),
+            Self::NoFolder { .. } => Some("make the folder first".into()),
+            Self::NoFile { .. } => Some("write what it carries into a file, and name that".into()),
+            Self::NotAFile { .. } | Self::NotAFolder { .. } => Some("choose another place for what is made".into()),
             Self::Stands { .. } | Self::OtherMaking { .. } => {
                 Some("pass `--force` to replace it, or choose another `--out`".into())
             }

@@ -12,6 +12,7 @@ use rustix::fs::OFlags;
 
 use super::TableError;
 use super::beside::{parent, sibling};
+use super::folder::make_folder;
 
 /// Keeps other processes from a file or folder until it is dropped.
 ///
@@ -38,7 +39,7 @@ impl Lock {
     /// # Errors
     /// As [`Self::beside`].
     pub fn inside(folder: &Path) -> Result<Self, TableError> {
-        fs::create_dir_all(folder).map_err(TableError::io(folder, "create the folder"))?;
+        make_folder(folder)?;
         patiently(|| Self::hold(folder.join(".lock"), folder))
     }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::aside::stands;
 use super::files::{footer, open};
+use super::folder::not_ours;
 use super::lock::is_held;
 use super::{TableError, is_part_name};
 
@@ -110,7 +111,7 @@ pub fn check_workplace(work: &Path, further: &[&str]) -> Result<(), TableError> 
         is_identity(bare) || further.contains(&name)
     };
     if stands(work)? && !(is_folder(work) && entries(work, |_, name| is_ours(name))) {
-        return Err(TableError::Foreign { path: work.to_path_buf() });
+        return Err(not_ours(work.to_path_buf()));
     }
     Ok(())
 }

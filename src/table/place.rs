@@ -1,6 +1,6 @@
 //! A name and what stands under it: put there in one step, or put back.
 
-use std::fs::{self, FileType};
+use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -9,6 +9,7 @@ use ground::present;
 use super::TableError;
 use super::aside::{ASIDE, stands};
 use super::beside::{parent, sibling, sync_folder, through};
+use super::folder::{called, not_ours};
 use super::lock::Lock;
 use super::ours::Ours;
 
@@ -17,7 +18,7 @@ use super::ours::Ours;
 ///
 /// The two are exchanged, so that whoever looks finds the one or the other, and a process that is killed leaves the old
 /// content where the new was made. Where the file system cannot exchange, the old content stands aside for a moment,
-/// where [`standing`](super::standing) finds it.
+/// where [`found_under`](super::found_under) finds it.
 ///
 /// # Errors
 /// Where the system refuses; the old content stands then.
@@ -39,7 +40,7 @@ pub fn put(made: &Path, target: &Path) -> Result<(), TableError> {
 fn set_aside(made: &Path, target: &Path) -> Result<(), TableError> {
     let aside = sibling(target, ASIDE);
     if stands(&aside)? {
-        return Err(TableError::Foreign { path: aside });
+        return Err(not_ours(aside));
     }
     fs::rename(target, &aside).map_err(TableError::io(target, "set it aside"))?;
     fs::rename(made, target).map_err(|error| {
@@ -96,7 +97,7 @@ pub fn check_place(target: &Path, ours: Ours) -> Result<(), TableError> {
         recover(&target, ours)?;
     }
     if stands(&target)? && !(ours.is)(&target) {
-        return Err(TableError::Foreign { path: target });
+        return Err(not_ours(target));
     }
     Ok(())
 }
@@ -107,7 +108,7 @@ pub(super) fn recover(target: &Path, ours: Ours) -> Result<(), TableError> {
     let (partial, aside) = (sibling(target, "partial"), sibling(target, ASIDE));
     for left in [&partial, &aside] {
         if stands(left)? && !ours.is_left(left) {
-            return Err(TableError::Foreign { path: left.clone() });
+            return Err(not_ours(left.clone()));
         }
     }
     if stands(&aside)? && !stands(target)? {
@@ -129,23 +130,6 @@ pub fn is_file(path: &Path) -> Result<bool, TableError> {
         }
         found => Ok(found.is_some()),
     }
-}
-
-fn called(kind: FileType) -> &'static str {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::FileTypeExt;
-        if kind.is_fifo() {
-            return "a pipe";
-        }
-        if kind.is_socket() {
-            return "a socket";
-        }
-        if kind.is_char_device() || kind.is_block_device() {
-            return "a device";
-        }
-    }
-    if kind.is_dir() { "a folder" } else { "something else" }
 }
 
 fn remove(path: &Path) -> Result<(), TableError> {

@@ -234,6 +234,7 @@ rows! {
         relation: Text,
         probability: Option<f32>,
         evidence: Option<Vec<u32>>,
+        attributes: Option<Vec<Text>>,
     }
 
     /// A row of `nodes`.
@@ -274,6 +275,7 @@ rows! {
         evidence: Vec<u32>,
         head_mentions: Vec<Vec<u32>>,
         tail_mentions: Vec<Vec<u32>>,
+        attributes: Vec<Text>,
     }
 
     /// A row of `merges`.

@@ -7,6 +7,7 @@ use std::path::Path;
 use tempfile::{Builder, TempDir};
 
 use super::beside::{is_random, parent, sibling};
+use super::folder::check_above;
 use super::{Lock, TableError};
 
 /// The end of the name of such a folder.
@@ -27,6 +28,7 @@ impl Scratch {
     /// # Errors
     /// Where the system refuses.
     pub fn beside(target: &Path) -> Result<Self, TableError> {
+        check_above(target)?;
         remove_leftovers(target);
         let prefix = sibling(target, "");
         let mut builder = Builder::new();

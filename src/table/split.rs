@@ -1,6 +1,6 @@
 //! What several tables of a split say together: the rows of each document, and the words for relations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::rows::{
@@ -190,4 +190,13 @@ impl<T: SplitTables> Iterator for Walk<T> {
 pub fn relation_labels(split: &Path) -> Result<BTreeMap<Text, Text>, TableError> {
     let Some(table) = Table::<RelationTypeRow>::find(split)? else { return Ok(BTreeMap::new()) };
     Ok(table.all()?.into_iter().filter_map(|row| Some((row.relation, row.label?))).collect())
+}
+
+/// The relations of a split that hold both ways; none where it does not say.
+///
+/// # Errors
+/// Where its table `relation_types` cannot be read.
+pub fn undirected_relations(split: &Path) -> Result<BTreeSet<Text>, TableError> {
+    let Some(table) = Table::<RelationTypeRow>::find(split)? else { return Ok(BTreeSet::new()) };
+    Ok(table.all()?.into_iter().filter(|row| row.undirected).map(|row| row.relation).collect())
 }

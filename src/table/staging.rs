@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::TableError;
 use super::aside::stands;
 use super::beside::{parent, sibling, sync_folder, through};
+use super::folder::{make_folder, not_ours};
 use super::lock::Lock;
 use super::ours::Ours;
 use super::place::{put, recover};
@@ -15,7 +16,7 @@ use super::place::{put, recover};
 ///
 /// Killed at any moment, a process leaves under the folder's name what stood there before, or the whole new content;
 /// where the file system cannot exchange two folders, perhaps nothing, and the old content beside it, where
-/// [`standing`](super::standing) finds it. The next [`Staging::begin`] on the same folder puts it back, and clears what
+/// [`found_under`](super::found_under) finds it. The next [`Staging::begin`] on the same folder puts it back, and clears what
 /// the dead process left. A lock, released by the system with the process, keeps a second writer out. A folder that
 /// docre did not make, or that holds more than that, is never replaced.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ impl Staging {
         let target = through(target)?;
         let above = parent(&target);
         let made = (!above.exists()).then(|| above.to_path_buf());
-        fs::create_dir_all(above).map_err(TableError::io(above, "create the folder"))?;
+        make_folder(above)?;
         let lock = Some(Lock::beside(&target)?);
         let partial = sibling(&target, "partial");
         let mut staging = Self { target, partial, ours, lock, made, committed: true };
@@ -79,7 +80,7 @@ impl Staging {
     /// Refuses to replace what is not ours.
     fn check(&self) -> Result<(), TableError> {
         if stands(&self.target)? && !(self.ours.is)(&self.target) {
-            return Err(TableError::Foreign { path: self.target.clone() });
+            return Err(not_ours(self.target.clone()));
         }
         Ok(())
     }

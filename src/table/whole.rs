@@ -8,6 +8,7 @@ use tempfile::{Builder, NamedTempFile};
 
 use super::TableError;
 use super::beside::{parent, sibling, sync_folder, through};
+use super::folder::check_above;
 use super::lock::{is_at, remove_unless_held};
 use super::place::is_file;
 
@@ -62,6 +63,7 @@ fn make<E: From<TableError>>(
     path: &Path,
     content: impl FnOnce(&mut BufWriter<File>) -> Result<(), E>,
 ) -> Result<NamedTempFile, E> {
+    check_above(path)?;
     remove_leftovers(path)?;
     let partial = begin(path)?;
     let opened = partial.as_file().try_clone().map_err(TableError::io(path, "create the file"))?;

@@ -16,6 +16,7 @@ use parquet::schema::types::ColumnPath;
 use ground::interrupt;
 
 use super::beside::sync_folder;
+use super::folder::make_folder;
 use super::integrity::{CHECKSUM, Summed, UNSET, seal};
 use super::{Row, Staging, TableError, TableFiles, TableSchema};
 
@@ -71,7 +72,7 @@ impl<R: Row> TableWriter<R> {
     /// A writer of the table `folder/NAME`. `fingerprint` identifies what the rows were made from.
     pub fn create(folder: &Path, fingerprint: &str) -> Result<Self, TableError> {
         let folder = folder.join(&R::schema().name);
-        fs::create_dir_all(&folder).map_err(TableError::io(&folder, "create the folder"))?;
+        make_folder(&folder)?;
         Ok(Self::inside(folder, fingerprint))
     }
 

@@ -298,6 +298,7 @@ impl Scratch {
         EncoderConfig {
             family: EncoderFamily::Bert,
             vocab_size,
+            embedding_size: None,
             hidden_size: self.hidden,
             num_hidden_layers: self.layers,
             num_attention_heads: self.heads,

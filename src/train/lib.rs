@@ -25,6 +25,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{Result as TensorResult, Tensor};
 
 use checkpoint::CheckpointConfig;
+use examples::cut_off;
 use ground::counts::Counts;
 use ground::identity::Identity;
 use ground::interrupt;
@@ -39,7 +40,7 @@ use model::{Lesson, Model};
 use nn::device::{Compute, DeviceChoice};
 use nn::optimizer::{AdamOptions, AdamW};
 use nn::{Mode, Weights};
-use pieces::cut_off;
+use pieces::CutOff;
 use table::rows::TrainingLogRow;
 use table::{Lock, Ours, Staging, TableError, clear_leftovers};
 
@@ -116,8 +117,9 @@ pub fn train(
     observe(compute.event());
     let prepared = Prepared::read(config, &compute)?;
     prepared.sources(config).into_iter().map(Event::Detail).for_each(observe);
-    let n_truncated = prepared.examples().filter(|example| example.truncated > 0).count();
-    cut_off(n_truncated as u64, config.most_pieces).into_iter().for_each(observe);
+    let mut lost = CutOff::default();
+    prepared.examples().for_each(|example| lost += cut_off(example));
+    lost.event(config.most_pieces).into_iter().for_each(observe);
     let identity = identity(config, &prepared);
     if state.as_ref().is_some_and(|state| state.run != identity) {
         return Err(TrainError::OtherRun(out.to_path_buf()));

@@ -62,6 +62,18 @@ fn check_rejected(bad: &str, reason: &str) {
     assert_eq!(rejects, ["dev.json,2"]);
 }
 
+/// The same of a document of which something is wrong: the rest of it stays.
+fn check_lost(bad: &str, reason: &str) {
+    let corpus = Corpus::new("dev.json", format!("[{},\n{bad},\n{}]", document("A", "", ""), document("Z", "", "")));
+    let run = corpus.convert("docred", &[]);
+    assert_eq!(run.code, Some(3), "{}", run.stderr);
+    let rejects =
+        rows(&corpus.dev(), "SELECT \"column\", reason FROM rejects WHERE source = 'dev.json' AND record = 2");
+    let is_told = |row: &String| row.replace('"', "").replacen(',', ": ", 1).contains(reason);
+    assert!(rejects.iter().any(is_told), "expected {reason:?} in {rejects:?}");
+    assert_eq!(corpus.documents(), ["A", "Bad", "Z"]);
+}
+
 /// A run that fails with `message` and leaves no table.
 fn check_failed(name: &str, content: impl AsRef<[u8]>, message: &str) {
     let corpus = Corpus::new(name, content);
@@ -104,46 +116,45 @@ fn a_document_becomes_rows_of_every_table() {
 #[test]
 fn a_bad_document_is_rejected_and_the_others_stay() {
     let bad = |from: &str, to: &str| document("Bad", from, to);
-    check_rejected(
-        &bad(r#""h": 0, "t": 2"#, r#""h": 9, "t": 2"#),
-        "labels[1].h: 9 is out of range, the document has 3 entities",
-    );
-    check_rejected(
-        &bad(r#""pos": [3, 4]"#, r#""pos": [3, 6]"#),
-        "vertexSet[1][0].pos: expected a span of at least one token within the 5 of sentence 0, got [3, 6]",
-    );
-    check_rejected(&bad(r#""pos": [3, 4]"#, r#""pos": [4, 4]"#), "vertexSet[1][0].pos");
-    check_rejected(&bad(r#""pos": [3, 4]"#, r#""pos": [4, 3]"#), "vertexSet[1][0].pos");
-    check_rejected(
-        &bad(r#""pos": [3, 4]"#, r#""pos": [3]"#),
-        "vertexSet[1][0].pos: expected [start, end], got 1 numbers",
-    );
-    check_rejected(&bad(r#""pos": [3, 4]"#, r#""pos": [-3, 4]"#), "vertexSet[1][0].pos[0]: expected a whole number");
-    check_rejected(
-        &bad(r#""sent_id": 1, "pos": [2, 3]"#, r#""sent_id": 2, "pos": [2, 3]"#),
-        "vertexSet[2][0].sent_id: expected a sentence below 2, got 2",
-    );
-    check_rejected(&bad(r#""name": "Italy", "#, ""), "vertexSet[2][0].name: missing");
-    check_rejected(&bad(r#""name": "Italy""#, r#""name": 7"#), "vertexSet[2][0].name: expected a text, got 7");
-    check_rejected(
-        &bad(r#""evidence": [1]"#, r#""evidence": [2]"#),
-        "labels[1].evidence[0]: 2 is out of range, the document has 2 sentences",
-    );
-    check_rejected(
-        &bad(r#""evidence": [1]"#, r#""evidence": "1""#),
-        "labels[1].evidence: expected a list, got the text `1`",
-    );
-    check_rejected(&bad(r#""h": 0, "t": 2"#, r#""h": 2, "t": 2"#), "expected two entities, got one and the same");
-    check_rejected(
-        &bad(r#""vertexSet": ["#, r#""vertexSet": [[],"#),
-        "vertexSet[0]: expected at least one mention, got none",
-    );
     check_rejected(&bad(r#""sents""#, r#""sentences""#), "sents: missing");
     check_rejected(&bad(r#"["It", "joined""#, r#"["It", null"#), "sents[1][1]: expected a text, got null");
     check_rejected(&document("", "", ""), "expected the document's name, got none");
     check_rejected(&document("A", "", ""), "doc_id: expected a name of its own, got that of record 1 of dev.json");
     check_rejected("17", "record: expected an object, got 17");
     check_rejected("{\"title\": }", "record: expected JSON");
+}
+
+#[test]
+fn of_a_document_the_smallest_thing_that_is_wrong_is_rejected() {
+    let bad = |from: &str, to: &str| document("Bad", from, to);
+    check_lost(
+        &bad(r#""h": 0, "t": 2"#, r#""h": 9, "t": 2"#),
+        "labels[1].h: 9 is out of range, the document has 3 entities",
+    );
+    check_lost(
+        &bad(r#""pos": [3, 4]"#, r#""pos": [3, 6]"#),
+        "vertexSet[1][0].pos: expected a span of at least one token within the 5 of sentence 0, got [3, 6]",
+    );
+    check_lost(&bad(r#""pos": [3, 4]"#, r#""pos": [4, 4]"#), "vertexSet[1][0].pos");
+    check_lost(&bad(r#""pos": [3, 4]"#, r#""pos": [4, 3]"#), "vertexSet[1][0].pos");
+    check_lost(&bad(r#""pos": [3, 4]"#, r#""pos": [3]"#), "vertexSet[1][0].pos: expected [start, end], got 1 numbers");
+    check_lost(&bad(r#""pos": [3, 4]"#, r#""pos": [-3, 4]"#), "vertexSet[1][0].pos[0]: expected a whole number");
+    check_lost(
+        &bad(r#""sent_id": 1, "pos": [2, 3]"#, r#""sent_id": 2, "pos": [2, 3]"#),
+        "vertexSet[2][0].sent_id: expected a sentence below 2, got 2",
+    );
+    check_lost(&bad(r#""name": "Italy", "#, ""), "vertexSet[2][0].name: missing");
+    check_lost(&bad(r#""name": "Italy""#, r#""name": 7"#), "vertexSet[2][0].name: expected a text, got 7");
+    check_lost(
+        &bad(r#""evidence": [1]"#, r#""evidence": [2]"#),
+        "labels[1].evidence[0]: 2 is out of range, the document has 2 sentences",
+    );
+    check_lost(
+        &bad(r#""evidence": [1]"#, r#""evidence": "1""#),
+        "labels[1].evidence: expected a list, got the text `1`",
+    );
+    check_lost(&bad(r#""h": 0, "t": 2"#, r#""h": 2, "t": 2"#), "expected two entities, got one and the same");
+    check_lost(&bad(r#""vertexSet": ["#, r#""vertexSet": [[],"#), "entity 0: expected at least one mention, got none");
 }
 
 #[test]
@@ -154,16 +165,17 @@ fn a_relation_that_the_list_of_relations_lacks_is_rejected() {
     let run = corpus.convert("docred", &["--relation-labels", labels.to_str().unwrap()]);
     assert_eq!(run.code, Some(3), "{}", run.stderr);
     assert!(run.stderr.contains("relation `P9` is not in the list of relations"), "{}", run.stderr);
-    assert_eq!(corpus.documents(), ["A"]);
+    assert_eq!(corpus.documents(), ["A", "B"], "a document stays without the relation");
+    assert_eq!(rows(&corpus.dev(), "SELECT name, part FROM rejects"), ["B,relation"]);
     assert_eq!(
         rows(&corpus.dev(), "SELECT relation, label, n_facts FROM relation_types ORDER BY relation"),
-        ["P131,located in,1", "P17,country,1", "P30,continent,0"]
+        ["P131,located in,2", "P17,country,1", "P30,continent,0"]
     );
     fs::write(&labels, "[]").unwrap();
     let run = corpus.convert("docred", &["--force", "--relation-labels", labels.to_str().unwrap()]);
     assert_eq!(run.code, Some(1));
     assert!(run.stderr.contains("rel_info.json: expected a JSON object of texts"), "{}", run.stderr);
-    assert_eq!(corpus.documents(), ["A"], "the old tables stay");
+    assert_eq!(corpus.documents(), ["A", "B"], "the old tables stay");
 }
 
 #[test]
@@ -194,7 +206,7 @@ fn a_file_without_documents_fails_and_leaves_nothing() {
     check_failed("dev.json", "[]", "no document could be read");
     check_failed("dev.json", "\u{feff}[ ]", "no document could be read");
     check_failed("dev.json", "title,text\n", "expected a JSON array");
-    check_failed("dev.json", [0xFF, 0xFE, b'[', 0], "expected a JSON array");
+    check_failed("dev.json", [0xFF, 0xFE, b'[', 0], "a text in UTF-16: expected UTF-8");
     check_failed("dev.json", "[", "truncated");
     check_failed("dev.json", "[17, null, \"x\", [[{}]]]", "record: expected an object, got 17");
     check_failed("dev.json", format!("[{}", "[".repeat(100_000)), "truncated");
@@ -408,11 +420,15 @@ fn files_that_are_not_tables_are_never_replaced() {
 fn a_folder_that_cannot_be_written_is_an_error() {
     let corpus = Corpus::new("dev.json", format!("[{DOCUMENT}]"));
     // `/proc` refuses new folders even to the superuser; a file cannot hold a folder.
-    for out in [Path::new("/proc/docre"), &corpus.source] {
+    let refused = [
+        (Path::new("/proc/docre"), "/proc/docre: cannot create the folder"),
+        (&corpus.source, "dev.json: expected a folder or nothing, found a file"),
+    ];
+    for (out, expected) in refused {
         let arguments = ["convert", "--format", "docred", "--split", "dev", "--out"].map(Into::into);
         let run = docre(arguments.into_iter().chain([out.into(), corpus.source.clone().into_os_string()]));
         assert_eq!(run.code, Some(1), "{}", run.stderr);
-        assert!(run.stderr.contains("cannot create the folder"), "{}", run.stderr);
+        assert!(run.stderr.contains(expected), "{}", run.stderr);
     }
 }
 

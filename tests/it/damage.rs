@@ -44,6 +44,7 @@ fn predictions(split: &Path) -> PathBuf {
         relation: row.relation,
         probability: None,
         evidence: Some(row.evidence),
+        attributes: Some(row.attributes),
     };
     table::write(split, "predicted", rows.into_iter().map(predicted).collect()).unwrap();
     split.join("predictions")

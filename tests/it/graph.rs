@@ -9,7 +9,7 @@ use std::process::Stdio;
 use docre::graph::format::statements::statements;
 use docre::graph::format::{Format, WriteError};
 use docre::graph::store::{Answer, Loaded};
-use docre::graph::{self, Graph, Merge, Options, Request, Totals};
+use docre::graph::{self, Clashes, Graph, Merge, Options, Request, Totals};
 use docre::ground::observe::unheard;
 use docre::table::rows::{
     DocumentRow, EdgeRow, EntityRow, MentionRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow, RelationRow,
@@ -59,6 +59,7 @@ fn fact(doc_id: &str, head: u32, relation: &str, tail: u32, probability: Option<
         relation: relation.into(),
         probability,
         evidence: Some(vec![0]),
+        attributes: None,
     }
 }
 
@@ -145,28 +146,31 @@ fn entities_merge_and_edges_count_their_documents() {
             entities: 9,
             predictions: 7,
             strays: 2,
+            of_itself: 0,
             repeated: 1,
             filtered: 0,
             facts: 4,
             nodes: 5,
-            edges: 2
+            edges: 2,
+            clashing_types: Clashes::default(),
+            clashing_names: Clashes::default(),
         }
     );
     let nodes: Vec<NodeRow> = read(folder.path());
     let shown: Vec<(&str, &str, u32, u32, u32)> =
         nodes.iter().map(|node| (&*node.node_id, &*node.name, node.n_documents, node.n_out, node.n_in)).collect();
-    let city = "name:LOC/%C5%82%C3%B3d%C5%BA_city".to_owned();
+    let city = "name:LOC:łódź%20city".to_owned();
     assert_eq!(
         shown,
         [
             ("MESH:D001241", "aspirin", 1, 1, 0),
             ("MESH:D010146", "Pain", 1, 0, 1),
+            ("name:LOC:poland", "Poland", 3, 0, 1),
             (&*city, "Łódz\u{301} city", 3, 1, 0),
-            ("name:LOC/poland", "Poland", 3, 0, 1),
-            ("name:ORG/poland", "poland", 1, 0, 0),
+            ("name:ORG:poland", "poland", 1, 0, 0),
         ]
     );
-    assert_eq!(nodes[3].aliases, [Text::from("POLAND")]);
+    assert_eq!(nodes[2].aliases, [Text::from("POLAND")]);
     let edges: Vec<EdgeRow> = read(folder.path());
     assert_eq!((&*edges[0].relation, edges[0].best_probability, edges[0].combined_probability), ("CID", None, None));
     // Noisy-or of 0.5 (the higher of two), 0.75 and 0.5: 1 − 0.5 · 0.25 · 0.5.
@@ -214,15 +218,15 @@ fn merging_can_be_chosen_and_is_written_out() {
     assert_eq!(by_id[5], ("MESH:D001241".to_owned(), "kb_id".to_owned()));
     assert_eq!(by_id[1], by_id[4]);
     let by_name = merged_by(&Options { merge: Merge::Name, ..options.clone() }, None);
-    assert_eq!(by_name[5], ("name:Chemical/aspirin".to_owned(), "name".to_owned()));
+    assert_eq!(by_name[5], ("name:Chemical:aspirin".to_owned(), "name".to_owned()));
     let apart = merged_by(&Options { merge: Merge::None, ..options.clone() }, None);
-    assert_eq!(apart[1], ("entity:a/1".to_owned(), "itself".to_owned()));
+    assert_eq!(apart[1], ("entity:a:1".to_owned(), "itself".to_owned()));
     assert_eq!(apart.iter().collect::<BTreeSet<_>>().len(), 9);
     let aliases = folder.path().join("aliases.tsv");
     fs::write(&aliases, "\u{feff}POLAND\tRepublic of Poland\tLOC\n").unwrap();
     let aliased = merged_by(&options, Some(&aliases));
-    assert_eq!(aliased[1], ("name:LOC/republic_of_poland".to_owned(), "alias".to_owned()));
-    assert_eq!(aliased[2], ("name:ORG/poland".to_owned(), "name".to_owned()));
+    assert_eq!(aliased[1], ("name:LOC:republic%20of%20poland".to_owned(), "alias".to_owned()));
+    assert_eq!(aliased[2], ("name:ORG:poland".to_owned(), "name".to_owned()));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use docre::ground::settings::Settings;
 use docre::train::TrainConfig;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::{command, docre};
@@ -54,10 +55,15 @@ fn the_settings_of_training_are_as_its_help_says() {
     let settings: Vec<&str> = help.lines().skip_while(|line| !line.starts_with("  {\"model\"")).take(5).collect();
     let config: TrainConfig = serde_json::from_str(&settings.concat()).unwrap();
     assert_eq!(config.check(), Ok(()));
-    let config = serde_json::to_value(config).unwrap();
+    let mut config = serde_json::to_value(config).unwrap();
     for name in ["warm_up", "clip", "weight_decay", "accumulation", "seed", "most_pieces"] {
         assert!(help.contains(&format!("\"{name}\": {}", config[name])), "{name}: {}", config[name]);
     }
+    let scratch: Vec<&str> =
+        help.lines().skip_while(|line| !line.starts_with("  \"encoder\": {\"scratch\"")).take(2).collect();
+    let scratch: Value = serde_json::from_str(&format!("{{{}}}", scratch.concat())).unwrap();
+    config["encoder"] = scratch["encoder"].clone();
+    assert_eq!(serde_json::from_value::<TrainConfig>(config).unwrap().check(), Ok(()));
 }
 
 #[test]
@@ -86,5 +92,5 @@ fn commands_have_manual_pages() {
     let file = out.join("docre.1");
     let refused = docre(["man", "--out", file.to_str().unwrap()]);
     assert_eq!(refused.code, Some(1), "{}", refused.stderr);
-    assert!(refused.stderr.contains("docre.1: cannot write"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("docre.1: expected a folder or nothing, found a file"), "{}", refused.stderr);
 }

@@ -169,12 +169,18 @@ fn a_tokenizer_cuts_any_word_and_each_time_alike() {
         let error = changed(name, change).err().unwrap();
         assert!(error.contains(expected), "{error}");
     };
-    let precompiled = json!({"type": "Precompiled", "precompiled_charsmap": "AAAA"});
+    // A trie said to have 2^30 entries, one of none, and a replacement of 2,000 letters.
+    let precompiled = |table: &str| json!({"type": "Precompiled", "precompiled_charsmap": table});
+    let long = format!("BAAAAAAAAAAA{}", "YWFh".repeat(2000 / 3));
     let wordless = json!({"type": "FixedLength", "length": 0});
     let replace = |to: &str| json!({"type": "Replace", "pattern": {"String": "a"}, "content": to});
     let normalizers = |all: Vec<Value>| json!({"type": "Sequence", "normalizers": all});
-    refused("atlop_bert", &|all| all["normalizer"] = precompiled.clone(), "`normalizer`: expected one of `Bert");
-    refused("atlop_bert", &|all| all["normalizer"] = normalizers(vec![precompiled.clone()]), "got `Precompiled`");
+    for table in ["AAAA", "/////wAAAAA=", "AAAAAAAA", "no base 64"] {
+        let expected = "`precompiled_charsmap`: expected a table of SentencePiece's";
+        refused("atlop_bert", &|all| all["normalizer"] = precompiled(table), expected);
+        refused("atlop_bert", &|all| all["normalizer"] = normalizers(vec![precompiled(table)]), expected);
+    }
+    refused("atlop_bert", &|all| all["normalizer"] = normalizers(vec![precompiled(&long); 2]), "to grow 1000 times");
     refused("atlop_bert", &|all| all["pre_tokenizer"] = wordless.clone(), "got `FixedLength`");
     let growing = normalizers(vec![replace("aaaaaaaaaa"); 30]);
     refused("atlop_bert", &|all| all["normalizer"] = growing.clone(), "expected a word to grow 1000 times at most");
@@ -268,7 +274,7 @@ fn a_record_that_is_too_long_is_rejected() {
     };
     let run = convert("100");
     assert_eq!(run.code, Some(3), "{}", run.stderr);
-    let words = "record 1: record: expected at most 100 bytes (`--most-bytes`, `most_bytes` in a pipeline), got 552";
+    let words = "record 1: record: expected at most 100 bytes (`--most-bytes`, `most_bytes` in a pipeline), got more";
     assert!(run.stderr.contains(words), "{}", run.stderr);
     assert_eq!(rows(&folder.path().join("test"), "SELECT doc_id FROM documents"), ["short"]);
     assert_eq!(convert("1000").code, Some(0));

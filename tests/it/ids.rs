@@ -6,14 +6,14 @@ use tempfile::TempDir;
 
 use crate::support::{DOCUMENT, Run, docre, rows};
 
-/// A source with the documents A to D, of which B names an entity that is not there, and a file of ids.
+/// A source with the documents A to D, of which B has no sentences, and a file of ids.
 struct Source(TempDir);
 
 impl Source {
     fn new() -> Self {
         let source = Self(TempDir::new().unwrap());
         let titled = |title: &str| DOCUMENT.replacen("\"Altomonte\"", &format!("\"{title}\""), 1);
-        let damaged = titled("B").replace(r#""h": 0, "t": 1"#, r#""h": 9, "t": 1"#);
+        let damaged = titled("B").replace(r#""sents""#, r#""sentences""#);
         let documents = [titled("A"), damaged, titled("C"), titled("D")];
         fs::write(source.0.path().join("dev.json"), format!("[{}]", documents.join(","))).unwrap();
         source

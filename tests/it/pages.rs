@@ -331,7 +331,8 @@ fn entities_marked_in_plain_text_become_a_corpus_and_nodes_of_a_graph() {
         docre(["graph", "--relations", &path("none.json"), "--corpus", &path("corpus/all"), "--out", &path("graph")]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let nodes = "SELECT node_id, n_documents FROM nodes WHERE n_documents > 1 ORDER BY node_id";
-    let joined = ["WIKIDATA:Q26793,2", "name:LOC/szeged,2", "name:PER/ingrid_solheim,2", "name:PER/jonas_solheim,2"];
+    let joined =
+        ["name:LOC:szeged,2", "name:PER:ingrid%20solheim,2", "name:PER:jonas%20solheim,2", "wikidata:Q26793,2"];
     assert_eq!(rows(&folder.path().join("graph"), nodes), joined);
 }
 
@@ -365,7 +366,7 @@ fn spans_of_another_program_keep_no_numbers_of_its_own() {
             {"type": "ORG", "mentions": [{"start": 0, "end": 11}]},
             {"type": "LOC", "mentions": [{"start": 18, "end": 24}]}]}),
         json!({"id": "b", "title": "Oslo", "text": " Oslo ", "entities": [
-            {"id": "Q585", "type": "LOC", "mentions": [{"start": 1, "end": 5}]}]}),
+            {"kb_id": "wikidata:Q585", "type": "LOC", "mentions": [{"start": 1, "end": 5}]}]}),
         // `Berg` may be either.
         json!({"id": "c", "text": "Ada Berg, Bo Berg, Berg", "entities": [
             {"type": "PER", "mentions": [{"start": 0, "end": 8}]},

@@ -313,7 +313,10 @@ outputs = { pieces = "pieces" }
     cut("score", "4 documents were cut off at 50 pieces");
     let warnings: Vec<_> =
         place.manifest()["stages"].as_array().unwrap().iter().map(|s| s["warnings"].clone()).collect();
-    assert!(warnings.contains(&serde_json::json!(["warning: 4 documents were cut off at 40 pieces"])), "{warnings:?}");
+    let begins = |warning: &serde_json::Value| {
+        warning[0].as_str().is_some_and(|told| told.starts_with("warning: 4 documents were cut off at 40 pieces: "))
+    };
+    assert!(warnings.iter().any(begins), "{warnings:?}");
     assert_eq!(place.manifest()["stages"][2]["inputs"]["encoder"][0]["path"], "org/tiny");
     assert_eq!(rows(&place.path("runs/tiny"), "SELECT count(*) FROM pieces"), ["4"]);
     encoder(&place.path("encoders/tiny"));

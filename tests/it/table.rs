@@ -180,10 +180,11 @@ fn every_table_of_a_graph_is_written_as_its_schema_file_says_and_read_back() {
         relation: text("P17"),
         probability: None,
         evidence,
+        attributes: Some(vec![text("novelty=Novel")]),
     };
     check(vec![prediction(None, None), prediction(Some(text("r")), Some(vec![0, 2]))]);
     check(vec![NodeRow {
-        node_id: text("name:LOC/x"),
+        node_id: text("name:LOC:x"),
         name: text("X"),
         r#type: text("LOC"),
         kb_id: None,
@@ -196,9 +197,9 @@ fn every_table_of_a_graph_is_written_as_its_schema_file_says_and_read_back() {
     }]);
     check(vec![EdgeRow {
         edge_id: text("e0"),
-        head: text("name:LOC/x"),
+        head: text("name:LOC:x"),
         relation: text("P17"),
-        tail: text("name:LOC/y"),
+        tail: text("name:LOC:y"),
         label: Some(text("country")),
         n_documents: 1,
         n_facts: 2,
@@ -215,8 +216,9 @@ fn every_table_of_a_graph_is_written_as_its_schema_file_says_and_read_back() {
         evidence: vec![],
         head_mentions: vec![vec![0, 1, 2], vec![3, 4, 5]],
         tail_mentions: vec![],
+        attributes: vec![],
     }]);
-    let merge = MergeRow { doc_id: text("a"), entity_id: 0, node_id: text("name:LOC/x"), merged_by: text("name") };
+    let merge = MergeRow { doc_id: text("a"), entity_id: 0, node_id: text("name:LOC:x"), merged_by: text("name") };
     check(vec![merge]);
 }
 
@@ -438,7 +440,7 @@ fn what_is_no_table_is_not_replaced() {
     fs::remove_dir_all(&metrics).unwrap();
     fs::write(&metrics, "a file").unwrap();
     let refused = table::write(folder.path(), "f", vec![fact("a", vec![])]);
-    assert!(matches!(refused, Err(TableError::Foreign { .. })));
+    assert!(matches!(refused, Err(TableError::Taken { found: "a file", .. })));
     assert_eq!(fs::read_to_string(&metrics).unwrap(), "a file");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }

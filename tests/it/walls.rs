@@ -142,11 +142,11 @@ fn a_run_replaces_its_own_outputs_and_nobodys_files() {
     assert_eq!(fs::read_to_string(output.join("mine.txt")).unwrap(), "precious");
     fs::remove_dir_all(&output).unwrap();
     fs::write(&output, "precious").unwrap();
-    assert!(place.failure(&["--force"]).contains(foreign));
+    assert!(place.failure(&["--force"]).contains("expected nothing or what docre has made, found a file"));
     assert_eq!(fs::read_to_string(&output).unwrap(), "precious");
     fs::remove_file(&output).unwrap();
     pipe(&output);
-    assert!(place.failure(&[]).contains(foreign));
+    assert!(place.failure(&[]).contains("dev: expected nothing or what docre has made, found a pipe"));
     assert!(output.metadata().unwrap().file_type().is_fifo() && !run.join(".work").exists());
     fs::remove_file(&output).unwrap();
     // In what docre has made, too, and what another program has written beside its tables.
@@ -215,7 +215,7 @@ fn files_of_somebody_beside_a_place_are_let_alone() {
         let elsewhere = folder.path().join("elsewhere");
         fs::create_dir_all(&elsewhere).unwrap();
         symlink(&elsewhere, &planted).unwrap();
-        assert!(matches!(write(), Err(TableError::Foreign { .. })), "{role}");
+        assert!(matches!(write(), Err(TableError::Taken { found: "a link", .. })), "{role}");
         fs::remove_file(&planted).unwrap();
     }
     write().unwrap();
@@ -269,7 +269,7 @@ fn a_file_goes_through_a_link_and_never_over_a_pipe() {
     let nothing = at("none.json");
     fs::write(&nothing, "[]").unwrap();
     let graph = ["graph", "--relations", text(&nothing), "--corpus", text(&dev), "--out", text(&fifo)];
-    refused(&docre(graph), "fifo: holds files that docre did not write");
+    refused(&docre(graph), "fifo: expected nothing or what docre has made, found a pipe");
 }
 
 #[test]

@@ -47,16 +47,15 @@ def check_commands(folder):
             n_alike += 1
     assert n_alike == 2 and (folder / "mine" / "report.html").is_file()
     joined = {row[0] for row in rows(f"SELECT node_id FROM '{folder}/mine/graph/nodes/*.parquet' WHERE n_documents > 1")}
-    assert joined == {"WIKIDATA:Q26793", "name:LOC/szeged", "name:PER/ingrid_solheim", "name:PER/jonas_solheim"}, joined
+    assert joined == {"wikidata:Q26793", "name:LOC:szeged", "name:PER:ingrid%20solheim", "name:PER:jonas%20solheim"}, joined
     print("The commands of data/README.md take the letters from text to a graph and a page")
 
 
 def check_pipeline(folder):
     """The page's pipeline comes to the same relations."""
-    (folder / "letters.toml").write_text(blocks("toml", "### As a pipeline")[0])
-    shell("docre run letters.toml", folder)
+    shell(blocks("console", "### As a pipeline")[0].split("$ ")[1].strip(), folder)
     facts = "SELECT doc_id, head, tail, relation, probability FROM '{}/relations/*.parquet' ORDER BY ALL"
-    assert rows(facts.format(folder / "mine")) == rows(facts.format(folder / "runs" / "letters"))
+    assert rows(facts.format(folder / "mine")) == rows(facts.format(folder / "runs" / "own"))
     print("The pipeline of data/README.md comes to the same relations")
 
 
@@ -93,7 +92,8 @@ def check_spacy(folder):
 
 with tempfile.TemporaryDirectory() as name:
     scratch = pathlib.Path(name)
-    (scratch / "data").symlink_to(ROOT / "data")
+    for linked in ["data", "pipelines"]:
+        (scratch / linked).symlink_to(ROOT / linked)
     (scratch / "runs").mkdir()
     (scratch / "runs" / "sample").symlink_to(ROOT / "runs" / "sample")
     check_commands(scratch)

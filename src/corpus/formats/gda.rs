@@ -18,7 +18,7 @@ use super::pubtator::PubTator;
 use crate::document::Document;
 use crate::fault::{Fault, Part};
 use crate::reader::{CutError, Reader, Record, Records, Reject};
-use crate::source::Input;
+use crate::source::{Input, Unreadable};
 
 /// The name of the one relation.
 const RELATION: &str = "GDA";
@@ -52,6 +52,10 @@ struct Joined {
 }
 
 impl Reader for Gda {
+    fn takes_folders(&self) -> bool {
+        true
+    }
+
     fn records(&self, input: Input) -> Result<Records, CutError> {
         let path = input.path();
         let mut index = Index::new();
@@ -178,5 +182,8 @@ fn open(folder: &Path, name: &str) -> Result<Lines, CutError> {
 }
 
 fn named(name: &str, error: &io::Error) -> CutError {
-    CutError::Io(io::Error::new(error.kind(), format!("{name}: {error}")))
+    match Unreadable::within(error) {
+        Some(what) => CutError::Format(format!("{name}: {what}")),
+        None => CutError::Io(io::Error::new(error.kind(), format!("{name}: {error}"))),
+    }
 }

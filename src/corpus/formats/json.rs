@@ -56,6 +56,42 @@ impl<'v> Json<'v> {
         serde_json::from_slice(bytes).map_err(|error| Fault::new("record", format!("expected JSON: {error}")))
     }
 
+    /// Makes a list of objects of an object of lists, as Hugging Face's libraries lay lists of objects out. What is none
+    /// stays as it is.
+    ///
+    /// # Errors
+    /// Expected, then got, where the lists are not of one length.
+    pub fn turn(&mut self) -> Result<(), String> {
+        let Self::Object(members) = self else { return Ok(()) };
+        let length = |value: &Self| if let Self::List(items) = value { Some(items.len()) } else { None };
+        let Some(n_items) = members.first().and_then(|(_, value)| length(value)) else { return Ok(()) };
+        if let Some((key, value)) = members.iter().find(|(_, value)| length(value) != Some(n_items)) {
+            let got = length(value).map_or("no list".to_owned(), |got| got.to_string());
+            return Err(format!(
+                "expected {n_items} items under each key, as under the first, got {got} under {}",
+                quoted(key)
+            ));
+        }
+        let mut objects: Vec<Vec<(Cow<'v, str>, Self)>> = vec![Vec::with_capacity(members.len()); n_items];
+        for (key, value) in std::mem::take(members) {
+            let Self::List(items) = value else { continue };
+            objects.iter_mut().zip(items).for_each(|(object, item)| object.push((key.clone(), item)));
+        }
+        *self = Self::List(objects.into_iter().map(Self::Object).collect());
+        Ok(())
+    }
+
+    /// The values of a member of an object: one, where it is not repeated.
+    pub fn members_mut<'s>(&'s mut self, name: &'s str) -> impl Iterator<Item = &'s mut Self> {
+        let members = if let Self::Object(members) = self { members.as_mut_slice() } else { &mut [] };
+        members.iter_mut().filter(move |(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// The items of a list; none of anything else.
+    pub fn items_mut(&mut self) -> &mut [Self] {
+        if let Self::List(items) = self { items } else { &mut [] }
+    }
+
     /// The value as the root of all paths.
     pub fn root(&'v self) -> Field<'v, 'v> {
         Field { value: self, step: Step::Root }
@@ -71,6 +107,13 @@ impl<'v> Json<'v> {
             Self::Object(_) => "an object",
         }
     }
+}
+
+/// Whether a key may be a slip of a name: the same but for case, or for an edit or two where the name is long enough.
+pub fn is_slip(key: &str, name: &str) -> bool {
+    let allowed = if name.len() < 4 { 0 } else { (name.len() / 4).max(1) };
+    let (lower, expected) = (key.to_ascii_lowercase(), name.to_ascii_lowercase());
+    key != name && nearest(&lower, &[&*expected]).is_some_and(|(edits, _)| edits <= allowed)
 }
 
 impl<'v> Field<'_, 'v> {
@@ -104,17 +147,27 @@ impl<'v> Field<'_, 'v> {
         }
     }
 
-    /// Checks that an object has no member but these.
+    /// The names of an object's members that are none of these.
     ///
     /// # Errors
-    /// A fault where it has another, with the one of `names` that it may be a slip of, or all of them.
-    pub fn only(&self, names: &[&str]) -> Result<(), Fault> {
-        let Some((key, _)) = self.members()?.iter().find(|(key, _)| !names.contains(&&**key)) else { return Ok(()) };
-        let known = match nearest(key, names) {
-            Some((edits, name)) if 2 * edits < name.len() => format!("the key `{name}`"),
-            _ => format!("no key but `{}`", names.join("`, `")),
-        };
-        Err(self.fault(format!("expected {known}, got {}", quoted(key))))
+    /// A fault where this is no object, or has a member that may be a slip of one of `names` that it lacks: a misspelt
+    /// name must not make something missing.
+    pub fn strays(&self, names: &[&str]) -> Result<Vec<&'v str>, Fault> {
+        let members = self.members()?;
+        let strays: Vec<&'v str> = members.iter().map(|(key, _)| &**key).filter(|key| !names.contains(key)).collect();
+        for key in &strays {
+            let is_lacking = |name: &&&str| !members.iter().any(|(key, _)| key == **name);
+            if let Some(name) = names.iter().filter(is_lacking).find(|name| is_slip(key, name)) {
+                return Err(self.fault(format!("expected the key `{name}`, got {}", quoted(key))));
+            }
+        }
+        Ok(strays)
+    }
+
+    /// The names of an object's members; none of anything else.
+    pub fn names(&self) -> impl Iterator<Item = &'v str> + use<'v> {
+        let members = if let Json::Object(members) = self.value { members.as_slice() } else { &[] };
+        members.iter().map(|(key, _)| &**key)
     }
 
     /// The items of a list.
@@ -133,6 +186,18 @@ impl<'v> Field<'_, 'v> {
     pub fn text(&self) -> Result<&'v str, Fault> {
         let Json::Text(text) = self.value else { return Err(self.expected("a text")) };
         Ok(text)
+    }
+
+    /// A text, or a whole number as one.
+    ///
+    /// # Errors
+    /// A fault where this is none.
+    pub fn identifier(&self) -> Result<Cow<'v, str>, Fault> {
+        match self.value {
+            Json::Text(text) => Ok(Cow::Borrowed(text)),
+            Json::Whole(number) => Ok(Cow::Owned(number.to_string())),
+            _ => Err(self.expected("a text or a whole number")),
+        }
     }
 
     /// A whole number from 0 to 4,294,967,295.

@@ -7,13 +7,15 @@ use std::path::Path;
 use memchr::memchr;
 
 use crate::reader::{CutError, Record, Records};
-use crate::source::{Input, Stream};
+use crate::source::{Input, Stream, Unreadable};
 
 /// UTF-8's, which some editors put at the start of a file.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// A longer line is damage: without this, a file without line ends would fill the memory.
 const LONGEST_LINE: usize = 256 << 20;
+/// For a longer one there is room at once.
+const LONG_LINE: usize = 16 << 20;
 
 /// The lines of a file without their ends (`\n` or `\r\n`; `\r` in a file that has no other) and without a byte order
 /// mark at the start of the file.
@@ -47,12 +49,18 @@ impl Lines {
             Some(end) => end,
             None => *self.end.insert(line_end(source.fill_buf()?)),
         };
-        if source.take(LONGEST_LINE as u64 + 1).read_until(end, &mut bytes)? == 0 {
+        let mut read = source.take(LONG_LINE as u64).read_until(end, &mut bytes)?;
+        if read == LONG_LINE && bytes.last() != Some(&end) {
+            // At once, as a list that grows by itself takes three times as much at the end.
+            bytes.reserve_exact(LONGEST_LINE + 1 - LONG_LINE);
+            read += source.take((LONGEST_LINE + 1 - LONG_LINE) as u64).read_until(end, &mut bytes)?;
+        }
+        if read == 0 {
             return Ok(None);
         }
         self.number += 1;
-        if bytes.len() > LONGEST_LINE {
-            return Err(io::Error::other(format!("line {} is longer than 256 MiB", self.number)));
+        if read > LONGEST_LINE {
+            return Err(Unreadable::damaged(format!("line {} is longer than 256 MiB", self.number)));
         }
         if bytes.last() == Some(&end) {
             bytes.pop();

@@ -1,17 +1,28 @@
 //! The source formats: one file each, and their list.
 
+pub(crate) mod bigbio;
+pub(crate) mod bioc;
+pub(crate) mod brat;
 pub mod dialect;
+pub(crate) mod doccano;
 pub(crate) mod docred;
 pub(crate) mod edge_graph;
 pub(crate) mod gda;
 pub(crate) mod json;
 pub(crate) mod jsonl;
+pub(crate) mod label_studio;
 pub(crate) mod lines;
+pub(crate) mod marked;
+pub(crate) mod objects;
 pub(crate) mod pubtator;
+pub(crate) mod scan;
+pub(crate) mod spans;
+pub(crate) mod tied;
 
 use std::sync::Arc;
 
 use ground::choice;
+use table::Text;
 
 use crate::reader::Reader;
 use dialect::{Bars, Dialect, Unit};
@@ -24,20 +35,35 @@ pub enum Format {
     DocRed,
     /// PubTator, as BioCreative's CDR has it.
     PubTator,
+    /// `BioC`, in XML or JSON.
+    BioC,
     /// The edge-oriented graph's preprocessed files, 17 columns a pair.
     EdgeGraph,
     /// GDA's raw folder.
     Gda,
     /// One document with running text a line.
     Jsonl,
+    /// Hugging Face's schema of biomedical corpora, `bigbio_kb`.
+    BigBio,
+    /// brat's stand-off folders.
+    Brat,
+    /// doccano's JSON lines.
+    Doccano,
+    /// Label Studio's JSON.
+    LabelStudio,
 }
 
 choice!(Format, "format", {
     DocRed => "docred",
     PubTator => "pubtator",
+    BioC => "bioc",
     EdgeGraph => "edge-graph",
     Gda => "gda",
     Jsonl => "jsonl",
+    BigBio => "bigbio",
+    Brat => "brat",
+    Doccano => "doccano",
+    LabelStudio => "label-studio",
 });
 
 impl Format {
@@ -45,7 +71,7 @@ impl Format {
     ///
     /// # Errors
     /// The setting that it has not.
-    pub fn check(self, bars: Option<Bars>, unit: Option<Unit>) -> Result<(), String> {
+    pub fn check(self, bars: Option<Bars>, unit: Option<Unit>, coreference: Option<&[Text]>) -> Result<(), String> {
         let only = |setting: &str, formats: &[Self], is_given: bool| {
             let names: Vec<&str> = formats.iter().map(|format| format.name()).collect();
             let has = !is_given || formats.contains(&self);
@@ -57,8 +83,9 @@ impl Format {
                 )
             })
         };
-        only("bars", &[Self::PubTator], bars.is_some())?;
-        only("unit", &[Self::PubTator], unit.is_some())
+        only("bars", &[Self::PubTator, Self::BioC], bars.is_some())?;
+        only("unit", &[Self::PubTator, Self::BioC], unit.is_some())?;
+        only("coreference", &[Self::Brat, Self::Doccano, Self::LabelStudio], coreference.is_some())
     }
 
     /// Whether its relations may stand in a file of their own.
@@ -81,11 +108,16 @@ impl Format {
     /// What reads it.
     pub fn reader(self, dialect: Dialect) -> Box<dyn Reader> {
         match self {
-            Self::DocRed => Box::new(docred::DocRed),
+            Self::DocRed => Box::new(docred::DocRed { most_bytes: dialect.most_bytes }),
             Self::PubTator => self.reader_with(dialect, None),
+            Self::BioC => Box::new(bioc::BioC { dialect }),
             Self::EdgeGraph => Box::new(edge_graph::EdgeGraph),
             Self::Gda => Box::new(gda::Gda),
-            Self::Jsonl => Box::new(jsonl::JsonLines),
+            Self::Jsonl => Box::new(jsonl::JsonLines { most_bytes: dialect.most_bytes }),
+            Self::BigBio => Box::new(bigbio::BigBio { most_bytes: dialect.most_bytes }),
+            Self::Brat => Box::new(brat::Brat { dialect }),
+            Self::Doccano => Box::new(doccano::Doccano { dialect }),
+            Self::LabelStudio => Box::new(label_studio::LabelStudio { dialect }),
         }
     }
 }

@@ -35,7 +35,8 @@ fn faults_name_their_path() {
     assert_eq!(reason(items[1].text()), "a[1]: expected a text, got 4294967296");
     assert_eq!(reason(list.key("x")), "a: expected an object, got a list");
     assert_eq!(reason(root.text()), "record: expected a text, got an object");
-    assert_eq!(reason(root.only(&["a", "bbb"])), "record: expected no key but `a`, `bbb`, got `b`");
+    assert_eq!(root.strays(&["a", "bbb"]), Ok(vec!["b"]));
+    assert_eq!(reason(root.strays(&["a", "B"])), "record: expected the key `B`, got `b`");
 }
 
 #[test]
@@ -44,4 +45,36 @@ fn what_is_not_json_is_a_fault() {
         assert_eq!(Json::parse(bytes).unwrap_err().column, "record");
     }
     assert_eq!(reason(Json::parse(b"{\"a\" 1}")), "record: expected JSON: expected `:` at line 1 column 6");
+}
+
+#[test]
+fn slips_are_told_from_other_keys() {
+    let strays = |key: &str| {
+        let json = format!("{{\"{key}\": 1, \"text\": 1}}");
+        let json = Json::parse(json.as_bytes()).unwrap();
+        json.root().strays(&["id", "text", "title", "entities", "relations", "evidence"]).map(|strays| strays.len())
+    };
+    for slip in ["relation", "Relations", "realtions", "enities", "ID", "titles", "evidences"] {
+        assert!(strays(slip).is_err(), "{slip}");
+    }
+    // A key that is there cannot be meant by another.
+    for other in ["qid", "ids", "file", "tests", "lang", "meta", "label", "score", "relationship_notes"] {
+        assert_eq!(strays(other), Ok(1), "{other}");
+    }
+}
+
+#[test]
+fn an_object_of_lists_becomes_a_list_of_objects() {
+    let turned = |text: &str| {
+        let mut json = Json::parse(text.as_bytes()).unwrap();
+        json.turn().map(|()| format!("{json:?}"))
+    };
+    let plain = |text: &str| format!("{:?}", Json::parse(text.as_bytes()).unwrap());
+    assert_eq!(turned(r#"{"a": [1, 2], "b": [[], null]}"#), Ok(plain(r#"[{"a": 1, "b": []}, {"a": 2, "b": null}]"#)));
+    assert_eq!(turned(r#"{"a": [], "b": []}"#), Ok(plain("[]")));
+    for same in ["[1]", "{}", r#"{"a": 1, "b": [2]}"#, "null"] {
+        assert_eq!(turned(same), Ok(plain(same)));
+    }
+    let unequal = turned(r#"{"a": [1, 2], "b": [1]}"#).unwrap_err();
+    assert_eq!(unequal, "expected 2 items under each key, as under the first, got 1 under `b`");
 }

@@ -4,14 +4,17 @@ use crate::Fact;
 use crate::formats::jsonl::JsonLines;
 use proptest::prelude::*;
 
-use super::reading::{cut_error, document, fault, mentions, read, sentences, survive};
+use super::lost::{lost, remarked, the_loss};
+use super::reading::{cut_error, document, facts, fault, mentions, read, sentences, survive};
+
+const READER: JsonLines = JsonLines { most_bytes: 1 << 24 };
 
 /// A document of the text `Tea has caffeine. It wakes.` with two entities and the given further members.
 fn with(members: &str) -> String {
     format!(
         r#"{{"id": "d1", "text": "Tea has caffeine. It wakes.", "entities": [
             {{"type": "Food", "mentions": [{{"start": 0, "end": 3}}]}},
-            {{"id": "Q1", "type": "Chemical", "mentions": [{{"start": 18, "end": 20}}, {{"start": 8, "end": 16}}]}}
+            {{"id": "Q1", "kb_id": "MESH:D1", "type": "Chemical", "mentions": [{{"start": 18, "end": 20}}, {{"start": 8, "end": 16}}]}}
         ]{members}}}"#
     )
     .replace('\n', " ")
@@ -21,10 +24,10 @@ fn with(members: &str) -> String {
 fn a_document_is_read() {
     let relations = r#", "title": "On tea", "relations": [
         {"head": 0, "tail": "Q1", "type": "contains", "evidence": [1, 0, 1]}, {"head": "Q1", "tail": 0, "type": "part of"}]"#;
-    let document = document(&JsonLines, with(relations));
+    let document = document(&READER, with(relations));
     assert_eq!((&*document.id, &*document.title), ("d1", "On tea"));
     assert_eq!(sentences(&document), ["Tea has caffeine .", "It wakes ."]);
-    assert_eq!((document.entities[0].kb_id.as_deref(), document.entities[1].kb_id.as_deref()), (None, Some("Q1")));
+    assert_eq!((document.entities[0].kb_id.as_deref(), document.entities[1].kb_id.as_deref()), (None, Some("MESH:D1")));
     assert_eq!(mentions(&document, 1), [("It", 1, 4, 5), ("caffeine", 0, 2, 3)], "in the order of the source");
     let fact = |head, relation: &str, tail, evidence| Fact {
         head,
@@ -38,21 +41,21 @@ fn a_document_is_read() {
 
 #[test]
 fn no_relations_is_unlabelled() {
-    assert_eq!(document(&JsonLines, with("")).facts, None);
-    assert_eq!(document(&JsonLines, with(r#", "relations": []"#)).facts, Some(vec![]));
+    assert_eq!(document(&READER, with("")).facts, None);
+    assert_eq!(document(&READER, with(r#", "relations": []"#)).facts, Some(vec![]));
 }
 
 #[test]
 fn offsets_count_characters_and_a_span_is_trimmed() {
     let source = r#"{"id": "1", "text": "Caf\u00e9 ‰ 咖啡.", "entities": [{"type": "T", "mentions": [{"start": 4, "end": 9}]}]}"#;
-    assert_eq!(mentions(&document(&JsonLines, source), 0), [("‰ 咖啡", 0, 1, 4)]);
+    assert_eq!(mentions(&document(&READER, source), 0), [("‰ 咖啡", 0, 1, 4)]);
 }
 
 #[test]
 fn a_title_that_is_the_first_line_ends_a_sentence() {
     let of = |text: &str| {
         let source = format!(r#"{{"id": "1", "title": "On tea", "text": "{text}", "entities": []}}"#);
-        sentences(&document(&JsonLines, source))
+        sentences(&document(&READER, source))
     };
     assert_eq!(of("On tea\\nit is good"), ["On tea", "it is good"]);
     assert_eq!(of("On tea it is good"), ["On tea it is good"]);
@@ -63,63 +66,247 @@ fn a_title_that_is_the_first_line_ends_a_sentence() {
 fn lines_are_cut_and_numbered() {
     let one = with("");
     let contents = format!("\u{FEFF}{one}\r\n\n{{\"id\": \"d2\"}}\n{one}");
-    let documents = read(&JsonLines, contents).unwrap();
+    let documents = read(&READER, contents).unwrap();
     assert_eq!(documents.len(), 3);
     let reject = documents[1].clone().unwrap_err();
     assert_eq!((reject.name.as_deref(), &*reject.fault.column), (Some("d2"), "text"));
 }
 
 #[test]
-fn a_bad_line_is_rejected() {
+fn what_is_wrong_with_a_document_rejects_it() {
     let check = |from: &str, to: &str, expected: &str| {
         let source = with(r#", "relations": [{"head": 0, "tail": "Q1", "type": "contains"}]"#);
         assert!(source.contains(from), "{from}");
-        assert_eq!(fault(&JsonLines, source.replace(from, to)), expected);
+        assert_eq!(fault(&READER, source.replace(from, to)), expected);
     };
     check(r#""relations":"#, r#""relation":"#, "record: expected the key `relations`, got `relation`");
-    check(r#""end": 16"#, r#""stop": 16"#, "entities[1].mentions[1].end: missing");
-    check(
-        r#""end": 16"#,
-        r#""end": 16, "name": "x""#,
-        "entities[1].mentions[1]: expected no key but `start`, `end`, got `name`",
-    );
-    check(
-        r#""end": 16"#,
-        r#""end": "16""#,
-        "entities[1].mentions[1].end: expected a whole number below 2^32, got the text `16`",
-    );
-    check(
-        r#""end": 16"#,
-        r#""end": 99"#,
-        "entities[1].mentions[1].end: expected an end within the text's 27 characters, got 99",
-    );
-    check(r#""end": 16"#, r#""end": 8"#, "entities[1].mentions[1].end: expected an end after the start 8, got 8");
-    check(r#""end": 16"#, r#""end": 16, "end": 17"#, "entities[1].mentions[1].end: expected one such key, got several");
-    check(r#""type": "Food", "#, "", "entities[0].type: missing");
-    check(
-        r#""type": "Food""#,
-        r#""type": "Food", "id": "Q1""#,
-        "entities[1].id: expected an id other than that of entity 0, got the text `Q1`",
-    );
-    check(r#""head": 0"#, r#""head": 2"#, "relations[0].head: expected the place of one of 2 entities or an id, got 2");
-    check(
-        r#""head": 0"#,
-        r#""head": -1"#,
-        "relations[0].head: expected the place of one of 2 entities or an id, got -1",
-    );
-    check(r#""tail": "Q1""#, r#""tail": "Q2""#, "relations[0].tail: expected the id of an entity, got the text `Q2`");
-    check(
-        r#""type": "contains""#,
-        r#""type": "contains", "evidence": 1"#,
-        "relations[0].evidence: expected a list, got 1",
-    );
+    check(r#""relations":"#, r#""Relations":"#, "record: expected the key `relations`, got `Relations`");
+    check(r#""entities":"#, r#""enities":"#, "record: expected the key `entities`, got `enities`");
+    check(r#""relations": ["#, r#""relations": 5, "x": ["#, "relations: expected a list, got 5");
     check(r#""text": "Tea has caffeine. It wakes.""#, r#""text": 5"#, "text: expected a text, got 5");
-    check("{\"id\": \"d1\"", "{\"id\": 1", "id: expected a text, got 1");
+    check("{\"id\": \"d1\"", "{\"id\": 1.5", "id: expected a text or a whole number, got 1.5");
 }
 
 #[test]
-fn another_format_is_refused() {
-    assert_eq!(cut_error(&JsonLines, "[\n{}]"), "expected a JSON object a line, got `[`");
+fn the_smallest_thing_that_is_wrong_is_lost() {
+    let check = |from: &str, to: &str, expected: &str| {
+        let source = with(r#", "relations": [{"head": 0, "tail": "Q1", "type": "contains"}]"#);
+        assert!(source.contains(from), "{from}");
+        assert_eq!(the_loss(&READER, source.replace(from, to)), expected);
+    };
+    let mention = "mention: entities[1].mentions[1]";
+    check(r#""end": 16"#, r#""stop": 16"#, &format!("{mention}.end: missing"));
+    let expected = "expected a whole number below 2^32, got the text `16`";
+    check(r#""end": 16"#, r#""end": "16""#, &format!("{mention}.end: {expected}"));
+    let expected = "expected an end within the text's 27 characters, got 99";
+    check(r#""end": 16"#, r#""end": 99"#, &format!("{mention}.end: {expected}"));
+    check(r#""end": 16"#, r#""end": 8"#, &format!("{mention}.end: expected an end after the start 8, got 8"));
+    check(r#""end": 16"#, r#""end": 16, "end": 17"#, &format!("{mention}.end: expected one such key, got several"));
+    let expected = "expected the text of the span, `caffeine`, got `tea`";
+    check(r#""end": 16"#, r#""end": 16, "text": "tea""#, &format!("{mention}: {expected}"));
+    let relation = "relation: relations[0]";
+    let expected = "expected the place of one of 2 entities or an id, got 2";
+    check(r#""head": 0"#, r#""head": 2"#, &format!("{relation}.head: {expected}"));
+    check(
+        r#""tail": "Q1""#,
+        r#""tail": "Q2""#,
+        &format!("{relation}.tail: expected the id of an entity, got the text `Q2`"),
+    );
+    check(r#""type": "contains""#, r#""kind": "contains""#, &format!("{relation}.type: missing"));
+    check(
+        r#""tail": "Q1""#,
+        r#""tail": 0"#,
+        "relation: fact (0, 0, `contains`): expected two entities, got one and the same",
+    );
+    let expected = "evidence: relations[0].evidence: expected a list, got 1";
+    check(r#""type": "contains""#, r#""type": "contains", "evidence": 1"#, expected);
+    let expected = "relation: relations[0].tail: expected the id of one entity alone, got the text `Q1`";
+    check(r#""type": "Food""#, r#""type": "Food", "id": "Q1""#, expected);
+}
+
+#[test]
+fn an_entity_without_type_is_lost_with_what_names_it() {
+    let source =
+        with(r#", "relations": [{"head": 0, "tail": 1, "type": "contains"}, {"head": 1, "tail": 0, "type": "in"}]"#);
+    let lost = lost(document(&READER, source.replace(r#""type": "Food", "#, "")));
+    assert_eq!(lost.len(), 4, "{lost:?}");
+    assert_eq!(lost[0], "mention: entities[0].type: missing");
+    assert!(lost[1].starts_with("entity: entity 0: expected at least one mention, got none"), "{lost:?}");
+}
+
+#[test]
+fn whole_numbers_are_ids() {
+    let of = |head: &str| {
+        let entity = |id: u32, start: u32, end: u32| {
+            format!(r#"{{"id": {id}, "type": "T", "mentions": [{{"start": {start}, "end": {end}}}]}}"#)
+        };
+        let (tea, caffeine) = (entity(1, 0, 3), entity(12, 8, 16));
+        let relation = format!(r#"{{"head": {head}, "tail": 12, "type": "r"}}"#);
+        let text = "Tea has caffeine.";
+        document(
+            &READER,
+            format!(r#"{{"id": 7, "text": "{text}", "entities": [{tea}, {caffeine}], "relations": [{relation}]}}"#),
+        )
+    };
+    let document = of("0");
+    assert_eq!((&*document.id, facts(&document)), ("7", vec![(0, "r", 1)]));
+    assert_eq!(document.entities[0].kb_id, None);
+    assert_eq!(facts(&of("\"1\"")), [(0, "r", 1)]);
+    // A number that is both is neither.
+    let expected = "relation: relations[0].head: expected a place or an id, and this is the place of entity 1 and the id of \
+                    entity 0 (an id can be a text), got 1";
+    assert_eq!(lost(of("1")), [expected]);
+}
+
+#[test]
+fn other_keys_are_left_aside_and_told_once() {
+    let source = with(r#", "lang": "en", "relations": [{"head": 0, "tail": 1, "type": "r", "score": 1}]"#);
+    let document = document(&READER, source.replace(r#""end": 20"#, r#""end": 20, "name": "It", "label": 1"#));
+    let what = "documents with keys that say nothing to docre, left aside";
+    let keys = "`lang`, `entities[].mentions[].name`, `entities[].mentions[].label`, `relations[].score`";
+    assert_eq!(remarked(&document), [format!("{what}: {keys}")]);
+    assert_eq!(facts(&document), [(0, "r", 1)]);
+}
+
+#[test]
+fn an_identity_has_a_form_and_an_id_is_none() {
+    let remarks = |from: &str, to: &str| {
+        let document = document(&READER, with("").replace(from, to));
+        (document.entities[1].kb_id.clone(), remarked(&document))
+    };
+    for sound in ["NCBIGene:672", "wikidata:Q42", "omim.ps:1-2", "MESH:D002110"] {
+        assert_eq!(remarks("MESH:D1", sound), (Some(sound.into()), vec![]));
+    }
+    for bad in ["Q42", ":Q42", "MESH:", "ME SH:D1", "MESH:D 1", "7:1", ""] {
+        let (identity, remarks) = remarks("MESH:D1", bad);
+        assert_eq!(identity, None, "{bad}");
+        let expected = "identities that are not of the form `PREFIX:ID`, left out: their entities are not joined by them: \
+                        entities[1].kb_id: expected `PREFIX:ID`, such as `wikidata:Q42`, got the text";
+        assert!(remarks.len() == 1 && remarks[0].starts_with(expected), "{remarks:?}");
+    }
+    // Until version 0.2 `id` was the identity.
+    let (identity, remarks) = remarks(r#""kb_id": "MESH:D1", "#, "");
+    assert_eq!(identity, None);
+    assert!(remarks[0].starts_with("ids that look like identities"), "{remarks:?}");
+}
+
+#[test]
+fn texts_of_mentions_are_compared() {
+    let with_text = |text: &str| {
+        let document = document(&READER, with("").replace(r#""end": 16"#, &format!(r#""end": 16, "text": "{text}""#)));
+        (document.losses.len(), document.remarks.len())
+    };
+    assert_eq!(with_text("caffeine"), (0, 0));
+    assert_eq!(with_text("Caf feine "), (0, 1));
+    assert_eq!(with_text("caffein"), (1, 0));
+}
+
+/// A document of a text and mentions, as spans and perhaps their texts.
+fn marked(text: &str, mentions: &[(usize, usize, Option<&str>)]) -> String {
+    let mention = |&(start, end, text): &(usize, usize, Option<&str>)| {
+        let mut json = serde_json::json!({"start": start, "end": end});
+        text.into_iter().for_each(|text| json["text"] = text.into());
+        json
+    };
+    let mentions: Vec<_> = mentions.iter().map(mention).collect();
+    serde_json::json!({"id": "1", "text": text, "entities": [{"type": "T", "mentions": mentions}]}).to_string()
+}
+
+#[test]
+fn offsets_that_count_something_else_are_told() {
+    let text = "Café: 😀 Rome is old. In Rome é";
+    let (bytes, utf16) = ("counted in bytes, all", "counted in UTF-16 units, all");
+    let check = |mentions: &[(usize, usize, Option<&str>)], expected: &str| {
+        let document = document(&READER, marked(text, mentions));
+        let told = lost(document.clone()).join("\n") + &remarked(&document).join("\n");
+        let is_so = if expected.is_empty() { !told.contains("counted in") } else { told.contains(expected) };
+        assert!(is_so, "{told}");
+    };
+    let byte = |of: &str| (text.find(of).unwrap(), text.find(of).unwrap() + of.len());
+    let (start, end) = byte("Rome is old");
+    check(&[(start, end, Some("Rome is old"))], bytes);
+    let (start, end) = byte("In");
+    check(&[(start, end, None)], bytes);
+    // In characters `Rome` begins at 8, in UTF-16 units at 9.
+    check(&[(9, 13, Some("Rome"))], utf16);
+    check(&[(9, 13, None)], utf16);
+    check(&[(8, 12, Some("Rome"))], "");
+    check(&[(8, 12, Some("Roma"))], "");
+    // One that fits neither.
+    check(&[(9, 13, Some("Rome")), (0, 2, Some("x"))], "");
+}
+
+#[test]
+fn mentions_that_cut_words_stay_and_are_told() {
+    let cut = |text: &str, start, end| {
+        let document = document(&READER, marked(text, &[(start, end, None)]));
+        assert_eq!(document.entities[0].mentions.len(), 1);
+        remarked(&document)
+    };
+    let what = "mentions that begin or end inside a word";
+    assert_eq!(cut("caffeine", 0, 4), [format!("{what}: entities[0].mentions[0]: `caff`")]);
+    assert_eq!(cut("of 1987", 3, 5), [format!("{what}: entities[0].mentions[0]: `19`")]);
+    for (text, start, end) in [("5mg", 1, 3), ("咖啡好", 0, 2), ("ภาษาไทย", 0, 4), ("a-b", 0, 1), ("Oslo's", 0, 4)]
+    {
+        assert_eq!(cut(text, start, end), Vec::<String>::new(), "{text}");
+    }
+}
+
+#[test]
+fn attributes_of_relations_are_kept() {
+    let attributes = r#"{"novelty": "Novel", "score": 0.5, "n": 3, "sure": true, "no": null, "list": []}"#;
+    let source =
+        with(&format!(r#", "relations": [{{"head": 0, "tail": 1, "type": "r", "attributes": {attributes}}}]"#));
+    let document = document(&READER, source);
+    assert_eq!(remarked(&document).len(), 1);
+    let facts = document.facts.unwrap();
+    let kept: Vec<&str> = facts[0].attributes.iter().map(|attribute| &**attribute).collect();
+    assert_eq!(kept, ["novelty=Novel", "score=0.5", "n=3", "sure=true"]);
+}
+
+#[test]
+fn text_without_entities_is_answered_by_where_to_find_them() {
+    let hint = "docre relates entities that are marked, and marks none: see data/README.md#your-own-documents";
+    assert_eq!(fault(&READER, r#"{"id": "1", "text": "Tea."}"#), format!("entities: missing; {hint}"));
+    let none = document(&READER, r#"{"id": "1", "text": "Tea.", "entities": []}"#);
+    assert_eq!(remarked(&none), [format!("documents without entities, which can have no relations: {hint}")]);
+    let expected = format!("expected a JSON array, or JSON objects one a line, got `Tea has caffeine.`; {hint}");
+    assert_eq!(cut_error(&READER, "Tea has caffeine.\nIt wakes."), expected);
+}
+
+#[test]
+fn arrays_and_objects_over_several_lines_are_read() {
+    let document = |id: u32| format!("{{\n  \"id\": {id},\n  \"text\": \"}}\",\n  \"entities\": []\n}}");
+    let names = |contents: String| -> Vec<String> {
+        let read = read(&READER, contents).unwrap();
+        read.into_iter().map(|document| document.unwrap().id.to_string()).collect()
+    };
+    assert_eq!(names(document(1)), ["1"]);
+    assert_eq!(names(format!("\u{FEFF}\n{}\n\n{}{}", document(1), document(2), document(3))), ["1", "2", "3"]);
+    assert_eq!(names(format!("[{},\n{}]", document(1), document(2))), ["1", "2"]);
+    let line = |id: u32| document(id).replace('\n', "");
+    assert_eq!(names(format!("{}{}", line(1), line(2))), ["1", "2"]);
+    // A damaged line leaves the next ones alone, even if it is the first.
+    for damaged in [&line(1)[..12], &line(1)[..25], "{"] {
+        let read = read(&READER, format!("{damaged}\n{}\n{}", line(2), line(3))).unwrap();
+        assert_eq!(read.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, true, true], "{damaged}");
+    }
+}
+
+#[test]
+fn of_a_long_record_a_part_is_held() {
+    let reader = JsonLines { most_bytes: 100 };
+    let long = format!("{{\"id\": 1, \"text\": \"{}\"}}", "x".repeat(1000));
+    let short = r#"{"id": 2, "text": "x", "entities": []}"#;
+    for contents in [format!("{long}\n{short}"), format!("[{long}, {short}]"), format!("{short}\n{long}\n{short}")] {
+        let input = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(input.path(), &contents).unwrap();
+        let records = crate::Reader::records(&reader, crate::Input::at(input.path())).unwrap();
+        let mut lengths: Vec<usize> = records.map(|record| record.unwrap().bytes.len()).collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        assert_eq!(lengths, [short.len(), 101], "{contents}");
+    }
 }
 
 /// Words, and mentions that are runs of them, in characters.
@@ -134,13 +321,13 @@ fn marked_words() -> impl Strategy<Value = (Vec<String>, Vec<(usize, usize)>)> {
 proptest! {
     #[test]
     fn arbitrary_bytes_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        survive(&JsonLines, &bytes);
+        survive(&READER, &bytes);
     }
 
     #[test]
     fn arbitrary_members_do_not_panic(value in "(\\{\"(head|type|start)\": ?-?[0-9]{1,3}\\}|\\[|\\]|null|\"Q1\"|,){1,5}") {
-        survive(&JsonLines, with(&format!(", \"relations\": [{value}]")).as_bytes());
-        survive(&JsonLines, with("").replace("16", &value).as_bytes());
+        survive(&READER, with(&format!(", \"relations\": [{value}]")).as_bytes());
+        survive(&READER, with("").replace("16", &value).as_bytes());
     }
 
     #[test]
@@ -151,7 +338,7 @@ proptest! {
         let mention = |&(first, last): &(usize, usize)| serde_json::json!({"start": start(first), "end": end(last)});
         let mentions: Vec<_> = runs.iter().map(mention).collect();
         let written = serde_json::json!({"id": "1", "text": text, "entities": [{"type": "T", "mentions": mentions}]});
-        let read = document(&JsonLines, written.to_string());
+        let read = document(&READER, written.to_string());
         let names: Vec<String> = read.entities[0].mentions.iter().map(|mention| mention.name.to_string()).collect();
         let expected: Vec<String> = runs.iter().map(|&(first, last)| words[first..=last].join(" ")).collect();
         prop_assert_eq!(names, expected);

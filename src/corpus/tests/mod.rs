@@ -3,15 +3,26 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 #![expect(clippy::print_stdout, clippy::large_stack_arrays, reason = "plain tests, which say what is skipped")]
 
+mod bigbio;
+mod bioc;
+mod brat;
 mod chemical_disease;
+mod doccano;
+mod docred;
 mod edge_graph;
 mod gda;
 mod json;
 mod jsonl;
+mod label_studio;
+mod lost;
 mod mesh;
 mod pubtator;
 mod pubtator_corpora;
 mod pubtator_ids;
 mod pubtator_write;
 mod reading;
+mod round;
+mod round_trip;
+mod source;
+mod split;
 mod text;

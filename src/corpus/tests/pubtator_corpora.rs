@@ -9,7 +9,7 @@ use crate::formats::pubtator::PubTator;
 use crate::{Document, Input, Part, Reader};
 
 fn reader(bars: Bars, unit: Unit) -> PubTator {
-    PubTator { dialect: Dialect { bars, unit, most_bytes: 16 << 20 }, ..PubTator::default() }
+    PubTator { dialect: Dialect { bars, unit, coreference: None, most_bytes: 16 << 20 }, ..PubTator::default() }
 }
 
 /// A file of the corpora's folder: `DOCRE_CORPORA`, or `../shared/data` beside the project.

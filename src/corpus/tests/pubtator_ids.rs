@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::reading::{document, facts, losses, mentions, sentences, survive};
 
 fn reader(bars: Bars, unit: Unit) -> PubTator {
-    PubTator { dialect: Dialect { bars, unit, most_bytes: 1 << 24 }, ..PubTator::default() }
+    PubTator { dialect: Dialect { bars, unit, coreference: None, most_bytes: 1 << 24 }, ..PubTator::default() }
 }
 
 /// The document of the text `one two six ten.` and annotations, whose columns are parted by blanks.

@@ -3,7 +3,8 @@
 //! A token is a run of letters and digits, or one other character that is not whitespace; ideographs and kana stand
 //! alone, combining marks stay with what they mark. A sentence ends at a stop (`.`, `!`, `?` and their kin, closing
 //! quotes and brackets included) that is followed by whitespace and by something that may begin a sentence, unless it
-//! belongs to an abbreviation or stands inside brackets; a blank line ends one always. Made for biomedical abstracts,
+//! belongs to an abbreviation or stands inside brackets; at a stop of a script that has one for nothing else (`。`, `।`,
+//! `؟`), whatever follows; and always at a blank line. Made for biomedical abstracts,
 //! at home in other prose. Time and memory are linear in the text, whatever it is.
 //!
 //! Offsets count Unicode scalar values; ranges are half-open.
@@ -12,10 +13,12 @@ mod sentence;
 
 use std::borrow::Cow;
 
+use unicode_normalization::char::is_combining_mark;
+
 use crate::document::Token;
 
 /// The longest span, in characters, that can be a mention.
-const LONGEST_SPAN: u32 = 1_000;
+pub const LONGEST_SPAN: u32 = 1_000;
 
 /// A text cut into sentences and tokens.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -153,7 +156,8 @@ impl<'t> Characters<'t> {
         self.text.get(self.byte(start)?..self.byte(end)?)
     }
 
-    fn byte(&self, character: u32) -> Option<usize> {
+    /// The byte at which a character begins, or the text ends; `None` beyond that, but in ASCII.
+    pub fn byte(&self, character: u32) -> Option<usize> {
         let place = usize::try_from(character).ok()?;
         match &self.offsets {
             Some(offsets) => offsets.get(place).copied(),
@@ -169,15 +173,8 @@ impl Class {
             ' ' => Self::Space,
             _ if character.is_ascii_graphic() => Self::Alone,
             _ if character.is_whitespace() => Self::Space,
-            // Combining marks, joiners, variation selectors, skin tones.
-            '\u{300}'..='\u{36F}'
-            | '\u{1AB0}'..='\u{1AFF}'
-            | '\u{20D0}'..='\u{20FF}'
-            | '\u{200C}'
-            | '\u{200D}'
-            | '\u{FE00}'..='\u{FE0F}'
-            | '\u{1F3FB}'..='\u{1F3FF}' => Self::Mark,
             _ if is_unspaced(character) => Self::Alone,
+            _ if is_mark(character) => Self::Mark,
             _ if character.is_alphanumeric() => Self::Word,
             _ => Self::Alone,
         }
@@ -195,10 +192,22 @@ impl Class {
 
 /// Kana and ideographs: scripts without spaces between words.
 fn is_unspaced(character: char) -> bool {
-    matches!(
-        character,
-        '\u{3040}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}'
-    )
+    // The voicing marks stand among the kana.
+    !matches!(character, '\u{3099}' | '\u{309A}')
+        && matches!(
+            character,
+            '\u{3040}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}'
+        )
+}
+
+/// What belongs to the character before it: marks of any script (vowel signs, viramas, tones, points, accents, variation
+/// selectors), joiners, skin tones.
+fn is_mark(character: char) -> bool {
+    match character {
+        '\u{0}'..'\u{300}' => false,
+        '\u{200C}' | '\u{200D}' | '\u{1F3FB}'..='\u{1F3FF}' => true,
+        _ => is_combining_mark(character),
+    }
 }
 
 fn text_length(text: &str) -> Result<u32, Unfit> {
@@ -207,7 +216,10 @@ fn text_length(text: &str) -> Result<u32, Unfit> {
     u32::try_from(count).map_err(|_| Unfit { span: None, reason: reason() })
 }
 
-/// Whether a span has one character at least, and all of them in a text of that length.
+/// Refuses a span that cannot be a mention in a text of so many characters.
+///
+/// # Errors
+/// Expected, then got.
 pub fn check_span((start, end): (u32, u32), length: u32) -> Result<(), String> {
     if start >= end {
         Err(format!("expected an end after the start {start}, got {end}"))

@@ -1,6 +1,6 @@
 //! Where sentences end, decided on tokens: what stands before a stop, and what follows it.
 
-use super::{Gap, Piece, lower};
+use super::{Gap, Piece, is_mark, lower};
 
 /// Closing quotes and brackets that a sentence takes along, and opening ones it may begin with: no more than this many.
 const MOST_WRAPPERS: usize = 3;
@@ -12,9 +12,24 @@ const LONGEST_LINK: usize = 4;
 const TITLES_AND_LINKS: &[&str] =
     &["al", "approx", "ca", "cf", "dr", "eg", "etc", "ie", "mr", "mrs", "ms", "prof", "resp", "st", "viz", "vs"];
 
-/// Abbreviations that do not end a sentence before a number.
-const COUNTERS: &[&str] =
-    &["ch", "eq", "eqs", "fig", "figs", "no", "nos", "p", "pp", "ref", "refs", "sec", "tab", "vol"];
+/// Abbreviations that do not end a sentence before a number: months too.
+const COUNTERS: &[&str] = &[
+    "ch", "eq", "eqs", "fig", "figs", "no", "nos", "p", "pp", "ref", "refs", "sec", "tab", "vol", //
+    "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec",
+];
+
+/// What a stop does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// The full stop, which stands in numbers and abbreviations too.
+    Point,
+    /// Ends a sentence before a space and what may begin the next.
+    Mark,
+    /// Ends a sentence wherever it stands.
+    Full,
+    /// The full stop of East Asia's width: ends a sentence wherever it stands, but in a number.
+    WidePoint,
+}
 
 /// One past the last token of each sentence. A sentence must begin at a token where `walls` holds, and must not where
 /// `held` does, which is the stronger.
@@ -40,10 +55,14 @@ pub(super) fn ends(pieces: &[Piece], walls: &[bool], held: &[bool]) -> Vec<usize
 fn ends_between(sentence: &[Piece], rest: &[Piece]) -> bool {
     let Some(next) = rest.first() else { return false };
     let Some((stop, before)) = without_closers(sentence).split_last() else { return false };
-    match stop.text {
-        "。" | "！" | "？" | "｡" => next.gap != Gap::Nothing || !(is_closer(next) || is_stop(next)),
-        "." => next.gap != Gap::Nothing && begins_sentence(rest) && !abbreviates(before, stop, next),
-        _ => next.gap != Gap::Nothing && is_stop(stop) && begins_sentence(rest),
+    let parted = next.gap != Gap::Nothing;
+    let goes_on = || is_closer(next) || Stop::of(next).is_some();
+    match Stop::of(stop) {
+        None => false,
+        Some(Stop::Point) => parted && begins_sentence(rest) && !abbreviates(before, stop, next),
+        Some(Stop::Mark) => parted && begins_sentence(rest),
+        Some(Stop::Full) => parted || !goes_on(),
+        Some(Stop::WidePoint) => parted || !(goes_on() || begins_with_digit(next)),
     }
 }
 
@@ -52,11 +71,21 @@ fn without_closers<'a, 't>(sentence: &'a [Piece<'t>]) -> &'a [Piece<'t>] {
     let mut inner = sentence;
     for _ in 0..MOST_WRAPPERS {
         match inner {
-            [rest @ .., last] if is_closer(last) && last.gap == Gap::Nothing => inner = rest,
+            [rest @ .., last] if closes(last) => inner = rest,
             _ => break,
         }
     }
     inner
+}
+
+/// Whether a token closes what a stop has ended, as quotes do in one of many ways: `”`, `“` after `„`, and French `»`
+/// after a space.
+fn closes(piece: &Piece) -> bool {
+    match piece.text {
+        "»" => piece.gap != Gap::BlankLine,
+        "“" | "‘" | "«" => piece.gap == Gap::Nothing,
+        _ => piece.gap == Gap::Nothing && is_closer(piece),
+    }
 }
 
 /// Whether a sentence may begin so: with a capital, a digit, a letter that has no case, or a word of mixed case such as
@@ -64,7 +93,7 @@ fn without_closers<'a, 't>(sentence: &'a [Piece<'t>]) -> &'a [Piece<'t>] {
 fn begins_sentence(rest: &[Piece]) -> bool {
     let wrappers = rest.iter().take(MOST_WRAPPERS).take_while(|piece| is_opener(piece)).count();
     let Some(first) = rest.get(wrappers) else { return false };
-    first.text.starts_with(char::is_alphanumeric) && !first.text.chars().all(char::is_lowercase)
+    first.text.starts_with(char::is_alphanumeric) && !letters(first).all(char::is_lowercase)
 }
 
 /// Whether `.` belongs to an abbreviation or an initial before it, or to the number of a list item.
@@ -80,7 +109,7 @@ fn abbreviates(before: &[Piece], stop: &Piece, next: &Piece) -> bool {
         [.., earlier, last] if is_letter(last) => is_capital(last) && !names_a_kind(earlier, last),
         [.., last] => {
             let word = lower(last.text);
-            TITLES_AND_LINKS.contains(&&*word) || (is_number(next) && COUNTERS.contains(&&*word))
+            TITLES_AND_LINKS.contains(&&*word) || (begins_with_digit(next) && COUNTERS.contains(&&*word))
         }
         [] => false,
     }
@@ -90,7 +119,7 @@ fn abbreviates(before: &[Piece], stop: &Piece, next: &Piece) -> bool {
 fn names_a_kind(before: &Piece, capital: &Piece) -> bool {
     match capital.gap {
         Gap::Nothing => matches!(before.text, "-" | "/"),
-        _ => before.text.len() > LONGEST_LINK && before.text.chars().all(char::is_lowercase),
+        _ => before.text.len() > LONGEST_LINK && letters(before).all(char::is_lowercase),
     }
 }
 
@@ -143,8 +172,26 @@ fn bracket(piece: &Piece) -> Option<(usize, bool)> {
     }
 }
 
-fn is_stop(piece: &Piece) -> bool {
-    matches!(piece.text, "." | "!" | "?" | "…" | "。" | "！" | "？" | "｡" | "؟" | "۔" | "।" | "॥")
+impl Stop {
+    /// That of a token; those beyond ASCII are Unicode's (property `Sentence_Terminal`), of scripts that are in use.
+    fn of(piece: &Piece) -> Option<Self> {
+        let mut characters = piece.text.chars();
+        let (Some(only), None) = (characters.next(), characters.next()) else { return None };
+        Some(match only {
+            '.' => Self::Point,
+            '!' | '?' | '…' | '\u{203C}' | '\u{203D}' | '\u{2047}'..='\u{2049}' => Self::Mark,
+            '\u{FF0E}' => Self::WidePoint,
+            // Armenian, Arabic, Syriac, NKo, Devanagari and its kin.
+            '\u{589}' | '\u{61E}' | '\u{61F}' | '\u{6D4}' | '\u{700}'..='\u{702}' | '\u{7F9}' | '\u{964}' | '\u{965}'
+            // Myanmar, Ethiopic, Canadian syllabics, Khmer, Mongolian, Limbu, Lepcha, Ol Chiki.
+            | '\u{104B}' | '\u{1362}' | '\u{1367}' | '\u{1368}' | '\u{166E}' | '\u{17D4}' | '\u{17D5}' | '\u{1803}'
+            | '\u{1809}' | '\u{1944}' | '\u{1945}' | '\u{1C3B}' | '\u{1C3C}' | '\u{1C7E}' | '\u{1C7F}'
+            // East Asia; Lisu, Vai, Bamum, Meetei Mayek.
+            | '\u{3002}' | '\u{FF01}' | '\u{FF1F}' | '\u{FF61}' | '\u{A4FF}' | '\u{A60E}' | '\u{A60F}' | '\u{A6F3}'
+            | '\u{A6F7}' | '\u{ABEB}' => Self::Full,
+            _ => return None,
+        })
+    }
 }
 
 fn is_closer(piece: &Piece) -> bool {
@@ -152,25 +199,36 @@ fn is_closer(piece: &Piece) -> bool {
 }
 
 fn is_opener(piece: &Piece) -> bool {
-    matches!(piece.text, "\"" | "'" | "“" | "‘" | "«" | "「" | "『") || bracket(piece).is_some_and(|(_, opens)| opens)
+    matches!(piece.text, "\"" | "'" | "“" | "‘" | "«" | "„" | "‚" | "‹" | "「" | "『" | "¿" | "¡")
+        || bracket(piece).is_some_and(|(_, opens)| opens)
+}
+
+/// Its characters without the marks on them, which have no case.
+fn letters(piece: &Piece) -> impl Iterator<Item = char> {
+    piece.text.chars().filter(|character| !is_mark(*character))
 }
 
 fn is_number(piece: &Piece) -> bool {
     piece.text.chars().all(char::is_numeric)
 }
 
+/// Such as `3` and `3rd`.
+fn begins_with_digit(piece: &Piece) -> bool {
+    piece.text.starts_with(char::is_numeric)
+}
+
 fn is_letter(piece: &Piece) -> bool {
-    let mut characters = piece.text.chars();
-    characters.next().is_some_and(char::is_alphabetic) && characters.next().is_none()
+    let mut letters = letters(piece);
+    letters.next().is_some_and(char::is_alphabetic) && letters.next().is_none()
 }
 
 /// A capital with small letters after it.
 fn is_titlecase(piece: &Piece) -> bool {
-    let mut characters = piece.text.chars();
-    let (first, rest) = (characters.next(), characters.as_str());
-    first.is_some_and(char::is_uppercase) && !rest.is_empty() && rest.chars().all(char::is_lowercase)
+    let mut letters = letters(piece);
+    let (first, mut rest) = (letters.next(), letters.peekable());
+    first.is_some_and(char::is_uppercase) && rest.peek().is_some() && rest.all(char::is_lowercase)
 }
 
 fn is_capital(piece: &Piece) -> bool {
-    piece.text.chars().all(char::is_uppercase)
+    letters(piece).all(char::is_uppercase)
 }

@@ -11,7 +11,7 @@ use super::error::WriteError;
 use crate::{Graph, Supported};
 
 /// What nodes and edges bear: an element, a name and a type.
-const KEYS: [(&str, &str, &str); 12] = [
+const KEYS: [(&str, &str, &str); 13] = [
     ("node", "name", "string"),
     ("node", "type", "string"),
     ("node", "kb_id", "string"),
@@ -24,6 +24,7 @@ const KEYS: [(&str, &str, &str); 12] = [
     ("edge", "best_probability", "double"),
     ("edge", "combined_probability", "double"),
     ("edge", "documents", "string"),
+    ("edge", "attributes", "string"),
 ];
 
 /// Writes the graph.
@@ -62,7 +63,8 @@ fn write_node(graph: &Graph, node: &NodeRow, output: &mut impl Write) -> Result<
     Ok(())
 }
 
-fn write_edge(Supported { edge, documents }: &Supported, output: &mut impl Write) -> Result<(), WriteError> {
+fn write_edge(supported: &Supported, output: &mut impl Write) -> Result<(), WriteError> {
+    let Supported { edge, documents, attributes } = supported;
     let (head, tail) = (escaped(&edge.head), escaped(&edge.tail));
     write!(output, r#"<edge id="{}" source="{head}" target="{tail}">"#, edge.edge_id)?;
     let mut item = |name, text: &str| write_item("edge", name, text, output);
@@ -78,6 +80,9 @@ fn write_edge(Supported { edge, documents }: &Supported, output: &mut impl Write
         item("combined_probability", &probability.to_string())?;
     }
     item("documents", &serde_json::to_string(documents)?)?;
+    if !attributes.is_empty() {
+        item("attributes", &serde_json::to_string(attributes)?)?;
+    }
     writeln!(output, "</edge>")?;
     Ok(())
 }

@@ -40,7 +40,8 @@ fn write_node(node: &NodeRow, output: &mut impl Write) -> std::io::Result<()> {
     line(0, "n_documents", &node.n_documents.to_string())
 }
 
-fn write_edge(Supported { edge, documents }: &Supported, output: &mut impl Write) -> std::io::Result<()> {
+fn write_edge(supported: &Supported, output: &mut impl Write) -> std::io::Result<()> {
+    let Supported { edge, documents, attributes } = supported;
     let id = &edge.edge_id;
     writeln!(output, "{id}\t{}\t{}\t{}", edge.head, symbol(&edge.relation), edge.tail)?;
     let mut line =
@@ -55,13 +56,16 @@ fn write_edge(Supported { edge, documents }: &Supported, output: &mut impl Write
     for (number, document) in documents.iter().enumerate() {
         line(number, "document", &quoted(document))?;
     }
+    for (number, attribute) in attributes.iter().enumerate() {
+        line(number, "attribute", &quoted(attribute))?;
+    }
     Ok(())
 }
 
 /// A relation as a symbol: the characters of a step of a path, behind a letter.
 fn symbol(relation: &str) -> String {
     let step = step(relation);
-    if step.starts_with(|first: char| first.is_ascii_alphabetic()) { step } else { format!("relation:{step}") }
+    if step.starts_with(char::is_alphabetic) { step } else { format!("relation:{step}") }
 }
 
 /// A text as a string.

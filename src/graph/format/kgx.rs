@@ -1,13 +1,14 @@
 //! [KGX](https://github.com/biolink/kgx/blob/master/specification/kgx-format.md): JSON lines in the Biolink model. The
 //! tab-separated form of KGX has no way to say a tab or a line end in a name, so it is not written.
 //!
-//! Chemicals, diseases and genes have categories of their own, everything else is a `biolink:NamedThing`. Where Biolink
-//! has no predicate for a relation it is `biolink:related_to`; the relation's name stays in `original_predicate`.
+//! A node's category goes by its type ([`biolink`](super::biolink)). Where Biolink has no predicate for a relation it is
+//! `biolink:related_to`; the relation's name stays in `original_predicate`.
 
 use std::io::Write;
 
 use serde_json::{Value, json};
 
+use super::biolink::category;
 use super::error::WriteError;
 use crate::{Graph, Supported};
 
@@ -38,7 +39,7 @@ pub fn write_nodes(graph: &Graph, output: &mut impl Write) -> Result<(), WriteEr
 /// Where a table cannot be read or the output refuses.
 pub fn write_edges(graph: &Graph, output: &mut impl Write) -> Result<(), WriteError> {
     for supported in graph.supported()? {
-        let Supported { edge, documents } = supported?;
+        let Supported { edge, documents, attributes } = supported?;
         let level = if edge.best_probability.is_some() { "prediction" } else { "not_provided" };
         let mut line = json!({
             "id": edge.edge_id,
@@ -57,6 +58,9 @@ pub fn write_edges(graph: &Graph, output: &mut impl Write) -> Result<(), WriteEr
             line["best_probability"] = best.into();
             line["combined_probability"] = combined.into();
         }
+        if !attributes.is_empty() {
+            line["attributes"] = json!(attributes);
+        }
         write_line(&line, output)?;
     }
     Ok(())
@@ -65,15 +69,6 @@ pub fn write_edges(graph: &Graph, output: &mut impl Write) -> Result<(), WriteEr
 fn write_line(line: &Value, output: &mut impl Write) -> Result<(), WriteError> {
     serde_json::to_writer(&mut *output, line)?;
     Ok(output.write_all(b"\n")?)
-}
-
-fn category(kind: &str) -> &'static str {
-    match kind.to_lowercase().as_str() {
-        "chemical" => "biolink:ChemicalEntity",
-        "disease" => "biolink:Disease",
-        "gene" => "biolink:Gene",
-        _ => "biolink:NamedThing",
-    }
 }
 
 /// CDR's relation says that a chemical induces a disease, GDA's that a gene goes with one.

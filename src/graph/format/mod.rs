@@ -4,6 +4,7 @@
 //! stand in all of them; runs, mentions and evidence in RDF.
 
 pub(crate) mod name;
+pub(crate) mod biolink;
 mod error;
 pub mod graphml;
 pub mod kgtk;

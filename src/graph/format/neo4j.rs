@@ -55,6 +55,7 @@ pub fn write_relationships(graph: &Graph, output: &mut impl Write) -> Result<(),
         "best_probability:double",
         "combined_probability:double",
         "documents:string[]",
+        "attributes:string[]",
     ])?;
     for supported in graph.supported()? {
         let supported = supported?;
@@ -69,6 +70,7 @@ pub fn write_relationships(graph: &Graph, output: &mut impl Write) -> Result<(),
             &edge.best_probability.map(|found| found.to_string()).unwrap_or_default(),
             &edge.combined_probability.map(|found| found.to_string()).unwrap_or_default(),
             &list(&supported.documents),
+            &list(&supported.attributes),
         ])?;
     }
     Ok(csv.flush()?)

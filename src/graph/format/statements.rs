@@ -4,8 +4,8 @@
 //! | --- | --- |
 //! | a node | `rdf:type` its type, `rdfs:label`, `skos:altLabel` its aliases, `dcterms:identifier` its kb_id, `vocabulary:documents` |
 //! | an edge | the statement itself, in the default graph, and in that of each supporting document |
-//! | an edge's reifier | `rdf:Statement` with subject, predicate, object; `vocabulary:documents`, `…/bestProbability`, `…/combinedProbability`; `prov:wasDerivedFrom` each document, `prov:wasGeneratedBy` each run, `prov:qualifiedDerivation` each fact |
-//! | a fact | `prov:Derivation` with `prov:entity` its document, `prov:hadActivity` its run, `vocabulary:probability`, and `…/evidence`, `…/headMention`, `…/tailMention`: sentences and tokens, as fragments of the document |
+//! | an edge's reifier | `rdf:Statement` with subject, predicate, object; `vocabulary:documents`, `…/bestProbability`, `…/combinedProbability`; `prov:wasDerivedFrom` each document, `prov:wasGeneratedBy` each run, `prov:qualifiedDerivation` each fact; `attribute:…` what its facts are said to be |
+//! | a fact | `prov:Derivation` with `prov:entity` its document, `prov:hadActivity` its run, `vocabulary:probability`, and `…/evidence`, `…/headMention`, `…/tailMention`: sentences and tokens, as fragments of the document; `attribute:…` each of its attributes |
 //! | a document | `prov:Entity`, `dcterms:identifier` its doc_id |
 //! | a run | `prov:Activity`, `rdfs:label` |
 //! | a relation, a type | `rdf:Property`, `rdfs:Class`; `rdfs:label` |
@@ -145,6 +145,7 @@ impl<E: From<WriteError>> Speaker<'_, E> {
             self.edge(&edge, &reified)?;
             let mut last: Option<ProvenanceRow> = None;
             let mut number = 0;
+            let mut attributes = BTreeSet::new();
             while let Some(fact) = provenance.next_if(|fact| fact.edge_id == edge.edge_id).map_err(table)? {
                 let (document, run) = last.map(|last| (last.doc_id, last.run_id)).unzip();
                 if document.as_ref() != Some(&fact.doc_id) {
@@ -156,8 +157,10 @@ impl<E: From<WriteError>> Speaker<'_, E> {
                 }
                 self.fact(&fact, number, &reified.edge)?;
                 number += 1;
+                attributes.extend(fact.attributes.iter().cloned());
                 last = Some(fact);
             }
+            self.attributes(&reified.edge, &attributes)?;
             relations.entry(edge.relation).or_insert(edge.label);
         }
         for (relation, label) in relations {
@@ -206,7 +209,17 @@ impl<E: From<WriteError>> Speaker<'_, E> {
             let word = self.words.probability.clone();
             self.say(&derivation, word.as_ref(), &Literal::from(probability))?;
         }
+        self.attributes(&derivation, &fact.attributes)?;
         self.places(fact, &derivation)
+    }
+
+    /// What is said of a fact, or of all facts behind an edge: `name=value`.
+    fn attributes<'a>(&mut self, subject: &NamedNode, attributes: impl IntoIterator<Item = &'a Text>) -> Result<(), E> {
+        for attribute in attributes {
+            let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
+            self.say(subject, self.iris.attribute(name).as_ref(), &Literal::from(value))?;
+        }
+        Ok(())
     }
 
     /// Where the document speaks of a fact.

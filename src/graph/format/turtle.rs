@@ -15,7 +15,7 @@ use crate::Graph;
 /// Where a table cannot be read or the output refuses.
 pub fn write(graph: &Graph, output: &mut impl Write) -> Result<(), WriteError> {
     let mut serializer = TurtleSerializer::new();
-    for (prefix, namespace) in graph.iris.prefixes() {
+    for (prefix, namespace) in graph.iris.prefixes(&graph.prefixes()?) {
         serializer = serializer.with_prefix(prefix, namespace).map_err(io::Error::other)?;
     }
     let mut serializer = serializer.for_writer(output);

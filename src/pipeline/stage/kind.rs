@@ -26,6 +26,8 @@ pub struct Kind {
     pub outputs: &'static [&'static str],
     /// The roles of outputs that it can make beside them.
     pub optional_outputs: &'static [&'static str],
+    /// Whether it makes outputs in any other role too, of which its options tell.
+    pub further_outputs: bool,
     /// The keys of its options.
     pub options: fn() -> Vec<&'static str>,
     /// Reads its options, for a stage with inputs in these roles.
@@ -33,13 +35,14 @@ pub struct Kind {
 }
 
 impl Kind {
-    /// What most kinds are: without further inputs, without optional outputs.
+    /// What most kinds are: without further inputs, without optional or further outputs.
     pub const PLAIN: Self = Self {
         name: "",
         inputs: &[],
         further_inputs: false,
         outputs: &[],
         optional_outputs: &[],
+        further_outputs: false,
         options: Vec::new,
         parse: |_, _| Err(anyhow!("a kind of stage has its own options")),
     };
@@ -124,6 +127,8 @@ impl Work<'_> {
 pub struct Made {
     /// Each output, by role: where it is now. The runner moves it to its place.
     pub outputs: BTreeMap<&'static str, PathBuf>,
+    /// The same of outputs whose roles the options name.
+    pub further_outputs: BTreeMap<String, PathBuf>,
     /// What is to be said of it, a line each.
     pub notes: Vec<String>,
     /// What is to be said of it now, and each time that it is up to date, beside the warnings that were told.
@@ -150,6 +155,6 @@ pub fn corpus(summary: Summary) -> Made {
         notes: summary.totals.iter().map(ToString::to_string).collect(),
         warnings,
         rejected: summary.losses.count(),
-        device: None,
+        ..Made::default()
     }
 }

@@ -10,5 +10,6 @@ mod query;
 pub mod registry;
 mod report;
 mod score;
+mod split;
 mod synthesize;
 mod train;

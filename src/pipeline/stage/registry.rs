@@ -3,13 +3,14 @@
 use anyhow::anyhow;
 
 use super::kind::Kind;
-use super::{convert, encode, evaluate, graph, query, report, score, synthesize, train};
+use super::{convert, encode, evaluate, graph, query, report, score, split, synthesize, train};
 use crate::ground::suggest::unknown;
 
 /// Every kind.
-static KINDS: [Kind; 9] = [
+static KINDS: [Kind; 10] = [
     synthesize::KIND,
     convert::KIND,
+    split::KIND,
     encode::KIND,
     train::KIND,
     score::KIND,

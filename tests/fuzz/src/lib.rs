@@ -5,8 +5,9 @@ use std::fs;
 
 pub use corpus;
 
+use corpus::formats::dialect::Dialect;
 use corpus::tables::CorpusWriter;
-use corpus::{Acceptance, Format, Record};
+use corpus::{Acceptance, Format, Input, Record};
 
 /// Pairs of a document at most: few enough for a run to be short.
 const MOST_PAIRS: u64 = 10_000;
@@ -18,13 +19,12 @@ pub fn read(format: Format, files: &[(&str, &[u8])]) {
     for (name, content) in files {
         fs::write(folder.path().join(name), content).expect("a file in memory");
     }
-    let reader = format.reader();
+    let reader = format.reader(Dialect::default());
     let source = if let [(name, _)] = files { folder.path().join(name) } else { folder.path().to_path_buf() };
     let (rules, mut accepted) = (Acceptance { most_pairs: MOST_PAIRS, ..Acceptance::default() }, Vec::new());
-    for record in reader.records(&source).into_iter().flatten().map_while(Result::ok) {
-        if let Ok(Ok(document)) = reader.parse(&record).map(|document| rules.accept(document, "fuzz".into())) {
-            accepted.push(document);
-        }
+    for record in reader.records(Input::at(&source)).into_iter().flatten().map_while(Result::ok) {
+        let read = reader.parse_all(&record).into_iter().flatten();
+        accepted.extend(read.filter_map(|document| rules.accept(document, "fuzz".into()).ok()));
     }
     if !accepted.is_empty() {
         let mut writer = CorpusWriter::create(&folder.path().join("out"), "fuzz", "", false).expect("a folder in memory");

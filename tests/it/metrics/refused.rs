@@ -55,9 +55,9 @@ fn a_submission_with_a_bad_entry_is_named_with_entry_and_field() {
 
 #[test]
 fn a_file_that_is_no_list_is_refused() {
-    check(b"", "EOF while parsing a value at line 1 column 0");
+    check(b"", "expected predicted facts, got an empty file");
     check(b"[", "entry 1: EOF while parsing a list at line 1 column 1");
-    check(b"{}", "invalid type: map, expected a list at line 1 column 0");
+    check(b"{}", "entry 1: `title`: expected a value, got none");
     check(b"[{\"title\": \"\xff\"}]", "expected UTF-8, got invalid utf-8 sequence of 1 bytes from index 12");
 }
 

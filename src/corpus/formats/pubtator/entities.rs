@@ -20,7 +20,7 @@ const DBSNP: &str = "dbSNP:rs";
 
 /// The entities under way.
 #[derive(Default)]
-pub(super) struct Gathered<'t> {
+pub(in crate::formats) struct Gathered<'t> {
     bars: Bars,
     /// What ids have named so far; several can turn out to be one.
     slots: Vec<Slot<'t>>,
@@ -49,7 +49,7 @@ struct Variants {
 }
 
 /// The entities of a document, by what its relations call them.
-pub(super) struct Known<'t> {
+pub(in crate::formats) struct Known<'t> {
     pub bars: Bars,
     pub entities: Vec<Entity>,
     pub loose: Vec<Mention>,
@@ -58,12 +58,12 @@ pub(super) struct Known<'t> {
 }
 
 impl<'t> Gathered<'t> {
-    pub(super) fn new(bars: Bars) -> Self {
+    pub(in crate::formats) fn new(bars: Bars) -> Self {
         Self { bars, ..Self::default() }
     }
 
     /// Adds a mention of what the ids name, of a type.
-    pub(super) fn add(&mut self, ids: &'t str, kind: &'t str, mention: Mention) {
+    pub(in crate::formats) fn add(&mut self, ids: &'t str, kind: &'t str, mention: Mention) {
         let slots = match self.by_line.get(&(kind, ids)) {
             Some(slots) => slots.clone(),
             None => {
@@ -185,7 +185,7 @@ impl<'t> Gathered<'t> {
     }
 
     /// The entities in the order of their first mentions.
-    pub(super) fn finish(mut self) -> Known<'t> {
+    pub(in crate::formats) fn finish(mut self) -> Known<'t> {
         self.settle_variants();
         let mut places: Vec<Option<u32>> = vec![None; self.slots.len()];
         let mut entities: Vec<Entity> = Vec::new();

@@ -18,10 +18,10 @@ const LONGEST_WORD: usize = 32;
 const CHANGES: &[&str] = &["SUB", "DEL", "INS", "DUP", "INDEL", "FS", "INV", "Allele"];
 
 /// A thing, by all its names in the list; the first is its identity.
-pub(super) type Thing<'t> = Vec<Cow<'t, str>>;
+pub(in crate::formats) type Thing<'t> = Vec<Cow<'t, str>>;
 
 /// The things that ids name.
-pub(super) fn things(ids: &str, bars: Bars) -> Vec<Thing<'_>> {
+pub(in crate::formats) fn things(ids: &str, bars: Bars) -> Vec<Thing<'_>> {
     let mut things: Vec<Thing> = Vec::new();
     let items = Items { rest: Some(ids), is_behind_bar: false };
     for (is_behind_bar, id) in items {

@@ -20,10 +20,10 @@
 mod cut;
 mod article;
 mod layout;
-mod spelling;
-mod ids;
-mod entities;
-mod relations;
+pub(super) mod spelling;
+pub(super) mod ids;
+pub(super) mod entities;
+pub(super) mod relations;
 pub(crate) mod beside;
 mod write;
 
@@ -49,7 +49,7 @@ use relations::Facts;
 
 pub(crate) use write::PubTatorWriter;
 
-const RESPELT: &str = "names that differ from the text, and are taken as it has them";
+pub(super) const RESPELT: &str = "names that differ from the text, and are taken as it has them";
 
 /// The reader of `PubTator` files.
 ///

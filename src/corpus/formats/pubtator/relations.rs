@@ -15,10 +15,10 @@ use super::article::RelationLine;
 use super::entities::Known;
 use super::ids::{plain, things};
 
-const SHARED: &str = "relations whose id several entities share, taken for each";
+pub(in crate::formats) const SHARED: &str = "relations whose id several entities share, taken for each";
 
 /// The facts under way, and the entities by what lines call them.
-pub(super) struct Facts<'k, 't> {
+pub(in crate::formats) struct Facts<'k, 't> {
     known: &'k Known<'k>,
     by_name: Names<&'k str>,
     /// By identities, and by ids without prefix: `MESH:D000001` may be `D000001` elsewhere. Few documents need them.
@@ -50,15 +50,15 @@ impl<N: Ord + AsRef<str>> Names<N> {
 
 /// What ids of one end come to.
 #[derive(Default)]
-struct Found<'t> {
-    entities: BTreeSet<u32>,
-    missing: Vec<Cow<'t, str>>,
-    is_shared: bool,
+pub(in crate::formats) struct Found<'t> {
+    pub entities: BTreeSet<u32>,
+    pub missing: Vec<Cow<'t, str>>,
+    pub is_shared: bool,
 }
 
 impl<'k, 't> Facts<'k, 't> {
     /// None yet.
-    pub(super) fn of(known: &'k Known<'k>) -> Self {
+    pub(in crate::formats) fn of(known: &'k Known<'k>) -> Self {
         Self {
             known,
             by_name: Names::of(known.names.iter().map(|(name, entity)| (&**name, *entity))),
@@ -112,7 +112,7 @@ impl<'k, 't> Facts<'k, 't> {
     }
 
     /// The entities of ids, which may have their type before them: `Gene|672`.
-    fn find(&self, ids: &'t str) -> Found<'t> {
+    pub(in crate::formats) fn find<'i>(&self, ids: &'i str) -> Found<'i> {
         let ids = ids.trim();
         let exact = self.named(ids);
         if !exact.is_empty() {
@@ -122,16 +122,22 @@ impl<'k, 't> Facts<'k, 't> {
             && is_type(kind)
             && self.named(kind).is_empty()
         {
-            let mut found = self.list(rest);
+            let found = self.find_typed(kind, rest);
             if found.missing.is_empty() {
-                self.keep_type(&mut found, kind);
                 return found;
             }
         }
         self.list(ids)
     }
 
-    fn list(&self, ids: &'t str) -> Found<'t> {
+    /// The entities of ids, of a type where any is.
+    pub(in crate::formats) fn find_typed<'i>(&self, kind: &str, ids: &'i str) -> Found<'i> {
+        let mut found = self.list(ids);
+        self.keep_type(&mut found, kind);
+        found
+    }
+
+    fn list<'i>(&self, ids: &'i str) -> Found<'i> {
         let mut found = Found::default();
         for thing in things(ids, self.known.bars) {
             let named: Vec<BTreeSet<u32>> = thing.iter().map(|name| self.named(name)).collect();

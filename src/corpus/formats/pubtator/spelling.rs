@@ -30,7 +30,7 @@ const SPELT: &[(char, &str)] = &[
 
 /// Whether two names differ in nothing but blanks, dashes, quotes, case and letters that are spelt out (`α` as `alpha` or
 /// `a`).
-pub(super) fn alike(name: &str, other: &str) -> bool {
+pub(in crate::formats) fn alike(name: &str, other: &str) -> bool {
     let (name, other) = (folded(name), folded(other));
     let (mut name, mut other) = (&*name, &*other);
     if name.is_empty() || other.is_empty() {

@@ -1,0 +1,316 @@
+//! [`Article`] → [`Document`]s.
+
+use std::collections::{HashMap, HashSet};
+
+use ground::excerpt::quoted;
+
+use super::super::dialect::{Bars, Dialect};
+use super::super::pubtator::relations::{Facts, SHARED};
+use super::blocks::{Blocks, Homed, Placed};
+use super::entities::{End, Ends, Entities, Said, Settled};
+use super::model::Article;
+use super::relations::{Claimed, Context, claimed, column};
+use super::units::{Plan, plans};
+use crate::document::{Document, Fact, Mention, Token};
+use crate::fault::{Fault, Loss, Part, Remark};
+use crate::reader::Reject;
+use crate::text::{Segmented, segment};
+
+/// Pairs of things that one relation may be of.
+const MOST_PAIRS: usize = 10_000;
+const OUT_OF_REACH: &str = "out of reach: expected both ends in one section or passage, got them in several";
+
+/// An annotation that is a mention.
+struct Found<'a> {
+    /// Its place among all of the article.
+    number: usize,
+    said: &'a Said<'a>,
+    placed: Placed,
+}
+
+/// The documents of an article. What is wrong with it by itself is lost in the first.
+pub(super) fn documents(article: &Article, dialect: &Dialect) -> Vec<Result<Document, Reject>> {
+    if article.id.trim().is_empty() {
+        return vec![Err(Reject { name: None, fault: Fault::new("id", "expected the document's id, got none") })];
+    }
+    let annotations = homed(article);
+    let said: Vec<Option<Said>> = annotations.iter().map(|(annotation, _)| Said::of(annotation)).collect();
+    let (blocks, placed) = Blocks::of(article, &annotations);
+    let mut losses = article.losses.clone();
+    let mut remarks = Vec::new();
+    if let Some(what) = blocks.counting.remark {
+        remarks.push(Remark { what, example: "all its annotations".to_owned() });
+    }
+    let found = found(&annotations, &said, placed, &mut losses, &mut remarks);
+    let by_id = annotations.iter().enumerate().rev().map(|(place, (annotation, _))| (&*annotation.id, place)).collect();
+    let kinds = said.iter().flatten().map(|said| said.kind).collect();
+    let context = Context { said: &said, kinds, by_id };
+    let claimed = claimed(article, &context);
+    let plans = plans(article, &blocks, dialect.unit);
+    let mut by_block: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (place, found) in found.iter().enumerate() {
+        by_block.entry(found.placed.block).or_default().push(place);
+    }
+    let alone = names_alone(&claimed);
+    let builder = Builder { blocks: &blocks, found: &found, by_block: &by_block, alone, bars: dialect.bars };
+    let built: Result<Vec<Built>, Reject> = plans.into_iter().map(|plan| builder.build(plan)).collect();
+    let mut documents = match built {
+        Ok(built) => related(built, claimed, &mut losses, &mut remarks),
+        Err(reject) => return vec![Err(reject)],
+    };
+    if let Some(first) = documents.first_mut() {
+        first.losses = losses;
+        first.remarks = remarks;
+    }
+    documents.into_iter().map(Ok).collect()
+}
+
+/// The annotations of an article in order, each with its passage.
+fn homed<'a>(article: &'a Article<'a>) -> Vec<Homed<'a>> {
+    let mut homed: Vec<Homed<'a>> = Vec::new();
+    for (number, passage) in article.passages.iter().enumerate() {
+        for part in std::iter::once(passage).chain(&passage.sentences) {
+            homed.extend(part.annotations.iter().map(|annotation| (annotation, Some(number))));
+        }
+    }
+    homed.extend(article.annotations.iter().map(|annotation| (annotation, None)));
+    homed
+}
+
+/// The mentions among annotations, each once.
+fn found<'a>(
+    annotations: &[Homed],
+    said: &'a [Option<Said<'a>>],
+    placed: Vec<Result<Placed, String>>,
+    losses: &mut Vec<Loss>,
+    remarks: &mut Vec<Remark>,
+) -> Vec<Found<'a>> {
+    let mut seen = HashSet::new();
+    let mut found = Vec::with_capacity(placed.len());
+    for (number, ((placed, said), (annotation, _))) in placed.into_iter().zip(said).zip(annotations).enumerate() {
+        let said = said.as_ref().ok_or_else(|| "expected an infon `type`, got none".to_owned());
+        match placed.and_then(|placed| Ok((placed, said?))) {
+            Ok((placed, said)) => {
+                if let Some(what) = placed.remark {
+                    remarks.push(Remark { what, example: quoted(&annotation.text) });
+                }
+                if seen.insert((placed.block, placed.span, said.kind, said.local, &said.ids)) {
+                    found.push(Found { number, said, placed });
+                }
+            }
+            Err(reason) => {
+                let fault = Fault::new(format!("annotation {}", quoted(&annotation.id)), reason);
+                losses.push(Loss::new(Part::Mention, fault));
+            }
+        }
+    }
+    found
+}
+
+/// Whether relations name annotations that have no identity.
+fn names_alone(claimed: &[Result<Claimed, Fault>]) -> bool {
+    let is_alone = |end: End| matches!(end, End::Alone(_));
+    claimed.iter().flatten().any(|claimed| is_alone(claimed.head) || is_alone(claimed.tail))
+}
+
+/// Makes documents of blocks and mentions.
+struct Builder<'a, 'b> {
+    blocks: &'b Blocks<'a>,
+    found: &'b [Found<'a>],
+    /// Of each block the places of its mentions.
+    by_block: &'b HashMap<usize, Vec<usize>>,
+    alone: bool,
+    bars: Bars,
+}
+
+/// A document without facts, its entities and the passages that it is made of.
+struct Built<'s> {
+    document: Document,
+    entities: Settled<'s>,
+    passages: HashSet<usize>,
+}
+
+/// A block cut into tokens, and what stands before it in the document.
+struct Cut {
+    segmented: Segmented,
+    sentences: u32,
+    tokens: u32,
+}
+
+impl<'a, 'b> Builder<'a, 'b> {
+    fn build(&self, Plan { id, title, blocks }: Plan) -> Result<Built<'a>, Reject> {
+        let mut document = Document { id: id.into(), title: title.into(), ..Document::default() };
+        let start = blocks.first().and_then(|&block| self.blocks.list.get(block)).map_or(0, |block| block.start);
+        let start = if self.blocks.list.len() == blocks.len() { 0 } else { start };
+        let (mut cuts, mut n_tokens) = (HashMap::with_capacity(blocks.len()), 0);
+        for number in blocks {
+            let cut = self
+                .cut(number, &mut document, &mut n_tokens, start)
+                .map_err(|reason| Reject { name: Some(document.id.clone()), fault: Fault::new("text", reason) })?;
+            cuts.extend(cut.map(|cut| (number, cut)));
+        }
+        let mut entities = Entities::new(self.bars);
+        let mut own: Vec<(usize, &'b Found<'a>)> = cuts.keys().flat_map(|&block| self.found_in(block)).collect();
+        own.sort_unstable_by_key(|(place, _)| *place);
+        for (_, found) in own {
+            if let Some(mention) = cuts.get(&found.placed.block).and_then(|cut| self.mention(found, cut)) {
+                entities.add(found.number, found.said, mention, self.alone);
+            }
+        }
+        let passages = cuts.keys().filter_map(|&block| Some(self.blocks.list.get(block)?.passage)).collect();
+        Ok(Built { document, entities: entities.settle(), passages })
+    }
+
+    /// The mentions of a block, each with its place among all.
+    fn found_in(&self, block: usize) -> impl Iterator<Item = (usize, &'b Found<'a>)> {
+        let places = self.by_block.get(&block).into_iter().flatten();
+        places.filter_map(|&place| Some((place, self.found.get(place)?)))
+    }
+
+    /// Adds the sentences of a block to a document.
+    fn cut(
+        &self,
+        number: usize,
+        document: &mut Document,
+        n_tokens: &mut u32,
+        start: u32,
+    ) -> Result<Option<Cut>, String> {
+        let Some(block) = self.blocks.list.get(number) else { return Ok(None) };
+        let spans: Vec<(u32, u32)> = self.found_in(number).map(|(_, found)| found.placed.span).collect();
+        let mut segmented = segment(block.text, &[], &spans).map_err(|unfit| unfit.reason)?;
+        let shift = block.start.saturating_sub(start);
+        let (sentences, tokens) = (ground::whole(document.sentences.len()), *n_tokens);
+        for mut sentence in std::mem::take(&mut segmented.sentences) {
+            *n_tokens += ground::whole(sentence.len());
+            sentence.iter_mut().for_each(|token| shift_token(token, shift));
+            document.sentences.push(sentence);
+        }
+        Ok(Some(Cut { segmented, sentences, tokens }))
+    }
+
+    fn mention(&self, found: &Found, cut: &Cut) -> Option<Mention> {
+        let place = cut.segmented.locate(found.placed.span)?;
+        Some(Mention {
+            name: self.blocks.list.get(found.placed.block)?.slice(found.placed.span).trim().into(),
+            kind: found.said.kind.into(),
+            sentence: cut.sentences + place.sentence,
+            start: cut.tokens + place.start,
+            end: cut.tokens + place.end,
+        })
+    }
+}
+
+/// Adds the relations to the documents that mention both ends.
+fn related(
+    built: Vec<Built>,
+    claimed: Vec<Result<Claimed, Fault>>,
+    losses: &mut Vec<Loss>,
+    remarks: &mut Vec<Remark>,
+) -> Vec<Document> {
+    let finders = built.iter().map(|one| (one, Facts::of(&one.entities.known))).collect();
+    let mut relating = Relating { finders, facts: vec![Vec::new(); built.len()], losses, remarks };
+    for claimed in claimed {
+        match claimed {
+            Ok(claimed) => relating.add(&claimed),
+            Err(fault) => relating.losses.push(Loss::new(Part::Relation, fault)),
+        }
+    }
+    let facts = relating.facts;
+    let whole = |(Built { document, entities, .. }, facts)| Document {
+        entities: entities.known.entities,
+        loose_mentions: entities.known.loose,
+        facts: Some(facts),
+        ..document
+    };
+    built.into_iter().zip(facts).map(whole).collect()
+}
+
+/// Relations on their way into documents.
+struct Relating<'b, 's, 'l> {
+    finders: Vec<(&'b Built<'s>, Facts<'b, 's>)>,
+    facts: Vec<Vec<Fact>>,
+    losses: &'l mut Vec<Loss>,
+    remarks: &'l mut Vec<Remark>,
+}
+
+/// What came of a relation in all documents together.
+#[derive(Default)]
+struct Outcome {
+    n_pairs: usize,
+    is_same: bool,
+    is_shared: bool,
+    /// Of each end the ids that no document has; `None` where none was asked.
+    missing: [Option<Vec<String>>; 2],
+}
+
+impl Relating<'_, '_, '_> {
+    /// Adds a fact for each thing at one end and each at the other. What is wrong with it is lost once: it is one relation
+    /// to whoever counts.
+    fn add(&mut self, claimed: &Claimed) {
+        let is_one = self.finders.len() == 1;
+        let mut outcome = Outcome::default();
+        for ((built, names), facts) in self.finders.iter().zip(&mut self.facts) {
+            if !is_one && claimed.passage.is_some_and(|passage| !built.passages.contains(&passage)) {
+                continue;
+            }
+            let ends = [claimed.head, claimed.tail].map(|end| built.entities.find(end, names));
+            if !outcome.take(ends, |head, tail| {
+                let evidence = if is_one { claimed.evidence.clone() } else { Vec::new() };
+                let (relation, attributes) = (claimed.name.into(), claimed.attributes.clone());
+                facts.push(Fact { head, tail, relation, evidence, attributes });
+            }) {
+                break;
+            }
+        }
+        if outcome.is_shared {
+            self.remarks.push(Remark { what: SHARED, example: column(claimed.id) });
+        }
+        if let Some(reason) = outcome.fault() {
+            self.losses.push(Loss::new(Part::Relation, Fault::new(column(claimed.id), reason)));
+        }
+    }
+}
+
+impl Outcome {
+    /// Takes what the ends are in one document, and hands on its pairs; `false` where they are too many.
+    fn take(&mut self, ends: [Ends; 2], mut with: impl FnMut(u32, u32)) -> bool {
+        let [heads, tails] = &ends;
+        self.n_pairs += heads.entities.len() * tails.entities.len();
+        if self.n_pairs > MOST_PAIRS {
+            return false;
+        }
+        self.is_shared |= heads.is_shared || tails.is_shared;
+        for &head in &heads.entities {
+            for &tail in &tails.entities {
+                if head == tail {
+                    self.is_same = true;
+                } else {
+                    with(head, tail);
+                }
+            }
+        }
+        for (missing, end) in self.missing.iter_mut().zip(ends) {
+            match missing {
+                Some(ids) => ids.retain(|id| end.missing.contains(id)),
+                None => *missing = Some(end.missing),
+            }
+        }
+        true
+    }
+
+    /// Why it is lost, or a part of it.
+    fn fault(self) -> Option<String> {
+        let unknown = self.missing.into_iter().flatten().flatten().next();
+        match unknown {
+            _ if self.n_pairs > MOST_PAIRS => Some(format!("expected at most {MOST_PAIRS} pairs of things, got more")),
+            Some(id) => Some(format!("expected the id of a mention, got {}", quoted(&id))),
+            None if self.is_same => Some("expected two things, got one and the same".to_owned()),
+            None if self.n_pairs == 0 => Some(OUT_OF_REACH.to_owned()),
+            None => None,
+        }
+    }
+}
+
+fn shift_token(token: &mut Token, shift: u32) {
+    token.characters = token.characters.map(|(start, end)| (start.saturating_add(shift), end.saturating_add(shift)));
+}

@@ -1,0 +1,63 @@
+//! Documents in DocRED's JSON.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::document::{Document, Entity, Mention, offset_of};
+use crate::writer::{Claim, Frame, Writer, Written};
+
+/// Writes an array in DocRED's JSON, one document a line.
+///
+/// A document's name becomes its title, since that is what predictions name. What DocRED's JSON has no place for is not
+/// written: mentions without identity, character offsets, attributes, and which pairs are candidates.
+#[derive(Debug, Clone, Copy)]
+pub struct DocRedWriter;
+
+impl Writer for DocRedWriter {
+    fn frame(&self) -> Frame {
+        Frame { opening: "[\n", between: ",\n", closing: "\n]\n", empty: "[]\n" }
+    }
+
+    fn write(&self, written: &Written<'_>, output: &mut dyn Write) -> io::Result<()> {
+        serde_json::to_writer(output, &json(written)).map_err(io::Error::from)
+    }
+}
+
+fn json(written: &Written<'_>) -> Value {
+    let document = written.document;
+    let sentences: Vec<Vec<&str>> =
+        document.sentences.iter().map(|tokens| tokens.iter().map(|token| &*token.text).collect()).collect();
+    let entities: Vec<Vec<Value>> = document
+        .entities
+        .iter()
+        .map(|entity| entity.mentions.iter().map(|mention| mention_json(document, entity, mention)).collect())
+        .collect();
+    let mut json = json!({ "title": &*document.id, "sents": sentences, "vertexSet": entities });
+    if let Some(claims) = &written.claims {
+        json["labels"] = claims.iter().map(label_json).collect();
+    }
+    json
+}
+
+fn label_json(claim: &Claim) -> Value {
+    let mut json = json!({ "h": claim.head, "t": claim.tail, "r": &*claim.relation, "evidence": claim.evidence });
+    if let Some(probability) = claim.probability {
+        json["score"] = Value::from(probability);
+    }
+    json
+}
+
+fn mention_json(document: &Document, entity: &Entity, mention: &Mention) -> Value {
+    let offset = offset_of(&document.sentences, mention.sentence);
+    let mut json = json!({
+        "name": &*mention.name,
+        "type": &*mention.kind,
+        "sent_id": mention.sentence,
+        "pos": [mention.start.saturating_sub(offset), mention.end.saturating_sub(offset)],
+    });
+    if let Some(kb_id) = &entity.kb_id {
+        json["kb_id"] = Value::from(&**kb_id);
+    }
+    json
+}

@@ -1,0 +1,180 @@
+//! The entities of a document in JSON lines, and their mentions.
+
+use ground::excerpt::quoted;
+use table::Text;
+
+use super::Strays;
+use crate::document::{Document, Entity, Mention};
+use crate::fault::{Fault, Part, Remark};
+use crate::formats::json::Field;
+use crate::formats::spans::{Likeness, Source, likeness};
+use crate::text::Segmented;
+
+/// A span, and what it is said to cover.
+type Marked<'v> = ((u32, u32), Option<&'v str>);
+
+/// Entities whose mentions have no tokens yet.
+pub struct Drafts<'v>(Vec<Draft<'v>>);
+
+/// One of them, with its sound mentions.
+struct Draft<'v> {
+    kb_id: Option<Text>,
+    kind: &'v str,
+    spans: Vec<(u32, u32)>,
+}
+
+/// What there is to say of mentions, once all are known.
+#[derive(Default)]
+struct Findings<'v> {
+    /// Every mention whose offsets are numbers.
+    marked: Vec<Marked<'v>>,
+    /// Those that cannot stand.
+    faults: Vec<Fault>,
+    /// The words that mentions cut.
+    cut: Vec<String>,
+}
+
+impl<'v> Drafts<'v> {
+    /// Reads the entities; what is wrong with them goes to the document's losses.
+    ///
+    /// # Errors
+    /// Where they are no list.
+    pub fn read(
+        entities: &Field<'_, 'v>,
+        source: &Source<'v>,
+        strays: &mut Strays<'v>,
+        document: &mut Document,
+    ) -> Result<Self, Fault> {
+        let (mut drafts, mut findings) = (Vec::with_capacity(entities.items()?.len()), Findings::default());
+        for entity in entities.items()? {
+            let mut draft = Draft { kb_id: None, kind: "", spans: Vec::new() };
+            if let Err(fault) = draft.read(&entity, source, strays, &mut findings, document) {
+                document.lose(Part::Mention, fault);
+            }
+            drafts.push(draft);
+        }
+        findings.tell(source, document);
+        Ok(Self(drafts))
+    }
+
+    /// The spans of all of them.
+    pub fn spans(&self) -> Vec<(u32, u32)> {
+        self.0.iter().flat_map(|draft| draft.spans.iter().copied()).collect()
+    }
+
+    /// The entities, their mentions in tokens.
+    pub fn entities(self, source: &Source, segmented: &Segmented) -> Vec<Entity> {
+        let entity = |draft: Draft| {
+            let mention = |span: (u32, u32)| {
+                let place = segmented.locate(span)?;
+                let name = source.covered(span).ok()?.trim().into();
+                let kind = draft.kind.into();
+                Some(Mention { name, kind, sentence: place.sentence, start: place.start, end: place.end })
+            };
+            Entity { kb_id: draft.kb_id, mentions: draft.spans.into_iter().filter_map(mention).collect() }
+        };
+        self.0.into_iter().map(entity).collect()
+    }
+}
+
+impl<'v> Draft<'v> {
+    fn read(
+        &mut self,
+        entity: &Field<'_, 'v>,
+        source: &Source<'v>,
+        strays: &mut Strays<'v>,
+        findings: &mut Findings<'v>,
+        document: &mut Document,
+    ) -> Result<(), Fault> {
+        strays.check(entity, "entities[].", &["id", "kb_id", "type", "mentions"])?;
+        self.kind = entity.key("type")?.text()?;
+        self.kb_id = identity(entity, document)?;
+        for mention in entity.key("mentions")?.items()? {
+            match read_mention(&mention, source, strays, findings, document) {
+                Ok(span) => self.spans.push(span),
+                Err(fault) => findings.faults.push(fault),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An entity's identity across documents, where it has one of the right form.
+fn identity(entity: &Field, document: &mut Document) -> Result<Option<Text>, Fault> {
+    let id = entity.optional("id")?.map(|id| id.identifier()).transpose()?;
+    let Some(kb_id) = entity.optional("kb_id")? else {
+        if let Some(id) = id.filter(|id| is_curie(id) || is_wikidata(id)) {
+            let what =
+                "ids that look like identities, but say nothing beyond their document: that is what `kb_id` is for";
+            document.remarks.push(Remark { what, example: format!("{entity}: {}", quoted(&id)) });
+        }
+        return Ok(None);
+    };
+    let identity = kb_id.identifier()?;
+    if is_curie(&identity) {
+        return Ok(Some((*identity).into()));
+    }
+    let what = "identities that are not of the form `PREFIX:ID`, left out: their entities are not joined by them";
+    document.remarks.push(Remark { what, example: kb_id.expected("`PREFIX:ID`, such as `wikidata:Q42`").to_string() });
+    Ok(None)
+}
+
+fn is_wikidata(id: &str) -> bool {
+    id.strip_prefix('Q').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Whether a text has the form `PREFIX:ID`.
+fn is_curie(id: &str) -> bool {
+    let Some((prefix, local)) = id.split_once(':') else { return false };
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    prefix.starts_with(|first: char| first.is_ascii_alphabetic())
+        && prefix.bytes().all(is_of_name)
+        && !local.is_empty()
+        && !local.contains(|character: char| character.is_whitespace() || character.is_control())
+}
+
+fn read_mention<'v>(
+    mention: &Field<'_, 'v>,
+    source: &Source<'v>,
+    strays: &mut Strays<'v>,
+    findings: &mut Findings<'v>,
+    document: &mut Document,
+) -> Result<(u32, u32), Fault> {
+    strays.check(mention, "entities[].mentions[].", &["start", "end", "text"])?;
+    let end = mention.key("end")?;
+    let span = (mention.key("start")?.number_u32()?, end.number_u32()?);
+    let given = mention.optional("text")?.map(|text| text.text()).transpose()?;
+    findings.marked.push((span, given));
+    let covered = source.covered(span).map_err(|reason| end.fault(reason))?;
+    match given.map(|given| (likeness(given, covered), given)) {
+        Some((Likeness::Other, given)) => {
+            let reason = format!("expected the text of the span, {}, got {}", quoted(covered), quoted(given));
+            return Err(mention.fault(reason));
+        }
+        Some((Likeness::Alike, given)) => {
+            let what = "mentions whose `text` is not the span's by white space or case: the span's is taken";
+            document.remarks.push(Remark { what, example: format!("{mention}: {}", quoted(given)) });
+        }
+        Some((Likeness::Same, _)) | None => {}
+    }
+    if source.cuts_word(span) {
+        findings.cut.push(format!("{mention}: {}", quoted(covered)));
+    }
+    Ok(span)
+}
+
+impl Findings<'_> {
+    fn tell(self, source: &Source, document: &mut Document) {
+        if self.faults.is_empty() && self.cut.is_empty() {
+            return;
+        }
+        let counted = source.counted_otherwise(&self.marked);
+        for Fault { column, reason } in self.faults {
+            document.lose(Part::Mention, Fault::new(column, format!("{reason}{counted}")));
+        }
+        for cut in self.cut {
+            let what = "mentions that begin or end inside a word";
+            document.remarks.push(Remark { what, example: format!("{cut}{counted}") });
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! JSON lines for own documents: an object a line, or an array of such, or objects laid out over several lines. A
+//! document has its text and the character spans of its mentions.
+//!
+//! ```json
+//! {"id": "d1", "title": "On tea", "text": "Tea has caffeine.",
+//!  "entities": [{"type": "Food", "mentions": [{"start": 0, "end": 3, "text": "Tea"}]},
+//!               {"id": "c", "kb_id": "MESH:D002110", "type": "Chemical", "mentions": [{"start": 8, "end": 16}]}],
+//!  "relations": [{"head": 0, "tail": "c", "type": "contains", "evidence": [0], "attributes": {"novelty": "Novel"}}]}
+//! ```
+//!
+//! Offsets count Unicode scalar values, half-open. `title`, an entity's `id` and `kb_id`, a mention's `text`, `evidence`
+//! and `attributes` may be left out; without `relations` the document is unlabelled. A head or tail is the entity's place
+//! in the list from 0, or its `id`, which says nothing beyond the document; `kb_id`, `PREFIX:ID`, is its identity across
+//! documents. The title is not part of the text, but where it is the text's first line a sentence ends there. Evidence
+//! names sentences as the segmentation of [`crate::text`] numbers them, from 0. Other keys are left aside, and told; one
+//! that may be a slip of these is a fault: a misspelt `relations` must not make a document unlabelled.
+
+mod mentions;
+mod relations;
+mod write;
+
+use table::Text;
+
+use self::mentions::Drafts;
+use self::relations::Ends;
+use super::json::{Field, Json};
+use super::objects;
+use super::spans::Source;
+use crate::document::Document;
+use crate::fault::{Fault, Remark};
+use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::source::Input;
+use crate::text::segment;
+
+pub use write::JsonLinesWriter;
+
+/// Where entities may come from.
+const MARKING: &str = "docre relates entities that are marked, and marks none: see data/README.md#your-own-documents";
+
+/// Names of keys that an example shows.
+const SHOWN_KEYS: usize = 5;
+
+/// The reader of JSON lines.
+#[derive(Debug, Clone)]
+pub struct JsonLines {
+    /// Bytes of a record that may be held; of a longer one not much more is.
+    pub most_bytes: u64,
+}
+
+/// Keys that say nothing to docre, by where they stand: told once a document.
+#[derive(Default)]
+struct Strays<'v>(Vec<(&'static str, &'v str)>);
+
+impl Reader for JsonLines {
+    fn records(&self, input: Input) -> Result<Records, CutError> {
+        objects::records(input, self.most_bytes, &format!("; {MARKING}"))
+    }
+
+    fn parse(&self, record: &Record) -> Result<Document, Reject> {
+        let json = Json::parse(&record.bytes).map_err(|fault| Reject { name: None, fault })?;
+        let root = json.root();
+        let name = root.key("id").and_then(|id| id.identifier()).ok().map(|id| Text::from(&*id));
+        document(root).map_err(|fault| Reject { name, fault })
+    }
+}
+
+fn document(root: Field<'_, '_>) -> Result<Document, Fault> {
+    let mut strays = Strays::default();
+    strays.check(&root, "", &["id", "title", "text", "entities", "relations"])?;
+    let id = root.key("id")?.identifier()?;
+    let title = root.optional("title")?.map_or(Ok(""), |title| title.text())?;
+    let text = root.key("text")?;
+    let source = Source::new(text.text()?);
+    let Some(entities) = root.optional("entities")? else {
+        return Err(Fault::new("entities", format!("missing; {MARKING}")));
+    };
+    let mut document = Document { id: (*id).into(), title: title.into(), ..Document::default() };
+    let drafts = Drafts::read(&entities, &source, &mut strays, &mut document)?;
+    let segmented = segment(source.text, first_line(source.text, title).as_slice(), &drafts.spans());
+    let segmented = segmented.map_err(|unfit| text.fault(unfit.reason))?;
+    document.entities = drafts.entities(&source, &segmented);
+    document.sentences = segmented.sentences;
+    if let Some(relations) = root.optional("relations")? {
+        let ends = Ends::of(&entities)?;
+        let facts = relations::read(&relations, &ends, &mut strays, &mut document)?;
+        document.facts = Some(facts);
+    }
+    if document.entities.is_empty() {
+        let what = "documents without entities, which can have no relations";
+        document.remarks.push(Remark { what, example: MARKING.to_owned() });
+    }
+    document.remarks.extend(strays.remark());
+    Ok(document)
+}
+
+/// Where the title ends, where it is the text's first line.
+fn first_line(text: &str, title: &str) -> Option<u32> {
+    let rest = text.strip_prefix(title)?;
+    if rest.starts_with(['\n', '\r']) { u32::try_from(title.chars().count()).ok() } else { None }
+}
+
+impl<'v> Strays<'v> {
+    /// Notes an object's keys that are none of `names`.
+    ///
+    /// # Errors
+    /// A fault where one may be a slip of a name.
+    fn check(&mut self, object: &Field<'_, 'v>, place: &'static str, names: &[&str]) -> Result<(), Fault> {
+        for key in object.strays(names)? {
+            if self.0.len() <= SHOWN_KEYS && !self.0.contains(&(place, key)) {
+                self.0.push((place, key));
+            }
+        }
+        Ok(())
+    }
+
+    fn remark(self) -> Option<Remark> {
+        let shown = self.0.iter().take(SHOWN_KEYS).map(|(place, key)| format!("`{place}{key}`"));
+        let mut example = shown.collect::<Vec<_>>().join(", ");
+        if self.0.len() > SHOWN_KEYS {
+            example.push_str(", …");
+        }
+        let what = "documents with keys that say nothing to docre, left aside";
+        (!self.0.is_empty()).then_some(Remark { what, example })
+    }
+}

@@ -1,0 +1,74 @@
+//! Documents in JSON lines, with their text.
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value, json};
+
+use crate::document::Entity;
+use crate::writer::{Claim, Writer, Written};
+
+/// Writes a document a line. Where its tokens have no places in a source's text they are parted by blanks. Not written
+/// are mentions without identity and which pairs are candidates.
+#[derive(Debug, Clone, Copy)]
+pub struct JsonLinesWriter;
+
+impl Writer for JsonLinesWriter {
+    fn write(&self, written: &Written<'_>, output: &mut dyn Write) -> io::Result<()> {
+        serde_json::to_writer(&mut *output, &json(written))?;
+        output.write_all(b"\n")
+    }
+}
+
+fn json(written: &Written<'_>) -> Value {
+    let document = written.document;
+    let mut json = json!({ "id": &*document.id });
+    if !document.title.is_empty() {
+        json["title"] = Value::from(&*document.title);
+    }
+    json["text"] = Value::from(text(written));
+    json["entities"] = document.entities.iter().map(|entity| entity_json(written, entity)).collect();
+    if let Some(claims) = &written.claims {
+        json["relations"] = claims.iter().map(relation_json).collect();
+    }
+    json
+}
+
+/// The text. Where it begins with the title, which is a sentence, that is a line.
+fn text(written: &Written<'_>) -> String {
+    let (title, text) = (&*written.document.title, &*written.text);
+    let ends_title = written.sentence(0).is_some_and(|(_, end)| title.chars().count() == end as usize);
+    match text.strip_prefix(title).and_then(|rest| rest.strip_prefix(' ')) {
+        Some(rest) if ends_title && !title.is_empty() => format!("{title}\n{rest}"),
+        _ => text.to_owned(),
+    }
+}
+
+fn entity_json(written: &Written<'_>, entity: &Entity) -> Value {
+    let mentions = entity.mentions.iter().filter_map(|mention| written.span(mention));
+    let mentions: Vec<Value> = mentions.map(|(start, end)| json!({ "start": start, "end": end })).collect();
+    let mut json = json!({ "type": &*entity.kind(), "mentions": mentions });
+    if let Some(kb_id) = &entity.kb_id {
+        json["kb_id"] = Value::from(&**kb_id);
+    }
+    json
+}
+
+/// A relation; how sure a prediction is stands among its attributes.
+fn relation_json(claim: &Claim) -> Value {
+    let mut json = json!({ "head": claim.head, "tail": claim.tail, "type": &*claim.relation });
+    if !claim.evidence.is_empty() {
+        json["evidence"] = Value::from(claim.evidence.clone());
+    }
+    let mut attributes = Map::new();
+    for attribute in &claim.attributes {
+        let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
+        attributes.insert(name.to_owned(), Value::from(value));
+    }
+    if let Some(probability) = claim.probability {
+        attributes.insert("probability".to_owned(), Value::from(probability));
+    }
+    if !attributes.is_empty() {
+        json["attributes"] = Value::Object(attributes);
+    }
+    json
+}

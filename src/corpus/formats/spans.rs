@@ -1,0 +1,136 @@
+//! Spans that a source marks in its running text: whether they can be mentions, and whether they are what it says they
+//! are.
+
+use crate::text::{Characters, check_span};
+
+/// A text in which spans are marked.
+pub struct Source<'t> {
+    /// The text.
+    pub text: &'t str,
+    characters: Characters<'t>,
+    length: u32,
+}
+
+/// How what a source says of a span compares with the text there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Likeness {
+    /// The same.
+    Same,
+    /// The same but for white space and case.
+    Alike,
+    /// Something else.
+    Other,
+}
+
+/// What offsets may count instead of Unicode scalar values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Bytes,
+    Utf16,
+}
+
+impl<'t> Source<'t> {
+    /// Prepares a text.
+    pub fn new(text: &'t str) -> Self {
+        let length = if text.is_ascii() { text.len() } else { text.chars().count() };
+        Self { text, characters: Characters::new(text), length: ground::whole(length) }
+    }
+
+    /// What a span covers.
+    ///
+    /// # Errors
+    /// Expected, then got, where it cannot be a mention.
+    pub fn covered(&self, span: (u32, u32)) -> Result<&'t str, String> {
+        check_span(span, self.length)?;
+        let covered = self.characters.slice(span).unwrap_or_default();
+        if covered.trim().is_empty() {
+            return Err("expected a mention, got nothing but whitespace".to_owned());
+        }
+        Ok(covered)
+    }
+
+    /// Whether an end of a span stands inside a word.
+    pub fn cuts_word(&self, (start, end): (u32, u32)) -> bool {
+        let bytes = self.characters.byte(start).zip(self.characters.byte(end));
+        bytes.is_some_and(|(start, end)| cuts_word(self.text, start, end))
+    }
+
+    /// What to say of spans that do not fit, where all would if their offsets counted something else.
+    pub fn counted_otherwise(&self, spans: &[((u32, u32), Option<&str>)]) -> &'static str {
+        if self.text.is_ascii() || spans.is_empty() {
+            ""
+        } else if self.all_fit(Unit::Bytes, spans) {
+            "; counted in bytes, all mentions of the document would fit: offsets are to count Unicode scalar values"
+        } else if self.all_fit(Unit::Utf16, spans) {
+            "; counted in UTF-16 units, all mentions of the document would fit: offsets are to count Unicode scalar values"
+        } else {
+            ""
+        }
+    }
+
+    fn all_fit(&self, unit: Unit, spans: &[((u32, u32), Option<&str>)]) -> bool {
+        let places = if unit == Unit::Utf16 { utf16_places(self.text) } else { Vec::new() };
+        let byte = |offset: u32| match unit {
+            Unit::Bytes => Some(offset as usize),
+            Unit::Utf16 => places.get(offset as usize).copied().flatten(),
+        };
+        spans.iter().all(|&((start, end), given)| {
+            let Some((start, end)) = byte(start).zip(byte(end)) else { return false };
+            let Some(covered) = self.text.get(start..end).filter(|covered| !covered.trim().is_empty()) else {
+                return false;
+            };
+            match given {
+                Some(given) => likeness(given, covered) != Likeness::Other,
+                None => !cuts_word(self.text, start, end),
+            }
+        })
+    }
+}
+
+/// The byte at which each UTF-16 unit begins; `None` for the second of a pair.
+fn utf16_places(text: &str) -> Vec<Option<usize>> {
+    let units = text
+        .char_indices()
+        .flat_map(|(byte, character)| std::iter::once(Some(byte)).chain((1..character.len_utf16()).map(|_| None)));
+    units.chain([Some(text.len())]).collect()
+}
+
+fn cuts_word(text: &str, start: usize, end: usize) -> bool {
+    let edge = |place: usize| {
+        let before = text.get(..place).and_then(|text| text.chars().next_back());
+        let behind = text.get(place..).and_then(|text| text.chars().next());
+        before.zip(behind).is_some_and(|(before, behind)| are_one_word(before, behind))
+    };
+    edge(start) || edge(end)
+}
+
+/// Whether no word ends between two characters: both are letters, or both digits, of a script with spaces.
+fn are_one_word(before: char, behind: char) -> bool {
+    let is_spaced_letter = |character: char| character.is_alphabetic() && !is_unspaced(character);
+    (is_spaced_letter(before) && is_spaced_letter(behind)) || (before.is_numeric() && behind.is_numeric())
+}
+
+/// Scripts without spaces between words: Thai to Burmese, Khmer, kana, ideographs. Hangul has particles behind names.
+fn is_unspaced(character: char) -> bool {
+    matches!(
+        character,
+        '\u{E00}'..='\u{EFF}'
+            | '\u{1000}'..='\u{109F}'
+            | '\u{1780}'..='\u{17FF}'
+            | '\u{2E80}'..='\u{9FFF}'
+            | '\u{AC00}'..='\u{D7AF}'
+            | '\u{F900}'..='\u{FAFF}'
+            | '\u{20000}'..='\u{3FFFF}'
+    )
+}
+
+/// Compares what is said of a span with what it covers.
+pub fn likeness(given: &str, covered: &str) -> Likeness {
+    if given == covered {
+        return Likeness::Same;
+    }
+    let plain = |text: &str| -> String {
+        text.chars().filter(|character| !character.is_whitespace()).flat_map(char::to_lowercase).collect()
+    };
+    if plain(given) == plain(covered) { Likeness::Alike } else { Likeness::Other }
+}
