@@ -172,7 +172,7 @@ fn a_mention_that_is_wrong_is_lost_alone() {
 fn the_text_wins_over_names() {
     let document = of_text("A  Deep\nrash.", &annotation("1", "T", "X", 3, 9, "deep rash"));
     assert_eq!(mentions(&document, 0), [("Deep\nrash", 0, 1, 3)]);
-    assert_eq!(remarks(&document), ["names that differ from the text: taken as the text has them"]);
+    assert_eq!(remarks(&document), ["names that differ from the text, and are taken as it has them"]);
 }
 
 #[test]
