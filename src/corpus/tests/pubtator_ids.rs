@@ -210,6 +210,8 @@ fn offsets_count_over_all_passages_or_anew_in_each_group() {
     assert_eq!(mentions(&document(&reader(Bars::Entities, Unit::Document), through), 1), [("six", 2, 2, 3)]);
     let apart = "7|t|one\n\n7|a|two\n\n7|a|six\n7\t4\t7\ttwo\tGene\t2\n7\t8\t11\tsix\tGene\t1\n";
     assert_eq!(mentions(&document(&reader(Bars::Entities, Unit::Document), apart), 1), [("six", 2, 2, 3)]);
+    let alike = "7|t|one two\n\n7|a|one six\n\n7\t0\t3\tone\tGene\t1\n";
+    assert_eq!(mentions(&document(&reader(Bars::Entities, Unit::Document), alike), 0), [("one", 0, 0, 1)]);
     let same = "7|t|one\n7|a|two\n7\t0\t3\tone\tGene\t1\n\n7|t|one\n7|a|two\n7\t0\t3\tone\tGene\t1\n";
     let repeated = super::reading::read(&reader(Bars::Entities, Unit::Document), same).unwrap();
     assert_eq!(repeated.len(), 2, "a whole article again is one of its own, and refused by its name");

@@ -53,6 +53,9 @@ fn passages_are_written_where_they_end_sentences() {
     ] {
         check(&document(&reader(Bars::Entities), source));
     }
+    let twice =
+        "7|t|one two\n7\t4\t7\ttwo\tGene\t1\n7\t0\t3\tone\tGene\t1\n7\t4\t7\ttwo\tGene\t1,2\n7\t4\t7\ttwo\tGene\n";
+    check(&document(&reader(Bars::Entities), format!("{twice}7\t4\t7\ttwo\tGene\t-\n")));
     let plain = text_of(&Written::annotated(&document(&reader(Bars::Entities), "7|t|One.\n7|a|Two. Six.\n")));
     assert_eq!(plain, "7|t|One.\n7|a|Two. Six.\n\n");
 }

@@ -15,6 +15,9 @@ use crate::formats::dialect::Bars;
 
 use super::ids::{Thing, is_variant, plain, said_of_variant, things};
 
+/// What the identities of dbSNP begin with: they need no gene.
+const DBSNP: &str = "dbSNP:rs";
+
 /// The entities under way.
 #[derive(Default)]
 pub(in crate::formats) struct Gathered<'t> {
@@ -104,10 +107,8 @@ impl<'t> Gathered<'t> {
                 Some(slot) => slot,
                 None => self.new_slot(name.clone()),
             };
-            slot = Some(match is_variant(&name) && !key.starts_with("dbSNP:rs") || said_of_variant(&name).is_some() {
-                true => self.variant(&name, key, own),
-                false => self.unite(key, own),
-            });
+            let is_apart = is_variant(&name) && !key.starts_with(DBSNP) || said_of_variant(&name).is_some();
+            slot = Some(if is_apart { self.variant(&name, key, own) } else { self.unite(key, own) });
             self.names.push((name, own));
         }
         slot.map(|slot| self.root(slot))
@@ -127,7 +128,7 @@ impl<'t> Gathered<'t> {
             Some(said) => self.unite(format!("{name};{said}"), slot),
             None => self.unite(format!("{name};"), slot),
         };
-        if key.starts_with("dbSNP:rs") {
+        if key.starts_with(DBSNP) {
             slot = self.unite(key, slot);
         }
         let of_name = self.variants.entry(name.to_owned()).or_default();
@@ -188,6 +189,8 @@ impl<'t> Gathered<'t> {
         self.settle_variants();
         let mut places: Vec<Option<u32>> = vec![None; self.slots.len()];
         let mut entities: Vec<Entity> = Vec::new();
+        // Lines with different ids can come to one mention of one entity.
+        let mut seen = HashSet::new();
         for (slot, mention) in mem::take(&mut self.mentions) {
             let root = self.root(slot) as usize;
             let (Some(place), Some(slot)) = (places.get_mut(root), self.slots.get(root)) else { continue };
@@ -196,7 +199,7 @@ impl<'t> Gathered<'t> {
                 ground::whole(entities.len() - 1)
             });
             if let Some(Entity { mentions, .. }) = entities.get_mut(place as usize)
-                && mentions.last() != Some(&mention)
+                && seen.insert((place, mention.start, mention.end, mention.kind.clone()))
             {
                 mentions.push(mention);
             }
@@ -204,7 +207,10 @@ impl<'t> Gathered<'t> {
         let names = mem::take(&mut self.names);
         let placed = |(name, slot)| Some((name, (*places.get(self.root(slot) as usize)?)?));
         let names = names.into_iter().filter_map(placed).collect();
-        Known { bars: self.bars, entities, loose: self.loose, names }
+        let mut loose = mem::take(&mut self.loose);
+        let mut seen = HashSet::new();
+        loose.retain(|mention| seen.insert((mention.start, mention.end, mention.kind.clone())));
+        Known { bars: self.bars, entities, loose, names }
     }
 
     /// Makes variants without gene one with the only one of their name that has one.

@@ -45,10 +45,7 @@ impl<'t> Iterator for Items<'t> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let rest = self.rest?.trim_start();
-        let end = match is_variant(rest) {
-            true => end_of_variant(rest),
-            false => rest.find(JOINTS).unwrap_or(rest.len()),
-        };
+        let end = if is_variant(rest) { end_of_variant(rest) } else { rest.find(JOINTS).unwrap_or(rest.len()) };
         let (id, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
         let item = (self.is_behind_bar, id.trim());
         self.is_behind_bar = after.starts_with('|');

@@ -85,9 +85,10 @@ impl<'k, 't> Facts<'k, 't> {
         let mut faults: Vec<Fault> = missing.map(fault).into_iter().collect();
         for &head in &heads.entities {
             for &tail in &tails.entities {
-                match head == tail {
-                    true => faults.push(line.fault("tail", "expected another entity than the head, got the same")),
-                    false => self.fact(line, head, tail),
+                if head == tail {
+                    faults.push(line.fault("tail", "expected another entity than the head, got the same"));
+                } else {
+                    self.fact(line, head, tail);
                 }
             }
         }

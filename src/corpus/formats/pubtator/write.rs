@@ -164,7 +164,7 @@ fn own_starts(written: &Written<'_>) -> impl Iterator<Item = u32> {
     (0..n_sentences).filter_map(|sentence| written.sentence(sentence)).map(|(start, _)| start)
 }
 
-fn mentions<'d>(document: &'d Document) -> impl Iterator<Item = &'d Mention> {
+fn mentions(document: &Document) -> impl Iterator<Item = &Mention> {
     document.entities.iter().flat_map(|entity| &entity.mentions).chain(&document.loose_mentions)
 }
 
