@@ -53,7 +53,7 @@ fn dictionary(unpacked: i64, packed: i64, values: i64) -> Vec<u8> {
 fn file(path: &Path, chunk: &[u8], values: i64, has_dictionary: bool) {
     let schema = Arc::new(parse_message_type("message m { required int32 head (INTEGER(32,false)); }").unwrap());
     let column = SchemaDescriptor::new(schema.clone()).column(0);
-    let size = chunk.len() as i64;
+    let size = i64::try_from(chunk.len()).unwrap();
     let metadata = ColumnChunkMetaData::builder(column)
         .set_encodings(vec![Encoding::PLAIN])
         .set_compression(Compression::UNCOMPRESSED)
