@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, DictionaryArray, NullArray, RecordBatch, StringArray, StringViewBuilder, UInt32Array};
 use arrow::datatypes::Int32Type;
 use arrow::ipc::writer::StreamWriter;
+use docre::ground::random::Random;
 use docre::table::rows::PredictionRow;
 use docre::table::{Table, TableError, stream, verify};
 use parquet::arrow::ArrowWriter;
@@ -52,7 +53,7 @@ fn dictionary(unpacked: i64, packed: i64, values: i64) -> Vec<u8> {
 fn file(path: &Path, chunk: &[u8], values: i64, has_dictionary: bool) {
     let schema = Arc::new(parse_message_type("message m { required int32 head (INTEGER(32,false)); }").unwrap());
     let column = SchemaDescriptor::new(schema.clone()).column(0);
-    let size = chunk.len() as i64;
+    let size = i64::try_from(chunk.len()).unwrap();
     let metadata = ColumnChunkMetaData::builder(column)
         .set_encodings(vec![Encoding::PLAIN])
         .set_compression(Compression::UNCOMPRESSED)
@@ -244,4 +245,55 @@ fn a_text_that_a_dictionary_shares_is_made_a_few_times_at_once() {
     let table = Table::<PredictionRow>::require_at(&path).unwrap();
     let first = table.conformed().unwrap().next().unwrap().unwrap();
     assert_eq!(first.len(), 128);
+}
+
+/// Puts numbers that say much, or nothing, where others stood, flips bits, or cuts the end off.
+fn disturbed(seed: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut bytes = seed.to_vec();
+    for _ in 0..=random.below(3) {
+        let (place, choice) = (random.below(bytes.len()), random.below(6));
+        let rest = &mut bytes[place..];
+        match choice {
+            0 => rest[0] ^= 1 << random.below(8),
+            1 => rest.iter_mut().take(8).for_each(|byte| *byte = 0),
+            2 => rest.iter_mut().take(4).zip(i32::MAX.to_le_bytes()).for_each(|(byte, other)| *byte = other),
+            3 => rest.iter_mut().take(8).zip((1u64 << 40).to_le_bytes()).for_each(|(byte, other)| *byte = other),
+            4 => rest.iter_mut().take(5).for_each(|byte| *byte = 0xff),
+            _ => bytes.truncate(place + 1),
+        }
+    }
+    bytes
+}
+
+/// Reads some rows. What it gives, or that it is refused, is not asked.
+fn pass<E>(batches: Result<impl Iterator<Item = Result<Vec<PredictionRow>, E>>, E>) {
+    let mut n_rows = 0;
+    for batch in batches.into_iter().flatten().map_while(Result::ok) {
+        n_rows += batch.len();
+        if n_rows > 1 << 16 {
+            break;
+        }
+    }
+}
+
+#[test]
+fn disturbed_tables_and_streams_end_in_words() {
+    let times = std::env::var("DOCRE_DISTURBED").ok().map_or(500, |times| times.parse().unwrap());
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("part-00000.parquet");
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds/tables");
+    let [table, edges] = ["one.parquet", "one.arrows"].map(|name| fs::read(seeds.join(name)).unwrap());
+    let texts = |text: &str| Arc::new(StringArray::from(vec![text; 3])) as ArrayRef;
+    let numbers = Arc::new(UInt32Array::from(vec![0, 1, 2])) as ArrayRef;
+    let listed = Arc::new(["a", "b", "a"].into_iter().collect::<DictionaryArray<Int32Type>>()) as ArrayRef;
+    let columns = vec![("doc_id", texts("d")), ("head", numbers.clone()), ("tail", numbers), ("relation", listed)];
+    let facts = streamed(columns);
+    for number in 0..times {
+        let mut random = Random::stream(11, number);
+        fs::write(&path, disturbed(&table, &mut random)).unwrap();
+        pass(Table::<PredictionRow>::require_at(&path).and_then(|table| table.conformed()));
+        for seed in [&facts, &edges] {
+            pass(stream::receive::<PredictionRow>(&*disturbed(seed, &mut random)));
+        }
+    }
 }
