@@ -66,7 +66,7 @@
 //! | [`corpus`] | source formats → the corpus tables, one file a format | models, metrics, queries |
 //! | [`nn`] | tensors → tensors with gradients; variables, layers, the optimizer, the device | models, documents |
 //! | [`pieces`] | tokens and mentions → subword pieces with entity markers | tensors |
-//! | [`encoder`] | pieces → hidden states and attention: BERT and RoBERTa | tables, entities |
+//! | [`encoder`] | pieces → hidden states and attention: BERT, RoBERTa and their kin | tables, entities |
 //! | [`model`] | pieces and pairs → logits of relations, one file a model | tables, paths |
 //! | [`examples`] | rows of pieces and pairs → what a model computes with | how it computes |
 //! | [`checkpoint`] | a trained model ↔ a folder | documents |

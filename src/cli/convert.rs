@@ -25,12 +25,12 @@ pub struct ConvertArgs {
     #[arg(long, value_name = "NAME", required_unless_present = "to")]
     split: Option<FolderName>,
     /// Write tables back in this format instead; INPUT is then the folder of a split.
-    #[arg(long, value_parser = one_of::<Exported>(), conflicts_with_all = ["format", "split", "candidates", "mesh", "relation_labels", "unlabelled", "undirected", "bars", "unit", "max_rejected", "ids", "most_pairs", "most_bytes"])]
+    #[arg(long, value_parser = one_of::<Exported>(), conflicts_with_all = ["format", "split", "candidates", "mesh", "relation_labels", "unlabelled", "undirected", "bars", "unit", "coreference", "max_rejected", "ids", "most_pairs", "most_bytes"])]
     to: Option<Exported>,
     /// With --to: write these predictions in place of the annotated relations, a table of them or a submission.
     #[arg(long, value_name = "PATH", requires = "to")]
     relations: Option<PathBuf>,
-    /// The folder of the corpus; with --to, the file to write [default with --to: stdout].
+    /// The folder of the corpus; with --to, the file to write, for brat the folder [default with --to: stdout].
     #[arg(long, value_name = "PATH", required_unless_present = "to")]
     out: Option<PathBuf>,
     /// Keep only pairs of these entity types, as HEAD:TAIL, `*` for any, several separated by commas [default: every ordered pair].
@@ -51,6 +51,9 @@ pub struct ConvertArgs {
     /// What becomes a document of a text with parts [default: document].
     #[arg(long, value_parser = one_of::<Unit>())]
     unit: Option<Unit>,
+    /// Relations by which annotators say that two mentions are one entity, several separated by commas [default: coreference, coref, equiv, same_as].
+    #[arg(long, value_name = "RELATION", value_delimiter = ',')]
+    coreference: Vec<String>,
     /// Fail where a greater share of the documents is rejected than this.
     #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
     max_rejected: f64,
@@ -69,7 +72,8 @@ pub struct ConvertArgs {
     /// Replace tables that were made from other input or with other options; with --to, the file.
     #[arg(long)]
     force: bool,
-    /// Source files in order, compressed or not, tar archives, or folders of them; for gda, the folder that is the source.
+    /// Source files in order, compressed or not, tar archives, or folders of them; for gda and brat, the folder that is
+    /// the source.
     /// A pattern in quotes, such as 'part-*.xml.gz', stands for the files that it fits; `-` is stdin.
     #[arg(required = true)]
     input: Vec<PathBuf>,
@@ -82,8 +86,21 @@ pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
     };
     let ConvertArgs { candidates, unlabelled, bars, unit, max_rejected, most_pairs, most_bytes, .. } = args;
     let undirected = args.undirected.into_iter().map(Into::into).collect();
-    let options =
-        Options { format, split, candidates, undirected, unlabelled, bars, unit, max_rejected, most_pairs, most_bytes };
+    let coreference: Vec<_> = args.coreference.into_iter().map(Into::into).collect();
+    let coreference = (!coreference.is_empty()).then_some(coreference);
+    let options = Options {
+        format,
+        split,
+        candidates,
+        undirected,
+        unlabelled,
+        bars,
+        unit,
+        coreference,
+        max_rejected,
+        most_pairs,
+        most_bytes,
+    };
     let options = checked(options)?;
     let mut scratch = Scratch::default();
     let conversion = Conversion {

@@ -24,7 +24,7 @@ use crate::batches::{Batches, Parser};
 use crate::error::CorpusError;
 use crate::fault::Part;
 use crate::formats::Format;
-use crate::formats::dialect::{Bars, Dialect, Unit};
+use crate::formats::dialect::{Bars, Dialect, USUAL_MOST_BYTES, Unit};
 use crate::losses::Losses;
 use crate::mesh::MeshTree;
 use crate::pairs::MOST_PAIRS;
@@ -56,6 +56,9 @@ pub struct Options {
     /// What becomes a document, for formats whose documents have parts.
     #[serde(default)]
     pub unit: Option<Unit>,
+    /// Relations which say that two mentions are of one entity, for formats that mark mentions alone.
+    #[serde(default)]
+    pub coreference: Option<Vec<Text>>,
     /// The share of documents that may be lost.
     #[serde(default = "usual_max_rejected")]
     pub max_rejected: f64,
@@ -67,10 +70,9 @@ pub struct Options {
     pub most_bytes: u64,
 }
 
-/// Bytes of a record at most, where no number is named: more than a dozen novels. What is made of it takes some 45 times
-/// as much memory.
+/// Bytes of a record at most, where no number is named.
 pub fn usual_most_bytes() -> u64 {
-    16 << 20
+    USUAL_MOST_BYTES
 }
 
 /// The share of documents that a pipeline may lose, where none is named.
@@ -94,6 +96,7 @@ impl Options {
             unlabelled: false,
             bars: None,
             unit: None,
+            coreference: None,
             max_rejected: usual_max_rejected(),
             most_pairs: usual_most_pairs(),
             most_bytes: usual_most_bytes(),
@@ -103,7 +106,7 @@ impl Options {
 
 impl Settings for Options {
     fn check(&self) -> Result<(), String> {
-        self.format.check(self.bars, self.unit)?;
+        self.format.check(self.bars, self.unit, self.coreference.as_deref())?;
         within("max_rejected", self.max_rejected, 0.0, 1.0)?;
         at_least("most_pairs", self.most_pairs, 1)?;
         at_least("most_bytes", self.most_bytes, 1)
@@ -246,7 +249,8 @@ impl Conversion {
     fn reader(&self) -> Box<dyn Reader> {
         let Options { format, bars, unit, most_bytes, .. } = self.options;
         let (bars, unit) = (bars.unwrap_or_default(), unit.unwrap_or_default());
-        format.reader(Dialect { bars, unit, most_bytes })
+        let coreference = self.options.coreference.clone();
+        format.reader(Dialect { bars, unit, coreference, most_bytes })
     }
 
     /// Reads the small files and identifies the large ones.

@@ -62,6 +62,18 @@ pub enum CorpusError {
     /// The output refuses.
     #[error("cannot write")]
     Write(#[from] io::Error),
+    /// Tables are to be written as a folder, and none is named.
+    #[error("expected a folder to write `{format}` to, got stdout")]
+    NoFolder {
+        /// The format.
+        format: &'static str,
+    },
+    /// Something stands in the folder that is to be written.
+    #[error("{}: expected a new or an empty folder, got one in which somebody may be at work", path.display())]
+    FolderStands {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Predictions cannot be read.
     #[error(transparent)]
     Predictions(#[from] SubmissionError),
@@ -99,8 +111,13 @@ impl Hint for CorpusError {
                 "mend the source or choose another `format`; where the rest is worth having, raise `max_rejected`"
                     .into(),
             ),
+            Self::Format { path, .. } | Self::Read { path, .. } if is_of_brat(path) => {
+                Some("`--format brat` reads a folder of texts and their annotations".into())
+            }
             Self::NoDocument { .. } => Some("check that `--format` names the format of the files".into()),
             Self::Table(error) => error.hint(),
+            Self::NoFolder { .. } => Some("name one with `--out`".into()),
+            Self::FolderStands { .. } => Some("choose another `--out`".into()),
             Self::Predictions(error) => error.hint(),
             _ => None,
         }
@@ -119,4 +136,12 @@ fn indented(reasons: &[String]) -> String {
 pub fn reject_line(reject: &RejectRow) -> String {
     let name = reject.name.as_ref().map(|name| format!(" ({})", quoted(name))).unwrap_or_default();
     format!("{}: record {}{name}: {}: {}", reject.source, reject.record, reject.column, reject.reason)
+}
+
+/// Whether annotations of brat stand there, or a folder of them.
+fn is_of_brat(path: &Path) -> bool {
+    let is =
+        |path: &Path| path.extension().is_some_and(|ending| ["ann", "a1", "a2"].iter().any(|kind| ending == *kind));
+    let holds = || path.read_dir().is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|it| is(&it.path()))));
+    is(path) || holds()
 }

@@ -8,11 +8,12 @@ use ground::choice;
 use ground::observe::{Event, Observer};
 use submission::places::Places;
 use submission::predictions;
-use table::{TableError, Text, write_same};
+use table::{Ours, Staging, TableError, Text, write_same};
 
 use crate::document::Document;
 use crate::error::CorpusError;
-use crate::formats::{bioc, docred, jsonl};
+use crate::formats::brat::BratFolder;
+use crate::formats::{bioc, doccano, docred, jsonl, label_studio};
 use crate::tables;
 use crate::writer::{Claim, Writer, Written};
 
@@ -21,29 +22,42 @@ use crate::writer::{Claim, Writer, Written};
 pub enum Exported {
     /// DocRED's JSON.
     DocRed,
-    /// `BioC` JSON.
-    BioCJson,
     /// JSON lines with running text.
     Jsonl,
     /// A submission to DocRED's official scorer: a list of facts.
     Submission,
+    /// `BioC` JSON.
+    BioCJson,
+    /// A folder for brat.
+    Brat,
+    /// JSON lines for doccano.
+    Doccano,
+    /// Tasks for Label Studio.
+    LabelStudio,
 }
 
 choice!(Exported, "format", {
     DocRed => "docred",
-    BioCJson => "bioc-json",
     Jsonl => "jsonl",
     Submission => "submission",
+    BioCJson => "bioc-json",
+    Brat => "brat",
+    Doccano => "doccano",
+    LabelStudio => "label-studio",
 });
 
 impl Exported {
-    fn writer(self, split: &Path) -> Result<Box<dyn Writer>, CorpusError> {
-        Ok(match self {
+    /// What writes a split into one file; `None` where it is a folder.
+    fn writer(self, split: &Path) -> Result<Option<Box<dyn Writer>>, CorpusError> {
+        Ok(Some(match self {
             Self::DocRed => Box::new(docred::DocRedWriter),
-            Self::BioCJson => Box::new(bioc::BioCJsonWriter),
             Self::Jsonl => Box::new(jsonl::JsonLinesWriter),
             Self::Submission => Box::new(docred::SubmissionWriter::new(Places::of(split)?)),
-        })
+            Self::BioCJson => Box::new(bioc::BioCJsonWriter),
+            Self::Brat => return Ok(None),
+            Self::Doccano => Box::new(doccano::DoccanoWriter),
+            Self::LabelStudio => Box::new(label_studio::LabelStudioWriter),
+        }))
     }
 }
 
@@ -60,12 +74,15 @@ pub struct Export<'a> {
 
 impl Export<'_> {
     /// Writes to a file, which appears whole or not at all, or to stdout. A file that stands already is left where it
-    /// has the same bytes, and else replaced only where `force` is set.
+    /// has the same bytes, and else replaced only where `force` is set. A folder is never written over: people go on to
+    /// work in it.
     ///
     /// # Errors
     /// Where a table is missing or damaged, none of the predictions is about the split, or the output refuses.
     pub fn run(&self, out: Option<&Path>, force: bool, observe: Observer<'_>) -> Result<(), CorpusError> {
-        let writer = self.format.writer(self.split)?;
+        let Some(writer) = self.format.writer(self.split)? else {
+            return self.write_folder(out.ok_or(CorpusError::NoFolder { format: self.format.name() })?, observe);
+        };
         match out {
             None => self.write(&*writer, &mut io::stdout().lock(), observe),
             Some(path) => {
@@ -89,6 +106,18 @@ impl Export<'_> {
         })?;
         output.write_all(if before == frame.opening { frame.empty } else { frame.closing }.as_bytes())?;
         Ok(())
+    }
+
+    fn write_folder(&self, out: &Path, observe: Observer<'_>) -> Result<(), CorpusError> {
+        let is_empty: fn(&Path) -> bool = |folder| folder.read_dir().is_ok_and(|mut entries| entries.next().is_none());
+        if out.exists() && !is_empty(out) {
+            return Err(CorpusError::FolderStands { path: out.to_path_buf() });
+        }
+        let staging = Staging::begin_over(out, Ours { is: is_empty, names: BratFolder::holds })?;
+        let mut folder = BratFolder::new(staging.folder());
+        self.each(observe, |written| Ok(folder.write(written)?))?;
+        folder.finish()?;
+        Ok(staging.commit()?)
     }
 
     /// Each document of the split in order, as it is to be written.

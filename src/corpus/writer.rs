@@ -47,6 +47,8 @@ pub struct Written<'d> {
     pub text: String,
     /// The relations, in order; `None` where nothing is known or predicted of them.
     pub claims: Option<Vec<Claim>>,
+    /// Whether a model says so, and nobody has looked.
+    pub is_predicted: bool,
     /// First and one past the last character of each token, in Unicode scalar values of `text`.
     tokens: Vec<(u32, u32)>,
 }
@@ -72,17 +74,17 @@ impl<'d> Written<'d> {
     /// A document with the relations that it has.
     pub fn annotated(document: &'d Document) -> Self {
         let claims = document.facts.as_ref().map(|facts| facts.iter().map(Claim::from).collect());
-        Self::new(document, claims)
+        Self::new(document, claims, false)
     }
 
     /// A document with predicted ones.
     pub fn predicted(document: &'d Document, mut claims: Vec<Claim>) -> Self {
         claims
             .sort_by(|one, other| (one.head, one.tail, &one.relation).cmp(&(other.head, other.tail, &other.relation)));
-        Self::new(document, Some(claims))
+        Self::new(document, Some(claims), true)
     }
 
-    fn new(document: &'d Document, claims: Option<Vec<Claim>>) -> Self {
+    fn new(document: &'d Document, claims: Option<Vec<Claim>>, is_predicted: bool) -> Self {
         let (mut text, mut length, mut tokens) = (String::new(), 0_u32, Vec::new());
         for sentence in &document.sentences {
             for (place, token) in sentence.iter().enumerate() {
@@ -98,7 +100,7 @@ impl<'d> Written<'d> {
                 tokens.push((start, length));
             }
         }
-        Self { document, text, claims, tokens }
+        Self { document, text, claims, is_predicted, tokens }
     }
 
     /// First and one past the last character of a mention; `None` where it has no tokens.

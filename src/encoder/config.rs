@@ -98,16 +98,13 @@ impl Published {
 
     /// Refuses what changes the computation.
     fn check(&self) -> Result<(), String> {
-        match self.position_embedding_type.as_deref() {
-            None | Some("absolute") => {}
-            Some(got) => {
-                return Err(format!("encoder: `position_embedding_type`: expected `absolute`, got `{got}`"));
-            }
+        if let Some(got) = self.position_embedding_type.as_deref().filter(|kind| *kind != "absolute") {
+            return Err(format!("encoder: `position_embedding_type`: expected `absolute`, got `{got}`"));
         }
-        match self.is_decoder {
-            Some(true) => Err("encoder: `is_decoder`: expected false, got true".to_owned()),
-            _ => Ok(()),
+        if self.is_decoder == Some(true) {
+            return Err("encoder: `is_decoder`: expected false, got true".to_owned());
         }
+        Ok(())
     }
 }
 

@@ -45,10 +45,7 @@ pub(crate) const BASES: &[Base] = &[
         )
     },
     Base { words: &["snp", "rs"], stems: &["rs"], ..base("dbSNP", "https://www.ncbi.nlm.nih.gov/snp/", &["dbsnpid"]) },
-    Base {
-        stems: &["CVCL_"],
-        ..base("Cellosaurus", "https://www.cellosaurus.org/", &["cvcl", "cellosaurusid"])
-    },
+    Base { stems: &["CVCL_"], ..base("Cellosaurus", "https://www.cellosaurus.org/", &["cvcl", "cellosaurusid"]) },
     base("OMIM", "https://omim.org/entry/", &["mim", "omimid", "mimid"]),
     Base { stems: &["C"], ..base("UMLS", "https://uts.nlm.nih.gov/uts/umls/concept/", &["umlscui", "cui", "umlsid"]) },
     Base {

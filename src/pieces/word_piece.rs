@@ -34,6 +34,12 @@ struct Settings {
     jumanpp_kwargs: Option<Analyser>,
 }
 
+/// What an encoder's `config.json` may say of its tokenizer.
+#[derive(Debug, Default, Deserialize)]
+struct Class {
+    tokenizer_class: Option<String>,
+}
+
 /// What is said of the program that finds words.
 #[derive(Debug, Deserialize)]
 struct Analyser {
@@ -50,7 +56,7 @@ pub(super) fn load(folder: &Path, vocabulary: &Path) -> Result<tokenizers::Token
     let file = folder.join("tokenizer_config.json");
     let mut settings: Settings = beside(&file)?;
     if settings.tokenizer_class.is_none() {
-        settings.tokenizer_class = beside::<Settings>(&folder.join("config.json"))?.tokenizer_class;
+        settings.tokenizer_class = beside::<Class>(&folder.join("config.json"))?.tokenizer_class;
     }
     let own = pieces.iter().copied().map(str::to_owned);
     let built = if settings.is_japanese() {

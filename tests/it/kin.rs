@@ -3,9 +3,10 @@
 
 use std::fs;
 
-use candle_core::{DType, Device, safetensors};
+use candle_core::{DType, Device, Tensor, safetensors};
 use docre::encoder::{Encoder, EncoderConfig, EncoderFamily, Input, read_config, read_weights};
 use docre::ground::hint::Hint;
+use docre::ground::random::Random;
 use docre::nn::{Mode, Weights};
 use docre::pieces::{Family, Tokenizer};
 use serde::Deserialize;
@@ -53,6 +54,24 @@ fn pieces_states_and_attention_of_kin_equal_the_reference() {
             let off = distance(encoded.attention[0].as_ref().unwrap(), tensor("attention"));
             assert!(off < 1e-4, "{name}: document {place}: attention differs by {off}");
         }
+    }
+}
+
+#[test]
+fn all_of_a_fresh_electra_learns() {
+    let sizes = EncoderConfig::small(70, 16, 2, 4);
+    let config = EncoderConfig { family: EncoderFamily::Electra, embedding_size: Some(8), ..sizes };
+    let mut weights = Weights::fresh(1, &Device::Cpu);
+    let encoder = Encoder::new(&config, &mut weights, "model").unwrap();
+    let ids: Vec<u32> = (2..42).collect();
+    let mut random = Random::new(3);
+    let encoded = encoder.encode(&[Input { ids: &ids, rows: &[] }], &mut Mode::Train(&mut random)).unwrap();
+    let target = Tensor::arange(0f32, 640.0, &Device::Cpu).unwrap().sin().unwrap().reshape((40, 16)).unwrap();
+    let gradients = (encoded.states - target).unwrap().sqr().unwrap().sum_all().unwrap().backward().unwrap();
+    assert!(weights.variables().contains_key("model.embeddings_project.weight"));
+    for (name, variable) in weights.variables() {
+        let norm: f32 = gradients.get(variable).unwrap().sqr().unwrap().sum_all().unwrap().to_scalar().unwrap();
+        assert!(norm.is_finite() && norm > 0.0, "{name}: {norm}");
     }
 }
 

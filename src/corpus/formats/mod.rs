@@ -2,18 +2,25 @@
 
 pub(crate) mod bigbio;
 pub(crate) mod bioc;
+pub(crate) mod brat;
 pub mod dialect;
+pub(crate) mod doccano;
 pub(crate) mod docred;
 pub(crate) mod edge_graph;
 pub(crate) mod gda;
 pub(crate) mod json;
 pub(crate) mod jsonl;
+pub(crate) mod label_studio;
 pub(crate) mod lines;
+pub(crate) mod marked;
 pub(crate) mod objects;
 pub(crate) mod pubtator;
+pub(crate) mod scan;
 pub(crate) mod spans;
+pub(crate) mod tied;
 
 use ground::choice;
+use table::Text;
 
 use crate::reader::Reader;
 use dialect::{Bars, Dialect, Unit};
@@ -35,6 +42,12 @@ pub enum Format {
     Jsonl,
     /// Hugging Face's schema of biomedical corpora, `bigbio_kb`.
     BigBio,
+    /// brat's stand-off folders.
+    Brat,
+    /// doccano's JSON lines.
+    Doccano,
+    /// Label Studio's JSON.
+    LabelStudio,
 }
 
 choice!(Format, "format", {
@@ -45,6 +58,9 @@ choice!(Format, "format", {
     Gda => "gda",
     Jsonl => "jsonl",
     BigBio => "bigbio",
+    Brat => "brat",
+    Doccano => "doccano",
+    LabelStudio => "label-studio",
 });
 
 impl Format {
@@ -52,7 +68,7 @@ impl Format {
     ///
     /// # Errors
     /// The setting that it has not.
-    pub fn check(self, bars: Option<Bars>, unit: Option<Unit>) -> Result<(), String> {
+    pub fn check(self, bars: Option<Bars>, unit: Option<Unit>, coreference: Option<&[Text]>) -> Result<(), String> {
         let only = |setting: &str, formats: &[Self], is_given: bool| {
             let names: Vec<&str> = formats.iter().map(|format| format.name()).collect();
             let has = !is_given || formats.contains(&self);
@@ -65,7 +81,8 @@ impl Format {
             })
         };
         only("bars", &[Self::PubTator, Self::BioC], bars.is_some())?;
-        only("unit", &[Self::PubTator, Self::BioC], unit.is_some())
+        only("unit", &[Self::PubTator, Self::BioC], unit.is_some())?;
+        only("coreference", &[Self::Brat, Self::Doccano, Self::LabelStudio], coreference.is_some())
     }
 
     /// What reads it.
@@ -78,6 +95,9 @@ impl Format {
             Self::Gda => Box::new(gda::Gda),
             Self::Jsonl => Box::new(jsonl::JsonLines { most_bytes: dialect.most_bytes }),
             Self::BigBio => Box::new(bigbio::BigBio { most_bytes: dialect.most_bytes }),
+            Self::Brat => Box::new(brat::Brat { dialect }),
+            Self::Doccano => Box::new(doccano::Doccano { dialect }),
+            Self::LabelStudio => Box::new(label_studio::LabelStudio { dialect }),
         }
     }
 }

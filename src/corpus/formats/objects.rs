@@ -9,6 +9,7 @@ use std::path::Path;
 use ground::excerpt::quoted;
 
 use super::lines::BYTE_ORDER_MARK;
+use super::scan::{Scan, skip_blanks, truncated};
 use crate::reader::{CutError, Record, Records};
 use crate::source::{Input, Stream};
 
@@ -110,7 +111,7 @@ fn is_lined(stream: &mut Stream, most: Most, ahead: &mut Vec<u8>) -> io::Result<
         return Ok(taken == first.len());
     }
     // A text cannot go on in the next line.
-    if scan.in_text {
+    if scan.is_in_text() {
         return Ok(true);
     }
     let next = line(ahead)?;
@@ -273,75 +274,5 @@ fn scanned(input: &mut impl BufRead, most: Most, mut scan: Scan, within: &str) -
         if complete {
             return Ok(bytes);
         }
-    }
-}
-
-/// That the input ends inside of something, where `scan` stands.
-pub(super) fn truncated(scan: &Scan, within: &str) -> CutError {
-    let place = if scan.in_text { ", inside a string" } else { "" };
-    CutError::Damaged(format!("the file ends inside {within}{place}: it is truncated there"))
-}
-
-/// Where a scan stands in a value. Brackets are counted, not matched: what is not JSON is cut all the same, and refused
-/// when it is parsed.
-#[derive(Default)]
-pub(super) struct Scan {
-    depth: usize,
-    pub(super) in_text: bool,
-    escaped: bool,
-    /// Whether it ends with the bracket that closes the value, or before what comes behind that in an array.
-    ends_closing: bool,
-}
-
-impl Scan {
-    fn closing() -> Self {
-        Self { ends_closing: true, ..Self::default() }
-    }
-
-    /// How many of `bytes` belong to the value, and whether it ends there.
-    pub(super) fn advance(&mut self, bytes: &[u8]) -> (usize, bool) {
-        let mut place = 0;
-        while let Some(&byte) = bytes.get(place) {
-            if self.escaped {
-                self.escaped = false;
-            } else if self.in_text {
-                let Some(next) = memchr::memchr2(b'"', b'\\', &bytes[place..]) else { return (bytes.len(), false) };
-                place += next;
-                if bytes[place] == b'"' {
-                    self.in_text = false;
-                } else {
-                    self.escaped = true;
-                }
-            } else {
-                match byte {
-                    b'"' => self.in_text = true,
-                    b'[' | b'{' => self.depth += 1,
-                    b',' | b']' | b'}' if self.depth == 0 => return (place, true),
-                    b']' | b'}' => {
-                        self.depth -= 1;
-                        if self.depth == 0 && self.ends_closing {
-                            return (place + 1, true);
-                        }
-                    }
-                    _ => {}
-                }
-            }
-            place += 1;
-        }
-        (bytes.len(), false)
-    }
-}
-
-/// Skips JSON's white space; the line ends in it.
-pub(super) fn skip_blanks(input: &mut impl BufRead) -> io::Result<u64> {
-    let mut n_lines = 0;
-    loop {
-        let buffer = input.fill_buf()?;
-        let blanks = buffer.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-        n_lines += buffer.iter().take(blanks).filter(|byte| **byte == b'\n').count() as u64;
-        if blanks == 0 {
-            return Ok(n_lines);
-        }
-        input.consume(blanks);
     }
 }

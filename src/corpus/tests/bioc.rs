@@ -12,7 +12,8 @@ use crate::{CutError, Document, Fault, Reader, Record, Reject};
 
 use super::reading::{cut_error, facts, mentions, sentences, survive};
 
-const READER: BioC = BioC { dialect: Dialect { bars: Bars::Entities, unit: Unit::Document, most_bytes: 1 << 24 } };
+const READER: BioC =
+    BioC { dialect: Dialect { bars: Bars::Entities, unit: Unit::Document, coreference: None, most_bytes: 1 << 24 } };
 
 fn read(reader: &BioC, contents: impl AsRef<[u8]>) -> Result<Vec<Result<Document, Reject>>, CutError> {
     let folder = tempfile::tempdir().unwrap();
@@ -395,14 +396,14 @@ fn damage_stays_where_it_is() {
 
 #[test]
 fn what_is_wrong_with_a_file_is_told() {
-    assert_eq!(cut_error(&READER, "<article><body/></article>"), "expected BioC, an element `collection`, found `article`");
+    assert_eq!(cut_error(&READER, "<rss><body/></rss>"), "expected BioC, an element `collection`, found `rss`");
     assert_eq!(cut_error(&READER, "1|t|x"), "expected BioC, in XML (`<`) or JSON (`{` or `[`), found '1'");
     assert_eq!(cut_error(&READER, ""), "the file is empty");
     assert_eq!(cut_error(&READER, "<!-- x -->"), "expected an element `collection`, found none");
-    let encoded =
-        |name: &str| format!("expected UTF-8, found the encoding `{name}`: convert it, as by `iconv -t UTF-8`");
+    let encoded = "expected UTF-8, found the encoding `ISO-8859-1`: convert it, as by `iconv -t UTF-8`";
     let latin = "<?xml version='1.0' encoding='ISO-8859-1'?><collection/>";
-    assert_eq!(cut_error(&READER, latin), encoded("ISO-8859-1"));
+    assert_eq!(cut_error(&READER, latin), encoded);
+    // Told of any text before its format is looked at.
     assert_eq!(cut_error(&READER, b"\xFF\xFE<\0c\0"), "a text in UTF-16: expected UTF-8, save it so");
     let ascii = latin.replace("ISO-8859-1", "us-ascii");
     assert_eq!(read(&READER, ascii).unwrap().len(), 0);

@@ -5,12 +5,15 @@
 
 mod bigbio;
 mod bioc;
+mod brat;
 mod chemical_disease;
+mod doccano;
 mod docred;
 mod edge_graph;
 mod gda;
 mod json;
 mod jsonl;
+mod label_studio;
 mod lost;
 mod mesh;
 mod pubtator;
@@ -18,6 +21,7 @@ mod pubtator_corpora;
 mod pubtator_ids;
 mod reading;
 mod round;
+mod round_trip;
 mod source;
 mod split;
 mod text;

@@ -6,8 +6,11 @@ use proptest::prelude::*;
 
 use super::reading::{cut_error, document, facts, fault, losses, mentions, read, sentences, survive};
 
-const READER: PubTator =
-    PubTator { labelled: true, dialect: Dialect { bars: Bars::Entities, unit: Unit::Document, most_bytes: 1 << 24 }, beside: None };
+const READER: PubTator = PubTator {
+    labelled: true,
+    beside: None,
+    dialect: Dialect { bars: Bars::Entities, unit: Unit::Document, coreference: None, most_bytes: 1 << 24 },
+};
 
 /// A document of the text `Zeta harms. Zeta may cause deep-vein rash.` and the given annotation lines.
 fn with(lines: &[&str]) -> String {

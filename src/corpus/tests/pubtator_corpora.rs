@@ -9,7 +9,7 @@ use crate::formats::pubtator::PubTator;
 use crate::{Document, Input, Part, Reader};
 
 fn reader(bars: Bars, unit: Unit) -> PubTator {
-    PubTator { dialect: Dialect { bars, unit, most_bytes: 16 << 20 }, ..PubTator::default() }
+    PubTator { dialect: Dialect { bars, unit, coreference: None, most_bytes: 16 << 20 }, ..PubTator::default() }
 }
 
 /// A file of the corpora's folder: `DOCRE_CORPORA`, or `../shared/data` beside the project.
@@ -83,7 +83,11 @@ fn biored_train() {
         assert_eq!(facts().map(|fact| &fact.relation).collect::<BTreeSet<_>>().len(), 8);
         let novel = facts().filter(|fact| fact.attributes == ["novelty=Novel".into()]).count();
         let known = facts().filter(|fact| fact.attributes == ["novelty=No".into()]).count();
-        assert_eq!((novel, known), (2_838 - 2 + 4, 1_340 - 1), "the four with two tails are novel, one self-relation not");
+        assert_eq!(
+            (novel, known),
+            (2_838 - 2 + 4, 1_340 - 1),
+            "the four with two tails are novel, one self-relation not"
+        );
     }
 }
 
@@ -121,9 +125,16 @@ fn tmvar3_test() {
     for document in &read {
         let ids: Vec<&str> = document.entities.iter().filter_map(|entity| entity.kb_id.as_deref()).collect();
         assert!(!ids.iter().any(|id| matches!(*id, "p" | "c" | "SUB" | "DEL" | "VariantGroup:0")), "{ids:?}");
-        let variants = |entity: &&crate::Entity| entity.mentions.iter().any(|mention| mention.kind.ends_with("Mutation"));
+        let variants =
+            |entity: &&crate::Entity| entity.mentions.iter().any(|mention| mention.kind.ends_with("Mutation"));
         let listed = document.entities.iter().filter(variants).count();
-        let spans: BTreeSet<_> = document.entities.iter().filter(variants).flat_map(|entity| &entity.mentions).map(|mention| (mention.start, mention.end)).collect();
+        let spans: BTreeSet<_> = document
+            .entities
+            .iter()
+            .filter(variants)
+            .flat_map(|entity| &entity.mentions)
+            .map(|mention| (mention.start, mention.end))
+            .collect();
         assert!(listed <= spans.len());
     }
 }
@@ -143,7 +154,8 @@ fn chr_dev() {
 fn pubtator_central() {
     let name = "pubtator/bioconcepts2pubtator_offsets.sample";
     let read = check(name, Bars::Entities, (651, 7_539 - 2, 0), &[(Part::Mention, 2)]);
-    let lost: Vec<&str> = read.iter().filter(|document| !document.losses.is_empty()).map(|document| &*document.id).collect();
+    let lost: Vec<&str> =
+        read.iter().filter(|document| !document.losses.is_empty()).map(|document| &*document.id).collect();
     assert!(read.is_empty() || lost == ["27103693", "27063103"]);
     // Of 544 mentions without an id, these two are lost.
     let loose: usize = read.iter().map(|document| document.loose_mentions.len()).sum();

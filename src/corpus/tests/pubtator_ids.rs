@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::reading::{document, facts, losses, mentions, sentences, survive};
 
 fn reader(bars: Bars, unit: Unit) -> PubTator {
-    PubTator { dialect: Dialect { bars, unit, most_bytes: 1 << 24 }, ..PubTator::default() }
+    PubTator { dialect: Dialect { bars, unit, coreference: None, most_bytes: 1 << 24 }, ..PubTator::default() }
 }
 
 /// The document of the text `one two six ten.` and annotations, whose columns are parted by blanks.
@@ -52,7 +52,11 @@ fn listed_ids_are_an_entity_each() {
         assert_eq!(entities(&read), [("11", 1), ("12", 1), ("D000001", 1)], "`{list}`");
         assert_eq!(facts(&read), [(1, "R", 2)]);
     }
-    let read = read(&["0 3 one Disease MESH:D000001,D000002", "4 7 two Disease OMIM:600000,D000003,-", "R D000001 MESH:D000003"]);
+    let read = read(&[
+        "0 3 one Disease MESH:D000001,D000002",
+        "4 7 two Disease OMIM:600000,D000003,-",
+        "R D000001 MESH:D000003",
+    ]);
     let ids = ["MESH:D000001", "MESH:D000002", "D000003", "OMIM:600000"];
     assert_eq!(entities(&read), ids.map(|id| (id, 1)));
     assert_eq!(facts(&read), [(0, "R", 2)]);
@@ -99,7 +103,8 @@ fn a_variant_with_and_without_its_gene_is_one_and_of_two_genes_two() {
     assert_eq!(read(&[of_673, bare]).entities.len(), 1);
     assert_eq!(read(&[of_673, of_9]).entities.len(), 2);
     assert_eq!(read(&[bare, of_673, of_9]).entities.len(), 3, "it may be either");
-    let of_dbsnp = ["0 3 one Variant c|SUB|G|1|C;RS#:77", "4 7 two Variant p|SUB|S|2|T;RS#:77", "8 11 six Variant rs77"];
+    let of_dbsnp =
+        ["0 3 one Variant c|SUB|G|1|C;RS#:77", "4 7 two Variant p|SUB|S|2|T;RS#:77", "8 11 six Variant rs77"];
     assert_eq!(read(&of_dbsnp).entities.len(), 1, "dbSNP has one number for them");
 }
 
@@ -127,7 +132,12 @@ fn a_type_before_an_id_is_no_id() {
 
 #[test]
 fn bars_may_part_names_of_one_thing() {
-    let lines = ["0 3 one Chem HMDB:HMDB01|CHEBI:1", "4 7 two Chem CHEBI:2", "8 11 six Chem CHEBI:1|KEGG:C1", "12 15 ten Chem CHEBI:2|HMDB:HMDB02"];
+    let lines = [
+        "0 3 one Chem HMDB:HMDB01|CHEBI:1",
+        "4 7 two Chem CHEBI:2",
+        "8 11 six Chem CHEBI:1|KEGG:C1",
+        "12 15 ten Chem CHEBI:2|HMDB:HMDB02",
+    ];
     let relations = ["React KEGG:C1 CHEBI:2", "React HMDB:HMDB01|CHEBI:1 HMDB:HMDB02", "React CHEBI:1 HMDB:HMDB01"];
     let read = of(Bars::Names, &[&lines[..], &relations].concat());
     assert_eq!(entities(&read), [("HMDB:HMDB01", 2), ("CHEBI:2", 2)]);
@@ -168,15 +178,23 @@ fn names_that_are_spelt_otherwise_are_taken_from_the_text() {
         assert_eq!((mentions(&read, 0)[0].0, losses(&read)), (there, vec![]), "`{name}`");
         assert_eq!(read.remarks[0].what, "names that differ from the text: taken as the text has them");
     }
-    for (name, there) in [("cough", "fever"), ("ough", "cough"), ("β", "α"), ("a", "β"), ("-", "'"), ("IL-2", "IL-3")] {
-        assert_eq!(losses(&document(&reader(Bars::Entities, Unit::Document), source(name, there))).len(), 1, "`{name}`");
+    for (name, there) in [("cough", "fever"), ("ough", "cough"), ("β", "α"), ("a", "β"), ("-", "'"), ("IL-2", "IL-3")]
+    {
+        assert_eq!(
+            losses(&document(&reader(Bars::Entities, Unit::Document), source(name, there))).len(),
+            1,
+            "`{name}`"
+        );
     }
 }
 
 #[test]
 fn annotations_behind_a_blank_line_join_their_document() {
     let text = "7|t|one\n7|a|two\n\n\n7\t0\t3\tone\tGene\t1\n\n7\t4\t7\ttwo\tGene\t2\n7\tR\t1\t2\n\n";
-    let read = super::reading::read(&reader(Bars::Entities, Unit::Document), format!("{text}8|t|one\n8|a|two\n\n7\tR\t1\t2\n"));
+    let read = super::reading::read(
+        &reader(Bars::Entities, Unit::Document),
+        format!("{text}8|t|one\n8|a|two\n\n7\tR\t1\t2\n"),
+    );
     let documents: Vec<Document> = read.unwrap().into_iter().map(Result::unwrap).collect();
     assert_eq!((documents.len(), facts(&documents[0])), (2, vec![(0, "R", 1)]));
     assert_eq!(losses(&documents[1]), ["relation: line 4, id: expected `8`, got `7`"]);

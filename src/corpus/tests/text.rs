@@ -60,6 +60,15 @@ fn stops_of_other_scripts_end_sentences() {
 }
 
 #[test]
+fn sentences_begin_and_end_with_quotes_of_any_country() {
+    check("„Er fiel.“ Dann stand er. „Gut.“", "„ Er fiel . “|Dann stand er .|„ Gut . “");
+    check("« Il tomba. » Puis il rit. «Bien.» Oui", "« Il tomba . »|Puis il rit .|« Bien . »|Oui");
+    check("Se fue. ¿Volvió? ¡Sí! Bien.", "Se fue .|¿ Volvió ?|¡ Sí !|Bien .");
+    check("他走了。“你好。”她说", "他 走 了 。|“ 你 好 。 ”|她 说");
+    check("He said so.“It fell.” Then", "He said so . “ It fell . ”|Then");
+}
+
+#[test]
 fn a_date_is_in_one_sentence() {
     check("He left on Jan. 3. They stayed.", "He left on Jan . 3 .|They stayed .");
     check("From Sept. 3rd to 5 Dec. 1999. Then", "From Sept . 3rd to 5 Dec . 1999 .|Then");

@@ -192,12 +192,12 @@ impl Class {
 
 /// Kana and ideographs: scripts without spaces between words.
 fn is_unspaced(character: char) -> bool {
-    match character {
-        // The voicing marks among the kana.
-        '\u{3099}' | '\u{309A}' => false,
-        '\u{3040}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}' => true,
-        _ => false,
-    }
+    // The voicing marks stand among the kana.
+    !matches!(character, '\u{3099}' | '\u{309A}')
+        && matches!(
+            character,
+            '\u{3040}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}'
+        )
 }
 
 /// What belongs to the character before it: marks of any script (vowel signs, viramas, tones, points, accents, variation

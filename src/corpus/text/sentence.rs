@@ -71,11 +71,21 @@ fn without_closers<'a, 't>(sentence: &'a [Piece<'t>]) -> &'a [Piece<'t>] {
     let mut inner = sentence;
     for _ in 0..MOST_WRAPPERS {
         match inner {
-            [rest @ .., last] if is_closer(last) && last.gap == Gap::Nothing => inner = rest,
+            [rest @ .., last] if closes(last) => inner = rest,
             _ => break,
         }
     }
     inner
+}
+
+/// Whether a token closes what a stop has ended, as quotes do in one of many ways: `”`, `“` after `„`, and French `»`
+/// after a space.
+fn closes(piece: &Piece) -> bool {
+    match piece.text {
+        "»" => piece.gap != Gap::BlankLine,
+        "“" | "‘" | "«" => piece.gap == Gap::Nothing,
+        _ => piece.gap == Gap::Nothing && is_closer(piece),
+    }
 }
 
 /// Whether a sentence may begin so: with a capital, a digit, a letter that has no case, or a word of mixed case such as
@@ -189,7 +199,8 @@ fn is_closer(piece: &Piece) -> bool {
 }
 
 fn is_opener(piece: &Piece) -> bool {
-    matches!(piece.text, "\"" | "'" | "“" | "‘" | "«" | "「" | "『") || bracket(piece).is_some_and(|(_, opens)| opens)
+    matches!(piece.text, "\"" | "'" | "“" | "‘" | "«" | "„" | "‚" | "‹" | "「" | "『" | "¿" | "¡")
+        || bracket(piece).is_some_and(|(_, opens)| opens)
 }
 
 /// Its characters without the marks on them, which have no case.

@@ -29,7 +29,7 @@ struct Found<'a> {
 }
 
 /// The documents of an article. What is wrong with it by itself is lost in the first.
-pub(super) fn documents(article: &Article, dialect: Dialect) -> Vec<Result<Document, Reject>> {
+pub(super) fn documents(article: &Article, dialect: &Dialect) -> Vec<Result<Document, Reject>> {
     if article.id.trim().is_empty() {
         return vec![Err(Reject { name: None, fault: Fault::new("id", "expected the document's id, got none") })];
     }

@@ -29,7 +29,7 @@ use ground::excerpt::quoted;
 use super::dialect::Dialect;
 use super::json::Json;
 use super::lines::BYTE_ORDER_MARK;
-use super::objects::skip_blanks;
+use super::scan::skip_blanks;
 use crate::document::Document;
 use crate::fault::Fault;
 use crate::reader::{CutError, Reader, Record, Records, Reject};
@@ -39,7 +39,7 @@ use crate::source::{Input, Stream};
 const DECLARATION: u64 = 256;
 
 /// Reads `BioC`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct BioC {
     /// What becomes a document, and how long it may be.
     pub dialect: Dialect,
@@ -60,13 +60,13 @@ impl Reader for BioC {
         let refused = |fault| vec![Err(Reject { name: None, fault })];
         if record.bytes.trim_ascii_start().first() == Some(&b'<') {
             return match xml::parse(&record.bytes) {
-                Ok(article) => document::documents(&article, self.dialect),
+                Ok(article) => document::documents(&article, &self.dialect),
                 Err(fault) => refused(fault),
             };
         }
         match Json::parse(&record.bytes) {
             Ok(json) => match json::article(&json) {
-                Ok(article) => document::documents(&article, self.dialect),
+                Ok(article) => document::documents(&article, &self.dialect),
                 Err(fault) => refused(fault),
             },
             Err(fault) => refused(fault),

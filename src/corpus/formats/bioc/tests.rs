@@ -16,7 +16,7 @@ use crate::formats::json::Json;
 use crate::writer::{Writer, Written};
 use crate::{Acceptance, Document, Reader, Record};
 
-const DIALECT: Dialect = Dialect { bars: Bars::Entities, unit: Unit::Document, most_bytes: 1 << 24 };
+const DIALECT: Dialect = Dialect { bars: Bars::Entities, unit: Unit::Document, coreference: None, most_bytes: 1 << 24 };
 
 fn text() -> impl Strategy<Value = Source<'static>> {
     "[a-c<&>\"';\r\n\u{e9}\u{1d49c} \\]]{0,8}".prop_map(Cow::Owned)
@@ -263,7 +263,7 @@ proptest! {
 
     #[test]
     fn a_document_that_is_written_is_read_back(article in plausible()) {
-        let expected = accepted(document::documents(&article, DIALECT).remove(0).unwrap());
+        let expected = accepted(document::documents(&article, &DIALECT).remove(0).unwrap());
         let mut bytes = Vec::new();
         BioCJsonWriter.write(&Written::annotated(&expected), &mut bytes).unwrap();
         let read = BioC { dialect: DIALECT }.parse(&Record { number: 1, bytes }).unwrap();

@@ -41,7 +41,7 @@ const MARKING: &str = "docre relates entities that are marked, and marks none: s
 const SHOWN_KEYS: usize = 5;
 
 /// The reader of JSON lines.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct JsonLines {
     /// Bytes of a record that may be held; of a longer one not much more is.
     pub most_bytes: u64,

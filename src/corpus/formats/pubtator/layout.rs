@@ -53,7 +53,9 @@ impl Laid {
         let without_empty = after_empty.any(|passage| !passage.text.is_empty());
         let mut best = Self::in_layout(article, Layout { by_group, without_empty: false });
         let others = [(false, false), (false, true), (true, true)];
-        for (groups, empty) in others.into_iter().filter(|&(groups, empty)| groups <= by_group && empty <= without_empty) {
+        for (groups, empty) in
+            others.into_iter().filter(|&(groups, empty)| groups <= by_group && empty <= without_empty)
+        {
             if best.n_lost() == 0 {
                 break;
             }
@@ -86,7 +88,8 @@ impl Laid {
             true => groups.get(mention.group).copied().unwrap_or_default(),
             false => 0,
         };
-        let mentions = article.mentions.iter().map(|mention| stand(mention, base(mention), &characters, length)).collect();
+        let mentions =
+            article.mentions.iter().map(|mention| stand(mention, base(mention), &characters, length)).collect();
         Self { text, passages, mentions }
     }
 

@@ -1,0 +1,218 @@
+//! Documents as a brat folder, with the configuration by which brat shows what is in them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::super::tied::{Spanned, closest};
+use crate::document::{Entity, Mention};
+use crate::text::Characters;
+use crate::writer::{Claim, Written};
+
+/// What brat wants before an identifier that names no knowledge base.
+pub const NO_BASE: &str = "id:";
+
+/// What brat reads the types of annotations from.
+const CONFIGURATION: &str = "annotation.conf";
+/// Bytes of a file's name that a document's may take.
+const LONGEST_NAME: usize = 150;
+
+/// A folder in the making.
+///
+/// A document has its text and one file of annotations. All mentions of an entity are tied by `Equiv` and have its
+/// identifier; a relation stands between those mentions of its entities that are closest, and a prediction has its
+/// probability in a note. brat knows no blanks in names of types and relations: they become `_`. What it has no place
+/// for is not written: titles, evidence, and that nobody has looked for relations. A mention without identity comes back
+/// as an entity.
+#[derive(Debug)]
+pub struct BratFolder {
+    folder: PathBuf,
+    kinds: BTreeSet<String>,
+    relations: BTreeSet<String>,
+    attributes: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// A file of annotations in the making.
+struct Annotations<'w> {
+    written: &'w Written<'w>,
+    text: Characters<'w>,
+    lines: String,
+    n_mentions: usize,
+    n_identifiers: usize,
+    n_relations: usize,
+    n_attributes: usize,
+}
+
+impl BratFolder {
+    /// Documents will go into a folder, which is there.
+    pub fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_path_buf(),
+            kinds: BTreeSet::new(),
+            relations: BTreeSet::new(),
+            attributes: BTreeMap::new(),
+        }
+    }
+
+    /// Whether a file of this name is one of such a folder.
+    pub fn holds(name: &str) -> bool {
+        name == CONFIGURATION || [".txt", ".ann"].iter().any(|ending| name.ends_with(ending))
+    }
+
+    /// Writes a document's files.
+    ///
+    /// # Errors
+    /// That of the system.
+    pub fn write(&mut self, written: &Written<'_>) -> io::Result<()> {
+        let (document, mut file) = (written.document, Annotations::of(written));
+        let mut spans: Vec<Vec<Spanned>> = Vec::with_capacity(document.entities.len());
+        for entity in &document.entities {
+            spans.push(file.entity(entity, &mut self.kinds));
+        }
+        for mention in &document.loose_mentions {
+            file.mention(mention, &mut self.kinds);
+        }
+        for claim in written.claims.iter().flatten() {
+            let ends = spans.get(claim.head as usize).zip(spans.get(claim.tail as usize));
+            if let Some(ends) = ends.and_then(|(head, tail)| closest(head, tail)) {
+                self.relation(claim, ends, &mut file);
+            }
+        }
+        let place = self.folder.join(place_of(&document.id));
+        if let Some(above) = place.parent() {
+            fs::create_dir_all(above)?;
+        }
+        let beside = |ending: &str| place.with_file_name(format!("{}{ending}", name_of(&place)));
+        write_file(&beside(".txt"), &written.text)?;
+        write_file(&beside(".ann"), &file.lines)
+    }
+
+    /// Writes what brat is to know of the types.
+    ///
+    /// # Errors
+    /// That of the system.
+    pub fn finish(&self) -> io::Result<()> {
+        let mut text = String::from("[entities]\n\n");
+        self.kinds.iter().for_each(|kind| line(&mut text, format_args!("{kind}")));
+        text.push_str("\n[relations]\n\n");
+        line(&mut text, format_args!("Equiv\tArg1:<ENTITY>, Arg2:<ENTITY>, <REL-TYPE>:symmetric-transitive"));
+        self.relations.iter().for_each(|name| line(&mut text, format_args!("{name}\tArg1:<ENTITY>, Arg2:<ENTITY>")));
+        text.push_str("\n[events]\n\n[attributes]\n\n");
+        for (name, values) in &self.attributes {
+            let values: Vec<&str> = values.iter().map(String::as_str).collect();
+            let values = if values == ["true"] { String::new() } else { format!(", Value:{}", values.join("|")) };
+            line(&mut text, format_args!("{name}\tArg:<RELATION>{values}"));
+        }
+        write_file(&self.folder.join(CONFIGURATION), &text)
+    }
+
+    fn relation(&mut self, claim: &Claim, (head, tail): (usize, usize), file: &mut Annotations<'_>) {
+        let name = one_word(&claim.relation);
+        file.n_relations += 1;
+        let number = file.n_relations;
+        line(&mut file.lines, format_args!("R{number}\t{name} Arg1:T{head} Arg2:T{tail}\t"));
+        self.relations.insert(name);
+        for attribute in &claim.attributes {
+            let (name, value) = attribute.split_once('=').unwrap_or((attribute, "true"));
+            let (name, value) = (one_word(name), one_line(value));
+            let shown = if value == "true" { String::new() } else { format!(" {value}") };
+            file.n_attributes += 1;
+            line(&mut file.lines, format_args!("A{}\t{name} R{number}{shown}", file.n_attributes));
+            self.attributes.entry(name).or_default().insert(value);
+        }
+        if let Some(probability) = claim.probability {
+            line(&mut file.lines, format_args!("#{number}\tAnnotatorNotes R{number}\tprobability {probability:.4}"));
+        }
+    }
+}
+
+impl<'w> Annotations<'w> {
+    fn of(written: &'w Written<'w>) -> Self {
+        let text = Characters::new(&written.text);
+        let lines = String::new();
+        Self { written, text, lines, n_mentions: 0, n_identifiers: 0, n_relations: 0, n_attributes: 0 }
+    }
+
+    fn entity(&mut self, entity: &Entity, kinds: &mut BTreeSet<String>) -> Vec<Spanned> {
+        let mut spans = Vec::with_capacity(entity.mentions.len());
+        for mention in &entity.mentions {
+            let Some((span, number)) = self.mention(mention, kinds) else { continue };
+            if let Some(kb_id) = &entity.kb_id {
+                let base = if kb_id.contains(':') { "" } else { NO_BASE };
+                self.n_identifiers += 1;
+                let (id, name) = (one_line(kb_id), one_line(&mention.name));
+                line(&mut self.lines, format_args!("N{}\tReference T{number} {base}{id}\t{name}", self.n_identifiers));
+            }
+            spans.push((span, number));
+        }
+        if spans.len() > 1 {
+            let members: Vec<String> = spans.iter().map(|(_, number)| format!("T{number}")).collect();
+            line(&mut self.lines, format_args!("*\tEquiv {}", members.join(" ")));
+        }
+        spans.sort_by_key(|(span, number)| (span.start, span.end, *number));
+        spans
+    }
+
+    fn mention(&mut self, mention: &Mention, kinds: &mut BTreeSet<String>) -> Option<Spanned> {
+        let (start, end) = self.written.span(mention)?;
+        let (kind, there) = (one_word(&mention.kind), one_line(self.text.slice((start, end))?));
+        self.n_mentions += 1;
+        line(&mut self.lines, format_args!("T{}\t{kind} {start} {end}\t{there}", self.n_mentions));
+        kinds.insert(kind);
+        Some((start..end, self.n_mentions))
+    }
+}
+
+/// The file of a document below the folder, without its ending. A name that no file should have is replaced, and made
+/// its own again by a hash.
+fn place_of(id: &str) -> PathBuf {
+    let is_plain = |character: char| {
+        !character.is_control() && !matches!(character, '\\' | ':' | '"' | '<' | '>' | '|' | '?' | '*')
+    };
+    let is_step = |step: &str| {
+        !step.is_empty() && !step.starts_with(['.', ' ']) && step.len() <= LONGEST_NAME && step.chars().all(is_plain)
+    };
+    if id.split('/').all(is_step) {
+        return id.split('/').collect();
+    }
+    let mut name = String::new();
+    for character in id.chars().take(LONGEST_NAME / 4) {
+        name.push(if is_plain(character) && !matches!(character, '/' | '.' | ' ') { character } else { '_' });
+    }
+    name.push('-');
+    for byte in ground::identity::key(id.as_bytes()).iter().take(8) {
+        let _ = write!(name, "{byte:02x}");
+    }
+    name.into()
+}
+
+fn name_of(place: &Path) -> String {
+    place.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn write_file(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::create_new(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
+    // Writing to a text cannot fail.
+    let _ = writeln!(text, "{line}");
+}
+
+/// A name as brat can have it.
+fn one_word(name: &str) -> String {
+    let name: String = name.trim().chars().map(|character| if is_blank(character) { '_' } else { character }).collect();
+    if name.is_empty() { "_".to_owned() } else { name }
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().map(|character| if is_blank(character) { ' ' } else { character }).collect()
+}
+
+fn is_blank(character: char) -> bool {
+    character.is_whitespace() || character.is_control()
+}

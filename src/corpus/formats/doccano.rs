@@ -1,0 +1,167 @@
+//! doccano's JSON lines for relation extraction, read and written: a text, its entities and relations by ids.
+//!
+//! ```json
+//! {"id": 7, "text": "Alphazine eased cough.",
+//!  "entities": [{"id": 1, "label": "Drug", "start_offset": 0, "end_offset": 9},
+//!               {"id": 2, "label": "Disease", "start_offset": 16, "end_offset": 21}],
+//!  "relations": [{"id": 1, "from_id": 1, "to_id": 2, "type": "treats"}]}
+//! ```
+//!
+//! (in one line; an array of them is read too.) In place of `entities` there may be `label` or `labels`, a list of
+//! `[start, end, label]`, as projects without relations have it. Offsets count Unicode scalar values. doccano calls
+//! entities what are mentions: see [`super::marked`]. Without `relations` a document is unlabelled; one without `id` is
+//! called as its number in the file. Further keys are left aside, but for those of our own by which what we write
+//! survives the way out and back: `kb_id` of an entity, `attributes` and `probability` of a relation.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use super::dialect::Dialect;
+use super::json::{Field, Json};
+use super::marked::{Arrow, Marked, Marking, attributes, id};
+use super::objects;
+use super::tied::{COREFERENCE, Tied, arrows, ties};
+use crate::document::Document;
+use crate::fault::{Fault, Part};
+use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::source::Input;
+use crate::writer::{Claim, Writer, Written};
+
+const LABELS_OF_TEXTS: &str = "labels of whole texts: left aside";
+
+/// Reads doccano's exports.
+#[derive(Debug, Clone, Default)]
+pub struct Doccano {
+    /// Which relations stand for coreference.
+    pub dialect: Dialect,
+}
+
+impl Reader for Doccano {
+    fn records(&self, input: Input) -> Result<Records, CutError> {
+        objects::records(input, self.dialect.most_bytes, "")
+    }
+
+    fn parse(&self, record: &Record) -> Result<Document, Reject> {
+        let unnamed = |fault| Reject { name: None, fault };
+        let json = Json::parse(&record.bytes).map_err(unnamed)?;
+        let root = json.root();
+        let name = match root.optional("id").map_err(unnamed)? {
+            Some(found) => id(&found).map_err(unnamed)?.into_owned(),
+            None => record.number.to_string(),
+        };
+        document(&root, &name, &self.dialect).map_err(|fault| Reject { name: Some(name.into()), fault })
+    }
+}
+
+fn document(root: &Field, name: &str, dialect: &Dialect) -> Result<Document, Fault> {
+    // The name of the text within doccano, which some exports have.
+    let text = match root.optional("data")? {
+        Some(text) if root.optional("text")?.is_none() => text.text()?,
+        _ => root.key("text")?.text()?,
+    };
+    let mut marked = Marked::default();
+    for key in ["entities", "label", "labels", "annotations"] {
+        let Some(list) = root.optional(key)? else { continue };
+        for entity in list.items()? {
+            match mention(&entity) {
+                Ok(Some(mention)) => marked.mentions.push(mention),
+                Ok(None) => marked.remark(LABELS_OF_TEXTS, entity.to_string()),
+                Err(fault) => marked.lose(Part::Mention, fault),
+            }
+        }
+    }
+    if let Some(list) = root.optional("relations")? {
+        marked.labelled = true;
+        for relation in list.items()? {
+            match arrow(&relation) {
+                Ok(arrow) => marked.arrows.push(arrow),
+                Err(fault) => marked.lose(Part::Relation, fault),
+            }
+        }
+    }
+    marked.document(name, text, dialect.coreference.as_deref())
+}
+
+/// A mention; `None` for the label of a whole text, which has no place.
+fn mention<'v>(field: &Field<'_, 'v>) -> Result<Option<Marking<'v>>, Fault> {
+    let place = field.to_string();
+    match field.value() {
+        Json::Text(_) => Ok(None),
+        Json::List(_) => {
+            let parts: Vec<Field> = field.items()?.collect();
+            let [start, end, kind] = parts.as_slice() else { return Err(field.expected("`[start, end, label]`")) };
+            let span = (start.number_u32()?, end.number_u32()?);
+            Ok(Some(Marking { kind: id(kind)?, span, place, ..Marking::default() }))
+        }
+        _ => {
+            let kb_ids = field.optional("kb_id")?.map(|kb_id| id(&kb_id)).transpose()?;
+            Ok(Some(Marking {
+                id: field.optional("id")?.map(|found| id(&found)).transpose()?.unwrap_or_default(),
+                kind: id(&field.key("label")?)?,
+                span: (field.key("start_offset")?.number_u32()?, field.key("end_offset")?.number_u32()?),
+                name: None,
+                kb_ids: kb_ids.into_iter().collect(),
+                place,
+            }))
+        }
+    }
+}
+
+fn arrow<'v>(field: &Field<'_, 'v>) -> Result<Arrow<'v>, Fault> {
+    Ok(Arrow {
+        ends: [id(&field.key("from_id")?)?, id(&field.key("to_id")?)?],
+        relation: id(&field.key("type")?)?,
+        attributes: attributes(field)?,
+        place: field.to_string(),
+    })
+}
+
+/// Writes doccano's JSON lines. The mentions of an entity are tied by the relation `coreference`, a relation stands
+/// between those mentions of its entities that are closest. What doccano has no place for is not written: evidence, and
+/// that a text without relations is unlabelled once it has several mentions of an entity.
+#[derive(Debug, Clone, Copy)]
+pub struct DoccanoWriter;
+
+impl Writer for DoccanoWriter {
+    fn write(&self, written: &Written<'_>, output: &mut dyn Write) -> io::Result<()> {
+        serde_json::to_writer(&mut *output, &task(written))?;
+        output.write_all(b"\n")
+    }
+}
+
+fn task(written: &Written) -> Value {
+    let mentions = Tied::of(written);
+    let entity = |(number, tied): (usize, &Tied)| {
+        let (kind, span) = (&*tied.mention.kind, &tied.span);
+        let mut entity = json!({"id": number, "label": kind, "start_offset": span.start, "end_offset": span.end});
+        if let Some(kb_id) = tied.kb_id {
+            entity["kb_id"] = kb_id.into();
+        }
+        entity
+    };
+    let entities: Vec<Value> = (1..).zip(&mentions).map(entity).collect();
+    let mut relations: Vec<Value> = Vec::new();
+    let mut relate = |from: usize, to: usize, name: &str, claim: Option<&Claim>| {
+        let mut relation = json!({"id": relations.len() + 1, "from_id": from + 1, "to_id": to + 1, "type": name});
+        if let Some(claim) = claim.filter(|claim| !claim.attributes.is_empty()) {
+            relation["attributes"] = claim.attributes.iter().map(|attribute| &**attribute).collect();
+        }
+        if let Some(probability) = claim.and_then(|claim| claim.probability) {
+            relation["probability"] = probability.into();
+        }
+        relations.push(relation);
+    };
+    for (from, to) in ties(&mentions) {
+        relate(from, to, COREFERENCE, None);
+    }
+    for (claim, from, to) in arrows(written, &mentions) {
+        relate(from, to, &claim.relation, Some(claim));
+    }
+    let document = written.document;
+    let mut task = json!({"id": &*document.id, "text": written.text, "entities": entities});
+    if written.claims.is_some() || !relations.is_empty() {
+        task["relations"] = relations.into();
+    }
+    task
+}

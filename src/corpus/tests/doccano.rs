@@ -1,0 +1,80 @@
+//! doccano's exports.
+
+use crate::formats::doccano::Doccano;
+use crate::{Document, Loss};
+use proptest::prelude::*;
+
+use super::reading::{document, facts, fault, mentions, read, sentences, survive};
+
+const LINE: &str = r#"{"id": 7, "text": "Alphazine eased cough. It did.", "entities": [{"id": 11, "label": "Drug", "start_offset": 0, "end_offset": 9}, {"id": 12, "label": "Disease", "start_offset": 16, "end_offset": 21}, {"id": 13, "label": "Drug", "start_offset": 23, "end_offset": 25}], "relations": [{"id": 1, "from_id": 11, "to_id": 12, "type": "treats"}, {"id": 2, "from_id": 13, "to_id": 11, "type": "same_as"}], "Comments": []}"#;
+
+fn losses(document: &Document) -> Vec<String> {
+    let shown = |Loss { part, fault }: &Loss| format!("{part}: {}: {}", fault.column, fault.reason);
+    document.losses.iter().map(shown).collect()
+}
+
+#[test]
+fn entities_and_relations() {
+    let document = document(&Doccano::default(), LINE);
+    assert_eq!(&*document.id, "7");
+    assert_eq!(sentences(&document), ["Alphazine eased cough .", "It did ."]);
+    assert_eq!(mentions(&document, 0), [("Alphazine", 0, 0, 1), ("It", 1, 4, 5)], "one thing by `same_as`");
+    assert_eq!((document.entities.len(), facts(&document)), (2, vec![(0, "treats", 1)]));
+    assert!(document.losses.is_empty() && document.remarks.is_empty());
+}
+
+#[test]
+fn an_array_is_read_too() {
+    let documents =
+        read(&Doccano::default(), format!("[{LINE},\n{}]", LINE.replace("\"id\": 7", "\"id\": \"x\""))).unwrap();
+    let names: Vec<String> = documents.into_iter().map(|document| document.unwrap().id.to_string()).collect();
+    assert_eq!(names, ["7", "x"]);
+}
+
+#[test]
+fn spans_without_ids_are_unlabelled_entities() {
+    for key in ["label", "labels", "entities"] {
+        let line = format!("{{\"text\": \"Tea and coffee.\", \"{key}\": [[0, 3, \"Food\"], [8, 14, 5]]}}");
+        let document = document(&Doccano::default(), line);
+        assert_eq!((&*document.id, document.facts.as_ref()), ("1", None));
+        assert_eq!(mentions(&document, 1), [("coffee", 0, 2, 3)]);
+        assert_eq!(&*document.entities[1].kind(), "5");
+    }
+    let labels = document(&Doccano::default(), r#"{"id": 1, "data": "Tea.", "label": ["good"]}"#);
+    assert_eq!(labels.remarks[0].what, "labels of whole texts: left aside");
+    assert_eq!(sentences(&labels), ["Tea ."]);
+}
+
+#[test]
+fn what_is_wrong_is_lost_alone() {
+    let line = LINE.replace("\"end_offset\": 21", "\"end_offset\": 99").replace("\"from_id\": 13", "\"from_id\": 99");
+    let wrong = document(&Doccano::default(), line.replace("\"start_offset\": 23, ", ""));
+    assert_eq!(
+        losses(&wrong),
+        [
+            "mention: entities[2].start_offset: missing",
+            "mention: entities[1]: expected an end within the text's 30 characters, got 99",
+            "relation: relations[1]: expected the ids of two mentions, got `99`",
+            "relation: relations[0]: expected the ids of two mentions, got `12`, which was left out",
+        ]
+    );
+    assert_eq!((wrong.entities.len(), facts(&wrong)), (1, vec![]));
+    assert_eq!(fault(&Doccano::default(), r#"{"id": 1, "entities": []}"#), "text: missing");
+    assert_eq!(
+        fault(&Doccano::default(), r#"{"id": [], "text": ""}"#),
+        "id: expected a text or a whole number, got a list"
+    );
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        survive(&Doccano::default(), &bytes);
+    }
+
+    #[test]
+    fn arbitrary_members_do_not_panic(value in "(\\{\"(id|label|start_offset|from_id)\": ?-?[0-9]{1,3}\\}|\\[|\\]|null|\"Q1\"|,){1,5}") {
+        survive(&Doccano::default(), LINE.replace("[{", &format!("[{value}, {{")).as_bytes());
+        survive(&Doccano::default(), LINE.replace("12", &value).as_bytes());
+    }
+}
