@@ -104,7 +104,7 @@ impl Objects {
         loop {
             self.blanks(&mut held)?;
             match self.peek()? {
-                None => return Err(truncated(&Scan::default(), "the document")),
+                None => return Err(truncated(&Scan::default(), "a document")),
                 Some(b'}') => {
                     self.hold(1, &mut held)?;
                     return Ok(Some(held));
@@ -140,7 +140,7 @@ impl Objects {
         loop {
             let buffer = self.input.fill_buf()?;
             if buffer.is_empty() {
-                return Err(truncated(&scan, "the document"));
+                return Err(truncated(&scan, "a document"));
             }
             let (taken, is_complete) = scan.advance(buffer);
             self.hold(taken, held)?;
@@ -155,7 +155,7 @@ impl Objects {
         let (mut key, mut is_escaped) = (Vec::new(), false);
         self.hold(1, held)?;
         loop {
-            let Some(byte) = self.peek()? else { return Err(truncated(&Scan::default(), "the document")) };
+            let Some(byte) = self.peek()? else { return Err(truncated(&Scan::default(), "a document")) };
             self.hold(1, held)?;
             match byte {
                 b'"' if !is_escaped => return Ok(key),
