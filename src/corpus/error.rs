@@ -56,7 +56,7 @@ pub enum CorpusError {
         /// The folder.
         target: PathBuf,
     },
-    /// An option of a synthetic corpus is out of its range.
+    /// An option of a synthetic corpus is out of its range, or a file is given to a format that has none such.
     #[error("{0}")]
     Options(String),
     /// The output refuses.

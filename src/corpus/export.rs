@@ -13,7 +13,7 @@ use table::{Ours, Staging, TableError, Text, write_same};
 use crate::document::Document;
 use crate::error::CorpusError;
 use crate::formats::brat::BratFolder;
-use crate::formats::{bioc, doccano, docred, jsonl, label_studio};
+use crate::formats::{bioc, doccano, docred, jsonl, label_studio, pubtator};
 use crate::tables;
 use crate::writer::{Claim, Writer, Written};
 
@@ -26,6 +26,8 @@ pub enum Exported {
     Jsonl,
     /// A submission to DocRED's official scorer: a list of facts.
     Submission,
+    /// `PubTator`.
+    PubTator,
     /// `BioC` JSON.
     BioCJson,
     /// A folder for brat.
@@ -40,6 +42,7 @@ choice!(Exported, "format", {
     DocRed => "docred",
     Jsonl => "jsonl",
     Submission => "submission",
+    PubTator => "pubtator",
     BioCJson => "bioc-json",
     Brat => "brat",
     Doccano => "doccano",
@@ -53,6 +56,7 @@ impl Exported {
             Self::DocRed => Box::new(docred::DocRedWriter),
             Self::Jsonl => Box::new(jsonl::JsonLinesWriter),
             Self::Submission => Box::new(docred::SubmissionWriter::new(Places::of(split)?)),
+            Self::PubTator => Box::new(pubtator::PubTatorWriter),
             Self::BioCJson => Box::new(bioc::BioCJsonWriter),
             Self::Brat => return Ok(None),
             Self::Doccano => Box::new(doccano::DoccanoWriter),

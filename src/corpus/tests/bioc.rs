@@ -172,7 +172,7 @@ fn a_mention_that_is_wrong_is_lost_alone() {
 fn the_text_wins_over_names() {
     let document = of_text("A  Deep\nrash.", &annotation("1", "T", "X", 3, 9, "deep rash"));
     assert_eq!(mentions(&document, 0), [("Deep\nrash", 0, 1, 3)]);
-    assert_eq!(remarks(&document), ["names that differ from the text: taken as the text has them"]);
+    assert_eq!(remarks(&document), ["names that differ from the text, and are taken as it has them"]);
 }
 
 #[test]
@@ -396,7 +396,10 @@ fn damage_stays_where_it_is() {
 
 #[test]
 fn what_is_wrong_with_a_file_is_told() {
-    assert_eq!(cut_error(&READER, "<rss><body/></rss>"), "expected BioC, an element `collection`, found `rss`");
+    assert_eq!(
+        cut_error(&READER, "<article><body/></article>"),
+        "expected BioC, an element `collection`, found `article`"
+    );
     assert_eq!(cut_error(&READER, "1|t|x"), "expected BioC, in XML (`<`) or JSON (`{` or `[`), found '1'");
     assert_eq!(cut_error(&READER, ""), "the file is empty");
     assert_eq!(cut_error(&READER, "<!-- x -->"), "expected an element `collection`, found none");

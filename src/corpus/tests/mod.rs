@@ -19,6 +19,7 @@ mod mesh;
 mod pubtator;
 mod pubtator_corpora;
 mod pubtator_ids;
+mod pubtator_write;
 mod reading;
 mod round;
 mod round_trip;

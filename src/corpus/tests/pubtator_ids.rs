@@ -117,7 +117,7 @@ fn a_gene_and_a_species_of_one_number_are_two() {
     assert_eq!((facts(&named), named.remarks.len()), (vec![(0, "R", 2)], 0));
     let each = with("R 9606 D000001");
     assert_eq!(facts(&each), [(0, "R", 2), (1, "R", 2)]);
-    assert_eq!(each.remarks[0].what, "relations whose id several entities share: taken for each");
+    assert_eq!(each.remarks[0].what, "relations whose id several entities share, taken for each");
     assert_eq!(each.remarks[0].example, "`R` of `9606` and `D000001`");
     let same = read(&["0 3 one Gene 672", "4 7 two GeneOrGeneProduct 672(Tax:9606)", "8 11 six Gene NCBIGene:672"]);
     assert_eq!(entities(&same), [("672", 3)]);
@@ -176,7 +176,7 @@ fn names_that_are_spelt_otherwise_are_taken_from_the_text() {
     for (name, there) in same {
         let read = document(&reader(Bars::Entities, Unit::Document), source(name, there));
         assert_eq!((mentions(&read, 0)[0].0, losses(&read)), (there, vec![]), "`{name}`");
-        assert_eq!(read.remarks[0].what, "names that differ from the text: taken as the text has them");
+        assert_eq!(read.remarks[0].what, "names that differ from the text, and are taken as it has them");
     }
     for (name, there) in [("cough", "fever"), ("ough", "cough"), ("β", "α"), ("a", "β"), ("-", "'"), ("IL-2", "IL-3")]
     {

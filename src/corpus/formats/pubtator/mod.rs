@@ -25,6 +25,7 @@ pub(super) mod ids;
 pub(super) mod entities;
 pub(super) mod relations;
 pub(crate) mod beside;
+mod write;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -46,7 +47,9 @@ use entities::Gathered;
 use layout::{Laid, Standing};
 use relations::Facts;
 
-pub(super) const RESPELT: &str = "names that differ from the text: taken as the text has them";
+pub(crate) use write::PubTatorWriter;
+
+pub(super) const RESPELT: &str = "names that differ from the text, and are taken as it has them";
 
 /// The reader of `PubTator` files.
 ///
@@ -163,7 +166,11 @@ impl<'m, 't> Making<'m, 't> {
             gathered.add(line.ids, line.kind, mention);
         }
         let known = gathered.finish();
-        let facts = self.reader.labelled.then(|| self.facts(Facts::of(&known), &mut remarks));
+        let facts = match (self.reader.labelled, self.article.relations.is_empty()) {
+            (false, _) => None,
+            (true, true) => Some(Vec::new()),
+            (true, false) => Some(self.facts(Facts::of(&known), &mut remarks)),
+        };
         let first = self.article.passages.get(passages.start).filter(|passage| passage.is_title);
         let id = self.article.id;
         Ok(Document {
