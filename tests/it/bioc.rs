@@ -18,7 +18,7 @@ const SOURCE: &str = r#"<?xml version="1.0" encoding="UTF-8"?><collection><sourc
 <infon key="type">Association</infon><infon key="novel">No</infon></relation></document></collection>
 "#;
 
-const MENTIONS: &str = "SELECT doc_id, entity_id, name, sentence_id FROM mentions ORDER BY entity_id";
+const MENTIONS: &str = "SELECT doc_id, entity_id, name, sent_id FROM mentions ORDER BY entity_id";
 const FACTS: &str = "SELECT head, tail, relation FROM facts";
 const IDS: &str = "SELECT kb_id FROM entities ORDER BY entity_id";
 

@@ -82,7 +82,7 @@ fn infons_xml(infons: &Infons, xml: &mut String) {
 
 fn annotations_xml(annotations: &[Annotation], xml: &mut String) {
     for annotation in annotations {
-        write!(xml, "<annotation id='{}'>\n", escaped(&annotation.id)).unwrap();
+        writeln!(xml, "<annotation id='{}'>", escaped(&annotation.id)).unwrap();
         infons_xml(&annotation.infons, xml);
         for (offset, length) in &annotation.locations {
             write!(xml, "<location length=\"{length}\"  offset=\"{offset}\" />").unwrap();
