@@ -9,7 +9,7 @@ use submission::SubmissionError;
 use table::TableError;
 use table::rows::RejectRow;
 
-use crate::reader::CutError;
+use crate::cut::CutError;
 
 /// Why a corpus could not be made. Nothing was written.
 #[derive(Debug, thiserror::Error)]

@@ -35,6 +35,9 @@ pub struct Frame {
     pub empty: &'static str,
 }
 
+/// Blanks of a text at most: more than a record has bytes, and places in a damaged table may lie far apart.
+const MOST_BLANKS: u32 = 64 << 20;
+
 /// A document, its text put together from its tokens, and the relations to be written.
 ///
 /// Where the tokens have places in a source's text, so has the text: what stood between them was white space, and is a
@@ -86,18 +89,21 @@ impl<'d> Written<'d> {
 
     fn new(document: &'d Document, claims: Option<Vec<Claim>>, is_predicted: bool) -> Self {
         let (mut text, mut length, mut tokens) = (String::new(), 0_u32, Vec::new());
+        let mut blanks = MOST_BLANKS;
         for sentence in &document.sentences {
             for (place, token) in sentence.iter().enumerate() {
                 let start = match token.characters {
                     Some((start, _)) => start.max(length),
                     None => length + u32::from(length > 0),
                 };
-                let gap = start - length;
+                let gap = if start - length > blanks { 1 } else { start - length };
+                blanks -= gap.min(blanks);
                 let ends_line = place == 0 && gap > 1 && length > 0;
                 text.extend((0..gap).map(|_| if ends_line { '\n' } else { ' ' }));
                 text.push_str(&token.text);
-                length = start + ground::whole(token.text.chars().count());
-                tokens.push((start, length));
+                let first = length.saturating_add(gap);
+                length = first.saturating_add(ground::whole(token.text.chars().count()));
+                tokens.push((first, length));
             }
         }
         Self { document, text, claims, is_predicted, tokens }

@@ -5,7 +5,7 @@
 
 use std::iter;
 
-use crate::bases::{BASES, Base, gene_number};
+use crate::bases::{BASES, Base, gene_number, is_digits};
 
 pub use crate::bases::folds_to;
 
@@ -242,11 +242,6 @@ fn joined(prefix: &str, stem: &str, local: &str) -> String {
 
 fn stands_for_none(id: &str) -> bool {
     NONE.iter().any(|none| id.eq_ignore_ascii_case(none))
-}
-
-/// Whether a text is one decimal digit at least, and nothing else.
-pub(crate) fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The IRI of a CURIE whose knowledge base has registered ones: what all of them begin with, and the local id.

@@ -22,9 +22,10 @@ use super::json::{Field, Json};
 use super::marked::{Arrow, Marked, Marking, attributes, id};
 use super::objects;
 use super::tied::{COREFERENCE, Tied, arrows, ties};
+use crate::cut::CutError;
 use crate::document::Document;
 use crate::fault::{Fault, Part};
-use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
 use crate::writer::{Claim, Writer, Written};
 

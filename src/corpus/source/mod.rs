@@ -15,11 +15,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ground::interrupt;
 use table::Text;
 
+use crate::cut::{BYTE_ORDER_MARK, CutError, Unreadable};
 use crate::error::CorpusError;
-use crate::formats::lines::BYTE_ORDER_MARK;
-use crate::reader::CutError;
 use tar::Archive;
-pub(crate) use unfold::Unreadable;
 use unfold::{Content, unfold};
 
 /// Bytes that are read at a time.

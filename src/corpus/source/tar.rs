@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use table::Text;
 
-use super::unfold::{Content, Unreadable, unfold};
+use super::unfold::{Content, unfold};
 use super::{AT_ONCE, Input, Stream, Unopened, name_of};
-use crate::reader::CutError;
+use crate::cut::{CutError, Unreadable};
 
 /// Bytes of a header; content is filled up to as many.
 const BLOCK: usize = 512;

@@ -20,9 +20,10 @@ use self::passages::Passages;
 use super::json::{Field, Json};
 use super::objects;
 use super::spans::{Likeness, Source, likeness};
+use crate::cut::CutError;
 use crate::document::{Document, Entity, Fact, Mention};
 use crate::fault::{Fault, Part, Remark};
-use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
 use crate::text::{Segmented, segment};
 

@@ -8,7 +8,8 @@ use std::mem;
 
 use ground::excerpt::quoted;
 
-use crate::reader::{CutError, Record};
+use crate::cut::CutError;
+use crate::reader::Record;
 use crate::source::Stream;
 
 /// Bytes of a tag that are looked at for its name.

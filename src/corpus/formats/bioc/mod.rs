@@ -28,11 +28,12 @@ use ground::excerpt::quoted;
 
 use super::dialect::Dialect;
 use super::json::Json;
-use super::lines::BYTE_ORDER_MARK;
 use super::scan::skip_blanks;
+use crate::cut::BYTE_ORDER_MARK;
+use crate::cut::CutError;
 use crate::document::Document;
 use crate::fault::Fault;
-use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::{Input, Stream};
 
 /// Bytes that are looked at for the encoding.

@@ -7,7 +7,8 @@
 use std::io::BufRead;
 
 use super::super::scan::{Scan, skip_blanks, truncated};
-use crate::reader::{CutError, Record};
+use crate::cut::CutError;
+use crate::reader::Record;
 use crate::source::Stream;
 
 /// Keys under which collections have their documents: that of `BioC`, and of `PubTator` 3's wrapper.

@@ -6,8 +6,9 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::cut::CutError;
 use crate::fault::Fault;
-use crate::reader::{CutError, Record, Records};
+use crate::reader::{Record, Records};
 
 const TEXT: &str = "txt";
 /// Files of annotations, in the order in which they are read.

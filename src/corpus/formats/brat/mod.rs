@@ -25,9 +25,10 @@ use std::borrow::Cow;
 
 use super::dialect::Dialect;
 use super::marked::Marking;
+use crate::cut::CutError;
 use crate::document::Document;
 use crate::fault::{Fault, Remark};
-use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
 use crate::text::Characters;
 

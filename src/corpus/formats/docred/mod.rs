@@ -21,9 +21,10 @@ use table::Text;
 use self::layout::{Ends, Layout};
 use super::json::{Field, Json};
 use super::objects;
+use crate::cut::CutError;
 use crate::document::{Document, Entity, Fact, Mention, Token};
 use crate::fault::{Fault, Part, Remark};
-use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
 
 pub use submit::SubmissionWriter;

@@ -26,9 +26,10 @@ use self::relations::Ends;
 use super::json::{Field, Json};
 use super::objects;
 use super::spans::Source;
+use crate::cut::CutError;
 use crate::document::Document;
 use crate::fault::{Fault, Remark};
-use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
 use crate::text::segment;
 

@@ -9,9 +9,9 @@ use table::Text;
 use table::rows::RejectRow;
 
 use crate::admission::row;
+use crate::cut::CutError;
 use crate::fault::{Fault, Loss, Part};
 use crate::formats::lines::Lines;
-use crate::reader::CutError;
 use crate::source::Input;
 
 use super::article::RelationLine;

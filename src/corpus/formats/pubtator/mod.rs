@@ -34,9 +34,10 @@ use ground::excerpt::quoted;
 
 use super::dialect::{Dialect, Unit};
 use super::lines::Lines;
+use crate::cut::CutError;
 use crate::document::{Document, Fact, Mention};
 use crate::fault::{Fault, Loss, Part, Remark};
-use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
 use crate::text::{Characters, Segmented, segment};
 
