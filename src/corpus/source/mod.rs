@@ -3,6 +3,7 @@
 //! nothing is unpacked to disk. Which files there are, [`listing`] says.
 
 pub(crate) mod listing;
+mod header;
 mod tar;
 mod unfold;
 

@@ -8,7 +8,7 @@ use flate2::bufread::GzDecoder;
 use ground::interrupt;
 
 use super::Stream;
-use super::tar::is_header;
+use super::header::is_header;
 use crate::cut::Unreadable;
 
 /// Bytes that are looked at: a header of a tar archive.
