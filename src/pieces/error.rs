@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use ground::hint::{Hint, Words};
 use table::TableError;
 
+/// How a word's last piece ends where pieces are of characters.
+pub(super) const END_OF_WORD: &str = "</w>";
+
 /// Why documents cannot be cut into pieces.
 #[derive(Debug, thiserror::Error)]
 pub enum PiecesError {

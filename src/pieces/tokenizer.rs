@@ -1,7 +1,7 @@
 //! A tokenizer of the BERT or RoBERTa family, from the files of a Hugging Face folder.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tokenizers::models::bpe::BPE;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
@@ -9,13 +9,11 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use ground::caught::caught;
 use ground::{present, read_text};
 
-use crate::error::{PiecesError, fault, tokenizer_fault};
+use crate::error::{END_OF_WORD, PiecesError, fault, tokenizer_fault};
 use crate::{described, word_piece};
 
 /// Ids are below this: the library looks at every number up to the highest. The largest vocabularies have a million.
 const MOST_IDS: usize = 1 << 24;
-/// How a word's last piece ends where pieces are of characters.
-const END_OF_WORD: &str = "</w>";
 
 /// How an encoder's input begins and ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
