@@ -114,6 +114,9 @@ impl Hint for CorpusError {
             Self::Format { path, .. } | Self::Read { path, .. } if is_of_brat(path) => {
                 Some("`--format brat` reads a folder of texts and their annotations".into())
             }
+            Self::Format { reason, .. } if ["`<?xml", "`<collection"].iter().any(|start| reason.contains(start)) => {
+                Some("`--format bioc` reads BioC, in XML and JSON".into())
+            }
             Self::NoDocument { .. } => Some("check that `--format` names the format of the files".into()),
             Self::Table(error) => error.hint(),
             Self::NoFolder { .. } => Some("name one with `--out`".into()),

@@ -71,3 +71,16 @@ fn a_passage_may_be_a_document() {
     assert_eq!(rows(&path("out/s"), MENTIONS), ["1#0,0,Alphazine,0", "1#0,1,cough,0"]);
     assert_eq!(rows(&path("out/s"), FACTS), ["0,1,Association"]);
 }
+
+#[test]
+fn xml_given_as_another_format_is_answered_by_the_one_that_reads_it() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("input.xml");
+    fs::write(&path, "<?xml version=\"1.0\"?><collection/>").unwrap();
+    let out = folder.path().join("out");
+    let [path, out] = [path, out].map(|path| path.to_str().unwrap().to_owned());
+    for format in ["pubtator", "jsonl", "docred"] {
+        let run = docre(["convert", "--format", format, "--split", "s", "--out", &out, &path]);
+        assert!(run.stderr.contains("\nhint: `--format bioc` reads BioC"), "{format}: {}", run.stderr);
+    }
+}
