@@ -243,15 +243,18 @@ fn column_of(fact: &Fact) -> String {
     format!("fact ({}, {}, {})", fact.head, fact.tail, quoted(&fact.relation))
 }
 
+/// What is said of a fact, wherever it is given.
+type Said = (BTreeSet<u32>, BTreeSet<Text>);
+
 /// The facts in order; one that is given several times has the union of its evidence and attributes.
 fn once_each(facts: Vec<Fact>) -> Vec<Fact> {
-    let mut joined: BTreeMap<(u32, u32, Text), (BTreeSet<u32>, BTreeSet<Text>)> = BTreeMap::new();
+    let mut joined: BTreeMap<(u32, u32, Text), Said> = BTreeMap::new();
     for fact in facts {
         let (evidence, attributes) = joined.entry((fact.head, fact.tail, fact.relation)).or_default();
         evidence.extend(fact.evidence);
         attributes.extend(fact.attributes);
     }
-    let fact = |((head, tail, relation), (evidence, attributes)): (_, (BTreeSet<u32>, BTreeSet<Text>))| Fact {
+    let fact = |((head, tail, relation), (evidence, attributes)): (_, Said)| Fact {
         head,
         tail,
         relation,

@@ -87,7 +87,7 @@ impl Losses {
         for ((part, _), (count, first)) in reasons.iter().take(SHOWN_REASONS) {
             let line = reject_line(first);
             lines.push(match count {
-                1 => format!("  {}", line),
+                1 => format!("  {line}"),
                 _ => format!("  {}, the first: {line}", part.counted(*count)),
             });
         }

@@ -153,7 +153,7 @@ impl Sources {
             let found = archive.next_member();
             match found {
                 Ok(Some(member)) if member.size == 0 || listing::is_aside(&member.name) => {
-                    self.aside.get_or_insert_with(|| (0, member.name)).0 += 1;
+                    self.aside.get_or_insert((0, member.name)).0 += 1;
                 }
                 Ok(Some(member)) => {
                     return Some(archive.input(member));

@@ -30,7 +30,7 @@ fn entities(document: &Document) -> Vec<(&str, usize)> {
 }
 
 fn attributes(document: &Document) -> Vec<String> {
-    let joined = |fact: &crate::Fact| fact.attributes.iter().map(|one| one.to_string()).collect::<Vec<_>>().join(" ");
+    let joined = |fact: &crate::Fact| fact.attributes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     document.facts.iter().flatten().map(joined).collect()
 }
 

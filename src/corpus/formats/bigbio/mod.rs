@@ -102,8 +102,11 @@ fn document(root: &Field, name: Text) -> Result<Document, Fault> {
     Ok(document)
 }
 
-/// The spans of all mentions that can be read, with what they are said to cover.
-fn expected<'v>(entities: &Field<'_, 'v>) -> Result<Vec<((u32, u32), &'v str)>, Fault> {
+/// A span, and what it is said to cover.
+type Covered<'v> = ((u32, u32), &'v str);
+
+/// The spans of all mentions that can be read.
+fn expected<'v>(entities: &Field<'_, 'v>) -> Result<Vec<Covered<'v>>, Fault> {
     let mut found = Vec::new();
     for entity in entities.items()? {
         let Ok(offsets) = entity.key("offsets").and_then(|offsets| spans(&offsets)) else { continue };

@@ -71,9 +71,9 @@ fn with_base<'a>(ids: &'a str, base: &str) -> Cow<'a, str> {
     if base.is_empty() {
         return Cow::Borrowed(ids);
     }
-    let whole = |id: Cow<'a, str>| match id.contains([':', '_']) || curie(&id, "").is_none() {
-        true => id,
-        false => Cow::Owned(format!("{base}:{id}")),
+    let whole = |id: Cow<'a, str>| {
+        let is_whole = id.contains([':', '_']) || curie(&id, "").is_none();
+        if is_whole { id } else { Cow::Owned(format!("{base}:{id}")) }
     };
     Cow::Owned(things(ids, Bars::Entities).into_iter().flatten().map(whole).collect::<Vec<_>>().join(";"))
 }
@@ -130,12 +130,11 @@ impl<'s> Entities<'s> {
             None if said.ids.is_empty() => return self.loose.push(mention),
             None => return self.gathered.add(&said.ids, said.kind, mention),
         };
-        match self.own.get_mut(place) {
-            Some(entity) => entity.mentions.push(mention),
-            None => {
-                let kb_id = Some(&*said.ids).filter(|ids| !ids.is_empty()).map(Into::into);
-                self.own.push(Entity { kb_id, mentions: vec![mention] });
-            }
+        if let Some(entity) = self.own.get_mut(place) {
+            entity.mentions.push(mention);
+        } else {
+            let kb_id = Some(&*said.ids).filter(|ids| !ids.is_empty()).map(Into::into);
+            self.own.push(Entity { kb_id, mentions: vec![mention] });
         }
     }
 

@@ -155,7 +155,7 @@ impl<'r> Parser<'r> {
             match self.event()? {
                 Event::Start(tag) => return Ok(Next::Element(tag)),
                 Event::End(_) => return Ok(Next::End),
-                Event::Eof => return Err(self.ended()),
+                Event::Eof => return Err(ended()),
                 _ => {}
             }
         }
@@ -172,7 +172,7 @@ impl<'r> Parser<'r> {
                 Event::Start(_) => depth += 1,
                 Event::End(_) if depth == 1 => return Ok(text),
                 Event::End(_) => depth -= 1,
-                Event::Eof => return Err(self.ended()),
+                Event::Eof => return Err(ended()),
                 _ => {}
             }
         }
@@ -186,7 +186,7 @@ impl<'r> Parser<'r> {
                 Event::Start(_) if depth > MOST_LEVELS => return Err(too_deep()),
                 Event::Start(_) => depth += 1,
                 Event::End(_) => depth -= 1,
-                Event::Eof => return Err(self.ended()),
+                Event::Eof => return Err(ended()),
                 _ => {}
             }
         }
@@ -199,10 +199,10 @@ impl<'r> Parser<'r> {
             Fault::new("record", format!("expected XML: {error}, at byte {place} of the document"))
         })
     }
+}
 
-    fn ended(&self) -> Fault {
-        Fault::new("record", "expected `</document>`, got the end of the record")
-    }
+fn ended() -> Fault {
+    Fault::new("record", "expected `</document>`, got the end of the record")
 }
 
 fn too_deep() -> Fault {

@@ -64,13 +64,12 @@ impl<'t> Gathered<'t> {
 
     /// Adds a mention of what the ids name, of a type.
     pub(in crate::formats) fn add(&mut self, ids: &'t str, kind: &'t str, mention: Mention) {
-        let slots = match self.by_line.get(&(kind, ids)) {
-            Some(slots) => slots.clone(),
-            None => {
-                let slots = self.list(ids, kind);
-                self.by_line.insert((kind, ids), slots.clone());
-                slots
-            }
+        let slots = if let Some(slots) = self.by_line.get(&(kind, ids)) {
+            slots.clone()
+        } else {
+            let slots = self.list(ids, kind);
+            self.by_line.insert((kind, ids), slots.clone());
+            slots
         };
         match self.listed.get(slots).unwrap_or_default() {
             [] => self.loose.push(mention),
@@ -141,13 +140,11 @@ impl<'t> Gathered<'t> {
 
     /// Makes the slot one with that of a key.
     fn unite(&mut self, key: String, slot: u32) -> u32 {
-        match self.by_key.get(&key).copied() {
-            Some(other) => self.join(other, slot),
-            None => {
-                self.by_key.insert(key, slot);
-                slot
-            }
+        if let Some(other) = self.by_key.get(&key).copied() {
+            return self.join(other, slot);
         }
+        self.by_key.insert(key, slot);
+        slot
     }
 
     fn join(&mut self, one: u32, other: u32) -> u32 {

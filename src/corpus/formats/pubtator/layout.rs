@@ -105,7 +105,7 @@ impl Laid {
     }
 
     /// The passages of each document that is to be made of the article, numbered from 1.
-    pub(super) fn units(&self, article: &Article, unit: Unit) -> Vec<(usize, Range<usize>)> {
+    pub(super) fn units(article: &Article, unit: Unit) -> Vec<(usize, Range<usize>)> {
         let n = article.passages.len();
         let has_text = |range: &Range<usize>| {
             article.passages.get(range.clone()).unwrap_or_default().iter().any(|passage| !passage.text.is_empty())

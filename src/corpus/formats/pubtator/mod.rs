@@ -123,7 +123,7 @@ impl PubTator {
         }
         let laid = Laid::of(&article)?;
         let mut making = Making::new(self, &article, &laid);
-        let units = laid.units(&article, self.dialect.unit);
+        let units = Laid::units(&article, self.dialect.unit);
         let mut documents = units.iter().map(|unit| making.document(unit)).collect::<Result<Vec<_>, _>>()?;
         let mut losses = making.losses();
         losses.append(&mut article.losses);

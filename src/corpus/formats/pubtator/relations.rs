@@ -24,7 +24,7 @@ pub(in crate::formats) struct Facts<'k, 't> {
     /// By identities, and by ids without prefix: `MESH:D000001` may be `D000001` elsewhere. Few documents need them.
     by_identity: OnceCell<Names<String>>,
     by_plain: OnceCell<Names<&'k str>>,
-    facts: Vec<Fact>,
+    found: Vec<Fact>,
     places: HashMap<(u32, u32, &'t str), usize>,
     remarks: Vec<Remark>,
 }
@@ -64,7 +64,7 @@ impl<'k, 't> Facts<'k, 't> {
             by_name: Names::of(known.names.iter().map(|(name, entity)| (&**name, *entity))),
             by_identity: OnceCell::new(),
             by_plain: OnceCell::new(),
-            facts: Vec::new(),
+            found: Vec::new(),
             places: HashMap::new(),
             remarks: Vec::new(),
         }
@@ -72,7 +72,7 @@ impl<'k, 't> Facts<'k, 't> {
 
     /// The facts, each once, in the order of their lines.
     pub(super) fn finish(self) -> (Vec<Fact>, Vec<Remark>) {
-        (self.facts, self.remarks)
+        (self.found, self.remarks)
     }
 
     /// Adds a fact for each head and tail of a line. What is wrong with it comes back.
@@ -100,11 +100,11 @@ impl<'k, 't> Facts<'k, 't> {
     }
 
     fn fact(&mut self, line: &RelationLine<'t>, head: u32, tail: u32) {
-        let place = *self.places.entry((head, tail, line.relation)).or_insert(self.facts.len());
-        if place == self.facts.len() {
-            self.facts.push(Fact { head, tail, relation: line.relation.into(), ..Fact::default() });
+        let place = *self.places.entry((head, tail, line.relation)).or_insert(self.found.len());
+        if place == self.found.len() {
+            self.found.push(Fact { head, tail, relation: line.relation.into(), ..Fact::default() });
         }
-        if let Some(fact) = self.facts.get_mut(place) {
+        if let Some(fact) = self.found.get_mut(place) {
             fact.attributes.extend(attributes(line.said));
             fact.attributes.sort_unstable();
             fact.attributes.dedup();
