@@ -88,7 +88,7 @@ pub(crate) fn is_aside(name: &str) -> bool {
     let is_about =
         |stem: &&str| last.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', '_']));
     let ending = Path::new(&last).extension().map(|ending| ending.to_string_lossy().into_owned());
-    hidden || ABOUT.iter().any(|stem| is_about(stem)) || ending.is_some_and(|ending| PROSE.contains(&&*ending))
+    hidden || ABOUT.iter().any(is_about) || ending.is_some_and(|ending| PROSE.contains(&&*ending))
 }
 
 /// A path as a pattern, where it is one and nothing bears it as its name.
