@@ -8,6 +8,9 @@ use table::Text;
 
 use crate::fault::{Fault, Loss, Part, Remark};
 
+/// Bytes of a name that stands in many rows at most: of a document, a type, an identifier, a relation.
+const LONGEST_NAME: usize = 1_000;
+
 /// A document with marked entities.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Document {
@@ -106,11 +109,12 @@ impl Document {
     /// Entities whose last mention goes are taken out too, and those after them move up.
     ///
     /// # Errors
-    /// A name that is empty: nothing can be made of such a document.
+    /// A name that is empty or very long: nothing can be made of such a document.
     pub fn sound(mut self) -> Result<Self, Fault> {
         if self.id.trim().is_empty() {
             return Err(Fault::new("doc_id", "expected the document's name, got none"));
         }
+        check_length("doc_id", &self.id)?;
         self.drop_mentions();
         self.drop_entities();
         if let Some(facts) = self.facts.take() {
@@ -192,7 +196,7 @@ impl Document {
         } else if fact.relation.is_empty() {
             Some(Fault::new(column_of(&fact), "expected the relation's name, got none"))
         } else {
-            None
+            check_length("relation", &fact.relation).err()
         };
         if let Some(fault) = fault {
             self.lose(Part::Relation, fault);
@@ -208,7 +212,18 @@ impl Document {
     }
 }
 
+/// Refuses a name that many rows repeat, and that would fill the memory where it is long.
+fn check_length(column: &str, name: &str) -> Result<(), Fault> {
+    let length = name.len();
+    let reason = || format!("expected at most {LONGEST_NAME} bytes, got {length}: {}", quoted(name));
+    if length <= LONGEST_NAME { Ok(()) } else { Err(Fault::new(column, reason())) }
+}
+
 fn check_mention(mention: &Mention, starts: &[u32], lengths: &[usize]) -> Result<(), Fault> {
+    if mention.kind.is_empty() {
+        return Err(Fault::new(format!("mention {}", quoted(&mention.name)), "expected its type, got none"));
+    }
+    check_length("type", &mention.kind)?;
     let place = mention.sentence as usize;
     let n_tokens = lengths.get(place).copied().unwrap_or_default();
     let is_sound = starts.get(place).is_some_and(|&start| {
