@@ -15,7 +15,7 @@ use crate::pairs::{MOST_PAIRS, Pairs};
 use crate::tables::Accepted;
 
 /// What stands for every relation.
-const EVERY: &str = "*";
+pub(crate) const EVERY: &str = "*";
 
 /// By which rules documents are taken.
 pub struct Acceptance<'r> {

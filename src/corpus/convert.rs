@@ -19,7 +19,7 @@ use ground::settings::{Settings, at_least, within};
 use table::rows::RejectRow;
 use table::{Ours, Staging, TableError, Text};
 
-use crate::acceptance::Acceptance;
+use crate::acceptance::{Acceptance, EVERY};
 use crate::admission::{Admission, Asked};
 use crate::batches::{Batches, Parser};
 use crate::error::CorpusError;
@@ -210,12 +210,21 @@ impl Conversion {
         admission.check()?;
         self.lose_strays(&prepared, &mut writer, &mut admission)?;
         self.check_losses(&admission)?;
+        let unseen = self.unseen(&writer);
         let totals = writer.finish(&prepared.labels, |relation| batches.parser.rules.holds_both_ways(relation))?;
         staging.commit()?;
         batches.sources.aside().map(Event::Note).into_iter().for_each(observe);
-        admission.remarks.lines().into_iter().map(Event::Warning).for_each(observe);
+        admission.remarks.lines().into_iter().chain(unseen).map(Event::Warning).for_each(observe);
         self.warning(totals).into_iter().for_each(observe);
         Ok(Summary { folder: target, totals: Some(totals), losses: admission.losses })
+    }
+
+    /// That a relation is called undirected which is none of the source's.
+    fn unseen(&self, writer: &CorpusWriter) -> Option<String> {
+        let seen: Vec<&str> = writer.relations().map(|relation| &**relation).collect();
+        let is_seen = |name: &&Text| &***name == EVERY || seen.contains(&&***name);
+        let name = self.options.undirected.iter().find(|name| !is_seen(name)).filter(|_| !seen.is_empty())?;
+        Some(format!("`undirected`: {}", ground::suggest::unknown("relation", name, &seen)))
     }
 
     /// Notes relations of a file beside whose documents did not come, where all are taken.

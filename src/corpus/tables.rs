@@ -186,6 +186,11 @@ impl CorpusWriter {
         if rows.is_empty() { Ok(()) } else { self.rejects.write(rows) }
     }
 
+    /// The relations of the facts so far.
+    pub fn relations(&self) -> impl Iterator<Item = &Text> {
+        self.n_facts.keys()
+    }
+
     /// Ends the tables. `labels` says what relations are called in words, `undirected` which hold both ways.
     ///
     /// # Errors

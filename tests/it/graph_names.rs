@@ -351,6 +351,15 @@ fn texts() -> impl Strategy<Value = String> {
     ]
 }
 
+#[test]
+fn a_colon_in_a_relation_stands_for_itself() {
+    let entities = [("Tea", "Food", None), ("Rash", "Disease", None)];
+    let (made, _) = Made::of(&[("a:1", &entities)], vec![fact("a:1", 0, "CPR:3", 1, None)], &[]);
+    let graph = Loaded::new(&Graph::open(&made.folder()).unwrap()).unwrap();
+    assert_eq!(answer(&graph, "SELECT ?a WHERE { ?a relation:CPR:3 ?b }").len(), 1);
+    assert_eq!(answer(&graph, "SELECT ?a WHERE { GRAPH document:a:1 { ?a relation:CPR:3 ?b } }").len(), 1);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2048))]
 
