@@ -111,6 +111,14 @@ fn passages_are_placed_or_joined_as_texts_fit() {
 }
 
 #[test]
+fn short_passages_far_apart_are_joined() {
+    let passage = |place: u32| json!({"type": "abstract", "text": "Zeta", "offsets": [[65_000 * place, 1]]});
+    let passages: Vec<Value> = (0..40).map(passage).collect();
+    let document = document(&READER, with(&json!([]), &[("passages", json!(passages))]));
+    assert_eq!(document.sentences.concat().last().unwrap().characters, Some((195, 199)));
+}
+
+#[test]
 fn the_smallest_thing_that_is_wrong_is_lost() {
     let mut entities = linked();
     entities[1]["text"] = json!(["Beta"]);
