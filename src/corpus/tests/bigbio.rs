@@ -88,6 +88,9 @@ fn several_ids_are_entities_in_one_database_and_names_in_several() {
     let each = of(json!([relation("3", "CID", "5")]));
     assert_eq!((each.entities.len(), facts(&each)), (3, vec![(0, "CID", 2), (1, "CID", 2)]));
     assert_eq!(remarked(&each).len(), 1);
+    // What is said again is not spelt out again.
+    let again = of(json!([relation("3", "CID", "5"), relation("3", "CID", "5")]));
+    assert_eq!((facts(&again), remarked(&again).len()), (facts(&each), 2));
     // Another relation says which is meant.
     let one = of(json!([relation("3", "CID", "5"), relation("4", "CID", "5")]));
     assert_eq!((facts(&one), remarked(&one)), (vec![(0, "CID", 2)], vec![]));
