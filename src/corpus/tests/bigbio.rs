@@ -88,6 +88,9 @@ fn several_ids_are_entities_in_one_database_and_names_in_several() {
     let each = of(json!([relation("3", "CID", "5")]));
     assert_eq!((each.entities.len(), facts(&each)), (3, vec![(0, "CID", 2), (1, "CID", 2)]));
     assert_eq!(remarked(&each).len(), 1);
+    // What is said again is not spelt out again.
+    let again = of(json!([relation("3", "CID", "5"), relation("3", "CID", "5")]));
+    assert_eq!((facts(&again), remarked(&again).len()), (facts(&each), 2));
     // Another relation says which is meant.
     let one = of(json!([relation("3", "CID", "5"), relation("4", "CID", "5")]));
     assert_eq!((facts(&one), remarked(&one)), (vec![(0, "CID", 2)], vec![]));
@@ -108,6 +111,14 @@ fn passages_are_placed_or_joined_as_texts_fit() {
         assert_eq!(document.entities[0].name(), "rash".into(), "{offsets}");
         assert_eq!(sentences(&document), ["Zeta harms .", "Zeta may cause rash ."], "{offsets}");
     }
+}
+
+#[test]
+fn short_passages_far_apart_are_joined() {
+    let passage = |place: u32| json!({"type": "abstract", "text": "Zeta", "offsets": [[65_000 * place, 1]]});
+    let passages: Vec<Value> = (0..40).map(passage).collect();
+    let document = document(&READER, with(&json!([]), &[("passages", json!(passages))]));
+    assert_eq!(document.sentences.concat().last().unwrap().characters, Some((195, 199)));
 }
 
 #[test]

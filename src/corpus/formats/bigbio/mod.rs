@@ -164,6 +164,7 @@ fn read_mention<'v>(entity: &Field<'_, 'v>, source: &Source, document: &mut Docu
 fn identities(entity: &Field) -> Result<Vec<String>, Fault> {
     let Some(normalized) = entity.optional("normalized")? else { return Ok(Vec::new()) };
     let (mut found, mut first): (Vec<String>, Option<String>) = (Vec::new(), None);
+    let mut seen = BTreeSet::new();
     for link in normalized.items()? {
         let Some(id) = link.optional("db_id")? else { continue };
         let id = id.identifier()?;
@@ -177,7 +178,7 @@ fn identities(entity: &Field) -> Result<Vec<String>, Fault> {
         } else {
             format!("{}:{}", database.replace(char::is_whitespace, "_"), id.trim())
         };
-        if !found.contains(&identity) {
+        if seen.insert(identity.clone()) {
             found.push(identity);
         }
     }
@@ -258,6 +259,8 @@ fn facts(relations: &Field, merged: &Merged, document: &mut Document) -> Result<
     }
     let known: BTreeSet<(u32, u32, Text)> =
         facts.iter().map(|fact: &Fact| (fact.head, fact.tail, fact.relation.clone())).collect();
+    // What is said again is not spelt out again: a mention can be of thousands of entities.
+    let mut spelt = BTreeSet::new();
     for (place, (heads, tails, kind)) in several {
         let pairs = || heads.iter().flat_map(|head| tails.iter().map(move |tail| (*head, *tail)));
         if pairs().any(|(head, tail)| known.contains(&(head, tail, kind.clone()))) {
@@ -265,7 +268,9 @@ fn facts(relations: &Field, merged: &Merged, document: &mut Document) -> Result<
         }
         let what = "relations of mentions of several entities, taken to hold for each";
         document.remarks.push(Remark { what, example: place });
-        facts.extend(pairs().map(|(head, tail)| Fact { head, tail, relation: kind.clone(), ..Fact::default() }));
+        if spelt.insert((heads, tails, kind.clone())) {
+            facts.extend(pairs().map(|(head, tail)| Fact { head, tail, relation: kind.clone(), ..Fact::default() }));
+        }
     }
     Ok(facts)
 }
