@@ -64,7 +64,7 @@ fn document(written: &Written<'_>) -> Value {
         let (start, end) = passage.span;
         let text: String = characters.get(start as usize..end as usize).unwrap_or_default().iter().collect();
         let own = by_sentence.get(passage.sentences.0..passage.sentences.1).unwrap_or_default();
-        let annotations: Vec<Value> = own.iter().flatten().map(|one| annotation(one)).collect();
+        let annotations: Vec<Value> = own.iter().flatten().map(|one| annotation(one, &characters)).collect();
         json!({
             "offset": start, "infons": { "type": passage.kind }, "text": text, "sentences": [],
             "annotations": annotations, "relations": [],
@@ -95,7 +95,8 @@ fn marked<'d>(written: &Written<'d>) -> Vec<Marked<'d>> {
     spanned.enumerate().map(|(id, (entity, mention, span))| Marked { id, mention, span, entity }).collect()
 }
 
-fn annotation(marked: &Marked) -> Value {
+/// An annotation; its text is that of the span, which a mention's name need not be.
+fn annotation(marked: &Marked, characters: &[char]) -> Value {
     let mut infons = Map::new();
     infons.insert("type".to_owned(), Value::from(&*marked.mention.kind));
     if let Some((number, kb_id)) = marked.entity {
@@ -103,8 +104,9 @@ fn annotation(marked: &Marked) -> Value {
         infons.insert(LOCAL.to_owned(), Value::from(number.to_string()));
     }
     let (start, end) = marked.span;
+    let text: String = characters.get(start as usize..end as usize).unwrap_or_default().iter().collect();
     json!({
-        "id": marked.id.to_string(), "infons": infons, "text": &*marked.mention.name,
+        "id": marked.id.to_string(), "infons": infons, "text": text,
         "locations": [{ "offset": start, "length": end - start }],
     })
 }

@@ -32,6 +32,8 @@ struct Passages {
     body: Vec<String>,
     /// What is to be added to a character's place.
     shift: u32,
+    /// All the text, without a title that is no part of it.
+    text: Vec<char>,
 }
 
 /// The line of a mention in the making.
@@ -61,7 +63,7 @@ impl Writer for PubTatorWriter {
             let Some(mention) = mention(document, line) else { continue };
             let named = names.get(line.owner).map_or("-".into(), |name| name.in_line_of(&mention.kind));
             let (start, end) = (line.start + passages.shift, line.end + passages.shift);
-            let (text, kind) = (on_one_line(&mention.name), on_one_line(&mention.kind));
+            let (text, kind) = (passages.covered(line), on_one_line(&mention.kind));
             writeln!(output, "{id}\t{start}\t{end}\t{text}\t{kind}\t{named}")?;
         }
         for claim in written.claims.iter().flatten() {
@@ -77,18 +79,22 @@ impl Passages {
     fn of(written: &Written<'_>) -> Self {
         let (text, title) = (overlaid(written), &written.document.title);
         let length = title.chars().count();
-        if title.is_empty() {
-            let starts = sentence_starts(written, &text, &[]);
-            return Self { title: None, body: parted(&text, 0, &starts), shift: 0 };
-        }
-        let title = Some(title.to_string());
-        if !begins_with_title(written, &text) {
-            let starts = sentence_starts(written, &text, &[]);
-            return Self { title, body: parted(&text, 0, &starts), shift: ground::whole(length + 1) };
-        }
-        let starts = sentence_starts(written, &text, &[ground::whole(length)]);
-        let body = if text.len() > length { parted(&text, length + 1, &starts) } else { Vec::new() };
-        Self { title, body, shift: 0 }
+        let begins = !title.is_empty() && begins_with_title(written, &text);
+        let breaks = if begins { vec![ground::whole(length)] } else { Vec::new() };
+        let starts = sentence_starts(written, &text, &breaks);
+        let body = match (begins, text.len() > length) {
+            (true, false) => Vec::new(),
+            (true, true) => parted(&text, length + 1, &starts),
+            (false, _) => parted(&text, 0, &starts),
+        };
+        let shift = if begins || title.is_empty() { 0 } else { ground::whole(length + 1) };
+        let title = (!title.is_empty()).then(|| title.to_string());
+        Self { title, body, shift, text }
+    }
+
+    /// What the text has at a mention, which its name need not be.
+    fn covered(&self, line: Line) -> String {
+        self.text.get(line.start as usize..line.end as usize).unwrap_or_default().iter().collect()
     }
 }
 

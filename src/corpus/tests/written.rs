@@ -1,0 +1,57 @@
+//! What forms of writing keep of a document that is not as their own are.
+
+use crate::formats::bioc::{BioC, BioCJsonWriter};
+use crate::formats::dialect::Dialect;
+use crate::formats::pubtator::{PubTator, PubTatorWriter};
+use crate::{Document, Entity, Mention, Reader, Record, Token, Writer, Written};
+
+use super::reading::losses;
+
+const DIALECT: Dialect = Dialect {
+    bars: crate::formats::dialect::Bars::Entities,
+    unit: crate::formats::dialect::Unit::Document,
+    coreference: None,
+    most_bytes: 1 << 24,
+};
+
+fn mention(name: &str, sentence: u32, start: u32) -> Mention {
+    Mention { name: name.into(), kind: "PER".into(), sentence, start, end: start + 1 }
+}
+
+/// Sentences that no segmentation finds, and a loose mention.
+fn document() -> Document {
+    let token = |text: &str| Token { text: text.into(), characters: None };
+    let sentence = |words: &[&str]| words.iter().map(|word| token(word)).collect();
+    let entity = |mentions| Entity { kb_id: None, mentions };
+    Document {
+        id: "d".into(),
+        title: "d".into(),
+        sentences: vec![sentence(&["ann", "came"]), sentence(&["bo", ".", "Went"]), sentence(&["home"])],
+        entities: vec![entity(vec![mention("ann", 0, 0)]), entity(vec![mention("bo", 1, 2)])],
+        ..Document::default()
+    }
+}
+
+fn bytes(writer: &dyn Writer, document: &Document) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    writer.write(&Written::annotated(document), &mut bytes).unwrap();
+    bytes
+}
+
+fn through(writer: &dyn Writer, reader: &impl Reader, document: &Document) -> Document {
+    reader.parse(&Record { number: 1, bytes: bytes(writer, document) }).unwrap().sound().unwrap()
+}
+
+#[test]
+fn a_name_that_is_not_the_text_is_written_as_the_text() {
+    let mut document = document();
+    document.entities[1].mentions[0].name = "Robert".into();
+    let readers = [
+        through(&BioCJsonWriter, &BioC { dialect: DIALECT }, &document),
+        through(&PubTatorWriter, &PubTator { dialect: DIALECT, ..PubTator::default() }, &document),
+    ];
+    for read in readers {
+        assert_eq!(losses(&read), Vec::<String>::new());
+        assert_eq!(&*read.entities[1].name(), "bo");
+    }
+}
