@@ -2,10 +2,11 @@
 
 use crate::formats::bioc::{BioC, BioCJsonWriter};
 use crate::formats::dialect::Dialect;
+use crate::formats::jsonl::{JsonLines, JsonLinesWriter};
 use crate::formats::pubtator::{PubTator, PubTatorWriter};
 use crate::{Document, Entity, Mention, Reader, Record, Token, Writer, Written};
 
-use super::reading::losses;
+use super::reading::{losses, sentences};
 
 const DIALECT: Dialect = Dialect {
     bars: crate::formats::dialect::Bars::Entities,
@@ -54,4 +55,47 @@ fn a_name_that_is_not_the_text_is_written_as_the_text() {
         assert_eq!(losses(&read), Vec::<String>::new());
         assert_eq!(&*read.entities[1].name(), "bo");
     }
+}
+
+const LINES: JsonLines = JsonLines { most_bytes: 1 << 24 };
+
+#[test]
+fn json_lines_keep_sentences() {
+    let mut document = document();
+    document.sentences.insert(2, Vec::new());
+    let read = through(&JsonLinesWriter, &LINES, &document);
+    assert_eq!(sentences(&read), sentences(&document));
+    assert_eq!(read.entities[1].mentions, document.entities[1].mentions);
+}
+
+#[test]
+fn json_lines_keep_mentions_without_identity() {
+    let mut document = document();
+    document.loose_mentions = vec![mention("home", 2, 5)];
+    let read = through(&JsonLinesWriter, &LINES, &document);
+    assert_eq!((&read.loose_mentions, losses(&read)), (&document.loose_mentions, vec![]));
+}
+
+#[test]
+fn sentences_of_json_lines_are_checked() {
+    let line = |sentences: &str, end: u32| {
+        format!(
+            "{{\"id\":\"d\",\"text\":\"Ann a. Bo b.\",\"sentences\":{sentences},\"entities\":[{{\"type\":\"P\",\"mentions\":[\
+             {{\"start\":0,\"end\":{end}}},{{\"start\":0,\"end\":3}}]}}]}}"
+        )
+    };
+    for (sentences, expected) in [
+        ("[[0,6]]", "sentences: expected sentences with nothing outside them, got `Bo b.`"),
+        ("[[0,7],[6,12]]", "sentences[1]: expected a sentence within 7 to 12, got [6, 12]"),
+        ("[[0,13]]", "sentences[0]: expected a sentence within 0 to 12, got [0, 13]"),
+        ("[[0,6],[7,12,1]]", "sentences[1]: expected [start, end], got 3 numbers"),
+    ] {
+        assert_eq!(super::reading::fault(&LINES, line(sentences, 3)), expected);
+    }
+    let crossed = super::reading::document(&LINES, line("[[0,6],[7,12]]", 9));
+    assert_eq!(
+        losses(&crossed),
+        ["mention: entities[0].mentions: expected a mention within one sentence, got `Ann a. Bo` over several"]
+    );
+    assert_eq!(crossed.entities[0].mentions.len(), 1);
 }

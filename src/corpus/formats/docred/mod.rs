@@ -142,7 +142,7 @@ fn read_mention(
         return Err(sent_id.fault(format!("expected a sentence below {}, got {sentence}", sentences.spans.len())));
     };
     let pos = field.key("pos")?;
-    let (start, end) = bounds(&pos)?;
+    let (start, end) = pos.bounds()?;
     if start >= end || end > n_tokens {
         return Err(pos.fault(format!(
             "expected a span of at least one token within the {n_tokens} of sentence {sentence}, got [{start}, {end}]"
@@ -154,17 +154,6 @@ fn read_mention(
     };
     let name = field.key("name")?.text()?.into();
     Ok(Mention { name, kind: kind.into(), sentence, start: offset + start, end: offset + end })
-}
-
-/// The two numbers of `pos`.
-fn bounds(pos: &Field) -> Result<(u32, u32), Fault> {
-    let items = pos.items()?;
-    let n_items = items.len();
-    let mut items = items.map(|bound| bound.number_u32());
-    match (items.next(), items.next(), n_items) {
-        (Some(start), Some(end), 2) => Ok((start?, end?)),
-        _ => Err(pos.fault(format!("expected [start, end], got {n_items} numbers"))),
-    }
 }
 
 /// Reads a label into the document, unless something is wrong with it.
