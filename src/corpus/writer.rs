@@ -7,6 +7,7 @@ use table::Text;
 use table::rows::PredictionRow;
 
 use crate::document::{Document, Fact, Mention};
+use crate::fault::Remark;
 
 /// Writes documents into one stream.
 pub trait Writer {
@@ -20,6 +21,11 @@ pub trait Writer {
     /// # Errors
     /// That of the output.
     fn write(&self, document: &Written<'_>, output: &mut dyn Write) -> io::Result<()>;
+
+    /// What is written in another way than it stands in the document, or not at all.
+    fn remarks(&self, _document: &Written<'_>) -> Vec<Remark> {
+        Vec::new()
+    }
 }
 
 /// What stands around documents.

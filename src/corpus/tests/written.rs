@@ -2,9 +2,10 @@
 
 use crate::formats::bioc::{BioC, BioCJsonWriter};
 use crate::formats::dialect::Dialect;
+use crate::formats::docred::{DocRed, DocRedWriter};
 use crate::formats::jsonl::{JsonLines, JsonLinesWriter};
 use crate::formats::pubtator::{PubTator, PubTatorWriter};
-use crate::{Document, Entity, Mention, Reader, Record, Token, Writer, Written};
+use crate::{Document, Entity, Fact, Mention, Reader, Record, Token, Writer, Written};
 
 use super::reading::{losses, sentences};
 
@@ -98,4 +99,43 @@ fn sentences_of_json_lines_are_checked() {
         ["mention: entities[0].mentions: expected a mention within one sentence, got `Ann a. Bo` over several"]
     );
     assert_eq!(crossed.entities[0].mentions.len(), 1);
+}
+
+fn told(writer: &dyn Writer, document: &Document) -> Vec<(&'static str, String)> {
+    let remarks = writer.remarks(&Written::annotated(document));
+    remarks.into_iter().map(|remark| (remark.what, remark.example)).collect()
+}
+
+#[test]
+fn docred_tells_mentions_without_identity() {
+    let mut document = document();
+    assert_eq!(told(&DocRedWriter, &document), []);
+    document.loose_mentions = vec![mention("home", 2, 5)];
+    let what = "mentions without identity, for which DocRED's JSON has no place, not written";
+    assert_eq!(told(&DocRedWriter, &document), [(what, "`home`".to_owned())]);
+}
+
+#[test]
+fn docred_keeps_attributes() {
+    let mut document = document();
+    let attributes = vec!["novelty=Novel".into(), "score=0.5".into()];
+    document.facts = Some(vec![Fact { head: 0, tail: 1, relation: "R".into(), evidence: vec![1], attributes }]);
+    let read = through(&DocRedWriter, &DocRed { most_bytes: 1 << 24 }, &document);
+    assert_eq!(read.facts, document.facts);
+}
+
+#[test]
+fn pubtator_keeps_names_apart_and_tells() {
+    let named = |id: &str| Document { id: id.into(), facts: Some(Vec::new()), ..document() };
+    let names = ["1|x", "1_x", "1\tx", "1 x"].map(|id| {
+        let read = through(&PubTatorWriter, &PubTator { dialect: DIALECT, ..PubTator::default() }, &named(id));
+        read.id.to_string()
+    });
+    let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
+    assert_eq!((distinct.len(), &*names[1], &*names[3]), (4, "1_x", "1 x"));
+    let what = "documents whose names PubTator cannot have, written with others";
+    assert_eq!(told(&PubTatorWriter, &named("1|x")), [(what, format!("written as `{}`", names[0]))]);
+    assert_eq!(told(&PubTatorWriter, &named("1_x")), []);
+    let unlabelled = told(&PubTatorWriter, &Document { facts: None, ..named("1_x") });
+    assert!(unlabelled.len() == 1 && unlabelled[0].0.contains("not labelled"), "{unlabelled:?}");
 }

@@ -2,9 +2,10 @@
 
 use std::io::{self, Write};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::document::{Entity, Mention};
+use crate::formats::attributes;
 use crate::writer::{Claim, Writer, Written};
 
 /// Writes a document a line. Where its tokens have no places in a source's text they are parted by blanks. Which
@@ -80,11 +81,7 @@ fn relation_json(claim: &Claim) -> Value {
     if !claim.evidence.is_empty() {
         json["evidence"] = Value::from(claim.evidence.clone());
     }
-    let mut attributes = Map::new();
-    for attribute in &claim.attributes {
-        let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
-        attributes.insert(name.to_owned(), Value::from(value));
-    }
+    let mut attributes = attributes::written(claim);
     if let Some(probability) = claim.probability {
         attributes.insert("probability".to_owned(), Value::from(probability));
     }
