@@ -139,3 +139,24 @@ fn pubtator_keeps_names_apart_and_tells() {
     let unlabelled = told(&PubTatorWriter, &Document { facts: None, ..named("1_x") });
     assert!(unlabelled.len() == 1 && unlabelled[0].0.contains("not labelled"), "{unlabelled:?}");
 }
+
+#[test]
+fn bioc_keeps_who_is_first_and_what_is_not_labelled() {
+    let mut document = document();
+    document.entities[0].mentions.insert(0, mention("home", 2, 5));
+    let read = through(&BioCJsonWriter, &BioC { dialect: DIALECT }, &document);
+    assert_eq!((&*read.entities[0].name(), &*read.entities[1].name(), read.facts), ("home", "bo", None));
+    document.facts = Some(Vec::new());
+    let read = through(&BioCJsonWriter, &BioC { dialect: DIALECT }, &document);
+    assert_eq!(read.facts, Some(Vec::new()));
+}
+
+#[test]
+fn relations_in_bioc_make_a_document_labelled() {
+    let facts = Some(vec![Fact { head: 0, tail: 1, relation: "R".into(), ..Fact::default() }]);
+    let labelled = bytes(&BioCJsonWriter, &Document { facts: facts.clone(), ..document() });
+    let said = String::from_utf8(labelled).unwrap().replacen("\"infons\":{", "\"infons\":{\"docre:labelled\":\"false\",", 1);
+    assert!(said.contains("docre:labelled"), "{said}");
+    let read = BioC { dialect: DIALECT }.parse(&Record { number: 1, bytes: said.into_bytes() }).unwrap();
+    assert_eq!(read.facts, facts);
+}

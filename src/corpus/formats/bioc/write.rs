@@ -1,7 +1,9 @@
 //! Documents → `BioC` JSON, as annotation tools take it and [`super::BioC`] reads it back.
 //!
 //! A passage ends where a sentence does that reading would not find again. Each mention of an entity is an annotation, and
-//! `docre:entity` in it the entity's number, by which entities without identifier survive. A relation has nodes for its
+//! `docre:entity` in it the entity's number, by which entities without identifier survive; their ids
+//! have the order of an entity's mentions, the first of which is its name. A document without labels has the infon
+//! `docre:labelled`. A relation has nodes for its
 //! head and tail, and `entity1` and `entity2` where both have identifiers. A predicted one has its probability as
 //! `score`.
 
@@ -10,7 +12,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use super::entities::LOCAL;
+use super::entities::{LABELLED, LOCAL};
 use super::relations::{EVIDENCE, RENAMED, ROLES};
 use crate::document::Mention;
 use crate::text::segment;
@@ -74,6 +76,9 @@ fn document(written: &Written<'_>) -> Value {
     let mut infons = Map::new();
     if !has_title && !written.document.title.is_empty() {
         infons.insert("title".to_owned(), Value::from(&*written.document.title));
+    }
+    if written.claims.is_none() {
+        infons.insert(LABELLED.to_owned(), Value::from("false"));
     }
     let claims = written.claims.iter().flatten().enumerate();
     let relations: Vec<Value> =
