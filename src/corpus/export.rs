@@ -14,6 +14,7 @@ use crate::document::Document;
 use crate::error::CorpusError;
 use crate::formats::brat::BratFolder;
 use crate::formats::{bioc, doccano, docred, jsonl, label_studio, pubtator};
+use crate::losses::Remarks;
 use crate::tables;
 use crate::writer::{Claim, Writer, Written};
 
@@ -102,13 +103,15 @@ impl Export<'_> {
 
     fn write(&self, writer: &dyn Writer, output: &mut impl Write, observe: Observer<'_>) -> Result<(), CorpusError> {
         let frame = writer.frame();
-        let mut before = frame.opening;
+        let (mut before, mut remarks) = (frame.opening, Remarks::default());
         self.each(observe, |written| {
+            remarks.add(&written.document.id, writer.remarks(written));
             output.write_all(before.as_bytes())?;
             before = frame.between;
             Ok(writer.write(written, output)?)
         })?;
         output.write_all(if before == frame.opening { frame.empty } else { frame.closing }.as_bytes())?;
+        remarks.lines().into_iter().map(Event::Warning).for_each(observe);
         Ok(())
     }
 

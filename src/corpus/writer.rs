@@ -7,6 +7,7 @@ use table::Text;
 use table::rows::PredictionRow;
 
 use crate::document::{Document, Fact, Mention};
+use crate::fault::Remark;
 
 /// Writes documents into one stream.
 pub trait Writer {
@@ -20,6 +21,11 @@ pub trait Writer {
     /// # Errors
     /// That of the output.
     fn write(&self, document: &Written<'_>, output: &mut dyn Write) -> io::Result<()>;
+
+    /// What is written in another way than it stands in the document, or not at all.
+    fn remarks(&self, _document: &Written<'_>) -> Vec<Remark> {
+        Vec::new()
+    }
 }
 
 /// What stands around documents.
@@ -54,6 +60,8 @@ pub struct Written<'d> {
     pub is_predicted: bool,
     /// First and one past the last character of each token, in Unicode scalar values of `text`.
     tokens: Vec<(u32, u32)>,
+    /// The tokens before each sentence.
+    firsts: Vec<usize>,
 }
 
 /// A relation that is annotated or predicted.
@@ -89,8 +97,9 @@ impl<'d> Written<'d> {
 
     fn new(document: &'d Document, claims: Option<Vec<Claim>>, is_predicted: bool) -> Self {
         let (mut text, mut length, mut tokens) = (String::new(), 0_u32, Vec::new());
-        let mut blanks = MOST_BLANKS;
+        let (mut blanks, mut firsts) = (MOST_BLANKS, Vec::with_capacity(document.sentences.len()));
         for sentence in &document.sentences {
+            firsts.push(tokens.len());
             for (place, token) in sentence.iter().enumerate() {
                 let start = match token.characters {
                     Some((start, _)) => start.max(length),
@@ -106,7 +115,7 @@ impl<'d> Written<'d> {
                 tokens.push((first, length));
             }
         }
-        Self { document, text, claims, is_predicted, tokens }
+        Self { document, text, claims, is_predicted, tokens, firsts }
     }
 
     /// First and one past the last character of a mention; `None` where it has no tokens.
@@ -118,9 +127,10 @@ impl<'d> Written<'d> {
 
     /// First and one past the last character of a sentence; `None` for one without tokens.
     pub fn sentence(&self, sentence: u32) -> Option<(u32, u32)> {
-        let start = crate::document::offset_of(&self.document.sentences, sentence) as usize;
+        let start = *self.firsts.get(sentence as usize)?;
         let n_tokens = self.document.sentences.get(sentence as usize)?.len();
-        Some((self.tokens.get(start)?.0, self.tokens.get((start + n_tokens).checked_sub(1)?)?.1))
+        let own = self.tokens.get(start..start + n_tokens)?;
+        Some((own.first()?.0, own.last()?.1))
     }
 }
 

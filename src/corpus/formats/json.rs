@@ -209,6 +209,20 @@ impl<'v> Field<'_, 'v> {
         number.ok_or_else(|| self.expected("a whole number below 2^32"))
     }
 
+    /// A list of two whole numbers, first and one past the last of something.
+    ///
+    /// # Errors
+    /// A fault where this is none.
+    pub fn bounds(&self) -> Result<(u32, u32), Fault> {
+        let items = self.items()?;
+        let n_items = items.len();
+        let mut items = items.map(|bound| bound.number_u32());
+        match (items.next(), items.next(), n_items) {
+            (Some(start), Some(end), 2) => Ok((start?, end?)),
+            _ => Err(self.fault(format!("expected [start, end], got {n_items} numbers"))),
+        }
+    }
+
     /// A fault of this field.
     pub fn fault(&self, reason: impl Into<String>) -> Fault {
         Fault::new(self.to_string(), reason)

@@ -1,5 +1,6 @@
 //! The source formats: one file each, and their list.
 
+pub(crate) mod attributes;
 pub(crate) mod bigbio;
 pub(crate) mod bioc;
 pub(crate) mod brat;

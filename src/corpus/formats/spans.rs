@@ -49,6 +49,16 @@ impl<'t> Source<'t> {
         Ok(covered)
     }
 
+    /// What characters are; `None` where they are not all in the text.
+    pub fn slice(&self, span: (u32, u32)) -> Option<&'t str> {
+        self.characters.slice(span)
+    }
+
+    /// The text's end, in characters.
+    pub fn length(&self) -> u32 {
+        self.length
+    }
+
     /// Whether an end of a span stands inside a word.
     pub fn cuts_word(&self, (start, end): (u32, u32)) -> bool {
         let bytes = self.characters.byte(start).zip(self.characters.byte(end));

@@ -7,7 +7,7 @@ use ground::excerpt::quoted;
 use super::super::dialect::{Bars, Dialect};
 use super::super::pubtator::relations::{Facts, SHARED};
 use super::blocks::{Blocks, Homed, Placed};
-use super::entities::{End, Ends, Entities, Said, Settled};
+use super::entities::{End, Ends, Entities, LABELLED, Said, Settled};
 use super::model::Article;
 use super::relations::{Claimed, Context, claimed, column};
 use super::units::{Plan, plans};
@@ -58,6 +58,10 @@ pub(super) fn documents(article: &Article, dialect: &Dialect) -> Vec<Result<Docu
         Ok(built) => related(built, claimed, &mut losses, &mut remarks),
         Err(reject) => return vec![Err(reject)],
     };
+    let is_empty = |document: &Document| document.facts.iter().all(Vec::is_empty);
+    if article.infons.get(&[LABELLED]) == Some("false") && documents.iter().all(is_empty) {
+        documents.iter_mut().for_each(|document| document.facts = None);
+    }
     if let Some(first) = documents.first_mut() {
         first.losses = losses;
         first.remarks = remarks;

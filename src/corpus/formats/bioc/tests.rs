@@ -227,9 +227,6 @@ fn accepted(document: Document) -> Document {
     // Tables have no white space but one blank.
     let all = document.entities.iter_mut().flat_map(|entity| &mut entity.mentions).chain(&mut document.loose_mentions);
     all.for_each(|mention| mention.name = mention.name.replace('\n', " ").into());
-    for entity in &mut document.entities {
-        entity.mentions.sort_by_key(|mention| (mention.start, mention.end));
-    }
     document.loose_mentions.sort_by_key(|mention| (mention.start, mention.end));
     document.losses.clear();
     document.remarks.clear();

@@ -1,7 +1,9 @@
 //! Documents → `BioC` JSON, as annotation tools take it and [`super::BioC`] reads it back.
 //!
 //! A passage ends where a sentence does that reading would not find again. Each mention of an entity is an annotation, and
-//! `docre:entity` in it the entity's number, by which entities without identifier survive. A relation has nodes for its
+//! `docre:entity` in it the entity's number, by which entities without identifier survive; their ids
+//! have the order of an entity's mentions, the first of which is its name. A document without labels has the infon
+//! `docre:labelled`. A relation has nodes for its
 //! head and tail, and `entity1` and `entity2` where both have identifiers. A predicted one has its probability as
 //! `score`.
 
@@ -10,7 +12,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use super::entities::LOCAL;
+use super::entities::{LABELLED, LOCAL};
 use super::relations::{EVIDENCE, RENAMED, ROLES};
 use crate::document::Mention;
 use crate::text::segment;
@@ -64,7 +66,7 @@ fn document(written: &Written<'_>) -> Value {
         let (start, end) = passage.span;
         let text: String = characters.get(start as usize..end as usize).unwrap_or_default().iter().collect();
         let own = by_sentence.get(passage.sentences.0..passage.sentences.1).unwrap_or_default();
-        let annotations: Vec<Value> = own.iter().flatten().map(|one| annotation(one)).collect();
+        let annotations: Vec<Value> = own.iter().flatten().map(|one| annotation(one, &characters)).collect();
         json!({
             "offset": start, "infons": { "type": passage.kind }, "text": text, "sentences": [],
             "annotations": annotations, "relations": [],
@@ -74,6 +76,9 @@ fn document(written: &Written<'_>) -> Value {
     let mut infons = Map::new();
     if !has_title && !written.document.title.is_empty() {
         infons.insert("title".to_owned(), Value::from(&*written.document.title));
+    }
+    if written.claims.is_none() {
+        infons.insert(LABELLED.to_owned(), Value::from("false"));
     }
     let claims = written.claims.iter().flatten().enumerate();
     let relations: Vec<Value> =
@@ -95,7 +100,8 @@ fn marked<'d>(written: &Written<'d>) -> Vec<Marked<'d>> {
     spanned.enumerate().map(|(id, (entity, mention, span))| Marked { id, mention, span, entity }).collect()
 }
 
-fn annotation(marked: &Marked) -> Value {
+/// An annotation; its text is that of the span, which a mention's name need not be.
+fn annotation(marked: &Marked, characters: &[char]) -> Value {
     let mut infons = Map::new();
     infons.insert("type".to_owned(), Value::from(&*marked.mention.kind));
     if let Some((number, kb_id)) = marked.entity {
@@ -103,8 +109,9 @@ fn annotation(marked: &Marked) -> Value {
         infons.insert(LOCAL.to_owned(), Value::from(number.to_string()));
     }
     let (start, end) = marked.span;
+    let text: String = characters.get(start as usize..end as usize).unwrap_or_default().iter().collect();
     json!({
-        "id": marked.id.to_string(), "infons": infons, "text": &*marked.mention.name,
+        "id": marked.id.to_string(), "infons": infons, "text": text,
         "locations": [{ "offset": start, "length": end - start }],
     })
 }

@@ -4,7 +4,7 @@
 //! A document is `{"title", "sents": [[token]], "vertexSet": [[{"name", "type", "sent_id", "pos": [start, end]}]],
 //! "labels"?: [{"r", "h", "t", "evidence"?}]}` (Yao et al. 2019). Its title is its identity: predictions name it.
 //! Without `labels` a document is unlabelled, which is told. Keys beyond these are left aside, but for `kb_id` in a
-//! mention, by which corpora with identifiers survive the way out and back. The other layouts, told by their keys:
+//! mention and `attributes` in a label, by which corpora with these survive the way out and back. The other layouts, told by their keys:
 //!
 //! - Hugging Face's: an object of lists for a list of objects; `head`, `tail`, `relation_id` in a label.
 //! - Linked-DocRED's (Genest et al. 2023): `entities` of `{"id", "type", "mentions", "entity_linking"}` and `relations`
@@ -19,6 +19,7 @@ mod write;
 use table::Text;
 
 use self::layout::{Ends, Layout};
+use super::attributes;
 use super::json::{Field, Json};
 use super::objects;
 use crate::cut::CutError;
@@ -142,7 +143,7 @@ fn read_mention(
         return Err(sent_id.fault(format!("expected a sentence below {}, got {sentence}", sentences.spans.len())));
     };
     let pos = field.key("pos")?;
-    let (start, end) = bounds(&pos)?;
+    let (start, end) = pos.bounds()?;
     if start >= end || end > n_tokens {
         return Err(pos.fault(format!(
             "expected a span of at least one token within the {n_tokens} of sentence {sentence}, got [{start}, {end}]"
@@ -154,17 +155,6 @@ fn read_mention(
     };
     let name = field.key("name")?.text()?.into();
     Ok(Mention { name, kind: kind.into(), sentence, start: offset + start, end: offset + end })
-}
-
-/// The two numbers of `pos`.
-fn bounds(pos: &Field) -> Result<(u32, u32), Fault> {
-    let items = pos.items()?;
-    let n_items = items.len();
-    let mut items = items.map(|bound| bound.number_u32());
-    match (items.next(), items.next(), n_items) {
-        (Some(start), Some(end), 2) => Ok((start?, end?)),
-        _ => Err(pos.fault(format!("expected [start, end], got {n_items} numbers"))),
-    }
 }
 
 /// Reads a label into the document, unless something is wrong with it.
@@ -183,8 +173,8 @@ fn fact(label: &Field, ends: &Ends, document: &mut Document) -> Result<Fact, Fau
     let head = ends.find(&either(label, &["h", "head"])?)?;
     let tail = ends.find(&either(label, &["t", "tail"])?)?;
     let relation = either(label, &["r", "relation_id", "relation_text"])?.text()?.into();
-    let evidence = evidence(label, document);
-    Ok(Fact { head, tail, relation, evidence, ..Fact::default() })
+    let (evidence, attributes) = (evidence(label, document), attributes::read(label, document)?);
+    Ok(Fact { head, tail, relation, evidence, attributes })
 }
 
 /// The member of the first of some names that there is; where there is none, the first is missing.

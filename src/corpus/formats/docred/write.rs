@@ -2,15 +2,19 @@
 
 use std::io::{self, Write};
 
+use ground::excerpt::quoted;
 use serde_json::{Value, json};
 
 use crate::document::{Document, Entity, Mention, offset_of};
+use crate::fault::Remark;
+use crate::formats::attributes;
 use crate::writer::{Claim, Frame, Writer, Written};
 
 /// Writes an array in DocRED's JSON, one document a line.
 ///
 /// A document's name becomes its title, since that is what predictions name. What DocRED's JSON has no place for is not
-/// written: mentions without identity, character offsets, attributes, and which pairs are candidates.
+/// written: mentions without identity, which is told, character offsets, and which pairs are candidates. A label has
+/// docre's key `attributes`, an object, where there are any.
 #[derive(Debug, Clone, Copy)]
 pub struct DocRedWriter;
 
@@ -21,6 +25,12 @@ impl Writer for DocRedWriter {
 
     fn write(&self, written: &Written<'_>, output: &mut dyn Write) -> io::Result<()> {
         serde_json::to_writer(output, &json(written)).map_err(io::Error::from)
+    }
+
+    fn remarks(&self, written: &Written<'_>) -> Vec<Remark> {
+        let what = "mentions without identity, for which DocRED's JSON has no place, not written";
+        let remark = |mention: &Mention| Remark { what, example: quoted(&mention.name) };
+        written.document.loose_mentions.iter().map(remark).collect()
     }
 }
 
@@ -42,6 +52,10 @@ fn json(written: &Written<'_>) -> Value {
 
 fn label_json(claim: &Claim) -> Value {
     let mut json = json!({ "h": claim.head, "t": claim.tail, "r": &*claim.relation, "evidence": claim.evidence });
+    let attributes = attributes::written(claim);
+    if !attributes.is_empty() {
+        json["attributes"] = Value::Object(attributes);
+    }
     if let Some(probability) = claim.probability {
         json["score"] = Value::from(probability);
     }

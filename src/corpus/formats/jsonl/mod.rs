@@ -12,11 +12,14 @@
 //! and `attributes` may be left out; without `relations` the document is unlabelled. A head or tail is the entity's place
 //! in the list from 0, or its `id`, which says nothing beyond the document; `kb_id`, `PREFIX:ID`, is its identity across
 //! documents. The title is not part of the text, but where it is the text's first line a sentence ends there. Evidence
-//! names sentences as the segmentation of [`crate::text`] numbers them, from 0. Other keys are left aside, and told; one
+//! names sentences as the segmentation of [`crate::text`] numbers them, from 0, or as `sentences` does, a list of the first
+//! and one past the last character of each. Mentions of no entity stand in `mentions`, as an entity's do and with a `type`.
+//! Other keys are left aside, and told; one
 //! that may be a slip of these is a fault: a misspelt `relations` must not make a document unlabelled.
 
 mod mentions;
 mod relations;
+mod sentences;
 mod write;
 
 use table::Text;
@@ -31,7 +34,7 @@ use crate::document::Document;
 use crate::fault::{Fault, Remark};
 use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
-use crate::text::segment;
+use crate::text::{segment, segment_as};
 
 pub use write::JsonLinesWriter;
 
@@ -67,7 +70,7 @@ impl Reader for JsonLines {
 
 fn document(root: Field<'_, '_>) -> Result<Document, Fault> {
     let mut strays = Strays::default();
-    strays.check(&root, "", &["id", "title", "text", "entities", "relations"])?;
+    strays.check(&root, "", &["id", "title", "text", "sentences", "entities", "mentions", "relations"])?;
     let id = root.key("id")?.identifier()?;
     let title = root.optional("title")?.map_or(Ok(""), |title| title.text())?;
     let text = root.key("text")?;
@@ -76,11 +79,14 @@ fn document(root: Field<'_, '_>) -> Result<Document, Fault> {
         return Err(Fault::new("entities", format!("missing; {MARKING}")));
     };
     let mut document = Document { id: (*id).into(), title: title.into(), ..Document::default() };
-    let drafts = Drafts::read(&entities, &source, &mut strays, &mut document)?;
-    let segmented = segment(source.text, first_line(source.text, title).as_slice(), &drafts.spans());
+    let loose = root.optional("mentions")?;
+    let drafts = Drafts::read(&entities, loose.as_ref(), &source, &mut strays, &mut document)?;
+    let segmented = match root.optional("sentences")? {
+        Some(listed) => segment_as(source.text, &sentences::read(&listed, &source)?, &drafts.spans()),
+        None => segment(source.text, first_line(source.text, title).as_slice(), &drafts.spans()),
+    };
     let segmented = segmented.map_err(|unfit| text.fault(unfit.reason))?;
-    document.entities = drafts.entities(&source, &segmented);
-    document.sentences = segmented.sentences;
+    drafts.place(&source, segmented, &mut document);
     if let Some(relations) = root.optional("relations")? {
         let ends = Ends::of(&entities)?;
         let facts = relations::read(&relations, &ends, &mut strays, &mut document)?;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::iter;
 
@@ -10,6 +11,7 @@ use ground::curie::curie;
 use table::Text;
 
 use crate::document::{Document, Mention};
+use crate::fault::Remark;
 use crate::text::segment;
 use crate::writer::{Claim, Writer, Written};
 
@@ -18,6 +20,7 @@ const MOST_ROUNDS: u32 = 4;
 
 /// Writes articles of a title, an abstract, mentions and relations. The title is the document's where its text begins with
 /// it; where the rest would be cut into other sentences than it has, it is parted into several passages.
+/// Two names of documents never become one: see [`own_name`].
 ///
 /// A mention has a line for each of its entities, in the order of the text as far as the order of entities allows. An
 /// entity without identity is called `local:DOCUMENT_NUMBER`, which stands for nothing elsewhere; a mention without, `-`.
@@ -32,6 +35,8 @@ struct Passages {
     body: Vec<String>,
     /// What is to be added to a character's place.
     shift: u32,
+    /// All the text, without a title that is no part of it.
+    text: Vec<char>,
 }
 
 /// The line of a mention in the making.
@@ -48,7 +53,7 @@ struct Line {
 impl Writer for PubTatorWriter {
     fn write(&self, written: &Written<'_>, output: &mut dyn Write) -> io::Result<()> {
         let document = written.document;
-        let id = one_word(&document.id);
+        let id = own_name(&document.id);
         let passages = Passages::of(written);
         if let Some(title) = &passages.title {
             writeln!(output, "{id}|t|{}", on_one_line(title))?;
@@ -61,7 +66,7 @@ impl Writer for PubTatorWriter {
             let Some(mention) = mention(document, line) else { continue };
             let named = names.get(line.owner).map_or("-".into(), |name| name.in_line_of(&mention.kind));
             let (start, end) = (line.start + passages.shift, line.end + passages.shift);
-            let (text, kind) = (on_one_line(&mention.name), on_one_line(&mention.kind));
+            let (text, kind) = (passages.covered(line), on_one_line(&mention.kind));
             writeln!(output, "{id}\t{start}\t{end}\t{text}\t{kind}\t{named}")?;
         }
         for claim in written.claims.iter().flatten() {
@@ -71,24 +76,41 @@ impl Writer for PubTatorWriter {
         }
         writeln!(output)
     }
+
+    fn remarks(&self, written: &Written<'_>) -> Vec<Remark> {
+        let (id, name) = (&written.document.id, own_name(&written.document.id));
+        let renamed = (name != **id).then(|| Remark {
+            what: "documents whose names PubTator cannot have, written with others",
+            example: format!("written as `{name}`"),
+        });
+        let unlabelled = written.claims.is_none().then(|| Remark {
+            what: "documents that are not labelled, which PubTator cannot say: to be read with `--unlabelled`",
+            example: "nobody annotated its relations".to_owned(),
+        });
+        renamed.into_iter().chain(unlabelled).collect()
+    }
 }
 
 impl Passages {
     fn of(written: &Written<'_>) -> Self {
         let (text, title) = (overlaid(written), &written.document.title);
         let length = title.chars().count();
-        if title.is_empty() {
-            let starts = sentence_starts(written, &text, &[]);
-            return Self { title: None, body: parted(&text, 0, &starts), shift: 0 };
-        }
-        let title = Some(title.to_string());
-        if !begins_with_title(written, &text) {
-            let starts = sentence_starts(written, &text, &[]);
-            return Self { title, body: parted(&text, 0, &starts), shift: ground::whole(length + 1) };
-        }
-        let starts = sentence_starts(written, &text, &[ground::whole(length)]);
-        let body = if text.len() > length { parted(&text, length + 1, &starts) } else { Vec::new() };
-        Self { title, body, shift: 0 }
+        let begins = !title.is_empty() && begins_with_title(written, &text);
+        let breaks = if begins { vec![ground::whole(length)] } else { Vec::new() };
+        let starts = sentence_starts(written, &text, &breaks);
+        let body = match (begins, text.len() > length) {
+            (true, false) => Vec::new(),
+            (true, true) => parted(&text, length + 1, &starts),
+            (false, _) => parted(&text, 0, &starts),
+        };
+        let shift = if begins || title.is_empty() { 0 } else { ground::whole(length + 1) };
+        let title = (!title.is_empty()).then(|| title.to_string());
+        Self { title, body, shift, text }
+    }
+
+    /// What the text has at a mention, which its name need not be.
+    fn covered(&self, line: Line) -> String {
+        self.text.get(line.start as usize..line.end as usize).unwrap_or_default().iter().collect()
     }
 }
 
@@ -261,7 +283,16 @@ fn on_one_line(text: &str) -> String {
     text.replace(['\t', '\n', '\r'], " ")
 }
 
-/// A name without what ends it.
-fn one_word(name: &str) -> String {
-    on_one_line(name).replace('|', "_")
+/// A document's name. Where it has what ends a name in a line, that is replaced, and a hash makes it one's own again.
+fn own_name(name: &str) -> Cow<'_, str> {
+    let mut plain = on_one_line(name).replace('|', "_");
+    if plain == name {
+        return name.into();
+    }
+    plain.push('-');
+    for byte in ground::identity::key(name.as_bytes()).iter().take(8) {
+        // Writing to a text cannot fail.
+        let _ = write!(plain, "{byte:02x}");
+    }
+    plain.into()
 }
