@@ -177,6 +177,26 @@ fn the_text_counts_where_names_differ() {
 }
 
 #[test]
+fn a_mention_of_quite_another_text_is_lost() {
+    let document = of(TEXT, "T1\tA 0 9\tAlphazine\nT2\tB 10 15\tcough\nR1\ttreats Arg1:T1 Arg2:T2\n");
+    assert_eq!(
+        losses(&document),
+        [
+            "mention: T2: expected the text of the span, `eased`, got `cough`",
+            "relation: R1: expected the ids of two mentions, got `T2`, which was left out",
+        ]
+    );
+    let shifted = "T1\tA 3 12\tAlphazine\nT2\tB 19 24\tcough\nT3\tA 26 28\tIt\nT4\tC 45 49\tmice\n";
+    let rejected = read(&[("d1.txt", TEXT), ("d1.ann", shifted)]).unwrap().remove(0).unwrap_err();
+    assert_eq!(
+        rejected.fault.to_string(),
+        "mentions: expected mentions that fit the text, got 3 of 4 that do not, the first in T1: expected the text of the span, `hazine ea`, got `Alphazine`"
+    );
+    let bytes = losses(&of("é😀 tea is here", "T1\tA 7 10\ttea\n")).remove(0);
+    assert!(bytes.contains("; counted in bytes, all mentions of the document would fit"), "{bytes}");
+}
+
+#[test]
 fn offsets_count_characters_of_the_file_as_it_is() {
     assert_eq!(mentions(&of("é😀 tea\r\nand coffee", "T1\tA 3 6\ttea\r\nT2\tA 12 18\tcoffee\r\n"), 1)[0].0, "coffee");
     let unfit = of("é😀 tea\r\nand coffee", "T1\tA 3 6\ttea\nT2\tA 11 17\tcoffee\n");

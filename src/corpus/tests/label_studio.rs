@@ -107,6 +107,28 @@ fn offsets_count_characters_or_utf_16_units_by_what_fits() {
 }
 
 #[test]
+fn a_region_of_quite_another_text_is_lost() {
+    let document = of(&annotated(&[&REGIONS.replace("\"Alphazine\"", "\"Omegazine\""), RELATION]));
+    assert_eq!(
+        losses(&document),
+        [
+            "mention: annotations[0].result[0]: expected the text of the span, `Alphazine`, got `Omegazine`",
+            "relation: annotations[0].result[2]: expected the ids of two mentions, got `a`, which was left out",
+        ]
+    );
+}
+
+#[test]
+fn a_region_without_text_that_cuts_a_word_is_told() {
+    let region = r#"{"id": "a", "type": "labels", "value": {"start": 5, "end": 8, "labels": ["Food"]}}"#;
+    let document =
+        of(&format!(r#"{{"id": 1, "data": {{"text": "😀😀 tea too."}}, "annotations": [{}]}}"#, result(&[region])));
+    assert_eq!(told(&document), ["mentions that begin or end inside a word"]);
+    let example = &document.remarks[0].example;
+    assert!(example.contains("; counted in UTF-16 units, all mentions of the document would fit"), "{example}");
+}
+
+#[test]
 fn what_is_wrong_is_lost_alone() {
     let wrong = of(&annotated(&[
         &REGIONS.replace("\"start\": 16", "\"start\": 61").replace("[\"Drug\"]", "[]"),
