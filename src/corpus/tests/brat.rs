@@ -209,6 +209,17 @@ fn offsets_count_characters_of_the_file_as_it_is() {
 }
 
 #[test]
+fn a_byte_order_mark_costs_no_line() {
+    let files = [
+        ("d1.txt", TEXT),
+        ("d1.a1", "\u{FEFF}T1\tA 0 9\tAlphazine\n"),
+        ("d1.a2", "\u{FEFF}T2\tB 16 21\tcough\nR1\ttreats Arg1:T1 Arg2:T2\n"),
+    ];
+    let document = read(&files).unwrap().remove(0).unwrap();
+    assert_eq!((facts(&document), document.remarks.len()), (vec![(0, "treats", 1)], 0));
+}
+
+#[test]
 fn a_folder_has_documents_by_name_and_folders() {
     let files = [
         ("b.txt", TEXT),

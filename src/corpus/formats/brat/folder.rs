@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::cut::CutError;
+use crate::cut::{BYTE_ORDER_MARK, CutError};
 use crate::fault::Fault;
 use crate::reader::{Record, Records};
 
@@ -140,7 +140,11 @@ impl Paths {
         let (mut text, mut annotations) = (Vec::new(), Vec::new());
         self.text.as_deref().map(|path| read(path, &mut text)).transpose()?;
         for path in self.annotations.iter().flatten() {
+            let start = annotations.len();
             read(path, &mut annotations)?;
+            if annotations.get(start..).is_some_and(|file| file.starts_with(BYTE_ORDER_MARK)) {
+                annotations.drain(start..start + BYTE_ORDER_MARK.len());
+            }
             annotations.push(b'\n');
         }
         let given = |path: &PathBuf| path.extension().is_some_and(|ending| ending == GIVEN);
