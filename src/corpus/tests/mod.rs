@@ -26,3 +26,4 @@ mod round_trip;
 mod source;
 mod split;
 mod text;
+mod told;
