@@ -1,8 +1,13 @@
 //! brat's folders.
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
 
+use ground::observe::Event;
+
+use crate::convert::{Conversion, Options};
+use crate::formats::Format;
 use crate::formats::brat::Brat;
 use crate::formats::dialect::Dialect;
 use crate::{CutError, Document, Loss, Reject};
@@ -208,6 +213,38 @@ fn offsets_count_characters_of_the_file_as_it_is() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn links_are_left_aside_and_told() {
+    use std::os::unix::fs::symlink;
+
+    let outside = folder(&[("secret.txt", TEXT), ("far.txt", TEXT)]);
+    let folder = folder(&[("corpus/d1.txt", TEXT), ("corpus/d1.ann", ""), ("corpus/below/d2.txt", TEXT)]);
+    let corpus = folder.path().join("corpus");
+    symlink(outside.path(), corpus.join("below/out")).unwrap();
+    symlink(outside.path().join("far.txt"), corpus.join("far.txt")).unwrap();
+    symlink(&corpus, corpus.join("below/round")).unwrap();
+    symlink("nowhere", corpus.join("gone.ann")).unwrap();
+    let conversion = Conversion {
+        options: Options::of(Format::Brat, "all".parse().unwrap()),
+        inputs: vec![corpus.clone()],
+        mesh: None,
+        relation_labels: None,
+        ids: None,
+        relations: None,
+    };
+    let told = RefCell::new(Vec::new());
+    let observe = |event| {
+        if let Event::Note(words) = event {
+            told.borrow_mut().push(words);
+        }
+    };
+    let summary = conversion.run(&folder.path().join("tables"), false, &observe).unwrap();
+    assert_eq!(summary.totals.unwrap().documents, 2);
+    let links = "links left aside: `below/out`, `below/round`, `far.txt`, `gone.ann`";
+    assert_eq!(told.into_inner(), [format!("{}: {links}", corpus.display())]);
+}
+
 #[test]
 fn a_byte_order_mark_costs_no_line() {
     let files = [
@@ -251,7 +288,8 @@ fn a_folder_has_documents_by_name_and_folders() {
 
 #[test]
 fn one_document_is_named_by_either_file() {
-    let folder = folder(&[("a.txt", TEXT), ("a.ann", "T1\tA 0 9\tAlphazine\n"), ("b.txt", TEXT)]);
+    let mark = "T1\tA 0 9\tAlphazine\n";
+    let folder = folder(&[("a.txt", TEXT), ("a.ann", mark), ("b.txt", TEXT), ("corpus.tar.gz", "")]);
     for name in ["a.txt", "a.ann"] {
         let documents = read_path(&Brat::default(), &folder.path().join(name)).unwrap();
         assert_eq!((documents.len(), documents[0].as_ref().unwrap().entities.len()), (1, 1));
@@ -260,6 +298,10 @@ fn one_document_is_named_by_either_file() {
     assert_eq!(
         error(&folder.path().join("a.json")),
         "expected a folder, or a file `NAME.txt` or `NAME.ann` that stands in one"
+    );
+    assert_eq!(
+        error(&folder.path().join("corpus.tar.gz/d1.ann")),
+        "expected a folder, or a file `NAME.txt` or `NAME.ann` that stands in one, got one in an archive: unpack it first"
     );
     assert_eq!(error(tempfile::tempdir().unwrap().path()), "expected files `NAME.txt` and `NAME.ann`, found none");
 }
