@@ -292,7 +292,9 @@ impl Conversion {
         if self.relations.is_some() {
             self.options.format.check_relations().map_err(CorpusError::Options)?;
         }
-        let listing = Listing::of(&self.inputs, self.reader(None).takes_folders())?;
+        let reader = self.reader(None);
+        let mut listing = Listing::of(&self.inputs, reader.takes_folders())?;
+        listing.note_links(|folder| reader.links(folder));
         let fingerprint = self.fingerprint(&listing.paths, contents)?;
         Ok(Prepared {
             listing,

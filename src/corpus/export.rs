@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use ground::choice;
+use ground::excerpt::quoted;
 use ground::observe::{Event, Observer};
 use submission::places::Places;
 use submission::predictions;
@@ -13,6 +14,7 @@ use table::{Ours, Staging, TableError, Text, write_same};
 use crate::document::Document;
 use crate::error::CorpusError;
 use crate::formats::brat::BratFolder;
+use crate::formats::marked::joins;
 use crate::formats::{bioc, doccano, docred, jsonl, label_studio, pubtator};
 use crate::losses::Remarks;
 use crate::tables;
@@ -51,6 +53,11 @@ choice!(Exported, "format", {
 });
 
 impl Exported {
+    /// Whether entities are told by relations of coreference.
+    fn marks_mentions(self) -> bool {
+        matches!(self, Self::Brat | Self::Doccano | Self::LabelStudio)
+    }
+
     /// What writes a split into one file; `None` where it is a folder.
     fn writer(self, split: &Path) -> Result<Option<Box<dyn Writer>>, CorpusError> {
         Ok(Some(match self {
@@ -75,6 +82,32 @@ pub struct Export<'a> {
     pub relations: Option<&'a Path>,
     /// How.
     pub format: Exported,
+}
+
+/// Relations whose name stands for coreference.
+#[derive(Default)]
+struct Joining {
+    count: usize,
+    first: Option<Text>,
+}
+
+impl Joining {
+    fn count(&mut self, written: &Written) {
+        for claim in written.claims.iter().flatten().filter(|claim| joins(&claim.relation, None)) {
+            self.count += 1;
+            self.first.get_or_insert_with(|| claim.relation.clone());
+        }
+    }
+
+    /// What comes of them on the way back, where there are any.
+    fn told(&self) -> Option<String> {
+        let first = quoted(self.first.as_deref()?);
+        Some(format!(
+            "relations whose name stands for coreference: {}, such as {first}: read back, each makes one entity of its \
+             two, unless `--coreference` names others",
+            self.count
+        ))
+    }
 }
 
 impl Export<'_> {
@@ -124,6 +157,9 @@ impl Export<'_> {
         let mut folder = BratFolder::new(staging.folder());
         self.each(observe, |written| Ok(folder.write(written)?))?;
         folder.finish()?;
+        if let Some(renamed) = folder.renamed() {
+            observe(Event::Warning(renamed));
+        }
         Ok(staging.commit()?)
     }
 
@@ -138,7 +174,7 @@ impl Export<'_> {
     ) -> Result<(), CorpusError> {
         let mut predicted = self.relations.map(|path| by_document(path, self.split)).transpose()?;
         let (n_predicted, mut n_documents) = (predicted.as_ref().map_or(0, HashMap::len), 0);
-        let mut is_known = false;
+        let (mut is_known, mut joining) = (false, Joining::default());
         for document in tables::read(self.split)? {
             let document: Document = document?;
             let written = match &mut predicted {
@@ -151,7 +187,11 @@ impl Export<'_> {
             };
             self.check(&written)?;
             is_known |= written.claims.is_some();
+            joining.count(&written);
             with(&written)?;
+        }
+        if let Some(told) = joining.told().filter(|_| self.format.marks_mentions()) {
+            observe(Event::Warning(told));
         }
         if !is_known && self.format == Exported::Submission {
             let words = "no document of the split is labelled, so none has relations: `--relations` writes predictions";

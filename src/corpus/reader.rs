@@ -1,5 +1,7 @@
 //! What every source format is to a conversion.
 
+use std::path::Path;
+
 use table::Text;
 
 use crate::cut::CutError;
@@ -36,6 +38,11 @@ pub trait Reader: Send + Sync {
     /// Whether a folder is one source; else it stands for the files in it.
     fn takes_folders(&self) -> bool {
         false
+    }
+
+    /// What a folder holds that is left aside though it may be data: links.
+    fn links(&self, _folder: &Path) -> Vec<String> {
+        Vec::new()
     }
 
     /// The document of one record, without what is wrong in it: that is among [`Document::losses`]. Only where nothing

@@ -12,12 +12,13 @@
 //! One task a line is read too. Of several annotations of a task the one marked as ground truth counts, else the first
 //! that was not cancelled; where there is none, a prediction. Offsets count Unicode scalar values or, in older versions,
 //! UTF-16 units: what fits the texts of the regions. A relation may have several names; one in both directions is two
-//! facts, one without a name is none. A document is called as `doc_id` in `data`, else as the task's number. What a
+//! facts, one without a name is none. A region of another text (`to_name`) is lost. A document is called as `doc_id` in `data`, else as the task's number. What a
 //! region is in a knowledge base may stand in its `meta` as `kb_id`, where we write it.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use ground::excerpt::quoted;
 use serde_json::{Value, json};
 
 use super::dialect::Dialect;
@@ -33,6 +34,8 @@ use crate::source::Input;
 use crate::text::Characters;
 use crate::writer::{Claim, Frame, Writer, Written};
 
+/// What has the name of the text that a region is in.
+const TARGET: &str = "to_name";
 const OTHER_KINDS: &str = "annotations other than regions of text and relations: left aside";
 const SEVERAL: &str = "tasks with several annotations, one of which counts";
 const PREDICTED: &str = "tasks without annotations: a prediction is taken";
@@ -76,9 +79,9 @@ fn document(root: &Field, name: &str, dialect: &Dialect) -> Result<Document, Fau
         let got = if is_flat { "the export `JSON-MIN`, which has no relations: export as `JSON`" } else { "none" };
         return Err(Fault::new("data", format!("expected the task's data, got {got}")));
     };
-    let text = text(&data)?;
+    let (key, text) = text(&data)?;
     let mut marked = Marked::default();
-    read_annotations(root, &mut marked, dialect)?;
+    read_annotations(root, &Target { data, key }, &mut marked, dialect)?;
     count_utf_16(text, &mut marked);
     let mut document = marked.document(name, text, dialect.coreference.as_deref())?;
     if let Some(title) = data.optional("title")? {
@@ -87,14 +90,21 @@ fn document(root: &Field, name: &str, dialect: &Dialect) -> Result<Document, Fau
     Ok(document)
 }
 
-/// The text: that called so, or the only one.
-fn text<'v>(data: &Field<'_, 'v>) -> Result<&'v str, Fault> {
+/// The text that is read.
+struct Target<'f, 'v> {
+    data: Field<'f, 'v>,
+    /// Its name in the data.
+    key: &'v str,
+}
+
+/// The text and its name: that called so, or the only one.
+fn text<'v>(data: &Field<'_, 'v>) -> Result<(&'v str, &'v str), Fault> {
     if let Some(text) = data.optional("text")? {
-        return text.text();
+        return Ok(("text", text.text()?));
     }
     let Json::Object(members) = data.value() else { return Err(data.expected("an object")) };
     let mut texts = members.iter().filter_map(|(name, value)| match value {
-        Json::Text(text) if name != "doc_id" && name != "title" => Some(&**text),
+        Json::Text(text) if name != "doc_id" && name != "title" => Some((&**name, &**text)),
         _ => None,
     });
     match (texts.next(), texts.next()) {
@@ -105,7 +115,12 @@ fn text<'v>(data: &Field<'_, 'v>) -> Result<&'v str, Fault> {
 }
 
 /// Takes the annotation of a task that counts, or a prediction.
-fn read_annotations<'v>(root: &Field<'_, 'v>, marked: &mut Marked<'v>, dialect: &Dialect) -> Result<(), Fault> {
+fn read_annotations<'v>(
+    root: &Field<'_, 'v>,
+    target: &Target<'_, 'v>,
+    marked: &mut Marked<'v>,
+    dialect: &Dialect,
+) -> Result<(), Fault> {
     for key in ["annotations", "completions"] {
         let Some(list) = root.optional(key)? else { continue };
         let mut standing: Vec<Field> = Vec::new();
@@ -120,7 +135,7 @@ fn read_annotations<'v>(root: &Field<'_, 'v>, marked: &mut Marked<'v>, dialect: 
             marked.remark(SEVERAL, format!("{}, of {}", chosen, standing.len()));
         }
         marked.labelled = true;
-        return read_results(chosen, marked);
+        return read_results(chosen, target, marked);
     }
     let Some(list) = root.optional("predictions")? else { return Ok(()) };
     // Some exports have the numbers of predictions in their place.
@@ -128,7 +143,7 @@ fn read_annotations<'v>(root: &Field<'_, 'v>, marked: &mut Marked<'v>, dialect: 
         return Ok(());
     };
     marked.remark(PREDICTED, chosen.to_string());
-    read_results(&chosen, marked)?;
+    read_results(&chosen, target, marked)?;
     // Entities alone are a prediction too, and say nothing of relations.
     let coreference = dialect.coreference.as_deref();
     marked.labelled = marked.arrows.iter().any(|arrow| !joins(&arrow.relation, coreference));
@@ -139,13 +154,17 @@ fn is(annotation: &Field, key: &str) -> Result<bool, Fault> {
     Ok(annotation.optional(key)?.is_some_and(|found| *found.value() == Json::Bool(true)))
 }
 
-fn read_results<'v>(annotation: &Field<'_, 'v>, marked: &mut Marked<'v>) -> Result<(), Fault> {
+fn read_results<'v>(annotation: &Field<'_, 'v>, target: &Target<'_, 'v>, marked: &mut Marked<'v>) -> Result<(), Fault> {
     let results = annotation.key("result")?;
+    let name = target.name(&results)?;
     for result in results.items()? {
-        let kind = result.optional("type").ok().flatten().and_then(|kind| kind.text().ok()).unwrap_or_default();
+        let kind = text_of(&result, "type").unwrap_or_default();
         match kind {
             "labels" | "hypertextlabels" => {
-                if let Err(fault) = read_region(&result, kind, marked) {
+                if let Some(other) = text_of(&result, TARGET).filter(|other| *other != name) {
+                    let reason = format!("expected a region of the text `{name}`, got one of {}", quoted(other));
+                    marked.lose(Part::Mention, result.fault(reason));
+                } else if let Err(fault) = read_region(&result, kind, marked) {
                     marked.lose(Part::Mention, fault);
                 }
             }
@@ -158,6 +177,28 @@ fn read_results<'v>(annotation: &Field<'_, 'v>, marked: &mut Marked<'v>) -> Resu
         }
     }
     Ok(())
+}
+
+impl<'v> Target<'_, 'v> {
+    /// What the regions of the text have as theirs: its name in the data or, where none has that, the first that no other
+    /// part of the data has. Without the interface's configuration nothing ties them closer.
+    fn name(&self, results: &Field<'_, 'v>) -> Result<&'v str, Fault> {
+        let mut first = None;
+        for result in results.items()? {
+            let is_region = matches!(text_of(&result, "type"), Some("labels" | "hypertextlabels"));
+            match text_of(&result, TARGET).filter(|_| is_region) {
+                Some(name) if name == self.key => return Ok(name),
+                Some(name) if first.is_none() && matches!(self.data.optional(name), Ok(None)) => first = Some(name),
+                _ => {}
+            }
+        }
+        Ok(first.unwrap_or(self.key))
+    }
+}
+
+/// The text at a key, where there is one.
+fn text_of<'v>(result: &Field<'_, 'v>, key: &str) -> Option<&'v str> {
+    result.optional(key).ok().flatten()?.text().ok()
 }
 
 fn read_region<'v>(result: &Field<'_, 'v>, kind: &str, marked: &mut Marked<'v>) -> Result<(), Fault> {

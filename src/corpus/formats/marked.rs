@@ -13,7 +13,7 @@ use ground::excerpt::quoted;
 use table::Text;
 
 use super::json::{Field, Json};
-use super::spans::Source;
+use super::spans::{Likeness, Source, likeness};
 use crate::document::{Document, Entity, Fact, Mention};
 use crate::fault::{Fault, Loss, Part, Remark};
 use crate::text::{Place, Segmented, segment};
@@ -23,6 +23,9 @@ const USUAL_COREFERENCE: &[&str] = &["coreference", "coref", "equiv", "same_as"]
 
 /// What the text of a mention is in the source, but not in its span.
 const OTHER_NAMES: &str = "mentions whose text is not that of their span, which counts";
+const CUT_WORDS: &str = "mentions that begin or end inside a word";
+/// Mentions with a text from which on most of them must fit: what has fewer can be wrong by itself.
+const FEWEST: usize = 4;
 const OTHER_IDS: &str = "mentions of one entity with several identifiers, the first of which counts";
 
 /// A mention as a tool has it.
@@ -97,10 +100,10 @@ impl<'t> Marked<'t> {
     /// The document. A relation whose name is among `coreference` joins its mentions; `None`: the usual names.
     ///
     /// # Errors
-    /// Where the text has 2^32 characters or more.
+    /// Where the text has 2^32 characters or more, or most mentions have another text than stands in their span.
     pub fn document(mut self, id: &str, text: &str, coreference: Option<&[Text]>) -> Result<Document, Fault> {
         let source = Source::new(text);
-        let standing = self.standing(&source);
+        let standing = self.standing(&source)?;
         let spans: Vec<(u32, u32)> = standing.mentions.iter().map(|(mention, _)| mention.span).collect();
         let segmented = segment(text, &[], &spans).map_err(|unfit| Fault::new("text", unfit.reason))?;
         let (joining, arrows): (Vec<_>, Vec<_>) =
@@ -130,13 +133,15 @@ impl<'t> Marked<'t> {
     }
 
     /// Parts the mentions that stand in the text from those that do not, which are lost.
-    fn standing<'s>(&mut self, source: &'s Source<'_>) -> Standing<'t, 's> {
+    fn standing<'s>(&mut self, source: &'s Source<'_>) -> Result<Standing<'t, 's>, Fault> {
         let mut standing = Standing { mentions: Vec::new(), places: HashMap::new() };
+        let counted = self.misses(source)?;
         for mention in mem::take(&mut self.mentions) {
             let known = !mention.id.is_empty() && standing.places.contains_key(&mention.id);
-            let covered = match source.covered(mention.span) {
-                _ if known => Err(format!("expected an id of its own, got {} again", quoted(&mention.id))),
-                covered => covered,
+            let covered = if known {
+                Err(format!("expected an id of its own, got {} again", quoted(&mention.id)))
+            } else {
+                mention.covered(source).map_err(|reason| format!("{reason}{counted}"))
             };
             if !known && !mention.id.is_empty() {
                 standing.places.insert(mention.id.clone(), covered.is_ok().then_some(standing.mentions.len()));
@@ -144,16 +149,42 @@ impl<'t> Marked<'t> {
             match covered {
                 Ok(covered) => {
                     self.compare(&mention, covered);
+                    if source.cuts_word(mention.span) {
+                        self.remark(CUT_WORDS, format!("{}: {}{counted}", mention.place, quoted(covered)));
+                    }
                     standing.mentions.push((mention, covered));
                 }
                 Err(reason) => self.lose(Part::Mention, Fault::new(mention.place, reason)),
             }
         }
-        standing
+        Ok(standing)
     }
 
-    /// Tells where a mention has a text that does not stand in its span. White space does not count: tools have an end of
-    /// a line as a blank.
+    /// What to say of mentions that do not fit the text, where all would if offsets counted something else.
+    ///
+    /// # Errors
+    /// Where most mentions have another text than stands in their span.
+    fn misses(&self, source: &Source<'_>) -> Result<&'static str, Fault> {
+        let is_unfit = |mention: &&Marking| mention.covered(source).is_err() || source.cuts_word(mention.span);
+        if !self.mentions.iter().any(|mention| is_unfit(&mention)) {
+            return Ok("");
+        }
+        let spans: Vec<_> = self.mentions.iter().map(|mention| (mention.span, mention.name)).collect();
+        let counted = source.counted_otherwise(&spans);
+        let named: Vec<&Marking> = self.mentions.iter().filter(|mention| mention.name.is_some()).collect();
+        let is_miss = |mention: &&&Marking| source.covered(mention.span).is_ok() && mention.covered(source).is_err();
+        let misses: Vec<&Marking> = named.iter().filter(is_miss).copied().collect();
+        match misses.first().and_then(|first| Some((&first.place, first.covered(source).err()?))) {
+            Some((place, reason)) if named.len() >= FEWEST && 2 * misses.len() > named.len() => {
+                let got = format!("got {} of {} that do not, the first in {place}", misses.len(), named.len());
+                Err(Fault::new("mentions", format!("expected mentions that fit the text, {got}: {reason}{counted}")))
+            }
+            _ => Ok(counted),
+        }
+    }
+
+    /// Tells where a mention has a text that is not quite that of its span. White space does not count: tools have an end
+    /// of a line as a blank.
     fn compare(&mut self, mention: &Marking, covered: &str) {
         if let Some(name) = mention.name
             && !name.split_whitespace().eq(covered.split_whitespace())
@@ -213,6 +244,18 @@ impl<'t> Marked<'t> {
 }
 
 impl Marking<'_> {
+    /// What its span covers.
+    ///
+    /// # Errors
+    /// Expected, then got, where that cannot be a mention, or is another text than its own.
+    fn covered<'s>(&self, source: &'s Source<'_>) -> Result<&'s str, String> {
+        let covered = source.covered(self.span)?;
+        match self.name.filter(|name| likeness(name, covered) == Likeness::Other) {
+            Some(name) => Err(format!("expected the text of the span, {}, got {}", quoted(covered), quoted(name))),
+            None => Ok(covered),
+        }
+    }
+
     fn mention(&self, covered: &str, place: Place) -> Mention {
         let words: Vec<&str> = covered.split_whitespace().collect();
         Mention {

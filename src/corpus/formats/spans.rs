@@ -27,6 +27,8 @@ pub enum Likeness {
 enum Unit {
     Bytes,
     Utf16,
+    /// An end of a line, `\r\n`, as one.
+    Lines,
 }
 
 impl<'t> Source<'t> {
@@ -67,11 +69,14 @@ impl<'t> Source<'t> {
 
     /// What to say of spans that do not fit, where all would if their offsets counted something else.
     pub fn counted_otherwise(&self, spans: &[((u32, u32), Option<&str>)]) -> &'static str {
-        if self.text.is_ascii() || spans.is_empty() {
+        let all_fit = |unit| !spans.is_empty() && self.all_fit(unit, spans);
+        if self.text.contains("\r\n") && all_fit(Unit::Lines) {
+            "; with each `\\r\\n` counted once, all mentions of the document would fit: offsets are to count both characters"
+        } else if self.text.is_ascii() {
             ""
-        } else if self.all_fit(Unit::Bytes, spans) {
+        } else if all_fit(Unit::Bytes) {
             "; counted in bytes, all mentions of the document would fit: offsets are to count Unicode scalar values"
-        } else if self.all_fit(Unit::Utf16, spans) {
+        } else if all_fit(Unit::Utf16) {
             "; counted in UTF-16 units, all mentions of the document would fit: offsets are to count Unicode scalar values"
         } else {
             ""
@@ -79,10 +84,14 @@ impl<'t> Source<'t> {
     }
 
     fn all_fit(&self, unit: Unit, spans: &[((u32, u32), Option<&str>)]) -> bool {
-        let places = if unit == Unit::Utf16 { utf16_places(self.text) } else { Vec::new() };
+        let places = match unit {
+            Unit::Bytes => Vec::new(),
+            Unit::Utf16 => utf16_places(self.text),
+            Unit::Lines => line_places(self.text),
+        };
         let byte = |offset: u32| match unit {
             Unit::Bytes => Some(offset as usize),
-            Unit::Utf16 => places.get(offset as usize).copied().flatten(),
+            Unit::Utf16 | Unit::Lines => places.get(offset as usize).copied().flatten(),
         };
         spans.iter().all(|&((start, end), given)| {
             let Some((start, end)) = byte(start).zip(byte(end)) else { return false };
@@ -103,6 +112,13 @@ fn utf16_places(text: &str) -> Vec<Option<usize>> {
         .char_indices()
         .flat_map(|(byte, character)| std::iter::once(Some(byte)).chain((1..character.len_utf16()).map(|_| None)));
     units.chain([Some(text.len())]).collect()
+}
+
+/// The byte at which each character begins, where `\r\n` is one.
+fn line_places(text: &str) -> Vec<Option<usize>> {
+    let ends_line = |byte: usize| byte > 0 && text.as_bytes().get(byte - 1..=byte) == Some(b"\r\n");
+    let places = text.char_indices().filter(|&(byte, _)| !ends_line(byte)).map(|(byte, _)| Some(byte));
+    places.chain([Some(text.len())]).collect()
 }
 
 fn cuts_word(text: &str, start: usize, end: usize) -> bool {

@@ -69,16 +69,23 @@ impl Listing {
             return Err(CorpusError::Format { path: path.to_path_buf(), reason });
         }
         self.paths.append(&mut found);
-        self.aside.extend(told(path, &aside));
+        self.aside.extend(told(path, "left aside", &aside));
         Ok(())
+    }
+
+    /// Notes the links that are left aside in each folder that is a source.
+    pub(crate) fn note_links(&mut self, links: impl Fn(&Path) -> Vec<String>) {
+        let folders = self.paths.iter().filter(|path| path.is_dir());
+        let told: Vec<String> = folders.filter_map(|folder| told(folder, "links left aside", &links(folder))).collect();
+        self.aside.extend(told);
     }
 }
 
-fn told(folder: &Path, aside: &[String]) -> Option<String> {
+fn told(folder: &Path, what: &str, aside: &[String]) -> Option<String> {
     let shown = aside.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let more = aside.len().saturating_sub(SHOWN);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    (!aside.is_empty()).then(|| format!("{}: left aside: {shown}{more}", folder.display()))
+    (!aside.is_empty()).then(|| format!("{}: {what}: {shown}{more}", folder.display()))
 }
 
 /// Whether a file of this name in a folder or an archive is clearly none of the corpus: hidden, or about it.

@@ -27,3 +27,4 @@ mod source;
 mod split;
 mod text;
 mod written;
+mod told;

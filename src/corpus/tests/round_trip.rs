@@ -146,6 +146,19 @@ fn brat_shows_what_is_predicted() {
 }
 
 #[test]
+fn different_names_stay_different_in_brat() {
+    let mut document = small();
+    let names = ["is in", "is_in", "is_in_2"];
+    let fact = |name: &&str| Fact { head: 0, tail: 1, relation: (*name).into(), ..Fact::default() };
+    document.facts = Some(names.iter().map(fact).collect());
+    document.entities[1].mentions[0].kind = "Hot_Drink".into();
+    let read = through_brat(&Written::annotated(&document));
+    let relations: Vec<&str> = read.facts.iter().flatten().map(|fact| &*fact.relation).collect();
+    assert_eq!(relations, ["is_in", "is_in_2", "is_in_2_2"]);
+    assert_eq!((&*read.entities[0].kind(), &*read.entities[1].kind()), ("Hot_Drink", "Hot_Drink_2"));
+}
+
+#[test]
 fn label_studio_shows_what_is_predicted() {
     let document = small();
     let claim = |probability| Claim { probability, ..Claim::from(&document.facts.as_ref().unwrap()[0]) };

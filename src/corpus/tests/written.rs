@@ -155,7 +155,8 @@ fn bioc_keeps_who_is_first_and_what_is_not_labelled() {
 fn relations_in_bioc_make_a_document_labelled() {
     let facts = Some(vec![Fact { head: 0, tail: 1, relation: "R".into(), ..Fact::default() }]);
     let labelled = bytes(&BioCJsonWriter, &Document { facts: facts.clone(), ..document() });
-    let said = String::from_utf8(labelled).unwrap().replacen("\"infons\":{", "\"infons\":{\"docre:labelled\":\"false\",", 1);
+    let said =
+        String::from_utf8(labelled).unwrap().replacen("\"infons\":{", "\"infons\":{\"docre:labelled\":\"false\",", 1);
     assert!(said.contains("docre:labelled"), "{said}");
     let read = BioC { dialect: DIALECT }.parse(&Record { number: 1, bytes: said.into_bytes() }).unwrap();
     assert_eq!(read.facts, facts);
