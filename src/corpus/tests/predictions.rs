@@ -45,7 +45,8 @@ fn read(entries: &[(u32, u32, &str)]) -> (Vec<(u32, u32, Option<f32>)>, Vec<Stri
 fn what_is_about_a_lost_entity_is_told() {
     let (rows, told) = read(&[(0, 2, ""), (0, 1, ""), (1, 2, "")]);
     assert_eq!(rows, [(0, 1, None)]);
-    let expected = "warning: 2 predictions are about entities that the split has lost, the first of document `d`: left out";
+    let expected =
+        "warning: 2 predictions are about entities that the split has lost, the first of document `d`: left out";
     assert_eq!(told, [expected]);
 }
 

@@ -86,7 +86,7 @@ impl<'v> Draft<'v> {
         findings: &mut Findings<'v>,
         document: &mut Document,
     ) -> Result<(), Fault> {
-        strays.check(entity, "entities[].", &["id", "kb_id", "type", "mentions"])?;
+        strays.check(entity, "entities[].", &["mentions"], &["id", "kb_id", "type"])?;
         self.kind = entity.key("type")?.text()?;
         self.kb_id = identity(entity, document)?;
         for mention in entity.key("mentions")?.items()? {
@@ -140,7 +140,7 @@ fn read_mention<'v>(
     findings: &mut Findings<'v>,
     document: &mut Document,
 ) -> Result<(u32, u32), Fault> {
-    strays.check(mention, "entities[].mentions[].", &["start", "end", "text"])?;
+    strays.check(mention, "entities[].mentions[].", &[], &["start", "end", "text"])?;
     let end = mention.key("end")?;
     let span = (mention.key("start")?.number_u32()?, end.number_u32()?);
     let given = mention.optional("text")?.map(|text| text.text()).transpose()?;

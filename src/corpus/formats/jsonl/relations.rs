@@ -94,7 +94,7 @@ fn fact<'v>(
     strays: &mut Strays<'v>,
     document: &mut Document,
 ) -> Result<Fact, Fault> {
-    strays.check(relation, "relations[].", &["head", "tail", "type", "evidence", "attributes"])?;
+    strays.check(relation, "relations[].", &[], &["head", "tail", "type", "evidence", "attributes"])?;
     let (head, tail) = (ends.find(&relation.key("head")?)?, ends.find(&relation.key("tail")?)?);
     let kind = relation.key("type")?.text()?.into();
     let attributes = attributes(relation, document)?;
@@ -128,6 +128,7 @@ fn attributes(relation: &Field, document: &mut Document) -> Result<Vec<Text>, Fa
         let shown = match value.value() {
             Json::Text(text) => text.to_string(),
             Json::Whole(number) => number.to_string(),
+            Json::Negative(number) => number.to_string(),
             Json::Number(number) => number.to_string(),
             Json::Bool(flag) => flag.to_string(),
             _ => {
