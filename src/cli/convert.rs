@@ -1,6 +1,6 @@
 //! `docre convert`: files → tables, and tables → files in formats that others read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
@@ -106,16 +106,24 @@ pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
     };
     let options = checked(options)?;
     let mut scratch = Scratch::default();
+    let from_stdin = args.input.iter().position(|input| pipe::is(input));
+    let inputs = spooled(args.input, &mut scratch)?;
+    let stdin = from_stdin.and_then(|place| inputs.get(place)).cloned();
     let conversion = Conversion {
         options,
-        inputs: spooled(args.input, &mut scratch)?,
+        inputs,
         mesh: args.mesh,
         relation_labels: args.relation_labels,
         ids: args.ids,
         relations: args.relations_file,
     };
     let listener = messages.listener();
-    let summary = conversion.run(out, args.force, &|event| listener.hear(&event))?;
+    let summary = conversion.run(out, args.force, &|event| listener.hear(&event));
+    // Where it was set down is gone in the end.
+    let summary = summary.map_err(|error| match &stdin {
+        Some(path) => error.renamed(path, Path::new("stdin")),
+        None => error,
+    })?;
     drop(listener);
     Ok(told(&summary, messages))
 }

@@ -103,6 +103,26 @@ impl CorpusError {
     }
 }
 
+impl CorpusError {
+    /// The same with another name for a source and for what lies within it.
+    #[must_use]
+    pub fn renamed(self, from: &Path, to: &Path) -> Self {
+        let renamed = |path: PathBuf| match path.strip_prefix(from) {
+            Ok(inner) if inner.as_os_str().is_empty() => to.to_path_buf(),
+            Ok(inner) => to.join(inner),
+            Err(_) => path,
+        };
+        match self {
+            Self::Read { path, source } => Self::Read { path: renamed(path), source },
+            Self::Format { path, reason } => Self::Format { path: renamed(path), reason },
+            Self::NoDocument { inputs, reasons } => {
+                Self::NoDocument { inputs: inputs.into_iter().map(renamed).collect(), reasons }
+            }
+            other => other,
+        }
+    }
+}
+
 impl Hint for CorpusError {
     fn hint(&self) -> Option<Words> {
         match self {

@@ -172,7 +172,7 @@ impl Export<'_> {
         observe: Observer<'_>,
         mut with: impl FnMut(&Written<'_>) -> Result<(), CorpusError>,
     ) -> Result<(), CorpusError> {
-        let mut predicted = self.relations.map(|path| by_document(path, self.split)).transpose()?;
+        let mut predicted = self.relations.map(|path| by_document(path, self.split, observe)).transpose()?;
         let (n_predicted, mut n_documents) = (predicted.as_ref().map_or(0, HashMap::len), 0);
         let (mut is_known, mut joining) = (false, Joining::default());
         for document in tables::read(self.split)? {
@@ -228,9 +228,9 @@ impl Export<'_> {
     }
 }
 
-fn by_document(path: &Path, split: &Path) -> Result<HashMap<Text, Vec<Claim>>, CorpusError> {
+fn by_document(path: &Path, split: &Path, observe: Observer<'_>) -> Result<HashMap<Text, Vec<Claim>>, CorpusError> {
     let mut found: HashMap<Text, Vec<Claim>> = HashMap::new();
-    for row in predictions::read(path, split)? {
+    for row in predictions::read(path, split, observe)? {
         let row = row?;
         found.entry(row.doc_id.clone()).or_default().push(row.into());
     }

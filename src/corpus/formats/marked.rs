@@ -12,7 +12,7 @@ use ground::curie::curie;
 use ground::excerpt::quoted;
 use table::Text;
 
-use super::json::{Field, Json};
+use super::json::{Field, IDENTIFIER, Json};
 use super::spans::{Likeness, Source, likeness};
 use crate::document::{Document, Entity, Fact, Mention};
 use crate::fault::{Fault, Loss, Part, Remark};
@@ -321,7 +321,7 @@ pub fn id<'v>(field: &Field<'_, 'v>) -> Result<Cow<'v, str>, Fault> {
     match field.value() {
         Json::Text(text) => Ok(Cow::Borrowed(text)),
         Json::Whole(number) => Ok(Cow::Owned(number.to_string())),
-        _ => Err(field.expected("a text or a whole number")),
+        _ => Err(field.expected(IDENTIFIER)),
     }
 }
 

@@ -140,6 +140,15 @@ fn the_smallest_thing_that_is_wrong_is_lost() {
 }
 
 #[test]
+fn relations_in_unequal_lists_are_lost_alone() {
+    let relations = json!({"type": ["CID", "CID"], "arg1_id": ["3", "4"], "arg2_id": ["5"]});
+    let document = document(&READER, with(&linked(), &[("relations", relations)]));
+    assert_eq!((document.entities.len(), &document.facts), (2, &None));
+    let reason = "relation: relations: expected 2 items under each key, as under the first, got 1 under `arg2_id`";
+    assert_eq!(lost(document), [reason; 2]);
+}
+
+#[test]
 fn parts_and_lists_turned_inside_out_are_taken() {
     let entities = json!({
         "id": ["3", "4"], "type": ["Chemical", "Disease"], "text": [["Zeta"], ["rash", "bad"]],

@@ -427,7 +427,7 @@ fn what_is_hostile_is_refused_in_bounds() {
     // A record that is too long is cut, and the next one whole.
     let reader = BioC { dialect: Dialect { most_bytes: 1_000, ..READER.dialect } };
     let long = "x".repeat(100_000);
-    let json = format!(r#"{{"infons": "{long}", "documents": [{{"id": "{long}"}}, {{"id": "2"}}]}}"#);
+    let json = format!(r#"{{"infons": "{long}", "documents": [{{"id": "{long}"}}, {{"id": "2", "passages": []}}]}}"#);
     for source in [collection(&(article(&long, "") + &article("2", ""))), json] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("source");
@@ -495,9 +495,10 @@ fn json_is_read_in_all_its_layouts() {
     let bad = one.replace("\"offset\": \"5\"", "\"offset\": \"five\"");
     assert_eq!(
         losses(&document(bad))[0],
-        "mention: passages[0].annotations[1].locations[0].offset: expected a whole number below 2^32, got the text `five`"
+        "mention: passages[0].annotations[1].locations[0].offset: expected a whole number from 0 and below 2^32, got the text `five`"
     );
     assert_eq!(fault("{\"passages\": []}"), "id: expected the document's id, got none");
+    assert_eq!(fault(r#"{"id": "7", "text": "of another format"}"#), "passages: missing");
     assert_eq!(fault("[7]"), "record: expected an object, got 7");
     assert_eq!(read(&READER, "{\"documents\": []}").unwrap().len(), 0);
 }

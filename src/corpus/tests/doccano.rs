@@ -81,7 +81,7 @@ fn what_is_wrong_is_lost_alone() {
     assert_eq!(fault(&Doccano::default(), r#"{"id": 1, "entities": []}"#), "text: missing");
     assert_eq!(
         fault(&Doccano::default(), r#"{"id": [], "text": ""}"#),
-        "id: expected a text or a whole number, got a list"
+        "id: expected a text or a whole number from 0, got a list"
     );
 }
 

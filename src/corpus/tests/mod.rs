@@ -16,6 +16,7 @@ mod jsonl;
 mod label_studio;
 mod lost;
 mod mesh;
+mod predictions;
 mod pubtator;
 mod pubtator_corpora;
 mod pubtator_ids;

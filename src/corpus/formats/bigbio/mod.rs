@@ -22,13 +22,13 @@ use super::objects;
 use super::spans::{Likeness, Source, likeness};
 use crate::cut::CutError;
 use crate::document::{Document, Entity, Fact, Mention};
-use crate::fault::{Fault, Part, Remark};
+use crate::fault::{Fault, Loss, Part, Remark};
 use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
 use crate::text::{Segmented, segment};
 
-/// Lists that Hugging Face's libraries may have laid out as objects of lists.
-const LISTS: [&str; 4] = ["passages", "entities", "coreferences", "relations"];
+/// Lists that Hugging Face's libraries may have laid out as objects of lists, without which there is no document.
+const LISTS: [&str; 3] = ["passages", "entities", "coreferences"];
 
 /// Reads `bigbio_kb`.
 #[derive(Debug, Clone, Copy)]
@@ -44,15 +44,19 @@ impl Reader for BigBio {
 
     fn parse(&self, record: &Record) -> Result<Document, Reject> {
         let mut json = Json::parse(&record.bytes).map_err(|fault| Reject { name: None, fault })?;
-        let turned = turn(&mut json);
+        let mut losses = Vec::new();
+        let turned = turn(&mut json, &mut losses);
         let root = json.root();
         let name = name(&root).map_err(|fault| Reject { name: None, fault })?;
-        let document = turned.and_then(|()| document(&root, name.clone()));
+        let document = turned.and_then(|()| document(&root, name.clone(), losses));
         document.map_err(|fault| Reject { name: Some(name), fault })
     }
 }
 
-fn turn(root: &mut Json) -> Result<(), Fault> {
+fn turn(root: &mut Json, losses: &mut Vec<Loss>) -> Result<(), Fault> {
+    for relations in root.members_mut("relations") {
+        losses.extend(relations.turn_or_lose(Part::Relation, "relations", Json::Null));
+    }
     for name in LISTS {
         for list in root.members_mut(name) {
             list.turn().map_err(|reason| Fault::new(name, reason))?;
@@ -73,8 +77,8 @@ fn name(root: &Field) -> Result<Text, Fault> {
     Ok((*id).into())
 }
 
-fn document(root: &Field, name: Text) -> Result<Document, Fault> {
-    let mut document = Document { id: name, ..Document::default() };
+fn document(root: &Field, name: Text, losses: Vec<Loss>) -> Result<Document, Fault> {
+    let mut document = Document { id: name, losses, ..Document::default() };
     let (passages, entities) = (root.key("passages")?, root.key("entities")?);
     let passages = Passages::read(&passages, &expected(&entities)?)?;
     document.title = passages.title.as_str().into();

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::super::json::{Field, Json};
+use super::super::json::{Field, Json, NUMBER};
 use super::model::{Annotation, Article, Infons, Passage, Relation, Source};
 use crate::fault::{Fault, Part};
 
@@ -25,11 +25,10 @@ pub(super) fn article<'j>(json: &'j Json<'j>) -> Result<Article<'j>, Fault> {
         }
     }
     article.infons = infons(&root)?;
-    if let Some(passages) = root.optional("passages")? {
-        for field in passages.items()? {
-            let passage = passage(&field, &mut article)?;
-            article.passages.push(passage);
-        }
+    // Any object with an id would be a document otherwise.
+    for field in root.key("passages")?.items()? {
+        let passage = passage(&field, &mut article)?;
+        article.passages.push(passage);
     }
     article.annotations = annotations(&root, &mut article)?;
     article.relations = relations(&root, &mut article)?;
@@ -130,6 +129,7 @@ fn scalar<'j>(value: &'j Json<'j>) -> Option<Source<'j>> {
     match value {
         Json::Text(text) => Some(borrowed(text)),
         Json::Whole(number) => Some(Cow::Owned(number.to_string())),
+        Json::Negative(number) => Some(Cow::Owned(number.to_string())),
         Json::Number(number) => Some(Cow::Owned(number.to_string())),
         Json::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
         Json::Null | Json::List(_) | Json::Object(_) => None,
@@ -143,7 +143,7 @@ fn borrowed<'j>(text: &'j Cow<'j, str>) -> Source<'j> {
 /// A whole number, also where it stands in a text.
 fn number(field: &Field) -> Result<u32, Fault> {
     match field.value() {
-        Json::Text(text) => text.trim().parse().map_err(|_| field.expected("a whole number below 2^32")),
+        Json::Text(text) => text.trim().parse().map_err(|_| field.expected(NUMBER)),
         _ => field.number_u32(),
     }
 }

@@ -24,7 +24,7 @@ use super::json::{Field, Json};
 use super::objects;
 use crate::cut::CutError;
 use crate::document::{Document, Entity, Fact, Mention, Token};
-use crate::fault::{Fault, Part, Remark};
+use crate::fault::{Fault, Loss, Part, Remark};
 use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
 
@@ -52,13 +52,13 @@ impl Reader for DocRed {
         let turned = layout.turn(&mut json);
         let root = json.root();
         let name = layout.name(&root).map_err(|fault| Reject { name: None, fault })?;
-        let document = turned.and_then(|()| document(&root, layout, name.clone()));
+        let document = turned.and_then(|losses| document(&root, layout, name.clone(), losses));
         document.map_err(|fault| Reject { name: Some(name), fault })
     }
 }
 
-fn document(root: &Field, layout: &Layout, name: Text) -> Result<Document, Fault> {
-    let mut document = Document { id: name.clone(), title: name, ..Document::default() };
+fn document(root: &Field, layout: &Layout, name: Text, losses: Vec<Loss>) -> Result<Document, Fault> {
+    let mut document = Document { id: name.clone(), title: name, losses, ..Document::default() };
     for sentence in root.key(layout.sentences)?.items()? {
         let tokens = sentence.items()?.map(|token| Ok(Token { text: token.text()?.into(), characters: None }));
         document.sentences.push(tokens.collect::<Result<_, Fault>>()?);
@@ -77,7 +77,7 @@ fn document(root: &Field, layout: &Layout, name: Text) -> Result<Document, Fault
                 read_fact(&label, &ends, &mut document);
             }
         }
-        None => document.remarks.push(layout.unlabelled(root)),
+        None => document.remarks.push(layout.unlabelled(root, &document.losses)),
     }
     Ok(document)
 }

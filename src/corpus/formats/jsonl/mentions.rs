@@ -96,12 +96,12 @@ impl<'v> Draft<'v> {
         findings: &mut Findings<'v>,
         document: &mut Document,
     ) -> Result<(), Fault> {
-        strays.check(entity, "entities[].", &["id", "kb_id", "type", "mentions"])?;
+        strays.check(entity, "entities[].", &["mentions"], &["id", "kb_id", "type"])?;
         self.kind = entity.key("type")?.text()?;
         self.kb_id = identity(entity, document)?;
         for mention in entity.key("mentions")?.items()? {
             let span = strays
-                .check(&mention, "entities[].mentions[].", &["start", "end", "text"])
+                .check(&mention, "entities[].mentions[].", &[], &["start", "end", "text"])
                 .and_then(|()| read_mention(&mention, source, findings, document));
             match span {
                 Ok(span) => self.spans.push(span),
@@ -136,7 +136,7 @@ fn read_loose<'v>(
     findings: &mut Findings<'v>,
     document: &mut Document,
 ) -> Result<Draft<'v>, Fault> {
-    strays.check(mention, "mentions[].", &["type", "start", "end", "text"])?;
+    strays.check(mention, "mentions[].", &[], &["type", "start", "end", "text"])?;
     let kind = mention.key("type")?.text()?;
     let span = read_mention(mention, source, findings, document)?;
     Ok(Draft { kb_id: None, kind, spans: vec![span] })

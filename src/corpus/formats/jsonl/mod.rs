@@ -14,8 +14,8 @@
 //! documents. The title is not part of the text, but where it is the text's first line a sentence ends there. Evidence
 //! names sentences as the segmentation of [`crate::text`] numbers them, from 0, or as `sentences` does, a list of the first
 //! and one past the last character of each. Mentions of no entity stand in `mentions`, as an entity's do and with a `type`.
-//! Other keys are left aside, and told; one
-//! that may be a slip of these is a fault: a misspelt `relations` must not make a document unlabelled.
+//! Other keys are left aside, and told; a slip of `entities`, `mentions`, `sentences` or `relations` is a fault: a misspelt
+//! `relations` must not make a document unlabelled.
 
 mod mentions;
 mod relations;
@@ -26,7 +26,7 @@ use table::Text;
 
 use self::mentions::Drafts;
 use self::relations::Ends;
-use super::json::{Field, Json};
+use super::json::{Field, Json, Stray};
 use super::objects;
 use super::spans::Source;
 use crate::cut::CutError;
@@ -51,9 +51,9 @@ pub struct JsonLines {
     pub most_bytes: u64,
 }
 
-/// Keys that say nothing to docre, by where they stand: told once a document.
+/// Keys that say nothing to docre, by where they stand, and which may be meant: told once a document.
 #[derive(Default)]
-struct Strays<'v>(Vec<(&'static str, &'v str)>);
+struct Strays<'v>(Vec<(&'static str, Stray<'static, 'v>)>);
 
 impl Reader for JsonLines {
     fn records(&self, input: Input) -> Result<Records, CutError> {
@@ -70,7 +70,12 @@ impl Reader for JsonLines {
 
 fn document(root: Field<'_, '_>) -> Result<Document, Fault> {
     let mut strays = Strays::default();
-    strays.check(&root, "", &["id", "title", "text", "sentences", "entities", "mentions", "relations"])?;
+    strays.check(&root, "", &["relations", "entities", "mentions", "sentences"], &["id", "title", "text"])?;
+    if root.optional("documents")?.is_some() && root.optional("text")?.is_none() {
+        return Err(
+            root.fault("expected a document, got several under `documents`, as BioC has them (`--format bioc`)")
+        );
+    }
     let id = root.key("id")?.identifier()?;
     let title = root.optional("title")?.map_or(Ok(""), |title| title.text())?;
     let text = root.key("text")?;
@@ -107,21 +112,30 @@ fn first_line(text: &str, title: &str) -> Option<u32> {
 }
 
 impl<'v> Strays<'v> {
-    /// Notes an object's keys that are none of `names`.
+    /// Notes an object's keys that are none of these.
     ///
     /// # Errors
-    /// A fault where one may be a slip of a name.
-    fn check(&mut self, object: &Field<'_, 'v>, place: &'static str, names: &[&str]) -> Result<(), Fault> {
-        for key in object.strays(names)? {
-            if self.0.len() <= SHOWN_KEYS && !self.0.contains(&(place, key)) {
-                self.0.push((place, key));
+    /// A fault where one may be a slip of a weighty name.
+    fn check(
+        &mut self,
+        object: &Field<'_, 'v>,
+        place: &'static str,
+        weighty: &[&'static str],
+        others: &[&'static str],
+    ) -> Result<(), Fault> {
+        for stray in object.strays(weighty, others)? {
+            if self.0.len() <= SHOWN_KEYS && !self.0.contains(&(place, stray)) {
+                self.0.push((place, stray));
             }
         }
         Ok(())
     }
 
     fn remark(self) -> Option<Remark> {
-        let shown = self.0.iter().take(SHOWN_KEYS).map(|(place, key)| format!("`{place}{key}`"));
+        let shown = self.0.iter().take(SHOWN_KEYS).map(|(place, (key, meant))| {
+            let meant = meant.map(|name| format!(" (`{name}` may be meant)")).unwrap_or_default();
+            format!("`{place}{key}`{meant}")
+        });
         let mut example = shown.collect::<Vec<_>>().join(", ");
         if self.0.len() > SHOWN_KEYS {
             example.push_str(", …");

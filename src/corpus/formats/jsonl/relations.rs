@@ -93,7 +93,7 @@ fn fact<'v>(
     strays: &mut Strays<'v>,
     document: &mut Document,
 ) -> Result<Fact, Fault> {
-    strays.check(relation, "relations[].", &["head", "tail", "type", "evidence", "attributes"])?;
+    strays.check(relation, "relations[].", &[], &["head", "tail", "type", "evidence", "attributes"])?;
     let (head, tail) = (ends.find(&relation.key("head")?)?, ends.find(&relation.key("tail")?)?);
     let kind = relation.key("type")?.text()?.into();
     let attributes = attributes::read(relation, document)?;
