@@ -112,13 +112,7 @@ impl<'v> Draft<'v> {
     }
 
     /// The mentions in tokens. One that no sentence has whole is lost.
-    fn mentions(
-        &self,
-        column: &str,
-        source: &Source,
-        segmented: &Segmented,
-        document: &mut Document,
-    ) -> Vec<Mention> {
+    fn mentions(&self, column: &str, source: &Source, segmented: &Segmented, document: &mut Document) -> Vec<Mention> {
         let mut mentions = Vec::with_capacity(self.spans.len());
         for &span in &self.spans {
             let name = source.slice(span).unwrap_or_default().trim();
