@@ -1,5 +1,12 @@
 //! What forms of writing keep of a document that is not as their own are.
 
+use std::cell::RefCell;
+
+use ground::observe::{Event, unheard};
+
+use crate::convert::{Conversion, Options};
+use crate::export::{Export, Exported};
+use crate::formats::Format;
 use crate::formats::bioc::{BioC, BioCJsonWriter};
 use crate::formats::dialect::Dialect;
 use crate::formats::docred::{DocRed, DocRedWriter};
@@ -7,7 +14,8 @@ use crate::formats::jsonl::{JsonLines, JsonLinesWriter};
 use crate::formats::pubtator::{PubTator, PubTatorWriter};
 use crate::{Document, Entity, Fact, Mention, Reader, Record, Token, Writer, Written};
 
-use super::reading::{losses, sentences};
+use super::pubtator_corpora::corpus;
+use super::reading::{losses, read_path, sentences};
 
 const DIALECT: Dialect = Dialect {
     bars: crate::formats::dialect::Bars::Entities,
@@ -160,4 +168,61 @@ fn relations_in_bioc_make_a_document_labelled() {
     assert!(said.contains("docre:labelled"), "{said}");
     let read = BioC { dialect: DIALECT }.parse(&Record { number: 1, bytes: said.into_bytes() }).unwrap();
     assert_eq!(read.facts, facts);
+}
+
+/// A document's sentences, each without white space: reading cuts tokens anew.
+fn unspaced(document: &Document) -> Vec<String> {
+    sentences(document).iter().map(|sentence| sentence.split_whitespace().collect()).collect()
+}
+
+#[test]
+fn corpora_without_a_text_of_their_own_lose_nothing() {
+    for name in ["redocred/dev_revised.json", "jacred/dev.json"] {
+        let Some(path) = corpus(name) else { continue };
+        for document in read_path(&DocRed { most_bytes: 1 << 24 }, &path).unwrap() {
+            let document = document.unwrap().sound().unwrap();
+            let read = through(&JsonLinesWriter, &LINES, &document);
+            assert_eq!((unspaced(&read), &read.facts), (unspaced(&document), &document.facts));
+            let pubtator = PubTator { dialect: DIALECT, ..PubTator::default() };
+            let others = [
+                through(&BioCJsonWriter, &BioC { dialect: DIALECT }, &document),
+                through(&PubTatorWriter, &pubtator, &document),
+            ];
+            for read in others.iter().chain([&read]) {
+                assert_eq!(losses(read), Vec::<String>::new(), "{}", document.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_form_cannot_have_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let line = |id: &str| {
+        let mention = "{\"type\":\"P\",\"start\":0,\"end\":3}";
+        format!("{{\"id\":\"{id}\",\"text\":\"Ann a.\",\"entities\":[],\"mentions\":[{mention}]}}\n")
+    };
+    std::fs::write(path("source.jsonl"), line("1|x") + &line("1_x")).unwrap();
+    let options = Options::of(Format::Jsonl, "all".parse().unwrap());
+    let inputs = vec![path("source.jsonl")];
+    let conversion = Conversion { options, inputs, mesh: None, relation_labels: None, ids: None, relations: None };
+    conversion.run(folder.path(), false, &unheard).unwrap();
+    let told = |format| {
+        let told = RefCell::new(Vec::new());
+        let export = Export { split: &path("all"), relations: None, format };
+        let hear = |event| {
+            if let Event::Warning(words) = event {
+                told.borrow_mut().push(words);
+            }
+        };
+        export.run(Some(&path("out")), true, &hear).unwrap();
+        told.into_inner()
+    };
+    let lost = "mentions without identity, for which DocRED's JSON has no place, not written: 2, the first in document `1|x`: `Ann`";
+    assert_eq!(told(Exported::DocRed), [lost]);
+    let told = told(Exported::PubTator);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("not labelled") && told[0].contains(": 2, the first"), "{}", told[0]);
+    assert!(told[1].contains("written with others: 1, the first in document `1|x`: written as `1_x-"), "{}", told[1]);
 }

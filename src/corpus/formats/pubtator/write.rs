@@ -20,7 +20,7 @@ const MOST_ROUNDS: u32 = 4;
 
 /// Writes articles of a title, an abstract, mentions and relations. The title is the document's where its text begins with
 /// it; where the rest would be cut into other sentences than it has, it is parted into several passages.
-/// Two names of documents never become one: see [`own_name`].
+/// Two names of documents never become one: a name that is changed gets a hash.
 ///
 /// A mention has a line for each of its entities, in the order of the text as far as the order of entities allows. An
 /// entity without identity is called `local:DOCUMENT_NUMBER`, which stands for nothing elsewhere; a mention without, `-`.
