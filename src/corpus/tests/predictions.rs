@@ -16,8 +16,11 @@ const CORPUS: &str = r#"[{"title": "d", "sents": [["Anna", "met", "Bo", "."]], "
     [{"name": "?", "type": "PER", "sent_id": 0, "pos": [8, 9]}],
     [{"name": "Bo", "type": "PER", "sent_id": 0, "pos": [2, 3]}]]}]"#;
 
+/// A prediction's places and probability.
+type Read = (u32, u32, Option<f32>);
+
 /// The places and probabilities of the predictions `[(h, t, score)]`, and what is told.
-fn read(entries: &[(u32, u32, &str)]) -> (Vec<(u32, u32, Option<f32>)>, Vec<String>) {
+fn read(entries: &[(u32, u32, &str)]) -> (Vec<Read>, Vec<String>) {
     let folder = TempDir::new().unwrap();
     let (source, predicted) = (folder.path().join("dev.json"), folder.path().join("result.json"));
     fs::write(&source, CORPUS).unwrap();
