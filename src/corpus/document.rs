@@ -9,7 +9,7 @@ use table::Text;
 use crate::fault::{Fault, Loss, Part, Remark};
 
 /// Bytes of a name that stands in many rows at most: of a document, of a type.
-const LONGEST_NAME: usize = 1_000;
+const LONGEST_NAME: usize = 2_000;
 
 /// A document with marked entities.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
