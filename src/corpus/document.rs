@@ -96,10 +96,14 @@ impl Entity {
     }
 }
 
-/// Tokens before a sentence.
-pub fn offset_of(sentences: &[Vec<Token>], sentence: u32) -> u32 {
-    let before = sentences.iter().take(sentence as usize).map(Vec::len).sum::<usize>();
-    ground::whole(before)
+/// The first token of each sentence, and how many it has.
+pub fn sentence_spans(sentences: &[Vec<Token>]) -> Vec<(u32, u32)> {
+    let span = |start: &mut u32, sentence: &Vec<Token>| {
+        let (first, n_tokens) = (*start, ground::whole(sentence.len()));
+        *start += n_tokens;
+        Some((first, n_tokens))
+    };
+    sentences.iter().scan(0, span).collect()
 }
 
 impl Document {
@@ -131,10 +135,9 @@ impl Document {
 
     /// Takes out mentions outside their sentences, or without tokens.
     fn drop_mentions(&mut self) {
-        let lengths: Vec<usize> = self.sentences.iter().map(Vec::len).collect();
-        let starts: Vec<u32> = sentence_starts(&self.sentences);
+        let sentences = sentence_spans(&self.sentences);
         let losses = &mut self.losses;
-        let mut is_sound = |mention: &Mention| match check_mention(mention, &starts, &lengths) {
+        let mut is_sound = |mention: &Mention| match check_mention(mention, &sentences) {
             Ok(()) => true,
             Err(fault) => {
                 losses.push(Loss::new(Part::Mention, fault));
@@ -219,17 +222,14 @@ fn check_length(column: &str, name: &str) -> Result<(), Fault> {
     if length <= LONGEST_NAME { Ok(()) } else { Err(Fault::new(column, reason())) }
 }
 
-fn check_mention(mention: &Mention, starts: &[u32], lengths: &[usize]) -> Result<(), Fault> {
+fn check_mention(mention: &Mention, sentences: &[(u32, u32)]) -> Result<(), Fault> {
     if mention.kind.is_empty() {
         return Err(Fault::new(format!("mention {}", quoted(&mention.name)), "expected its type, got none"));
     }
     check_length("type", &mention.kind)?;
     let place = mention.sentence as usize;
-    let n_tokens = lengths.get(place).copied().unwrap_or_default();
-    let is_sound = starts.get(place).is_some_and(|&start| {
-        start <= mention.start && mention.start < mention.end && (mention.end - start) as usize <= n_tokens
-    });
-    if is_sound {
+    let (start, n_tokens) = sentences.get(place).copied().unwrap_or_default();
+    if start <= mention.start && mention.start < mention.end && mention.end - start <= n_tokens {
         return Ok(());
     }
     let reason = format!(
@@ -237,16 +237,6 @@ fn check_mention(mention: &Mention, starts: &[u32], lengths: &[usize]) -> Result
         mention.sentence, mention.start, mention.end
     );
     Err(Fault::new(format!("mention {}", quoted(&mention.name)), reason))
-}
-
-/// The first token of each sentence.
-fn sentence_starts(sentences: &[Vec<Token>]) -> Vec<u32> {
-    let before = |start: &mut usize, sentence: &Vec<Token>| {
-        let own = *start;
-        *start += sentence.len();
-        Some(ground::whole(own))
-    };
-    sentences.iter().scan(0, before).collect()
 }
 
 fn out_of_range(fact: &Fact, n_entities: usize) -> Fault {

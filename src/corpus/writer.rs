@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use table::Text;
 use table::rows::PredictionRow;
 
-use crate::document::{Document, Fact, Mention};
+use crate::document::{Document, Fact, Mention, sentence_spans};
 use crate::fault::Remark;
 
 /// Writes documents into one stream.
@@ -60,8 +60,8 @@ pub struct Written<'d> {
     pub is_predicted: bool,
     /// First and one past the last character of each token, in Unicode scalar values of `text`.
     tokens: Vec<(u32, u32)>,
-    /// The tokens before each sentence.
-    firsts: Vec<usize>,
+    /// The first token of each sentence, and how many it has.
+    sentences: Vec<(u32, u32)>,
 }
 
 /// A relation that is annotated or predicted.
@@ -97,9 +97,8 @@ impl<'d> Written<'d> {
 
     fn new(document: &'d Document, claims: Option<Vec<Claim>>, is_predicted: bool) -> Self {
         let (mut text, mut length, mut tokens) = (String::new(), 0_u32, Vec::new());
-        let (mut blanks, mut firsts) = (MOST_BLANKS, Vec::with_capacity(document.sentences.len()));
+        let mut blanks = MOST_BLANKS;
         for sentence in &document.sentences {
-            firsts.push(tokens.len());
             for (place, token) in sentence.iter().enumerate() {
                 let start = match token.characters {
                     Some((start, _)) => start.max(length),
@@ -115,7 +114,8 @@ impl<'d> Written<'d> {
                 tokens.push((first, length));
             }
         }
-        Self { document, text, claims, is_predicted, tokens, firsts }
+        let sentences = sentence_spans(&document.sentences);
+        Self { document, text, claims, is_predicted, tokens, sentences }
     }
 
     /// First and one past the last character of a mention; `None` where it has no tokens.
@@ -125,11 +125,16 @@ impl<'d> Written<'d> {
         Some((first.0, last.1))
     }
 
+    /// First and one past the last token of a mention within its sentence.
+    pub fn tokens_in_sentence(&self, mention: &Mention) -> (u32, u32) {
+        let (first, _) = self.sentences.get(mention.sentence as usize).copied().unwrap_or_default();
+        (mention.start.saturating_sub(first), mention.end.saturating_sub(first))
+    }
+
     /// First and one past the last character of a sentence; `None` for one without tokens.
     pub fn sentence(&self, sentence: u32) -> Option<(u32, u32)> {
-        let start = *self.firsts.get(sentence as usize)?;
-        let n_tokens = self.document.sentences.get(sentence as usize)?.len();
-        let own = self.tokens.get(start..start + n_tokens)?;
+        let (start, n_tokens) = *self.sentences.get(sentence as usize)?;
+        let own = self.tokens.get(start as usize..(start + n_tokens) as usize)?;
         Some((own.first()?.0, own.last()?.1))
     }
 }

@@ -13,7 +13,7 @@ pub use crate::bases::folds_to;
 const NONE: &[&str] =
     &["", "-", "--", "-1", "none", "null", "nil", "na", "nan", "n/a", "unknown", "cui-less", "cuiless", "?"];
 /// Changes of a sequence as tmVar calls them.
-const CHANGES: &[&str] = &["SUB", "DEL", "INS", "DUP", "INDEL", "FS", "INV", "Allele"];
+pub const CHANGES: &[&str] = &["SUB", "DEL", "INS", "DUP", "INDEL", "FS", "INV", "Allele"];
 /// What separates the parts of a mutation's id.
 const PARTS: char = ';';
 

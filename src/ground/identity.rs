@@ -148,6 +148,13 @@ pub fn key(bytes: &[u8]) -> [u8; 16] {
     key
 }
 
+/// Sixteen digits that tell a name from others, where it cannot be told by itself.
+pub fn mark(name: &str) -> String {
+    let mut mark = digest(name.as_bytes());
+    mark.truncate(16);
+    mark
+}
+
 /// Half of a hash: no two contents will share it by chance.
 fn short(hash: blake3::Hash) -> String {
     hash.to_hex()[..32].to_owned()

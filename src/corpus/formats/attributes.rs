@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use table::Text;
 
-use super::json::{Field, Json};
+use super::json::Field;
 use crate::document::Document;
 use crate::fault::{Fault, Remark};
 use crate::writer::Claim;
@@ -17,18 +17,13 @@ pub fn read(relation: &Field, document: &mut Document) -> Result<Vec<Text>, Faul
     let mut attributes = Vec::new();
     for name in object.names() {
         let Some(value) = object.optional(name)? else { continue };
-        let shown = match value.value() {
-            Json::Text(text) => text.to_string(),
-            Json::Whole(number) => number.to_string(),
-            Json::Number(number) => number.to_string(),
-            Json::Bool(flag) => flag.to_string(),
-            _ => {
+        match value.value().scalar() {
+            Some(shown) => attributes.push(format!("{name}={shown}").into()),
+            None => {
                 let what = "attributes that are no texts, numbers or booleans, left out";
                 document.remarks.push(Remark { what, example: value.to_string() });
-                continue;
             }
-        };
-        attributes.push(format!("{name}={shown}").into());
+        }
     }
     Ok(attributes)
 }

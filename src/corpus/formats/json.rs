@@ -110,6 +110,18 @@ impl<'v> Json<'v> {
         Field { value: self, step: Step::Root }
     }
 
+    /// A text, a number or a boolean as a text; `None` for what is none of these.
+    pub fn scalar(&self) -> Option<Cow<'_, str>> {
+        Some(match self {
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::Whole(number) => Cow::Owned(number.to_string()),
+            Self::Negative(number) => Cow::Owned(number.to_string()),
+            Self::Number(number) => Cow::Owned(number.to_string()),
+            Self::Bool(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
+            Self::Null | Self::List(_) | Self::Object(_) => return None,
+        })
+    }
+
     fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",

@@ -12,8 +12,9 @@
 //! One task a line is read too. Of several annotations of a task the one marked as ground truth counts, else the first
 //! that was not cancelled; where there is none, a prediction. Offsets count Unicode scalar values or, in older versions,
 //! UTF-16 units: what fits the texts of the regions. A relation may have several names; one in both directions is two
-//! facts, one without a name is none. A region of another text (`to_name`) is lost. A document is called as `doc_id` in `data`, else as the task's number. What a
-//! region is in a knowledge base may stand in its `meta` as `kb_id`, where we write it.
+//! facts, one without a name is none. A region of another text (`to_name`) is lost. A document is called as `doc_id` in
+//! `data`, else as the task's number. What a region is in a knowledge base may stand in its `meta` as `kb_id`, where we
+//! write it.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -23,7 +24,7 @@ use serde_json::{Value, json};
 
 use super::dialect::Dialect;
 use super::json::{Field, Json};
-use super::marked::{Arrow, Marked, Marking, attributes, id, joins};
+use super::marked::{Arrow, Marked, Marking, attributes, joins, parse};
 use super::objects;
 use super::tied::{COREFERENCE, Tied, arrows, ties};
 use crate::cut::CutError;
@@ -55,22 +56,18 @@ impl Reader for LabelStudio {
     }
 
     fn parse(&self, record: &Record) -> Result<Document, Reject> {
-        let unnamed = |fault| Reject { name: None, fault };
-        let json = Json::parse(&record.bytes).map_err(unnamed)?;
-        let root = json.root();
-        let name = name(&root, record.number).map_err(unnamed)?;
-        document(&root, &name, &self.dialect).map_err(|fault| Reject { name: Some((&*name).into()), fault })
+        parse(record, name, |root, name| document(root, name, &self.dialect))
     }
 }
 
 /// What a task is called.
-fn name<'v>(root: &Field<'_, 'v>, number: u64) -> Result<Cow<'v, str>, Fault> {
+fn name<'v>(root: &Field<'_, 'v>) -> Result<Option<Cow<'v, str>>, Fault> {
     if let Some(data) = root.optional("data")?
         && let Some(found) = data.optional("doc_id")?
     {
-        return id(&found);
+        return found.identifier().map(Some);
     }
-    root.optional("id")?.map_or_else(|| Ok(number.to_string().into()), |found| id(&found))
+    root.optional("id")?.map(|found| found.identifier()).transpose()
 }
 
 fn document(root: &Field, name: &str, dialect: &Dialect) -> Result<Document, Fault> {
@@ -211,10 +208,10 @@ fn read_region<'v>(result: &Field<'_, 'v>, kind: &str, marked: &mut Marked<'v>) 
     if let Some(meta) = result.optional("meta")?
         && let Some(kb_id) = meta.optional("kb_id")?
     {
-        kb_ids.push(id(&kb_id)?);
+        kb_ids.push(kb_id.identifier()?);
     }
     marked.mentions.push(Marking {
-        id: result.optional("id")?.map(|found| id(&found)).transpose()?.unwrap_or_default(),
+        id: result.optional("id")?.map(|found| found.identifier()).transpose()?.unwrap_or_default(),
         kind: label.text()?.into(),
         span: (offset(&value.key("start")?)?, offset(&value.key("end")?)?),
         name: value.optional("text")?.and_then(|text| text.text().ok()),
@@ -236,7 +233,7 @@ fn offset(field: &Field) -> Result<u32, Fault> {
 }
 
 fn read_relation<'v>(result: &Field<'_, 'v>, marked: &mut Marked<'v>) -> Result<(), Fault> {
-    let (from, to) = (id(&result.key("from_id")?)?, id(&result.key("to_id")?)?);
+    let (from, to) = (result.key("from_id")?.identifier()?, result.key("to_id")?.identifier()?);
     let direction = result.optional("direction")?;
     let ends = match direction.as_ref().map_or(Ok("right"), Field::text)? {
         "right" => vec![[from, to]],

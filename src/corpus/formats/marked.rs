@@ -12,10 +12,12 @@ use ground::curie::curie;
 use ground::excerpt::quoted;
 use table::Text;
 
-use super::json::{Field, IDENTIFIER, Json};
-use super::spans::{Likeness, Source, likeness};
+use super::json::{Field, Json};
+use super::sets::Sets;
+use super::spans::{Likeness, Source, check_misfits, likeness};
 use crate::document::{Document, Entity, Fact, Mention};
 use crate::fault::{Fault, Loss, Part, Remark};
+use crate::reader::{Record, Reject};
 use crate::text::{Place, Segmented, segment};
 
 /// Relations that stand for coreference where no others are named, in any case.
@@ -24,8 +26,6 @@ const USUAL_COREFERENCE: &[&str] = &["coreference", "coref", "equiv", "same_as"]
 /// What the text of a mention is in the source, but not in its span.
 const OTHER_NAMES: &str = "mentions whose text is not that of their span, which counts";
 const CUT_WORDS: &str = "mentions that begin or end inside a word";
-/// Mentions with a text from which on most of them must fit: what has fewer can be wrong by itself.
-const FEWEST: usize = 4;
 const OTHER_IDS: &str = "mentions of one entity with several identifiers, the first of which counts";
 
 /// A mention as a tool has it.
@@ -83,8 +83,21 @@ struct Standing<'t, 's> {
     places: HashMap<Cow<'t, str>, Option<usize>>,
 }
 
-/// Which mentions are one entity: each points to an earlier one, or to itself.
-struct Groups(Vec<usize>);
+/// The document of a JSON record: `document` makes it under the name that `name` finds, or that is the record's number.
+///
+/// # Errors
+/// The fault, with the name where it could be read.
+pub fn parse(
+    record: &Record,
+    name: impl for<'v> FnOnce(&Field<'_, 'v>) -> Result<Option<Cow<'v, str>>, Fault>,
+    document: impl FnOnce(&Field, &str) -> Result<Document, Fault>,
+) -> Result<Document, Reject> {
+    let unnamed = |fault| Reject { name: None, fault };
+    let json = Json::parse(&record.bytes).map_err(unnamed)?;
+    let root = json.root();
+    let name = name(&root).map_err(unnamed)?.unwrap_or_else(|| record.number.to_string().into());
+    document(&root, &name).map_err(|fault| Reject { name: Some((&*name).into()), fault })
+}
 
 impl<'t> Marked<'t> {
     /// Notes the loss of a part.
@@ -108,13 +121,13 @@ impl<'t> Marked<'t> {
         let segmented = segment(text, &[], &spans).map_err(|unfit| Fault::new("text", unfit.reason))?;
         let (joining, arrows): (Vec<_>, Vec<_>) =
             mem::take(&mut self.arrows).into_iter().partition(|arrow| joins(&arrow.relation, coreference));
-        let mut groups = Groups::of(&standing.mentions);
+        let mut sets = by_identity(&standing.mentions);
         for arrow in mem::take(&mut self.same).iter().chain(&joining) {
             if let Some([one, other]) = self.ends(arrow, &standing) {
-                groups.join(one, other);
+                sets.join(one, other);
             }
         }
-        let (entities, entity_of) = self.entities(&standing, &mut groups, &segmented);
+        let (entities, entity_of) = self.entities(&standing, &mut sets, &segmented);
         let facts = arrows.into_iter().filter_map(|arrow| {
             let [head, tail] = self.ends(&arrow, &standing)?.map(|mention| entity_of.get(mention).copied());
             let Arrow { relation, attributes, .. } = arrow;
@@ -174,13 +187,11 @@ impl<'t> Marked<'t> {
         let named: Vec<&Marking> = self.mentions.iter().filter(|mention| mention.name.is_some()).collect();
         let is_miss = |mention: &&&Marking| source.covered(mention.span).is_ok() && mention.covered(source).is_err();
         let misses: Vec<&Marking> = named.iter().filter(is_miss).copied().collect();
-        match misses.first().and_then(|first| Some((&first.place, first.covered(source).err()?))) {
-            Some((place, reason)) if named.len() >= FEWEST && 2 * misses.len() > named.len() => {
-                let got = format!("got {} of {} that do not, the first in {place}", misses.len(), named.len());
-                Err(Fault::new("mentions", format!("expected mentions that fit the text, {got}: {reason}{counted}")))
-            }
-            _ => Ok(counted),
+        let first = misses.first().and_then(|first| Some((&first.place, first.covered(source).err()?)));
+        if let Some((place, reason)) = first {
+            check_misfits(misses.len(), named.len(), || format!("{place}: {reason}{counted}"))?;
         }
+        Ok(counted)
     }
 
     /// Tells where a mention has a text that is not quite that of its span. White space does not count: tools have an end
@@ -208,10 +219,10 @@ impl<'t> Marked<'t> {
     }
 
     /// The entities in the order of their first mentions, and the entity of each mention.
-    fn entities(&mut self, standing: &Standing, groups: &mut Groups, segmented: &Segmented) -> (Vec<Entity>, Vec<u32>) {
+    fn entities(&mut self, standing: &Standing, sets: &mut Sets, segmented: &Segmented) -> (Vec<Entity>, Vec<u32>) {
         let (mut entities, mut entity_of): (Vec<Entity>, Vec<u32>) = (Vec::new(), Vec::new());
         for (place, (marking, covered)) in standing.mentions.iter().enumerate() {
-            let known = entity_of.get(groups.root(place)).copied();
+            let known = entity_of.get(sets.root(place)).copied();
             let number = known.unwrap_or(ground::whole(entities.len()));
             if known.is_none() {
                 entities.push(Entity { kb_id: None, mentions: Vec::new() });
@@ -274,35 +285,16 @@ impl Marking<'_> {
     }
 }
 
-impl Groups {
-    /// Mentions of one identity.
-    fn of(mentions: &[(Marking, &str)]) -> Self {
-        let (mut groups, mut known) = (Self((0..mentions.len()).collect()), HashMap::new());
-        for (place, (mention, _)) in mentions.iter().enumerate() {
-            if let Some(identity) = mention.identity() {
-                let first = *known.entry(identity).or_insert(place);
-                groups.join(first, place);
-            }
+/// Mentions of one identity, by their places.
+fn by_identity(mentions: &[(Marking, &str)]) -> Sets {
+    let (mut sets, mut known) = (Sets::of(mentions.len()), HashMap::new());
+    for (place, (mention, _)) in mentions.iter().enumerate() {
+        if let Some(identity) = mention.identity() {
+            let first = *known.entry(identity).or_insert(place);
+            sets.join(first, place);
         }
-        groups
     }
-
-    fn root(&mut self, of: usize) -> usize {
-        let mut place = of;
-        while let Some(&before) = self.0.get(place)
-            && before != place
-        {
-            let above = self.0.get(before).copied().unwrap_or(before);
-            self.0[place] = above;
-            place = above;
-        }
-        place
-    }
-
-    fn join(&mut self, one: usize, other: usize) {
-        let (one, other) = (self.root(one), self.root(other));
-        self.0[one.max(other)] = one.min(other);
-    }
+    sets
 }
 
 /// Whether a relation stands for coreference.
@@ -310,18 +302,6 @@ pub fn joins(relation: &str, coreference: Option<&[Text]>) -> bool {
     match coreference {
         Some(names) => names.iter().any(|name| **name == *relation),
         None => USUAL_COREFERENCE.iter().any(|name| relation.eq_ignore_ascii_case(name)),
-    }
-}
-
-/// A text or a whole number, such as ids are.
-///
-/// # Errors
-/// A fault where it is neither.
-pub fn id<'v>(field: &Field<'_, 'v>) -> Result<Cow<'v, str>, Fault> {
-    match field.value() {
-        Json::Text(text) => Ok(Cow::Borrowed(text)),
-        Json::Whole(number) => Ok(Cow::Owned(number.to_string())),
-        _ => Err(field.expected(IDENTIFIER)),
     }
 }
 

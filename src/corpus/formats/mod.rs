@@ -17,6 +17,7 @@ pub(crate) mod marked;
 pub(crate) mod objects;
 pub(crate) mod pubtator;
 pub(crate) mod scan;
+mod sets;
 pub(crate) mod spans;
 pub(crate) mod tied;
 

@@ -1,6 +1,7 @@
 //! Spans that a source marks in its running text: whether they can be mentions, and whether they are what it says they
 //! are.
 
+use crate::fault::Fault;
 use crate::text::{Characters, check_span};
 
 /// A text in which spans are marked.
@@ -148,6 +149,21 @@ fn is_unspaced(character: char) -> bool {
             | '\u{F900}'..='\u{FAFF}'
             | '\u{20000}'..='\u{3FFFF}'
     )
+}
+
+/// Mentions from which on most of them must fit the text: what has fewer can be wrong by itself.
+const FEWEST: usize = 4;
+
+/// Refuses a text that most of so many mentions do not fit, of which the first says where and why.
+///
+/// # Errors
+/// A fault of the mentions.
+pub fn check_misfits(n_misfits: usize, n_mentions: usize, first: impl FnOnce() -> String) -> Result<(), Fault> {
+    if n_mentions < FEWEST || 2 * n_misfits <= n_mentions {
+        return Ok(());
+    }
+    let got = format!("got {n_misfits} of {n_mentions} that do not, the first in {}", first());
+    Err(Fault::new("mentions", format!("expected mentions that fit the text, {got}")))
 }
 
 /// Compares what is said of a span with what it covers.

@@ -1,7 +1,7 @@
 //! `BioC`, in XML and JSON.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::formats::bioc::{BioC, BioCJsonWriter};
 use crate::formats::dialect::{Bars, Dialect, Unit};
@@ -10,7 +10,7 @@ use crate::source::Input;
 use crate::writer::{Claim, Writer, Written};
 use crate::{CutError, Document, Fault, Reader, Record, Reject};
 
-use super::reading::{cut_error, facts, mentions, sentences, survive};
+use super::reading::{corpus, cut_error, facts, mentions, sentences, survive};
 
 const READER: BioC =
     BioC { dialect: Dialect { bars: Bars::Entities, unit: Unit::Document, coreference: None, most_bytes: 1 << 24 } };
@@ -503,20 +503,9 @@ fn json_is_read_in_all_its_layouts() {
     assert_eq!(read(&READER, "{\"documents\": []}").unwrap().len(), 0);
 }
 
-/// The corpora's folder: `DOCRE_CORPORA`, or `../shared/data` beside the project.
-fn biored() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let folder = std::env::var_os("DOCRE_CORPORA").map_or_else(beside, PathBuf::from).join("biored");
-    if !folder.is_dir() {
-        println!("skipped: the BioRED corpus is not at {}", folder.display());
-        return None;
-    }
-    Some(folder)
-}
-
 #[test]
 fn biored_is_the_same_in_both_forms() {
-    let Some(folder) = biored() else { return };
+    let Some(folder) = corpus("biored") else { return };
     let read = |name: &str| -> Vec<Document> {
         let documents = read_path(&READER, &folder.join(name)).unwrap();
         documents.into_iter().map(|document| document.unwrap()).collect()
@@ -565,7 +554,7 @@ fn told(document: Document) -> (String, Vec<String>, Vec<String>, Vec<String>) {
 
 #[test]
 fn biored_is_the_same_as_in_pubtator() {
-    let Some(folder) = biored() else { return };
+    let Some(folder) = corpus("biored") else { return };
     let xml = read_path(&READER, &folder.join("biored_Dev.BioC.XML")).unwrap();
     let pubtator = super::reading::read_path(&PubTator::default(), &folder.join("Dev.PubTator")).unwrap();
     assert_eq!(xml.len(), pubtator.len());
@@ -610,7 +599,7 @@ fn what_is_written_is_read_back() {
     documents[0].entities[0].kb_id = None;
     documents.push(Document { title: "elsewhere".into(), ..documents[0].clone() });
     documents.push(Document { id: "none".into(), ..Document::default() });
-    if let Some(folder) = biored() {
+    if let Some(folder) = corpus("biored") {
         let read = read_path(&READER, &folder.join("biored_Dev.BioC.XML")).unwrap();
         documents.extend(read.into_iter().map(Result::unwrap));
     }
@@ -655,7 +644,7 @@ fn seconds() -> f64 {
 #[test]
 #[ignore = "tells a speed"]
 fn reading_speed() {
-    let Some(folder) = biored() else { return };
+    let Some(folder) = corpus("biored") else { return };
     for name in ["biored_Dev.BioC.XML", "biored_Dev.BioC.JSON"] {
         let source = std::fs::read(folder.join(name)).unwrap();
         let megabytes = source.len() as f64 / 1e6 * 20.0;

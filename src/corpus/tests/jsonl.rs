@@ -288,6 +288,14 @@ fn attributes_of_relations_are_kept() {
 }
 
 #[test]
+fn an_attribute_below_zero_is_kept() {
+    let source = with(r#", "relations": [{"head": 0, "tail": 1, "type": "r", "attributes": {"change": -1}}]"#);
+    let document = document(&READER, source);
+    assert_eq!(remarked(&document), Vec::<String>::new());
+    assert_eq!(document.facts.unwrap()[0].attributes, ["change=-1".into()]);
+}
+
+#[test]
 fn text_without_entities_is_answered_by_where_to_find_them() {
     let hint = "docre relates entities that are marked, and marks none: see data/README.md#your-own-documents";
     assert_eq!(fault(&READER, r#"{"id": "1", "text": "Tea."}"#), format!("entities: missing; {hint}"));

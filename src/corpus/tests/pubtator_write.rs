@@ -6,8 +6,7 @@ use crate::writer::{Claim, Writer, Written};
 use crate::{Document, Entity, Mention, Reader, Record, Token};
 use proptest::prelude::*;
 
-use super::pubtator_corpora::corpus;
-use super::reading::{document, losses, read, sentences};
+use super::reading::{corpus, document, losses, read, sentences};
 
 fn reader(bars: Bars) -> PubTator {
     PubTator { dialect: Dialect { bars, most_bytes: 1 << 24, ..Dialect::default() }, ..PubTator::default() }

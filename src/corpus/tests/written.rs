@@ -14,8 +14,7 @@ use crate::formats::jsonl::{JsonLines, JsonLinesWriter};
 use crate::formats::pubtator::{PubTator, PubTatorWriter};
 use crate::{Document, Entity, Fact, Mention, Reader, Record, Token, Writer, Written};
 
-use super::pubtator_corpora::corpus;
-use super::reading::{losses, read_path, sentences};
+use super::reading::{corpus, losses, read_path, sentences};
 
 const DIALECT: Dialect = Dialect {
     bars: crate::formats::dialect::Bars::Entities,

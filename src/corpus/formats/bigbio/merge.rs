@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use ground::curie::curie;
 
+use crate::formats::sets::Sets;
+
 /// A mention as the source has it.
 #[derive(Debug)]
 pub struct Raw<'v> {
@@ -28,30 +30,6 @@ pub struct Merged {
     by_id: HashMap<String, usize>,
 }
 
-/// Sets of mentions of one thing, as a forest: each points to another of its set, the root to itself.
-struct Sets(Vec<usize>);
-
-impl Sets {
-    fn root(&mut self, mut one: usize) -> usize {
-        while let Some(&above) = self.0.get(one).filter(|above| **above != one) {
-            let further = self.0.get(above).copied().unwrap_or(above);
-            if let Some(own) = self.0.get_mut(one) {
-                *own = further;
-            }
-            one = above;
-        }
-        one
-    }
-
-    /// Makes one of two sets, under the root that comes first.
-    fn join(&mut self, one: usize, other: usize) {
-        let (one, other) = (self.root(one), self.root(other));
-        if let Some(below) = self.0.get_mut(one.max(other)) {
-            *below = one.min(other);
-        }
-    }
-}
-
 /// Each identity of each mention, by the mention's place; one without has none once.
 fn keys(raw: &[Raw]) -> Vec<(usize, Option<String>)> {
     let mut keys = Vec::with_capacity(raw.len());
@@ -72,7 +50,7 @@ impl Merged {
         let by_id = raw.iter().enumerate().map(|(place, mention)| (mention.id.to_string(), place)).collect();
         let mut merged = Self { by_id, of: vec![Vec::new(); raw.len()], ..Self::default() };
         let keys = keys(raw);
-        let mut sets = Sets((0..keys.len()).collect());
+        let mut sets = Sets::of(keys.len());
         let mut first: HashMap<&str, usize> = HashMap::new();
         for (set, (_, identity)) in keys.iter().enumerate() {
             if let Some(identity) = identity {
@@ -124,7 +102,9 @@ impl Merged {
             coreferring.extend(places.iter().copied());
             let mut found = places.iter().filter_map(|place| first_set.get(place).copied());
             let Some(one) = found.next() else { continue };
-            found.for_each(|other| sets.join(one, other));
+            for other in found {
+                sets.join(one, other);
+            }
         }
         coreferring
     }

@@ -26,9 +26,8 @@ const LONGEST_NAME: usize = 150;
 /// A document has its text and one file of annotations. All mentions of an entity are tied by `Equiv` and have its
 /// identifier; a relation stands between those mentions of its entities that are closest, and a prediction has its
 /// probability in a note. brat knows no blanks in names of types and relations: they become `_`, and a name that another
-/// has already gets a number. What it has no place
-/// for is not written: titles, evidence, and that nobody has looked for relations. A mention without identity comes back
-/// as an entity.
+/// has already gets a number. What it has no place for is not written: titles, evidence, and that nobody has looked for
+/// relations. A mention without identity comes back as an entity.
 #[derive(Debug)]
 pub struct BratFolder {
     folder: PathBuf,
@@ -222,15 +221,9 @@ fn place_of(id: &str) -> PathBuf {
     if id.split('/').all(is_step) {
         return id.split('/').collect();
     }
-    let mut name = String::new();
-    for character in id.chars().take(LONGEST_NAME / 4) {
-        name.push(if is_plain(character) && !matches!(character, '/' | '.' | ' ') { character } else { '_' });
-    }
-    name.push('-');
-    for byte in ground::identity::key(id.as_bytes()).iter().take(8) {
-        let _ = write!(name, "{byte:02x}");
-    }
-    name.into()
+    let step = |character| if is_plain(character) && !matches!(character, '/' | '.' | ' ') { character } else { '_' };
+    let name: String = id.chars().take(LONGEST_NAME / 4).map(step).collect();
+    format!("{name}-{}", ground::identity::mark(id)).into()
 }
 
 fn name_of(place: &Path) -> String {

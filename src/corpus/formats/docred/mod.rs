@@ -23,7 +23,7 @@ use super::attributes;
 use super::json::{Field, Json};
 use super::objects;
 use crate::cut::CutError;
-use crate::document::{Document, Entity, Fact, Mention, Token};
+use crate::document::{Document, Entity, Fact, Mention, Token, sentence_spans};
 use crate::fault::{Fault, Loss, Part, Remark};
 use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
@@ -63,7 +63,7 @@ fn document(root: &Field, layout: &Layout, name: Text, losses: Vec<Loss>) -> Res
         let tokens = sentence.items()?.map(|token| Ok(Token { text: token.text()?.into(), characters: None }));
         document.sentences.push(tokens.collect::<Result<_, Fault>>()?);
     }
-    let places = Sentences::of(&document.sentences);
+    let places = sentence_spans(&document.sentences);
     let entities = root.key(layout.entities)?;
     for entity in entities.items()? {
         let entity = self::entity(&entity, &places, &mut document);
@@ -82,25 +82,8 @@ fn document(root: &Field, layout: &Layout, name: Text, losses: Vec<Loss>) -> Res
     Ok(document)
 }
 
-/// Where the sentences of a document lie.
-struct Sentences {
-    /// First token and number of tokens of each.
-    spans: Vec<(u32, u32)>,
-}
-
-impl Sentences {
-    fn of(sentences: &[Vec<Token>]) -> Self {
-        let span = |start: &mut u32, sentence: &Vec<Token>| {
-            let own = *start;
-            *start += ground::whole(sentence.len());
-            Some((own, ground::whole(sentence.len())))
-        };
-        Self { spans: sentences.iter().scan(0, span).collect() }
-    }
-}
-
 /// An entity of the mentions that are sound; one that has none left is taken out later, and told then.
-fn entity(field: &Field, sentences: &Sentences, document: &mut Document) -> Entity {
+fn entity(field: &Field, sentences: &[(u32, u32)], document: &mut Document) -> Entity {
     let mut entity = Entity { kb_id: None, mentions: Vec::new() };
     if let Err(fault) = read_entity(field, sentences, document, &mut entity) {
         document.lose(Part::Mention, fault);
@@ -110,7 +93,7 @@ fn entity(field: &Field, sentences: &Sentences, document: &mut Document) -> Enti
 
 fn read_entity(
     field: &Field,
-    sentences: &Sentences,
+    sentences: &[(u32, u32)],
     document: &mut Document,
     entity: &mut Entity,
 ) -> Result<(), Fault> {
@@ -131,7 +114,7 @@ fn read_entity(
 fn read_mention(
     field: &Field,
     kind: Option<&str>,
-    sentences: &Sentences,
+    sentences: &[(u32, u32)],
     entity: &mut Entity,
 ) -> Result<Mention, Fault> {
     if let Some(kb_id) = field.optional("kb_id")? {
@@ -139,8 +122,8 @@ fn read_mention(
     }
     let sent_id = field.key("sent_id")?;
     let sentence = sent_id.number_u32()?;
-    let Some(&(offset, n_tokens)) = sentences.spans.get(sentence as usize) else {
-        return Err(sent_id.fault(format!("expected a sentence below {}, got {sentence}", sentences.spans.len())));
+    let Some(&(offset, n_tokens)) = sentences.get(sentence as usize) else {
+        return Err(sent_id.fault(format!("expected a sentence below {}, got {sentence}", sentences.len())));
     };
     let pos = field.key("pos")?;
     let (start, end) = pos.bounds()?;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use ground::excerpt::quoted;
 use serde_json::{Value, json};
 
-use crate::document::{Document, Entity, Mention, offset_of};
+use crate::document::{Entity, Mention};
 use crate::fault::Remark;
 use crate::formats::attributes;
 use crate::writer::{Claim, Frame, Writer, Written};
@@ -41,7 +41,7 @@ fn json(written: &Written<'_>) -> Value {
     let entities: Vec<Vec<Value>> = document
         .entities
         .iter()
-        .map(|entity| entity.mentions.iter().map(|mention| mention_json(document, entity, mention)).collect())
+        .map(|entity| entity.mentions.iter().map(|mention| mention_json(written, entity, mention)).collect())
         .collect();
     let mut json = json!({ "title": &*document.id, "sents": sentences, "vertexSet": entities });
     if let Some(claims) = &written.claims {
@@ -62,13 +62,13 @@ fn label_json(claim: &Claim) -> Value {
     json
 }
 
-fn mention_json(document: &Document, entity: &Entity, mention: &Mention) -> Value {
-    let offset = offset_of(&document.sentences, mention.sentence);
+fn mention_json(written: &Written<'_>, entity: &Entity, mention: &Mention) -> Value {
+    let (start, end) = written.tokens_in_sentence(mention);
     let mut json = json!({
         "name": &*mention.name,
         "type": &*mention.kind,
         "sent_id": mention.sentence,
-        "pos": [mention.start.saturating_sub(offset), mention.end.saturating_sub(offset)],
+        "pos": [start, end],
     });
     if let Some(kb_id) = &entity.kb_id {
         json["kb_id"] = Value::from(&**kb_id);

@@ -9,13 +9,11 @@ use ground::excerpt::quoted;
 
 use crate::fault::Fault;
 use crate::formats::dialect::Unit;
+use crate::formats::spans::check_misfits;
 use crate::text::{Characters, check_span};
 
 use super::article::{Article, MentionLine, fault};
 use super::spelling::alike;
-
-/// Mentions from which on most of them must fit the text: what has fewer can be wrong by itself.
-const FEWEST: usize = 4;
 
 /// The text of an article with its mentions.
 pub(super) struct Laid {
@@ -93,14 +91,9 @@ impl Laid {
     }
 
     fn check(&self) -> Result<(), Fault> {
-        let (lost, all) = (self.n_lost(), self.mentions.len());
-        let first = self.mentions.iter().find_map(|mention| mention.as_ref().err());
-        match first {
-            Some(Fault { column, reason }) if all >= FEWEST && 2 * lost > all => {
-                let got = format!("got {lost} of {all} that do not, the first in {column}: {reason}");
-                Err(Fault::new("mentions", format!("expected mentions that fit the text, {got}")))
-            }
-            _ => Ok(()),
+        match self.mentions.iter().find_map(|mention| mention.as_ref().err()) {
+            Some(first) => check_misfits(self.n_lost(), self.mentions.len(), || first.to_string()),
+            None => Ok(()),
         }
     }
 

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
-use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::iter;
 
@@ -285,14 +284,6 @@ fn on_one_line(text: &str) -> String {
 
 /// A document's name. Where it has what ends a name in a line, that is replaced, and a hash makes it one's own again.
 fn own_name(name: &str) -> Cow<'_, str> {
-    let mut plain = on_one_line(name).replace('|', "_");
-    if plain == name {
-        return name.into();
-    }
-    plain.push('-');
-    for byte in ground::identity::key(name.as_bytes()).iter().take(8) {
-        // Writing to a text cannot fail.
-        let _ = write!(plain, "{byte:02x}");
-    }
-    plain.into()
+    let plain = on_one_line(name).replace('|', "_");
+    if plain == name { name.into() } else { format!("{plain}-{}", ground::identity::mark(name)).into() }
 }
