@@ -7,15 +7,13 @@ use docre::graph::identifier::{Base, Iris};
 use docre::graph::store::{Answer, Loaded};
 use docre::graph::{self, Format, Graph, Options, Request, Totals};
 use docre::ground::observe::unheard;
-use docre::table::rows::{
-    DocumentRow, EdgeRow, EntityRow, MentionRow, NodeRow, PredictionRow, ProvenanceRow, RelationTypeRow,
-};
+use docre::table::rows::{EdgeRow, EntityRow, MentionRow, NodeRow, PredictionRow, ProvenanceRow, RelationTypeRow};
 use docre::table::{self, Row, Text};
 use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{docre, rows};
+use crate::support::{docre, document_row, rows};
 
 /// Entities of a document: name, type, kb_id.
 type Entities<'e> = [(&'e str, &'e str, Option<&'e str>)];
@@ -29,7 +27,7 @@ impl Made {
         let folder = made.0.path();
         let (mut entities, mut mentions, mut rows) = (Vec::new(), Vec::new(), Vec::new());
         for (position, (doc_id, of_document)) in (0..).zip(documents) {
-            rows.push(document(doc_id, position));
+            rows.push(document_row(doc_id, position));
             for (entity_id, (name, kind, kb_id)) in (0..).zip(*of_document) {
                 entities.push(EntityRow {
                     doc_id: (*doc_id).into(),
@@ -85,21 +83,6 @@ impl Made {
     fn lines(&self, name: &str) -> Vec<Value> {
         let text = fs::read_to_string(self.folder().join(name)).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-}
-
-fn document(doc_id: &str, position: u32) -> DocumentRow {
-    DocumentRow {
-        doc_id: doc_id.into(),
-        title: doc_id.into(),
-        split: "test".into(),
-        source: "test".into(),
-        position,
-        labelled: false,
-        n_sentences: 1,
-        n_tokens: 9,
-        n_entities: 0,
-        text_hash: "00".into(),
     }
 }
 

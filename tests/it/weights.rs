@@ -38,23 +38,7 @@ fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
 
 /// The pickle of a state dict with one weight `w` of so many numbers, behind so many others in its storage.
 fn pickle(size: u32, offset: u32) -> Vec<u8> {
-    let text = |text: &str| [&b"X"[..], &u32::try_from(text.len()).unwrap().to_le_bytes(), text.as_bytes()].concat();
-    let number = |number: u32| [&b"J"[..], &number.to_le_bytes()].concat();
-    [
-        &b"\x80\x02}("[..],
-        &text("w"),
-        b"ctorch._utils\n_rebuild_tensor_v2\n((",
-        &text("storage"),
-        b"ctorch\nFloatStorage\n",
-        &text("0"),
-        &text("cpu"),
-        b"K\x06tQ",
-        &number(offset),
-        b"(",
-        &number(size),
-        b"t(K\x01t\x89NtRu.",
-    ]
-    .concat()
+    crate::hostile::pickle(&[size], &[1], offset)
 }
 
 #[test]
