@@ -17,12 +17,11 @@ pub fn read(relation: &Field, document: &mut Document) -> Result<Vec<Text>, Faul
     let mut attributes = Vec::new();
     for name in object.names() {
         let Some(value) = object.optional(name)? else { continue };
-        match value.value().scalar() {
-            Some(shown) => attributes.push(format!("{name}={shown}").into()),
-            None => {
-                let what = "attributes that are no texts, numbers or booleans, left out";
-                document.remarks.push(Remark { what, example: value.to_string() });
-            }
+        if let Some(shown) = value.value().scalar() {
+            attributes.push(format!("{name}={shown}").into());
+        } else {
+            let what = "attributes that are no texts, numbers or booleans, left out";
+            document.remarks.push(Remark { what, example: value.to_string() });
         }
     }
     Ok(attributes)
