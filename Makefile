@@ -3,7 +3,7 @@
 CARGO ?= cargo
 DOCRE = $(CARGO) run --quiet --release --bin docre --
 FUZZ_SECONDS ?= 600
-FUZZERS = docred docred_hf pubtator edge_graph gda jsonl bigbio brat doccano label_studio
+FUZZERS = docred docred_hf pubtator bioc_xml bioc_json edge_graph gda jsonl bigbio brat doccano label_studio tables
 DENY = $(CARGO) deny --config tests/deny.toml
 FAULTS ?=
 TORCH = target/torch/bin/python

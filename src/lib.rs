@@ -85,6 +85,7 @@
 //! # Where a change goes
 //! - A corpus format: a file in `src/corpus/formats/`, its variant, name and reader in the `mod.rs` there, its tests in
 //!   `src/corpus/tests/`, a fuzzer in `tests/fuzz/` and `FUZZERS` of the Makefile, and a row in `data/README.md`.
+//! - A knowledge base: a line in `src/ground/bases.rs`; the forms of ids without a prefix, in `curie.rs` beside it.
 //! - A model: a file in `src/model/`, and a kind in `kinds.rs`.
 //! - A scope of the metrics: a line in `src/ground/scope.rs`; which facts are in it, in `members` of
 //!   `src/metrics/tally.rs`, over a column of `marked_facts.rs` if it asks for something new; its meaning in

@@ -20,7 +20,7 @@ use model::{Model, Task};
 use nn::device::Compute;
 use nn::{Unused, Weights};
 use pieces::{PiecesError, Tokenizer};
-use table::{Ours, TableError, Text, holds_only, is_named_file, is_random, standing};
+use table::{Ours, TableError, Text, found_under, holds_only, is_named_file, is_random};
 
 pub use model::ModelConfig;
 
@@ -158,7 +158,7 @@ impl Checkpoint {
     /// # Errors
     /// Where a file is missing or damaged, or the tokenizer is not the model's.
     pub fn load(folder: &Path, device: &Device) -> Result<Self, CheckpointError> {
-        let folder = &*standing(folder);
+        let folder = &*found_under(folder);
         let path = folder.join(CONFIG);
         if !path.exists() && folder.join(BEST).join(CONFIG).is_file() {
             let another = if folder.join(BASE).is_dir() { format!(", `{BASE}` another") } else { String::new() };

@@ -1,6 +1,6 @@
 //! `docre convert`: files → tables, and tables → files in formats that others read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
@@ -25,7 +25,7 @@ pub struct ConvertArgs {
     #[arg(long, value_name = "NAME", required_unless_present = "to")]
     split: Option<FolderName>,
     /// Write tables back in this format instead; INPUT is then the folder of a split.
-    #[arg(long, value_parser = one_of::<Exported>(), conflicts_with_all = ["format", "split", "candidates", "mesh", "relation_labels", "unlabelled", "undirected", "bars", "unit", "coreference", "max_rejected", "ids", "most_pairs", "most_bytes"])]
+    #[arg(long, value_parser = one_of::<Exported>(), conflicts_with_all = ["format", "split", "candidates", "mesh", "relation_labels", "unlabelled", "undirected", "bars", "unit", "coreference", "max_rejected", "ids", "relations_file", "most_pairs", "most_bytes"])]
     to: Option<Exported>,
     /// With --to: write these predictions in place of the annotated relations, a table of them or a submission.
     #[arg(long, value_name = "PATH", requires = "to")]
@@ -57,6 +57,9 @@ pub struct ConvertArgs {
     /// Fail where a greater share of the documents is rejected than this.
     #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
     max_rejected: f64,
+    /// For pubtator: a file with the relations, a line each of document, relation, head and tail, tab-separated.
+    #[arg(long, value_name = "FILE")]
+    relations_file: Option<PathBuf>,
     /// The source has no relations because nobody annotated any.
     #[arg(long)]
     unlabelled: bool,
@@ -103,15 +106,24 @@ pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
     };
     let options = checked(options)?;
     let mut scratch = Scratch::default();
+    let from_stdin = args.input.iter().position(|input| pipe::is(input));
+    let inputs = spooled(args.input, &mut scratch)?;
+    let stdin = from_stdin.and_then(|place| inputs.get(place)).cloned();
     let conversion = Conversion {
         options,
-        inputs: spooled(args.input, &mut scratch)?,
+        inputs,
         mesh: args.mesh,
         relation_labels: args.relation_labels,
         ids: args.ids,
+        relations: args.relations_file,
     };
     let listener = messages.listener();
-    let summary = conversion.run(out, args.force, &|event| listener.hear(&event))?;
+    let summary = conversion.run(out, args.force, &|event| listener.hear(&event));
+    // Where it was set down is gone in the end.
+    let summary = summary.map_err(|error| match &stdin {
+        Some(path) => error.renamed(path, Path::new("stdin")),
+        None => error,
+    })?;
     drop(listener);
     Ok(told(&summary, messages))
 }

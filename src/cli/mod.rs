@@ -40,7 +40,7 @@ use docre::ground::parsed::FolderName;
 use docre::ground::present;
 use docre::ground::settings::Settings;
 use docre::table::rows::DocumentRow;
-use docre::table::{Table, standing, stands_for};
+use docre::table::{Table, found_under, stands_for};
 
 pub use messages::Messages;
 
@@ -122,7 +122,7 @@ impl SplitArgs {
 pub fn split_folder(corpus: &Path, split: Option<&str>) -> anyhow::Result<PathBuf> {
     let folder = split.map_or_else(|| corpus.to_path_buf(), |split| corpus.join(split));
     let is_there = if split.is_some() {
-        let place = standing(&folder);
+        let place = found_under(&folder);
         let found = present(fs::metadata(&place)).with_context(|| format!("{}: cannot look", folder.display()))?;
         found.is_some_and(|found| found.is_dir())
     } else {

@@ -15,7 +15,7 @@ use crate::pairs::{MOST_PAIRS, Pairs};
 use crate::tables::Accepted;
 
 /// What stands for every relation.
-const EVERY: &str = "*";
+pub(crate) const EVERY: &str = "*";
 
 /// By which rules documents are taken.
 pub struct Acceptance<'r> {
@@ -60,10 +60,8 @@ impl Acceptance<'_> {
         if let Some(relations) = self.relations {
             drop_unknown(&mut document, relations);
         }
-        let asked = match self.holds_both_ways(EVERY) {
-            true => Pairs::undirected(&document, self.candidates),
-            false => Pairs::asked(&document, self.candidates),
-        };
+        let pairs = if self.holds_both_ways(EVERY) { Pairs::undirected } else { Pairs::asked };
+        let asked = pairs(&document, self.candidates);
         asked.check(self.most_pairs)?;
         if let Some(mesh) = self.mesh {
             mesh.filter(&mut document, asked.iter());

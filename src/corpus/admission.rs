@@ -149,6 +149,13 @@ impl Admission {
     }
 }
 
-fn row(source: &Text, record: u64, name: Option<Text>, part: Part, Fault { column, reason }: Fault) -> RejectRow {
+/// A row of `rejects`.
+pub(crate) fn row(
+    source: &Text,
+    record: u64,
+    name: Option<Text>,
+    part: Part,
+    Fault { column, reason }: Fault,
+) -> RejectRow {
     RejectRow { source: source.clone(), record, name, part: part.into(), column: column.into(), reason: reason.into() }
 }

@@ -6,10 +6,11 @@ use table::Text;
 
 use crate::acceptance::Acceptance;
 use crate::admission::{Asked, Parsed};
+use crate::cut::CutError;
 use crate::document::Document;
 use crate::error::CorpusError;
 use crate::fault::Fault;
-use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::{Input, Sources, Unopened, name_of};
 
 const BATCH_RECORDS: usize = 256;

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,19 +19,20 @@ use ground::settings::{Settings, at_least, within};
 use table::rows::RejectRow;
 use table::{Ours, Staging, TableError, Text};
 
-use crate::acceptance::Acceptance;
+use crate::acceptance::{Acceptance, EVERY};
 use crate::admission::{Admission, Asked};
 use crate::batches::{Batches, Parser};
 use crate::error::CorpusError;
 use crate::fault::Part;
 use crate::formats::Format;
 use crate::formats::dialect::{Bars, Dialect, USUAL_MOST_BYTES, Unit};
+use crate::formats::pubtator::beside::Beside;
 use crate::losses::Losses;
 use crate::mesh::MeshTree;
 use crate::pairs::MOST_PAIRS;
 use crate::reader::Reader;
 use crate::source::listing::Listing;
-use crate::source::{Sources, name_of, read_aside};
+use crate::source::{Input, Sources, name_of, read_aside};
 use crate::tables::{CorpusWriter, TABLES, Totals};
 
 /// How a corpus is converted. Format and split are to be given; the others may be absent.
@@ -126,6 +128,8 @@ pub struct Conversion {
     pub relation_labels: Option<PathBuf>,
     /// A file with the names of the documents to take, one a line; without it, all are taken.
     pub ids: Option<PathBuf>,
+    /// A file with the relations, for formats that have them beside the documents.
+    pub relations: Option<PathBuf>,
 }
 
 /// What a conversion did.
@@ -204,13 +208,36 @@ impl Conversion {
             batch = next?;
         }
         admission.check()?;
+        self.lose_strays(&prepared, &mut writer, &mut admission)?;
         self.check_losses(&admission)?;
+        let unseen = self.unseen(&writer);
         let totals = writer.finish(&prepared.labels, |relation| batches.parser.rules.holds_both_ways(relation))?;
         staging.commit()?;
         batches.sources.aside().map(Event::Note).into_iter().for_each(observe);
-        admission.remarks.lines().into_iter().map(Event::Warning).for_each(observe);
+        admission.remarks.lines().into_iter().chain(unseen).map(Event::Warning).for_each(observe);
         self.warning(totals).into_iter().for_each(observe);
         Ok(Summary { folder: target, totals: Some(totals), losses: admission.losses })
+    }
+
+    /// That a relation is called undirected which is none of the source's.
+    fn unseen(&self, writer: &CorpusWriter) -> Option<String> {
+        let seen: Vec<&str> = writer.relations().map(|relation| &**relation).collect();
+        let is_seen = |name: &&Text| &***name == EVERY || seen.contains(&&***name);
+        let name = self.options.undirected.iter().find(|name| !is_seen(name)).filter(|_| !seen.is_empty())?;
+        Some(format!("`undirected`: {}", ground::suggest::unknown("relation", name, &seen)))
+    }
+
+    /// Notes relations of a file beside whose documents did not come, where all are taken.
+    fn lose_strays(
+        &self,
+        prepared: &Prepared,
+        writer: &mut CorpusWriter,
+        admission: &mut Admission,
+    ) -> Result<(), CorpusError> {
+        let (Some(beside), Some(path), None) = (&prepared.beside, &self.relations, &self.ids) else { return Ok(()) };
+        let rows = beside.strays(&name_of(path));
+        rows.iter().for_each(|row| admission.losses.add(row));
+        Ok(writer.reject(rows)?)
     }
 
     /// Fails where nothing was taken, or too little.
@@ -230,7 +257,14 @@ impl Conversion {
     /// What is not as one may think.
     fn warning(&self, totals: Totals) -> Option<Event> {
         let none_fits = !self.options.candidates.is_empty() && totals.pairs == totals.left_out;
-        none_fits.then(|| Event::Warning("no pair of entities has the types that `candidates` names".into()))
+        let words = if none_fits {
+            "no pair of entities has the types that `candidates` names"
+        } else if totals.labelled > 0 && totals.facts == 0 {
+            "no document has a relation: where nobody annotated any, say so (`--unlabelled`, `unlabelled` in a pipeline)"
+        } else {
+            return None;
+        };
+        Some(Event::Warning(words.into()))
     }
 
     fn parser<'c>(&'c self, prepared: &'c Prepared) -> Parser<'c> {
@@ -242,26 +276,32 @@ impl Conversion {
             unlabelled: self.options.unlabelled,
             most_pairs: self.options.most_pairs,
         };
-        let (reader, most_bytes) = (self.reader(), self.options.most_bytes);
+        let (reader, most_bytes) = (self.reader(prepared.beside.clone()), self.options.most_bytes);
         Parser { asked: prepared.asked.as_ref(), rules, reader, most_bytes }
     }
 
-    fn reader(&self) -> Box<dyn Reader> {
+    fn reader(&self, beside: Option<Arc<Beside>>) -> Box<dyn Reader> {
         let Options { format, bars, unit, most_bytes, .. } = self.options;
         let (bars, unit) = (bars.unwrap_or_default(), unit.unwrap_or_default());
         let coreference = self.options.coreference.clone();
-        format.reader(Dialect { bars, unit, coreference, most_bytes })
+        format.reader_with(Dialect { bars, unit, coreference, most_bytes }, beside)
     }
 
     /// Reads the small files and identifies the large ones.
     fn prepare(&self, contents: &Contents) -> Result<Prepared, CorpusError> {
-        let listing = Listing::of(&self.inputs, self.reader().takes_folders())?;
+        if self.relations.is_some() {
+            self.options.format.check_relations().map_err(CorpusError::Options)?;
+        }
+        let reader = self.reader(None);
+        let mut listing = Listing::of(&self.inputs, reader.takes_folders())?;
+        listing.note_links(|folder| reader.links(folder));
         let fingerprint = self.fingerprint(&listing.paths, contents)?;
         Ok(Prepared {
             listing,
             asked: self.ids.as_deref().map(Asked::read).transpose()?,
             mesh: self.mesh.as_deref().map(read_mesh).transpose()?,
             labels: self.relation_labels.as_deref().map(read_labels).transpose()?.unwrap_or_default(),
+            beside: self.relations.as_deref().map(read_beside).transpose()?,
             fingerprint,
         })
     }
@@ -275,6 +315,7 @@ impl Conversion {
             .field("mesh", &files(self.mesh.as_slice())?)
             .field("relation_labels", &files(self.relation_labels.as_slice())?)
             .field("ids", &files(self.ids.as_slice())?)
+            .field("relations", &files(self.relations.as_slice())?)
             .field("inputs", &files(inputs)?)
             .finish())
     }
@@ -290,6 +331,7 @@ struct Prepared {
     asked: Option<Asked>,
     mesh: Option<MeshTree>,
     labels: BTreeMap<Text, Text>,
+    beside: Option<Arc<Beside>>,
     fingerprint: String,
 }
 
@@ -368,6 +410,10 @@ fn is_empty(folder: &Path) -> bool {
 
 fn read_mesh(path: &Path) -> Result<MeshTree, CorpusError> {
     MeshTree::read(path).map_err(|error| CorpusError::of_source(path, error))
+}
+
+fn read_beside(path: &Path) -> Result<Arc<Beside>, CorpusError> {
+    Ok(Arc::new(Beside::read(Input::at(path)).map_err(|error| CorpusError::of_source(path, error))?))
 }
 
 fn read_labels(path: &Path) -> Result<BTreeMap<Text, Text>, CorpusError> {

@@ -8,6 +8,9 @@ use table::Text;
 
 use crate::fault::{Fault, Loss, Part, Remark};
 
+/// Bytes of a name that stands in many rows at most: of a document, of a type.
+const LONGEST_NAME: usize = 2_000;
+
 /// A document with marked entities.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Document {
@@ -93,10 +96,14 @@ impl Entity {
     }
 }
 
-/// Tokens before a sentence.
-pub fn offset_of(sentences: &[Vec<Token>], sentence: u32) -> u32 {
-    let before = sentences.iter().take(sentence as usize).map(Vec::len).sum::<usize>();
-    ground::whole(before)
+/// The first token of each sentence, and how many it has.
+pub fn sentence_spans(sentences: &[Vec<Token>]) -> Vec<(u32, u32)> {
+    let span = |start: &mut u32, sentence: &Vec<Token>| {
+        let (first, n_tokens) = (*start, ground::whole(sentence.len()));
+        *start += n_tokens;
+        Some((first, n_tokens))
+    };
+    sentences.iter().scan(0, span).collect()
 }
 
 impl Document {
@@ -106,11 +113,12 @@ impl Document {
     /// Entities whose last mention goes are taken out too, and those after them move up.
     ///
     /// # Errors
-    /// A name that is empty: nothing can be made of such a document.
+    /// A name that is empty or very long: nothing can be made of such a document.
     pub fn sound(mut self) -> Result<Self, Fault> {
         if self.id.trim().is_empty() {
             return Err(Fault::new("doc_id", "expected the document's name, got none"));
         }
+        check_length("doc_id", &self.id)?;
         self.drop_mentions();
         self.drop_entities();
         if let Some(facts) = self.facts.take() {
@@ -127,10 +135,9 @@ impl Document {
 
     /// Takes out mentions outside their sentences, or without tokens.
     fn drop_mentions(&mut self) {
-        let lengths: Vec<usize> = self.sentences.iter().map(Vec::len).collect();
-        let starts: Vec<u32> = sentence_starts(&self.sentences);
+        let sentences = sentence_spans(&self.sentences);
         let losses = &mut self.losses;
-        let mut is_sound = |mention: &Mention| match check_mention(mention, &starts, &lengths) {
+        let mut is_sound = |mention: &Mention| match check_mention(mention, &sentences) {
             Ok(()) => true,
             Err(fault) => {
                 losses.push(Loss::new(Part::Mention, fault));
@@ -208,13 +215,21 @@ impl Document {
     }
 }
 
-fn check_mention(mention: &Mention, starts: &[u32], lengths: &[usize]) -> Result<(), Fault> {
+/// Refuses a name that many rows repeat, and that would fill the memory where it is long.
+fn check_length(column: &str, name: &str) -> Result<(), Fault> {
+    let length = name.len();
+    let reason = || format!("expected at most {LONGEST_NAME} bytes, got {length}: {}", quoted(name));
+    if length <= LONGEST_NAME { Ok(()) } else { Err(Fault::new(column, reason())) }
+}
+
+fn check_mention(mention: &Mention, sentences: &[(u32, u32)]) -> Result<(), Fault> {
+    if mention.kind.is_empty() {
+        return Err(Fault::new(format!("mention {}", quoted(&mention.name)), "expected its type, got none"));
+    }
+    check_length("type", &mention.kind)?;
     let place = mention.sentence as usize;
-    let n_tokens = lengths.get(place).copied().unwrap_or_default();
-    let is_sound = starts.get(place).is_some_and(|&start| {
-        start <= mention.start && mention.start < mention.end && (mention.end - start) as usize <= n_tokens
-    });
-    if is_sound {
+    let (start, n_tokens) = sentences.get(place).copied().unwrap_or_default();
+    if start <= mention.start && mention.start < mention.end && mention.end - start <= n_tokens {
         return Ok(());
     }
     let reason = format!(
@@ -222,16 +237,6 @@ fn check_mention(mention: &Mention, starts: &[u32], lengths: &[usize]) -> Result
         mention.sentence, mention.start, mention.end
     );
     Err(Fault::new(format!("mention {}", quoted(&mention.name)), reason))
-}
-
-/// The first token of each sentence.
-fn sentence_starts(sentences: &[Vec<Token>]) -> Vec<u32> {
-    let before = |start: &mut usize, sentence: &Vec<Token>| {
-        let own = *start;
-        *start += sentence.len();
-        Some(ground::whole(own))
-    };
-    sentences.iter().scan(0, before).collect()
 }
 
 fn out_of_range(fact: &Fact, n_entities: usize) -> Fault {
@@ -243,15 +248,18 @@ fn column_of(fact: &Fact) -> String {
     format!("fact ({}, {}, {})", fact.head, fact.tail, quoted(&fact.relation))
 }
 
+/// What is said of a fact, wherever it is given.
+type Said = (BTreeSet<u32>, BTreeSet<Text>);
+
 /// The facts in order; one that is given several times has the union of its evidence and attributes.
 fn once_each(facts: Vec<Fact>) -> Vec<Fact> {
-    let mut joined: BTreeMap<(u32, u32, Text), (BTreeSet<u32>, BTreeSet<Text>)> = BTreeMap::new();
+    let mut joined: BTreeMap<(u32, u32, Text), Said> = BTreeMap::new();
     for fact in facts {
         let (evidence, attributes) = joined.entry((fact.head, fact.tail, fact.relation)).or_default();
         evidence.extend(fact.evidence);
         attributes.extend(fact.attributes);
     }
-    let fact = |((head, tail, relation), (evidence, attributes)): (_, (BTreeSet<u32>, BTreeSet<Text>))| Fact {
+    let fact = |((head, tail, relation), (evidence, attributes)): (_, Said)| Fact {
         head,
         tail,
         relation,

@@ -9,7 +9,7 @@ use submission::SubmissionError;
 use table::TableError;
 use table::rows::RejectRow;
 
-use crate::reader::CutError;
+use crate::cut::CutError;
 
 /// Why a corpus could not be made. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +56,7 @@ pub enum CorpusError {
         /// The folder.
         target: PathBuf,
     },
-    /// An option of a synthetic corpus is out of its range.
+    /// An option of a synthetic corpus is out of its range, or a file is given to a format that has none such.
     #[error("{0}")]
     Options(String),
     /// The output refuses.
@@ -103,6 +103,26 @@ impl CorpusError {
     }
 }
 
+impl CorpusError {
+    /// The same with another name for a source and for what lies within it.
+    #[must_use]
+    pub fn renamed(self, from: &Path, to: &Path) -> Self {
+        let renamed = |path: PathBuf| match path.strip_prefix(from) {
+            Ok(inner) if inner.as_os_str().is_empty() => to.to_path_buf(),
+            Ok(inner) => to.join(inner),
+            Err(_) => path,
+        };
+        match self {
+            Self::Read { path, source } => Self::Read { path: renamed(path), source },
+            Self::Format { path, reason } => Self::Format { path: renamed(path), reason },
+            Self::NoDocument { inputs, reasons } => {
+                Self::NoDocument { inputs: inputs.into_iter().map(renamed).collect(), reasons }
+            }
+            other => other,
+        }
+    }
+}
+
 impl Hint for CorpusError {
     fn hint(&self) -> Option<Words> {
         match self {
@@ -113,6 +133,9 @@ impl Hint for CorpusError {
             ),
             Self::Format { path, .. } | Self::Read { path, .. } if is_of_brat(path) => {
                 Some("`--format brat` reads a folder of texts and their annotations".into())
+            }
+            Self::Format { reason, .. } if ["`<?xml", "`<collection"].iter().any(|start| reason.contains(start)) => {
+                Some("`--format bioc` reads BioC, in XML and JSON".into())
             }
             Self::NoDocument { .. } => Some("check that `--format` names the format of the files".into()),
             Self::Table(error) => error.hint(),

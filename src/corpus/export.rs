@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use ground::choice;
+use ground::excerpt::quoted;
 use ground::observe::{Event, Observer};
 use submission::places::Places;
 use submission::predictions;
@@ -13,7 +14,9 @@ use table::{Ours, Staging, TableError, Text, write_same};
 use crate::document::Document;
 use crate::error::CorpusError;
 use crate::formats::brat::BratFolder;
-use crate::formats::{bioc, doccano, docred, jsonl, label_studio};
+use crate::formats::marked::joins;
+use crate::formats::{bioc, doccano, docred, jsonl, label_studio, pubtator};
+use crate::losses::Remarks;
 use crate::tables;
 use crate::writer::{Claim, Writer, Written};
 
@@ -26,6 +29,8 @@ pub enum Exported {
     Jsonl,
     /// A submission to DocRED's official scorer: a list of facts.
     Submission,
+    /// `PubTator`.
+    PubTator,
     /// `BioC` JSON.
     BioCJson,
     /// A folder for brat.
@@ -40,6 +45,7 @@ choice!(Exported, "format", {
     DocRed => "docred",
     Jsonl => "jsonl",
     Submission => "submission",
+    PubTator => "pubtator",
     BioCJson => "bioc-json",
     Brat => "brat",
     Doccano => "doccano",
@@ -47,12 +53,18 @@ choice!(Exported, "format", {
 });
 
 impl Exported {
+    /// Whether entities are told by relations of coreference.
+    fn marks_mentions(self) -> bool {
+        matches!(self, Self::Brat | Self::Doccano | Self::LabelStudio)
+    }
+
     /// What writes a split into one file; `None` where it is a folder.
     fn writer(self, split: &Path) -> Result<Option<Box<dyn Writer>>, CorpusError> {
         Ok(Some(match self {
             Self::DocRed => Box::new(docred::DocRedWriter),
             Self::Jsonl => Box::new(jsonl::JsonLinesWriter),
             Self::Submission => Box::new(docred::SubmissionWriter::new(Places::of(split)?)),
+            Self::PubTator => Box::new(pubtator::PubTatorWriter),
             Self::BioCJson => Box::new(bioc::BioCJsonWriter),
             Self::Brat => return Ok(None),
             Self::Doccano => Box::new(doccano::DoccanoWriter),
@@ -70,6 +82,32 @@ pub struct Export<'a> {
     pub relations: Option<&'a Path>,
     /// How.
     pub format: Exported,
+}
+
+/// Relations whose name stands for coreference.
+#[derive(Default)]
+struct Joining {
+    count: usize,
+    first: Option<Text>,
+}
+
+impl Joining {
+    fn count(&mut self, written: &Written) {
+        for claim in written.claims.iter().flatten().filter(|claim| joins(&claim.relation, None)) {
+            self.count += 1;
+            self.first.get_or_insert_with(|| claim.relation.clone());
+        }
+    }
+
+    /// What comes of them on the way back, where there are any.
+    fn told(&self) -> Option<String> {
+        let first = quoted(self.first.as_deref()?);
+        Some(format!(
+            "relations whose name stands for coreference: {}, such as {first}: read back, each makes one entity of its \
+             two, unless `--coreference` names others",
+            self.count
+        ))
+    }
 }
 
 impl Export<'_> {
@@ -98,13 +136,15 @@ impl Export<'_> {
 
     fn write(&self, writer: &dyn Writer, output: &mut impl Write, observe: Observer<'_>) -> Result<(), CorpusError> {
         let frame = writer.frame();
-        let mut before = frame.opening;
+        let (mut before, mut remarks) = (frame.opening, Remarks::default());
         self.each(observe, |written| {
+            remarks.add(&written.document.id, writer.remarks(written));
             output.write_all(before.as_bytes())?;
             before = frame.between;
             Ok(writer.write(written, output)?)
         })?;
         output.write_all(if before == frame.opening { frame.empty } else { frame.closing }.as_bytes())?;
+        remarks.lines().into_iter().map(Event::Warning).for_each(observe);
         Ok(())
     }
 
@@ -117,6 +157,9 @@ impl Export<'_> {
         let mut folder = BratFolder::new(staging.folder());
         self.each(observe, |written| Ok(folder.write(written)?))?;
         folder.finish()?;
+        if let Some(renamed) = folder.renamed() {
+            observe(Event::Warning(renamed));
+        }
         Ok(staging.commit()?)
     }
 
@@ -129,9 +172,9 @@ impl Export<'_> {
         observe: Observer<'_>,
         mut with: impl FnMut(&Written<'_>) -> Result<(), CorpusError>,
     ) -> Result<(), CorpusError> {
-        let mut predicted = self.relations.map(|path| by_document(path, self.split)).transpose()?;
+        let mut predicted = self.relations.map(|path| by_document(path, self.split, observe)).transpose()?;
         let (n_predicted, mut n_documents) = (predicted.as_ref().map_or(0, HashMap::len), 0);
-        let mut is_known = false;
+        let (mut is_known, mut joining) = (false, Joining::default());
         for document in tables::read(self.split)? {
             let document: Document = document?;
             let written = match &mut predicted {
@@ -144,7 +187,11 @@ impl Export<'_> {
             };
             self.check(&written)?;
             is_known |= written.claims.is_some();
+            joining.count(&written);
             with(&written)?;
+        }
+        if let Some(told) = joining.told().filter(|_| self.format.marks_mentions()) {
+            observe(Event::Warning(told));
         }
         if !is_known && self.format == Exported::Submission {
             let words = "no document of the split is labelled, so none has relations: `--relations` writes predictions";
@@ -181,9 +228,9 @@ impl Export<'_> {
     }
 }
 
-fn by_document(path: &Path, split: &Path) -> Result<HashMap<Text, Vec<Claim>>, CorpusError> {
+fn by_document(path: &Path, split: &Path, observe: Observer<'_>) -> Result<HashMap<Text, Vec<Claim>>, CorpusError> {
     let mut found: HashMap<Text, Vec<Claim>> = HashMap::new();
-    for row in predictions::read(path, split)? {
+    for row in predictions::read(path, split, observe)? {
         let row = row?;
         found.entry(row.doc_id.clone()).or_default().push(row.into());
     }

@@ -5,6 +5,7 @@
 //! [`formats`] and a line in its list.
 
 mod fault;
+mod cut;
 mod document;
 mod identity;
 mod error;
@@ -28,6 +29,7 @@ pub mod synthetic;
 mod tests;
 
 pub use acceptance::Acceptance;
+pub use cut::CutError;
 pub use document::{Document, Entity, Fact, Mention, Token};
 pub use error::{CorpusError, reject_line};
 pub use export::{Export, Exported, export};
@@ -35,6 +37,6 @@ pub use fault::{Fault, Loss, Part, Remark};
 pub use formats::Format;
 pub use losses::Losses;
 pub use pairs::{MOST_PAIRS, Pairs};
-pub use reader::{CutError, Reader, Record, Records, Reject};
+pub use reader::{Reader, Record, Records, Reject};
 pub use source::Input;
 pub use writer::{Claim, Frame, Writer, Written};

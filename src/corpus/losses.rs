@@ -44,7 +44,9 @@ pub struct Losses {
 impl Losses {
     /// Counts a row of `rejects`.
     pub fn add(&mut self, row: &RejectRow) {
-        let part = Part::ALL.into_iter().find(|part| part.name() == &*row.part).unwrap_or(Part::Document);
+        let known = Part::ALL.into_iter().find(|part| part.name() == &*row.part);
+        debug_assert!(known.is_some(), "`{}` is no part of a source", row.part);
+        let part = known.unwrap_or(Part::Document);
         *self.counts.entry(part).or_default() += 1;
         let is_full = self.reasons.len() >= MOST_REASONS;
         let shape = (part, shape(&row.reason));
@@ -87,7 +89,7 @@ impl Losses {
         for ((part, _), (count, first)) in reasons.iter().take(SHOWN_REASONS) {
             let line = reject_line(first);
             lines.push(match count {
-                1 => format!("  {}", line),
+                1 => format!("  {line}"),
                 _ => format!("  {}, the first: {line}", part.counted(*count)),
             });
         }

@@ -8,9 +8,9 @@ use std::path::Path;
 
 use ground::excerpt::quoted;
 
+use crate::cut::CutError;
 use crate::document::Document;
 use crate::formats::lines::Lines;
-use crate::reader::CutError;
 
 const HEADER: &str = "Tree Number\tDesc Ui\tTerm";
 

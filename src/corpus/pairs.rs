@@ -97,10 +97,9 @@ impl Pairs {
     pub fn len(&self) -> u64 {
         let tails = |(head, list): (u32, &usize)| {
             let tails = self.tails.get(*list).map_or(&[][..], Vec::as_slice);
-            match self.one_way {
-                true => (tails.len() - tails.partition_point(|&tail| tail <= head)) as u64,
-                false => tails.len() as u64 - u64::from(tails.binary_search(&head).is_ok()),
-            }
+            let behind = tails.partition_point(|&tail| tail <= head);
+            let passed = if self.one_way { behind } else { usize::from(tails.binary_search(&head).is_ok()) };
+            (tails.len() - passed) as u64
         };
         (0..).zip(&self.of_head).map(tails).sum::<u64>() + self.further.len() as u64
     }

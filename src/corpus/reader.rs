@@ -1,12 +1,13 @@
 //! What every source format is to a conversion.
 
-use std::io;
+use std::path::Path;
 
 use table::Text;
 
+use crate::cut::CutError;
 use crate::document::Document;
 use crate::fault::Fault;
-use crate::source::{Input, Unreadable};
+use crate::source::Input;
 
 /// One record cut out of a source file: the bytes of one document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,31 +27,6 @@ pub struct Reject {
     pub fault: Fault,
 }
 
-/// Why a file cannot be cut into records, or no further.
-#[derive(Debug, thiserror::Error)]
-pub enum CutError {
-    /// Reading failed.
-    #[error(transparent)]
-    Io(io::Error),
-    /// The file is not of this format at all: nothing can be taken from it.
-    #[error("{0}")]
-    Format(String),
-    /// The file is damaged from here on: what came before stands.
-    #[error("{0}")]
-    Damaged(String),
-}
-
-/// What is no text, and what is damaged, is told inside an error of reading.
-impl From<io::Error> for CutError {
-    fn from(error: io::Error) -> Self {
-        match Unreadable::within(&error) {
-            Some(Unreadable::Foreign(what)) => Self::Format(what.clone()),
-            Some(Unreadable::Damaged(reason)) => Self::Damaged(reason.clone()),
-            None => Self::Io(error),
-        }
-    }
-}
-
 /// The records of a file in order. After an error nothing more comes.
 pub type Records = Box<dyn Iterator<Item = Result<Record, CutError>> + Send>;
 
@@ -62,6 +38,11 @@ pub trait Reader: Send + Sync {
     /// Whether a folder is one source; else it stands for the files in it.
     fn takes_folders(&self) -> bool {
         false
+    }
+
+    /// What a folder holds that is left aside though it may be data: links.
+    fn links(&self, _folder: &Path) -> Vec<String> {
+        Vec::new()
     }
 
     /// The document of one record, without what is wrong in it: that is among [`Document::losses`]. Only where nothing

@@ -28,6 +28,7 @@ use table::{OfDocument, Row, Staging, Standing, Table, TableError, TableWriter, 
 use crate::admission::Asked;
 use crate::convert::{Begun, Summary, begin, content_of};
 use crate::error::CorpusError;
+use crate::fault::Part as Lost;
 use crate::tables::{TABLES, Totals};
 
 /// Rows after which a part's are written, at the next document's start.
@@ -321,7 +322,21 @@ impl Carrier<'_> {
             self.carry::<ImpliedRow>(|_, _| ())?;
         }
         self.relation_types()?;
-        self.outputs::<RejectRow>()?.finish()
+        self.rejects()
+    }
+
+    /// What was lost of documents that stand goes with them: entities are numbered by it in submissions.
+    fn rejects(&self) -> Result<(), TableError> {
+        let mut outputs = self.outputs::<RejectRow>()?;
+        for batch in self.rows::<RejectRow>()? {
+            for row in batch? {
+                let name = row.name.as_ref().filter(|_| &*row.part != Lost::Document.name());
+                let place = name.and_then(|name| self.places.get(name));
+                let Some(number) = place.and_then(|place| place.part) else { continue };
+                outputs.push(number, row, true)?;
+            }
+        }
+        outputs.finish()
     }
 
     fn documents(&mut self) -> Result<(), TableError> {

@@ -38,6 +38,8 @@ pub struct Accepted {
 pub struct Totals {
     /// Documents.
     pub documents: u64,
+    /// Of these, the ones of whose relations something is known.
+    pub labelled: u64,
     /// Tokens.
     pub tokens: u64,
     /// Mentions, those without identity included.
@@ -54,7 +56,7 @@ pub struct Totals {
 
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { documents, tokens, mentions, entities, pairs, left_out, facts } = self;
+        let Self { documents, labelled: _, tokens, mentions, entities, pairs, left_out, facts } = self;
         write!(
             f,
             "{documents} documents, {tokens} tokens, {mentions} mentions, {entities} entities, {pairs} pairs ({left_out} left out), {facts} facts"
@@ -162,6 +164,7 @@ impl CorpusWriter {
     fn count(&mut self, documents: &[Accepted]) {
         for Accepted { document, pairs, .. } in documents {
             self.totals.documents += 1;
+            self.totals.labelled += u64::from(document.facts.is_some());
             self.totals.tokens += document.sentences.iter().map(Vec::len).sum::<usize>() as u64;
             let mentions = document.entities.iter().map(|entity| entity.mentions.len()).sum::<usize>();
             self.totals.mentions += (mentions + document.loose_mentions.len()) as u64;
@@ -181,6 +184,11 @@ impl CorpusWriter {
     /// Where the disk refuses.
     pub fn reject(&mut self, rows: Vec<RejectRow>) -> Result<(), TableError> {
         if rows.is_empty() { Ok(()) } else { self.rejects.write(rows) }
+    }
+
+    /// The relations of the facts so far.
+    pub fn relations(&self) -> impl Iterator<Item = &Text> {
+        self.n_facts.keys()
     }
 
     /// Ends the tables. `labels` says what relations are called in words, `undirected` which hold both ways.

@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use table::Text;
 use table::rows::PredictionRow;
 
-use crate::document::{Document, Fact, Mention};
+use crate::document::{Document, Fact, Mention, sentence_spans};
+use crate::fault::Remark;
 
 /// Writes documents into one stream.
 pub trait Writer {
@@ -20,6 +21,11 @@ pub trait Writer {
     /// # Errors
     /// That of the output.
     fn write(&self, document: &Written<'_>, output: &mut dyn Write) -> io::Result<()>;
+
+    /// What is written in another way than it stands in the document, or not at all.
+    fn remarks(&self, _document: &Written<'_>) -> Vec<Remark> {
+        Vec::new()
+    }
 }
 
 /// What stands around documents.
@@ -34,6 +40,9 @@ pub struct Frame {
     /// All, where there is no document.
     pub empty: &'static str,
 }
+
+/// Blanks of a text at most: more than a record has bytes, and places in a damaged table may lie far apart.
+const MOST_BLANKS: u32 = 64 << 20;
 
 /// A document, its text put together from its tokens, and the relations to be written.
 ///
@@ -51,6 +60,8 @@ pub struct Written<'d> {
     pub is_predicted: bool,
     /// First and one past the last character of each token, in Unicode scalar values of `text`.
     tokens: Vec<(u32, u32)>,
+    /// The first token of each sentence, and how many it has.
+    sentences: Vec<(u32, u32)>,
 }
 
 /// A relation that is annotated or predicted.
@@ -86,21 +97,25 @@ impl<'d> Written<'d> {
 
     fn new(document: &'d Document, claims: Option<Vec<Claim>>, is_predicted: bool) -> Self {
         let (mut text, mut length, mut tokens) = (String::new(), 0_u32, Vec::new());
+        let mut blanks = MOST_BLANKS;
         for sentence in &document.sentences {
             for (place, token) in sentence.iter().enumerate() {
                 let start = match token.characters {
                     Some((start, _)) => start.max(length),
                     None => length + u32::from(length > 0),
                 };
-                let gap = start - length;
+                let gap = if start - length > blanks { 1 } else { start - length };
+                blanks -= gap.min(blanks);
                 let ends_line = place == 0 && gap > 1 && length > 0;
                 text.extend((0..gap).map(|_| if ends_line { '\n' } else { ' ' }));
                 text.push_str(&token.text);
-                length = start + ground::whole(token.text.chars().count());
-                tokens.push((start, length));
+                let first = length.saturating_add(gap);
+                length = first.saturating_add(ground::whole(token.text.chars().count()));
+                tokens.push((first, length));
             }
         }
-        Self { document, text, claims, is_predicted, tokens }
+        let sentences = sentence_spans(&document.sentences);
+        Self { document, text, claims, is_predicted, tokens, sentences }
     }
 
     /// First and one past the last character of a mention; `None` where it has no tokens.
@@ -110,11 +125,17 @@ impl<'d> Written<'d> {
         Some((first.0, last.1))
     }
 
+    /// First and one past the last token of a mention within its sentence.
+    pub fn tokens_in_sentence(&self, mention: &Mention) -> (u32, u32) {
+        let (first, _) = self.sentences.get(mention.sentence as usize).copied().unwrap_or_default();
+        (mention.start.saturating_sub(first), mention.end.saturating_sub(first))
+    }
+
     /// First and one past the last character of a sentence; `None` for one without tokens.
     pub fn sentence(&self, sentence: u32) -> Option<(u32, u32)> {
-        let start = crate::document::offset_of(&self.document.sentences, sentence) as usize;
-        let n_tokens = self.document.sentences.get(sentence as usize)?.len();
-        Some((self.tokens.get(start)?.0, self.tokens.get((start + n_tokens).checked_sub(1)?)?.1))
+        let (start, n_tokens) = *self.sentences.get(sentence as usize)?;
+        let own = self.tokens.get(start as usize..(start + n_tokens) as usize)?;
+        Some((own.first()?.0, own.last()?.1))
     }
 }
 

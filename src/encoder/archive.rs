@@ -44,14 +44,14 @@ fn pickles(archive: &mut Archive) -> Result<Vec<(String, Vec<u8>)>, String> {
         .map(|place| archive.by_index_raw(place).map(|entry| String::from_utf8_lossy(entry.name_raw()).into_owned()))
         .collect::<Result<_, _>>()
         .map_err(|error| error.to_string())?;
-    let mut found = Vec::new();
+    // Several names may stand for one and the same part of the file.
+    let (mut found, mut room) = (Vec::new(), LONGEST);
     for name in names.iter().filter(|name| name.ends_with("data.pkl")) {
         let mut pickle = Vec::new();
         let entry = archive.by_name(name).map_err(|error| error.to_string())?;
-        entry.take(LONGEST + 1).read_to_end(&mut pickle).map_err(|error| error.to_string())?;
-        if pickle.len() as u64 > LONGEST {
-            return Err(format!("expected a pickle of at most {LONGEST} bytes, got a longer one"));
-        }
+        entry.take(room + 1).read_to_end(&mut pickle).map_err(|error| error.to_string())?;
+        let left = room.checked_sub(pickle.len() as u64);
+        room = left.ok_or_else(|| format!("expected a pickle of at most {LONGEST} bytes, got a longer one"))?;
         found.push((name.trim_end_matches(".pkl").to_owned(), pickle));
     }
     Ok(found)

@@ -80,8 +80,7 @@ pub fn read_weights(folder: &Path, device: &Device) -> Result<BTreeMap<String, T
     let weights: Vec<(String, Tensor)> = if whole.is_file() {
         shard(&whole, device)?
     } else if index.is_file() {
-        let shards = shards(folder, &index)?;
-        shards.iter().map(|path| shard(path, device)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect()
+        sharded(folder, &index, device)?
     } else if pickled.is_file() {
         unpickle(&pickled)?
     } else {
@@ -114,12 +113,31 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
-fn shards(folder: &Path, index: &Path) -> Result<BTreeSet<PathBuf>, LoadError> {
-    let files: Index = serde_json::from_slice(&read(index)?).map_err(|error| fault(index, &error))?;
-    let names: BTreeSet<String> = files.weight_map.into_values().collect();
-    match names.iter().find(|name| Path::new(name).components().count() != 1 || name.contains("..")) {
-        Some(name) => Err(fault(index, &format!("expected names of files beside it, got `{name}`"))),
-        None => Ok(names.iter().map(|name| folder.join(name)).collect()),
+/// The weights of all shards, each from the one that the index names for it.
+fn sharded(folder: &Path, index: &Path, device: &Device) -> Result<Vec<(String, Tensor)>, LoadError> {
+    let Index { weight_map } = serde_json::from_slice(&read(index)?).map_err(|error| fault(index, &error))?;
+    let names: BTreeSet<&String> = weight_map.values().collect();
+    if let Some(name) = names.iter().find(|name| Path::new(name).components().count() != 1 || name.contains("..")) {
+        return Err(fault(index, &format!("expected names of files beside it, got `{name}`")));
+    }
+    let mut weights = BTreeMap::new();
+    for name in names {
+        for (weight, tensor) in shard(&folder.join(name), device)? {
+            let is_named = weight_map.get(&weight);
+            if is_named.is_some_and(|other| other != name) {
+                continue;
+            }
+            if weights.insert(weight.clone(), tensor).is_some() {
+                return Err(fault(
+                    index,
+                    &format!("weight `{weight}`: expected the name of its file, as two have one"),
+                ));
+            }
+        }
+    }
+    match weight_map.iter().find(|(weight, _)| !weights.contains_key(*weight)) {
+        Some((weight, name)) => Err(fault(index, &format!("weight `{weight}`: expected it in `{name}`, found none"))),
+        None => Ok(weights.into_iter().collect()),
     }
 }
 

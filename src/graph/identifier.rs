@@ -119,6 +119,11 @@ pub(crate) fn step(text: &str) -> String {
     escaped(text, false)
 }
 
+/// A step that is a name by itself: colons, which part the steps of others, stand for themselves in it.
+fn lone(text: &str) -> String {
+    step(text).replace("%3A", ":")
+}
+
 /// A step behind dots, or none.
 fn escaped(text: &str, mut has_dots: bool) -> String {
     let mut encoded = String::with_capacity(text.len());
@@ -178,23 +183,23 @@ impl Iris {
             Some(digits) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
                 NamedNode::new_unchecked(format!("{WIKIDATA_PROPERTY}{relation}"))
             }
-            _ => self.below("relation", &step(relation)),
+            _ => self.below("relation", &lone(relation)),
         }
     }
 
     /// An entity type's.
     pub fn class(&self, kind: &str) -> NamedNode {
-        self.below("type", &step(kind))
+        self.below("type", &lone(kind))
     }
 
     /// A document's, which is also the name of its graph.
     pub fn document(&self, doc_id: &str) -> NamedNode {
-        self.below("document", &step(doc_id))
+        self.below("document", &lone(doc_id))
     }
 
     /// A run's.
     pub fn run(&self, run_id: &str) -> NamedNode {
-        self.below("run", &step(run_id))
+        self.below("run", &lone(run_id))
     }
 
     /// The reifier of an edge.
@@ -209,12 +214,12 @@ impl Iris {
 
     /// A sentence of a document, counted from 0.
     pub fn sentence(&self, doc_id: &str, sentence: u32) -> NamedNode {
-        self.below("document", &format!("{}#sentence={sentence}", step(doc_id)))
+        self.below("document", &format!("{}#sentence={sentence}", lone(doc_id)))
     }
 
     /// Tokens of a document: the first, and one past the last.
     pub fn tokens(&self, doc_id: &str, start: u32, end: u32) -> NamedNode {
-        self.below("document", &format!("{}#tokens={start},{end}", step(doc_id)))
+        self.below("document", &format!("{}#tokens={start},{end}", lone(doc_id)))
     }
 
     /// A word of docre's own.

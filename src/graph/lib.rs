@@ -175,7 +175,7 @@ fn make_tables(
     at(observe, "nodes", 0);
     let placed = nodes::nodes(&appearances, options, scratch, &mut totals)?;
     drop(appearances);
-    let counted = (1..).zip(predictions::read(request.relations, split)?);
+    let counted = (1..).zip(predictions::read(request.relations, split, observe)?);
     let counted = counted.map(|(number, row)| {
         at(observe, "facts", number);
         row.map_err(GraphError::from)

@@ -10,7 +10,7 @@ use ground::present;
 use serde::{Deserialize, Serialize};
 
 use table::rows::{EdgeRow, MergeRow, NodeRow, ProvenanceRow};
-use table::{Cursor, Row, Table, TableError, TableWriter, Text, standing, write_file};
+use table::{Cursor, Row, Table, TableError, TableWriter, Text, found_under, write_file};
 
 use super::error::GraphError;
 use super::identifier::Iris;
@@ -78,7 +78,7 @@ impl Description {
     /// Where there is none.
     pub fn read(folder: &Path) -> Result<Self, GraphError> {
         let fault = |source| GraphError::NoGraph { folder: folder.to_path_buf(), source };
-        let file = File::open(standing(folder).join(DESCRIPTION)).map_err(fault)?;
+        let file = File::open(found_under(folder).join(DESCRIPTION)).map_err(fault)?;
         serde_json::from_reader(BufReader::new(file)).map_err(|error| fault(io::Error::from(error)))
     }
 

@@ -1,8 +1,6 @@
 //! The registry of knowledge bases: under which prefix, IRI and spellings each is known. What an identifier of one looks
 //! like is said in [`curie`](crate::curie).
 
-use crate::curie::is_digits;
-
 /// A knowledge base.
 pub(crate) struct Base {
     /// The registered prefix.
@@ -184,4 +182,9 @@ pub fn folds_to(word: &str, other: &str) -> bool {
 
 fn folded(word: &str) -> impl Iterator<Item = u8> + '_ {
     word.bytes().filter(|byte| !matches!(byte, b'_' | b'-' | b' ')).map(|byte| byte.to_ascii_lowercase())
+}
+
+/// Whether a text is one decimal digit at least, and nothing else.
+pub(crate) fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }

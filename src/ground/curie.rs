@@ -5,26 +5,32 @@
 
 use std::iter;
 
-use crate::bases::{BASES, Base, gene_number};
+use crate::bases::{BASES, Base, gene_number, is_digits};
 
 pub use crate::bases::folds_to;
 
 /// Ids that stand for none.
 const NONE: &[&str] =
-    &["", "-", "--", "-1", "none", "null", "nil", "nan", "n/a", "unknown", "cui-less", "cuiless", "?"];
+    &["", "-", "--", "-1", "none", "null", "nil", "na", "nan", "n/a", "unknown", "cui-less", "cuiless", "?"];
 /// Changes of a sequence as tmVar calls them.
-const CHANGES: &[&str] = &["SUB", "DEL", "INS", "DUP", "INDEL", "FS", "INV", "Allele"];
+pub const CHANGES: &[&str] = &["SUB", "DEL", "INS", "DUP", "INDEL", "FS", "INV", "Allele"];
 /// What separates the parts of a mutation's id.
 const PARTS: char = ';';
 
 /// What the types of entities that have knowledge bases of their own come to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Family {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Genes, and what they make.
     Gene,
+    /// Species.
     Species,
+    /// Chemicals and drugs.
     Chemical,
+    /// Diseases, and what shows them.
     Disease,
+    /// Lines of cells.
     CellLine,
+    /// Mutations.
     Variant,
     /// One of UMLS's semantic types: `T047`.
     Semantic,
@@ -47,7 +53,8 @@ const FAMILIES: &[(Family, &[&str])] = &[
 ];
 
 impl Family {
-    fn of(kind: &str) -> Option<Self> {
+    /// That of a type, in any spelling.
+    pub fn of(kind: &str) -> Option<Self> {
         let named = FAMILIES.iter().find(|(_, kinds)| kinds.iter().any(|known| folds_to(kind, known)));
         let is_semantic = || kind.len() == 4 && kind.strip_prefix('T').is_some_and(is_digits);
         named.map(|(family, _)| *family).or_else(|| is_semantic().then_some(Self::Semantic))
@@ -235,11 +242,6 @@ fn joined(prefix: &str, stem: &str, local: &str) -> String {
 
 fn stands_for_none(id: &str) -> bool {
     NONE.iter().any(|none| id.eq_ignore_ascii_case(none))
-}
-
-/// Whether a text is one decimal digit at least, and nothing else.
-pub(crate) fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The IRI of a CURIE whose knowledge base has registered ones: what all of them begin with, and the local id.

@@ -148,6 +148,13 @@ pub fn key(bytes: &[u8]) -> [u8; 16] {
     key
 }
 
+/// Sixteen digits that tell a name from others, where it cannot be told by itself.
+pub fn mark(name: &str) -> String {
+    let mut mark = digest(name.as_bytes());
+    mark.truncate(16);
+    mark
+}
+
 /// Half of a hash: no two contents will share it by chance.
 fn short(hash: blake3::Hash) -> String {
     hash.to_hex()[..32].to_owned()
@@ -163,7 +170,7 @@ pub fn content(path: &Path) -> io::Result<String> {
         return Ok(short(file_content(path)?));
     }
     let mut files = Vec::new();
-    list(path, &mut Vec::new(), &mut files)?;
+    list(path, &mut Vec::new(), &mut vec![path.canonicalize()?], &mut files)?;
     files.sort();
     let hashes = files.par_iter().map(|(_, file)| file_content(file)).collect::<io::Result<Vec<_>>>()?;
     let mut fields = Fields::default();
@@ -191,19 +198,35 @@ impl Read for Asking {
     }
 }
 
-/// The files below a folder, each with the steps to it, in the same bytes on every system.
-fn list(folder: &Path, steps: &mut Vec<u8>, files: &mut Vec<(Vec<u8>, PathBuf)>) -> io::Result<()> {
+/// The files below a folder, each with the steps to it, in the same bytes on every system. `way` is the folders in which
+/// links were taken: one that leads back to them, or nowhere, is passed over.
+fn list(
+    folder: &Path,
+    steps: &mut Vec<u8>,
+    way: &mut Vec<PathBuf>,
+    files: &mut Vec<(Vec<u8>, PathBuf)>,
+) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        let (path, before) = (entry.path(), steps.len());
+        let (path, before, n_links) = (entry.path(), steps.len(), way.len());
+        if entry.file_type()?.is_symlink() {
+            let Ok(target) = path.canonicalize() else { continue };
+            way.push(folder.canonicalize()?);
+            if way.iter().any(|above| above.starts_with(&target)) {
+                way.truncate(n_links);
+                continue;
+            }
+            way.push(target);
+        }
         steps.extend_from_slice(entry.file_name().as_encoded_bytes());
         if path.is_dir() {
             steps.push(b'/');
-            list(&path, steps, files)?;
+            list(&path, steps, way, files)?;
         } else {
             files.push((steps.clone(), path));
         }
         steps.truncate(before);
+        way.truncate(n_links);
     }
     Ok(())
 }

@@ -113,6 +113,7 @@ impl From<TypePair> for String {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 mod tests {
     use super::TypePair;
 

@@ -1,10 +1,11 @@
 //! Names that were meant: the nearest of those that may stand in a place.
 
-use strsim::levenshtein;
+use strsim::osa_distance;
 
-/// The known name with the fewest edits from `name`, and how many these are.
+/// The known name with the fewest edits from `name`, and how many these are; two letters that
+/// changed places are one.
 pub fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<(usize, &'k str)> {
-    known.iter().map(|known| (levenshtein(name, known), *known)).min()
+    known.iter().map(|known| (osa_distance(name, known), *known)).min()
 }
 
 /// What to say of a name that none of `known` is: the nearest, or all where none is near.

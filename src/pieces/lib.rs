@@ -5,6 +5,7 @@
 
 pub mod stored;
 mod cut_off;
+mod error;
 mod described;
 mod tokenizer;
 mod word_piece;
@@ -22,7 +23,8 @@ use table::rows::{DocumentRow, MentionRow, PieceRow, TokenRow};
 use table::{TableError, Text, Walk};
 
 pub use cut_off::CutOff;
-pub use tokenizer::{Family, PiecesError, Tokenizer};
+pub use error::PiecesError;
+pub use tokenizer::{Family, Tokenizer};
 pub use vocabulary::{VocabularyOptions, train_vocabulary};
 
 /// Pieces of a document at most, unless asked otherwise: as in the reference code.

@@ -1,98 +1,19 @@
 //! A tokenizer of the BERT or RoBERTa family, from the files of a Hugging Face folder.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tokenizers::models::bpe::BPE;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
 use ground::caught::caught;
-use ground::hint::{Hint, Words};
 use ground::{present, read_text};
-use table::TableError;
 
+use crate::error::{END_OF_WORD, PiecesError, fault, tokenizer_fault};
 use crate::{described, word_piece};
 
 /// Ids are below this: the library looks at every number up to the highest. The largest vocabularies have a million.
 const MOST_IDS: usize = 1 << 24;
-/// How a word's last piece ends where pieces are of characters.
-const END_OF_WORD: &str = "</w>";
-
-/// Why documents cannot be cut into pieces.
-#[derive(Debug, thiserror::Error)]
-pub enum PiecesError {
-    /// The folder holds no tokenizer that is known.
-    #[error("{}: expected `tokenizer.json`, `vocab.txt`, or `vocab.json` with `merges.txt`, found none of them", folder.display())]
-    NoTokenizer {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// A tokenizer's file cannot be used.
-    #[error("{}: {reason}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// Byte pairs that are none of bytes.
-    #[error("{}: expected pieces of bytes, as RoBERTa has them, got some that end with `{END_OF_WORD}`", path.display())]
-    NoBytes {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The text of a `tokenizer.json` describes no tokenizer, or a vocabulary makes none.
-    #[error("tokenizer: {reason}")]
-    Tokenizer {
-        /// What the tokenizer library says.
-        reason: String,
-    },
-    /// The vocabulary lacks a piece that every document needs.
-    #[error("tokenizer: expected a piece {piece} in the vocabulary, found none")]
-    NoPiece {
-        /// The piece.
-        piece: &'static str,
-    },
-    /// The tokenizer fails on a word.
-    #[error("tokenizer: cannot cut the word `{word}`: {reason}")]
-    Word {
-        /// The word.
-        word: String,
-        /// What the tokenizer says.
-        reason: String,
-    },
-    /// A mention does not fit its document's other tables.
-    #[error("document `{document}`: {reason}")]
-    Mention {
-        /// The document.
-        document: String,
-        /// The mention's number; expected, then got.
-        reason: String,
-    },
-    /// A word was not cut before its document: a fault of docre's.
-    #[error("document `{document}`: word `{word}`: expected its pieces, found none")]
-    Uncut {
-        /// The document.
-        document: String,
-        /// The word.
-        word: String,
-    },
-    /// A table cannot be read.
-    #[error(transparent)]
-    Table(#[from] TableError),
-}
-
-impl Hint for PiecesError {
-    fn hint(&self) -> Option<Words> {
-        match self {
-            Self::Table(error) => error.hint(),
-            Self::NoTokenizer { .. } | Self::NoBytes { .. } => Some(
-                "of what Hugging Face's `AutoTokenizer` reads, its `save_pretrained` writes `tokenizer.json`".into(),
-            ),
-            _ => None,
-        }
-    }
-}
 
 /// How an encoder's input begins and ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,15 +148,6 @@ fn n_pieces(tokenizer: &tokenizers::Tokenizer) -> usize {
 /// What the library does with a file's parts, a panic being an error: it trusts them more than we can.
 fn guarded<T>(work: impl FnOnce() -> Result<T, tokenizers::Error>) -> Result<T, tokenizers::Error> {
     caught(work).unwrap_or_else(|caught| Err(caught.into()))
-}
-
-pub(super) fn fault(path: &Path, reason: &impl ToString) -> PiecesError {
-    PiecesError::File { path: path.to_path_buf(), reason: reason.to_string() }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "serves `map_err`")]
-pub(super) fn tokenizer_fault(error: tokenizers::Error) -> PiecesError {
-    PiecesError::Tokenizer { reason: error.to_string() }
 }
 
 fn byte_pairs(folder: &Path, vocabulary: &Path) -> Result<tokenizers::Tokenizer, PiecesError> {

@@ -12,7 +12,8 @@ use tokenizers::{NormalizedString, Normalizer, OffsetReferential, OffsetType, Pr
 
 use table::Text;
 
-use super::tokenizer::{PiecesError, Tokenizer, tokenizer_fault};
+use super::error::{PiecesError, tokenizer_fault};
+use super::tokenizer::Tokenizer;
 use super::word_piece::bert;
 
 /// How a vocabulary is made.

@@ -15,7 +15,7 @@ use tokenizers::{NormalizedString, Normalizer, NormalizerWrapper, PreTokenizerWr
 
 use ground::read_text;
 
-use super::tokenizer::{PiecesError, fault};
+use super::error::{PiecesError, fault};
 
 /// One piece in so many tells nothing: some hold what their text, once it was prepared, no longer had.
 const STRAY: usize = 1000;

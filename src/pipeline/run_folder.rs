@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use super::file::{Input, Pipeline, Stage};
 use crate::ground::identity::Contents;
 use crate::ground::manifest::{Artefact, Entry, MANIFEST, Manifest, Recipe};
-use crate::table::{make_folder, remove_leftovers, standing, write_file};
+use crate::table::{found_under, make_folder, remove_leftovers, write_file};
 
 /// Where stages work, a folder each.
 const WORK: &str = ".work";
@@ -69,7 +69,7 @@ impl<'p> RunFolder<'p> {
     /// # Errors
     /// Where it cannot be read.
     pub fn content(&mut self, path: &Path) -> anyhow::Result<Option<String>> {
-        self.contents.of(&standing(path)).with_context(|| format!("{}: cannot read", path.display()))
+        self.contents.of(&found_under(path)).with_context(|| format!("{}: cannot read", path.display()))
     }
 
     /// What is known of the stages before one.

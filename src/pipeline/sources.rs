@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::encoder::hub;
-use crate::table::standing;
+use crate::table::found_under;
 
 /// The role of inputs whose places may be names on the hub. A source in any other role is a path, whatever it looks like.
 pub const ENCODER: &str = "encoder";
@@ -72,7 +72,7 @@ impl Source {
 
 fn resolve(place: &str) -> Option<PathBuf> {
     let path = Path::new(place);
-    if standing(path).exists() { Some(path.to_path_buf()) } else { hub::find(place).ok() }
+    if found_under(path).exists() { Some(path.to_path_buf()) } else { hub::find(place).ok() }
 }
 
 /// The place that counts; all of them where it is in none.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use graph::Graph;
 use graph::store::{Answer, Loaded, Stop};
-use table::{standing, stands_for};
+use table::{found_under, stands_for};
 
 use crate::error::QueryError;
 use crate::limits::Options;
@@ -67,7 +67,7 @@ enum Found {
 fn the_graph(folder: &Path) -> Result<PathBuf, QueryError> {
     let mut found = Vec::new();
     let fault = |source| QueryError::Io { path: folder.to_path_buf(), source };
-    search(&standing(folder), DEPTH, &mut found).map_err(fault)?;
+    search(&found_under(folder), DEPTH, &mut found).map_err(fault)?;
     if let [graph] = found.as_slice() {
         return Ok(graph.clone());
     }

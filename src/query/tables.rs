@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use table::{is_part_name, standing, stands_for};
+use table::{found_under, is_part_name, stands_for};
 
 use crate::error::QueryError;
 
@@ -18,7 +18,7 @@ pub(crate) const DEPTH: usize = 6;
 /// Where the folder cannot be read or holds no table, or the paths of two tables come to one name.
 pub fn tables(folder: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>, QueryError> {
     let mut found = Vec::new();
-    search(&standing(folder), &mut Vec::new(), &mut found)
+    search(&found_under(folder), &mut Vec::new(), &mut found)
         .map_err(|source| QueryError::Io { path: folder.to_path_buf(), source })?;
     let mut named = BTreeMap::new();
     for (path, files) in &found {

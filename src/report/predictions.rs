@@ -1,11 +1,12 @@
 //! Predicted facts in the order of a split's documents, sorted on disk: their table may be in any order.
 
 use std::collections::HashMap;
+use std::mem;
 use std::path::{Path, PathBuf};
 
 use table::rows::{DocumentRow, RelationRow};
 use table::sort::{InOrder, Sorted, Sorter, sortable};
-use table::{Table, TableError, Text};
+use table::{Table, TableError, Text, undirected_relations};
 
 sortable! {
     /// A predicted fact.
@@ -53,9 +54,13 @@ impl Predictions {
     pub fn sorted(split: &Path, relations: Option<&Path>, scratch: PathBuf) -> Result<Self, TableError> {
         let mut sorter = Sorter::new(scratch)?;
         if let Some(relations) = relations {
-            let positions = positions(split)?;
+            let (positions, undirected) = (positions(split)?, undirected_relations(split)?);
             for (place, row) in (0..).zip(Table::<RelationRow>::require_at(relations)?.rows()?) {
-                let row = row?;
+                let mut row = row?;
+                // As gold facts have it.
+                if row.head > row.tail && undirected.contains(&row.relation) {
+                    mem::swap(&mut row.head, &mut row.tail);
+                }
                 let position = positions.get(&row.doc_id).copied().unwrap_or(STRAY);
                 sorter.push(&Prediction::new(row, position, place))?;
             }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ground::manifest::{Manifest, role};
 use ground::present;
 use table::rows::{DocumentRow, RelationRow};
-use table::{Table, TableError, TableFiles, Text, read, standing};
+use table::{Table, TableError, TableFiles, Text, found_under, read};
 
 use crate::error::ReportError;
 use crate::lineage::judged;
@@ -87,7 +87,7 @@ fn name(folder: &Path) -> String {
 /// What a manifest names: an output in the run folder, or a source as seen from the working directory.
 fn located(run: &Path, path: &str) -> Result<Option<PathBuf>, TableError> {
     let bare = path.strip_suffix(".parquet").unwrap_or(path);
-    first([run.join(bare), PathBuf::from(bare)].into_iter(), |path| Ok(standing(path).is_dir() || is_table(path)?))
+    first([run.join(bare), PathBuf::from(bare)].into_iter(), |path| Ok(found_under(path).is_dir() || is_table(path)?))
 }
 
 /// The first of some places that is of a kind.

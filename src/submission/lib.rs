@@ -98,7 +98,7 @@ pub struct Predicted {
     pub relation: String,
     /// Sentences of evidence, where the entry has any field for them.
     pub evidence: Option<Vec<u32>>,
-    /// Whatever number the entry has as its `score`.
+    /// The number that the entry has as its `score`, also where it stands in a text; what is none is not a number (NaN).
     pub score: Option<f64>,
 }
 
@@ -315,7 +315,7 @@ impl Entry {
             Field::Tail => self.tail = Some(index("t_idx", &value)?),
             Field::Relation => self.relation = Some(text("r", value)?),
             Field::Evidence => self.evidence = Some(indices(&value)?),
-            Field::Score => self.score = value.as_f64(),
+            Field::Score => self.score = score(&value),
             Field::Document | Field::Other => {}
         }
         Ok(())
@@ -326,6 +326,14 @@ fn text(field: &str, value: Value) -> Result<String, String> {
     match value {
         Value::String(text) => Ok(text),
         other => Err(format!("`{field}`: expected a text, got `{}`", beginning(&other))),
+    }
+}
+
+fn score(value: &Value) -> Option<f64> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.trim().parse().unwrap_or(f64::NAN)),
+        other => Some(other.as_f64().unwrap_or(f64::NAN)),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use ground::excerpt::quoted;
+use ground::observe::{Event, Observer};
 use table::rows::{PredictionRow, RelationRow};
 use table::{Row, Table, TableError, TableFiles};
 
@@ -11,26 +13,27 @@ use crate::{NO_ENTITY, Predicted, SubmissionError, read_submission_about};
 type Batches = Box<dyn Iterator<Item = Result<Vec<PredictionRow>, TableError>>>;
 
 /// The facts at a path about a split: the table `relations` in a folder, a folder of Parquet files or one of them, and any other
-/// file is a submission in DocRED's JSON.
+/// file is a submission in DocRED's JSON. What of a submission is left out is told.
 ///
 /// # Errors
 /// Where there are none; later, where a table is damaged or a probability is none.
 pub fn read(
     path: &Path,
     split: &Path,
-) -> Result<impl Iterator<Item = Result<PredictionRow, SubmissionError>>, SubmissionError> {
+    observe: Observer<'_>,
+) -> Result<impl Iterator<Item = Result<PredictionRow, SubmissionError>> + use<>, SubmissionError> {
     let name = path.to_path_buf();
-    let rows = batches(path, split)?.flat_map(|batch| match batch {
+    let rows = batches(path, split, observe)?.flat_map(|batch| match batch {
         Ok(rows) => rows.into_iter().map(Ok).collect(),
         Err(error) => vec![Err(SubmissionError::from(error))],
     });
     Ok(rows.map(move |row| checked(row?, &name)))
 }
 
-fn batches(path: &Path, split: &Path) -> Result<Batches, SubmissionError> {
+fn batches(path: &Path, split: &Path, observe: Observer<'_>) -> Result<Batches, SubmissionError> {
     let is_table = path.extension().is_some_and(|extension| extension == "parquet");
     if path.is_file() && !is_table {
-        return Ok(Box::new(std::iter::once(Ok(submission(path, split)?))));
+        return Ok(Box::new(std::iter::once(Ok(submission(path, split, observe)?))));
     }
     Ok(Box::new(Table::<PredictionRow>::require_at(&place(path)?)?.conformed()?))
 }
@@ -49,9 +52,10 @@ pub fn place(path: &Path) -> Result<PathBuf, SubmissionError> {
 
 /// A submission's entries, but for those about entities that the split has lost. Their scores are probabilities where all
 /// of them could be.
-fn submission(path: &Path, split: &Path) -> Result<Vec<PredictionRow>, SubmissionError> {
+fn submission(path: &Path, split: &Path, observe: Observer<'_>) -> Result<Vec<PredictionRow>, SubmissionError> {
     let entries = read_submission_about(path, split)?;
-    let scored = entries.iter().all(|entry| entry.score.is_some_and(|score| (0.0..=1.0).contains(&score)));
+    let scored = entries.iter().all(is_sure);
+    tell(&entries, observe);
     let row = |entry: Predicted| PredictionRow {
         run_id: None,
         doc_id: entry.title.into(),
@@ -62,8 +66,36 @@ fn submission(path: &Path, split: &Path) -> Result<Vec<PredictionRow>, Submissio
         evidence: entry.evidence,
         attributes: None,
     };
-    let is_there = |entry: &Predicted| entry.head != NO_ENTITY && entry.tail != NO_ENTITY;
-    Ok(entries.into_iter().filter(is_there).map(row).collect())
+    Ok(entries.into_iter().filter(|entry| !is_lost(entry)).map(row).collect())
+}
+
+fn is_lost(entry: &Predicted) -> bool {
+    entry.head == NO_ENTITY || entry.tail == NO_ENTITY
+}
+
+fn is_sure(entry: &Predicted) -> bool {
+    entry.score.is_some_and(|score| (0.0..=1.0).contains(&score))
+}
+
+/// Tells what of the entries is left out.
+fn tell(entries: &[Predicted], observe: Observer<'_>) {
+    let count = |is_meant: fn(&Predicted) -> bool| {
+        let mut meant = entries.iter().filter(|entry| is_meant(entry));
+        meant.next().map(|first| (1 + meant.count(), quoted(&first.title)))
+    };
+    if let Some((n_lost, first)) = count(is_lost) {
+        observe(Event::Warning(format!(
+            "{n_lost} predictions are about entities that the split has lost, the first of document {first}: left out"
+        )));
+    }
+    let has_scores = entries.iter().any(|entry| entry.score.is_some());
+    if let Some((n_unsure, first)) = count(|entry| !is_sure(entry)).filter(|_| has_scores) {
+        let n_entries = entries.len();
+        observe(Event::Warning(format!(
+            "expected a `score` from 0 to 1 in each of {n_entries} predictions, got none in {n_unsure}, the first of \
+             document {first}: no score is taken as a probability"
+        )));
+    }
 }
 
 fn checked(row: PredictionRow, path: &Path) -> Result<PredictionRow, SubmissionError> {

@@ -14,7 +14,7 @@ pub(super) const ASIDE: &str = "replaced";
 
 /// Where what bears a name is to be read: under it, or beside it where a process died when it stood aside. Nothing is
 /// moved, as a writer may be at work on it.
-pub fn standing(path: &Path) -> Cow<'_, Path> {
+pub fn found_under(path: &Path) -> Cow<'_, Path> {
     if matches!(present(fs::metadata(path)), Ok(None))
         && let Ok(target) = through(path)
     {
@@ -26,11 +26,11 @@ pub fn standing(path: &Path) -> Cow<'_, Path> {
     Cow::Borrowed(path)
 }
 
-/// The path for which a hidden folder stands, by [`standing`]; for whoever lists a folder.
+/// The path for which a hidden folder stands, by [`found_under`]; for whoever lists a folder.
 pub fn stands_for(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?.strip_prefix('.')?.strip_suffix(ASIDE)?.strip_suffix('.')?;
     let named = path.with_file_name(name);
-    (!name.is_empty() && standing(&named) == path).then_some(named)
+    (!name.is_empty() && found_under(&named) == path).then_some(named)
 }
 
 /// Whether anything bears a name, a link that leads nowhere included.
@@ -55,16 +55,16 @@ mod tests {
         let above = TempDir::new().unwrap();
         let [target, aside] = ["target", ".target.replaced"].map(|name| above.path().join(name));
         folder(&aside, "old");
-        assert_eq!(standing(&target), aside);
+        assert_eq!(found_under(&target), aside);
         assert_eq!(stands_for(&aside), Some(target.clone()));
         #[cfg(unix)]
         {
             let link = above.path().join("link");
             std::os::unix::fs::symlink("target", &link).unwrap();
-            assert_eq!(standing(&link), aside);
+            assert_eq!(found_under(&link), aside);
         }
         folder(&target, "new");
-        assert_eq!(standing(&target), target);
+        assert_eq!(found_under(&target), target);
         assert_eq!(stands_for(&aside), None);
     }
 }

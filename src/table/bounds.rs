@@ -16,6 +16,8 @@ const MOST_ITEMS: u64 = 1 << 24;
 const ITEMS_A_BYTE: u64 = 1 << 6;
 /// Bytes that a batch of rows comes to, as far as the file tells.
 const BATCH_BYTES: u64 = 32 << 20;
+/// The same where every row has the longest text that there may be.
+const LONGEST_BYTES: u64 = 128 << 20;
 
 /// Refuses a file that would unfold to more than is in proportion to its size.
 pub(super) fn check(metadata: &ParquetMetaData, n_bytes: u64, path: &Path) -> Result<(), TableError> {
@@ -37,8 +39,9 @@ pub(super) fn check(metadata: &ParquetMetaData, n_bytes: u64, path: &Path) -> Re
     Ok(())
 }
 
-/// Rows to read at a time, of at most so many, so that a batch stays small in bytes as well.
-pub(super) fn batch_rows(metadata: &ParquetMetaData, most: usize) -> usize {
+/// Rows to read at a time, of at most so many, so that a batch stays small in bytes as well, though each of its texts may
+/// be as long as the `longest`.
+pub(super) fn batch_rows(metadata: &ParquetMetaData, longest: u64, most: usize) -> usize {
     let of_group = |group: &RowGroupMetaData| {
         let bytes = |column: &ColumnChunkMetaData| {
             let text = column.unencoded_byte_array_data_bytes().map_or(0, i64::unsigned_abs);
@@ -49,5 +52,10 @@ pub(super) fn batch_rows(metadata: &ParquetMetaData, most: usize) -> usize {
         BATCH_BYTES.saturating_mul(group.num_rows().unsigned_abs().max(1)) / bytes.max(1)
     };
     let fitting = metadata.row_groups().iter().map(of_group).min().unwrap_or(u64::MAX);
-    usize::try_from(fitting).unwrap_or(usize::MAX).clamp(1, most)
+    usize::try_from(fitting).unwrap_or(usize::MAX).clamp(1, rows_of(longest, most))
+}
+
+/// Rows to make at a time, of at most so many, where each may have a text of so many bytes.
+pub(super) fn rows_of(longest: u64, most: usize) -> usize {
+    usize::try_from(LONGEST_BYTES / longest.max(1)).unwrap_or(usize::MAX).clamp(1, most)
 }

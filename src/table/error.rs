@@ -119,6 +119,20 @@ pub enum TableError {
         /// How much there may be.
         most: u64,
     },
+    /// A page of a file says that it holds more than there can be.
+    #[error("{}: column `{column}`: expected at most {most} {what}, got {got}", path.display())]
+    Page {
+        /// The file.
+        path: PathBuf,
+        /// The column's name.
+        column: String,
+        /// What there is too much of.
+        what: &'static str,
+        /// How much.
+        got: i64,
+        /// How much there may be.
+        most: i64,
+    },
     /// A document has more rows than memory is there for.
     #[error("table `{table}`: document `{document}`: expected at most {most} rows of one document")]
     Rows {

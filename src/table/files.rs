@@ -8,11 +8,12 @@ use ground::present;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use super::TableError;
-use super::aside::standing;
+use super::aside::found_under;
 use super::beside::parent;
 use super::bounds;
 use super::folder::called;
 use super::integrity::{Making, bears_checksum};
+use super::pages;
 
 /// The files of a table in order: at least one, with rows of any type.
 ///
@@ -28,8 +29,8 @@ impl TableFiles {
     /// # Errors
     /// Where the system refuses to look.
     pub fn find(folder: &Path, name: &str) -> Result<Option<Self>, TableError> {
-        let nested = &*standing(folder).join(name);
-        let nested = &*standing(nested);
+        let nested = &*found_under(folder).join(name);
+        let nested = &*found_under(nested);
         let mut files = Vec::new();
         for entry in
             present(fs::read_dir(nested)).map_err(TableError::io(nested, "list the folder"))?.into_iter().flatten()
@@ -40,7 +41,7 @@ impl TableFiles {
             }
         }
         files.sort();
-        let single = standing(folder).join(format!("{name}.parquet"));
+        let single = found_under(folder).join(format!("{name}.parquet"));
         if files.is_empty() && is_file(&single)? {
             files.push(single);
         }
@@ -129,14 +130,15 @@ pub(super) fn making(path: &Path) -> Result<Making, TableError> {
 pub fn verify(path: &Path) -> Result<(), TableError> {
     let file = open(path)?;
     let metadata = footer(&file, path)?;
-    verified(&file, &metadata, path)
+    verified(&file, &metadata, path).map(drop)
 }
 
-/// The same of an open file, whose footer is read.
-pub(super) fn verified(file: &File, metadata: &ParquetMetaData, path: &Path) -> Result<(), TableError> {
+/// The same of an open file, whose footer is read; and how long a text in it may be, however little stands for it.
+pub(super) fn verified(file: &File, metadata: &ParquetMetaData, path: &Path) -> Result<u64, TableError> {
     sound(file, metadata, path)?;
     let length = file.metadata().map_err(TableError::io(path, "look at it"))?.len();
-    bounds::check(metadata, length, path)
+    bounds::check(metadata, length, path)?;
+    gently(path, || pages::check(file, metadata, path))
 }
 
 /// What an open file says of its making, where its bytes are those that were written.

@@ -28,6 +28,7 @@ mod lock;
 mod nulls;
 mod objects;
 mod ours;
+mod pages;
 mod place;
 mod read;
 pub mod rows;
@@ -43,7 +44,7 @@ mod write;
 
 use arrow::record_batch::RecordBatch;
 
-pub use aside::{standing, stands_for};
+pub use aside::{found_under, stands_for};
 pub use beside::{is_random, sibling};
 pub use cell::Cell;
 pub use cursor::Cursor;

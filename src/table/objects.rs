@@ -34,8 +34,8 @@ pub fn json_rows(path: &Path) -> Result<impl Iterator<Item = Result<Vec<u8>, Tab
     let builder = gently(path, || {
         ParquetRecordBatchReaderBuilder::try_new_with_options(again, options).map_err(TableError::read(path))
     })?;
-    verified(&file, builder.metadata(), path)?;
-    let rows = batch_rows(builder.metadata(), BATCH_ROWS);
+    let longest = verified(&file, builder.metadata(), path)?;
+    let rows = batch_rows(builder.metadata(), longest, BATCH_ROWS);
     let reader = gently(path, || builder.with_batch_size(rows).build().map_err(TableError::read(path)))?;
     Ok(Rows { reader: Some(reader), path: path.to_path_buf(), batch: None })
 }

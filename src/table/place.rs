@@ -18,7 +18,7 @@ use super::ours::Ours;
 ///
 /// The two are exchanged, so that whoever looks finds the one or the other, and a process that is killed leaves the old
 /// content where the new was made. Where the file system cannot exchange, the old content stands aside for a moment,
-/// where [`standing`](super::standing) finds it.
+/// where [`found_under`](super::found_under) finds it.
 ///
 /// # Errors
 /// Where the system refuses; the old content stands then.

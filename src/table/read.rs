@@ -70,8 +70,8 @@ impl RecordBatches {
         if self.columns == Columns::Ours {
             check_types(builder.schema(), self.schema, path)?;
         }
-        verified(&file, builder.metadata(), path)?;
-        let rows = batch_rows(builder.metadata(), BATCH_ROWS);
+        let longest = verified(&file, builder.metadata(), path)?;
+        let rows = batch_rows(builder.metadata(), longest, BATCH_ROWS);
         gently(path, || builder.with_batch_size(rows).build().map_err(TableError::read(path)))
     }
 

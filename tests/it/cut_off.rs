@@ -21,7 +21,7 @@ impl Place {
         for (split, document) in [("dev", DOCUMENT), ("test", &unlabelled)] {
             fs::write(place.path("documents.json"), format!("[{document}]")).unwrap();
             let source = place.path("documents.json");
-            place.run(&["convert", "--format", "docred", "--split", split, "--out", &place.path("corpus"), &source]);
+            heard(&["convert", "--format", "docred", "--split", split, "--out", &place.path("corpus"), &source]);
         }
         place
     }
@@ -30,23 +30,23 @@ impl Place {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }
 
-    /// What the program says on its way.
-    fn run(&self, arguments: &[&str]) -> String {
-        let run = support::docre(arguments);
-        assert_eq!(run.code, Some(0), "{}", run.stderr);
-        run.stderr
-    }
-
     fn encode(&self, split: &str, most_pieces: &str) -> String {
         let (corpus, encoder) = (self.path("corpus"), folder("atlop_bert"));
         let encoder = encoder.to_str().unwrap();
         let split = ["encode", "--corpus", &corpus, "--split", split, "--encoder", encoder, "--force"];
-        self.run(&[&split[..], &["--most-pieces", most_pieces]].concat())
+        heard(&[&split[..], &["--most-pieces", most_pieces]].concat())
     }
 }
 
 // [CLS] * Alt-omonte * lies … * Calabria * . * It * joined * Italy * . [SEP]: of the places where mentions begin the
 // second and the third are 11 and 23, so that 14 pieces hold the first two entities, and 12 pieces the first alone.
+
+/// What the program says on its way.
+fn heard(arguments: &[&str]) -> String {
+    let run = support::docre(arguments);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    run.stderr
+}
 
 #[test]
 fn encoding_tells_what_it_cuts_off() {
@@ -80,14 +80,14 @@ fn training_and_scoring_tell_what_they_cut_off() {
     );
     fs::write(place.path("train.json"), settings).unwrap();
     let model = place.path("model");
-    let said = place.run(&["train", "--config", &place.path("train.json"), "--out", &model, "--device", "cpu"]);
+    let said = heard(&["train", "--config", &place.path("train.json"), "--out", &model, "--device", "cpu"]);
     // Mentions begin at 1 and 29, at 18, and at 34. The same document is in the split to learn from and in that to choose by.
     let lost = "2 documents were cut off at 30 pieces: 2 entities have no mention left, 2 facts can no longer be found";
     assert!(said.contains(lost) && said.contains("`--most-pieces`"), "{said}");
     for (split, facts) in [("dev", ", 1 fact can no longer be found"), ("test", "")] {
         let (best, corpus, out) = (place.path("model/best"), place.path("corpus"), place.path(split));
         let arguments = ["score", "--checkpoint", &best, "--corpus", &corpus, "--split", split, "--out", &out];
-        let said = place.run(&[&arguments[..], &["--device", "cpu"]].concat());
+        let said = heard(&[&arguments[..], &["--device", "cpu"]].concat());
         let lost = format!("1 document was cut off at 30 pieces: 1 entity has no mention left{facts}; a greater");
         assert!(said.contains(&lost), "{said}");
     }

@@ -12,7 +12,7 @@ use docre::graph::store::{Answer, Loaded};
 use docre::graph::{self, Clashes, Graph, Merge, Options, Request, Totals};
 use docre::ground::observe::unheard;
 use docre::table::rows::{
-    DocumentRow, EdgeRow, EntityRow, MentionRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow, RelationRow,
+    EdgeRow, EntityRow, MentionRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow, RelationRow,
 };
 use docre::table::{self, Row, Table, Text, stream};
 use oxigraph::model::{NamedNode, Term};
@@ -21,7 +21,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{command, corpora, docre, files, rows};
+use crate::support::{command, corpora, docre, document_row, files, rows};
 
 /// Names that break what does not take them whole.
 const HOSTILE: [&str; 12] = [
@@ -77,18 +77,7 @@ fn write(folder: &Path, entities: &[EntityRow], facts: &[PredictionRow]) {
     };
     let mut documents: Vec<&Text> = entities.iter().map(|entity| &entity.doc_id).collect();
     documents.dedup();
-    let document = |(position, doc_id): (u32, &Text)| DocumentRow {
-        doc_id: doc_id.clone(),
-        title: doc_id.clone(),
-        split: "test".into(),
-        source: "test".into(),
-        position,
-        labelled: false,
-        n_sentences: 1,
-        n_tokens: 9,
-        n_entities: 0,
-        text_hash: "00".into(),
-    };
+    let document = |(position, doc_id): (u32, &Text)| document_row(doc_id, position);
     table::write(folder, "split", (0..).zip(documents).map(document).collect()).unwrap();
     table::write(folder, "split", entities.iter().map(mention).collect()).unwrap();
     table::write(folder, "split", entities.to_vec()).unwrap();

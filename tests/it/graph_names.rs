@@ -7,15 +7,13 @@ use docre::graph::identifier::{Base, Iris};
 use docre::graph::store::{Answer, Loaded};
 use docre::graph::{self, Format, Graph, Options, Request, Totals};
 use docre::ground::observe::unheard;
-use docre::table::rows::{
-    DocumentRow, EdgeRow, EntityRow, MentionRow, NodeRow, PredictionRow, ProvenanceRow, RelationTypeRow,
-};
+use docre::table::rows::{EdgeRow, EntityRow, MentionRow, NodeRow, PredictionRow, ProvenanceRow, RelationTypeRow};
 use docre::table::{self, Row, Text};
 use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{docre, rows};
+use crate::support::{docre, document_row, rows};
 
 /// Entities of a document: name, type, kb_id.
 type Entities<'e> = [(&'e str, &'e str, Option<&'e str>)];
@@ -29,7 +27,7 @@ impl Made {
         let folder = made.0.path();
         let (mut entities, mut mentions, mut rows) = (Vec::new(), Vec::new(), Vec::new());
         for (position, (doc_id, of_document)) in (0..).zip(documents) {
-            rows.push(document(doc_id, position));
+            rows.push(document_row(doc_id, position));
             for (entity_id, (name, kind, kb_id)) in (0..).zip(*of_document) {
                 entities.push(EntityRow {
                     doc_id: (*doc_id).into(),
@@ -85,21 +83,6 @@ impl Made {
     fn lines(&self, name: &str) -> Vec<Value> {
         let text = fs::read_to_string(self.folder().join(name)).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-}
-
-fn document(doc_id: &str, position: u32) -> DocumentRow {
-    DocumentRow {
-        doc_id: doc_id.into(),
-        title: doc_id.into(),
-        split: "test".into(),
-        source: "test".into(),
-        position,
-        labelled: false,
-        n_sentences: 1,
-        n_tokens: 9,
-        n_entities: 0,
-        text_hash: "00".into(),
     }
 }
 
@@ -349,6 +332,15 @@ fn texts() -> impl Strategy<Value = String> {
         1 => proptest::collection::vec(any::<char>(), 0..6).prop_map(String::from_iter),
         1 => ("[a-é_. ]", 60usize..260).prop_map(|(part, times)| part.repeat(times)),
     ]
+}
+
+#[test]
+fn a_colon_in_a_relation_stands_for_itself() {
+    let entities = [("Tea", "Food", None), ("Rash", "Disease", None)];
+    let (made, _) = Made::of(&[("a:1", &entities)], vec![fact("a:1", 0, "CPR:3", 1, None)], &[]);
+    let graph = Loaded::new(&Graph::open(&made.folder()).unwrap()).unwrap();
+    assert_eq!(answer(&graph, "SELECT ?a WHERE { ?a relation:CPR:3 ?b }").len(), 1);
+    assert_eq!(answer(&graph, "SELECT ?a WHERE { GRAPH document:a:1 { ?a relation:CPR:3 ?b } }").len(), 1);
 }
 
 proptest! {

@@ -35,7 +35,7 @@ fn unpickled(pickle: &[u8], storage: &[u8]) -> Result<Vec<(String, Tensor)>, Str
 }
 
 /// The pickle of a state dict with a weight `w` of a shape, that many numbers into the storage.
-fn pickle(shape: &[u32], strides: &[u32], offset: u32) -> Vec<u8> {
+pub fn pickle(shape: &[u32], strides: &[u32], offset: u32) -> Vec<u8> {
     let number = |number: &u32| [&b"J"[..], &number.to_le_bytes()].concat();
     let tuple = |items: &[u32]| [&b"("[..], &items.iter().flat_map(number).collect::<Vec<_>>(), b"t"].concat();
     let text = |text: &str| [&b"X"[..], &u32::try_from(text.len()).unwrap().to_le_bytes(), text.as_bytes()].concat();

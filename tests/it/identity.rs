@@ -104,6 +104,7 @@ fn a_conversion_takes_what_is_known_of_its_files() {
         mesh: None,
         relation_labels: None,
         ids: None,
+        relations: None,
     };
     let made_from = |told: Option<String>| {
         let mut contents = Contents::default();

@@ -223,6 +223,19 @@ fn an_unlabelled_source_is_told() {
     assert!(run.stderr.contains("no document of the split is labelled"), "{}", run.stderr);
 }
 
+#[test]
+fn labels_of_which_there_are_none_are_told() {
+    let place = Place::new();
+    let mut documents = documents();
+    for document in &mut documents {
+        document["labels"] = json!({"head": [], "tail": [], "relation_id": [], "relation_text": [], "evidence": []});
+    }
+    let source = place.write("test.json", json!(documents).to_string());
+    let run = place.convert("docred", "test", &source);
+    assert!(run.stderr.contains("no document has a relation: where nobody annotated any, say so"), "{}", run.stderr);
+    assert_eq!(rows(&place.split("test"), "SELECT DISTINCT labelled FROM documents"), ["true"]);
+}
+
 /// The documents, the first entity of the second of which has mentions that cannot be read.
 fn with_a_lost_entity() -> Vec<Value> {
     let mut documents = documents();

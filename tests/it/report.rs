@@ -242,6 +242,19 @@ fn pairs_that_are_no_candidates_do_not_count() {
 }
 
 #[test]
+fn the_direction_of_a_relation_that_holds_both_ways_does_not_count() {
+    let run = converted(&format!("[{DOCUMENT}]"));
+    let split = run.path().join("test");
+    let both = [predicted("Altomonte", 1, 0, "P131", 2.0), predicted("Altomonte", 0, 1, "P131", 1.0)];
+    write(run.path(), both.to_vec());
+    let facts = || counted(&block(&page(run.path()), "overview")["tally"]["facts"]);
+    assert_eq!(facts(), [1, 2, 2], "one is right, and one the wrong way round");
+    let kinds = table::read(&split).unwrap().flat_map(Result::unwrap);
+    write(&split, kinds.map(|kind| RelationTypeRow { undirected: true, ..kind }).collect());
+    assert_eq!(facts(), [1, 1, 2], "both are one, which is right");
+}
+
+#[test]
 fn text_is_set_as_people_write_it() {
     let text = r#"["He", "said", ":", "\"", "I", "do", "n't", "(", "yet", ")", "pay", "$", "5", "%", "\"", "."]"#;
     let run = converted(&format!("[{}]", DOCUMENT.replace(r#"["It", "joined", "Italy", "."]"#, text)));

@@ -290,3 +290,28 @@ fn the_real_corpus_is_divided_as_a_whole() {
     assert_eq!(rows(&parts[0], "SELECT count(*) AS n FROM documents"), ["400"]);
     assert_eq!(tables(&parts), tables(&[dev]));
 }
+
+/// An entity that had no sound mention keeps its place in the numbers of the source, also in a part of the split.
+#[test]
+fn what_was_lost_of_a_document_goes_with_it() {
+    let place = Place::new("");
+    let document = r#"[{"title": "T", "sents": [["Anna", "and", "Kelp"]], "vertexSet": [
+        [{"name": "x", "sent_id": 0, "pos": [1, 1], "type": "PER"}],
+        [{"name": "Anna", "sent_id": 0, "pos": [0, 1], "type": "PER"}],
+        [{"name": "Kelp", "sent_id": 0, "pos": [2, 3], "type": "ORG"}]],
+        "labels": [{"r": "P108", "h": 1, "t": 2, "evidence": []}]}]"#;
+    fs::write(place.path("lost.json"), document).unwrap();
+    let at = |name: &str| place.path(name).to_str().unwrap().to_owned();
+    let converted = docre(["convert", "--format", "docred", "--split", "s", "--out", &at("lost"), &at("lost.json")]);
+    assert_eq!(converted.code, Some(3), "{}", converted.stderr);
+    let divided = ["split", "--corpus", &at("lost"), "--split", "s", "--out", &at("part"), "--shares", "z=1"];
+    assert_eq!(docre(divided).code, Some(0));
+    for folder in [at("lost/s"), at("part/z")] {
+        let submission = docre(["convert", "--to", "submission", &folder]);
+        assert!(
+            submission.stdout.contains(r#""h_idx":1"#) && submission.stdout.contains(r#""t_idx":2"#),
+            "{folder}: {}",
+            submission.stdout
+        );
+    }
+}

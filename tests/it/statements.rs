@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use docre::graph::Graph;
 use docre::graph::store::{Loaded, Stop};
@@ -75,7 +75,6 @@ fn a_query_of_a_graph_ends_when_it_is_told_to() {
     ] {
         let stop = Stop::new();
         let loaded = Loaded::new(&graph).unwrap().until(stop.clone());
-        let started = Instant::now();
         let ended = thread::scope(|scope| {
             scope.spawn(|| {
                 thread::sleep(Duration::from_millis(200));
@@ -83,7 +82,8 @@ fn a_query_of_a_graph_ends_when_it_is_told_to() {
             });
             loaded.query(&query)
         });
-        assert!(ended.is_err() && started.elapsed() < Duration::from_secs(20), "{query}: {:?}", started.elapsed());
+        // That it ends at all: the product has 10^11 rows.
+        assert!(ended.is_err(), "{query}");
     }
 }
 

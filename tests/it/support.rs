@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use docre::table::rows::DocumentRow;
+
 /// What a run of the program left.
 #[derive(Debug)]
 pub struct Run {
@@ -36,6 +38,22 @@ pub fn rows(folder: &Path, sql: &str) -> Vec<String> {
     let run = docre(["query", folder.to_str().unwrap(), sql, "--format", "csv"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     run.stdout.lines().skip(1).map(str::to_owned).collect()
+}
+
+/// A row of `documents`, of a document of nine tokens.
+pub fn document_row(doc_id: &str, position: u32) -> DocumentRow {
+    DocumentRow {
+        doc_id: doc_id.into(),
+        title: doc_id.into(),
+        split: "test".into(),
+        source: "test".into(),
+        position,
+        labelled: false,
+        n_sentences: 1,
+        n_tokens: 9,
+        n_entities: 0,
+        text_hash: "00".into(),
+    }
 }
 
 /// The folder of the real corpora: `DOCRE_CORPORA`, or `../shared/data` beside the project; `None`, said in words,

@@ -161,7 +161,7 @@ def check_duckdb(folder, truth):
     assert all(set((row[5] or "").split("\x1f")) - {""} == truth.aliases[row[0]] for row in nodes)
     edges = read("relationships.csv")
     assert len(edges) == len(truth.edges)
-    for head, relation, tail, edge, _, n_documents, best, combined, documents in edges:
+    for head, relation, tail, edge, _, n_documents, best, combined, documents, _ in edges:
         number = lambda text: float(text) if text else None
         assert int(n_documents) == truth.edges[edge][4]
         truth.check_edge(edge, head, relation, tail, documents.split("\x1f"), number(best), number(combined))

@@ -13,18 +13,20 @@
 //! called as its number in the file. Further keys are left aside, but for those of our own by which what we write
 //! survives the way out and back: `kb_id` of an entity, `attributes` and `probability` of a relation.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
 use super::dialect::Dialect;
 use super::json::{Field, Json};
-use super::marked::{Arrow, Marked, Marking, attributes, id};
+use super::marked::{Arrow, Marked, Marking, attributes, parse};
 use super::objects;
 use super::tied::{COREFERENCE, Tied, arrows, ties};
+use crate::cut::CutError;
 use crate::document::Document;
 use crate::fault::{Fault, Part};
-use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
 use crate::writer::{Claim, Writer, Written};
 
@@ -43,15 +45,12 @@ impl Reader for Doccano {
     }
 
     fn parse(&self, record: &Record) -> Result<Document, Reject> {
-        let unnamed = |fault| Reject { name: None, fault };
-        let json = Json::parse(&record.bytes).map_err(unnamed)?;
-        let root = json.root();
-        let name = match root.optional("id").map_err(unnamed)? {
-            Some(found) => id(&found).map_err(unnamed)?.into_owned(),
-            None => record.number.to_string(),
-        };
-        document(&root, &name, &self.dialect).map_err(|fault| Reject { name: Some(name.into()), fault })
+        parse(record, name, |root, name| document(root, name, &self.dialect))
     }
+}
+
+fn name<'v>(root: &Field<'_, 'v>) -> Result<Option<Cow<'v, str>>, Fault> {
+    root.optional("id")?.map(|id| id.identifier()).transpose()
 }
 
 fn document(root: &Field, name: &str, dialect: &Dialect) -> Result<Document, Fault> {
@@ -92,13 +91,13 @@ fn mention<'v>(field: &Field<'_, 'v>) -> Result<Option<Marking<'v>>, Fault> {
             let parts: Vec<Field> = field.items()?.collect();
             let [start, end, kind] = parts.as_slice() else { return Err(field.expected("`[start, end, label]`")) };
             let span = (start.number_u32()?, end.number_u32()?);
-            Ok(Some(Marking { kind: id(kind)?, span, place, ..Marking::default() }))
+            Ok(Some(Marking { kind: kind.identifier()?, span, place, ..Marking::default() }))
         }
         _ => {
-            let kb_ids = field.optional("kb_id")?.map(|kb_id| id(&kb_id)).transpose()?;
+            let kb_ids = field.optional("kb_id")?.map(|kb_id| kb_id.identifier()).transpose()?;
             Ok(Some(Marking {
-                id: field.optional("id")?.map(|found| id(&found)).transpose()?.unwrap_or_default(),
-                kind: id(&field.key("label")?)?,
+                id: field.optional("id")?.map(|found| found.identifier()).transpose()?.unwrap_or_default(),
+                kind: field.key("label")?.identifier()?,
                 span: (field.key("start_offset")?.number_u32()?, field.key("end_offset")?.number_u32()?),
                 name: None,
                 kb_ids: kb_ids.into_iter().collect(),
@@ -110,8 +109,8 @@ fn mention<'v>(field: &Field<'_, 'v>) -> Result<Option<Marking<'v>>, Fault> {
 
 fn arrow<'v>(field: &Field<'_, 'v>) -> Result<Arrow<'v>, Fault> {
     Ok(Arrow {
-        ends: [id(&field.key("from_id")?)?, id(&field.key("to_id")?)?],
-        relation: id(&field.key("type")?)?,
+        ends: [field.key("from_id")?.identifier()?, field.key("to_id")?.identifier()?],
+        relation: field.key("type")?.identifier()?,
         attributes: attributes(field)?,
         place: field.to_string(),
     })

@@ -14,9 +14,10 @@ use std::collections::{BTreeSet, HashMap};
 use ground::excerpt::quoted;
 
 use super::lines::line_records;
+use crate::cut::CutError;
 use crate::document::{Document, Entity, Fact, Mention, Token};
 use crate::fault::Fault;
-use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
 
 const COLUMNS_OF_PAIR: usize = 17;

@@ -15,10 +15,12 @@ use ground::excerpt::quoted;
 
 use super::lines::{Blocks, Lines};
 use super::pubtator::PubTator;
+use crate::cut::CutError;
+use crate::cut::Unreadable;
 use crate::document::Document;
 use crate::fault::{Fault, Part};
-use crate::reader::{CutError, Reader, Record, Records, Reject};
-use crate::source::{Input, Unreadable};
+use crate::reader::{Reader, Record, Records, Reject};
+use crate::source::Input;
 
 /// The name of the one relation.
 const RELATION: &str = "GDA";

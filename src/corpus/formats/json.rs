@@ -12,7 +12,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use ground::excerpt::quoted;
 use ground::suggest::nearest;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Loss, Part};
 
 /// A JSON value that borrows from its source.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,8 @@ pub enum Json<'v> {
     Bool(bool),
     /// A whole number, zero or above.
     Whole(u64),
+    /// A whole number below zero.
+    Negative(i64),
     /// Any other number.
     Number(f64),
     /// A text.
@@ -81,6 +83,17 @@ impl<'v> Json<'v> {
         Ok(())
     }
 
+    /// As [`Json::turn`]; where the lists are not of one length, so that nobody knows what belongs together, it becomes
+    /// `instead`, and as many parts are lost as the longest of them has items.
+    pub fn turn_or_lose(&mut self, part: Part, column: &str, instead: Self) -> Vec<Loss> {
+        let Err(reason) = self.turn() else { return Vec::new() };
+        let members = if let Self::Object(members) = &*self { members.as_slice() } else { &[] };
+        let lengths = members.iter().map(|(_, value)| if let Self::List(items) = value { items.len() } else { 0 });
+        let n_lost = lengths.max().unwrap_or_default().max(1);
+        *self = instead;
+        vec![Loss::new(part, Fault::new(column, reason)); n_lost]
+    }
+
     /// The values of a member of an object: one, where it is not repeated.
     pub fn members_mut<'s>(&'s mut self, name: &'s str) -> impl Iterator<Item = &'s mut Self> {
         let members = if let Self::Object(members) = self { members.as_mut_slice() } else { &mut [] };
@@ -97,17 +110,37 @@ impl<'v> Json<'v> {
         Field { value: self, step: Step::Root }
     }
 
+    /// A text, a number or a boolean as a text; `None` for what is none of these.
+    pub fn scalar(&self) -> Option<Cow<'_, str>> {
+        Some(match self {
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::Whole(number) => Cow::Owned(number.to_string()),
+            Self::Negative(number) => Cow::Owned(number.to_string()),
+            Self::Number(number) => Cow::Owned(number.to_string()),
+            Self::Bool(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
+            Self::Null | Self::List(_) | Self::Object(_) => return None,
+        })
+    }
+
     fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Bool(_) => "a boolean",
-            Self::Whole(_) | Self::Number(_) => "a number",
+            Self::Whole(_) | Self::Negative(_) | Self::Number(_) => "a number",
             Self::Text(_) => "a text",
             Self::List(_) => "a list",
             Self::Object(_) => "an object",
         }
     }
 }
+
+/// What an id can be.
+pub const IDENTIFIER: &str = "a text or a whole number from 0";
+/// What an offset or a place can be.
+pub const NUMBER: &str = "a whole number from 0 and below 2^32";
+
+/// A key that is not known, and the name that may be meant.
+pub type Stray<'n, 'v> = (&'v str, Option<&'n str>);
 
 /// Whether a key may be a slip of a name: the same but for case, or for an edit or two where the name is long enough.
 pub fn is_slip(key: &str, name: &str) -> bool {
@@ -147,21 +180,25 @@ impl<'v> Field<'_, 'v> {
         }
     }
 
-    /// The names of an object's members that are none of these.
+    /// The names of an object's members that are none of these, each with the one of them that it lacks and that may be
+    /// meant.
     ///
     /// # Errors
-    /// A fault where this is no object, or has a member that may be a slip of one of `names` that it lacks: a misspelt
-    /// name must not make something missing.
-    pub fn strays(&self, names: &[&str]) -> Result<Vec<&'v str>, Fault> {
+    /// A fault where this is no object, or has a member that may be a slip of one of `weighty` that it lacks: a misspelt
+    /// name must not make these missing.
+    pub fn strays<'n>(&self, weighty: &[&'n str], others: &[&'n str]) -> Result<Vec<Stray<'n, 'v>>, Fault> {
         let members = self.members()?;
-        let strays: Vec<&'v str> = members.iter().map(|(key, _)| &**key).filter(|key| !names.contains(key)).collect();
-        for key in &strays {
-            let is_lacking = |name: &&&str| !members.iter().any(|(key, _)| key == **name);
-            if let Some(name) = names.iter().filter(is_lacking).find(|name| is_slip(key, name)) {
-                return Err(self.fault(format!("expected the key `{name}`, got {}", quoted(key))));
+        let names = || weighty.iter().chain(others).copied();
+        let keys = members.iter().map(|(key, _)| &**key).filter(|key| names().all(|name| name != *key));
+        let stray = |key| {
+            let is_lacking = |name: &&str| !members.iter().any(|(key, _)| key == *name);
+            let meant = names().filter(is_lacking).find(|name| is_slip(key, name));
+            match meant.filter(|name| weighty.contains(name)) {
+                Some(name) => Err(self.fault(format!("expected the key `{name}`, got {}", quoted(key)))),
+                None => Ok((key, meant)),
             }
-        }
-        Ok(strays)
+        };
+        keys.map(stray).collect()
     }
 
     /// The names of an object's members; none of anything else.
@@ -196,7 +233,7 @@ impl<'v> Field<'_, 'v> {
         match self.value {
             Json::Text(text) => Ok(Cow::Borrowed(text)),
             Json::Whole(number) => Ok(Cow::Owned(number.to_string())),
-            _ => Err(self.expected("a text or a whole number")),
+            _ => Err(self.expected(IDENTIFIER)),
         }
     }
 
@@ -206,7 +243,21 @@ impl<'v> Field<'_, 'v> {
     /// A fault where this is none.
     pub fn number_u32(&self) -> Result<u32, Fault> {
         let number = if let Json::Whole(number) = self.value { u32::try_from(*number).ok() } else { None };
-        number.ok_or_else(|| self.expected("a whole number below 2^32"))
+        number.ok_or_else(|| self.expected(NUMBER))
+    }
+
+    /// A list of two whole numbers, first and one past the last of something.
+    ///
+    /// # Errors
+    /// A fault where this is none.
+    pub fn bounds(&self) -> Result<(u32, u32), Fault> {
+        let items = self.items()?;
+        let n_items = items.len();
+        let mut items = items.map(|bound| bound.number_u32());
+        match (items.next(), items.next(), n_items) {
+            (Some(start), Some(end), 2) => Ok((start?, end?)),
+            _ => Err(self.fault(format!("expected [start, end], got {n_items} numbers"))),
+        }
     }
 
     /// A fault of this field.
@@ -218,7 +269,9 @@ impl<'v> Field<'_, 'v> {
     pub fn expected(&self, what: &str) -> Fault {
         let got = match self.value {
             Json::Whole(number) => number.to_string(),
-            Json::Number(number) => number.to_string(),
+            Json::Negative(number) => number.to_string(),
+            // As it stands there: `7.0` is no whole number.
+            Json::Number(number) => format!("{number:?}"),
             Json::Text(text) => format!("the text {}", quoted(text)),
             other => other.kind().to_owned(),
         };
@@ -278,9 +331,8 @@ impl<'de> Visitor<'de> for AnyJson {
         Ok(Json::Whole(value))
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a negative number is only ever read as a real one")]
     fn visit_i64<E: Error>(self, value: i64) -> Result<Json<'de>, E> {
-        Ok(Json::Number(value as f64))
+        Ok(Json::Negative(value))
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Json<'de>, E> {

@@ -12,26 +12,31 @@
 //! One task a line is read too. Of several annotations of a task the one marked as ground truth counts, else the first
 //! that was not cancelled; where there is none, a prediction. Offsets count Unicode scalar values or, in older versions,
 //! UTF-16 units: what fits the texts of the regions. A relation may have several names; one in both directions is two
-//! facts, one without a name is none. A document is called as `doc_id` in `data`, else as the task's number. What a
-//! region is in a knowledge base may stand in its `meta` as `kb_id`, where we write it.
+//! facts, one without a name is none. A region of another text (`to_name`) is lost. A document is called as `doc_id` in
+//! `data`, else as the task's number. What a region is in a knowledge base may stand in its `meta` as `kb_id`, where we
+//! write it.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use ground::excerpt::quoted;
 use serde_json::{Value, json};
 
 use super::dialect::Dialect;
 use super::json::{Field, Json};
-use super::marked::{Arrow, Marked, Marking, attributes, id, joins};
+use super::marked::{Arrow, Marked, Marking, attributes, joins, parse};
 use super::objects;
 use super::tied::{COREFERENCE, Tied, arrows, ties};
+use crate::cut::CutError;
 use crate::document::Document;
 use crate::fault::{Fault, Part, Remark};
-use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
 use crate::text::Characters;
 use crate::writer::{Claim, Frame, Writer, Written};
 
+/// What has the name of the text that a region is in.
+const TARGET: &str = "to_name";
 const OTHER_KINDS: &str = "annotations other than regions of text and relations: left aside";
 const SEVERAL: &str = "tasks with several annotations, one of which counts";
 const PREDICTED: &str = "tasks without annotations: a prediction is taken";
@@ -51,22 +56,18 @@ impl Reader for LabelStudio {
     }
 
     fn parse(&self, record: &Record) -> Result<Document, Reject> {
-        let unnamed = |fault| Reject { name: None, fault };
-        let json = Json::parse(&record.bytes).map_err(unnamed)?;
-        let root = json.root();
-        let name = name(&root, record.number).map_err(unnamed)?;
-        document(&root, &name, &self.dialect).map_err(|fault| Reject { name: Some((&*name).into()), fault })
+        parse(record, name, |root, name| document(root, name, &self.dialect))
     }
 }
 
 /// What a task is called.
-fn name<'v>(root: &Field<'_, 'v>, number: u64) -> Result<Cow<'v, str>, Fault> {
+fn name<'v>(root: &Field<'_, 'v>) -> Result<Option<Cow<'v, str>>, Fault> {
     if let Some(data) = root.optional("data")?
         && let Some(found) = data.optional("doc_id")?
     {
-        return id(&found);
+        return found.identifier().map(Some);
     }
-    root.optional("id")?.map_or_else(|| Ok(number.to_string().into()), |found| id(&found))
+    root.optional("id")?.map(|found| found.identifier()).transpose()
 }
 
 fn document(root: &Field, name: &str, dialect: &Dialect) -> Result<Document, Fault> {
@@ -75,9 +76,9 @@ fn document(root: &Field, name: &str, dialect: &Dialect) -> Result<Document, Fau
         let got = if is_flat { "the export `JSON-MIN`, which has no relations: export as `JSON`" } else { "none" };
         return Err(Fault::new("data", format!("expected the task's data, got {got}")));
     };
-    let text = text(&data)?;
+    let (key, text) = text(&data)?;
     let mut marked = Marked::default();
-    read_annotations(root, &mut marked, dialect)?;
+    read_annotations(root, &Target { data, key }, &mut marked, dialect)?;
     count_utf_16(text, &mut marked);
     let mut document = marked.document(name, text, dialect.coreference.as_deref())?;
     if let Some(title) = data.optional("title")? {
@@ -86,14 +87,21 @@ fn document(root: &Field, name: &str, dialect: &Dialect) -> Result<Document, Fau
     Ok(document)
 }
 
-/// The text: that called so, or the only one.
-fn text<'v>(data: &Field<'_, 'v>) -> Result<&'v str, Fault> {
+/// The text that is read.
+struct Target<'f, 'v> {
+    data: Field<'f, 'v>,
+    /// Its name in the data.
+    key: &'v str,
+}
+
+/// The text and its name: that called so, or the only one.
+fn text<'v>(data: &Field<'_, 'v>) -> Result<(&'v str, &'v str), Fault> {
     if let Some(text) = data.optional("text")? {
-        return text.text();
+        return Ok(("text", text.text()?));
     }
     let Json::Object(members) = data.value() else { return Err(data.expected("an object")) };
     let mut texts = members.iter().filter_map(|(name, value)| match value {
-        Json::Text(text) if name != "doc_id" && name != "title" => Some(&**text),
+        Json::Text(text) if name != "doc_id" && name != "title" => Some((&**name, &**text)),
         _ => None,
     });
     match (texts.next(), texts.next()) {
@@ -104,7 +112,12 @@ fn text<'v>(data: &Field<'_, 'v>) -> Result<&'v str, Fault> {
 }
 
 /// Takes the annotation of a task that counts, or a prediction.
-fn read_annotations<'v>(root: &Field<'_, 'v>, marked: &mut Marked<'v>, dialect: &Dialect) -> Result<(), Fault> {
+fn read_annotations<'v>(
+    root: &Field<'_, 'v>,
+    target: &Target<'_, 'v>,
+    marked: &mut Marked<'v>,
+    dialect: &Dialect,
+) -> Result<(), Fault> {
     for key in ["annotations", "completions"] {
         let Some(list) = root.optional(key)? else { continue };
         let mut standing: Vec<Field> = Vec::new();
@@ -119,7 +132,7 @@ fn read_annotations<'v>(root: &Field<'_, 'v>, marked: &mut Marked<'v>, dialect: 
             marked.remark(SEVERAL, format!("{}, of {}", chosen, standing.len()));
         }
         marked.labelled = true;
-        return read_results(chosen, marked);
+        return read_results(chosen, target, marked);
     }
     let Some(list) = root.optional("predictions")? else { return Ok(()) };
     // Some exports have the numbers of predictions in their place.
@@ -127,7 +140,7 @@ fn read_annotations<'v>(root: &Field<'_, 'v>, marked: &mut Marked<'v>, dialect: 
         return Ok(());
     };
     marked.remark(PREDICTED, chosen.to_string());
-    read_results(&chosen, marked)?;
+    read_results(&chosen, target, marked)?;
     // Entities alone are a prediction too, and say nothing of relations.
     let coreference = dialect.coreference.as_deref();
     marked.labelled = marked.arrows.iter().any(|arrow| !joins(&arrow.relation, coreference));
@@ -138,13 +151,17 @@ fn is(annotation: &Field, key: &str) -> Result<bool, Fault> {
     Ok(annotation.optional(key)?.is_some_and(|found| *found.value() == Json::Bool(true)))
 }
 
-fn read_results<'v>(annotation: &Field<'_, 'v>, marked: &mut Marked<'v>) -> Result<(), Fault> {
+fn read_results<'v>(annotation: &Field<'_, 'v>, target: &Target<'_, 'v>, marked: &mut Marked<'v>) -> Result<(), Fault> {
     let results = annotation.key("result")?;
+    let name = target.name(&results)?;
     for result in results.items()? {
-        let kind = result.optional("type").ok().flatten().and_then(|kind| kind.text().ok()).unwrap_or_default();
+        let kind = text_of(&result, "type").unwrap_or_default();
         match kind {
             "labels" | "hypertextlabels" => {
-                if let Err(fault) = read_region(&result, kind, marked) {
+                if let Some(other) = text_of(&result, TARGET).filter(|other| *other != name) {
+                    let reason = format!("expected a region of the text `{name}`, got one of {}", quoted(other));
+                    marked.lose(Part::Mention, result.fault(reason));
+                } else if let Err(fault) = read_region(&result, kind, marked) {
                     marked.lose(Part::Mention, fault);
                 }
             }
@@ -159,6 +176,28 @@ fn read_results<'v>(annotation: &Field<'_, 'v>, marked: &mut Marked<'v>) -> Resu
     Ok(())
 }
 
+impl<'v> Target<'_, 'v> {
+    /// What the regions of the text have as theirs: its name in the data or, where none has that, the first that no other
+    /// part of the data has. Without the interface's configuration nothing ties them closer.
+    fn name(&self, results: &Field<'_, 'v>) -> Result<&'v str, Fault> {
+        let mut first = None;
+        for result in results.items()? {
+            let is_region = matches!(text_of(&result, "type"), Some("labels" | "hypertextlabels"));
+            match text_of(&result, TARGET).filter(|_| is_region) {
+                Some(name) if name == self.key => return Ok(name),
+                Some(name) if first.is_none() && matches!(self.data.optional(name), Ok(None)) => first = Some(name),
+                _ => {}
+            }
+        }
+        Ok(first.unwrap_or(self.key))
+    }
+}
+
+/// The text at a key, where there is one.
+fn text_of<'v>(result: &Field<'_, 'v>, key: &str) -> Option<&'v str> {
+    result.optional(key).ok().flatten()?.text().ok()
+}
+
 fn read_region<'v>(result: &Field<'_, 'v>, kind: &str, marked: &mut Marked<'v>) -> Result<(), Fault> {
     let value = result.key("value")?;
     let labels = value.key(kind)?;
@@ -169,10 +208,10 @@ fn read_region<'v>(result: &Field<'_, 'v>, kind: &str, marked: &mut Marked<'v>) 
     if let Some(meta) = result.optional("meta")?
         && let Some(kb_id) = meta.optional("kb_id")?
     {
-        kb_ids.push(id(&kb_id)?);
+        kb_ids.push(kb_id.identifier()?);
     }
     marked.mentions.push(Marking {
-        id: result.optional("id")?.map(|found| id(&found)).transpose()?.unwrap_or_default(),
+        id: result.optional("id")?.map(|found| found.identifier()).transpose()?.unwrap_or_default(),
         kind: label.text()?.into(),
         span: (offset(&value.key("start")?)?, offset(&value.key("end")?)?),
         name: value.optional("text")?.and_then(|text| text.text().ok()),
@@ -194,7 +233,7 @@ fn offset(field: &Field) -> Result<u32, Fault> {
 }
 
 fn read_relation<'v>(result: &Field<'_, 'v>, marked: &mut Marked<'v>) -> Result<(), Fault> {
-    let (from, to) = (id(&result.key("from_id")?)?, id(&result.key("to_id")?)?);
+    let (from, to) = (result.key("from_id")?.identifier()?, result.key("to_id")?.identifier()?);
     let direction = result.optional("direction")?;
     let ends = match direction.as_ref().map_or(Ok("right"), Field::text)? {
         "right" => vec![[from, to]],

@@ -6,11 +6,9 @@ use std::path::Path;
 
 use memchr::memchr;
 
-use crate::reader::{CutError, Record, Records};
-use crate::source::{Input, Stream, Unreadable};
-
-/// UTF-8's, which some editors put at the start of a file.
-pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+use crate::cut::{BYTE_ORDER_MARK, CutError, Unreadable};
+use crate::reader::{Record, Records};
+use crate::source::{Input, Stream};
 
 /// A longer line is damage: without this, a file without line ends would fill the memory.
 const LONGEST_LINE: usize = 256 << 20;

@@ -13,9 +13,11 @@ use ground::excerpt::quoted;
 use table::Text;
 
 use super::json::{Field, Json};
-use super::spans::Source;
+use super::sets::Sets;
+use super::spans::{Likeness, Source, check_misfits, likeness};
 use crate::document::{Document, Entity, Fact, Mention};
 use crate::fault::{Fault, Loss, Part, Remark};
+use crate::reader::{Record, Reject};
 use crate::text::{Place, Segmented, segment};
 
 /// Relations that stand for coreference where no others are named, in any case.
@@ -23,6 +25,7 @@ const USUAL_COREFERENCE: &[&str] = &["coreference", "coref", "equiv", "same_as"]
 
 /// What the text of a mention is in the source, but not in its span.
 const OTHER_NAMES: &str = "mentions whose text is not that of their span, which counts";
+const CUT_WORDS: &str = "mentions that begin or end inside a word";
 const OTHER_IDS: &str = "mentions of one entity with several identifiers, the first of which counts";
 
 /// A mention as a tool has it.
@@ -80,8 +83,21 @@ struct Standing<'t, 's> {
     places: HashMap<Cow<'t, str>, Option<usize>>,
 }
 
-/// Which mentions are one entity: each points to an earlier one, or to itself.
-struct Groups(Vec<usize>);
+/// The document of a JSON record: `document` makes it under the name that `name` finds, or that is the record's number.
+///
+/// # Errors
+/// The fault, with the name where it could be read.
+pub fn parse(
+    record: &Record,
+    name: impl for<'v> FnOnce(&Field<'_, 'v>) -> Result<Option<Cow<'v, str>>, Fault>,
+    document: impl FnOnce(&Field, &str) -> Result<Document, Fault>,
+) -> Result<Document, Reject> {
+    let unnamed = |fault| Reject { name: None, fault };
+    let json = Json::parse(&record.bytes).map_err(unnamed)?;
+    let root = json.root();
+    let name = name(&root).map_err(unnamed)?.unwrap_or_else(|| record.number.to_string().into());
+    document(&root, &name).map_err(|fault| Reject { name: Some((&*name).into()), fault })
+}
 
 impl<'t> Marked<'t> {
     /// Notes the loss of a part.
@@ -97,21 +113,21 @@ impl<'t> Marked<'t> {
     /// The document. A relation whose name is among `coreference` joins its mentions; `None`: the usual names.
     ///
     /// # Errors
-    /// Where the text has 2^32 characters or more.
+    /// Where the text has 2^32 characters or more, or most mentions have another text than stands in their span.
     pub fn document(mut self, id: &str, text: &str, coreference: Option<&[Text]>) -> Result<Document, Fault> {
         let source = Source::new(text);
-        let standing = self.standing(&source);
+        let standing = self.standing(&source)?;
         let spans: Vec<(u32, u32)> = standing.mentions.iter().map(|(mention, _)| mention.span).collect();
         let segmented = segment(text, &[], &spans).map_err(|unfit| Fault::new("text", unfit.reason))?;
         let (joining, arrows): (Vec<_>, Vec<_>) =
             mem::take(&mut self.arrows).into_iter().partition(|arrow| joins(&arrow.relation, coreference));
-        let mut groups = Groups::of(&standing.mentions);
+        let mut sets = by_identity(&standing.mentions);
         for arrow in mem::take(&mut self.same).iter().chain(&joining) {
             if let Some([one, other]) = self.ends(arrow, &standing) {
-                groups.join(one, other);
+                sets.join(one, other);
             }
         }
-        let (entities, entity_of) = self.entities(&standing, &mut groups, &segmented);
+        let (entities, entity_of) = self.entities(&standing, &mut sets, &segmented);
         let facts = arrows.into_iter().filter_map(|arrow| {
             let [head, tail] = self.ends(&arrow, &standing)?.map(|mention| entity_of.get(mention).copied());
             let Arrow { relation, attributes, .. } = arrow;
@@ -130,13 +146,15 @@ impl<'t> Marked<'t> {
     }
 
     /// Parts the mentions that stand in the text from those that do not, which are lost.
-    fn standing<'s>(&mut self, source: &'s Source<'_>) -> Standing<'t, 's> {
+    fn standing<'s>(&mut self, source: &'s Source<'_>) -> Result<Standing<'t, 's>, Fault> {
         let mut standing = Standing { mentions: Vec::new(), places: HashMap::new() };
+        let counted = self.misses(source)?;
         for mention in mem::take(&mut self.mentions) {
             let known = !mention.id.is_empty() && standing.places.contains_key(&mention.id);
-            let covered = match source.covered(mention.span) {
-                _ if known => Err(format!("expected an id of its own, got {} again", quoted(&mention.id))),
-                covered => covered,
+            let covered = if known {
+                Err(format!("expected an id of its own, got {} again", quoted(&mention.id)))
+            } else {
+                mention.covered(source).map_err(|reason| format!("{reason}{counted}"))
             };
             if !known && !mention.id.is_empty() {
                 standing.places.insert(mention.id.clone(), covered.is_ok().then_some(standing.mentions.len()));
@@ -144,16 +162,40 @@ impl<'t> Marked<'t> {
             match covered {
                 Ok(covered) => {
                     self.compare(&mention, covered);
+                    if source.cuts_word(mention.span) {
+                        self.remark(CUT_WORDS, format!("{}: {}{counted}", mention.place, quoted(covered)));
+                    }
                     standing.mentions.push((mention, covered));
                 }
                 Err(reason) => self.lose(Part::Mention, Fault::new(mention.place, reason)),
             }
         }
-        standing
+        Ok(standing)
     }
 
-    /// Tells where a mention has a text that does not stand in its span. White space does not count: tools have an end of
-    /// a line as a blank.
+    /// What to say of mentions that do not fit the text, where all would if offsets counted something else.
+    ///
+    /// # Errors
+    /// Where most mentions have another text than stands in their span.
+    fn misses(&self, source: &Source<'_>) -> Result<&'static str, Fault> {
+        let is_unfit = |mention: &&Marking| mention.covered(source).is_err() || source.cuts_word(mention.span);
+        if !self.mentions.iter().any(|mention| is_unfit(&mention)) {
+            return Ok("");
+        }
+        let spans: Vec<_> = self.mentions.iter().map(|mention| (mention.span, mention.name)).collect();
+        let counted = source.counted_otherwise(&spans);
+        let named: Vec<&Marking> = self.mentions.iter().filter(|mention| mention.name.is_some()).collect();
+        let is_miss = |mention: &&&Marking| source.covered(mention.span).is_ok() && mention.covered(source).is_err();
+        let misses: Vec<&Marking> = named.iter().filter(is_miss).copied().collect();
+        let first = misses.first().and_then(|first| Some((&first.place, first.covered(source).err()?)));
+        if let Some((place, reason)) = first {
+            check_misfits(misses.len(), named.len(), || format!("{place}: {reason}{counted}"))?;
+        }
+        Ok(counted)
+    }
+
+    /// Tells where a mention has a text that is not quite that of its span. White space does not count: tools have an end
+    /// of a line as a blank.
     fn compare(&mut self, mention: &Marking, covered: &str) {
         if let Some(name) = mention.name
             && !name.split_whitespace().eq(covered.split_whitespace())
@@ -177,10 +219,10 @@ impl<'t> Marked<'t> {
     }
 
     /// The entities in the order of their first mentions, and the entity of each mention.
-    fn entities(&mut self, standing: &Standing, groups: &mut Groups, segmented: &Segmented) -> (Vec<Entity>, Vec<u32>) {
+    fn entities(&mut self, standing: &Standing, sets: &mut Sets, segmented: &Segmented) -> (Vec<Entity>, Vec<u32>) {
         let (mut entities, mut entity_of): (Vec<Entity>, Vec<u32>) = (Vec::new(), Vec::new());
         for (place, (marking, covered)) in standing.mentions.iter().enumerate() {
-            let known = entity_of.get(groups.root(place)).copied();
+            let known = entity_of.get(sets.root(place)).copied();
             let number = known.unwrap_or(ground::whole(entities.len()));
             if known.is_none() {
                 entities.push(Entity { kb_id: None, mentions: Vec::new() });
@@ -213,6 +255,18 @@ impl<'t> Marked<'t> {
 }
 
 impl Marking<'_> {
+    /// What its span covers.
+    ///
+    /// # Errors
+    /// Expected, then got, where that cannot be a mention, or is another text than its own.
+    fn covered<'s>(&self, source: &'s Source<'_>) -> Result<&'s str, String> {
+        let covered = source.covered(self.span)?;
+        match self.name.filter(|name| likeness(name, covered) == Likeness::Other) {
+            Some(name) => Err(format!("expected the text of the span, {}, got {}", quoted(covered), quoted(name))),
+            None => Ok(covered),
+        }
+    }
+
     fn mention(&self, covered: &str, place: Place) -> Mention {
         let words: Vec<&str> = covered.split_whitespace().collect();
         Mention {
@@ -231,35 +285,16 @@ impl Marking<'_> {
     }
 }
 
-impl Groups {
-    /// Mentions of one identity.
-    fn of(mentions: &[(Marking, &str)]) -> Self {
-        let (mut groups, mut known) = (Self((0..mentions.len()).collect()), HashMap::new());
-        for (place, (mention, _)) in mentions.iter().enumerate() {
-            if let Some(identity) = mention.identity() {
-                let first = *known.entry(identity).or_insert(place);
-                groups.join(first, place);
-            }
+/// Mentions of one identity, by their places.
+fn by_identity(mentions: &[(Marking, &str)]) -> Sets {
+    let (mut sets, mut known) = (Sets::of(mentions.len()), HashMap::new());
+    for (place, (mention, _)) in mentions.iter().enumerate() {
+        if let Some(identity) = mention.identity() {
+            let first = *known.entry(identity).or_insert(place);
+            sets.join(first, place);
         }
-        groups
     }
-
-    fn root(&mut self, of: usize) -> usize {
-        let mut place = of;
-        while let Some(&before) = self.0.get(place)
-            && before != place
-        {
-            let above = self.0.get(before).copied().unwrap_or(before);
-            self.0[place] = above;
-            place = above;
-        }
-        place
-    }
-
-    fn join(&mut self, one: usize, other: usize) {
-        let (one, other) = (self.root(one), self.root(other));
-        self.0[one.max(other)] = one.min(other);
-    }
+    sets
 }
 
 /// Whether a relation stands for coreference.
@@ -267,18 +302,6 @@ pub fn joins(relation: &str, coreference: Option<&[Text]>) -> bool {
     match coreference {
         Some(names) => names.iter().any(|name| **name == *relation),
         None => USUAL_COREFERENCE.iter().any(|name| relation.eq_ignore_ascii_case(name)),
-    }
-}
-
-/// A text or a whole number, such as ids are.
-///
-/// # Errors
-/// A fault where it is neither.
-pub fn id<'v>(field: &Field<'_, 'v>) -> Result<Cow<'v, str>, Fault> {
-    match field.value() {
-        Json::Text(text) => Ok(Cow::Borrowed(text)),
-        Json::Whole(number) => Ok(Cow::Owned(number.to_string())),
-        _ => Err(field.expected("a text or a whole number")),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The source formats: one file each, and their list.
 
+pub(crate) mod attributes;
 pub(crate) mod bigbio;
 pub(crate) mod bioc;
 pub(crate) mod brat;
@@ -16,14 +17,18 @@ pub(crate) mod marked;
 pub(crate) mod objects;
 pub(crate) mod pubtator;
 pub(crate) mod scan;
+mod sets;
 pub(crate) mod spans;
 pub(crate) mod tied;
+
+use std::sync::Arc;
 
 use ground::choice;
 use table::Text;
 
 use crate::reader::Reader;
 use dialect::{Bars, Dialect, Unit};
+use pubtator::beside::Beside;
 
 /// The source formats, by the names that the command line and pipeline files use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,11 +90,28 @@ impl Format {
         only("coreference", &[Self::Brat, Self::Doccano, Self::LabelStudio], coreference.is_some())
     }
 
+    /// Whether its relations may stand in a file of their own.
+    ///
+    /// # Errors
+    /// That they do not.
+    pub(crate) fn check_relations(self) -> Result<(), String> {
+        let expected = "expected a file of relations with the format `pubtator` alone";
+        (self == Self::PubTator).then_some(()).ok_or_else(|| format!("{expected}, got `{}`", self.name()))
+    }
+
+    /// What reads it, with relations of a file of their own.
+    pub(crate) fn reader_with(self, dialect: Dialect, beside: Option<Arc<Beside>>) -> Box<dyn Reader> {
+        match self {
+            Self::PubTator => Box::new(pubtator::PubTator { labelled: true, dialect, beside }),
+            _ => self.reader(dialect),
+        }
+    }
+
     /// What reads it.
     pub fn reader(self, dialect: Dialect) -> Box<dyn Reader> {
         match self {
             Self::DocRed => Box::new(docred::DocRed { most_bytes: dialect.most_bytes }),
-            Self::PubTator => Box::new(pubtator::PubTator { dialect, ..pubtator::PubTator::default() }),
+            Self::PubTator => self.reader_with(dialect, None),
             Self::BioC => Box::new(bioc::BioC { dialect }),
             Self::EdgeGraph => Box::new(edge_graph::EdgeGraph),
             Self::Gda => Box::new(gda::Gda),

@@ -8,9 +8,10 @@ use std::path::Path;
 
 use ground::excerpt::quoted;
 
-use super::lines::BYTE_ORDER_MARK;
 use super::scan::{Scan, skip_blanks, truncated};
-use crate::reader::{CutError, Record, Records};
+use crate::cut::BYTE_ORDER_MARK;
+use crate::cut::CutError;
+use crate::reader::{Record, Records};
 use crate::source::{Input, Stream};
 
 /// What every Parquet file begins with.

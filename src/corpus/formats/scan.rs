@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead};
 
-use crate::reader::CutError;
+use crate::cut::CutError;
 
 /// Where a scan stands in a value. Brackets are counted, not matched: what is not JSON is cut all the same, and refused
 /// when it is parsed.

@@ -1,6 +1,7 @@
 //! Spans that a source marks in its running text: whether they can be mentions, and whether they are what it says they
 //! are.
 
+use crate::fault::Fault;
 use crate::text::{Characters, check_span};
 
 /// A text in which spans are marked.
@@ -27,6 +28,8 @@ pub enum Likeness {
 enum Unit {
     Bytes,
     Utf16,
+    /// An end of a line, `\r\n`, as one.
+    Lines,
 }
 
 impl<'t> Source<'t> {
@@ -49,6 +52,16 @@ impl<'t> Source<'t> {
         Ok(covered)
     }
 
+    /// What characters are; `None` where they are not all in the text.
+    pub fn slice(&self, span: (u32, u32)) -> Option<&'t str> {
+        self.characters.slice(span)
+    }
+
+    /// The text's end, in characters.
+    pub fn length(&self) -> u32 {
+        self.length
+    }
+
     /// Whether an end of a span stands inside a word.
     pub fn cuts_word(&self, (start, end): (u32, u32)) -> bool {
         let bytes = self.characters.byte(start).zip(self.characters.byte(end));
@@ -57,11 +70,14 @@ impl<'t> Source<'t> {
 
     /// What to say of spans that do not fit, where all would if their offsets counted something else.
     pub fn counted_otherwise(&self, spans: &[((u32, u32), Option<&str>)]) -> &'static str {
-        if self.text.is_ascii() || spans.is_empty() {
+        let all_fit = |unit| !spans.is_empty() && self.all_fit(unit, spans);
+        if self.text.contains("\r\n") && all_fit(Unit::Lines) {
+            "; with each `\\r\\n` counted once, all mentions of the document would fit: offsets are to count both characters"
+        } else if self.text.is_ascii() {
             ""
-        } else if self.all_fit(Unit::Bytes, spans) {
+        } else if all_fit(Unit::Bytes) {
             "; counted in bytes, all mentions of the document would fit: offsets are to count Unicode scalar values"
-        } else if self.all_fit(Unit::Utf16, spans) {
+        } else if all_fit(Unit::Utf16) {
             "; counted in UTF-16 units, all mentions of the document would fit: offsets are to count Unicode scalar values"
         } else {
             ""
@@ -69,10 +85,14 @@ impl<'t> Source<'t> {
     }
 
     fn all_fit(&self, unit: Unit, spans: &[((u32, u32), Option<&str>)]) -> bool {
-        let places = if unit == Unit::Utf16 { utf16_places(self.text) } else { Vec::new() };
+        let places = match unit {
+            Unit::Bytes => Vec::new(),
+            Unit::Utf16 => utf16_places(self.text),
+            Unit::Lines => line_places(self.text),
+        };
         let byte = |offset: u32| match unit {
             Unit::Bytes => Some(offset as usize),
-            Unit::Utf16 => places.get(offset as usize).copied().flatten(),
+            Unit::Utf16 | Unit::Lines => places.get(offset as usize).copied().flatten(),
         };
         spans.iter().all(|&((start, end), given)| {
             let Some((start, end)) = byte(start).zip(byte(end)) else { return false };
@@ -93,6 +113,13 @@ fn utf16_places(text: &str) -> Vec<Option<usize>> {
         .char_indices()
         .flat_map(|(byte, character)| std::iter::once(Some(byte)).chain((1..character.len_utf16()).map(|_| None)));
     units.chain([Some(text.len())]).collect()
+}
+
+/// The byte at which each character begins, where `\r\n` is one.
+fn line_places(text: &str) -> Vec<Option<usize>> {
+    let ends_line = |byte: usize| byte > 0 && text.as_bytes().get(byte - 1..=byte) == Some(b"\r\n");
+    let places = text.char_indices().filter(|&(byte, _)| !ends_line(byte)).map(|(byte, _)| Some(byte));
+    places.chain([Some(text.len())]).collect()
 }
 
 fn cuts_word(text: &str, start: usize, end: usize) -> bool {
@@ -122,6 +149,21 @@ fn is_unspaced(character: char) -> bool {
             | '\u{F900}'..='\u{FAFF}'
             | '\u{20000}'..='\u{3FFFF}'
     )
+}
+
+/// Mentions from which on most of them must fit the text: what has fewer can be wrong by itself.
+const FEWEST: usize = 4;
+
+/// Refuses a text that most of so many mentions do not fit, of which the first says where and why.
+///
+/// # Errors
+/// A fault of the mentions.
+pub fn check_misfits(n_misfits: usize, n_mentions: usize, first: impl FnOnce() -> String) -> Result<(), Fault> {
+    if n_mentions < FEWEST || 2 * n_misfits <= n_mentions {
+        return Ok(());
+    }
+    let got = format!("got {n_misfits} of {n_mentions} that do not, the first in {}", first());
+    Err(Fault::new("mentions", format!("expected mentions that fit the text, {got}")))
 }
 
 /// Compares what is said of a span with what it covers.

@@ -69,16 +69,23 @@ impl Listing {
             return Err(CorpusError::Format { path: path.to_path_buf(), reason });
         }
         self.paths.append(&mut found);
-        self.aside.extend(told(path, &aside));
+        self.aside.extend(told(path, "left aside", &aside));
         Ok(())
+    }
+
+    /// Notes the links that are left aside in each folder that is a source.
+    pub(crate) fn note_links(&mut self, links: impl Fn(&Path) -> Vec<String>) {
+        let folders = self.paths.iter().filter(|path| path.is_dir());
+        let told: Vec<String> = folders.filter_map(|folder| told(folder, "links left aside", &links(folder))).collect();
+        self.aside.extend(told);
     }
 }
 
-fn told(folder: &Path, aside: &[String]) -> Option<String> {
+fn told(folder: &Path, what: &str, aside: &[String]) -> Option<String> {
     let shown = aside.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let more = aside.len().saturating_sub(SHOWN);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    (!aside.is_empty()).then(|| format!("{}: left aside: {shown}{more}", folder.display()))
+    (!aside.is_empty()).then(|| format!("{}: {what}: {shown}{more}", folder.display()))
 }
 
 /// Whether a file of this name in a folder or an archive is clearly none of the corpus: hidden, or about it.
@@ -88,7 +95,7 @@ pub(crate) fn is_aside(name: &str) -> bool {
     let is_about =
         |stem: &&str| last.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', '_']));
     let ending = Path::new(&last).extension().map(|ending| ending.to_string_lossy().into_owned());
-    hidden || ABOUT.iter().any(|stem| is_about(&stem)) || ending.is_some_and(|ending| PROSE.contains(&&*ending))
+    hidden || ABOUT.iter().any(is_about) || ending.is_some_and(|ending| PROSE.contains(&&*ending))
 }
 
 /// A path as a pattern, where it is one and nothing bears it as its name.

@@ -3,6 +3,7 @@
 //! nothing is unpacked to disk. Which files there are, [`listing`] says.
 
 pub(crate) mod listing;
+mod header;
 mod tar;
 mod unfold;
 
@@ -15,11 +16,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ground::interrupt;
 use table::Text;
 
+use crate::cut::{BYTE_ORDER_MARK, CutError, Unreadable};
 use crate::error::CorpusError;
-use crate::formats::lines::BYTE_ORDER_MARK;
-use crate::reader::CutError;
 use tar::Archive;
-pub(crate) use unfold::Unreadable;
 use unfold::{Content, unfold};
 
 /// Bytes that are read at a time.
@@ -154,7 +153,7 @@ impl Sources {
             let found = archive.next_member();
             match found {
                 Ok(Some(member)) if member.size == 0 || listing::is_aside(&member.name) => {
-                    self.aside.get_or_insert_with(|| (0, member.name)).0 += 1;
+                    self.aside.get_or_insert((0, member.name)).0 += 1;
                 }
                 Ok(Some(member)) => {
                     return Some(archive.input(member));

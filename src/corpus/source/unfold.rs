@@ -8,7 +8,8 @@ use flate2::bufread::GzDecoder;
 use ground::interrupt;
 
 use super::Stream;
-use super::tar::is_header;
+use super::header::is_header;
+use crate::cut::Unreadable;
 
 /// Bytes that are looked at: a header of a tar archive.
 const HEAD: usize = 512;
@@ -38,32 +39,6 @@ const FOREIGN: [(&[u8], &str); 13] = [
     (b"\x89PNG", "an image, not a corpus"),
     (b"\xFF\xD8\xFF", "an image, not a corpus"),
 ];
-
-/// Why a source cannot be read, or no further, where it is not the system that refuses; inside an [`io::Error`].
-#[derive(Debug, Clone, thiserror::Error)]
-pub(crate) enum Unreadable {
-    /// It is something else than text.
-    #[error("{0}")]
-    Foreign(String),
-    /// It is damaged from here on.
-    #[error("{0}")]
-    Damaged(String),
-}
-
-impl Unreadable {
-    pub(super) fn foreign(what: &str) -> io::Error {
-        io::Error::new(ErrorKind::InvalidData, Self::Foreign(what.to_owned()))
-    }
-
-    pub(crate) fn damaged(reason: impl Into<String>) -> io::Error {
-        io::Error::new(ErrorKind::InvalidData, Self::Damaged(reason.into()))
-    }
-
-    /// The one inside an error of reading.
-    pub(crate) fn within(error: &io::Error) -> Option<&Self> {
-        error.get_ref()?.downcast_ref()
-    }
-}
 
 /// What is in a stream.
 pub(super) struct Content {

@@ -88,6 +88,9 @@ fn several_ids_are_entities_in_one_database_and_names_in_several() {
     let each = of(json!([relation("3", "CID", "5")]));
     assert_eq!((each.entities.len(), facts(&each)), (3, vec![(0, "CID", 2), (1, "CID", 2)]));
     assert_eq!(remarked(&each).len(), 1);
+    // What is said again is not spelt out again.
+    let again = of(json!([relation("3", "CID", "5"), relation("3", "CID", "5")]));
+    assert_eq!((facts(&again), remarked(&again).len()), (facts(&each), 2));
     // Another relation says which is meant.
     let one = of(json!([relation("3", "CID", "5"), relation("4", "CID", "5")]));
     assert_eq!((facts(&one), remarked(&one)), (vec![(0, "CID", 2)], vec![]));
@@ -111,6 +114,14 @@ fn passages_are_placed_or_joined_as_texts_fit() {
 }
 
 #[test]
+fn short_passages_far_apart_are_joined() {
+    let passage = |place: u32| json!({"type": "abstract", "text": "Zeta", "offsets": [[65_000 * place, 1]]});
+    let passages: Vec<Value> = (0..40).map(passage).collect();
+    let document = document(&READER, with(&json!([]), &[("passages", json!(passages))]));
+    assert_eq!(document.sentences.concat().last().unwrap().characters, Some((195, 199)));
+}
+
+#[test]
 fn the_smallest_thing_that_is_wrong_is_lost() {
     let mut entities = linked();
     entities[1]["text"] = json!(["Beta"]);
@@ -126,6 +137,15 @@ fn the_smallest_thing_that_is_wrong_is_lost() {
     ];
     assert_eq!(facts(&document), [(0, "CID", 1)]);
     assert_eq!(lost(document), expected);
+}
+
+#[test]
+fn relations_in_unequal_lists_are_lost_alone() {
+    let relations = json!({"type": ["CID", "CID"], "arg1_id": ["3", "4"], "arg2_id": ["5"]});
+    let document = document(&READER, with(&linked(), &[("relations", relations)]));
+    assert_eq!((document.entities.len(), &document.facts), (2, &None));
+    let reason = "relation: relations: expected 2 items under each key, as under the first, got 1 under `arg2_id`";
+    assert_eq!(lost(document), [reason; 2]);
 }
 
 #[test]

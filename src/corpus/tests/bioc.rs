@@ -1,7 +1,7 @@
 //! `BioC`, in XML and JSON.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::formats::bioc::{BioC, BioCJsonWriter};
 use crate::formats::dialect::{Bars, Dialect, Unit};
@@ -10,7 +10,7 @@ use crate::source::Input;
 use crate::writer::{Claim, Writer, Written};
 use crate::{CutError, Document, Fault, Reader, Record, Reject};
 
-use super::reading::{cut_error, facts, mentions, sentences, survive};
+use super::reading::{corpus, cut_error, facts, mentions, sentences, survive};
 
 const READER: BioC =
     BioC { dialect: Dialect { bars: Bars::Entities, unit: Unit::Document, coreference: None, most_bytes: 1 << 24 } };
@@ -172,7 +172,7 @@ fn a_mention_that_is_wrong_is_lost_alone() {
 fn the_text_wins_over_names() {
     let document = of_text("A  Deep\nrash.", &annotation("1", "T", "X", 3, 9, "deep rash"));
     assert_eq!(mentions(&document, 0), [("Deep\nrash", 0, 1, 3)]);
-    assert_eq!(remarks(&document), ["names that differ from the text: taken as the text has them"]);
+    assert_eq!(remarks(&document), ["names that differ from the text, and are taken as it has them"]);
 }
 
 #[test]
@@ -389,14 +389,17 @@ fn damage_stays_where_it_is() {
     assert_eq!(reject.fault.reason, "expected `</document>`, got the end of the record");
     assert!(unclosed[1].is_ok());
     let array = br#"{"documents": [{"id": "1", "passages": []}, {"id": "#;
-    assert_eq!(damaged(array), (1, truncated("the document")));
+    assert_eq!(damaged(array), (1, truncated("a document")));
     assert_eq!(damaged(br#"[{"id": "1"},"#), (1, truncated("the array of documents")));
     assert_eq!(damaged(br#"{"id": "1"} x"#), (1, "expected a document or the end, found 'x'".into()));
 }
 
 #[test]
 fn what_is_wrong_with_a_file_is_told() {
-    assert_eq!(cut_error(&READER, "<rss><body/></rss>"), "expected BioC, an element `collection`, found `rss`");
+    assert_eq!(
+        cut_error(&READER, "<article><body/></article>"),
+        "expected BioC, an element `collection`, found `article`"
+    );
     assert_eq!(cut_error(&READER, "1|t|x"), "expected BioC, in XML (`<`) or JSON (`{` or `[`), found '1'");
     assert_eq!(cut_error(&READER, ""), "the file is empty");
     assert_eq!(cut_error(&READER, "<!-- x -->"), "expected an element `collection`, found none");
@@ -424,7 +427,7 @@ fn what_is_hostile_is_refused_in_bounds() {
     // A record that is too long is cut, and the next one whole.
     let reader = BioC { dialect: Dialect { most_bytes: 1_000, ..READER.dialect } };
     let long = "x".repeat(100_000);
-    let json = format!(r#"{{"infons": "{long}", "documents": [{{"id": "{long}"}}, {{"id": "2"}}]}}"#);
+    let json = format!(r#"{{"infons": "{long}", "documents": [{{"id": "{long}"}}, {{"id": "2", "passages": []}}]}}"#);
     for source in [collection(&(article(&long, "") + &article("2", ""))), json] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("source");
@@ -492,27 +495,17 @@ fn json_is_read_in_all_its_layouts() {
     let bad = one.replace("\"offset\": \"5\"", "\"offset\": \"five\"");
     assert_eq!(
         losses(&document(bad))[0],
-        "mention: passages[0].annotations[1].locations[0].offset: expected a whole number below 2^32, got the text `five`"
+        "mention: passages[0].annotations[1].locations[0].offset: expected a whole number from 0 and below 2^32, got the text `five`"
     );
     assert_eq!(fault("{\"passages\": []}"), "id: expected the document's id, got none");
+    assert_eq!(fault(r#"{"id": "7", "text": "of another format"}"#), "passages: missing");
     assert_eq!(fault("[7]"), "record: expected an object, got 7");
     assert_eq!(read(&READER, "{\"documents\": []}").unwrap().len(), 0);
 }
 
-/// The corpora's folder: `DOCRE_CORPORA`, or `../shared/data` beside the project.
-fn biored() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let folder = std::env::var_os("DOCRE_CORPORA").map_or_else(beside, PathBuf::from).join("biored");
-    if !folder.is_dir() {
-        println!("skipped: the BioRED corpus is not at {}", folder.display());
-        return None;
-    }
-    Some(folder)
-}
-
 #[test]
 fn biored_is_the_same_in_both_forms() {
-    let Some(folder) = biored() else { return };
+    let Some(folder) = corpus("biored") else { return };
     let read = |name: &str| -> Vec<Document> {
         let documents = read_path(&READER, &folder.join(name)).unwrap();
         documents.into_iter().map(|document| document.unwrap()).collect()
@@ -561,7 +554,7 @@ fn told(document: Document) -> (String, Vec<String>, Vec<String>, Vec<String>) {
 
 #[test]
 fn biored_is_the_same_as_in_pubtator() {
-    let Some(folder) = biored() else { return };
+    let Some(folder) = corpus("biored") else { return };
     let xml = read_path(&READER, &folder.join("biored_Dev.BioC.XML")).unwrap();
     let pubtator = super::reading::read_path(&PubTator::default(), &folder.join("Dev.PubTator")).unwrap();
     assert_eq!(xml.len(), pubtator.len());
@@ -586,11 +579,8 @@ fn there_and_back(document: &Document) -> Document {
     accepted(self::document(&bytes))
 }
 
-/// With mentions in the order of the text.
+/// With mentions that have no identity in the order of the text.
 fn in_order(mut document: Document) -> Document {
-    for entity in &mut document.entities {
-        entity.mentions.sort_by_key(|mention| (mention.start, mention.end));
-    }
     document.loose_mentions.sort_by_key(|mention| (mention.start, mention.end));
     document.losses.clear();
     document.remarks.clear();
@@ -609,13 +599,12 @@ fn what_is_written_is_read_back() {
     documents[0].entities[0].kb_id = None;
     documents.push(Document { title: "elsewhere".into(), ..documents[0].clone() });
     documents.push(Document { id: "none".into(), ..Document::default() });
-    if let Some(folder) = biored() {
+    if let Some(folder) = corpus("biored") {
         let read = read_path(&READER, &folder.join("biored_Dev.BioC.XML")).unwrap();
         documents.extend(read.into_iter().map(Result::unwrap));
     }
     for document in documents {
-        let mut expected = in_order(accepted(document));
-        expected.facts.get_or_insert_default();
+        let expected = in_order(accepted(document));
         assert_eq!(in_order(there_and_back(&expected)), expected);
     }
 }
@@ -655,7 +644,7 @@ fn seconds() -> f64 {
 #[test]
 #[ignore = "tells a speed"]
 fn reading_speed() {
-    let Some(folder) = biored() else { return };
+    let Some(folder) = corpus("biored") else { return };
     for name in ["biored_Dev.BioC.XML", "biored_Dev.BioC.JSON"] {
         let source = std::fs::read(folder.join(name)).unwrap();
         let megabytes = source.len() as f64 / 1e6 * 20.0;

@@ -1,8 +1,13 @@
 //! brat's folders.
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
 
+use ground::observe::Event;
+
+use crate::convert::{Conversion, Options};
+use crate::formats::Format;
 use crate::formats::brat::Brat;
 use crate::formats::dialect::Dialect;
 use crate::{CutError, Document, Loss, Reject};
@@ -177,6 +182,26 @@ fn the_text_counts_where_names_differ() {
 }
 
 #[test]
+fn a_mention_of_quite_another_text_is_lost() {
+    let document = of(TEXT, "T1\tA 0 9\tAlphazine\nT2\tB 10 15\tcough\nR1\ttreats Arg1:T1 Arg2:T2\n");
+    assert_eq!(
+        losses(&document),
+        [
+            "mention: T2: expected the text of the span, `eased`, got `cough`",
+            "relation: R1: expected the ids of two mentions, got `T2`, which was left out",
+        ]
+    );
+    let shifted = "T1\tA 3 12\tAlphazine\nT2\tB 19 24\tcough\nT3\tA 26 28\tIt\nT4\tC 45 49\tmice\n";
+    let rejected = read(&[("d1.txt", TEXT), ("d1.ann", shifted)]).unwrap().remove(0).unwrap_err();
+    assert_eq!(
+        rejected.fault.to_string(),
+        "mentions: expected mentions that fit the text, got 3 of 4 that do not, the first in T1: expected the text of the span, `hazine ea`, got `Alphazine`"
+    );
+    let bytes = losses(&of("é😀 tea is here", "T1\tA 7 10\ttea\n")).remove(0);
+    assert!(bytes.contains("; counted in bytes, all mentions of the document would fit"), "{bytes}");
+}
+
+#[test]
 fn offsets_count_characters_of_the_file_as_it_is() {
     assert_eq!(mentions(&of("é😀 tea\r\nand coffee", "T1\tA 3 6\ttea\r\nT2\tA 12 18\tcoffee\r\n"), 1)[0].0, "coffee");
     let unfit = of("é😀 tea\r\nand coffee", "T1\tA 3 6\ttea\nT2\tA 11 17\tcoffee\n");
@@ -186,6 +211,49 @@ fn offsets_count_characters_of_the_file_as_it_is() {
         let marked = of("\u{FEFF}tea", &format!("T1\tA {start} {}\ttea\n", start + 3));
         assert_eq!((mentions(&marked, 0), marked.remarks.len()), (vec![("tea", 0, 0, 1)], n_remarks));
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_left_aside_and_told() {
+    use std::os::unix::fs::symlink;
+
+    let outside = folder(&[("secret.txt", TEXT), ("far.txt", TEXT)]);
+    let folder = folder(&[("corpus/d1.txt", TEXT), ("corpus/d1.ann", ""), ("corpus/below/d2.txt", TEXT)]);
+    let corpus = folder.path().join("corpus");
+    symlink(outside.path(), corpus.join("below/out")).unwrap();
+    symlink(outside.path().join("far.txt"), corpus.join("far.txt")).unwrap();
+    symlink(&corpus, corpus.join("below/round")).unwrap();
+    symlink("nowhere", corpus.join("gone.ann")).unwrap();
+    let conversion = Conversion {
+        options: Options::of(Format::Brat, "all".parse().unwrap()),
+        inputs: vec![corpus.clone()],
+        mesh: None,
+        relation_labels: None,
+        ids: None,
+        relations: None,
+    };
+    let told = RefCell::new(Vec::new());
+    let observe = |event| {
+        if let Event::Note(words) = event {
+            told.borrow_mut().push(words);
+        }
+    };
+    let summary = conversion.run(&folder.path().join("tables"), false, &observe).unwrap();
+    assert_eq!(summary.totals.unwrap().documents, 2);
+    let links = "links left aside: `below/out`, `below/round`, `far.txt`, `gone.ann`";
+    assert_eq!(told.into_inner(), [format!("{}: {links}", corpus.display())]);
+}
+
+#[test]
+fn a_byte_order_mark_costs_no_line() {
+    let files = [
+        ("d1.txt", TEXT),
+        ("d1.a1", "\u{FEFF}T1\tA 0 9\tAlphazine\n"),
+        ("d1.a2", "\u{FEFF}T2\tB 16 21\tcough\nR1\ttreats Arg1:T1 Arg2:T2\n"),
+    ];
+    let document = read(&files).unwrap().remove(0).unwrap();
+    assert_eq!((facts(&document), document.remarks.len()), (vec![(0, "treats", 1)], 0));
 }
 
 #[test]
@@ -220,7 +288,8 @@ fn a_folder_has_documents_by_name_and_folders() {
 
 #[test]
 fn one_document_is_named_by_either_file() {
-    let folder = folder(&[("a.txt", TEXT), ("a.ann", "T1\tA 0 9\tAlphazine\n"), ("b.txt", TEXT)]);
+    let mark = "T1\tA 0 9\tAlphazine\n";
+    let folder = folder(&[("a.txt", TEXT), ("a.ann", mark), ("b.txt", TEXT), ("corpus.tar.gz", "")]);
     for name in ["a.txt", "a.ann"] {
         let documents = read_path(&Brat::default(), &folder.path().join(name)).unwrap();
         assert_eq!((documents.len(), documents[0].as_ref().unwrap().entities.len()), (1, 1));
@@ -229,6 +298,10 @@ fn one_document_is_named_by_either_file() {
     assert_eq!(
         error(&folder.path().join("a.json")),
         "expected a folder, or a file `NAME.txt` or `NAME.ann` that stands in one"
+    );
+    assert_eq!(
+        error(&folder.path().join("corpus.tar.gz/d1.ann")),
+        "expected a folder, or a file `NAME.txt` or `NAME.ann` that stands in one, got one in an archive: unpack it first"
     );
     assert_eq!(error(tempfile::tempdir().unwrap().path()), "expected files `NAME.txt` and `NAME.ann`, found none");
 }

@@ -2,25 +2,14 @@
 //! same answers as its usual preprocessing. Skipped, in words, where the corpus is missing.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::formats::edge_graph::EdgeGraph;
 use crate::formats::pubtator::PubTator;
 use crate::mesh::MeshTree;
 use crate::{Document, Reader};
 
-use super::reading::{read_path, sentences};
-
-/// The corpora's folder: `DOCRE_CORPORA`, or `../shared/data` beside the project.
-fn corpus() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let folder = std::env::var_os("DOCRE_CORPORA").map_or_else(beside, PathBuf::from).join("cdr");
-    if !folder.is_dir() {
-        println!("skipped: the CDR corpus is not at {}", folder.display());
-        return None;
-    }
-    Some(folder)
-}
+use super::reading::{corpus, read_path, sentences};
 
 fn documents(reader: &impl Reader, path: &Path) -> Vec<Document> {
     read_path(reader, path).unwrap().into_iter().map(Result::unwrap).collect()
@@ -60,7 +49,7 @@ fn counts(answers: &Answers) -> [usize; 3] {
 
 #[test]
 fn the_source_and_its_usual_preprocessing_agree_pair_for_pair() {
-    let Some(folder) = corpus() else { return };
+    let Some(folder) = corpus("cdr") else { return };
     let tree = MeshTree::read(&folder.join("2017MeshTree.txt")).unwrap();
     for (source, preprocessed, expected) in [
         ("CDR_TrainingSet.PubTator.txt", "train_filter.data", [1_038, 4_204, 192]),
@@ -94,7 +83,7 @@ fn inner_ends(document: &Document) -> (usize, Vec<usize>) {
 
 #[test]
 fn sentences_are_those_of_the_usual_preprocessing() {
-    let Some(folder) = corpus() else { return };
+    let Some(folder) = corpus("cdr") else { return };
     let ours = documents(&PubTator::default(), &folder.join("CDR_DevelopmentSet.PubTator.txt"));
     let theirs: BTreeMap<_, _> = documents(&EdgeGraph, &folder.join("dev.data"))
         .into_iter()

@@ -46,6 +46,25 @@ fn spans_without_ids_are_unlabelled_entities() {
 }
 
 #[test]
+fn offsets_that_cut_words_are_told() {
+    let example = |text: &str, start: u32| {
+        let line = format!(r#"{{"text": "{text}", "label": [[{start}, {}, "Food"]]}}"#, start + 3);
+        let document = document(&Doccano::default(), line);
+        assert_eq!((document.remarks.len(), document.losses.len(), document.entities.len()), (1, 0, 1));
+        assert_eq!(document.remarks[0].what, "mentions that begin or end inside a word");
+        document.remarks[0].example.clone()
+    };
+    assert_eq!(example("Black tea here.", 4), "label[0]: `k t`");
+    let bytes = example("éé tea too.", 5);
+    assert!(bytes.ends_with("`a t`; counted in bytes, all mentions of the document would fit: offsets are to count Unicode scalar values"), "{bytes}");
+    assert!(example("😀😀 tea too.", 5).contains("; counted in UTF-16 units"));
+    let lines = example(r"Hot.\r\nBlack tea.", 11);
+    assert!(lines.contains("; with each `\\r\\n` counted once, all mentions of the document would fit"), "{lines}");
+    let beyond = document(&Doccano::default(), r#"{"text": "éé tea", "label": [[5, 8, "Food"]]}"#);
+    assert!(losses(&beyond)[0].contains("; counted in bytes"), "{:?}", losses(&beyond));
+}
+
+#[test]
 fn what_is_wrong_is_lost_alone() {
     let line = LINE.replace("\"end_offset\": 21", "\"end_offset\": 99").replace("\"from_id\": 13", "\"from_id\": 99");
     let wrong = document(&Doccano::default(), line.replace("\"start_offset\": 23, ", ""));
@@ -62,7 +81,7 @@ fn what_is_wrong_is_lost_alone() {
     assert_eq!(fault(&Doccano::default(), r#"{"id": 1, "entities": []}"#), "text: missing");
     assert_eq!(
         fault(&Doccano::default(), r#"{"id": [], "text": ""}"#),
-        "id: expected a text or a whole number, got a list"
+        "id: expected a text or a whole number from 0, got a list"
     );
 }
 

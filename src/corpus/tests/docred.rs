@@ -60,9 +60,25 @@ fn hugging_faces_layout_is_the_same_document() {
     let by_text = labels.replace(r#""relation_id": ["P108", "P551"], "#, "");
     let by_text = document(&READER, of(&format!(r#""vertexSet": {entities}, "labels": {by_text}"#)));
     assert_eq!(facts(&by_text), [(0, "employer", 1), (0, "residence", 2)]);
-    let unequal = labels.replace("[1, 2]", "[1]");
-    let unequal = fault(&READER, of(&format!(r#""vertexSet": {ENTITIES}, "labels": {unequal}"#)));
-    assert_eq!(unequal, "labels: expected 2 items under each key, as under the first, got 1 under `tail`");
+}
+
+#[test]
+fn lists_that_do_not_match_lose_no_more_than_what_they_list() {
+    let labels = r#"{"head": [0, 0], "tail": [1], "relation_id": ["P108", "P551"]}"#;
+    let document = document(&READER, of(&format!(r#""vertexSet": {ENTITIES}, "labels": {labels}"#)));
+    let unequal = "labels: expected 2 items under each key, as under the first, got 1 under `tail`";
+    let what = "documents that are taken as unlabelled: nothing is known of their relations";
+    assert_eq!((document.entities.len(), document.facts.as_ref()), (3, None));
+    assert_eq!(remarked(&document), [format!("{what}: {unequal}")]);
+    assert_eq!(lost(document), [format!("relation: {unequal}"), format!("relation: {unequal}")]);
+    let entities = ENTITIES.replace(
+        r#"[{"name": "Kelp Ltd", "type": "ORG", "sent_id": 0, "pos": [4, 6]}]"#,
+        r#"{"name": ["Kelp Ltd"], "type": [], "sent_id": [0], "pos": [[4, 6]]}"#,
+    );
+    let document = self::document(&READER, of(&format!(r#""vertexSet": {entities}, "labels": []"#)));
+    assert_eq!((document.entities.len(), document.entities[1].mentions.len()), (3, 0));
+    let unequal = "expected 1 items under each key, as under the first, got 0 under `type`";
+    assert_eq!(document.losses[0].fault.to_string(), format!("vertexSet[1]: {unequal}"));
 }
 
 #[test]
@@ -116,6 +132,7 @@ fn missing_labels_are_told() {
         assert_eq!(remarked(&document), [format!("{what}: {example}")]);
     };
     check("", "no key `labels`");
+    check(r#", "lables": []"#, "expected the key `labels`, for which `lables` may be meant");
     check(r#", "label": []"#, "expected the key `labels`, for which `label` may be meant");
     check(r#", "relations": []"#, "expected the key `labels`, for which `relations` may be meant");
     check(r#", "labels_char": []"#, "expected the key `labels`, for which `labels_char` may be meant");
@@ -144,7 +161,7 @@ fn bad_labels_are_lost_singly() {
         "relation: labels[2].r: missing",
         "relation: labels[3]: expected an object, got 7",
         "evidence: labels[4].evidence[1]: 7 is out of range, the document has 2 sentences",
-        "evidence: labels[4].evidence[2]: expected a whole number below 2^32, got the text `x`",
+        "evidence: labels[4].evidence[2]: expected a whole number from 0 and below 2^32, got the text `x`",
         "relation: fact (0, 0, `P2`): expected two entities, got one and the same",
     ];
     assert_eq!(lost(document), expected);

@@ -30,13 +30,23 @@ fn faults_name_their_path() {
     assert_eq!(reason(root.key("b")), "b: missing");
     assert_eq!(reason(items[0].key("m")), "a[0].m: missing");
     assert_eq!(reason(items[0].key("t")), "a[0].t: expected one such key, got several");
-    assert_eq!(reason(items[0].key("n").unwrap().number_u32()), "a[0].n: expected a whole number below 2^32, got -7");
-    assert_eq!(reason(items[1].number_u32()), "a[1]: expected a whole number below 2^32, got 4294967296");
+    assert_eq!(
+        reason(items[0].key("n").unwrap().number_u32()),
+        "a[0].n: expected a whole number from 0 and below 2^32, got -7"
+    );
+    assert_eq!(reason(items[1].number_u32()), "a[1]: expected a whole number from 0 and below 2^32, got 4294967296");
+    for (number, shown) in
+        [("-7", "-7"), ("7.0", "7.0"), ("-1.5", "-1.5"), ("-9223372036854775808", "-9223372036854775808")]
+    {
+        let json = Json::parse(number.as_bytes()).unwrap();
+        let expected = format!("record: expected a text or a whole number from 0, got {shown}");
+        assert_eq!(reason(json.root().identifier()), expected);
+    }
     assert_eq!(reason(items[1].text()), "a[1]: expected a text, got 4294967296");
     assert_eq!(reason(list.key("x")), "a: expected an object, got a list");
     assert_eq!(reason(root.text()), "record: expected a text, got an object");
-    assert_eq!(root.strays(&["a", "bbb"]), Ok(vec!["b"]));
-    assert_eq!(reason(root.strays(&["a", "B"])), "record: expected the key `B`, got `b`");
+    assert_eq!(root.strays(&["a", "bbb"], &[]), Ok(vec![("b", None)]));
+    assert_eq!(reason(root.strays(&["a", "B"], &[])), "record: expected the key `B`, got `b`");
 }
 
 #[test]
@@ -52,14 +62,18 @@ fn slips_are_told_from_other_keys() {
     let strays = |key: &str| {
         let json = format!("{{\"{key}\": 1, \"text\": 1}}");
         let json = Json::parse(json.as_bytes()).unwrap();
-        json.root().strays(&["id", "text", "title", "entities", "relations", "evidence"]).map(|strays| strays.len())
+        let strays = json.root().strays(&["entities", "relations"], &["id", "text", "title", "evidence"])?;
+        Ok::<_, Fault>(strays.iter().map(|(_, meant)| meant.map(str::to_owned)).collect::<Vec<_>>())
     };
-    for slip in ["relation", "Relations", "realtions", "enities", "ID", "titles", "evidences"] {
+    for slip in ["relation", "Relations", "realtions", "enities"] {
         assert!(strays(slip).is_err(), "{slip}");
+    }
+    for (slip, name) in [("ID", "id"), ("titles", "title"), ("evidences", "evidence")] {
+        assert_eq!(strays(slip), Ok(vec![Some(name.to_owned())]), "{slip}");
     }
     // A key that is there cannot be meant by another.
     for other in ["qid", "ids", "file", "tests", "lang", "meta", "label", "score", "relationship_notes"] {
-        assert_eq!(strays(other), Ok(1), "{other}");
+        assert_eq!(strays(other), Ok(vec![None]), "{other}");
     }
 }
 

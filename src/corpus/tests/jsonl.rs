@@ -84,7 +84,7 @@ fn what_is_wrong_with_a_document_rejects_it() {
     check(r#""entities":"#, r#""enities":"#, "record: expected the key `entities`, got `enities`");
     check(r#""relations": ["#, r#""relations": 5, "x": ["#, "relations: expected a list, got 5");
     check(r#""text": "Tea has caffeine. It wakes.""#, r#""text": 5"#, "text: expected a text, got 5");
-    check("{\"id\": \"d1\"", "{\"id\": 1.5", "id: expected a text or a whole number, got 1.5");
+    check("{\"id\": \"d1\"", "{\"id\": 1.5", "id: expected a text or a whole number from 0, got 1.5");
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn the_smallest_thing_that_is_wrong_is_lost() {
     };
     let mention = "mention: entities[1].mentions[1]";
     check(r#""end": 16"#, r#""stop": 16"#, &format!("{mention}.end: missing"));
-    let expected = "expected a whole number below 2^32, got the text `16`";
+    let expected = "expected a whole number from 0 and below 2^32, got the text `16`";
     check(r#""end": 16"#, r#""end": "16""#, &format!("{mention}.end: {expected}"));
     let expected = "expected an end within the text's 27 characters, got 99";
     check(r#""end": 16"#, r#""end": 99"#, &format!("{mention}.end: {expected}"));
@@ -166,6 +166,29 @@ fn other_keys_are_left_aside_and_told_once() {
     let keys = "`lang`, `entities[].mentions[].name`, `entities[].mentions[].label`, `relations[].score`";
     assert_eq!(remarked(&document), [format!("{what}: {keys}")]);
     assert_eq!(facts(&document), [(0, "r", 1)]);
+}
+
+#[test]
+fn bioc_is_recognised() {
+    let reason = "record: expected a document, got several under `documents`, as BioC has them (`--format bioc`)";
+    assert_eq!(fault(&READER, r#"{"source": "s", "documents": [{"id": "1", "passages": []}]}"#), reason);
+    assert_eq!(document(&READER, with(r#", "documents": 3"#)).entities.len(), 2);
+}
+
+#[test]
+fn a_slip_of_an_optional_key_costs_no_more_than_the_key() {
+    let source = with(r#", "titles": "On tea", "relations": [{"head": 0, "tail": 1, "type": "r", "evidences": [0]}]"#)
+        .replace(r#""end": 20"#, r#""end": 20, "test": "It""#)
+        .replace("kb_id", "kbid");
+    let document = document(&READER, source);
+    assert_eq!((document.entities.len(), mentions(&document, 1).len(), facts(&document)), (2, 2, vec![(0, "r", 1)]));
+    let what = "documents with keys that say nothing to docre, left aside";
+    let keys = "`titles` (`title` may be meant), `entities[].kbid` (`kb_id` may be meant), \
+                `entities[].mentions[].test` (`text` may be meant), `relations[].evidences` (`evidence` may be meant)";
+    assert_eq!(remarked(&document).last(), Some(&format!("{what}: {keys}")));
+    assert_eq!(lost(document), [""; 0]);
+    let source = with("").replacen("mentions", "mention", 1);
+    assert!(lost(self::document(&READER, source))[0].contains("expected the key `mentions`, got `mention`"));
 }
 
 #[test]
@@ -262,6 +285,14 @@ fn attributes_of_relations_are_kept() {
     let facts = document.facts.unwrap();
     let kept: Vec<&str> = facts[0].attributes.iter().map(|attribute| &**attribute).collect();
     assert_eq!(kept, ["novelty=Novel", "score=0.5", "n=3", "sure=true"]);
+}
+
+#[test]
+fn an_attribute_below_zero_is_kept() {
+    let source = with(r#", "relations": [{"head": 0, "tail": 1, "type": "r", "attributes": {"change": -1}}]"#);
+    let document = document(&READER, source);
+    assert_eq!(remarked(&document), Vec::<String>::new());
+    assert_eq!(document.facts.unwrap()[0].attributes, ["change=-1".into()]);
 }
 
 #[test]

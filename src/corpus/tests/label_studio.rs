@@ -107,6 +107,42 @@ fn offsets_count_characters_or_utf_16_units_by_what_fits() {
 }
 
 #[test]
+fn a_region_of_quite_another_text_is_lost() {
+    let document = of(&annotated(&[&REGIONS.replace("\"Alphazine\"", "\"Omegazine\""), RELATION]));
+    assert_eq!(
+        losses(&document),
+        [
+            "mention: annotations[0].result[0]: expected the text of the span, `Alphazine`, got `Omegazine`",
+            "relation: annotations[0].result[2]: expected the ids of two mentions, got `a`, which was left out",
+        ]
+    );
+}
+
+#[test]
+fn a_region_of_another_of_several_texts_is_lost() {
+    let other =
+        r#"{"id": "c", "type": "labels", "to_name": "summary", "value": {"start": 0, "end": 3, "labels": ["Food"]}}"#;
+    let lost = "mention: annotations[0].result[2]: expected a region of the text `text`, got one of `summary`";
+    let both = of(&annotated(&[REGIONS, other]));
+    assert_eq!((losses(&both), both.entities.len()), (vec![lost.to_owned()], 2));
+    let data = r#"{"id": 1, "data": {"text": "Alphazine.", "summary": "Tea."}, "annotations": ["#;
+    let alone = of(&format!("{data}{}]}}", result(&[other])));
+    assert_eq!((losses(&alone).len(), alone.entities.len()), (1, 0), "all are of the other text");
+    let named = of(&annotated(&[&REGIONS.replace("\"to_name\": \"text\"", "\"to_name\": \"article\"")]));
+    assert_eq!((losses(&named).len(), named.entities.len()), (0, 2), "a tag has a name of its own");
+}
+
+#[test]
+fn a_region_without_text_that_cuts_a_word_is_told() {
+    let region = r#"{"id": "a", "type": "labels", "value": {"start": 5, "end": 8, "labels": ["Food"]}}"#;
+    let document =
+        of(&format!(r#"{{"id": 1, "data": {{"text": "😀😀 tea too."}}, "annotations": [{}]}}"#, result(&[region])));
+    assert_eq!(told(&document), ["mentions that begin or end inside a word"]);
+    let example = &document.remarks[0].example;
+    assert!(example.contains("; counted in UTF-16 units, all mentions of the document would fit"), "{example}");
+}
+
+#[test]
 fn what_is_wrong_is_lost_alone() {
     let wrong = of(&annotated(&[
         &REGIONS.replace("\"start\": 16", "\"start\": 61").replace("[\"Drug\"]", "[]"),

@@ -2,25 +2,16 @@
 //! words, where the files are missing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::formats::dialect::{Bars, Dialect, Unit};
 use crate::formats::pubtator::PubTator;
 use crate::{Document, Input, Part, Reader};
 
+use super::reading::corpus;
+
 fn reader(bars: Bars, unit: Unit) -> PubTator {
     PubTator { dialect: Dialect { bars, unit, coreference: None, most_bytes: 16 << 20 }, ..PubTator::default() }
-}
-
-/// A file of the corpora's folder: `DOCRE_CORPORA`, or `../shared/data` beside the project.
-pub fn corpus(name: &str) -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let path = std::env::var_os("DOCRE_CORPORA").map_or_else(beside, PathBuf::from).join(name);
-    if !path.is_file() {
-        println!("skipped: no corpus at {}", path.display());
-        return None;
-    }
-    Some(path)
 }
 
 /// What a file holds.

@@ -30,7 +30,7 @@ fn entities(document: &Document) -> Vec<(&str, usize)> {
 }
 
 fn attributes(document: &Document) -> Vec<String> {
-    let joined = |fact: &crate::Fact| fact.attributes.iter().map(|one| one.to_string()).collect::<Vec<_>>().join(" ");
+    let joined = |fact: &crate::Fact| fact.attributes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     document.facts.iter().flatten().map(joined).collect()
 }
 
@@ -117,7 +117,7 @@ fn a_gene_and_a_species_of_one_number_are_two() {
     assert_eq!((facts(&named), named.remarks.len()), (vec![(0, "R", 2)], 0));
     let each = with("R 9606 D000001");
     assert_eq!(facts(&each), [(0, "R", 2), (1, "R", 2)]);
-    assert_eq!(each.remarks[0].what, "relations whose id several entities share: taken for each");
+    assert_eq!(each.remarks[0].what, "relations whose id several entities share, taken for each");
     assert_eq!(each.remarks[0].example, "`R` of `9606` and `D000001`");
     let same = read(&["0 3 one Gene 672", "4 7 two GeneOrGeneProduct 672(Tax:9606)", "8 11 six Gene NCBIGene:672"]);
     assert_eq!(entities(&same), [("672", 3)]);
@@ -176,7 +176,7 @@ fn names_that_are_spelt_otherwise_are_taken_from_the_text() {
     for (name, there) in same {
         let read = document(&reader(Bars::Entities, Unit::Document), source(name, there));
         assert_eq!((mentions(&read, 0)[0].0, losses(&read)), (there, vec![]), "`{name}`");
-        assert_eq!(read.remarks[0].what, "names that differ from the text: taken as the text has them");
+        assert_eq!(read.remarks[0].what, "names that differ from the text, and are taken as it has them");
     }
     for (name, there) in [("cough", "fever"), ("ough", "cough"), ("β", "α"), ("a", "β"), ("-", "'"), ("IL-2", "IL-3")]
     {
@@ -210,6 +210,8 @@ fn offsets_count_over_all_passages_or_anew_in_each_group() {
     assert_eq!(mentions(&document(&reader(Bars::Entities, Unit::Document), through), 1), [("six", 2, 2, 3)]);
     let apart = "7|t|one\n\n7|a|two\n\n7|a|six\n7\t4\t7\ttwo\tGene\t2\n7\t8\t11\tsix\tGene\t1\n";
     assert_eq!(mentions(&document(&reader(Bars::Entities, Unit::Document), apart), 1), [("six", 2, 2, 3)]);
+    let alike = "7|t|one two\n\n7|a|one six\n\n7\t0\t3\tone\tGene\t1\n";
+    assert_eq!(mentions(&document(&reader(Bars::Entities, Unit::Document), alike), 0), [("one", 0, 0, 1)]);
     let same = "7|t|one\n7|a|two\n7\t0\t3\tone\tGene\t1\n\n7|t|one\n7|a|two\n7\t0\t3\tone\tGene\t1\n";
     let repeated = super::reading::read(&reader(Bars::Entities, Unit::Document), same).unwrap();
     assert_eq!(repeated.len(), 2, "a whole article again is one of its own, and refused by its name");

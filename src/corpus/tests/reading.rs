@@ -1,10 +1,22 @@
 //! How the tests of source formats read a source.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::source::Input;
 use crate::{CutError, Document, Fault, Loss, Reader, Record, Reject};
+
+/// A file or folder of the real corpora, below `DOCRE_CORPORA` or `../shared/data` beside the project; `None`, said in
+/// words, where it is not there.
+pub fn corpus(name: &str) -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let path = std::env::var_os("DOCRE_CORPORA").map_or_else(beside, PathBuf::from).join(name);
+    if !path.exists() {
+        println!("skipped: no corpus at {}", path.display());
+        return None;
+    }
+    Some(path)
+}
 
 /// Everything a reader makes of a path.
 pub fn read_path(reader: &impl Reader, path: &Path) -> Result<Vec<Result<Document, Reject>>, CutError> {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use submission::places::Places;
 
-use crate::document::offset_of;
+use crate::document::sentence_spans;
 use crate::formats::docred::{DocRed, DocRedWriter, SubmissionWriter};
 use crate::formats::jsonl::{JsonLines, JsonLinesWriter};
 use crate::writer::{Writer, Written};
@@ -22,7 +22,7 @@ fn mention(sentences: &[Vec<Token>], (sentence, start, length, name, kind): Pick
     let n_tokens = sentences[sentence].len();
     let start = start % n_tokens;
     let end = start + 1 + length % (n_tokens - start);
-    let offset = offset_of(sentences, ground::whole(sentence)) as usize;
+    let offset = sentence_spans(sentences)[sentence].0 as usize;
     let (start, end) = (ground::whole(offset + start), ground::whole(offset + end));
     Mention { name: name.into(), kind: kind.into(), sentence: ground::whole(sentence), start, end }
 }

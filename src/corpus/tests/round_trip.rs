@@ -1,6 +1,7 @@
 //! What is written for annotation tools is read back as it was.
 
 use std::fs;
+use std::path::Path;
 
 use crate::formats::brat::{Brat, BratFolder};
 use crate::formats::doccano::{Doccano, DoccanoWriter};
@@ -124,7 +125,11 @@ fn brat_shows_what_is_predicted() {
         folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     assert_eq!(names.len(), 3);
-    assert!(names[0].starts_with("___a_b-") && names[0].ends_with(".ann"), "within the folder: {}", names[0]);
+    assert!(
+        names[0].starts_with("___a_b-") && Path::new(&names[0]).extension().is_some_and(|ending| ending == "ann"),
+        "within the folder: {}",
+        names[0]
+    );
     assert_eq!(
         fs::read_to_string(folder.path().join(&names[0])).unwrap(),
         "T1\tHot_Drink 0 3\tTea\nN1\tReference T1 id:Q6097\tTea\nT2\tHot_Drink 19 21\tIt\nN2\tReference T2 id:Q6097\tIt\n\
@@ -138,6 +143,19 @@ fn brat_shows_what_is_predicted() {
     );
     let read = read_path(&Brat::default(), folder.path()).unwrap().remove(0).unwrap();
     assert_eq!(read.entities[0].kb_id.as_deref(), Some("Q6097"));
+}
+
+#[test]
+fn different_names_stay_different_in_brat() {
+    let mut document = small();
+    let names = ["is in", "is_in", "is_in_2"];
+    let fact = |name: &&str| Fact { head: 0, tail: 1, relation: (*name).into(), ..Fact::default() };
+    document.facts = Some(names.iter().map(fact).collect());
+    document.entities[1].mentions[0].kind = "Hot_Drink".into();
+    let read = through_brat(&Written::annotated(&document));
+    let relations: Vec<&str> = read.facts.iter().flatten().map(|fact| &*fact.relation).collect();
+    assert_eq!(relations, ["is_in", "is_in_2", "is_in_2_2"]);
+    assert_eq!((&*read.entities[0].kind(), &*read.entities[1].kind()), ("Hot_Drink", "Hot_Drink_2"));
 }
 
 #[test]

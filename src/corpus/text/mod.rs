@@ -23,7 +23,7 @@ pub const LONGEST_SPAN: u32 = 1_000;
 /// A text cut into sentences and tokens.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Segmented {
-    /// The sentences in order, none of them empty.
+    /// The sentences in order, none of them empty but where [`segment_as`] is given such.
     pub sentences: Vec<Vec<Token>>,
     /// One past the last token of each sentence.
     sentence_ends: Vec<usize>,
@@ -107,6 +107,22 @@ pub fn segment(text: &str, breaks: &[u32], spans: &[(u32, u32)]) -> Result<Segme
     }
     let held = held_together(&pieces, spans)?;
     let ends = sentence::ends(&pieces, &walls, &held);
+    Ok(Segmented::new(&pieces, ends))
+}
+
+/// Cuts `text` into tokens as [`segment`] does, and into sentences of these characters, in order and apart from each
+/// other; one may be empty. A span may go beyond its sentence, and what stands in none is lost.
+///
+/// # Errors
+/// Those of [`segment`].
+pub fn segment_as(text: &str, sentences: &[(u32, u32)], spans: &[(u32, u32)]) -> Result<Segmented, Unfit> {
+    let length = text_length(text)?;
+    for (place, &span) in spans.iter().enumerate() {
+        check_span(span, length).map_err(|reason| Unfit { span: Some(place), reason })?;
+    }
+    let bounds: Vec<u32> = sentences.iter().flat_map(|&(start, end)| [start, end]).collect();
+    let pieces = cut_tokens(text, &cut_places(length, &bounds, spans));
+    let ends = sentences.iter().map(|&(_, end)| pieces.partition_point(|piece| piece.end <= end)).collect();
     Ok(Segmented::new(&pieces, ends))
 }
 

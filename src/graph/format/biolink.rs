@@ -1,67 +1,56 @@
 //! Which class of the Biolink model a type of entities is.
 
-use ground::curie::folds_to;
+use ground::curie::{Family, folds_to};
 
 /// What is of no class below it.
 const ANY: &str = "biolink:NamedThing";
 
-/// Classes of the model, with the types of corpora that are theirs, folded. Neighbours in one list are told apart by few:
-/// what one corpus calls a disease is another's phenotype.
-const CLASSES: &[&[(&str, &[&str])]] = &[
-    &[("biolink:ChemicalEntity", &["chemical", "chemicalentity", "drug", "chemicalsubstance", "smallmolecule"])],
-    &[
-        ("biolink:Gene", &["gene", "geneorgeneproduct", "geneproduct", "geneorprotein", "geney", "genen"]),
-        ("biolink:Protein", &["protein"]),
-    ],
-    &[
-        ("biolink:Disease", &["disease", "disorder"]),
-        ("biolink:DiseaseOrPhenotypicFeature", &["diseaseorphenotypicfeature"]),
-        ("biolink:PhenotypicFeature", &["phenotypicfeature", "phenotype", "symptom"]),
-    ],
-    &[(
-        "biolink:SequenceVariant",
-        &[
-            "variant",
-            "sequencevariant",
-            "mutation",
-            "dnamutation",
-            "proteinmutation",
-            "snp",
-            "dnaallele",
-            "proteinallele",
-            "acidchange",
-            "othermutation",
-            "geneticvariant",
-        ],
-    )],
-    &[("biolink:OrganismTaxon", &["species", "organismtaxon", "organism", "taxon"])],
-    &[("biolink:CellLine", &["cellline"]), ("biolink:Cell", &["cell", "celltype"])],
-    &[("biolink:AnatomicalEntity", &["anatomy", "anatomicalentity", "tissue", "organ", "bodypart"])],
-    &[("biolink:Pathway", &["pathway"]), ("biolink:BiologicalProcess", &["biologicalprocess"])],
+/// A class of the model, and what it stands for: of two classes that stand for one, an entity may be either, as what one
+/// corpus calls a disease is another's phenotype.
+type Class = (&'static str, &'static str);
+
+/// Classes of types beyond, or within, the families of knowledge bases: a class, and its types, folded.
+const CLASSES: &[(Class, &[&str])] = &[
+    (("biolink:Protein", "gene"), &["protein"]),
+    (("biolink:Disease", "disease"), &["disease", "disorder"]),
+    (("biolink:PhenotypicFeature", "disease"), &["phenotypicfeature", "phenotype", "symptom"]),
+    (("biolink:Cell", "cell"), &["cell", "celltype"]),
+    (("biolink:AnatomicalEntity", "anatomy"), &["anatomy", "anatomicalentity", "tissue", "organ", "bodypart"]),
+    (("biolink:Pathway", "process"), &["pathway"]),
+    (("biolink:BiologicalProcess", "process"), &["biologicalprocess"]),
     // People and organisations are agents in the model: it has no class of persons.
-    &[("biolink:Agent", &["per", "person"])],
-    &[("biolink:Agent", &["org", "organization", "organisation"])],
-    &[("biolink:GeographicLocation", &["loc", "location", "gpe", "place"])],
-    &[("biolink:Event", &["event", "evt"])],
+    (("biolink:Agent", "person"), &["per", "person"]),
+    (("biolink:Agent", "organisation"), &["org", "organization", "organisation"]),
+    (("biolink:GeographicLocation", "place"), &["loc", "location", "gpe", "place"]),
+    (("biolink:Event", "event"), &["event", "evt"]),
 ];
 
 /// The class of a type.
 pub(crate) fn category(kind: &str) -> &'static str {
-    found(kind).map_or(ANY, |(_, class)| class)
+    class(kind).map_or(ANY, |(class, _)| class)
 }
 
-/// Whether nothing can be of both types: they are of classes that are no neighbours, or of none and not alike.
+/// Whether nothing can be of both types: their classes stand for different things, or they have none and are not alike.
 pub(crate) fn exclude(kind: &str, other: &str) -> bool {
-    match (found(kind), found(other)) {
+    match (class(kind), class(other)) {
         (None, None) => !folds_to(kind, other),
-        (one, other) => one.map(|(neighbours, _)| neighbours) != other.map(|(neighbours, _)| neighbours),
+        (one, other) => one.map(|(_, what)| what) != other.map(|(_, what)| what),
     }
 }
 
-fn found(kind: &str) -> Option<(usize, &'static str)> {
-    let named = |(_, kinds): &&(&str, &[&str])| kinds.iter().any(|known| folds_to(kind, known));
-    let class = |(place, classes): (usize, &&'static [(&'static str, &[&str])])| {
-        classes.iter().find(named).map(|(class, _)| (place, *class))
-    };
-    CLASSES.iter().enumerate().find_map(class)
+fn class(kind: &str) -> Option<Class> {
+    let named = CLASSES.iter().find(|(_, kinds)| kinds.iter().any(|known| folds_to(kind, known)));
+    named.map(|(class, _)| *class).or_else(|| Some(of_family(Family::of(kind)?)))
+}
+
+fn of_family(family: Family) -> Class {
+    match family {
+        Family::Gene => ("biolink:Gene", "gene"),
+        Family::Species => ("biolink:OrganismTaxon", "species"),
+        Family::Chemical => ("biolink:ChemicalEntity", "chemical"),
+        Family::Disease => ("biolink:DiseaseOrPhenotypicFeature", "disease"),
+        Family::CellLine => ("biolink:CellLine", "cell"),
+        Family::Variant => ("biolink:SequenceVariant", "variant"),
+        Family::Semantic => (ANY, "concept"),
+    }
 }

@@ -11,6 +11,7 @@ pub const KIND: Kind = Kind {
         ("mesh", Needs::Optional),
         ("relation_labels", Needs::Optional),
         ("ids", Needs::Optional),
+        ("relations", Needs::Optional),
     ],
     outputs: &["tables"],
     options: keys_of::<Options>,
@@ -26,6 +27,7 @@ impl Action for Options {
             mesh: work.optional("mesh").map(Into::into),
             relation_labels: work.optional("relation_labels").map(Into::into),
             ids: work.optional("ids").map(Into::into),
+            relations: work.optional("relations").map(Into::into),
         };
         Ok(corpus(conversion.run_knowing(work.contents, work.folder, true, work.observe)?))
     }

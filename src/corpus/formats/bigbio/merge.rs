@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use ground::curie::curie;
 
+use crate::formats::sets::Sets;
+
 /// A mention as the source has it.
 #[derive(Debug)]
 pub struct Raw<'v> {
@@ -28,45 +30,27 @@ pub struct Merged {
     by_id: HashMap<String, usize>,
 }
 
-/// Sets of mentions of one thing, as a forest: each points to another of its set, the root to itself.
-struct Sets(Vec<usize>);
-
-impl Sets {
-    fn root(&mut self, mut one: usize) -> usize {
-        while let Some(&above) = self.0.get(one).filter(|above| **above != one) {
-            let further = self.0.get(above).copied().unwrap_or(above);
-            if let Some(own) = self.0.get_mut(one) {
-                *own = further;
-            }
-            one = above;
-        }
-        one
-    }
-
-    /// Makes one of two sets, under the root that comes first.
-    fn join(&mut self, one: usize, other: usize) {
-        let (one, other) = (self.root(one), self.root(other));
-        if let Some(below) = self.0.get_mut(one.max(other)) {
-            *below = one.min(other);
+/// Each identity of each mention, by the mention's place; one without has none once.
+fn keys(raw: &[Raw]) -> Vec<(usize, Option<String>)> {
+    let mut keys = Vec::with_capacity(raw.len());
+    for (place, mention) in raw.iter().enumerate() {
+        let before = keys.len();
+        let curies = mention.identities.iter().filter_map(|id| curie(id, mention.kind));
+        keys.extend(curies.map(|curie| (place, Some(curie))));
+        if keys.len() == before {
+            keys.push((place, None));
         }
     }
+    keys
 }
 
 impl Merged {
     /// The entities of some mentions. `referred` are the ids of those that relations name.
     pub fn of(raw: &[Raw], coreferences: &[Vec<String>], referred: &BTreeSet<Cow<'_, str>>) -> Self {
         let by_id = raw.iter().enumerate().map(|(place, mention)| (mention.id.to_string(), place)).collect();
-        let mut merged = Self { by_id, ..Self::default() };
-        // A set for each identity of each mention; mentions without have one.
-        let mut keys: Vec<(usize, Option<String>)> = Vec::new();
-        for (place, mention) in raw.iter().enumerate() {
-            let curies: Vec<String> = mention.identities.iter().filter_map(|id| curie(id, mention.kind)).collect();
-            match curies.is_empty() {
-                true => keys.push((place, None)),
-                false => keys.extend(curies.into_iter().map(|curie| (place, Some(curie)))),
-            }
-        }
-        let mut sets = Sets((0..keys.len()).collect());
+        let mut merged = Self { by_id, of: vec![Vec::new(); raw.len()], ..Self::default() };
+        let keys = keys(raw);
+        let mut sets = Sets::of(keys.len());
         let mut first: HashMap<&str, usize> = HashMap::new();
         for (set, (_, identity)) in keys.iter().enumerate() {
             if let Some(identity) = identity {
@@ -75,26 +59,30 @@ impl Merged {
         }
         let coreferring = merged.join_coreferences(&keys, coreferences, &mut sets);
         let has_identities = keys.iter().any(|(_, identity)| identity.is_some());
-        merged.of = vec![Vec::new(); raw.len()];
+        let is_named = |place: usize| {
+            coreferring.contains(&place) || raw.get(place).is_some_and(|mention| referred.contains(&mention.id))
+        };
         let mut entity_of: HashMap<usize, u32> = HashMap::new();
-        for (set, (place, identity)) in keys.iter().enumerate() {
-            let is_named = coreferring.contains(place) || raw.get(*place).is_some_and(|one| referred.contains(&one.id));
-            if identity.is_none() && has_identities && !is_named {
+        for (set, (place, identity)) in keys.into_iter().enumerate() {
+            if identity.is_none() && has_identities && !is_named(place) {
                 continue;
             }
-            let root = sets.root(set);
-            let entity = *entity_of.entry(root).or_insert_with(|| {
-                merged.identities.push(None);
-                ground::whole(merged.identities.len() - 1)
-            });
-            if let Some(known) = merged.identities.get_mut(entity as usize) {
-                *known = known.take().or_else(|| identity.clone());
-            }
-            if let Some(of) = merged.of.get_mut(*place).filter(|of| !of.contains(&entity)) {
-                of.push(entity);
-            }
+            let next = ground::whole(merged.identities.len());
+            let entity = *entity_of.entry(sets.root(set)).or_insert(next);
+            merged.put(entity, place, identity);
         }
         merged
+    }
+
+    /// Gives an entity, known or the next, a mention, and an identity where it has none yet.
+    fn put(&mut self, entity: u32, mention: usize, identity: Option<String>) {
+        match self.identities.get_mut(entity as usize) {
+            Some(known) => *known = known.take().or(identity),
+            None => self.identities.push(identity),
+        }
+        if let Some(of) = self.of.get_mut(mention).filter(|of| !of.contains(&entity)) {
+            of.push(entity);
+        }
     }
 
     /// Joins what corefers; the places of these mentions. A mention of several entities corefers as the first.
@@ -114,7 +102,9 @@ impl Merged {
             coreferring.extend(places.iter().copied());
             let mut found = places.iter().filter_map(|place| first_set.get(place).copied());
             let Some(one) = found.next() else { continue };
-            found.for_each(|other| sets.join(one, other));
+            for other in found {
+                sets.join(one, other);
+            }
         }
         coreferring
     }

@@ -20,14 +20,15 @@ use self::passages::Passages;
 use super::json::{Field, Json};
 use super::objects;
 use super::spans::{Likeness, Source, likeness};
+use crate::cut::CutError;
 use crate::document::{Document, Entity, Fact, Mention};
-use crate::fault::{Fault, Part, Remark};
-use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::fault::{Fault, Loss, Part, Remark};
+use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
 use crate::text::{Segmented, segment};
 
-/// Lists that Hugging Face's libraries may have laid out as objects of lists.
-const LISTS: [&str; 4] = ["passages", "entities", "coreferences", "relations"];
+/// Lists that Hugging Face's libraries may have laid out as objects of lists, without which there is no document.
+const LISTS: [&str; 3] = ["passages", "entities", "coreferences"];
 
 /// Reads `bigbio_kb`.
 #[derive(Debug, Clone, Copy)]
@@ -43,15 +44,19 @@ impl Reader for BigBio {
 
     fn parse(&self, record: &Record) -> Result<Document, Reject> {
         let mut json = Json::parse(&record.bytes).map_err(|fault| Reject { name: None, fault })?;
-        let turned = turn(&mut json);
+        let mut losses = Vec::new();
+        let turned = turn(&mut json, &mut losses);
         let root = json.root();
         let name = name(&root).map_err(|fault| Reject { name: None, fault })?;
-        let document = turned.and_then(|()| document(&root, name.clone()));
+        let document = turned.and_then(|()| document(&root, name.clone(), losses));
         document.map_err(|fault| Reject { name: Some(name), fault })
     }
 }
 
-fn turn(root: &mut Json) -> Result<(), Fault> {
+fn turn(root: &mut Json, losses: &mut Vec<Loss>) -> Result<(), Fault> {
+    for relations in root.members_mut("relations") {
+        losses.extend(relations.turn_or_lose(Part::Relation, "relations", Json::Null));
+    }
     for name in LISTS {
         for list in root.members_mut(name) {
             list.turn().map_err(|reason| Fault::new(name, reason))?;
@@ -72,8 +77,8 @@ fn name(root: &Field) -> Result<Text, Fault> {
     Ok((*id).into())
 }
 
-fn document(root: &Field, name: Text) -> Result<Document, Fault> {
-    let mut document = Document { id: name, ..Document::default() };
+fn document(root: &Field, name: Text, losses: Vec<Loss>) -> Result<Document, Fault> {
+    let mut document = Document { id: name, losses, ..Document::default() };
     let (passages, entities) = (root.key("passages")?, root.key("entities")?);
     let passages = Passages::read(&passages, &expected(&entities)?)?;
     document.title = passages.title.as_str().into();
@@ -101,8 +106,11 @@ fn document(root: &Field, name: Text) -> Result<Document, Fault> {
     Ok(document)
 }
 
-/// The spans of all mentions that can be read, with what they are said to cover.
-fn expected<'v>(entities: &Field<'_, 'v>) -> Result<Vec<((u32, u32), &'v str)>, Fault> {
+/// A span, and what it is said to cover.
+type Covered<'v> = ((u32, u32), &'v str);
+
+/// The spans of all mentions that can be read.
+fn expected<'v>(entities: &Field<'_, 'v>) -> Result<Vec<Covered<'v>>, Fault> {
     let mut found = Vec::new();
     for entity in entities.items()? {
         let Ok(offsets) = entity.key("offsets").and_then(|offsets| spans(&offsets)) else { continue };
@@ -160,6 +168,7 @@ fn read_mention<'v>(entity: &Field<'_, 'v>, source: &Source, document: &mut Docu
 fn identities(entity: &Field) -> Result<Vec<String>, Fault> {
     let Some(normalized) = entity.optional("normalized")? else { return Ok(Vec::new()) };
     let (mut found, mut first): (Vec<String>, Option<String>) = (Vec::new(), None);
+    let mut seen = BTreeSet::new();
     for link in normalized.items()? {
         let Some(id) = link.optional("db_id")? else { continue };
         let id = id.identifier()?;
@@ -173,7 +182,7 @@ fn identities(entity: &Field) -> Result<Vec<String>, Fault> {
         } else {
             format!("{}:{}", database.replace(char::is_whitespace, "_"), id.trim())
         };
-        if !found.contains(&identity) {
+        if seen.insert(identity.clone()) {
             found.push(identity);
         }
     }
@@ -254,6 +263,8 @@ fn facts(relations: &Field, merged: &Merged, document: &mut Document) -> Result<
     }
     let known: BTreeSet<(u32, u32, Text)> =
         facts.iter().map(|fact: &Fact| (fact.head, fact.tail, fact.relation.clone())).collect();
+    // What is said again is not spelt out again: a mention can be of thousands of entities.
+    let mut spelt = BTreeSet::new();
     for (place, (heads, tails, kind)) in several {
         let pairs = || heads.iter().flat_map(|head| tails.iter().map(move |tail| (*head, *tail)));
         if pairs().any(|(head, tail)| known.contains(&(head, tail, kind.clone()))) {
@@ -261,7 +272,9 @@ fn facts(relations: &Field, merged: &Merged, document: &mut Document) -> Result<
         }
         let what = "relations of mentions of several entities, taken to hold for each";
         document.remarks.push(Remark { what, example: place });
-        facts.extend(pairs().map(|(head, tail)| Fact { head, tail, relation: kind.clone(), ..Fact::default() }));
+        if spelt.insert((heads, tails, kind.clone())) {
+            facts.extend(pairs().map(|(head, tail)| Fact { head, tail, relation: kind.clone(), ..Fact::default() }));
+        }
     }
     Ok(facts)
 }

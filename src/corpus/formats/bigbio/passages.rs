@@ -4,8 +4,9 @@ use crate::fault::Fault;
 use crate::formats::json::{Field, Json};
 use crate::text::Characters;
 
-/// Characters between two passages at most: where there are more, their offsets are not to be trusted.
-const WIDEST_GAP: u32 = 1 << 16;
+/// Characters between passages at most, all together: where there are more, their offsets are not to be trusted. A short
+/// record could ask for gigabytes of blanks.
+const WIDEST_GAPS: u32 = 1 << 20;
 
 /// A document's text.
 #[derive(Debug, Default)]
@@ -40,8 +41,10 @@ impl Passages {
             parts.extend(texts.iter().enumerate().map(|(place, text)| (*text, offsets.get(place).map(|span| span.0))));
         }
         let joined = Self::laid_out(&parts, |length, _| Some(length + u32::from(length > 0)));
+        let mut left = WIDEST_GAPS;
         let placed = Self::laid_out(&parts, |length, start| {
-            start.filter(|start| *start >= length && *start - length <= WIDEST_GAP)
+            left = left.checked_sub(start?.checked_sub(length)?)?;
+            start
         });
         let best = match (joined, placed) {
             (Some(joined), Some(placed))
@@ -56,7 +59,7 @@ impl Passages {
     }
 
     /// The parts where `place` puts them, given what is before and where they are said to be.
-    fn laid_out(parts: &[Part], place: impl Fn(u32, Option<u32>) -> Option<u32>) -> Option<Self> {
+    fn laid_out(parts: &[Part], mut place: impl FnMut(u32, Option<u32>) -> Option<u32>) -> Option<Self> {
         let (mut found, mut length) = (Self::default(), 0_u32);
         for (text, said) in parts {
             let start = place(length, *said)?;

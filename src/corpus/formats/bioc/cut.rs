@@ -8,7 +8,8 @@ use std::mem;
 
 use ground::excerpt::quoted;
 
-use crate::reader::{CutError, Record};
+use crate::cut::CutError;
+use crate::reader::Record;
 use crate::source::Stream;
 
 /// Bytes of a tag that are looked at for its name.
@@ -275,8 +276,7 @@ impl Scan {
     fn declaration(&mut self, bytes: &[u8], mut quote: Option<u8>) -> Result<usize, CutError> {
         for (place, &byte) in bytes.iter().enumerate() {
             match (quote, byte) {
-                (Some(end), _) if byte == end => quote = None,
-                (Some(_), _) => {}
+                (Some(end), _) => quote = Some(end).filter(|&end| byte != end),
                 (None, b'"' | b'\'') => quote = Some(byte),
                 (None, b'<') => {
                     self.depth += 1;

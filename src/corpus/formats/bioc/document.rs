@@ -7,7 +7,7 @@ use ground::excerpt::quoted;
 use super::super::dialect::{Bars, Dialect};
 use super::super::pubtator::relations::{Facts, SHARED};
 use super::blocks::{Blocks, Homed, Placed};
-use super::entities::{End, Entities, Said, Settled};
+use super::entities::{End, Ends, Entities, LABELLED, Said, Settled};
 use super::model::Article;
 use super::relations::{Claimed, Context, claimed, column};
 use super::units::{Plan, plans};
@@ -47,17 +47,21 @@ pub(super) fn documents(article: &Article, dialect: &Dialect) -> Vec<Result<Docu
     let context = Context { said: &said, kinds, by_id };
     let claimed = claimed(article, &context);
     let plans = plans(article, &blocks, dialect.unit);
-    let mut spans: HashMap<usize, Vec<(u32, u32)>> = HashMap::new();
-    for found in &found {
-        spans.entry(found.placed.block).or_default().push(found.placed.span);
+    let mut by_block: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (place, found) in found.iter().enumerate() {
+        by_block.entry(found.placed.block).or_default().push(place);
     }
     let alone = names_alone(&claimed);
-    let builder = Builder { blocks: &blocks, found: &found, spans: &spans, alone, bars: dialect.bars };
+    let builder = Builder { blocks: &blocks, found: &found, by_block: &by_block, alone, bars: dialect.bars };
     let built: Result<Vec<Built>, Reject> = plans.into_iter().map(|plan| builder.build(plan)).collect();
     let mut documents = match built {
         Ok(built) => related(built, claimed, &mut losses, &mut remarks),
         Err(reject) => return vec![Err(reject)],
     };
+    let is_empty = |document: &Document| document.facts.iter().all(Vec::is_empty);
+    if article.infons.get(&[LABELLED]) == Some("false") && documents.iter().all(is_empty) {
+        documents.iter_mut().for_each(|document| document.facts = None);
+    }
     if let Some(first) = documents.first_mut() {
         first.losses = losses;
         first.remarks = remarks;
@@ -117,8 +121,8 @@ fn names_alone(claimed: &[Result<Claimed, Fault>]) -> bool {
 struct Builder<'a, 'b> {
     blocks: &'b Blocks<'a>,
     found: &'b [Found<'a>],
-    /// Of each block the spans of its mentions.
-    spans: &'b HashMap<usize, Vec<(u32, u32)>>,
+    /// Of each block the places of its mentions.
+    by_block: &'b HashMap<usize, Vec<usize>>,
     alone: bool,
     bars: Bars,
 }
@@ -137,7 +141,7 @@ struct Cut {
     tokens: u32,
 }
 
-impl<'a> Builder<'a, '_> {
+impl<'a, 'b> Builder<'a, 'b> {
     fn build(&self, Plan { id, title, blocks }: Plan) -> Result<Built<'a>, Reject> {
         let mut document = Document { id: id.into(), title: title.into(), ..Document::default() };
         let start = blocks.first().and_then(|&block| self.blocks.list.get(block)).map_or(0, |block| block.start);
@@ -150,13 +154,21 @@ impl<'a> Builder<'a, '_> {
             cuts.extend(cut.map(|cut| (number, cut)));
         }
         let mut entities = Entities::new(self.bars);
-        for found in self.found {
+        let mut own: Vec<(usize, &'b Found<'a>)> = cuts.keys().flat_map(|&block| self.found_in(block)).collect();
+        own.sort_unstable_by_key(|(place, _)| *place);
+        for (_, found) in own {
             if let Some(mention) = cuts.get(&found.placed.block).and_then(|cut| self.mention(found, cut)) {
                 entities.add(found.number, found.said, mention, self.alone);
             }
         }
         let passages = cuts.keys().filter_map(|&block| Some(self.blocks.list.get(block)?.passage)).collect();
         Ok(Built { document, entities: entities.settle(), passages })
+    }
+
+    /// The mentions of a block, each with its place among all.
+    fn found_in(&self, block: usize) -> impl Iterator<Item = (usize, &'b Found<'a>)> {
+        let places = self.by_block.get(&block).into_iter().flatten();
+        places.filter_map(|&place| Some((place, self.found.get(place)?)))
     }
 
     /// Adds the sentences of a block to a document.
@@ -168,8 +180,8 @@ impl<'a> Builder<'a, '_> {
         start: u32,
     ) -> Result<Option<Cut>, String> {
         let Some(block) = self.blocks.list.get(number) else { return Ok(None) };
-        let spans = self.spans.get(&number).map_or(&[][..], Vec::as_slice);
-        let mut segmented = segment(block.text, &[], spans).map_err(|unfit| unfit.reason)?;
+        let spans: Vec<(u32, u32)> = self.found_in(number).map(|(_, found)| found.placed.span).collect();
+        let mut segmented = segment(block.text, &[], &spans).map_err(|unfit| unfit.reason)?;
         let shift = block.start.saturating_sub(start);
         let (sentences, tokens) = (ground::whole(document.sentences.len()), *n_tokens);
         for mut sentence in std::mem::take(&mut segmented.sentences) {
@@ -225,53 +237,81 @@ struct Relating<'b, 's, 'l> {
     remarks: &'l mut Vec<Remark>,
 }
 
+/// What came of a relation in all documents together.
+#[derive(Default)]
+struct Outcome {
+    n_pairs: usize,
+    is_same: bool,
+    is_shared: bool,
+    /// Of each end the ids that no document has; `None` where none was asked.
+    missing: [Option<Vec<String>>; 2],
+}
+
 impl Relating<'_, '_, '_> {
     /// Adds a fact for each thing at one end and each at the other. What is wrong with it is lost once: it is one relation
     /// to whoever counts.
     fn add(&mut self, claimed: &Claimed) {
         let is_one = self.finders.len() == 1;
-        let (mut n_pairs, mut is_same, mut is_shared) = (0, false, false);
-        let mut missing: [Option<Vec<String>>; 2] = [None, None];
+        let mut outcome = Outcome::default();
         for ((built, names), facts) in self.finders.iter().zip(&mut self.facts) {
             if !is_one && claimed.passage.is_some_and(|passage| !built.passages.contains(&passage)) {
                 continue;
             }
             let ends = [claimed.head, claimed.tail].map(|end| built.entities.find(end, names));
-            let [heads, tails] = &ends;
-            n_pairs += heads.entities.len() * tails.entities.len();
-            is_shared |= heads.is_shared || tails.is_shared;
-            if n_pairs > MOST_PAIRS {
+            if !outcome.take(ends, |head, tail| {
+                let evidence = if is_one { claimed.evidence.clone() } else { Vec::new() };
+                let (relation, attributes) = (claimed.name.into(), claimed.attributes.clone());
+                facts.push(Fact { head, tail, relation, evidence, attributes });
+            }) {
                 break;
             }
-            for (&head, &tail) in
-                heads.entities.iter().flat_map(|head| tails.entities.iter().map(move |tail| (head, tail)))
-            {
-                is_same |= head == tail;
-                if head != tail {
-                    let evidence = if is_one { claimed.evidence.clone() } else { Vec::new() };
-                    let (relation, attributes) = (claimed.name.into(), claimed.attributes.clone());
-                    facts.push(Fact { head, tail, relation, evidence, attributes });
-                }
-            }
-            for (missing, end) in missing.iter_mut().zip(ends) {
-                match missing {
-                    Some(ids) => ids.retain(|id| end.missing.contains(id)),
-                    None => *missing = Some(end.missing),
-                }
-            }
         }
-        if is_shared {
+        if outcome.is_shared {
             self.remarks.push(Remark { what: SHARED, example: column(claimed.id) });
         }
-        let unknown = missing.into_iter().flatten().flatten().next();
-        let reason = match unknown {
-            _ if n_pairs > MOST_PAIRS => format!("expected at most {MOST_PAIRS} pairs of things, got more"),
-            Some(id) => format!("expected the id of a mention, got {}", quoted(&id)),
-            None if is_same => "expected two things, got one and the same".to_owned(),
-            None if n_pairs == 0 => OUT_OF_REACH.to_owned(),
-            None => return,
-        };
-        self.losses.push(Loss::new(Part::Relation, Fault::new(column(claimed.id), reason)));
+        if let Some(reason) = outcome.fault() {
+            self.losses.push(Loss::new(Part::Relation, Fault::new(column(claimed.id), reason)));
+        }
+    }
+}
+
+impl Outcome {
+    /// Takes what the ends are in one document, and hands on its pairs; `false` where they are too many.
+    fn take(&mut self, ends: [Ends; 2], mut with: impl FnMut(u32, u32)) -> bool {
+        let [heads, tails] = &ends;
+        self.n_pairs += heads.entities.len() * tails.entities.len();
+        if self.n_pairs > MOST_PAIRS {
+            return false;
+        }
+        self.is_shared |= heads.is_shared || tails.is_shared;
+        for &head in &heads.entities {
+            for &tail in &tails.entities {
+                if head == tail {
+                    self.is_same = true;
+                } else {
+                    with(head, tail);
+                }
+            }
+        }
+        for (missing, end) in self.missing.iter_mut().zip(ends) {
+            match missing {
+                Some(ids) => ids.retain(|id| end.missing.contains(id)),
+                None => *missing = Some(end.missing),
+            }
+        }
+        true
+    }
+
+    /// Why it is lost, or a part of it.
+    fn fault(self) -> Option<String> {
+        let unknown = self.missing.into_iter().flatten().flatten().next();
+        match unknown {
+            _ if self.n_pairs > MOST_PAIRS => Some(format!("expected at most {MOST_PAIRS} pairs of things, got more")),
+            Some(id) => Some(format!("expected the id of a mention, got {}", quoted(&id))),
+            None if self.is_same => Some("expected two things, got one and the same".to_owned()),
+            None if self.n_pairs == 0 => Some(OUT_OF_REACH.to_owned()),
+            None => None,
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use ground::curie::curie;
+use table::Text;
 
 use super::super::dialect::Bars;
 use super::super::pubtator::entities::{Gathered, Known};
@@ -14,6 +15,8 @@ use crate::document::{Entity, Mention};
 
 /// The infon by which docre tells which entity of the document an annotation mentions.
 pub(super) const LOCAL: &str = "docre:entity";
+/// The infon of a document by which docre tells that nobody annotated its relations, where it is `false`.
+pub(super) const LABELLED: &str = "docre:labelled";
 /// Keys of identifiers, and the knowledge base that some of them name.
 const IDENTIFIERS: [(&str, &str); 15] = [
     ("identifier", ""),
@@ -48,6 +51,8 @@ pub(super) struct Said<'a> {
     pub(super) ids: Cow<'a, str>,
     /// What docre calls the entity within the document.
     pub(super) local: Option<&'a str>,
+    /// Its place among the mentions, where docre has numbered them.
+    pub(super) place: Option<u64>,
     /// Whether it has a place for identifiers.
     pub(super) has_identifier: bool,
 }
@@ -62,7 +67,9 @@ impl<'a> Said<'a> {
             let is_none = is_suspect(own) && curie(own, kind).is_none();
             if is_none { Cow::Borrowed("") } else { with_base(own, base) }
         });
-        Some(Self { kind, ids, local: annotation.infons.get(&[LOCAL]), has_identifier: found.is_some() })
+        let local = annotation.infons.get(&[LOCAL]);
+        let place = local.and_then(|_| annotation.id.parse().ok());
+        Some(Self { kind, ids, local, place, has_identifier: found.is_some() })
     }
 }
 
@@ -71,9 +78,9 @@ fn with_base<'a>(ids: &'a str, base: &str) -> Cow<'a, str> {
     if base.is_empty() {
         return Cow::Borrowed(ids);
     }
-    let whole = |id: Cow<'a, str>| match id.contains([':', '_']) || curie(&id, "").is_none() {
-        true => id,
-        false => Cow::Owned(format!("{base}:{id}")),
+    let whole = |id: Cow<'a, str>| {
+        let is_whole = id.contains([':', '_']) || curie(&id, "").is_none();
+        if is_whole { id } else { Cow::Owned(format!("{base}:{id}")) }
     };
     Cow::Owned(things(ids, Bars::Entities).into_iter().flatten().map(whole).collect::<Vec<_>>().join(";"))
 }
@@ -95,10 +102,26 @@ pub(super) enum End<'s> {
 pub(super) struct Entities<'s> {
     gathered: Gathered<'s>,
     /// Those that are known within the document alone.
-    own: Vec<Entity>,
+    own: Vec<Own>,
     by_local: HashMap<&'s str, usize>,
     by_annotation: HashMap<usize, usize>,
     loose: Vec<Mention>,
+}
+
+/// An entity that is known within the document alone, its mentions each with the place that docre gave it.
+struct Own {
+    kb_id: Option<Text>,
+    mentions: Vec<(Option<u64>, Mention)>,
+}
+
+impl Own {
+    /// The entity. Where docre has numbered its mentions they have that order: its name is that of the first.
+    fn entity(mut self) -> Entity {
+        if self.mentions.iter().all(|(place, _)| place.is_some()) {
+            self.mentions.sort_by_key(|(place, _)| *place);
+        }
+        Entity { kb_id: self.kb_id, mentions: self.mentions.into_iter().map(|(_, mention)| mention).collect() }
+    }
 }
 
 /// The entities of a document.
@@ -130,12 +153,11 @@ impl<'s> Entities<'s> {
             None if said.ids.is_empty() => return self.loose.push(mention),
             None => return self.gathered.add(&said.ids, said.kind, mention),
         };
-        match self.own.get_mut(place) {
-            Some(entity) => entity.mentions.push(mention),
-            None => {
-                let kb_id = Some(&*said.ids).filter(|ids| !ids.is_empty()).map(Into::into);
-                self.own.push(Entity { kb_id, mentions: vec![mention] });
-            }
+        if let Some(entity) = self.own.get_mut(place) {
+            entity.mentions.push((said.place, mention));
+        } else {
+            let kb_id = Some(&*said.ids).filter(|ids| !ids.is_empty()).map(Into::into);
+            self.own.push(Own { kb_id, mentions: vec![(said.place, mention)] });
         }
     }
 
@@ -151,7 +173,7 @@ impl<'s> Entities<'s> {
         let is_ordered = order.len() == self.own.len();
         order.sort_unstable();
         let mut moved: Vec<u32> = (0..self.own.len()).map(|place| ground::whole(n_known + place)).collect();
-        let mut own: Vec<Option<Entity>> = self.own.into_iter().map(Some).collect();
+        let mut own: Vec<Option<Entity>> = self.own.into_iter().map(|own| Some(own.entity())).collect();
         if is_ordered {
             for (new, &(_, old)) in order.iter().enumerate() {
                 if let Some(place) = moved.get_mut(old) {

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::super::json::{Field, Json};
+use super::super::json::{Field, Json, NUMBER};
 use super::model::{Annotation, Article, Infons, Passage, Relation, Source};
 use crate::fault::{Fault, Part};
 
@@ -21,15 +21,14 @@ pub(super) fn article<'j>(json: &'j Json<'j>) -> Result<Article<'j>, Fault> {
     let mut article = Article::default();
     for name in NAMES {
         if let (true, Some(id)) = (article.id.is_empty(), root.optional(name)?) {
-            article.id = scalar(id.value()).ok_or_else(|| id.expected("a text"))?;
+            article.id = id.value().scalar().ok_or_else(|| id.expected("a text"))?;
         }
     }
     article.infons = infons(&root)?;
-    if let Some(passages) = root.optional("passages")? {
-        for field in passages.items()? {
-            let passage = passage(&field, &mut article)?;
-            article.passages.push(passage);
-        }
+    // Any object with an id would be a document otherwise.
+    for field in root.key("passages")?.items()? {
+        let passage = passage(&field, &mut article)?;
+        article.passages.push(passage);
     }
     article.annotations = annotations(&root, &mut article)?;
     article.relations = relations(&root, &mut article)?;
@@ -114,8 +113,8 @@ fn infons<'j>(parent: &Field<'_, 'j>) -> Result<Infons<'j>, Fault> {
 
 /// What an infon says.
 fn said<'j>(value: &'j Json<'j>) -> Option<Source<'j>> {
-    let Json::Object(members) = value else { return scalar(value) };
-    let member = |name: &str| members.iter().find(|(key, _)| key == name).and_then(|(_, value)| scalar(value));
+    let Json::Object(members) = value else { return value.scalar() };
+    let member = |name: &str| members.iter().find(|(key, _)| key == name).and_then(|(_, value)| value.scalar());
     let identifier = member("identifier")?;
     Some(member("type").map_or(identifier.clone(), |kind| Cow::Owned(format!("{kind}|{identifier}"))))
 }
@@ -123,17 +122,7 @@ fn said<'j>(value: &'j Json<'j>) -> Option<Source<'j>> {
 /// A text member that may be left out.
 fn text<'j>(parent: &Field<'_, 'j>, name: &str) -> Result<Source<'j>, Fault> {
     let Some(field) = parent.optional(name)? else { return Ok(Cow::Borrowed("")) };
-    scalar(field.value()).ok_or_else(|| field.expected("a text"))
-}
-
-fn scalar<'j>(value: &'j Json<'j>) -> Option<Source<'j>> {
-    match value {
-        Json::Text(text) => Some(borrowed(text)),
-        Json::Whole(number) => Some(Cow::Owned(number.to_string())),
-        Json::Number(number) => Some(Cow::Owned(number.to_string())),
-        Json::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
-        Json::Null | Json::List(_) | Json::Object(_) => None,
-    }
+    field.value().scalar().ok_or_else(|| field.expected("a text"))
 }
 
 fn borrowed<'j>(text: &'j Cow<'j, str>) -> Source<'j> {
@@ -143,7 +132,7 @@ fn borrowed<'j>(text: &'j Cow<'j, str>) -> Source<'j> {
 /// A whole number, also where it stands in a text.
 fn number(field: &Field) -> Result<u32, Fault> {
     match field.value() {
-        Json::Text(text) => text.trim().parse().map_err(|_| field.expected("a whole number below 2^32")),
+        Json::Text(text) => text.trim().parse().map_err(|_| field.expected(NUMBER)),
         _ => field.number_u32(),
     }
 }

@@ -28,11 +28,12 @@ use ground::excerpt::quoted;
 
 use super::dialect::Dialect;
 use super::json::Json;
-use super::lines::BYTE_ORDER_MARK;
 use super::scan::skip_blanks;
+use crate::cut::BYTE_ORDER_MARK;
+use crate::cut::CutError;
 use crate::document::Document;
 use crate::fault::Fault;
-use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::{Input, Stream};
 
 /// Bytes that are looked at for the encoding.
@@ -99,15 +100,15 @@ fn opened(mut input: Stream) -> Result<(Stream, Option<u8>), CutError> {
     let start = input.fill_buf()?;
     if start.starts_with(BYTE_ORDER_MARK) {
         input.consume(BYTE_ORDER_MARK.len());
-    } else if matches!(start, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [b'<', 0, ..] | [0, b'<', ..]) {
-        return Err(encoded_as("UTF-16"));
     }
     skip_blanks(&mut input)?;
     let mut start = Vec::new();
     (&mut input).take(DECLARATION).read_to_end(&mut start)?;
     let first = start.first().copied();
     if let Some(encoding) = declared_encoding(&start) {
-        return Err(encoded_as(&encoding));
+        let encoding = quoted(&encoding);
+        let reason = format!("expected UTF-8, found the encoding {encoding}: convert it, as by `iconv -t UTF-8`");
+        return Err(CutError::Format(reason));
     }
     Ok((Box::new(Cursor::new(start).chain(input)), first))
 }
@@ -122,11 +123,4 @@ fn declared_encoding(start: &[u8]) -> Option<String> {
     let name = rest.split(quote).nth(1)?;
     let is_known = ["utf-8", "utf8", "us-ascii", "ascii"].iter().any(|known| name.eq_ignore_ascii_case(known));
     (!is_known).then(|| name.to_owned())
-}
-
-fn encoded_as(encoding: &str) -> CutError {
-    CutError::Format(format!(
-        "expected UTF-8, found the encoding {}: convert it, as by `iconv -t UTF-8`",
-        quoted(encoding)
-    ))
 }

@@ -7,7 +7,8 @@
 use std::io::BufRead;
 
 use super::super::scan::{Scan, skip_blanks, truncated};
-use crate::reader::{CutError, Record};
+use crate::cut::CutError;
+use crate::reader::Record;
 use crate::source::Stream;
 
 /// Keys under which collections have their documents: that of `BioC`, and of `PubTator` 3's wrapper.
@@ -43,34 +44,16 @@ impl Objects {
     fn record(&mut self) -> Result<Option<Record>, CutError> {
         while !self.is_done {
             skip_blanks(&mut self.input)?;
-            let next = self.peek()?;
-            let bytes = match (self.levels.last(), next) {
+            let bytes = match (self.levels.last().copied(), self.peek()?) {
                 (None, None) => return Ok(None),
                 (Some(_), None) => return Err(truncated(&Scan::default(), "the array of documents")),
-                (Some(Level::Rest), Some(_)) => {
-                    self.value(&mut Vec::new())?;
-                    if self.peek()? == Some(b'}') {
-                        self.levels.pop();
-                    }
-                    self.input.consume(1);
-                    continue;
-                }
+                (Some(Level::Rest), Some(_)) => self.rest()?,
                 (_, Some(b'{')) => self.object()?,
-                (_, Some(b'[')) => {
-                    self.open()?;
-                    continue;
-                }
-                (Some(Level::Array), Some(b']')) => {
-                    self.levels.pop();
-                    self.input.consume(1);
-                    continue;
-                }
-                (Some(Level::Array), Some(b',')) => {
-                    self.input.consume(1);
-                    continue;
-                }
+                (_, Some(b'[')) => self.open()?,
+                (Some(Level::Array), Some(b']')) => self.close()?,
+                (Some(Level::Array), Some(b',')) => self.pass()?,
+                (Some(Level::Array), Some(b'}')) | (None, Some(_)) => return Err(self.stray()),
                 // No object, and no document: it is refused when it is parsed.
-                (Some(Level::Array), Some(b'}')) | (None, Some(_)) => return Err(stray(next)),
                 (Some(Level::Array), Some(_)) => {
                     let mut held = Vec::new();
                     self.value(&mut held)?;
@@ -85,13 +68,34 @@ impl Objects {
         Ok(None)
     }
 
-    fn open(&mut self) -> Result<(), CutError> {
+    /// Passes over what stands behind the documents of a collection.
+    fn rest(&mut self) -> Result<Option<Vec<u8>>, CutError> {
+        self.value(&mut Vec::new())?;
+        if self.peek()? == Some(b'}') { self.close() } else { self.pass() }
+    }
+
+    fn close(&mut self) -> Result<Option<Vec<u8>>, CutError> {
+        self.levels.pop();
+        self.pass()
+    }
+
+    fn pass(&mut self) -> Result<Option<Vec<u8>>, CutError> {
+        self.input.fill_buf()?;
+        self.input.consume(1);
+        Ok(None)
+    }
+
+    fn stray(&mut self) -> CutError {
+        let found = self.peek().ok().flatten().map(char::from).unwrap_or_default();
+        CutError::Damaged(format!("expected a document or the end, found {found:?}"))
+    }
+
+    fn open(&mut self) -> Result<Option<Vec<u8>>, CutError> {
         if self.levels.len() >= MOST_LEVELS {
             return Err(CutError::Damaged(format!("expected arrays nested at most {MOST_LEVELS} deep, got more")));
         }
-        self.input.consume(1);
         self.levels.push(Level::Array);
-        Ok(())
+        self.pass()
     }
 
     /// The bytes of the object that begins here; `None` where it is a collection, which is then open at its documents.
@@ -101,7 +105,7 @@ impl Objects {
         loop {
             self.blanks(&mut held)?;
             match self.peek()? {
-                None => return Err(truncated(&Scan::default(), "the document")),
+                None => return Err(truncated(&Scan::default(), "a document")),
                 Some(b'}') => {
                     self.hold(1, &mut held)?;
                     return Ok(Some(held));
@@ -125,8 +129,7 @@ impl Objects {
             }
             if COLLECTIONS.contains(&key.as_slice()) && self.peek()? == Some(b'[') {
                 self.levels.push(Level::Rest);
-                self.open()?;
-                return Ok(None);
+                return self.open();
             }
             self.value(&mut held)?;
         }
@@ -138,7 +141,7 @@ impl Objects {
         loop {
             let buffer = self.input.fill_buf()?;
             if buffer.is_empty() {
-                return Err(truncated(&scan, "the document"));
+                return Err(truncated(&scan, "a document"));
             }
             let (taken, is_complete) = scan.advance(buffer);
             self.hold(taken, held)?;
@@ -153,7 +156,7 @@ impl Objects {
         let (mut key, mut is_escaped) = (Vec::new(), false);
         self.hold(1, held)?;
         loop {
-            let Some(byte) = self.peek()? else { return Err(truncated(&Scan::default(), "the document")) };
+            let Some(byte) = self.peek()? else { return Err(truncated(&Scan::default(), "a document")) };
             self.hold(1, held)?;
             match byte {
                 b'"' if !is_escaped => return Ok(key),
@@ -186,11 +189,6 @@ impl Objects {
     fn peek(&mut self) -> Result<Option<u8>, CutError> {
         Ok(self.input.fill_buf()?.first().copied())
     }
-}
-
-fn stray(byte: Option<u8>) -> CutError {
-    let found = byte.map(char::from).unwrap_or_default();
-    CutError::Damaged(format!("expected a document or the end, found {found:?}"))
 }
 
 impl Iterator for Objects {

@@ -82,7 +82,7 @@ fn infons_xml(infons: &Infons, xml: &mut String) {
 
 fn annotations_xml(annotations: &[Annotation], xml: &mut String) {
     for annotation in annotations {
-        write!(xml, "<annotation id='{}'>\n", escaped(&annotation.id)).unwrap();
+        writeln!(xml, "<annotation id='{}'>", escaped(&annotation.id)).unwrap();
         infons_xml(&annotation.infons, xml);
         for (offset, length) in &annotation.locations {
             write!(xml, "<location length=\"{length}\"  offset=\"{offset}\" />").unwrap();
@@ -227,9 +227,6 @@ fn accepted(document: Document) -> Document {
     // Tables have no white space but one blank.
     let all = document.entities.iter_mut().flat_map(|entity| &mut entity.mentions).chain(&mut document.loose_mentions);
     all.for_each(|mention| mention.name = mention.name.replace('\n', " ").into());
-    for entity in &mut document.entities {
-        entity.mentions.sort_by_key(|mention| (mention.start, mention.end));
-    }
     document.loose_mentions.sort_by_key(|mention| (mention.start, mention.end));
     document.losses.clear();
     document.remarks.clear();

@@ -1,18 +1,20 @@
 //! Documents → `BioC` JSON, as annotation tools take it and [`super::BioC`] reads it back.
 //!
 //! A passage ends where a sentence does that reading would not find again. Each mention of an entity is an annotation, and
-//! `docre:entity` in it the entity's number, by which entities without identifier survive. A relation has nodes for its
-//! head and tail, and `entity1` and `entity2` where both have identifiers. A predicted one has its probability as
-//! `score`.
+//! `docre:entity` in it the entity's number, by which entities without identifier survive; their ids have the order of an
+//! entity's mentions, the first of which is its name. A document without labels has the infon `docre:labelled`. A relation
+//! has nodes for its head and tail, and `entity1` and `entity2` where both have identifiers. A predicted one has its
+//! probability as `score`.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::ops::Range;
 
 use serde_json::{Map, Value, json};
 
-use super::entities::LOCAL;
+use super::super::tied::Tied;
+use super::entities::{LABELLED, LOCAL};
 use super::relations::{EVIDENCE, RENAMED, ROLES};
-use crate::document::Mention;
 use crate::text::segment;
 use crate::writer::{Claim, Frame, Writer, Written};
 
@@ -42,29 +44,22 @@ struct Passage {
     span: (u32, u32),
 }
 
-/// A mention on its way out.
-struct Marked<'d> {
-    id: usize,
-    mention: &'d Mention,
-    span: (u32, u32),
-    entity: Option<(usize, Option<&'d str>)>,
-}
-
 fn document(written: &Written<'_>) -> Value {
-    let marked = marked(written);
-    let passages = Layout::new(written, &marked).passages();
+    let mentions = Tied::of(written);
+    let passages = Layout::new(written, &mentions).passages();
     let characters: Vec<char> = written.text.chars().collect();
-    let mut by_sentence: Vec<Vec<&Marked>> = vec![Vec::new(); written.document.sentences.len()];
-    for one in &marked {
-        if let Some(sentence) = by_sentence.get_mut(one.mention.sentence as usize) {
-            sentence.push(one);
+    let mut by_sentence: Vec<Vec<(usize, &Tied)>> = vec![Vec::new(); written.document.sentences.len()];
+    for (id, tied) in mentions.iter().enumerate() {
+        if let Some(sentence) = by_sentence.get_mut(tied.mention.sentence as usize) {
+            sentence.push((id, tied));
         }
     }
     let passage = |passage: &Passage| {
         let (start, end) = passage.span;
         let text: String = characters.get(start as usize..end as usize).unwrap_or_default().iter().collect();
         let own = by_sentence.get(passage.sentences.0..passage.sentences.1).unwrap_or_default();
-        let annotations: Vec<Value> = own.iter().flatten().map(|one| annotation(one)).collect();
+        let annotations: Vec<Value> =
+            own.iter().flatten().map(|&(id, tied)| annotation(id, tied, &characters)).collect();
         json!({
             "offset": start, "infons": { "type": passage.kind }, "text": text, "sentences": [],
             "annotations": annotations, "relations": [],
@@ -75,46 +70,40 @@ fn document(written: &Written<'_>) -> Value {
     if !has_title && !written.document.title.is_empty() {
         infons.insert("title".to_owned(), Value::from(&*written.document.title));
     }
+    if written.claims.is_none() {
+        infons.insert(LABELLED.to_owned(), Value::from("false"));
+    }
     let claims = written.claims.iter().flatten().enumerate();
     let relations: Vec<Value> =
-        claims.filter_map(|(number, claim)| relation(number, claim, written, &marked)).collect();
+        claims.filter_map(|(number, claim)| relation(number, claim, written, &mentions)).collect();
     json!({
         "id": &*written.document.id, "infons": infons, "passages": passages.iter().map(passage).collect::<Vec<_>>(),
         "annotations": [], "relations": relations,
     })
 }
 
-/// The mentions of a document, those of entities first.
-fn marked<'d>(written: &Written<'d>) -> Vec<Marked<'d>> {
-    let document = written.document;
-    let of_entities = document.entities.iter().enumerate().flat_map(|(number, entity)| {
-        entity.mentions.iter().map(move |mention| (Some((number, entity.kb_id.as_deref())), mention))
-    });
-    let all = of_entities.chain(document.loose_mentions.iter().map(|mention| (None, mention)));
-    let spanned = all.filter_map(|(entity, mention)| Some((entity, mention, written.span(mention)?)));
-    spanned.enumerate().map(|(id, (entity, mention, span))| Marked { id, mention, span, entity }).collect()
-}
-
-fn annotation(marked: &Marked) -> Value {
+/// An annotation; its text is that of the span, which a mention's name need not be.
+fn annotation(id: usize, tied: &Tied, characters: &[char]) -> Value {
     let mut infons = Map::new();
-    infons.insert("type".to_owned(), Value::from(&*marked.mention.kind));
-    if let Some((number, kb_id)) = marked.entity {
-        infons.extend(kb_id.map(|id| ("identifier".to_owned(), Value::from(id))));
+    infons.insert("type".to_owned(), Value::from(&*tied.mention.kind));
+    if let Some(number) = tied.entity {
+        infons.extend(tied.kb_id.map(|id| ("identifier".to_owned(), Value::from(id))));
         infons.insert(LOCAL.to_owned(), Value::from(number.to_string()));
     }
-    let (start, end) = marked.span;
+    let Range { start, end } = tied.span;
+    let text: String = characters.get(start as usize..end as usize).unwrap_or_default().iter().collect();
     json!({
-        "id": marked.id.to_string(), "infons": infons, "text": &*marked.mention.name,
+        "id": id.to_string(), "infons": infons, "text": text,
         "locations": [{ "offset": start, "length": end - start }],
     })
 }
 
 /// A relation; `None` where an end has no mention.
-fn relation(number: usize, claim: &Claim, written: &Written<'_>, marked: &[Marked]) -> Option<Value> {
+fn relation(number: usize, claim: &Claim, written: &Written<'_>, mentions: &[Tied]) -> Option<Value> {
     let node = |entity: u32, role: &str| {
-        let place = marked.partition_point(|one| one.entity.is_some_and(|(number, _)| number < entity as usize));
-        let found = marked.get(place).filter(|one| one.entity.is_some_and(|(number, _)| number == entity as usize))?;
-        Some(json!({ "refid": found.id.to_string(), "role": role }))
+        let id = mentions.partition_point(|tied| tied.entity.is_some_and(|number| number < entity as usize));
+        mentions.get(id).filter(|tied| tied.entity == Some(entity as usize))?;
+        Some(json!({ "refid": id.to_string(), "role": role }))
     };
     let nodes = [node(claim.head, ROLES[0])?, node(claim.tail, ROLES[1])?];
     let mut infons = Map::new();
@@ -150,10 +139,10 @@ struct Layout<'w, 'd> {
 }
 
 impl<'w, 'd> Layout<'w, 'd> {
-    fn new(written: &'w Written<'d>, marked: &[Marked]) -> Self {
+    fn new(written: &'w Written<'d>, mentions: &[Tied]) -> Self {
         let n_sentences = written.document.sentences.len();
         let sentences = (0..n_sentences).map(|sentence| written.sentence(ground::whole(sentence))).collect();
-        let mut spans: Vec<(u32, u32)> = marked.iter().map(|one| one.span).collect();
+        let mut spans: Vec<(u32, u32)> = mentions.iter().map(|tied| (tied.span.start, tied.span.end)).collect();
         spans.sort_unstable();
         let text = &written.text;
         let bytes = text.char_indices().map(|(byte, _)| byte).chain([text.len()]).collect();

@@ -155,7 +155,7 @@ impl<'r> Parser<'r> {
             match self.event()? {
                 Event::Start(tag) => return Ok(Next::Element(tag)),
                 Event::End(_) => return Ok(Next::End),
-                Event::Eof => return Err(self.ended()),
+                Event::Eof => return Err(ended()),
                 _ => {}
             }
         }
@@ -172,7 +172,7 @@ impl<'r> Parser<'r> {
                 Event::Start(_) => depth += 1,
                 Event::End(_) if depth == 1 => return Ok(text),
                 Event::End(_) => depth -= 1,
-                Event::Eof => return Err(self.ended()),
+                Event::Eof => return Err(ended()),
                 _ => {}
             }
         }
@@ -186,7 +186,7 @@ impl<'r> Parser<'r> {
                 Event::Start(_) if depth > MOST_LEVELS => return Err(too_deep()),
                 Event::Start(_) => depth += 1,
                 Event::End(_) => depth -= 1,
-                Event::Eof => return Err(self.ended()),
+                Event::Eof => return Err(ended()),
                 _ => {}
             }
         }
@@ -199,10 +199,10 @@ impl<'r> Parser<'r> {
             Fault::new("record", format!("expected XML: {error}, at byte {place} of the document"))
         })
     }
+}
 
-    fn ended(&self) -> Fault {
-        Fault::new("record", "expected `</document>`, got the end of the record")
-    }
+fn ended() -> Fault {
+    Fault::new("record", "expected `</document>`, got the end of the record")
 }
 
 fn too_deep() -> Fault {
@@ -235,9 +235,8 @@ fn key<'r>(tag: &BytesStart<'r>) -> Result<Source<'r>, Fault> {
 /// A whole number in an attribute, or what is wrong with it.
 fn number(tag: &BytesStart, name: &str) -> Result<Result<u32, String>, Fault> {
     let mut attributes = tag.attributes();
-    let mut plain = attributes.with_checks(false).flatten().filter(|one| one.key.as_ref() == name.as_bytes());
-    let digits = plain.next().and_then(|attribute| str::from_utf8(&attribute.value).ok()?.parse().ok());
-    if let Some(number) = digits {
+    let plain = attributes.with_checks(false).flatten().find(|one| one.key.as_ref() == name.as_bytes());
+    if let Some(number) = plain.and_then(|attribute| str::from_utf8(&attribute.value).ok()?.parse().ok()) {
         return Ok(Ok(number));
     }
     let value = attribute(tag, name.as_bytes())?;

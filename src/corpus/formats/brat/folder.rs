@@ -6,8 +6,9 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::cut::{BYTE_ORDER_MARK, CutError};
 use crate::fault::Fault;
-use crate::reader::{CutError, Record, Records};
+use crate::reader::{Record, Records};
 
 const TEXT: &str = "txt";
 /// Files of annotations, in the order in which they are read.
@@ -68,7 +69,9 @@ pub fn records(path: &Path, most_bytes: u64) -> Result<Records, CutError> {
         Place::Folder(path.to_path_buf(), String::new())
     } else {
         let expected = "expected a folder, or a file `NAME.txt` or `NAME.ann` that stands in one";
-        Place::Document(Paths::around(path).ok_or_else(|| CutError::Format(expected.to_owned()))?)
+        let is_member = path.ancestors().skip(1).any(Path::is_file);
+        let got = if is_member { ", got one in an archive: unpack it first" } else { "" };
+        Place::Document(Paths::around(path).ok_or_else(|| CutError::Format(format!("{expected}{got}")))?)
     };
     let mut documents = Documents { places: vec![place], number: 0, most_bytes }.peekable();
     if documents.peek().is_none() {
@@ -81,9 +84,10 @@ pub fn records(path: &Path, most_bytes: u64) -> Result<Records, CutError> {
 fn documents(folder: &Path, before: &str) -> io::Result<BTreeMap<String, Place>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
+        let entry = entry?;
+        let path = entry.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with('.') {
+        if name.starts_with('.') || entry.file_type()?.is_symlink() {
             continue;
         }
         if path.is_dir() {
@@ -99,6 +103,22 @@ fn documents(folder: &Path, before: &str) -> io::Result<BTreeMap<String, Place>>
         }
     }
     Ok(found)
+}
+
+/// The links in a folder and in those below it: they may lead anywhere, and round. What cannot be listed has none, and is
+/// told where it is read.
+pub fn links(folder: &Path, before: &str, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (name, kind) = (entry.file_name().to_string_lossy().into_owned(), entry.file_type());
+        if name.starts_with('.') {
+            continue;
+        }
+        if kind.as_ref().is_ok_and(fs::FileType::is_symlink) {
+            found.push(format!("{before}{name}"));
+        } else if kind.is_ok_and(|kind| kind.is_dir()) {
+            links(&entry.path(), &format!("{before}{name}/"), found);
+        }
+    }
 }
 
 /// What a file is to its document; `None` for a file of something else.
@@ -139,7 +159,11 @@ impl Paths {
         let (mut text, mut annotations) = (Vec::new(), Vec::new());
         self.text.as_deref().map(|path| read(path, &mut text)).transpose()?;
         for path in self.annotations.iter().flatten() {
+            let start = annotations.len();
             read(path, &mut annotations)?;
+            if annotations.get(start..).is_some_and(|file| file.starts_with(BYTE_ORDER_MARK)) {
+                annotations.drain(start..start + BYTE_ORDER_MARK.len());
+            }
             annotations.push(b'\n');
         }
         let given = |path: &PathBuf| path.extension().is_some_and(|ending| ending == GIVEN);

@@ -13,7 +13,7 @@
 //! of mentions and events are left aside and told. Offsets count Unicode scalar values of the file as it is, `\r` among
 //! them. A mention in pieces is all from its first to its last, where that is short. A text without annotations is
 //! unlabelled; one with an empty file of them is not. The folders below a folder belong to it, and a document is named
-//! by the way to it: `batch1/d7`.
+//! by the way to it: `batch1/d7`. Links in them are left aside and told.
 
 mod folder;
 mod lines;
@@ -22,12 +22,14 @@ mod write;
 pub use write::BratFolder;
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use super::dialect::Dialect;
 use super::marked::Marking;
+use crate::cut::CutError;
 use crate::document::Document;
 use crate::fault::{Fault, Remark};
-use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
 use crate::text::Characters;
 
@@ -45,6 +47,13 @@ impl Reader for Brat {
 
     fn takes_folders(&self) -> bool {
         true
+    }
+
+    fn links(&self, folder: &Path) -> Vec<String> {
+        let mut found = Vec::new();
+        folder::links(folder, "", &mut found);
+        found.sort();
+        found
     }
 
     fn parse(&self, record: &Record) -> Result<Document, Reject> {

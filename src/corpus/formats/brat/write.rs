@@ -6,6 +6,8 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use ground::excerpt::quoted;
+
 use super::super::tied::{Spanned, closest};
 use crate::document::{Entity, Mention};
 use crate::text::Characters;
@@ -23,15 +25,25 @@ const LONGEST_NAME: usize = 150;
 ///
 /// A document has its text and one file of annotations. All mentions of an entity are tied by `Equiv` and have its
 /// identifier; a relation stands between those mentions of its entities that are closest, and a prediction has its
-/// probability in a note. brat knows no blanks in names of types and relations: they become `_`. What it has no place
-/// for is not written: titles, evidence, and that nobody has looked for relations. A mention without identity comes back
-/// as an entity.
+/// probability in a note. brat knows no blanks in names of types and relations: they become `_`, and a name that another
+/// has already gets a number. What it has no place for is not written: titles, evidence, and that nobody has looked for
+/// relations. A mention without identity comes back as an entity.
 #[derive(Debug)]
 pub struct BratFolder {
     folder: PathBuf,
-    kinds: BTreeSet<String>,
-    relations: BTreeSet<String>,
+    kinds: Names,
+    relations: Names,
+    attribute_names: Names,
+    /// The values of each.
     attributes: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// Names as brat can have them, different ones for different names.
+#[derive(Debug, Default)]
+struct Names {
+    /// What each name is called.
+    called: BTreeMap<String, String>,
+    taken: BTreeSet<String>,
 }
 
 /// A file of annotations in the making.
@@ -50,8 +62,9 @@ impl BratFolder {
     pub fn new(folder: &Path) -> Self {
         Self {
             folder: folder.to_path_buf(),
-            kinds: BTreeSet::new(),
-            relations: BTreeSet::new(),
+            kinds: Names::default(),
+            relations: Names::default(),
+            attribute_names: Names::default(),
             attributes: BTreeMap::new(),
         }
     }
@@ -95,10 +108,13 @@ impl BratFolder {
     /// That of the system.
     pub fn finish(&self) -> io::Result<()> {
         let mut text = String::from("[entities]\n\n");
-        self.kinds.iter().for_each(|kind| line(&mut text, format_args!("{kind}")));
+        self.kinds.taken.iter().for_each(|kind| line(&mut text, format_args!("{kind}")));
         text.push_str("\n[relations]\n\n");
         line(&mut text, format_args!("Equiv\tArg1:<ENTITY>, Arg2:<ENTITY>, <REL-TYPE>:symmetric-transitive"));
-        self.relations.iter().for_each(|name| line(&mut text, format_args!("{name}\tArg1:<ENTITY>, Arg2:<ENTITY>")));
+        self.relations
+            .taken
+            .iter()
+            .for_each(|name| line(&mut text, format_args!("{name}\tArg1:<ENTITY>, Arg2:<ENTITY>")));
         text.push_str("\n[events]\n\n[attributes]\n\n");
         for (name, values) in &self.attributes {
             let values: Vec<&str> = values.iter().map(String::as_str).collect();
@@ -108,15 +124,27 @@ impl BratFolder {
         write_file(&self.folder.join(CONFIGURATION), &text)
     }
 
+    /// What to say of names that are not as they were, where there are any.
+    pub fn renamed(&self) -> Option<String> {
+        let all = [&self.kinds, &self.relations, &self.attribute_names];
+        let mut changed = all.into_iter().flat_map(|names| &names.called).filter(|(name, called)| name != called);
+        let (name, called) = changed.next()?;
+        let count = 1 + changed.count();
+        Some(format!(
+            "names that brat cannot have, or that would be those of others, are changed: {count}, such as {} to {}",
+            quoted(name),
+            quoted(called)
+        ))
+    }
+
     fn relation(&mut self, claim: &Claim, (head, tail): (usize, usize), file: &mut Annotations<'_>) {
-        let name = one_word(&claim.relation);
+        let name = self.relations.call(&claim.relation);
         file.n_relations += 1;
         let number = file.n_relations;
         line(&mut file.lines, format_args!("R{number}\t{name} Arg1:T{head} Arg2:T{tail}\t"));
-        self.relations.insert(name);
         for attribute in &claim.attributes {
             let (name, value) = attribute.split_once('=').unwrap_or((attribute, "true"));
-            let (name, value) = (one_word(name), one_line(value));
+            let (name, value) = (self.attribute_names.call(name), one_line(value));
             let shown = if value == "true" { String::new() } else { format!(" {value}") };
             file.n_attributes += 1;
             line(&mut file.lines, format_args!("A{}\t{name} R{number}{shown}", file.n_attributes));
@@ -128,6 +156,23 @@ impl BratFolder {
     }
 }
 
+impl Names {
+    /// What a name is called.
+    fn call(&mut self, name: &str) -> String {
+        if let Some(called) = self.called.get(name) {
+            return called.clone();
+        }
+        let plain = one_word(name);
+        let (mut called, mut number) = (plain.clone(), 1);
+        while !self.taken.insert(called.clone()) {
+            number += 1;
+            called = format!("{plain}_{number}");
+        }
+        self.called.insert(name.to_owned(), called.clone());
+        called
+    }
+}
+
 impl<'w> Annotations<'w> {
     fn of(written: &'w Written<'w>) -> Self {
         let text = Characters::new(&written.text);
@@ -135,7 +180,7 @@ impl<'w> Annotations<'w> {
         Self { written, text, lines, n_mentions: 0, n_identifiers: 0, n_relations: 0, n_attributes: 0 }
     }
 
-    fn entity(&mut self, entity: &Entity, kinds: &mut BTreeSet<String>) -> Vec<Spanned> {
+    fn entity(&mut self, entity: &Entity, kinds: &mut Names) -> Vec<Spanned> {
         let mut spans = Vec::with_capacity(entity.mentions.len());
         for mention in &entity.mentions {
             let Some((span, number)) = self.mention(mention, kinds) else { continue };
@@ -155,12 +200,11 @@ impl<'w> Annotations<'w> {
         spans
     }
 
-    fn mention(&mut self, mention: &Mention, kinds: &mut BTreeSet<String>) -> Option<Spanned> {
+    fn mention(&mut self, mention: &Mention, kinds: &mut Names) -> Option<Spanned> {
         let (start, end) = self.written.span(mention)?;
-        let (kind, there) = (one_word(&mention.kind), one_line(self.text.slice((start, end))?));
+        let (kind, there) = (kinds.call(&mention.kind), one_line(self.text.slice((start, end))?));
         self.n_mentions += 1;
         line(&mut self.lines, format_args!("T{}\t{kind} {start} {end}\t{there}", self.n_mentions));
-        kinds.insert(kind);
         Some((start..end, self.n_mentions))
     }
 }
@@ -177,15 +221,9 @@ fn place_of(id: &str) -> PathBuf {
     if id.split('/').all(is_step) {
         return id.split('/').collect();
     }
-    let mut name = String::new();
-    for character in id.chars().take(LONGEST_NAME / 4) {
-        name.push(if is_plain(character) && !matches!(character, '/' | '.' | ' ') { character } else { '_' });
-    }
-    name.push('-');
-    for byte in ground::identity::key(id.as_bytes()).iter().take(8) {
-        let _ = write!(name, "{byte:02x}");
-    }
-    name.into()
+    let step = |character| if is_plain(character) && !matches!(character, '/' | '.' | ' ') { character } else { '_' };
+    let name: String = id.chars().take(LONGEST_NAME / 4).map(step).collect();
+    format!("{name}-{}", ground::identity::mark(id)).into()
 }
 
 fn name_of(place: &Path) -> String {

@@ -7,7 +7,7 @@ use std::collections::hash_map::Entry;
 use table::Text;
 
 use crate::document::Document;
-use crate::fault::{Fault, Remark};
+use crate::fault::{Fault, Loss, Part, Remark};
 use crate::formats::json::{Field, Json, is_slip};
 
 /// The keys of a layout.
@@ -59,32 +59,41 @@ impl Layout {
         Ok((*root.key(self.name)?.identifier()?).into())
     }
 
-    /// Makes lists of objects of objects of lists, wherever Hugging Face's libraries may have made these.
-    pub fn turn(&self, root: &mut Json) -> Result<(), Fault> {
-        let of = |name: &str| {
-            let name = name.to_owned();
-            move |reason| Fault::new(name, reason)
-        };
+    /// Makes lists of objects of objects of lists, wherever Hugging Face's libraries may have made these. What is lost by
+    /// that: where it is the relations, nothing is known of them.
+    ///
+    /// # Errors
+    /// Where the entities cannot be told apart.
+    pub fn turn(&self, root: &mut Json) -> Result<Vec<Loss>, Fault> {
+        let mut losses = Vec::new();
         for facts in root.members_mut(self.facts) {
-            facts.turn().map_err(of(self.facts))?;
+            losses.extend(facts.turn_or_lose(Part::Relation, self.facts, Json::Null));
         }
         for entities in root.members_mut(self.entities) {
             if self == &LINKED {
-                entities.turn().map_err(of(self.entities))?;
+                entities.turn().map_err(|reason| Fault::new(self.entities, reason))?;
             }
-            for entity in entities.items_mut() {
+            for (place, entity) in entities.items_mut().iter_mut().enumerate() {
+                let column = format!("{}[{place}]", self.entities);
+                let none = || Json::List(Vec::new());
                 if self == &LINKED {
-                    entity.members_mut("mentions").try_for_each(Json::turn).map_err(of(self.entities))?;
+                    for mentions in entity.members_mut("mentions") {
+                        losses.extend(mentions.turn_or_lose(Part::Mention, &column, none()));
+                    }
                 } else {
-                    entity.turn().map_err(of(self.entities))?;
+                    losses.extend(entity.turn_or_lose(Part::Mention, &column, none()));
                 }
             }
         }
-        Ok(())
+        Ok(losses)
     }
 
-    /// What is to be told of a document without relations.
-    pub fn unlabelled(&self, root: &Field) -> Remark {
+    /// What is to be told of a document without relations, of which these losses are known.
+    pub fn unlabelled(&self, root: &Field, losses: &[Loss]) -> Remark {
+        let what = "documents that are taken as unlabelled: nothing is known of their relations";
+        if let Some(lost) = losses.iter().find(|loss| loss.part == Part::Relation) {
+            return Remark { what, example: lost.fault.to_string() };
+        }
         let others = LAYOUTS.iter().map(|layout| layout.facts);
         let is_other = |key: &str| key != self.facts && others.clone().any(|other| key == other);
         let is_meant = |key: &&str| is_slip(key, self.facts) || is_other(key);
@@ -92,7 +101,7 @@ impl Layout {
             Some(key) => format!("expected the key `{}`, for which `{key}` may be meant", self.facts),
             None => format!("no key `{}`", self.facts),
         };
-        Remark { what: "documents that are taken as unlabelled: nothing is known of their relations", example }
+        Remark { what, example }
     }
 }
 

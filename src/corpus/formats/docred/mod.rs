@@ -4,7 +4,7 @@
 //! A document is `{"title", "sents": [[token]], "vertexSet": [[{"name", "type", "sent_id", "pos": [start, end]}]],
 //! "labels"?: [{"r", "h", "t", "evidence"?}]}` (Yao et al. 2019). Its title is its identity: predictions name it.
 //! Without `labels` a document is unlabelled, which is told. Keys beyond these are left aside, but for `kb_id` in a
-//! mention, by which corpora with identifiers survive the way out and back. The other layouts, told by their keys:
+//! mention and `attributes` in a label, by which corpora with these survive the way out and back. The other layouts, told by their keys:
 //!
 //! - Hugging Face's: an object of lists for a list of objects; `head`, `tail`, `relation_id` in a label.
 //! - Linked-DocRED's (Genest et al. 2023): `entities` of `{"id", "type", "mentions", "entity_linking"}` and `relations`
@@ -19,11 +19,13 @@ mod write;
 use table::Text;
 
 use self::layout::{Ends, Layout};
+use super::attributes;
 use super::json::{Field, Json};
 use super::objects;
-use crate::document::{Document, Entity, Fact, Mention, Token};
-use crate::fault::{Fault, Part, Remark};
-use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::cut::CutError;
+use crate::document::{Document, Entity, Fact, Mention, Token, sentence_spans};
+use crate::fault::{Fault, Loss, Part, Remark};
+use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
 
 pub use submit::SubmissionWriter;
@@ -50,18 +52,18 @@ impl Reader for DocRed {
         let turned = layout.turn(&mut json);
         let root = json.root();
         let name = layout.name(&root).map_err(|fault| Reject { name: None, fault })?;
-        let document = turned.and_then(|()| document(&root, layout, name.clone()));
+        let document = turned.and_then(|losses| document(&root, layout, name.clone(), losses));
         document.map_err(|fault| Reject { name: Some(name), fault })
     }
 }
 
-fn document(root: &Field, layout: &Layout, name: Text) -> Result<Document, Fault> {
-    let mut document = Document { id: name.clone(), title: name, ..Document::default() };
+fn document(root: &Field, layout: &Layout, name: Text, losses: Vec<Loss>) -> Result<Document, Fault> {
+    let mut document = Document { id: name.clone(), title: name, losses, ..Document::default() };
     for sentence in root.key(layout.sentences)?.items()? {
         let tokens = sentence.items()?.map(|token| Ok(Token { text: token.text()?.into(), characters: None }));
         document.sentences.push(tokens.collect::<Result<_, Fault>>()?);
     }
-    let places = Sentences::of(&document.sentences);
+    let places = sentence_spans(&document.sentences);
     let entities = root.key(layout.entities)?;
     for entity in entities.items()? {
         let entity = self::entity(&entity, &places, &mut document);
@@ -75,30 +77,13 @@ fn document(root: &Field, layout: &Layout, name: Text) -> Result<Document, Fault
                 read_fact(&label, &ends, &mut document);
             }
         }
-        None => document.remarks.push(layout.unlabelled(root)),
+        None => document.remarks.push(layout.unlabelled(root, &document.losses)),
     }
     Ok(document)
 }
 
-/// Where the sentences of a document lie.
-struct Sentences {
-    /// First token and number of tokens of each.
-    spans: Vec<(u32, u32)>,
-}
-
-impl Sentences {
-    fn of(sentences: &[Vec<Token>]) -> Self {
-        let span = |start: &mut u32, sentence: &Vec<Token>| {
-            let own = *start;
-            *start += ground::whole(sentence.len());
-            Some((own, ground::whole(sentence.len())))
-        };
-        Self { spans: sentences.iter().scan(0, span).collect() }
-    }
-}
-
 /// An entity of the mentions that are sound; one that has none left is taken out later, and told then.
-fn entity(field: &Field, sentences: &Sentences, document: &mut Document) -> Entity {
+fn entity(field: &Field, sentences: &[(u32, u32)], document: &mut Document) -> Entity {
     let mut entity = Entity { kb_id: None, mentions: Vec::new() };
     if let Err(fault) = read_entity(field, sentences, document, &mut entity) {
         document.lose(Part::Mention, fault);
@@ -108,7 +93,7 @@ fn entity(field: &Field, sentences: &Sentences, document: &mut Document) -> Enti
 
 fn read_entity(
     field: &Field,
-    sentences: &Sentences,
+    sentences: &[(u32, u32)],
     document: &mut Document,
     entity: &mut Entity,
 ) -> Result<(), Fault> {
@@ -129,7 +114,7 @@ fn read_entity(
 fn read_mention(
     field: &Field,
     kind: Option<&str>,
-    sentences: &Sentences,
+    sentences: &[(u32, u32)],
     entity: &mut Entity,
 ) -> Result<Mention, Fault> {
     if let Some(kb_id) = field.optional("kb_id")? {
@@ -137,11 +122,11 @@ fn read_mention(
     }
     let sent_id = field.key("sent_id")?;
     let sentence = sent_id.number_u32()?;
-    let Some(&(offset, n_tokens)) = sentences.spans.get(sentence as usize) else {
-        return Err(sent_id.fault(format!("expected a sentence below {}, got {sentence}", sentences.spans.len())));
+    let Some(&(offset, n_tokens)) = sentences.get(sentence as usize) else {
+        return Err(sent_id.fault(format!("expected a sentence below {}, got {sentence}", sentences.len())));
     };
     let pos = field.key("pos")?;
-    let (start, end) = bounds(&pos)?;
+    let (start, end) = pos.bounds()?;
     if start >= end || end > n_tokens {
         return Err(pos.fault(format!(
             "expected a span of at least one token within the {n_tokens} of sentence {sentence}, got [{start}, {end}]"
@@ -153,17 +138,6 @@ fn read_mention(
     };
     let name = field.key("name")?.text()?.into();
     Ok(Mention { name, kind: kind.into(), sentence, start: offset + start, end: offset + end })
-}
-
-/// The two numbers of `pos`.
-fn bounds(pos: &Field) -> Result<(u32, u32), Fault> {
-    let items = pos.items()?;
-    let n_items = items.len();
-    let mut items = items.map(|bound| bound.number_u32());
-    match (items.next(), items.next(), n_items) {
-        (Some(start), Some(end), 2) => Ok((start?, end?)),
-        _ => Err(pos.fault(format!("expected [start, end], got {n_items} numbers"))),
-    }
 }
 
 /// Reads a label into the document, unless something is wrong with it.
@@ -182,8 +156,8 @@ fn fact(label: &Field, ends: &Ends, document: &mut Document) -> Result<Fact, Fau
     let head = ends.find(&either(label, &["h", "head"])?)?;
     let tail = ends.find(&either(label, &["t", "tail"])?)?;
     let relation = either(label, &["r", "relation_id", "relation_text"])?.text()?.into();
-    let evidence = evidence(label, document);
-    Ok(Fact { head, tail, relation, evidence, ..Fact::default() })
+    let (evidence, attributes) = (evidence(label, document), attributes::read(label, document)?);
+    Ok(Fact { head, tail, relation, evidence, attributes })
 }
 
 /// The member of the first of some names that there is; where there is none, the first is missing.

@@ -13,8 +13,11 @@ use crate::text::Segmented;
 /// A span, and what it is said to cover.
 type Marked<'v> = ((u32, u32), Option<&'v str>);
 
-/// Entities whose mentions have no tokens yet.
-pub struct Drafts<'v>(Vec<Draft<'v>>);
+/// Entities whose mentions have no tokens yet, and mentions of none.
+pub struct Drafts<'v> {
+    entities: Vec<Draft<'v>>,
+    loose: Vec<Draft<'v>>,
+}
 
 /// One of them, with its sound mentions.
 struct Draft<'v> {
@@ -38,9 +41,10 @@ impl<'v> Drafts<'v> {
     /// Reads the entities; what is wrong with them goes to the document's losses.
     ///
     /// # Errors
-    /// Where they are no list.
+    /// Where they, or `loose`, the mentions of none, are no list.
     pub fn read(
         entities: &Field<'_, 'v>,
+        loose: Option<&Field<'_, 'v>>,
         source: &Source<'v>,
         strays: &mut Strays<'v>,
         document: &mut Document,
@@ -53,27 +57,33 @@ impl<'v> Drafts<'v> {
             }
             drafts.push(draft);
         }
+        let mut alone = Vec::new();
+        for mention in loose.map(Field::items).transpose()?.into_iter().flatten() {
+            match read_loose(&mention, source, strays, &mut findings, document) {
+                Ok(draft) => alone.push(draft),
+                Err(fault) => findings.faults.push(fault),
+            }
+        }
         findings.tell(source, document);
-        Ok(Self(drafts))
+        Ok(Self { entities: drafts, loose: alone })
     }
 
     /// The spans of all of them.
     pub fn spans(&self) -> Vec<(u32, u32)> {
-        self.0.iter().flat_map(|draft| draft.spans.iter().copied()).collect()
+        self.entities.iter().chain(&self.loose).flat_map(|draft| draft.spans.iter().copied()).collect()
     }
 
-    /// The entities, their mentions in tokens.
-    pub fn entities(self, source: &Source, segmented: &Segmented) -> Vec<Entity> {
-        let entity = |draft: Draft| {
-            let mention = |span: (u32, u32)| {
-                let place = segmented.locate(span)?;
-                let name = source.covered(span).ok()?.trim().into();
-                let kind = draft.kind.into();
-                Some(Mention { name, kind, sentence: place.sentence, start: place.start, end: place.end })
-            };
-            Entity { kb_id: draft.kb_id, mentions: draft.spans.into_iter().filter_map(mention).collect() }
-        };
-        self.0.into_iter().map(entity).collect()
+    /// Puts them into the document, their mentions in tokens.
+    pub fn place(self, source: &Source, segmented: Segmented, document: &mut Document) {
+        for (place, draft) in self.entities.into_iter().enumerate() {
+            let mentions = draft.mentions(&format!("entities[{place}].mentions"), source, &segmented, document);
+            document.entities.push(Entity { kb_id: draft.kb_id, mentions });
+        }
+        for draft in self.loose {
+            let mentions = draft.mentions("mentions", source, &segmented, document);
+            document.loose_mentions.extend(mentions);
+        }
+        document.sentences = segmented.sentences;
     }
 }
 
@@ -86,17 +96,50 @@ impl<'v> Draft<'v> {
         findings: &mut Findings<'v>,
         document: &mut Document,
     ) -> Result<(), Fault> {
-        strays.check(entity, "entities[].", &["id", "kb_id", "type", "mentions"])?;
+        strays.check(entity, "entities[].", &["mentions"], &["id", "kb_id", "type"])?;
         self.kind = entity.key("type")?.text()?;
         self.kb_id = identity(entity, document)?;
         for mention in entity.key("mentions")?.items()? {
-            match read_mention(&mention, source, strays, findings, document) {
+            let span = strays
+                .check(&mention, "entities[].mentions[].", &[], &["start", "end", "text"])
+                .and_then(|()| read_mention(&mention, source, findings, document));
+            match span {
                 Ok(span) => self.spans.push(span),
                 Err(fault) => findings.faults.push(fault),
             }
         }
         Ok(())
     }
+
+    /// The mentions in tokens. One that no sentence has whole is lost.
+    fn mentions(&self, column: &str, source: &Source, segmented: &Segmented, document: &mut Document) -> Vec<Mention> {
+        let mut mentions = Vec::with_capacity(self.spans.len());
+        for &span in &self.spans {
+            let name = source.slice(span).unwrap_or_default().trim();
+            if let Some(place) = segmented.locate(span) {
+                let (name, kind) = (name.into(), self.kind.into());
+                mentions.push(Mention { name, kind, sentence: place.sentence, start: place.start, end: place.end });
+            } else {
+                let reason = format!("expected a mention within one sentence, got {} over several", quoted(name));
+                document.lose(Part::Mention, Fault::new(column, reason));
+            }
+        }
+        mentions
+    }
+}
+
+/// A mention of no entity.
+fn read_loose<'v>(
+    mention: &Field<'_, 'v>,
+    source: &Source<'v>,
+    strays: &mut Strays<'v>,
+    findings: &mut Findings<'v>,
+    document: &mut Document,
+) -> Result<Draft<'v>, Fault> {
+    strays.check(mention, "mentions[].", &[], &["type", "start", "end", "text"])?;
+    let kind = mention.key("type")?.text()?;
+    let span = read_mention(mention, source, findings, document)?;
+    Ok(Draft { kb_id: None, kind, spans: vec![span] })
 }
 
 /// An entity's identity across documents, where it has one of the right form.
@@ -136,11 +179,9 @@ fn is_curie(id: &str) -> bool {
 fn read_mention<'v>(
     mention: &Field<'_, 'v>,
     source: &Source<'v>,
-    strays: &mut Strays<'v>,
     findings: &mut Findings<'v>,
     document: &mut Document,
 ) -> Result<(u32, u32), Fault> {
-    strays.check(mention, "entities[].mentions[].", &["start", "end", "text"])?;
     let end = mention.key("end")?;
     let span = (mention.key("start")?.number_u32()?, end.number_u32()?);
     let given = mention.optional("text")?.map(|text| text.text()).transpose()?;

@@ -12,25 +12,29 @@
 //! and `attributes` may be left out; without `relations` the document is unlabelled. A head or tail is the entity's place
 //! in the list from 0, or its `id`, which says nothing beyond the document; `kb_id`, `PREFIX:ID`, is its identity across
 //! documents. The title is not part of the text, but where it is the text's first line a sentence ends there. Evidence
-//! names sentences as the segmentation of [`crate::text`] numbers them, from 0. Other keys are left aside, and told; one
-//! that may be a slip of these is a fault: a misspelt `relations` must not make a document unlabelled.
+//! names sentences as the segmentation of [`crate::text`] numbers them, from 0, or as `sentences` does, a list of the first
+//! and one past the last character of each. Mentions of no entity stand in `mentions`, as an entity's do and with a `type`.
+//! Other keys are left aside, and told; a slip of `entities`, `mentions`, `sentences` or `relations` is a fault: a misspelt
+//! `relations` must not make a document unlabelled.
 
 mod mentions;
 mod relations;
+mod sentences;
 mod write;
 
 use table::Text;
 
 use self::mentions::Drafts;
 use self::relations::Ends;
-use super::json::{Field, Json};
+use super::json::{Field, Json, Stray};
 use super::objects;
 use super::spans::Source;
+use crate::cut::CutError;
 use crate::document::Document;
 use crate::fault::{Fault, Remark};
-use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
-use crate::text::segment;
+use crate::text::{segment, segment_as};
 
 pub use write::JsonLinesWriter;
 
@@ -47,9 +51,9 @@ pub struct JsonLines {
     pub most_bytes: u64,
 }
 
-/// Keys that say nothing to docre, by where they stand: told once a document.
+/// Keys that say nothing to docre, by where they stand, and which may be meant: told once a document.
 #[derive(Default)]
-struct Strays<'v>(Vec<(&'static str, &'v str)>);
+struct Strays<'v>(Vec<(&'static str, Stray<'static, 'v>)>);
 
 impl Reader for JsonLines {
     fn records(&self, input: Input) -> Result<Records, CutError> {
@@ -66,7 +70,12 @@ impl Reader for JsonLines {
 
 fn document(root: Field<'_, '_>) -> Result<Document, Fault> {
     let mut strays = Strays::default();
-    strays.check(&root, "", &["id", "title", "text", "entities", "relations"])?;
+    strays.check(&root, "", &["relations", "entities", "mentions", "sentences"], &["id", "title", "text"])?;
+    if root.optional("documents")?.is_some() && root.optional("text")?.is_none() {
+        return Err(
+            root.fault("expected a document, got several under `documents`, as BioC has them (`--format bioc`)")
+        );
+    }
     let id = root.key("id")?.identifier()?;
     let title = root.optional("title")?.map_or(Ok(""), |title| title.text())?;
     let text = root.key("text")?;
@@ -75,11 +84,14 @@ fn document(root: Field<'_, '_>) -> Result<Document, Fault> {
         return Err(Fault::new("entities", format!("missing; {MARKING}")));
     };
     let mut document = Document { id: (*id).into(), title: title.into(), ..Document::default() };
-    let drafts = Drafts::read(&entities, &source, &mut strays, &mut document)?;
-    let segmented = segment(source.text, first_line(source.text, title).as_slice(), &drafts.spans());
+    let loose = root.optional("mentions")?;
+    let drafts = Drafts::read(&entities, loose.as_ref(), &source, &mut strays, &mut document)?;
+    let segmented = match root.optional("sentences")? {
+        Some(listed) => segment_as(source.text, &sentences::read(&listed, &source)?, &drafts.spans()),
+        None => segment(source.text, first_line(source.text, title).as_slice(), &drafts.spans()),
+    };
     let segmented = segmented.map_err(|unfit| text.fault(unfit.reason))?;
-    document.entities = drafts.entities(&source, &segmented);
-    document.sentences = segmented.sentences;
+    drafts.place(&source, segmented, &mut document);
     if let Some(relations) = root.optional("relations")? {
         let ends = Ends::of(&entities)?;
         let facts = relations::read(&relations, &ends, &mut strays, &mut document)?;
@@ -100,21 +112,30 @@ fn first_line(text: &str, title: &str) -> Option<u32> {
 }
 
 impl<'v> Strays<'v> {
-    /// Notes an object's keys that are none of `names`.
+    /// Notes an object's keys that are none of these.
     ///
     /// # Errors
-    /// A fault where one may be a slip of a name.
-    fn check(&mut self, object: &Field<'_, 'v>, place: &'static str, names: &[&str]) -> Result<(), Fault> {
-        for key in object.strays(names)? {
-            if self.0.len() <= SHOWN_KEYS && !self.0.contains(&(place, key)) {
-                self.0.push((place, key));
+    /// A fault where one may be a slip of a weighty name.
+    fn check(
+        &mut self,
+        object: &Field<'_, 'v>,
+        place: &'static str,
+        weighty: &[&'static str],
+        others: &[&'static str],
+    ) -> Result<(), Fault> {
+        for stray in object.strays(weighty, others)? {
+            if self.0.len() <= SHOWN_KEYS && !self.0.contains(&(place, stray)) {
+                self.0.push((place, stray));
             }
         }
         Ok(())
     }
 
     fn remark(self) -> Option<Remark> {
-        let shown = self.0.iter().take(SHOWN_KEYS).map(|(place, key)| format!("`{place}{key}`"));
+        let shown = self.0.iter().take(SHOWN_KEYS).map(|(place, (key, meant))| {
+            let meant = meant.map(|name| format!(" (`{name}` may be meant)")).unwrap_or_default();
+            format!("`{place}{key}`{meant}")
+        });
         let mut example = shown.collect::<Vec<_>>().join(", ");
         if self.0.len() > SHOWN_KEYS {
             example.push_str(", …");

@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use table::Text;
-
 use super::Strays;
 use crate::document::{Document, Fact};
-use crate::fault::{Fault, Part, Remark};
+use crate::fault::{Fault, Part};
+use crate::formats::attributes;
 use crate::formats::json::{Field, Json};
 
 /// What relations call entities: their places, and their ids as texts and as numbers.
@@ -94,10 +93,10 @@ fn fact<'v>(
     strays: &mut Strays<'v>,
     document: &mut Document,
 ) -> Result<Fact, Fault> {
-    strays.check(relation, "relations[].", &["head", "tail", "type", "evidence", "attributes"])?;
+    strays.check(relation, "relations[].", &[], &["head", "tail", "type", "evidence", "attributes"])?;
     let (head, tail) = (ends.find(&relation.key("head")?)?, ends.find(&relation.key("tail")?)?);
     let kind = relation.key("type")?.text()?.into();
-    let attributes = attributes(relation, document)?;
+    let attributes = attributes::read(relation, document)?;
     Ok(Fact { head, tail, relation: kind, evidence: evidence(relation, document)?, attributes })
 }
 
@@ -117,26 +116,4 @@ fn evidence(relation: &Field, document: &mut Document) -> Result<Vec<u32>, Fault
     evidence.sort_unstable();
     evidence.dedup();
     Ok(evidence)
-}
-
-/// What else is said of a relation, as `name=value`.
-fn attributes(relation: &Field, document: &mut Document) -> Result<Vec<Text>, Fault> {
-    let Some(object) = relation.optional("attributes")? else { return Ok(Vec::new()) };
-    let mut attributes = Vec::new();
-    for name in object.names() {
-        let Some(value) = object.optional(name)? else { continue };
-        let shown = match value.value() {
-            Json::Text(text) => text.to_string(),
-            Json::Whole(number) => number.to_string(),
-            Json::Number(number) => number.to_string(),
-            Json::Bool(flag) => flag.to_string(),
-            _ => {
-                let what = "attributes that are no texts, numbers or booleans, left out";
-                document.remarks.push(Remark { what, example: value.to_string() });
-                continue;
-            }
-        };
-        attributes.push(format!("{name}={shown}").into());
-    }
-    Ok(attributes)
 }

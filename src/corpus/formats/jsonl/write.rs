@@ -2,13 +2,14 @@
 
 use std::io::{self, Write};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::document::Entity;
+use crate::document::{Entity, Mention};
+use crate::formats::attributes;
 use crate::writer::{Claim, Writer, Written};
 
-/// Writes a document a line. Where its tokens have no places in a source's text they are parted by blanks. Not written
-/// are mentions without identity and which pairs are candidates.
+/// Writes a document a line. Where its tokens have no places in a source's text they are parted by blanks. Which
+/// pairs are candidates is not written.
 #[derive(Debug, Clone, Copy)]
 pub struct JsonLinesWriter;
 
@@ -26,7 +27,11 @@ fn json(written: &Written<'_>) -> Value {
         json["title"] = Value::from(&*document.title);
     }
     json["text"] = Value::from(text(written));
+    json["sentences"] = sentences(written);
     json["entities"] = document.entities.iter().map(|entity| entity_json(written, entity)).collect();
+    if !document.loose_mentions.is_empty() {
+        json["mentions"] = document.loose_mentions.iter().filter_map(|mention| loose_json(written, mention)).collect();
+    }
     if let Some(claims) = &written.claims {
         json["relations"] = claims.iter().map(relation_json).collect();
     }
@@ -41,6 +46,23 @@ fn text(written: &Written<'_>) -> String {
         Some(rest) if ends_title && !title.is_empty() => format!("{title}\n{rest}"),
         _ => text.to_owned(),
     }
+}
+
+/// The characters of each sentence, without which reading could cut others than evidence means. One without tokens is
+/// empty, so that those after it keep their numbers.
+fn sentences(written: &Written<'_>) -> Value {
+    let mut past = 0;
+    let bounds = (0..ground::whole(written.document.sentences.len())).map(|sentence| {
+        let (start, end) = written.sentence(sentence).unwrap_or((past, past));
+        past = end;
+        json!([start, end])
+    });
+    bounds.collect()
+}
+
+fn loose_json(written: &Written<'_>, mention: &Mention) -> Option<Value> {
+    let (start, end) = written.span(mention)?;
+    Some(json!({ "type": &*mention.kind, "start": start, "end": end }))
 }
 
 fn entity_json(written: &Written<'_>, entity: &Entity) -> Value {
@@ -59,11 +81,7 @@ fn relation_json(claim: &Claim) -> Value {
     if !claim.evidence.is_empty() {
         json["evidence"] = Value::from(claim.evidence.clone());
     }
-    let mut attributes = Map::new();
-    for attribute in &claim.attributes {
-        let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
-        attributes.insert(name.to_owned(), Value::from(value));
-    }
+    let mut attributes = attributes::written(claim);
     if let Some(probability) = claim.probability {
         attributes.insert("probability".to_owned(), Value::from(probability));
     }

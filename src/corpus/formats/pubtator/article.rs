@@ -105,10 +105,10 @@ impl<'t> Article<'t> {
                 }
             }
         }
-        match article.passages.is_empty() {
-            true => Err(Fault::new("line 1", "expected a passage, such as a title `ID|t|TEXT`, got nothing")),
-            false => Ok(article),
+        if article.passages.is_empty() {
+            return Err(Fault::new("line 1", "expected a passage, such as a title `ID|t|TEXT`, got nothing"));
         }
+        Ok(article)
     }
 
     fn add_passage(&mut self, number: usize, line: &'t str, kind: &[u8], group: usize) -> Result<(), Fault> {
@@ -131,9 +131,12 @@ impl<'t> Article<'t> {
         // Relations have no numbers there; a mention of which one is spoilt still has the other.
         let is_mention = is_number(1) || (columns.len() > 5 && is_number(2));
         let id = columns.first().copied().unwrap_or_default().trim();
-        let added = check_id(id, self.id, number).and_then(|()| match is_mention {
-            true => MentionLine::of(&columns, number, group).map(|mention| self.mentions.push(mention)),
-            false => RelationLine::of(&columns, number).map(|relation| self.relations.push(relation)),
+        let added = check_id(id, self.id, number).and_then(|()| {
+            if is_mention {
+                MentionLine::of(&columns, number, group).map(|mention| self.mentions.push(mention))
+            } else {
+                RelationLine::of(&columns, number).map(|relation| self.relations.push(relation))
+            }
         });
         if let Err(fault) = added {
             let part = if is_mention { Part::Mention } else { Part::Relation };

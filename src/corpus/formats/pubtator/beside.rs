@@ -5,10 +5,13 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ground::excerpt::quoted;
+use table::Text;
+use table::rows::RejectRow;
 
+use crate::admission::row;
+use crate::cut::CutError;
 use crate::fault::{Fault, Loss, Part};
 use crate::formats::lines::Lines;
-use crate::reader::CutError;
 use crate::source::Input;
 
 use super::article::RelationLine;
@@ -65,8 +68,17 @@ impl Beside {
         (relations, losses)
     }
 
+    /// The relations of articles that never came, as rows of `rejects`.
+    pub fn strays(&self, source: &Text) -> Vec<RejectRow> {
+        let row = |(line, id): (u64, &str)| {
+            let fault = Fault::new("id", format!("expected the id of a document of the source, got {}", quoted(id)));
+            row(source, line, Some(id.into()), Part::Relation, fault)
+        };
+        self.left_over().into_iter().map(row).collect()
+    }
+
     /// The articles that were never asked for and the lines of their relations, in the order of the lines.
-    pub fn left_over(&self) -> Vec<(u64, &str)> {
+    pub(crate) fn left_over(&self) -> Vec<(u64, &str)> {
         let lone = self.by_article.iter().filter(|(_, relations)| !relations.is_taken.load(Ordering::Relaxed));
         let mut left: Vec<(u64, &str)> =
             lone.flat_map(|(id, relations)| relations.lines.iter().map(|(line, _)| (*line, &**id))).collect();

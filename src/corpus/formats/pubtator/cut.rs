@@ -3,8 +3,9 @@
 use std::io;
 use std::iter::Peekable;
 
+use crate::cut::CutError;
 use crate::formats::lines::Lines;
-use crate::reader::{CutError, Record};
+use crate::reader::Record;
 
 use super::article::{Passage, column};
 

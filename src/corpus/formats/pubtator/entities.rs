@@ -12,37 +12,36 @@ use ground::curie::curie;
 
 use crate::document::{Entity, Mention};
 use crate::formats::dialect::Bars;
+use crate::formats::sets::Sets;
 
 use super::ids::{Thing, is_variant, plain, said_of_variant, things};
+
+/// What the identities of dbSNP begin with: they need no gene.
+const DBSNP: &str = "dbSNP:rs";
 
 /// The entities under way.
 #[derive(Default)]
 pub(in crate::formats) struct Gathered<'t> {
     bars: Bars,
-    /// What ids have named so far; several can turn out to be one.
-    slots: Vec<Slot<'t>>,
-    by_key: HashMap<String, u32>,
+    /// What ids have named so far, by slots; several can turn out to be one.
+    sets: Sets,
+    /// The id of each slot.
+    ids: Vec<Cow<'t, str>>,
+    by_key: HashMap<String, usize>,
     /// The slots of a type and ids as they stand in lines, as a part of `listed`.
     by_line: HashMap<(&'t str, &'t str), Range<usize>>,
-    listed: Vec<u32>,
+    listed: Vec<usize>,
     variants: HashMap<String, Variants>,
-    names: Vec<(Cow<'t, str>, u32)>,
-    mentions: Vec<(u32, Mention)>,
+    names: Vec<(Cow<'t, str>, usize)>,
+    mentions: Vec<(usize, Mention)>,
     loose: Vec<Mention>,
-}
-
-/// An identity.
-struct Slot<'t> {
-    /// Another slot that it is one with, or itself.
-    parent: u32,
-    id: Cow<'t, str>,
 }
 
 /// The slots of variants of one name.
 #[derive(Default)]
 struct Variants {
-    bare: Option<u32>,
-    known: Vec<u32>,
+    bare: Option<usize>,
+    known: Vec<usize>,
 }
 
 /// The entities of a document, by what its relations call them.
@@ -61,13 +60,12 @@ impl<'t> Gathered<'t> {
 
     /// Adds a mention of what the ids name, of a type.
     pub(in crate::formats) fn add(&mut self, ids: &'t str, kind: &'t str, mention: Mention) {
-        let slots = match self.by_line.get(&(kind, ids)) {
-            Some(slots) => slots.clone(),
-            None => {
-                let slots = self.list(ids, kind);
-                self.by_line.insert((kind, ids), slots.clone());
-                slots
-            }
+        let slots = if let Some(slots) = self.by_line.get(&(kind, ids)) {
+            slots.clone()
+        } else {
+            let slots = self.list(ids, kind);
+            self.by_line.insert((kind, ids), slots.clone());
+            slots
         };
         match self.listed.get(slots).unwrap_or_default() {
             [] => self.loose.push(mention),
@@ -96,7 +94,7 @@ impl<'t> Gathered<'t> {
     }
 
     /// The slot of a thing; `None` where none of its names stands for anything.
-    fn slot(&mut self, thing: Thing<'t>, kind: &str) -> Option<u32> {
+    fn slot(&mut self, thing: Thing<'t>, kind: &str) -> Option<usize> {
         let mut slot = None;
         for name in thing {
             let Some(key) = curie(&name, kind) else { continue };
@@ -104,30 +102,27 @@ impl<'t> Gathered<'t> {
                 Some(slot) => slot,
                 None => self.new_slot(name.clone()),
             };
-            slot = Some(match is_variant(&name) && !key.starts_with("dbSNP:rs") || said_of_variant(&name).is_some() {
-                true => self.variant(&name, key, own),
-                false => self.unite(key, own),
-            });
+            let is_apart = is_variant(&name) && !key.starts_with(DBSNP) || said_of_variant(&name).is_some();
+            slot = Some(if is_apart { self.variant(&name, key, own) } else { self.unite(key, own) });
             self.names.push((name, own));
         }
-        slot.map(|slot| self.root(slot))
+        slot.map(|slot| self.sets.root(slot))
     }
 
-    fn new_slot(&mut self, id: Cow<'t, str>) -> u32 {
-        let slot = ground::whole(self.slots.len());
-        self.slots.push(Slot { parent: slot, id });
-        slot
+    fn new_slot(&mut self, id: Cow<'t, str>) -> usize {
+        self.ids.push(id);
+        self.sets.push()
     }
 
     /// Notes a variant, whose key may be shared by that of another gene.
-    fn variant(&mut self, id: &str, key: String, slot: u32) -> u32 {
+    fn variant(&mut self, id: &str, key: String, slot: usize) -> usize {
         let name = plain(id);
         let said = said_of_variant(id);
         let mut slot = match said {
             Some(said) => self.unite(format!("{name};{said}"), slot),
             None => self.unite(format!("{name};"), slot),
         };
-        if key.starts_with("dbSNP:rs") {
+        if key.starts_with(DBSNP) {
             slot = self.unite(key, slot);
         }
         let of_name = self.variants.entry(name.to_owned()).or_default();
@@ -139,72 +134,55 @@ impl<'t> Gathered<'t> {
     }
 
     /// Makes the slot one with that of a key.
-    fn unite(&mut self, key: String, slot: u32) -> u32 {
-        match self.by_key.get(&key).copied() {
-            Some(other) => self.join(other, slot),
-            None => {
-                self.by_key.insert(key, slot);
-                slot
-            }
+    fn unite(&mut self, key: String, slot: usize) -> usize {
+        if let Some(other) = self.by_key.get(&key).copied() {
+            return self.join(other, slot);
         }
+        self.by_key.insert(key, slot);
+        slot
     }
 
-    fn join(&mut self, one: u32, other: u32) -> u32 {
-        let (one, other) = (self.root(one), self.root(other));
-        let (first, second) = (one.min(other), one.max(other));
-        if first != second {
-            let Some(joined) = self.slots.get_mut(second as usize) else { return first };
-            joined.parent = first;
-            let id = joined.id.clone();
-            if let Some(slot) = self.slots.get_mut(first as usize)
-                && said_of_variant(&slot.id).is_none()
-                && is_variant(&slot.id)
-                && said_of_variant(&id).is_some()
-            {
-                slot.id = id;
-            }
+    /// Makes one of two slots. Of a variant, an id with its gene is kept before one without.
+    fn join(&mut self, one: usize, other: usize) -> usize {
+        let (first, joined) = self.sets.join(one, other);
+        let id = joined.and_then(|joined| self.ids.get(joined).cloned());
+        if let (Some(id), Some(kept)) = (id, self.ids.get_mut(first))
+            && is_variant(kept)
+            && said_of_variant(kept).is_none()
+            && said_of_variant(&id).is_some()
+        {
+            *kept = id;
         }
         first
-    }
-
-    /// The slot that all of its kin lead to. The way is halved for those who come after.
-    fn root(&mut self, mut slot: u32) -> u32 {
-        let parent_of = |slots: &[Slot], slot: u32| slots.get(slot as usize).map_or(slot, |slot| slot.parent);
-        loop {
-            let parent = parent_of(&self.slots, slot);
-            if parent == slot {
-                return slot;
-            }
-            let above = parent_of(&self.slots, parent);
-            if let Some(slot) = self.slots.get_mut(slot as usize) {
-                slot.parent = above;
-            }
-            slot = above;
-        }
     }
 
     /// The entities in the order of their first mentions.
     pub(in crate::formats) fn finish(mut self) -> Known<'t> {
         self.settle_variants();
-        let mut places: Vec<Option<u32>> = vec![None; self.slots.len()];
+        let mut places: Vec<Option<u32>> = vec![None; self.sets.len()];
         let mut entities: Vec<Entity> = Vec::new();
+        // Lines with different ids can come to one mention of one entity.
+        let mut seen = HashSet::new();
         for (slot, mention) in mem::take(&mut self.mentions) {
-            let root = self.root(slot) as usize;
-            let (Some(place), Some(slot)) = (places.get_mut(root), self.slots.get(root)) else { continue };
+            let root = self.sets.root(slot);
+            let (Some(place), Some(id)) = (places.get_mut(root), self.ids.get(root)) else { continue };
             let place = *place.get_or_insert_with(|| {
-                entities.push(Entity { kb_id: Some((&*slot.id).into()), mentions: Vec::new() });
+                entities.push(Entity { kb_id: Some((&**id).into()), mentions: Vec::new() });
                 ground::whole(entities.len() - 1)
             });
             if let Some(Entity { mentions, .. }) = entities.get_mut(place as usize)
-                && mentions.last() != Some(&mention)
+                && seen.insert((place, mention.start, mention.end, mention.kind.clone()))
             {
                 mentions.push(mention);
             }
         }
         let names = mem::take(&mut self.names);
-        let placed = |(name, slot)| Some((name, (*places.get(self.root(slot) as usize)?)?));
+        let placed = |(name, slot)| Some((name, (*places.get(self.sets.root(slot))?)?));
         let names = names.into_iter().filter_map(placed).collect();
-        Known { bars: self.bars, entities, loose: self.loose, names }
+        let mut loose = mem::take(&mut self.loose);
+        let mut seen = HashSet::new();
+        loose.retain(|mention| seen.insert((mention.start, mention.end, mention.kind.clone())));
+        Known { bars: self.bars, entities, loose, names }
     }
 
     /// Makes variants without gene one with the only one of their name that has one.
@@ -213,8 +191,8 @@ impl<'t> Gathered<'t> {
         variants.sort_unstable_by_key(|variants| variants.bare);
         for Variants { bare, known } in variants {
             let (Some(bare), Some(&first)) = (bare, known.first()) else { continue };
-            let root = self.root(first);
-            if known.iter().all(|&slot| self.root(slot) == root) {
+            let root = self.sets.root(first);
+            if known.iter().all(|&slot| self.sets.root(slot) == root) {
                 self.join(bare, root);
             }
         }

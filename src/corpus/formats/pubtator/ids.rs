@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use ground::curie::CHANGES;
 use memchr::memchr;
 
 use crate::formats::dialect::Bars;
@@ -14,8 +15,6 @@ use crate::formats::dialect::Bars;
 const JOINTS: [char; 3] = [',', ';', '|'];
 /// Bytes that a prefix or the name of a change has at most.
 const LONGEST_WORD: usize = 32;
-/// Changes of a sequence as variants have them. They are asked for where an id does not name the sequence.
-const CHANGES: &[&str] = &["SUB", "DEL", "INS", "DUP", "INDEL", "FS", "INV", "Allele"];
 
 /// A thing, by all its names in the list; the first is its identity.
 pub(in crate::formats) type Thing<'t> = Vec<Cow<'t, str>>;
@@ -45,10 +44,7 @@ impl<'t> Iterator for Items<'t> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let rest = self.rest?.trim_start();
-        let end = match is_variant(rest) {
-            true => end_of_variant(rest),
-            false => rest.find(JOINTS).unwrap_or(rest.len()),
-        };
+        let end = if is_variant(rest) { end_of_variant(rest) } else { rest.find(JOINTS).unwrap_or(rest.len()) };
         let (id, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
         let item = (self.is_behind_bar, id.trim());
         self.is_behind_bar = after.starts_with('|');
@@ -74,6 +70,7 @@ fn is_change(ids: &str) -> bool {
     let Some(change) = memchr(b'|', start).and_then(|end| start.get(..end)) else { return false };
     match change {
         [first, second, ..] if has_sequence => first.is_ascii_uppercase() && second.is_ascii_alphabetic(),
+        // It does not name the sequence.
         _ => CHANGES.iter().any(|known| known.as_bytes() == change),
     }
 }

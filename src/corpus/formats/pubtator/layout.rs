@@ -9,13 +9,11 @@ use ground::excerpt::quoted;
 
 use crate::fault::Fault;
 use crate::formats::dialect::Unit;
+use crate::formats::spans::check_misfits;
 use crate::text::{Characters, check_span};
 
 use super::article::{Article, MentionLine, fault};
 use super::spelling::alike;
-
-/// Mentions from which on most of them must fit the text: what has fewer can be wrong by itself.
-const FEWEST: usize = 4;
 
 /// The text of an article with its mentions.
 pub(super) struct Laid {
@@ -43,27 +41,24 @@ struct Layout {
 }
 
 impl Laid {
-    /// The text in the layout that fits best.
+    /// The text in the layout that fits best, the likelier one where two do.
     ///
     /// # Errors
     /// Where most mentions fit none.
     pub(super) fn of(article: &Article) -> Result<Self, Fault> {
-        let by_group = article.passages.last().is_some_and(|last| last.group > 0);
-        let mut after_empty = article.passages.iter().skip_while(|passage| !passage.text.is_empty());
-        let without_empty = after_empty.any(|passage| !passage.text.is_empty());
-        let mut best = Self::in_layout(article, Layout { by_group, without_empty: false });
-        let others = [(false, false), (false, true), (true, true)];
-        for (groups, empty) in
-            others.into_iter().filter(|&(groups, empty)| groups <= by_group && empty <= without_empty)
-        {
-            if best.n_lost() == 0 {
+        let mut best: Option<Self> = None;
+        for layout in layouts(article) {
+            let laid = Self::in_layout(article, layout);
+            let is_better = best.as_ref().is_none_or(|best| laid.n_lost() < best.n_lost());
+            let is_perfect = laid.n_lost() == 0;
+            if is_better {
+                best = Some(laid);
+            }
+            if is_perfect {
                 break;
             }
-            let other = Self::in_layout(article, Layout { by_group: groups, without_empty: empty });
-            if other.n_lost() < best.n_lost() {
-                best = other;
-            }
         }
+        let best = best.ok_or_else(|| Fault::new("text", "expected a way to count its characters, got none"))?;
         best.check()?;
         Ok(best)
     }
@@ -84,10 +79,8 @@ impl Laid {
         }
         let groups: Vec<u32> = starts_of_groups(article, &passages);
         let characters = Characters::new(&text);
-        let base = |mention: &MentionLine| match layout.by_group {
-            true => groups.get(mention.group).copied().unwrap_or_default(),
-            false => 0,
-        };
+        let of_group = |mention: &MentionLine| groups.get(mention.group).copied().unwrap_or_default();
+        let base = |mention: &MentionLine| if layout.by_group { of_group(mention) } else { 0 };
         let mentions =
             article.mentions.iter().map(|mention| stand(mention, base(mention), &characters, length)).collect();
         Self { text, passages, mentions }
@@ -98,19 +91,14 @@ impl Laid {
     }
 
     fn check(&self) -> Result<(), Fault> {
-        let (lost, all) = (self.n_lost(), self.mentions.len());
-        let first = self.mentions.iter().find_map(|mention| mention.as_ref().err());
-        match first {
-            Some(Fault { column, reason }) if all >= FEWEST && 2 * lost > all => {
-                let got = format!("got {lost} of {all} that do not, the first in {column}: {reason}");
-                Err(Fault::new("mentions", format!("expected mentions that fit the text, {got}")))
-            }
-            _ => Ok(()),
+        match self.mentions.iter().find_map(|mention| mention.as_ref().err()) {
+            Some(first) => check_misfits(self.n_lost(), self.mentions.len(), || first.to_string()),
+            None => Ok(()),
         }
     }
 
     /// The passages of each document that is to be made of the article, numbered from 1.
-    pub(super) fn units(&self, article: &Article, unit: Unit) -> Vec<(usize, Range<usize>)> {
+    pub(super) fn units(article: &Article, unit: Unit) -> Vec<(usize, Range<usize>)> {
         let n = article.passages.len();
         let has_text = |range: &Range<usize>| {
             article.passages.get(range.clone()).unwrap_or_default().iter().any(|passage| !passage.text.is_empty())
@@ -130,6 +118,24 @@ impl Laid {
         };
         (1..).zip(ranges).filter(|(_, range)| has_text(range)).collect()
     }
+}
+
+/// The layouts in which an article can be meant, likelier ones first. Where each group begins with a title, as if it were
+/// an article, offsets begin anew in it.
+fn layouts(article: &Article) -> impl Iterator<Item = Layout> {
+    let has_groups = article.passages.last().is_some_and(|last| last.group > 0);
+    let mut groups = article.passages.chunk_by(|one, next| one.group == next.group);
+    let are_titled = groups.all(|group| group.first().is_some_and(|first| first.is_title));
+    let by_group: &[bool] = match (has_groups, are_titled) {
+        (false, _) => &[false],
+        (true, true) => &[true, false],
+        (true, false) => &[false, true],
+    };
+    let mut after_empty = article.passages.iter().skip_while(|passage| !passage.text.is_empty());
+    let has_empty = after_empty.any(|passage| !passage.text.is_empty());
+    let without_empty: &[bool] = if has_empty { &[false, true] } else { &[false] };
+    let with = |without_empty: bool| by_group.iter().map(move |&by_group| Layout { by_group, without_empty });
+    without_empty.iter().flat_map(move |&without_empty| with(without_empty))
 }
 
 /// The first character of each group of passages.

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! [`cut`] finds the articles, [`article`] takes their lines apart, [`layout`] says where mentions lie, [`ids`] what they
-//! name, [`entities`] and [`relations`] what comes of that; [`beside`] has relations of a file of their own, [`write`] the
-//! way back.
+//! name, [`entities`] and [`relations`] what comes of that; [`beside`] has relations of a file of their own, [`mod@write`]
+//! the way back.
 //!
 //! Offsets count Unicode scalar values over all passages, one between two, or anew where annotations follow each passage
 //! of a full text. A mention without id, or with one that stands for none (`-`, `-1`), has no identity. Ids joined by `,`
@@ -25,6 +25,7 @@ pub(super) mod ids;
 pub(super) mod entities;
 pub(super) mod relations;
 pub(crate) mod beside;
+mod write;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -33,9 +34,10 @@ use ground::excerpt::quoted;
 
 use super::dialect::{Dialect, Unit};
 use super::lines::Lines;
+use crate::cut::CutError;
 use crate::document::{Document, Fact, Mention};
 use crate::fault::{Fault, Loss, Part, Remark};
-use crate::reader::{CutError, Reader, Record, Records, Reject};
+use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
 use crate::text::{Characters, Segmented, segment};
 
@@ -46,7 +48,9 @@ use entities::Gathered;
 use layout::{Laid, Standing};
 use relations::Facts;
 
-pub(super) const RESPELT: &str = "names that differ from the text: taken as the text has them";
+pub(crate) use write::PubTatorWriter;
+
+pub(super) const RESPELT: &str = "names that differ from the text, and are taken as it has them";
 
 /// The reader of `PubTator` files.
 ///
@@ -119,7 +123,7 @@ impl PubTator {
         }
         let laid = Laid::of(&article)?;
         let mut making = Making::new(self, &article, &laid);
-        let units = laid.units(&article, self.dialect.unit);
+        let units = Laid::units(&article, self.dialect.unit);
         let mut documents = units.iter().map(|unit| making.document(unit)).collect::<Result<Vec<_>, _>>()?;
         let mut losses = making.losses();
         losses.append(&mut article.losses);
@@ -163,7 +167,11 @@ impl<'m, 't> Making<'m, 't> {
             gathered.add(line.ids, line.kind, mention);
         }
         let known = gathered.finish();
-        let facts = self.reader.labelled.then(|| self.facts(Facts::of(&known), &mut remarks));
+        let facts = match (self.reader.labelled, self.article.relations.is_empty()) {
+            (false, _) => None,
+            (true, true) => Some(Vec::new()),
+            (true, false) => Some(self.facts(Facts::of(&known), &mut remarks)),
+        };
         let first = self.article.passages.get(passages.start).filter(|passage| passage.is_title);
         let id = self.article.id;
         Ok(Document {

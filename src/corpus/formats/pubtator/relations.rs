@@ -1,32 +1,51 @@
 //! The facts of a document: its relation lines, whose ids are those of its entities.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 
-use ground::curie::folds_to;
+use ground::curie::{curie, folds_to};
 use ground::excerpt::quoted;
 use table::Text;
 
 use crate::document::{Entity, Fact};
 use crate::fault::{Fault, Remark};
-use crate::formats::dialect::Bars;
 
 use super::article::RelationLine;
 use super::entities::Known;
 use super::ids::{plain, things};
 
-pub(in crate::formats) const SHARED: &str = "relations whose id several entities share: taken for each";
+pub(in crate::formats) const SHARED: &str = "relations whose id several entities share, taken for each";
 
 /// The facts under way, and the entities by what lines call them.
 pub(in crate::formats) struct Facts<'k, 't> {
-    bars: Bars,
-    entities: &'k [Entity],
-    by_name: HashMap<&'k str, BTreeSet<u32>>,
-    /// By ids without prefix: `MESH:D000001` may be `D000001` elsewhere.
-    by_plain: HashMap<&'k str, BTreeSet<u32>>,
-    facts: Vec<Fact>,
+    known: &'k Known<'k>,
+    by_name: Names<&'k str>,
+    /// By identities, and by ids without prefix: `MESH:D000001` may be `D000001` elsewhere. Few documents need them.
+    by_identity: OnceCell<Names<String>>,
+    by_plain: OnceCell<Names<&'k str>>,
+    found: Vec<Fact>,
     places: HashMap<(u32, u32, &'t str), usize>,
-    pub remarks: Vec<Remark>,
+    remarks: Vec<Remark>,
+}
+
+/// Names with their entities, in order.
+struct Names<N>(Vec<(N, u32)>);
+
+impl<N: Ord + AsRef<str>> Names<N> {
+    fn of(names: impl Iterator<Item = (N, u32)>) -> Self {
+        let mut names: Vec<(N, u32)> = names.collect();
+        names.sort_unstable();
+        names.dedup();
+        Self(names)
+    }
+
+    /// The entities of a name.
+    fn find(&self, name: &str) -> &[(N, u32)] {
+        let first = self.0.partition_point(|(other, _)| other.as_ref() < name);
+        let found = self.0.get(first..).unwrap_or_default();
+        found.get(..found.partition_point(|(other, _)| other.as_ref() == name)).unwrap_or_default()
+    }
 }
 
 /// What ids of one end come to.
@@ -39,18 +58,13 @@ pub(in crate::formats) struct Found<'t> {
 
 impl<'k, 't> Facts<'k, 't> {
     /// None yet.
-    pub(in crate::formats) fn of(known: &'k Known<'_>) -> Self {
-        let (mut by_name, mut by_plain) = (HashMap::<_, BTreeSet<u32>>::new(), HashMap::<_, BTreeSet<u32>>::new());
-        for (name, entity) in &known.names {
-            by_name.entry(&**name).or_default().insert(*entity);
-            by_plain.entry(plain(name)).or_default().insert(*entity);
-        }
+    pub(in crate::formats) fn of(known: &'k Known<'k>) -> Self {
         Self {
-            bars: known.bars,
-            entities: &known.entities,
-            by_name,
-            by_plain,
-            facts: Vec::new(),
+            known,
+            by_name: Names::of(known.names.iter().map(|(name, entity)| (&**name, *entity))),
+            by_identity: OnceCell::new(),
+            by_plain: OnceCell::new(),
+            found: Vec::new(),
             places: HashMap::new(),
             remarks: Vec::new(),
         }
@@ -58,7 +72,7 @@ impl<'k, 't> Facts<'k, 't> {
 
     /// The facts, each once, in the order of their lines.
     pub(super) fn finish(self) -> (Vec<Fact>, Vec<Remark>) {
-        (self.facts, self.remarks)
+        (self.found, self.remarks)
     }
 
     /// Adds a fact for each head and tail of a line. What is wrong with it comes back.
@@ -71,9 +85,10 @@ impl<'k, 't> Facts<'k, 't> {
         let mut faults: Vec<Fault> = missing.map(fault).into_iter().collect();
         for &head in &heads.entities {
             for &tail in &tails.entities {
-                match head == tail {
-                    true => faults.push(line.fault("tail", "expected another entity than the head, got the same")),
-                    false => self.fact(line, head, tail),
+                if head == tail {
+                    faults.push(line.fault("tail", "expected another entity than the head, got the same"));
+                } else {
+                    self.fact(line, head, tail);
                 }
             }
         }
@@ -85,11 +100,11 @@ impl<'k, 't> Facts<'k, 't> {
     }
 
     fn fact(&mut self, line: &RelationLine<'t>, head: u32, tail: u32) {
-        let place = *self.places.entry((head, tail, line.relation)).or_insert(self.facts.len());
-        if place == self.facts.len() {
-            self.facts.push(Fact { head, tail, relation: line.relation.into(), ..Fact::default() });
+        let place = *self.places.entry((head, tail, line.relation)).or_insert(self.found.len());
+        if place == self.found.len() {
+            self.found.push(Fact { head, tail, relation: line.relation.into(), ..Fact::default() });
         }
-        if let Some(fact) = self.facts.get_mut(place) {
+        if let Some(fact) = self.found.get_mut(place) {
             fact.attributes.extend(attributes(line.said));
             fact.attributes.sort_unstable();
             fact.attributes.dedup();
@@ -99,12 +114,13 @@ impl<'k, 't> Facts<'k, 't> {
     /// The entities of ids, which may have their type before them: `Gene|672`.
     pub(in crate::formats) fn find<'i>(&self, ids: &'i str) -> Found<'i> {
         let ids = ids.trim();
-        if let Some(entities) = self.by_name.get(ids) {
-            return Found { entities: entities.clone(), is_shared: entities.len() > 1, ..Found::default() };
+        let exact = self.named(ids);
+        if !exact.is_empty() {
+            return Found { is_shared: exact.len() > 1, entities: exact, ..Found::default() };
         }
         if let Some((kind, rest)) = ids.split_once('|')
             && is_type(kind)
-            && self.named(kind).is_none()
+            && self.named(kind).is_empty()
         {
             let found = self.find_typed(kind, rest);
             if found.missing.is_empty() {
@@ -123,25 +139,44 @@ impl<'k, 't> Facts<'k, 't> {
 
     fn list<'i>(&self, ids: &'i str) -> Found<'i> {
         let mut found = Found::default();
-        for thing in things(ids, self.bars) {
-            let named: Vec<_> = thing.iter().filter_map(|name| self.named(name)).collect();
+        for thing in things(ids, self.known.bars) {
+            let named: Vec<BTreeSet<u32>> = thing.iter().map(|name| self.named(name)).collect();
             found.is_shared |= named.iter().any(|entities| entities.len() > 1);
-            found.entities.extend(named.iter().copied().flatten());
-            if named.is_empty() {
+            if named.iter().all(BTreeSet::is_empty) {
                 found.missing.extend(thing.into_iter().next());
             }
+            found.entities.extend(named.into_iter().flatten());
         }
         found
     }
 
-    fn named(&self, name: &str) -> Option<&BTreeSet<u32>> {
-        self.by_name.get(name).or_else(|| self.by_plain.get(plain(name)))
+    /// The entities of one name.
+    fn named(&self, name: &str) -> BTreeSet<u32> {
+        fn entities<N>(found: &[(N, u32)]) -> BTreeSet<u32> {
+            found.iter().map(|(_, entity)| *entity).collect()
+        }
+        let mut found = entities(self.by_name.find(name));
+        if found.is_empty() {
+            found = entities(self.by_identity.get_or_init(|| self.identities()).find(name));
+        }
+        if found.is_empty() {
+            let plains = || Names::of(self.known.names.iter().map(|(name, entity)| (plain(name), *entity)));
+            found = entities(self.by_plain.get_or_init(plains).find(plain(name)));
+        }
+        found
+    }
+
+    fn identities(&self) -> Names<String> {
+        let identity = |entity: &Entity| entity.kb_id.as_deref().and_then(|id| curie(id, &entity.kind()));
+        let places = (0..).zip(&self.known.entities);
+        Names::of(places.filter_map(|(place, entity)| Some((identity(entity)?, place))))
     }
 
     /// Leaves out entities of other types, where any is of this one.
     fn keep_type(&self, found: &mut Found, kind: &str) {
         let is_of = |entity: &u32| {
-            let mentions = self.entities.get(*entity as usize).map(|entity| &*entity.mentions).unwrap_or_default();
+            let mentions =
+                self.known.entities.get(*entity as usize).map(|entity| &*entity.mentions).unwrap_or_default();
             mentions.iter().any(|mention| folds_to(&mention.kind, kind))
         };
         if found.entities.iter().any(is_of) {
