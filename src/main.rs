@@ -69,6 +69,7 @@ impl Command {
         };
         let only_reads = match self {
             Self::Evaluate(args) => args.only_reads(),
+            Self::Checkpoint(args) => args.only_reads(),
             _ => matches!(self, Self::Query(_) | Self::Completions(_)),
         };
         Stopping { goes_on, only_reads }

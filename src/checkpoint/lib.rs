@@ -1,8 +1,13 @@
 //! A trained model as a folder: `config.json`, `model.safetensors`, `tokenizer.json`. It is all that scoring needs.
 //!
+//! Beside them may stand `card.json`, what the model is for ([`Card`]), and `decision.json`, what is decided of what it
+//! scores. They are no part of what identifies the model.
+//!
 //! Models that other code has trained become checkpoints in [`published`].
 
+mod card;
 pub mod published;
+mod told;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -22,6 +27,7 @@ use nn::{Unused, Weights};
 use pieces::{PiecesError, Tokenizer};
 use table::{Ours, TableError, Text, found_under, holds_only, is_named_file, is_random};
 
+pub use card::{Card, CardRelation, Figures, SplitName};
 pub use model::ModelConfig;
 
 /// A checkpoint that cannot be read, written or used.
@@ -114,6 +120,8 @@ pub const BEST: &str = "best";
 pub const BASE: &str = "base";
 /// A file that may stand beside these: what is decided of what it scores.
 pub const DECISION: &str = "decision.json";
+/// A file that may stand beside these: what the model is for.
+pub const CARD: &str = "card.json";
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
 const TOKENIZER: &str = "tokenizer.json";
@@ -159,17 +167,7 @@ impl Checkpoint {
     /// Where a file is missing or damaged, or the tokenizer is not the model's.
     pub fn load(folder: &Path, device: &Device) -> Result<Self, CheckpointError> {
         let folder = &*found_under(folder);
-        let path = folder.join(CONFIG);
-        if !path.exists() && folder.join(BEST).join(CONFIG).is_file() {
-            let another = if folder.join(BASE).is_dir() { format!(", `{BASE}` another") } else { String::new() };
-            let reason = format!("expected a checkpoint, found a run: `{BEST}` in it is one{another}");
-            return Err(CheckpointError::File { path: folder.to_path_buf(), reason });
-        }
-        let text = read(&path)?;
-        let config: CheckpointConfig = serde_json::from_slice(&text).map_err(|error| CheckpointError::File {
-            path,
-            reason: format!("expected a checkpoint of docre: {error}"),
-        })?;
+        let config = read_config(folder)?;
         let tokenizer = Tokenizer::load(folder)?;
         let (expected, got) = (config.encoder.vocab_size, tokenizer.n_pieces());
         if got > expected {
@@ -195,6 +193,23 @@ impl Checkpoint {
         let model = self.config.build(&mut weights).map_err(|error| fault(&self.folder.join(WEIGHTS), &error))?;
         Ok((model, weights.unused()))
     }
+}
+
+/// What the checkpoint in a folder says of itself.
+///
+/// # Errors
+/// Where there is none, or its file is damaged.
+pub fn read_config(folder: &Path) -> Result<CheckpointConfig, CheckpointError> {
+    let folder = &*found_under(folder);
+    let path = folder.join(CONFIG);
+    if !path.exists() && folder.join(BEST).join(CONFIG).is_file() {
+        let another = if folder.join(BASE).is_dir() { format!(", `{BASE}` another") } else { String::new() };
+        let reason = format!("expected a checkpoint, found a run: `{BEST}` in it is one{another}");
+        return Err(CheckpointError::File { path: folder.to_path_buf(), reason });
+    }
+    let text = read(&path)?;
+    serde_json::from_slice(&text)
+        .map_err(|error| CheckpointError::File { path, reason: format!("expected a checkpoint of docre: {error}") })
 }
 
 /// Identifies a checkpoint by its three files.
@@ -258,7 +273,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, CheckpointError> {
 pub const OURS: Ours = Ours { is: holds_only_a_checkpoint, names: |name| is_name(name) || is_half(name) };
 
 fn is_name(name: &str) -> bool {
-    [CONFIG, WEIGHTS, TOKENIZER, DECISION].contains(&name) || FOR_RESUMING.contains(&name)
+    [CONFIG, WEIGHTS, TOKENIZER, DECISION, CARD].contains(&name) || FOR_RESUMING.contains(&name)
 }
 
 /// Whether a file is one in which the library of tensors was writing: it renames what it has written.

@@ -92,9 +92,16 @@ pub fn run(args: &GraphArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let out = if pipe::is(&args.out) { scratch.folder("graph")? } else { args.out.clone() };
     let options = checked(options(args))?;
     let split = args.split.folder()?;
-    let aliases = args.aliases.as_deref();
-    let request =
-        Request { relations: &relations, split: &split, aliases, out: &out, options: &options, force: args.force };
+    let model_relations = graph::model_relations_beside(&relations)?;
+    let request = Request {
+        relations: &relations,
+        split: &split,
+        model_relations: model_relations.as_deref(),
+        aliases: args.aliases.as_deref(),
+        out: &out,
+        options: &options,
+        force: args.force,
+    };
     let listener = messages.listener();
     let totals = graph::build(&request, &|event| listener.hear(&event))?;
     drop(listener);

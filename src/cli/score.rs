@@ -1,4 +1,4 @@
-//! `docre score`: a checkpoint and a corpus → the tables `scores` and `relations`.
+//! `docre score`: a checkpoint and a corpus → the tables `scores`, `relations` and `model_relations`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use docre::ground::parsed::FolderName;
 use docre::nn::device::{DeviceChoice, Precision};
-use docre::score::{self, Ended, Options, Request};
+use docre::score::{self, Candidates, Ended, Options, Request};
 use docre::table::rows::RelationRow;
 use docre::table::stream;
 
@@ -50,6 +50,10 @@ pub struct ScoreArgs {
     /// Keep in `scores` what lies no further below the model's threshold than this, in logits.
     #[arg(long, value_name = "LOGITS", default_value_t = Options::default().margin, value_parser = number::<f32>)]
     margin: f32,
+    /// Which pairs are scored: the candidates of the corpus, and by `model`, of these none of types that the model's
+    /// training met but left out.
+    #[arg(long, value_parser = one_of::<Candidates>(), default_value_t)]
+    candidates: Candidates,
     /// Where to compute: auto (a CUDA device, if there is one), cpu or cuda:N.
     #[arg(long, value_name = "DEVICE", default_value_t)]
     device: DeviceChoice,
@@ -76,6 +80,7 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
         pieces_at_once: args.pieces_at_once,
         most_pairs: args.most_pairs,
         margin: args.margin,
+        candidates: args.candidates,
         precision: args.precision,
     })?;
     let mut scratch = Scratch::default();

@@ -1,21 +1,26 @@
 //! The documents of a split as a model sees them, read side by side from its tables: where rows become numbers.
 //!
-//! Training and scoring read a split alike, here. This crate computes nothing.
+//! Training and scoring read a split alike, here, and count on the way what it is made of ([`Profile`]). This crate
+//! computes nothing.
 
+mod profile;
 mod rows;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use ground::hint::{Hint, Words};
 use ground::up_to_error;
 use model::example::{Example, Relations};
 use pieces::{CutOff, Cutter, PiecesError, stored};
-use table::rows::{PairRow, PieceRow};
-use table::{Followers, Standing, TableError};
+use table::rows::{EntityRow, PairRow, PieceRow, TokenRow};
+use table::{Followers, Standing, Table, TableError, Text};
 
+pub use profile::{MOST_TYPES, Profile, TypePairs, Written};
 pub use rows::{Misfit, example};
 
-use rows::{push, without_pairs};
+use profile::{Kinds, Letters};
+use rows::{foreign, push, unknown, without_pairs};
 
 /// Documents at a time: what is in memory at once.
 const DOCUMENTS_AT_ONCE: usize = 256;
@@ -51,6 +56,28 @@ impl Hint for ExamplesError {
     }
 }
 
+/// Which pairs of a split are taken, and which labels.
+#[derive(Debug, Clone, Copy)]
+pub struct Taken<'t> {
+    /// The relations that the model tells apart.
+    pub relations: &'t Relations,
+    /// Types of head and tail whose pairs are left out, though they are candidates.
+    pub left_out: &'t BTreeSet<(Text, Text)>,
+    /// Whether labels of other relations are passed over, and counted.
+    pub passes_over: bool,
+}
+
+/// Some documents of a split.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// As a model sees them.
+    pub examples: Vec<Example>,
+    /// What they are made of, pairs that were left out included.
+    pub profile: Profile,
+    /// Labels that were passed over, by relation.
+    pub passed_over: BTreeMap<Text, u64>,
+}
+
 /// The documents of a split in order, some hundred at a time or, where they have many pairs, fewer.
 ///
 /// # Errors
@@ -58,45 +85,86 @@ impl Hint for ExamplesError {
 pub fn examples<'c>(
     split: &Path,
     cutter: &'c mut Cutter,
-    relations: &'c Relations,
-) -> Result<impl Iterator<Item = Result<Vec<Example>, ExamplesError>> + use<'c>, TableError> {
+    taken: Taken<'c>,
+) -> Result<impl Iterator<Item = Result<Batch, ExamplesError>> + use<'c>, TableError> {
     let standing = Standing::of(split)?;
-    let mut pairs = Followers::<(PairRow,)>::open(split, &standing)?;
+    let unknown = cutter.tokenizer().unknown();
+    let mut tables = Tables::open(split, &standing)?;
     let mut rows = stored::read(split, cutter)?.flat_map(one_by_one);
-    let split = split.to_path_buf();
     let mut next = move || {
-        let (mut part, mut n_pairs) = (Vec::new(), 0);
-        while part.len() < DOCUMENTS_AT_ONCE && n_pairs < PAIRS_AT_ONCE {
+        let (mut batch, mut n_pairs) = (Batch::default(), 0);
+        while batch.examples.len() < DOCUMENTS_AT_ONCE && n_pairs < PAIRS_AT_ONCE {
             let Some(pieces) = rows.next() else { break };
-            let example = with_pairs(&pieces?, &mut pairs, relations, &split)?;
-            n_pairs += example.pairs.len();
-            part.push(example);
+            let pieces = pieces?;
+            tables.read(&pieces, &taken, &mut batch)?;
+            let lacking = pieces.ids.iter().filter(|id| Some(**id) == unknown);
+            batch.profile.unknown_pieces += lacking.count() as u64;
+            n_pairs += batch.examples.last().map_or(0, |example| example.pairs.len());
         }
-        if part.is_empty() {
-            pairs.finish()?;
+        if batch.examples.is_empty() {
+            tables.pairs.finish()?;
             return Ok(None);
         }
-        Ok(Some(part))
+        Ok(Some(batch))
     };
     Ok(up_to_error(move || match next() {
-        Ok(Some(part)) => Ok(Some(part)),
+        Ok(Some(batch)) => Ok(Some(batch)),
         ended => standing.confirm(ended),
     }))
 }
 
-/// A document and its pairs, which are never in memory as rows.
-fn with_pairs(
-    pieces: &PieceRow,
-    pairs: &mut Followers<(PairRow,)>,
-    relations: &Relations,
-    split: &Path,
-) -> Result<Example, ExamplesError> {
-    let misfit = |reason| ExamplesError::Misfit { split: split.to_path_buf(), reason };
-    let mut example = without_pairs(pieces).map_err(misfit)?;
-    while let Some(pair) = pairs.next_of(&pieces.doc_id)? {
-        push(&mut example, &pair, relations).map_err(misfit)?;
+/// The tables that are read beside the pieces.
+struct Tables {
+    split: PathBuf,
+    pairs: Followers<(PairRow,)>,
+    tokens: Followers<(TokenRow,)>,
+    /// Without it, types are not known: no model looks at them.
+    entities: Option<Followers<(EntityRow,)>>,
+}
+
+impl Tables {
+    fn open(split: &Path, standing: &Standing) -> Result<Self, TableError> {
+        let entities = Table::<EntityRow>::find(split)?.map(|_| Followers::open(split, standing)).transpose()?;
+        let (pairs, tokens) = (Followers::open(split, standing)?, Followers::open(split, standing)?);
+        Ok(Self { split: split.to_path_buf(), pairs, tokens, entities })
     }
-    Ok(example)
+
+    /// Adds a document to a batch. Its pairs are never in memory as rows.
+    fn read(&mut self, pieces: &PieceRow, taken: &Taken<'_>, batch: &mut Batch) -> Result<(), ExamplesError> {
+        let misfit = |reason| ExamplesError::Misfit { split: self.split.clone(), reason };
+        let (mut example, document) = (without_pairs(pieces).map_err(misfit)?, &pieces.doc_id);
+        let entities = self.entities.as_mut().map(|entities| entities.of(document)).transpose()?;
+        let mut kinds = Kinds::of(entities.into_iter().flat_map(|(entities,)| entities));
+        while let Some(pair) = self.pairs.next_of(document)? {
+            if !pair.candidate {
+                continue;
+            }
+            kinds.count(&pair);
+            for relation in foreign(&pair, taken.relations) {
+                if !taken.passes_over {
+                    return Err(misfit(unknown(&pair, relation, taken.relations)));
+                }
+                *batch.passed_over.entry(relation.clone()).or_default() += 1;
+            }
+            let types = || kinds.types(&pair).map(|(head, tail)| (head.clone(), tail.clone()));
+            let is_left_out =
+                !taken.left_out.is_empty() && types().is_some_and(|types| taken.left_out.contains(&types));
+            if !is_left_out {
+                push(&mut example, &pair, taken.relations).map_err(misfit)?;
+            }
+        }
+        let mut letters = Letters::default();
+        while let Some(token) = self.tokens.next_of(document)? {
+            letters.read(&token.text);
+        }
+        let profile = &mut batch.profile;
+        profile.documents += 1;
+        profile.pieces += pieces.ids.len() as u64;
+        kinds.add_to(profile);
+        letters.add_to(profile);
+        batch.examples.push(example);
+        Ok(())
+    }
 }
 
 /// What a document lost at its end; of facts those of its labels.

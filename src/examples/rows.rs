@@ -55,7 +55,10 @@ pub enum Misfit {
 /// Where a pair names an entity that the pieces do not have, or a label a relation that the model does not have.
 pub fn example(pieces: &PieceRow, pairs: &[PairRow], relations: &Relations) -> Result<Example, Misfit> {
     let mut example = without_pairs(pieces)?;
-    pairs.iter().try_for_each(|pair| push(&mut example, pair, relations))?;
+    for pair in pairs.iter().filter(|pair| pair.candidate) {
+        foreign(pair, relations).next().map_or(Ok(()), |relation| Err(unknown(pair, relation, relations)))?;
+        push(&mut example, pair, relations)?;
+    }
     Ok(example)
 }
 
@@ -76,26 +79,25 @@ pub(super) fn without_pairs(pieces: &PieceRow) -> Result<Example, Misfit> {
     }
 }
 
-/// Adds a pair, where it is a candidate.
+/// Adds a candidate pair, and those of its labels that the model has a class for.
 pub(super) fn push(example: &mut Example, pair: &PairRow, relations: &Relations) -> Result<(), Misfit> {
-    if !pair.candidate {
-        return Ok(());
-    }
     let (head, tail, n_entities) = (pair.head, pair.tail, example.n_mentions.len());
     if head.max(tail) as usize >= n_entities {
         return Err(Misfit::Entity { doc_id: example.doc_id.clone(), head, tail, n_entities });
     }
-    let class = |relation: &Text| {
-        relations.class(relation).ok_or_else(|| Misfit::Relation {
-            doc_id: example.doc_id.clone(),
-            head,
-            tail,
-            relation: relation.clone(),
-            known: relations.names().len(),
-        })
-    };
-    let labels = pair.labels.iter().flatten().map(class).collect::<Result<_, _>>()?;
     example.pairs.push((head, tail));
-    example.labels.push(labels);
+    example.labels.push(pair.labels.iter().flatten().filter_map(|relation| relations.class(relation)).collect());
     Ok(())
+}
+
+/// The labels of a pair that the model has no class for.
+pub(super) fn foreign<'p>(pair: &'p PairRow, relations: &Relations) -> impl Iterator<Item = &'p Text> {
+    pair.labels.iter().flatten().filter(|relation| relations.class(relation).is_none())
+}
+
+/// A label that the model has no class for.
+pub(super) fn unknown(pair: &PairRow, relation: &Text, relations: &Relations) -> Misfit {
+    let &PairRow { ref doc_id, head, tail, .. } = pair;
+    let known = relations.names().len();
+    Misfit::Relation { doc_id: doc_id.clone(), head, tail, relation: relation.clone(), known }
 }

@@ -29,16 +29,16 @@ mod work;
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ground::identity::{Identity, content};
 use ground::observe::{Event, Observer, Progress};
 use ground::present;
 use submission::predictions;
-use table::rows::PredictionRow;
+use table::rows::{ModelRelationRow, PredictionRow};
 use table::{
-    Snapshot, Staging, Standing, TableError, TableFiles, TableWriter, Text, clear_leftovers, relation_labels, restore,
-    stream, undirected_relations,
+    RelationWords, Row, Snapshot, Staging, Standing, TableError, TableFiles, TableWriter, Text, clear_leftovers,
+    relation_words, restore, stream,
 };
 
 pub use error::GraphError;
@@ -62,6 +62,8 @@ pub struct Request<'a> {
     pub relations: &'a Path,
     /// The folder of the split that they are about.
     pub split: &'a Path,
+    /// The table `model_relations` of the model that predicted them, for what the split does not say of relations.
+    pub model_relations: Option<&'a Path>,
     /// A file of aliases: see [`Merger::new`].
     pub aliases: Option<&'a Path>,
     /// The folder of the graph.
@@ -79,8 +81,9 @@ pub struct Request<'a> {
 pub fn build(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Totals>, GraphError> {
     let standing = Standing::of(request.split)?;
     let relations = TableFiles::at(&predictions::place(request.relations)?)?;
-    let snapshot = relations.as_ref().map(Snapshot::of).transpose()?;
-    let key = key(request, &standing, relations.as_ref())?;
+    let told = request.model_relations.map(TableFiles::require_at).transpose()?;
+    let snapshots = relations.iter().chain(&told).map(Snapshot::of).collect::<Result<Vec<_>, _>>()?;
+    let key = key(request, &standing, relations.as_ref(), told.as_ref())?;
     clear_leftovers(request.out.parent().unwrap_or(Path::new("")), OURS);
     restore(request.out, OURS)?;
     let found = Description::find(request.out, observe)?;
@@ -105,7 +108,7 @@ pub fn build(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Tota
         format.write_missing(&graph, &made)?;
     }
     standing.check()?;
-    snapshot.as_ref().map_or(Ok(()), Snapshot::check)?;
+    snapshots.iter().try_for_each(Snapshot::check)?;
     fs::remove_dir(staging.folder()).map_err(GraphError::io(staging.folder(), "remove"))?;
     fs::rename(&made, staging.folder()).map_err(GraphError::io(&made, "move"))?;
     staging.commit()?;
@@ -122,7 +125,7 @@ fn is_whole(request: &Request<'_>, key: &str) -> Result<bool, GraphError> {
         }
     }
     let mut paths = request.options.formats.iter().map(|format| request.out.join(format.path()));
-    let there = |path: std::path::PathBuf| present(fs::metadata(&path)).map_err(GraphError::io(path, "look at it"));
+    let there = |path: PathBuf| present(fs::metadata(&path)).map_err(GraphError::io(path, "look at it"));
     paths.try_fold(true, |whole, path| Ok(whole && there(path)?.is_some()))
 }
 
@@ -145,11 +148,27 @@ pub fn set_down(input: impl io::BufRead, folder: &Path) -> Result<(), GraphError
     Ok(writer.finish()?)
 }
 
+/// The table `model_relations` that scoring has left beside the relations at a path, where there is one.
+///
+/// # Errors
+/// Where the relations are not there, or the system refuses to look.
+pub fn model_relations_beside(relations: &Path) -> Result<Option<PathBuf>, GraphError> {
+    let place = predictions::place(relations)?;
+    let (folder, name) = (place.parent().unwrap_or(Path::new("")), &ModelRelationRow::schema().name);
+    Ok(TableFiles::find(folder, name)?.map(|_| folder.join(name)))
+}
+
 /// Identifies what a graph is made from: each input, and the options.
-fn key(request: &Request<'_>, split: &Standing, relations: Option<&TableFiles>) -> Result<String, GraphError> {
+fn key(
+    request: &Request<'_>,
+    split: &Standing,
+    relations: Option<&TableFiles>,
+    told: Option<&TableFiles>,
+) -> Result<String, GraphError> {
     let name = request.relations.file_stem().unwrap_or_default().to_string_lossy();
     let identity = Identity::of("graph").field("options", request.options).field("name", &name);
     let identity = identity.field("relations", &relations.map(table::identity).transpose()?);
+    let identity = identity.field("model_relations", &told.map(table::identity).transpose()?);
     let identity = identity.field("split", &split.identity(&["documents", "entities", "mentions", "relation_types"])?);
     let content = |path: &Path| content(path).map_err(GraphError::io(path, "read"));
     Ok(identity.field("aliases", &request.aliases.map(content).transpose()?).finish())
@@ -180,12 +199,12 @@ fn make_tables(
         at(observe, "facts", number);
         row.map_err(GraphError::from)
     });
-    let undirected = undirected_relations(split)?;
+    let RelationWords { labels, undirected } = relation_words(split, request.model_relations)?;
     let facts = edges::facts(counted, &run_id, &undirected, options, scratch, &mut totals)?;
     let supports = edges::supports(&placed, &facts, &undirected, scratch, &tables, &mut totals)?;
     drop((placed, facts));
     at(observe, "edges", 0);
-    let ends = edges::edges(&supports, &relation_labels(split)?, options, scratch, &tables, &mut totals)?;
+    let ends = edges::edges(&supports, &labels, options, scratch, &tables, &mut totals)?;
     drop(supports);
     edges::with_degrees(scratch, &ends, options, &tables, &mut totals)?;
     drop(ends);

@@ -26,6 +26,8 @@ pub mod role {
     pub const SCORES: &str = "scores";
     /// Predicted facts.
     pub const RELATIONS: &str = "relations";
+    /// What a model's checkpoint says of its relations.
+    pub const MODEL_RELATIONS: &str = "model_relations";
     /// Figures.
     pub const METRICS: &str = "metrics";
     /// Differences to another run.

@@ -8,11 +8,9 @@ use rayon::prelude::*;
 
 use ground::counts::Counts;
 use ground::random::Random;
+pub(super) use ground::resample::{Interval, percentiles};
 
 use crate::tally::{Sums, Tally};
-
-/// The 2.5th and 97.5th percentile.
-pub(super) type Interval = (f64, f64);
 
 /// A run's counts by document, and those that belong to no document of the split: every resample has them.
 #[derive(Debug, Clone)]
@@ -43,19 +41,6 @@ pub(super) fn resamples(tallies: &Tallies, count: u64, seed: u64) -> Vec<Sums> {
 /// The interval of one figure's F1; `None` without resamples.
 pub(super) fn interval(resamples: &[Sums], figure: impl Fn(&Sums) -> Counts) -> Option<Interval> {
     percentiles(resamples.iter().map(|sums| figure(sums).f1()).collect())
-}
-
-/// The 2.5th and 97.5th percentile, between two values by linear interpolation; `None` of no values.
-pub(super) fn percentiles(mut values: Vec<f64>) -> Option<Interval> {
-    values.sort_unstable_by(f64::total_cmp);
-    Some((percentile(&values, 0.025)?, percentile(&values, 0.975)?))
-}
-
-fn percentile(sorted: &[f64], share: f64) -> Option<f64> {
-    let place = share * sorted.len().checked_sub(1)? as f64;
-    let below = sorted.get(place.floor() as usize)?;
-    let above = sorted.get(place.ceil() as usize)?;
-    Some(below + (above - below) * place.fract())
 }
 
 /// Two-sided: twice the share of resampled differences that are 0 or of the other sign than the observed one, at

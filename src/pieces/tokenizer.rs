@@ -127,6 +127,13 @@ impl Tokenizer {
         self.marker
     }
 
+    /// Id of the piece that stands for what the vocabulary lacks; `None` where nothing can be lacking, or markers are the
+    /// same piece.
+    pub fn unknown(&self) -> Option<u32> {
+        let unknown = self.inner.token_to_id("[UNK]").or_else(|| self.inner.token_to_id("<unk>"));
+        unknown.filter(|unknown| *unknown != self.marker)
+    }
+
     /// One more than the highest id: an encoder needs as many embeddings.
     pub fn n_pieces(&self) -> usize {
         n_pieces(&self.inner)

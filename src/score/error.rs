@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use checkpoint::CheckpointError;
 use decide::DecideError;
-use examples::{ExamplesError, Misfit};
+use examples::ExamplesError;
 use ground::hint::{Hint, Words};
 use ground::interrupt::Interrupted;
 use nn::device::DeviceError;
@@ -65,9 +65,6 @@ pub enum ScoreError {
 impl Hint for ScoreError {
     fn hint(&self) -> Option<Words> {
         match self {
-            Self::Examples(ExamplesError::Misfit { reason: Misfit::Relation { .. }, .. }) => {
-                Some("to score it all the same, convert it with `--unlabelled`".into())
-            }
             Self::Checkpoint(error) => error.hint(),
             Self::Pieces(error) => error.hint(),
             Self::Examples(error) => error.hint(),

@@ -3,6 +3,9 @@
 //! `scores` are what the model predicts or nearly does, `relations` what is claimed of it: by the model's own threshold,
 //! or by the decision that travels with the checkpoint. Where the scores stand, another decision is taken over them.
 //!
+//! A checkpoint's card says what it is for ([`mod@purpose`]): pairs of types that its training left out are not scored, unless
+//! that is asked for, and in what else the split differs from what it was trained on, is told when it is scored.
+//!
 //! A document whose pairs the model cannot hold within a bound is left out and told ([`limit`]); the others go on. The
 //! table remembers that it lacks some, so that a run over it tells so again.
 //!
@@ -16,6 +19,7 @@ mod ended;
 mod error;
 mod limit;
 mod parts;
+mod purpose;
 
 use std::path::Path;
 
@@ -23,7 +27,7 @@ use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
 use checkpoint::{Checkpoint, CheckpointConfig};
-use examples::{cut_off, examples};
+use examples::{Batch, Taken, cut_off, examples};
 use ground::identity::Identity;
 use ground::observe::{Event, Observer, Progress};
 use ground::settings::{Settings, at_least, within};
@@ -41,10 +45,12 @@ use table::{Ours, Standing, TableError, TableWriter, Text, check_workplace, clea
 pub use ended::{Ended, Scored};
 pub use error::ScoreError;
 pub use limit::USUAL_BYTES;
+pub use purpose::Candidates;
 
 use decided::{Decided, Tables};
 use limit::{lacking, lacks, marked, named, take_out};
 use parts::{Part, Parts, work_folder};
+use purpose::{Met, Purpose};
 
 /// How far below the threshold class's logit those lie that are kept, unless asked otherwise: a few a pair.
 pub const MARGIN: f32 = 5.0;
@@ -67,6 +73,8 @@ pub struct Options {
     /// How far below the threshold class's logit a relation's may lie to be among the scores. Does not change what is
     /// predicted.
     pub margin: f32,
+    /// Which pairs are scored.
+    pub candidates: Candidates,
     /// The type in which matrix products are computed; absent: `bf16` on a CUDA device, `f32` on the CPU.
     pub precision: Option<Precision>,
 }
@@ -79,6 +87,7 @@ impl Default for Options {
             pieces_at_once: PIECES_AT_ONCE,
             most_pairs: None,
             margin: MARGIN,
+            candidates: Candidates::default(),
             precision: None,
         }
     }
@@ -112,6 +121,8 @@ pub struct Request<'a> {
     pub most_pairs: Option<u64>,
     /// How far below the threshold class's logit a relation's may lie to be among the scores.
     pub margin: f32,
+    /// Which pairs are scored.
+    pub candidates: Candidates,
     /// Where to compute.
     pub device: DeviceChoice,
     /// The type in which matrix products are computed; `None`: `bf16` on a CUDA device, `f32` on the CPU.
@@ -123,17 +134,32 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// The usual run, of this name.
     pub fn new(checkpoint: &'a Path, split: &'a Path, out: &'a Path, run_id: &'a str, device: DeviceChoice) -> Self {
-        let Options { run_id: _, iterations, pieces_at_once: budget, most_pairs, margin, precision } =
+        let Options { run_id: _, iterations, pieces_at_once: budget, most_pairs, margin, candidates, precision } =
             Options::default();
-        Self { checkpoint, split, out, run_id, iterations, budget, most_pairs, margin, device, precision, force: false }
+        let force = false;
+        Self {
+            checkpoint,
+            split,
+            out,
+            run_id,
+            iterations,
+            budget,
+            most_pairs,
+            margin,
+            candidates,
+            device,
+            precision,
+            force,
+        }
     }
 
     /// The same with other options.
     #[must_use]
     pub fn with(self, options: &'a Options) -> Self {
-        let &Options { ref run_id, iterations, pieces_at_once: budget, most_pairs, margin, precision } = options;
+        let &Options { ref run_id, iterations, pieces_at_once: budget, most_pairs, margin, candidates, precision } =
+            options;
         let run_id = run_id.as_deref().unwrap_or(self.run_id);
-        Self { run_id, iterations, budget, most_pairs, margin, precision, ..self }
+        Self { run_id, iterations, budget, most_pairs, margin, candidates, precision, ..self }
     }
 
     /// The same, which also replaces a table of another making.
@@ -152,16 +178,19 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     let compute = request.device.open(request.precision)?;
     let checkpoint = load(request)?;
     let standing = Standing::of(request.split)?;
-    let fingerprint = fingerprint(request, &standing, &checkpoint, &compute)?;
+    let purpose = Purpose::of(request)?;
+    let fingerprint = fingerprint(request, &standing, &checkpoint, &purpose, &compute)?;
     let decided = Decided::of(request, &fingerprint)?;
     clear_leftovers(request.out, Ours::TABLES);
     if let Some(too_large) = lacks(request.out, &fingerprint)? {
         parts::remove_leftovers(request.out);
+        purpose.keep_relations(request)?;
         lacking(too_large).into_iter().for_each(observe);
         return decided.over_scores(too_large, observe);
     }
     let tables = Tables::begin(request)?;
     check_workplace(&work_folder(request.out), &[])?;
+    purpose.keep_relations(request)?;
     let (model, unused) = checkpoint.model(&compute)?;
     observe(compute.event());
     observe(Event::Detail(format!("reads the checkpoint {}", request.checkpoint.display())));
@@ -179,9 +208,10 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     };
     let relations = checkpoint.config.relations();
     let mut cutter = Cutter::new(checkpoint.tokenizer, checkpoint.config.most_pieces);
+    let taken = Taken { relations: &relations, left_out: &purpose.left_out, passes_over: true };
     let mut parts = Parts::new(request.out);
     overlap(
-        || Ok(examples(request.split, &mut cutter, &relations)?.map(|part| Ok(scorer.begin(part?)))),
+        || Ok(examples(request.split, &mut cutter, taken)?.map(|batch| Ok(scorer.begin(batch?)))),
         |(part, examples)| scorer.score(part, examples),
         |part| {
             named(&part.too_large, parts.scored.too_large).for_each(observe);
@@ -195,6 +225,7 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     parts.scored.relations = decided.over(&tables, observe)?;
     standing.check()?;
     tables.commit()?;
+    purpose.warnings(&parts.met).into_iter().map(Event::Warning).for_each(observe);
     let scored = parts.remove()?;
     let cut_off = scored.cut_off.event(checkpoint.config.most_pieces);
     cut_off.into_iter().chain(lacking(scored.too_large)).for_each(observe);
@@ -218,12 +249,13 @@ fn fingerprint(
     request: &Request<'_>,
     split: &Standing,
     checkpoint: &Checkpoint,
+    purpose: &Purpose,
     compute: &Compute,
 ) -> Result<String, TableError> {
     let tables = split.identity(&["documents", "tokens", "mentions", "pairs"])?;
     let identity = Identity::of("scores").field("tables", &tables).field("run_id", request.run_id);
     let identity = identity.field("checkpoint", &checkpoint.fingerprint).field("most_pairs", &request.most_pairs);
-    let identity = identity.field("margin", &request.margin);
+    let identity = identity.field("margin", &request.margin).field("left_out", &purpose.left_out);
     Ok(identity.field("precision", &compute.precision.to_string()).finish())
 }
 
@@ -241,8 +273,9 @@ struct Scorer<'a> {
 
 impl Scorer<'_> {
     /// A part that is not scored yet, with its documents.
-    fn begin(&self, examples: Vec<Example>) -> (Part, Vec<Example>) {
+    fn begin(&self, batch: Batch) -> (Part, Vec<Example>) {
         let Request { run_id, budget, most_pairs, margin, .. } = self.request;
+        let Batch { examples, profile, passed_over: foreign } = batch;
         let (examples, too_large) = take_out(&*self.model, examples, *most_pairs);
         let identity = Identity::of("part").field("checkpoint", self.fingerprint).field("run_id", run_id);
         let identity = identity.field("compute", &self.compute.to_string()).field("budget", budget);
@@ -250,7 +283,8 @@ impl Scorer<'_> {
         let key = examples.iter().fold(identity, parts::with_example).finish();
         let mut lost = CutOff::default();
         examples.iter().for_each(|example| lost += cut_off(example));
-        (Part { key, documents: examples.len() as u64, cut_off: lost, too_large, predictions: None }, examples)
+        let (documents, met) = (examples.len() as u64, Met { profile, foreign });
+        (Part { key, documents, cut_off: lost, too_large, met, predictions: None }, examples)
     }
 
     /// Scores some documents, unless their part is there.

@@ -14,6 +14,7 @@ use table::{Lock, Ours, Row, Staging, Table, TableError, TableWriter, Text};
 use super::ended::Scored;
 use super::error::ScoreError;
 use super::limit::TooLarge;
+use super::purpose::Met;
 
 /// Rows that are built at once.
 const ROWS_AT_ONCE: usize = 1 << 18;
@@ -28,6 +29,8 @@ pub struct Part {
     pub cut_off: CutOff,
     /// Documents beside these that are too large.
     pub too_large: Vec<TooLarge>,
+    /// What was met in all of them.
+    pub met: Met,
     /// The name of each and what is predicted of it; `None` where an earlier run has written it.
     pub predictions: Option<Vec<(Text, Vec<Prediction>)>>,
 }
@@ -55,6 +58,8 @@ pub fn with_example(identity: Identity, example: &Example) -> Identity {
 pub struct Parts {
     /// What was done so far.
     pub scored: Scored,
+    /// What was met so far.
+    pub met: Met,
     work: PathBuf,
     folders: Vec<PathBuf>,
 }
@@ -67,7 +72,7 @@ pub fn work_folder(out: &Path) -> PathBuf {
 impl Parts {
     /// No parts yet of a table in `out`.
     pub fn new(out: &Path) -> Self {
-        Self { scored: Scored::default(), work: work_folder(out), folders: Vec::new() }
+        Self { scored: Scored::default(), met: Met::default(), work: work_folder(out), folders: Vec::new() }
     }
 
     /// Writes the next part, unless it is there: of each document `row` gives the rows.
@@ -87,6 +92,7 @@ impl Parts {
         }
         self.scored.documents += part.documents;
         self.scored.cut_off += part.cut_off;
+        self.met += &part.met;
         self.scored.too_large += part.too_large.len() as u64;
         self.folders.push(folder);
         Ok(())

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Cell, Row, TableSchema, Text};
 
 /// Every table's schema, sorted by name.
-pub fn all() -> [&'static TableSchema; 20] {
+pub fn all() -> [&'static TableSchema; 21] {
     [
         ComparisonRow::schema(),
         DocumentRow::schema(),
@@ -19,6 +19,7 @@ pub fn all() -> [&'static TableSchema; 20] {
         MentionRow::schema(),
         MergeRow::schema(),
         MetricRow::schema(),
+        ModelRelationRow::schema(),
         NodeRow::schema(),
         PairRow::schema(),
         PieceRow::schema(),
@@ -210,6 +211,14 @@ rows! {
         iteration: Option<u32>,
         margin: f32,
         most_labels: u32,
+    }
+
+    /// A row of `model_relations`.
+    ModelRelationRow in "model_relations" {
+        relation: Text,
+        label: Option<Text>,
+        n_facts: u64,
+        undirected: bool,
     }
 
     /// A row of `metrics`.

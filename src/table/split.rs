@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::rows::{
-    DocumentRow, EntityRow, FactRow, ImpliedRow, MentionRow, PairRow, PieceRow, RelationTypeRow, ScoreRow, TokenRow,
+    DocumentRow, EntityRow, FactRow, ImpliedRow, MentionRow, ModelRelationRow, PairRow, PieceRow, RelationTypeRow,
+    ScoreRow, TokenRow,
 };
 use super::{Cursor, Row, Standing, Table, TableError, Text};
 
@@ -181,6 +182,35 @@ impl<T: SplitTables> Iterator for Walk<T> {
         }
         step.transpose()
     }
+}
+
+/// What is said of relations.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RelationWords {
+    /// What they are called in words, where that is said.
+    pub labels: BTreeMap<Text, Text>,
+    /// Those that hold both ways.
+    pub undirected: BTreeSet<Text>,
+}
+
+/// What a split says of its relations, and of those that it does not speak of, a table `model_relations`.
+///
+/// # Errors
+/// Where a table cannot be read.
+pub fn relation_words(split: &Path, model: Option<&Path>) -> Result<RelationWords, TableError> {
+    let mut words = RelationWords { labels: relation_labels(split)?, undirected: undirected_relations(split)? };
+    let Some(model) = model else { return Ok(words) };
+    let own = Table::<RelationTypeRow>::find(split)?.map(|table| table.all()).transpose()?;
+    let own: BTreeSet<Text> = own.into_iter().flatten().map(|row| row.relation).collect();
+    for ModelRelationRow { relation, label, undirected, .. } in Table::<ModelRelationRow>::require_at(model)?.all()? {
+        if undirected && !own.contains(&relation) {
+            words.undirected.insert(relation.clone());
+        }
+        if let Some(label) = label {
+            words.labels.entry(relation).or_insert(label);
+        }
+    }
+    Ok(words)
 }
 
 /// What a split calls its relations in words; empty where it does not say.

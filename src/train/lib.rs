@@ -8,6 +8,7 @@
 //! from its folder, or with one that was trained before, and with a fresh optimizer.
 
 mod batches;
+mod card;
 pub mod config;
 mod error;
 mod prepare;
@@ -24,7 +25,7 @@ use std::time::Instant;
 use candle_core::backprop::GradStore;
 use candle_core::{Result as TensorResult, Tensor};
 
-use checkpoint::CheckpointConfig;
+use checkpoint::{Card, CheckpointConfig, Figures};
 use examples::cut_off;
 use ground::counts::Counts;
 use ground::identity::Identity;
@@ -285,7 +286,8 @@ impl<'a> Run<'a> {
         }
         let documents_per_second = lengths.len() as f64 / begun.elapsed().as_secs_f64();
         let losses: Vec<f64> = self.log.iter().skip(start).map(|row| row.loss).collect();
-        let (dev, before, mean_weights) = (self.evaluate()?, self.best(), self.judge.mean_weights()?);
+        let (judged, before, mean_weights) = (self.evaluate()?, self.best(), self.judge.mean_weights()?);
+        let dev: Counts = judged.iter().copied().sum();
         if let Some(row) = self.log.last_mut() {
             row.dev_f1 = Some(dev.f1());
             [row.feature_weight, row.relation_weight] = mean_weights.map_or([None; 2], |means| means.map(Some));
@@ -294,7 +296,7 @@ impl<'a> Run<'a> {
         let is_best = before.is_none_or(|(_, f1)| dev.f1() > f1);
         // Before, lest it be made anew with half of the run in it; behind, lest the run end well without it.
         lock.check()?;
-        self.save(is_best)?;
+        self.save(is_best, &judged)?;
         lock.check()?;
         let loss = losses.iter().sum::<f64>() / losses.len() as f64;
         let stage = (stages(self.config).len() > 1).then_some(self.stage.number);
@@ -366,8 +368,8 @@ impl<'a> Run<'a> {
         Ok((losses, (loss.total()? * share)?.backward()?))
     }
 
-    /// Predicts the dev split as scoring does, and counts.
-    fn evaluate(&self) -> Result<Counts, TrainError> {
+    /// Predicts the dev split as scoring does, and counts in each document.
+    fn evaluate(&self) -> Result<Vec<Counts>, TrainError> {
         let dev = self.prepared.dev.clone();
         let wanted = Wanted::predicted(self.config.most_labels);
         let predicted = predict(&self.workers, &*self.judge, dev, wanted, PIECES_AT_ONCE);
@@ -380,7 +382,7 @@ impl<'a> Run<'a> {
                 let found = predicted.iter().map(|found| (found.head, found.tail, found.relation.class));
                 Counts::of(&facts(example), found)
             })
-            .sum())
+            .collect())
     }
 
     /// Refuses to end where a checkpoint of the stage is not there any more.
@@ -398,16 +400,20 @@ impl<'a> Run<'a> {
 
     /// The best checkpoint goes first and the state last: killed in between, the run does the epoch again and writes
     /// the same.
-    fn save(&self, is_best: bool) -> Result<(), TrainError> {
+    fn save(&self, is_best: bool, judged: &[Counts]) -> Result<(), TrainError> {
         let (checkpoint, tokenizer) = (&self.checkpoint, &self.prepared.tokenizer);
+        let figures = Figures::of(self.stage.number, self.epochs, judged);
+        let card = Card { figures: Some(figures), ..self.prepared.card.clone() };
         if is_best {
             let staging = Staging::begin_over(&self.out.join(self.stage.best), checkpoint::OURS)?;
             checkpoint.save(staging.folder(), tokenizer, self.weights.variables())?;
+            card.save(staging.folder())?;
             staging.commit()?;
         }
         table::write(self.out, &self.identity, self.log.clone())?;
         let staging = Staging::begin_over(&self.out.join(LAST), checkpoint::OURS)?;
         checkpoint.save(staging.folder(), tokenizer, self.weights.variables())?;
+        card.save(staging.folder())?;
         let (stage, steps) = (self.stage.number, self.adam.steps());
         let state = State { run: self.identity.clone(), stage, epochs: self.epochs, steps };
         state.save(staging.folder(), &self.adam)?;

@@ -5,19 +5,20 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 
-use checkpoint::{Checkpoint, CheckpointConfig};
+use checkpoint::{Card, Checkpoint, CheckpointConfig};
 use encoder::{EncoderConfig, hub, read_config, read_weights};
-use examples::examples;
+use examples::{Profile, Taken, examples};
 use ground::identity::Identity;
 use model::Model;
 use model::example::{Example, Relations};
 use nn::Weights;
 use nn::device::Compute;
 use pieces::{Cutter, MarkedDocument, Tokenizer, documents, stored, train_vocabulary};
-use table::rows::{PairRow, RelationTypeRow};
-use table::{Standing, TableError, Text};
+use table::rows::PairRow;
+use table::{Standing, TableError};
 
 use super::TrainError;
+use super::card;
 use super::config::{EncoderSource, Scratch, TrainConfig};
 
 /// What a run works on.
@@ -26,6 +27,8 @@ pub struct Prepared {
     pub train: Vec<Example>,
     /// The documents that choose the best checkpoint.
     pub dev: Vec<Example>,
+    /// What the checkpoints are for, before an epoch has ended.
+    pub card: Card,
     /// What checkpoints say of themselves.
     pub checkpoint: CheckpointConfig,
     /// The tokenizer.
@@ -50,7 +53,8 @@ impl Prepared {
         for split in [&train, &dev] {
             check_labels(split)?;
         }
-        let relations = relations(&[&train, &dev])?;
+        let told = card::relations(&train, &dev)?;
+        let relations = Relations::new(told.iter().map(|told| told.relation.clone()));
         let (encoder, shape, tokenizer) = match &config.encoder {
             EncoderSource::Scratch(scratch) => from_scratch(scratch, &train)?,
             EncoderSource::Pretrained(name) => pretrained(name)?,
@@ -67,24 +71,31 @@ impl Prepared {
         let mut cutter = Cutter::new(tokenizer, config.most_pieces);
         let splits = standing.each_ref().map(|split| read_as(split, &cutter));
         let identity = Identity::of("prepared").field("splits", &splits.into_iter().collect::<Result<Vec<_>, _>>()?);
-        let mut read = |split: &Path| -> Result<Vec<Example>, TrainError> {
-            let parts: Vec<Vec<Example>> = examples(split, &mut cutter, &relations)?.collect::<Result<_, _>>()?;
-            Ok(parts.concat())
-        };
-        let (train_examples, dev_examples) = (read(&train)?, read(&dev)?);
+        let mut read = |split: &Path| read(split, &mut cutter, &relations);
+        let ((train_examples, profile), (dev_examples, dev_profile)) = (read(&train)?, read(&dev)?);
         standing.iter().try_for_each(Standing::check)?;
         let trained: Vec<Example> = train_examples.into_iter().filter(|example| !example.pairs.is_empty()).collect();
-        for (split, examples) in [(train, &trained), (dev, &dev_examples)] {
+        for (split, examples) in [(&train, &trained), (&dev, &dev_examples)] {
             if examples.iter().all(|example| example.labels.iter().all(Vec::is_empty)) {
-                return Err(TrainError::Empty(split));
+                return Err(TrainError::Empty(split.clone()));
             }
         }
         let (teacher, taught) =
             config.teacher.as_ref().map(|folder| teacher(folder, &checkpoint, compute)).transpose()?.unzip();
         let (base, begun) = config.base.as_ref().map(|folder| base(folder, &checkpoint)).transpose()?.unzip();
         let fingerprint = identity.field("teacher", &taught).field("base", &begun).finish();
+        let card = Card {
+            docre: checkpoint.docre.as_str().into(),
+            train: card::split_name(&train, &standing[0], profile.documents)?,
+            dev: card::split_name(&dev, &standing[1], dev_profile.documents)?,
+            profile,
+            relations: told,
+            figures: None,
+            settings: card::settings(config, taught.as_deref(), begun.as_deref())
+                .map_err(|error| TrainError::Config(error.to_string()))?,
+        };
         let tokenizer = cutter.into_tokenizer();
-        Ok(Self { train: trained, dev: dev_examples, checkpoint, tokenizer, fingerprint, teacher, base, encoder })
+        Ok(Self { train: trained, dev: dev_examples, card, checkpoint, tokenizer, fingerprint, teacher, base, encoder })
     }
 
     /// The documents of both splits.
@@ -115,6 +126,17 @@ impl Prepared {
             (None, Some(folder)) => Weights::given(read_weights(folder, &Device::Cpu)?, "model.", seed, device),
         })
     }
+}
+
+/// The documents of a split, all in memory, and what they are made of.
+fn read(split: &Path, cutter: &mut Cutter, relations: &Relations) -> Result<(Vec<Example>, Profile), TrainError> {
+    let (mut all, mut profile) = (Vec::new(), Profile::default());
+    for batch in examples(split, cutter, Taken { relations, left_out: &BTreeSet::new(), passes_over: false })? {
+        let batch = batch?;
+        all.extend(batch.examples);
+        profile += &batch.profile;
+    }
+    Ok((all, profile))
 }
 
 /// The teacher and what identifies it.
@@ -189,15 +211,4 @@ fn check_labels(split: &Path) -> Result<(), TrainError> {
         }
     }
     Ok(())
-}
-
-/// The relations of some splits, by name.
-fn relations(splits: &[&Path]) -> Result<Relations, TrainError> {
-    let mut names: BTreeSet<Text> = BTreeSet::new();
-    for split in splits {
-        for rows in table::read::<RelationTypeRow>(split)? {
-            names.extend(rows?.into_iter().map(|row| row.relation));
-        }
-    }
-    Ok(Relations::new(names))
 }

@@ -75,8 +75,15 @@ const READERS: [(&str, Reader); 4] = [
         let (relations, options) = (split.join("predictions"), Options::default());
         let out = scratch.join("graph");
         let _ = fs::remove_dir_all(&out);
-        let request =
-            Request { relations: &relations, split, aliases: None, out: &out, options: &options, force: true };
+        let request = Request {
+            relations: &relations,
+            split,
+            model_relations: None,
+            aliases: None,
+            out: &out,
+            options: &options,
+            force: true,
+        };
         words(graph::build(&request, &unheard))?;
         Ok(format!("{:?}", Table::<docre::table::rows::EdgeRow>::require(&out).unwrap().all().unwrap()).into_bytes())
     }),

@@ -90,7 +90,15 @@ fn build(folder: &Path, options: &Options) -> Totals {
 
 fn build_with(folder: &Path, aliases: Option<&Path>, options: &Options) -> Totals {
     let (relations, out) = (folder.join("predictions"), folder.join("graph"));
-    let request = Request { relations: &relations, split: folder, aliases, out: &out, options, force: true };
+    let request = Request {
+        relations: &relations,
+        split: folder,
+        model_relations: None,
+        aliases,
+        out: &out,
+        options,
+        force: true,
+    };
     graph::build(&request, &unheard).unwrap().unwrap()
 }
 
@@ -184,6 +192,7 @@ fn rows_of_no_document_are_refused() {
     let request = Request {
         relations: &relations,
         split: folder.path(),
+        model_relations: None,
         aliases: None,
         out: &out,
         options: &options,

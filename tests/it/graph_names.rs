@@ -64,7 +64,15 @@ impl Made {
         let (relations, out) = (self.0.path().join("predictions"), self.folder());
         let options = Options { formats: Format::ALL.to_vec(), ..Options::default() };
         let (split, options) = (self.0.path(), &options);
-        let request = Request { relations: &relations, split, aliases: None, out: &out, options, force: true };
+        let request = Request {
+            relations: &relations,
+            split,
+            model_relations: None,
+            aliases: None,
+            out: &out,
+            options,
+            force: true,
+        };
         graph::build(&request, &unheard).unwrap().unwrap()
     }
 

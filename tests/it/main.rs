@@ -13,6 +13,7 @@
 mod annotation_tools;
 mod atlop;
 mod bioc;
+mod card;
 mod convert;
 mod cuda;
 mod curie;

@@ -9,7 +9,12 @@ use crate::pipeline::options::settings;
 
 pub const KIND: Kind = Kind {
     name: "graph",
-    inputs: &[(role::CORPUS, Needs::One), (role::RELATIONS, Needs::One), ("aliases", Needs::Optional)],
+    inputs: &[
+        (role::CORPUS, Needs::One),
+        (role::RELATIONS, Needs::One),
+        (role::MODEL_RELATIONS, Needs::Optional),
+        ("aliases", Needs::Optional),
+    ],
     outputs: &[role::GRAPH],
     options: keys_of::<Options>,
     parse: |options, _| Ok(Box::new(settings::<Options>(options)?)),
@@ -23,6 +28,7 @@ impl Action for Options {
             &Request {
                 relations: work.input(role::RELATIONS)?,
                 split: work.input(role::CORPUS)?,
+                model_relations: work.optional(role::MODEL_RELATIONS),
                 aliases: work.optional("aliases"),
                 out: &out,
                 options: self,

@@ -1,0 +1,48 @@
+//! How sure a figure is: the bootstrap over documents (Efron 1979).
+
+use crate::counts::Counts;
+use crate::random::Random;
+
+/// Resamples, unless asked otherwise.
+pub const RESAMPLES: u64 = 1000;
+
+/// The 2.5th and 97.5th percentile.
+pub type Interval = (f64, f64);
+
+/// The interval of F1, of the counts of each document: resamples draw as many documents, with replacement, each by its
+/// own stream of random numbers. `None` of no documents.
+pub fn f1_interval(documents: &[Counts], seed: u64) -> Option<Interval> {
+    let drawn = |resample| {
+        let mut random = Random::stream(seed, resample);
+        let draws = documents.iter().filter_map(|_| random.pick(documents).copied());
+        draws.sum::<Counts>().f1()
+    };
+    if documents.is_empty() { None } else { percentiles((0..RESAMPLES).map(drawn).collect()) }
+}
+
+/// The 2.5th and 97.5th percentile, between two values by linear interpolation; `None` of no values.
+pub fn percentiles(mut values: Vec<f64>) -> Option<Interval> {
+    values.sort_unstable_by(f64::total_cmp);
+    Some((percentile(&values, 0.025)?, percentile(&values, 0.975)?))
+}
+
+fn percentile(sorted: &[f64], share: f64) -> Option<f64> {
+    let place = share * sorted.len().checked_sub(1)? as f64;
+    let below = sorted.get(place.floor() as usize)?;
+    let above = sorted.get(place.ceil() as usize)?;
+    Some(below + (above - below) * place.fract())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_holds_the_figure_and_is_a_point_where_documents_are_alike() {
+        let document = |true_positives| Counts { true_positives, predicted: 4, gold: 4, known: 0 };
+        let (low, high) = f1_interval(&[document(1), document(2), document(3)], 0).unwrap_or_default();
+        assert!((0.25..0.5).contains(&low) && 0.5 < high && high <= 0.75, "{low} {high}");
+        assert_eq!(f1_interval(&[document(2); 5], 7), Some((0.5, 0.5)));
+        assert_eq!(f1_interval(&[], 0), None);
+    }
+}
