@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,8 @@ use ground::identity::digest;
 use ground::parsed::TypePair;
 use ground::settings::{self, Fields, Settings, at_least, within};
 use ground::{Text, open_file, present};
+
+use table::{TableError, write_file};
 
 use crate::error::DecideError;
 
@@ -138,19 +140,20 @@ impl Decision {
         present(path.metadata()).map_err(refused)?.map(|_| Self::read(path)).transpose()
     }
 
-    /// The text of its file, by which docre knows it again.
+    /// Writes its file, by which docre knows it again. A file that stands already is replaced only where `force` is set.
     ///
     /// # Errors
-    /// Never for one that was checked.
-    pub fn to_text(&self) -> serde_json::Result<String> {
-        let (key, value) = MARK;
-        let text = serde_json::to_string_pretty(self)?;
-        Ok(format!("{{\n  \"{key}\": \"{value}\",{}\n", text.strip_prefix('{').unwrap_or(&text)))
+    /// Where one stands there, or the system refuses.
+    pub fn write(&self, path: &Path, force: bool) -> Result<(), DecideError> {
+        let refused = |source| DecideError::from(TableError::Io { path: path.to_path_buf(), action: "write", source });
+        let text = serde_json::to_string_pretty(self).map_err(|error| refused(error.into()))?;
+        let text = text.strip_prefix('{').unwrap_or(&text);
+        write_file(path, force, |file| writeln!(file, "{}{text}", head()).map_err(refused))
     }
 
     /// Whether a file is a decision that docre wrote.
     pub fn is_written(path: &Path) -> bool {
-        let head = format!("{{\n  \"{}\": \"{}\",", MARK.0, MARK.1);
+        let head = head();
         let mut start = Vec::new();
         let read = File::open(path).and_then(|file| file.take(head.len() as u64).read_to_end(&mut start));
         read.is_ok() && start == head.as_bytes()
@@ -268,6 +271,11 @@ fn check_step((step, next): (&Step, Option<&Step>)) -> Result<(), String> {
 
 fn finite(name: &str, got: f32) -> Result<(), String> {
     if got.is_finite() { Ok(()) } else { Err(format!("`{name}`: expected a finite number, got {got}")) }
+}
+
+/// The first bytes of a decision's file that docre wrote.
+fn head() -> String {
+    format!("{{\n  \"{}\": \"{}\",", MARK.0, MARK.1)
 }
 
 /// The text of a file, or so much of it as is too much.

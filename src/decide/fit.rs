@@ -92,6 +92,24 @@ pub struct Fit {
     pub after: Counts,
 }
 
+impl Fit {
+    /// What is to be said of it, a line each.
+    pub fn told(&self) -> [String; 3] {
+        let Decision { shift, shifts, fitted_on, .. } = &self.decision;
+        let own = if shifts.is_empty() { String::new() } else { format!(", {} relations of their own", shifts.len()) };
+        [
+            format!("a shift of {shift}{own}, fitted on {} documents", fitted_on.len()),
+            format!("before: {}", figures(self.before)),
+            format!("after:  {}, on the documents that it was fitted on", figures(self.after)),
+        ]
+    }
+}
+
+fn figures(counts: Counts) -> String {
+    let percent = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.2}", 100.0 * share));
+    format!("P {} R {} F1 {:.2}", percent(counts.precision()), percent(counts.recall()), 100.0 * counts.f1())
+}
+
 /// Fits a decision.
 ///
 /// # Errors

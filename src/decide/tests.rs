@@ -111,7 +111,7 @@ proptest! {
         }
         // What is written is read.
         let path = fixture.folder.path().join("decision.json");
-        std::fs::write(&path, found.decision.to_text().unwrap()).unwrap();
+        found.decision.write(&path, true).unwrap();
         prop_assert!(Decision::is_written(&path));
         prop_assert_eq!(Decision::read(&path).unwrap(), found.decision);
     }
