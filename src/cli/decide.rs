@@ -38,6 +38,12 @@ pub struct DecideArgs {
     /// How far above the model's threshold a logit must lie; below 0, how far below it may.
     #[arg(long, value_name = "LOGITS", value_parser = number::<f32>)]
     shift: Option<f32>,
+    /// Claim at the threshold that came to this precision where the decision was fitted, not at its own.
+    #[arg(long, value_name = "SHARE", conflicts_with = "shift", value_parser = number::<f64>)]
+    at_precision: Option<f64>,
+    /// Claim at the threshold that came to this recall where the decision was fitted.
+    #[arg(long, value_name = "SHARE", conflicts_with = "shift", value_parser = number::<f64>)]
+    at_recall: Option<f64>,
     /// By what logits are divided before they become probabilities.
     #[arg(long, value_name = "T", value_parser = number::<f32>)]
     temperature: Option<f32>,
@@ -70,8 +76,9 @@ impl DecideArgs {
 
 /// Decides.
 pub fn run(args: &DecideArgs, messages: Messages) -> anyhow::Result<Outcome> {
-    let options = checked(Options { run_id: args.run_id.clone() })?;
-    let decision = args.decision()?;
+    let &DecideArgs { ref run_id, at_precision, at_recall, .. } = args;
+    let options = checked(Options { run_id: run_id.clone(), at_precision, at_recall })?;
+    let decision = args.decision()?.at(options.at())?;
     let split = args.corpus.as_deref().map(|corpus| split_folder(corpus, args.split.as_deref())).transpose()?;
     let mut scratch = Scratch::default();
     let piped = pipe::is(&args.out);

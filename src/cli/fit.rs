@@ -1,12 +1,9 @@
 //! `docre fit`: scores of a labelled split → a decision.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use docre::decide::{self, Calibrated, DecideError, Decision, FitOptions, FitRequest};
-use docre::ground::counts::Counts;
-use docre::table::{TableError, write_file};
+use docre::decide::{self, Calibrated, Decision, FitOptions, FitRequest};
 
 use super::{Messages, Outcome, SplitArgs, checked, number, one_of};
 
@@ -39,7 +36,7 @@ pub struct FitArgs {
     /// The recall that is wanted, with as much precision as there is.
     #[arg(long, value_name = "SHARE", value_parser = number::<f64>)]
     recall: Option<f64>,
-    /// Give each relation a threshold of its own.
+    /// Give each relation a threshold of its own, where that serves all together.
     #[arg(long)]
     per_relation: bool,
     /// How many facts a relation's own threshold weighs against that of all.
@@ -67,20 +64,9 @@ pub fn run(args: &FitArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let types_of = args.types_of.as_deref();
     let request = FitRequest { scores: &args.scores, split: &split, decision: &decision, types_of, options: &options };
     let fit = decide::fit(&request)?;
-    let text = serde_json::to_string_pretty(&fit.decision)?;
-    write_file::<DecideError>(&args.out, args.force, |file| {
-        let refused = |source| TableError::Io { path: args.out.clone(), action: "write", source };
-        Ok(writeln!(file, "{text}").map_err(refused)?)
-    })?;
-    let documents = fit.decision.fitted_on.len();
-    let told = format!("a shift of {}, fitted on {documents} documents", fit.decision.shift);
-    messages.say(&format!("{}: {told}", args.out.display()));
-    messages.say(&format!("before: {}", figures(fit.before)));
-    messages.say(&format!("after:  {}, on the documents that it was fitted on", figures(fit.after)));
+    fit.decision.write(&args.out, args.force)?;
+    let [what, lines @ ..] = fit.told();
+    messages.say(&format!("{}: {what}", args.out.display()));
+    lines.iter().for_each(|line| messages.say(line));
     Ok(Outcome::Done)
-}
-
-fn figures(counts: Counts) -> String {
-    let percent = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.2}", 100.0 * share));
-    format!("P {} R {} F1 {:.2}", percent(counts.precision()), percent(counts.recall()), 100.0 * counts.f1())
 }

@@ -54,6 +54,15 @@ pub struct ScoreArgs {
     /// training met but left out.
     #[arg(long, value_parser = one_of::<Candidates>(), default_value_t)]
     candidates: Candidates,
+    /// A decision in JSON: which of the scores to claim [default: decision.json in the checkpoint's folder, if there is one].
+    #[arg(long, value_name = "FILE")]
+    decision: Option<PathBuf>,
+    /// Claim at the threshold that came to this precision where the decision was fitted, not at its own.
+    #[arg(long, value_name = "SHARE", value_parser = number::<f64>)]
+    at_precision: Option<f64>,
+    /// Claim at the threshold that came to this recall where the decision was fitted.
+    #[arg(long, value_name = "SHARE", value_parser = number::<f64>)]
+    at_recall: Option<f64>,
     /// Where to compute: auto (a CUDA device, if there is one), cpu or cuda:N.
     #[arg(long, value_name = "DEVICE", default_value_t)]
     device: DeviceChoice,
@@ -81,6 +90,8 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
         most_pairs: args.most_pairs,
         margin: args.margin,
         candidates: args.candidates,
+        at_precision: args.at_precision,
+        at_recall: args.at_recall,
         precision: args.precision,
     })?;
     let mut scratch = Scratch::default();
@@ -97,7 +108,7 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let name = name.file_name().unwrap_or_default().to_string_lossy();
     let request = Request::new(&args.checkpoint, &split, &out, &name, args.device).with(&options);
     // A pipe's table is nobody's.
-    let request = request.forced(args.force || piped);
+    let request = request.decided_by(args.decision.as_deref()).forced(args.force || piped);
     let (began, listener) = (Instant::now(), messages.listener());
     let ended = score::score(&request, &|event| listener.hear(&event))?;
     drop(listener);

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use table::Text;
-use table::rows::{EntityRow, RelationRow, ScoreRow};
+use table::rows::{EntityRow, RelationRow};
 
 use crate::decision::{Calibration, Decision};
 use crate::error::DecideError;
+use crate::scores::Score;
 
 /// σ of how far a logit is above the threshold class's.
 pub fn probability(logit: f32, threshold: f32) -> f32 {
@@ -14,22 +15,23 @@ pub fn probability(logit: f32, threshold: f32) -> f32 {
 }
 
 impl Decision {
-    /// How probable a relation is.
-    pub(crate) fn probability(&self, logit: f32, threshold: f32) -> f32 {
+    /// How probable a relation is whose logit lies so far above the threshold class's.
+    pub(crate) fn probability(&self, above: f32) -> f32 {
         match &self.calibration {
-            None => probability(logit, threshold),
-            Some(Calibration::Temperature(t)) => probability((logit - threshold) / t, 0.0),
+            None => probability(above, 0.0),
+            Some(Calibration::Temperature(t)) => probability(above / t, 0.0),
             Some(Calibration::Steps(steps)) => {
-                let reached = steps.partition_point(|step| step.margin <= logit - threshold);
+                let reached = steps.partition_point(|step| step.margin <= above);
+                debug_assert!(!steps.is_empty(), "a decision is checked");
                 steps.get(reached.saturating_sub(1)).map_or(f32::NAN, |step| step.probability)
             }
         }
     }
 
-    /// Whether a score is above the threshold as it is decided.
-    fn is_above(&self, score: &ScoreRow) -> bool {
-        // A threshold that is not shifted is the model's, to the last bit.
-        score.logit > score.threshold_logit + self.shift_of(&score.relation)
+    /// Whether a score is above the threshold as it is decided. One that is not shifted is the model's, to the last bit:
+    /// the difference of two numbers is above 0 where one is above the other.
+    fn is_above(&self, score: &Score) -> bool {
+        score.above > self.shift_of(&score.row.relation)
     }
 }
 
@@ -48,9 +50,9 @@ impl Types {
     }
 
     /// Whether a relation may join the entities of a score.
-    pub fn allow(&self, decision: &Decision, score: &ScoreRow) -> Result<bool, DecideError> {
-        let Some(allowed) = decision.types.get(&score.relation) else { return Ok(true) };
-        let (head, tail) = (self.of(&score.doc_id, score.head)?, self.of(&score.doc_id, score.tail)?);
+    pub fn allow(&self, decision: &Decision, Score { row, .. }: &Score) -> Result<bool, DecideError> {
+        let Some(allowed) = decision.types.get(&row.relation) else { return Ok(true) };
+        let (head, tail) = (self.of(&row.doc_id, row.head)?, self.of(&row.doc_id, row.tail)?);
         Ok(allowed.iter().any(|pair| pair.fits(head, tail)))
     }
 }
@@ -59,17 +61,17 @@ impl Types {
 pub fn claims(
     decision: &Decision,
     run_id: Option<&Text>,
-    scores: &[ScoreRow],
+    scores: &[Score],
     types: Option<&Types>,
     into: &mut Vec<RelationRow>,
 ) -> Result<(), DecideError> {
-    for pair in scores.chunk_by(|one, other| (one.head, one.tail) == (other.head, other.tail)) {
+    for pair in scores.chunk_by(|one, other| one.pair() == other.pair()) {
         let mut rank = 0;
         for score in pair.iter().filter(|score| decision.is_above(score)) {
             if !types.map_or(Ok(true), |types| types.allow(decision, score))? {
                 continue;
             }
-            if decision.most_labels.unwrap_or(score.most_labels as usize) <= rank as usize {
+            if decision.most_labels.unwrap_or(score.row.most_labels as usize) <= rank as usize {
                 break;
             }
             rank += 1;
@@ -79,7 +81,7 @@ pub fn claims(
     Ok(())
 }
 
-fn claim(decision: &Decision, run_id: Option<&Text>, score: &ScoreRow, rank: u32) -> RelationRow {
+fn claim(decision: &Decision, run_id: Option<&Text>, Score { row: score, above }: &Score, rank: u32) -> RelationRow {
     let base = score.base_logit.zip(score.base_threshold_logit);
     RelationRow {
         run_id: run_id.unwrap_or(&score.run_id).clone(),
@@ -89,7 +91,7 @@ fn claim(decision: &Decision, run_id: Option<&Text>, score: &ScoreRow, rank: u32
         relation: score.relation.clone(),
         logit: score.logit,
         threshold_logit: score.threshold_logit,
-        probability: decision.probability(score.logit, score.threshold_logit),
+        probability: decision.probability(*above),
         rank,
         base_probability: base.map(|(logit, threshold)| probability(logit, threshold)),
         iteration: score.iteration,

@@ -1,10 +1,11 @@
 //! Relations and their inverses: what holds from head to tail, and what then holds from tail to head.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use table::Text;
 use table::rows::ScoreRow;
+
+use crate::scores::{Score, in_order};
 
 /// Relations and their inverses, in both directions.
 pub struct Inverses(BTreeMap<Text, Text>);
@@ -18,59 +19,52 @@ impl Inverses {
 
     /// The scores of a document, in which a relation and its inverse lie equally far above the threshold: as far as they
     /// did on average. What was not scored lies at the run's margin below it, the most that it can be.
-    pub fn consistent(&self, scores: Vec<ScoreRow>) -> Vec<ScoreRow> {
+    pub fn consistent(&self, scores: Vec<Score>) -> Vec<Score> {
         if self.0.is_empty() {
             return scores;
         }
-        let key = |score: &ScoreRow| (score.head, score.tail, score.relation.clone());
-        let known: BTreeMap<_, f32> = scores.iter().map(|score| (key(score), above(score))).collect();
+        let known: BTreeMap<_, f32> = scores.iter().map(|score| (score.key(), score.above)).collect();
+        let thresholds: BTreeMap<_, f32> =
+            scores.iter().map(|score| (score.pair(), score.row.threshold_logit)).collect();
         let mut all = Vec::with_capacity(scores.len());
         for score in scores {
-            let Some(inverse) = self.0.get(&score.relation) else {
+            let Some(inverse) = self.0.get(&score.row.relation) else {
                 all.push(score);
                 continue;
             };
-            let other = known.get(&(score.tail, score.head, inverse.clone()));
-            let mean = f32::midpoint(above(&score), *other.unwrap_or(&-score.margin));
-            let logit = score.threshold_logit + mean;
+            let (head, tail) = score.pair();
+            let other = known.get(&(tail, head, inverse.clone()));
+            let mean = f32::midpoint(score.above, *other.unwrap_or(&-score.row.margin));
             if other.is_none() {
-                all.push(turned(&score, inverse, logit));
+                let threshold = thresholds.get(&(tail, head)).copied();
+                all.push(turned(&score, inverse, threshold).at(mean));
             }
-            all.push(ScoreRow { logit, ..score });
+            all.push(score.at(mean));
         }
         all.sort_by(in_order);
         all
     }
 }
 
-/// The order of the table: by pair, the best first.
-pub fn in_order(one: &ScoreRow, other: &ScoreRow) -> Ordering {
-    (one.head, one.tail).cmp(&(other.head, other.tail)).then(other.logit.total_cmp(&one.logit))
-}
-
-/// How far a logit lies above the threshold class's.
-pub fn above(score: &ScoreRow) -> f32 {
-    score.logit - score.threshold_logit
-}
-
-/// A score that no run gave: that of the inverse in the other direction.
-fn turned(score: &ScoreRow, inverse: &Text, logit: f32) -> ScoreRow {
-    ScoreRow {
-        head: score.tail,
-        tail: score.head,
+/// What no run scored: that of the inverse in the other direction, where another relation may have told the threshold.
+fn turned(Score { row, above }: &Score, inverse: &Text, threshold: Option<f32>) -> Score {
+    let row = ScoreRow {
+        head: row.tail,
+        tail: row.head,
         relation: inverse.clone(),
-        logit,
+        threshold_logit: threshold.unwrap_or(row.threshold_logit),
         base_logit: None,
         base_threshold_logit: None,
         iteration: None,
-        ..score.clone()
-    }
+        ..row.clone()
+    };
+    Score { row, above: *above }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::tests::score;
+    use crate::run::tests::seen as score;
 
     #[test]
     fn a_relation_and_its_inverse_are_equally_far_above_the_threshold() {

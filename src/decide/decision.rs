@@ -1,6 +1,8 @@
 //! What is decided, as a small JSON file has it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -8,10 +10,17 @@ use serde::{Deserialize, Serialize};
 use ground::choice;
 use ground::identity::digest;
 use ground::parsed::TypePair;
-use ground::settings::{self, Settings, at_least};
-use ground::{Text, present};
+use ground::settings::{self, Fields, Settings, at_least, within};
+use ground::{Text, open_file, present};
+
+use table::{TableError, write_file};
 
 use crate::error::DecideError;
+
+/// What a decision's file says first where docre wrote it.
+const MARK: (&str, &str) = ("docre", "decision");
+/// Bytes of a decision's file at most: one that was fitted on a million documents is a third of it.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// How relations are chosen among scores. Nothing set, it is the model's own threshold.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -32,8 +41,46 @@ pub struct Decision {
     pub inverses: BTreeMap<Text, Text>,
     /// How several runs are joined.
     pub ensemble: Ensemble,
+    /// What other thresholds came to on the documents of its fitting.
+    pub points: Vec<Point>,
     /// The documents on which it was fitted, each by a short hash of its name.
     pub fitted_on: BTreeSet<Text>,
+}
+
+/// A threshold, and what it came to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Point {
+    /// How far above the decision's own threshold it lies, of every relation.
+    pub shift: f32,
+    /// The share of claims that were right.
+    pub precision: f64,
+    /// The share of facts that were claimed.
+    pub recall: f64,
+}
+
+/// What a threshold is to come to, in place of a decision's own.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct At {
+    /// The precision, with as much recall as there is.
+    pub precision: Option<f64>,
+    /// The recall, with as much precision as there is.
+    pub recall: Option<f64>,
+}
+
+impl At {
+    /// Whether one thing at most is asked for, and it can be.
+    ///
+    /// # Errors
+    /// Expected, then got.
+    pub fn check(&self) -> Result<(), String> {
+        within("at_precision", self.precision.unwrap_or(1.0), 0.0, 1.0)?;
+        within("at_recall", self.recall.unwrap_or(1.0), 0.0, 1.0)?;
+        match (self.precision, self.recall) {
+            (Some(_), Some(_)) => Err("`at_recall`: expected it or `at_precision`, got both".to_owned()),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What makes a probability of how far a logit is above the threshold class's.
@@ -74,9 +121,12 @@ impl Decision {
     /// # Errors
     /// Where it cannot be read, or something in it is out of its range.
     pub fn read(path: &Path) -> Result<Self, DecideError> {
-        let text = ground::read_text(path).map_err(|source| DecideError::Read { path: path.to_path_buf(), source })?;
+        let text = read_text(path).map_err(|source| DecideError::Read { path: path.to_path_buf(), source })?;
         let refused = |reason| DecideError::Decision { path: path.to_path_buf(), reason };
-        let decision: Self = settings::from_json(&text).map_err(refused)?;
+        if text.len() as u64 > MOST_BYTES {
+            return Err(refused(format!("expected a decision of {MOST_BYTES} bytes at most, got more")));
+        }
+        let decision = parse(&text).map_err(refused)?;
         decision.check().map_err(refused)?;
         Ok(decision)
     }
@@ -88,6 +138,58 @@ impl Decision {
     pub fn find(path: &Path) -> Result<Option<Self>, DecideError> {
         let refused = |source| DecideError::Read { path: path.to_path_buf(), source };
         present(path.metadata()).map_err(refused)?.map(|_| Self::read(path)).transpose()
+    }
+
+    /// Writes its file, by which docre knows it again. A file that stands already is replaced only where `force` is set.
+    ///
+    /// # Errors
+    /// Where one stands there, or the system refuses.
+    pub fn write(&self, path: &Path, force: bool) -> Result<(), DecideError> {
+        let refused = |source| DecideError::from(TableError::Io { path: path.to_path_buf(), action: "write", source });
+        let text = serde_json::to_string_pretty(self).map_err(|error| refused(error.into()))?;
+        let text = text.strip_prefix('{').unwrap_or(&text);
+        write_file(path, force, |file| writeln!(file, "{}{text}", head()).map_err(refused))
+    }
+
+    /// Whether a file is a decision that docre wrote.
+    pub fn is_written(path: &Path) -> bool {
+        let head = head();
+        let mut start = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(head.len() as u64).read_to_end(&mut start));
+        read.is_ok() && start == head.as_bytes()
+    }
+
+    /// The same with the threshold that came to what is wanted.
+    ///
+    /// # Errors
+    /// Where none did.
+    pub fn at(self, at: At) -> Result<Self, DecideError> {
+        let (what, wanted, share): (_, _, fn(&Point) -> f64) = match (at.precision, at.recall) {
+            (Some(wanted), _) => ("precision", wanted, |point| point.precision),
+            (None, Some(wanted)) => ("recall", wanted, |point| point.recall),
+            (None, None) => return Ok(self),
+        };
+        let reached = self.points.iter().filter(|point| share(point) >= wanted).map(|point| point.shift);
+        // The lowest threshold has the most recall, and the highest mostly the most precision.
+        let shift = reached.reduce(if what == "precision" { f32::min } else { f32::max });
+        let best = self.points.iter().map(share).reduce(f64::max);
+        shift.map(|shift| self.moved(shift)).ok_or(DecideError::At { what, wanted, best })
+    }
+
+    /// The same with its thresholds so much higher.
+    pub(crate) fn moved(self, by: f32) -> Self {
+        let shifts = self.shifts.into_iter().map(|(relation, shift)| (relation, shift + by)).collect();
+        Self { shift: self.shift + by, shifts, points: Vec::new(), ..self }
+    }
+
+    /// Refuses scores that reach less far down than it goes.
+    ///
+    /// # Errors
+    /// Where they do.
+    pub fn check_reach(&self, margin: f32) -> Result<(), DecideError> {
+        let wanted = -self.least_shift();
+        // What was fitted may lie at the very end of the scores, and is rounded.
+        if wanted > margin * (1.0 + 4.0 * f32::EPSILON) { Err(DecideError::Margin { wanted, margin }) } else { Ok(()) }
     }
 
     /// How far above the threshold class's logit that of a relation must lie.
@@ -117,6 +219,7 @@ impl Settings for Decision {
         self.shifts.iter().try_for_each(|(relation, shift)| finite(&format!("shifts.{relation}"), *shift))?;
         at_least("most_labels", self.most_labels.unwrap_or(1), 1)?;
         self.calibration.as_ref().map_or(Ok(()), Calibration::check)?;
+        self.points.iter().try_for_each(Point::check)?;
         let mut partners: BTreeMap<&str, &str> = BTreeMap::new();
         for (relation, inverse) in self.inverses.iter().flat_map(|(one, other)| [(one, other), (other, one)]) {
             let known = partners.insert(relation, inverse).filter(|known| *known != &**inverse);
@@ -125,6 +228,14 @@ impl Settings for Decision {
             }
         }
         Ok(())
+    }
+}
+
+impl Point {
+    fn check(&self) -> Result<(), String> {
+        finite("points.shift", self.shift)?;
+        within("points.precision", self.precision, 0.0, 1.0)?;
+        within("points.recall", self.recall, 0.0, 1.0)
     }
 }
 
@@ -147,7 +258,7 @@ impl Calibration {
 fn check_step((step, next): (&Step, Option<&Step>)) -> Result<(), String> {
     let Step { margin, probability } = *step;
     finite("calibration.steps.margin", margin)?;
-    settings::within("calibration.steps.probability", probability, 0.0, 1.0)?;
+    within("calibration.steps.probability", probability, 0.0, 1.0)?;
     match next {
         Some(next) if next.margin <= margin || next.probability < probability => Err(format!(
             "`calibration.steps`: expected greater margins and no smaller probabilities from step to step, got {} and {} \
@@ -162,7 +273,28 @@ fn finite(name: &str, got: f32) -> Result<(), String> {
     if got.is_finite() { Ok(()) } else { Err(format!("`{name}`: expected a finite number, got {got}")) }
 }
 
-/// A document's name as a decision has it. Two of thousands may have one hash: for warnings, that is rare enough.
+/// The first bytes of a decision's file that docre wrote.
+fn head() -> String {
+    format!("{{\n  \"{}\": \"{}\",", MARK.0, MARK.1)
+}
+
+/// The text of a file, or so much of it as is too much.
+fn read_text(path: &Path) -> io::Result<String> {
+    io::read_to_string(open_file(path)?.take(MOST_BYTES + 1))
+}
+
+/// A decision of JSON, with the mark or without.
+fn parse(text: &str) -> Result<Decision, String> {
+    let mut fields: Fields = settings::from_json(text)?;
+    let (key, value) = MARK;
+    if let Some(mark) = fields.take(key).filter(|mark| *mark != value) {
+        return Err(format!("`{key}`: expected \"{value}\", got {mark}"));
+    }
+    settings::from_fields(fields).map_err(|error: serde_json::Error| error.to_string())
+}
+
+/// A document's name as a decision has it. Two of a million by a thousand may have one hash, and hardly more: for
+/// warnings, that is rare enough.
 pub(crate) fn hashed(document: &str) -> Text {
-    digest(document.as_bytes()).chars().take(8).collect::<String>().into()
+    digest(document.as_bytes()).chars().take(12).collect::<String>().into()
 }

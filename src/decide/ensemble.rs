@@ -1,9 +1,11 @@
 //! The scores of several runs → one for each relation of a pair that any of them has scored.
 
+use std::collections::BTreeMap;
+
 use table::rows::ScoreRow;
 
-use crate::consistent::{above, in_order};
 use crate::decision::Ensemble;
+use crate::scores::{Score, in_order};
 
 impl Ensemble {
     /// What is averaged, of how far a logit lies above the threshold class's.
@@ -24,9 +26,9 @@ impl Ensemble {
     }
 
     /// The mean of several runs. What one has not scored lies at its margin below the threshold, the most that it can be.
-    fn mean(self, found: &[(usize, ScoreRow)], margins: &[f32]) -> f32 {
+    fn mean(self, found: &[(usize, Score)], margins: &[f32]) -> f32 {
         let missing = margins.iter().enumerate().filter(|(run, _)| found.iter().all(|(of, _)| of != run));
-        let values = found.iter().map(|(_, score)| above(score)).chain(missing.map(|(_, margin)| -margin));
+        let values = found.iter().map(|(_, score)| score.above).chain(missing.map(|(_, margin)| -margin));
         let sum: f64 = values.map(|above| self.value(above)).sum();
         self.above(sum / margins.len() as f64) as f32
     }
@@ -37,45 +39,48 @@ impl Ensemble {
     }
 
     /// Joins the scores of a document by several runs, each with its margin.
-    pub fn join(self, runs: Vec<Vec<ScoreRow>>, margins: &[f32]) -> Vec<ScoreRow> {
+    pub fn join(self, runs: Vec<Vec<Score>>, margins: &[f32]) -> Vec<Score> {
         let margin = self.margin(margins);
-        let mut all: Vec<(usize, ScoreRow)> = runs
+        let mut all: Vec<(usize, Score)> = runs
             .into_iter()
             .enumerate()
             .flat_map(|(run, scores)| scores.into_iter().map(move |score| (run, score)))
             .collect();
-        let key = |score: &ScoreRow| (score.head, score.tail, score.relation.clone());
-        all.sort_by_cached_key(|(run, score)| (key(score), *run));
-        let groups = all.chunk_by(|(_, one), (_, other)| {
-            (one.head, one.tail, &one.relation) == (other.head, other.tail, &other.relation)
-        });
-        let mut joined: Vec<ScoreRow> = groups.filter_map(|group| self.joined(group, margins, margin)).collect();
+        all.sort_by_cached_key(|(run, score)| (score.key(), *run));
+        let pairs = all.chunk_by(|(_, one), (_, other)| one.pair() == other.pair());
+        let mut joined: Vec<Score> = pairs.flat_map(|pair| self.joined(pair, margins, margin)).collect();
         joined.sort_by(in_order);
         joined
     }
 
-    /// One score of those that runs gave one relation of a pair.
-    fn joined(self, group: &[(usize, ScoreRow)], margins: &[f32], margin: f32) -> Option<ScoreRow> {
-        let (_, first) = group.first()?;
-        debug_assert!(group.is_sorted_by(|(one, _), (other, _)| one < other), "a run scores a relation once");
-        let thresholds: f32 = group.iter().map(|(_, score)| score.threshold_logit).sum();
-        let threshold_logit = thresholds / group.len() as f32;
-        Some(ScoreRow {
-            logit: threshold_logit + self.mean(group, margins),
-            threshold_logit,
-            base_logit: None,
-            base_threshold_logit: None,
-            iteration: None,
-            margin,
-            ..first.clone()
-        })
+    /// One score of those that runs gave each relation of a pair.
+    fn joined(self, pair: &[(usize, Score)], margins: &[f32], margin: f32) -> Vec<Score> {
+        // One of the pair, whichever runs have scored a relation.
+        let thresholds: BTreeMap<usize, f32> =
+            pair.iter().map(|(run, score)| (*run, score.row.threshold_logit)).collect();
+        let threshold_logit = thresholds.values().sum::<f32>() / thresholds.len() as f32;
+        let relations = pair.chunk_by(|(_, one), (_, other)| one.row.relation == other.row.relation);
+        let joined = relations.filter_map(|group| {
+            let (_, first) = group.first()?;
+            debug_assert!(group.is_sorted_by(|(one, _), (other, _)| one < other), "a run scores a relation once");
+            let row = ScoreRow {
+                threshold_logit,
+                base_logit: None,
+                base_threshold_logit: None,
+                iteration: None,
+                margin,
+                ..first.row.clone()
+            };
+            Some(Score::new(row).at(self.mean(group, margins)))
+        });
+        joined.collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::tests::score;
+    use crate::run::tests::seen as score;
 
     #[test]
     fn margins_are_averaged_and_what_is_missing_is_at_its_runs_margin() {
@@ -94,7 +99,7 @@ mod tests {
         let runs = vec![vec![score(0, 1, "a", odds(4.0))], vec![score(0, 1, "a", odds(1.5))]];
         let found = Ensemble::Probabilities.join(runs, &[4.0, 4.0]);
         // 0.8 and 0.6: 0.7, whose odds are 7 to 3.
-        assert!((found[0].logit - odds(7.0 / 3.0)).abs() < 1e-6, "{found:?}");
+        assert!((found[0].above - odds(7.0 / 3.0)).abs() < 1e-6, "{found:?}");
         assert!((Ensemble::Probabilities.margin(&[4.0, 4.0]) - 4.0).abs() < 1e-6);
     }
 }

@@ -28,6 +28,16 @@ pub enum DecideError {
     /// A table cannot be read or written.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// Scores that no model gave, or no one run.
+    #[error("{}: document `{document}`: {reason}", path.display())]
+    Scores {
+        /// The table, or its folder.
+        path: PathBuf,
+        /// The document.
+        document: String,
+        /// Expected, then got.
+        reason: String,
+    },
     /// There are no scores.
     #[error("expected at least one table of scores, got none")]
     NoScores,
@@ -56,6 +66,16 @@ pub enum DecideError {
         /// How far down the scores go.
         margin: f32,
     },
+    /// A decision does not say which threshold comes to what is wanted.
+    #[error("expected a decision with a threshold of {what} {wanted}, got {}", told(*best))]
+    At {
+        /// Precision or recall.
+        what: &'static str,
+        /// What was asked for.
+        wanted: f64,
+        /// The best that there is.
+        best: Option<f64>,
+    },
     /// Nobody says what holds.
     #[error("{}: expected labelled documents with facts, got none", .0.display())]
     Unlabelled(PathBuf),
@@ -79,8 +99,16 @@ impl Hint for DecideError {
             Self::Margin { .. } => Some("score with a larger `--margin`".into()),
             Self::NoCorpus(_) => Some("name it with `--corpus`, and `--split`".into()),
             Self::Entity { .. } => Some("name the split whose scores they are".into()),
+            Self::At { best: None, .. } => Some(
+                "fit one with `docre fit`; `docre score` takes decision.json in the folder of its checkpoint".into(),
+            ),
+            Self::At { .. } => Some("ask for less".into()),
             Self::Unreachable { what: "recall", .. } => Some("score with a larger `--margin`".into()),
             _ => None,
         }
     }
+}
+
+fn told(best: Option<f64>) -> String {
+    best.map_or_else(|| "one that was not fitted".to_owned(), |best| format!("{best:.4} at most"))
 }

@@ -3,6 +3,7 @@
 //!
 //! A threshold of each relation is drawn towards that of all the more, the fewer facts it was fitted on.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -12,9 +13,9 @@ use ground::counts::Counts;
 use ground::settings::{Settings, at_least, within};
 
 use crate::calibrate::{steps, temperature};
-use crate::decision::{Calibration, Decision};
+use crate::decision::{Calibration, Decision, Point};
 use crate::error::DecideError;
-use crate::judged::{Evidence, OfRelation};
+use crate::judged::{Evidence, OfRelation, counts};
 use crate::seen::types_seen;
 
 /// How a decision is fitted.
@@ -91,6 +92,24 @@ pub struct Fit {
     pub after: Counts,
 }
 
+impl Fit {
+    /// What is to be said of it, a line each.
+    pub fn told(&self) -> [String; 3] {
+        let Decision { shift, shifts, fitted_on, .. } = &self.decision;
+        let own = if shifts.is_empty() { String::new() } else { format!(", {} relations of their own", shifts.len()) };
+        [
+            format!("a shift of {shift}{own}, fitted on {} documents", fitted_on.len()),
+            format!("before: {}", figures(self.before)),
+            format!("after:  {}, on the documents that it was fitted on", figures(self.after)),
+        ]
+    }
+}
+
+fn figures(counts: Counts) -> String {
+    let percent = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.2}", 100.0 * share));
+    format!("P {} R {} F1 {:.2}", percent(counts.precision()), percent(counts.recall()), 100.0 * counts.f1())
+}
+
 /// Fits a decision.
 ///
 /// # Errors
@@ -100,24 +119,66 @@ pub fn fit(request: &FitRequest<'_>) -> Result<Fit, DecideError> {
     let types = types_of.map_or_else(|| Ok(decision.types.clone()), types_seen)?;
     let own = Decision { shift: 0.0, shifts: [].into(), types, ..decision.clone() };
     let evidence = Evidence::take(scores, split, &own)?;
-    let pooled = evidence.pooled();
-    let before = evidence.counts(&own);
+    let pooled = evidence.above(&own);
     let aim = Aim::of(options);
     let shift = aim.cut(&pooled, evidence.reach).ok_or_else(|| aim.unreachable(&pooled, evidence.reach))?;
-    let mut fitted = Decision { shift, fitted_on: evidence.documents.clone(), ..own };
-    if options.per_relation {
-        let aim = aim.of_each(&evidence);
-        fitted.shifts = shifts(&evidence, aim, shift, options.shrinkage).collect();
-    }
-    fitted.calibration = match options.calibration {
+    let common = Decision { shift, ..own.clone() };
+    let each = options.per_relation.then(|| of_each(&evidence, aim, &common, options.shrinkage)).flatten();
+    let each = each.unwrap_or_else(|| common.clone());
+    let [before, of_all, after] = counts(scores, split, [&own, &common, &each])?;
+    // Thresholds of single relations stay where they serve all together: drawn towards another they may not.
+    let (decision, after) = if aim.value_of(after) >= aim.value_of(of_all) { (each, after) } else { (common, of_all) };
+    let points = points(&evidence.above(&decision), evidence.reach + decision.least_shift());
+    let calibration = match options.calibration {
         Calibrated::None => None,
         // Nothing to learn from.
         _ if pooled.scores.is_empty() => None,
         Calibrated::Temperature => Some(Calibration::Temperature(temperature(&pooled.scores))),
         Calibrated::Isotonic => Some(Calibration::Steps(steps(&pooled.scores))),
     };
-    let after = evidence.counts(&fitted);
-    Ok(Fit { decision: fitted, before, after })
+    let decision = Decision { calibration, points, fitted_on: evidence.documents, ..decision };
+    Ok(Fit { decision, before, after })
+}
+
+/// A threshold of each relation. Drawn towards that of all they come to something else together, so all are moved alike
+/// until they come to what is wanted.
+fn of_each(evidence: &Evidence, aim: Aim, common: &Decision, shrinkage: f64) -> Option<Decision> {
+    let shifts = shifts(evidence, aim.of_each(evidence), common.shift, shrinkage).collect();
+    let drawn = Decision { shifts, ..common.clone() };
+    let by = aim.cut(&evidence.above(&drawn), evidence.reach + drawn.least_shift())?;
+    Some(drawn.moved(by))
+}
+
+/// Shares of which [`points`] tells how they are come to.
+fn told_shares() -> impl DoubleEndedIterator<Item = f64> {
+    (50..=100).map(|percent| f64::from(percent) / 100.0)
+}
+
+/// A share, down to what is read of a file as it was written.
+fn millionths(part: u64, of: u64) -> f64 {
+    (u128::from(part) * 1_000_000 / u128::from(of.max(1))) as f64 / 1e6
+}
+
+/// For each of some precisions the lowest threshold that came to it, and for each of some recalls the highest.
+fn points(of: &OfRelation, reach: f32) -> Vec<Point> {
+    let cuts: Vec<Cut> = cuts(of, reach).filter(|cut| cut.claims > 0).collect();
+    let precision = |cut: &Cut| millionths(cut.right, cut.claims as u64);
+    let recall = |cut: &Cut| millionths(cut.right, of.facts);
+    let mut chosen: BTreeMap<usize, Cut> = BTreeMap::new();
+    let mut shares = told_shares().peekable();
+    for cut in cuts.iter().rev() {
+        while shares.next_if(|share| precision(cut) >= *share).is_some() {
+            chosen.insert(cut.claims, *cut);
+        }
+    }
+    let mut shares = told_shares().peekable();
+    for cut in &cuts {
+        while shares.next_if(|share| recall(cut) >= *share).is_some() {
+            chosen.insert(cut.claims, *cut);
+        }
+    }
+    let point = |cut: &Cut| Point { shift: cut.shift, precision: precision(cut), recall: recall(cut) };
+    chosen.values().map(point).collect()
 }
 
 /// The threshold of each relation that has facts and scores.
@@ -193,15 +254,21 @@ impl Aim {
         })
     }
 
+    /// How good claims are.
+    fn value_of(self, counts: Counts) -> f64 {
+        let Counts { true_positives: right, predicted, gold, .. } = counts;
+        self.value(&Cut { claims: predicted as usize, right, shift: 0.0 }, gold)
+    }
+
     /// How good a cut is; negative infinity: it will not do.
     fn value(self, cut: &Cut, facts: u64) -> f64 {
-        let (right, claims) = (cut.right as f64, cut.claims as f64);
+        let (right, claims, facts_all) = (cut.right as f64, cut.claims as f64, facts as f64);
         let if_it_does = |does: bool, value: f64| if does { value } else { f64::NEG_INFINITY };
         match self {
             Self::F1 => f1(cut.right, cut.claims, facts),
             Self::Gain(price) => 2.0 * right - price * claims,
-            Self::Precision(wanted) => if_it_does(cut.claims > 0 && right >= wanted * claims, right),
-            Self::Recall(wanted) => if_it_does(right >= wanted * facts as f64, -claims),
+            Self::Precision(wanted) => if_it_does(cut.claims > 0 && right / claims >= wanted, right),
+            Self::Recall(wanted) => if_it_does(right / facts_all >= wanted, -claims),
         }
     }
 
@@ -235,12 +302,11 @@ fn cuts(of: &OfRelation, reach: f32) -> impl Iterator<Item = Cut> + '_ {
     let mut right = 0;
     let below = scores.iter().enumerate().filter_map(move |(place, score)| {
         right += u64::from(score.holds);
-        let next = margin_of(place + 1);
         // The last threshold is where the scores end, and not below.
-        let lower = next.unwrap_or(-reach).min(score.margin);
+        let lower = margin_of(place + 1).unwrap_or(-reach).max(-reach);
         let middle = f32::midpoint(score.margin, lower);
         let shift = if middle < score.margin { middle } else { lower };
-        (next != Some(score.margin)).then_some(Cut { claims: place + 1, right, shift })
+        (lower < score.margin).then_some(Cut { claims: place + 1, right, shift })
     });
     let none = Cut { claims: 0, right: 0, shift: margin_of(0).unwrap_or_default() };
     std::iter::once(none).chain(below)

@@ -22,11 +22,15 @@ mod fit;
 mod judged;
 mod run;
 mod runs;
+mod scores;
 mod seen;
 
 pub use claims::probability;
-pub use decision::{Calibration, Decision, Ensemble, Step};
+pub use decision::{At, Calibration, Decision, Ensemble, Point, Step};
 pub use ended::{Claims, Ended};
 pub use error::DecideError;
 pub use fit::{Calibrated, Fit, FitOptions, FitRequest, fit};
 pub use run::{Options, Request, decide, write_relations};
+
+#[cfg(test)]
+mod tests;

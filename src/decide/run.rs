@@ -6,32 +6,44 @@ use serde::{Deserialize, Serialize};
 
 use ground::identity::Identity;
 use ground::settings::Settings;
-use table::rows::{DocumentRow, EntityRow, RelationRow, ScoreRow};
+use table::rows::{DocumentRow, EntityRow, RelationRow};
 use table::{
     Ours, Row, Staging, Standing, TableWriter, Text, Walk, check_making, clear_leftovers, fingerprint, identity,
     restore,
 };
 
 use crate::claims::{Types, claims};
-use crate::decision::Decision;
+use crate::decision::{At, Decision};
 use crate::ended::{Claims, Ended};
 use crate::error::DecideError;
 use crate::runs::{Runs, files};
+use crate::scores::Score;
 
 /// Claims that are written at once, and those of one more document.
 const ROWS_AT_ONCE: usize = 1 << 16;
 
 /// How a decision is applied.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// What the run is called; absent: as the first table of scores says.
     pub run_id: Option<String>,
+    /// The precision that a fitted decision's threshold came to, in place of its own threshold.
+    pub at_precision: Option<f64>,
+    /// The recall that it came to, likewise.
+    pub at_recall: Option<f64>,
+}
+
+impl Options {
+    /// The threshold that is asked for.
+    pub fn at(&self) -> At {
+        At { precision: self.at_precision, recall: self.at_recall }
+    }
 }
 
 impl Settings for Options {
     fn check(&self) -> Result<(), String> {
-        Ok(())
+        self.at().check()
     }
 }
 
@@ -94,10 +106,10 @@ struct Claimed<'a> {
 }
 
 impl Claimed<'_> {
-    fn add(&mut self, scores: Vec<ScoreRow>, types: Option<&Types>) -> Result<(), DecideError> {
-        let of_fitting = scores.first().is_some_and(|score| self.request.decision.was_fitted_on(&score.doc_id));
+    fn add(&mut self, scores: &[Score], types: Option<&Types>) -> Result<(), DecideError> {
+        let of_fitting = scores.first().is_some_and(|score| self.request.decision.was_fitted_on(&score.row.doc_id));
         self.claims.fitted_on += u64::from(of_fitting);
-        claims(self.request.decision, self.run_id.as_ref(), &scores, types, &mut self.rows)?;
+        claims(self.request.decision, self.run_id.as_ref(), scores, types, &mut self.rows)?;
         if self.rows.len() >= ROWS_AT_ONCE { self.write() } else { Ok(()) }
     }
 
@@ -117,7 +129,7 @@ pub fn write_relations(request: &Request<'_>, writer: TableWriter<RelationRow>) 
         return Err(DecideError::NoCorpus("`types` of a decision"));
     }
     let mut runs = Runs::open(request.scores, decision)?;
-    runs.check_reach(decision.least_shift())?;
+    runs.check_reach(decision)?;
     let run_id = request.run_id.map(Text::from);
     let mut claimed = Claimed { request, run_id, rows: Vec::new(), writer, claims: Claims::default() };
     match request.split {
@@ -125,13 +137,13 @@ pub fn write_relations(request: &Request<'_>, writer: TableWriter<RelationRow>) 
             for document in Walk::<(EntityRow,)>::open(split)? {
                 let (DocumentRow { doc_id, .. }, (entities,)) = document?;
                 let types = decision.asks_types().then(|| Types::new(entities));
-                claimed.add(runs.of(&doc_id)?, types.as_ref())?;
+                claimed.add(&runs.of(&doc_id)?, types.as_ref())?;
             }
             runs.finish()?;
         }
         None => {
             while let Some(scores) = runs.next()? {
-                claimed.add(scores, None)?;
+                claimed.add(&scores, None)?;
             }
         }
     }

@@ -24,6 +24,8 @@ pub mod role {
     pub const CORPUS: &str = "corpus";
     /// What a model thinks of pairs.
     pub const SCORES: &str = "scores";
+    /// Which of them are claimed.
+    pub const DECISION: &str = "decision";
     /// Predicted facts.
     pub const RELATIONS: &str = "relations";
     /// What a model's checkpoint says of its relations.

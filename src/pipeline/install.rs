@@ -10,6 +10,7 @@ use anyhow::Context;
 use super::file::Stage;
 use super::run_folder::RunFolder;
 use crate::checkpoint;
+use crate::decide::Decision;
 use crate::graph;
 use crate::report::is_page;
 use crate::table::{
@@ -23,7 +24,8 @@ fn is_an_output(path: &Path) -> bool {
     if path.is_dir() {
         return holds_only_tables(path) || (graph::OURS.is)(path) || (checkpoint::OURS.is)(path);
     }
-    is_file(path).is_ok_and(|there| there) && (is_page(path) || is_marked(path) == Some(true))
+    is_file(path).is_ok_and(|there| there)
+        && (is_page(path) || Decision::is_written(path) || is_marked(path) == Some(true))
 }
 
 /// Puts a finished file or folder at `target`, in place of what stood there. `made` stays where it is, so that a run

@@ -63,9 +63,15 @@ pub struct Decided<'a> {
 }
 
 impl<'a> Decided<'a> {
-    /// What the checkpoint says; nothing, where it says nothing. `scores` identifies what those are made from.
+    /// What the request or the checkpoint says; nothing, where neither does. `scores` identifies what those are made from.
     pub fn of(request: &'a Request<'a>, scores: &str) -> Result<Self, ScoreError> {
-        let decision = Decision::find(&request.checkpoint.join(DECISION))?.unwrap_or_default();
+        let decision = match request.decision {
+            Some(file) => Decision::read(file)?,
+            None => Decision::find(&request.checkpoint.join(DECISION))?.unwrap_or_default(),
+        };
+        let decision = decision.at(request.at)?;
+        // Before a model has scored for hours.
+        decision.check_reach(request.margin)?;
         let making = Identity::of("relations").field("scores", scores).field("decision", &decision).finish();
         Ok(Self { request, decision, making })
     }

@@ -27,6 +27,7 @@ use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
 use checkpoint::{Checkpoint, CheckpointConfig};
+use decide::At;
 use examples::{Batch, Taken, cut_off, examples};
 use ground::identity::Identity;
 use ground::observe::{Event, Observer, Progress};
@@ -75,8 +76,19 @@ pub struct Options {
     pub margin: f32,
     /// Which pairs are scored.
     pub candidates: Candidates,
+    /// The precision that the decision's threshold came to where it was fitted, in place of its own threshold.
+    pub at_precision: Option<f64>,
+    /// The recall that it came to, likewise.
+    pub at_recall: Option<f64>,
     /// The type in which matrix products are computed; absent: `bf16` on a CUDA device, `f32` on the CPU.
     pub precision: Option<Precision>,
+}
+
+impl Options {
+    /// The threshold that is asked for.
+    fn at(&self) -> At {
+        At { precision: self.at_precision, recall: self.at_recall }
+    }
 }
 
 impl Default for Options {
@@ -88,6 +100,8 @@ impl Default for Options {
             most_pairs: None,
             margin: MARGIN,
             candidates: Candidates::default(),
+            at_precision: None,
+            at_recall: None,
             precision: None,
         }
     }
@@ -97,6 +111,7 @@ impl Settings for Options {
     fn check(&self) -> Result<(), String> {
         within("iterations", self.iterations.unwrap_or_default(), 0, MOST)?;
         within("margin", self.margin, 0.0, MOST_MARGIN)?;
+        self.at().check()?;
         at_least("most_pairs", self.most_pairs.unwrap_or(1), 1)?;
         at_least("pieces_at_once", self.pieces_at_once, 1)
     }
@@ -123,6 +138,10 @@ pub struct Request<'a> {
     pub margin: f32,
     /// Which pairs are scored.
     pub candidates: Candidates,
+    /// The file of the decision; `None`: that in the checkpoint's folder, if there is one.
+    pub decision: Option<&'a Path>,
+    /// What its threshold is to come to, in place of its own.
+    pub at: At,
     /// Where to compute.
     pub device: DeviceChoice,
     /// The type in which matrix products are computed; `None`: `bf16` on a CUDA device, `f32` on the CPU.
@@ -134,32 +153,38 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// The usual run, of this name.
     pub fn new(checkpoint: &'a Path, split: &'a Path, out: &'a Path, run_id: &'a str, device: DeviceChoice) -> Self {
-        let Options { run_id: _, iterations, pieces_at_once: budget, most_pairs, margin, candidates, precision } =
-            Options::default();
-        let force = false;
+        let Options { pieces_at_once: budget, margin, candidates, .. } = Options::default();
         Self {
             checkpoint,
             split,
             out,
             run_id,
-            iterations,
+            iterations: None,
             budget,
-            most_pairs,
+            most_pairs: None,
             margin,
             candidates,
+            decision: None,
+            at: At::default(),
             device,
-            precision,
-            force,
+            precision: None,
+            force: false,
         }
     }
 
     /// The same with other options.
     #[must_use]
     pub fn with(self, options: &'a Options) -> Self {
-        let &Options { ref run_id, iterations, pieces_at_once: budget, most_pairs, margin, candidates, precision } =
+        let &Options { ref run_id, iterations, pieces_at_once: budget, most_pairs, margin, candidates, precision, .. } =
             options;
-        let run_id = run_id.as_deref().unwrap_or(self.run_id);
-        Self { run_id, iterations, budget, most_pairs, margin, candidates, precision, ..self }
+        let (run_id, at) = (run_id.as_deref().unwrap_or(self.run_id), options.at());
+        Self { run_id, iterations, budget, most_pairs, margin, candidates, at, precision, ..self }
+    }
+
+    /// The same, decided by a file.
+    #[must_use]
+    pub fn decided_by(self, decision: Option<&'a Path>) -> Self {
+        Self { decision, ..self }
     }
 
     /// The same, which also replaces a table of another making.

@@ -42,7 +42,7 @@ def command(folder, out):
 
 def finished(out):
     """How many parts stand."""
-    return sum(1 for _ in out.glob(".relations.work/*/relations"))
+    return sum(1 for _ in out.glob(".scores.work/*/scores"))
 
 
 def killed(arguments, out, n_parts):

@@ -1,11 +1,12 @@
 //! Deciding on the command line and in a pipeline.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use docre::checkpoint;
 use docre::decide::{Calibration, Decision};
-use docre::table::rows::{RelationRow, ScoreRow};
+use docre::table::rows::{FactRow, RelationRow, ScoreRow};
 use docre::table::{self, Table};
 use docre::train::TrainConfig;
 use tempfile::TempDir;
@@ -173,6 +174,121 @@ fn a_fitted_decision_travels_with_the_checkpoint() {
     assert_ne!(claims(&fixture.path("after")), claims(&fixture.path("before")));
     let run = score(&train, "others");
     assert!(run.code == Some(0) && !run.stderr.contains("warning: the decision"), "{}", run.stderr);
+    // Other thresholds of it are those that came to what is wanted; the model is not asked again.
+    let point = r#"{"points": [{"shift": 4, "precision": 0.9, "recall": 0.5}, {"shift": -0.5, "precision": 0.6, "recall": 0.9}]}"#;
+    fs::write(&decision, point).unwrap();
+    let at = |more: &[&str]| {
+        let out = path("before");
+        let arguments = ["score", "--checkpoint", &checkpoint, "--corpus", &dev, "--out", &out, "--run-id", "run"];
+        docre(arguments.iter().chain(more))
+    };
+    for (more, shift) in [(["--at-precision", "0.8"], "4"), (["--at-recall", "0.7"], "-0.5")] {
+        let run = at(&[&more[..], &["--force"]].concat());
+        assert!(run.code == Some(0) && run.stderr.contains("of scores that were there"), "{}", run.stderr);
+        let run = docre(["decide", "--scores", &scores, "--out", &out, "--shift", shift, "--force"]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert_eq!(claims(&fixture.path("before")), claims(&fixture.path("decided")));
+    }
+    let (file, none) = (path("other.json"), path("none"));
+    let fresh = |more: &[&str]| {
+        let arguments = ["score", "--checkpoint", &checkpoint, "--corpus", &dev, "--out", &none];
+        let run = docre(arguments.iter().chain(more));
+        // Before any document is scored.
+        assert!(run.code == Some(1) && !fixture.path("none").exists(), "{}", run.stderr);
+        run.stderr
+    };
+    let told = fresh(&["--at-precision", "0.95"]);
+    assert!(told.contains("expected a decision with a threshold of precision 0.95, got 0.9000 at most"), "{told}");
+    fs::write(&file, r#"{"shift": -6}"#).unwrap();
+    let told = fresh(&["--decision", &file]);
+    assert!(
+        told.contains("expected scores within 6 below the threshold") && told.contains("hint: score with"),
+        "{told}"
+    );
+    let told = fresh(&["--decision", &file, "--at-recall", "0.5"]);
+    assert!(told.contains("got one that was not fitted") && told.contains("hint: fit one with `docre fit`"), "{told}");
+
     // With it the folder is a checkpoint as before, which another may replace.
     assert!((checkpoint::OURS.is)(&fixture.path("model/best")));
+}
+
+/// Scores of every fact of a split, and of its mirror image, lower down.
+fn scores_of_facts(split: &Path, out: &Path) {
+    let mut rows: Vec<ScoreRow> = Vec::new();
+    let facts: Vec<FactRow> = Table::require(split).unwrap().all().unwrap();
+    for of_document in facts.chunk_by(|one, other| one.doc_id == other.doc_id) {
+        let known: BTreeSet<_> = of_document.iter().map(|fact| (fact.head, fact.tail, fact.relation.clone())).collect();
+        let both = of_document.iter().zip(0..).flat_map(|(fact, place)| {
+            [(fact.head, fact.tail, 3.0 - 0.25 * place as f32), (fact.tail, fact.head, 1.5 - 0.25 * place as f32)]
+                .map(|(head, tail, logit)| (head, tail, fact.relation.clone(), logit.max(-3.9)))
+        });
+        let mut scored: BTreeMap<_, f32> = BTreeMap::new();
+        for (head, tail, relation, logit) in both {
+            let is_fact = known.contains(&(head, tail, relation.clone()));
+            scored.entry((head, tail, relation)).or_insert(if is_fact { logit.max(0.1) } else { logit });
+        }
+        let doc_id = of_document[0].doc_id.clone();
+        rows.extend(scored.into_iter().map(|((head, tail, relation), logit)| ScoreRow {
+            doc_id: doc_id.clone(),
+            tail,
+            most_labels: 4,
+            ..score(head, &relation, logit)
+        }));
+    }
+    table::write(out, "", rows).unwrap();
+}
+
+#[test]
+fn a_stage_fits_what_others_decide_by_and_replaces_its_own_file_alone() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let corpus = folder.join("corpus");
+    let run = docre(["synthesize", "--docs", "12", "--split", "dev", "--out", corpus.to_str().unwrap()]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    scores_of_facts(&corpus.join("dev"), &folder.join("run"));
+    let pipeline = folder.join("fitted.toml");
+    let run = |settings: &str| {
+        let [scores, dev] = ["run/scores", "corpus/dev"].map(|name| folder.join(name));
+        let text = format!(
+            "[sources]\nscores = {scores:?}\ndev = {dev:?}\n\
+             [[stage]]\nname = \"fit\"\nkind = \"fit\"\nper_relation = true\n\
+             inputs = {{ scores = \"scores\", corpus = \"dev\", training = \"dev\" }}\n\
+             outputs = {{ decision = \"fits/decision.json\" }}\n\
+             [[stage]]\nname = \"it\"\nkind = \"decide\"\n{settings}\n\
+             inputs = {{ scores = \"scores\", corpus = \"dev\", decision = \"fits/decision.json\" }}\n\
+             outputs = {{ relations = \"relations\" }}\n"
+        );
+        fs::write(&pipeline, text).unwrap();
+        docre(["run", pipeline.to_str().unwrap(), "--runs", folder.join("runs").to_str().unwrap()])
+    };
+    let first = run("");
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    for told in ["fitted on 12 documents", "fitted/fit: before: P ", "figures of them flatter it"] {
+        assert!(first.stderr.contains(told), "{}", first.stderr);
+    }
+    let file = folder.join("runs/fitted/fits/decision.json");
+    assert!(Decision::is_written(&file));
+    let decision = Decision::read(&file).unwrap();
+    assert!(!decision.types.is_empty() && !decision.points.is_empty(), "{decision:?}");
+    let again = run("");
+    assert!(again.stderr.contains("fitted/fit: up to date"), "{}", again.stderr);
+    // A stage takes another threshold of the file that it reads.
+    let all = claims(&folder.join("runs/fitted")).len();
+    let precise = run("at_precision = 1.0");
+    assert_eq!(precise.code, Some(0), "{}", precise.stderr);
+    let fewer = claims(&folder.join("runs/fitted")).len();
+    assert!(0 < fewer && fewer < all, "{fewer} of {all}");
+    let beyond = run("at_recall = 1.0\nat_precision = 1.0");
+    assert!(beyond.code == Some(1) && beyond.stderr.contains("expected it or `at_precision`"), "{}", beyond.stderr);
+
+    // Known by its mark where no manifest tells whose it is; a file without it is somebody's.
+    fs::remove_file(folder.join("runs/fitted/manifest.json")).unwrap();
+    let own = run("");
+    assert!(own.code == Some(0) && own.stderr.contains("fitted/fit: running"), "{}", own.stderr);
+    fs::remove_file(folder.join("runs/fitted/manifest.json")).unwrap();
+    let theirs = r#"{"shift": 0.5}"#;
+    fs::write(&file, theirs).unwrap();
+    let refused = run("");
+    assert!(refused.code == Some(1) && refused.stderr.contains("fits/decision.json"), "{}", refused.stderr);
+    assert_eq!(fs::read_to_string(&file).unwrap(), theirs);
 }

@@ -29,6 +29,11 @@ pub fn score(head: u32, tail: u32, relation: &str, logit: f32) -> ScoreRow {
     }
 }
 
+/// The same as a decision sees it.
+pub fn seen(head: u32, tail: u32, relation: &str, logit: f32) -> Score {
+    Score::new(score(head, tail, relation, logit))
+}
+
 fn scores() -> Vec<ScoreRow> {
     let one = [score(0, 1, "a", 3.0), score(0, 1, "b", 2.0), score(0, 1, "c", 1.0), score(1, 0, "a", -1.0)];
     let other = [score(0, 1, "c", 0.0), score(0, 1, "b", -3.0)].map(|row| ScoreRow { doc_id: "e".into(), ..row });
@@ -94,14 +99,14 @@ fn split(folder: &Path) -> PathBuf {
     split
 }
 
-struct Fixture {
-    folder: TempDir,
-    runs: Vec<PathBuf>,
-    split: Option<PathBuf>,
+pub struct Fixture {
+    pub folder: TempDir,
+    pub runs: Vec<PathBuf>,
+    pub split: Option<PathBuf>,
 }
 
 impl Fixture {
-    fn new(runs: Vec<Vec<ScoreRow>>) -> Self {
+    pub fn new(runs: Vec<Vec<ScoreRow>>) -> Self {
         let folder = TempDir::new().unwrap();
         let places = runs.into_iter().enumerate().map(|(number, rows)| {
             let place = folder.path().join(format!("run{number}"));
@@ -112,29 +117,29 @@ impl Fixture {
         Self { folder, runs, split: None }
     }
 
-    fn over_a_split(runs: Vec<Vec<ScoreRow>>) -> Self {
+    pub fn over_a_split(runs: Vec<Vec<ScoreRow>>) -> Self {
         let fixture = Self::new(runs);
         Self { split: Some(split(fixture.folder.path())), ..fixture }
     }
 
-    fn decide(&self, decision: &Decision) -> Result<Ended, DecideError> {
+    pub fn decide(&self, decision: &Decision) -> Result<Ended, DecideError> {
         let out = &self.folder.path().join("out");
         let (scores, split, run_id, force) = (&*self.runs, self.split.as_deref(), None, true);
         super::decide(&Request { scores, split, decision, run_id, out, force })
     }
 
-    fn rows(&self, decision: &Decision) -> Vec<RelationRow> {
+    pub fn rows(&self, decision: &Decision) -> Vec<RelationRow> {
         self.decide(decision).unwrap();
         Table::require(&self.folder.path().join("out")).unwrap().all().unwrap()
     }
 
-    fn claims(&self, decision: &Decision) -> Vec<String> {
+    pub fn claims(&self, decision: &Decision) -> Vec<String> {
         let claim =
             |row: RelationRow| format!("{} {}>{} {} {}", row.doc_id, row.head, row.tail, row.relation, row.rank);
         self.rows(decision).into_iter().map(claim).collect()
     }
 
-    fn refusal(&self, decision: &Decision) -> String {
+    pub fn refusal(&self, decision: &Decision) -> String {
         self.decide(decision).unwrap_err().to_string()
     }
 }

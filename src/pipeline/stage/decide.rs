@@ -14,14 +14,12 @@ use crate::pipeline::options::settings;
 
 pub const KIND: Kind = Kind {
     name: "decide",
-    inputs: &[(role::SCORES, Needs::Several), (role::CORPUS, Needs::Optional), (DECISION, Needs::Optional)],
+    inputs: &[(role::SCORES, Needs::Several), (role::CORPUS, Needs::Optional), (role::DECISION, Needs::Optional)],
     outputs: &[role::RELATIONS],
     options: || keys_of::<Options>().into_iter().chain(keys_of::<Decision>()).collect(),
     parse,
     ..Kind::PLAIN
 };
-
-const DECISION: &str = "decision";
 
 /// What is decided, unless it is an input.
 struct Decide {
@@ -32,23 +30,25 @@ struct Decide {
 fn parse(options: Table, inputs: &[String]) -> anyhow::Result<Box<dyn Action>> {
     let own = keys_of::<Options>();
     let (options, decision): (Table, Table) = options.into_iter().partition(|(key, _)| own.contains(&key.as_str()));
-    let is_input = inputs.iter().any(|role| role == DECISION);
+    let is_input = inputs.iter().any(|role| role == role::DECISION);
     let set = decision.keys().next();
     ensure!(
         !is_input || set.is_none(),
-        "`{}`: expected it in the input `{DECISION}`, got it beside that",
-        set.map_or("", String::as_str)
+        "`{}`: expected it in the input `{}`, got it beside that",
+        set.map_or("", String::as_str),
+        role::DECISION
     );
     Ok(Box::new(Decide { options: settings(options)?, decision: settings(decision)? }))
 }
 
 impl Action for Decide {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
-        let read = work.optional(DECISION).map(Decision::read).transpose()?;
+        let read = work.optional(role::DECISION).map(Decision::read).transpose()?;
+        let decision = read.unwrap_or_else(|| self.decision.clone()).at(self.options.at())?;
         let ended = decide::decide(&Request {
             scores: work.inputs.get(role::SCORES).map_or(&[], Vec::as_slice),
             split: work.optional(role::CORPUS),
-            decision: read.as_ref().unwrap_or(&self.decision),
+            decision: &decision,
             run_id: Some(self.options.run_id.as_deref().unwrap_or(work.pipeline)),
             out: work.folder,
             force: true,

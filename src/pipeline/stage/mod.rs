@@ -5,6 +5,7 @@ mod convert;
 mod decide;
 mod encode;
 mod evaluate;
+mod fit;
 mod graph;
 pub mod kind;
 mod query;

@@ -3,17 +3,18 @@
 use anyhow::anyhow;
 
 use super::kind::Kind;
-use super::{convert, decide, encode, evaluate, graph, query, report, score, split, synthesize, train};
+use super::{convert, decide, encode, evaluate, fit, graph, query, report, score, split, synthesize, train};
 use crate::ground::suggest::unknown;
 
 /// Every kind.
-static KINDS: [Kind; 11] = [
+static KINDS: [Kind; 12] = [
     synthesize::KIND,
     convert::KIND,
     split::KIND,
     encode::KIND,
     train::KIND,
     score::KIND,
+    fit::KIND,
     decide::KIND,
     query::KIND,
     evaluate::KIND,

@@ -1,0 +1,41 @@
+//! `fit`: scores of a labelled split → a decision, as one JSON file.
+
+use std::collections::BTreeMap;
+
+use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
+use crate::decide::{self, Decision, FitOptions, FitRequest};
+use crate::ground::manifest::role;
+use crate::pipeline::options::settings;
+
+pub const KIND: Kind = Kind {
+    name: "fit",
+    inputs: &[
+        (role::SCORES, Needs::Several),
+        (role::CORPUS, Needs::One),
+        (TRAINING, Needs::Optional),
+        (role::DECISION, Needs::Optional),
+    ],
+    outputs: &[role::DECISION],
+    options: keys_of::<FitOptions>,
+    parse: |options, _| Ok(Box::new(settings::<FitOptions>(options)?)),
+    ..Kind::PLAIN
+};
+
+/// The split whose facts say which types a relation may join.
+const TRAINING: &str = "training";
+
+impl Action for FitOptions {
+    fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
+        let decision = work.optional(role::DECISION).map(Decision::read).transpose()?.unwrap_or_default();
+        let fit = decide::fit(&FitRequest {
+            scores: work.inputs.get(role::SCORES).map_or(&[], Vec::as_slice),
+            split: work.input(role::CORPUS)?,
+            decision: &decision,
+            types_of: work.optional(TRAINING),
+            options: self,
+        })?;
+        let file = work.folder.join("decision.json");
+        fit.decision.write(&file, true)?;
+        Ok(Made { outputs: BTreeMap::from([(role::DECISION, file)]), notes: fit.told().into(), ..Made::default() })
+    }
+}
