@@ -14,6 +14,11 @@ pub fn probability(logit: f32, threshold: f32) -> f32 {
 }
 
 impl Decision {
+    /// How probable a relation is whose logit lies so far above the threshold class's.
+    pub fn probability_at(&self, margin: f32) -> f32 {
+        self.probability(margin, 0.0)
+    }
+
     /// How probable a relation is.
     pub(crate) fn probability(&self, logit: f32, threshold: f32) -> f32 {
         match &self.calibration {

@@ -1,14 +1,17 @@
-//! Scores of a labelled split, each right or wrong: what a decision is fitted on.
+//! Scores of a labelled split, each right or wrong: what a decision is fitted on, and what figures over scores are of.
+//!
+//! What counts is what counts in an evaluation of predictions: a pair that is no candidate has neither facts nor scores,
+//! the two directions of an undirected relation are one, and documents without labels are passed over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use ground::counts::Counts;
-use table::rows::{DocumentRow, EntityRow, PairRow, ScoreRow};
+use table::rows::{DocumentRow, EntityRow, FactRow, PairRow, ScoreRow};
 use table::{Text, Walk, undirected_relations};
 
 use crate::claims::Types;
-use crate::consistent::above;
+use crate::consistent::{above, in_order};
 use crate::decision::{Decision, hashed};
 use crate::error::DecideError;
 use crate::runs::Runs;
@@ -20,6 +23,120 @@ pub struct Judged {
     pub margin: f32,
     /// Whether the relation holds.
     pub holds: bool,
+}
+
+/// What was scored of a labelled document, and what holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JudgedDocument {
+    /// Its name.
+    pub doc_id: Text,
+    /// The scores that a decision may claim, with their relations: of types that it allows, and not more of a pair than
+    /// it gives. In an order that is not that of the table.
+    pub scores: Vec<(Text, Judged)>,
+    /// The relation of each of its facts, those without a score included.
+    pub facts: Vec<Text>,
+}
+
+/// What is known of scores once all are judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judging {
+    /// The run that the first of them names; `None`: there are none.
+    pub run_id: Option<Text>,
+    /// How far below the threshold they reach.
+    pub reach: f32,
+    /// Labelled documents on which the decision was fitted.
+    pub fitted_on: u64,
+    /// Documents without labels, which were passed over.
+    pub unlabelled: u64,
+}
+
+/// Judges the scores of the labelled documents of a split, one after the other: what is in memory is a document's.
+///
+/// # Errors
+/// Where a table cannot be used, or there are scores of documents that the split lacks, or in another order.
+pub fn judge(
+    scores: &[PathBuf],
+    split: &Path,
+    decision: &Decision,
+    mut each: impl FnMut(JudgedDocument),
+) -> Result<Judging, DecideError> {
+    let mut runs = Runs::open(scores, decision)?;
+    let judge = Judge { decision, undirected: undirected_relations(split)? };
+    let mut judging = Judging { run_id: None, reach: runs.reach(), fitted_on: 0, unlabelled: 0 };
+    for document in Walk::<(EntityRow, PairRow, FactRow)>::open(split)? {
+        let (DocumentRow { doc_id, labelled, .. }, (entities, pairs, facts)) = document?;
+        let scores = runs.of(&doc_id)?;
+        judging.run_id = judging.run_id.or_else(|| scores.first().map(|score| score.run_id.clone()));
+        judging.unlabelled += u64::from(!labelled);
+        if labelled {
+            judging.fitted_on += u64::from(decision.was_fitted_on(&doc_id));
+            let types = decision.asks_types().then(|| Types::new(entities));
+            each(judge.document(doc_id, scores, &pairs, &facts, types.as_ref())?);
+        }
+    }
+    runs.finish()?;
+    Ok(judging)
+}
+
+/// By what scores are judged.
+struct Judge<'a> {
+    decision: &'a Decision,
+    undirected: BTreeSet<Text>,
+}
+
+/// A fact, or a claim of one.
+type Claim = (u32, u32, Text);
+
+impl Judge<'_> {
+    /// A claim as facts have it: of an undirected relation a fact has one direction, and a claim counts in either.
+    fn claim(&self, head: u32, tail: u32, relation: &Text) -> Claim {
+        match self.undirected.contains(relation) {
+            true => (head.min(tail), head.max(tail), relation.clone()),
+            false => (head, tail, relation.clone()),
+        }
+    }
+
+    fn document(
+        &self,
+        doc_id: Text,
+        mut scores: Vec<ScoreRow>,
+        pairs: &[PairRow],
+        facts: &[FactRow],
+        types: Option<&Types>,
+    ) -> Result<JudgedDocument, DecideError> {
+        scores.sort_by(in_order);
+        let left_out: BTreeSet<(u32, u32)> =
+            pairs.iter().filter(|pair| !pair.candidate).map(|pair| (pair.head, pair.tail)).collect();
+        let counts = |(head, tail, _): &Claim| !left_out.contains(&(*head, *tail));
+        let facts = facts.iter().map(|fact| self.claim(fact.head, fact.tail, &fact.relation));
+        let facts: BTreeSet<Claim> = facts.filter(counts).collect();
+        let margins = self.margins(&scores, types)?.into_iter().filter(|(claim, _)| counts(claim));
+        let judged = |(claim, margin): (Claim, f32)| {
+            let holds = facts.contains(&claim);
+            (claim.2, Judged { margin, holds })
+        };
+        let scores = margins.map(judged).collect();
+        Ok(JudgedDocument { doc_id, scores, facts: facts.into_iter().map(|(_, _, relation)| relation).collect() })
+    }
+
+    /// How far above the threshold each claim lies that the decision may make.
+    fn margins(&self, scores: &[ScoreRow], types: Option<&Types>) -> Result<BTreeMap<Claim, f32>, DecideError> {
+        let mut margins: BTreeMap<Claim, f32> = BTreeMap::new();
+        for pair in scores.chunk_by(|one, other| (one.head, one.tail) == (other.head, other.tail)) {
+            let mut taken = 0;
+            for score in pair {
+                if taken < self.decision.most_labels.unwrap_or(score.most_labels as usize)
+                    && types.map_or(Ok(true), |types| types.allow(self.decision, score))?
+                {
+                    taken += 1;
+                    let claim = self.claim(score.head, score.tail, &score.relation);
+                    let margin = margins.entry(claim).or_insert(f32::NEG_INFINITY);
+                    *margin = margin.max(above(score));
+                }
+            }
+        }
+        Ok(margins)
+    }
 }
 
 /// Scores and facts of one relation.
@@ -43,64 +160,23 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// Takes the scores that a decision may claim: of types that it allows, and not more of a pair than it gives. Facts
-    /// about pairs that are no candidates do not count, as in an evaluation.
+    /// Takes the scores that a decision may claim.
     pub fn take(scores: &[PathBuf], split: &Path, decision: &Decision) -> Result<Self, DecideError> {
-        let mut runs = Runs::open(scores, decision)?;
-        let undirected = undirected_relations(split)?;
-        let mut evidence = Self { reach: runs.reach(), ..Self::default() };
-        for document in Walk::<(EntityRow, PairRow)>::open(split)? {
-            let (DocumentRow { doc_id, labelled, .. }, (entities, pairs)) = document?;
-            let scores = runs.of(&doc_id)?;
-            if labelled {
-                let types = decision.asks_types().then(|| Types::new(entities));
-                evidence.documents.insert(hashed(&doc_id));
-                evidence.add(decision, &undirected, scores, &pairs, types.as_ref())?;
-            }
-        }
-        runs.finish()?;
+        let mut evidence = Self::default();
+        evidence.reach = judge(scores, split, decision, |document| evidence.add(document))?.reach;
         let best_first = |one: &Judged, other: &Judged| other.margin.total_cmp(&one.margin);
         evidence.relations.values_mut().for_each(|relation| relation.scores.sort_by(best_first));
         if evidence.facts() == 0 { Err(DecideError::Unlabelled(split.to_path_buf())) } else { Ok(evidence) }
     }
 
-    fn add(
-        &mut self,
-        decision: &Decision,
-        undirected: &BTreeSet<Text>,
-        scores: Vec<ScoreRow>,
-        pairs: &[PairRow],
-        types: Option<&Types>,
-    ) -> Result<(), DecideError> {
-        // A fact of an undirected relation has one direction, and a prediction counts in either.
-        let key = |head: u32, tail: u32, relation: &Text| match undirected.contains(relation) {
-            true => (head.min(tail), head.max(tail), relation.clone()),
-            false => (head, tail, relation.clone()),
-        };
-        let asked = pairs.iter().filter(|pair| pair.candidate);
-        let named = asked.flat_map(|pair| pair.labels.iter().flatten().map(|label| key(pair.head, pair.tail, label)));
-        let facts: BTreeSet<_> = named.collect();
-        let mut margins: BTreeMap<_, f32> = BTreeMap::new();
-        for pair in scores.chunk_by(|one, other| (one.head, one.tail) == (other.head, other.tail)) {
-            let mut taken = 0;
-            for score in pair {
-                if taken < decision.most_labels.unwrap_or(score.most_labels as usize)
-                    && types.map_or(Ok(true), |types| types.allow(decision, score))?
-                {
-                    taken += 1;
-                    let margin = margins.entry(key(score.head, score.tail, &score.relation)).or_insert(f32::MIN);
-                    *margin = margin.max(above(score));
-                }
-            }
+    fn add(&mut self, document: JudgedDocument) {
+        self.documents.insert(hashed(&document.doc_id));
+        for relation in document.facts {
+            self.relations.entry(relation).or_default().facts += 1;
         }
-        for (_, _, relation) in &facts {
-            self.relations.entry(relation.clone()).or_default().facts += 1;
+        for (relation, judged) in document.scores {
+            self.relations.entry(relation).or_default().scores.push(judged);
         }
-        for (claim, margin) in margins {
-            let holds = facts.contains(&claim);
-            self.relations.entry(claim.2).or_default().scores.push(Judged { margin, holds });
-        }
-        Ok(())
     }
 
     /// Facts, those without a score included.
