@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
-use docre::ground::identity::Identity;
+use docre::decide::Decision;
 use docre::ground::{choice, interrupt};
-use docre::metrics::{self, Notes, Options, Request, present};
-use docre::table;
+use docre::metrics::{self, Comparison, Evaluation, Metric, Notes, Options, Request, Scored, ScoresRequest, present};
+use docre::table::{self, Row, TableError};
+use serde::Serialize;
 
 use super::{Messages, Outcome, SplitArgs, Usage, checked, one_of, whole};
 
-/// Score predicted relations against a split's facts.
+/// Score predicted relations, or scores, against a split's facts.
 #[derive(Args)]
 #[command(
     allow_negative_numbers = true,
@@ -21,15 +22,24 @@ use super::{Messages, Outcome, SplitArgs, Usage, checked, one_of, whole};
 pub struct EvaluateArgs {
     #[command(flatten)]
     split: SplitArgs,
-    /// The predictions: a folder with the table `relations`, a Parquet file of it, or a submission in DocRED's JSON.
+    /// The predictions: a folder with the table `relations`, a Parquet file of it, or a submission in DocRED's JSON; given
+    /// several times, several runs.
+    #[arg(long, value_name = "PATH", required_unless_present = "scores")]
+    relations: Vec<PathBuf>,
+    /// The scores, for figures over all thresholds and of probabilities: a folder with the table `scores`, or a Parquet
+    /// file of it; given several times, runs over the same documents, which are joined.
     #[arg(long, value_name = "PATH")]
-    relations: PathBuf,
+    scores: Vec<PathBuf>,
+    /// A decision in JSON: what its calibration makes of scores are their probabilities.
+    #[arg(long, value_name = "FILE", requires = "scores")]
+    decision: Option<PathBuf>,
     /// Facts seen in training, for IgnF1: the folder of a split, or a .fact file.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", requires = "relations")]
     train_facts: Option<PathBuf>,
-    /// Other predictions, to compare with by a paired bootstrap test.
-    #[arg(long, value_name = "PATH")]
-    against: Option<PathBuf>,
+    /// Other predictions, to compare with by a paired bootstrap test; given several times, several runs, the mean of which
+    /// is compared.
+    #[arg(long, value_name = "PATH", requires = "relations")]
+    against: Vec<PathBuf>,
     /// What the run is called [default: as the table says, or the file's name].
     #[arg(long, value_name = "NAME")]
     run_id: Option<String>,
@@ -45,7 +55,8 @@ pub struct EvaluateArgs {
     /// How figures are written to stdout.
     #[arg(long, value_parser = one_of::<Shown>(), default_value_t = Shown::Table)]
     format: Shown,
-    /// Also write the tables `metrics`, and `comparisons` with --against, into this folder.
+    /// Also write the tables `metrics`, `comparisons` with --against, and with --scores `precision_recall` and
+    /// `reliability`, into this folder.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Replace tables there that hold other figures.
@@ -69,13 +80,38 @@ enum Shown {
 
 choice!(Shown, "output format", { Table => "table", Json => "json" });
 
+/// What was found.
+struct Found {
+    metrics: Vec<Metric>,
+    comparisons: Vec<Comparison>,
+    scored: Option<Scored>,
+    warnings: Vec<String>,
+}
+
 /// Evaluates.
 pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let options = Options { run_id: args.run_id.clone(), resamples: args.resamples, seed: args.seed };
     let options = checked(options)?;
-    if args.against.is_some() && args.resamples == 0 {
+    if !args.against.is_empty() && args.resamples == 0 {
         bail!(Usage("`--against`: expected resamples to test with, got `--resamples 0`".to_owned()));
     }
+    let found = evaluated(args, &options)?;
+    for warning in &found.warnings {
+        messages.say(&format!("warning: {warning}"));
+    }
+    if let Some(out) = args.out.as_ref().filter(|_| !args.force) {
+        found.check(args, out)?;
+    }
+    let mut stdout = BufWriter::new(io::stdout().lock());
+    stdout.write_all(found.shown(args)?.as_bytes())?;
+    stdout.flush()?;
+    if let Some(out) = &args.out {
+        found.write(args, out)?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn evaluated(args: &EvaluateArgs, options: &Options) -> anyhow::Result<Found> {
     let tables = args.split.folder()?;
     let names = if args.split.split.is_some() {
         [Some(&*args.split.corpus), Some(&*tables)]
@@ -84,46 +120,100 @@ pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
     };
     let [corpus, split] = names.map(|path| path.and_then(Path::file_name).unwrap_or_default().to_string_lossy());
     let training_facts = args.train_facts.as_deref();
-    let usual = Request::new(&tables, &args.relations);
-    let request = Request { training_facts, corpus: &corpus, split: &split, ..usual.with(&options) };
-    let evaluation = metrics::evaluate(&request)?;
-    let other = args.against.as_deref();
-    let other = other.map(|other| metrics::evaluate(&Request { predictions: other, run_id: None, ..request }));
-    let other = other.transpose()?;
+    let usual = Request::new(&tables, &tables).with(options);
+    let request = Request { training_facts, corpus: &corpus, split: &split, ..usual };
+    let each = |paths: &[PathBuf], run_id| match paths {
+        [] => Ok(Vec::new()),
+        paths => metrics::evaluate_each(&Request { run_id, ..request.clone() }, paths),
+    };
+    let (ours, theirs) = (each(&args.relations, request.run_id)?, each(&args.against, None)?);
+    if ours.len() > 1 && args.run_id.is_some() {
+        bail!(Usage(format!("`--run-id`: expected one run to name, got {}", ours.len())));
+    }
+    let scored = (!args.scores.is_empty()).then(|| scored(args, &request)).transpose()?;
     // What is computed does not look up; what is then written is written whole.
     interrupt::check()?;
-    let comparisons = other.as_ref().map(|other| evaluation.compare(other)).transpose()?.unwrap_or_default();
-    for warning in evaluation.notes.warnings() {
-        messages.say(&format!("warning: {warning}"));
+    let comparisons = metrics::compare(&ours, &theirs)?;
+    let warnings = warnings(&ours, &theirs, scored.as_ref());
+    let mut rows: Vec<Metric> = ours.into_iter().flat_map(|run| run.metrics).collect();
+    rows.extend(scored.iter().flat_map(|scored| scored.metrics.iter().cloned()));
+    metrics::sort(&mut rows);
+    Ok(Found { metrics: rows, comparisons, scored, warnings })
+}
+
+fn scored(args: &EvaluateArgs, request: &Request<'_>) -> anyhow::Result<Scored> {
+    let decision = args.decision.as_deref().map(Decision::read).transpose()?.unwrap_or_default();
+    let Request { tables, corpus, split, run_id, resamples, seed, .. } = *request;
+    let scores = &args.scores;
+    let request = ScoresRequest { tables, scores, decision: &decision, corpus, split, run_id, resamples, seed };
+    Ok(metrics::evaluate_scores(&request)?)
+}
+
+/// What is odd about either side, and about scores; of several runs each says of which it is.
+fn warnings(ours: &[Evaluation], theirs: &[Evaluation], scored: Option<&Scored>) -> Vec<String> {
+    let mut told = Vec::new();
+    for (place, (side, run)) in
+        ours.iter().map(|run| ("", run)).chain(theirs.iter().map(|run| ("`--against`: ", run))).enumerate()
+    {
+        // Documents without labels are the split's, and told once.
+        let unlabelled_documents = if place == 0 { run.notes.unlabelled_documents } else { 0 };
+        let several = if side.is_empty() { ours.len() > 1 } else { theirs.len() > 1 };
+        let of = if several { format!("run `{}`: ", run.name()) } else { String::new() };
+        let notes = Notes { unlabelled_documents, ..run.notes };
+        told.extend(notes.warnings().into_iter().map(|warning| format!("{side}{of}{warning}")));
     }
-    // Documents without labels are the split's, and told above.
-    let of_other = other.map(|other| Notes { unlabelled_documents: 0, ..other.notes });
-    for warning in of_other.iter().flat_map(Notes::warnings) {
-        messages.say(&format!("warning: `--against`: {warning}"));
-    }
-    let fingerprints = (evaluation.fingerprint(), Identity::of("comparisons").field("rows", &comparisons).finish());
-    if let Some(out) = args.out.as_ref().filter(|_| !args.force) {
-        table::check_making(out, "metrics", Some(&fingerprints.0))?;
-        if args.against.is_some() {
-            table::check_making(out, "comparisons", Some(&fingerprints.1))?;
+    let new: Vec<String> =
+        scored.iter().flat_map(|scored| scored.warnings()).filter(|warning| !told.contains(warning)).collect();
+    told.extend(new);
+    told
+}
+
+impl Found {
+    fn shown(&self, args: &EvaluateArgs) -> anyhow::Result<String> {
+        let Self { metrics, comparisons, scored, .. } = self;
+        if args.format == Shown::Json {
+            let of_scores = scored.as_ref().map(|scored| (&*scored.curve, &*scored.reliability));
+            return Ok(present::json(present::Rows { metrics, comparisons, of_scores })?);
         }
-    }
-    let mut stdout = BufWriter::new(io::stdout().lock());
-    if args.format == Shown::Json {
-        stdout.write_all(present::json(&evaluation.metrics, &comparisons)?.as_bytes())?;
-    } else {
-        stdout.write_all(present::table(&evaluation.metrics, args.per_relation).as_bytes())?;
+        let curve = scored.as_ref().map_or(&[][..], |scored| &scored.curve);
+        let mut text = present::table(metrics, curve, args.per_relation);
         if !comparisons.is_empty() {
-            write!(stdout, "\n{}", present::comparison_table(&comparisons))?;
+            text = format!("{text}\n{}", present::comparison_table(comparisons));
         }
+        Ok(text)
     }
-    stdout.flush()?;
-    if let Some(out) = &args.out {
+
+    /// Refuses tables there that hold other figures.
+    fn check(&self, args: &EvaluateArgs, out: &Path) -> anyhow::Result<()> {
+        check(out, &self.metrics)?;
+        if !args.against.is_empty() {
+            check(out, &self.comparisons)?;
+        }
+        if let Some(scored) = &self.scored {
+            check(out, &scored.curve)?;
+            check(out, &scored.reliability)?;
+        }
+        Ok(())
+    }
+
+    fn write(self, args: &EvaluateArgs, out: &Path) -> anyhow::Result<()> {
         table::clear_leftovers(out, table::Ours::TABLES);
-        table::write(out, &fingerprints.0, evaluation.metrics)?;
-        if args.against.is_some() {
-            table::write(out, &fingerprints.1, comparisons)?;
+        write(out, self.metrics)?;
+        if !args.against.is_empty() {
+            write(out, self.comparisons)?;
         }
+        if let Some(scored) = self.scored {
+            write(out, scored.curve)?;
+            write(out, scored.reliability)?;
+        }
+        Ok(())
     }
-    Ok(Outcome::Done)
+}
+
+fn check<R: Row + Serialize>(out: &Path, rows: &[R]) -> Result<(), TableError> {
+    table::check_making(out, &R::schema().name, Some(&metrics::fingerprint(rows)))
+}
+
+fn write<R: Row + Serialize>(out: &Path, rows: Vec<R>) -> Result<(), TableError> {
+    table::write(out, &metrics::fingerprint(&rows), rows)
 }

@@ -16,7 +16,7 @@ pub fn probability(logit: f32, threshold: f32) -> f32 {
 
 impl Decision {
     /// How probable a relation is whose logit lies so far above the threshold class's.
-    pub(crate) fn probability(&self, above: f32) -> f32 {
+    pub fn probability(&self, above: f32) -> f32 {
         match &self.calibration {
             None => probability(above, 0.0),
             Some(Calibration::Temperature(t)) => probability(above / t, 0.0),

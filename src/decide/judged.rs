@@ -1,10 +1,13 @@
-//! Scores of a labelled split, each right or wrong: what a decision is fitted on.
+//! Scores of a labelled split, each right or wrong: what a decision is fitted on, and what figures over scores are of.
+//!
+//! What counts is what counts in an evaluation of predictions: a pair that is no candidate has neither facts nor scores,
+//! the two directions of an undirected relation are one, and documents without labels are passed over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use ground::counts::Counts;
-use table::rows::{DocumentRow, EntityRow, PairRow};
+use table::rows::{DocumentRow, EntityRow, FactRow, PairRow};
 use table::{Text, Walk, undirected_relations};
 
 use crate::claims::{Types, claims};
@@ -22,27 +25,32 @@ pub struct Judged {
     pub holds: bool,
 }
 
-/// Scores and facts of one relation.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct OfRelation {
-    /// The scores, the greatest margin first once all are there.
-    pub scores: Vec<Judged>,
-    /// Facts, those without a score included.
-    pub facts: u64,
+/// What was scored of a labelled document, and what holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JudgedDocument {
+    /// Its name.
+    pub doc_id: Text,
+    /// The scores that a decision may claim, with their relations: of types that it allows, and not more of a pair than
+    /// it gives. In an order that is not that of the table.
+    pub scores: Vec<(Text, Judged)>,
+    /// The relation of each of its facts, those without a score included.
+    pub facts: Vec<Text>,
 }
 
-/// Scores and facts of a split.
-#[derive(Debug, Default)]
-pub struct Evidence {
-    /// By relation.
-    pub relations: BTreeMap<Text, OfRelation>,
-    /// The documents, by hashes of their names.
-    pub documents: BTreeSet<Text>,
-    /// How far below the threshold the scores reach.
+/// What is known of scores once all are judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judging {
+    /// The run that the first of them names; `None`: there are none.
+    pub run_id: Option<Text>,
+    /// How far below the threshold they reach.
     pub reach: f32,
+    /// Labelled documents on which the decision was fitted.
+    pub fitted_on: u64,
+    /// Documents without labels, which were passed over.
+    pub unlabelled: u64,
 }
 
-/// What a claim is about: of an undirected relation the same in both directions.
+/// A fact, or a claim of one.
 type Claim = (u32, u32, Text);
 
 /// What holds of a document.
@@ -54,44 +62,92 @@ struct Truth<'a> {
 }
 
 impl<'a> Truth<'a> {
-    /// Facts about pairs that are no candidates do not count, as in an evaluation.
-    fn new(undirected: &'a BTreeSet<Text>, pairs: &[PairRow]) -> Self {
+    fn new(undirected: &'a BTreeSet<Text>, pairs: &[PairRow], facts: &[FactRow]) -> Self {
         let left_out = pairs.iter().filter(|pair| !pair.candidate).map(|pair| (pair.head, pair.tail)).collect();
         let mut truth = Self { undirected, facts: BTreeSet::new(), left_out };
-        let named = pairs.iter().flat_map(|pair| pair.labels.iter().flatten().map(move |label| (pair, label)));
-        truth.facts = named.filter_map(|(pair, label)| truth.claim(pair.head, pair.tail, label)).collect();
+        truth.facts = facts.iter().filter_map(|fact| truth.claim(fact.head, fact.tail, &fact.relation)).collect();
         truth
     }
 
-    /// What is claimed; `None`: it is about a pair that nobody asks about, and does not count.
+    /// A claim as facts have it: of an undirected relation a fact has one direction, and a claim counts in either. `None`:
+    /// it is about a pair that nobody asks about, and does not count.
     fn claim(&self, head: u32, tail: u32, relation: &Text) -> Option<Claim> {
-        let is_asked = !self.left_out.contains(&(head, tail));
-        // A fact of an undirected relation has one direction, and a prediction counts in either.
-        let (one, other) =
+        let (head, tail) =
             if self.undirected.contains(relation) { (head.min(tail), head.max(tail)) } else { (head, tail) };
-        is_asked.then(|| (one, other, relation.clone()))
+        (!self.left_out.contains(&(head, tail))).then(|| (head, tail, relation.clone()))
+    }
+
+    /// What a decision may claim, each judged.
+    fn judged(
+        &self,
+        decision: &Decision,
+        doc_id: Text,
+        scores: &[Score],
+        types: Option<&Types>,
+    ) -> Result<JudgedDocument, DecideError> {
+        let mut margins: BTreeMap<Claim, f32> = BTreeMap::new();
+        for pair in scores.chunk_by(|one, other| one.pair() == other.pair()) {
+            let mut taken = 0;
+            for score in pair {
+                if taken < decision.most_labels.unwrap_or(score.row.most_labels as usize)
+                    && types.map_or(Ok(true), |types| types.allow(decision, score))?
+                {
+                    taken += 1;
+                    let claim = self.claim(score.row.head, score.row.tail, &score.row.relation);
+                    let Some(claim) = claim else { continue };
+                    let margin = margins.entry(claim).or_insert(score.above);
+                    *margin = margin.max(score.above);
+                }
+            }
+        }
+        let judged = |(claim, margin): (Claim, f32)| {
+            let holds = self.facts.contains(&claim);
+            (claim.2, Judged { margin, holds })
+        };
+        let scores = margins.into_iter().map(judged).collect();
+        Ok(JudgedDocument { doc_id, scores, facts: self.facts.iter().map(|(_, _, relation)| relation.clone()).collect() })
     }
 }
 
-/// Goes through the scores of the documents with labels. Returns how far below the threshold they reach.
+/// Goes through the scores of the documents with labels.
 fn each_labelled(
     scores: &[PathBuf],
     split: &Path,
     decision: &Decision,
-    mut visit: impl FnMut(&Text, &[Score], &Truth<'_>, Option<&Types>) -> Result<(), DecideError>,
-) -> Result<f32, DecideError> {
+    mut visit: impl FnMut(Text, &[Score], &Truth<'_>, Option<&Types>) -> Result<(), DecideError>,
+) -> Result<Judging, DecideError> {
     let mut runs = Runs::open(scores, decision)?;
     let undirected = undirected_relations(split)?;
-    for document in Walk::<(EntityRow, PairRow)>::open(split)? {
-        let (DocumentRow { doc_id, labelled, .. }, (entities, pairs)) = document?;
+    let mut judging = Judging { run_id: None, reach: runs.reach(), fitted_on: 0, unlabelled: 0 };
+    for document in Walk::<(EntityRow, PairRow, FactRow)>::open(split)? {
+        let (DocumentRow { doc_id, labelled, .. }, (entities, pairs, facts)) = document?;
         let scores = runs.of(&doc_id)?;
+        judging.run_id = judging.run_id.or_else(|| scores.first().map(|score| score.row.run_id.clone()));
+        judging.unlabelled += u64::from(!labelled);
         if labelled {
+            judging.fitted_on += u64::from(decision.was_fitted_on(&doc_id));
             let types = decision.asks_types().then(|| Types::new(entities));
-            visit(&doc_id, &scores, &Truth::new(&undirected, &pairs), types.as_ref())?;
+            visit(doc_id, &scores, &Truth::new(&undirected, &pairs, &facts), types.as_ref())?;
         }
     }
     runs.finish()?;
-    Ok(runs.reach())
+    Ok(judging)
+}
+
+/// Judges the scores of the labelled documents of a split, one after the other: what is in memory is a document's.
+///
+/// # Errors
+/// Where a table cannot be used, or there are scores of documents that the split lacks, or in another order.
+pub fn judge(
+    scores: &[PathBuf],
+    split: &Path,
+    decision: &Decision,
+    mut each: impl FnMut(JudgedDocument),
+) -> Result<Judging, DecideError> {
+    each_labelled(scores, split, decision, |doc_id, scores, truth, types| {
+        each(truth.judged(decision, doc_id, scores, types)?);
+        Ok(())
+    })
 }
 
 /// What decisions claim of a labelled split, counted as in an evaluation. They join runs and keep types alike.
@@ -117,50 +173,44 @@ pub fn counts<const N: usize>(
     Ok(counts)
 }
 
+/// Scores and facts of one relation.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OfRelation {
+    /// The scores, the greatest margin first once all are there.
+    pub scores: Vec<Judged>,
+    /// Facts, those without a score included.
+    pub facts: u64,
+}
+
+/// Scores and facts of a split.
+#[derive(Debug, Default)]
+pub struct Evidence {
+    /// By relation.
+    pub relations: BTreeMap<Text, OfRelation>,
+    /// The documents, by hashes of their names.
+    pub documents: BTreeSet<Text>,
+    /// How far below the threshold the scores reach.
+    pub reach: f32,
+}
+
 impl Evidence {
-    /// Takes the scores that a decision may claim: of types that it allows, and not more of a pair than it gives.
+    /// Takes the scores that a decision may claim.
     pub fn take(scores: &[PathBuf], split: &Path, decision: &Decision) -> Result<Self, DecideError> {
         let mut evidence = Self::default();
-        evidence.reach = each_labelled(scores, split, decision, |doc_id, scores, truth, types| {
-            evidence.documents.insert(hashed(doc_id));
-            evidence.add(decision, scores, truth, types)
-        })?;
+        evidence.reach = judge(scores, split, decision, |document| evidence.add(document))?.reach;
         let best_first = |one: &Judged, other: &Judged| other.margin.total_cmp(&one.margin);
         evidence.relations.values_mut().for_each(|relation| relation.scores.sort_by(best_first));
         if evidence.facts() == 0 { Err(DecideError::Unlabelled(split.to_path_buf())) } else { Ok(evidence) }
     }
 
-    fn add(
-        &mut self,
-        decision: &Decision,
-        scores: &[Score],
-        truth: &Truth<'_>,
-        types: Option<&Types>,
-    ) -> Result<(), DecideError> {
-        let mut margins: BTreeMap<Claim, f32> = BTreeMap::new();
-        for pair in scores.chunk_by(|one, other| one.pair() == other.pair()) {
-            let mut taken = 0;
-            for score in pair {
-                if taken < decision.most_labels.unwrap_or(score.row.most_labels as usize)
-                    && types.map_or(Ok(true), |types| types.allow(decision, score))?
-                {
-                    taken += 1;
-                    let Some(claim) = truth.claim(score.row.head, score.row.tail, &score.row.relation) else {
-                        continue;
-                    };
-                    let margin = margins.entry(claim).or_insert(score.above);
-                    *margin = margin.max(score.above);
-                }
-            }
+    fn add(&mut self, document: JudgedDocument) {
+        self.documents.insert(hashed(&document.doc_id));
+        for relation in document.facts {
+            self.relations.entry(relation).or_default().facts += 1;
         }
-        for (_, _, relation) in &truth.facts {
-            self.relations.entry(relation.clone()).or_default().facts += 1;
+        for (relation, judged) in document.scores {
+            self.relations.entry(relation).or_default().scores.push(judged);
         }
-        for (claim, margin) in margins {
-            let holds = truth.facts.contains(&claim);
-            self.relations.entry(claim.2).or_default().scores.push(Judged { margin, holds });
-        }
-        Ok(())
     }
 
     /// Facts, those without a score included.

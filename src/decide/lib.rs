@@ -7,7 +7,8 @@
 //! scores, and rows come out in the order of the table without being sorted. (As a query, the same asks for windows over
 //! pairs and joins of runs, for which an engine holds a table whole and loses its order.)
 //!
-//! [`fit`] finds a decision on a labelled split.
+//! [`judge`] says of a labelled split's scores which are right; on that [`fit`] finds a decision, and `metrics` puts
+//! figures.
 //!
 //! It does not know what the scores come from: models, tensors.
 
@@ -30,6 +31,7 @@ pub use decision::{At, Calibration, Decision, Ensemble, Point, Step};
 pub use ended::{Claims, Ended};
 pub use error::DecideError;
 pub use fit::{Calibrated, Fit, FitOptions, FitRequest, fit};
+pub use judged::{Judged, JudgedDocument, Judging, judge};
 pub use run::{Options, Request, decide, write_relations};
 
 #[cfg(test)]

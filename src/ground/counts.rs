@@ -61,7 +61,12 @@ impl Counts {
         ratio(self.true_positives, self.gold)
     }
 
-    /// 2 P R / (P + R); 0 where precision or recall is `None` or 0.
+    /// 2 P R / (P + R), 0 where precision or recall is `None` or 0; `None` where there is neither fact nor prediction.
+    pub fn f1_of_any(&self) -> Option<f64> {
+        (self.gold > 0 || self.predicted > 0).then(|| self.f1())
+    }
+
+    /// The same, and 0 where there is neither: for what must have a value.
     pub fn f1(&self) -> f64 {
         match (self.precision(), self.recall()) {
             (Some(precision), Some(recall)) if precision > 0.0 && recall > 0.0 => {

@@ -21,6 +21,14 @@ pub enum Figure {
     EvidenceF1,
     /// The mean of the relations' F1.
     MacroF1,
+    /// The area below precision by recall, over all thresholds of scores.
+    AveragePrecision,
+    /// F1 at the threshold of scores at which it is greatest.
+    BestF1,
+    /// The mean squared distance of the scores' probabilities from what holds.
+    Brier,
+    /// How far probabilities lie from the share of scores that hold, on average.
+    CalibrationError,
 }
 
 impl Figure {
@@ -36,6 +44,10 @@ impl Figure {
             Self::InferAc(None) => ("Infer-Ac", "any"),
             Self::EvidenceF1 => ("evidence F1", all),
             Self::MacroF1 => ("macro F1", all),
+            Self::AveragePrecision => ("AP", all),
+            Self::BestF1 => ("best F1", all),
+            Self::Brier => ("Brier", all),
+            Self::CalibrationError => ("ECE", all),
         }
     }
 
@@ -49,6 +61,10 @@ impl Figure {
             Self::InferAc(_) => "recall of what two other facts conclude",
             Self::EvidenceF1 => "sentences of evidence",
             Self::MacroF1 => "mean over relations",
+            Self::AveragePrecision => "mean precision over all thresholds of the scores",
+            Self::BestF1 => "at the threshold of the scores that is best for it",
+            Self::Brier => "mean squared error of the scores' probabilities",
+            Self::CalibrationError => "how far probabilities are from shares of what holds",
         }
     }
 
@@ -62,8 +78,12 @@ impl Figure {
         order.extend([Self::Frequent, Self::LongTail, Self::InferAc(None)]);
         order.extend(patterns.map(|pattern| Self::InferAc(Some(pattern))));
         order.extend([Self::EvidenceF1, Self::MacroF1]);
+        order.extend(Self::OF_SCORES);
         order
     }
+
+    /// Those of scores rather than of predictions, in the same order.
+    pub const OF_SCORES: [Self; 4] = [Self::AveragePrecision, Self::BestF1, Self::Brier, Self::CalibrationError];
 
     /// The figure of these names.
     pub fn named(metric: &str, scope: &str) -> Option<Self> {

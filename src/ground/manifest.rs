@@ -32,6 +32,10 @@ pub mod role {
     pub const MODEL_RELATIONS: &str = "model_relations";
     /// Figures.
     pub const METRICS: &str = "metrics";
+    /// Precision by recall, over thresholds of scores.
+    pub const PRECISION_RECALL: &str = "precision_recall";
+    /// How often what is said to be so probable holds.
+    pub const RELIABILITY: &str = "reliability";
     /// Differences to another run.
     pub const COMPARISONS: &str = "comparisons";
     /// How a model learned.

@@ -27,10 +27,16 @@ impl Tallies {
 
     /// The counts of one resample.
     fn drawn(&self, seed: u64, resample: u64) -> Sums {
-        let mut random = Random::stream(seed, resample);
-        let draws = (0..self.documents.len()).filter_map(|_| random.pick(&self.documents).copied());
+        let draws = draws(seed, resample, self.documents.len());
+        let draws = draws.filter_map(|document| self.documents.get(document).copied());
         Sums::of(draws.chain([self.strays]))
     }
+}
+
+/// The documents of one resample, by their places.
+pub(super) fn draws(seed: u64, resample: u64, documents: usize) -> impl Iterator<Item = usize> {
+    let mut random = Random::stream(seed, resample);
+    (0..documents).map(move |_| random.below(documents))
 }
 
 /// Every resample's counts, in the order of their numbers.
@@ -38,9 +44,9 @@ pub(super) fn resamples(tallies: &Tallies, count: u64, seed: u64) -> Vec<Sums> {
     (0..count).into_par_iter().map(|resample| tallies.drawn(seed, resample)).collect()
 }
 
-/// The interval of one figure's F1; `None` without resamples.
+/// The interval of one figure's F1, over the resamples that have facts or predictions; `None` without any.
 pub(super) fn interval(resamples: &[Sums], figure: impl Fn(&Sums) -> Counts) -> Option<Interval> {
-    percentiles(resamples.iter().map(|sums| figure(sums).f1()).collect())
+    percentiles(resamples.iter().filter_map(|sums| figure(sums).f1_of_any()).collect())
 }
 
 /// Two-sided: twice the share of resampled differences that are 0 or of the other sign than the observed one, at

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use polars::prelude::{PolarsError, PolarsResult};
 
+use decide::DecideError;
 use ground::caught::{Caught, caught};
 use ground::hint::{Hint, Words};
 use submission::SubmissionError;
@@ -74,6 +75,9 @@ pub enum Error {
         /// Expected, then got.
         reason: String,
     },
+    /// Scores cannot be judged.
+    #[error(transparent)]
+    Scores(#[from] DecideError),
     /// A JSON file is not what it should be.
     #[error(transparent)]
     Submission(#[from] SubmissionError),
@@ -105,6 +109,7 @@ impl Hint for Error {
                 Some("compare their `doc_id` with that of `documents`: they may be of another split or corpus".into())
             }
             Self::Table(error) => error.hint(),
+            Self::Scores(error) => error.hint(),
             Self::Submission(error) => error.hint(),
             _ => None,
         }

@@ -1,18 +1,22 @@
-//! What was counted, divided: the rows of the tables `metrics` and `comparisons`.
+//! What was counted, divided: the rows of the table `metrics`.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::slice::from_ref;
+
+use serde::Serialize;
 
 use ground::counts::Counts;
 use ground::figure::Figure;
 use ground::identity::Identity;
 use ground::pattern::Pattern;
 use ground::scope::Scope;
-use table::Text;
 use table::rows::{ComparisonRow, MetricRow};
+use table::{Row, Text};
 
-use crate::bootstrap::{Interval, Tallies, interval, p_value, percentiles, resamples};
+use crate::bootstrap::{Interval, Tallies, interval, resamples};
+use crate::comparison::compare;
 use crate::error::Error;
 use crate::strays::Notes;
 use crate::tally::{ByRelation, Knowledge, Sums};
@@ -27,9 +31,9 @@ pub struct Evaluation {
     pub metrics: Vec<MetricRow>,
     /// What the reader should know about the predictions.
     pub notes: Notes,
-    run: Run,
-    tallies: Tallies,
-    knowledge: Knowledge,
+    pub(super) run: Run,
+    pub(super) tallies: Tallies,
+    pub(super) knowledge: Knowledge,
 }
 
 /// What an evaluation is of, and how it resamples.
@@ -57,25 +61,27 @@ pub(super) struct Counted {
 
 /// A figure that is resampled.
 #[derive(Debug, Clone, Copy)]
-enum Resampled {
+pub(super) enum Resampled {
     F1(Scope),
     IgnF1,
 }
 
 impl Resampled {
     /// Those that can be told.
-    fn all(knowledge: Knowledge) -> impl Iterator<Item = Self> {
+    pub fn all(knowledge: Knowledge) -> impl Iterator<Item = Self> {
         knowledge.scopes().into_iter().map(Self::F1).chain(knowledge.training.then_some(Self::IgnF1))
     }
 
-    fn figure(self) -> Figure {
+    /// What it is called.
+    pub fn figure(self) -> Figure {
         match self {
             Self::F1(scope) => Figure::F1(scope),
             Self::IgnF1 => Figure::IgnF1,
         }
     }
 
-    fn counts(self, sums: &Sums) -> Counts {
+    /// What it is made of.
+    pub fn counts(self, sums: &Sums) -> Counts {
         match self {
             Self::F1(scope) => sums.counts(scope),
             Self::IgnF1 => sums.ignoring_known(),
@@ -96,12 +102,12 @@ impl Run {
         metrics.extend(counted.patterns.iter().map(|(pattern, counts)| self.accuracy(*pattern, *counts)));
         metrics.extend(counted.evidence.map(|counts| self.row(Figure::EvidenceF1, counts)));
         metrics.extend(self.of_relations(&counted.relations));
-        metrics.sort_by(|a, b| (&a.metric, &a.scope, &a.relation).cmp(&(&b.metric, &b.scope, &b.relation)));
+        sort(&mut metrics);
         Evaluation { metrics, notes: counted.notes, run: self, tallies: counted.tallies, knowledge }
     }
 
     /// A row without figures.
-    fn blank(&self, figure: Figure) -> MetricRow {
+    pub fn blank(&self, figure: Figure) -> MetricRow {
         let (metric, scope) = figure.names();
         MetricRow {
             run_id: self.name.as_str().into(),
@@ -121,21 +127,23 @@ impl Run {
         }
     }
 
-    fn row(&self, figure: Figure, counts: Counts) -> MetricRow {
+    /// A row of what is made of counts; F1 of nothing at all has no value.
+    pub fn row(&self, figure: Figure, counts: Counts) -> MetricRow {
         MetricRow {
             true_positives: Some(counts.true_positives.saturating_sub(counts.known)),
             predicted: Some(counts.predicted.saturating_sub(counts.known)),
             gold: Some(counts.gold),
             precision: counts.precision(),
             recall: counts.recall(),
-            f1: Some(counts.f1()),
+            f1: counts.f1_of_any(),
             ..self.blank(figure)
         }
     }
 
     fn with_interval(&self, figure: Resampled, counts: Counts, interval: Option<Interval>) -> MetricRow {
-        let (f1_low, f1_high) = interval.unzip();
-        MetricRow { f1_low, f1_high, ..self.row(figure.figure(), counts) }
+        let row = self.row(figure.figure(), counts);
+        let (f1_low, f1_high) = row.f1.and(interval).unzip();
+        MetricRow { f1_low, f1_high, ..row }
     }
 
     /// The share of concluded facts that were predicted: a recall, without precision.
@@ -164,47 +172,40 @@ impl Run {
     /// The mean F1 of the relations that have a fact: the same relations whatever was predicted, so that runs compare.
     fn macro_f1(&self, relations: &BTreeMap<String, Counts>) -> MetricRow {
         let scores: Vec<f64> = relations.values().filter(|counts| counts.gold > 0).map(Counts::f1).collect();
-        let mean = if scores.is_empty() { 0.0 } else { scores.iter().sum::<f64>() / scores.len() as f64 };
-        MetricRow { f1: Some(mean), ..self.blank(Figure::MacroF1) }
+        let mean = (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64);
+        MetricRow { f1: mean, ..self.blank(Figure::MacroF1) }
     }
 }
 
+/// What rows of figures say, in 128 bits of hexadecimal: the identity of a table made of them.
+pub fn fingerprint<R: Row + Serialize>(rows: &[R]) -> String {
+    Identity::of(&R::schema().name).field("rows", rows).finish()
+}
+
+/// Puts figures of one run or several in the order of their table.
+pub fn sort(metrics: &mut [MetricRow]) {
+    metrics.sort_by(|a, b| {
+        (&a.metric, &a.scope, &a.relation, &a.run_id).cmp(&(&b.metric, &b.scope, &b.relation, &b.run_id))
+    });
+}
+
 impl Evaluation {
-    /// What the figures say, in 128 bits of hexadecimal: the identity of a table made of them.
-    pub fn fingerprint(&self) -> String {
-        Identity::of("metrics").field("metrics", &self.metrics).finish()
+    /// What the run is called.
+    pub fn name(&self) -> &str {
+        &self.run.name
     }
 
-    /// The paired bootstrap test of this run against another on the same split: both are scored on the same draws of
-    /// documents. Figures that one of the runs lacks are left out.
+    /// Calls the run otherwise.
+    pub(super) fn rename(&mut self, name: String) {
+        self.metrics.iter_mut().for_each(|row| row.run_id = name.as_str().into());
+        self.run.name = name;
+    }
+
+    /// The paired bootstrap test of this run against another on the same split; see [`compare`].
     ///
     /// # Errors
     /// The other run was scored against other tables.
     pub fn compare(&self, other: &Self) -> Result<Vec<ComparisonRow>, Error> {
-        if self.run.tables != other.run.tables || self.tallies.documents.len() != other.tallies.documents.len() {
-            return Err(Error::OtherSplit(self.run.tables.clone(), other.run.tables.clone()));
-        }
-        let [ours, theirs] = [self, other].map(|run| resamples(&run.tallies, self.run.resamples, self.run.seed));
-        let [whole, their_whole] = [self, other].map(|run| run.tallies.sums());
-        let rows = Resampled::all(self.knowledge.and(other.knowledge)).map(|figure| {
-            let f1 = |sums: &Sums| figure.counts(sums).f1();
-            let difference = |(ours, theirs): (&Sums, &Sums)| f1(ours) - f1(theirs);
-            let observed = difference((&whole, &their_whole));
-            let resampled: Vec<f64> = ours.iter().zip(&theirs).map(difference).collect();
-            let p_value = p_value(observed, &resampled);
-            let (low, high) = percentiles(resampled).unwrap_or((observed, observed));
-            let (metric, scope) = figure.figure().names();
-            ComparisonRow {
-                run_id: self.run.name.as_str().into(),
-                against: other.run.name.as_str().into(),
-                metric: metric.into(),
-                scope: scope.into(),
-                difference: observed,
-                low,
-                high,
-                p_value,
-            }
-        });
-        Ok(rows.collect())
+        compare(from_ref(self), from_ref(other))
     }
 }

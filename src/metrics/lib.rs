@@ -22,6 +22,16 @@
 //! | Infer-Ac | a pattern, any | facts that a pattern concludes from facts; recall is the accuracy |
 //! | evidence F1 | all | sentences of evidence of each fact; duplicates of a prediction put theirs together |
 //!
+//! Scores are counted otherwise ([`evaluate_scores`]): what holds of them `decide` says, a document at a time; they are
+//! ranked, and walked from the best down ([`ranking`]), and their probabilities are binned ([`reliability`]).
+//!
+//! | metric | scope | of the scores that a decision may claim |
+//! | --- | --- | --- |
+//! | AP | all | the sum over thresholds of precision by the gain of recall; a fact without a score is missed |
+//! | best F1 | all | F1 at the threshold where it is greatest |
+//! | Brier | all | the mean of (probability - 1)² of those that are facts, and of probability² of the others |
+//! | ECE | all | the mean over ten bins of their probability's distance from the share of facts, by the scores in each |
+//!
 //! Pairs that are no candidates are neither gold nor predicted, and documents without labels do not count at all.
 
 mod error;
@@ -32,16 +42,22 @@ mod tally;
 mod strays;
 mod bootstrap;
 mod evaluation;
+mod comparison;
+mod ranking;
+mod reliability;
+mod scores;
 pub mod present;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
+pub use comparison::compare;
 pub use error::Error;
-pub use evaluation::Evaluation;
+pub use evaluation::{Evaluation, fingerprint, sort};
 pub use ground::counts::Counts;
+pub use scores::{Scored, ScoresRequest, evaluate_scores};
 pub use strays::Notes;
 pub use table::rows::{ComparisonRow as Comparison, MetricRow as Metric};
 
@@ -117,28 +133,67 @@ impl<'a> Request<'a> {
 /// Scores a run's predictions against a split's facts.
 ///
 /// # Errors
-/// A missing or misshapen table or file, a split without labels, or one too large to number.
+/// A missing or misshapen table or file, a split without labels, or one too large to number; predictions of several runs.
 pub fn evaluate(request: &Request<'_>) -> Result<Evaluation, Error> {
-    let ((split, predictions), training) = rayon::join(
-        || (Split::open(request.tables), Predictions::open(request.predictions, request.tables, request.run_id)),
-        || request.training_facts.map(predictions::training_facts).transpose(),
-    );
-    let (split, training) = (split?, training?);
-    let predictions = predictions?.directed(&split);
-    let (training, of_training) = training.map(|training| (training.facts, training.standing)).unzip();
-    let training = training.map(|names| split.both_ways(names)).transpose()?;
-    let counted = split.standing.confirm(count(&split, &predictions, training))?;
-    of_training.flatten().as_ref().map_or(Ok(()), Standing::check)?;
-    predictions.snapshot.as_ref().map_or(Ok(()), Snapshot::check)?;
-    let run = Run {
-        name: predictions.run_id,
-        corpus: request.corpus.to_owned(),
-        split: request.split.to_owned(),
-        tables: request.tables.to_path_buf(),
-        resamples: request.resamples,
-        seed: request.seed,
-    };
-    Ok(run.evaluation(counted))
+    let (judge, predictions) =
+        rayon::join(|| Judge::open(request), || Predictions::open(request.predictions, request.tables, request.run_id));
+    judge?.evaluation(predictions?)
+}
+
+/// The same of several runs, at one path or several, in place of the request's: a table may be of several. Those that
+/// share a name are numbered; the request's name is for a path with one run.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_each(request: &Request<'_>, paths: &[PathBuf]) -> Result<Vec<Evaluation>, Error> {
+    let judge = Judge::open(request)?;
+    let mut runs = Vec::new();
+    for path in paths {
+        for predictions in Predictions::open_each(path, request.tables, request.run_id)? {
+            runs.push(judge.evaluation(predictions)?);
+        }
+    }
+    comparison::name_apart(&mut runs);
+    Ok(runs)
+}
+
+/// By what predictions are judged.
+struct Judge<'a> {
+    request: &'a Request<'a>,
+    split: Split,
+    /// What training showed, and the tables that say so.
+    training: Option<LazyFrame>,
+    of_training: Option<Standing>,
+}
+
+impl<'a> Judge<'a> {
+    fn open(request: &'a Request<'a>) -> Result<Self, Error> {
+        let (split, training) = rayon::join(
+            || Split::open(request.tables),
+            || request.training_facts.map(predictions::training_facts).transpose(),
+        );
+        let (split, training) = (split?, training?);
+        let (training, of_training) = training.map(|training| (training.facts, training.standing)).unzip();
+        let training = training.map(|names| split.both_ways(names)).transpose()?;
+        Ok(Self { request, split, training, of_training: of_training.flatten() })
+    }
+
+    fn evaluation(&self, predictions: Predictions) -> Result<Evaluation, Error> {
+        let Self { request, split, training, of_training } = self;
+        let predictions = predictions.directed(split);
+        let counted = split.standing.confirm(count(split, &predictions, training.clone()))?;
+        of_training.as_ref().map_or(Ok(()), Standing::check)?;
+        predictions.snapshot.as_ref().map_or(Ok(()), Snapshot::check)?;
+        let run = Run {
+            name: predictions.run_id,
+            corpus: request.corpus.to_owned(),
+            split: request.split.to_owned(),
+            tables: request.tables.to_path_buf(),
+            resamples: request.resamples,
+            seed: request.seed,
+        };
+        Ok(run.evaluation(counted))
+    }
 }
 
 fn count(split: &Split, predictions: &Predictions, training: Option<LazyFrame>) -> Result<Counted, Error> {

@@ -11,7 +11,7 @@ use polars::prelude::*;
 use ground::present;
 use table::{Snapshot, Standing, TableFiles};
 
-use crate::error::{self, Error};
+use crate::error::{self, Error, given};
 use crate::split::{FACT, Numbering, Split, collect, entity, has_column, scan_foreign, stands, verify_all};
 
 /// A set of predictions, duplicates and all.
@@ -33,13 +33,34 @@ pub(super) struct Predictions {
 impl Predictions {
     /// Opens a `relations` table (its file or folder), a folder that holds one, or any other file as a submission.
     /// `run_id` goes before the table's own or, of a submission, the file's name.
+    ///
+    /// # Errors
+    /// What cannot be read, or is of several runs.
     pub fn open(path: &Path, split: &Path, run_id: Option<&str>) -> Result<Self, Error> {
-        let is_table = path.extension().is_some_and(|extension| extension == "parquet");
-        if is_file(path)? && !is_table {
-            return submission(path, split, run_id);
+        let Some(folder) = table_at(path)? else { return submission(path, split, run_id) };
+        let table = PredictionTable::open(folder)?;
+        match table.runs.as_slice() {
+            [] => table.of(None, run_id),
+            [run] => table.of(Some(run), run_id),
+            several => {
+                let reason = format!("expected the predictions of one run, got those of {}", several.len());
+                Err(Error::Rows { folder: table.folder.clone(), reason })
+            }
         }
-        let holds_table = TableFiles::find(path, "relations")?.is_some();
-        if holds_table { table(&path.join("relations"), run_id) } else { table(path, run_id) }
+    }
+
+    /// The same where a table may be of several runs: each by itself, under its own name.
+    ///
+    /// # Errors
+    /// What cannot be read.
+    pub fn open_each(path: &Path, split: &Path, run_id: Option<&str>) -> Result<Vec<Self>, Error> {
+        let Some(folder) = table_at(path)? else { return Ok(vec![submission(path, split, run_id)?]) };
+        let table = PredictionTable::open(folder)?;
+        match table.runs.as_slice() {
+            [] => Ok(vec![table.of(None, run_id)?]),
+            [run] => Ok(vec![table.of(Some(run), run_id)?]),
+            several => several.iter().map(|run| table.of(Some(run), None)).collect(),
+        }
     }
 
     /// The same, each prediction of an undirected relation in its one direction.
@@ -62,13 +83,59 @@ fn submission(path: &Path, split: &Path, run_id: Option<&str>) -> Result<Predict
     })
 }
 
-fn table(folder: &Path, run_id: Option<&str>) -> Result<Predictions, Error> {
-    let snapshot = TableFiles::at(folder)?.as_ref().map(Snapshot::of).transpose()?;
-    verify_all(folder)?;
-    let (own, rows) = own_run(folder)?;
-    let run_id = run_id.map(str::to_owned).or(own).unwrap_or_else(|| stem(folder));
-    let facts = scan_foreign(folder, &FACT)?;
-    Ok(Predictions { path: folder.to_path_buf(), snapshot, run_id, rows, facts, evidence: None })
+/// Where the table of predictions at a path is; `None`: they are a submission.
+fn table_at(path: &Path) -> Result<Option<PathBuf>, Error> {
+    let is_table = path.extension().is_some_and(|extension| extension == "parquet");
+    if is_file(path)? && !is_table {
+        return Ok(None);
+    }
+    let holds_table = TableFiles::find(path, "relations")?.is_some();
+    Ok(Some(if holds_table { path.join("relations") } else { path.to_path_buf() }))
+}
+
+/// A table of predictions.
+struct PredictionTable {
+    folder: PathBuf,
+    snapshot: Option<Snapshot>,
+    /// The runs that it has rows of, in order.
+    runs: Vec<RowsOfRun>,
+}
+
+/// The rows of a run.
+struct RowsOfRun {
+    /// The run, where the table names any.
+    name: Option<String>,
+    count: u64,
+}
+
+impl PredictionTable {
+    fn open(folder: PathBuf) -> Result<Self, Error> {
+        let snapshot = TableFiles::at(&folder)?.as_ref().map(Snapshot::of).transpose()?;
+        verify_all(&folder)?;
+        let runs = runs_in(&folder)?;
+        Ok(Self { folder, snapshot, runs })
+    }
+
+    /// The predictions of one of its runs, or of none where it has no rows.
+    fn of(&self, run: Option<&RowsOfRun>, run_id: Option<&str>) -> Result<Predictions, Error> {
+        let own = run.and_then(|run| run.name.as_deref());
+        let facts = match own {
+            Some(name) if self.runs.len() > 1 => {
+                let columns: Vec<(&str, DataType)> = [("run_id", DataType::String)].into_iter().chain(FACT).collect();
+                let rows = scan_foreign(&self.folder, &columns)?.filter(col("run_id").eq(lit(name)));
+                rows.select(FACT.map(|(column, _)| col(column)))
+            }
+            _ => scan_foreign(&self.folder, &FACT)?,
+        };
+        Ok(Predictions {
+            path: self.folder.clone(),
+            snapshot: self.snapshot.clone(),
+            run_id: run_id.or(own).map_or_else(|| stem(&self.folder), str::to_owned),
+            rows: run.map_or(0, |run| run.count),
+            facts,
+            evidence: None,
+        })
+    }
 }
 
 /// Whether a file stands at a path; what the system refuses to look at is not absent.
@@ -77,31 +144,25 @@ fn is_file(path: &Path) -> Result<bool, Error> {
     Ok(found.is_some_and(|found| found.is_file()))
 }
 
-/// The run that a table names, where it names one, and how many rows it has.
-fn own_run(folder: &Path) -> Result<(Option<String>, u64), Error> {
+/// The runs that a table has rows of, by name, and how many of each.
+fn runs_in(folder: &Path) -> Result<Vec<RowsOfRun>, Error> {
     if !has_column(folder, "run_id")? {
         let rows = collect(scan_foreign(folder, &FACT)?.select([len()]), "rows")?;
         let rows = rows.columns().first().and_then(|rows| rows.cast(&DataType::UInt64).ok()?.u64().ok()?.get(0));
-        return Ok((None, rows.unwrap_or_default()));
+        return Ok(vec![RowsOfRun { name: None, count: rows.unwrap_or_default() }]);
     }
     let runs =
         scan_foreign(folder, &[("run_id", DataType::String)])?.group_by([col("run_id")]).agg([len().alias("rows")]);
     let runs = collect(runs.sort(["run_id"], SortMultipleOptions::default()), "rows by run")?;
     let place = || error::query(folder.display().to_string());
-    let names: Vec<Option<&str>> = runs.column("run_id").and_then(Column::str).map_err(place())?.iter().collect();
-    let own = match names.as_slice() {
-        [] => None,
-        [own] => *own,
-        several => {
-            return Err(Error::Rows {
-                folder: folder.to_path_buf(),
-                reason: format!("expected the predictions of one run, got those of {}", several.len()),
-            });
-        }
-    };
+    let names = runs.column("run_id").and_then(Column::str).map_err(place())?;
     let rows = runs.column("rows").and_then(|rows| rows.cast(&DataType::UInt64)).map_err(place())?;
-    let rows = rows.u64().map_err(place())?.iter().flatten().sum();
-    Ok((own.map(str::to_owned), rows))
+    let rows = rows.u64().map_err(place())?.iter();
+    let each = names
+        .iter()
+        .zip(rows)
+        .map(|(name, count)| Ok(RowsOfRun { name: name.map(str::to_owned), count: given(count, "rows")? }));
+    each.collect::<PolarsResult<_>>().map_err(place())
 }
 
 fn stem(path: &Path) -> String {

@@ -1,17 +1,56 @@
 //! Figures as text: an aligned table for people, JSON for programs.
 
-use ground::aligned::{self, Side};
-use ground::figure::Figure;
-use table::rows::{ComparisonRow, MetricRow};
+use std::collections::BTreeSet;
 
-/// The figures as a table, percentages with two decimals; with `relations`, a second one of every relation follows.
-pub fn table(metrics: &[MetricRow], relations: bool) -> String {
-    let (overall, by_relation): (Vec<&MetricRow>, Vec<&MetricRow>) =
-        metrics.iter().partition(|metric| metric.relation.is_none());
-    let mut text = figures(overall);
-    if relations && !by_relation.is_empty() {
-        text.push('\n');
-        text.push_str(&of_relations(by_relation));
+use ground::aligned::{self, Side};
+use ground::excerpt::excerpt;
+use ground::figure::Figure;
+use table::Text;
+use table::rows::{ComparisonRow, MetricRow, PrecisionRecallRow, ReliabilityRow};
+
+/// The figures as tables, percentages with two decimals; with `relations`, those of every relation follow the others.
+/// Several runs come one after the other, each under its name; figures of scores last, with the best threshold of `curve`.
+pub fn table(metrics: &[MetricRow], curve: &[PrecisionRecallRow], relations: bool) -> String {
+    let (of_scores, rest): (Vec<&MetricRow>, Vec<&MetricRow>) = metrics.iter().partition(|row| is_of_scores(row));
+    let runs: BTreeSet<&Text> = rest.iter().map(|row| &row.run_id).collect();
+    let mut parts = Vec::new();
+    for run in &runs {
+        let of_run = rest.iter().copied().filter(|row| row.run_id == **run);
+        let (overall, by_relation): (Vec<_>, Vec<_>) = of_run.partition(|metric| metric.relation.is_none());
+        let name = if runs.len() > 1 { format!("run {}\n", one_line(run)) } else { String::new() };
+        parts.push(name + &figures(overall));
+        parts.extend((relations && !by_relation.is_empty()).then(|| by_each_relation(by_relation)));
+    }
+    parts.extend((!of_scores.is_empty()).then(|| over_scores(of_scores, curve)));
+    parts.join("\n")
+}
+
+fn is_of_scores(row: &MetricRow) -> bool {
+    Figure::OF_SCORES.iter().any(|figure| figure.names() == (&*row.metric, &*row.scope))
+}
+
+fn one_line(text: &str) -> String {
+    excerpt(text, aligned::WIDEST)
+}
+
+/// Figures over scores, and at which threshold F1 is best.
+fn over_scores(mut metrics: Vec<&MetricRow>, curve: &[PrecisionRecallRow]) -> String {
+    metrics.sort_by_key(|metric| Figure::place(&metric.metric, &metric.scope));
+    let heads = ["metric", "figure", "95%", "P", "R", "correct", "scores", "gold"];
+    let rows = metrics.iter().map(|row| {
+        let [precision, recall, figure, correct, scores, gold] = cells(row);
+        [row.metric.to_string(), figure, interval(row), precision, recall, correct, scores, gold]
+    });
+    let mut text = align(heads, 1, rows);
+    let best = curve.iter().max_by(|one, other| one.f1.total_cmp(&other.f1).then(one.margin.total_cmp(&other.margin)));
+    if let Some(best) = best.filter(|best| best.correct > 0) {
+        text += &format!("F1 is best with a margin of {:+.2} to the model's threshold\n", best.margin);
+    }
+    let average = metrics.iter().find(|row| *row.metric == *Figure::AveragePrecision.names().0);
+    if let Some((correct, gold)) =
+        average.and_then(|row| row.true_positives.zip(row.gold)).filter(|(some, all)| some < all)
+    {
+        text += &format!("{} of {gold} facts have no score and count as missed: AP is at least this\n", gold - correct);
     }
     text
 }
@@ -23,15 +62,36 @@ pub fn comparison_table(comparisons: &[ComparisonRow]) -> String {
         let difference = format!("{:+.2}", 100.0 * row.difference);
         [row.metric.to_string(), row.scope.to_string(), difference, interval, format!("{:.3}", row.p_value)]
     });
-    align(["metric", "scope", "difference", "95%", "p"], 2, rows)
+    let table = align(["metric", "scope", "difference", "95%", "p"], 2, rows);
+    let seeds = comparisons.first().map(|row| [row.seeds, row.against_seeds]).filter(|seeds| *seeds != [1, 1]);
+    let told = seeds.map(|[ours, theirs]| {
+        format!("the mean of {ours} runs against that of {theirs}, over runs and documents together\n")
+    });
+    table + &told.unwrap_or_default()
 }
 
-/// Both as one JSON object of two lists, `metrics` and `comparisons`: a row a line, columns named as in the schemas.
+/// What there is to be written as JSON.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    /// Those of `metrics`.
+    pub metrics: &'a [MetricRow],
+    /// Those of `comparisons`.
+    pub comparisons: &'a [ComparisonRow],
+    /// Those of `precision_recall` and of `reliability`, where scores were evaluated.
+    pub of_scores: Option<(&'a [PrecisionRecallRow], &'a [ReliabilityRow])>,
+}
+
+/// One JSON object of lists that bear the names of their tables: a row a line, columns named as in the schemas.
 ///
 /// # Errors
-/// None that a row of the two tables can cause.
-pub fn json(metrics: &[MetricRow], comparisons: &[ComparisonRow]) -> Result<String, serde_json::Error> {
-    Ok(format!("{{\"metrics\": [\n{}\n], \"comparisons\": [\n{}\n]}}\n", lines(metrics)?, lines(comparisons)?))
+/// None that a row of the tables can cause.
+pub fn json(rows: Rows<'_>) -> Result<String, serde_json::Error> {
+    let mut lists = vec![("metrics", lines(rows.metrics)?), ("comparisons", lines(rows.comparisons)?)];
+    if let Some((curve, reliability)) = rows.of_scores {
+        lists.extend([("precision_recall", lines(curve)?), ("reliability", lines(reliability)?)]);
+    }
+    let lists: Vec<String> = lists.into_iter().map(|(name, rows)| format!("\"{name}\": [\n{rows}\n]")).collect();
+    Ok(format!("{{{}}}\n", lists.join(", ")))
 }
 
 fn lines<T: serde::Serialize>(rows: &[T]) -> Result<String, serde_json::Error> {
@@ -43,15 +103,18 @@ fn figures(mut metrics: Vec<&MetricRow>) -> String {
     let heads = ["metric", "scope", "P", "R", "F1", "95%", "correct", "predicted", "gold"];
     let rows = metrics.into_iter().map(|row| {
         let [precision, recall, f1, correct, predicted, gold] = cells(row);
-        let interval = row.f1_low.zip(row.f1_high);
-        let interval =
-            interval.map_or_else(String::new, |(low, high)| format!("{} to {}", percent(low), percent(high)));
-        [row.metric.to_string(), row.scope.to_string(), precision, recall, f1, interval, correct, predicted, gold]
+        let [metric, scope] = [&row.metric, &row.scope].map(ToString::to_string);
+        [metric, scope, precision, recall, f1, interval(row), correct, predicted, gold]
     });
     align(heads, 2, rows)
 }
 
-fn of_relations(mut metrics: Vec<&MetricRow>) -> String {
+fn interval(row: &MetricRow) -> String {
+    let interval = row.f1_low.zip(row.f1_high);
+    interval.map_or_else(String::new, |(low, high)| format!("{} to {}", percent(low), percent(high)))
+}
+
+fn by_each_relation(mut metrics: Vec<&MetricRow>) -> String {
     metrics.sort_by_key(|metric| std::cmp::Reverse(metric.gold));
     let rows = metrics.into_iter().map(|row| {
         let [precision, recall, f1, correct, predicted, gold] = cells(row);

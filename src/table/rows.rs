@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Cell, Row, TableSchema, Text};
 
 /// Every table's schema, sorted by name.
-pub fn all() -> [&'static TableSchema; 21] {
+pub fn all() -> [&'static TableSchema; 23] {
     [
         ComparisonRow::schema(),
         DocumentRow::schema(),
@@ -23,11 +23,13 @@ pub fn all() -> [&'static TableSchema; 21] {
         NodeRow::schema(),
         PairRow::schema(),
         PieceRow::schema(),
+        PrecisionRecallRow::schema(),
         PredictionRow::schema(),
         ProvenanceRow::schema(),
         RejectRow::schema(),
         RelationTypeRow::schema(),
         RelationRow::schema(),
+        ReliabilityRow::schema(),
         ScoreRow::schema(),
         TokenRow::schema(),
         TrainingLogRow::schema(),
@@ -239,12 +241,37 @@ rows! {
         f1_high: Option<f64>,
     }
 
+    /// A row of `precision_recall`.
+    PrecisionRecallRow in "precision_recall" {
+        run_id: Text,
+        margin: f32,
+        predicted: u64,
+        correct: u64,
+        gold: u64,
+        precision: f64,
+        recall: f64,
+        f1: f64,
+    }
+
+    /// A row of `reliability`.
+    ReliabilityRow in "reliability" {
+        run_id: Text,
+        low: f64,
+        high: f64,
+        predicted: u64,
+        correct: u64,
+        probability: f64,
+        share: f64,
+    }
+
     /// A row of `comparisons`.
     ComparisonRow in "comparisons" {
         run_id: Text,
         against: Text,
         metric: Text,
         scope: Text,
+        seeds: u32,
+        against_seeds: u32,
         difference: f64,
         low: f64,
         high: f64,

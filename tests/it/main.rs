@@ -23,6 +23,7 @@ mod decide;
 mod device;
 mod encoder;
 mod evaluate;
+mod evaluate_scores;
 mod evaluate_undirected;
 mod faults;
 mod golden;

@@ -19,7 +19,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("What was not taken over", &["rejects"]),
     ("Models", &["pieces", "training_log", "scores", "relations", "predictions"]),
     ("The graph", &["nodes", "edges", "provenance", "merges"]),
-    ("Figures", &["metrics", "comparisons"]),
+    ("Figures", &["metrics", "precision_recall", "reliability", "comparisons"]),
 ];
 /// Where a page goes on with what is rendered.
 const RENDERED: &str = "<!-- What follows is rendered from the schema files; DOCRE_BLESS=1 renders it anew. -->\n";

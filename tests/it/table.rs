@@ -163,10 +163,31 @@ fn every_table_is_written_as_its_schema_file_says_and_read_back() {
         against: text("s"),
         metric: text("F1"),
         scope: text("all"),
+        seeds: 3,
+        against_seeds: 1,
         difference: 0.1,
         low: 0.0,
         high: 0.2,
         p_value: 0.04,
+    }]);
+    check(vec![PrecisionRecallRow {
+        run_id: text("r"),
+        margin: -0.5,
+        predicted: 2,
+        correct: 1,
+        gold: 3,
+        precision: 0.5,
+        recall: 1.0 / 3.0,
+        f1: 0.4,
+    }]);
+    check(vec![ReliabilityRow {
+        run_id: text("r"),
+        low: 0.9,
+        high: 1.0,
+        predicted: 4,
+        correct: 3,
+        probability: 0.92,
+        share: 0.75,
     }]);
 }
 

@@ -10,6 +10,7 @@ use super::*;
 use crate::decision::{Calibration, Ensemble, Step};
 use crate::ended::Claims;
 use crate::fit::{Calibrated, FitOptions, FitRequest, fit};
+use crate::judged::{Judged, judge};
 
 /// A score so far above a threshold of 0, of document `d`, within a margin of 4.
 pub fn score(head: u32, tail: u32, relation: &str, logit: f32) -> ScoreRow {
@@ -305,4 +306,20 @@ fn types_are_those_that_a_relation_joins_in_training() {
         r#"c ["Chemical:Disease","Disease:Chemical"]"#,
     ];
     assert_eq!(told, expected);
+}
+
+#[test]
+fn what_does_not_count_in_an_evaluation_does_not_count_here() {
+    // (2, 1) of `d` is no candidate, and `c` holds both ways: of its two directions the better counts.
+    let scores = vec![score(0, 1, "a", -1.0), score(1, 0, "c", 1.0), score(0, 1, "c", 2.0), score(2, 1, "a", 3.0)];
+    let fixture = Fixture::over_a_split(vec![scores]);
+    let split = fixture.split.as_deref().unwrap();
+    let mut documents = Vec::new();
+    let decision = Decision { fitted_on: [crate::decision::hashed("e")].into(), ..Decision::default() };
+    let judging = judge(&fixture.runs, split, &decision, |document| documents.push(document)).unwrap();
+    assert_eq!((judging.run_id, judging.reach, judging.fitted_on, judging.unlabelled), (Some("run".into()), 4.0, 1, 0));
+    let [d, e] = documents.as_slice() else { panic!("{documents:?}") };
+    let judged = |margin, holds| Judged { margin, holds };
+    assert_eq!(d.scores, [("a".into(), judged(-1.0, true)), ("c".into(), judged(2.0, true))]);
+    assert_eq!((&d.facts, &e.facts), (&vec!["a".into(), "c".into()], &vec!["c".into(), "b".into()]));
 }

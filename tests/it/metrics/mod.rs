@@ -6,7 +6,7 @@ mod golden;
 mod oracle;
 mod refused;
 
-use docre::metrics::{Evaluation, Metric, Request, evaluate, present};
+use docre::metrics::{Evaluation, Metric, Request, compare, evaluate, evaluate_each, present};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -67,6 +67,13 @@ fn check(row: &Metric, [correct, predicted, gold]: [u64; 3], f1: f64) {
     assert!((row.f1.unwrap() - f1).abs() < 1e-12, "{row:?}");
 }
 
+/// Asserts that a row is of nothing, and that nothing is said of it.
+#[track_caller]
+fn check_empty(row: &Metric) {
+    assert_eq!([row.true_positives, row.predicted, row.gold], [Some(0); 3], "{row:?}");
+    assert_eq!([row.precision, row.recall, row.f1, row.f1_low, row.f1_high], [None; 5], "{row:?}");
+}
+
 #[test]
 fn every_metric_is_what_hand_and_paper_say() {
     let run = evaluated(&by_hand(), &predictions(), &[["Annie", "Bo", "r1"], ["Ann", "Bo", "r2"]]);
@@ -82,7 +89,7 @@ fn every_metric_is_what_hand_and_paper_say() {
     check(find(&run, "F1", "all", Some("r1")), [3, 6, 5], 2.0 * 3.0 / (6.0 + 5.0));
     check(find(&run, "F1", "all", Some("r2")), [0, 2, 2], 0.0);
     check(find(&run, "F1", "frequent", None), [3, 8, 7], 6.0 / 15.0);
-    check(find(&run, "F1", "long tail", None), [0, 0, 0], 0.0);
+    check_empty(find(&run, "F1", "long tail", None));
     assert!((find(&run, "macro F1", "all", None).f1.unwrap() - 6.0 / 11.0 / 2.0).abs() < 1e-12);
     // A (0,1): {0, 1} from both of its entries; (1,2): {1}; (0,2): {0}. Gold: 1 + 1 + 2 + 0 in A, 3 in B.
     check(find(&run, "evidence F1", "all", None), [2, 4, 7], 2.0 * 2.0 / (4.0 + 7.0));
@@ -129,7 +136,32 @@ fn no_prediction_is_a_legal_run() {
     assert_eq!((row.precision, row.recall), (None, Some(0.0)));
     assert_eq!(run.notes.warnings()[0], "there are no predictions");
     let nothing = evaluated(&Split(vec![Doc::new("A", &[])]), &[], &[]);
-    check(find(&nothing, "F1", "all", None), [0, 0, 0], 0.0);
+    check_empty(find(&nothing, "F1", "all", None));
+    assert_eq!(find(&nothing, "macro F1", "all", None).f1, None);
+}
+
+#[test]
+fn a_scope_without_facts_and_predictions_has_no_f1() {
+    // A fact of one document, no part of a triangle; a resample of the other document alone has nothing to say.
+    let lone = Doc::new("A", &[&[0], &[1]]).fact(0, 1, "r", &[]);
+    let run = evaluated(&Split(vec![lone.clone(), Doc::new("B", &[&[0]])]), &[entry("A", 0, 1, "r")], &[]);
+    check(find(&run, "F1", "all", None), [1, 1, 1], 1.0);
+    let row = find(&run, "F1", "all", None);
+    assert_eq!((row.f1_low, row.f1_high), (Some(1.0), Some(1.0)));
+    for scope in ["infer", "intra", "long tail"] {
+        check_empty(find(&run, "F1", scope, None));
+    }
+    let table = present::table(&run.metrics, &[], false);
+    let line = table.lines().find(|line| line.starts_with("F1") && line.contains("infer")).unwrap();
+    assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["F1", "infer", "-", "-", "-", "0", "0", "0"]);
+    // A difference to nothing is none.
+    let scopes: Vec<String> = run.compare(&run).unwrap().iter().map(|row| row.scope.to_string()).collect();
+    assert_eq!(scopes, ["all", "inter"]);
+    // What is missed is 0, and what is wrong is.
+    let missed = evaluated(&Split(vec![lone.clone()]), &[], &[]);
+    check(find(&missed, "F1", "inter", None), [0, 0, 1], 0.0);
+    let wrong = evaluated(&Split(vec![Doc::new("A", &[&[0], &[1]])]), &[entry("A", 0, 1, "r")], &[]);
+    check(find(&wrong, "F1", "inter", None), [0, 1, 0], 0.0);
 }
 
 #[test]
@@ -184,16 +216,71 @@ fn a_run_that_is_better_everywhere_is_significantly_so() {
 }
 
 #[test]
+fn runs_of_several_seeds_are_compared_over_seeds_and_documents() {
+    let folder = TempDir::new().unwrap();
+    let docs =
+        (0..8).map(|k| Doc::new(&format!("doc {k}"), &[&[0], &[1], &[2]]).fact(0, 1, "r", &[]).fact(1, 2, "r", &[]));
+    let tables = Split(docs.collect()).write(folder.path());
+    let half: Vec<Value> = (0..8).map(|k| entry(&format!("doc {k}"), 0, 1, "r")).collect();
+    let whole: Vec<Value> = (0..8).map(|k| entry(&format!("doc {k}"), 1, 2, "r")).chain(half.clone()).collect();
+    let paths = [("half", &half), ("whole", &whole)].map(|(name, rows)| {
+        fixture::write_relations(&folder.path().join(name), name, rows);
+        folder.path().join(name)
+    });
+    let request = Request::new(&tables, &tables);
+    let each = |paths: &[std::path::PathBuf]| evaluate_each(&request, paths).unwrap();
+    let [half, whole] = &paths;
+    let all = |ours: &[Evaluation], theirs: &[Evaluation]| {
+        compare(ours, theirs).unwrap().into_iter().find(|row| &*row.scope == "all").unwrap()
+    };
+    // F1 of the runs 1 and 2/3 in every resample of the documents: of two runs one is drawn, half of the times either.
+    let both = all(&each(&[whole.clone(), half.clone()]), &each(&[half.clone()]));
+    assert!((both.difference - 1.0 / 6.0).abs() < 1e-12, "{both:?}");
+    assert!(both.low == 0.0 && (both.high - 1.0 / 3.0).abs() < 1e-12 && both.p_value > 0.9, "{both:?}");
+    assert_eq!((both.seeds, both.against_seeds, &*both.run_id, &*both.against), (2, 1, "whole, half", "half"));
+    // Of three runs two are drawn: the better one twice in a ninth of the resamples.
+    let three = all(&each(&[whole.clone(), half.clone(), half.clone()]), &each(&[half.clone()]));
+    assert!((three.difference - 1.0 / 9.0).abs() < 1e-12 && (three.high - 1.0 / 3.0).abs() < 1e-12, "{three:?}");
+    assert_eq!(&*three.run_id, "whole, half 1, half 2");
+    // Seeds that are alike change nothing.
+    let alike = all(&each(&[whole.clone(), whole.clone()]), &each(&[half.clone(), half.clone(), half.clone()]));
+    let one = all(&each(&[whole.clone()]), &each(&[half.clone()]));
+    assert!((alike.difference - one.difference).abs() < 1e-12 && (alike.low - one.low).abs() < 1e-12, "{alike:?}");
+    assert_eq!((alike.seeds, alike.against_seeds, alike.p_value), (2, 3, 0.0));
+    let shown = present::comparison_table(&[alike]);
+    assert!(shown.contains("the mean of 2 runs against that of 3"), "{shown}");
+}
+
+#[test]
+fn a_table_of_several_runs_is_as_many_evaluations() {
+    let folder = TempDir::new().unwrap();
+    let tables = by_hand().write(folder.path());
+    let relations = folder.path().join("relations");
+    fixture::write_relations(&relations, "one", &predictions());
+    std::fs::rename(relations.join("part-00000.parquet"), relations.join("part-00001.parquet")).unwrap();
+    fixture::write_relations(&relations, "two", &[entry("A", 0, 1, "r1")]);
+    let runs = evaluate_each(&Request::new(&tables, &tables), &[relations]).unwrap();
+    assert_eq!(runs.iter().map(Evaluation::name).collect::<Vec<_>>(), ["one", "two"]);
+    check(find(&runs[0], "F1", "all", None), [3, 8, 7], 6.0 / 15.0);
+    check(find(&runs[1], "F1", "all", None), [1, 1, 7], 2.0 / 8.0);
+    assert_eq!((runs[0].notes.rows, runs[1].notes.rows), (11, 1));
+    let metrics: Vec<Metric> = runs.into_iter().flat_map(|run| run.metrics).collect();
+    let table = present::table(&metrics, &[], false);
+    assert!(table.starts_with("run one\nmetric") && table.contains("\n\nrun two\nmetric"), "{table}");
+}
+
+#[test]
 fn figures_are_shown_as_a_table_and_as_json() {
     let run = evaluated(&by_hand(), &predictions(), &[]);
-    let table = present::table(&run.metrics, true);
+    let table = present::table(&run.metrics, &[], true);
     let line = |start: &str| {
         table.lines().find(|line| line.starts_with(start)).unwrap().split_whitespace().collect::<Vec<_>>()
     };
     assert_eq!(line("F1           all")[2..5], ["37.50", "42.86", "40.00"]);
     assert_eq!(line("r1")[1..], ["50.00", "60.00", "54.55", "3", "6", "5"]);
-    assert!(!present::table(&run.metrics, false).contains("r1"));
-    let json: Value = serde_json::from_str(&present::json(&run.metrics, &[]).unwrap()).unwrap();
+    assert!(!present::table(&run.metrics, &[], false).contains("r1"));
+    let rows = present::Rows { metrics: &run.metrics, comparisons: &[], of_scores: None };
+    let json: Value = serde_json::from_str(&present::json(rows).unwrap()).unwrap();
     assert_eq!(json["metrics"].as_array().unwrap().len(), run.metrics.len());
     assert_eq!(json["metrics"][0]["metric"], "F1");
 }
@@ -202,7 +289,7 @@ fn figures_are_shown_as_a_table_and_as_json() {
 fn wide_and_hostile_names_of_relations_keep_the_table_straight() {
     let doc = Doc::new("A", &[&[0], &[0]]).fact(0, 1, "關係", &[0]).fact(1, 0, "r\n\u{202e}", &[0]);
     let run = evaluated(&Split(vec![doc]), &[], &[]);
-    let table = present::table(&run.metrics, true);
+    let table = present::table(&run.metrics, &[], true);
     let (_, relations) = table.split_once("\n\n").unwrap();
     // Each of the two characters takes two columns of the screen; what turns the writing is spelt out.
     assert_eq!(
