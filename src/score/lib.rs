@@ -3,7 +3,7 @@
 //! `scores` are what the model predicts or nearly does, `relations` what is claimed of it: by the model's own threshold,
 //! or by the decision that travels with the checkpoint. Where the scores stand, another decision is taken over them.
 //!
-//! A checkpoint's card says what it is for ([`mod@purpose`]): pairs of types that its training left out are not scored, unless
+//! A checkpoint's card says what it is for ([`purpose`]): pairs of types that its training left out are not scored, unless
 //! that is asked for, and in what else the split differs from what it was trained on, is told when it is scored.
 //!
 //! A document whose pairs the model cannot hold within a bound is left out and told ([`limit`]); the others go on. The
