@@ -114,7 +114,11 @@ impl Card {
 
     /// Types of head and tail that training had in one document and never asked about: a model knows nothing of their
     /// pairs. Types that never met are none of them; of those, training says nothing.
+    /// Of a corpus with more types than are told apart, there are none: of some, pairs were not counted.
     pub fn left_out(&self) -> BTreeSet<(Text, Text)> {
+        if self.profile.further_entities > 0 {
+            return BTreeSet::new();
+        }
         // Then the smaller number of two entities is the head, whatever their types.
         let one_way = !self.relations.is_empty() && self.relations.iter().all(|relation| relation.undirected);
         let asked = |head: &str, tail: &str| self.profile.pairs_of(head, tail).candidates > 0;
@@ -151,6 +155,9 @@ mod tests {
         assert_eq!(card(false, &pairs).left_out(), of(&[("a", "a"), ("b", "a")]));
         // Undirected, a pair of `a` and `b` was asked about whichever came first.
         assert_eq!(card(true, &pairs).left_out(), of(&[("a", "a")]));
+        let mut of_many = card(false, &pairs);
+        of_many.profile.further_entities = 1;
+        assert_eq!(of_many.left_out(), BTreeSet::new());
     }
 
     #[test]

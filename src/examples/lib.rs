@@ -134,7 +134,7 @@ impl Tables {
         let misfit = |reason| ExamplesError::Misfit { split: self.split.clone(), reason };
         let (mut example, document) = (without_pairs(pieces).map_err(misfit)?, &pieces.doc_id);
         let entities = self.entities.as_mut().map(|entities| entities.of(document)).transpose()?;
-        let mut kinds = Kinds::of(entities.into_iter().flat_map(|(entities,)| entities));
+        let mut kinds = Kinds::of(example.n_entities(), entities.into_iter().flat_map(|(entities,)| entities));
         while let Some(pair) = self.pairs.next_of(document)? {
             if !pair.candidate {
                 continue;

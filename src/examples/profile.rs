@@ -124,8 +124,10 @@ pub(super) struct Kinds {
 }
 
 impl Kinds {
-    pub fn of(entities: impl IntoIterator<Item = EntityRow>) -> Self {
-        let mut kinds = Self { kinds: vec![], entities: vec![], of_entity: vec![], candidates: BTreeMap::new() };
+    /// Those of a document with so many entities.
+    pub fn of(n_entities: usize, entities: impl IntoIterator<Item = EntityRow>) -> Self {
+        let (of_entity, candidates) = (vec![None; n_entities], BTreeMap::new());
+        let mut kinds = Self { kinds: vec![], entities: vec![], of_entity, candidates };
         let mut places: BTreeMap<Text, usize> = BTreeMap::new();
         for EntityRow { entity_id, r#type, .. } in entities {
             let place = *places.entry(r#type.clone()).or_insert(kinds.kinds.len());
@@ -134,9 +136,9 @@ impl Kinds {
                 kinds.entities.push(0);
             }
             kinds.entities[place] += 1;
-            let entity = entity_id as usize;
-            kinds.of_entity.resize(kinds.of_entity.len().max(entity + 1), None);
-            kinds.of_entity[entity] = Some(place);
+            if let Some(kind) = kinds.of_entity.get_mut(entity_id as usize) {
+                *kind = Some(place);
+            }
         }
         kinds
     }
@@ -223,7 +225,7 @@ mod tests {
 
     #[test]
     fn pairs_are_counted_by_types() {
-        let mut kinds = Kinds::of([entity(0, "a"), entity(1, "b"), entity(2, "a")]);
+        let mut kinds = Kinds::of(3, [entity(0, "a"), entity(1, "b"), entity(2, "a")]);
         [pair(0, 1), pair(2, 1)].iter().for_each(|pair| kinds.count(pair));
         assert_eq!(kinds.types(&pair(1, 2)), Some((&"b".into(), &"a".into())));
         assert_eq!(kinds.types(&pair(1, 3)), None);
@@ -241,10 +243,11 @@ mod tests {
     #[test]
     fn of_many_types_the_first_are_told_apart() {
         let mut profile = Profile::default();
-        Kinds::of((0..MOST_TYPES as u32 + 2).map(|place| entity(place, &format!("{place:04}")))).add_to(&mut profile);
+        Kinds::of(MOST_TYPES + 2, (0..MOST_TYPES as u32 + 2).map(|place| entity(place, &format!("{place:04}"))))
+            .add_to(&mut profile);
         assert_eq!((profile.entity_types.len(), profile.further_entities), (MOST_TYPES, 2));
         assert_eq!(profile.pairs_by_type().count(), MOST_TYPES * (MOST_TYPES - 1));
-        Kinds::of([entity(0, "0001"), entity(1, "new")]).add_to(&mut profile);
+        Kinds::of(2, [entity(0, "0001"), entity(1, "new")]).add_to(&mut profile);
         assert_eq!((profile.entity_types.len(), profile.further_entities), (MOST_TYPES, 3));
     }
 

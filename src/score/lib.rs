@@ -3,7 +3,7 @@
 //! `scores` are what the model predicts or nearly does, `relations` what is claimed of it: by the model's own threshold,
 //! or by the decision that travels with the checkpoint. Where the scores stand, another decision is taken over them.
 //!
-//! A checkpoint's card says what it is for ([`mod@purpose`]): pairs of types that its training left out are not scored, unless
+//! A checkpoint's card says what it is for ([`purpose`]): pairs of types that its training left out are not scored, unless
 //! that is asked for, and in what else the split differs from what it was trained on, is told when it is scored.
 //!
 //! A document whose pairs the model cannot hold within a bound is left out and told ([`limit`]); the others go on. The
@@ -209,13 +209,14 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     clear_leftovers(request.out, Ours::TABLES);
     if let Some(too_large) = lacks(request.out, &fingerprint)? {
         parts::remove_leftovers(request.out);
-        purpose.keep_relations(request)?;
         lacking(too_large).into_iter().for_each(observe);
-        return decided.over_scores(too_large, observe);
+        let ended = decided.over_scores(too_large, observe)?;
+        purpose.keep_relations(request)?;
+        return Ok(ended);
     }
     let tables = Tables::begin(request)?;
     check_workplace(&work_folder(request.out), &[])?;
-    purpose.keep_relations(request)?;
+    purpose.has_relations(request)?;
     let (model, unused) = checkpoint.model(&compute)?;
     observe(compute.event());
     observe(Event::Detail(format!("reads the checkpoint {}", request.checkpoint.display())));
@@ -250,6 +251,7 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     parts.scored.relations = decided.over(&tables, observe)?;
     standing.check()?;
     tables.commit()?;
+    purpose.keep_relations(request)?;
     purpose.warnings(&parts.met).into_iter().map(Event::Warning).for_each(observe);
     let scored = parts.remove()?;
     let cut_off = scored.cut_off.event(checkpoint.config.most_pieces);

@@ -9,7 +9,7 @@ use ground::choice;
 use ground::excerpt::quoted;
 use ground::identity::Identity;
 use table::rows::ModelRelationRow;
-use table::{Row, TableError, Text, check_making, fingerprint};
+use table::{Ours, Row, TableError, Text, check_making, check_place, fingerprint};
 
 use super::Request;
 use super::error::ScoreError;
@@ -31,7 +31,7 @@ const SHOWN: usize = 5;
 /// Unknown pieces are told where their share is above so many times that of training
 const TIMES: f64 = 3.0;
 /// and this.
-const BESIDES: f64 = 0.01;
+const BESIDES: f64 = 0.02;
 /// A script of which training had less than this share of its letters, in names in passing, it never saw.
 const SEEN: f64 = 0.001;
 
@@ -71,24 +71,43 @@ impl Purpose {
         Ok(Self { card, left_out })
     }
 
-    /// Writes down the relations that the model tells apart, as the card has them, unless they stand there already.
+    /// Whether the table of the relations that the model tells apart stands, as the card has them.
+    ///
+    /// # Errors
+    /// Where it is of another making, and not to be replaced.
+    pub fn has_relations(&self, request: &Request<'_>) -> Result<bool, TableError> {
+        let name = &ModelRelationRow::schema().name;
+        let making = self.making();
+        if fingerprint(request.out, name)?.as_ref() == Some(&making) {
+            return Ok(true);
+        }
+        if !request.force {
+            check_making(request.out, name, Some(&making))?;
+        }
+        check_place(&request.out.join(name), Ours::TABLES)?;
+        Ok(false)
+    }
+
+    /// Writes that table, unless it stands.
+    ///
+    /// # Errors
+    /// As [`Self::has_relations`], and where it cannot be written.
     pub fn keep_relations(&self, request: &Request<'_>) -> Result<(), TableError> {
+        if self.has_relations(request)? { Ok(()) } else { table::write(request.out, &self.making(), self.relations()) }
+    }
+
+    fn relations(&self) -> Vec<ModelRelationRow> {
         let row = |told: &CardRelation| ModelRelationRow {
             relation: told.relation.clone(),
             label: told.label.clone(),
             n_facts: told.facts,
             undirected: told.undirected,
         };
-        let rows: Vec<ModelRelationRow> = self.card.iter().flat_map(|card| &card.relations).map(row).collect();
-        let making = Identity::of("model relations").field("rows", &rows).finish();
-        let name = &ModelRelationRow::schema().name;
-        if fingerprint(request.out, name)?.as_ref() == Some(&making) {
-            return Ok(());
-        }
-        if !request.force {
-            check_making(request.out, name, Some(&making))?;
-        }
-        table::write(request.out, &making, rows)
+        self.card.iter().flat_map(|card| &card.relations).map(row).collect()
+    }
+
+    fn making(&self) -> String {
+        Identity::of("model relations").field("rows", &self.relations()).finish()
     }
 
     /// How what was met differs from what the model was trained on.
@@ -196,7 +215,7 @@ mod tests {
 
     #[test]
     fn unknown_pieces_are_told_far_above_the_share_of_training() {
-        for (there, here, is_told) in [(0, 10, false), (0, 11, true), (20, 69, false), (20, 71, true)] {
+        for (there, here, is_told) in [(0, 20, false), (0, 21, true), (20, 79, false), (20, 81, true)] {
             let [there, here] = [there, here].map(|unknown| profile(&[], unknown, &[]));
             assert_eq!(unknown_pieces(&there, &here).is_some(), is_told, "{there:?} {here:?}");
         }

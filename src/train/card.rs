@@ -9,7 +9,7 @@ use checkpoint::{CardRelation, SplitName};
 use table::rows::{DocumentRow, RelationTypeRow};
 use table::{Row, Standing, TableError, Text};
 
-use super::config::TrainConfig;
+use super::config::{EncoderSource, TrainConfig};
 
 /// Settings that are places: of the same files elsewhere the card is the same.
 const PLACES: [&str; 5] = ["corpus", "train", "dev", "base", "teacher"];
@@ -47,17 +47,13 @@ pub fn settings(config: &TrainConfig, taught: Option<&str>, begun: Option<&str>)
     let mut settings = serde_json::to_value(config)?;
     if let Some(fields) = settings.as_object_mut() {
         PLACES.iter().for_each(|place| drop(fields.remove(*place)));
+        // Of a folder the checkpoint has the shape: the same encoder elsewhere is no other one.
+        if matches!(&config.encoder, EncoderSource::Pretrained(name) if Path::new(name).is_dir()) {
+            fields.remove("encoder");
+        }
         for (name, identity) in [("teacher", taught), ("base", begun)] {
             fields.extend(identity.map(|identity| (name.to_owned(), identity.into())));
         }
-    }
-    let encoder = settings.pointer_mut("/encoder/pretrained");
-    if let Some(Value::String(name)) = encoder
-        && let folder = Path::new(name.as_str())
-        && folder.is_dir()
-        && let Some(last) = folder.file_name()
-    {
-        *name = last.to_string_lossy().into_owned();
     }
     Ok(settings)
 }
