@@ -150,7 +150,7 @@ fn of_each(evidence: &Evidence, aim: Aim, common: &Decision, shrinkage: f64) -> 
 }
 
 /// Shares of which [`points`] tells how they are come to.
-fn told_shares() -> impl DoubleEndedIterator<Item = f64> {
+fn told_shares() -> impl Iterator<Item = f64> {
     (50..=100).map(|percent| f64::from(percent) / 100.0)
 }
 
@@ -166,7 +166,10 @@ fn points(of: &OfRelation, reach: f32) -> Vec<Point> {
     let recall = |cut: &Cut| millionths(cut.right, of.facts);
     let mut chosen: BTreeMap<usize, Cut> = BTreeMap::new();
     let mut shares = told_shares().peekable();
-    for cut in cuts.iter().rev() {
+    // Below the last right claim there is nothing to gain.
+    let ends_right = cuts.iter().zip([0].into_iter().chain(cuts.iter().map(|cut| cut.right)));
+    let ends_right: Vec<&Cut> = ends_right.filter(|(cut, before)| cut.right > *before).map(|(cut, _)| cut).collect();
+    for cut in ends_right.into_iter().rev() {
         while shares.next_if(|share| precision(cut) >= *share).is_some() {
             chosen.insert(cut.claims, *cut);
         }
@@ -267,7 +270,8 @@ impl Aim {
         match self {
             Self::F1 => f1(cut.right, cut.claims, facts),
             Self::Gain(price) => 2.0 * right - price * claims,
-            Self::Precision(wanted) => if_it_does(cut.claims > 0 && right / claims >= wanted, right),
+            // Of as many right claims the fewest: what lies below the last right one is wrong.
+            Self::Precision(wanted) => if_it_does(cut.claims > 0 && right / claims >= wanted, right - 1e-9 * claims),
             Self::Recall(wanted) => if_it_does(right / facts_all >= wanted, -claims),
         }
     }
@@ -308,7 +312,7 @@ fn cuts(of: &OfRelation, reach: f32) -> impl Iterator<Item = Cut> + '_ {
         let shift = if middle < score.margin { middle } else { lower };
         (lower < score.margin).then_some(Cut { claims: place + 1, right, shift })
     });
-    let none = Cut { claims: 0, right: 0, shift: margin_of(0).unwrap_or_default() };
+    let none = Cut { claims: 0, right: 0, shift: margin_of(0).unwrap_or_default().max(-reach) };
     std::iter::once(none).chain(below)
 }
 

@@ -61,12 +61,16 @@ class Trial:
         return self.out / "scores" / seed / half
 
     def read_facts(self, half):
-        """The facts of a half, those of undirected relations in both directions."""
+        """The facts of a half that count, those of undirected relations in both directions."""
         split = self.halves / half
         undirected = {row["relation"] for row in self.query(split, "SELECT relation, undirected FROM relation_types")
                       if row["undirected"] == "true"}
+        pairs = self.query(split, "SELECT doc_id, head, tail FROM pairs WHERE NOT candidate")
+        left_out = {(row["doc_id"], row["head"], row["tail"]) for row in pairs}
         facts = set()
         for row in self.query(split, "SELECT doc_id, head, tail, relation FROM facts"):
+            if (row["doc_id"], row["head"], row["tail"]) in left_out:
+                continue
             facts.add((row["doc_id"], row["head"], row["tail"], row["relation"]))
             if row["relation"] in undirected:
                 facts.add((row["doc_id"], row["tail"], row["head"], row["relation"]))

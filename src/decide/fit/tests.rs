@@ -71,6 +71,8 @@ fn what_lies_at_the_end_of_the_scores_is_never_claimed() {
     let one = of(3, &[(1.0, true), (-2.0, true), (-2.000_000_2, true)]);
     let cuts: Vec<(usize, f32)> = cuts(&one, 2.0).map(|cut| (cut.claims, cut.shift)).collect();
     assert_eq!(cuts, [(0, 1.0), (1, -0.5)]);
+    // Nor is a threshold put there.
+    assert_eq!(Aim::F1.cut(&of(3, &[(-2.5, true)]), 2.0), Some(-2.0));
 }
 
 #[test]
@@ -96,13 +98,14 @@ fn points_tell_what_other_thresholds_come_to() {
     let one = of(4, &[(3.0, true), (2.0, true), (1.0, false), (-1.0, true), (-2.0, false)]);
     let points = points(&one, 4.0);
     let told: Vec<_> = points.iter().map(|point| (point.shift, point.precision, point.recall)).collect();
-    assert_eq!(told, [(1.5, 1.0, 0.5), (-1.5, 0.75, 0.75), (-3.0, 0.6, 0.75)]);
+    // The last is wrong: lower there is less precision, and no more recall.
+    assert_eq!(told, [(1.5, 1.0, 0.5), (-1.5, 0.75, 0.75)]);
     let decision = Decision { shift: 0.5, shifts: [("a".into(), 1.0)].into(), points, ..Decision::default() };
     let at = |precision, recall| {
         let found = decision.clone().at(At { precision, recall })?;
         Ok::<_, DecideError>((found.shift, found.shift_of("a"), found.points.len()))
     };
-    assert_eq!(at(None, None).unwrap(), (0.5, 1.0, 3));
+    assert_eq!(at(None, None).unwrap(), (0.5, 1.0, 2));
     assert_eq!(at(Some(0.7), None).unwrap(), (-1.0, -0.5, 0));
     assert_eq!(at(Some(0.9), None).unwrap(), (2.0, 2.5, 0));
     assert_eq!(at(None, Some(0.6)).unwrap(), (-1.0, -0.5, 0));
