@@ -24,10 +24,16 @@ pub mod role {
     pub const CORPUS: &str = "corpus";
     /// What a model thinks of pairs.
     pub const SCORES: &str = "scores";
+    /// Where inference changed what a model predicts.
+    pub const TRACES: &str = "traces";
     /// Predicted facts.
     pub const RELATIONS: &str = "relations";
     /// Figures.
     pub const METRICS: &str = "metrics";
+    /// Precision by recall, over thresholds of scores.
+    pub const PRECISION_RECALL: &str = "precision_recall";
+    /// How often what is said to be so probable holds.
+    pub const RELIABILITY: &str = "reliability";
     /// Differences to another run.
     pub const COMPARISONS: &str = "comparisons";
     /// How a model learned.

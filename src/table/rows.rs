@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Cell, Row, TableSchema, Text};
 
 /// Every table's schema, sorted by name.
-pub fn all() -> [&'static TableSchema; 20] {
+pub fn all() -> [&'static TableSchema; 23] {
     [
         ComparisonRow::schema(),
         DocumentRow::schema(),
@@ -22,13 +22,16 @@ pub fn all() -> [&'static TableSchema; 20] {
         NodeRow::schema(),
         PairRow::schema(),
         PieceRow::schema(),
+        PrecisionRecallRow::schema(),
         PredictionRow::schema(),
         ProvenanceRow::schema(),
         RejectRow::schema(),
         RelationTypeRow::schema(),
         RelationRow::schema(),
+        ReliabilityRow::schema(),
         ScoreRow::schema(),
         TokenRow::schema(),
+        TraceRow::schema(),
         TrainingLogRow::schema(),
     ]
 }
@@ -212,6 +215,17 @@ rows! {
         most_labels: u32,
     }
 
+    /// A row of `traces`.
+    TraceRow in "traces" {
+        run_id: Text,
+        doc_id: Text,
+        head: u32,
+        tail: u32,
+        iteration: u32,
+        before: Vec<Text>,
+        after: Vec<Text>,
+    }
+
     /// A row of `metrics`.
     MetricRow in "metrics" {
         run_id: Text,
@@ -228,6 +242,29 @@ rows! {
         f1: Option<f64>,
         f1_low: Option<f64>,
         f1_high: Option<f64>,
+    }
+
+    /// A row of `precision_recall`.
+    PrecisionRecallRow in "precision_recall" {
+        run_id: Text,
+        margin: f32,
+        predicted: u64,
+        correct: u64,
+        gold: u64,
+        precision: f64,
+        recall: f64,
+        f1: f64,
+    }
+
+    /// A row of `reliability`.
+    ReliabilityRow in "reliability" {
+        run_id: Text,
+        low: f64,
+        high: f64,
+        predicted: u64,
+        correct: u64,
+        probability: f64,
+        share: f64,
     }
 
     /// A row of `comparisons`.

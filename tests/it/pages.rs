@@ -17,9 +17,9 @@ use crate::support::{docre, rows};
 const GROUPS: [(&str, &[&str]); 5] = [
     ("A corpus", &["documents", "tokens", "mentions", "entities", "pairs", "facts", "relation_types", "implied"]),
     ("What was not taken over", &["rejects"]),
-    ("Models", &["pieces", "training_log", "scores", "relations", "predictions"]),
+    ("Models", &["pieces", "training_log", "scores", "relations", "traces", "predictions"]),
     ("The graph", &["nodes", "edges", "provenance", "merges"]),
-    ("Figures", &["metrics", "comparisons"]),
+    ("Figures", &["metrics", "precision_recall", "reliability", "comparisons"]),
 ];
 /// Where a page goes on with what is rendered.
 const RENDERED: &str = "<!-- What follows is rendered from the schema files; DOCRE_BLESS=1 renders it anew. -->\n";
