@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use docre::report::{self, Options, Sources};
+use docre::report::{self, Given, Options, Sources};
 
 use super::{Messages, Outcome, checked, whole};
 
 /// Write a page that shows a run: figures, curves, documents, graph.
 ///
 /// The page is one HTML file. It works from disk, in any browser of the last years, and loads nothing. It shows what the
-/// folder has: manifest.json; a folder with a split's tables; and the tables relations, metrics, comparisons, training_log,
-/// and graph/nodes with graph/edges.
+/// folder has: manifest.json; a folder with a split's tables; and the tables relations, traces, metrics, comparisons,
+/// precision_recall, reliability, training_log, and graph/nodes with graph/edges.
 #[derive(Args)]
 #[command(
     allow_negative_numbers = true,
@@ -21,6 +21,16 @@ pub struct ReportArgs {
     /// The folder of the run.
     #[arg(value_name = "RUN")]
     run: PathBuf,
+    /// Predicted facts in the place of the folder's: a folder with the table `relations`, a Parquet file, or a submission
+    /// in DocRED's JSON.
+    #[arg(long, value_name = "PATH")]
+    relations: Option<PathBuf>,
+    /// The folder of the split that they are of [default: the one in RUN that has their first document].
+    #[arg(long, value_name = "DIR")]
+    corpus: Option<PathBuf>,
+    /// Another run's folder, or its predicted facts as above, to show beside them.
+    #[arg(long, value_name = "PATH")]
+    against: Option<PathBuf>,
     /// How many documents the page holds at most; figures are of all.
     #[arg(long, value_name = "N", default_value_t = Options::default().documents, value_parser = whole::<u64>)]
     documents: u64,
@@ -35,9 +45,12 @@ pub struct ReportArgs {
 /// Reports.
 pub fn run(args: &ReportArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let options = checked(Options { documents: args.documents })?;
-    let sources = Sources::find(&args.run)?;
+    let given = Given { relations: args.relations.clone(), corpus: args.corpus.clone(), against: args.against.clone() };
+    let sources = Sources::find(&args.run, &given)?;
     let out = args.out.clone().unwrap_or_else(|| args.run.join("report.html"));
-    let written = report::write(&sources, &options, &out, args.force)?;
+    let listener = messages.listener();
+    let written = report::write(&sources, &options, &out, args.force, &|event| listener.hear(&event))?;
+    drop(listener);
     messages.say(&format!("{}: {written}", out.display()));
     Ok(Outcome::Done)
 }

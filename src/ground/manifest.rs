@@ -26,6 +26,8 @@ pub mod role {
     pub const SCORES: &str = "scores";
     /// Which of them are claimed.
     pub const DECISION: &str = "decision";
+    /// Where inference changed what a model predicts.
+    pub const TRACES: &str = "traces";
     /// Predicted facts.
     pub const RELATIONS: &str = "relations";
     /// What a model's checkpoint says of its relations.

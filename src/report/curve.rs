@@ -7,7 +7,8 @@ use ground::counts::Counts;
 /// Points that a curve has at most: more than a screen shows.
 const POINTS: usize = 400;
 
-/// Precision and recall of the predictions whose margin over the threshold is at least this one.
+/// Precision and recall of the predictions whose margin over the threshold, or probability where that is all they have,
+/// is at least this one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Point {
     /// The margin: logit less threshold_logit.

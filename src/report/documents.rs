@@ -1,21 +1,26 @@
 //! A split's tables and predicted facts → documents as the reader shows them, each fact with its verdict.
 
-use std::collections::{BTreeMap, btree_map::Entry};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde::Serialize;
 
 use ground::counts::Verdict;
+use ground::observe::Observer;
 use table::rows::{DocumentRow, EntityRow, FactRow, MentionRow, PairRow, TokenRow};
-use table::{Followers, TableError, Text, Walk};
+use table::{Followers, Scratch, TableError, Text, Walk};
 
 use crate::detokenize::sentences;
-use crate::predictions::{Prediction, Predictions};
+use crate::error::ReportError;
+use crate::predictions::{Places, Prediction, Predictions};
+use crate::traces::{Change, Traces};
 
 /// Tokens of a document that a page has at most, each an element where it is part of a mention.
 const MOST_TOKENS: usize = 20_000;
 /// Facts of a document that a page has at most, each a line of its list.
 const MOST_FACTS: usize = 2_000;
+/// Changes of a document that a page has at most.
+const MOST_CHANGES: usize = 2_000;
 
 /// A document.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -40,6 +45,9 @@ pub struct Document {
     /// How many facts it has, where these are not all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n_facts: Option<usize>,
+    /// What inference changed, sorted by head, tail and iteration.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
 }
 
 /// An entity.
@@ -76,10 +84,28 @@ pub struct Fact {
     pub tail: u32,
     /// The relation.
     pub relation: Text,
-    /// What became of it.
-    pub verdict: Verdict,
+    /// What became of it; none where the run has nothing to do with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// What became of it in the other run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other: Option<Verdict>,
     /// Sentences between the closest mentions of the two.
     pub distance: Option<u32>,
+    /// What the run says of it.
+    #[serde(flatten)]
+    pub claim: Claim,
+    /// What the other run says of its probability.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_probability: Option<f32>,
+    /// Gold evidence: sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<u32>,
+}
+
+/// What a run says of a fact, as far as it says it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Claim {
     /// The prediction's probability.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probability: Option<f32>,
@@ -89,12 +115,20 @@ pub struct Fact {
     /// The iteration of inference at which it last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iteration: Option<u32>,
-    /// Gold evidence: sentences.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub evidence: Vec<u32>,
     /// How far the prediction's logit lies above the threshold's.
     #[serde(skip)]
     pub margin: Option<f32>,
+}
+
+/// Whose predictions are shown beside a split, and what inference did to them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shown<'s> {
+    /// The predictions.
+    pub relations: Option<&'s Path>,
+    /// Those of another run.
+    pub against: Option<&'s Path>,
+    /// The table of what inference changed.
+    pub traces: Option<&'s Path>,
 }
 
 /// A split, walked document by document; a document's rows, but for its pairs, are all that is in memory.
@@ -102,22 +136,40 @@ pub struct Split {
     walk: Walk<(TokenRow, EntityRow, MentionRow, FactRow)>,
     pairs: Followers<(PairRow,)>,
     predictions: Predictions,
+    others: Option<Predictions>,
+    traces: Option<Traces>,
     position: u32,
 }
 
 impl Split {
-    /// The start of a split; `relations` is the table of predicted facts, in any order, which are sorted in `scratch`.
+    /// The start of a split; what is shown beside it may be in any order, and is sorted in `scratch`.
     ///
     /// # Errors
     /// Where a table is missing or not as its schema says, or `scratch` cannot be written.
-    pub fn open(folder: &Path, relations: Option<&Path>, scratch: PathBuf) -> Result<Self, TableError> {
+    pub fn open(
+        folder: &Path,
+        shown: Shown<'_>,
+        scratch: &Scratch,
+        observe: Observer<'_>,
+    ) -> Result<Self, ReportError> {
         let walk = Walk::open(folder)?;
+        let places = Places::of(folder)?;
+        let sorted =
+            |path: &Path, name: &str| Predictions::sorted((folder, &places), path, scratch.folder(name), observe);
+        let traces = shown.traces.map(|path| Traces::sorted(&places, path, scratch.folder("changes")));
         Ok(Self {
             pairs: Followers::open(folder, walk.standing())?,
             walk,
-            predictions: Predictions::sorted(folder, relations, scratch)?,
+            predictions: shown.relations.map_or_else(|| Ok(Predictions::none()), |path| sorted(path, "sorted"))?,
+            others: shown.against.map(|path| sorted(path, "others")).transpose()?,
+            traces: traces.transpose()?,
             position: 0,
         })
+    }
+
+    /// What the run and the other are called by their predictions.
+    pub fn runs(&self) -> [Option<Text>; 2] {
+        [self.predictions.run.clone(), self.others.as_ref().and_then(|others| others.run.clone())]
     }
 
     /// The next document; `None` behind the last.
@@ -129,9 +181,12 @@ impl Split {
             self.pairs.finish()?;
             return Ok(None);
         };
-        let predicted = self.predictions.of(self.position)?;
+        let position = self.position;
         self.position += 1;
-        let facts = self.judged(&row, gold, predicted)?;
+        let is_gold = gold.iter().map(|row| (row.head, row.tail, row.relation.clone())).collect::<BTreeSet<_>>();
+        let is_gold = |head, tail, relation: &Text| is_gold.contains(&(head, tail, relation.clone()));
+        let changes = self.traces.as_mut().map(|traces| traces.of(position, row.labelled, is_gold)).transpose()?;
+        let facts = self.facts(&row, position, gold)?;
         Ok(Some(Document {
             id: row.doc_id,
             title: row.title,
@@ -142,17 +197,15 @@ impl Split {
             mentions: mentions.into_iter().map(Mention::from).collect(),
             facts,
             n_facts: None,
+            changes: changes.unwrap_or_default(),
         }))
     }
 
     /// The facts of a document, less those of pairs that are no candidates, which do not count.
-    fn judged(
-        &mut self,
-        document: &DocumentRow,
-        gold: Vec<FactRow>,
-        predicted: Vec<Prediction>,
-    ) -> Result<Vec<Fact>, TableError> {
-        let mut facts = judged(document.labelled, gold, predicted);
+    fn facts(&mut self, document: &DocumentRow, position: u32, gold: Vec<FactRow>) -> Result<Vec<Fact>, TableError> {
+        let predicted = self.predictions.of(position)?;
+        let others = self.others.as_mut().map(|others| others.of(position)).transpose()?;
+        let mut facts = judged(document.labelled, gold, predicted, others);
         let mut pairs: BTreeMap<(u32, u32), Option<PairRow>> =
             facts.iter().map(|fact| ((fact.head, fact.tail), None)).collect();
         while let Some(pair) = self.pairs.next_of(&document.doc_id)? {
@@ -169,11 +222,17 @@ impl Split {
     }
 
     /// Predictions of the next document that the split has not, once it was walked: wrong ones. None behind the last.
+    /// Those of the run come first, then those of the other.
     ///
     /// # Errors
     /// Where what was sorted cannot be read.
     pub fn next_strays(&mut self) -> Result<Vec<Fact>, TableError> {
-        Ok(judged(true, Vec::new(), self.predictions.next_strays()?))
+        let strays = self.predictions.next_strays()?;
+        if !strays.is_empty() {
+            return Ok(judged(true, Vec::new(), strays, None));
+        }
+        let others = self.others.as_mut().map(Predictions::next_strays).transpose()?;
+        Ok(judged(true, Vec::new(), Vec::new(), others))
     }
 }
 
@@ -199,6 +258,7 @@ impl Document {
             self.n_facts = Some(self.facts.len());
             self.facts.truncate(MOST_FACTS);
         }
+        self.changes.truncate(MOST_CHANGES);
         self
     }
 }
@@ -215,56 +275,77 @@ impl From<MentionRow> for Mention {
     }
 }
 
-/// Gold and predicted facts of a document as sets, put side by side.
-fn judged(labelled: bool, gold: Vec<FactRow>, predicted: Vec<Prediction>) -> Vec<Fact> {
-    let mut facts = BTreeMap::new();
+/// Gold facts of a document and those that one run or two predict as sets, put side by side.
+fn judged(
+    labelled: bool,
+    gold: Vec<FactRow>,
+    predicted: Vec<Prediction>,
+    others: Option<Vec<Prediction>>,
+) -> Vec<Fact> {
+    let is_compared = others.is_some();
+    let mut sides: BTreeMap<(u32, u32, Text), Sides> = BTreeMap::new();
     for row in gold {
-        facts.insert((row.head, row.tail, row.relation.clone()), missed(row));
+        sides.entry((row.head, row.tail, row.relation)).or_default().gold = Some(row.evidence);
     }
-    let unpredicted = if labelled { Verdict::Wrong } else { Verdict::Unjudged };
     for row in predicted {
-        match facts.entry((row.head, row.tail, row.relation.clone())) {
-            Entry::Vacant(place) => drop(place.insert(with_prediction(Fact::new(&row, unpredicted), &row))),
-            Entry::Occupied(mut place) if place.get().margin.is_none() => {
-                let fact = Fact { verdict: Verdict::Correct, ..place.get().clone() };
-                place.insert(with_prediction(fact, &row));
-            }
-            Entry::Occupied(_) => {}
-        }
+        let place = &mut sides.entry((row.head, row.tail, row.relation.clone())).or_default().claim;
+        *place = place.or(Some(Claim::from(row)));
     }
-    facts.into_values().collect()
+    for row in others.into_iter().flatten() {
+        let place = &mut sides.entry((row.head, row.tail, row.relation.clone())).or_default().other;
+        *place = place.or(Some(Claim::from(row)));
+    }
+    let fact = |((head, tail, relation), Sides { gold, claim, other })| {
+        let verdict = |claim: Option<Claim>| verdict(labelled, gold.is_some(), claim.is_some());
+        Fact {
+            head,
+            tail,
+            relation,
+            verdict: verdict(claim),
+            other: is_compared.then(|| verdict(other)).flatten(),
+            distance: None,
+            claim: claim.unwrap_or_default(),
+            other_probability: other.and_then(|other| other.probability),
+            evidence: gold.unwrap_or_default(),
+        }
+    };
+    sides.into_iter().map(fact).collect()
 }
 
 impl Fact {
-    fn new(row: &Prediction, verdict: Verdict) -> Self {
-        Self {
-            head: row.head,
-            tail: row.tail,
-            relation: row.relation.clone(),
-            verdict,
-            distance: None,
-            probability: None,
-            base: None,
-            iteration: None,
-            evidence: Vec::new(),
-            margin: None,
-        }
+    /// Whether the run predicts it.
+    pub fn is_predicted(&self) -> bool {
+        self.verdict.is_some_and(|verdict| verdict != Verdict::Missed)
     }
 }
 
-fn missed(FactRow { head, tail, relation, evidence, .. }: FactRow) -> Fact {
-    let verdict = Verdict::Missed;
-    let (distance, probability, base, iteration, margin) = (None, None, None, None, None);
-    Fact { head, tail, relation, verdict, distance, probability, base, iteration, evidence, margin }
+/// What is known of a fact.
+#[derive(Default)]
+struct Sides {
+    /// Its evidence, where it is gold.
+    gold: Option<Vec<u32>>,
+    claim: Option<Claim>,
+    other: Option<Claim>,
 }
 
-fn with_prediction(fact: Fact, row: &Prediction) -> Fact {
-    Fact {
-        probability: Some(rounded(row.probability)),
-        base: row.base_probability.map(rounded),
-        iteration: row.iteration,
-        margin: Some(row.logit - row.threshold_logit),
-        ..fact
+fn verdict(labelled: bool, is_gold: bool, is_predicted: bool) -> Option<Verdict> {
+    match (is_gold, is_predicted) {
+        (true, true) => Some(Verdict::Correct),
+        (true, false) => Some(Verdict::Missed),
+        (false, true) if labelled => Some(Verdict::Wrong),
+        (false, true) => Some(Verdict::Unjudged),
+        (false, false) => None,
+    }
+}
+
+impl From<Prediction> for Claim {
+    fn from(row: Prediction) -> Self {
+        Self {
+            probability: row.probability.map(rounded),
+            base: row.base_probability.map(rounded),
+            iteration: row.iteration,
+            margin: row.margin,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use ground::hint::{Hint, Words};
 use ground::manifest::ManifestError;
+use submission::SubmissionError;
 use table::TableError;
 
 /// Why no page can be made.
@@ -13,6 +14,9 @@ pub enum ReportError {
     /// A table is missing or damaged, or the page cannot be written.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// The predictions cannot be read.
+    #[error(transparent)]
+    Predictions(SubmissionError),
     /// The folder holds nothing that a page could show.
     #[error("{}: expected the folder of a run, found none of its tables: {tables}", folder.display())]
     NoRun {
@@ -29,6 +33,15 @@ pub enum ReportError {
     Write(#[from] io::Error),
 }
 
+impl From<SubmissionError> for ReportError {
+    fn from(error: SubmissionError) -> Self {
+        match error {
+            SubmissionError::Table(error) => Self::Table(error),
+            error => Self::Predictions(error),
+        }
+    }
+}
+
 impl Hint for ReportError {
     fn hint(&self) -> Option<Words> {
         match self {
@@ -36,6 +49,7 @@ impl Hint for ReportError {
                 Some("name a folder that `docre run` made, such as `runs/sample`, or that of a split".into())
             }
             Self::Table(error) => error.hint(),
+            Self::Predictions(error) => error.hint(),
             _ => None,
         }
     }

@@ -1,8 +1,10 @@
 //! A run's tables → one page: a single HTML file that works from disk and loads nothing.
 //!
-//! A page shows what it finds: the run's lineage, its figures with their intervals, how the model learned, precision
-//! against recall, figures by relation, by distance and by size, what inference changed, every document with its facts,
-//! gold against predicted, and the graph. A table that the run lacks is named as missing in its place.
+//! A page shows what it finds: what was found, in a sentence; the run's figures with their intervals, how the model
+//! learned, precision against recall, figures by relation, by distance and by size, what inference changed, a list of all
+//! predictions, every document with its facts, gold against predicted and one run against another, the graph, and the
+//! run's lineage. A table that the run lacks is named as missing in its place; what says nothing of documents without
+//! labels is left out.
 //!
 //! The work is shared out between here and the browser. Here, tables are walked once and counted ([`tally`]), and what
 //! is to be shown is packed ([`packed`]): an overview, documents in blocks of a few dozen, the graph. In the browser, the
@@ -19,6 +21,7 @@
 mod error;
 mod detokenize;
 mod predictions;
+mod traces;
 mod documents;
 mod tally;
 mod curve;
@@ -37,13 +40,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use ground::observe::Observer;
 use ground::settings::Settings;
 use table::{Scratch, Standing, TableError, is_file, write_file};
 
 pub use error::ReportError;
-pub use sources::Sources;
+pub use sources::{Given, Sources};
 
-use overview::Walked;
+use documents::Shown;
 
 /// How a page is made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,19 +89,23 @@ impl fmt::Display for Written {
 
 /// Writes the page of a run, whole or not at all. Its reader holds the split's first documents, as many as the options
 /// say; whatever is counted is counted over all. A page of ours at `out` is replaced; any other file only where `force`
-/// is set. The
-/// same tables give the same bytes.
+/// is set. The same tables give the same bytes. What of predictions is left out is told.
 ///
 /// # Errors
 /// Where a table is missing from its folder, not as its schema says or damaged, or the page cannot be written.
-pub fn write(sources: &Sources, options: &Options, out: &Path, force: bool) -> Result<Written, ReportError> {
+pub fn write(
+    sources: &Sources,
+    options: &Options,
+    out: &Path,
+    force: bool,
+    observe: Observer<'_>,
+) -> Result<Written, ReportError> {
     let force = force || may_replace(out)?;
     let standing = sources.corpus.as_deref().map(Standing::of).transpose()?;
-    let walked = match &sources.corpus {
+    let mut walked = match &sources.corpus {
         Some(corpus) => {
-            let scratch = Scratch::beside(out)?;
-            let (relations, sorted) = (sources.relations.as_deref(), scratch.folder("sorted"));
-            let walked = overview::walk(corpus, relations, options.documents, &sorted);
+            let (scratch, shown) = (Scratch::beside(out)?, shown(sources));
+            let walked = overview::walk((corpus, shown), options.documents, &scratch, observe);
             Some(match &standing {
                 Some(standing) => standing.confirm(walked)?,
                 None => walked?,
@@ -105,21 +113,26 @@ pub fn write(sources: &Sources, options: &Options, out: &Path, force: bool) -> R
         }
         None => None,
     };
-    let (tally, documents, blocks) = walked.map_or_else(
-        || (None, Vec::new(), Vec::new()),
-        |Walked { tally, listed, blocks }| (Some(tally), listed, blocks),
-    );
-    let written = (documents.len() as u64, tally.as_ref().map_or(0, |tally| tally.documents));
+    let documents = walked.as_mut().map_or_else(Vec::new, |walked| std::mem::take(&mut walked.blocks));
+    let written = walked.as_ref().map_or((0, 0), |walked| (walked.listed.len() as u64, walked.tally.documents));
     let mut blocks: Vec<(String, String)> =
-        (0..).zip(blocks).map(|(number, block): (usize, _)| (format!("documents-{number}"), block)).collect();
+        (0..).zip(documents).map(|(number, block): (usize, _)| (format!("documents-{number}"), block)).collect();
     if let Some(folder) = &sources.graph {
         blocks.push(("graph".to_owned(), packed::pack(&graph::graph(folder)?)?));
     }
-    blocks.insert(0, ("overview".to_owned(), packed::pack(&overview::overview(sources, tally, documents)?)?));
+    blocks.insert(0, ("overview".to_owned(), packed::pack(&overview::overview(sources, walked)?)?));
     standing.as_ref().map_or(Ok(()), Standing::check)?;
     put(out, force, &blocks)?;
     let bytes = out.metadata().map_or(0, |metadata| metadata.len());
     Ok(Written { documents: written.0, of: written.1, bytes })
+}
+
+fn shown(sources: &Sources) -> Shown<'_> {
+    Shown {
+        relations: sources.relations.as_deref(),
+        against: sources.against.as_deref(),
+        traces: sources.traces.as_deref(),
+    }
 }
 
 /// Whether a page of ours stands at a path, which is looked at before anything is done.

@@ -1,18 +1,20 @@
 //! What a page shows at once, and the walk over a split that counts it and packs the documents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Serialize;
 
 use ground::counts::Verdict;
+use ground::curie;
 use ground::figure::Figure;
 use ground::manifest::Manifest;
-use table::rows::{ComparisonRow, MetricRow};
-use table::{Row, Table, TableError, Text, relation_labels};
+use ground::observe::Observer;
+use table::rows::{ComparisonRow, MetricRow, PrecisionRecallRow, ReliabilityRow};
+use table::{Row, Scratch, Table, TableError, Text, relation_labels, undirected_relations};
 
 use crate::curve::{self, Point};
-use crate::documents::{Document, Split};
+use crate::documents::{Document, Shown, Split};
 use crate::error::ReportError;
 use crate::learning::{self, Learning};
 use crate::lineage;
@@ -30,13 +32,24 @@ pub struct Overview<'s> {
     name: &'s str,
     split: Option<String>,
     predicted: bool,
+    /// What the run is called beside the other, and that one.
+    runs: Vec<String>,
     lineage: Option<Manifest>,
     metrics: Vec<Explained>,
     comparisons: Vec<ComparisonRow>,
     learning: Option<Learning>,
     tally: Option<Tally>,
     curve: Vec<Point>,
+    /// What the curve's predictions are sorted by.
+    curve_by: &'static str,
+    precision_recall: Vec<PrecisionRecallRow>,
+    reliability: Vec<ReliabilityRow>,
+    traced: bool,
     labels: BTreeMap<Text, Text>,
+    /// Relations that hold both ways.
+    undirected: BTreeSet<Text>,
+    /// Prefixes of knowledge bases, with what the IRIs of their things begin with.
+    bases: Vec<(&'static str, &'static str)>,
     documents: Vec<Listed>,
     documents_in_block: usize,
     graph: bool,
@@ -64,7 +77,7 @@ pub struct Listed {
 
 impl From<&Document> for Listed {
     fn from(document: &Document) -> Self {
-        let count = |verdict| document.facts.iter().filter(|fact| fact.verdict == verdict).count();
+        let count = |verdict| document.facts.iter().filter(|fact| fact.verdict == Some(verdict)).count();
         Self {
             id: document.id.clone(),
             title: document.title.clone(),
@@ -82,24 +95,38 @@ pub struct Walked {
     pub tally: Tally,
     pub listed: Vec<Listed>,
     pub blocks: Vec<String>,
+    /// What the run and the other are called by their predictions.
+    pub runs: [Option<Text>; 2],
 }
 
 /// Puts the overview together, of what the walk has counted and the run's tables.
-pub fn overview(sources: &Sources, tally: Option<Tally>, documents: Vec<Listed>) -> Result<Overview<'_>, ReportError> {
-    let counted = tally.as_ref().map(|tally| (tally.margins.clone(), tally.facts.0.gold));
+pub fn overview(sources: &Sources, walked: Option<Walked>) -> Result<Overview<'_>, ReportError> {
+    let corpus = sources.corpus.as_deref();
     let file_name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let runs = walked.as_ref().map_or_else(Vec::new, |walked| sources.runs(&walked.runs));
+    let (mut tally, documents) = walked.map_or_else(Default::default, |walked| (Some(walked.tally), walked.listed));
+    let has_margins = tally.as_ref().is_none_or(|tally| tally.has_margins);
+    let margins = tally.as_mut().map_or_else(Vec::new, |tally| std::mem::take(&mut tally.margins));
+    let gold = tally.as_ref().map_or(0, |tally| tally.facts.counts.gold);
     Ok(Overview {
         docre: env!("CARGO_PKG_VERSION"),
         name: &sources.name,
-        split: sources.corpus.as_deref().and_then(file_name),
+        split: corpus.and_then(file_name),
         predicted: sources.relations.is_some(),
+        runs,
         lineage: sources.lineage.clone().map(lineage::shown),
         metrics: explained(rows(sources.metrics.as_deref())?),
         comparisons: rows(sources.comparisons.as_deref())?,
         learning: sources.training_log.as_deref().map(learning::learning).transpose()?,
         tally,
-        curve: counted.map_or_else(Vec::new, |(margins, gold)| curve::curve(margins, gold)),
-        labels: sources.corpus.as_deref().map(relation_labels).transpose()?.unwrap_or_default(),
+        curve: curve::curve(margins, gold),
+        curve_by: if has_margins { "margin" } else { "probability" },
+        precision_recall: rows(sources.precision_recall.as_deref())?,
+        reliability: rows(sources.reliability.as_deref())?,
+        traced: sources.traces.is_some(),
+        labels: corpus.map(relation_labels).transpose()?.unwrap_or_default(),
+        undirected: corpus.map(undirected_relations).transpose()?.unwrap_or_default(),
+        bases: curie::registered().collect(),
         documents,
         documents_in_block: DOCUMENTS_IN_BLOCK,
         graph: sources.graph.is_some(),
@@ -123,9 +150,14 @@ fn rows<R: Row>(path: Option<&Path>) -> Result<Vec<R>, TableError> {
 }
 
 /// Counts a split and packs its first documents.
-pub fn walk(corpus: &Path, relations: Option<&Path>, most: u64, scratch: &Path) -> Result<Walked, ReportError> {
-    let mut split = Split::open(corpus, relations, scratch.to_path_buf())?;
-    let mut walked = Walked::default();
+pub fn walk(
+    (corpus, shown): (&Path, Shown<'_>),
+    most: u64,
+    scratch: &Scratch,
+    observe: Observer<'_>,
+) -> Result<Walked, ReportError> {
+    let mut split = Split::open(corpus, shown, scratch, observe)?;
+    let mut walked = Walked { runs: split.runs(), ..Walked::default() };
     let mut block: Vec<Document> = Vec::new();
     while let Some(document) = split.next()? {
         walked.tally.add(&document);

@@ -1,12 +1,18 @@
 //! Predicted facts in the order of a split's documents, sorted on disk: their table may be in any order.
+//!
+//! Whoever made them, they are taken as `graph` takes them; of a table with logits, those are taken too. What the
+//! predictions do not say stays unsaid.
 
-use std::collections::HashMap;
-use std::mem;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use table::rows::{DocumentRow, RelationRow};
+use ground::observe::Observer;
+use submission::predictions;
+use table::rows::{DocumentRow, PredictionRow, RelationRow};
 use table::sort::{InOrder, Sorted, Sorter, sortable};
 use table::{Table, TableError, Text, undirected_relations};
+
+use crate::error::ReportError;
 
 sortable! {
     /// A predicted fact.
@@ -23,12 +29,10 @@ sortable! {
         tail: u32,
         /// The relation.
         relation: Text,
-        /// The relation's logit.
-        logit: f32,
-        /// The threshold class's.
-        threshold_logit: f32,
+        /// How far its logit lies above the threshold's.
+        margin: Option<f32>,
         /// Its probability.
-        probability: f32,
+        probability: Option<f32>,
         /// The same before inference.
         base_probability: Option<f32>,
         /// The iteration at which it last changed.
@@ -39,34 +43,73 @@ sortable! {
 /// The position of documents that the split has not.
 const STRAY: u32 = u32::MAX;
 
+/// Where each document stands in a split, and which of its relations hold both ways.
+pub struct Places {
+    positions: HashMap<Text, u32>,
+    undirected: BTreeSet<Text>,
+}
+
+impl Places {
+    /// Those of a split.
+    ///
+    /// # Errors
+    /// Where a table is missing or not as its schema says.
+    pub fn of(split: &Path) -> Result<Self, TableError> {
+        let mut positions = HashMap::new();
+        for (position, row) in (0..).zip(Table::<DocumentRow>::require(split)?.rows()?) {
+            positions.entry(row?.doc_id).or_insert(position);
+        }
+        Ok(Self { positions, undirected: undirected_relations(split)? })
+    }
+
+    /// That of a document; [`STRAY`] where the split has it not.
+    pub fn position(&self, document: &Text) -> u32 {
+        self.positions.get(document).copied().unwrap_or(STRAY)
+    }
+
+    /// The ends of a relation in the order in which facts have them.
+    pub fn directed(&self, (head, tail): (u32, u32), relation: &Text) -> (u32, u32) {
+        if head > tail && self.undirected.contains(relation) { (tail, head) } else { (head, tail) }
+    }
+}
+
 /// Predictions, walked beside the documents.
 pub struct Predictions {
-    rows: InOrder<Prediction>,
+    rows: Option<InOrder<Prediction>>,
     /// Removes what was sorted on disk.
-    _sorted: Sorted<Prediction>,
+    _sorted: Option<Sorted<Prediction>>,
+    /// The run that made them, where they name one.
+    pub run: Option<Text>,
 }
 
 impl Predictions {
-    /// Those of the table at `relations`, sorted in a folder that is made and removed.
+    /// None.
+    pub fn none() -> Self {
+        Self { rows: None, _sorted: None, run: None }
+    }
+
+    /// Those at a path, sorted in a folder that is made and removed.
     ///
     /// # Errors
-    /// Where a table is missing or not as its schema says, or the folder cannot be written.
-    pub fn sorted(split: &Path, relations: Option<&Path>, scratch: PathBuf) -> Result<Self, TableError> {
-        let mut sorter = Sorter::new(scratch)?;
-        if let Some(relations) = relations {
-            let (positions, undirected) = (positions(split)?, undirected_relations(split)?);
-            for (place, row) in (0..).zip(Table::<RelationRow>::require_at(relations)?.rows()?) {
-                let mut row = row?;
-                // As gold facts have it.
-                if row.head > row.tail && undirected.contains(&row.relation) {
-                    mem::swap(&mut row.head, &mut row.tail);
-                }
-                let position = positions.get(&row.doc_id).copied().unwrap_or(STRAY);
-                sorter.push(&Prediction::new(row, position, place))?;
-            }
+    /// Where they cannot be read or are not what a graph takes, or the folder cannot be written.
+    pub fn sorted(
+        (split, places): (&Path, &Places),
+        path: &Path,
+        scratch: PathBuf,
+        observe: Observer<'_>,
+    ) -> Result<Self, ReportError> {
+        let (mut sorter, mut run) = (Sorter::new(scratch)?, None);
+        for (place, said) in (0..).zip(said_at(path, split, observe)?) {
+            let Said { run_id, mut prediction } = said?;
+            run = run.or(run_id);
+            prediction.place = place;
+            prediction.position = places.position(&prediction.doc_id);
+            let ends = (prediction.head, prediction.tail);
+            (prediction.head, prediction.tail) = places.directed(ends, &prediction.relation);
+            sorter.push(&prediction)?;
         }
         let sorted = sorter.finish()?;
-        Ok(Self { rows: sorted.read()?, _sorted: sorted })
+        Ok(Self { rows: Some(sorted.read()?), _sorted: Some(sorted), run })
     }
 
     /// The predictions of the document at a position, once those before it were taken.
@@ -82,7 +125,7 @@ impl Predictions {
     /// # Errors
     /// Where what was sorted cannot be read.
     pub fn next_strays(&mut self) -> Result<Vec<Prediction>, TableError> {
-        let Some(first) = self.rows.next_if(|_| true)? else { return Ok(Vec::new()) };
+        let Some(first) = self.next_if(|_| true)? else { return Ok(Vec::new()) };
         let mut strays = self.take_while(|row| row.doc_id == first.doc_id)?;
         strays.insert(0, first);
         Ok(strays)
@@ -90,38 +133,107 @@ impl Predictions {
 
     fn take_while(&mut self, wanted: impl Fn(&Prediction) -> bool) -> Result<Vec<Prediction>, TableError> {
         let mut taken = Vec::new();
-        while let Some(row) = self.rows.next_if(&wanted)? {
+        while let Some(row) = self.next_if(&wanted)? {
             taken.push(row);
         }
         Ok(taken)
     }
+
+    fn next_if(&mut self, wanted: impl Fn(&Prediction) -> bool) -> Result<Option<Prediction>, TableError> {
+        self.rows.as_mut().map_or(Ok(None), |rows| rows.next_if(wanted))
+    }
 }
 
-impl Prediction {
-    fn new(row: RelationRow, position: u32, place: u64) -> Self {
-        let RelationRow { doc_id, head, tail, relation, logit, threshold_logit, probability, .. } = row;
-        let (base_probability, iteration) = (row.base_probability, row.iteration);
-        Self {
+/// A prediction as its table has it, before it has a place.
+struct Said {
+    run_id: Option<Text>,
+    prediction: Prediction,
+}
+
+type AllSaid = Box<dyn Iterator<Item = Result<Said, ReportError>>>;
+
+/// The predictions at a path: with their logits where a table has them.
+fn said_at(path: &Path, split: &Path, observe: Observer<'_>) -> Result<AllSaid, ReportError> {
+    if let Some(rows) = with_logits(path)? {
+        return Ok(Box::new(rows.map(|row| Ok(Said::from(row?)))));
+    }
+    Ok(Box::new(predictions::read(path, split, observe)?.map(|row| Ok(Said::from(row?)))))
+}
+
+type Rows = Box<dyn Iterator<Item = Result<RelationRow, TableError>>>;
+
+/// The rows of a table with all that ours have; `None` for any other predictions.
+fn with_logits(path: &Path) -> Result<Option<Rows>, ReportError> {
+    if is_submission(path) {
+        return Ok(None);
+    }
+    let mut batches = Table::<RelationRow>::require_at(&predictions::place(path)?)?.conformed()?;
+    let first = match batches.next().transpose() {
+        Err(TableError::NoColumn { .. } | TableError::Null { .. }) => return Ok(None),
+        first => first?,
+    };
+    let rows = first.map(Ok).into_iter().chain(batches).flat_map(|batch| match batch {
+        Ok(rows) => rows.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error)],
+    });
+    Ok(Some(Box::new(rows)))
+}
+
+/// Whether predictions at a path are taken for a submission.
+fn is_submission(path: &Path) -> bool {
+    path.is_file() && path.extension().is_none_or(|extension| extension != "parquet")
+}
+
+/// The first document that predictions at a path speak of.
+///
+/// # Errors
+/// Where they cannot be read.
+pub fn first_document(path: &Path) -> Result<Option<Text>, ReportError> {
+    if !is_submission(path) {
+        let mut batches = Table::<PredictionRow>::require_at(&predictions::place(path)?)?.conformed()?;
+        let first = batches.find_map(|batch| batch.map(|rows| rows.into_iter().next()).transpose()).transpose()?;
+        return Ok(first.map(|row| row.doc_id));
+    }
+    let first = submission::read_submission(path)?.into_iter().next();
+    Ok(first.map(|entry| entry.title.into()))
+}
+
+impl From<RelationRow> for Said {
+    fn from(row: RelationRow) -> Self {
+        let RelationRow { doc_id, head, tail, relation, base_probability, iteration, .. } = row;
+        let (margin, probability) = (Some(row.logit - row.threshold_logit), Some(row.probability));
+        let (position, place) = (0, 0);
+        let prediction = Prediction {
             position,
             doc_id,
             place,
             head,
             tail,
             relation,
-            logit,
-            threshold_logit,
+            margin,
             probability,
             base_probability,
             iteration,
-        }
+        };
+        Self { run_id: Some(row.run_id), prediction }
     }
 }
 
-/// Where each document stands in a split.
-fn positions(split: &Path) -> Result<HashMap<Text, u32>, TableError> {
-    let mut positions = HashMap::new();
-    for (position, row) in (0..).zip(Table::<DocumentRow>::require(split)?.rows()?) {
-        positions.entry(row?.doc_id).or_insert(position);
+impl From<PredictionRow> for Said {
+    fn from(PredictionRow { run_id, doc_id, head, tail, relation, probability, .. }: PredictionRow) -> Self {
+        let (position, place, margin, base_probability, iteration) = (0, 0, None, None, None);
+        let prediction = Prediction {
+            position,
+            doc_id,
+            place,
+            head,
+            tail,
+            relation,
+            margin,
+            probability,
+            base_probability,
+            iteration,
+        };
+        Self { run_id, prediction }
     }
-    Ok(positions)
 }

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use ground::manifest::{Manifest, role};
 use ground::present;
-use table::rows::{DocumentRow, RelationRow};
-use table::{Table, TableError, TableFiles, Text, found_under, read};
+use submission::predictions;
+use table::rows::DocumentRow;
+use table::{TableError, TableFiles, Text, found_under, read};
 
 use crate::error::ReportError;
 use crate::lineage::judged;
+use crate::predictions::first_document;
 
 /// Where the parts of a page lie. A part that is `None` is left out of the page, which says so.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -21,50 +23,91 @@ pub struct Sources {
     pub lineage: Option<Manifest>,
     /// The folder of the split's tables.
     pub corpus: Option<PathBuf>,
-    /// The table of predicted facts.
+    /// The predicted facts: a table by any program, or a submission.
     pub relations: Option<PathBuf>,
+    /// Those of another run, shown beside them.
+    pub against: Option<PathBuf>,
+    /// The table of what inference changed.
+    pub traces: Option<PathBuf>,
     /// The table of figures.
     pub metrics: Option<PathBuf>,
     /// The table of differences to another run.
     pub comparisons: Option<PathBuf>,
+    /// The table of precision against recall.
+    pub precision_recall: Option<PathBuf>,
+    /// The table of probability against the share that is right.
+    pub reliability: Option<PathBuf>,
     /// The table of training steps.
     pub training_log: Option<PathBuf>,
     /// The folder of the graph's tables.
     pub graph: Option<PathBuf>,
 }
 
+/// What goes onto a page wherever the run has it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Given {
+    /// The predicted facts: a table, a folder that holds `relations`, or a submission.
+    pub relations: Option<PathBuf>,
+    /// The folder of the split's tables.
+    pub corpus: Option<PathBuf>,
+    /// Another run's folder, or its predicted facts.
+    pub against: Option<PathBuf>,
+}
+
 impl Sources {
     /// Finds the parts in a run folder: as its manifest says, and else under the tables' own names. The split is the one
-    /// that the relations are of.
+    /// that the relations are of. What is given is taken in the place of what is found.
     ///
     /// # Errors
     /// Where the manifest or a table cannot be read, or there is nothing to show.
-    pub fn find(run: &Path) -> Result<Self, ReportError> {
+    pub fn find(run: &Path, given: &Given) -> Result<Self, ReportError> {
         let lineage = Manifest::read(run)?;
         let output = |role| lineage.as_ref().and_then(|lineage| lineage.output(role));
-        let place = |told: Option<&str>, usual: &str| {
-            let told = told.map_or(Ok(None), |path| located(run, path))?;
-            first(told.into_iter().chain([run.join(usual)]), is_table)
+        let usual = |role: &'static str| table_at(run, output(role), role);
+        let (_, corpus) = lineage.as_ref().map_or((None, None), judged);
+        let relations = match &given.relations {
+            Some(path) => Some(path.clone()),
+            None => relations(run, lineage.as_ref())?,
         };
-        let (relations, corpus) = lineage.as_ref().map_or((None, None), judged);
-        let relations = place(relations, "relations")?;
         let graphs = output(role::GRAPH).map_or(Ok(None), |path| located(run, path))?;
         let graphs = graphs.into_iter().chain([run.join("graph"), run.to_path_buf()]);
         let corpus = corpus.map_or(Ok(None), |path| located(run, path))?;
         let sources = Self {
             name: name(run),
-            corpus: match first(corpus.into_iter(), |path| holds(path, "documents"))? {
+            corpus: match given
+                .corpus
+                .clone()
+                .map_or_else(|| first(corpus.into_iter(), |path| holds(path, "documents")), |corpus| Ok(Some(corpus)))?
+            {
                 Some(corpus) => Some(corpus),
                 None => split(run, relations.as_deref())?,
             },
             relations,
-            metrics: place(output(role::METRICS), "metrics")?,
-            comparisons: place(None, "comparisons")?,
-            training_log: place(output(role::LOG), "training_log")?,
+            against: given.against.as_deref().map(of_other).transpose()?,
+            traces: usual(role::TRACES)?,
+            metrics: usual(role::METRICS)?,
+            comparisons: table_at(run, None, role::COMPARISONS)?,
+            precision_recall: usual(role::PRECISION_RECALL)?,
+            reliability: usual(role::RELIABILITY)?,
+            training_log: table_at(run, output(role::LOG), "training_log")?,
             graph: first(graphs, |folder| holds(folder, "nodes"))?,
             lineage,
         };
         sources.checked(run)
+    }
+
+    /// What the run is called and, where there is one, the other: as their predictions say, and so that they differ.
+    pub(crate) fn runs(&self, own: &[Option<Text>; 2]) -> Vec<String> {
+        let [one, other] = own.each_ref().map(|name| name.as_deref());
+        let one = one.unwrap_or(&self.name).to_owned();
+        let Some(against) = &self.against else { return vec![one] };
+        let other = other.map_or_else(|| stem(against), str::to_owned);
+        if one != other {
+            return vec![one, other];
+        }
+        let places = [self.relations.as_deref(), Some(against)].map(|path| path.map(steps).unwrap_or_default());
+        let [first, second] = apart(&places[0], &places[1]);
+        vec![format!("{one} ({first})"), format!("{other} ({second})")]
     }
 
     fn checked(self, run: &Path) -> Result<Self, ReportError> {
@@ -75,6 +118,43 @@ impl Sources {
         let tables = ["documents", "relations", "metrics", "training_log", "nodes"];
         let tables = tables.map(|table| format!("`{table}`")).join(", ");
         Err(ReportError::NoRun { folder: run.to_path_buf(), tables })
+    }
+}
+
+/// The steps to a path, the last first.
+fn steps(path: &Path) -> Vec<String> {
+    let whole = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    whole.iter().rev().map(|step| step.to_string_lossy().into_owned()).collect()
+}
+
+/// The last steps in which two paths differ; of one path, its numbers.
+fn apart(one: &[String], other: &[String]) -> [String; 2] {
+    let differing = one.iter().zip(other).find(|(one, other)| one != other);
+    differing.map_or_else(|| ["1", "2"].map(str::to_owned), |(one, other)| [one.clone(), other.clone()])
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The table that a manifest names, or else that of the usual name in a run's folder.
+fn table_at(run: &Path, told: Option<&str>, usual: &str) -> Result<Option<PathBuf>, TableError> {
+    let told = told.map_or(Ok(None), |path| located(run, path))?;
+    first(told.into_iter().chain([run.join(usual)]), is_table)
+}
+
+/// The relations that a run judged or made.
+fn relations(run: &Path, lineage: Option<&Manifest>) -> Result<Option<PathBuf>, TableError> {
+    table_at(run, lineage.and_then(|lineage| judged(lineage).0), role::RELATIONS)
+}
+
+/// The predictions of another run: those of its folder, or what stands at the path itself.
+fn of_other(path: &Path) -> Result<PathBuf, ReportError> {
+    let found = if path.is_dir() { relations(path, Manifest::read(path)?.as_ref())? } else { None };
+    match found {
+        Some(found) => Ok(found),
+        None if path.is_file() => Ok(path.to_path_buf()),
+        None => Ok(predictions::place(path)?),
     }
 }
 
@@ -138,11 +218,6 @@ fn folders(run: &Path) -> Result<Vec<PathBuf>, ReportError> {
     let entries = present(fs::read_dir(run)).map_err(fault)?.into_iter().flatten();
     let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>().map_err(fault)?;
     Ok(paths.into_iter().filter(|path| path.is_dir()).collect())
-}
-
-fn first_document(relations: &Path) -> Result<Option<Text>, TableError> {
-    let first = Table::<RelationRow>::require_at(relations)?.rows()?.next().transpose()?;
-    Ok(first.map(|row| row.doc_id))
 }
 
 fn has_document(split: &Path, document: &str) -> Result<bool, TableError> {

@@ -7,7 +7,8 @@ use serde::{Serialize, Serializer};
 use ground::counts::{Counts, Verdict};
 use table::Text;
 
-use crate::documents::{Document, Fact};
+use crate::documents::{Claim, Document, Fact};
+use crate::traces::Change;
 
 /// Sentences between the closest mentions.
 const DISTANCES: Bands = Bands { first: 0, width: 1, last: 6 };
@@ -57,24 +58,38 @@ struct Band {
 /// Counts as the page has them: with the figures that are reckoned from them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(into = "Figures")]
-pub struct Counted(pub Counts);
+pub struct Counted {
+    /// What is known to be right or wrong.
+    pub counts: Counts,
+    /// Predictions, judged or not.
+    pub found: u64,
+}
+
+impl Counted {
+    fn add(&mut self, verdict: Verdict) {
+        self.counts.add(verdict);
+        self.found += u64::from(verdict != Verdict::Missed);
+    }
+}
 
 #[derive(Serialize)]
 struct Figures {
     correct: u64,
     predicted: u64,
     gold: u64,
+    found: u64,
     precision: Option<f64>,
     recall: Option<f64>,
     f1: f64,
 }
 
 impl From<Counted> for Figures {
-    fn from(Counted(counts): Counted) -> Self {
+    fn from(Counted { counts, found }: Counted) -> Self {
         Self {
             correct: counts.true_positives,
             predicted: counts.predicted,
             gold: counts.gold,
+            found,
             precision: counts.precision(),
             recall: counts.recall(),
             f1: counts.f1(),
@@ -95,6 +110,8 @@ pub struct Tally {
     pub tokens: u64,
     /// Entities.
     pub entities: u64,
+    /// Those that a prediction is about.
+    pub related: u64,
     /// Mentions.
     pub mentions: u64,
     /// Predictions of documents without labels.
@@ -104,7 +121,7 @@ pub struct Tally {
     /// All facts.
     pub facts: Counted,
     /// By relation.
-    pub relations: BTreeMap<Text, Counted>,
+    pub relations: BTreeMap<Text, OfRelation>,
     /// By sentences between the closest mentions.
     #[serde(serialize_with = "by_distance")]
     pub distances: BTreeMap<u32, Counted>,
@@ -113,11 +130,63 @@ pub struct Tally {
     pub sizes: BTreeMap<u32, Counted>,
     /// By what inference did, where the run has it.
     pub inference: Inference,
+    /// What each iteration changed.
+    pub changes: BTreeMap<u32, Changed>,
+    /// The other run's facts, and what both predict.
+    pub other: Other,
     /// The types of entities.
     pub types: BTreeSet<Text>,
-    /// Margin over the threshold of each prediction that counts, and whether it is correct.
+    /// What sorts each prediction that counts, the surest first, and whether it is correct: margins over the threshold,
+    /// or probabilities where the predictions have no logits.
     #[serde(skip)]
     pub margins: Vec<(f32, bool)>,
+    /// Whether they are margins.
+    #[serde(skip)]
+    pub has_margins: bool,
+}
+
+/// What is counted of a relation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct OfRelation {
+    #[serde(flatten)]
+    counted: Counted,
+    /// Documents in which it is predicted.
+    documents: u64,
+}
+
+/// What is counted of another run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Other {
+    /// Its facts.
+    pub facts: Counted,
+    /// Those that both runs predict.
+    pub both: Counted,
+}
+
+/// What an iteration of inference changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Changed {
+    added: u64,
+    dropped: u64,
+    /// Of those that were added in documents with labels, the right ones, and how many there are.
+    added_right: u64,
+    added_judged: u64,
+    /// The same of those that were dropped.
+    dropped_right: u64,
+    dropped_judged: u64,
+}
+
+impl Changed {
+    fn add(&mut self, change: &Change) {
+        let (all, right, judged) = if change.added {
+            (&mut self.added, &mut self.added_right, &mut self.added_judged)
+        } else {
+            (&mut self.dropped, &mut self.dropped_right, &mut self.dropped_judged)
+        };
+        *all += 1;
+        *right += u64::from(change.right == Some(true));
+        *judged += u64::from(change.right.is_some());
+    }
 }
 
 /// Predictions before inference and after it.
@@ -151,40 +220,72 @@ impl Tally {
         self.types.extend(document.entities.iter().map(|entity| entity.r#type.clone()));
         let size = SIZES.start(document.entities.len() as u32);
         document.facts.iter().for_each(|fact| self.add_fact(fact, size));
+        let predicted = || document.facts.iter().filter(|fact| fact.is_predicted());
+        let related: BTreeSet<u32> = predicted().flat_map(|fact| [fact.head, fact.tail]).collect();
+        self.related += related.len() as u64;
+        let relations: BTreeSet<&Text> = predicted().map(|fact| &fact.relation).collect();
+        for relation in relations {
+            self.relations.entry(relation.clone()).or_default().documents += 1;
+        }
+        document.changes.iter().for_each(|change| self.changes.entry(change.iteration).or_default().add(change));
     }
 
     fn add_fact(&mut self, fact: &Fact, size: u32) {
-        let relation = self.relations.entry(fact.relation.clone()).or_default();
-        if fact.verdict == Verdict::Unjudged {
-            self.unjudged += 1;
-            return;
-        }
+        self.other.add(fact);
+        let relation = &mut self.relations.entry(fact.relation.clone()).or_default().counted;
+        let Some(verdict) = fact.verdict else { return };
+        self.unjudged += u64::from(verdict == Verdict::Unjudged);
         let distance = fact.distance.map(|distance| self.distances.entry(DISTANCES.start(distance)).or_default());
         let size = self.sizes.entry(size).or_default();
-        for counts in [&mut self.facts, relation, size].into_iter().chain(distance) {
-            counts.0.add(fact.verdict);
+        for counted in [&mut self.facts, relation, size].into_iter().chain(distance) {
+            counted.add(verdict);
         }
-        if let Some(margin) = fact.margin {
-            self.margins.push((margin, fact.verdict == Verdict::Correct));
-            self.inference.add(fact);
+        if fact.is_predicted() {
+            self.inference.add(fact, verdict);
+            if verdict != Verdict::Unjudged {
+                self.order(fact, verdict == Verdict::Correct);
+            }
         }
+    }
+
+    /// Takes a prediction in among those that are sorted by how sure they are.
+    fn order(&mut self, fact: &Fact, is_correct: bool) {
+        self.has_margins |= fact.claim.margin.is_some();
+        self.margins.extend(fact.claim.margin.or(fact.claim.probability).map(|margin| (margin, is_correct)));
     }
 
     /// Counts a prediction about a document that the split has not: a wrong one, as long as facts are known at all.
     pub fn add_stray(&mut self, fact: &Fact) {
+        let Some(verdict) = fact.verdict else {
+            if self.labelled > 0 {
+                self.other.add(fact);
+            }
+            return;
+        };
         self.strays += 1;
         if self.labelled > 0 {
-            self.facts.0.add(fact.verdict);
-            self.relations.entry(fact.relation.clone()).or_default().0.add(fact.verdict);
-            self.margins.extend(fact.margin.map(|margin| (margin, false)));
+            self.facts.add(verdict);
+            self.relations.entry(fact.relation.clone()).or_default().counted.add(verdict);
+            self.order(fact, false);
+        }
+    }
+}
+
+impl Other {
+    fn add(&mut self, fact: &Fact) {
+        let Some(verdict) = fact.other else { return };
+        self.facts.add(verdict);
+        if fact.verdict == Some(verdict) && verdict != Verdict::Missed {
+            self.both.add(verdict);
         }
     }
 }
 
 impl Inference {
-    fn add(&mut self, fact: &Fact) {
-        let half = fact.base.map(|base| if base > 0.5 { &mut self.kept } else { &mut self.added });
-        let iteration = fact.iteration.map(|iteration| self.iterations.entry(iteration).or_default());
-        half.into_iter().chain(iteration).for_each(|counts| counts.0.add(fact.verdict));
+    fn add(&mut self, fact: &Fact, verdict: Verdict) {
+        let Claim { base, iteration, .. } = fact.claim;
+        let half = base.map(|base| if base > 0.5 { &mut self.kept } else { &mut self.added });
+        let iteration = iteration.map(|iteration| self.iterations.entry(iteration).or_default());
+        half.into_iter().chain(iteration).for_each(|counted| counted.add(verdict));
     }
 }

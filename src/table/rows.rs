@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Cell, Row, TableSchema, Text};
 
 /// Every table's schema, sorted by name.
-pub fn all() -> [&'static TableSchema; 23] {
+pub fn all() -> [&'static TableSchema; 24] {
     [
         ComparisonRow::schema(),
         DocumentRow::schema(),
@@ -32,6 +32,7 @@ pub fn all() -> [&'static TableSchema; 23] {
         ReliabilityRow::schema(),
         ScoreRow::schema(),
         TokenRow::schema(),
+        TraceRow::schema(),
         TrainingLogRow::schema(),
     ]
 }
@@ -221,6 +222,17 @@ rows! {
         label: Option<Text>,
         n_facts: u64,
         undirected: bool,
+    }
+
+    /// A row of `traces`.
+    TraceRow in "traces" {
+        run_id: Text,
+        doc_id: Text,
+        head: u32,
+        tail: u32,
+        iteration: u32,
+        before: Vec<Text>,
+        after: Vec<Text>,
     }
 
     /// A row of `metrics`.

@@ -89,7 +89,7 @@ const READERS: [(&str, Reader); 4] = [
     }),
     ("report", |split, scratch| {
         let sources = Sources { name: "page".to_owned(), corpus: Some(split.to_path_buf()), ..Sources::default() };
-        words(report::write(&sources, &report::Options::default(), &scratch.join("page.html"), true))?;
+        words(report::write(&sources, &report::Options::default(), &scratch.join("page.html"), true, &unheard))?;
         Ok(fs::read(scratch.join("page.html")).unwrap())
     }),
 ];

@@ -56,6 +56,7 @@ mod pubtator;
 mod query;
 mod query_limits;
 mod report;
+mod report_predictions;
 mod sample;
 mod score;
 mod settings;

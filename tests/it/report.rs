@@ -12,21 +12,32 @@ use tempfile::TempDir;
 use crate::pipeline::Place;
 use crate::support::{DOCUMENT, Run, docre};
 
-const SECTIONS: [&str; 10] =
-    ["summary", "metrics", "learning", "curve", "relations", "errors", "inference", "documents", "graph", "lineage"];
+const SECTIONS: [&str; 11] = [
+    "summary",
+    "metrics",
+    "learning",
+    "curve",
+    "relations",
+    "errors",
+    "inference",
+    "predictions",
+    "documents",
+    "graph",
+    "lineage",
+];
 
-fn report(run: &Path, further: &[&str]) -> Run {
+pub fn report(run: &Path, further: &[&str]) -> Run {
     docre(["report", run.to_str().unwrap()].iter().chain(further))
 }
 
-fn page(run: &Path) -> String {
+pub fn page(run: &Path) -> String {
     let done = report(run, &[]);
     assert_eq!((done.code, &*done.stdout), (Some(0), ""), "{}", done.stderr);
     fs::read_to_string(run.join("report.html")).unwrap()
 }
 
 /// A block of a page, unpacked as a browser does it.
-fn block(page: &str, name: &str) -> Value {
+pub fn block(page: &str, name: &str) -> Value {
     let start = format!("<script type=\"application/octet-stream\" id=\"block-{name}\">");
     let (_, rest) = page.split_once(&start).unwrap_or_else(|| panic!("no block {name}"));
     let (packed, _) = rest.split_once("</script>").unwrap();
@@ -44,7 +55,7 @@ fn block(page: &str, name: &str) -> Value {
 }
 
 /// A run of one split, converted from DocRED's JSON.
-fn converted(documents: &str) -> TempDir {
+pub fn converted(documents: &str) -> TempDir {
     let run = TempDir::new().unwrap();
     let source = run.path().join("test.json");
     fs::write(&source, documents).unwrap();
@@ -54,11 +65,11 @@ fn converted(documents: &str) -> TempDir {
     run
 }
 
-fn write<R: Row>(folder: &Path, rows: Vec<R>) {
+pub fn write<R: Row>(folder: &Path, rows: Vec<R>) {
     table::write(folder, "", rows).unwrap();
 }
 
-fn predicted(doc_id: &str, head: u32, tail: u32, relation: &str, margin: f32) -> RelationRow {
+pub fn predicted(doc_id: &str, head: u32, tail: u32, relation: &str, margin: f32) -> RelationRow {
     RelationRow {
         run_id: "r".into(),
         doc_id: doc_id.into(),
@@ -174,7 +185,7 @@ fn assert_same(page: &Value, row: &MetricRow) {
 }
 
 /// Correct predictions, predictions and facts.
-fn counted(counts: &Value) -> [u64; 3] {
+pub fn counted(counts: &Value) -> [u64; 3] {
     ["correct", "predicted", "gold"].map(|key| counts[key].as_u64().unwrap())
 }
 

@@ -7,13 +7,20 @@ use crate::ground::manifest::{REPORT, role};
 use crate::pipeline::options::settings;
 use crate::report::{self, Options, Sources};
 
+/// Another run's relations, shown beside these.
+const AGAINST: &str = "against";
+
 pub const KIND: Kind = Kind {
     name: REPORT,
     inputs: &[
         (role::CORPUS, Needs::One),
         (role::RELATIONS, Needs::Optional),
+        (AGAINST, Needs::Optional),
+        (role::TRACES, Needs::Optional),
         (role::METRICS, Needs::Optional),
         (role::COMPARISONS, Needs::Optional),
+        (role::PRECISION_RECALL, Needs::Optional),
+        (role::RELIABILITY, Needs::Optional),
         (role::LOG, Needs::Optional),
         (role::GRAPH, Needs::Optional),
     ],
@@ -35,13 +42,17 @@ impl Action for Options {
             lineage: Some(work.before.clone()),
             corpus: path(role::CORPUS),
             relations: path(role::RELATIONS),
+            against: path(AGAINST),
+            traces: path(role::TRACES),
             metrics: path(role::METRICS),
             comparisons: path(role::COMPARISONS),
+            precision_recall: path(role::PRECISION_RECALL),
+            reliability: path(role::RELIABILITY),
             training_log: path(role::LOG),
             graph: path(role::GRAPH),
         };
         let page = work.folder.join("report.html");
-        let written = report::write(&sources, self, &page, true)?;
+        let written = report::write(&sources, self, &page, true, work.observe)?;
         Ok(Made { outputs: BTreeMap::from([("page", page)]), notes: vec![written.to_string()], ..Made::default() })
     }
 }

@@ -16,12 +16,24 @@ async function read(name) {
 /** The overview. What the data names is looked up in maps alone: on an object, `constructor` and `__proto__` are always
  *  there. */
 async function overview() {
-  const { labels, ...run } = await unpack("overview");
-  return { ...run, labels: new Map(Object.entries(labels)) };
+  const { labels, undirected, bases, ...run } = await unpack("overview");
+  return { ...run, labels: new Map(Object.entries(labels)), undirected: new Set(undirected), bases: new Map(bases) };
 }
 
 /** What a relation is called: its label, where it has one. */
 const relationName = (run, relation) => named(run.labels.get(relation) ?? relation);
+
+/** What stands between a relation and its tail; one that holds both ways points nowhere. */
+const arrowOf = (run, relation) => (run.undirected.has(relation) ? "–" : "→");
+
+/** An identifier in a knowledge base, as a link where its base has registered IRIs. */
+function knownAs(run, id) {
+  const colon = id.indexOf(":");
+  const base = run.bases.get(id.slice(0, colon));
+  if (colon < 0 || base === undefined) return h("code", {}, id);
+  const address = base + encodeURIComponent(id.slice(colon + 1)).replaceAll("%2F", "/").replaceAll("%3A", ":");
+  return h("a", { class: "known", href: address, target: "_blank", rel: "noopener noreferrer" }, id);
+}
 
 /** A document, by its place in the list of documents. */
 async function documentAt(run, place) {

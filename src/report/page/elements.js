@@ -26,6 +26,18 @@ function filled(element, attributes, children) {
 
 const section = (id, ...children) => document.getElementById(id).append(...children);
 
+/** Leaves a section out, and its link: there is nothing that could stand in it. */
+function leaveOut(id) {
+  document.getElementById(id).hidden = true;
+  document.querySelector(`nav a[href="#${id}"]`).parentElement.hidden = true;
+}
+
+/** Gives a section another title. */
+function retitle(id, title) {
+  document.getElementById(`${id}-title`).textContent = title;
+  document.querySelector(`nav a[href="#${id}"]`).textContent = title;
+}
+
 /** A part of the page that the run has no table for. */
 const absent = (text) => h("p", { class: "absent" }, text);
 
@@ -33,19 +45,33 @@ const whole = (number) => number.toLocaleString("en");
 const percent = (share) => (share === null || share === undefined ? "–" : (100 * share).toFixed(2));
 const plural = (number, one, many = `${one}s`) => `${whole(number)} ${number === 1 ? one : many}`;
 
+/** Words in a row: "a, b and c". */
+const inWords = (all) => (all.length > 1 ? `${all.slice(0, -1).join(", ")} and ${all.at(-1)}` : all.join(""));
+
+/** A choice among values, each with what it is called; the first is any of them. */
+function choiceOf(id, label, any, values, onchange) {
+  const options = [...(any === null ? [] : [["", any]]), ...values].map(([value, text]) => h("option", { value }, text));
+  return h("div", { class: "control" }, h("label", { for: id }, label), h("select", { id, name: id.split("-").at(-1), onchange }, options));
+}
+
 /** How many are shown of how many there are; `of` is absent where that is all. */
 const ofAll = (shown, of, one) => (of === undefined ? plural(shown, one) : `the first ${whole(shown)} of ${plural(of, one)}`);
 
-/** A table of figures: heads are names or [name, true] where numbers stand, rows are arrays of cells. */
-function table(caption, heads, rows) {
+/** A table of figures: heads are names, elements or [name, true] where numbers stand, rows are arrays of cells. On a narrow
+ *  window a row is a card whose cells say their column; the roles keep it a table for who does not look at it. */
+function table(caption, heads, rows, kind = "") {
   const columns = heads.map((head) => (Array.isArray(head) ? head : [head, false]));
-  const cell = (value, column) =>
-    column === 0 ? h("th", { scope: "row" }, value) : h("td", { class: columns[column][1] && "number" }, value);
-  return h("div", { class: "wide", tabindex: 0, role: "region", "aria-label": `Table: ${caption}` },
-    h("table", {},
+  const label = (column) => { const [name] = columns[column]; return typeof name === "string" ? name : name.dataset.sorts; };
+  const cell = (value, column) => {
+    if (column === 0) return h("th", { scope: "row", role: "rowheader" }, value);
+    return h("td", { class: columns[column][1] && "number", role: "cell", "data-label": label(column) }, value);
+  };
+  const head = ([name, number]) => h("th", { scope: "col", role: "columnheader", class: number && "number", "aria-sort": name.dataset?.order }, name);
+  return h("div", { class: `wide ${kind}`.trim(), tabindex: 0, role: "region", "aria-label": `Table: ${caption}` },
+    h("table", { role: "table" },
       h("caption", { class: "unseen" }, caption),
-      h("thead", {}, h("tr", {}, columns.map(([name, number]) => h("th", { scope: "col", class: number && "number" }, name)))),
-      h("tbody", {}, rows.map((row) => h("tr", {}, row.map(cell))))));
+      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, columns.map(head))),
+      h("tbody", { role: "rowgroup" }, rows.map((row) => h("tr", { role: "row" }, row.map(cell))))));
 }
 
 /** One stop for the Tab key among many: arrow keys, Home and End move between what `selector` finds. */

@@ -1,7 +1,8 @@
-// Figures: metrics, learning curves, precision and recall, relations, errors, inference.
+// Figures: metrics, learning curves, relations, errors, inference.
 
 function showMetrics(run) {
   const rows = run.metrics.filter((row) => row.relation === null);
+  if (!rows.length && isUnlabelled(run)) return leaveOut("metrics");
   if (!rows.length) return section("metrics", absent("The run has no table metrics. docre evaluate writes it."));
   const heads = ["Metric", ["Figure", true], "", "95% interval", ["P", true], ["R", true], ["Correct", true], ["Predicted", true], ["Gold", true]];
   const count = (number) => (number === null ? "–" : whole(number));
@@ -13,12 +14,14 @@ function showMetrics(run) {
       percent(row.precision), percent(row.recall), count(row.true_positives), count(row.predicted), count(row.gold)];
   };
   section("metrics", h("p", { class: "lead" }, "In percent. Intervals are the middle 95% over bootstrap resamples of the documents."), table("Metrics", heads, rows.map(cells)));
-  if (run.comparisons.length) showComparisons(run.comparisons);
+  if (run.comparisons.length) showComparisons(run);
 }
 
-function showComparisons(rows) {
+function showComparisons({ comparisons: rows, runs }) {
+  /** Two runs may have one name, and then it tells nothing. */
+  const other = (row) => (row.against !== row.run_id ? row.against : (runs[1] ?? `another run, ${row.against} too`));
   const signed = (share) => `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(2)}`;
-  const cells = (row) => [`${row.metric}, ${row.scope}`, row.against, signed(row.difference), `${signed(row.low)} to ${signed(row.high)}`, row.p_value.toFixed(3)];
+  const cells = (row) => [`${row.metric}, ${row.scope}`, other(row), signed(row.difference), `${signed(row.low)} to ${signed(row.high)}`, row.p_value.toFixed(3)];
   section("metrics", h("h3", {}, "Against another run"), table("Differences to another run", ["Metric", "Against", ["Difference", true], "95% interval", ["p", true]], rows.map(cells)));
 }
 
@@ -59,75 +62,89 @@ function smoothed(points) {
   });
 }
 
-function showCurve({ curve, tally }) {
-  if (!tally || !tally.labelled || !curve.length) return section("curve", absent("No curve: it takes predictions on labelled documents."));
-  const points = curve.map((point) => [100 * point.recall, 100 * point.precision]);
-  const best = curve.reduce((best, point) => (point.f1 > best.f1 ? point : best));
-  const end = curve.at(-1);
-  const mark = (atX, atY, point, kind, text, below) => svg("g", { class: kind },
-    svg("circle", { cx: atX(100 * point.recall), cy: atY(100 * point.precision), r: 4.5 }),
-    svg("text", { x: atX(100 * point.recall) + 8, y: atY(100 * point.precision) + (below ? 16 : -8) }, text));
-  const range = Math.min(100, Math.max(10, Math.ceil(end.recall * 12) * 10));
-  const contour = (value) => Array.from({ length: 81 }, (_, place) => value / 2 + 0.01 + ((range - value / 2) * place) / 80).map((recall) => [recall, (value * recall) / (2 * recall - value)]).filter(([, precision]) => precision <= 100 && precision >= 0);
-  const draw = (width, say) => linePlot(width, say, {
-    label: `Precision against recall. At the model's threshold: precision ${percent(end.precision)}, recall ${percent(end.recall)}`,
-    x: { low: 0, high: range, name: "recall" }, y: { low: 0, high: 100, name: "precision" },
-    series: [{ name: "precision", points, kind: "main" }],
-    extra: (atX, atY) => [
-      ...ticks(0, (200 * range) / (range + 100), 5).slice(1).map((value) => [value, contour(value)]).filter(([, line]) => line.length > 1).map(([value, line]) => svg("g", { class: "contour" },
-        svg("path", { d: path(line.map(([a, b]) => [atX(a), atY(b)])) }),
-        svg("text", { x: atX(line.at(-1)[0]) - 4, y: atY(line.at(-1)[1]) - 4, "text-anchor": "end" }, `F1 ${value}`))),
-      mark(atX, atY, end, "mark", "all", true),
-      best.margin > end.margin ? mark(atX, atY, best, "mark best", "best", false) : ""],
-  });
-  const told = best.margin > end.margin
-    ? `The best F1 on this split would be ${percent(best.f1)}, with a threshold higher by ${best.margin.toFixed(2)}; at the model's own it is ${percent(end.f1)}.`
-    : `F1 is highest, ${percent(end.f1)}, where all predictions are taken.`;
-  const rows = curve.filter((_, place) => place % Math.ceil(curve.length / 25) === 0 || place === curve.length - 1);
-  section("curve", h("div", { class: "plots one" }, figure("By falling margin over the threshold", `${told} The curve ends where the model's threshold ends it.`, draw,
-    table("Precision and recall", [["Margin at least", true], ["P", true], ["R", true], ["F1", true]], rows.map((point) => [point.margin.toFixed(3), percent(point.precision), percent(point.recall), percent(point.f1)])))));
-}
-
 function showRelations(run) {
-  const { tally, labels, predicted } = run;
-  const all = tally ? Object.entries(tally.relations).map(([name, counts]) => ({ name, ...counts })) : [];
+  const { tally, predicted } = run;
+  const all = tally ? Object.entries(tally.relations).map(([name, counts]) => ({ name, ...counts })).filter(({ gold, found }) => gold + found > 0) : [];
   if (!all.length) return section("relations", absent("No relation: nothing is gold or predicted."));
-  const orders = { facts: (a, b) => b.gold - a.gold || b.predicted - a.predicted, F1: (a, b) => b.f1 - a.f1 || b.gold - a.gold, name: () => 0 };
+  const orders = new Map(isUnlabelled(run)
+    ? [["found", (a, b) => b.found - a.found], ["documents", (a, b) => b.documents - a.documents], ["name", () => 0]]
+    : [["facts", (a, b) => b.gold - a.gold || b.predicted - a.predicted], ["F1", (a, b) => b.f1 - a.f1 || b.gold - a.gold], ["errors", (a, b) => errorsOf(b) - errorsOf(a)], ["name", () => 0]]);
   const place = h("div");
-  let order = "facts", shown = 20;
+  let [order] = orders.keys();
+  let shown = 20;
   const draw = () => {
-    const sorted = [...all].sort((a, b) => orders[order](a, b) || (a.name < b.name ? -1 : 1));
-    const rows = sorted.slice(0, shown).map((row) => [
-      [h("span", { class: "metric" }, relationName(run, row.name)), labels.has(row.name) && h("span", { class: "meaning" }, named(row.name))],
-      percent(row.f1), shareBar(row.f1), percent(row.precision), percent(row.recall), whole(row.correct), whole(row.predicted), whole(row.gold)]);
+    const sorted = [...all].sort((a, b) => orders.get(order)(a, b) || (a.name < b.name ? -1 : 1));
     const more = all.length > shown && h("button", { type: "button", class: "more", onclick: () => { shown = all.length; draw(); } }, `Show all ${whole(all.length)}`);
-    place.replaceChildren(table("Relations", ["Relation", ["F1", true], "", ["P", true], ["R", true], ["Correct", true], ["Predicted", true], ["Gold", true]], rows), more || "");
+    place.replaceChildren(relationTable(run, sorted.slice(0, shown)), more || "");
   };
-  const choice = h("select", { id: "relations-order", onchange: (event) => { order = event.target.value; draw(); } }, Object.keys(orders).map((name) => h("option", { value: name }, name)));
+  const choice = h("select", { id: "relations-order", onchange: (event) => { order = event.target.value; draw(); } }, [...orders.keys()].map((name) => h("option", { value: name }, name)));
   section("relations", h("div", { class: "controls" }, h("label", { for: "relations-order" }, "Sort by"), choice, !predicted && h("span", { class: "note" }, "Nothing is predicted: gold facts only.")), place);
   draw();
 }
 
+const errorsOf = ({ correct, predicted, gold }) => predicted + gold - 2 * correct;
+
+function relationTable(run, rows) {
+  const name = (row) => [h("span", { class: "metric" }, relationName(run, row.name)), run.labels.has(row.name) && h("span", { class: "meaning" }, named(row.name))];
+  if (!isUnlabelled(run)) {
+    return table("Relations", ["Relation", ["F1", true], "", ["P", true], ["R", true], ["Correct", true], ["Predicted", true], ["Gold", true]],
+      rows.map((row) => [name(row), percent(row.f1), shareBar(row.f1), percent(row.precision), percent(row.recall), whole(row.correct), whole(row.predicted), whole(row.gold)]));
+  }
+  const share = (row) => row.found / (run.tally.facts.found || 1);
+  return table("Relations", ["Relation", ["Found", true], "", ["% of all", true], ["Documents", true]],
+    rows.map((row) => [name(row), whole(row.found), shareBar(share(row)), (100 * share(row)).toFixed(1), whole(row.documents)]));
+}
+
 const VERDICTS = [["correct", "correct"], ["wrong", "wrong: predicted, not gold"], ["missed", "missed: gold, not predicted"]];
 
-function showErrors({ tally, predicted }) {
+function showErrors(run) {
+  const { tally, predicted } = run;
+  if (tally && predicted && !tally.labelled) return showSpread(tally);
   if (!tally || !tally.labelled || !predicted) return section("errors", absent("No errors to show: it takes predictions on labelled documents."));
   const column = ({ name, correct, predicted, gold, f1 }) => ({ name, note: percent(f1), parts: [["correct", correct], ["wrong", predicted - correct], ["missed", gold - correct]] });
   const plot = (title, note, axis, columns) => figure(title, note, (width) => columnPlot(width, `${title}: correct, wrong and missed facts`, axis, columns),
     table(title, [axis, ["F1", true], ["Correct", true], ["Wrong", true], ["Missed", true]], columns.map(({ name, note, parts }) => [name, note, ...parts.map(([, number]) => whole(number))])));
   section("errors", key(VERDICTS), h("p", { class: "note" }, "Above each column stands its F1."), h("div", { class: "plots" },
-    plot("By sentence distance", "Sentences between the closest mentions of head and tail; 0 where they share one", "sentences", tally.distances.map(column)),
-    plot("By number of entities", "Entities of the document", "entities", tally.sizes.map(column))));
+    plot(...BY_DISTANCE, tally.distances.map(column)), plot(...BY_SIZE, tally.sizes.map(column))));
 }
 
-function showInference({ tally }) {
+const BY_DISTANCE = ["By sentence distance", "Sentences between the closest mentions of head and tail; 0 where they share one", "sentences"];
+const BY_SIZE = ["By number of entities", "Entities of the document", "entities"];
+
+/** Where predictions lie that nothing is known to be right or wrong of. */
+function showSpread(tally) {
+  retitle("errors", "Distance and size");
+  if (!tally.facts.found) return section("errors", absent("Nothing is predicted."));
+  const column = ({ name, found }) => ({ name, note: whole(found), parts: [["unjudged", found]] });
+  const plot = (title, note, axis, columns) => figure(title, note, (width) => columnPlot(width, `${title}: predictions`, axis, columns, "predictions"),
+    table(title, [axis, ["Predictions", true]], columns.map(({ name, note }) => [name, note])));
+  section("errors", h("div", { class: "plots" }, plot(...BY_DISTANCE, tally.distances.map(column)), plot(...BY_SIZE, tally.sizes.map(column))));
+}
+
+function showInference(run) {
+  const { tally } = run;
   const inference = tally?.inference;
-  const known = inference && inference.kept.predicted + inference.added.predicted > 0;
+  const known = inference && inference.kept.found + inference.added.found > 0;
   const iterations = Object.entries(inference?.iterations ?? {}).sort(([a], [b]) => a - b);
-  if (!known && !iterations.length) return section("inference", absent("Base and inference cannot be told apart: the columns base_probability and iteration of relations are empty, as for a model without an inference module."));
-  const cells = ([name, { correct, predicted, precision }]) => [name, whole(predicted), whole(correct), whole(predicted - correct), percent(precision), shareBar(precision)];
-  const heads = (first) => [first, ["Predictions", true], ["Correct", true], ["Wrong", true], ["Precision", true], ""];
-  section("inference", h("p", { class: "lead" }, "What the last iteration predicts, by whether the base had predicted it. The reader below filters by it."),
+  if (!known && !iterations.length && !run.traced) return section("inference", absent("Base and inference cannot be told apart: the predictions do not say what the base made of them, as those of a model without an inference module."));
+  const judged = !isUnlabelled(run);
+  const cells = ([name, { found, correct, predicted, precision }]) => [name, whole(found), ...(judged ? [whole(correct), whole(predicted - correct), percent(precision), shareBar(precision)] : [])];
+  const heads = (first) => [first, ["Predictions", true], ...(judged ? [["Correct", true], ["Wrong", true], ["Precision", true], ""] : [])];
+  const when = (iteration) => (iteration === "0" ? "by the base, not since" : `at iteration ${iteration}`);
+  section("inference", h("p", { class: "lead" }, "What the last iteration predicts, by whether the base, the model before inference, had predicted it. The reader below filters by it."),
     known ? table("Base and inference", heads("Prediction"), [["made by the base and kept", inference.kept], ["added by inference", inference.added]].map(cells)) : "",
-    iterations.length ? table("By iteration", heads("Last changed at iteration"), iterations.map(cells)) : "");
+    iterations.length ? table("By iteration", heads("The pair last changed"), iterations.map(([name, counts]) => cells([when(name), counts]))) : "",
+    ...showChanges(run));
+}
+
+/** What each iteration added and dropped, whatever came of it later. */
+function showChanges({ tally, traced }) {
+  if (!traced) return [h("p", { class: "note" }, "What was dropped again is in the table traces, which the run lacks.")];
+  const all = Object.entries(tally?.changes ?? {}).sort(([a], [b]) => a - b);
+  if (!all.length) return [absent("Inference changed no prediction.")];
+  const right = (right, judged) => (judged ? `${whole(right)} of ${whole(judged)}` : "–");
+  const cells = ([name, { added, added_right, added_judged, dropped, dropped_right, dropped_judged }]) =>
+    [`iteration ${name}`, whole(added), right(added_right, added_judged), whole(dropped), right(dropped_right, dropped_judged)];
+  return [h("h3", {}, "Added and dropped"), h("p", { class: "note" }, "It is right to add what is gold, and to drop what is not. The reader tells of each pair."),
+    table("Added and dropped", ["When", ["Added", true], ["Rightly", true], ["Dropped", true], ["Rightly", true]], all.map(cells))];
 }

@@ -34,7 +34,7 @@ class GraphView {
       h("div", { class: "controls" },
         h("div", { class: "control grow" }, h("label", { for: "graph-search" }, "Find an entity"), this.search, this.found),
         h("button", { type: "button", onclick: () => this.start(this.centre) }, "Only its neighbours")),
-      this.status, h("div", { class: "graph" }, this.canvas, this.panel));
+      this.status, legendOf(this.hue), h("div", { class: "graph" }, this.canvas, this.panel));
     roving(this.found, "button");
     roving(this.canvas, ".node");
     new ResizeObserver(([entry]) => this.resize(Math.round(entry.contentRect.width))).observe(this.canvas);
@@ -104,22 +104,35 @@ class GraphView {
     if (!this.width || !this.shown.size) return;
     const height = Math.max(340, Math.min(560, this.width * 0.7));
     const at = fitted(this.shown, this.width, height);
+    const room = new Room(this.width);
+    // The chosen one is named first, then what has most edges; a name that has no room is left out, and stands in a title.
+    const nodes = [...at].sort(([a], [b]) => (b === this.centre) - (a === this.centre) || this.at[b].length - this.at[a].length);
+    const names = new Map(nodes.map(([place, { x, y }]) => [place, room.take(clipped(this.called(place), this.width < 500 ? 18 : 24), x, y + 26, 6.6, place === this.centre)]));
+    const lines = this.lines().map((line) => this.drawLine(line, at, room));
     this.canvas.replaceChildren(svg("svg", { class: "net", width: this.width, height, viewBox: `0 0 ${this.width} ${height}`, role: "group", "aria-label": `Neighbourhood of ${this.called(this.centre)}` },
-      this.lines().map((line) => this.drawLine(line, at)), [...at].map(([place, point]) => this.drawNode(place, point))));
+      lines, [...at].map(([place, point]) => this.drawNode(place, point, names.get(place)))));
   }
 
-  drawLine({ ends, edges }, at) {
+  drawLine({ ends, edges }, at, room) {
     const [a, b] = ends.map((end) => at.get(end));
     const near = ends.includes(this.centre);
     const names = [...new Set([...edges].map((edge) => this.nameOf(edge.relation)))];
     const label = names.length > 1 ? `${clipped(names[0], 14)} +${names.length - 1}` : clipped(names[0], 18);
+    const [x, y] = [(a.x + b.x) / 2, (a.y + b.y) / 2 + 4];
+    const hasRoom = near && this.shown.size <= 30 && room.take(label, x, y, 6);
+    const pointed = ends.filter((end) => [...edges].some((edge) => edge.tail === end && !this.run.undirected.has(edge.relation)));
     return svg("g", { class: near ? "edge near" : "edge" },
       svg("line", { x1: a.x, y1: a.y, x2: b.x, y2: b.y }),
+      pointed.map((end) => tip(at.get(ends[0] === end ? ends[1] : ends[0]), at.get(end), this.radius(end))),
       svg("title", {}, [...edges].map((edge) => this.said(edge)).join("\n")),
-      near && this.shown.size <= 30 && svg("text", { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 + 4, "text-anchor": "middle" }, label));
+      hasRoom && svg("text", { x: hasRoom.x, y, "text-anchor": "middle" }, label));
   }
 
-  drawNode(place, { x, y }) {
+  radius(place) {
+    return Math.min(14, 5 + Math.sqrt(this.at[place].length));
+  }
+
+  drawNode(place, { x, y }, name) {
     const node = this.nodes[place];
     const isCentre = place === this.centre;
     const go = () => { this.grow(place); this.canvas.querySelector(".centre").focus(); };
@@ -128,13 +141,13 @@ class GraphView {
       "aria-label": `${this.called(place)}, ${node.type}, ${plural(this.at[place].length, "edge")}`,
       onclick: go, onkeydown: (event) => (event.key === "Enter" || event.key === " ") && (event.preventDefault(), go()),
     },
-      svg("circle", { cx: x, cy: y, r: Math.min(14, 5 + Math.sqrt(this.at[place].length)) }),
-      svg("text", { x, y: y + 26, "text-anchor": "middle" }, clipped(this.called(place), 24)),
+      svg("circle", { cx: x, cy: y, r: this.radius(place) }),
+      name && svg("text", { x: name.x, y: y + 26, "text-anchor": "middle" }, name.text),
       svg("title", {}, `${this.called(place)} (${node.type})`));
   }
 
   said(edge) {
-    return `${this.called(edge.head)} ${this.nameOf(edge.relation)} → ${this.called(edge.tail)}`;
+    return `${this.called(edge.head)} ${this.nameOf(edge.relation)} ${arrowOf(this.run, edge.relation)} ${this.called(edge.tail)}`;
   }
 
   showPanel() {
@@ -143,7 +156,7 @@ class GraphView {
     const more = edges.length > this.listed && h("button", { type: "button", class: "more", onclick: () => { this.listed += 5 * EDGES_LISTED; this.showPanel(); } }, "Show more");
     const aliases = node.aliases && h("p", { class: "note" }, `Also: ${node.aliases.slice(0, 8).join(", ")}${node.aliases.length > 8 ? ", …" : ""}`);
     this.panel.replaceChildren(h("h3", {}, this.called(this.centre)),
-      h("p", { class: "note" }, [node.type, node.kb_id, node.id, plural(node.n_documents, "document")].filter(Boolean).join(" · ")), aliases ?? "",
+      h("p", { class: "note" }, node.type, " · ", node.kb_id !== undefined && [knownAs(this.run, node.kb_id), " · "], node.id, " · ", plural(node.n_documents, "document")), aliases ?? "",
       h("ul", { class: "edges" }, edges.slice(0, this.listed).map((edge) => this.edgeItem(edge))), more || "");
   }
 
@@ -152,7 +165,7 @@ class GraphView {
     const end = (place) => (place === this.centre ? h("b", {}, this.called(place)) : h("button", { type: "button", class: "link", onclick: () => this.grow(place) }, this.called(place)));
     const linked = (id) => (this.reader?.has(id) ? h("button", { type: "button", class: "link", onclick: () => this.reader.open(id) }, named(id)) : id);
     return h("li", {},
-      h("p", {}, end(edge.head), h("span", { class: "relation" }, ` ${this.nameOf(edge.relation)} → `), end(edge.tail)),
+      h("p", {}, end(edge.head), h("span", { class: "relation" }, ` ${this.nameOf(edge.relation)} ${arrowOf(this.run, edge.relation)} `), end(edge.tail)),
       h("p", { class: "note" }, plural(n_documents, "document"), probability !== undefined && `, p ${probability.toFixed(2)}`, documents.length > 0 && ": ",
         documents.map((id, number) => [number > 0 && ", ", linked(id)]), documents.length > 0 && documents.length < n_documents && ", …"));
   }
@@ -162,6 +175,33 @@ const clipped = (text, most) => {
   const characters = [...text];
   return characters.length > most ? `${characters.slice(0, most - 1).join("")}…` : text;
 };
+
+/** The head of an arrow at a node's rim. */
+function tip(from, to, radius) {
+  const length = Math.hypot(to.x - from.x, to.y - from.y) || 1;
+  const [x, y] = [(to.x - from.x) / length, (to.y - from.y) / length];
+  const [endX, endY] = [to.x - x * (radius + 1), to.y - y * (radius + 1)];
+  const [backX, backY] = [endX - 8 * x, endY - 8 * y];
+  return svg("path", { class: "tip", d: `M${endX} ${endY}L${backX - 4 * y} ${backY + 4 * x}L${backX + 4 * y} ${backY - 4 * x}z` });
+}
+
+/** Where names stand already: a further one has room where it covers none. */
+class Room {
+  constructor(width) {
+    Object.assign(this, { width, taken: [] });
+  }
+
+  /** Takes the room for a name around a point and gives its place, moved into the frame; null where there is none. */
+  take(text, x, y, each, must = false) {
+    const half = ([...text].length * each) / 2 + 2;
+    const middle = Math.max(Math.min(x, this.width - half), half);
+    const box = [middle - half, y - 12, middle + half, y + 4];
+    const covers = ([left, top, right, bottom]) => box[0] < right && left < box[2] && box[1] < bottom && top < box[3];
+    if (!must && this.taken.some(covers)) return null;
+    this.taken.push(box);
+    return { text, x: middle };
+  }
+}
 
 /** Moves nodes apart and edges together (Fruchterman and Reingold 1991), the chosen one held where it is. */
 function settle(places, lines, held) {

@@ -11,15 +11,18 @@ const BODY: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
 
 /// In the order in which they build on each other; together they are one script.
-const SCRIPTS: [&str; 10] = [
+const SCRIPTS: [&str; 13] = [
     include_str!("elements.js"),
     include_str!("blocks.js"),
     include_str!("plots.js"),
     include_str!("overview.js"),
     include_str!("figures.js"),
+    include_str!("curves.js"),
     include_str!("lineage.js"),
     include_str!("text.js"),
     include_str!("reader.js"),
+    include_str!("csv.js"),
+    include_str!("predictions.js"),
     include_str!("graph.js"),
     include_str!("start.js"),
 ];

@@ -76,10 +76,10 @@ function linePlot(width, say, { label, x, y, series, extra = () => [] }) {
 const key = (entries) => h("ul", { class: "key" }, entries.map(([kind, name]) => h("li", { class: kind }, h("span", { class: "swatch", "aria-hidden": "true" }), name)));
 
 /** Columns of stacked parts. Each column has a name, a note above it, and parts [kind, number]. */
-function columnPlot(width, label, name, columns) {
+function columnPlot(width, label, name, columns, up = "facts and predictions") {
   const height = 260;
   const highest = Math.max(1, ...columns.map(({ parts }) => parts.reduce((sum, [, number]) => sum + number, 0)));
-  const { plot, atX, atY, left, right } = frame(width, height, { low: 0, high: columns.length, name, format: () => "" }, { low: 0, high: highest * 1.12, name: "facts and predictions" });
+  const { plot, atX, atY, left, right } = frame(width, height, { low: 0, high: columns.length, name, format: () => "" }, { low: 0, high: highest * 1.12, name: up });
   plot.setAttribute("aria-label", label);
   const each = (width - left - right) / columns.length;
   columns.forEach(({ name, note, parts }, place) => {

@@ -1,8 +1,8 @@
 // The document reader: a list of documents, the text of one, its facts, and filters over all of them.
 
-const SIGNS = { correct: "✓", wrong: "✕", missed: "○", unjudged: "?" };
+const SIGNS = { correct: "✓", wrong: "✕", missed: "○", unjudged: "◆" };
 const LISTED = 100;
-const FILTERS = ["relation", "verdict", "type", "inference"];
+const FILTERS = ["relation", "verdict", "type", "inference", "runs"];
 
 class Reader {
   constructor(run) {
@@ -11,7 +11,7 @@ class Reader {
     /** Places of the documents that the filters leave, how many of them are listed, and the one that is open. */
     this.found = run.documents.map((_, place) => place);
     this.listed = LISTED;
-    this.place = 0;
+    Object.assign(this, { place: 0, order: 0 });
     /** The open document, its text, the facts shown of it, and what is chosen. */
     Object.assign(this, { doc: null, text: null, shown: [], chosen: null, entity: null });
     this.build();
@@ -29,9 +29,15 @@ class Reader {
     section("documents", this.buildControls(), this.status, h("div", { class: "reader" },
       h("div", { class: "side" }, this.list),
       this.buildDocument(),
-      h("div", { class: "side" }, h("div", { class: "facts-head" }, this.factsTitle, h("label", {}, this.all, " draw all")), this.facts)));
+      h("div", { class: "side" }, h("div", { class: "facts-head" }, this.factsTitle, h("label", {}, this.all, " draw all")), this.whose(), this.facts)));
     this.stops = [roving(this.list, "button.listed"), roving(this.holder, ".mention"), roving(this.facts, ".fact")];
     new ResizeObserver(() => this.draw()).observe(this.holder);
+  }
+
+  /** Which sign of a fact is which run's. */
+  whose() {
+    const [first, second] = this.run.runs;
+    return second === undefined ? "" : h("p", { class: "note" }, `First sign: ${clipped(first, 40)}; second: ${clipped(second, 40)}`);
   }
 
   buildControls() {
@@ -45,17 +51,24 @@ class Reader {
     this.search = h("input", { id: "reader-search", type: "search", placeholder: "words of title or text", autocomplete: "off", oninput: later });
     this.controls = h("form", { class: "controls", role: "search", "aria-label": "Documents", onsubmit: (event) => event.preventDefault(), onreset: () => setTimeout(() => this.filter()) },
       h("div", { class: "control grow" }, h("label", { for: "reader-search" }, "Search"), this.search),
+      this.choice("order", "Sort by", null, this.orders().map(([name]) => same(name))),
       this.choice("relation", "Relation", "any relation", Object.keys(tally.relations).map(labelled)),
       verdicts.length > 1 && this.choice("verdict", "Verdict", "any verdict", verdicts.map(same)),
       this.choice("type", "Entity type", "any type", tally.types.map(same)),
       inferred && this.choice("inference", "Inference", "any", [["kept", "made by the base, kept"], ["added", "added by inference"]]),
+      this.run.runs.length > 1 && this.choice("runs", "Runs", "any", runChoices(this.run)),
       h("button", { type: "reset" }, "Clear"));
     return this.controls;
   }
 
   choice(name, label, any, values) {
-    const options = [["", any], ...values].map(([value, text]) => h("option", { value }, text));
-    return h("div", { class: "control" }, h("label", { for: `reader-${name}` }, label), h("select", { id: `reader-${name}`, name, onchange: () => this.filter() }, options));
+    return choiceOf(`reader-${name}`, label, any, values, () => this.filter());
+  }
+
+  /** The orders in which documents are listed, each with what it sorts by, the most first. */
+  orders() {
+    const facts = ({ correct, wrong, missed, unjudged }) => correct + wrong + missed + unjudged;
+    return [["place in the corpus", () => 0], ["facts", facts], ...(this.run.tally.labelled ? [["errors", ({ wrong, missed }) => wrong + missed]] : [])];
   }
 
   buildDocument() {
@@ -65,10 +78,10 @@ class Reader {
     this.after = h("button", { type: "button", onclick: () => this.step(1) }, "Next →");
     this.canvas = svg("svg", { class: "arcs", "aria-hidden": "true" });
     this.holder = h("div", { class: "text" }, this.canvas);
-    const legend = this.run.tally.types.map((type) => h("li", { vars: { "--hue": this.hue.get(type) } }, named(type)));
+    this.changes = h("div", { class: "changes" });
     return h("article", { class: "document", "aria-labelledby": "reader-title" },
       h("div", { class: "turn" }, this.before, this.after),
-      this.title, this.about, h("ul", { class: "legend", "aria-label": "Types of entities" }, legend), this.holder);
+      this.title, this.about, legendOf(this.hue), this.holder, this.changes);
   }
 
   nameOf(relation) {
@@ -83,7 +96,8 @@ class Reader {
   query() {
     // The first choice is any: a name may be empty, so that no value can stand for it.
     const set = FILTERS.map((name) => [name, this.controls.elements[name]]).filter(([, select]) => select?.selectedIndex > 0);
-    return { words: this.search.value.trim().toLowerCase(), filters: Object.fromEntries(set.map(([name, select]) => [name, select.value])) };
+    const filters = Object.fromEntries(set.map(([name, select]) => [name, select.value]));
+    return { words: this.search.value.trim().toLowerCase(), filters, order: this.controls.elements.order.selectedIndex };
   }
 
   async filter() {
@@ -93,10 +107,14 @@ class Reader {
     // Another key may have been struck meanwhile.
     if (JSON.stringify(query) !== JSON.stringify(this.query())) return;
     this.found = plain ? this.run.documents.map((_, place) => place) : docs.flatMap((doc, place) => (matches(doc, query) ? [place] : []));
+    const much = this.orders()[query.order][1];
+    this.found.sort((a, b) => much(this.run.documents[b]) - much(this.run.documents[a]) || a - b);
     this.listed = LISTED;
     this.status.textContent = plain ? plural(this.found.length, "document") : `${whole(this.found.length)} of ${plural(this.run.documents.length, "document")}`;
     this.showList();
-    if (this.found.length && !this.found.includes(this.place)) return this.openAt(this.found[0]);
+    const isSorted = query.order !== this.order;
+    this.order = query.order;
+    if (this.found.length && (isSorted || !this.found.includes(this.place))) return this.openAt(this.found[0]);
     this.markListed();
     this.showFacts();
   }
@@ -151,16 +169,24 @@ class Reader {
     this.markListed();
     this.showFacts();
     this.choose(this.shown[0] ?? null);
+    this.showChanges();
   }
 
   /** Opens a document by its name, and goes there. */
-  async open(id) {
-    const place = this.run.documents.findIndex((listed) => listed.id === id);
+  open(id) {
+    return this.goTo(this.run.documents.findIndex((listed) => listed.id === id));
+  }
+
+  /** Opens a document, goes there, and chooses a fact of it. */
+  async goTo(place, fact = null) {
     if (!this.found.includes(place)) {
       this.controls.reset();
       await this.filter();
     }
     await this.openAt(place);
+    if (fact) this.choose(fact);
+    const item = this.facts.children[this.shown.indexOf(fact)];
+    if (item) this.facts.scrollTop = item.offsetTop - this.facts.offsetTop;
     document.getElementById("documents").scrollIntoView();
     this.title.focus({ preventScroll: true });
   }
@@ -185,11 +211,33 @@ class Reader {
 
   factButton(fact) {
     const [point, leave] = [() => this.draw(fact), () => this.draw()];
-    const dot = (entity) => h("i", { class: "dot", vars: { "--hue": this.hue.get(this.doc.entities[entity]?.type) ?? 0 } });
-    return h("button", { type: "button", class: `fact ${fact.verdict}`, tabindex: -1, "aria-pressed": "false", onclick: () => this.choose(fact), onpointerenter: point, onpointerleave: leave, onfocus: point, onblur: leave },
-      h("span", { class: "sign", title: fact.verdict }, h("span", { "aria-hidden": "true" }, SIGNS[fact.verdict]), h("span", { class: "unseen" }, `${fact.verdict}: `)),
-      h("span", { class: "said" }, dot(fact.head), this.entityName(fact.head), h("span", { class: "relation" }, ` ${this.nameOf(fact.relation)} → `), dot(fact.tail), this.entityName(fact.tail)),
-      h("span", { class: "more-said" }, toldOf(fact)));
+    const signs = this.run.runs.map((name, run) => signOf(run ? fact.other : fact.verdict, this.run.runs.length > 1 && name));
+    return h("button", { type: "button", class: `fact ${fact.verdict ?? "absent"}`, tabindex: -1, "aria-pressed": "false", onclick: () => this.choose(fact), onpointerenter: point, onpointerleave: leave, onfocus: point, onblur: leave },
+      h("span", { class: "signs" }, signs),
+      h("span", { class: "said" }, this.dot(fact.head), this.entityName(fact.head), h("span", { class: "relation" }, ` ${clipped(this.nameOf(fact.relation), 120)} ${arrowOf(this.run, fact.relation)} `), this.dot(fact.tail), this.entityName(fact.tail)),
+      h("span", { class: "more-said" }, toldOf(this.run, this.doc, fact)));
+  }
+
+  dot(entity) {
+    return h("i", { class: "dot", vars: { "--hue": this.hue.get(this.doc.entities[entity]?.type) ?? 0 } });
+  }
+
+  /** Lists the pairs whose predictions inference changed, each with what was added and dropped when. */
+  showChanges() {
+    const pairs = [...Map.groupBy(this.doc.changes ?? [], ({ head, tail }) => `${head} ${tail}`).values()];
+    if (!pairs.length) return this.changes.replaceChildren();
+    const step = (change) => h("span", { class: change.right === undefined ? "step" : `step ${change.right ? "correct" : "wrong"}`, title: change.right === undefined ? null : `${change.right ? "rightly" : "wrongly"} ${change.added ? "added" : "dropped"}` },
+      `${change.added ? "+" : "−"} ${clipped(this.nameOf(change.relation), 120)}`, change.right !== undefined && (change.right ? " ✓" : " ✕"));
+    const line = ([iteration, changes]) => h("li", {}, h("span", { class: "when" }, `Iteration ${iteration}`), " ", changes.map((change) => [step(change), " "]));
+    const item = (changes) => {
+      const [{ head, tail, relation }] = changes;
+      const pair = { head, tail, relation: null };
+      const show = () => { this.choose(pair); this.holder.scrollIntoView({ block: "nearest" }); };
+      return h("li", {}, h("button", { type: "button", class: "link", onclick: show }, this.dot(head), this.entityName(head), ` ${arrowOf(this.run, relation)} `, this.dot(tail), this.entityName(tail)),
+        h("ul", {}, [...Map.groupBy(changes, ({ iteration }) => iteration)].map(line)));
+    };
+    this.changes.replaceChildren(h("h4", {}, `Inference changed ${plural(pairs.length, "pair")}`),
+      h("p", { class: "note" }, "What each iteration added (+) to the pair's relations, and dropped (−)."), h("ul", { class: "pairs" }, pairs.map(item)));
   }
 
   /** Shows the facts of an entity alone, or again those of all. */
@@ -214,7 +262,8 @@ class Reader {
     text.sentences.forEach((sentence, place) => sentence.classList.toggle("evidence", Boolean(fact?.evidence?.includes(place))));
     [...this.facts.querySelectorAll(".fact")].forEach((button, place) => button.setAttribute("aria-pressed", String(shown[place] === this.chosen)));
     const others = this.all.checked || (entity !== null && !fact) ? shown.filter((other) => other !== fact) : [];
-    drawFacts(this.canvas, this.holder, text, fact ? [...others, fact] : others, fact, (relation) => this.nameOf(relation));
+    drawFacts(this.canvas, this.holder, text, fact ? [...others, fact] : others, fact, ({ relation }) =>
+      ({ name: relation === null ? "changed" : this.nameOf(relation), bothWays: relation === null || this.run.undirected.has(relation) }));
   }
 }
 
@@ -224,10 +273,30 @@ function matches(doc, { words, filters }) {
   return (!words || said()) && (!Object.keys(filters).length || doc.facts.some((fact) => fits(doc, fact, filters)));
 }
 
-function fits(doc, fact, { relation, verdict, type, inference }) {
+function fits(doc, fact, { relation, verdict, type, inference, runs }) {
   const types = [fact.head, fact.tail].map((entity) => doc.entities[entity]?.type);
-  return (relation === undefined || fact.relation === relation) && (verdict === undefined || fact.verdict === verdict) && (type === undefined || types.includes(type)) && (inference === undefined || inferenceOf(fact) === inference);
+  return (relation === undefined || fact.relation === relation) && (verdict === undefined || fact.verdict === verdict) && (type === undefined || types.includes(type)) && (inference === undefined || inferenceOf(fact) === inference) && (runs === undefined || runsOf(fact) === runs);
 }
+
+/** The types of entities, each in its colour. */
+const legendOf = (hue) => h("ul", { class: "legend", "aria-label": "Types of entities" }, [...hue].map(([type, number]) => h("li", { vars: { "--hue": number }, title: type.length > 60 && type }, clipped(named(type), 60))));
+
+/** What became of a fact as a sign; `name` says in which of several runs. */
+function signOf(verdict, name) {
+  const what = verdict ?? "not predicted";
+  return h("span", { class: `sign ${verdict ?? "absent"}`, title: name ? `${name}: ${what}` : what },
+    h("span", { "aria-hidden": "true" }, SIGNS[verdict] ?? "·"), h("span", { class: "unseen" }, name ? `${name}: ${what}; ` : `${what}: `));
+}
+
+/** Which of two runs predict a fact. */
+function runsOf({ verdict, other }) {
+  const [first, second] = [verdict, other].map((one) => one !== undefined && one !== "missed");
+  if (first) return second ? "both" : "first";
+  return second ? "second" : "neither";
+}
+
+const runChoices = ({ runs: [first, second], tally }) =>
+  [["both", "both predict"], ["first", `only ${clipped(first, 24)}`], ["second", `only ${clipped(second, 24)}`], ...(tally.labelled ? [["neither", "neither predicts"]] : [])];
 
 /** What inference did to a prediction: `kept`, `added`, or nothing that is known. */
 function inferenceOf({ base }) {
@@ -236,11 +305,22 @@ function inferenceOf({ base }) {
 }
 
 /** What there is to say of a fact beside its three parts. */
-function toldOf(fact) {
-  const { distance, probability, base, iteration } = fact;
+function toldOf(run, doc, fact) {
+  const { distance, probability, other_probability, base } = fact;
+  const p = (number) => `p ${number.toFixed(2)}`;
+  const before = base !== undefined && `, ${base.toFixed(2)} by the base`;
   return [
     distance !== null && (distance === 0 ? "same sentence" : `${plural(distance, "sentence")} apart`),
-    probability !== undefined && (base === undefined ? `p ${probability.toFixed(2)}` : `p ${base.toFixed(2)} → ${probability.toFixed(2)}, ${inferenceOf(fact)}`),
-    iteration !== undefined && `iteration ${iteration}`,
+    probability !== undefined && [p(probability), before || ""].join(""),
+    other_probability !== undefined && `${p(other_probability)} in ${clipped(run.runs[1], 24)}`,
+    storyOf(doc, fact),
   ].filter(Boolean).join(" · ");
+}
+
+/** What inference did to a fact, iteration by iteration where that is known. */
+function storyOf({ changes = [] }, { head, tail, relation, base, iteration }) {
+  const own = changes.filter((change) => change.head === head && change.tail === tail && change.relation === relation);
+  if (own.length) return own.map((change) => `${change.added ? "added" : "dropped"} at iteration ${change.iteration}`).join(", ");
+  if (base !== undefined && base <= 0.5) return iteration ? `added by inference, iteration ${iteration}` : "added by inference";
+  return iteration ? `pair changed at iteration ${iteration}` : "";
 }

@@ -27,7 +27,7 @@ function startSections() {
       links.forEach((link, id) => (id === target.id ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current")));
     }
   }, { rootMargin: "-20% 0px -75% 0px" });
-  links.forEach((_, id) => observer.observe(document.getElementById(id)));
+  links.forEach((link, id) => link.parentElement.hidden || observer.observe(document.getElementById(id)));
 }
 
 /** The graph is unpacked when the reader of the page comes near it. */
@@ -50,6 +50,7 @@ async function start() {
   const reader = run.documents.length ? new Reader(run) : null;
   if (!reader) section("documents", absent("The run has no documents to read."));
   showLineage(run);
+  awaitListing(run, reader);
   awaitGraph(run, reader);
   startSections();
   document.documentElement.dataset.ready = "true";

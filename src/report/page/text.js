@@ -5,7 +5,7 @@ function readText(doc, hue, choose) {
   const covers = coveredTokens(doc);
   const spans = doc.entities.map(() => []);
   let token = 0;
-  const sentences = doc.sentences.map((tokens) => {
+  const sentences = doc.sentences.map((tokens, number) => {
     const sentence = h("span", { class: "sentence" });
     for (let start = 0; start < tokens.length; ) {
       let end = start + 1;
@@ -13,7 +13,7 @@ function readText(doc, hue, choose) {
       const text = tokens.slice(start, end).join("");
       const cover = covers[token + start];
       if (cover.length === 0) sentence.append(text);
-      else sentence.append(text.startsWith(" ") ? " " : "", mentionSpan(text.trimStart(), cover, token + start, hue, choose, spans));
+      else sentence.append(text.startsWith(" ") ? " " : "", mentionSpan(text.trimStart(), cover, { token: token + start, sentence: number }, hue, choose, spans));
       start = end;
     }
     token += tokens.length;
@@ -33,41 +33,54 @@ function coveredTokens({ sentences, mentions }) {
 
 const sameCover = (a, b) => a.length > 0 === b.length > 0 && a.length === b.length && a.every((mention, place) => mention === b[place]);
 
-function mentionSpan(text, cover, token, hue, choose, spans) {
+function mentionSpan(text, cover, at, hue, choose, spans) {
   const [{ entity, type }] = cover;
   const span = h("span", {
     class: cover.length > 1 ? "mention nested" : "mention", role: "button", tabindex: -1, "aria-pressed": "false",
     title: cover.map((mention) => mention.type).join(" in "), vars: { "--hue": hue.get(type) ?? 0 },
     onclick: () => choose(entity), onkeydown: (event) => (event.key === "Enter" || event.key === " ") && (event.preventDefault(), choose(entity)),
   }, text);
-  for (const { entity } of cover) if (entity !== null) spans[entity]?.push({ span, token });
+  for (const { entity } of cover) if (entity !== null) spans[entity]?.push({ span, ...at });
   return span;
 }
 
-/** The mentions of two entities that stand closest. */
-function closest(heads, tails) {
+/** The mentions of two entities that stand closest: in one sentence if they can, in one of the evidence if they can. */
+function closest(heads, tails, evidence = []) {
   let best = null;
   for (const head of heads ?? []) for (const tail of tails ?? []) {
-    const distance = Math.abs(head.token - tail.token);
-    if (head.span !== tail.span && (!best || distance < best.distance)) best = { distance, head: head.span, tail: tail.span };
+    if (head.span === tail.span) continue;
+    const apart = Math.abs(head.sentence - tail.sentence);
+    const far = [apart, evidence.length > 0 && !evidence.includes(head.sentence) ? 1 : 0, Math.abs(head.token - tail.token)];
+    const place = best ? far.findIndex((number, place) => number !== best.far[place]) : 0;
+    if (!best || (place >= 0 && far[place] < best.far[place])) best = { far, head: head.span, tail: tail.span };
   }
   return best;
 }
 
-/** Draws facts over the text: each an arc from head to tail between their closest mentions. */
-function drawFacts(canvas, holder, text, facts, chosen, nameOf) {
+/** Draws facts over the text: each an arc from head to tail between their closest mentions; `told` says what a fact is
+ *  called and whether it holds both ways. */
+function drawFacts(canvas, holder, text, facts, chosen, told) {
   const frame = holder.getBoundingClientRect();
   const [width, height] = [holder.clientWidth, holder.clientHeight];
   canvas.setAttribute("viewBox", `0 0 ${width} ${height}`);
   canvas.replaceChildren(...facts.flatMap((fact) => {
-    const ends = closest(text.spans[fact.head], text.spans[fact.tail]);
+    const ends = closest(text.spans[fact.head], text.spans[fact.tail], fact.evidence);
     if (!ends) return [];
     const [from, to] = [ends.head, ends.tail].map((span) => span.getClientRects()[0]);
-    return from && to ? [arc(from, to, frame, fact, fact === chosen, width, nameOf)] : [];
+    return from && to ? [arc(from, to, frame, fact, fact === chosen, width, told(fact))] : [];
   }));
+  for (const text of canvas.querySelectorAll("text")) onPaper(text, width);
 }
 
-function arc(from, to, frame, fact, chosen, width, nameOf) {
+/** Puts a name within the frame, and paper beneath it: the words there are not read with it. */
+function onPaper(text, width) {
+  const half = text.getBBox().width / 2 + 5;
+  text.setAttribute("x", Math.max(Math.min(width - half, Number(text.getAttribute("x"))), half));
+  const box = text.getBBox();
+  text.before(svg("rect", { class: "label", x: box.x - 4, y: box.y - 1, width: box.width + 8, height: box.height + 2, rx: 3 }));
+}
+
+function arc(from, to, frame, fact, chosen, width, { name, bothWays }) {
   const x = (box) => (box.left + box.right) / 2 - frame.left;
   const [x1, x2] = [x(from), x(to)];
   const sameLine = Math.abs(from.top - to.top) < 4;
@@ -77,12 +90,11 @@ function arc(from, to, frame, fact, chosen, width, nameOf) {
   const lift = sameLine ? Math.min(34, 12 + Math.abs(x2 - x1) * 0.06) : Math.max(14, Math.abs(y2 - y1) * 0.4) * (down ? 1 : -1);
   const [c1, c2] = sameLine ? [y1 - lift, y2 - lift] : [y1 + lift, y2 - lift];
   const point = down || sameLine ? -1 : 1;
-  const tip = `M${x2} ${y2}l-4 ${point * 7}h8z`;
+  const end = bothWays ? svg("circle", { cx: x2, cy: y2, r: 2.5 }) : svg("path", { class: "tip", d: `M${x2} ${y2}l-4 ${point * 7}h8z` });
   // A short arc on one line has its name above it, any other across it.
   const middle = [(x1 + x2) / 2, (y1 + y2 + 3 * (c1 + c2)) / 8 + (sameLine ? -5 : 4)];
-  return svg("g", { class: `arc ${fact.verdict}${chosen ? " chosen" : ""}` },
-    svg("path", { class: "line", d: `M${x1} ${y1}C${x1} ${c1} ${x2} ${c2} ${x2} ${y2 + point * 6}` }),
-    svg("path", { class: "tip", d: tip }),
+  return svg("g", { class: `arc ${fact.verdict ?? "absent"}${chosen ? " chosen" : ""}` },
+    svg("path", { class: "line", d: `M${x1} ${y1}C${x1} ${c1} ${x2} ${c2} ${x2} ${y2 + (bothWays ? 0 : point * 6)}` }), end,
     svg("circle", { cx: x1, cy: y1, r: 2.5 }),
-    chosen && svg("text", { x: Math.min(width - 60, Math.max(60, middle[0])), y: middle[1], "text-anchor": "middle" }, nameOf(fact.relation)));
+    chosen && svg("text", { x: middle[0], y: middle[1], "text-anchor": "middle" }, clipped(name, 60)));
 }

@@ -1,0 +1,235 @@
+//! `docre report`: whose predictions a page takes, and what it says of them, with labels and without.
+
+use std::fs;
+use std::path::Path;
+
+use docre::table::rows::*;
+use docre::table::{self, Text};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::report::{block, converted, counted, page, predicted, report, write};
+use crate::support::{DOCUMENT, command, docre};
+
+/// A run of one split whose documents have no labels.
+fn unlabelled() -> TempDir {
+    let run = TempDir::new().unwrap();
+    let (source, out) = (run.path().join("all.json"), run.path().to_str().unwrap());
+    fs::write(&source, format!("[{DOCUMENT}]")).unwrap();
+    let arguments =
+        ["convert", "--format", "docred", "--split", "all", "--unlabelled", "--out", out, source.to_str().unwrap()];
+    let done = docre(arguments);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    run
+}
+
+/// Predictions with columns for the four that a fact takes, as another program writes them.
+fn write_bare(run: &Path, split: &str) {
+    let folder = run.join("relations");
+    fs::create_dir_all(&folder).unwrap();
+    let facts = "SELECT doc_id, head, tail, relation FROM facts";
+    let split = run.join(split);
+    let made = command(["query", split.to_str().unwrap(), facts, "--format", "parquet"]).output().unwrap();
+    assert!(made.status.success());
+    fs::write(folder.join("part-00000.parquet"), made.stdout).unwrap();
+}
+
+fn facts(page: &str) -> Vec<Value> {
+    block(page, "documents-0")[0]["facts"].as_array().unwrap().clone()
+}
+
+#[test]
+fn predictions_of_other_programs_are_shown_and_nothing_is_made_up() {
+    let run = converted(&format!("[{DOCUMENT}]"));
+    write_bare(run.path(), "test");
+    let page = page(run.path());
+    for fact in facts(&page) {
+        assert_eq!(fact["verdict"], "correct");
+        let keys = ["probability", "base", "iteration", "other"];
+        assert!(keys.iter().all(|key| fact.get(key).is_none()), "{fact}");
+    }
+    let overview = block(&page, "overview");
+    assert_eq!(counted(&overview["tally"]["facts"]), [2, 2, 2]);
+    assert_eq!([&overview["curve"], &overview["tally"]["inference"]["iterations"]], [&json!([]), &json!({})]);
+    assert_eq!(overview["tally"]["inference"]["kept"]["found"], 0);
+}
+
+#[test]
+fn a_submission_is_shown_with_its_scores_as_probabilities() {
+    let run = converted(&format!("[{DOCUMENT}]"));
+    let theirs = run.path().join("theirs.json");
+    let entry = |tail: u32, relation: &str, score: f64| json!({"title": "Altomonte", "h_idx": 0, "t_idx": tail, "r": relation, "score": score});
+    let entries = [entry(1, "P131", 0.75), entry(2, "P36", 0.5), entry(2, "constructor", 0.25)];
+    fs::write(&theirs, json!(entries).to_string()).unwrap();
+    let done = report(run.path(), &["--relations", theirs.to_str().unwrap()]);
+    assert_eq!((done.code, &*done.stdout), (Some(0), ""), "{}", done.stderr);
+    let page = fs::read_to_string(run.path().join("report.html")).unwrap();
+    let said = |fact: &Value| format!("{} {} {}", fact["relation"], fact["verdict"], fact["probability"]);
+    let expected =
+        [r#""P131" "correct" 0.75"#, r#""P17" "missed" null"#, r#""P36" "wrong" 0.5"#, r#""constructor" "wrong" 0.25"#];
+    assert_eq!(facts(&page).iter().map(said).collect::<Vec<_>>(), expected);
+    let overview = block(&page, "overview");
+    assert_eq!((&overview["curve_by"], &overview["curve"][0]["margin"]), (&json!("probability"), &json!(0.75)));
+    assert_eq!(overview["curve"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn of_documents_without_labels_it_is_counted_what_was_found() {
+    let run = unlabelled();
+    let base = |base: f32, row: RelationRow| RelationRow { base_probability: Some(base), iteration: Some(1), ..row };
+    let rows = vec![
+        base(0.9, predicted("Altomonte", 0, 1, "P131", 2.0)),
+        base(0.2, predicted("Altomonte", 0, 2, "P131", 1.0)),
+    ];
+    write(run.path(), rows);
+    let tally = block(&page(run.path()), "overview")["tally"].clone();
+    assert_eq!(counted(&tally["facts"]), [0, 0, 0]);
+    assert_eq!([&tally["facts"]["found"], &tally["unjudged"], &tally["related"]], [&json!(2), &json!(2), &json!(3)]);
+    let relation = &tally["relations"]["P131"];
+    assert_eq!([&relation["found"], &relation["documents"]], [&json!(2), &json!(1)]);
+    let inference = &tally["inference"];
+    let found = [&inference["kept"], &inference["added"], &inference["iterations"]["1"]].map(|counts| &counts["found"]);
+    assert_eq!(found, [&json!(1), &json!(1), &json!(2)], "the columns are not empty");
+    assert_eq!(tally["distances"][0]["found"], 2);
+}
+
+#[test]
+fn what_inference_added_and_dropped_is_told_pair_by_pair() {
+    let run = converted(&format!("[{DOCUMENT}]"));
+    let texts = |names: &[&str]| names.iter().map(|name| Text::from(*name)).collect::<Vec<_>>();
+    let trace = |doc: &str, tail: u32, iteration: u32, before: &[&str], after: &[&str]| TraceRow {
+        run_id: "r".into(),
+        doc_id: doc.into(),
+        head: 0,
+        tail,
+        iteration,
+        before: texts(before),
+        after: texts(after),
+    };
+    let rows = vec![
+        trace("Nowhere", 1, 1, &[], &["P131"]),
+        trace("Altomonte", 2, 1, &["P17", "P27"], &["P27"]),
+        trace("Altomonte", 1, 2, &["P27"], &["P131"]),
+        trace("Altomonte", 1, 1, &[], &["P27"]),
+    ];
+    write(run.path(), rows);
+    write(run.path(), vec![predicted("Altomonte", 0, 1, "P131", 2.0)]);
+    let page = page(run.path());
+    let changes = block(&page, "documents-0")[0]["changes"].clone();
+    let change = |tail: u32, iteration: u32, relation: &str, added: bool, right: bool| json!({"head": 0, "tail": tail, "iteration": iteration, "relation": relation, "added": added, "right": right});
+    let expected = [
+        change(1, 1, "P27", true, false),
+        change(1, 2, "P27", false, true),
+        change(1, 2, "P131", true, true),
+        change(2, 1, "P17", false, false),
+    ];
+    assert_eq!(changes, json!(expected));
+    let overview = block(&page, "overview");
+    let counts = |added: u64, added_right: u64, dropped: u64, dropped_right: u64| json!({"added": added, "dropped": dropped, "added_right": added_right, "added_judged": added, "dropped_right": dropped_right, "dropped_judged": dropped});
+    assert_eq!(overview["tally"]["changes"], json!({"1": counts(1, 0, 1, 0), "2": counts(1, 1, 1, 1)}));
+    assert_eq!(overview["traced"], true);
+}
+
+#[test]
+fn two_runs_stand_side_by_side_and_their_names_differ() {
+    let run = converted(&format!("[{DOCUMENT}]"));
+    let second = run.path().join("second");
+    let row = |tail: u32, relation: &str, margin: f32| predicted("Altomonte", 0, tail, relation, margin);
+    write(run.path(), vec![row(1, "P131", 2.0), row(1, "P27", 1.0)]);
+    write(&second, vec![row(1, "P131", 1.0), row(2, "P17", 0.0), row(2, "P36", 1.0)]);
+    let done = report(run.path(), &["--against", second.to_str().unwrap()]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let page = fs::read_to_string(run.path().join("report.html")).unwrap();
+    let said = |fact: &Value| {
+        format!("{} {} {} {}", fact["relation"], fact["verdict"], fact["other"], fact["other_probability"])
+    };
+    let expected = [
+        r#""P131" "correct" "correct" 0.7311"#,
+        r#""P27" "wrong" null null"#,
+        r#""P17" "missed" "correct" 0.5"#,
+        r#""P36" null "wrong" 0.7311"#,
+    ];
+    assert_eq!(facts(&page).iter().map(said).collect::<Vec<_>>(), expected);
+    let overview = block(&page, "overview");
+    let other = &overview["tally"]["other"];
+    assert_eq!([counted(&other["facts"]), counted(&other["both"])], [[2, 3, 2], [1, 1, 1]]);
+    assert_eq!(counted(&overview["tally"]["facts"]), [1, 2, 2], "the other run's count for nothing else");
+    let place = run.path().canonicalize().unwrap().file_name().unwrap().to_string_lossy().into_owned();
+    assert_eq!(overview["runs"], json!([format!("r ({place})"), "r (second)"]));
+}
+
+#[test]
+fn curves_over_scores_come_from_their_tables() {
+    let run = converted(&format!("[{DOCUMENT}]"));
+    let (run_id, predicted, correct) = (Text::from("r"), 4, 2);
+    let (precision, recall, f1) = (0.5, 1.0, 2.0 / 3.0);
+    let point =
+        PrecisionRecallRow { run_id: run_id.clone(), margin: -1.5, predicted, correct, gold: 2, precision, recall, f1 };
+    let bin = ReliabilityRow { run_id, low: 0.5, high: 0.6, predicted, correct, probability: 0.55, share: 0.5 };
+    write(run.path(), vec![point]);
+    write(run.path(), vec![bin]);
+    let overview = block(&page(run.path()), "overview");
+    assert_eq!(overview["precision_recall"][0]["margin"], -1.5);
+    assert_eq!(overview["reliability"][0]["share"], 0.5);
+}
+
+#[test]
+fn a_relation_that_holds_both_ways_is_told_from_others_and_bases_have_their_addresses() {
+    let run = converted(&format!("[{DOCUMENT}]"));
+    let split = run.path().join("test");
+    let kinds = table::read(&split).unwrap().flat_map(Result::unwrap);
+    let kinds = kinds.map(|kind: RelationTypeRow| RelationTypeRow { undirected: &*kind.relation == "P17", ..kind });
+    write(&split, kinds.collect());
+    let overview = block(&page(run.path()), "overview");
+    assert_eq!(overview["undirected"], json!(["P17"]));
+    let bases = overview["bases"].as_array().unwrap();
+    assert!(bases.contains(&json!(["MESH", "http://id.nlm.nih.gov/mesh/"])), "{bases:?}");
+}
+
+#[test]
+fn relations_of_any_name_are_counted() {
+    let run = converted(&format!("[{DOCUMENT}]"));
+    let long = "z".repeat(1_000_000);
+    let names = ["__proto__", "constructor", "toString", &long];
+    write(run.path(), names.map(|name| predicted("Altomonte", 0, 1, name, 1.0)).to_vec());
+    let page = page(run.path());
+    assert!(page.len() < 200_000, "{}", page.len());
+    let tally = block(&page, "overview")["tally"].clone();
+    for name in &names[..3] {
+        assert_eq!(counted(&tally["relations"][name]), [0, 1, 0], "{name}");
+    }
+    assert_eq!(facts(&page).len(), 2 + names.len());
+}
+
+/// What a spreadsheet would take for a formula, a separator or the end of a row stays text.
+#[test]
+fn cells_of_the_download_are_quoted_and_no_formulas() {
+    let script = include_str!("../../src/report/page/csv.js").to_owned()
+        + "\nconsole.log(JSON.stringify([\"=1+1\", \"+7\", \"-7\", \"@x\", \" =1\", \"\\t=1\", \"\\uff1d1\", \"a,b\", \"a;b\", \
+           \"say \\\"x\\\"\", \"two\\nlines\", \"plain\", \"\", null, undefined, 0.25].map(csvCell)));\n";
+    let Ok(ran) = std::process::Command::new("node").args(["-e", &script]).output() else {
+        println!("skipped: no node here, which would run the page's script");
+        return;
+    };
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let cells: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let expected = json!([
+        "'=1+1",
+        "'+7",
+        "'-7",
+        "'@x",
+        "' =1",
+        "\"'\t=1\"",
+        "'\u{ff1d}1",
+        "\"a,b\"",
+        "\"a;b\"",
+        "\"say \"\"x\"\"\"",
+        "\"two\nlines\"",
+        "plain",
+        "",
+        "",
+        "",
+        "0.25"
+    ]);
+    assert_eq!(cells, expected);
+}
