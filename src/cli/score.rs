@@ -1,4 +1,4 @@
-//! `docre score`: a checkpoint and a corpus → the tables `scores` and `relations`.
+//! `docre score`: a checkpoint and a corpus → the tables `relations`, `scores`, `traces` and `claims`.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -46,7 +46,7 @@ impl Evidence {
     /// Takes the scores that a decision may claim: of types that it allows, and not more of a pair than it gives. Facts
     /// about pairs that are no candidates do not count, as in an evaluation.
     pub fn take(scores: &[PathBuf], split: &Path, decision: &Decision) -> Result<Self, DecideError> {
-        let mut runs = Runs::open(scores, decision)?;
+        let mut runs = Runs::open(scores, decision, None)?;
         let undirected = undirected_relations(split)?;
         let mut evidence = Self { reach: runs.reach(), ..Self::default() };
         for document in Walk::<(EntityRow, PairRow)>::open(split)? {

@@ -7,6 +7,8 @@
 //! scores, and rows come out in the order of the table without being sorted. (As a query, the same asks for windows over
 //! pairs and joins of runs, for which an engine holds a table whole and loses its order.)
 //!
+//! Of a model that infers, the claims of any of its iterations are had in the same way, of the table `claims`.
+//!
 //! [`fit`] finds a decision on a labelled split.
 //!
 //! It does not know what the scores come from: models, tensors.
@@ -22,6 +24,7 @@ mod fit;
 mod judged;
 mod run;
 mod runs;
+mod source;
 mod seen;
 
 pub use claims::probability;

@@ -24,6 +24,10 @@ pub mod role {
     pub const CORPUS: &str = "corpus";
     /// What a model thinks of pairs.
     pub const SCORES: &str = "scores";
+    /// Where inference changed what a model predicts.
+    pub const TRACES: &str = "traces";
+    /// What a model claims at each iteration.
+    pub const CLAIMS: &str = "claims";
     /// Predicted facts.
     pub const RELATIONS: &str = "relations";
     /// Figures.

@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::{Cell, Row, TableSchema, Text};
 
 /// Every table's schema, sorted by name.
-pub fn all() -> [&'static TableSchema; 20] {
+pub fn all() -> [&'static TableSchema; 22] {
     [
+        ClaimRow::schema(),
         ComparisonRow::schema(),
         DocumentRow::schema(),
         EdgeRow::schema(),
@@ -29,6 +30,7 @@ pub fn all() -> [&'static TableSchema; 20] {
         RelationRow::schema(),
         ScoreRow::schema(),
         TokenRow::schema(),
+        TraceRow::schema(),
         TrainingLogRow::schema(),
     ]
 }
@@ -209,6 +211,35 @@ rows! {
         base_threshold_logit: Option<f32>,
         iteration: Option<u32>,
         margin: f32,
+        most_labels: u32,
+    }
+
+    /// A row of `traces`.
+    TraceRow in "traces" {
+        run_id: Text,
+        doc_id: Text,
+        head: u32,
+        tail: u32,
+        iteration: u32,
+        before: Vec<Text>,
+        after: Vec<Text>,
+    }
+
+    /// A row of `claims`.
+    ClaimRow in "claims" {
+        run_id: Text,
+        doc_id: Text,
+        head: u32,
+        tail: u32,
+        relation: Text,
+        since: u32,
+        until: u32,
+        logit: f32,
+        threshold_logit: f32,
+        base_logit: Option<f32>,
+        base_threshold_logit: Option<f32>,
+        iteration: Option<u32>,
+        iterations: u32,
         most_labels: u32,
     }
 

@@ -64,6 +64,7 @@ mod stopped;
 mod support;
 mod synthetic;
 mod table;
+mod traces;
 mod train;
 mod walls;
 mod weights;

@@ -1,4 +1,4 @@
-//! `score`: a checkpoint and a split → the table `relations`, and `scores` beside it.
+//! `score`: a checkpoint and a split → the table `relations`, and `scores`, `traces` and `claims` beside it.
 
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::ground::manifest::role;
@@ -9,7 +9,7 @@ pub const KIND: Kind = Kind {
     name: "score",
     inputs: &[("checkpoint", Needs::One), (role::CORPUS, Needs::One)],
     outputs: &[role::RELATIONS],
-    optional_outputs: &[role::SCORES],
+    optional_outputs: &[role::SCORES, role::TRACES, role::CLAIMS],
     options: keys_of::<Options>,
     parse: |options, _| Ok(Box::new(settings::<Options>(options)?)),
     ..Kind::PLAIN
@@ -22,7 +22,9 @@ impl Action for Options {
         let request = Request::new(checkpoint, split, work.folder, work.pipeline, work.device).with(self).forced(true);
         let ended = score::score(&request, work.observe)?;
         Ok(Made {
-            outputs: [role::RELATIONS, role::SCORES].map(|role| (role, work.folder.join(role))).into(),
+            outputs: [role::RELATIONS, role::SCORES, role::TRACES, role::CLAIMS]
+                .map(|role| (role, work.folder.join(role)))
+                .into(),
             notes: match ended {
                 Ended::UpToDate { .. } => Vec::new(),
                 made => vec![made.to_string()],
