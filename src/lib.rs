@@ -7,7 +7,7 @@
 //!                                  encode → pieces                            subwords, for one encoder
 //!                                     │
 //!                       pieces pairs ─┼─ train → a checkpoint, training_log
-//!                       pieces pairs ─┼─ score → scores, relations            by a checkpoint
+//!                       pieces pairs ─┼─ score → scores relations traces claims  by a checkpoint
 //!                             scores ─┼─ decide → relations                   by a decision, of one run or several
 //!                       scores facts ─┼─ fit → a decision                     for F1, precision or recall
 //!                    relations facts ─┼─ evaluate → metrics
@@ -73,7 +73,7 @@
 //! | [`examples`] | rows of pieces and pairs → what a model computes with | how it computes |
 //! | [`checkpoint`] | a trained model ↔ a folder | documents |
 //! | [`decide`] | scores and a decision → relations | models, what scores come from |
-//! | [`score`] | a checkpoint, pieces and pairs → scores and relations | how the model was trained |
+//! | [`score`] | a checkpoint, pieces and pairs → scores, relations, and the trace of inference | how the model was trained |
 //! | [`train`] | labelled pairs → checkpoints | source formats, scoring, queries |
 //! | `frames` | Parquet files → polars' lazy frames; no path means anything | tables, columns |
 //! | [`metrics`] | facts and relations → metrics, as polars queries | source formats, tensors |

@@ -19,8 +19,8 @@ use super::{Messages, Outcome, checked, number, one_of, split_folder, whole};
     after_help = include_str!("help/decide.txt").trim_end()
 )]
 pub struct DecideArgs {
-    /// The scores: a folder with the table `scores`, or a Parquet file of it; given several times, runs over the same
-    /// documents, which are joined.
+    /// The scores: a folder with the table `scores` (with --iteration, `claims`), or a Parquet file of it; given several
+    /// times, runs over the same documents, which are joined.
     #[arg(long, value_name = "PATH", required = true)]
     scores: Vec<PathBuf>,
     /// The folder of the corpus, or of the split itself: for several runs, and where types of entities count.
@@ -53,6 +53,9 @@ pub struct DecideArgs {
     /// What is averaged of several runs: margins, how far logits are above the threshold, or probabilities.
     #[arg(long, value_name = "WHAT", value_parser = one_of::<Ensemble>())]
     ensemble: Option<Ensemble>,
+    /// The iteration of a model that infers whose claims are wanted, 0: its base [default: the last].
+    #[arg(long, value_name = "N", value_parser = whole::<u32>)]
+    iteration: Option<u32>,
     /// What the run is called [default: as the first scores say].
     #[arg(long, value_name = "NAME")]
     run_id: Option<String>,
@@ -76,8 +79,8 @@ impl DecideArgs {
 
 /// Decides.
 pub fn run(args: &DecideArgs, messages: Messages) -> anyhow::Result<Outcome> {
-    let &DecideArgs { ref run_id, at_precision, at_recall, .. } = args;
-    let options = checked(Options { run_id: run_id.clone(), at_precision, at_recall })?;
+    let &DecideArgs { ref run_id, iteration, at_precision, at_recall, .. } = args;
+    let options = checked(Options { run_id: run_id.clone(), iteration, at_precision, at_recall })?;
     let decision = args.decision()?.at(options.at())?;
     let split = args.corpus.as_deref().map(|corpus| split_folder(corpus, args.split.as_deref())).transpose()?;
     let mut scratch = Scratch::default();
@@ -88,6 +91,7 @@ pub fn run(args: &DecideArgs, messages: Messages) -> anyhow::Result<Outcome> {
         split: split.as_deref(),
         decision: &decision,
         run_id: options.run_id.as_deref(),
+        iteration: options.iteration,
         out: &out,
         // A pipe's table is nobody's.
         force: args.force || piped,

@@ -1,4 +1,4 @@
-//! `docre score`: a checkpoint and a corpus → the tables `scores`, `relations` and `model_relations`.
+//! `docre score`: a checkpoint and a corpus → the tables `relations`, `scores`, `traces`, `claims` and `model_relations`.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -54,6 +54,24 @@ pub enum DecideError {
         /// How far down the scores go.
         margin: f32,
     },
+    /// What lay below the threshold at an iteration is not known.
+    #[error(
+        "expected a threshold that is not lowered, since of an iteration only claims are kept, got a shift of {shift}"
+    )]
+    Lowered {
+        /// The shift.
+        shift: f32,
+    },
+    /// The model does not infer so often.
+    #[error("{}: expected an iteration from 0 to {most}, got {wanted}", path.display())]
+    Iteration {
+        /// The claims.
+        path: PathBuf,
+        /// The iteration.
+        wanted: u32,
+        /// The model's last.
+        most: u32,
+    },
     /// No shift within the scores comes to what is wanted.
     #[error("expected a threshold of {what} {wanted}, got {best:.4} at most, within {margin} below the model's")]
     Unreachable {
@@ -97,6 +115,10 @@ impl Hint for DecideError {
         match self {
             Self::Table(error) => error.hint(),
             Self::Margin { .. } => Some("score with a larger `--margin`".into()),
+            Self::Iteration { .. } => Some("score with a larger `--iterations`".into()),
+            Self::Lowered { .. } => {
+                Some("score with `--iterations` as often as that, and decide over its scores".into())
+            }
             Self::NoCorpus(_) => Some("name it with `--corpus`, and `--split`".into()),
             Self::Entity { .. } => Some("name the split whose scores they are".into()),
             Self::At { best: None, .. } => Some(

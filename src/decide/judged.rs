@@ -105,7 +105,11 @@ impl<'a> Truth<'a> {
             (claim.2, Judged { margin, holds })
         };
         let scores = margins.into_iter().map(judged).collect();
-        Ok(JudgedDocument { doc_id, scores, facts: self.facts.iter().map(|(_, _, relation)| relation.clone()).collect() })
+        Ok(JudgedDocument {
+            doc_id,
+            scores,
+            facts: self.facts.iter().map(|(_, _, relation)| relation.clone()).collect(),
+        })
     }
 }
 
@@ -116,7 +120,7 @@ fn each_labelled(
     decision: &Decision,
     mut visit: impl FnMut(Text, &[Score], &Truth<'_>, Option<&Types>) -> Result<(), DecideError>,
 ) -> Result<Judging, DecideError> {
-    let mut runs = Runs::open(scores, decision)?;
+    let mut runs = Runs::open(scores, decision, None)?;
     let undirected = undirected_relations(split)?;
     let mut judging = Judging { run_id: None, reach: runs.reach(), fitted_on: 0, unlabelled: 0 };
     for document in Walk::<(EntityRow, PairRow, FactRow)>::open(split)? {

@@ -7,6 +7,8 @@
 //! scores, and rows come out in the order of the table without being sorted. (As a query, the same asks for windows over
 //! pairs and joins of runs, for which an engine holds a table whole and loses its order.)
 //!
+//! Of a model that infers, the claims of any of its iterations are had in the same way, of the table `claims`.
+//!
 //! [`judge`] says of a labelled split's scores which are right; on that [`fit`] finds a decision, and `metrics` puts
 //! figures.
 //!
@@ -24,6 +26,7 @@ mod judged;
 mod run;
 mod runs;
 mod scores;
+mod source;
 mod seen;
 
 pub use claims::probability;

@@ -16,8 +16,9 @@ use crate::claims::{Types, claims};
 use crate::decision::{At, Decision};
 use crate::ended::{Claims, Ended};
 use crate::error::DecideError;
-use crate::runs::{Runs, files};
+use crate::runs::Runs;
 use crate::scores::Score;
+use crate::source::files;
 
 /// Claims that are written at once, and those of one more document.
 const ROWS_AT_ONCE: usize = 1 << 16;
@@ -28,6 +29,8 @@ const ROWS_AT_ONCE: usize = 1 << 16;
 pub struct Options {
     /// What the run is called; absent: as the first table of scores says.
     pub run_id: Option<String>,
+    /// The iteration of the model whose claims are wanted, 0: its base; absent: the last.
+    pub iteration: Option<u32>,
     /// The precision that a fitted decision's threshold came to, in place of its own threshold.
     pub at_precision: Option<f64>,
     /// The recall that it came to, likewise.
@@ -58,6 +61,9 @@ pub struct Request<'a> {
     pub decision: &'a Decision,
     /// What the run is called; `None`: as the first table of scores says.
     pub run_id: Option<&'a str>,
+    /// The iteration of the models whose claims are wanted, 0: their bases; `None`: the last. Then `scores` are tables of
+    /// `claims`, or folders that hold one.
+    pub iteration: Option<u32>,
     /// The folder into which the table goes.
     pub out: &'a Path,
     /// Whether a table of another making is replaced.
@@ -89,10 +95,11 @@ pub fn decide(request: &Request<'_>) -> Result<Ended, DecideError> {
 
 /// Identifies what the table is made from.
 fn making(request: &Request<'_>) -> Result<String, DecideError> {
-    let scores = request.scores.iter().map(|path| Ok(identity(&files(path)?)?));
+    let scores = request.scores.iter().map(|path| Ok(identity(&files(path, request.iteration)?)?));
     let scores: Vec<String> = scores.collect::<Result<_, DecideError>>()?;
     let split = request.split.map(|split| Standing::of(split)?.identity(&["documents", "entities"])).transpose()?;
     let identity = Identity::of("decided").field("scores", &scores).field("split", &split);
+    let identity = identity.field("iteration", &request.iteration);
     Ok(identity.field("decision", request.decision).field("run_id", &request.run_id).finish())
 }
 
@@ -128,7 +135,7 @@ pub fn write_relations(request: &Request<'_>, writer: TableWriter<RelationRow>) 
     if decision.asks_types() && request.split.is_none() {
         return Err(DecideError::NoCorpus("`types` of a decision"));
     }
-    let mut runs = Runs::open(request.scores, decision)?;
+    let mut runs = Runs::open(request.scores, decision, request.iteration)?;
     runs.check_reach(decision)?;
     let run_id = request.run_id.map(Text::from);
     let mut claimed = Claimed { request, run_id, rows: Vec::new(), writer, claims: Claims::default() };

@@ -28,6 +28,8 @@ pub mod role {
     pub const DECISION: &str = "decision";
     /// Where inference changed what a model predicts.
     pub const TRACES: &str = "traces";
+    /// What a model claims at each iteration.
+    pub const CLAIMS: &str = "claims";
     /// Predicted facts.
     pub const RELATIONS: &str = "relations";
     /// What a model's checkpoint says of its relations.

@@ -6,6 +6,7 @@ use encoder::{Encoder, EncoderConfig};
 use ground::random::Random;
 
 use crate::example::Example;
+use crate::trace::Held;
 
 /// Takes what a model thinks of some pairs, then of the next.
 pub type Taker<'t> = &'t mut dyn FnMut(Scores) -> Result<()>;
@@ -99,6 +100,9 @@ pub struct Scores {
     pub base: Option<Tensor>,
     /// The iteration at which each pair's prediction last changed, 0 for never, where the model iterates.
     pub changed: Option<Vec<u32>>,
+    /// What each pair was given from which iteration to which, pair by pair, the first iteration first and the best first,
+    /// where the model iterates.
+    pub held: Vec<Held>,
 }
 
 /// What a model learns from.
@@ -123,7 +127,7 @@ pub struct Loss {
 
 impl From<Tensor> for Scores {
     fn from(logits: Tensor) -> Self {
-        Self { logits, base: None, changed: None }
+        Self { logits, base: None, changed: None, held: Vec::new() }
     }
 }
 

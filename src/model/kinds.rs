@@ -68,6 +68,14 @@ impl ModelConfig {
         }
     }
 
+    /// How often it infers.
+    pub fn iterations(&self) -> usize {
+        match self {
+            Self::DocreIi(config) => config.iterations,
+            Self::Atlop(_) | Self::DocreSd(_) => 0,
+        }
+    }
+
     /// The model over some weights.
     ///
     /// # Errors

@@ -4,7 +4,8 @@
 //! ([`pair`]) and the vectors of their two ends ([`base`]). ATLOP ([`atlop`]) classifies these ([`bilinear`]); DocRE-II
 //! ([`docre_ii`]) and DocRE-SD ([`docre_sd`]) first let pairs learn from each other ([`attention`]), along the axes of
 //! the document's matrix of pairs ([`pair_matrix`]). Each pair gets a logit for each relation and for the threshold
-//! class, which is class 0; [`loss`] trains them and [`decode`] reads them.
+//! class, which is class 0; [`loss`] trains them and [`decode`] reads them, and [`trace`] what a model that infers thought
+//! on its way.
 //!
 //! To all else a model is what [`ModelConfig::build`] gives ([`kinds`]): a [`Model`] ([`contract`]). [`predict`] asks it
 //! in batches, and of a document with many pairs a chunk of them ([`chunks`]) at a time.
@@ -20,6 +21,7 @@ mod pair_matrix;
 mod attention;
 pub mod loss;
 pub mod decode;
+pub mod trace;
 pub mod atlop;
 pub mod docre_ii;
 pub mod docre_sd;

@@ -9,6 +9,7 @@ use crate::chunks::pairs_at_once;
 use crate::contract::{Model, Scores};
 use crate::decode::{Predicted, Wanted, decode_wanted};
 use crate::example::Example;
+use crate::trace::{Held, Span};
 
 /// Pieces of a batch, unless a document alone has more.
 pub const PIECES_AT_ONCE: usize = 2048;
@@ -39,6 +40,25 @@ pub struct BaseLogits {
     pub threshold: f32,
 }
 
+/// What is predicted of a document.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Found {
+    /// What is wanted of its predictions, pair by pair and best first.
+    pub predictions: Vec<Prediction>,
+    /// What its pairs were given on the way, pair by pair, the first iteration first and best first; none where the model
+    /// does not iterate.
+    pub given: Vec<Given>,
+}
+
+/// A relation that a pair was given at an iteration, or at several.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Given {
+    /// When.
+    pub span: Span,
+    /// As it was predicted then; its iteration is the last change up to then.
+    pub prediction: Prediction,
+}
+
 /// How much is computed at a time: of documents of like length at most so many pieces and pairs, or one document.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
@@ -47,6 +67,13 @@ pub struct Budget {
     /// Pairs that the model looks at. Of a document that has more, so many are computed at a time, as far as they do not
     /// depend on each other.
     pub pairs: usize,
+}
+
+impl Budget {
+    /// So many pieces, and as many pairs as the model's width allows.
+    pub fn of(model: &dyn Model, pieces: usize) -> Self {
+        Self { pieces, pairs: pairs_at_once(model.width()) }
+    }
 }
 
 /// What is wanted of each example's predictions, pair by pair and best first. Batches hold documents
@@ -62,8 +89,7 @@ pub fn predict(
     wanted: Wanted,
     budget: usize,
 ) -> Result<Vec<Vec<Prediction>>> {
-    let budget = Budget { pieces: budget, pairs: pairs_at_once(model.width()) };
-    predict_within(workers, model, examples, wanted, budget)
+    predict_within(workers, model, examples, wanted, Budget::of(model, budget))
 }
 
 /// The same within a budget of pieces and pairs.
@@ -77,6 +103,21 @@ pub fn predict_within(
     wanted: Wanted,
     budget: Budget,
 ) -> Result<Vec<Vec<Prediction>>> {
+    let found = predict_traced(workers, model, examples, wanted, budget)?;
+    Ok(found.into_iter().map(|found| found.predictions).collect())
+}
+
+/// The same with what each pair was given on the way.
+///
+/// # Errors
+/// As [`predict`].
+pub fn predict_traced(
+    workers: &Workers,
+    model: &dyn Model,
+    examples: Vec<Example>,
+    wanted: Wanted,
+    budget: Budget,
+) -> Result<Vec<Found>> {
     let n_examples = examples.len();
     let job = |Batch { places, examples, .. }: Batch| {
         let found = of_batch(model, &examples, wanted, budget.pairs)?;
@@ -87,7 +128,7 @@ pub fn predict_within(
         batches(model, examples, budget).into_iter().partition(|batch| batch.pairs > budget.pairs as u64);
     let mut predicted = large.into_iter().map(job).collect::<Result<Vec<_>>>()?;
     predicted.extend(workers.run(usual, job)?);
-    let mut in_order = vec![Vec::new(); n_examples];
+    let mut in_order = vec![Found::default(); n_examples];
     for (place, predictions) in predicted.into_iter().flat_map(|(places, found)| places.into_iter().zip(found)) {
         if let Some(slot) = in_order.get_mut(place) {
             *slot = predictions;
@@ -128,21 +169,26 @@ fn batches(model: &dyn Model, examples: Vec<Example>, budget: Budget) -> Vec<Bat
     batches
 }
 
-fn of_batch(model: &dyn Model, batch: &[Example], wanted: Wanted, at_once: usize) -> Result<Vec<Vec<Prediction>>> {
-    let mut predictions = vec![Vec::new(); batch.len()];
+fn of_batch(model: &dyn Model, batch: &[Example], wanted: Wanted, at_once: usize) -> Result<Vec<Found>> {
+    let mut predictions = vec![Found::default(); batch.len()];
     let mut pairs =
         batch.iter().enumerate().flat_map(|(place, example)| example.pairs.iter().map(move |&pair| (place, pair)));
     interrupt::check().map_err(candle_core::Error::wrap)?;
     model.score_in_chunks(batch, at_once, &mut |scores| {
         interrupt::check().map_err(candle_core::Error::wrap)?;
-        for scored in scored(scores)? {
+        let (held, scored) = scored(scores)?;
+        let mut held = held.as_slice();
+        for (row, scored) in (0..).zip(scored) {
             let next =
                 pairs.next().and_then(|(place, pair)| Some((pair, batch.get(place)?, predictions.get_mut(place)?)));
-            let Some((pair, example, predictions)) = next else {
+            let Some((pair, example, found)) = next else {
                 bail!("scores: expected those of each pair, got more");
             };
-            add(predictions, &example.doc_id, pair, scored, wanted)?;
+            let of_pair;
+            (of_pair, held) = held.split_at(held.iter().take_while(|held| held.pair == row).count());
+            add(found, &example.doc_id, pair, (scored, of_pair), wanted)?;
         }
+        debug_assert!(held.is_empty(), "what pairs are given comes pair by pair");
         Ok(())
     })?;
     match pairs.next() {
@@ -158,21 +204,22 @@ struct Scored {
     iteration: Option<u32>,
 }
 
-/// Pair by pair.
-fn scored(scores: Scores) -> Result<Vec<Scored>> {
+/// Pair by pair, and what each was given on the way.
+fn scored(scores: Scores) -> Result<(Vec<Held>, Vec<Scored>)> {
     let base = scores.base.map(|base| base.to_vec2::<f32>()).transpose()?;
     let mut base = base.into_iter().flatten();
     let mut changed = scores.changed.into_iter().flatten();
     let logits = scores.logits.to_vec2::<f32>()?.into_iter();
-    Ok(logits.map(|logits| Scored { logits, base: base.next(), iteration: changed.next() }).collect())
+    let scored = logits.map(|logits| Scored { logits, base: base.next(), iteration: changed.next() }).collect();
+    Ok((scores.held, scored))
 }
 
 /// Adds what is predicted for a pair.
 fn add(
-    predictions: &mut Vec<Prediction>,
+    found: &mut Found,
     doc_id: &str,
     (head, tail): (u32, u32),
-    Scored { logits, base, iteration }: Scored,
+    (Scored { logits, base, iteration }, held): (Scored, &[Held]),
     wanted: Wanted,
 ) -> Result<()> {
     if logits.iter().any(|logit| logit.is_nan()) {
@@ -184,13 +231,19 @@ fn add(
             base.as_ref().and_then(|base| base.first().zip(base.get(relation.class as usize)))?;
         Some(BaseLogits { relation: *relation, threshold: *threshold })
     };
-    predictions.extend(decode_wanted(&logits, wanted).into_iter().map(|relation| Prediction {
+    let prediction = |relation, threshold, iteration| Prediction {
         head,
         tail,
         relation,
         threshold,
         base: before(&relation),
         iteration,
+    };
+    let wanted = decode_wanted(&logits, wanted).into_iter();
+    found.predictions.extend(wanted.map(|relation| prediction(relation, threshold, iteration)));
+    found.given.extend(held.iter().map(|&Held { pair: _, span, relation, threshold }| Given {
+        span,
+        prediction: prediction(relation, threshold, Some(span.changed)),
     }));
     Ok(())
 }

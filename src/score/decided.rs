@@ -1,4 +1,5 @@
-//! The two tables of a run: scores, and what is claimed of them by the decision that travels with the checkpoint.
+//! The tables of a run: scores, what they were on the way, and what is claimed of them by the decision that travels with
+//! the checkpoint.
 
 use std::path::{Path, PathBuf};
 
@@ -6,49 +7,64 @@ use checkpoint::DECISION;
 use decide::{Decision, write_relations};
 use ground::identity::Identity;
 use ground::observe::{Event, Observer};
-use table::rows::{RelationRow, ScoreRow};
+use table::rows::{ClaimRow, RelationRow, ScoreRow, TraceRow};
 use table::{Ours, Row, Staging, TableError, TableWriter, check_making, fingerprint};
 
 use super::Request;
 use super::ended::Ended;
 use super::error::ScoreError;
+use super::limit::table_lacks;
+use super::parts::Parts;
 
 /// Puts back what a process that died has set aside.
 pub fn restore(out: &Path) -> Result<(), TableError> {
-    [ScoreRow::schema(), RelationRow::schema()]
+    [TraceRow::schema(), ClaimRow::schema(), ScoreRow::schema(), RelationRow::schema()]
         .iter()
         .try_for_each(|schema| table::restore(&out.join(&schema.name), Ours::TABLES).map(drop))
 }
 
-/// Both tables in the making.
+/// The tables in the making.
 pub struct Tables {
+    traces: Staging,
+    claims: Staging,
     scores: Staging,
     relations: Staging,
 }
 
 impl Tables {
-    /// Starts with both, where neither is of another making or those may be replaced.
-    pub fn begin(request: &Request<'_>) -> Result<Self, TableError> {
-        Ok(Self { relations: begin::<RelationRow>(request)?, scores: begin::<ScoreRow>(request)? })
+    /// Starts with all, where none is of another making or those may be replaced. `fingerprint` identifies what all but
+    /// the relations are made from.
+    pub fn begin(&Decided { request, ref making, .. }: &Decided<'_>, fingerprint: &str) -> Result<Self, TableError> {
+        Ok(Self {
+            relations: begin::<RelationRow>(request, making)?,
+            scores: begin::<ScoreRow>(request, fingerprint)?,
+            claims: begin::<ClaimRow>(request, fingerprint)?,
+            traces: begin::<TraceRow>(request, fingerprint)?,
+        })
     }
 
-    /// Where the scores go.
-    pub fn scores(&self) -> &Path {
-        self.scores.folder()
+    /// Puts the parts together, of this making.
+    pub fn fill(&self, parts: &Parts, making: &str) -> Result<(), TableError> {
+        parts.join::<TraceRow>(TableWriter::inside(self.traces.folder().to_path_buf(), making))?;
+        parts.join::<ClaimRow>(TableWriter::inside(self.claims.folder().to_path_buf(), making))?;
+        parts.join::<ScoreRow>(TableWriter::inside(self.scores.folder().to_path_buf(), making))
     }
 
-    /// Gives both their names. Killed in between, a run leaves scores of which the next one makes the claims.
+    /// Gives all their names. Killed before the scores have theirs, a run goes on from its parts; killed behind them, it
+    /// leaves scores of which the next one makes the relations.
     pub fn commit(self) -> Result<(), TableError> {
+        self.traces.commit()?;
+        self.claims.commit()?;
         self.scores.commit()?;
         self.relations.commit()
     }
 }
 
-/// Starts with a table, unless it is of another making: what it was made from was asked before.
-fn begin<R: Row>(request: &Request<'_>) -> Result<Staging, TableError> {
+/// Starts with a table, unless one stands there of another making.
+fn begin<R: Row>(request: &Request<'_>, making: &str) -> Result<Staging, TableError> {
     let name = &R::schema().name;
     let staging = Staging::begin(&request.out.join(name))?;
-    if !request.force {
+    if !request.force && table_lacks::<R>(request.out, making)?.is_none() {
         check_making(request.out, name, None)?;
     }
     Ok(staging)
@@ -82,7 +98,7 @@ impl<'a> Decided<'a> {
         if fingerprint(self.request.out, name)?.as_ref() == Some(&self.making) {
             return Ok(Ended::UpToDate { too_large });
         }
-        let staging = begin::<RelationRow>(self.request)?;
+        let staging = begin::<RelationRow>(self.request, &self.making)?;
         let relations = self.write(self.request.out.join(&ScoreRow::schema().name), &staging, observe)?;
         staging.commit()?;
         Ok(Ended::Decided { relations, too_large })
@@ -90,7 +106,7 @@ impl<'a> Decided<'a> {
 
     /// Claims of scores that have not their name yet, and how many.
     pub fn over(&self, tables: &Tables, observe: Observer<'_>) -> Result<u64, ScoreError> {
-        self.write(tables.scores().to_path_buf(), &tables.relations, observe)
+        self.write(tables.scores.folder().to_path_buf(), &tables.relations, observe)
     }
 
     fn write(&self, scores: PathBuf, staging: &Staging, observe: Observer<'_>) -> Result<u64, ScoreError> {
@@ -99,6 +115,7 @@ impl<'a> Decided<'a> {
             split: Some(self.request.split).filter(|_| self.decision.asks_types()),
             decision: &self.decision,
             run_id: None,
+            iteration: None,
             out: self.request.out,
             force: true,
         };

@@ -1,7 +1,9 @@
-//! A checkpoint and a split → the tables `scores` and `relations`, in bounded memory whatever the split.
+//! A checkpoint and a split → the tables `scores`, `relations`, `traces` and `claims`, in bounded memory whatever the
+//! split.
 //!
 //! `scores` are what the model predicts or nearly does, `relations` what is claimed of it: by the model's own threshold,
 //! or by the decision that travels with the checkpoint. Where the scores stand, another decision is taken over them.
+//! `traces` are the changes that inference made of predictions, and `claims` what stood between two of them.
 //!
 //! A checkpoint's card says what it is for ([`purpose`]): pairs of types that its training left out are not scored, unless
 //! that is asked for, and in what else the split differs from what it was trained on, is told when it is scored.
@@ -20,28 +22,28 @@ mod error;
 mod limit;
 mod parts;
 mod purpose;
+mod rows;
 
 use std::path::Path;
 
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
-use checkpoint::{Checkpoint, CheckpointConfig};
+use checkpoint::Checkpoint;
 use decide::At;
 use examples::{Batch, Taken, cut_off, examples};
 use ground::identity::Identity;
+use ground::interrupt;
 use ground::observe::{Event, Observer, Progress};
 use ground::settings::{Settings, at_least, within};
 use ground::workers::{Workers, overlap};
-use ground::{interrupt, whole};
 use model::decode::Wanted;
 use model::example::Example;
-use model::predict::{PIECES_AT_ONCE, Prediction, predict};
+use model::predict::{Budget, PIECES_AT_ONCE, predict_traced};
 use model::{MOST, Model};
 use nn::device::{Compute, DeviceChoice, Precision};
 use pieces::{CutOff, Cutter};
-use table::rows::ScoreRow;
-use table::{Ours, Standing, TableError, TableWriter, Text, check_workplace, clear_leftovers};
+use table::{Ours, Standing, TableError, Text, check_workplace, clear_leftovers};
 
 pub use ended::{Ended, Scored};
 pub use error::ScoreError;
@@ -52,6 +54,7 @@ use decided::{Decided, Tables};
 use limit::{lacking, lacks, marked, named, take_out};
 use parts::{Part, Parts, work_folder};
 use purpose::{Met, Purpose};
+use rows::Rows;
 
 /// How far below the threshold class's logit those lie that are kept, unless asked otherwise: a few a pair.
 pub const MARGIN: f32 = 5.0;
@@ -175,8 +178,9 @@ impl<'a> Request<'a> {
     /// The same with other options.
     #[must_use]
     pub fn with(self, options: &'a Options) -> Self {
-        let &Options { ref run_id, iterations, pieces_at_once: budget, most_pairs, margin, candidates, precision, .. } =
-            options;
+        let &Options {
+            ref run_id, iterations, pieces_at_once: budget, most_pairs, margin, candidates, precision, ..
+        } = options;
         let (run_id, at) = (run_id.as_deref().unwrap_or(self.run_id), options.at());
         Self { run_id, iterations, budget, most_pairs, margin, candidates, at, precision, ..self }
     }
@@ -214,7 +218,7 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
         purpose.keep_relations(request)?;
         return Ok(ended);
     }
-    let tables = Tables::begin(request)?;
+    let tables = Tables::begin(&decided, &fingerprint)?;
     check_workplace(&work_folder(request.out), &[])?;
     purpose.has_relations(request)?;
     let (model, unused) = checkpoint.model(&compute)?;
@@ -223,15 +227,9 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     observe(Event::Detail(format!("reads the split {}", request.split.display())));
     // The base alone has no place for the rest.
     unused.event().filter(|_| request.iterations != Some(0)).into_iter().for_each(observe);
-    let scorer = Scorer {
-        workers: compute.workers()?,
-        model,
-        compute: &compute,
-        request,
-        run_id: request.run_id.into(),
-        config: &checkpoint.config,
-        fingerprint: &checkpoint.fingerprint,
-    };
+    let scorer =
+        Scorer { workers: compute.workers()?, model, compute: &compute, request, fingerprint: &checkpoint.fingerprint };
+    let rows = Rows { run_id: request.run_id.into(), margin: request.margin, config: &checkpoint.config };
     let relations = checkpoint.config.relations();
     let mut cutter = Cutter::new(checkpoint.tokenizer, checkpoint.config.most_pieces);
     let taken = Taken { relations: &relations, left_out: &purpose.left_out, passes_over: true };
@@ -241,13 +239,13 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
         |(part, examples)| scorer.score(part, examples),
         |part| {
             named(&part.too_large, parts.scored.too_large).for_each(observe);
-            parts.keep(part, |name, prediction| scorer.row(name, prediction))?;
+            parts.keep(part, &rows)?;
             observe(Event::Progress(Progress::documents(parts.scored.documents)));
             Ok(())
         },
     )?;
     let making = marked(fingerprint, parts.scored.too_large);
-    parts.join(TableWriter::inside(tables.scores().to_path_buf(), &making))?;
+    tables.fill(&parts, &making)?;
     parts.scored.relations = decided.over(&tables, observe)?;
     standing.check()?;
     tables.commit()?;
@@ -292,8 +290,6 @@ struct Scorer<'a> {
     model: Box<dyn Model>,
     compute: &'a Compute,
     request: &'a Request<'a>,
-    run_id: Text,
-    config: &'a CheckpointConfig,
     /// The checkpoint's.
     fingerprint: &'a str,
 }
@@ -311,7 +307,7 @@ impl Scorer<'_> {
         let mut lost = CutOff::default();
         examples.iter().for_each(|example| lost += cut_off(example));
         let (documents, met) = (examples.len() as u64, Met { profile, foreign });
-        (Part { key, documents, cut_off: lost, too_large, met, predictions: None }, examples)
+        (Part { key, documents, cut_off: lost, too_large, met, found: None }, examples)
     }
 
     /// Scores some documents, unless their part is there.
@@ -321,32 +317,12 @@ impl Scorer<'_> {
         }
         let names: Vec<Text> = examples.iter().map(|example| example.doc_id.clone()).collect();
         let wanted = Wanted::within(self.request.margin);
-        let predicted = predict(&self.workers, &*self.model, examples, wanted, self.request.budget);
+        let budget = Budget::of(&*self.model, self.request.budget);
+        let predicted = predict_traced(&self.workers, &*self.model, examples, wanted, budget);
         if predicted.is_err() {
             interrupt::check()?;
         }
-        let predictions = predicted?;
-        Ok(Part { predictions: Some(names.into_iter().zip(predictions).collect()), ..part })
-    }
-
-    fn row(&self, doc_id: &Text, prediction: &Prediction) -> Result<ScoreRow, ScoreError> {
-        let Prediction { head, tail, relation, threshold, base, iteration } = *prediction;
-        let (class, relations) = (relation.class, &self.config.relations);
-        let name = (class as usize).checked_sub(1).and_then(|place| relations.get(place));
-        let name = name.ok_or_else(|| ScoreError::Class { class, known: relations.len() })?;
-        Ok(ScoreRow {
-            run_id: self.run_id.clone(),
-            doc_id: doc_id.clone(),
-            head,
-            tail,
-            relation: name.clone(),
-            logit: relation.logit,
-            threshold_logit: threshold,
-            base_logit: base.map(|base| base.relation),
-            base_threshold_logit: base.map(|base| base.threshold),
-            iteration,
-            margin: self.request.margin,
-            most_labels: whole(self.config.most_labels),
-        })
+        let found = predicted?;
+        Ok(Part { found: Some(names.into_iter().zip(found).collect()), ..part })
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use ground::observe::Event;
 use model::example::Example;
 use model::{Model, Need};
-use table::rows::ScoreRow;
+use table::rows::{ClaimRow, ScoreRow, TraceRow};
 use table::{Row, TableError, Text};
 
 /// Bytes that a model may hold of a document's pairs, unless the pairs are bounded by number.
@@ -46,9 +46,18 @@ pub(crate) fn marked(fingerprint: String, lacks: u64) -> String {
     if lacks > 0 { format!("{fingerprint}{LACKS}{lacks}") } else { fingerprint }
 }
 
-/// How many documents the scores in `out` lack, where they are those of this fingerprint.
+/// How many documents the scores in `out` lack, where they and what was made beside them are those of this fingerprint.
 pub(crate) fn lacks(out: &Path, fingerprint: &str) -> Result<Option<u64>, TableError> {
-    let found = table::fingerprint(out, &ScoreRow::schema().name)?;
+    let lacks = table_lacks::<ScoreRow>(out, fingerprint)?;
+    let is_beside = lacks.is_some()
+        && table_lacks::<TraceRow>(out, fingerprint)? == lacks
+        && table_lacks::<ClaimRow>(out, fingerprint)? == lacks;
+    Ok(lacks.filter(|_| is_beside))
+}
+
+/// The same of one table.
+pub(crate) fn table_lacks<R: Row>(out: &Path, fingerprint: &str) -> Result<Option<u64>, TableError> {
+    let found = table::fingerprint(out, &R::schema().name)?;
     let rest = found.as_deref().and_then(|found| found.strip_prefix(fingerprint));
     Ok(rest.and_then(|rest| if rest.is_empty() { Some(0) } else { rest.strip_prefix(LACKS)?.parse().ok() }))
 }

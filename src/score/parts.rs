@@ -1,4 +1,4 @@
-//! The parts of a table in the making: written as they are finished, kept if the run is killed, put together at its end.
+//! The parts of tables in the making: written as they are finished, kept if the run is killed, put together at its end.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ground::identity::Identity;
 use model::example::Example;
-use model::predict::Prediction;
+use model::predict::Found;
 use pieces::CutOff;
 use table::rows::ScoreRow;
 use table::{Lock, Ours, Row, Staging, Table, TableError, TableWriter, Text};
@@ -15,6 +15,7 @@ use super::ended::Scored;
 use super::error::ScoreError;
 use super::limit::TooLarge;
 use super::purpose::Met;
+use super::rows::Rows;
 
 /// Rows that are built at once.
 const ROWS_AT_ONCE: usize = 1 << 18;
@@ -32,11 +33,11 @@ pub struct Part {
     /// What was met in all of them.
     pub met: Met,
     /// The name of each and what is predicted of it; `None` where an earlier run has written it.
-    pub predictions: Option<Vec<(Text, Vec<Prediction>)>>,
+    pub found: Option<Vec<(Text, Found)>>,
 }
 
 impl Part {
-    /// Whether an earlier run has written it below `work`.
+    /// Whether an earlier run has written it below `work`: its scores are the last that it wrote.
     pub fn is_kept(&self, work: &Path) -> Result<bool, TableError> {
         Ok(table::fingerprint(&work.join(&self.key), &ScoreRow::schema().name)?.as_ref() == Some(&self.key))
     }
@@ -75,18 +76,14 @@ impl Parts {
         Self { scored: Scored::default(), met: Met::default(), work: work_folder(out), folders: Vec::new() }
     }
 
-    /// Writes the next part, unless it is there: of each document `row` gives the rows.
-    pub fn keep(
-        &mut self,
-        part: Part,
-        row: impl Fn(&Text, &Prediction) -> Result<ScoreRow, ScoreError>,
-    ) -> Result<(), ScoreError> {
-        let folder = self.work.join(&part.key);
-        match &part.predictions {
-            Some(predictions) => {
-                let documents = predictions.iter();
-                let rows = documents.flat_map(|(name, found)| found.iter().map(|found| row(name, found)));
-                write(&folder, &part.key, rows)?;
+    /// Writes the next part, unless it is there.
+    pub fn keep(&mut self, part: Part, rows: &Rows<'_>) -> Result<(), ScoreError> {
+        let (folder, key) = (self.work.join(&part.key), &part.key);
+        match &part.found {
+            Some(found) => {
+                write(&folder, key, found.iter().flat_map(|(name, found)| rows.traces(name, found)))?;
+                write(&folder, key, found.iter().flat_map(|(name, found)| rows.claims(name, found)))?;
+                write(&folder, key, found.iter().flat_map(|(name, found)| rows.scores(name, found)))?;
             }
             None => self.scored.kept += part.documents,
         }
@@ -98,10 +95,10 @@ impl Parts {
         Ok(())
     }
 
-    /// Puts the parts together, by columns: their rows are not looked at.
-    pub fn join(&mut self, mut writer: TableWriter<ScoreRow>) -> Result<(), TableError> {
+    /// Puts a table of the parts together, by columns: their rows are not looked at.
+    pub fn join<R: Row + 'static>(&self, mut writer: TableWriter<R>) -> Result<(), TableError> {
         for folder in &self.folders {
-            for batch in Table::<ScoreRow>::require(folder)?.record_batches()? {
+            for batch in Table::<R>::require(folder)?.record_batches()? {
                 let batch = batch?;
                 writer.write_batch(&batch)?;
             }
@@ -136,16 +133,16 @@ pub fn remove_leftovers(out: &Path) {
     }
 }
 
-/// Writes the table of a part, some of its rows at a time.
-fn write(
+/// Writes a table of a part, some of its rows at a time.
+fn write<R: Row + 'static>(
     folder: &Path,
     key: &str,
-    mut rows: impl Iterator<Item = Result<ScoreRow, ScoreError>>,
+    mut rows: impl Iterator<Item = Result<R, ScoreError>>,
 ) -> Result<(), ScoreError> {
-    let staging = Staging::begin(&folder.join(&ScoreRow::schema().name))?;
+    let staging = Staging::begin(&folder.join(&R::schema().name))?;
     let mut writer = TableWriter::inside(staging.folder().to_path_buf(), key);
     loop {
-        let some: Vec<ScoreRow> = rows.by_ref().take(ROWS_AT_ONCE).collect::<Result<_, _>>()?;
+        let some: Vec<R> = rows.by_ref().take(ROWS_AT_ONCE).collect::<Result<_, _>>()?;
         let is_last = some.len() < ROWS_AT_ONCE;
         writer.set_down(some)?;
         if is_last {

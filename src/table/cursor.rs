@@ -18,17 +18,26 @@ impl<R: Row + 'static> Cursor<R> {
         Self { batches: Box::new(batches), rows: Vec::new().into_iter().peekable() }
     }
 
-    /// The next row, if there is one and it is wanted; otherwise the cursor stays.
+    /// The next row, which stays the next.
     ///
     /// # Errors
     /// Where the table is damaged.
-    pub fn next_if(&mut self, wanted: impl Fn(&R) -> bool) -> Result<Option<R>, TableError> {
+    pub fn peek(&mut self) -> Result<Option<&R>, TableError> {
         while self.rows.peek().is_none() {
             match self.batches.next() {
                 Some(batch) => self.rows = batch?.into_iter().peekable(),
                 None => return Ok(None),
             }
         }
+        Ok(self.rows.peek())
+    }
+
+    /// The next row, if there is one and it is wanted; otherwise the cursor stays.
+    ///
+    /// # Errors
+    /// Where the table is damaged.
+    pub fn next_if(&mut self, wanted: impl Fn(&R) -> bool) -> Result<Option<R>, TableError> {
+        self.peek()?;
         Ok(self.rows.next_if(wanted))
     }
 

@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::{Cell, Row, TableSchema, Text};
 
 /// Every table's schema, sorted by name.
-pub fn all() -> [&'static TableSchema; 24] {
+pub fn all() -> [&'static TableSchema; 25] {
     [
+        ClaimRow::schema(),
         ComparisonRow::schema(),
         DocumentRow::schema(),
         EdgeRow::schema(),
@@ -233,6 +234,24 @@ rows! {
         iteration: u32,
         before: Vec<Text>,
         after: Vec<Text>,
+    }
+
+    /// A row of `claims`.
+    ClaimRow in "claims" {
+        run_id: Text,
+        doc_id: Text,
+        head: u32,
+        tail: u32,
+        relation: Text,
+        since: u32,
+        until: u32,
+        logit: f32,
+        threshold_logit: f32,
+        base_logit: Option<f32>,
+        base_threshold_logit: Option<f32>,
+        iteration: Option<u32>,
+        iterations: u32,
+        most_labels: u32,
     }
 
     /// A row of `metrics`.

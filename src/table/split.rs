@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::rows::{
-    DocumentRow, EntityRow, FactRow, ImpliedRow, MentionRow, ModelRelationRow, PairRow, PieceRow, RelationTypeRow,
-    ScoreRow, TokenRow,
+    ClaimRow, DocumentRow, EntityRow, FactRow, ImpliedRow, MentionRow, ModelRelationRow, PairRow, PieceRow,
+    RelationTypeRow, ScoreRow, TokenRow,
 };
 use super::{Cursor, Row, Standing, Table, TableError, Text};
 
@@ -25,7 +25,7 @@ macro_rules! of_document {
     )*};
 }
 
-of_document! { TokenRow MentionRow EntityRow PairRow FactRow ImpliedRow PieceRow ScoreRow }
+of_document! { TokenRow MentionRow EntityRow PairRow FactRow ImpliedRow PieceRow ScoreRow ClaimRow }
 
 /// Tables of a split by their types of rows, as a tuple: `(TokenRow, MentionRow)`.
 pub trait SplitTables {

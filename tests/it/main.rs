@@ -67,6 +67,7 @@ mod stopped;
 mod support;
 mod synthetic;
 mod table;
+mod traces;
 mod train;
 mod walls;
 mod weights;

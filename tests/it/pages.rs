@@ -17,7 +17,10 @@ use crate::support::{docre, rows};
 const GROUPS: [(&str, &[&str]); 5] = [
     ("A corpus", &["documents", "tokens", "mentions", "entities", "pairs", "facts", "relation_types", "implied"]),
     ("What was not taken over", &["rejects"]),
-    ("Models", &["pieces", "training_log", "scores", "relations", "model_relations", "traces", "predictions"]),
+    (
+        "Models",
+        &["pieces", "training_log", "scores", "relations", "model_relations", "traces", "claims", "predictions"],
+    ),
     ("The graph", &["nodes", "edges", "provenance", "merges"]),
     ("Figures", &["metrics", "precision_recall", "reliability", "comparisons"]),
 ];

@@ -126,7 +126,7 @@ impl Fixture {
     pub fn decide(&self, decision: &Decision) -> Result<Ended, DecideError> {
         let out = &self.folder.path().join("out");
         let (scores, split, run_id, force) = (&*self.runs, self.split.as_deref(), None, true);
-        super::decide(&Request { scores, split, decision, run_id, out, force })
+        super::decide(&Request { scores, split, decision, run_id, iteration: None, out, force })
     }
 
     pub fn rows(&self, decision: &Decision) -> Vec<RelationRow> {

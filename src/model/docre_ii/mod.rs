@@ -30,10 +30,11 @@ use crate::attention::rows_at_once;
 use crate::base::PairBase;
 use crate::chunks::{by_rows, chunks, pairs_at_once, rows_of};
 use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
-use crate::decode::decode;
+use crate::decode::{Predicted, decode};
 use crate::example::{Example, indicators, labels};
 use crate::loss::{adaptive_threshold, among_others, cosine};
 use crate::pair_matrix::{PairMatrix, by_document, entities_in_pairs, matrices, matrix_bytes};
+use crate::trace::{Held, Span};
 pub use config::{Attention, Contrastive, DocreIiConfig};
 use inference::Inference;
 use noise::noisy;
@@ -88,14 +89,21 @@ impl DocreIi {
 
     /// The relations predicted for each pair, sorted.
     fn predicted(&self, logits: &Tensor) -> Result<Vec<Vec<u32>>> {
-        let sorted = |logits: &Vec<f32>| {
-            let mut classes: Vec<u32> = decode(logits, self.most_labels).iter().map(|found| found.class).collect();
-            classes.sort_unstable();
-            classes
-        };
+        self.read(logits, |_, _, _| ())
+    }
+
+    /// The same, and each relation with its pair's place and the threshold class's logit.
+    fn read(&self, logits: &Tensor, mut each: impl FnMut(usize, Predicted, f32)) -> Result<Vec<Vec<u32>>> {
         let mut sets = Vec::with_capacity(logits.dim(0)?);
         for rows in chunks(logits.dim(0)?, pairs_at_once(self.n_classes)) {
-            sets.extend(rows_of(logits, &rows)?.to_vec2::<f32>()?.iter().map(sorted));
+            for logits in rows_of(logits, &rows)?.to_vec2::<f32>()? {
+                let found = decode(&logits, self.most_labels);
+                let with_threshold = found.iter().zip(logits.first().into_iter().cycle());
+                with_threshold.for_each(|(relation, threshold)| each(sets.len(), *relation, *threshold));
+                let mut classes: Vec<u32> = found.iter().map(|found| found.class).collect();
+                classes.sort_unstable();
+                sets.push(classes);
+            }
         }
         Ok(sets)
     }
@@ -105,9 +113,17 @@ impl DocreIi {
         inference.embed(&indicators(sets, self.n_classes, features.device())?.to_dtype(features.dtype())?)
     }
 
-    /// Reads each document anew, with what was predicted for it, until nothing changes or K times.
-    fn iterate(&self, inference: &Inference, mut readings: Vec<Reading>, mode: &mut Mode) -> Result<Vec<Reading>> {
-        for iteration in 1..=self.config.iterations as u32 {
+    /// Reads each document anew, with what was predicted for it, until nothing changes or K times; `held` gets what that
+    /// is.
+    fn iterate(
+        &self,
+        inference: &Inference,
+        mut readings: Vec<Reading>,
+        held: &mut Vec<Held>,
+        mode: &mut Mode,
+    ) -> Result<Vec<Reading>> {
+        let most = self.config.iterations as u32;
+        for iteration in 1..=most {
             let mut open: Vec<&mut Reading> = readings.iter_mut().filter(|reading| reading.is_open).collect();
             if open.is_empty() {
                 break;
@@ -126,7 +142,13 @@ impl DocreIi {
             for reading in &mut open {
                 let n_pairs = reading.sets.len();
                 let logits = logits.narrow(0, first, n_pairs)?;
-                reading.update(self.predicted(&logits)?, iteration);
+                let from = held.len();
+                let span = Span { since: iteration, until: most, changed: 0 };
+                let sets = self.read(&logits, |pair, relation, threshold| {
+                    held.push(Held { pair: (reading.first_pair + pair) as u32, span, relation, threshold });
+                })?;
+                reading.update(sets, iteration);
+                held.iter_mut().skip(from).for_each(|held| reading.mark(held));
                 reading.logits = Some(logits);
                 first += n_pairs;
             }
@@ -134,39 +156,44 @@ impl DocreIi {
         Ok(readings)
     }
 
-    /// The documents as the base reads them.
-    fn readings(&self, examples: &[Example], features: &Tensor, at_once: usize) -> Result<Vec<Reading>> {
-        let mut sets = Vec::with_capacity(features.dim(0)?);
+    /// The documents as the base reads them, and what each pair is given by it.
+    fn readings(&self, examples: &[Example], features: &Tensor, at_once: usize) -> Result<(Vec<Reading>, Vec<Held>)> {
+        let (mut sets, mut held) = (Vec::with_capacity(features.dim(0)?), Vec::new());
         for rows in chunks(features.dim(0)?, at_once) {
-            sets.extend(self.predicted(&self.first_logits(&rows_of(features, &rows)?)?)?);
+            let span = Span { since: 0, until: 0, changed: 0 };
+            sets.extend(self.read(&self.first_logits(&rows_of(features, &rows)?)?, |pair, relation, threshold| {
+                held.push(Held { pair: (rows.start + pair) as u32, span, relation, threshold });
+            })?);
         }
         let (mut first, mut sets) = (0, sets.into_iter());
         let reading = |matrix: PairMatrix| {
             let n_pairs = matrix.n_pairs();
-            let features = features.narrow(0, first, n_pairs)?;
+            let (first_pair, features) = (first, features.narrow(0, first, n_pairs)?);
             first += n_pairs;
             let (sets, changed) = (sets.by_ref().take(n_pairs).collect(), vec![0; n_pairs]);
-            Ok(Reading { matrix, features, logits: None, sets, changed, is_open: true })
+            Ok(Reading { matrix, first_pair, features, logits: None, sets, changed, is_open: true })
         };
-        matrices(examples).into_iter().map(reading).collect()
+        Ok((matrices(examples).into_iter().map(reading).collect::<Result<_>>()?, held))
     }
 
-    /// What the module makes of each document, and the iteration at which each pair last changed.
+    /// What the module makes of each document, the iteration at which each pair last changed, and its trace.
     fn infer(
         &self,
         inference: &Inference,
         examples: &[Example],
         features: &Tensor,
         at_once: usize,
-    ) -> Result<(Tensor, Vec<u32>)> {
-        let readings = self.readings(examples, features, at_once)?;
-        let readings = self.iterate(inference, readings, &mut Mode::InChunks(at_once))?;
+    ) -> Result<(Tensor, Vec<u32>, Vec<Held>)> {
+        let (readings, mut held) = self.readings(examples, features, at_once)?;
+        let readings = self.iterate(inference, readings, &mut held, &mut Mode::InChunks(at_once))?;
         let logits: Vec<&Tensor> = readings.iter().filter_map(|reading| reading.logits.as_ref()).collect();
         if logits.len() < readings.len() {
             bail!("inference: expected every document to be read");
         }
         let changed = readings.iter().flat_map(|reading| &reading.changed).copied().collect();
-        Ok((Tensor::cat(&logits, 0)?, changed))
+        // Each iteration's came in the order of pairs.
+        held.sort_by_key(|held| held.pair);
+        Ok((Tensor::cat(&logits, 0)?, changed, held))
     }
 
     /// The module's adaptive-threshold loss, and the contrastive one.
@@ -200,6 +227,8 @@ impl DocreIi {
 /// A document as it was last read.
 struct Reading {
     matrix: PairMatrix,
+    /// The place of its first pair among those of all documents.
+    first_pair: usize,
     features: Tensor,
     /// What the module thinks, once it has read it.
     logits: Option<Tensor>,
@@ -221,6 +250,24 @@ impl Reading {
         }
         self.sets = sets;
     }
+
+    /// Tells of what a pair is given when that last changed, and until when it holds: if the document is read again, not
+    /// even the logits stay.
+    fn mark(&self, held: &mut Held) {
+        let changed = self.changed.get(held.pair as usize - self.first_pair);
+        debug_assert!(changed.is_some(), "a pair of the document");
+        held.span.changed = changed.copied().unwrap_or_default();
+        if self.is_open {
+            held.span.until = held.span.since;
+        }
+    }
+}
+
+/// What some of the pairs were given, whose places are counted from the first of them.
+fn within(held: &[Held], rows: &Range<usize>) -> Vec<Held> {
+    let place = |row: usize| held.partition_point(|held| (held.pair as usize) < row);
+    let some = held.get(place(rows.start)..place(rows.end)).unwrap_or_default();
+    some.iter().map(|held| Held { pair: held.pair - rows.start as u32, ..*held }).collect()
 }
 
 impl Contrastive {
@@ -255,7 +302,9 @@ impl Model for DocreIi {
             return Need::of(pairs, width);
         }
         let matrix = matrix_bytes(entities_in_pairs(example), is_fused(&self.classifier.bias));
-        Need::of(pairs, 11 * width + self.n_classes as u64).and(matrix)
+        // What a pair was given: nothing to most of them, so one relation an iteration is ample.
+        let held = (size_of::<Held>() as u64).div_ceil(4) * (self.config.iterations as u64 + 1);
+        Need::of(pairs, 11 * width + self.n_classes as u64 + held).and(matrix)
     }
 
     fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {
@@ -264,11 +313,12 @@ impl Model for DocreIi {
         let Some(inference) = &self.inference else {
             return chunks(features.dim(0)?, at_once).try_for_each(|rows| found(base(&rows)?.into()));
         };
-        let (logits, changed) = self.infer(inference, examples, &features, at_once)?;
+        let (logits, changed, held) = self.infer(inference, examples, &features, at_once)?;
         // The base's logits are made anew: kept, they would be as many again.
         chunks(changed.len(), at_once).try_for_each(|rows| {
             let (logits, base) = (rows_of(&logits, &rows)?, Some(base(&rows)?));
-            found(Scores { logits, base, changed: changed.get(rows).map(<[u32]>::to_vec) })
+            let held = within(&held, &rows);
+            found(Scores { logits, base, changed: changed.get(rows).map(<[u32]>::to_vec), held })
         })
     }
 

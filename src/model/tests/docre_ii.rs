@@ -368,6 +368,27 @@ fn iterations_are_told_where_a_prediction_last_changed() {
     assert!(!settled || distance(&scores[1].logits, &scores[2].logits) < 1e-6);
 }
 
+#[test]
+fn what_pairs_were_given_at_each_iteration_is_what_fewer_iterations_give() {
+    let examples = examples();
+    let most = 4;
+    let scored = |iterations| model(&DocreIiConfig { iterations, ..small(16) }).0.score(&examples).unwrap().unwrap();
+    let whole = scored(most as usize);
+    assert!(whole.held.iter().any(|held| held.span.since == 0) && whole.held.iter().any(|held| held.span.since > 1));
+    for iteration in 0..=most {
+        let fewer = scored(iteration as usize);
+        let mut expected = Vec::new();
+        for (pair, logits) in (0..).zip(fewer.logits.to_vec2::<f32>().unwrap()) {
+            let changed = fewer.changed.as_ref().map_or(0, |changed| changed[pair as usize]);
+            let found = crate::decode::decode(&logits, 4);
+            expected.extend(found.into_iter().map(|relation| (pair, changed, relation, logits[0])));
+        }
+        let then = whole.held.iter().filter(|held| (held.span.since..=held.span.until).contains(&iteration));
+        let then: Vec<_> = then.map(|held| (held.pair, held.span.changed, held.relation, held.threshold)).collect();
+        assert_eq!(then, expected, "{iteration}");
+    }
+}
+
 /// The same document with its entities in another order; `order` gives the old number of each new entity.
 pub fn permuted(example: &Example, order: &[usize]) -> Example {
     let starts: Vec<usize> = example

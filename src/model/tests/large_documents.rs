@@ -10,6 +10,7 @@ use crate::atlop::{Atlop, AtlopConfig};
 use crate::decode::Wanted;
 use crate::example::Example;
 use crate::predict::{Budget, Prediction, predict, predict_within};
+use crate::trace::Span;
 use crate::{Model, Scores, Task};
 
 /// A model that is asked for few pairs at a time thinks the same.
@@ -36,6 +37,7 @@ pub fn check_chunks(model: &dyn Model, examples: &[Example]) {
         }
         let changed: Option<Vec<Vec<u32>>> = parts.iter().map(|scores| scores.changed.clone()).collect();
         assert_eq!(changed.map(|parts| parts.concat()), whole.changed);
+        assert_eq!(held(&parts), held(std::slice::from_ref(&whole)));
     }
     let workers = Workers::new().unwrap();
     let usual = predict(&workers, model, examples.to_vec(), Wanted::predicted(4), 2048).unwrap();
@@ -48,6 +50,19 @@ pub fn check_chunks(model: &dyn Model, examples: &[Example]) {
         keys(&predict_within(&workers, model, examples.to_vec(), Wanted::predicted(4), few).unwrap()),
         keys(&usual)
     );
+}
+
+/// What pairs were given when, by their places among all.
+fn held(parts: &[Scores]) -> Vec<(usize, Span, u32)> {
+    let firsts = parts.iter().scan(0, |next, part| {
+        let first = *next;
+        *next += part.logits.dim(0).unwrap();
+        Some(first)
+    });
+    let of_part = |(first, part): (usize, &Scores)| -> Vec<_> {
+        part.held.iter().map(|held| (first + held.pair as usize, held.span, held.relation.class)).collect()
+    };
+    firsts.zip(parts).flat_map(of_part).collect()
 }
 
 #[test]

@@ -50,6 +50,7 @@ impl Action for Decide {
             split: work.optional(role::CORPUS),
             decision: &decision,
             run_id: Some(self.options.run_id.as_deref().unwrap_or(work.pipeline)),
+            iteration: self.options.iteration,
             out: work.folder,
             force: true,
         })?;

@@ -1,4 +1,5 @@
-//! `score`: a checkpoint and a split → the table `relations`, with `scores` and `model_relations` beside it.
+//! `score`: a checkpoint and a split → the table `relations`, and `scores`, `traces`, `claims` and `model_relations`
+//! beside it.
 
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::ground::manifest::role;
@@ -9,7 +10,7 @@ pub const KIND: Kind = Kind {
     name: "score",
     inputs: &[("checkpoint", Needs::One), (role::CORPUS, Needs::One), (role::DECISION, Needs::Optional)],
     outputs: &[role::RELATIONS],
-    optional_outputs: &[role::SCORES, role::MODEL_RELATIONS],
+    optional_outputs: &[role::SCORES, role::TRACES, role::CLAIMS, role::MODEL_RELATIONS],
     options: keys_of::<Options>,
     parse: |options, _| Ok(Box::new(settings::<Options>(options)?)),
     ..Kind::PLAIN
@@ -23,7 +24,7 @@ impl Action for Options {
         let request = request.decided_by(work.optional(role::DECISION));
         let ended = score::score(&request, work.observe)?;
         Ok(Made {
-            outputs: [role::RELATIONS, role::SCORES, role::MODEL_RELATIONS]
+            outputs: [role::RELATIONS, role::SCORES, role::TRACES, role::CLAIMS, role::MODEL_RELATIONS]
                 .map(|role| (role, work.folder.join(role)))
                 .into(),
             notes: match ended {

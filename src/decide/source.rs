@@ -1,0 +1,148 @@
+//! Where the scores of a run come from: the table `scores`, or of one iteration of its model the table `claims`.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+
+use table::rows::{ClaimRow, ScoreRow};
+use table::{Cursor, Row, Table, TableError, TableFiles, Text};
+
+use crate::error::DecideError;
+use crate::scores::{Score, checked};
+
+/// A run's scores, as they are read.
+pub struct Source {
+    rows: Rows,
+    path: PathBuf,
+    /// What the run is called, and how far below the threshold it reaches; `None`: it has no scores.
+    of: Option<(Text, f32)>,
+    /// The documents that were met, by hashes of their names, where no corpus says which comes next.
+    met: HashSet<u64>,
+}
+
+enum Rows {
+    Scores(Cursor<ScoreRow>),
+    /// Those of an iteration.
+    Claims(Cursor<ClaimRow>, u32),
+}
+
+/// The files of the scores at a path: a folder that holds the table, or the table itself.
+pub fn files(path: &Path, iteration: Option<u32>) -> Result<TableFiles, TableError> {
+    let schema = if iteration.is_some() { ClaimRow::schema() } else { ScoreRow::schema() };
+    match TableFiles::find(path, &schema.name)? {
+        Some(files) => Ok(files),
+        None => TableFiles::require_at(path),
+    }
+}
+
+fn table<R: Row + 'static>(path: &Path) -> Result<Table<R>, TableError> {
+    let is_above = TableFiles::find(path, &R::schema().name)?.is_some();
+    if is_above { Table::require(path) } else { Table::require_at(path) }
+}
+
+impl Source {
+    /// Its beginning.
+    pub fn open(path: &Path, iteration: Option<u32>) -> Result<Self, DecideError> {
+        let Some(wanted) = iteration else { return Self::of_scores(path) };
+        let table = table::<ClaimRow>(path)?;
+        let first = table.cursor()?.next_if(|_| true)?;
+        if let Some(ClaimRow { iterations, .. }) = first.as_ref().filter(|row| wanted > row.iterations) {
+            return Err(DecideError::Iteration { path: path.to_path_buf(), wanted, most: *iterations });
+        }
+        // Nothing is known of what lay below the threshold.
+        Ok(Self::new(path, Rows::Claims(table.cursor()?, wanted), first.map(|row| (row.run_id, 0.0))))
+    }
+
+    fn of_scores(path: &Path) -> Result<Self, DecideError> {
+        let table = table::<ScoreRow>(path)?;
+        let first = table.cursor()?.next_if(|_| true)?;
+        let of = first.as_ref().map(|row| (row.run_id.clone(), row.margin));
+        let source = Self::new(path, Rows::Scores(table.cursor()?), of);
+        match first.filter(|row| !(row.margin.is_finite() && row.margin >= 0.0)) {
+            Some(row) => Err(source.refused(&row.doc_id, format!("`margin`: expected 0 or more, got {}", row.margin))),
+            None => Ok(source),
+        }
+    }
+
+    fn new(path: &Path, rows: Rows, of: Option<(Text, f32)>) -> Self {
+        Self { rows, path: path.to_path_buf(), of, met: HashSet::new() }
+    }
+
+    /// How far below the threshold it reaches; `None`: it has no scores.
+    pub fn margin(&self) -> Option<f32> {
+        self.of.as_ref().map(|(_, margin)| *margin)
+    }
+
+    /// The scores of the next document that has any; none may be left of it at an iteration.
+    pub fn next(&mut self) -> Result<Option<Vec<Score>>, DecideError> {
+        let Some(doc_id) = self.rows.document()? else { return Ok(None) };
+        let mut hasher = DefaultHasher::new();
+        doc_id.hash(&mut hasher);
+        if !self.met.insert(hasher.finish()) {
+            return Err(self.refused(&doc_id, "expected its scores one after the other, got others between".to_owned()));
+        }
+        self.of(&doc_id).map(Some)
+    }
+
+    /// The scores of a document, where it is the next that has any.
+    pub fn of(&mut self, doc_id: &Text) -> Result<Vec<Score>, DecideError> {
+        let rows = self.rows.of(doc_id)?;
+        let Some((run_id, margin)) = &self.of else { return Ok(Vec::new()) };
+        checked(rows, run_id, *margin).map_err(|reason| self.refused(doc_id, reason))
+    }
+
+    fn refused(&self, doc_id: &Text, reason: String) -> DecideError {
+        DecideError::Scores { path: self.path.clone(), document: doc_id.to_string(), reason }
+    }
+
+    /// Refuses what is left behind the last document.
+    pub fn finish(&mut self) -> Result<(), TableError> {
+        let Some(document) = self.rows.document()? else { return Ok(()) };
+        let schema = match self.rows {
+            Rows::Scores(_) => ScoreRow::schema(),
+            Rows::Claims(..) => ClaimRow::schema(),
+        };
+        let (folder, table) = (self.path.clone(), schema.name.clone());
+        Err(TableError::Stray { folder, table, document: document.to_string() })
+    }
+}
+
+impl Rows {
+    /// The document of the next row.
+    fn document(&mut self) -> Result<Option<Text>, TableError> {
+        Ok(match self {
+            Self::Scores(scores) => scores.peek()?.map(|row| row.doc_id.clone()),
+            Self::Claims(claims, _) => claims.peek()?.map(|row| row.doc_id.clone()),
+        })
+    }
+
+    /// Those of a document, where it is the next.
+    fn of(&mut self, document: &Text) -> Result<Vec<ScoreRow>, TableError> {
+        match self {
+            Self::Scores(scores) => scores.of(document),
+            Self::Claims(claims, iteration) => {
+                Ok(claims.of(document)?.into_iter().filter_map(|claim| at(claim, *iteration)).collect())
+            }
+        }
+    }
+}
+
+/// The score of a claim, where it is one at an iteration: as a model has it that infers so often. The base alone has
+/// nothing to tell of what was before it.
+fn at(claim: ClaimRow, iteration: u32) -> Option<ScoreRow> {
+    let infers = iteration > 0;
+    (claim.since..=claim.until).contains(&iteration).then(|| ScoreRow {
+        run_id: claim.run_id,
+        doc_id: claim.doc_id,
+        head: claim.head,
+        tail: claim.tail,
+        relation: claim.relation,
+        logit: claim.logit,
+        threshold_logit: claim.threshold_logit,
+        base_logit: claim.base_logit.filter(|_| infers),
+        base_threshold_logit: claim.base_threshold_logit.filter(|_| infers),
+        iteration: claim.iteration.filter(|_| infers),
+        margin: 0.0,
+        most_labels: claim.most_labels,
+    })
+}
