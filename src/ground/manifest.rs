@@ -196,8 +196,23 @@ impl Manifest {
         self.stages.iter().find(|entry| entry.stage == stage)
     }
 
+    /// The split that an output of this content is about, as far as the stages say: the one that the stage which made it
+    /// reads, or that which made its scores.
+    pub fn corpus_of(&self, hash: &str) -> Option<&Artefact> {
+        corpus_of(&self.stages, hash)
+    }
+
     /// Where the first output in a role is.
     pub fn output(&self, role: &str) -> Option<&str> {
         self.stages.iter().find_map(|stage| stage.outputs.get(role)).map(|one| one.path.as_str())
     }
+}
+
+fn corpus_of<'m>(stages: &'m [Entry], hash: &str) -> Option<&'m Artefact> {
+    let makes = |entry: &Entry| entry.outputs.values().any(|output| output.hash == hash);
+    let place = stages.iter().position(makes)?;
+    let (before, maker) = stages.split_at(place);
+    let inputs = &maker.first()?.recipe.inputs;
+    let input = |role: &str| inputs.get(role).and_then(|artefacts| artefacts.first());
+    input(role::CORPUS).or_else(|| corpus_of(before, &input(role::SCORES)?.hash))
 }

@@ -1,9 +1,7 @@
 //! Scores of all documents, the best first: precision, recall and F1 at every threshold.
 //!
-//! A score takes 12 bytes, and the scores are sorted once; a resample gives each document a weight and walks them again.
-//! So ten million take 120 MB, and a walk of them some hundredths of a second.
-
-use std::ops::AddAssign;
+//! A score takes 12 bytes, and the scores are sorted once. A resample gives each document a weight and walks them again;
+//! several walk together, so that a score is looked up once for all of them. Ten million scores take 120 MB.
 
 use decide::JudgedDocument;
 use ground::counts::Counts;
@@ -40,22 +38,40 @@ pub(super) struct Cut {
 }
 
 /// What all thresholds together come to.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct OverThresholds {
-    /// `None` where there is no fact.
-    pub average_precision: Option<f64>,
     /// The highest threshold of the greatest F1; without a correct claim, one above all scores.
     pub best: Cut,
     /// All that is claimed at the lowest.
     pub all: Cut,
     /// Facts.
     pub gold: u64,
+    /// The sum of precision by correct claims.
+    area: f64,
 }
 
 impl OverThresholds {
+    /// Goes down to a threshold, which claims more that is correct, or nothing more.
+    fn step(&mut self, cut: Cut) {
+        if cut.correct > self.all.correct {
+            self.area += (cut.correct - self.all.correct) as f64 * cut.correct as f64 / cut.predicted as f64;
+            // 2 c / (p + g) > 2 c' / (p' + g), in whole numbers.
+            let scaled = |one: Cut, other: Cut| u128::from(one.correct) * u128::from(other.predicted + self.gold);
+            if scaled(cut, self.best) > scaled(self.best, cut) {
+                self.best = cut;
+            }
+        }
+        self.all = cut;
+    }
+
     /// A threshold's counts.
     pub fn counts(&self, cut: Cut) -> Counts {
         Counts { true_positives: cut.correct, predicted: cut.predicted, gold: self.gold, known: 0 }
+    }
+
+    /// `None` where there is no fact.
+    pub fn average_precision(&self) -> Option<f64> {
+        (self.gold > 0).then(|| self.area / self.gold as f64)
     }
 
     /// The greatest F1; `None` where there is neither fact nor claim.
@@ -83,37 +99,46 @@ impl Ranking {
         self.facts.len()
     }
 
-    /// Thresholds that tell scores apart, from the highest down, where a document counts as often as its weight says.
-    fn cuts(&self, weight: impl Fn(u32) -> u64) -> impl Iterator<Item = Cut> {
-        let mut cut = Cut::default();
-        self.claims.chunk_by(|one, other| one.margin == other.margin).map(move |alike| {
-            for claim in alike {
-                let weight = weight(claim.document);
-                cut.predicted += weight;
-                cut.correct += weight * u64::from(claim.holds);
-                cut.margin = claim.margin;
-            }
-            cut
-        })
+    /// Scores that no threshold tells apart, from the highest down.
+    fn alike(&self) -> impl Iterator<Item = &[Claim]> {
+        self.claims.chunk_by(|one, other| one.margin == other.margin)
     }
 
-    /// Average precision, and the best F1.
-    pub fn over_thresholds(&self, weight: impl Fn(u32) -> u64) -> OverThresholds {
-        let gold = (0..).zip(&self.facts).map(|(document, &facts)| weight(document) * u64::from(facts)).sum();
-        let (mut area, mut best, mut all) = (0.0, Cut::default(), Cut::default());
-        for cut in self.cuts(weight) {
-            // Only what is correct raises either figure.
-            if cut.correct > all.correct {
-                area += (cut.correct - all.correct) as f64 * cut.correct as f64 / cut.predicted as f64;
-                // 2 c / (p + g) > 2 c' / (p' + g), in whole numbers.
-                let scaled = |one: Cut, other: Cut| u128::from(one.correct) * u128::from(other.predicted + gold);
-                if scaled(cut, best) > scaled(best, cut) {
-                    best = cut;
-                }
-            }
-            all = cut;
+    /// Average precision and the best F1 of `N` resamples, in which a document counts as often as its weights say.
+    pub fn over_thresholds<const N: usize>(&self, weights: &[[u32; N]]) -> [OverThresholds; N] {
+        debug_assert_eq!(weights.len(), self.documents(), "each document has its weights");
+        let mut found = [OverThresholds::default(); N];
+        for (&facts, weights) in self.facts.iter().zip(weights) {
+            found
+                .iter_mut()
+                .zip(weights)
+                .for_each(|(found, &weight)| found.gold += u64::from(facts) * u64::from(weight));
         }
-        OverThresholds { average_precision: (gold > 0).then(|| area / gold as f64), best, all, gold }
+        let (mut predicted, mut correct) = ([0; N], [0; N]);
+        let mut last = 0.0;
+        let step = |found: &mut [OverThresholds; N], margin: f32, predicted: &[u64; N], correct: &[u64; N]| {
+            for (found, (&predicted, &correct)) in found.iter_mut().zip(predicted.iter().zip(correct)) {
+                found.step(Cut { margin, correct, predicted });
+            }
+        };
+        for alike in self.alike() {
+            let mut gains = false;
+            for claim in alike {
+                let Some(weights) = weights.get(claim.document as usize) else { continue };
+                add(&mut predicted, weights);
+                if claim.holds {
+                    add(&mut correct, weights);
+                    gains = true;
+                }
+                last = claim.margin;
+            }
+            // Only what is correct raises either figure.
+            if gains {
+                step(&mut found, last, &predicted, &correct);
+            }
+        }
+        step(&mut found, last, &predicted, &correct);
+        found
     }
 
     /// The curve of a run: thresholds evenly over the claims, both ends and the best F1 included.
@@ -123,7 +148,13 @@ impl Ranking {
         let place = |step: u64| 1 + step * found.all.predicted.saturating_sub(1) / steps;
         let mut next = 0;
         let mut kept = Vec::new();
-        for cut in self.cuts(|_| 1) {
+        let mut cut = Cut::default();
+        for alike in self.alike() {
+            for claim in alike {
+                cut.predicted += 1;
+                cut.correct += u64::from(claim.holds);
+                cut.margin = claim.margin;
+            }
             let is_next = next <= steps && place(next) <= cut.predicted;
             while next <= steps && place(next) <= cut.predicted {
                 next += 1;
@@ -150,19 +181,6 @@ fn point(run_id: &Text, cut: Cut, counts: Counts) -> PrecisionRecallRow {
     }
 }
 
-/// How often each document was drawn.
-pub(super) struct Weights(Vec<u32>);
-
-impl Weights {
-    /// Of a resample's draws.
-    pub fn of(draws: impl Iterator<Item = usize>, documents: usize) -> Self {
-        let mut weights = vec![0; documents];
-        draws.filter_map(|document| weights.get_mut(document).map(|weight: &mut u32| weight.add_assign(1))).count();
-        Self(weights)
-    }
-
-    /// That of a document.
-    pub fn of_document(&self, document: u32) -> u64 {
-        self.0.get(document as usize).copied().map_or(0, u64::from)
-    }
+fn add<const N: usize>(sums: &mut [u64; N], weights: &[u32; N]) {
+    sums.iter_mut().zip(weights).for_each(|(sum, &weight)| *sum += u64::from(weight));
 }

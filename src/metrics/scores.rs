@@ -12,8 +12,11 @@ use table::rows::{MetricRow, PrecisionRecallRow, ReliabilityRow};
 use crate::bootstrap::{draws, percentiles};
 use crate::error::Error;
 use crate::evaluation::Run;
-use crate::ranking::{OverThresholds, Ranking, Weights};
+use crate::ranking::{OverThresholds, Ranking};
 use crate::reliability::Reliability;
+
+/// Resamples that walk the scores together: their weights of a document fill a line of the processor's cache.
+const TOGETHER: usize = 16;
 
 /// Scores to evaluate.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +66,7 @@ struct Figures {
 impl Figures {
     fn new(over: &OverThresholds, reliability: &Reliability) -> Self {
         Self {
-            average_precision: over.average_precision,
+            average_precision: over.average_precision(),
             best_f1: over.best_f1(),
             brier: reliability.brier(),
             calibration_error: reliability.calibration_error(),
@@ -98,23 +101,40 @@ impl Documents {
         self.reliability.push(reliability);
     }
 
-    /// The figures where a document counts as often as its weight says.
-    fn weighted(&self, weight: impl Fn(u32) -> u64) -> (OverThresholds, Reliability) {
-        let mut sum = Reliability::default();
-        for (document, reliability) in (0..).zip(&self.reliability) {
-            match weight(document) {
-                0 => {}
-                times => sum += *reliability * times,
-            }
+    /// What `N` resamples come to, in which a document counts as often as its weights say.
+    fn weighted<const N: usize>(&self, weights: &[[u32; N]]) -> [(OverThresholds, Reliability); N] {
+        let mut sums = [Reliability::default(); N];
+        for (reliability, weights) in self.reliability.iter().zip(weights) {
+            let drawn = sums.iter_mut().zip(weights).filter(|(_, weight)| **weight > 0);
+            drawn.for_each(|(sum, &weight)| *sum += *reliability * u64::from(weight));
         }
-        (self.ranking.over_thresholds(weight), sum)
+        let mut sums = sums.into_iter();
+        self.ranking.over_thresholds(weights).map(|over| (over, sums.next().unwrap_or_default()))
     }
 
-    fn resample(&self, seed: u64, resample: u64) -> Figures {
+    /// What the whole comes to.
+    fn whole(&self) -> (OverThresholds, Reliability) {
+        let [whole] = self.weighted(&vec![[1]; self.ranking.documents()]);
+        whole
+    }
+
+    /// The figures of each resample.
+    fn resampled(&self, resamples: u64, seed: u64) -> Vec<Figures> {
         let documents = self.ranking.documents();
-        let weights = Weights::of(draws(seed, resample, documents), documents);
-        let (over, reliability) = self.weighted(|document| weights.of_document(document));
-        Figures::new(&over, &reliability)
+        let together = |block: u64| {
+            let mut weights = vec![[0; TOGETHER]; documents];
+            for lane in 0..TOGETHER {
+                for document in draws(seed, block * TOGETHER as u64 + lane as u64, documents) {
+                    if let Some(weight) = weights.get_mut(document).and_then(|weights| weights.get_mut(lane)) {
+                        *weight += 1;
+                    }
+                }
+            }
+            self.weighted(&weights).map(|(over, reliability)| Figures::new(&over, &reliability))
+        };
+        let blocks: Vec<[Figures; TOGETHER]> =
+            (0..resamples.div_ceil(TOGETHER as u64)).into_par_iter().map(together).collect();
+        blocks.into_iter().flatten().take(resamples as usize).collect()
     }
 }
 
@@ -130,9 +150,8 @@ pub fn evaluate_scores(request: &ScoresRequest<'_>) -> Result<Scored, Error> {
         return Err(Error::Unlabelled(tables.to_path_buf()));
     }
     documents.ranking.sort();
-    let (over, reliability) = documents.weighted(|_| 1);
-    let resampled: Vec<Figures> =
-        (0..resamples).into_par_iter().map(|resample| documents.resample(seed, resample)).collect();
+    let (over, reliability) = documents.whole();
+    let resampled = documents.resampled(resamples, seed);
     let run = run(request, &judging);
     let run_id = Text::from(run.name.as_str());
     let of_whole = Figures::new(&over, &reliability);

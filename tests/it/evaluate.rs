@@ -103,6 +103,34 @@ fn figures_go_to_stdout_and_to_tables() {
 }
 
 #[test]
+fn several_runs_are_shown_one_by_one_and_compared_by_their_means() {
+    let folder = TempDir::new().unwrap();
+    let tables = sample(folder.path());
+    let predicted = |name: &str, filter: &str| {
+        let sql = format!("SELECT doc_id, head, tail, relation FROM facts WHERE {filter}");
+        submission(&folder.path().join(name), &tables, &sql).to_str().unwrap().to_owned()
+    };
+    let (all, up, down) =
+        (predicted("a.json", "true"), predicted("b.json", "head < tail"), predicted("c.json", "head > tail"));
+    let out = folder.path().join("out");
+    let further = ["--relations", &up, "--against", &up, "--against", &down, "--out", out.to_str().unwrap()];
+    let run = evaluate(&tables, Path::new(&all), &further);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stdout.starts_with("run a\nmetric ") && run.stdout.contains("\n\nrun b\nmetric "), "{}", run.stdout);
+    assert!(run.stdout.contains("\nthe mean of 2 runs against that of 2, over runs and documents together\n"));
+    let of_all = "metric = 'F1' AND scope = 'all' AND relation IS NULL";
+    assert_eq!(rows(&out, &format!("SELECT run_id FROM metrics WHERE {of_all}")), ["a", "b"]);
+    let sql = "SELECT run_id, against, seeds, against_seeds FROM comparisons WHERE scope = 'all' AND metric = 'F1'";
+    assert_eq!(rows(&out, sql), ["\"a, b\",\"b, c\",2,2"]);
+    let named = evaluate(&tables, Path::new(&all), &["--relations", &up, "--run-id", "one"]);
+    assert!(
+        named.code == Some(2) && named.stderr.contains("`--run-id`: expected one run to name, got 2"),
+        "{}",
+        named.stderr
+    );
+}
+
+#[test]
 fn oddities_of_both_sides_of_a_comparison_are_told() {
     let folder = TempDir::new().unwrap();
     let tables = sample(folder.path());

@@ -468,3 +468,29 @@ fn a_stage_evaluates_scores_beside_relations_or_alone() {
         assert!(refused.code == Some(1) && refused.stderr.contains(expected), "{}", refused.stderr);
     }
 }
+
+#[test]
+fn no_predictions_that_were_made_of_another_split_are_told_apart_from_none() {
+    let scored = Corpus::new(&[Doc::new("z", &[], &[(0, 1, "P", -1.0)])], 4);
+    let other = Corpus::new(&by_hand(), 4);
+    let folder = scored.0.path();
+    let run = |name: &str, judged: &Path| {
+        let (split, scores) = (scored.split(), scored.run().join("scores"));
+        let text = format!(
+            "[sources]\nscored = {split:?}\njudged = {judged:?}\nscores = {scores:?}\n\
+             [[stage]]\nname = \"decide\"\nkind = \"decide\"\n\
+             inputs = {{ scores = \"scores\", corpus = \"scored\" }}\noutputs = {{ relations = \"relations\" }}\n\
+             [[stage]]\nname = \"evaluate\"\nkind = \"evaluate\"\n\
+             inputs = {{ corpus = \"judged\", relations = \"relations\" }}\noutputs = {{ metrics = \"metrics\" }}\n"
+        );
+        let pipeline = folder.join(name).with_extension("toml");
+        fs::write(&pipeline, text).unwrap();
+        docre(["run", pipeline.to_str().unwrap(), "--runs", folder.join("runs").to_str().unwrap()])
+    };
+    let told = "which is not the split that they are judged on";
+    let same = run("same", &scored.split());
+    assert!(same.code == Some(0) && same.stderr.contains("there are no predictions"), "{}", same.stderr);
+    assert!(!same.stderr.contains(told), "{}", same.stderr);
+    let another = run("another", &other.split());
+    assert!(another.code == Some(0) && another.stderr.contains(told), "{}", another.stderr);
+}

@@ -82,6 +82,8 @@ impl Action for Evaluate {
             let evaluation =
                 metrics::evaluate(&Request { training_facts, corpus: work.pipeline, split: &split, ..request })?;
             warnings.extend(evaluation.notes.warnings());
+            // Rows would name their documents, and be refused.
+            warnings.extend(Some(evaluation.notes.rows).filter(|rows| *rows == 0).and_then(|_| made_of_another(work)));
             rows.extend(evaluation.metrics);
         }
         let mut outputs = BTreeMap::new();
@@ -112,6 +114,16 @@ impl Action for Evaluate {
         let curve = curve.map(|curve| Table::<PrecisionRecallRow>::require_at(curve)?.all()).transpose()?;
         Ok(Some(present::table(&rows, curve.as_deref().unwrap_or_default(), false)))
     }
+}
+
+/// What is said where the predictions were made of another split than they are judged on, as the stages before tell.
+fn made_of_another(work: &Work<'_>) -> Option<String> {
+    let content = |role: &str| work.contents.known(work.optional(role)?);
+    let split = work.before.corpus_of(content(role::RELATIONS)?)?;
+    let differs = split.hash != content(role::CORPUS)?;
+    differs.then(|| {
+        format!("the predictions were made of `{}`, which is not the split that they are judged on", split.path)
+    })
 }
 
 /// Writes a table into a folder, and says where it is.
