@@ -88,11 +88,12 @@ function arc(from, to, frame, fact, chosen, { width, pitch }, { name, bothWays }
   const down = from.top <= to.top;
   const y1 = (down && !sameLine ? from.bottom : from.top) - frame.top;
   const y2 = (down || sameLine ? to.top : to.bottom) - frame.top;
-  const lift = sameLine ? Math.min(34, 12 + Math.abs(x2 - x1) * 0.06) : Math.max(14, Math.abs(y2 - y1) * 0.4) * (down ? 1 : -1);
+  const lift = sameLine ? Math.min(18, 10 + Math.abs(x2 - x1) * 0.03) : Math.max(14, Math.abs(y2 - y1) * 0.4) * (down ? 1 : -1);
   const [c1, c2] = sameLine ? [y1 - lift, y2 - lift] : [y1 + lift, y2 - lift];
   const point = down || sameLine ? -1 : 1;
   const end = bothWays ? svg("circle", { cx: x2, cy: y2, r: 2.5 }) : svg("path", { class: "tip", d: `M${x2} ${y2}l-4 ${point * 7}h8z` });
-  const middle = sameLine ? [(x1 + x2) / 2, (y1 + y2 + 3 * (c1 + c2)) / 8 - 5] : betweenLines([x1, y1, c1, x2, y2, c2], from.bottom - frame.top + (pitch - from.height) / 2, pitch);
+  const gap = (pitch - from.height) / 2;
+  const middle = sameLine ? [(x1 + x2) / 2, y1 - gap + 3] : betweenLines([x1, y1, c1, x2, y2, c2], from.bottom - frame.top + gap, pitch);
   return svg("g", { class: `arc ${fact.verdict ?? "absent"}${chosen ? " chosen" : ""}` },
     svg("path", { class: "line", d: `M${x1} ${y1}C${x1} ${c1} ${x2} ${c2} ${x2} ${y2 + (bothWays ? 0 : point * 6)}` }), end,
     svg("circle", { cx: x1, cy: y1, r: 2.5 }),
