@@ -104,7 +104,8 @@ pub fn overview(sources: &Sources, walked: Option<Walked>) -> Result<Overview<'_
     let corpus = sources.corpus.as_deref();
     let file_name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
     let runs = walked.as_ref().map_or_else(Vec::new, |walked| sources.runs(&walked.runs));
-    let (mut tally, documents) = walked.map_or_else(Default::default, |walked| (Some(walked.tally), walked.listed));
+    let (mut tally, documents) =
+        walked.map_or_else(|| (None, Vec::new()), |walked| (Some(walked.tally), walked.listed));
     let has_margins = tally.as_ref().is_none_or(|tally| tally.has_margins);
     let margins = tally.as_mut().map_or_else(Vec::new, |tally| std::mem::take(&mut tally.margins));
     let gold = tally.as_ref().map_or(0, |tally| tally.facts.counts.gold);

@@ -98,15 +98,15 @@ impl Sources {
 
     /// What the run is called and, where there is one, the other: as their predictions say, and so that they differ.
     pub(crate) fn runs(&self, own: &[Option<Text>; 2]) -> Vec<String> {
-        let [one, other] = own.each_ref().map(|name| name.as_deref());
+        let [one, other] = own.each_ref().map(Option::as_deref);
         let one = one.unwrap_or(&self.name).to_owned();
         let Some(against) = &self.against else { return vec![one] };
         let other = other.map_or_else(|| stem(against), str::to_owned);
         if one != other {
             return vec![one, other];
         }
-        let places = [self.relations.as_deref(), Some(against)].map(|path| path.map(steps).unwrap_or_default());
-        let [first, second] = apart(&places[0], &places[1]);
+        let places = (self.relations.as_deref().map(steps).unwrap_or_default(), steps(against));
+        let [first, second] = apart(&places.0, &places.1);
         vec![format!("{one} ({first})"), format!("{other} ({second})")]
     }
 

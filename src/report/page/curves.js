@@ -3,7 +3,7 @@
 function showCurve(run) {
   const { tally, curve, curve_by, precision_recall, reliability } = run;
   const curves = scoredCurves(precision_recall);
-  if (!curves.length && tally?.labelled && curve.length) curves.push(claimedCurve(run, curve, curve_by));
+  if (!curves.length && tally?.labelled && curve.length) curves.push(claimedCurve(curve, curve_by));
   if (!curves.length && !reliability.length && isUnlabelled(run)) return leaveOut("curve");
   if (!curves.length) section("curve", absent(curveLack(run)));
   section("curve", h("div", { class: "plots" },
@@ -20,36 +20,37 @@ function curveLack({ tally, predicted }) {
 /** The curves of the table `precision_recall`, one a run: the model's own threshold is passed at 0, and others lie below. */
 function scoredCurves(rows) {
   return [...Map.groupBy(rows, ({ run_id }) => run_id)].map(([name, points]) => {
-    const own = points.findLast(({ margin }) => margin >= 0) ?? points[0];
+    const own = points.findLast(({ margin }) => margin >= 0);
     const best = points.reduce((best, point) => (point.f1 > best.f1 ? point : best));
     const shift = best.margin >= 0 ? `higher by ${best.margin.toFixed(2)}` : `lower by ${(-best.margin).toFixed(2)}`;
-    const told = best.f1 > own.f1 ? `The best F1 on this split would be ${percent(best.f1)}, with the threshold ${shift}; at the model's own it is ${percent(own.f1)}.` : `F1 is highest, ${percent(own.f1)}, at the model's own threshold.`;
-    return { title: `By falling margin over the threshold`, told: `${name}: ${told}`, points, marks: [["own threshold", own, false], ["best", best, true]], head: "Margin at least" };
+    const beside = own ? `at the model's own it is ${percent(own.f1)}` : "nothing lies above the model's own";
+    const isBest = own && own.f1 >= best.f1;
+    const told = isBest ? `F1 is highest, ${percent(own.f1)}, at the model's own threshold.` : `The best F1 on this split would be ${percent(best.f1)}, with the threshold ${shift}; ${beside}.`;
+    const marks = [...(own ? [["own threshold", own, false]] : []), ...(isBest ? [] : [["best", best, true]])];
+    return { title: "By falling margin over the threshold", told: `${name}: ${told}`, points, marks, head: "Margin at least" };
   });
 }
 
 /** The curve of what is predicted: it ends where the model's threshold ends it. */
-function claimedCurve({ tally }, points, by) {
+function claimedCurve(points, by) {
   const end = points.at(-1);
   const best = points.reduce((best, point) => (point.f1 > best.f1 ? point : best));
-  const threshold = by === "margin" ? `a threshold higher by ${best.margin.toFixed(2)}` : `predictions of at least ${best.margin.toFixed(2)} alone`;
+  const threshold = by === "margin" ? `those alone that lie ${best.margin.toFixed(2)} or more above the model's threshold` : `predictions of at least ${best.margin.toFixed(2)} alone`;
   const gain = best.f1 > end.f1
     ? `The best F1 on this split would be ${percent(best.f1)}, with ${threshold}; with all that is predicted it is ${percent(end.f1)}.`
     : `F1 is highest, ${percent(end.f1)}, where all predictions are taken.`;
   const title = by === "margin" ? "By falling margin over the threshold" : "By falling probability";
-  const ends = tally.facts.predicted > 0 ? " The curve ends with the predictions." : "";
-  return { title, told: gain + ends, points, marks: [["all", end, false], ["best", best, true]], head: by === "margin" ? "Margin at least" : "Probability at least" };
+  return { title, told: `${gain} The curve ends with the predictions.`, points, marks: [["all", end, false], ...(best.f1 > end.f1 ? [["best", best, true]] : [])], head: by === "margin" ? "Margin at least" : "Probability at least" };
 }
 
 function curveFigure({ title, told, points, marks, head }) {
   const range = Math.min(100, Math.max(10, Math.ceil(Math.max(...points.map(({ recall }) => recall)) * 12) * 10));
-  const [[, own], [, best]] = marks;
-  const shown = best.f1 > own.f1 ? marks : [marks[0]];
+  const [[what, { precision, recall }]] = marks;
   const draw = (width, say) => linePlot(width, say, {
-    label: `Precision against recall: precision ${percent(own.precision)}, recall ${percent(own.recall)}`,
+    label: `Precision against recall; ${what}: precision ${percent(precision)}, recall ${percent(recall)}`,
     x: { low: 0, high: range, name: "recall" }, y: { low: 0, high: 100, name: "precision" },
     series: [{ name: "precision", points: points.map((point) => [100 * point.recall, 100 * point.precision]), kind: "main" }],
-    extra: (atX, atY) => [...contours(range, atX, atY), ...shown.map((mark) => curveMark(mark, range, atX, atY))],
+    extra: (atX, atY) => [...contours(range, atX, atY), ...marks.map((mark) => curveMark(mark, range, atX, atY))],
   });
   const rows = points.filter((_, place) => place % Math.ceil(points.length / 25) === 0 || place === points.length - 1);
   return figure(title, told, draw, table("Precision and recall", [head, ["P", true], ["R", true], ["F1", true]],

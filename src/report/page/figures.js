@@ -130,10 +130,10 @@ function showInference(run) {
   const judged = !isUnlabelled(run);
   const cells = ([name, { found, correct, predicted, precision }]) => [name, whole(found), ...(judged ? [whole(correct), whole(predicted - correct), percent(precision), shareBar(precision)] : [])];
   const heads = (first) => [first, ["Predictions", true], ...(judged ? [["Correct", true], ["Wrong", true], ["Precision", true], ""] : [])];
-  const when = (iteration) => (iteration === "0" ? "by the base, not since" : `at iteration ${iteration}`);
+  const when = (iteration) => (iteration === "0" ? "pair as the base left it" : `pair last changed at iteration ${iteration}`);
   section("inference", h("p", { class: "lead" }, "What the last iteration predicts, by whether the base, the model before inference, had predicted it. The reader below filters by it."),
     known ? table("Base and inference", heads("Prediction"), [["made by the base and kept", inference.kept], ["added by inference", inference.added]].map(cells)) : "",
-    iterations.length ? table("By iteration", heads("The pair last changed"), iterations.map(([name, counts]) => cells([when(name), counts]))) : "",
+    iterations.length ? table("By iteration", heads("Prediction"), iterations.map(([name, counts]) => cells([when(name), counts]))) : "",
     ...showChanges(run));
 }
 
@@ -146,5 +146,5 @@ function showChanges({ tally, traced }) {
   const cells = ([name, { added, added_right, added_judged, dropped, dropped_right, dropped_judged }]) =>
     [`iteration ${name}`, whole(added), right(added_right, added_judged), whole(dropped), right(dropped_right, dropped_judged)];
   return [h("h3", {}, "Added and dropped"), h("p", { class: "note" }, "It is right to add what is gold, and to drop what is not. The reader tells of each pair."),
-    table("Added and dropped", ["When", ["Added", true], ["Rightly", true], ["Dropped", true], ["Rightly", true]], all.map(cells))];
+    table("Added and dropped", ["When", ["Added", true], ["Rightly added", true], ["Dropped", true], ["Rightly dropped", true]], all.map(cells))];
 }

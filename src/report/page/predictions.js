@@ -109,7 +109,7 @@ class Listing {
 
   cells({ doc, place, fact, relation, head, tail }) {
     const { run } = this;
-    const open = h("button", { type: "button", class: "link", onclick: () => this.reader.goTo(place, fact) }, inRow(named(doc.title)));
+    const open = h("button", { type: "button", class: "link", title: doc.title.length > 60 && doc.title, onclick: () => this.reader.goTo(place, fact) }, clipped(named(doc.title), 60));
     const verdicts = run.runs.length > 1 || run.tally.labelled ? run.runs.map((_, number) => number ? fact.other : fact.verdict) : [];
     return [this.entity(head), [h("span", { class: "relation" }, inRow(relation)), " ", arrowOf(run, fact.relation)], this.entity(tail), open,
       ...(this.least ? [fact.probability === undefined ? "–" : fact.probability.toFixed(3)] : []), fact.distance === null ? "–" : whole(fact.distance),

@@ -62,12 +62,13 @@ function closest(heads, tails, evidence = []) {
 function drawFacts(canvas, holder, text, facts, chosen, told) {
   const frame = holder.getBoundingClientRect();
   const [width, height] = [holder.clientWidth, holder.clientHeight];
+  const pitch = parseFloat(getComputedStyle(text.element).lineHeight);
   canvas.setAttribute("viewBox", `0 0 ${width} ${height}`);
   canvas.replaceChildren(...facts.flatMap((fact) => {
     const ends = closest(text.spans[fact.head], text.spans[fact.tail], fact.evidence);
     if (!ends) return [];
     const [from, to] = [ends.head, ends.tail].map((span) => span.getClientRects()[0]);
-    return from && to ? [arc(from, to, frame, fact, fact === chosen, width, told(fact))] : [];
+    return from && to ? [arc(from, to, frame, fact, fact === chosen, { width, pitch }, told(fact))] : [];
   }));
   for (const text of canvas.querySelectorAll("text")) onPaper(text, width);
 }
@@ -77,24 +78,33 @@ function onPaper(text, width) {
   const half = text.getBBox().width / 2 + 5;
   text.setAttribute("x", Math.max(Math.min(width - half, Number(text.getAttribute("x"))), half));
   const box = text.getBBox();
-  text.before(svg("rect", { class: "label", x: box.x - 4, y: box.y - 1, width: box.width + 8, height: box.height + 2, rx: 3 }));
+  text.before(svg("rect", { class: "label", x: box.x - 4, y: box.y, width: box.width + 8, height: box.height, rx: 3 }));
 }
 
-function arc(from, to, frame, fact, chosen, width, { name, bothWays }) {
+function arc(from, to, frame, fact, chosen, { width, pitch }, { name, bothWays }) {
   const x = (box) => (box.left + box.right) / 2 - frame.left;
   const [x1, x2] = [x(from), x(to)];
   const sameLine = Math.abs(from.top - to.top) < 4;
   const down = from.top <= to.top;
   const y1 = (down && !sameLine ? from.bottom : from.top) - frame.top;
   const y2 = (down || sameLine ? to.top : to.bottom) - frame.top;
-  const lift = sameLine ? Math.min(34, 12 + Math.abs(x2 - x1) * 0.06) : Math.max(14, Math.abs(y2 - y1) * 0.4) * (down ? 1 : -1);
+  const lift = sameLine ? Math.min(18, 10 + Math.abs(x2 - x1) * 0.03) : Math.max(14, Math.abs(y2 - y1) * 0.4) * (down ? 1 : -1);
   const [c1, c2] = sameLine ? [y1 - lift, y2 - lift] : [y1 + lift, y2 - lift];
   const point = down || sameLine ? -1 : 1;
   const end = bothWays ? svg("circle", { cx: x2, cy: y2, r: 2.5 }) : svg("path", { class: "tip", d: `M${x2} ${y2}l-4 ${point * 7}h8z` });
-  // A short arc on one line has its name above it, any other across it.
-  const middle = [(x1 + x2) / 2, (y1 + y2 + 3 * (c1 + c2)) / 8 + (sameLine ? -5 : 4)];
+  const gap = (pitch - from.height) / 2;
+  const middle = sameLine ? [(x1 + x2) / 2, y1 - gap + 3] : betweenLines([x1, y1, c1, x2, y2, c2], from.bottom - frame.top + gap, pitch);
   return svg("g", { class: `arc ${fact.verdict ?? "absent"}${chosen ? " chosen" : ""}` },
     svg("path", { class: "line", d: `M${x1} ${y1}C${x1} ${c1} ${x2} ${c2} ${x2} ${y2 + (bothWays ? 0 : point * 6)}` }), end,
     svg("circle", { cx: x1, cy: y1, r: 2.5 }),
-    chosen && svg("text", { x: middle[0], y: middle[1], "text-anchor": "middle" }, clipped(name, 60)));
+    chosen && svg("text", { x: middle[0], y: middle[1], "text-anchor": "middle" }, clipped(name, Math.max(12, Math.floor(width / 9)))));
+}
+
+/** Where the name of an arc over several lines stands: on the arc, in the gap between two lines that is nearest its middle. */
+function betweenLines([x1, y1, c1, x2, y2, c2], gap, pitch) {
+  const at = (t, a, b, c, d) => (1 - t) ** 3 * a + 3 * (1 - t) ** 2 * t * b + 3 * (1 - t) * t ** 2 * c + t ** 3 * d;
+  const wanted = gap + Math.round((at(0.5, y1, c1, c2, y2) - gap) / pitch) * pitch;
+  const steps = Array.from({ length: 41 }, (_, step) => step / 40);
+  const nearest = steps.reduce((best, t) => (Math.abs(at(t, y1, c1, c2, y2) - wanted) < Math.abs(at(best, y1, c1, c2, y2) - wanted) ? t : best), 0.5);
+  return [at(nearest, x1, x1, x2, x2), wanted + 4];
 }
