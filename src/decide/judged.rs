@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ground::counts::Counts;
 use table::rows::{DocumentRow, EntityRow, PairRow, ScoreRow};
-use table::{Text, Walk, undirected_relations};
+use table::{Text, Undirected, Walk, undirected_relations};
 
 use crate::claims::Types;
 use crate::consistent::above;
@@ -67,7 +67,7 @@ impl Evidence {
     fn add(
         &mut self,
         decision: &Decision,
-        undirected: &BTreeSet<Text>,
+        undirected: &Undirected,
         scores: Vec<ScoreRow>,
         pairs: &[PairRow],
         types: Option<&Types>,

@@ -61,7 +61,9 @@ pub use place::{check_place, is_file, put, restore};
 pub use read::RecordBatches;
 pub use schema::TableSchema;
 pub use scratch::Scratch;
-pub use split::{Followers, OfDocument, SplitTables, Walk, relation_labels, undirected_relations};
+pub use split::{
+    EVERY_RELATION, Followers, OfDocument, SplitTables, Undirected, Walk, relation_labels, undirected_relations,
+};
 pub use staging::Staging;
 pub use version::{Snapshot, Standing, identity};
 pub use whole::{remove_leftovers, write_file, write_same};

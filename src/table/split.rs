@@ -192,11 +192,25 @@ pub fn relation_labels(split: &Path) -> Result<BTreeMap<Text, Text>, TableError>
     Ok(table.all()?.into_iter().filter_map(|row| Some((row.relation, row.label?))).collect())
 }
 
+/// What stands for every relation in `relation_types`, where a split has no labels that would name them.
+pub const EVERY_RELATION: &str = "*";
+
+/// The relations that hold both ways.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Undirected(BTreeSet<Text>);
+
+impl Undirected {
+    /// Whether a relation is one of them.
+    pub fn contains(&self, relation: &str) -> bool {
+        self.0.contains(relation) || self.0.contains(EVERY_RELATION)
+    }
+}
+
 /// The relations of a split that hold both ways; none where it does not say.
 ///
 /// # Errors
 /// Where its table `relation_types` cannot be read.
-pub fn undirected_relations(split: &Path) -> Result<BTreeSet<Text>, TableError> {
-    let Some(table) = Table::<RelationTypeRow>::find(split)? else { return Ok(BTreeSet::new()) };
-    Ok(table.all()?.into_iter().filter(|row| row.undirected).map(|row| row.relation).collect())
+pub fn undirected_relations(split: &Path) -> Result<Undirected, TableError> {
+    let Some(table) = Table::<RelationTypeRow>::find(split)? else { return Ok(Undirected::default()) };
+    Ok(Undirected(table.all()?.into_iter().filter(|row| row.undirected).map(|row| row.relation).collect()))
 }

@@ -64,6 +64,7 @@ mod stopped;
 mod support;
 mod synthetic;
 mod table;
+mod tellings;
 mod train;
 mod walls;
 mod weights;
