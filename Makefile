@@ -74,7 +74,7 @@ peers: pipelines ## our tables, graphs and pages in other programs, and other pr
 fuzz: ## run each reader's fuzzer for FUZZ_SECONDS; needs cargo-fuzz
 	for reader in $(FUZZERS); do \
 	  mkdir -p tests/fuzz/corpus/$$reader && cp -n tests/fuzz/seeds/$$reader/* tests/fuzz/corpus/$$reader/; \
-	  RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --fuzz-dir tests/fuzz $$reader -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 || exit 1; \
+	  RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --fuzz-dir tests/fuzz $$reader -- -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=4096 || exit 1; \
 	done
 
 faults: build ## kill, fail and damage every stage, and compare with an undisturbed run (minutes); wants strace

@@ -24,6 +24,8 @@ knowledge base, by which documents may be joined, becomes an entity's `kb_id`, `
 `kb_id_`, or `kb_id` in a span. A program's own numbers of entities, which begin anew in each document, are never taken
 for one.
 
+A text that is not UTF-8 and a span that its document cannot have are left out and told; the exit code is then 3.
+
 Needs nothing but Python 3.9; with --spacy also spaCy.
 """
 
@@ -38,6 +40,24 @@ from dataclasses import dataclass, field
 LONGEST_SPAN = 1_000  # characters that docre takes for a mention
 # A character that goes on with a word. Scripts that set no spaces between words have none.
 OF_WORD = r"[^\W\u2e80-\U0010ffff]"
+
+
+left_out = 0  # what was told
+
+
+def tell(what):
+    """Says that something is left out, and goes on."""
+    global left_out
+    left_out += 1
+    print(what, file=sys.stderr)
+
+
+def read(path):
+    """The text of a file."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected UTF-8, got another encoding or no text ({error})") from error
 
 
 @dataclass
@@ -74,12 +94,17 @@ def documents(paths):
     """Each document's name, text and title."""
     known = set()
     for path in paths:
+        try:
+            # Line ends stay as they are, so that another program's offsets fit.
+            source = read(path)
+        except ValueError as error:
+            tell(error)
+            continue
         if path.suffix == ".jsonl":
-            lines = of_lines(path.read_text("utf-8-sig"), path, "id", "text")
+            lines = of_lines(source, path, "id", "text")
             found = [(one["id"], one["text"], one.get("title", "")) for one in lines]
         else:
-            # Line ends stay as they are, so that another program's offsets fit.
-            found = [(path.stem, path.read_bytes().decode("utf-8-sig"), "")]
+            found = [(path.stem, source, "")]
         for name, text, title in found:
             if name in known:
                 sys.exit(f"{path}: two documents are named `{name}`")
@@ -87,10 +112,34 @@ def documents(paths):
             yield name, text, title
 
 
+def parts(text):
+    """A text's characters, each with the marks and parts of a syllable that follow it."""
+    start = 0
+    for place in range(1, len(text) + 1):
+        goes_on = place < len(text) and (unicodedata.combining(text[place]) or "\u1160" <= text[place] <= "\u11ff")
+        if not goes_on:
+            yield start, place
+            start = place
+
+
+def composed(text):
+    """A text with its accents composed, and of each of its characters first and one past the last in the text; none where
+    it is the same."""
+    if unicodedata.is_normalized("NFC", text):
+        return text, None
+    whole, places = [], []
+    for start, end in parts(text):
+        part = unicodedata.normalize("NFC", text[start:end])
+        whole.append(part)
+        one_by_one = [(place, place + 1) for place in range(start, end)]
+        places += one_by_one if part == text[start:end] else [(start, end)] * len(part)
+    return "".join(whole), places
+
+
 def named(file):
-    """Finds the names of a file."""
+    """Finds the names of a file, however the text composes their accents."""
     known = {}
-    for number, line in enumerate(file.read_text("utf-8-sig").splitlines(), 1):
+    for number, line in enumerate(unicodedata.normalize("NFC", read(file)).splitlines(), 1):
         columns = [column.strip() for column in line.split("\t")]
         if not line.strip():
             continue
@@ -104,8 +153,12 @@ def named(file):
     pattern = re.compile("|".join(edge[name][0] + spell[name] + edge[name][1] for name in longest_first) or r"(?!)")
 
     def find(_, text):
+        text, places = composed(text)
         for match in pattern.finditer(text):
-            yield Span(match.start(), match.end(), *known[" ".join(match.group().split())])
+            start, end = match.span()
+            if places:
+                start, end = places[start][0], places[end - 1][1]
+            yield Span(start, end, *known[" ".join(match.group().split())])
 
     return find
 
@@ -128,17 +181,22 @@ def by_spacy(name):
 
 def given(file):
     """Finds what another program has found."""
-    text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8-sig")
+    text = sys.stdin.read() if str(file) == "-" else read(file)
     by_document = {}
     for one in of_lines(text, file, "id", "entities"):
-        by_document.setdefault(one["id"], []).extend(one["entities"])
+        listed = one["entities"]
+        by_document.setdefault(one["id"], []).extend(listed if isinstance(listed, list) else [listed])
 
     def find(name, text):
         for found in by_document.get(name, []):
-            kind = next((found[key] for key in ("type", "label", "entity_group") if key in found), None)
-            if kind is None or not 0 <= found.get("start", -1) <= found.get("end", -1) <= len(text):
-                sys.exit(f"{file}: document `{name}`: expected a type and a span of its {len(text)} characters, got {found}")
-            yield Span(found["start"], found["end"], kind, found.get("kb_id") or "")
+            one = found if isinstance(found, dict) else {}
+            kind = next((one[key] for key in ("type", "label", "entity_group") if key in one), None)
+            start, end = one.get("start"), one.get("end")
+            is_span = type(start) is int and type(end) is int and 0 <= start <= end <= len(text)
+            if not isinstance(kind, str) or not is_span:
+                tell(f"{file}: document `{name}`: expected a type and a span of its {len(text)} characters, got {found}")
+                continue
+            yield Span(start, end, kind, str(one.get("kb_id") or ""))
 
     return find
 
@@ -242,10 +300,12 @@ def main():
         print(json.dumps(record(name, text, title, found), ensure_ascii=False))
         n_documents, n_entities, n_mentions = n_documents + 1, n_entities + len(found), n_mentions + len(spans)
     print(f"{n_documents} documents, {n_entities} entities, {n_mentions} mentions", file=sys.stderr)
+    if left_out:
+        sys.exit(3)
 
 
 if __name__ == "__main__":
     try:
         main()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         sys.exit(str(error))

@@ -145,7 +145,8 @@ fn run_file(file: &Path, args: &RunArgs, messages: Messages) -> anyhow::Result<O
     stdout.flush()?;
     let (folder, seconds) = (args.runs.join(&pipeline.name), began.elapsed().as_secs_f64());
     let pages = pipeline.stages.iter().filter_map(|stage| stage.outputs.get("page"));
-    let pages: String = pages.map(|page| format!(", the page is {}", folder.join(page).display())).collect();
+    let pages = pages.map(|page| folder.join(page)).filter(|page| page.exists());
+    let pages: String = pages.map(|page| format!(", the page is {}", page.display())).collect();
     let (name, tables) = (&pipeline.name, folder.display());
     messages.say(&format!("{name}: done in {seconds:.1} s; the tables are in {tables}{pages}"));
     Ok(if rejected == 0 { Outcome::Done } else { Outcome::SomeRejected })

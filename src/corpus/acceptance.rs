@@ -15,7 +15,7 @@ use crate::pairs::{MOST_PAIRS, Pairs};
 use crate::tables::Accepted;
 
 /// What stands for every relation.
-pub(crate) const EVERY: &str = "*";
+pub(crate) const EVERY: &str = table::EVERY_RELATION;
 
 /// By which rules documents are taken.
 pub struct Acceptance<'r> {
@@ -56,10 +56,12 @@ impl Acceptance<'_> {
             document.facts = None;
         }
         document.facts.iter_mut().flatten().for_each(|fact| self.turn(fact));
+        let (n_relations, n_lost) = (n_relations(&document), n_lost(&document));
         let mut document = identify(document.sound()?);
         if let Some(relations) = self.relations {
             drop_unknown(&mut document, relations);
         }
+        document.n_relations = Some(n_relations.saturating_sub(self::n_lost(&document) - n_lost));
         let pairs = if self.holds_both_ways(EVERY) { Pairs::undirected } else { Pairs::asked };
         let asked = pairs(&document, self.candidates);
         asked.check(self.most_pairs)?;
@@ -82,6 +84,18 @@ impl Acceptance<'_> {
             mem::swap(&mut fact.head, &mut fact.tail);
         }
     }
+}
+
+/// How many relations of the source a document's facts are.
+fn n_relations(document: &Document) -> u64 {
+    let n_facts =
+        || document.facts.as_ref().map_or(0, |facts| facts.iter().filter(|fact| !fact.is_none()).count() as u64);
+    document.n_relations.filter(|_| document.facts.is_some()).unwrap_or_else(n_facts)
+}
+
+/// How many of its relations are lost.
+fn n_lost(document: &Document) -> u64 {
+    document.losses.iter().filter(|loss| loss.part == Part::Relation).count() as u64
 }
 
 /// Takes out the facts whose relation is not in the list of relations.

@@ -152,7 +152,7 @@ impl Summary {
                 Part::Document => Some(totals.documents),
                 Part::Entity => Some(totals.entities),
                 Part::Mention => Some(totals.mentions),
-                Part::Relation => Some(totals.facts),
+                Part::Relation => Some(totals.relations),
                 Part::Evidence => None,
             }
         };
@@ -211,6 +211,7 @@ impl Conversion {
         self.lose_strays(&prepared, &mut writer, &mut admission)?;
         self.check_losses(&admission)?;
         let unseen = self.unseen(&writer);
+        writer.keep_undirected(&self.options.undirected);
         let totals = writer.finish(&prepared.labels, |relation| batches.parser.rules.holds_both_ways(relation))?;
         staging.commit()?;
         batches.sources.aside().map(Event::Note).into_iter().for_each(observe);

@@ -1,12 +1,22 @@
 //! A document in memory, between a source format and the corpus tables, and the checks every document must pass.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
 use ground::excerpt::quoted;
 use submission::places::LOST_ENTITY;
 use table::Text;
 
 use crate::fault::{Fault, Loss, Part, Remark};
+
+/// What a relation is called that is none, in any case.
+const NO_RELATION: &str = "na";
+/// What is told of it.
+pub const NO_RELATIONS: &str = "labels that say there is no relation, passed over";
+/// What is told of relations about which a source says two things.
+pub const CONTRADICTED: &str = "relations that are given again with other attributes, all of which are kept";
+/// An attribute that can have several values.
+const NOTE: &str = "note";
 
 /// Bytes of a name that stands in many rows at most: of a document, of a type.
 const LONGEST_NAME: usize = 2_000;
@@ -26,6 +36,8 @@ pub struct Document {
     pub loose_mentions: Vec<Mention>,
     /// The relations that hold; `None` where the source is unlabelled.
     pub facts: Option<Vec<Fact>>,
+    /// How many relations of the source these facts are, where one relation can be several facts; `None`: a fact each.
+    pub n_relations: Option<u64>,
     /// Pairs (head, tail) that the source itself keeps out of training and scoring.
     pub left_out: BTreeSet<(u32, u32)>,
     /// The only pairs (head, tail) that the source asks about; `None`: the options decide.
@@ -84,6 +96,28 @@ pub struct Fact {
     pub attributes: Vec<Text>,
 }
 
+impl Fact {
+    /// Whether its name says that there is no relation.
+    pub fn is_none(&self) -> bool {
+        self.relation.eq_ignore_ascii_case(NO_RELATION)
+    }
+
+    /// Takes up what is said of it where it is given again; what of that contradicts what is known, as an example.
+    pub fn say_also(&mut self, attributes: Vec<Text>) -> Option<String> {
+        let known = |attribute: &Text| {
+            let (name, _) = attribute.split_once('=').filter(|(name, _)| *name != NOTE)?;
+            self.attributes.iter().find(|known| known.split_once('=').is_some_and(|(other, _)| other == name))
+        };
+        let mut news = attributes.iter().filter(|attribute| !self.attributes.contains(attribute));
+        let other = news.find_map(|attribute| Some((known(attribute)?, attribute)));
+        let told = other.map(|(known, other)| format!("{}: `{known}`, then `{other}`", column_of(self)));
+        self.attributes.extend(attributes);
+        self.attributes.sort_unstable();
+        self.attributes.dedup();
+        told
+    }
+}
+
 impl Entity {
     /// Its name: that of its first mention.
     pub fn name(&self) -> Text {
@@ -123,7 +157,7 @@ impl Document {
         self.drop_entities();
         if let Some(facts) = self.facts.take() {
             let sound = facts.into_iter().filter_map(|fact| self.sound_fact(fact)).collect();
-            self.facts = Some(once_each(sound));
+            self.facts = Some(once_each(sound, &mut self.remarks));
         }
         Ok(self)
     }
@@ -191,6 +225,10 @@ impl Document {
 
     /// The fact without evidence that is not there; `None` where it is wrong itself.
     fn sound_fact(&mut self, mut fact: Fact) -> Option<Fact> {
+        if fact.is_none() {
+            self.remarks.push(Remark { what: NO_RELATIONS, example: column_of(&fact) });
+            return None;
+        }
         let n_entities = self.entities.len();
         let fault = if fact.head.max(fact.tail) as usize >= n_entities {
             Some(out_of_range(&fact, n_entities))
@@ -248,23 +286,20 @@ fn column_of(fact: &Fact) -> String {
     format!("fact ({}, {}, {})", fact.head, fact.tail, quoted(&fact.relation))
 }
 
-/// What is said of a fact, wherever it is given.
-type Said = (BTreeSet<u32>, BTreeSet<Text>);
-
 /// The facts in order; one that is given several times has the union of its evidence and attributes.
-fn once_each(facts: Vec<Fact>) -> Vec<Fact> {
-    let mut joined: BTreeMap<(u32, u32, Text), Said> = BTreeMap::new();
-    for fact in facts {
-        let (evidence, attributes) = joined.entry((fact.head, fact.tail, fact.relation)).or_default();
-        evidence.extend(fact.evidence);
-        attributes.extend(fact.attributes);
+fn once_each(facts: Vec<Fact>, remarks: &mut Vec<Remark>) -> Vec<Fact> {
+    let mut joined: BTreeMap<(u32, u32, Text), Fact> = BTreeMap::new();
+    for mut fact in facts {
+        let (evidence, attributes) = (mem::take(&mut fact.evidence), mem::take(&mut fact.attributes));
+        let known = joined.entry((fact.head, fact.tail, fact.relation.clone())).or_insert(fact);
+        known.evidence.extend(evidence);
+        let other = known.say_also(attributes);
+        remarks.extend(other.map(|example| Remark { what: CONTRADICTED, example }));
     }
-    let fact = |((head, tail, relation), (evidence, attributes)): (_, Said)| Fact {
-        head,
-        tail,
-        relation,
-        evidence: evidence.into_iter().collect(),
-        attributes: attributes.into_iter().collect(),
+    let sorted = |mut fact: Fact| {
+        fact.evidence.sort_unstable();
+        fact.evidence.dedup();
+        fact
     };
-    joined.into_iter().map(fact).collect()
+    joined.into_values().map(sorted).collect()
 }

@@ -315,7 +315,7 @@ impl Carrier<'_> {
             part.totals.left_out += u64::from(!pair.candidate);
         })?;
         self.carry::<FactRow>(|part, fact| {
-            part.totals.facts += 1;
+            (part.totals.facts, part.totals.relations) = (part.totals.facts + 1, part.totals.facts + 1);
             *part.n_facts.entry(fact.relation.clone()).or_default() += 1;
         })?;
         if Table::<ImpliedRow>::find(self.source)?.is_some() {
@@ -389,13 +389,13 @@ impl Carrier<'_> {
         })
     }
 
-    /// The relations of each part: those of its facts, and those that have words.
+    /// The relations of each part: those of its facts, and those of which no fact tells.
     fn relation_types(&self) -> Result<(), TableError> {
         let mut outputs = self.outputs::<RelationTypeRow>()?;
         for row in Table::<RelationTypeRow>::require(self.source)?.of_split(self.standing).all()? {
             for (number, part) in self.parts.iter().enumerate() {
                 let n_facts = part.n_facts.get(&row.relation).copied().unwrap_or_default();
-                if n_facts > 0 || row.label.is_some() {
+                if n_facts > 0 || row.label.is_some() || row.n_facts == 0 {
                     outputs.push(number, RelationTypeRow { n_facts, ..row.clone() }, true)?;
                 }
             }

@@ -52,15 +52,18 @@ pub struct Totals {
     pub left_out: u64,
     /// Facts.
     pub facts: u64,
+    /// Relations of the source that became these facts: one of lists is several facts, one that is given twice the same.
+    pub relations: u64,
 }
 
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { documents, labelled: _, tokens, mentions, entities, pairs, left_out, facts } = self;
+        let Self { documents, labelled: _, tokens, mentions, entities, pairs, left_out, facts, relations } = self;
         write!(
             f,
             "{documents} documents, {tokens} tokens, {mentions} mentions, {entities} entities, {pairs} pairs ({left_out} left out), {facts} facts"
-        )
+        )?;
+        if relations == facts { Ok(()) } else { write!(f, " of {relations} relations") }
     }
 }
 
@@ -74,6 +77,8 @@ pub struct CorpusWriter {
     pairs_at_once: usize,
     totals: Totals,
     n_facts: BTreeMap<Text, u64>,
+    /// Undirected relations of which no fact can tell.
+    undirected: Vec<Text>,
     documents: TableWriter<DocumentRow>,
     tokens: TableWriter<TokenRow>,
     mentions: TableWriter<MentionRow>,
@@ -96,6 +101,7 @@ impl CorpusWriter {
             pairs_at_once: PAIRS_AT_ONCE,
             totals: Totals::default(),
             n_facts: BTreeMap::new(),
+            undirected: Vec::new(),
             documents: TableWriter::create(folder, fingerprint)?,
             tokens: TableWriter::create(folder, fingerprint)?,
             mentions: TableWriter::create(folder, fingerprint)?,
@@ -175,6 +181,8 @@ impl CorpusWriter {
                 self.totals.facts += 1;
                 *self.n_facts.entry(fact.relation.clone()).or_default() += 1;
             }
+            let n_facts = || document.facts.as_ref().map_or(0, Vec::len) as u64;
+            self.totals.relations += document.n_relations.unwrap_or_else(n_facts);
         }
     }
 
@@ -191,6 +199,14 @@ impl CorpusWriter {
         self.n_facts.keys()
     }
 
+    /// Keeps relations that hold both ways, `*` for all, where no document is labelled: those who predict relations for
+    /// them are to know.
+    pub fn keep_undirected(&mut self, relations: &[Text]) {
+        if self.totals.labelled == 0 {
+            self.undirected = relations.to_vec();
+        }
+    }
+
     /// Ends the tables. `labels` says what relations are called in words, `undirected` which hold both ways.
     ///
     /// # Errors
@@ -200,7 +216,7 @@ impl CorpusWriter {
         labels: &BTreeMap<Text, Text>,
         undirected: impl Fn(&str) -> bool,
     ) -> Result<Totals, TableError> {
-        let names: BTreeSet<&Text> = self.n_facts.keys().chain(labels.keys()).collect();
+        let names: BTreeSet<&Text> = self.n_facts.keys().chain(labels.keys()).chain(&self.undirected).collect();
         let rows = names.into_iter().map(|name| RelationTypeRow {
             relation: name.clone(),
             label: labels.get(name).cloned(),

@@ -118,6 +118,16 @@ impl<'d> Written<'d> {
         Self { document, text, claims, is_predicted, tokens, sentences }
     }
 
+    /// The text. Where it begins with the title, which is a sentence, that is a line.
+    pub fn text_by_lines(&self) -> String {
+        let (title, text) = (&*self.document.title, &*self.text);
+        let ends_title = self.sentence(0).is_some_and(|(_, end)| title.chars().count() == end as usize);
+        match text.strip_prefix(title).and_then(|rest| rest.strip_prefix(' ')) {
+            Some(rest) if ends_title && !title.is_empty() => format!("{title}\n{rest}"),
+            _ => text.to_owned(),
+        }
+    }
+
     /// First and one past the last character of a mention; `None` where it has no tokens.
     pub fn span(&self, mention: &Mention) -> Option<(u32, u32)> {
         let first = self.tokens.get(mention.start as usize)?;

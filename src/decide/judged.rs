@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use ground::counts::Counts;
 use table::rows::{DocumentRow, EntityRow, FactRow, PairRow};
-use table::{Text, Walk, undirected_relations};
+use table::{Text, Undirected, Walk, undirected_relations};
 
 use crate::claims::{Types, claims};
 use crate::decision::{Decision, hashed};
@@ -55,14 +55,14 @@ type Claim = (u32, u32, Text);
 
 /// What holds of a document.
 struct Truth<'a> {
-    undirected: &'a BTreeSet<Text>,
+    undirected: &'a Undirected,
     facts: BTreeSet<Claim>,
     /// Pairs that nobody asks about.
     left_out: BTreeSet<(u32, u32)>,
 }
 
 impl<'a> Truth<'a> {
-    fn new(undirected: &'a BTreeSet<Text>, pairs: &[PairRow], facts: &[FactRow]) -> Self {
+    fn new(undirected: &'a Undirected, pairs: &[PairRow], facts: &[FactRow]) -> Self {
         let left_out = pairs.iter().filter(|pair| !pair.candidate).map(|pair| (pair.head, pair.tail)).collect();
         let mut truth = Self { undirected, facts: BTreeSet::new(), left_out };
         truth.facts = facts.iter().filter_map(|fact| truth.claim(fact.head, fact.tail, &fact.relation)).collect();

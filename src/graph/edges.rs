@@ -1,13 +1,13 @@
 //! The facts of all documents → edges between nodes, each with where it comes from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::mem;
 use std::path::Path;
 
 use ground::identity::digest;
 use table::rows::{EdgeRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow};
 use table::sort::{InOrder, Sorted, Sorter, sortable};
-use table::{Table, Text};
+use table::{Table, Text, Undirected};
 
 use super::nodes::{Placed, Span};
 use super::tables::Tables;
@@ -54,7 +54,7 @@ sortable! {
 pub(super) fn facts(
     predictions: impl Iterator<Item = Result<PredictionRow, GraphError>>,
     run_id: &Text,
-    undirected: &BTreeSet<Text>,
+    undirected: &Undirected,
     options: &Options,
     folder: &Path,
     totals: &mut Totals,
@@ -89,7 +89,7 @@ pub(super) fn facts(
 pub(super) fn supports(
     placed: &Sorted<Placed>,
     facts: &Sorted<Fact>,
-    undirected: &BTreeSet<Text>,
+    undirected: &Undirected,
     folder: &Path,
     tables: &Tables<'_>,
     totals: &mut Totals,
@@ -151,7 +151,7 @@ fn next_fact(facts: &mut InOrder<Fact>, doc_id: &Text, totals: &mut Totals) -> R
 fn put(
     fact: Fact,
     entities: &[Placed],
-    undirected: &BTreeSet<Text>,
+    undirected: &Undirected,
     sorter: &mut Sorter<Support>,
     totals: &mut Totals,
 ) -> Result<(), GraphError> {

@@ -7,6 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use ground::choice;
 use ground::curie::curie;
+use ground::variant::says_which;
 use table::rows::EntityRow;
 
 use super::GraphError;
@@ -15,7 +16,8 @@ use super::identifier::{of_curie, of_entity, of_name};
 /// By what entities merge.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Merge {
-    /// The identifier in a knowledge base where there is one, else name and type.
+    /// The identifier in a knowledge base where there is one, else name and type. A change of a sequence whose gene is not
+    /// known is nobody beyond its document.
     #[default]
     Kb,
     /// Name and type, whatever identifiers there are.
@@ -33,7 +35,7 @@ pub struct NodeIdentity {
     pub node_id: String,
     /// The rule, as the table `merges` calls it.
     pub rule: &'static str,
-    /// The CURIE, where it is by that.
+    /// The CURIE, where it has one and does not merge by name.
     pub curie: Option<String>,
 }
 
@@ -66,7 +68,14 @@ impl Merger {
         // A table by another program may have ids in any spelling.
         let curie = entity.kb_id.as_deref().and_then(|id| curie(id, &entity.r#type));
         match (self.merge, curie) {
-            (Merge::Kb, Some(curie)) => NodeIdentity { node_id: of_curie(&curie), rule: "kb_id", curie: Some(curie) },
+            (Merge::Kb, Some(curie)) if says_which(&curie) => {
+                NodeIdentity { node_id: of_curie(&curie), rule: "kb_id", curie: Some(curie) }
+            }
+            // Nor does its name say which of those so called it is.
+            (Merge::Kb, Some(curie)) => {
+                let node_id = of_entity(&entity.doc_id, entity.entity_id);
+                NodeIdentity { node_id, rule: "itself", curie: Some(curie) }
+            }
             (Merge::Kb | Merge::Name, _) => self.by_name(entity),
             (Merge::None, _) => NodeIdentity::without_curie(of_entity(&entity.doc_id, entity.entity_id), "itself"),
         }

@@ -6,16 +6,13 @@
 use std::iter;
 
 use crate::bases::{BASES, Base, gene_number, is_digits};
+use crate::variant::{Variant, is_certain_mutation, is_mutation, reference_number, without_tmvar};
 
 pub use crate::bases::folds_to;
 
 /// Ids that stand for none.
 const NONE: &[&str] =
     &["", "-", "--", "-1", "none", "null", "nil", "na", "nan", "n/a", "unknown", "cui-less", "cuiless", "?"];
-/// Changes of a sequence as tmVar calls them.
-pub const CHANGES: &[&str] = &["SUB", "DEL", "INS", "DUP", "INDEL", "FS", "INV", "Allele"];
-/// What separates the parts of a mutation's id.
-const PARTS: char = ';';
 
 /// What the types of entities that have knowledge bases of their own come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,57 +73,21 @@ pub fn curie(id: &str, kind: &str) -> Option<String> {
     written(id).unwrap_or_else(|| Some(bare(id, kind, family)))
 }
 
-/// The identity of a mutation. What follows the first `;` is said of it and is not its name, but for its number in dbSNP.
+/// The identity of a mutation: its number in dbSNP, else its name, which with the gene says what it is beyond its document.
+/// What else is said of it is no part of that.
 fn of_variant(id: &str, kind: &str) -> Option<String> {
-    if let Some(number) = id.split(PARTS).find_map(reference) {
+    let variant = Variant::of(id);
+    if let Some(number) = variant.number {
         return Some(joined("dbSNP", "rs", number));
     }
-    let first = id.split(PARTS).next().unwrap_or_default().trim();
-    let name = without_tmvar(first);
+    let (first, name) = (variant.first, variant.name);
     if stands_for_none(name) {
         return None;
     }
-    if let Some(number) = reference_number(name) {
-        return Some(joined("dbSNP", "rs", number));
-    }
     if is_mutation(name) || name != first {
-        return Some(joined("tmVar", "", name));
+        return Some(variant.curie());
     }
     written(first).unwrap_or_else(|| Some(bare(first, kind, Some(Family::Variant))))
-}
-
-/// The number of a part such as `RS#:113488022`.
-fn reference(part: &str) -> Option<&str> {
-    let (name, number) = part.trim().split_once(':')?;
-    let number = number.trim();
-    (name.eq_ignore_ascii_case("rs#") && is_digits(number)).then_some(number)
-}
-
-/// That of an id such as `rs113488022`.
-fn reference_number(id: &str) -> Option<&str> {
-    let (start, number) = id.split_at_checked(2)?;
-    (start.eq_ignore_ascii_case("rs") && is_digits(number)).then_some(number)
-}
-
-/// An id without the prefix `tmVar:`, however often it stands there.
-fn without_tmvar(mut id: &str) -> &str {
-    while let Some((_, rest)) = id.split_once(':').filter(|(prefix, _)| folds_to(prefix, "tmvar")) {
-        id = rest.trim();
-    }
-    id
-}
-
-/// Whether an id is a mutation as tmVar writes it: a sequence (`c`, `p`, …), a change (`SUB`, `DEL`, …), and the rest.
-fn is_mutation(id: &str) -> bool {
-    let mut parts = id.split('|');
-    let (sequence, change) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    let is_word = |word: &str| word.bytes().all(|byte| byte.is_ascii_alphabetic());
-    sequence.len() <= 1 && is_word(sequence) && change.len() >= 2 && is_word(change) && parts.next().is_some()
-}
-
-/// The same of an id that is not known to be of a mutation.
-fn is_certain_mutation(id: &str) -> bool {
-    is_mutation(id) && id.split('|').nth(1).is_some_and(|change| CHANGES.contains(&change))
 }
 
 /// The CURIE of an id that names its knowledge base, by a prefix or an IRI; the inner `None` where it stands for none.
@@ -232,7 +193,7 @@ fn prefix_of_type(kind: &str) -> String {
     if prefix.is_empty() { "id".to_owned() } else { prefix }
 }
 
-fn joined(prefix: &str, stem: &str, local: &str) -> String {
+pub(crate) fn joined(prefix: &str, stem: &str, local: &str) -> String {
     let mut curie = String::with_capacity(prefix.len() + stem.len() + local.len() + 1);
     for part in [prefix, ":", stem, local] {
         curie.push_str(part);
@@ -240,7 +201,7 @@ fn joined(prefix: &str, stem: &str, local: &str) -> String {
     curie
 }
 
-fn stands_for_none(id: &str) -> bool {
+pub(crate) fn stands_for_none(id: &str) -> bool {
     NONE.iter().any(|none| id.eq_ignore_ascii_case(none))
 }
 

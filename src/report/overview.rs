@@ -1,6 +1,6 @@
 //! What a page shows at once, and the walk over a split that counts it and packs the documents.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
@@ -11,7 +11,7 @@ use ground::figure::Figure;
 use ground::manifest::Manifest;
 use ground::observe::Observer;
 use table::rows::{ComparisonRow, MetricRow, PrecisionRecallRow, ReliabilityRow};
-use table::{Row, Scratch, Table, TableError, Text, relation_labels, undirected_relations};
+use table::{RelationWords, Row, Scratch, Table, TableError, Text, Undirected, relation_words};
 
 use crate::curve::{self, Point};
 use crate::documents::{Document, Shown, Split};
@@ -47,7 +47,7 @@ pub struct Overview<'s> {
     traced: bool,
     labels: BTreeMap<Text, Text>,
     /// Relations that hold both ways.
-    undirected: BTreeSet<Text>,
+    undirected: Undirected,
     /// Prefixes of knowledge bases, with what the IRIs of their things begin with.
     bases: Vec<(&'static str, &'static str)>,
     documents: Vec<Listed>,
@@ -109,6 +109,8 @@ pub fn overview(sources: &Sources, walked: Option<Walked>) -> Result<Overview<'_
     let has_margins = tally.as_ref().is_none_or(|tally| tally.has_margins);
     let margins = tally.as_mut().map_or_else(Vec::new, |tally| std::mem::take(&mut tally.margins));
     let gold = tally.as_ref().map_or(0, |tally| tally.facts.counts.gold);
+    let words = |split| relation_words(split, sources.model_relations.as_deref());
+    let RelationWords { labels, undirected } = corpus.map(words).transpose()?.unwrap_or_default();
     Ok(Overview {
         docre: env!("CARGO_PKG_VERSION"),
         name: &sources.name,
@@ -125,8 +127,8 @@ pub fn overview(sources: &Sources, walked: Option<Walked>) -> Result<Overview<'_
         precision_recall: rows(sources.precision_recall.as_deref())?,
         reliability: rows(sources.reliability.as_deref())?,
         traced: sources.traces.is_some(),
-        labels: corpus.map(relation_labels).transpose()?.unwrap_or_default(),
-        undirected: corpus.map(undirected_relations).transpose()?.unwrap_or_default(),
+        labels,
+        undirected,
         bases: curie::registered().collect(),
         documents,
         documents_in_block: DOCUMENTS_IN_BLOCK,

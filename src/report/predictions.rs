@@ -3,14 +3,14 @@
 //! Whoever made them, they are taken as `graph` takes them; of a table with logits, those are taken too. What the
 //! predictions do not say stays unsaid.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use ground::observe::Observer;
 use submission::predictions;
 use table::rows::{DocumentRow, PredictionRow, RelationRow};
 use table::sort::{InOrder, Sorted, Sorter, sortable};
-use table::{Table, TableError, Text, undirected_relations};
+use table::{Table, TableError, Text, Undirected, undirected_relations};
 
 use crate::error::ReportError;
 
@@ -46,7 +46,7 @@ const STRAY: u32 = u32::MAX;
 /// Where each document stands in a split, and which of its relations hold both ways.
 pub struct Places {
     positions: HashMap<Text, u32>,
-    undirected: BTreeSet<Text>,
+    undirected: Undirected,
 }
 
 impl Places {

@@ -27,6 +27,8 @@ pub struct Sources {
     pub relations: Option<PathBuf>,
     /// Those of another run, shown beside them.
     pub against: Option<PathBuf>,
+    /// The table of what the model says of its relations.
+    pub model_relations: Option<PathBuf>,
     /// The table of what inference changed.
     pub traces: Option<PathBuf>,
     /// The table of figures.
@@ -84,6 +86,7 @@ impl Sources {
             },
             relations,
             against: given.against.as_deref().map(of_other).transpose()?,
+            model_relations: usual(role::MODEL_RELATIONS)?,
             traces: usual(role::TRACES)?,
             metrics: usual(role::METRICS)?,
             comparisons: table_at(run, None, role::COMPARISONS)?,

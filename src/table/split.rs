@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use super::rows::{
     ClaimRow, DocumentRow, EntityRow, FactRow, ImpliedRow, MentionRow, ModelRelationRow, PairRow, PieceRow,
     RelationTypeRow, ScoreRow, TokenRow,
@@ -190,7 +192,7 @@ pub struct RelationWords {
     /// What they are called in words, where that is said.
     pub labels: BTreeMap<Text, Text>,
     /// Those that hold both ways.
-    pub undirected: BTreeSet<Text>,
+    pub undirected: Undirected,
 }
 
 /// What a split says of its relations, and of those that it does not speak of, a table `model_relations`.
@@ -204,7 +206,7 @@ pub fn relation_words(split: &Path, model: Option<&Path>) -> Result<RelationWord
     let own: BTreeSet<Text> = own.into_iter().flatten().map(|row| row.relation).collect();
     for ModelRelationRow { relation, label, undirected, .. } in Table::<ModelRelationRow>::require_at(model)?.all()? {
         if undirected && !own.contains(&relation) {
-            words.undirected.insert(relation.clone());
+            words.undirected.0.insert(relation.clone());
         }
         if let Some(label) = label {
             words.labels.entry(relation).or_insert(label);
@@ -222,11 +224,26 @@ pub fn relation_labels(split: &Path) -> Result<BTreeMap<Text, Text>, TableError>
     Ok(table.all()?.into_iter().filter_map(|row| Some((row.relation, row.label?))).collect())
 }
 
+/// What stands for every relation in `relation_types`, where a split has no labels that would name them.
+pub const EVERY_RELATION: &str = "*";
+
+/// The relations that hold both ways.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Undirected(BTreeSet<Text>);
+
+impl Undirected {
+    /// Whether a relation is one of them.
+    pub fn contains(&self, relation: &str) -> bool {
+        self.0.contains(relation) || self.0.contains(EVERY_RELATION)
+    }
+}
+
 /// The relations of a split that hold both ways; none where it does not say.
 ///
 /// # Errors
 /// Where its table `relation_types` cannot be read.
-pub fn undirected_relations(split: &Path) -> Result<BTreeSet<Text>, TableError> {
-    let Some(table) = Table::<RelationTypeRow>::find(split)? else { return Ok(BTreeSet::new()) };
-    Ok(table.all()?.into_iter().filter(|row| row.undirected).map(|row| row.relation).collect())
+pub fn undirected_relations(split: &Path) -> Result<Undirected, TableError> {
+    let Some(table) = Table::<RelationTypeRow>::find(split)? else { return Ok(Undirected::default()) };
+    Ok(Undirected(table.all()?.into_iter().filter(|row| row.undirected).map(|row| row.relation).collect()))
 }

@@ -1,6 +1,7 @@
 //! One identity in all the ways in which corpora write it, and never one for two.
 
 use docre::ground::curie::{curie, folds_to, iri, is_prefix, namespace};
+use docre::ground::variant::says_which;
 use proptest::prelude::*;
 
 fn check(cases: &[(&str, &str, &str)]) {
@@ -88,13 +89,18 @@ fn a_bare_id_goes_by_its_form_and_its_type() {
 
 #[test]
 fn a_mutation_is_one_thing_whatever_is_said_of_it() {
-    let tmvar = "tmVar:p|SUB|V|600|E";
+    let (tmvar, of_gene) = ("tmVar:p|SUB|V|600|E", "tmVar:p|SUB|V|600|E;CorrespondingGene:673");
     check(&[
         ("p|SUB|V|600|E", "SequenceVariant", tmvar),
         ("tmVar:p|SUB|V|600|E", "ProteinMutation", tmvar),
         ("TMVAR:p|SUB|V|600|E", "X", tmvar),
-        ("p|SUB|V|600|E;HGVS:p.V600E;CorrespondingGene:673", "ProteinMutation", tmvar),
-        ("tmVar:p|SUB|V|600|E;CorrespondingGene:673", "X", tmvar),
+        ("p|SUB|V|600|E;HGVS:p.V600E;VariantGroup:0", "ProteinMutation", tmvar),
+        // With its gene it is who it is beyond its document, however the gene is called.
+        ("p|SUB|V|600|E;HGVS:p.V600E;CorrespondingGene:673", "ProteinMutation", of_gene),
+        ("tmVar:p|SUB|V|600|E;CorrespondingGene:673", "X", of_gene),
+        ("tmVar: p|SUB|V|600|E; gene: 673(Tax:9606) ;VariantGroup:0", "X", of_gene),
+        ("p|SUB|V|600|E;Gene:-", "X", tmvar),
+        ("c|DEL|1|A;Gene:8,7;CorrespondingGene:8", "X", "tmVar:c|DEL|1|A;CorrespondingGene:7,8"),
         ("p|SUB|V|600|E", "X", tmvar),
         ("c|DEL|1314_1328|", "DNAMutation", "tmVar:c|DEL|1314_1328|"),
         ("|INS||7", "Variant", "tmVar:|INS||7"),
@@ -109,6 +115,18 @@ fn a_mutation_is_one_thing_whatever_is_said_of_it() {
         ("D003110|D009369", "Disease", "Disease:D003110|D009369"),
     ]);
     assert_eq!(curie(";CorrespondingGene:673", "Variant"), None);
+}
+
+#[test]
+fn a_change_without_its_gene_is_nobody_beyond_its_document() {
+    for (id, is_somebody) in [
+        ("p|SUB|V|600|E", false),
+        ("tmVar:p|SUB|V|600|E;Gene:673", true),
+        ("p|SUB|V|600|E;RS#:77", true),
+        ("MESH:D003000", true),
+    ] {
+        assert_eq!(says_which(&curie(id, "SequenceVariant").unwrap()), is_somebody, "`{id}`");
+    }
 }
 
 #[test]
@@ -190,6 +208,9 @@ fn ids() -> impl Strategy<Value = String> {
         "tmVar",
         "rs",
         "RS#",
+        "CorrespondingGene:",
+        ";Gene:",
+        ",",
         "CVCL",
         "CVCL_",
         "wd",

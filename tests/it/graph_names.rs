@@ -157,7 +157,11 @@ fn biomedical_things_are_who_they_are_with_iri_and_category() {
         ("NCBITaxon:10090", "OrganismTaxon", &format!("{obo}10090")),
         ("NCBITaxon:672", "OrganismTaxon", &format!("{obo}672")),
         ("dbSNP:rs77", "SequenceVariant", "https://www.ncbi.nlm.nih.gov/snp/rs77"),
-        ("tmVar:p%7CSUB%7CV%7C600%7CE", "SequenceVariant", "https://docre.example/tmVar/p%7CSUB%7CV%7C600%7CE"),
+        (
+            "tmVar:p%7CSUB%7CV%7C600%7CE%3BCorrespondingGene%3A673",
+            "SequenceVariant",
+            "https://docre.example/tmVar/p%7CSUB%7CV%7C600%7CE%3BCorrespondingGene%3A673",
+        ),
     ];
     let nodes: Vec<(&str, &str, &str)> = nodes.iter().map(|(id, kind, iri)| (&**id, &**kind, &**iri)).collect();
     assert_eq!(nodes, expected);
@@ -242,6 +246,40 @@ fn an_identity_with_types_or_names_that_clash_is_told() {
         "{warnings}"
     );
     assert!(warnings.contains("`MESH:D009369` is `cancer` and `neoplasm`"), "{warnings}");
+}
+
+#[test]
+fn a_change_is_one_node_with_its_gene_and_apart_without() {
+    let variant = |kb_id| ("V600E", "SequenceVariant", Some(kb_id));
+    let a: &Entities<'_> = &[variant("p|SUB|V|600|E;CorrespondingGene:673")];
+    let b: &Entities<'_> = &[variant("tmVar:p|SUB|V|600|E;Gene:673"), variant("p|SUB|V|600|E;Gene:9")];
+    let bare: &Entities<'_> = &[variant("p|SUB|V|600|E")];
+    let (made, totals) = Made::of(&[("a", a), ("b", b), ("c", bare), ("d", bare)], Vec::new(), &[]);
+    assert_eq!(totals.entities, 5);
+    let nodes: Vec<NodeRow> = made.read();
+    let shown: Vec<(&str, Option<&str>, u32)> =
+        nodes.iter().map(|node| (&*node.node_id, node.kb_id.as_deref(), node.n_entities)).collect();
+    assert_eq!(
+        shown,
+        [
+            ("entity:c:0", Some("tmVar:p|SUB|V|600|E"), 1),
+            ("entity:d:0", Some("tmVar:p|SUB|V|600|E"), 1),
+            (
+                "tmVar:p%7CSUB%7CV%7C600%7CE%3BCorrespondingGene%3A673",
+                Some("tmVar:p|SUB|V|600|E;CorrespondingGene:673"),
+                2
+            ),
+            ("tmVar:p%7CSUB%7CV%7C600%7CE%3BCorrespondingGene%3A9", Some("tmVar:p|SUB|V|600|E;CorrespondingGene:9"), 1),
+        ]
+    );
+}
+
+#[test]
+fn all_relations_of_a_split_without_labels_can_be_undirected() {
+    let (a, b): (&Entities<'_>, &Entities<'_>) = (&[BIOMEDICAL[1], BIOMEDICAL[0]], &[BIOMEDICAL[0], BIOMEDICAL[1]]);
+    let facts = vec![fact("a", 0, "Association", 1, Some(0.5)), fact("b", 0, "Association", 1, Some(0.5))];
+    let edges = |undirected: &[&str]| Made::of(&[("a", a), ("b", b)], facts.clone(), undirected).1.edges;
+    assert_eq!((edges(&["*"]), edges(&[])), (1, 2));
 }
 
 #[test]

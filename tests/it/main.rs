@@ -67,6 +67,7 @@ mod stopped;
 mod support;
 mod synthetic;
 mod table;
+mod tellings;
 mod traces;
 mod train;
 mod walls;

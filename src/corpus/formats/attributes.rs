@@ -1,14 +1,16 @@
 //! What is said of a relation beside its name and evidence, as an object in JSON.
 
+use std::slice;
+
 use serde_json::{Map, Value};
 use table::Text;
 
-use super::json::Field;
+use super::json::{Field, Json};
 use crate::document::Document;
 use crate::fault::{Fault, Remark};
 use crate::writer::Claim;
 
-/// The `attributes` of a relation, as `name=value`.
+/// The `attributes` of a relation, as `name=value`; one that has several values is a list of them.
 ///
 /// # Errors
 /// Where the relation is no object, or has several such keys.
@@ -17,8 +19,11 @@ pub fn read(relation: &Field, document: &mut Document) -> Result<Vec<Text>, Faul
     let mut attributes = Vec::new();
     for name in object.names() {
         let Some(value) = object.optional(name)? else { continue };
-        if let Some(shown) = value.value().scalar() {
-            attributes.push(format!("{name}={shown}").into());
+        let values =
+            if let Json::List(values) = value.value() { values.as_slice() } else { slice::from_ref(value.value()) };
+        let shown: Option<Vec<_>> = values.iter().map(Json::scalar).collect();
+        if let Some(shown) = shown.filter(|shown| !shown.is_empty()) {
+            attributes.extend(shown.iter().map(|shown| Text::from(format!("{name}={shown}"))));
         } else {
             let what = "attributes that are no texts, numbers or booleans, left out";
             document.remarks.push(Remark { what, example: value.to_string() });
@@ -29,9 +34,17 @@ pub fn read(relation: &Field, document: &mut Document) -> Result<Vec<Text>, Faul
 
 /// What a claim says of its relation as an object.
 pub fn written(claim: &Claim) -> Map<String, Value> {
-    let pair = |attribute: &Text| {
+    let mut object = Map::new();
+    for attribute in &claim.attributes {
         let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
-        (name.to_owned(), Value::from(value))
-    };
-    claim.attributes.iter().map(pair).collect()
+        let value = Value::from(value);
+        match object.get_mut(name) {
+            None => {
+                object.insert(name.to_owned(), value);
+            }
+            Some(Value::Array(values)) => values.push(value),
+            Some(first) => *first = Value::Array(vec![first.take(), value]),
+        }
+    }
+    object
 }

@@ -11,7 +11,7 @@
 //! `[start, end, label]`, as projects without relations have it. Offsets count Unicode scalar values. doccano calls
 //! entities what are mentions: see [`super::marked`]. Without `relations` a document is unlabelled; one without `id` is
 //! called as its number in the file. Further keys are left aside, but for those of our own by which what we write
-//! survives the way out and back: `kb_id` of an entity, `attributes` and `probability` of a relation.
+//! survives the way out and back: `title`, also in `meta`, `kb_id` of an entity, `attributes` and `probability` of a relation.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -30,6 +30,7 @@ use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
 use crate::writer::{Claim, Writer, Written};
 
+const TITLE: &str = "title";
 const LABELS_OF_TEXTS: &str = "labels of whole texts: left aside";
 
 /// Reads doccano's exports.
@@ -59,7 +60,7 @@ fn document(root: &Field, name: &str, dialect: &Dialect) -> Result<Document, Fau
         Some(text) if root.optional("text")?.is_none() => text.text()?,
         _ => root.key("text")?.text()?,
     };
-    let mut marked = Marked::default();
+    let mut marked = Marked { title: title(root)?, ..Marked::default() };
     for key in ["entities", "label", "labels", "annotations"] {
         let Some(list) = root.optional(key)? else { continue };
         for entity in list.items()? {
@@ -80,6 +81,18 @@ fn document(root: &Field, name: &str, dialect: &Dialect) -> Result<Document, Fau
         }
     }
     marked.document(name, text, dialect.coreference.as_deref())
+}
+
+/// The title, which doccano keeps among what it knows of a text beside it, and some versions give back there.
+fn title<'v>(root: &Field<'_, 'v>) -> Result<&'v str, Fault> {
+    if let Some(title) = root.optional(TITLE)? {
+        return title.text();
+    }
+    let meta = root.optional("meta")?.filter(|meta| matches!(meta.value(), Json::Object(_)));
+    match meta {
+        Some(meta) => meta.optional(TITLE)?.map_or(Ok(""), |title| title.text()),
+        None => Ok(""),
+    }
 }
 
 /// A mention; `None` for the label of a whole text, which has no place.
@@ -158,7 +171,10 @@ fn task(written: &Written) -> Value {
         relate(from, to, &claim.relation, Some(claim));
     }
     let document = written.document;
-    let mut task = json!({"id": &*document.id, "text": written.text, "entities": entities});
+    let mut task = json!({"id": &*document.id, "text": written.text_by_lines(), "entities": entities});
+    if !document.title.is_empty() {
+        task[TITLE] = (&*document.title).into();
+    }
     if written.claims.is_some() || !relations.is_empty() {
         task["relations"] = relations.into();
     }

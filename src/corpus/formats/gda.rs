@@ -26,6 +26,9 @@ use crate::source::Input;
 const RELATION: &str = "GDA";
 const HEADER: &str = "pmid,geneId,diseaseId,label";
 
+/// Bytes of a PMID at most, of which each line of its document has a copy.
+const LONGEST_PMID: usize = 100;
+
 const ABSTRACTS: &str = "abstracts.txt";
 const ANNOTATIONS: &str = "anns.txt";
 const LABELS: &str = "labels.csv";
@@ -102,12 +105,14 @@ impl Iterator for Joined {
     }
 }
 
-/// A block as a `PubTator` document: its second line is the title, each further one a passage.
+/// A block as a `PubTator` document: its second line is the title, each further one a passage. What can be no PMID stays
+/// alone, and is refused as such.
 fn join(block: &[u8], index: &mut Index) -> Vec<u8> {
     let mut lines = block.split(|&byte| byte == b'\n');
     let pmid = lines.next().unwrap_or_default().trim_ascii();
     let mut bytes = Vec::with_capacity(2 * block.len());
-    for (place, line) in lines.enumerate() {
+    let n_lines = if pmid.len() <= LONGEST_PMID { usize::MAX } else { 0 };
+    for (place, line) in lines.take(n_lines).enumerate() {
         let passage: &[u8] = if place == 0 { b"|t|" } else { b"|a|" };
         bytes.extend(if place == 0 { &b""[..] } else { b"\n" });
         bytes.extend([pmid, passage, line].concat());

@@ -13,7 +13,7 @@
 //! that was not cancelled; where there is none, a prediction. Offsets count Unicode scalar values or, in older versions,
 //! UTF-16 units: what fits the texts of the regions. A relation may have several names; one in both directions is two
 //! facts, one without a name is none. A region of another text (`to_name`) is lost. A document is called as `doc_id` in
-//! `data`, else as the task's number. What a region is in a knowledge base may stand in its `meta` as `kb_id`, where we
+//! `data`, else as the task's number; its `title` there is the document's. What a region is in a knowledge base may stand in its `meta` as `kb_id`, where we
 //! write it.
 
 use std::borrow::Cow;
@@ -80,11 +80,8 @@ fn document(root: &Field, name: &str, dialect: &Dialect) -> Result<Document, Fau
     let mut marked = Marked::default();
     read_annotations(root, &Target { data, key }, &mut marked, dialect)?;
     count_utf_16(text, &mut marked);
-    let mut document = marked.document(name, text, dialect.coreference.as_deref())?;
-    if let Some(title) = data.optional("title")? {
-        document.title = title.text()?.into();
-    }
-    Ok(document)
+    marked.title = data.optional("title")?.map_or(Ok(""), |title| title.text())?;
+    marked.document(name, text, dialect.coreference.as_deref())
 }
 
 /// The text that is read.
@@ -314,7 +311,7 @@ impl Writer for LabelStudioWriter {
 
 fn task(written: &Written) -> Value {
     let document = written.document;
-    let mut data = json!({"text": written.text, "doc_id": &*document.id});
+    let mut data = json!({"text": written.text_by_lines(), "doc_id": &*document.id});
     if !document.title.is_empty() {
         data["title"] = (&*document.title).into();
     }

@@ -15,6 +15,7 @@ use table::Text;
 use super::json::{Field, Json};
 use super::sets::Sets;
 use super::spans::{Likeness, Source, check_misfits, likeness};
+use super::variants::{is_one_change, says_more, settle};
 use crate::document::{Document, Entity, Fact, Mention};
 use crate::fault::{Fault, Loss, Part, Remark};
 use crate::reader::{Record, Reject};
@@ -61,6 +62,8 @@ pub struct Arrow<'t> {
 /// Everything that is marked in a text.
 #[derive(Debug, Default)]
 pub struct Marked<'t> {
+    /// Its title; a sentence ends with it where it is the text's first line.
+    pub title: &'t str,
     /// In the order of the source.
     pub mentions: Vec<Marking<'t>>,
     /// In the order of the source; those that stand for coreference among them.
@@ -118,7 +121,8 @@ impl<'t> Marked<'t> {
         let source = Source::new(text);
         let standing = self.standing(&source)?;
         let spans: Vec<(u32, u32)> = standing.mentions.iter().map(|(mention, _)| mention.span).collect();
-        let segmented = segment(text, &[], &spans).map_err(|unfit| Fault::new("text", unfit.reason))?;
+        let breaks = source.title_end(self.title);
+        let segmented = segment(text, breaks.as_slice(), &spans).map_err(|unfit| Fault::new("text", unfit.reason))?;
         let (joining, arrows): (Vec<_>, Vec<_>) =
             mem::take(&mut self.arrows).into_iter().partition(|arrow| joins(&arrow.relation, coreference));
         let mut sets = by_identity(&standing.mentions);
@@ -136,6 +140,7 @@ impl<'t> Marked<'t> {
         let facts: Vec<Fact> = facts.collect();
         Ok(Document {
             id: id.into(),
+            title: self.title.into(),
             sentences: segmented.sentences,
             entities,
             facts: self.labelled.then_some(facts),
@@ -240,12 +245,14 @@ impl<'t> Marked<'t> {
     /// Gives an entity the identifier of a mention, where it has none yet.
     fn identify(&mut self, entity: &mut Entity, marking: &Marking) {
         for kb_id in &marking.kb_ids {
-            let (identity, first) = (curie(kb_id, &marking.kind), entity.kb_id.as_deref());
-            match first {
-                _ if identity.is_none() => {}
+            let Some(identity) = curie(kb_id, &marking.kind) else { continue };
+            let first = entity.kb_id.as_deref();
+            match first.map(|first| (first, curie(first, &marking.kind).unwrap_or_default())) {
                 None => entity.kb_id = Some((&**kb_id).into()),
-                Some(first) if curie(first, &marking.kind) == identity => {}
-                Some(first) => {
+                Some((_, known)) if known == identity => {}
+                Some((_, known)) if says_more(&identity, &known) => entity.kb_id = Some((&**kb_id).into()),
+                Some((_, known)) if is_one_change(&identity, &known) => {}
+                Some((first, _)) => {
                     let example = format!("{}: {}, then {}", marking.place, quoted(first), quoted(kb_id));
                     self.remark(OTHER_IDS, example);
                 }
@@ -294,6 +301,7 @@ fn by_identity(mentions: &[(Marking, &str)]) -> Sets {
             sets.join(first, place);
         }
     }
+    settle(known.iter().map(|((curie, kind), place)| (*place, &**curie, *kind)), &mut sets);
     sets
 }
 

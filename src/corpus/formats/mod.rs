@@ -20,6 +20,7 @@ pub(crate) mod scan;
 mod sets;
 pub(crate) mod spans;
 pub(crate) mod tied;
+mod variants;
 
 use std::sync::Arc;
 

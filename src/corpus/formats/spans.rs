@@ -52,6 +52,12 @@ impl<'t> Source<'t> {
         Ok(covered)
     }
 
+    /// Where the title ends, where it is the text's first line.
+    pub fn title_end(&self, title: &str) -> Option<u32> {
+        let rest = self.text.strip_prefix(title)?;
+        if rest.starts_with(['\n', '\r']) { u32::try_from(title.chars().count()).ok() } else { None }
+    }
+
     /// What characters are; `None` where they are not all in the text.
     pub fn slice(&self, span: (u32, u32)) -> Option<&'t str> {
         self.characters.slice(span)
@@ -151,15 +157,16 @@ fn is_unspaced(character: char) -> bool {
     )
 }
 
-/// Mentions from which on most of them must fit the text: what has fewer can be wrong by itself.
+/// Mentions from which on most of them must fit the text, and not some: what has fewer can be wrong by itself.
 const FEWEST: usize = 4;
 
-/// Refuses a text that most of so many mentions do not fit, of which the first says where and why.
+/// Refuses a text that most of so many mentions do not fit, or of few mentions all; the first says where and why.
 ///
 /// # Errors
 /// A fault of the mentions.
 pub fn check_misfits(n_misfits: usize, n_mentions: usize, first: impl FnOnce() -> String) -> Result<(), Fault> {
-    if n_mentions < FEWEST || 2 * n_misfits <= n_mentions {
+    let is_spoilt = n_misfits == n_mentions || n_mentions >= FEWEST && 2 * n_misfits > n_mentions;
+    if n_mentions == 0 || !is_spoilt {
         return Ok(());
     }
     let got = format!("got {n_misfits} of {n_mentions} that do not, the first in {}", first());

@@ -197,8 +197,9 @@ fn a_mention_of_quite_another_text_is_lost() {
         rejected.fault.to_string(),
         "mentions: expected mentions that fit the text, got 3 of 4 that do not, the first in T1: expected the text of the span, `hazine ea`, got `Alphazine`"
     );
-    let bytes = losses(&of("é😀 tea is here", "T1\tA 7 10\ttea\n")).remove(0);
-    assert!(bytes.contains("; counted in bytes, all mentions of the document would fit"), "{bytes}");
+    let files = [("d1.txt", "é😀 tea is here"), ("d1.ann", "T1\tA 7 10\ttea\n")];
+    let bytes = read(&files).unwrap().remove(0).unwrap_err().fault.to_string();
+    assert!(bytes.contains("got 1 of 1 that do not") && bytes.contains("; counted in bytes, all mentions"), "{bytes}");
 }
 
 #[test]

@@ -110,6 +110,21 @@ fn an_article_may_have_no_abstract_or_several_paragraphs() {
 }
 
 #[test]
+fn a_long_first_line_is_not_repeated() {
+    let long = "9".repeat(200_000);
+    let folder = tempfile::tempdir().unwrap();
+    let abstracts = format!("{long}\n{}", "a\n".repeat(20_000));
+    for (name, contents) in [("abstracts.txt", &*abstracts), ("anns.txt", ""), ("labels.csv", LABELS)] {
+        fs::write(folder.path().join(name), contents).unwrap();
+    }
+    let mut records = crate::Reader::records(&Gda, crate::Input::at(folder.path())).unwrap();
+    let record = records.next().unwrap().unwrap();
+    assert!(record.bytes.len() <= abstracts.len(), "{}", record.bytes.len());
+    let reject = crate::Reader::parse(&Gda, &record).unwrap_err();
+    assert!(reject.fault.reason.starts_with("expected a passage, such as a title"), "{}", reject.fault);
+}
+
+#[test]
 fn a_block_without_title_is_rejected() {
     let faults = faults("11\n\n12\nTitle\n", "\n", "pmid,geneId,diseaseId,label\n");
     assert_eq!(faults, ["11: line 1: expected a passage, such as a title `ID|t|TEXT`, got `11`"]);

@@ -40,6 +40,50 @@ fn a_document_is_read() {
 }
 
 #[test]
+fn a_relation_called_na_is_none() {
+    let relations = r#", "relations": [{"head": 0, "tail": 1, "type": "Na"}, {"head": 1, "tail": 0, "type": "NA"},
+        {"head": 0, "tail": 1, "type": "nab"}]"#;
+    let read = document(&READER, with(relations)).sound().unwrap();
+    assert_eq!(facts(&read), [(0, "nab", 1)]);
+    let what = "labels that say there is no relation, passed over";
+    assert_eq!((remarked(&read).len(), remarked(&read)[0].as_str()), (2, &*format!("{what}: fact (0, 1, `Na`)")));
+    assert_eq!(read.losses, []);
+}
+
+#[test]
+fn a_mention_may_have_a_type_of_its_own() {
+    let source = with("").replace(r#"{"start": 8, "end": 16}"#, r#"{"start": 8, "end": 16, "type": "Drug"}"#);
+    let read = document(&READER, &source);
+    let kinds = |document: &crate::Document| -> Vec<String> {
+        document.entities[1].mentions.iter().map(|mention| mention.kind.to_string()).collect()
+    };
+    assert_eq!((kinds(&read), remarked(&read)), (vec!["Chemical".to_owned(), "Drug".to_owned()], vec![]));
+    let mut bytes = Vec::new();
+    crate::Writer::write(&crate::formats::jsonl::JsonLinesWriter, &crate::Written::annotated(&read), &mut bytes)
+        .unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    assert_eq!(text.matches("\"type\":\"Drug\"").count(), 1, "{text}");
+    assert_eq!(kinds(&document(&READER, &text)), kinds(&read));
+    let first = with("").replace(r#"{"start": 18, "end": 20}"#, r#"{"start": 18, "end": 20, "type": "Drug"}"#);
+    let read = document(&READER, first);
+    assert_eq!(kinds(&read), ["Chemical", "Chemical"]);
+    let what = "first mentions of another type than their entity, which counts";
+    assert_eq!(remarked(&read), [format!("{what}: entities[1].mentions[0]: `Drug`, of an entity of type `Chemical`")]);
+}
+
+#[test]
+fn an_attribute_may_have_several_values() {
+    let relations = r#", "relations": [{"head": 0, "tail": 1, "type": "r", "attributes": {"a": ["x", 2], "b": "y", "c": [], "d": [[]]}}]"#;
+    let read = document(&READER, with(relations)).sound().unwrap();
+    let attributes = |document: &crate::Document| document.facts.as_ref().unwrap()[0].attributes.clone();
+    assert_eq!(attributes(&read), ["a=2", "a=x", "b=y"].map(table::Text::from));
+    let mut bytes = Vec::new();
+    crate::Writer::write(&crate::formats::jsonl::JsonLinesWriter, &crate::Written::annotated(&read), &mut bytes)
+        .unwrap();
+    assert_eq!(attributes(&document(&READER, bytes).sound().unwrap()), attributes(&read));
+}
+
+#[test]
 fn no_relations_is_unlabelled() {
     assert_eq!(document(&READER, with("")).facts, None);
     assert_eq!(document(&READER, with(r#", "relations": []"#)).facts, Some(vec![]));

@@ -27,5 +27,6 @@ mod round_trip;
 mod source;
 mod split;
 mod text;
+mod variants;
 mod written;
 mod told;

@@ -143,6 +143,40 @@ fn a_document_most_of_whose_mentions_miss_the_text_is_rejected() {
 }
 
 #[test]
+fn few_mentions_that_all_miss_the_text_are_no_document() {
+    let shifted = ["7 1 5 Zeta Chemical C1", "7 28 42 deep-vein_rash Disease D1"];
+    for n_shifted in [1, 2] {
+        let reason = format!("got {n_shifted} of {n_shifted} that do not, the first in line 3, name: ");
+        let fault = fault(&READER, with(&shifted[..n_shifted]));
+        assert_eq!(
+            fault,
+            format!("mentions: expected mentions that fit the text, {reason}expected the text `eta `, got `Zeta`")
+        );
+    }
+    let read = document(&READER, with(&[&[ZETA][..], &shifted].concat()));
+    assert_eq!((read.entities.len(), losses(&read).len()), (1, 2), "one fits");
+}
+
+#[test]
+fn offsets_that_count_something_else_are_told() {
+    let source = |spans: [(u32, u32); 2]| {
+        let [(one, end), (other, past)] = spans;
+        format!("7|t|Café 😀 tea\n7|a|and cough.\n7\t{one}\t{end}\ttea\tT\tX\n7\t{other}\t{past}\tcough\tT\tY\n")
+    };
+    assert_eq!(document(&READER, source([(7, 10), (15, 20)])).entities.len(), 2);
+    for (spans, unit) in [([(11, 14), (19, 24)], "bytes"), ([(8, 11), (16, 21)], "UTF-16 units")] {
+        let told = fault(&READER, source(spans));
+        let words = format!(
+            "; counted in {unit}, all mentions of the document would fit: offsets are to count Unicode scalar values"
+        );
+        assert!(told.ends_with(&words), "{told}");
+    }
+    // Some fit, as they stand before the first such character.
+    let read = document(&READER, "7|t|tea Café\n7|a|a cough.\n7\t0\t3\ttea\tT\tX\n7\t12\t17\tcough\tT\tY\n");
+    assert!(losses(&read)[0].contains("; counted in bytes, all mentions"), "{:?}", losses(&read));
+}
+
+#[test]
 fn an_article_may_lack_passages() {
     let title = document(&READER, "7|t|Zeta\n7\t0\t4\tZeta\tT\tX\n");
     assert_eq!((&*title.title, sentences(&title)), ("Zeta", vec!["Zeta".to_owned()]));

@@ -158,9 +158,57 @@ fn what_a_fifth_column_says_is_kept() {
 }
 
 #[test]
+fn what_further_columns_say_is_kept() {
+    let lines = ["0 3 one Gene 1", "4 7 two Gene 2"];
+    let with = |relations: &[&str]| read(&[&lines[..], relations].concat());
+    let found = with(&["Association 1 2 Novel 0.98", "Bind 1 2  seen", "Cause 1 2 No a=b seen"]);
+    assert_eq!(
+        (attributes(&found), losses(&found)),
+        (["novelty=Novel score=0.98", "note=seen", "a=b note=seen novelty=No"].map(str::to_owned).to_vec(), vec![],)
+    );
+    let spoilt = ["7x 3 one Gene 1", "x 3 one Gene 1", "- 3 one Gene 1"].map(|line| losses(&with(&[line])).remove(0));
+    assert!(
+        spoilt.iter().all(|loss| loss.starts_with("mention: line 5, start: expected a whole number")),
+        "{spoilt:?}"
+    );
+}
+
+#[test]
+fn attributes_that_contradict_each_other_are_told() {
+    let lines = ["0 3 one Gene 1", "4 7 two Gene 2"];
+    let told = |relations: &[&str]| {
+        let found = read(&[&lines[..], relations].concat()).sound().unwrap();
+        let attributes = attributes(&found).join("|");
+        (
+            attributes,
+            found.remarks.into_iter().map(|remark| format!("{}: {}", remark.what, remark.example)).collect::<Vec<_>>(),
+        )
+    };
+    let what = "relations that are given again with other attributes, all of which are kept";
+    let words = format!("{what}: fact (0, 1, `R`): `novelty=No`, then `novelty=Novel`");
+    assert_eq!(told(&["R 1 2 No", "R 1 2 Novel", "R 1 2 No "]), ("novelty=No novelty=Novel".to_owned(), vec![words]));
+    for same in [["R 1 2 No", "R 1 2 0.5"], ["R 1 2 No", "R 2 1 Novel"], ["R 1 2 seen", "R 1 2 heard"]] {
+        assert_eq!(told(&same).1, Vec::<String>::new(), "{same:?}");
+    }
+}
+
+#[test]
+fn a_line_is_one_relation_to_whoever_counts() {
+    let lines = ["0 3 one Gene 1", "4 7 two Gene 2", "8 11 six Gene 3"];
+    let found = read(&[&lines[..], &["R 1 2,3", "S 1 1,2,9,8", "R 1 3", "T 1 2"]].concat());
+    assert_eq!(facts(&found), [(0, "R", 1), (0, "R", 2), (0, "S", 1), (0, "T", 1)]);
+    assert_eq!(losses(&found), ["relation: line 7, tail: expected the id of a mention, got `9`"]);
+    assert_eq!(found.n_relations, Some(3), "what became of three lines: one is spoilt in part");
+    let listed: Vec<&str> = found.remarks.iter().map(|remark| remark.what).collect();
+    assert_eq!(listed, ["relations of several things, a fact for each pair"; 2]);
+}
+
+#[test]
 fn names_that_are_spelt_otherwise_are_taken_from_the_text() {
     let source = |name: &str, there: &str| {
-        format!("7|t|{there} is.\n7|a|\n7\t0\t{}\t{name}\tChemical\tX1\n", there.chars().count())
+        let end = there.chars().count();
+        let sound = format!("7\t{}\t{}\tis\tOther\t\n", end + 1, end + 3);
+        format!("7|t|{there} is.\n7|a|\n7\t0\t{end}\t{name}\tChemical\tX1\n{sound}")
     };
     let same = [
         ("cough  ", "cough"),
@@ -215,6 +263,24 @@ fn offsets_count_over_all_passages_or_anew_in_each_group() {
     let same = "7|t|one\n7|a|two\n7\t0\t3\tone\tGene\t1\n\n7|t|one\n7|a|two\n7\t0\t3\tone\tGene\t1\n";
     let repeated = super::reading::read(&reader(Bars::Entities, Unit::Document), same).unwrap();
     assert_eq!(repeated.len(), 2, "a whole article again is one of its own, and refused by its name");
+}
+
+#[test]
+fn two_articles_of_one_id_are_not_joined() {
+    let one = |title: &str| format!("7|t|{title}\n7\t0\t3\t{title}\tGene\t1\n");
+    let n_records =
+        |source: String| super::reading::read(&reader(Bars::Entities, Unit::Document), source).unwrap().len();
+    for between in ["", "\n"] {
+        assert_eq!(n_records(format!("{}{between}{}", one("one"), one("two"))), 2, "titles alone, `{between}`");
+        assert_eq!(n_records(format!("{}{between}{}", one("one"), one("one"))), 2, "the same title");
+        let whole = |title: &str| format!("7|t|{title}\n7|a|text\n7\t0\t3\t{title}\tGene\t1\n");
+        assert_eq!(n_records(format!("{}{between}{}", whole("one"), whole("two"))), 2, "whole articles");
+    }
+    assert_eq!(n_records("7|t|one\n\n7|t|two\n".to_owned()), 2);
+    assert_eq!(n_records("7|t|one\n7|t|two\n7\t0\t3\tone\tGene\t1\n".to_owned()), 1, "lines of one block");
+    assert_eq!(n_records("7|t|one\n\n7|a|two\n\n7|a|six\n".to_owned()), 1);
+    let passage = |text: &str| format!("7|t|{text}\n7|a|\n7\t0\t3\t{text}\tGene\t1\n");
+    assert_eq!(n_records(format!("{}\n{}", passage("one"), passage("two"))), 1, "a full text of passages");
 }
 
 #[test]

@@ -89,6 +89,30 @@ proptest! {
     }
 }
 
+#[test]
+fn a_title_ends_a_sentence_on_the_way_back_too() {
+    let mut document = small();
+    // Nothing but the line's end says that a sentence begins.
+    document.title = "Tea has caffeine".into();
+    document.sentences[0].truncate(3);
+    document.sentences[1][0].text = "it".into();
+    document.entities[0].mentions[1] =
+        Mention { start: 3, end: 4, name: "it".into(), ..document.entities[0].mentions[1].clone() };
+    let written = Written::annotated(&document);
+    for read in [
+        through(&DoccanoWriter, &Doccano::default(), &written),
+        through(&LabelStudioWriter, &LabelStudio::default(), &written),
+    ] {
+        assert_eq!((&*read.title, read.sentences.len()), ("Tea has caffeine", 2));
+        assert_eq!(said(&read).1, said(&document).1);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    BratFolder::new(folder.path()).write(&Written::annotated(&Document { id: "d".into(), ..document })).unwrap();
+    assert_eq!(fs::read_to_string(folder.path().join("d.txt")).unwrap(), "Tea has caffeine\nit wakes .");
+    let source = r#"{"text": "On tea\nit wakes", "entities": [], "meta": {"title": "On tea"}}"#;
+    assert_eq!(read(&Doccano::default(), source).unwrap().remove(0).unwrap().sentences.len(), 2);
+}
+
 fn small() -> Document {
     let token = |text: &str| Token { text: text.into(), characters: None };
     let mention = |name: &str, kind: &str, sentence, start| Mention {

@@ -17,7 +17,10 @@ async function read(name) {
  *  there. */
 async function overview() {
   const { labels, undirected, bases, ...run } = await unpack("overview");
-  return { ...run, labels: new Map(Object.entries(labels)), undirected: new Set(undirected), bases: new Map(bases) };
+  const both = new Set(undirected);
+  // Of documents without labels `*` may stand for every relation.
+  const bothWays = { has: (relation) => both.has("*") || both.has(relation) };
+  return { ...run, labels: new Map(Object.entries(labels)), undirected: bothWays, bases: new Map(bases) };
 }
 
 /** What a relation is called: its label, where it has one. */

@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use ground::curie::curie;
 
 use crate::formats::sets::Sets;
+use crate::formats::variants::{says_more, settle};
 
 /// A mention as the source has it.
 #[derive(Debug)]
@@ -57,6 +58,7 @@ impl Merged {
                 sets.join(*first.entry(identity).or_insert(set), set);
             }
         }
+        settle(first.iter().map(|(identity, set)| (*set, *identity, "")), &mut sets);
         let coreferring = merged.join_coreferences(&keys, coreferences, &mut sets);
         let has_identities = keys.iter().any(|(_, identity)| identity.is_some());
         let is_named = |place: usize| {
@@ -74,10 +76,15 @@ impl Merged {
         merged
     }
 
-    /// Gives an entity, known or the next, a mention, and an identity where it has none yet.
+    /// Gives an entity, known or the next, a mention, and an identity where it has none yet, or one that says less.
     fn put(&mut self, entity: u32, mention: usize, identity: Option<String>) {
         match self.identities.get_mut(entity as usize) {
-            Some(known) => *known = known.take().or(identity),
+            Some(known) => {
+                let is_better = |identity: &String| known.as_ref().is_none_or(|known| says_more(identity, known));
+                if let Some(identity) = identity.filter(is_better) {
+                    *known = Some(identity);
+                }
+            }
             None => self.identities.push(identity),
         }
         if let Some(of) = self.of.get_mut(mention).filter(|of| !of.contains(&entity)) {

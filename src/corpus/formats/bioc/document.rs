@@ -1,11 +1,13 @@
 //! [`Article`] → [`Document`]s.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use ground::excerpt::quoted;
 
 use super::super::dialect::{Bars, Dialect};
-use super::super::pubtator::relations::{Facts, SHARED};
+use super::super::pubtator::relations::{Facts, LISTED, SHARED};
+use super::super::pubtator::room::Room;
 use super::blocks::{Blocks, Homed, Placed};
 use super::entities::{End, Ends, Entities, LABELLED, Said, Settled};
 use super::model::Article;
@@ -16,8 +18,6 @@ use crate::fault::{Fault, Loss, Part, Remark};
 use crate::reader::Reject;
 use crate::text::{Segmented, segment};
 
-/// Pairs of things that one relation may be of.
-const MOST_PAIRS: usize = 10_000;
 const OUT_OF_REACH: &str = "out of reach: expected both ends in one section or passage, got them in several";
 
 /// An annotation that is a mention.
@@ -211,27 +211,35 @@ fn related(
     losses: &mut Vec<Loss>,
     remarks: &mut Vec<Remark>,
 ) -> Vec<Document> {
-    let finders = built.iter().map(|one| (one, Facts::of(&one.entities.known))).collect();
-    let mut relating = Relating { finders, facts: vec![Vec::new(); built.len()], losses, remarks };
+    let room = Rc::new(Room::default());
+    let finders = built.iter().map(|one| (one, Facts::of(&one.entities.known, Rc::clone(&room)))).collect();
+    let mut relating =
+        Relating { finders, room, n_relations: 0, facts: vec![Vec::new(); built.len()], losses, remarks };
     for claimed in claimed {
         match claimed {
             Ok(claimed) => relating.add(&claimed),
             Err(fault) => relating.losses.push(Loss::new(Part::Relation, fault)),
         }
     }
-    let facts = relating.facts;
+    let (facts, n_relations) = (relating.facts, relating.n_relations);
     let whole = |(Built { document, entities, .. }, facts)| Document {
         entities: entities.known.entities,
         loose_mentions: entities.known.loose,
         facts: Some(facts),
         ..document
     };
-    built.into_iter().zip(facts).map(whole).collect()
+    let mut documents: Vec<Document> = built.into_iter().zip(facts).map(whole).collect();
+    documents.iter_mut().for_each(|document| document.n_relations = Some(0));
+    documents.first_mut().into_iter().for_each(|first| first.n_relations = Some(n_relations));
+    documents
 }
 
 /// Relations on their way into documents.
 struct Relating<'b, 's, 'l> {
     finders: Vec<(&'b Built<'s>, Facts<'b, 's>)>,
+    room: Rc<Room>,
+    /// Relations that are in a document, and nothing wrong with them.
+    n_relations: u64,
     facts: Vec<Vec<Fact>>,
     losses: &'l mut Vec<Loss>,
     remarks: &'l mut Vec<Remark>,
@@ -241,6 +249,8 @@ struct Relating<'b, 's, 'l> {
 #[derive(Default)]
 struct Outcome {
     n_pairs: usize,
+    /// Why it is of too many.
+    crowded: Option<String>,
     is_same: bool,
     is_shared: bool,
     /// Of each end the ids that no document has; `None` where none was asked.
@@ -258,7 +268,7 @@ impl Relating<'_, '_, '_> {
                 continue;
             }
             let ends = [claimed.head, claimed.tail].map(|end| built.entities.find(end, names));
-            if !outcome.take(ends, |head, tail| {
+            if !outcome.take(ends, &self.room, |head, tail| {
                 let evidence = if is_one { claimed.evidence.clone() } else { Vec::new() };
                 let (relation, attributes) = (claimed.name.into(), claimed.attributes.clone());
                 facts.push(Fact { head, tail, relation, evidence, attributes });
@@ -269,18 +279,26 @@ impl Relating<'_, '_, '_> {
         if outcome.is_shared {
             self.remarks.push(Remark { what: SHARED, example: column(claimed.id) });
         }
+        if !outcome.is_shared && outcome.n_pairs > 1 && outcome.crowded.is_none() {
+            self.remarks.push(Remark { what: LISTED, example: column(claimed.id) });
+        }
+        let n_facts = outcome.n_pairs;
         if let Some(reason) = outcome.fault() {
             self.losses.push(Loss::new(Part::Relation, Fault::new(column(claimed.id), reason)));
+        } else if n_facts > 0 {
+            self.n_relations += 1;
         }
     }
 }
 
 impl Outcome {
     /// Takes what the ends are in one document, and hands on its pairs; `false` where they are too many.
-    fn take(&mut self, ends: [Ends; 2], mut with: impl FnMut(u32, u32)) -> bool {
+    fn take(&mut self, ends: [Ends; 2], room: &Room, mut with: impl FnMut(u32, u32)) -> bool {
         let [heads, tails] = &ends;
-        self.n_pairs += heads.entities.len() * tails.entities.len();
-        if self.n_pairs > MOST_PAIRS {
+        let n_pairs = heads.entities.len() * tails.entities.len();
+        self.n_pairs += n_pairs;
+        self.crowded = room.take_of(n_pairs, self.n_pairs).err();
+        if self.crowded.is_some() {
             return false;
         }
         self.is_shared |= heads.is_shared || tails.is_shared;
@@ -306,7 +324,7 @@ impl Outcome {
     fn fault(self) -> Option<String> {
         let unknown = self.missing.into_iter().flatten().flatten().next();
         match unknown {
-            _ if self.n_pairs > MOST_PAIRS => Some(format!("expected at most {MOST_PAIRS} pairs of things, got more")),
+            _ if self.crowded.is_some() => self.crowded,
             Some(id) => Some(format!("expected the id of a mention, got {}", quoted(&id))),
             None if self.is_same => Some("expected two things, got one and the same".to_owned()),
             None if self.n_pairs == 0 => Some(OUT_OF_REACH.to_owned()),

@@ -230,6 +230,7 @@ fn accepted(document: Document) -> Document {
     document.loose_mentions.sort_by_key(|mention| (mention.start, mention.end));
     document.losses.clear();
     document.remarks.clear();
+    document.n_relations = None;
     document
 }
 

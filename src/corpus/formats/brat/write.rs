@@ -26,8 +26,8 @@ const LONGEST_NAME: usize = 150;
 /// A document has its text and one file of annotations. All mentions of an entity are tied by `Equiv` and have its
 /// identifier; a relation stands between those mentions of its entities that are closest, and a prediction has its
 /// probability in a note. brat knows no blanks in names of types and relations: they become `_`, and a name that another
-/// has already gets a number. What it has no place for is not written: titles, evidence, and that nobody has looked for
-/// relations. A mention without identity comes back as an entity.
+/// has already gets a number. What it has no place for is not written: evidence, and that nobody has looked for
+/// relations; a title that begins the text is its first line, and no more. A mention without identity comes back as an entity.
 #[derive(Debug)]
 pub struct BratFolder {
     folder: PathBuf,
@@ -98,7 +98,7 @@ impl BratFolder {
             fs::create_dir_all(above)?;
         }
         let beside = |ending: &str| place.with_file_name(format!("{}{ending}", name_of(&place)));
-        write_file(&beside(".txt"), &written.text)?;
+        write_file(&beside(".txt"), &written.text_by_lines())?;
         write_file(&beside(".ann"), &file.lines)
     }
 

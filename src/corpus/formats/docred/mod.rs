@@ -23,16 +23,13 @@ use super::attributes;
 use super::json::{Field, Json};
 use super::objects;
 use crate::cut::CutError;
-use crate::document::{Document, Entity, Fact, Mention, Token, sentence_spans};
+use crate::document::{Document, Entity, Fact, Mention, NO_RELATIONS, Token, sentence_spans};
 use crate::fault::{Fault, Loss, Part, Remark};
 use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
 
 pub use submit::SubmissionWriter;
 pub use write::DocRedWriter;
-
-/// A relation of this name says that there is none.
-const NO_RELATION: &str = "na";
 
 /// Reads DocRED's JSON.
 #[derive(Debug, Clone, Copy)]
@@ -143,9 +140,8 @@ fn read_mention(
 /// Reads a label into the document, unless something is wrong with it.
 fn read_fact(label: &Field, ends: &Ends, document: &mut Document) {
     match fact(label, ends, document) {
-        Ok(fact) if fact.relation.eq_ignore_ascii_case(NO_RELATION) => {
-            let what = "labels that say there is no relation, passed over";
-            document.remarks.push(Remark { what, example: format!("{label}: `{}`", fact.relation) });
+        Ok(fact) if fact.is_none() => {
+            document.remarks.push(Remark { what: NO_RELATIONS, example: format!("{label}: `{}`", fact.relation) });
         }
         Ok(fact) => document.facts.get_or_insert_default().push(fact),
         Err(fault) => document.lose(Part::Relation, fault),

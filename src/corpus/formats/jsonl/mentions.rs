@@ -23,7 +23,8 @@ pub struct Drafts<'v> {
 struct Draft<'v> {
     kb_id: Option<Text>,
     kind: &'v str,
-    spans: Vec<(u32, u32)>,
+    /// Each with its own type, where it has another.
+    spans: Vec<((u32, u32), Option<&'v str>)>,
 }
 
 /// What there is to say of mentions, once all are known.
@@ -70,7 +71,7 @@ impl<'v> Drafts<'v> {
 
     /// The spans of all of them.
     pub fn spans(&self) -> Vec<(u32, u32)> {
-        self.entities.iter().chain(&self.loose).flat_map(|draft| draft.spans.iter().copied()).collect()
+        self.entities.iter().chain(&self.loose).flat_map(|draft| draft.spans.iter().map(|(span, _)| *span)).collect()
     }
 
     /// Puts them into the document, their mentions in tokens.
@@ -101,8 +102,9 @@ impl<'v> Draft<'v> {
         self.kb_id = identity(entity, document)?;
         for mention in entity.key("mentions")?.items()? {
             let span = strays
-                .check(&mention, "entities[].mentions[].", &[], &["start", "end", "text"])
-                .and_then(|()| read_mention(&mention, source, findings, document));
+                .check(&mention, "entities[].mentions[].", &[], &["start", "end", "text", "type"])
+                .and_then(|()| read_mention(&mention, source, findings, document))
+                .and_then(|span| Ok((span, self.other_type(&mention, document)?)));
             match span {
                 Ok(span) => self.spans.push(span),
                 Err(fault) => findings.faults.push(fault),
@@ -111,13 +113,26 @@ impl<'v> Draft<'v> {
         Ok(())
     }
 
+    /// A mention's own type, where it is not the entity's. The first has that: an entity's type is its first mention's.
+    fn other_type(&self, mention: &Field<'_, 'v>, document: &mut Document) -> Result<Option<&'v str>, Fault> {
+        let own = mention.optional("type")?.map(|kind| kind.text()).transpose()?.filter(|own| *own != self.kind);
+        if let Some(own) = own.filter(|_| self.spans.is_empty()) {
+            let example = format!("{mention}: {}, of an entity of type {}", quoted(own), quoted(self.kind));
+            document
+                .remarks
+                .push(Remark { what: "first mentions of another type than their entity, which counts", example });
+            return Ok(None);
+        }
+        Ok(own)
+    }
+
     /// The mentions in tokens. One that no sentence has whole is lost.
     fn mentions(&self, column: &str, source: &Source, segmented: &Segmented, document: &mut Document) -> Vec<Mention> {
         let mut mentions = Vec::with_capacity(self.spans.len());
-        for &span in &self.spans {
+        for &(span, own) in &self.spans {
             let name = source.slice(span).unwrap_or_default().trim();
             if let Some(place) = segmented.locate(span) {
-                let (name, kind) = (name.into(), self.kind.into());
+                let (name, kind) = (name.into(), own.unwrap_or(self.kind).into());
                 mentions.push(Mention { name, kind, sentence: place.sentence, start: place.start, end: place.end });
             } else {
                 let reason = format!("expected a mention within one sentence, got {} over several", quoted(name));
@@ -139,7 +154,7 @@ fn read_loose<'v>(
     strays.check(mention, "mentions[].", &[], &["type", "start", "end", "text"])?;
     let kind = mention.key("type")?.text()?;
     let span = read_mention(mention, source, findings, document)?;
-    Ok(Draft { kb_id: None, kind, spans: vec![span] })
+    Ok(Draft { kb_id: None, kind, spans: vec![(span, None)] })
 }
 
 /// An entity's identity across documents, where it has one of the right form.

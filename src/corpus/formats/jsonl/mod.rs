@@ -88,7 +88,7 @@ fn document(root: Field<'_, '_>) -> Result<Document, Fault> {
     let drafts = Drafts::read(&entities, loose.as_ref(), &source, &mut strays, &mut document)?;
     let segmented = match root.optional("sentences")? {
         Some(listed) => segment_as(source.text, &sentences::read(&listed, &source)?, &drafts.spans()),
-        None => segment(source.text, first_line(source.text, title).as_slice(), &drafts.spans()),
+        None => segment(source.text, source.title_end(title).as_slice(), &drafts.spans()),
     };
     let segmented = segmented.map_err(|unfit| text.fault(unfit.reason))?;
     drafts.place(&source, segmented, &mut document);
@@ -103,12 +103,6 @@ fn document(root: Field<'_, '_>) -> Result<Document, Fault> {
     }
     document.remarks.extend(strays.remark());
     Ok(document)
-}
-
-/// Where the title ends, where it is the text's first line.
-fn first_line(text: &str, title: &str) -> Option<u32> {
-    let rest = text.strip_prefix(title)?;
-    if rest.starts_with(['\n', '\r']) { u32::try_from(title.chars().count()).ok() } else { None }
 }
 
 impl<'v> Strays<'v> {

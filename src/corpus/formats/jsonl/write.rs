@@ -26,7 +26,7 @@ fn json(written: &Written<'_>) -> Value {
     if !document.title.is_empty() {
         json["title"] = Value::from(&*document.title);
     }
-    json["text"] = Value::from(text(written));
+    json["text"] = Value::from(written.text_by_lines());
     json["sentences"] = sentences(written);
     json["entities"] = document.entities.iter().map(|entity| entity_json(written, entity)).collect();
     if !document.loose_mentions.is_empty() {
@@ -36,16 +36,6 @@ fn json(written: &Written<'_>) -> Value {
         json["relations"] = claims.iter().map(relation_json).collect();
     }
     json
-}
-
-/// The text. Where it begins with the title, which is a sentence, that is a line.
-fn text(written: &Written<'_>) -> String {
-    let (title, text) = (&*written.document.title, &*written.text);
-    let ends_title = written.sentence(0).is_some_and(|(_, end)| title.chars().count() == end as usize);
-    match text.strip_prefix(title).and_then(|rest| rest.strip_prefix(' ')) {
-        Some(rest) if ends_title && !title.is_empty() => format!("{title}\n{rest}"),
-        _ => text.to_owned(),
-    }
 }
 
 /// The characters of each sentence, without which reading could cut others than evidence means. One without tokens is
@@ -66,9 +56,17 @@ fn loose_json(written: &Written<'_>, mention: &Mention) -> Option<Value> {
 }
 
 fn entity_json(written: &Written<'_>, entity: &Entity) -> Value {
-    let mentions = entity.mentions.iter().filter_map(|mention| written.span(mention));
-    let mentions: Vec<Value> = mentions.map(|(start, end)| json!({ "start": start, "end": end })).collect();
-    let mut json = json!({ "type": &*entity.kind(), "mentions": mentions });
+    let kind = entity.kind();
+    let mention = |mention: &Mention| {
+        let (start, end) = written.span(mention)?;
+        let mut json = json!({ "start": start, "end": end });
+        if mention.kind != kind {
+            json["type"] = Value::from(&*mention.kind);
+        }
+        Some(json)
+    };
+    let mentions: Vec<Value> = entity.mentions.iter().filter_map(mention).collect();
+    let mut json = json!({ "type": &*kind, "mentions": mentions });
     if let Some(kb_id) = &entity.kb_id {
         json["kb_id"] = Value::from(&**kb_id);
     }

@@ -51,7 +51,7 @@ pub(super) struct RelationLine<'t> {
     pub relation: &'t str,
     pub heads: &'t str,
     pub tails: &'t str,
-    /// What a fifth column says of it.
+    /// What a fifth column and those behind it say of it.
     pub said: &'t str,
 }
 
@@ -128,14 +128,15 @@ impl<'t> Article<'t> {
     fn add_annotation(&mut self, number: usize, line: &'t str, group: usize) {
         let columns: Vec<&str> = line.splitn(8, '\t').collect();
         let is_number = |place: usize| columns.get(place).is_some_and(|column| column.trim().parse::<i64>().is_ok());
-        // Relations have no numbers there; a mention of which one is spoilt still has the other.
-        let is_mention = is_number(1) || (columns.len() > 5 && is_number(2));
+        let is_word = columns.get(1).is_some_and(|column| is_word(column));
+        // Relations have a word there; a mention of which one number is spoilt still has the other.
+        let is_mention = is_number(1) || (columns.len() > 5 && is_number(2) && !is_word);
         let id = columns.first().copied().unwrap_or_default().trim();
         let added = check_id(id, self.id, number).and_then(|()| {
             if is_mention {
                 MentionLine::of(&columns, number, group).map(|mention| self.mentions.push(mention))
             } else {
-                RelationLine::of(&columns, number).map(|relation| self.relations.push(relation))
+                RelationLine::of(line, number).map(|relation| self.relations.push(relation))
             }
         });
         if let Err(fault) = added {
@@ -157,11 +158,12 @@ impl<'t> MentionLine<'t> {
 }
 
 impl<'t> RelationLine<'t> {
-    /// A relation of columns that begin with the article's id.
-    pub(super) fn of(columns: &[&'t str], line: usize) -> Result<Self, Fault> {
-        let [_, relation, heads, tails, rest @ ..] = columns else {
+    /// A relation of a line whose first column is the article's id.
+    pub(super) fn of(source: &'t str, line: usize) -> Result<Self, Fault> {
+        let columns: Vec<&str> = source.splitn(5, '\t').collect();
+        let [_, relation, heads, tails, rest @ ..] = columns.as_slice() else {
             let expected = "expected a mention (5 columns or more) or a relation (4 or more)";
-            return Err(Fault::new(format!("line {line}"), format!("{expected}, got {}", quoted(&columns.join("\t")))));
+            return Err(Fault::new(format!("line {line}"), format!("{expected}, got {}", quoted(source))));
         };
         if relation.trim().is_empty() {
             return Err(fault(line, "relation", "expected a name, got none"));
@@ -175,6 +177,11 @@ impl<'t> RelationLine<'t> {
         let source = if self.is_beside { "relations, " } else { "" };
         Fault::new(format!("{source}line {}, {column}", self.line), reason)
     }
+}
+
+/// Whether a column is a word, as names of relations are: a number that is spoilt hardly has three letters in a row.
+fn is_word(column: &str) -> bool {
+    column.as_bytes().windows(3).any(|letters| letters.iter().all(u8::is_ascii_alphabetic))
 }
 
 fn check_id(got: &str, expected: &str, line: usize) -> Result<(), Fault> {

@@ -57,8 +57,7 @@ impl Beside {
         let Some(found) = self.by_article.get(article) else { return (relations, losses) };
         found.is_taken.store(true, Ordering::Relaxed);
         for (number, line) in &found.lines {
-            let columns: Vec<&str> = line.splitn(6, '\t').collect();
-            match RelationLine::of(&columns, usize::try_from(*number).unwrap_or(usize::MAX)) {
+            match RelationLine::of(line, usize::try_from(*number).unwrap_or(usize::MAX)) {
                 Ok(relation) => relations.push(RelationLine { is_beside: true, ..relation }),
                 Err(Fault { column, reason }) => {
                     losses.push(Loss::new(Part::Relation, Fault::new(format!("relations, {column}"), reason)));

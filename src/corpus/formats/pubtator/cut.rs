@@ -12,12 +12,23 @@ use super::article::{Passage, column};
 /// The articles of a file, a record each: the lines of one id, blank lines between them as one.
 ///
 /// A title line of another id begins the next article, even where no blank line stands before it, and so does any passage
-/// line of another id behind a blank line. Annotations stay with the article before them, whatever their id: it says what
+/// line of another id behind a blank line. So does one of the same id behind the first passages, but in a full text of
+/// passages that are a title line and an empty abstract each: two articles of one id are not one. Annotations stay with the article before them, whatever their id: it says what
 /// it does not take.
 pub(super) struct Articles {
     lines: Peekable<Lines>,
     number: u64,
     most_bytes: usize,
+}
+
+/// What an article has beside titles.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Body {
+    None,
+    /// Passages, but no text among the first lines: further titles may be passages of a full text.
+    Passages,
+    /// Text among the first lines: another title begins another article.
+    Text,
 }
 
 /// An article under way.
@@ -27,8 +38,9 @@ struct Open {
     first_line: Vec<u8>,
     /// Whether its first lines are passages alone so far.
     is_head: bool,
-    /// Whether these have text beside the title: the same title then begins a repetition, and no passage of a full text.
-    is_whole: bool,
+    body: Body,
+    /// Whether the last line was a passage.
+    is_open: bool,
 }
 
 impl Articles {
@@ -82,24 +94,48 @@ impl Iterator for Articles {
     }
 }
 
+impl Body {
+    /// The same with a further line.
+    fn with(self, line: &[u8], is_head: bool) -> Self {
+        match (self, Passage::kind_of(line)) {
+            (Self::Text, _) => Self::Text,
+            (_, Some(kind)) if !Passage::is_title(kind) => {
+                if is_head && !line.ends_with(b"|") {
+                    Self::Text
+                } else {
+                    Self::Passages
+                }
+            }
+            _ => self,
+        }
+    }
+}
+
 impl Open {
     fn new(mut first: Vec<u8>, most_bytes: usize) -> Self {
         first.truncate(most_bytes.saturating_add(1));
-        Self { id: id_of(&first).to_vec(), bytes: first.clone(), first_line: first, is_head: true, is_whole: false }
+        let body = Body::None.with(&first, true);
+        Self { id: id_of(&first).to_vec(), bytes: first.clone(), is_head: true, first_line: first, body, is_open: true }
     }
 
     fn continues(&self, line: &[u8], is_behind_blank: bool) -> bool {
         match Passage::kind_of(line) {
             None => true,
-            Some(_) if id_of(line) == self.id => !(self.is_whole && line == self.first_line),
+            Some(kind) if id_of(line) == self.id => {
+                let is_apart = is_behind_blank || !self.is_open;
+                let is_other = is_apart && Passage::is_title(kind) && !line.ends_with(b"|");
+                let is_again = self.body == Body::Text && line == self.first_line;
+                !is_again && (self.body == Body::Passages || !is_other)
+            }
             Some(kind) => !is_behind_blank && !Passage::is_title(kind),
         }
     }
 
     fn push(&mut self, line: &[u8], is_behind_blank: bool, most_bytes: usize) {
         let kind = Passage::kind_of(line);
+        self.is_open = kind.is_some();
         self.is_head &= kind.is_some() && !is_behind_blank;
-        self.is_whole |= self.is_head && kind.is_some_and(|kind| !Passage::is_title(kind)) && !line.ends_with(b"|");
+        self.body = self.body.with(line, self.is_head);
         let room = most_bytes.saturating_add(1).saturating_sub(self.bytes.len());
         let breaks: &[u8] = if is_behind_blank { b"\n\n" } else { b"\n" };
         self.bytes.extend(breaks.iter().chain(line).take(room));

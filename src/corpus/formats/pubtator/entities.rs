@@ -1,7 +1,8 @@
 //! The entities of an article: its mentions put together by identity.
 //!
 //! Two ids are one identity where they come to one CURIE, by the type of the mention: a gene and a species of one number
-//! are two. A variant without gene is that of its name with a gene, where there is but one.
+//! are two. A variant without gene is that of its name with a gene, where there is but one, and the same holds for its
+//! number in dbSNP.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -9,12 +10,13 @@ use std::mem;
 use std::ops::Range;
 
 use ground::curie::curie;
+use ground::variant::Variant;
 
 use crate::document::{Entity, Mention};
 use crate::formats::dialect::Bars;
 use crate::formats::sets::Sets;
 
-use super::ids::{Thing, is_variant, plain, said_of_variant, things};
+use super::ids::{Thing, is_variant, plain, things};
 
 /// What the identities of dbSNP begin with: they need no gene.
 const DBSNP: &str = "dbSNP:rs";
@@ -31,17 +33,20 @@ pub(in crate::formats) struct Gathered<'t> {
     /// The slots of a type and ids as they stand in lines, as a part of `listed`.
     by_line: HashMap<(&'t str, &'t str), Range<usize>>,
     listed: Vec<usize>,
-    variants: HashMap<String, Variants>,
+    /// The variants of each name.
+    variants: HashMap<String, Vec<Named>>,
     names: Vec<(Cow<'t, str>, usize)>,
     mentions: Vec<(usize, Mention)>,
     loose: Vec<Mention>,
 }
 
-/// The slots of variants of one name.
-#[derive(Default)]
-struct Variants {
-    bare: Option<usize>,
-    known: Vec<usize>,
+/// A variant of some name, and what is said of it.
+struct Named {
+    slot: usize,
+    /// Its genes; empty where none is named.
+    genes: String,
+    /// Its number in dbSNP.
+    number: Option<String>,
 }
 
 /// The entities of a document, by what its relations call them.
@@ -102,8 +107,7 @@ impl<'t> Gathered<'t> {
                 Some(slot) => slot,
                 None => self.new_slot(name.clone()),
             };
-            let is_apart = is_variant(&name) && !key.starts_with(DBSNP) || said_of_variant(&name).is_some();
-            slot = Some(if is_apart { self.variant(&name, key, own) } else { self.unite(key, own) });
+            slot = Some(if is_variant(&name) { self.variant(&name, key, own) } else { self.unite(key, own) });
             self.names.push((name, own));
         }
         slot.map(|slot| self.sets.root(slot))
@@ -116,20 +120,15 @@ impl<'t> Gathered<'t> {
 
     /// Notes a variant, whose key may be shared by that of another gene.
     fn variant(&mut self, id: &str, key: String, slot: usize) -> usize {
-        let name = plain(id);
-        let said = said_of_variant(id);
-        let mut slot = match said {
-            Some(said) => self.unite(format!("{name};{said}"), slot),
-            None => self.unite(format!("{name};"), slot),
-        };
+        let (name, variant) = (plain(id), Variant::of(id));
+        let genes = variant.genes.iter().copied().collect::<Vec<_>>().join(",");
+        let number = variant.number.map(str::to_owned);
+        let said = if genes.is_empty() { number.as_deref().unwrap_or_default() } else { &genes };
+        let mut slot = self.unite(format!("{name};{said}"), slot);
         if key.starts_with(DBSNP) {
             slot = self.unite(key, slot);
         }
-        let of_name = self.variants.entry(name.to_owned()).or_default();
-        match said {
-            Some(_) => of_name.known.push(slot),
-            None => of_name.bare = Some(slot),
-        }
+        self.variants.entry(name.to_owned()).or_default().push(Named { slot, genes, number });
         slot
     }
 
@@ -142,14 +141,13 @@ impl<'t> Gathered<'t> {
         slot
     }
 
-    /// Makes one of two slots. Of a variant, an id with its gene is kept before one without.
+    /// Makes one of two slots. Of a variant, the id is kept that says most of what it is.
     fn join(&mut self, one: usize, other: usize) -> usize {
         let (first, joined) = self.sets.join(one, other);
         let id = joined.and_then(|joined| self.ids.get(joined).cloned());
         if let (Some(id), Some(kept)) = (id, self.ids.get_mut(first))
             && is_variant(kept)
-            && said_of_variant(kept).is_none()
-            && said_of_variant(&id).is_some()
+            && Variant::of(kept).weight() < Variant::of(&id).weight()
         {
             *kept = id;
         }
@@ -185,16 +183,36 @@ impl<'t> Gathered<'t> {
         Known { bars: self.bars, entities, loose, names }
     }
 
-    /// Makes variants without gene one with the only one of their name that has one.
+    /// Makes variants of one name one where at most one gene and one number are named with it, and those of which nothing
+    /// is said one with the others where these are one.
     fn settle_variants(&mut self) {
-        let mut variants: Vec<Variants> = mem::take(&mut self.variants).into_values().collect();
-        variants.sort_unstable_by_key(|variants| variants.bare);
-        for Variants { bare, known } in variants {
-            let (Some(bare), Some(&first)) = (bare, known.first()) else { continue };
-            let root = self.sets.root(first);
-            if known.iter().all(|&slot| self.sets.root(slot) == root) {
-                self.join(bare, root);
+        let mut variants: Vec<Vec<Named>> = mem::take(&mut self.variants).into_values().collect();
+        variants.sort_unstable_by_key(|named| named.first().map(|first| first.slot));
+        for named in variants {
+            let roots: Vec<usize> = named.iter().map(|one| self.sets.root(one.slot)).collect();
+            let said: Vec<usize> =
+                named.iter().zip(&roots).filter(|(one, _)| one.says_something()).map(|(_, root)| *root).collect();
+            if Named::are_one(&named) || said.iter().all(|root| Some(root) == said.first()) {
+                roots.windows(2).for_each(|pair| {
+                    self.join(pair[0], pair[1]);
+                });
             }
         }
+    }
+}
+
+impl Named {
+    fn says_something(&self) -> bool {
+        !self.genes.is_empty() || self.number.is_some()
+    }
+
+    /// Whether no two of these name different genes or numbers.
+    fn are_one(named: &[Self]) -> bool {
+        fn are_same<'n>(mut said: impl Iterator<Item = &'n str>) -> bool {
+            let first = said.next();
+            said.all(|other| Some(other) == first)
+        }
+        are_same(named.iter().map(|one| &*one.genes).filter(|genes| !genes.is_empty()))
+            && are_same(named.iter().filter_map(|one| one.number.as_deref()))
     }
 }

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use ground::curie::CHANGES;
+use ground::variant::CHANGES;
 use memchr::memchr;
 
 use crate::formats::dialect::Bars;
@@ -134,13 +134,4 @@ pub(super) fn plain(id: &str) -> &str {
     let local = without_prefix(id);
     let end = if is_variant(id) { local.find(';') } else { local.find("(Tax:") };
     end.and_then(|end| local.get(..end)).unwrap_or(local).trim()
-}
-
-/// What is said of a variant that tells it from others of its name: its gene, else its number in dbSNP.
-pub(super) fn said_of_variant(id: &str) -> Option<&str> {
-    let said = |keys: &[&str]| {
-        let mut pairs = id.split(';').skip(1).filter_map(|part| part.trim().split_once(':'));
-        pairs.find(|(key, _)| keys.contains(key)).map(|(_, value)| value.trim())
-    };
-    said(&["Gene", "CorrespondingGene"]).or_else(|| said(&["RS#"]))
 }

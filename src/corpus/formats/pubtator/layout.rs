@@ -9,7 +9,7 @@ use ground::excerpt::quoted;
 
 use crate::fault::Fault;
 use crate::formats::dialect::Unit;
-use crate::formats::spans::check_misfits;
+use crate::formats::spans::{Source, check_misfits};
 use crate::text::{Characters, check_span};
 
 use super::article::{Article, MentionLine, fault};
@@ -46,19 +46,24 @@ impl Laid {
     /// # Errors
     /// Where most mentions fit none.
     pub(super) fn of(article: &Article) -> Result<Self, Fault> {
-        let mut best: Option<Self> = None;
+        let mut best: Option<(Layout, Self)> = None;
         for layout in layouts(article) {
             let laid = Self::in_layout(article, layout);
-            let is_better = best.as_ref().is_none_or(|best| laid.n_lost() < best.n_lost());
+            let is_better = best.as_ref().is_none_or(|(_, best)| laid.n_lost() < best.n_lost());
             let is_perfect = laid.n_lost() == 0;
             if is_better {
-                best = Some(laid);
+                best = Some((layout, laid));
             }
             if is_perfect {
                 break;
             }
         }
-        let best = best.ok_or_else(|| Fault::new("text", "expected a way to count its characters, got none"))?;
+        let (layout, mut best) =
+            best.ok_or_else(|| Fault::new("text", "expected a way to count its characters, got none"))?;
+        // Those that begin anew count from places that are known in characters alone.
+        if best.n_lost() > 0 && !layout.by_group {
+            best.hint(article);
+        }
         best.check()?;
         Ok(best)
     }
@@ -88,6 +93,13 @@ impl Laid {
 
     fn n_lost(&self) -> usize {
         self.mentions.iter().filter(|mention| mention.is_err()).count()
+    }
+
+    /// Says of mentions that miss the text where all would fit if their offsets counted something else.
+    fn hint(&mut self, article: &Article) {
+        let spans: Vec<_> = article.mentions.iter().map(|mention| (mention.span, Some(mention.name))).collect();
+        let counted = Source::new(&self.text).counted_otherwise(&spans);
+        self.mentions.iter_mut().filter_map(|mention| mention.as_mut().err()).for_each(|fault| fault.reason += counted);
     }
 
     fn check(&self) -> Result<(), Fault> {

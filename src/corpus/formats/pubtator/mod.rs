@@ -4,11 +4,11 @@
 //! ID|t|TITLE
 //! ID|a|ABSTRACT
 //! ID  START  END  NAME  TYPE  [KB_ID]  [COMPONENTS]     a mention
-//! ID  RELATION  HEAD_KB_ID  TAIL_KB_ID  [NOVELTY]        a relation
+//! ID  RELATION  HEAD_KB_ID  TAIL_KB_ID  [NOVELTY] …      a relation
 //! ```
 //!
 //! [`cut`] finds the articles, [`article`] takes their lines apart, [`layout`] says where mentions lie, [`ids`] what they
-//! name, [`entities`] and [`relations`] what comes of that; [`beside`] has relations of a file of their own, [`mod@write`]
+//! name, [`entities`] and [`relations`] what comes of that, by their [`names`]; [`beside`] has relations of a file of their own, [`mod@write`]
 //! the way back.
 //!
 //! Offsets count Unicode scalar values over all passages, one between two, or anew where annotations follow each passage
@@ -23,11 +23,14 @@ mod layout;
 pub(super) mod spelling;
 pub(super) mod ids;
 pub(super) mod entities;
+mod names;
+pub(super) mod room;
 pub(super) mod relations;
 pub(crate) mod beside;
 mod write;
 
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use ground::excerpt::quoted;
@@ -47,6 +50,7 @@ use cut::Articles;
 use entities::Gathered;
 use layout::{Laid, Standing};
 use relations::Facts;
+use room::Room;
 
 pub(crate) use write::PubTatorWriter;
 
@@ -125,10 +129,15 @@ impl PubTator {
         let mut making = Making::new(self, &article, &laid);
         let units = Laid::units(&article, self.dialect.unit);
         let mut documents = units.iter().map(|unit| making.document(unit)).collect::<Result<Vec<_>, _>>()?;
+        let n_relations = making.unplaced.iter().filter(|unplaced| unplaced.is_none()).count() as u64;
         let mut losses = making.losses();
         losses.append(&mut article.losses);
+        documents.iter_mut().for_each(|document| document.n_relations = Some(0));
         match documents.first_mut() {
-            Some(first) => first.losses.append(&mut losses),
+            Some(first) => {
+                first.n_relations = Some(n_relations);
+                first.losses.append(&mut losses);
+            }
             None => return Err(Fault::new("line 1", "expected a passage with text, got none")),
         }
         Ok(documents)
@@ -141,14 +150,16 @@ struct Making<'m, 't> {
     article: &'m Article<'t>,
     laid: &'m Laid,
     /// What keeps each relation line out of the documents so far; `None`: it is in one.
-    unplaced: Vec<Option<Vec<Fault>>>,
+    unplaced: Vec<Option<Fault>>,
     /// Whether each mention line is in a document.
     placed: Vec<bool>,
+    room: Rc<Room>,
 }
 
 impl<'m, 't> Making<'m, 't> {
     fn new(reader: &'m PubTator, article: &'m Article<'t>, laid: &'m Laid) -> Self {
-        Self { reader, article, laid, unplaced: Vec::new(), placed: vec![false; article.mentions.len()] }
+        let placed = vec![false; article.mentions.len()];
+        Self { reader, article, laid, unplaced: Vec::new(), placed, room: Rc::default() }
     }
 
     /// The document of some passages.
@@ -170,7 +181,7 @@ impl<'m, 't> Making<'m, 't> {
         let facts = match (self.reader.labelled, self.article.relations.is_empty()) {
             (false, _) => None,
             (true, true) => Some(Vec::new()),
-            (true, false) => Some(self.facts(Facts::of(&known), &mut remarks)),
+            (true, false) => Some(self.facts(Facts::of(&known, Rc::clone(&self.room)), &mut remarks)),
         };
         let first = self.article.passages.get(passages.start).filter(|passage| passage.is_title);
         let id = self.article.id;
@@ -218,15 +229,11 @@ impl<'m, 't> Making<'m, 't> {
 
     /// The facts of a document, and what is said of them.
     fn facts(&mut self, mut facts: Facts<'_, 't>, remarks: &mut Vec<Remark>) -> Vec<Fact> {
-        let is_first = self.unplaced.is_empty();
         for (place, line) in self.article.relations.iter().enumerate() {
-            let faults = facts.add(line);
-            if is_first {
-                self.unplaced.push(Some(faults));
-            } else if faults.is_empty()
-                && let Some(unplaced) = self.unplaced.get_mut(place)
-            {
-                *unplaced = None;
+            let fault = facts.add(line);
+            match self.unplaced.get_mut(place) {
+                None => self.unplaced.push(fault),
+                Some(unplaced) => *unplaced = unplaced.take().and(fault),
             }
         }
         let (facts, found) = facts.finish();
@@ -242,7 +249,7 @@ impl<'m, 't> Making<'m, 't> {
             let fault = standing.as_ref().err().cloned().or_else(|| (!is_placed).then(across));
             losses.extend(fault.map(|fault| Loss::new(Part::Mention, fault)));
         }
-        let unplaced = self.unplaced.into_iter().flatten().flatten();
+        let unplaced = self.unplaced.into_iter().flatten();
         losses.extend(unplaced.map(|fault| Loss::new(Part::Relation, fault)));
         losses
     }

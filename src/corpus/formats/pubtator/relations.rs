@@ -3,19 +3,23 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 use ground::curie::{curie, folds_to};
 use ground::excerpt::quoted;
 use table::Text;
 
-use crate::document::{Entity, Fact};
+use crate::document::{CONTRADICTED, Entity, Fact};
 use crate::fault::{Fault, Remark};
 
 use super::article::RelationLine;
 use super::entities::Known;
-use super::ids::{plain, things};
+use super::ids::{is_variant, plain, things};
+use super::names::{Names, Variants};
+use super::room::Room;
 
 pub(in crate::formats) const SHARED: &str = "relations whose id several entities share, taken for each";
+pub(in crate::formats) const LISTED: &str = "relations of several things, a fact for each pair";
 
 /// The facts under way, and the entities by what lines call them.
 pub(in crate::formats) struct Facts<'k, 't> {
@@ -24,28 +28,11 @@ pub(in crate::formats) struct Facts<'k, 't> {
     /// By identities, and by ids without prefix: `MESH:D000001` may be `D000001` elsewhere. Few documents need them.
     by_identity: OnceCell<Names<String>>,
     by_plain: OnceCell<Names<&'k str>>,
+    variants: OnceCell<Variants<'k>>,
+    room: Rc<Room>,
     found: Vec<Fact>,
     places: HashMap<(u32, u32, &'t str), usize>,
     remarks: Vec<Remark>,
-}
-
-/// Names with their entities, in order.
-struct Names<N>(Vec<(N, u32)>);
-
-impl<N: Ord + AsRef<str>> Names<N> {
-    fn of(names: impl Iterator<Item = (N, u32)>) -> Self {
-        let mut names: Vec<(N, u32)> = names.collect();
-        names.sort_unstable();
-        names.dedup();
-        Self(names)
-    }
-
-    /// The entities of a name.
-    fn find(&self, name: &str) -> &[(N, u32)] {
-        let first = self.0.partition_point(|(other, _)| other.as_ref() < name);
-        let found = self.0.get(first..).unwrap_or_default();
-        found.get(..found.partition_point(|(other, _)| other.as_ref() == name)).unwrap_or_default()
-    }
 }
 
 /// What ids of one end come to.
@@ -57,13 +44,15 @@ pub(in crate::formats) struct Found<'t> {
 }
 
 impl<'k, 't> Facts<'k, 't> {
-    /// None yet.
-    pub(in crate::formats) fn of(known: &'k Known<'k>) -> Self {
+    /// None yet. What one line multiplies takes `room`, which documents of one article share.
+    pub(in crate::formats) fn of(known: &'k Known<'k>, room: Rc<Room>) -> Self {
         Self {
             known,
             by_name: Names::of(known.names.iter().map(|(name, entity)| (&**name, *entity))),
             by_identity: OnceCell::new(),
             by_plain: OnceCell::new(),
+            variants: OnceCell::new(),
+            room,
             found: Vec::new(),
             places: HashMap::new(),
             remarks: Vec::new(),
@@ -75,28 +64,32 @@ impl<'k, 't> Facts<'k, 't> {
         (self.found, self.remarks)
     }
 
-    /// Adds a fact for each head and tail of a line. What is wrong with it comes back.
-    pub(super) fn add(&mut self, line: &RelationLine<'t>) -> Vec<Fault> {
+    /// Adds a fact for each head and tail of a line. What is wrong with it comes back, one thing: the line is one relation
+    /// to whoever counts.
+    pub(super) fn add(&mut self, line: &RelationLine<'t>) -> Option<Fault> {
         let (heads, tails) = (self.find(line.heads), self.find(line.tails));
-        // One is enough: the line is one relation to whoever counts.
+        let (heads_of, tails_of) = (&heads.entities, &tails.entities);
+        if let Err(reason) = self.room.take(heads_of.len() * tails_of.len()) {
+            return Some(line.fault("tail", reason));
+        }
         let missing = |column, end: &Found| end.missing.first().map(|id| (column, quoted(id)));
         let missing = missing("head", &heads).or_else(|| missing("tail", &tails));
-        let fault = |(column, id)| line.fault(column, format!("expected the id of a mention, got {id}"));
-        let mut faults: Vec<Fault> = missing.map(fault).into_iter().collect();
-        for &head in &heads.entities {
-            for &tail in &tails.entities {
-                if head == tail {
-                    faults.push(line.fault("tail", "expected another entity than the head, got the same"));
-                } else {
-                    self.fact(line, head, tail);
-                }
+        let mut fault =
+            missing.map(|(column, id)| line.fault(column, format!("expected the id of a mention, got {id}")));
+        for (&head, &tail) in heads_of.iter().flat_map(|head| tails_of.iter().map(move |tail| (head, tail))) {
+            if head == tail {
+                fault.get_or_insert_with(|| line.fault("tail", "expected another entity than the head, got the same"));
+            } else {
+                self.fact(line, head, tail);
             }
         }
+        let example = || format!("`{}` of `{}` and `{}`", line.relation, line.heads.trim(), line.tails.trim());
         if heads.is_shared || tails.is_shared {
-            let example = format!("`{}` of `{}` and `{}`", line.relation, line.heads.trim(), line.tails.trim());
-            self.remarks.push(Remark { what: SHARED, example });
+            self.remarks.push(Remark { what: SHARED, example: example() });
+        } else if heads_of.len().max(tails_of.len()) > 1 {
+            self.remarks.push(Remark { what: LISTED, example: example() });
         }
-        faults
+        fault
     }
 
     fn fact(&mut self, line: &RelationLine<'t>, head: u32, tail: u32) {
@@ -104,17 +97,14 @@ impl<'k, 't> Facts<'k, 't> {
         if place == self.found.len() {
             self.found.push(Fact { head, tail, relation: line.relation.into(), ..Fact::default() });
         }
-        if let Some(fact) = self.found.get_mut(place) {
-            fact.attributes.extend(attributes(line.said));
-            fact.attributes.sort_unstable();
-            fact.attributes.dedup();
-        }
+        let other = self.found.get_mut(place).and_then(|fact| fact.say_also(attributes(line.said).collect()));
+        self.remarks.extend(other.map(|example| Remark { what: CONTRADICTED, example }));
     }
 
     /// The entities of ids, which may have their type before them: `Gene|672`.
     pub(in crate::formats) fn find<'i>(&self, ids: &'i str) -> Found<'i> {
         let ids = ids.trim();
-        let exact = self.named(ids);
+        let exact = self.by_name.find(ids, self.room.most());
         if !exact.is_empty() {
             return Found { is_shared: exact.len() > 1, entities: exact, ..Found::default() };
         }
@@ -146,22 +136,27 @@ impl<'k, 't> Facts<'k, 't> {
                 found.missing.extend(thing.into_iter().next());
             }
             found.entities.extend(named.into_iter().flatten());
+            // More are not asked for: they are refused.
+            if found.entities.len() >= self.room.most() {
+                break;
+            }
         }
         found
     }
 
-    /// The entities of one name.
+    /// The entities of one name, not many more than there is room for.
     fn named(&self, name: &str) -> BTreeSet<u32> {
-        fn entities<N>(found: &[(N, u32)]) -> BTreeSet<u32> {
-            found.iter().map(|(_, entity)| *entity).collect()
-        }
-        let mut found = entities(self.by_name.find(name));
+        let most = self.room.most();
+        let mut found = self.by_name.find(name, most);
         if found.is_empty() {
-            found = entities(self.by_identity.get_or_init(|| self.identities()).find(name));
+            found = self.by_identity.get_or_init(|| self.identities()).find(name, most);
         }
         if found.is_empty() {
+            found = self.variants.get_or_init(|| Variants::of(&self.known.names)).find(name, most);
+        }
+        if found.is_empty() && !is_variant(name) {
             let plains = || Names::of(self.known.names.iter().map(|(name, entity)| (plain(name), *entity)));
-            found = entities(self.by_plain.get_or_init(plains).find(plain(name)));
+            found = self.by_plain.get_or_init(plains).find(plain(name), most);
         }
         found
     }
@@ -191,9 +186,9 @@ fn is_type(text: &str) -> bool {
     text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b' '))
 }
 
-/// What a fifth column says of a relation, as attributes.
+/// What a fifth column and those behind it say of a relation, as attributes.
 fn attributes(said: &str) -> impl Iterator<Item = Text> + '_ {
-    said.split(';').map(str::trim).filter(|said| !said.is_empty()).map(|said| match said {
+    said.split([';', '\t']).map(str::trim).filter(|said| !said.is_empty()).map(|said| match said {
         named if named.contains('=') => named.into(),
         number if number.parse::<f64>().is_ok() => format!("score={number}").into(),
         novelty if ["Novel", "No"].iter().any(|word| word.eq_ignore_ascii_case(novelty)) => {
