@@ -76,7 +76,7 @@
 //! | [`score`] | a checkpoint, pieces and pairs → scores, relations, and the trace of inference | how the model was trained |
 //! | [`train`] | labelled pairs → checkpoints | source formats, scoring, queries |
 //! | `frames` | Parquet files → polars' lazy frames; no path means anything | tables, columns |
-//! | [`metrics`] | facts and relations → metrics, as polars queries | source formats, tensors |
+//! | [`metrics`] | facts and relations → metrics, as polars queries; scores → metrics | source formats, tensors |
 //! | [`graph`] | relations of many documents → one graph, in the formats that others load | how relations are found |
 //! | [`query`] | SQL or SPARQL → a result, over any folder of tables or a graph | what the tables are for |
 //! | [`report`] | a run's tables → one HTML page | how relations are found, how figures are reckoned |
