@@ -67,10 +67,17 @@ function drawFacts(canvas, holder, text, facts, chosen, told) {
   canvas.replaceChildren(...facts.flatMap((fact) => {
     const ends = closest(text.spans[fact.head], text.spans[fact.tail], fact.evidence);
     if (!ends) return [];
-    const [from, to] = [ends.head, ends.tail].map((span) => span.getClientRects()[0]);
+    const [from, to] = nearestParts(ends.head, ends.tail);
     return from && to ? [arc(from, to, frame, fact, fact === chosen, { width, pitch }, told(fact))] : [];
   }));
   for (const text of canvas.querySelectorAll("text")) onPaper(text, width);
+}
+
+/** Of two mentions, which may each stand on several lines, the parts that are nearest, on one line if they can. */
+function nearestParts(head, tail) {
+  const pairs = [...head.getClientRects()].flatMap((from) => [...tail.getClientRects()].map((to) => [from, to]));
+  const far = ([from, to]) => 100 * Math.abs(from.top - to.top) + Math.abs(from.left - to.left);
+  return pairs.reduce((best, pair) => (far(pair) < far(best) ? pair : best), pairs[0] ?? []);
 }
 
 /** Puts a name within the frame, and paper beneath it: the words there are not read with it. */
