@@ -72,7 +72,7 @@
 //! | [`model`] | pieces and pairs → logits of relations, one file a model | tables, paths |
 //! | [`examples`] | rows of pieces and pairs → what a model computes with | how it computes |
 //! | [`checkpoint`] | a trained model ↔ a folder | documents |
-//! | [`decide`] | scores and a decision → relations | models, what scores come from |
+//! | [`decide`] | scores and a decision → relations; scores and facts → a decision | models, what scores come from |
 //! | [`score`] | a checkpoint, pieces and pairs → scores, relations, and the trace of inference | how the model was trained |
 //! | [`train`] | labelled pairs → checkpoints | source formats, scoring, queries |
 //! | `frames` | Parquet files → polars' lazy frames; no path means anything | tables, columns |

@@ -94,9 +94,9 @@ def synthesize(folder):
 
 # Every fact, from 4 below the threshold to 4 above it.
 SCORES = """SELECT 'bench' AS run_id, doc_id || '-{part}' AS doc_id, head, tail, relation,
-    CAST((head * 7 + tail * 3 + {part}) % 17 * 0.5 - 4 AS FLOAT) AS logit, CAST(0 AS FLOAT) AS threshold_logit,
-    CAST(NULL AS FLOAT) AS base_logit, CAST(NULL AS FLOAT) AS base_threshold_logit, CAST(NULL AS INT) AS iteration,
-    CAST(5 AS FLOAT) AS margin, 4 AS most_labels FROM facts"""
+    CAST((head * 7 + tail * 3 + {part}) % 17 * 0.5 - 4 AS REAL) AS logit, CAST(0 AS REAL) AS threshold_logit,
+    CAST(NULL AS REAL) AS base_logit, CAST(NULL AS REAL) AS base_threshold_logit, CAST(NULL AS INT UNSIGNED) AS iteration,
+    CAST(5 AS REAL) AS margin, CAST(4 AS INT UNSIGNED) AS most_labels FROM facts"""
 
 
 def decide(folder):

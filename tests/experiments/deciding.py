@@ -170,22 +170,26 @@ def calibration(trial, seed):
     return found
 
 
-def precision_reached(trial, half, claims, draws):
-    """Precision and recall of claims of a half, and the precision's bootstrap interval over its documents."""
-    rows = trial.judged(half, trial.query(claims, "SELECT doc_id, head, tail, relation FROM relations"))
+def counted(trial, half, claims):
+    """Right claims and claims of each document of a half."""
     documents = [row["doc_id"] for row in trial.query(trial.halves / half, "SELECT doc_id FROM documents")]
     of = {document: [0, 0] for document in documents}
-    for row, holds in rows:
+    rows = trial.query(claims, "SELECT doc_id, head, tail, relation FROM relations")
+    for row, holds in trial.judged(half, rows):
         of[row["doc_id"]][0] += holds
         of[row["doc_id"]][1] += 1
-    counts = list(of.values())
+    return list(of.values())
+
+
+def precision_reached(counts, n_facts, draws):
+    """Precision and recall of claims, and the precision's bootstrap interval over documents."""
 
     def precision(counts):
         return sum(right for right, _ in counts) / max(1, sum(claimed for _, claimed in counts))
 
     resampled = sorted(precision(draws.choices(counts, k=len(counts))) for _ in range(RESAMPLES))
     low, high = resampled[round(0.025 * RESAMPLES)], resampled[round(0.975 * RESAMPLES) - 1]
-    recall = sum(right for right, _ in counts) / max(1, len(trial.facts[half]))
+    recall = sum(right for right, _ in counts) / max(1, n_facts)
     return {"precision": precision(counts), "low": low, "high": high, "recall": recall}
 
 
@@ -256,7 +260,7 @@ def write_calibration(by_seed):
 
 def precisions(trial, wanted):
     """What a wanted precision comes to on the other half, fitted for it and as a point of a decision for F1."""
-    draws, results = random.Random(trial.arguments.seed), []
+    draws, counts = random.Random(trial.arguments.seed), {}
     for seed in trial.seeds:
         for half in HALVES:
             by_point = trial.fit(f"points/{seed}", [seed], OTHER[half])
@@ -266,9 +270,14 @@ def precisions(trial, wanted):
                         ("--at-precision", ["--decision", by_point, "--at-precision", share])]
                 for way, options in ways:
                     claims = trial.decide(f"precision-{share}/{way.strip('-')}/{seed}", [seed], half, *options)
-                    found = precision_reached(trial, half, claims, draws)
-                    results.append({"wanted": share, "way": way, "seed": seed, "half": half, **found})
-    return results
+                    counts.setdefault((share, way, seed), {})[half] = counted(trial, half, claims)
+    results = []
+    for (share, way, seed), of in counts.items():
+        for halves in (["a"], ["b"], HALVES):
+            n_facts = sum(len(trial.facts[half]) for half in halves)
+            found = precision_reached([count for half in halves for count in of[half]], n_facts, draws)
+            results.append({"wanted": share, "way": way, "seed": seed, "half": " and ".join(halves), **found})
+    return sorted(results, key=lambda row: (row["wanted"], row["way"], row["half"], row["seed"]))
 
 
 def write_precisions(results):
