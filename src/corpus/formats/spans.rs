@@ -157,16 +157,17 @@ fn is_unspaced(character: char) -> bool {
     )
 }
 
-/// Mentions from which on most of them must fit the text, and not some: what has fewer can be wrong by itself.
+/// Mentions from which on most of them must fit the text. Of fewer one must, and a lone one may be wrong by itself.
 const FEWEST: usize = 4;
 
-/// Refuses a text that most of so many mentions do not fit, or of few mentions all; the first says where and why.
+/// Refuses a text that so many of so many mentions do not fit that offsets count something else; the first says where and
+/// why.
 ///
 /// # Errors
 /// A fault of the mentions.
 pub fn check_misfits(n_misfits: usize, n_mentions: usize, first: impl FnOnce() -> String) -> Result<(), Fault> {
-    let is_spoilt = n_misfits == n_mentions || n_mentions >= FEWEST && 2 * n_misfits > n_mentions;
-    if n_mentions == 0 || !is_spoilt {
+    let most_misfit = if n_mentions < FEWEST { n_misfits == n_mentions } else { 2 * n_misfits > n_mentions };
+    if n_mentions < 2 || !most_misfit {
         return Ok(());
     }
     let got = format!("got {n_misfits} of {n_mentions} that do not, the first in {}", first());
