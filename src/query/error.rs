@@ -38,13 +38,39 @@ pub enum QueryError {
         /// The folder.
         folder: PathBuf,
     },
-    /// The query is not SQL that polars understands, or names what is not there.
-    #[error("{reason}\ntables here: {tables}")]
+    /// The statement is no SQL, or the engine cannot do what it says.
+    #[error("{reason}")]
     Sql {
-        /// What polars says.
+        /// What is wrong.
         reason: String,
-        /// The names that a query can use.
+        /// What to do, where that is known.
+        hint: Option<String>,
+    },
+    /// A name stands for nothing, or for several things; or what has to be alike is not.
+    #[error("{what}")]
+    Name {
+        /// What is wrong.
+        what: String,
+        /// What was meant, where that can be told.
+        hint: Option<String>,
+    },
+    /// No table bears the name.
+    #[error("no table is named `{name}`\ntables here: {tables}")]
+    UnknownTable {
+        /// The name.
+        name: String,
+        /// The names that there are.
         tables: String,
+        /// The name that was meant, where one is near.
+        meant: Option<String>,
+    },
+    /// Something of SQL that is not had.
+    #[error("{construct} is not understood here")]
+    Refused {
+        /// What.
+        construct: String,
+        /// What to write in its place.
+        instead: &'static str,
     },
     /// The graph cannot be queried.
     #[error(transparent)]
@@ -68,7 +94,7 @@ pub enum QueryError {
         second: PathBuf,
     },
     /// The statement would change tables.
-    #[error("expected one statement that reads: SELECT, WITH, SHOW or EXPLAIN")]
+    #[error("expected one statement that reads: SELECT, WITH, DESCRIBE, SHOW or EXPLAIN")]
     Statement,
     /// The statement would read a file that is no table here.
     #[error("expected a statement about the tables, got `{function}`, which opens a file")]
@@ -135,6 +161,9 @@ impl Hint for QueryError {
             Self::TooDeep { what: "operators in a row" } => {
                 Some("`IN (…)` takes a list of any length in the place of many `OR`".into())
             }
+            Self::Sql { hint, .. } | Self::Name { hint, .. } => hint.clone().map(Into::into),
+            Self::UnknownTable { meant, .. } => meant.as_ref().map(|meant| format!("did you mean `{meant}`").into()),
+            Self::Refused { instead, .. } => Some((*instead).into()),
             Self::Time { .. } => Some("a longer `timeout` waits longer".into()),
             Self::Memory { .. } => Some(
                 "a larger `memory` gives more; a join whose `ON` names too little pairs all rows with all, and so do \

@@ -5,15 +5,18 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
-use polars::sql::SQLContext;
+use polars::sql::{SQLContext, keywords};
+use sqlparser::ast::Query;
 
+use ground::suggest::nearest;
 use table::{Snapshot, verify};
 
 use crate::error::QueryError;
 use crate::limits::Options;
+use crate::lower::{self, Lowering, Rows};
 use crate::output::{self, Output};
 use crate::signs::Signs;
-use crate::statement::{Order, Statement, named, names_no_file};
+use crate::statement::{Asked, Order, Statement, named, names_no_file};
 use crate::tables::tables;
 use crate::watch::{Progress, watched};
 
@@ -55,45 +58,120 @@ pub fn run_over(
 
 /// What a statement gives.
 fn frame(tables: &Tables, sql: &str, progress: &Progress) -> Result<DataFrame, QueryError> {
-    let fault = |error: PolarsError| failure(&error.to_string(), tables);
-    let mut statement = Statement::read(sql).map_err(|error| failure(&error.to_string(), tables))??;
-    let named = named(sql).map_err(fault)?;
+    let statement = Statement::read(sql).map_err(|error| no_sql(&error.to_string()))??;
+    let named = named(sql).map_err(|error| no_sql(&error.to_string()))?;
     names_no_file(&named)?;
     // Of the others the engine reads what columns they have, and no more.
     let read = || tables.iter().filter(|(name, _)| named.contains(&name.to_lowercase())).flat_map(|(_, files)| files);
     let snapshot = Snapshot::of_files(read())?;
     read().try_for_each(|file| verify(file))?;
-    let (mut context, mut signs) = (SQLContext::new(), Signs::default());
-    for (name, files) in tables {
-        let fault = |error: PolarsError| {
-            let place = files.first().map_or_else(String::new, |file| format!("{}: ", file.display()));
-            failure(&format!("{place}{error}"), tables)
-        };
-        context.register(name, frames::scan(files).and_then(|table| signs.add(table)).map_err(fault)?);
-    }
-    let rows = planned(&mut context, &mut statement).map_err(fault)?;
-    progress.planned();
-    let rows = rows.collect().and_then(|rows| signs.take(rows, &statement.typed)).map_err(fault)?;
+    let mut engine = Engine::new(tables)?;
+    let rows = match statement.asked() {
+        Asked::Columns(table) => engine.columns(&table.to_string()),
+        Asked::Tables => engine.rows("SHOW TABLES", progress),
+        Asked::Plan(query) => {
+            let (text, meant) = engine.lowered(query, rows_of(&statement), progress)?;
+            engine.rows(&format!("EXPLAIN {text}"), progress).map_err(|error| in_names(error, &meant))
+        }
+        Asked::Rows(query) => {
+            let (text, meant) = engine.lowered(query, rows_of(&statement), progress)?;
+            let rows = engine.rows(&text, progress);
+            let rows = rows.and_then(|rows| Ok(engine.signs.take(rows, &statement.typed)?));
+            rows.map_err(|error| in_names(error, &meant))
+        }
+    };
+    let rows = rows.map_err(|error| with_tables(error, tables))?;
     snapshot.check()?;
     Ok(rows)
 }
 
-/// The rows of a statement, in an order that is the same each time.
-fn planned(context: &mut SQLContext, statement: &mut Statement) -> PolarsResult<LazyFrame> {
-    let limit = if statement.order == Order::Varying { statement.take_limit() } else { None };
-    let mut rows = context.execute(&statement.text())?;
-    let columns = rows.collect_schema()?;
-    match statement.order {
-        Order::Kept => {}
-        Order::Said => {
-            statement.break_ties(columns.len());
-            rows = context.execute(&statement.text())?;
+/// The tables as the engine knows them.
+struct Engine<'t> {
+    tables: &'t Tables,
+    context: SQLContext,
+    signs: Signs,
+    schemas: BTreeMap<String, SchemaRef>,
+}
+
+impl<'t> Engine<'t> {
+    fn new(tables: &'t Tables) -> Result<Self, QueryError> {
+        let (context, mut signs, mut schemas) = (SQLContext::new(), Signs::default(), BTreeMap::new());
+        for (name, files) in tables {
+            let fault = |error: PolarsError| {
+                let place = files.first().map_or_else(String::new, |file| format!("{}: ", file.display()));
+                failure(&format!("{place}{error}"))
+            };
+            let mut table = frames::scan(files).and_then(|table| signs.add(table)).map_err(fault)?;
+            schemas.insert(name.clone(), table.collect_schema().map_err(fault)?);
+            context.register(name, table);
         }
-        Order::Varying => rows = rows.sort_by_exprs([all().as_expr()], SortMultipleOptions::default()),
+        Ok(Self { tables, context, signs, schemas })
     }
-    if let Some((first, rows_at_most)) = limit {
-        rows = rows.slice(first.cast_signed() as i64, rows_at_most as IdxSize);
+
+    /// A query as the engine answers it right, and what its names of columns stand for.
+    fn lowered(
+        &mut self,
+        query: &Query,
+        rows: Rows,
+        progress: &Progress,
+    ) -> Result<(String, BTreeMap<String, String>), QueryError> {
+        let Self { tables, context, schemas, .. } = self;
+        let mut ask = |sql: &str| answer(context, sql, progress);
+        let mut lowering = Lowering::new(schemas, &mut ask);
+        let text = lowering.statement(query, rows);
+        let meant = std::mem::take(&mut lowering.meant);
+        let text = text.map_err(|error| with_tables(in_names(error, &meant), tables))?;
+        Ok((text, meant))
     }
+
+    fn rows(&mut self, sql: &str, progress: &Progress) -> Result<DataFrame, QueryError> {
+        answer(&mut self.context, sql, progress)
+    }
+
+    /// The columns of a table, and their types in its files.
+    fn columns(&self, table: &str) -> Result<DataFrame, QueryError> {
+        let table = table.trim_matches('"');
+        let known = self.tables.get_key_value(table);
+        let known = known.or_else(|| self.tables.iter().find(|(name, _)| name.to_lowercase() == table.to_lowercase()));
+        let no_table = || QueryError::UnknownTable { name: table.to_owned(), tables: String::new(), meant: None };
+        let (_, files) = known.ok_or_else(no_table)?;
+        let schema = frames::scan(files)?.collect_schema()?;
+        let names: Vec<&str> = schema.iter_names().map(|name| &**name).collect();
+        let types: Vec<String> = schema.iter_values().map(type_name).collect();
+        Ok(DataFrame::new(names.len(), vec![Column::new("column".into(), names), Column::new("type".into(), types)])?)
+    }
+}
+
+/// A type as the schemas of tables name it.
+fn type_name(kind: &DataType) -> String {
+    match kind {
+        DataType::String => "Utf8".to_owned(),
+        DataType::List(item) => format!("List<{}>", type_name(item)),
+        other => format!("{other:?}"),
+    }
+}
+
+/// The rows of a lowered statement.
+fn answer(context: &mut SQLContext, sql: &str, progress: &Progress) -> Result<DataFrame, QueryError> {
+    let fault = |error: PolarsError| failure(&error.to_string());
+    let rows = planned(context, sql).map_err(fault)?;
+    progress.planned();
+    let rows = rows.collect().map_err(fault);
+    progress.planning();
+    rows
+}
+
+fn rows_of(statement: &Statement) -> Rows {
+    match statement.order {
+        Order::Kept => Rows::Any,
+        Order::Said => Rows::Ties,
+        Order::Varying => Rows::Sorted,
+    }
+}
+
+/// The plan of a statement.
+fn planned(context: &mut SQLContext, sql: &str) -> PolarsResult<LazyFrame> {
+    let rows = context.execute(sql)?;
     if names_what_is_there(&rows)? {
         return Ok(rows);
     }
@@ -134,12 +212,53 @@ fn names_what_is_there(rows: &LazyFrame) -> PolarsResult<bool> {
     Ok(true)
 }
 
-fn failure(error: &str, tables: &Tables) -> QueryError {
+/// What the engine says, in its first line.
+fn failure(error: &str) -> QueryError {
     if error.contains("; consider compiling with") {
         return QueryError::TooManyRows;
     }
-    let reason = error.lines().next().unwrap_or_default().to_owned();
-    QueryError::Sql { reason, tables: shortest_names(tables).join(", ") }
+    let reason = error.lines().next().unwrap_or_default().trim_end_matches(" HINT:");
+    let unknown = reason.split_once("unsupported function '").and_then(|(_, rest)| rest.split('\'').next());
+    let Some(name) = unknown else { return QueryError::Sql { reason: reason.to_owned(), hint: None } };
+    let known = keywords::all_functions();
+    let near = nearest(name, &known).filter(|(edits, near)| *edits <= near.len().div_ceil(3));
+    let hint = near.map(|(_, near)| format!("did you mean `{near}`"));
+    QueryError::Sql { reason: format!("no function is named `{name}`"), hint }
+}
+
+/// What the parser says.
+fn no_sql(error: &str) -> QueryError {
+    let reason = error.lines().next().unwrap_or_default();
+    let reason = reason.trim_start_matches("sql parser error: ");
+    if reason.contains("recursion limit") {
+        let reason = "expected a statement whose parts are nested less deep".to_owned();
+        return QueryError::Sql { reason, hint: Some("name inner queries in WITH".to_owned()) };
+    }
+    QueryError::Sql { reason: format!("this is no SQL: {reason}"), hint: None }
+}
+
+/// An error with the names of columns that the user knows.
+fn in_names(error: QueryError, meant: &BTreeMap<String, String>) -> QueryError {
+    match error {
+        QueryError::Sql { reason, hint } => QueryError::Sql { reason: lower::in_names(&reason, meant), hint },
+        QueryError::Refused { construct, instead } => {
+            QueryError::Refused { construct: lower::in_names(&construct, meant), instead }
+        }
+        QueryError::Name { what, hint } => QueryError::Name { what: lower::in_names(&what, meant), hint },
+        other => other,
+    }
+}
+
+/// An error about a table, with the names that there are.
+fn with_tables(error: QueryError, tables: &Tables) -> QueryError {
+    let QueryError::UnknownTable { name, .. } = error else { return error };
+    let known = shortest_names(tables);
+    // `facts` where there are several of that name.
+    let longer = known.iter().find(|known| known.ends_with(&format!("_{name}"))).copied();
+    let every: Vec<&str> = tables.keys().map(|name| &**name).collect();
+    let near = || nearest(&name, &every).filter(|(edits, near)| *edits <= near.len().div_ceil(2)).map(|(_, near)| near);
+    let meant = longer.or_else(near).map(ToOwned::to_owned);
+    QueryError::UnknownTable { tables: known.join(", "), meant, name }
 }
 
 /// One name for each table.

@@ -6,31 +6,12 @@ use std::ops::ControlFlow;
 use polars::prelude::PolarsResult;
 use polars::sql::{extract_table_identifiers, keywords};
 use sqlparser::ast::{
-    CastKind, DataType, Expr, Function, GroupByExpr, LimitClause, ObjectNamePart, OrderByExpr, OrderByKind,
-    OrderByOptions, Query, Select, SelectItem, SetExpr, Statement as Parsed, TableFactor, Value, Visit, VisitMut,
-    Visitor, VisitorMut,
+    Expr, GroupByExpr, ObjectName, Query, Select, SelectItem, SetExpr, Statement as Parsed, TableFactor, Visit, Visitor,
 };
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserError, ParserOptions};
 
 use crate::error::{MOST_LEVELS, MOST_STEPS, QueryError};
-
-/// Functions whose values the engine counts without a sign.
-const COUNTING: [&str; 13] = [
-    "array_length",
-    "bit_count",
-    "bit_length",
-    "bitcount",
-    "char_length",
-    "character_length",
-    "count",
-    "dense_rank",
-    "length",
-    "octet_length",
-    "rank",
-    "row_number",
-    "strpos",
-];
 
 /// A statement that can be run.
 pub(crate) struct Statement {
@@ -77,66 +58,34 @@ impl Statement {
         if !only_reads(&parsed) {
             return Ok(Err(QueryError::Statement));
         }
-        let _ = VisitMut::visit(&mut parsed, &mut Widen);
         let order = order(&mut parsed, &extent);
         Ok(Ok(Self { parsed, order, typed: extent.typed }))
     }
 
-    /// The statement as the engine gets it.
-    pub fn text(&self) -> String {
-        self.parsed.to_string()
-    }
-
-    fn query(&mut self) -> Option<&mut Query> {
-        match &mut self.parsed {
-            Parsed::Query(query) => Some(query),
-            _ => None,
+    /// What it asks for.
+    pub fn asked(&self) -> Asked<'_> {
+        match &self.parsed {
+            Parsed::Query(query) => Asked::Rows(query),
+            Parsed::Explain { statement, .. } => match &**statement {
+                Parsed::Query(query) => Asked::Plan(query),
+                _ => Asked::Tables,
+            },
+            Parsed::ExplainTable { table_name, .. } => Asked::Columns(table_name),
+            _ => Asked::Tables,
         }
-    }
-
-    /// Puts rows that its order leaves alike into that of their columns, from the left.
-    pub fn break_ties(&mut self, columns: usize) {
-        let place = |number: usize| OrderByExpr {
-            expr: Expr::value(Value::Number(number.to_string(), false)),
-            options: OrderByOptions { asc: None, nulls_first: None },
-            with_fill: None,
-        };
-        let kind = self.query().and_then(|query| query.order_by.as_mut()).map(|order| &mut order.kind);
-        if let Some(OrderByKind::Expressions(by)) = kind {
-            by.extend((1..=columns).map(place));
-        }
-    }
-
-    /// Takes the limit on its rows away, as the first that it leaves out and how many it gives.
-    pub fn take_limit(&mut self) -> Option<(usize, usize)> {
-        let query = self.query()?;
-        if let (None, Some(fetch)) = (&query.limit_clause, &query.fetch) {
-            let rows = fetch.quantity.as_ref().filter(|_| !fetch.with_ties && !fetch.percent).and_then(number)?;
-            query.fetch = None;
-            return Some((0, rows));
-        }
-        let (offset, limit) = match query.limit_clause.as_ref()? {
-            LimitClause::LimitOffset { limit, offset, limit_by } if limit_by.is_empty() => {
-                let offset = offset.as_ref().map_or(Some(0), |offset| number(&offset.value))?;
-                (offset, limit.as_ref().map_or(Some(usize::MAX), number)?)
-            }
-            LimitClause::LimitOffset { .. } => return None,
-            LimitClause::OffsetCommaLimit { offset, limit } => (number(offset)?, number(limit)?),
-        };
-        query.limit_clause = None;
-        Some((offset, limit))
     }
 }
 
-/// A whole number that stands in a statement.
-fn number(expression: &Expr) -> Option<usize> {
-    match expression {
-        Expr::Value(value) => match &value.value {
-            Value::Number(number, _) => number.parse().ok(),
-            _ => None,
-        },
-        _ => None,
-    }
+/// What a statement asks for.
+pub(crate) enum Asked<'s> {
+    /// The rows of a query.
+    Rows(&'s Query),
+    /// How the engine comes to them.
+    Plan(&'s Query),
+    /// The columns of a table.
+    Columns(&'s ObjectName),
+    /// The names of the tables.
+    Tables,
 }
 
 /// The query in parentheses that say nothing of its rows.
@@ -233,32 +182,6 @@ fn order(statement: &mut Parsed, extent: &Extent) -> Order {
     }
 }
 
-/// Makes counts numbers with a sign: a difference of two would be 4294967295 where it is -1.
-struct Widen;
-
-impl VisitorMut for Widen {
-    type Break = ();
-
-    fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
-        if matches!(expression, Expr::Function(function) if counts(function)) {
-            let function = std::mem::replace(expression, Expr::value(Value::Null));
-            *expression = Expr::Cast {
-                kind: CastKind::Cast,
-                expr: Box::new(function),
-                data_type: DataType::BigInt(None),
-                array: false,
-                format: None,
-            };
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-fn counts(function: &Function) -> bool {
-    let name = function.name.0.first().and_then(ObjectNamePart::as_ident);
-    name.is_some_and(|name| COUNTING.contains(&name.value.to_lowercase().as_str()))
-}
-
 /// Checks that a statement, SQL or SPARQL, is short enough to be read.
 ///
 /// # Errors
@@ -284,7 +207,7 @@ fn reads(sql: &str) -> bool {
         rest = comment.split_once('\n').map_or("", |(_, next)| next).trim_start();
     }
     let word: String = rest.chars().take_while(char::is_ascii_alphabetic).collect();
-    let reading = ["select", "with", "show", "explain", "from", "values", "table"];
+    let reading = ["select", "with", "show", "describe", "desc", "explain", "from", "values", "table"];
     rest.starts_with('(') || reading.contains(&word.to_lowercase().as_str())
 }
 
@@ -301,7 +224,7 @@ fn only_reads(statement: &Parsed) -> bool {
     match statement {
         Parsed::Query(query) => read_only(&query.body),
         Parsed::Explain { statement, .. } => only_reads(statement),
-        Parsed::ShowTables { .. } => true,
+        Parsed::ShowTables { .. } | Parsed::ExplainTable { .. } => true,
         _ => false,
     }
 }

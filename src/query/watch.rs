@@ -4,9 +4,8 @@
 //! waited for: a program that goes on should end soon. That of SPARQL is told to, and stops but where it sorts.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,14 +21,32 @@ const POLL: Duration = Duration::from_millis(20);
 /// the square of a statement's length, and CTEs that double each other double it.
 const PLANNING: Duration = Duration::from_secs(10);
 
-/// What the work tells of itself.
-#[derive(Clone, Default)]
-pub(crate) struct Progress(Arc<AtomicBool>);
+/// What the work tells of itself: since when it plans.
+#[derive(Clone)]
+pub(crate) struct Progress(Arc<Mutex<Option<Instant>>>);
 
 impl Progress {
-    /// From now on it is the answer that takes time.
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(Some(Instant::now()))))
+    }
+
+    /// From now on it is an answer that takes time.
     pub fn planned(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.set(None);
+    }
+
+    /// There is more to plan.
+    pub fn planning(&self) {
+        self.set(Some(Instant::now()));
+    }
+
+    fn set(&self, since: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    fn is_late(&self) -> bool {
+        let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| since.elapsed() > PLANNING)
     }
 }
 
@@ -70,7 +87,7 @@ struct Watch {
 impl Watch {
     fn new(options: &Options) -> Self {
         let memory = options.bytes().zip(taken());
-        Self { started: Instant::now(), progress: Progress::default(), time: options.time(), memory }
+        Self { started: Instant::now(), progress: Progress::new(), time: options.time(), memory }
     }
 
     /// Whether to wait on: asked every [`POLL`].
@@ -80,7 +97,7 @@ impl Watch {
         if let Some(limit) = self.time.filter(|limit| elapsed > *limit) {
             return Err(QueryError::Time { seconds: limit.as_secs_f64() });
         }
-        if elapsed > PLANNING && !self.progress.0.load(Ordering::Relaxed) {
+        if self.progress.is_late() {
             return Err(QueryError::Planning { seconds: PLANNING.as_secs() });
         }
         match (self.memory, taken()) {

@@ -21,6 +21,7 @@ mod cut_off;
 mod damage;
 mod decide;
 mod device;
+mod dialect;
 mod encoder;
 mod evaluate;
 mod evaluate_scores;

@@ -211,6 +211,8 @@ fn what_cannot_be_queried_is_said() {
     facts(folder.path(), &["P1"]);
     assert!(message(path, "SELECT nope FROM facts").contains("nope"));
     assert!(message(path, "SELECT FROM WHERE").contains("tables here: facts"));
+    assert!(message(path, "SELECT head FROM facts WHERE").starts_with("error: this is no SQL: "));
+    assert!(message(path, "SELECT * FROM fcts").contains("tables here: facts\nhint: did you mean `facts`"));
     for statement in
         ["SELEKT 1", "DROP TABLE facts", "-- a comment\nDELETE FROM facts", "CREATE TABLE x AS SELECT 1", ""]
     {
