@@ -70,8 +70,8 @@
 //! | [`pieces`] | tokens and mentions → subword pieces with entity markers | tensors |
 //! | [`encoder`] | pieces → hidden states and attention: BERT, RoBERTa and their kin | tables, entities |
 //! | [`model`] | pieces and pairs → logits of relations, one file a model | tables, paths |
-//! | [`examples`] | rows of pieces and pairs → what a model computes with | how it computes |
-//! | [`checkpoint`] | a trained model ↔ a folder | documents |
+//! | [`examples`] | rows of pieces and pairs → what a model computes with; counts of what they are made of | how it computes |
+//! | [`checkpoint`] | a trained model, and the card that says what it is for ↔ a folder | how documents are read |
 //! | [`decide`] | scores and a decision → relations; scores and facts → a decision | models, what scores come from |
 //! | [`score`] | a checkpoint, pieces and pairs → scores, relations, and the trace of inference | how the model was trained |
 //! | [`train`] | labelled pairs → checkpoints | source formats, scoring, queries |

@@ -56,6 +56,7 @@ enum CheckpointCommand {
 
 /// Show what a checkpoint was trained on, how well it did, and what is decided of what it scores.
 #[derive(Args)]
+#[command(after_help = "Example:\n  docre checkpoint show runs/cdr/model --format json")]
 struct ShowArgs {
     /// The folder of the checkpoint.
     #[arg(value_name = "DIR")]
