@@ -88,13 +88,11 @@ impl Rows<'_> {
     pub fn traces(&self, doc_id: &Text, found: &Found) -> impl Iterator<Item = Result<TraceRow, ScoreError>> {
         let pair_of = |given: &Given| (given.prediction.head, given.prediction.tail);
         let pairs = found.given.chunk_by(move |one, other| pair_of(one) == pair_of(other));
-        pairs.flat_map(move |pair| {
+        let pairs = pairs.filter_map(move |given| Some((pair_of(given.first()?), given)));
+        pairs.flat_map(move |(pair, given)| {
             let classes: Vec<(Span, u32)> =
-                pair.iter().map(|given| (given.span, given.prediction.relation.class)).collect();
-            let (head, tail) = pair.first().map(pair_of).unwrap_or_default();
-            changes(&classes, self.iterations())
-                .into_iter()
-                .map(move |change| self.trace(doc_id, (head, tail), &change))
+                given.iter().map(|given| (given.span, given.prediction.relation.class)).collect();
+            changes(&classes, self.iterations()).into_iter().map(move |change| self.trace(doc_id, pair, &change))
         })
     }
 

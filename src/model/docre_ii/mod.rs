@@ -122,8 +122,7 @@ impl DocreIi {
         held: &mut Vec<Held>,
         mode: &mut Mode,
     ) -> Result<Vec<Reading>> {
-        let most = self.config.iterations as u32;
-        for iteration in 1..=most {
+        for iteration in 1..=self.config.iterations as u32 {
             let mut open: Vec<&mut Reading> = readings.iter_mut().filter(|reading| reading.is_open).collect();
             if open.is_empty() {
                 break;
@@ -142,18 +141,24 @@ impl DocreIi {
             for reading in &mut open {
                 let n_pairs = reading.sets.len();
                 let logits = logits.narrow(0, first, n_pairs)?;
-                let from = held.len();
-                let span = Span { since: iteration, until: most, changed: 0 };
-                let sets = self.read(&logits, |pair, relation, threshold| {
-                    held.push(Held { pair: (reading.first_pair + pair) as u32, span, relation, threshold });
-                })?;
-                reading.update(sets, iteration);
-                held.iter_mut().skip(from).for_each(|held| reading.mark(held));
-                reading.logits = Some(logits);
+                self.take(reading, logits, iteration, held)?;
                 first += n_pairs;
             }
         }
         Ok(readings)
+    }
+
+    /// Takes over what the module thinks of a document at an iteration.
+    fn take(&self, reading: &mut Reading, logits: Tensor, iteration: u32, held: &mut Vec<Held>) -> Result<()> {
+        let (from, first_pair) = (held.len(), reading.first_pair);
+        let span = Span { since: iteration, until: self.config.iterations as u32, changed: 0 };
+        let sets = self.read(&logits, |pair, relation, threshold| {
+            held.push(Held { pair: (first_pair + pair) as u32, span, relation, threshold });
+        })?;
+        reading.update(sets, iteration);
+        held.iter_mut().skip(from).for_each(|held| reading.mark(held));
+        reading.logits = Some(logits);
+        Ok(())
     }
 
     /// The documents as the base reads them, and what each pair is given by it.
