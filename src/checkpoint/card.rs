@@ -123,7 +123,7 @@ impl Card {
         let one_way = !self.relations.is_empty() && self.relations.iter().all(|relation| relation.undirected);
         let asked = |head: &str, tail: &str| self.profile.pairs_of(head, tail).candidates > 0;
         let met = self.profile.pairs_by_type().filter(|(.., found)| found.pairs > 0);
-        let left_out = met.filter(|(head, tail, _)| !asked(head, tail) && !(one_way && asked(tail, head)));
+        let left_out = met.filter(|(head, tail, _)| !(asked(head, tail) || one_way && asked(tail, head)));
         left_out.map(|(head, tail, _)| (head.clone(), tail.clone())).collect()
     }
 }

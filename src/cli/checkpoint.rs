@@ -144,13 +144,12 @@ impl fmt::Display for Description {
         ] {
             writeln!(f, "{name:13} {told}")?;
         }
-        match card {
-            Some(card) => write!(f, "{card}"),
-            None => {
-                let relations: Vec<&str> = config.relations.iter().map(|relation| &**relation).collect();
-                writeln!(f, "{:13} none: made by docre {}, which says no more of it", "card", config.docre)?;
-                writeln!(f, "{:13} {}", "relations", relations.join(", "))
-            }
+        if let Some(card) = card {
+            write!(f, "{card}")
+        } else {
+            let relations: Vec<&str> = config.relations.iter().map(|relation| &**relation).collect();
+            writeln!(f, "{:13} none: made by docre {}, which says no more of it", "card", config.docre)?;
+            writeln!(f, "{:13} {}", "relations", relations.join(", "))
         }
     }
 }

@@ -33,7 +33,7 @@ pub fn steps(scores: &[Judged]) -> Vec<Step> {
     let mut blocks: Vec<Block> = Vec::new();
     for score in scores.iter().rev() {
         let right = u64::from(score.holds);
-        match blocks.last_mut().filter(|last| last.margin == score.margin && last.all > 0) {
+        match blocks.last_mut().filter(|last| last.margin.total_cmp(&score.margin).is_eq() && last.all > 0) {
             // Alike, they cannot be told apart.
             Some(last) => (last.right, last.all) = (last.right + right, last.all + 1),
             None => blocks.push(Block { margin: score.margin, right, all: 1 }),

@@ -114,7 +114,9 @@ impl Hint for DecideError {
     fn hint(&self) -> Option<Words> {
         match self {
             Self::Table(error) => error.hint(),
-            Self::Margin { .. } => Some("score with a larger `--margin`".into()),
+            Self::Margin { .. } | Self::Unreachable { what: "recall", .. } => {
+                Some("score with a larger `--margin`".into())
+            }
             Self::Iteration { .. } => Some("score with a larger `--iterations`".into()),
             Self::Lowered { .. } => {
                 Some("score with `--iterations` as often as that, and decide over its scores".into())
@@ -125,7 +127,6 @@ impl Hint for DecideError {
                 "fit one with `docre fit`; `docre score` takes decision.json in the folder of its checkpoint".into(),
             ),
             Self::At { .. } => Some("ask for less".into()),
-            Self::Unreachable { what: "recall", .. } => Some("score with a larger `--margin`".into()),
             _ => None,
         }
     }

@@ -9,7 +9,7 @@
 //!
 //! Of a model that infers, the claims of any of its iterations are had in the same way, of the table `claims`.
 //!
-//! [`judge`] says of a labelled split's scores which are right; on that [`fit`] finds a decision, and `metrics` puts
+//! [`judge`] says of a labelled split's scores which are right; on that [`fit()`] finds a decision, and `metrics` puts
 //! figures.
 //!
 //! It does not know what the scores come from: models, tensors.

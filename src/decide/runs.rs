@@ -12,7 +12,7 @@ use crate::source::Source;
 
 /// Several runs over the same documents, or one.
 pub struct Runs {
-    runs: Vec<Source>,
+    sources: Vec<Source>,
     /// How far below the threshold each reaches.
     margins: Vec<f32>,
     /// How far they reach together; `None`: there are no scores.
@@ -28,13 +28,13 @@ impl Runs {
         if paths.is_empty() {
             return Err(DecideError::NoScores);
         }
-        let runs: Vec<Source> = paths.iter().map(|path| Source::open(path, iteration)).collect::<Result<_, _>>()?;
-        let known = runs.iter().filter_map(Source::margin).reduce(f32::min);
+        let sources: Vec<Source> = paths.iter().map(|path| Source::open(path, iteration)).collect::<Result<_, _>>()?;
+        let known = sources.iter().filter_map(Source::margin).reduce(f32::min);
         // A run without scores reaches as far down as the others: it found nothing there.
-        let margins: Vec<f32> = runs.iter().map(|run| run.margin().or(known).unwrap_or_default()).collect();
+        let margins: Vec<f32> = sources.iter().map(|run| run.margin().or(known).unwrap_or_default()).collect();
         let ensemble = decision.ensemble;
         let reach = known.map(|known| if margins.len() > 1 { ensemble.margin(&margins) } else { known });
-        Ok(Self { runs, margins, reach, iteration, ensemble, inverses: Inverses::new(&decision.inverses) })
+        Ok(Self { sources, margins, reach, iteration, ensemble, inverses: Inverses::new(&decision.inverses) })
     }
 
     /// How far below the threshold they reach.
@@ -54,7 +54,7 @@ impl Runs {
 
     /// The scores of the next document that has any, of one run: of several, the corpus says which document is next.
     pub fn next(&mut self) -> Result<Option<Vec<Score>>, DecideError> {
-        let [run] = self.runs.as_mut_slice() else {
+        let [run] = self.sources.as_mut_slice() else {
             return Err(DecideError::NoCorpus("several tables of scores"));
         };
         Ok(run.next()?.map(|scores| self.inverses.consistent(scores)))
@@ -62,7 +62,7 @@ impl Runs {
 
     /// The scores of a document, where it is the next of the corpus.
     pub fn of(&mut self, document: &Text) -> Result<Vec<Score>, DecideError> {
-        let scores = self.runs.iter_mut().map(|run| run.of(document));
+        let scores = self.sources.iter_mut().map(|run| run.of(document));
         let mut scores: Vec<Vec<Score>> = scores.collect::<Result<_, DecideError>>()?;
         let scores = match scores.len() {
             1 => scores.remove(0),
@@ -73,6 +73,6 @@ impl Runs {
 
     /// Refuses scores behind the last document of the corpus.
     pub fn finish(&mut self) -> Result<(), DecideError> {
-        Ok(self.runs.iter_mut().try_for_each(Source::finish)?)
+        Ok(self.sources.iter_mut().try_for_each(Source::finish)?)
     }
 }

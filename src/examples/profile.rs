@@ -114,7 +114,7 @@ impl AddAssign<&Self> for Profile {
 
 /// The types of a document's entities, and its pairs by these.
 pub(super) struct Kinds {
-    kinds: Vec<Text>,
+    names: Vec<Text>,
     /// Entities of each.
     entities: Vec<u64>,
     /// The kind of each entity, by its number; none of one that the table lacks.
@@ -127,12 +127,12 @@ impl Kinds {
     /// Those of a document with so many entities.
     pub fn of(n_entities: usize, entities: impl IntoIterator<Item = EntityRow>) -> Self {
         let (of_entity, candidates) = (vec![None; n_entities], BTreeMap::new());
-        let mut kinds = Self { kinds: vec![], entities: vec![], of_entity, candidates };
+        let mut kinds = Self { names: vec![], entities: vec![], of_entity, candidates };
         let mut places: BTreeMap<Text, usize> = BTreeMap::new();
         for EntityRow { entity_id, r#type, .. } in entities {
-            let place = *places.entry(r#type.clone()).or_insert(kinds.kinds.len());
-            if place == kinds.kinds.len() {
-                kinds.kinds.push(r#type);
+            let place = *places.entry(r#type.clone()).or_insert(kinds.names.len());
+            if place == kinds.names.len() {
+                kinds.names.push(r#type);
                 kinds.entities.push(0);
             }
             kinds.entities[place] += 1;
@@ -146,7 +146,7 @@ impl Kinds {
     /// The types of a pair's head and tail, where they are known.
     pub fn types(&self, pair: &PairRow) -> Option<(&Text, &Text)> {
         let (head, tail) = self.places(pair)?;
-        self.kinds.get(head).zip(self.kinds.get(tail))
+        self.names.get(head).zip(self.names.get(tail))
     }
 
     /// Counts a pair that is a candidate.
@@ -163,17 +163,17 @@ impl Kinds {
 
     /// Adds them to those of other documents.
     pub fn add_to(&self, profile: &mut Profile) {
-        for (kind, entities) in self.kinds.iter().zip(&self.entities) {
+        for (kind, entities) in self.names.iter().zip(&self.entities) {
             profile.add_entities(kind, *entities);
         }
-        let known: Vec<usize> = (0..self.kinds.len()).filter(|&place| profile.knows(&self.kinds[place])).collect();
+        let known: Vec<usize> = (0..self.names.len()).filter(|&place| profile.knows(&self.names[place])).collect();
         for &head in &known {
             for &tail in &known {
                 let others = self.entities[tail] - u64::from(head == tail);
                 let candidates = self.candidates.get(&(head, tail)).copied().unwrap_or_default();
                 let pairs = TypePairs { pairs: self.entities[head] * others, candidates };
                 if pairs.pairs > 0 {
-                    profile.add_pairs(&self.kinds[head], &self.kinds[tail], pairs);
+                    profile.add_pairs(&self.names[head], &self.names[tail], pairs);
                 }
             }
         }

@@ -101,7 +101,7 @@ impl Ranking {
 
     /// Scores that no threshold tells apart, from the highest down.
     fn alike(&self) -> impl Iterator<Item = &[Claim]> {
-        self.claims.chunk_by(|one, other| one.margin == other.margin)
+        self.claims.chunk_by(|one, other| one.margin.total_cmp(&other.margin).is_eq())
     }
 
     /// Average precision and the best F1 of `N` resamples, in which a document counts as often as its weights say.

@@ -142,7 +142,6 @@ impl Binder<'_, '_> {
                 return refused(construct, "compare the parts one by one: a = 1 AND b = 2");
             }
             Expr::Lambda(_) => return refused("a lambda", "unnest the list and group its items"),
-            Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon | CastKind::TryCast, .. } => {}
             Expr::Function(function) => {
                 let renamed = self.function(function)?;
                 if let Some(renamed) = renamed {
@@ -151,7 +150,7 @@ impl Binder<'_, '_> {
             }
             Expr::BinaryOp { left, op: BinaryOperator::Modulo, right } => *expression = remainder(left, right)?,
             Expr::BinaryOp { left, op: BinaryOperator::DuckIntegerDivide, right } => {
-                *expression = quotient(left, right)?
+                *expression = quotient(left, right)?;
             }
             _ => {}
         }
@@ -200,7 +199,8 @@ impl Binder<'_, '_> {
                 let scopes = &self.lowering.scopes;
                 let is_list =
                     matches!(value, Expr::Array(_)) || scopes.iter().any(|scope| scope.is_list(&value.to_string()));
-                name = if is_list { "array_length" } else { "length" }.to_owned();
+                let known = if is_list { "array_length" } else { "length" };
+                known.clone_into(&mut name);
             }
             ("contains", [one, other]) => return once(&format!("(STRPOS({one}, {other}) > 0)")).map(Some),
             ("count_if" | "countif", [condition]) => {

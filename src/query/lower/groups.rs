@@ -117,9 +117,9 @@ impl Extractor<'_, '_, '_> {
         let id = self.lowering.fresh(if is_window { "w" } else { "g" });
         let taken = Taken { id: id.clone(), function: filtered(function)?, text };
         if is_window {
-            self.taken.windows.push(taken)
+            self.taken.windows.push(taken);
         } else {
-            self.taken.aggregates.push(taken)
+            self.taken.aggregates.push(taken);
         }
         Ok(id)
     }

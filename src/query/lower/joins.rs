@@ -51,7 +51,7 @@ impl Lowering<'_> {
             Of::Semi(on) | Of::LeftSemi(on) => (Kind::Partial("SEMI"), on),
             Of::Anti(on) | Of::LeftAnti(on) => (Kind::Partial("ANTI"), on),
             _ => {
-                return refused(format!("`{}`", join), "there are INNER, LEFT, RIGHT, FULL, SEMI, ANTI and CROSS JOIN");
+                return refused(format!("`{join}`"), "there are INNER, LEFT, RIGHT, FULL, SEMI, ANTI and CROSS JOIN");
             }
         };
         self.step(kind, factor, constraint)

@@ -205,9 +205,8 @@ impl<'a> Lowering<'a> {
     ) -> Result<Lowered, QueryError> {
         let is_union = operator == SetOperator::Union;
         let word = match (is_union, quantifier) {
-            (_, SetQuantifier::None) => operator.to_string(),
+            (_, SetQuantifier::None) | (false, SetQuantifier::Distinct) => operator.to_string(),
             (true, SetQuantifier::All | SetQuantifier::Distinct) => format!("UNION {quantifier}"),
-            (false, SetQuantifier::Distinct) => operator.to_string(),
             (true, _) => return refused("UNION BY NAME", "name the columns in one order on both sides"),
             _ => return refused(format!("{operator} {quantifier}"), "INTERSECT and EXCEPT give each row once"),
         };
@@ -293,10 +292,13 @@ impl<'a> Lowering<'a> {
 /// The name of a column beside others: `x`, `x_1`, `x_2`.
 fn distinct(name: &str, others: &[String]) -> String {
     let taken = |name: &str| others.iter().any(|other| other == name);
-    if !taken(name) {
-        return name.to_owned();
+    let mut distinct = name.to_owned();
+    let mut number = 0;
+    while taken(&distinct) {
+        number += 1;
+        distinct = format!("{name}_{number}");
     }
-    (1..).map(|number| format!("{name}_{number}")).find(|name| !taken(name)).unwrap_or_default()
+    distinct
 }
 
 /// The column of a query that an expression of ORDER BY names, by its place or its name.

@@ -19,12 +19,11 @@ impl Lowering<'_> {
                 "mark the first of each with row_number() = 1, and count these",
             );
         }
-        match frame {
-            Frame::Between(start, end) => self.between(call, start, end, steps),
-            _ => {
-                self.running(call, frame, steps);
-                Ok(())
-            }
+        if let Frame::Between(start, end) = frame {
+            self.between(call, start, end, steps)
+        } else {
+            self.running(call, frame, steps);
+            Ok(())
         }
     }
 

@@ -72,7 +72,7 @@ impl Lowering<'_> {
         let filters = self.filters(select, &items, is_open)?;
         let correlated = std::mem::replace(&mut self.correlated, before) || before;
         let is_correlated = correlated && !before;
-        let mut parts = Parts { filters, items, is_correlated, ..Parts::default() };
+        let mut parts = Parts { items, filters, is_correlated, ..Parts::default() };
         self.rest(select, order, &mut parts)?;
         let mut taken = Extracted::default();
         self.take(&mut parts, &mut taken)?;
@@ -157,7 +157,7 @@ impl Lowering<'_> {
         match &select.group_by {
             GroupByExpr::Expressions(keys, modifiers) if modifiers.is_empty() => {
                 for key in keys {
-                    let named = self.output_of(key, parts, false)?;
+                    let named = Self::output_of(key, parts, false)?;
                     parts.keys.push(match named {
                         Some(place) => parts.items[place].value.clone(),
                         None => self.bind(select, &parts.items, key)?,
@@ -185,7 +185,7 @@ impl Lowering<'_> {
         for key in order_keys(order)? {
             let options = key.options.to_string();
             let is_all = matches!(&key.expr, Expr::Identifier(name) if name.value.eq_ignore_ascii_case("all"));
-            match self.output_of(&key.expr, parts, true)? {
+            match Self::output_of(&key.expr, parts, true)? {
                 Some(place) => parts.order.push(Key { value: Ok(place), options }),
                 None if is_all => {
                     let every = 0..parts.items.len();
@@ -201,7 +201,7 @@ impl Lowering<'_> {
     }
 
     /// The column of the list that an expression names, by its place or, in ORDER BY, its name.
-    fn output_of(&mut self, expression: &Expr, parts: &Parts, by_name: bool) -> Result<Option<usize>, QueryError> {
+    fn output_of(expression: &Expr, parts: &Parts, by_name: bool) -> Result<Option<usize>, QueryError> {
         if !by_name && !matches!(expression, Expr::Value(_)) {
             return Ok(None);
         }

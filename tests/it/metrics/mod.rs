@@ -234,17 +234,17 @@ fn runs_of_several_seeds_are_compared_over_seeds_and_documents() {
         compare(ours, theirs).unwrap().into_iter().find(|row| &*row.scope == "all").unwrap()
     };
     // F1 of the runs 1 and 2/3 in every resample of the documents: of two runs one is drawn, half of the times either.
-    let both = all(&each(&[whole.clone(), half.clone()]), &each(&[half.clone()]));
+    let both = all(&each(&[whole.clone(), half.clone()]), &each(std::slice::from_ref(half)));
     assert!((both.difference - 1.0 / 6.0).abs() < 1e-12, "{both:?}");
     assert!(both.low == 0.0 && (both.high - 1.0 / 3.0).abs() < 1e-12 && both.p_value > 0.9, "{both:?}");
     assert_eq!((both.seeds, both.against_seeds, &*both.run_id, &*both.against), (2, 1, "whole, half", "half"));
     // Of three runs two are drawn: the better one twice in a ninth of the resamples.
-    let three = all(&each(&[whole.clone(), half.clone(), half.clone()]), &each(&[half.clone()]));
+    let three = all(&each(&[whole.clone(), half.clone(), half.clone()]), &each(std::slice::from_ref(half)));
     assert!((three.difference - 1.0 / 9.0).abs() < 1e-12 && (three.high - 1.0 / 3.0).abs() < 1e-12, "{three:?}");
     assert_eq!(&*three.run_id, "whole, half 1, half 2");
     // Seeds that are alike change nothing.
     let alike = all(&each(&[whole.clone(), whole.clone()]), &each(&[half.clone(), half.clone(), half.clone()]));
-    let one = all(&each(&[whole.clone()]), &each(&[half.clone()]));
+    let one = all(&each(std::slice::from_ref(whole)), &each(std::slice::from_ref(half)));
     assert!((alike.difference - one.difference).abs() < 1e-12 && (alike.low - one.low).abs() < 1e-12, "{alike:?}");
     assert_eq!((alike.seeds, alike.against_seeds, alike.p_value), (2, 3, 0.0));
     let shown = present::comparison_table(&[alike]);

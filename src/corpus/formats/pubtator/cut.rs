@@ -40,7 +40,7 @@ struct Open {
     is_head: bool,
     body: Body,
     /// Whether the last line was a passage.
-    is_open: bool,
+    goes_on: bool,
 }
 
 impl Articles {
@@ -115,14 +115,14 @@ impl Open {
     fn new(mut first: Vec<u8>, most_bytes: usize) -> Self {
         first.truncate(most_bytes.saturating_add(1));
         let body = Body::None.with(&first, true);
-        Self { id: id_of(&first).to_vec(), bytes: first.clone(), is_head: true, first_line: first, body, is_open: true }
+        Self { id: id_of(&first).to_vec(), bytes: first.clone(), is_head: true, first_line: first, body, goes_on: true }
     }
 
     fn continues(&self, line: &[u8], is_behind_blank: bool) -> bool {
         match Passage::kind_of(line) {
             None => true,
             Some(kind) if id_of(line) == self.id => {
-                let is_apart = is_behind_blank || !self.is_open;
+                let is_apart = is_behind_blank || !self.goes_on;
                 let is_other = is_apart && Passage::is_title(kind) && !line.ends_with(b"|");
                 let is_again = self.body == Body::Text && line == self.first_line;
                 !is_again && (self.body == Body::Passages || !is_other)
@@ -133,7 +133,7 @@ impl Open {
 
     fn push(&mut self, line: &[u8], is_behind_blank: bool, most_bytes: usize) {
         let kind = Passage::kind_of(line);
-        self.is_open = kind.is_some();
+        self.goes_on = kind.is_some();
         self.is_head &= kind.is_some() && !is_behind_blank;
         self.body = self.body.with(line, self.is_head);
         let room = most_bytes.saturating_add(1).saturating_sub(self.bytes.len());
