@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
-use docre::decide::{self, Calibration, Decision, Ensemble, Options, Request};
+use docre::decide::{self, Calibration, Decision, Ended, Ensemble, Options, Request};
 use docre::ground::parsed::FolderName;
 use docre::table::rows::RelationRow;
 use docre::table::stream;
@@ -96,9 +96,12 @@ pub fn run(args: &DecideArgs, messages: Messages) -> anyhow::Result<Outcome> {
         // A pipe's table is nobody's.
         force: args.force || piped,
     })?;
-    let told = ended.claims().map_or_else(|| "up to date".to_owned(), |claims| format!("{} relations", claims.count));
+    let told = match ended {
+        Ended::UpToDate(_) => "up to date".to_owned(),
+        Ended::Decided(claims) => format!("{} relations", claims.count),
+    };
     messages.say(&format!("{}: {told}", args.out.join("relations").display()));
-    if let Some(warning) = ended.claims().and_then(|claims| claims.warning()) {
+    if let Some(warning) = ended.claims().warning() {
         messages.say(&format!("warning: {warning}"));
     }
     if piped {

@@ -64,8 +64,9 @@ pub fn run(args: &FitArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let types_of = args.types_of.as_deref();
     let request = FitRequest { scores: &args.scores, split: &split, decision: &decision, types_of, options: &options };
     let fit = decide::fit(&request)?;
-    fit.decision.write(&args.out, args.force)?;
+    let is_new = fit.decision.write(&args.out, args.force)?;
     let [what, lines @ ..] = fit.told();
+    let what = if is_new { what } else { format!("up to date, {what}") };
     messages.say(&format!("{}: {what}", args.out.display()));
     lines.iter().for_each(|line| messages.say(line));
     Ok(Outcome::Done)

@@ -140,15 +140,20 @@ impl Decision {
         present(path.metadata()).map_err(refused)?.map(|_| Self::read(path)).transpose()
     }
 
-    /// Writes its file, by which docre knows it again. A file that stands already is replaced only where `force` is set.
+    /// Writes its file, by which docre knows it again; one that stands already with the same in it is let stand, and another
+    /// replaced only where `force` is set. Returns whether it was written.
     ///
     /// # Errors
     /// Where one stands there, or the system refuses.
-    pub fn write(&self, path: &Path, force: bool) -> Result<(), DecideError> {
+    pub fn write(&self, path: &Path, force: bool) -> Result<bool, DecideError> {
         let refused = |source| DecideError::from(TableError::Io { path: path.to_path_buf(), action: "write", source });
         let text = serde_json::to_string_pretty(self).map_err(|error| refused(error.into()))?;
-        let text = text.strip_prefix('{').unwrap_or(&text);
-        write_file(path, force, |file| writeln!(file, "{}{text}", head()).map_err(refused))
+        let text = format!("{}{}\n", head(), text.strip_prefix('{').unwrap_or(&text));
+        if Self::is_written(path) && ground::read_text(path).is_ok_and(|standing| standing == text) {
+            return Ok(false);
+        }
+        write_file(path, force, |file| file.write_all(text.as_bytes()).map_err(refused))?;
+        Ok(true)
     }
 
     /// Whether a file is a decision that docre wrote.

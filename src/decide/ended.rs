@@ -21,18 +21,17 @@ impl Claims {
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// The table was there.
-    UpToDate,
+    /// The table was there, with these.
+    UpToDate(Claims),
     /// It was made.
     Decided(Claims),
 }
 
 impl Ended {
-    /// The claims, where the table was made.
-    pub fn claims(self) -> Option<Claims> {
+    /// What is claimed.
+    pub fn claims(self) -> Claims {
         match self {
-            Self::UpToDate => None,
-            Self::Decided(claims) => Some(claims),
+            Self::UpToDate(claims) | Self::Decided(claims) => claims,
         }
     }
 }

@@ -35,7 +35,7 @@ pub use ended::{Claims, Ended};
 pub use error::DecideError;
 pub use fit::{Calibrated, Fit, FitOptions, FitRequest, fit};
 pub use judged::{Judged, JudgedDocument, Judging, judge};
-pub use run::{Options, Request, decide, write_relations};
+pub use run::{Options, Request, decide, recount, write_relations};
 
 #[cfg(test)]
 mod tests;

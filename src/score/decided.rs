@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use checkpoint::DECISION;
-use decide::{Decision, write_relations};
+use decide::{Decision, recount, write_relations};
 use ground::identity::Identity;
 use ground::observe::{Event, Observer};
 use table::rows::{ClaimRow, RelationRow, ScoreRow, TraceRow};
@@ -96,6 +96,9 @@ impl<'a> Decided<'a> {
     pub fn over_scores(&self, too_large: u64, observe: Observer<'_>) -> Result<Ended, ScoreError> {
         let name = &RelationRow::schema().name;
         if fingerprint(self.request.out, name)?.as_ref() == Some(&self.making) {
+            let scores = [self.request.out.join(&ScoreRow::schema().name)];
+            let claims = recount(&self.request_over(&scores))?;
+            claims.warning().into_iter().for_each(|warning| observe(Event::Warning(warning)));
             return Ok(Ended::UpToDate { too_large });
         }
         let staging = begin::<RelationRow>(self.request, &self.making)?;
@@ -110,18 +113,21 @@ impl<'a> Decided<'a> {
     }
 
     fn write(&self, scores: PathBuf, staging: &Staging, observe: Observer<'_>) -> Result<u64, ScoreError> {
-        let request = decide::Request {
-            scores: &[scores],
+        let writer = TableWriter::inside(staging.folder().to_path_buf(), &self.making);
+        let claims = write_relations(&self.request_over(&[scores]), writer)?;
+        claims.warning().into_iter().for_each(|warning| observe(Event::Warning(warning)));
+        Ok(claims.count)
+    }
+
+    fn request_over<'b>(&'b self, scores: &'b [PathBuf]) -> decide::Request<'b> {
+        decide::Request {
+            scores,
             split: Some(self.request.split).filter(|_| self.decision.asks_types()),
             decision: &self.decision,
             run_id: None,
             iteration: None,
             out: self.request.out,
             force: true,
-        };
-        let writer = TableWriter::inside(staging.folder().to_path_buf(), &self.making);
-        let claims = write_relations(&request, writer)?;
-        claims.warning().into_iter().for_each(|warning| observe(Event::Warning(warning)));
-        Ok(claims.count)
+        }
     }
 }

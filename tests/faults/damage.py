@@ -19,11 +19,18 @@ def readers(table):
         "score": ["score", *corpus, "--checkpoint", "../inputs/heart/best", "--out", "out"],
         "graph": ["graph", *corpus, "--relations", "run/relations", "--out", "out", "--format", "ntriples,kgx"],
         "report": ["report", "run", "--out", "page.html"],
+        "decide": ["decide", "--scores", "run", "--out", "out"],
+        "fit": ["fit", "--scores", "run", *corpus, "--out", "decision.json"],
+        "evaluate --scores": ["evaluate", *corpus, "--scores", "run", "--resamples", 20],
     }
     if table.startswith("test/"):
         return by_name
-    names = ("query", "evaluate", "graph", "report") if table == "relations" else ("query", "report")
-    return {name: by_name[name] for name in names}
+    names = {
+        "relations": ("query", "evaluate", "graph", "report"),
+        "scores": ("query", "decide", "fit", "evaluate --scores"),
+        "model_relations": ("query", "graph", "report"),
+    }
+    return {name: by_name[name] for name in names.get(table, ("query", "report"))}
 
 
 def damaged(content, kind, dice):

@@ -46,7 +46,19 @@ outputs = { checkpoint = "model", log = "training_log" }
 name = "score"
 kind = "score"
 inputs = { checkpoint = "model", corpus = "test" }
-outputs = { relations = "relations" }
+outputs = { relations = "relations", scores = "scores", traces = "traces" }
+
+[[stage]]
+name = "fit"
+kind = "fit"
+inputs = { scores = "scores", corpus = "test" }
+outputs = { decision = "decision.json" }
+
+[[stage]]
+name = "decide"
+kind = "decide"
+inputs = { scores = "scores", decision = "decision.json" }
+outputs = { relations = "decided" }
 
 [[stage]]
 name = "gold"
@@ -179,6 +191,8 @@ def stages(docre, folder):
     corpus = ["--corpus", "../inputs/corpus", "--split", "test"]
     convert = ["convert", "--format", "docred", "--split", "test", "--out", "out"]
     score = ["score", *corpus, "--out", "out", "--checkpoint"]
+    decide = ["decide", "--scores", "../inputs/run", "--out", "out"]
+    fit = ["fit", "--scores", "../inputs/run", *corpus, "--out", "decision.json"]
     evaluate = ["evaluate", *corpus, "--resamples", 20, "--out", "out", "--relations"]
     graph = ["graph", *corpus, "--out", "out", "--format", FORMATS, "--relations"]
     pipeline = ["run", "../inputs/pipeline.toml"]
@@ -210,6 +224,10 @@ def stages(docre, folder):
         Stage("train, two stages", **train("two")),
         Stage("score", [*score, "../inputs/heart/best"]),
         Stage("score, replacing", **replacing([*score, "../inputs/one/last"], [*score, "../inputs/heart/best"])),
+        Stage("fit", fit),
+        Stage("fit, replacing", **replacing([*fit, "--recall", 0.1], fit)),
+        Stage("decide", [*decide, "--shift", -1]),
+        Stage("decide, replacing", **replacing([*decide, "--shift", 1], [*decide, "--shift", -1])),
         Stage("evaluate", [*evaluate, "../inputs/gold.parquet"]),
         Stage(
             "evaluate, replacing",

@@ -155,7 +155,7 @@ fn without_a_decision_the_threshold_and_the_most_labels_of_the_model_decide() {
     let rows = fixture.rows(&Decision::default());
     // 1 / (1 + e^-3)
     assert!((rows[0].probability - 0.952_574_1).abs() < 1e-6, "{rows:?}");
-    assert_eq!(fixture.decide(&Decision::default()).unwrap(), Ended::UpToDate);
+    assert_eq!(fixture.decide(&Decision::default()).unwrap(), Ended::UpToDate(Claims { count: 2, fitted_on: 0 }));
 }
 
 #[test]

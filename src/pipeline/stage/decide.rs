@@ -56,8 +56,8 @@ impl Action for Decide {
         })?;
         Ok(Made {
             outputs: BTreeMap::from([(role::RELATIONS, work.folder.join(role::RELATIONS))]),
-            notes: ended.claims().map(|claims| format!("{} relations", claims.count)).into_iter().collect(),
-            warnings: ended.claims().and_then(|claims| claims.warning()).into_iter().collect(),
+            notes: vec![format!("{} relations", ended.claims().count)],
+            warnings: ended.claims().warning().into_iter().collect(),
             ..Made::default()
         })
     }
