@@ -6,6 +6,7 @@
 //! the mean of the drawn runs' F1. One run against one is so the test over documents alone.
 
 use std::collections::HashSet;
+use std::slice::from_ref;
 
 use ground::random::Random;
 use table::Text;
@@ -15,6 +16,16 @@ use crate::bootstrap::{p_value, percentiles, resamples};
 use crate::error::Error;
 use crate::evaluation::{Evaluation, Resampled};
 use crate::tally::Sums;
+
+impl Evaluation {
+    /// The paired bootstrap test of this run against another on the same split; see [`compare`].
+    ///
+    /// # Errors
+    /// The other run was scored against other tables.
+    pub fn compare(&self, other: &Self) -> Result<Vec<ComparisonRow>, Error> {
+        compare(from_ref(self), from_ref(other))
+    }
+}
 
 /// Compares the runs of two sides. Figures that a run lacks are left out, and so are those of which the split has nothing.
 ///

@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::slice::from_ref;
 
 use serde::Serialize;
 
@@ -12,11 +11,10 @@ use ground::figure::Figure;
 use ground::identity::Identity;
 use ground::pattern::Pattern;
 use ground::scope::Scope;
-use table::rows::{ComparisonRow, MetricRow};
+use table::rows::{MetricRow};
 use table::{Row, Text};
 
 use crate::bootstrap::{Interval, Tallies, interval, resamples};
-use crate::comparison::compare;
 use crate::error::Error;
 use crate::strays::Notes;
 use crate::tally::{ByRelation, Knowledge, Sums};
@@ -199,13 +197,5 @@ impl Evaluation {
     pub(super) fn rename(&mut self, name: String) {
         self.metrics.iter_mut().for_each(|row| row.run_id = name.as_str().into());
         self.run.name = name;
-    }
-
-    /// The paired bootstrap test of this run against another on the same split; see [`compare`].
-    ///
-    /// # Errors
-    /// The other run was scored against other tables.
-    pub fn compare(&self, other: &Self) -> Result<Vec<ComparisonRow>, Error> {
-        compare(from_ref(self), from_ref(other))
     }
 }
