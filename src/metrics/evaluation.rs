@@ -15,7 +15,6 @@ use table::rows::{MetricRow};
 use table::{Row, Text};
 
 use crate::bootstrap::{Interval, Tallies, interval, resamples};
-use crate::error::Error;
 use crate::strays::Notes;
 use crate::tally::{ByRelation, Knowledge, Sums};
 
