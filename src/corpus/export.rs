@@ -58,6 +58,11 @@ impl Exported {
         matches!(self, Self::Brat | Self::Doccano | Self::LabelStudio)
     }
 
+    /// Whether the sentences that show a relation have a place.
+    fn has_evidence(self) -> bool {
+        !matches!(self, Self::PubTator | Self::Brat | Self::Doccano | Self::LabelStudio)
+    }
+
     /// What writes a split into one file; `None` where it is a folder.
     fn writer(self, split: &Path) -> Result<Option<Box<dyn Writer>>, CorpusError> {
         Ok(Some(match self {
@@ -82,6 +87,32 @@ pub struct Export<'a> {
     pub relations: Option<&'a Path>,
     /// How.
     pub format: Exported,
+}
+
+/// Relations with evidence.
+#[derive(Default)]
+struct Evidence {
+    count: usize,
+    first: Option<String>,
+}
+
+impl Evidence {
+    fn count(&mut self, written: &Written) {
+        for claim in written.claims.iter().flatten().filter(|claim| !claim.evidence.is_empty()) {
+            self.count += 1;
+            let example = || format!("{} of document {}", quoted(&claim.relation), quoted(&written.document.id));
+            self.first.get_or_insert_with(example);
+        }
+    }
+
+    /// That it is lost, where there is any.
+    fn told(&self, format: Exported) -> Option<String> {
+        let (first, format) = (self.first.as_ref()?, format.name());
+        Some(format!(
+            "relations whose evidence is not written, for which `{format}` has no place: {}, such as {first}",
+            self.count
+        ))
+    }
 }
 
 /// Relations whose name stands for coreference.
@@ -157,9 +188,7 @@ impl Export<'_> {
         let mut folder = BratFolder::new(staging.folder());
         self.each(observe, |written| Ok(folder.write(written)?))?;
         folder.finish()?;
-        if let Some(renamed) = folder.renamed() {
-            observe(Event::Warning(renamed));
-        }
+        folder.renamed().into_iter().map(Event::Warning).for_each(observe);
         Ok(staging.commit()?)
     }
 
@@ -174,7 +203,7 @@ impl Export<'_> {
     ) -> Result<(), CorpusError> {
         let mut predicted = self.relations.map(|path| by_document(path, self.split, observe)).transpose()?;
         let (n_predicted, mut n_documents) = (predicted.as_ref().map_or(0, HashMap::len), 0);
-        let (mut is_known, mut joining) = (false, Joining::default());
+        let (mut is_known, mut joining, mut evidence) = (false, Joining::default(), Evidence::default());
         for document in tables::read(self.split)? {
             let document: Document = document?;
             let written = match &mut predicted {
@@ -188,11 +217,12 @@ impl Export<'_> {
             self.check(&written)?;
             is_known |= written.claims.is_some();
             joining.count(&written);
+            evidence.count(&written);
             with(&written)?;
         }
-        if let Some(told) = joining.told().filter(|_| self.format.marks_mentions()) {
-            observe(Event::Warning(told));
-        }
+        let joining = joining.told().filter(|_| self.format.marks_mentions());
+        let evidence = evidence.told(self.format).filter(|_| !self.format.has_evidence());
+        joining.into_iter().chain(evidence).map(Event::Warning).for_each(observe);
         if !is_known && self.format == Exported::Submission {
             let words = "no document of the split is labelled, so none has relations: `--relations` writes predictions";
             observe(Event::Warning(words.to_owned()));

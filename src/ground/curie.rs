@@ -33,6 +33,9 @@ pub enum Family {
     Semantic,
 }
 
+/// The prefix of ids by which a document alone calls a thing that has no identity: `local:7_0`.
+pub const LOCAL: &str = "local";
+
 const FAMILIES: &[(Family, &[&str])] = &[
     (Family::Gene, &["gene", "geneorgeneproduct", "geneproduct", "protein", "geneorprotein", "geney", "genen"]),
     (Family::Species, &["species", "organismtaxon", "organism", "taxon"]),
@@ -62,7 +65,7 @@ impl Family {
 /// stays as it is, but for the spelling of a known prefix.
 pub fn curie(id: &str, kind: &str) -> Option<String> {
     let id = id.trim();
-    if stands_for_none(id) {
+    if stands_for_none(id) || is_local(id) {
         return None;
     }
     let family = Family::of(kind);
@@ -71,6 +74,16 @@ pub fn curie(id: &str, kind: &str) -> Option<String> {
         return of_variant(id, kind);
     }
     written(id).unwrap_or_else(|| Some(bare(id, kind, family)))
+}
+
+/// By what mentions of one document are of one thing: its identity, else its local id.
+pub fn within_document(id: &str, kind: &str) -> Option<String> {
+    curie(id, kind).or_else(|| is_local(id).then(|| id.trim().to_owned()))
+}
+
+/// Whether an id tells a thing from others of its document, and says nothing of who it is elsewhere.
+fn is_local(id: &str) -> bool {
+    id.split_once(':').is_some_and(|(prefix, local)| prefix.trim() == LOCAL && !stands_for_none(local.trim()))
 }
 
 /// The identity of a mutation: its number in dbSNP, else its name, which with the gene says what it is beyond its document.

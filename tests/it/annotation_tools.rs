@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{Run, docre, rows};
@@ -87,6 +87,27 @@ fn each_format_comes_back_as_it_went() {
         let run = place.convert(format, file, format, &[]);
         assert_eq!(run.code, Some(0), "{format}: {}", run.stderr);
         assert_eq!(said(&place.path("tables").join(format)), expected, "{format}");
+    }
+}
+
+#[test]
+fn what_has_no_place_is_told() {
+    let place = Place::new();
+    let mention = |start: u32| json!({"mentions": [{"start": start, "end": start + 3}], "type": "T"});
+    let relation = json!({"head": 0, "tail": 1, "type": "R", "evidence": [0]});
+    let source =
+        json!({"id": "a:b", "text": "Ann saw Bob.", "entities": [mention(0), mention(8)], "relations": [relation]});
+    fs::write(place.path("source.jsonl"), source.to_string()).unwrap();
+    let run = place.convert("jsonl", "source.jsonl", "all", &["--force"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    for format in ["pubtator", "brat", "doccano", "label-studio", "bioc-json", "jsonl", "docred"] {
+        let run = place.export(format, &format!("to-{format}"), &[]);
+        assert_eq!(run.code, Some(0), "{format}: {}", run.stderr);
+        let told = format!("for which `{format}` has no place: 1, such as `R` of document `a:b`");
+        let has_evidence = ["bioc-json", "jsonl", "docred"].contains(&format);
+        assert_eq!(run.stderr.contains(&told), !has_evidence, "{format}: {}", run.stderr);
+        let told = "documents whose names no file can have, written with others: 1, such as `a:b` as `a_b-";
+        assert_eq!(run.stderr.contains(told), format == "brat", "{format}: {}", run.stderr);
     }
 }
 

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::mem;
 
-use ground::curie::curie;
+use ground::curie::{curie, within_document};
 use ground::excerpt::quoted;
 use table::Text;
 
@@ -287,7 +287,7 @@ impl Marking<'_> {
 
     /// By what it is one entity with others: its identity and its type.
     fn identity(&self) -> Option<(String, &str)> {
-        let identity = self.kb_ids.iter().find_map(|kb_id| curie(kb_id, &self.kind));
+        let identity = self.kb_ids.iter().find_map(|kb_id| within_document(kb_id, &self.kind));
         Some((identity?, &self.kind))
     }
 }

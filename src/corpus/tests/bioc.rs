@@ -610,6 +610,35 @@ fn what_is_written_is_read_back() {
 }
 
 #[test]
+fn each_value_of_an_attribute_comes_back() {
+    let mut document =
+        accepted(document(with(&relation(&[("type", "R"), ("entity1", "D000001"), ("entity2", "D000002")], ""))));
+    let attributes = [
+        "Entity1=a",
+        "docre:2:novelty=x",
+        "docre:evidence=9",
+        "novel=Yes",
+        "novelty=No",
+        "novelty=Novel",
+        "novelty=a,b",
+        "novelty_2=y",
+        "score=1",
+        "score=2",
+        "type=other",
+    ];
+    document.facts.as_mut().unwrap()[0].attributes = attributes.map(Into::into).to_vec();
+    let mut back = there_and_back(&document);
+    let fact = &mut back.facts.as_mut().unwrap()[0];
+    assert_eq!(&*fact.relation, "R");
+    fact.attributes.sort_unstable();
+    assert_eq!(fact.attributes, attributes.map(Into::into));
+    assert!(BioCJsonWriter.remarks(&Written::annotated(&document)).is_empty());
+    let long = format!("a={}", "b".repeat(300));
+    document.facts.as_mut().unwrap()[0].attributes = vec!["a= b".into(), "bare".into(), long.into(), "c=d".into()];
+    assert_eq!(BioCJsonWriter.remarks(&Written::annotated(&document)).len(), 3);
+}
+
+#[test]
 fn predictions_are_written_with_their_probability() {
     let document = accepted(document(with("")));
     let claim = Claim {

@@ -104,6 +104,9 @@ fn a_document_of_another_format_is_an_article() {
     assert_eq!(text, expected);
     let again = super::reading::document(&reader(Bars::Entities), &text);
     assert_eq!((again.entities.len(), again.sentences.len(), losses(&again).len()), (3, 3, 0));
+    let accepted = crate::Acceptance::default().accept(again, "s".into()).unwrap().document;
+    let kb_ids: Vec<Option<&str>> = accepted.entities.iter().map(|entity| entity.kb_id.as_deref()).collect();
+    assert_eq!(kb_ids, [None, Some("wikidata:Q1"), None]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
-use ground::curie::curie;
+use ground::curie::within_document;
 
 use crate::formats::sets::Sets;
 use crate::formats::variants::{says_more, settle};
@@ -36,7 +36,7 @@ fn keys(raw: &[Raw]) -> Vec<(usize, Option<String>)> {
     let mut keys = Vec::with_capacity(raw.len());
     for (place, mention) in raw.iter().enumerate() {
         let before = keys.len();
-        let curies = mention.identities.iter().filter_map(|id| curie(id, mention.kind));
+        let curies = mention.identities.iter().filter_map(|id| within_document(id, mention.kind));
         keys.extend(curies.map(|curie| (place, Some(curie))));
         if keys.len() == before {
             keys.push((place, None));

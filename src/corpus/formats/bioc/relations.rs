@@ -30,6 +30,9 @@ pub(super) const ROLES: [&str; 2] = ["head", "tail"];
 pub(super) const EVIDENCE: &str = "docre:evidence";
 /// Attributes that have another name here.
 pub(super) const RENAMED: [(&str, &str); 1] = [("novel", "novelty")];
+/// What begins the key of an attribute's further values, and of one whose own key would say something else, before a
+/// number: `docre:2:novelty`.
+const NUMBERED: &str = "docre:";
 /// Bytes of what is said of a relation at most.
 const LONGEST_ATTRIBUTE: usize = 200;
 
@@ -131,16 +134,48 @@ fn evidence(relation: &Relation) -> Vec<u32> {
 
 /// What is said of a relation beside its name and ends.
 fn attributes(relation: &Relation, ends: &[&str]) -> Vec<Text> {
-    let is_other = |key: &str| {
-        let mut own = NAMES.iter().chain([&EVIDENCE]).chain(ends);
-        !own.any(|own| key.eq_ignore_ascii_case(own))
-            && ENDS.iter().all(|(first, second)| key != *first && key != *second)
-    };
     let attribute = |(key, value): &(Cow<str>, Cow<str>)| {
-        let renamed = RENAMED.iter().find(|(from, _)| key.eq_ignore_ascii_case(from)).map_or(&**key, |(_, to)| to);
-        let (renamed, value) = (renamed.trim(), value.trim());
-        let is_fit = !renamed.is_empty() && !value.is_empty() && renamed.len() + value.len() < LONGEST_ATTRIBUTE;
-        (is_other(key) && is_fit).then(|| format!("{renamed}={value}").into())
+        let named = || RENAMED.iter().find(|(from, _)| key.eq_ignore_ascii_case(from)).map_or(&**key, |(_, to)| to);
+        let (name, value) = (of_numbered(key).unwrap_or_else(named).trim(), value.trim());
+        let is_other = !is_own(key) && ends.iter().all(|end| !key.eq_ignore_ascii_case(end));
+        (is_other && is_fit(name, value)).then(|| format!("{name}={value}").into())
     };
     relation.infons.0.iter().filter_map(attribute).collect()
+}
+
+/// Whether a key says what a relation is.
+fn is_own(key: &str) -> bool {
+    NAMES.iter().chain([&EVIDENCE]).any(|own| key.eq_ignore_ascii_case(own))
+        || ENDS.iter().any(|(first, second)| key == *first || key == *second)
+}
+
+fn is_fit(name: &str, value: &str) -> bool {
+    !name.is_empty() && !value.is_empty() && name.len() + value.len() < LONGEST_ATTRIBUTE
+}
+
+/// The name in a key with a number.
+fn of_numbered(key: &str) -> Option<&str> {
+    let (number, name) = key.strip_prefix(NUMBERED)?.split_once(':')?;
+    (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(name)
+}
+
+/// The key of an attribute's value, of which it is the so-manieth: infons have one value a key.
+pub(super) fn key_of(name: &str, number: u32) -> String {
+    let renamed = RENAMED.iter().find(|(_, to)| *to == name);
+    let says_else = || {
+        let is_from = RENAMED.iter().any(|(from, _)| name.eq_ignore_ascii_case(from));
+        is_from || is_own(name) || name.starts_with(NUMBERED)
+    };
+    match renamed {
+        Some((from, _)) if number == 1 => (*from).to_owned(),
+        None if number == 1 && !says_else() => name.to_owned(),
+        _ => format!("{NUMBERED}{number}:{name}"),
+    }
+}
+
+/// Whether an attribute is read back as it is written.
+pub(super) fn comes_back(attribute: &str) -> bool {
+    attribute
+        .split_once('=')
+        .is_some_and(|(name, value)| is_fit(name, value) && name.trim() == name && value.trim() == value)
 }

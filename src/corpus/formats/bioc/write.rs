@@ -4,17 +4,19 @@
 //! `docre:entity` in it the entity's number, by which entities without identifier survive; their ids have the order of an
 //! entity's mentions, the first of which is its name. A document without labels has the infon `docre:labelled`. A relation
 //! has nodes for its head and tail, and `entity1` and `entity2` where both have identifiers. A predicted one has its
-//! probability as `score`.
+//! probability as `score`. An attribute's second value has the key `docre:2:NAME`, and so on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
 use std::ops::Range;
 
+use ground::excerpt::quoted;
 use serde_json::{Map, Value, json};
 
 use super::super::tied::Tied;
 use super::entities::{LABELLED, LOCAL};
-use super::relations::{EVIDENCE, RENAMED, ROLES};
+use super::relations::{EVIDENCE, ROLES, comes_back, key_of};
+use crate::fault::Remark;
 use crate::text::segment;
 use crate::writer::{Claim, Frame, Writer, Written};
 
@@ -34,6 +36,13 @@ impl Writer for BioCJsonWriter {
 
     fn write(&self, written: &Written<'_>, output: &mut dyn Write) -> io::Result<()> {
         serde_json::to_writer(output, &document(written)).map_err(io::Error::from)
+    }
+
+    fn remarks(&self, written: &Written<'_>) -> Vec<Remark> {
+        let attributes = written.claims.iter().flatten().flat_map(|claim| &claim.attributes);
+        let lost = attributes.filter(|attribute| !comes_back(attribute));
+        let what = "attributes of relations that are too long, blank or without value, not read back as they are";
+        lost.map(|attribute| Remark { what, example: quoted(attribute) }).collect()
     }
 }
 
@@ -113,12 +122,13 @@ fn relation(number: usize, claim: &Claim, written: &Written<'_>, mentions: &[Tie
         infons.insert("entity1".to_owned(), Value::from(head));
         infons.insert("entity2".to_owned(), Value::from(tail));
     }
-    for (key, value) in claim.attributes.iter().filter_map(|attribute| attribute.split_once('=')) {
-        let key = RENAMED.iter().find(|(_, to)| *to == key).map_or(key, |(from, _)| from);
-        infons.insert(key.to_owned(), Value::from(value));
-    }
-    if let Some(probability) = claim.probability {
-        infons.insert("score".to_owned(), Value::from(probability.to_string()));
+    let mut counts = HashMap::<&str, u32>::new();
+    let probability = claim.probability.map(|probability| probability.to_string());
+    let attributes = claim.attributes.iter().filter_map(|attribute| attribute.split_once('='));
+    for (name, value) in probability.iter().map(|probability| ("score", &**probability)).chain(attributes) {
+        let count = counts.entry(name).or_default();
+        *count += 1;
+        infons.insert(key_of(name, *count), Value::from(value));
     }
     if !claim.evidence.is_empty() {
         let sentences: Vec<String> = claim.evidence.iter().map(u32::to_string).collect();

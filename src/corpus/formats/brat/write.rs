@@ -36,6 +36,9 @@ pub struct BratFolder {
     attribute_names: Names,
     /// The values of each.
     attributes: BTreeMap<String, BTreeSet<String>>,
+    /// Documents whose names are not those of their files, and the first with its file's.
+    renamed: u64,
+    first_renamed: Option<(String, String)>,
 }
 
 /// Names as brat can have them, different ones for different names.
@@ -66,6 +69,8 @@ impl BratFolder {
             relations: Names::default(),
             attribute_names: Names::default(),
             attributes: BTreeMap::new(),
+            renamed: 0,
+            first_renamed: None,
         }
     }
 
@@ -93,7 +98,12 @@ impl BratFolder {
                 self.relation(claim, ends, &mut file);
             }
         }
-        let place = self.folder.join(place_of(&document.id));
+        let below = place_of(&document.id);
+        if below != Path::new(&*document.id) {
+            self.renamed += 1;
+            self.first_renamed.get_or_insert_with(|| (document.id.to_string(), below.display().to_string()));
+        }
+        let place = self.folder.join(below);
         if let Some(above) = place.parent() {
             fs::create_dir_all(above)?;
         }
@@ -125,7 +135,15 @@ impl BratFolder {
     }
 
     /// What to say of names that are not as they were, where there are any.
-    pub fn renamed(&self) -> Option<String> {
+    pub fn renamed(&self) -> Vec<String> {
+        let documents = self.first_renamed.as_ref().map(|(name, called)| {
+            let (count, name, called) = (self.renamed, quoted(name), quoted(called));
+            format!("documents whose names no file can have, written with others: {count}, such as {name} as {called}")
+        });
+        documents.into_iter().chain(self.renamed_types()).collect()
+    }
+
+    fn renamed_types(&self) -> Option<String> {
         let all = [&self.kinds, &self.relations, &self.attribute_names];
         let mut changed = all.into_iter().flat_map(|names| &names.called).filter(|(name, called)| name != called);
         let (name, called) = changed.next()?;

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::ops::Range;
 
-use ground::curie::curie;
+use ground::curie::within_document;
 use ground::variant::Variant;
 
 use crate::document::{Entity, Mention};
@@ -102,7 +102,7 @@ impl<'t> Gathered<'t> {
     fn slot(&mut self, thing: Thing<'t>, kind: &str) -> Option<usize> {
         let mut slot = None;
         for name in thing {
-            let Some(key) = curie(&name, kind) else { continue };
+            let Some(key) = within_document(&name, kind) else { continue };
             let own = match slot {
                 Some(slot) => slot,
                 None => self.new_slot(name.clone()),

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::io::{self, Write};
 use std::iter;
 
-use ground::curie::curie;
+use ground::curie::{LOCAL, curie};
 use table::Text;
 
 use crate::document::{Document, Mention};
@@ -22,7 +22,7 @@ const MOST_ROUNDS: u32 = 4;
 /// Two names of documents never become one: a name that is changed gets a hash.
 ///
 /// A mention has a line for each of its entities, in the order of the text as far as the order of entities allows. An
-/// entity without identity is called `local:DOCUMENT_NUMBER`, which stands for nothing elsewhere; a mention without, `-`.
+/// entity without identity is called `local:DOCUMENT_NUMBER`, which is read as none; a mention without, `-`.
 /// A prediction's probability is a fifth column, and so is the novelty of an annotated relation, or its score.
 #[derive(Debug, Clone, Copy)]
 pub struct PubTatorWriter;
@@ -245,7 +245,7 @@ impl Name {
             let kb_id = entity.kb_id.as_deref()?;
             Some(Self { id: on_one_line(kb_id), curie: Some(curie(kb_id, &entity.kind())?), is_shared: false })
         });
-        let local = || format!("local:{}_{entity}", doc_id.replace([',', ';'], "_"));
+        let local = || format!("{LOCAL}:{}_{entity}", doc_id.replace([',', ';'], "_"));
         named.unwrap_or_else(|| Self { id: local(), curie: None, is_shared: false })
     }
 
