@@ -188,3 +188,21 @@ fn folded(word: &str) -> impl Iterator<Item = u8> + '_ {
 pub(crate) fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
+
+/// Ids that stand for none.
+const NONE: &[&str] =
+    &["", "-", "--", "-1", "none", "null", "nil", "na", "nan", "n/a", "unknown", "cui-less", "cuiless", "?"];
+
+/// A CURIE of its parts: its prefix, what its ids begin with, and the rest.
+pub(crate) fn joined(prefix: &str, stem: &str, local: &str) -> String {
+    let mut curie = String::with_capacity(prefix.len() + stem.len() + local.len() + 1);
+    for part in [prefix, ":", stem, local] {
+        curie.push_str(part);
+    }
+    curie
+}
+
+/// Whether an id says that there is none.
+pub(crate) fn stands_for_none(id: &str) -> bool {
+    NONE.iter().any(|none| id.eq_ignore_ascii_case(none))
+}

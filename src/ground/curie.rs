@@ -5,14 +5,10 @@
 
 use std::iter;
 
-use crate::bases::{BASES, Base, gene_number, is_digits};
+use crate::bases::{BASES, Base, gene_number, is_digits, joined, stands_for_none};
 use crate::variant::{Variant, is_certain_mutation, is_mutation, reference_number, without_tmvar};
 
 pub use crate::bases::folds_to;
-
-/// Ids that stand for none.
-const NONE: &[&str] =
-    &["", "-", "--", "-1", "none", "null", "nil", "na", "nan", "n/a", "unknown", "cui-less", "cuiless", "?"];
 
 /// What the types of entities that have knowledge bases of their own come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,18 +200,6 @@ fn prefix_of_type(kind: &str) -> String {
         }
     }
     if prefix.is_empty() { "id".to_owned() } else { prefix }
-}
-
-pub(crate) fn joined(prefix: &str, stem: &str, local: &str) -> String {
-    let mut curie = String::with_capacity(prefix.len() + stem.len() + local.len() + 1);
-    for part in [prefix, ":", stem, local] {
-        curie.push_str(part);
-    }
-    curie
-}
-
-pub(crate) fn stands_for_none(id: &str) -> bool {
-    NONE.iter().any(|none| id.eq_ignore_ascii_case(none))
 }
 
 /// The IRI of a CURIE whose knowledge base has registered ones: what all of them begin with, and the local id.

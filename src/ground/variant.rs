@@ -6,8 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::bases::{folds_to, gene_number, is_digits};
-use crate::curie::{joined, stands_for_none};
+use crate::bases::{folds_to, gene_number, is_digits, joined, stands_for_none};
 
 /// Changes of a sequence as tmVar calls them.
 pub const CHANGES: &[&str] = &["SUB", "DEL", "INS", "DUP", "INDEL", "FS", "INV", "Allele"];

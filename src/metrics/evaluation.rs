@@ -11,7 +11,7 @@ use ground::figure::Figure;
 use ground::identity::Identity;
 use ground::pattern::Pattern;
 use ground::scope::Scope;
-use table::rows::{MetricRow};
+use table::rows::MetricRow;
 use table::{Row, Text};
 
 use crate::bootstrap::{Interval, Tallies, interval, resamples};
