@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use clap::Args;
 use docre::decide::Decision;
-use docre::ground::{choice, interrupt};
+use docre::ground::{choice, folder_name, interrupt};
 use docre::metrics::{self, Comparison, Evaluation, Metric, Notes, Options, Request, Scored, ScoresRequest, present};
 use docre::table::{self, Row, TableError};
 use serde::Serialize;
@@ -112,13 +112,17 @@ pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
 }
 
 fn evaluated(args: &EvaluateArgs, options: &Options) -> anyhow::Result<Found> {
-    let tables = args.split.folder()?;
+    let mut tables = args.split.folder()?;
+    if tables.file_name().is_none() {
+        // Its parent is no part of the path.
+        tables = tables.canonicalize().unwrap_or(tables);
+    }
     let names = if args.split.split.is_some() {
         [Some(&*args.split.corpus), Some(&*tables)]
     } else {
         [tables.parent(), Some(&*tables)]
     };
-    let [corpus, split] = names.map(|path| path.and_then(Path::file_name).unwrap_or_default().to_string_lossy());
+    let [corpus, split] = names.map(|path| path.map(folder_name).unwrap_or_default());
     let training_facts = args.train_facts.as_deref();
     let usual = Request::new(&tables, &tables).with(options);
     let request = Request { training_facts, corpus: &corpus, split: &split, ..usual };

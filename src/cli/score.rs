@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
+use docre::ground::folder_name;
 use docre::ground::parsed::FolderName;
 use docre::nn::device::{DeviceChoice, Precision};
 use docre::score::{self, Candidates, Ended, Options, Request};
@@ -105,7 +106,7 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let piped = pipe::is(&args.out);
     let out = if piped { scratch.folder("scored")? } else { args.out.clone() };
     let name = if piped { &args.checkpoint } else { &args.out };
-    let name = name.file_name().unwrap_or_default().to_string_lossy();
+    let name = folder_name(name);
     let request = Request::new(&args.checkpoint, &split, &out, &name, args.device).with(&options);
     // A pipe's table is nobody's.
     let request = request.decided_by(args.decision.as_deref()).forced(args.force || piped);

@@ -71,6 +71,13 @@ pub fn up_to_error<T, E>(mut next: impl FnMut() -> Result<Option<T>, E>) -> impl
     })
 }
 
+/// What a folder is called: where its path ends with no name, as `.` and `..` do, what the folder that it leads to has.
+pub fn folder_name(path: &Path) -> String {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    name(path).or_else(|| name(&std::fs::canonicalize(path).ok()?)).unwrap_or_default()
+}
+
 /// Opens a file to read. What is no file is refused before it is opened: a pipe that stands where a file should has
 /// nobody who writes, and would be waited for without end.
 ///
@@ -103,3 +110,17 @@ pub fn read_text(path: &Path) -> io::Result<String> {
 
 /// A text that repeats often, such as a document's name down a column: cheap to copy.
 pub type Text = Arc<str>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_have_names_whatever_their_paths_end_with() {
+        let here = std::env::current_dir().unwrap();
+        let name = |path: Option<&Path>| path.unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+        let own = name(Some(&here));
+        let found = ["a/b", "a/b/", "a/b/.", ".", "", "./", ".."].map(|path| folder_name(Path::new(path)));
+        assert_eq!(found, ["b".into(), "b".into(), "b".into(), own.clone(), own.clone(), own, name(here.parent())]);
+    }
+}

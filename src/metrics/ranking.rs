@@ -141,15 +141,16 @@ impl Ranking {
         found
     }
 
-    /// The curve of a run: thresholds evenly over the claims, both ends and the best F1 included.
+    /// The curve of a run: thresholds evenly over the claims, both ends, the best F1 and the model's own threshold included.
     pub fn curve(&self, run_id: &Text, found: &OverThresholds) -> Vec<PrecisionRecallRow> {
-        // One is kept for the best.
-        let steps = POINTS - 2;
+        // One is kept for the best, and one for the model's own.
+        let steps = POINTS - 3;
         let place = |step: u64| 1 + step * found.all.predicted.saturating_sub(1) / steps;
         let mut next = 0;
         let mut kept = Vec::new();
         let mut cut = Cut::default();
-        for alike in self.alike() {
+        let mut groups = self.alike().peekable();
+        while let Some(alike) = groups.next() {
             for claim in alike {
                 cut.predicted += 1;
                 cut.correct += u64::from(claim.holds);
@@ -159,7 +160,9 @@ impl Ranking {
             while next <= steps && place(next) <= cut.predicted {
                 next += 1;
             }
-            if is_next || cut.predicted == found.best.predicted {
+            let is_above = |claims: &&[Claim]| claims.first().is_some_and(|claim| claim.margin > 0.0);
+            let is_own = is_above(&alike) && !groups.peek().is_some_and(is_above);
+            if is_next || is_own || cut.predicted == found.best.predicted {
                 kept.push(point(run_id, cut, found.counts(cut)));
             }
         }

@@ -188,8 +188,9 @@ impl Split {
         let changes = self.traces.as_mut().map(|traces| traces.of(position, row.labelled, is_gold)).transpose()?;
         let facts = self.facts(&row, position, gold)?;
         Ok(Some(Document {
+            // What has no title is called by its name.
+            title: if row.title.trim().is_empty() { row.doc_id.clone() } else { row.title },
             id: row.doc_id,
-            title: row.title,
             labelled: row.labelled,
             sentences: sentences(&tokens, row.n_sentences),
             n_sentences: None,

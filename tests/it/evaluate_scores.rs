@@ -422,6 +422,7 @@ fn calibrated_scores_have_hardly_an_error_and_a_curve_of_two_hundred_points() {
             doc.facts.push((head, tail, "P"));
         }
     }
+    let claims = doc.scores.iter().filter(|(.., margin)| *margin > 0.0).count() as u64;
     let scored = Corpus::new(&[doc], 4).scored(&Decision::default());
     // Of 22,350 scores some 2,000 are in a bin: a share's deviation is 0.01 there at most.
     assert!(value(&scored, "ECE") < 0.015, "{:?}", figure(&scored, "ECE"));
@@ -430,6 +431,11 @@ fn calibrated_scores_have_hardly_an_error_and_a_curve_of_two_hundred_points() {
     assert!((199..=200).contains(&scored.curve.len()), "{}", scored.curve.len());
     let claimed: Vec<u64> = scored.curve.iter().map(|row| row.predicted).collect();
     assert_eq!((claimed[0], claimed[claimed.len() - 1]), (1, 22_350));
+    assert_eq!(
+        scored.curve.iter().rfind(|row| row.margin > 0.0).unwrap().predicted,
+        claims,
+        "the model's own threshold"
+    );
     assert!(claimed.windows(2).all(|two| two[0] < two[1] && two[1] - two[0] <= 114));
 }
 

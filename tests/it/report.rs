@@ -308,6 +308,21 @@ fn predictions_on_documents_without_labels_get_no_verdict() {
 }
 
 #[test]
+fn a_document_without_title_is_called_by_its_name() {
+    let source = r#"{"id": "d7", "text": "Ann came.", "entities": [], "relations": []}"#;
+    let run = TempDir::new().unwrap();
+    fs::write(run.path().join("source.jsonl"), source).unwrap();
+    let [source, out] = ["source.jsonl", "."].map(|name| run.path().join(name).to_str().unwrap().to_owned());
+    let done = docre(["convert", "--format", "jsonl", "--split", "test", "--out", &out, &source]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let page = page(run.path());
+    assert_eq!(
+        [&block(&page, "documents-0")[0]["title"], &block(&page, "overview")["documents"][0]["title"]],
+        ["d7"; 2]
+    );
+}
+
+#[test]
 fn hostile_names_stand_in_blocks_alone_and_come_back_whole() {
     let names = ["</script><script>harm()</script>", "<img src=x onerror=harm()>", "\"'` \u{202e}txet\u{202c} 🦀\t\\"];
     let mut document: Value = serde_json::from_str(DOCUMENT).unwrap();

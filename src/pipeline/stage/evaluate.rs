@@ -11,6 +11,7 @@ use toml::Table as Toml;
 
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::decide::Decision;
+use crate::ground::folder_name;
 use crate::ground::manifest::role;
 use crate::metrics::{self, Metric, Options, Request, Scored, ScoresRequest, present};
 use crate::pipeline::options::settings;
@@ -74,7 +75,7 @@ impl Evaluate {
 impl Action for Evaluate {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
         let corpus = work.input(role::CORPUS)?;
-        let split = corpus.file_name().unwrap_or_default().to_string_lossy();
+        let split = folder_name(corpus);
         let (mut rows, mut warnings) = (Vec::new(), Vec::new());
         if let Some(relations) = work.optional(role::RELATIONS) {
             let request = Request::new(corpus, relations).with(&self.options);

@@ -20,7 +20,7 @@ function curveLack({ tally, predicted }) {
 /** The curves of the table `precision_recall`, one a run: the model's own threshold is passed at 0, and others lie below. */
 function scoredCurves(rows) {
   return [...Map.groupBy(rows, ({ run_id }) => run_id)].map(([name, points]) => {
-    const own = points.findLast(({ margin }) => margin >= 0);
+    const own = points.findLast(({ margin }) => margin > 0);
     const best = points.reduce((best, point) => (point.f1 > best.f1 ? point : best));
     const shift = best.margin >= 0 ? `higher by ${best.margin.toFixed(2)}` : `lower by ${(-best.margin).toFixed(2)}`;
     const beside = own ? `at the model's own it is ${percent(own.f1)}` : "nothing lies above the model's own";

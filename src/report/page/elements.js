@@ -107,6 +107,9 @@ function whenNear(element, work) {
 /** A name, or words where there is nothing to see of it. */
 const named = (name) => (name.trim() ? name : "(no name)");
 
+/** A text as searches compare it: whatever its letters' case and accents. */
+const plainly = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+
 /** A hue for each of a list of names. */
 function hues(names) {
   const first = [250, 150, 65, 330, 25, 200, 105, 290];

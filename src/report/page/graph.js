@@ -15,7 +15,7 @@ class GraphView {
     this.at = this.nodes.map(() => []);
     for (const edge of this.edges) for (const end of new Set([edge.head, edge.tail])) this.at[end].push(edge);
     this.at.forEach((edges) => edges.sort((a, b) => b.n_documents - a.n_documents || (b.probability ?? 0) - (a.probability ?? 0)));
-    this.names = this.nodes.map((node) => [node.name, node.id, ...(node.aliases ?? [])].join("\n").toLowerCase());
+    this.names = this.nodes.map((node) => plainly([node.name, node.id, ...(node.aliases ?? [])].join("\n")));
     /** Where each node that is shown lies, the one in the centre, and how many of its edges are listed. */
     Object.assign(this, { shown: new Map(), centre: 0, listed: EDGES_LISTED, width: 0 });
     this.build();
@@ -51,7 +51,7 @@ class GraphView {
   }
 
   find() {
-    const words = this.search.value.trim().toLowerCase();
+    const words = plainly(this.search.value.trim());
     const places = words ? this.names.flatMap((name, place) => (name.includes(words) ? [place] : [])) : [];
     places.sort((a, b) => this.at[b].length - this.at[a].length);
     this.status.textContent = words ? `${plural(places.length, "entity", "entities")} found` : "";

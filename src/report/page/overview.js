@@ -57,7 +57,7 @@ function headline(run) {
   const wrong = predicted - correct;
   const further = tally.unjudged > 0 && ` Without labels to judge them by, it found ${whole(tally.unjudged)} more in other documents.`;
   return say([`The run found ${whole(correct)} of ${plural(gold, "fact")} in ${where} (F1 ${score.toFixed(1)}); `,
-    wrong === 0 ? "none of its predictions is wrong." : `${whole(wrong)} of its ${plural(predicted, "prediction")} ${wrong === 1 ? "is" : "are"} wrong.`, further || ""].join(""));
+    predicted === 0 ? "it predicts nothing." : wrong === 0 ? "none of its predictions is wrong." : `${whole(wrong)} of its ${plural(predicted, "prediction")} ${wrong === 1 ? "is" : "are"} wrong.`, further || ""].join(""));
 }
 
 const foundSaid = (found) => (found === 0 ? "No relation was found" : `The run found ${plural(found, "relation")}`);

@@ -62,13 +62,13 @@ class Listing {
 
   filter() {
     const { elements } = this.controls;
-    const words = (name) => elements[name].value.trim().toLowerCase();
+    const words = (name) => plainly(elements[name].value.trim());
     const [entity, title] = [words("entity"), words("document")];
     // The first choice is any: a name may be empty, so that no value can stand for it.
     const chosen = (name) => (elements[name]?.selectedIndex > 0 ? elements[name].value : undefined);
     const [relation, verdict, runs] = ["relation", "verdict", "runs"].map(chosen);
     const least = Number(this.least?.value || 0);
-    const has = (text, part) => text.toLowerCase().includes(part);
+    const has = (text, part) => plainly(text).includes(part);
     const is = ({ name, kb_id }) => has(name, entity) || (kb_id !== undefined && has(kb_id, entity));
     this.found = this.rows.filter(({ doc, fact, head, tail }) =>
       (!entity || is(head) || is(tail)) && (!title || has(doc.title, title) || has(doc.id, title))

@@ -97,7 +97,7 @@ class Reader {
     // The first choice is any: a name may be empty, so that no value can stand for it.
     const set = FILTERS.map((name) => [name, this.controls.elements[name]]).filter(([, select]) => select?.selectedIndex > 0);
     const filters = Object.fromEntries(set.map(([name, select]) => [name, select.value]));
-    return { words: this.search.value.trim().toLowerCase(), filters, order: this.controls.elements.order.selectedIndex };
+    return { words: plainly(this.search.value.trim()), filters, order: this.controls.elements.order.selectedIndex };
   }
 
   async filter() {
@@ -129,7 +129,7 @@ class Reader {
     const { title, ...counts } = this.run.documents[place];
     const told = Object.keys(SIGNS).filter((verdict) => counts[verdict] > 0);
     return h("button", { type: "button", class: "listed", tabindex: -1, onclick: () => this.openAt(place) },
-      h("span", { class: "listed-title" }, title.trim() ? title : "(no title)"),
+      h("span", { class: "listed-title" }, named(title)),
       h("span", { class: "counts" }, told.map((verdict) => h("span", { class: verdict, title: verdict }, `${SIGNS[verdict]} ${counts[verdict]}`))));
   }
 
@@ -161,7 +161,7 @@ class Reader {
     const doc = await documentAt(this.run, place);
     if (place !== this.place) return;
     Object.assign(this, { doc, chosen: null, entity: null, text: readText(doc, this.hue, (entity) => this.chooseEntity(entity)) });
-    this.title.textContent = doc.title.trim() ? doc.title : "(no title)";
+    this.title.textContent = named(doc.title);
     const about = [doc.id !== doc.title && doc.id, ofAll(doc.sentences.length, doc.n_sentences, "sentence"), plural(doc.entities.length, "entity", "entities"), !doc.labelled && "no labels"];
     this.about.textContent = about.filter(Boolean).join(" · ");
     this.holder.replaceChildren(this.text.element, this.canvas);
@@ -269,7 +269,7 @@ class Reader {
 
 /** Whether a document has the words and, among its facts, one that the filters leave. */
 function matches(doc, { words, filters }) {
-  const said = () => [doc.title, ...doc.sentences.map((tokens) => tokens.join(""))].some((text) => text.toLowerCase().includes(words));
+  const said = () => [doc.title, ...doc.sentences.map((tokens) => tokens.join(""))].some((text) => plainly(text).includes(words));
   return (!words || said()) && (!Object.keys(filters).length || doc.facts.some((fact) => fits(doc, fact, filters)));
 }
 
