@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::Args;
 use docre::decide::{self, Calibration, Decision, Ended, Ensemble, Options, Request};
 use docre::ground::parsed::FolderName;
@@ -10,7 +11,7 @@ use docre::table::rows::RelationRow;
 use docre::table::stream;
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, checked, number, one_of, split_folder, whole};
+use super::{Messages, Outcome, Usage, checked, number, one_of, split_folder, whole};
 
 /// Decide which relations to claim of what a model thinks, once or again, of one run or several.
 #[derive(Args)]
@@ -67,6 +68,12 @@ pub struct DecideArgs {
 impl DecideArgs {
     fn decision(&self) -> anyhow::Result<Decision> {
         let read = self.decision.as_deref().map(Decision::read).transpose()?.unwrap_or_default();
+        if self.shift.is_some() && !read.shifts.is_empty() {
+            // What has a shift of its own would not hear of this one.
+            bail!(Usage(
+                "`--shift`: expected a decision without `shifts` of single relations, got one with them".to_owned()
+            ));
+        }
         checked(Decision {
             shift: self.shift.unwrap_or(read.shift),
             calibration: self.temperature.map(Calibration::Temperature).or(read.calibration),
@@ -96,14 +103,12 @@ pub fn run(args: &DecideArgs, messages: Messages) -> anyhow::Result<Outcome> {
         // A pipe's table is nobody's.
         force: args.force || piped,
     })?;
-    let told = match ended {
+    let told = match &ended {
         Ended::UpToDate(_) => "up to date".to_owned(),
-        Ended::Decided(claims) => format!("{} relations", claims.count),
+        Ended::Decided(claims) => claims.counted(),
     };
     messages.say(&format!("{}: {told}", args.out.join("relations").display()));
-    if let Some(warning) = ended.claims().warning() {
-        messages.say(&format!("warning: {warning}"));
-    }
+    ended.claims().warnings().iter().for_each(|warning| messages.say(&format!("warning: {warning}")));
     if piped {
         stream::send::<RelationRow, _>(&out, io::stdout().lock()).map(drop)?;
     }

@@ -1,10 +1,12 @@
 //! `docre fit`: scores of a labelled split → a decision.
 
+use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
 use docre::decide::{self, Calibrated, Decision, FitOptions, FitRequest};
 
+use super::pipe;
 use super::{Messages, Outcome, SplitArgs, checked, number, one_of};
 
 /// Fit a decision on a labelled split: a threshold, and probabilities that say how often a claim is right.
@@ -20,7 +22,7 @@ pub struct FitArgs {
     scores: Vec<PathBuf>,
     #[command(flatten)]
     split: SplitArgs,
-    /// The file of the decision: decision.json in the folder of a checkpoint, and `docre score` takes it.
+    /// The file of the decision, or `-`: to stdout. As decision.json in the folder of a checkpoint, `docre score` takes it.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// A decision in JSON of which all but thresholds and calibration stays: types, inverses, how runs are joined.
@@ -45,7 +47,7 @@ pub struct FitArgs {
     /// How probabilities are calibrated.
     #[arg(long, value_parser = one_of::<Calibrated>(), default_value_t)]
     calibration: Calibrated,
-    /// Replace a file that stands there.
+    /// Replace a decision that docre wrote there.
     #[arg(long)]
     force: bool,
 }
@@ -64,10 +66,16 @@ pub fn run(args: &FitArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let types_of = args.types_of.as_deref();
     let request = FitRequest { scores: &args.scores, split: &split, decision: &decision, types_of, options: &options };
     let fit = decide::fit(&request)?;
-    let is_new = fit.decision.write(&args.out, args.force)?;
+    let is_new = if pipe::is(&args.out) {
+        fit.decision.send(io::stdout().lock())?;
+        true
+    } else {
+        fit.decision.write(&args.out, args.force)?
+    };
     let [what, lines @ ..] = fit.told();
     let what = if is_new { what } else { format!("up to date, {what}") };
     messages.say(&format!("{}: {what}", args.out.display()));
     lines.iter().for_each(|line| messages.say(line));
+    fit.warning().iter().for_each(|warning| messages.say(&format!("warning: {warning}")));
     Ok(Outcome::Done)
 }

@@ -1,7 +1,6 @@
 //! What is decided, as a small JSON file has it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -137,30 +136,50 @@ impl Decision {
     /// As [`Self::read`].
     pub fn find(path: &Path) -> Result<Option<Self>, DecideError> {
         let refused = |source| DecideError::Read { path: path.to_path_buf(), source };
-        present(path.metadata()).map_err(refused)?.map(|_| Self::read(path)).transpose()
+        // A link that leads nowhere is there: whoever made it means a decision.
+        present(path.symlink_metadata()).map_err(refused)?.map(|_| Self::read(path)).transpose()
     }
 
     /// Writes its file, by which docre knows it again; one that stands already with the same in it is let stand, and another
-    /// replaced only where `force` is set. Returns whether it was written.
+    /// that docre wrote replaced only where `force` is set. Returns whether it was written.
     ///
     /// # Errors
-    /// Where one stands there, or the system refuses.
+    /// Where one stands there, or what docre did not write, or the system refuses.
     pub fn write(&self, path: &Path, force: bool) -> Result<bool, DecideError> {
         let refused = |source| DecideError::from(TableError::Io { path: path.to_path_buf(), action: "write", source });
-        let text = serde_json::to_string_pretty(self).map_err(|error| refused(error.into()))?;
-        let text = format!("{}{}\n", head(), text.strip_prefix('{').unwrap_or(&text));
-        if Self::is_written(path) && ground::read_text(path).is_ok_and(|standing| standing == text) {
+        let text = self.text().map_err(refused)?;
+        let is_ours = Self::is_written(path);
+        if is_ours && ground::read_text(path).is_ok_and(|standing| standing == text) {
             return Ok(false);
+        }
+        // Whatever it is, a configuration or a decision of somebody's own hand, it is nobody's to replace.
+        if !is_ours && path.is_file() {
+            return Err(DecideError::Foreign(path.to_path_buf()));
         }
         write_file(path, force, |file| file.write_all(text.as_bytes()).map_err(refused))?;
         Ok(true)
+    }
+
+    /// What its file says.
+    fn text(&self) -> io::Result<String> {
+        let text = serde_json::to_string_pretty(self)?;
+        Ok(format!("{}{}\n", head(), text.strip_prefix('{').unwrap_or(&text)))
+    }
+
+    /// The same into a stream.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn send(&self, mut stream: impl Write) -> io::Result<()> {
+        stream.write_all(self.text()?.as_bytes())?;
+        stream.flush()
     }
 
     /// Whether a file is a decision that docre wrote.
     pub fn is_written(path: &Path) -> bool {
         let head = head();
         let mut start = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(head.len() as u64).read_to_end(&mut start));
+        let read = open_file(path).and_then(|file| file.take(head.len() as u64).read_to_end(&mut start));
         read.is_ok() && start == head.as_bytes()
     }
 
@@ -178,7 +197,8 @@ impl Decision {
         // The lowest threshold has the most recall, and the highest mostly the most precision.
         let shift = reached.reduce(if what == "precision" { f32::min } else { f32::max });
         let best = self.points.iter().map(share).reduce(f64::max);
-        shift.map(|shift| self.moved(shift)).ok_or(DecideError::At { what, wanted, best })
+        let fitted = !self.fitted_on.is_empty();
+        shift.map(|shift| self.moved(shift)).ok_or(DecideError::At { what, wanted, best, fitted })
     }
 
     /// The same with its thresholds so much higher.
@@ -205,6 +225,13 @@ impl Decision {
     /// Whether it was fitted on a document.
     pub(crate) fn was_fitted_on(&self, document: &str) -> bool {
         !self.fitted_on.is_empty() && self.fitted_on.contains(&hashed(document))
+    }
+
+    /// Relations that somebody names in it. One that was fitted may know more of them than these documents have.
+    pub(crate) fn names(&self) -> BTreeSet<Text> {
+        let inverses = self.inverses.iter().flat_map(|(one, other)| [one, other]);
+        let all = self.shifts.keys().chain(self.types.keys()).chain(inverses);
+        all.filter(|_| self.fitted_on.is_empty()).cloned().collect()
     }
 
     /// The least of the shifts.

@@ -54,6 +54,25 @@ pub enum DecideError {
         /// How far down the scores go.
         margin: f32,
     },
+    /// Runs that reach down to different depths.
+    #[error("expected one margin of all runs, got {first} and {other}")]
+    Margins {
+        /// That of the first.
+        first: f32,
+        /// Another.
+        other: f32,
+    },
+    /// Several runs at an iteration.
+    #[error(
+        "expected claims of one run, since of an iteration nothing tells what lay below the threshold, got {0} runs"
+    )]
+    OneRun(usize),
+    /// Inverses at an iteration.
+    #[error(
+        "`inverses` of a decision: expected none, since of an iteration nothing tells what lay below the threshold, got \
+         some"
+    )]
+    NoInverses,
     /// What lay below the threshold at an iteration is not known.
     #[error(
         "expected a threshold that is not lowered, since of an iteration only claims are kept, got a shift of {shift}"
@@ -85,7 +104,7 @@ pub enum DecideError {
         margin: f32,
     },
     /// A decision does not say which threshold comes to what is wanted.
-    #[error("expected a decision with a threshold of {what} {wanted}, got {}", told(*best))]
+    #[error("expected a decision with a threshold of {what} {wanted}, got {}", told(*best, *fitted))]
     At {
         /// Precision or recall.
         what: &'static str,
@@ -93,6 +112,19 @@ pub enum DecideError {
         wanted: f64,
         /// The best that there is.
         best: Option<f64>,
+        /// Whether it was fitted at all.
+        fitted: bool,
+    },
+    /// What docre did not write stands where a decision was to go.
+    #[error("{}: expected nothing or a decision that docre wrote, found another file: it will not be replaced", .0.display())]
+    Foreign(PathBuf),
+    /// No score is right.
+    #[error("{}: expected scores of which some are right, got {wrong} wrong ones", path.display())]
+    NothingRight {
+        /// The split.
+        path: PathBuf,
+        /// The scores of its documents.
+        wrong: usize,
     },
     /// Nobody says what holds.
     #[error("{}: expected labelled documents with facts, got none", .0.display())]
@@ -118,11 +150,21 @@ impl Hint for DecideError {
                 Some("score with a larger `--margin`".into())
             }
             Self::Iteration { .. } => Some("score with a larger `--iterations`".into()),
+            Self::Margins { .. } => Some("score again with one `--margin`".into()),
+            Self::OneRun(_) => Some("score each with `--iterations N`, and decide over these scores".into()),
+            Self::NoInverses => Some("score with `--iterations N`, and decide over these scores".into()),
             Self::Lowered { .. } => {
                 Some("score with `--iterations` as often as that, and decide over its scores".into())
             }
             Self::NoCorpus(_) => Some("name it with `--corpus`, and `--split`".into()),
             Self::Entity { .. } => Some("name the split whose scores they are".into()),
+            Self::Foreign(_) => Some("move it away, or choose another `--out`".into()),
+            Self::NothingRight { .. } => {
+                Some("name the split whose scores they are, or score with a larger `--margin`".into())
+            }
+            Self::At { best: None, fitted: true, .. } => {
+                Some("fit one with `--precision` or `--recall`, which tell how far it gets".into())
+            }
             Self::At { best: None, .. } => Some(
                 "fit one with `docre fit`; `docre score` takes decision.json in the folder of its checkpoint".into(),
             ),
@@ -132,6 +174,10 @@ impl Hint for DecideError {
     }
 }
 
-fn told(best: Option<f64>) -> String {
-    best.map_or_else(|| "one that was not fitted".to_owned(), |best| format!("{best:.4} at most"))
+fn told(best: Option<f64>, fitted: bool) -> String {
+    match best {
+        Some(best) => format!("{best:.4} at most"),
+        None if fitted => "one whose fitting came to no such thresholds".to_owned(),
+        None => "one that was not fitted".to_owned(),
+    }
 }

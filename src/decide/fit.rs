@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use ground::choice;
 use ground::counts::Counts;
-use ground::settings::{Settings, at_least, within};
+use ground::settings::{Settings, at_least};
 
 use crate::calibrate::{steps, temperature};
 use crate::decision::{Calibration, Decision, Point};
+use crate::ended::relations;
 use crate::error::DecideError;
 use crate::judged::{Evidence, OfRelation, counts};
 use crate::seen::types_seen;
@@ -57,12 +58,21 @@ impl Default for FitOptions {
 
 impl Settings for FitOptions {
     fn check(&self) -> Result<(), String> {
-        within("precision", self.precision.unwrap_or(1.0), 0.0, 1.0)?;
-        within("recall", self.recall.unwrap_or(1.0), 0.0, 1.0)?;
+        self.precision.map_or(Ok(()), |wanted| share("precision", wanted))?;
+        self.recall.map_or(Ok(()), |wanted| share("recall", wanted))?;
         if self.precision.is_some() && self.recall.is_some() {
             return Err("`recall`: expected it or `precision`, got both".to_owned());
         }
         at_least("shrinkage", self.shrinkage, 0.0)
+    }
+}
+
+/// Checks what is wanted: nothing is had for nothing, and by any threshold.
+fn share(name: &str, wanted: f64) -> Result<(), String> {
+    if wanted > 0.0 && wanted <= 1.0 {
+        Ok(())
+    } else {
+        Err(format!("`{name}`: expected above 0 and up to 1, got {wanted}"))
     }
 }
 
@@ -90,18 +100,30 @@ pub struct Fit {
     pub before: Counts,
     /// What the decision claims of it.
     pub after: Counts,
+    /// Whether probabilities were to be calibrated and could not be: no score is wrong.
+    pub all_right: bool,
 }
 
 impl Fit {
     /// What is to be said of it, a line each.
     pub fn told(&self) -> [String; 3] {
         let Decision { shift, shifts, fitted_on, .. } = &self.decision;
-        let own = if shifts.is_empty() { String::new() } else { format!(", {} relations of their own", shifts.len()) };
+        let own = match shifts.len() as u64 {
+            0 => String::new(),
+            own => format!(", {} of their own", relations(own)),
+        };
         [
             format!("a shift of {shift}{own}, fitted on {} documents", fitted_on.len()),
             format!("before: {}", figures(self.before)),
             format!("after:  {}, on the documents that it was fitted on", figures(self.after)),
         ]
+    }
+}
+
+impl Fit {
+    /// What is to be said of what could not be done.
+    pub fn warning(&self) -> Option<String> {
+        self.all_right.then(|| "no score is wrong: probabilities stay as the model has them".to_owned())
     }
 }
 
@@ -120,6 +142,10 @@ pub fn fit(request: &FitRequest<'_>) -> Result<Fit, DecideError> {
     let own = Decision { shift: 0.0, shifts: [].into(), types, ..decision.clone() };
     let evidence = Evidence::take(scores, split, &own)?;
     let pooled = evidence.above(&own);
+    let right = pooled.scores.iter().filter(|score| score.holds).count();
+    if right == 0 {
+        return Err(DecideError::NothingRight { path: split.to_path_buf(), wrong: pooled.scores.len() });
+    }
     let aim = Aim::of(options);
     let shift = aim.cut(&pooled, evidence.reach).ok_or_else(|| aim.unreachable(&pooled, evidence.reach))?;
     let common = Decision { shift, ..own.clone() };
@@ -131,13 +157,14 @@ pub fn fit(request: &FitRequest<'_>) -> Result<Fit, DecideError> {
     let points = points(&evidence.above(&decision), evidence.reach + decision.least_shift());
     let calibration = match options.calibration {
         Calibrated::None => None,
-        // Nothing to learn from.
-        _ if pooled.scores.is_empty() => None,
+        // Whatever makes the right more probable would do: there is no end to it.
+        _ if right == pooled.scores.len() => None,
         Calibrated::Temperature => Some(Calibration::Temperature(temperature(&pooled.scores))),
         Calibrated::Isotonic => Some(Calibration::Steps(steps(&pooled.scores))),
     };
     let decision = Decision { calibration, points, fitted_on: evidence.documents, ..decision };
-    Ok(Fit { decision, before, after })
+    let all_right = options.calibration != Calibrated::None && right == pooled.scores.len();
+    Ok(Fit { decision, before, after, all_right })
 }
 
 /// A threshold of each relation. Drawn towards that of all they come to something else together, so all are moved alike

@@ -122,11 +122,10 @@ fn each_labelled(
 ) -> Result<Judging, DecideError> {
     let mut runs = Runs::open(scores, decision, None)?;
     let undirected = undirected_relations(split)?;
-    let mut judging = Judging { run_id: None, reach: runs.reach(), fitted_on: 0, unlabelled: 0 };
+    let mut judging = Judging { run_id: runs.run_id().cloned(), reach: runs.reach(), fitted_on: 0, unlabelled: 0 };
     for document in Walk::<(EntityRow, PairRow, FactRow)>::open(split)? {
         let (DocumentRow { doc_id, labelled, .. }, (entities, pairs, facts)) = document?;
         let scores = runs.of(&doc_id)?;
-        judging.run_id = judging.run_id.or_else(|| scores.first().map(|score| score.row.run_id.clone()));
         judging.unlabelled += u64::from(!labelled);
         if labelled {
             judging.fitted_on += u64::from(decision.was_fitted_on(&doc_id));

@@ -31,7 +31,7 @@ mod seen;
 
 pub use claims::probability;
 pub use decision::{At, Calibration, Decision, Ensemble, Point, Step};
-pub use ended::{Claims, Ended};
+pub use ended::{Claims, Ended, relations};
 pub use error::DecideError;
 pub use fit::{Calibrated, Fit, FitOptions, FitRequest, fit};
 pub use judged::{Judged, JudgedDocument, Judging, judge};

@@ -151,7 +151,7 @@ fn claimed(request: &Request<'_>, writer: Option<TableWriter<RelationRow>>) -> R
     }
     let mut runs = Runs::open(request.scores, decision, request.iteration)?;
     runs.check_reach(decision)?;
-    let run_id = request.run_id.map(Text::from);
+    let run_id = request.run_id.map(Text::from).or_else(|| runs.run_id().cloned());
     let mut claimed = Claimed { request, run_id, rows: Vec::new(), writer, claims: Claims::default() };
     match request.split {
         Some(split) => {
@@ -173,7 +173,7 @@ fn claimed(request: &Request<'_>, writer: Option<TableWriter<RelationRow>>) -> R
         claimed.write()?;
     }
     claimed.writer.map_or(Ok(()), TableWriter::finish)?;
-    Ok(claimed.claims)
+    Ok(Claims { unscored: runs.unscored(), ..claimed.claims })
 }
 
 #[cfg(test)]

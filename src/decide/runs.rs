@@ -1,5 +1,6 @@
 //! The scores of one run or several, document by document, as a decision sees them: joined, and held to inverses.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use table::Text;
@@ -20,6 +21,8 @@ pub struct Runs {
     iteration: Option<u32>,
     ensemble: Ensemble,
     inverses: Inverses,
+    /// Relations that somebody names in a decision, and no score has been of yet.
+    unscored: BTreeSet<Text>,
 }
 
 impl Runs {
@@ -28,13 +31,28 @@ impl Runs {
         if paths.is_empty() {
             return Err(DecideError::NoScores);
         }
+        // What a claim lacks lay somewhere below the threshold: no mean is of it.
+        if iteration.is_some() && paths.len() > 1 {
+            return Err(DecideError::OneRun(paths.len()));
+        }
+        if iteration.is_some() && !decision.inverses.is_empty() {
+            return Err(DecideError::NoInverses);
+        }
         let sources: Vec<Source> = paths.iter().map(|path| Source::open(path, iteration)).collect::<Result<_, _>>()?;
-        let known = sources.iter().filter_map(Source::margin).reduce(f32::min);
+        let known = one_margin(&sources)?;
         // A run without scores reaches as far down as the others: it found nothing there.
-        let margins: Vec<f32> = sources.iter().map(|run| run.margin().or(known).unwrap_or_default()).collect();
+        let margins = vec![known.unwrap_or_default(); sources.len()];
         let ensemble = decision.ensemble;
         let reach = known.map(|known| if margins.len() > 1 { ensemble.margin(&margins) } else { known });
-        Ok(Self { sources, margins, reach, iteration, ensemble, inverses: Inverses::new(&decision.inverses) })
+        // Claims do not tell what was scored.
+        let unscored = if iteration.is_none() { decision.names() } else { BTreeSet::new() };
+        let inverses = Inverses::new(&decision.inverses);
+        Ok(Self { sources, margins, reach, iteration, ensemble, inverses, unscored })
+    }
+
+    /// What they are called: as the first that has any scores; `None`: none has.
+    pub fn run_id(&self) -> Option<&Text> {
+        self.sources.iter().find_map(Source::run_id)
     }
 
     /// How far below the threshold they reach.
@@ -57,13 +75,28 @@ impl Runs {
         let [run] = self.sources.as_mut_slice() else {
             return Err(DecideError::NoCorpus("several tables of scores"));
         };
-        Ok(run.next()?.map(|scores| self.inverses.consistent(scores)))
+        let Some(scores) = run.next()? else { return Ok(None) };
+        self.met(&scores);
+        Ok(Some(self.inverses.consistent(scores)))
+    }
+
+    /// Takes note of relations that were scored: before those that follow from their inverses are among them.
+    fn met(&mut self, scores: &[Score]) {
+        if !self.unscored.is_empty() {
+            scores.iter().for_each(|score| _ = self.unscored.remove(&score.row.relation));
+        }
+    }
+
+    /// Relations that somebody names in a decision, and none of these scores is of.
+    pub fn unscored(self) -> Vec<Text> {
+        self.unscored.into_iter().collect()
     }
 
     /// The scores of a document, where it is the next of the corpus.
     pub fn of(&mut self, document: &Text) -> Result<Vec<Score>, DecideError> {
         let scores = self.sources.iter_mut().map(|run| run.of(document));
         let mut scores: Vec<Vec<Score>> = scores.collect::<Result<_, DecideError>>()?;
+        scores.iter().for_each(|scores| self.met(scores));
         let scores = match scores.len() {
             1 => scores.remove(0),
             _ => self.ensemble.join(scores, &self.margins),
@@ -74,5 +107,16 @@ impl Runs {
     /// Refuses scores behind the last document of the corpus.
     pub fn finish(&mut self) -> Result<(), DecideError> {
         Ok(self.sources.iter_mut().try_for_each(Source::finish)?)
+    }
+}
+
+/// The margin of all that have scores. With another each, what one has not scored would weigh as its margin says: a mean
+/// of runs that think alike would not be theirs.
+fn one_margin(sources: &[Source]) -> Result<Option<f32>, DecideError> {
+    let mut margins = sources.iter().filter_map(Source::margin);
+    let Some(first) = margins.next() else { return Ok(None) };
+    match margins.find(|margin| margin.to_bits() != first.to_bits()) {
+        Some(other) => Err(DecideError::Margins { first, other }),
+        None => Ok(Some(first)),
     }
 }

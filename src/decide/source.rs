@@ -68,6 +68,11 @@ impl Source {
         Self { rows, path: path.to_path_buf(), of, met: HashSet::new() }
     }
 
+    /// What it is called; `None`: it has no scores.
+    pub fn run_id(&self) -> Option<&Text> {
+        self.of.as_ref().map(|(run_id, _)| run_id)
+    }
+
     /// How far below the threshold it reaches; `None`: it has no scores.
     pub fn margin(&self) -> Option<f32> {
         self.of.as_ref().map(|(_, margin)| *margin)

@@ -201,7 +201,7 @@ impl Scored {
         let none = self.reliability.is_empty().then(|| "there are no scores".to_owned());
         let unlabelled = self.unlabelled_documents;
         let unlabelled = (unlabelled > 0).then(|| format!("{unlabelled} documents have no labels and do not count"));
-        let fitted = decide::Claims { count: 0, fitted_on: self.fitted_on }.warning();
-        [none, unlabelled, fitted].into_iter().flatten().collect()
+        let fitted = decide::Claims { fitted_on: self.fitted_on, ..decide::Claims::default() }.warnings();
+        [none, unlabelled].into_iter().flatten().chain(fitted).collect()
     }
 }

@@ -30,12 +30,19 @@ impl CutOff {
 
     /// The warning that so much was lost with `most_pieces` a document, where anything was.
     pub fn event(&self, most_pieces: usize) -> Option<Event> {
+        self.warning(most_pieces, "a greater `most_pieces` (`--most-pieces`) keeps more")
+    }
+
+    /// The same where a model says how many pieces it reads.
+    pub fn event_of_model(&self, most_pieces: usize) -> Option<Event> {
+        self.warning(most_pieces, "a model that was trained or imported with a greater `most_pieces` reads more")
+    }
+
+    fn warning(&self, most_pieces: usize, what_helps: &str) -> Option<Event> {
         (self.documents > 0).then(|| {
             let documents = counted(self.documents, "document was", "documents were");
             let lost = self.lost();
-            Event::Warning(format!(
-                "{documents} cut off at {most_pieces} pieces: {lost}; a greater `most_pieces` (`--most-pieces`) keeps more"
-            ))
+            Event::Warning(format!("{documents} cut off at {most_pieces} pieces: {lost}; {what_helps}"))
         })
     }
 

@@ -98,7 +98,7 @@ impl<'a> Decided<'a> {
         if fingerprint(self.request.out, name)?.as_ref() == Some(&self.making) {
             let scores = [self.request.out.join(&ScoreRow::schema().name)];
             let claims = recount(&self.request_over(&scores))?;
-            claims.warning().into_iter().for_each(|warning| observe(Event::Warning(warning)));
+            claims.warnings().into_iter().for_each(|warning| observe(Event::Warning(warning)));
             return Ok(Ended::UpToDate { too_large });
         }
         let staging = begin::<RelationRow>(self.request, &self.making)?;
@@ -115,7 +115,7 @@ impl<'a> Decided<'a> {
     fn write(&self, scores: PathBuf, staging: &Staging, observe: Observer<'_>) -> Result<u64, ScoreError> {
         let writer = TableWriter::inside(staging.folder().to_path_buf(), &self.making);
         let claims = write_relations(&self.request_over(&[scores]), writer)?;
-        claims.warning().into_iter().for_each(|warning| observe(Event::Warning(warning)));
+        claims.warnings().into_iter().for_each(|warning| observe(Event::Warning(warning)));
         Ok(claims.count)
     }
 

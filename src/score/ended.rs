@@ -46,7 +46,9 @@ impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UpToDate { .. } => f.write_str("up to date"),
-            Self::Decided { relations, .. } => write!(f, "{relations} relations, of scores that were there"),
+            Self::Decided { relations, .. } => {
+                write!(f, "{}, of scores that were there", decide::relations(*relations))
+            }
             Self::Scored(scored) => scored.fmt(f),
         }
     }
@@ -71,7 +73,7 @@ impl fmt::Display for Scored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { documents, kept, relations, too_large, .. } = self;
         let kept = if *kept > 0 { format!(" ({kept} were there already)") } else { String::new() };
-        write!(f, "{documents} documents{kept}, {relations} relations")?;
+        write!(f, "{documents} documents{kept}, {}", decide::relations(*relations))?;
         if *too_large > 0 { write!(f, "; {too_large} too large, not scored") } else { Ok(()) }
     }
 }

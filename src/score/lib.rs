@@ -252,7 +252,7 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     purpose.keep_relations(request)?;
     purpose.warnings(&parts.met).into_iter().map(Event::Warning).for_each(observe);
     let scored = parts.remove()?;
-    let cut_off = scored.cut_off.event(checkpoint.config.most_pieces);
+    let cut_off = scored.cut_off.event_of_model(checkpoint.config.most_pieces);
     cut_off.into_iter().chain(lacking(scored.too_large)).for_each(observe);
     Ok(Ended::Scored(scored))
 }

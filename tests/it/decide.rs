@@ -74,9 +74,14 @@ fn the_threshold_is_shifted_by_an_option_or_by_a_file() {
     assert_eq!(decide(folder, &file).code, Some(0));
     // 1 / (1 + e^-(1 / 2))
     assert_eq!(claims(out), ["0 P131 1 0.622"]);
+    // What has a shift of its own would not hear of another.
+    let unheard = decide(folder, &[&file[..], &["--shift", "1.5"]].concat());
+    let expected = "`--shift`: expected a decision without `shifts` of single relations, got one with them";
+    assert!(unheard.code == Some(2) && unheard.stderr.contains(expected), "{}", unheard.stderr);
     // An option goes before what the file says of the same.
+    fs::write(folder.join("decision.json"), r#"{"shift": 5, "calibration": {"temperature": 2}}"#).unwrap();
     assert_eq!(decide(folder, &[&file[..], &["--shift", "1.5", "--temperature", "1"]].concat()).code, Some(0));
-    assert_eq!(claims(out), ["0 P17 1 0.881", "0 P131 2 0.731"]);
+    assert_eq!(claims(out), ["0 P17 1 0.881"]);
 }
 
 #[test]
@@ -157,6 +162,15 @@ fn a_fitted_decision_travels_with_the_checkpoint() {
     assert!(read.fitted_on.len() == 4 && matches!(read.calibration, Some(Calibration::Steps(_))), "{read:?}");
     let again = fit(&[]);
     assert!(again.code == Some(1) && again.stderr.contains("--force"), "{}", again.stderr);
+    let nothing = fit(&["--recall", "0"]);
+    assert!(nothing.code == Some(2) && nothing.stderr.contains("`--recall`: expected above 0"), "{}", nothing.stderr);
+    let config = path("model/best/config.json");
+    let before = fs::read(&config).unwrap();
+    let theirs = docre(["fit", "--scores", &scores, "--corpus", &dev, "--out", &config, "--force"]);
+    assert!(theirs.code == Some(1) && theirs.stderr.contains("it will not be replaced"), "{}", theirs.stderr);
+    assert_eq!(fs::read(&config).unwrap(), before);
+    let piped = docre(["fit", "--scores", &scores, "--corpus", &dev, "--out", "-"]);
+    assert!(piped.code == Some(0) && piped.stdout.starts_with("{\n  \"docre\": \"decision\","), "{}", piped.stderr);
     let both = fit(&["--recall", "0.5", "--precision", "0.5"]);
     assert!(both.code == Some(2) && both.stderr.contains("expected it or `precision`, got both"), "{}", both.stderr);
     let beyond = fit(&["--precision", "1.0", "--force", "--shrinkage", "-1"]);

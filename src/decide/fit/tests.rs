@@ -117,4 +117,7 @@ fn points_tell_what_other_thresholds_come_to() {
     );
     let none = Decision::default().at(At { precision: Some(0.9), recall: None }).unwrap_err();
     assert_eq!(none.to_string(), "expected a decision with a threshold of precision 0.9, got one that was not fitted");
+    let fitted = Decision { fitted_on: ["0".into()].into(), ..Decision::default() };
+    let none = fitted.at(At { precision: Some(0.9), recall: None }).unwrap_err().to_string();
+    assert!(none.ends_with("got one whose fitting came to no such thresholds"), "{none}");
 }

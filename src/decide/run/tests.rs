@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use ground::hint::Hint;
 use table::Table;
 use table::rows::{FactRow, PairRow, RelationTypeRow, ScoreRow};
 use tempfile::TempDir;
@@ -155,7 +156,10 @@ fn without_a_decision_the_threshold_and_the_most_labels_of_the_model_decide() {
     let rows = fixture.rows(&Decision::default());
     // 1 / (1 + e^-3)
     assert!((rows[0].probability - 0.952_574_1).abs() < 1e-6, "{rows:?}");
-    assert_eq!(fixture.decide(&Decision::default()).unwrap(), Ended::UpToDate(Claims { count: 2, fitted_on: 0 }));
+    assert_eq!(
+        fixture.decide(&Decision::default()).unwrap(),
+        Ended::UpToDate(Claims { count: 2, ..Claims::default() })
+    );
 }
 
 #[test]
@@ -282,10 +286,10 @@ fn a_decision_is_fitted_on_a_labelled_split_and_knows_its_documents() {
     assert_eq!(found.decision.calibration, Some(Calibration::Steps(steps)));
     // What is counted is what is claimed, and both documents were fitted on.
     let ended = fixture.decide(&found.decision).unwrap();
-    assert_eq!(ended, Ended::Decided(Claims { count: 4, fitted_on: 2 }));
-    let warning = ended.claims().unwrap().warning().unwrap();
+    assert_eq!(ended, Ended::Decided(Claims { count: 4, fitted_on: 2, unscored: Vec::new() }));
+    let warning = ended.claims().warnings().remove(0);
     assert!(warning.starts_with("the decision was fitted on 2 of these documents"), "{warning}");
-    assert_eq!(fixture.decide(decision).unwrap().claims().unwrap().warning(), None);
+    assert_eq!(fixture.decide(decision).unwrap().claims().warnings(), [""; 0]);
     let precise = fitted(&FitOptions { precision: Some(1.0), ..options.clone() });
     assert_eq!((precise.decision.shift, precise.after.predicted), (2.5, 1));
     let relations = fitted(&FitOptions { per_relation: true, shrinkage: 0.0, ..options });
@@ -324,4 +328,118 @@ fn what_does_not_count_in_an_evaluation_does_not_count_here() {
     let judged = |margin, holds| Judged { margin, holds };
     assert_eq!(d.scores, [("a".into(), judged(-1.0, true)), ("c".into(), judged(2.0, true))]);
     assert_eq!((&d.facts, &e.facts), (&vec!["a".into(), "c".into()], &vec!["c".into(), "b".into()]));
+}
+
+#[test]
+fn joined_runs_are_called_as_the_first_that_has_scores() {
+    let called = |run_id: &str, head, logit| ScoreRow { run_id: run_id.into(), ..score(head, 1, "a", logit) };
+    // 2>1 is of the last run alone: (9 - 4 - 4) / 3.
+    let runs = vec![Vec::new(), vec![called("one", 0, 1.0)], vec![called("two", 0, 3.0), called("two", 2, 9.0)]];
+    let fixture = Fixture::over_a_split(runs);
+    let decision = Decision { shift: -1.0, ..Decision::default() };
+    let names: Vec<_> = fixture.rows(&decision).into_iter().map(|row| (row.head, row.run_id)).collect();
+    assert_eq!(names, [(0, "one".into()), (2, "one".into())]);
+    let judging = judge(&fixture.runs, fixture.split.as_deref().unwrap(), &decision, |_| {}).unwrap();
+    assert_eq!(judging.run_id, Some("one".into()));
+}
+
+#[test]
+fn runs_of_different_margins_are_refused() {
+    let wide = ScoreRow { margin: 5.0, ..score(0, 1, "a", 1.0) };
+    let fixture = Fixture::over_a_split(vec![vec![score(0, 1, "a", 3.0)], Vec::new(), vec![wide]]);
+    assert_eq!(fixture.refusal(&Decision::default()), "expected one margin of all runs, got 4 and 5");
+}
+
+#[test]
+fn claims_of_an_iteration_are_neither_joined_nor_held_to_inverses() {
+    let fixture = Fixture::over_a_split(vec![scores(), scores()]);
+    let out = &fixture.folder.path().join("out");
+    let told = |scores: &[PathBuf], decision: &Decision| {
+        let (split, run_id, iteration) = (fixture.split.as_deref(), None, Some(0));
+        let request = Request { scores, split, decision, run_id, iteration, out, force: true };
+        let refused = recount(&request).unwrap_err();
+        assert!(refused.hint().unwrap().contains("`--iterations N`"));
+        refused.to_string()
+    };
+    let expected =
+        "expected claims of one run, since of an iteration nothing tells what lay below the threshold, got 2 runs";
+    assert_eq!(told(&fixture.runs, &Decision::default()), expected);
+    let decision = Decision { inverses: [("a".into(), "b".into())].into(), ..Decision::default() };
+    let told = told(&fixture.runs[..1], &decision);
+    assert!(told.starts_with("`inverses` of a decision: expected none, since of an iteration"), "{told}");
+}
+
+#[test]
+fn names_that_no_score_has_are_told_of_a_decision_of_somebodys_own_hand() {
+    let types = ["Chemical:Disease".parse().unwrap()].into();
+    let decision = Decision {
+        shifts: [("a".into(), 0.0), ("B".into(), 1.0)].into(),
+        types: [("c".into(), types)].into(),
+        // What follows from an inverse is not scored.
+        inverses: [("a".into(), "of a".into())].into(),
+        ..Decision::default()
+    };
+    let warnings =
+        |decision: &Decision| Fixture::over_a_split(vec![scores()]).decide(decision).unwrap().claims().warnings();
+    assert_eq!(warnings(&decision), ["no score is of `B`, `of a`, which the decision names"]);
+    let fitted = Decision { fitted_on: ["0".into()].into(), ..decision };
+    assert_eq!(warnings(&fitted), [""; 0]);
+    let many = Decision { shifts: (0..10).map(|of| (format!("r{of}").into(), 1.0)).collect(), ..Decision::default() };
+    let told = warnings(&many).remove(0);
+    assert!(told.ends_with("`r6`, `r7` and 2 more, which the decision names"), "{told}");
+}
+
+#[test]
+fn only_a_decision_that_docre_wrote_is_replaced() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("config.json");
+    for theirs in ["{\"shift\": 0.5}", "{}", ""] {
+        std::fs::write(&path, theirs).unwrap();
+        let refused = Decision::default().write(&path, true).unwrap_err();
+        assert!(refused.to_string().ends_with("found another file: it will not be replaced"), "{refused}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), theirs);
+    }
+    std::fs::remove_file(&path).unwrap();
+    assert!(Decision::default().write(&path, false).unwrap());
+    let other = Decision { shift: 1.0, ..Decision::default() };
+    assert!(other.write(&path, false).is_err() && other.write(&path, true).unwrap());
+    let mut sent = Vec::new();
+    other.send(&mut sent).unwrap();
+    assert_eq!(sent, std::fs::read(&path).unwrap());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_nowhere_is_no_absent_decision() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("decision.json");
+    std::os::unix::fs::symlink(folder.path().join("gone"), &path).unwrap();
+    assert!(Decision::find(&path).unwrap_err().to_string().ends_with("decision.json: cannot read"));
+}
+
+#[test]
+fn scores_without_right_ones_are_not_fitted_on_nor_those_without_wrong_ones_calibrated() {
+    let (decision, options) = (&Decision::default(), &FitOptions::default());
+    let fitted = |rows: Vec<ScoreRow>| {
+        let fixture = Fixture::over_a_split(vec![rows]);
+        let split = fixture.split.as_deref().unwrap();
+        fit(&FitRequest { scores: &fixture.runs, split, decision, types_of: None, options })
+    };
+    let refusal = |rows| fitted(rows).unwrap_err().to_string();
+    assert!(refusal(Vec::new()).ends_with("expected scores of which some are right, got 0 wrong ones"));
+    let wrong = vec![score(0, 1, "b", 3.0), score(1, 0, "b", 1.0)];
+    assert!(refusal(wrong).ends_with("expected scores of which some are right, got 2 wrong ones"));
+    let found = fitted(vec![score(0, 1, "a", 3.0)]).unwrap();
+    assert_eq!(found.decision.calibration, None);
+    assert_eq!(found.warning().unwrap(), "no score is wrong: probabilities stay as the model has them");
+    let found = fitted(scores()).unwrap();
+    assert!(found.decision.calibration.is_some() && found.warning().is_none());
+    for wanted in [0.0, -0.5, 1.5, f64::NAN] {
+        for options in [
+            FitOptions { precision: Some(wanted), ..FitOptions::default() },
+            FitOptions { recall: Some(wanted), ..FitOptions::default() },
+        ] {
+            assert!(options.check().unwrap_err().contains("`: expected above 0 and up to 1, got "));
+        }
+    }
 }

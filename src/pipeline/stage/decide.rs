@@ -56,8 +56,8 @@ impl Action for Decide {
         })?;
         Ok(Made {
             outputs: BTreeMap::from([(role::RELATIONS, work.folder.join(role::RELATIONS))]),
-            notes: vec![format!("{} relations", ended.claims().count)],
-            warnings: ended.claims().warning().into_iter().collect(),
+            notes: vec![ended.claims().counted()],
+            warnings: ended.claims().warnings(),
             ..Made::default()
         })
     }

@@ -36,6 +36,11 @@ impl Action for FitOptions {
         })?;
         let file = work.folder.join("decision.json");
         fit.decision.write(&file, true)?;
-        Ok(Made { outputs: BTreeMap::from([(role::DECISION, file)]), notes: fit.told().into(), ..Made::default() })
+        Ok(Made {
+            outputs: BTreeMap::from([(role::DECISION, file)]),
+            notes: fit.told().into(),
+            warnings: fit.warning().into_iter().collect(),
+            ..Made::default()
+        })
     }
 }
