@@ -96,6 +96,12 @@ pub enum QueryError {
     /// The statement would change tables.
     #[error("expected one statement that reads: SELECT, WITH, DESCRIBE, SHOW or EXPLAIN")]
     Statement,
+    /// There are several statements.
+    #[error("expected one statement, got {statements}")]
+    Several {
+        /// How many.
+        statements: usize,
+    },
     /// The statement would read a file that is no table here.
     #[error("expected a statement about the tables, got `{function}`, which opens a file")]
     OpensFile {
@@ -170,6 +176,7 @@ impl Hint for QueryError {
                  patterns that share no variable"
                     .into(),
             ),
+            Self::Several { .. } => Some("ask for each by itself, or unite their rows with UNION ALL".into()),
             Self::TooManyRows => Some("a join whose `ON` names too little pairs all rows with all".into()),
             _ => None,
         }

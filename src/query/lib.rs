@@ -19,6 +19,7 @@ mod sql;
 mod statement;
 mod sparql;
 mod watch;
+mod words;
 
 pub use error::QueryError;
 pub use limits::{Memory, Options};

@@ -12,6 +12,7 @@ use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserError, ParserOptions};
 
 use crate::error::{MOST_LEVELS, MOST_STEPS, QueryError};
+use crate::words::{behind_comments, first_word, known, words};
 
 /// A statement that can be run.
 pub(crate) struct Statement {
@@ -47,10 +48,12 @@ impl Statement {
         }
         // The engine's own dialect and options.
         let options = ParserOptions { trailing_commas: true, ..ParserOptions::default() };
-        let mut parsed = Parser::new(&GenericDialect).with_options(options).try_with_sql(sql)?.parse_statements()?;
-        let (Some(mut parsed), true) = (parsed.pop(), parsed.is_empty()) else {
-            return Ok(Err(QueryError::Statement));
-        };
+        let parser = Parser::new(&GenericDialect).with_options(options);
+        let mut every = parser.with_tokens_with_locations(words(&known(sql))?).parse_statements()?;
+        if every.len() > 1 {
+            return Ok(Err(QueryError::Several { statements: every.len() }));
+        }
+        let Some(mut parsed) = every.pop() else { return Ok(Err(QueryError::Statement)) };
         let mut extent = Extent::default();
         if let ControlFlow::Break(what) = Visit::visit(&parsed, &mut extent) {
             return Ok(Err(QueryError::TooDeep { what }));
@@ -202,13 +205,8 @@ pub(crate) fn steps(statement: &str) -> usize {
 
 /// Whether a statement only reads, by its first word behind comments.
 fn reads(sql: &str) -> bool {
-    let mut rest = sql.trim_start();
-    while let Some(comment) = rest.strip_prefix("--") {
-        rest = comment.split_once('\n').map_or("", |(_, next)| next).trim_start();
-    }
-    let word: String = rest.chars().take_while(char::is_ascii_alphabetic).collect();
     let reading = ["select", "with", "show", "describe", "desc", "explain", "from", "values", "table"];
-    rest.starts_with('(') || reading.contains(&word.to_lowercase().as_str())
+    behind_comments(sql).starts_with('(') || reading.contains(&&*first_word(sql))
 }
 
 /// Whether a statement only reads, all the way down.
@@ -249,5 +247,5 @@ pub fn names_no_file(named: &BTreeSet<String>) -> Result<(), QueryError> {
 /// That it is no SQL.
 pub fn named(sql: &str) -> PolarsResult<BTreeSet<String>> {
     let first = |name: String| name.split('.').next().unwrap_or_default().to_lowercase();
-    Ok(extract_table_identifiers(sql, true, true)?.into_iter().map(first).collect())
+    Ok(extract_table_identifiers(&known(sql), true, true)?.into_iter().map(first).collect())
 }

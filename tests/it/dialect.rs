@@ -264,3 +264,20 @@ fn rewritten_statements_are_limited_as_they_are_written() {
     let run = docre(["query", &dev, slow, "--timeout", "1", "--memory", "4GB"]);
     assert_eq!(run.code, Some(1), "{}", run.stdout);
 }
+
+#[test]
+fn three_valued_logic_is_that_of_sql() {
+    let (_folder, dev) = split();
+    check(
+        &dev,
+        &[
+            // Of one precedence with a comparison: what follows an AND is another condition.
+            ("SELECT k FROM t WHERE x IS DISTINCT FROM 10 AND k < 3 ORDER BY x", "1 2 2"),
+            ("SELECT x FROM t WHERE x IS NOT DISTINCT FROM 5 OR k = 1 ORDER BY x", "5 10"),
+            ("SELECT k FROM t WHERE (x = 10) IS NOT TRUE AND p = 'b' ORDER BY k", "1 3"),
+            ("SELECT k FROM t WHERE (x = 10) IS UNKNOWN", "3"),
+            ("SELECT p, count(*) AS n FROM t GROUP BY p HAVING count(*) IN (SELECT max(k) FROM t)", "a,3"),
+            ("/* half */ SELECT k FROM t WHERE k > 25e-1", "3"),
+        ],
+    );
+}

@@ -11,13 +11,14 @@ use sqlparser::ast::{
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 
+use super::groups::counts_groups;
 use super::scope::{Column, Scope};
-use super::{Lowering, raw, refused};
+use super::{Lowering, raw, refused, truths};
 use crate::error::QueryError;
 
 /// Functions whose values the engine counts without a sign.
-const COUNTING: [&str; 8] =
-    ["array_length", "bit_count", "bit_length", "char_length", "character_length", "length", "octet_length", "strpos"];
+const COUNTING: [&str; 7] =
+    ["array_length", "bit_count", "bit_length", "char_length", "character_length", "length", "octet_length"];
 
 /// Names that others give to functions of the engine.
 const RENAMED: [(&str, &str); 19] = [
@@ -126,7 +127,14 @@ impl Binder<'_, '_> {
             }
             other => vec![other],
         };
+        if let ([item], false) = (&items[..], self.lowering.scope().is_open) {
+            // Its names are bound, and its aggregates taken out, with those around it.
+            return self.lowering.listed(item, subquery, negated);
+        }
         let items = items.iter().map(|item| self.bind(item)).collect::<Result<Vec<_>, _>>()?;
+        if items.iter().any(counts_groups) {
+            return refused("an aggregate in WHERE", "write it in HAVING, or compare with (SELECT max(…) FROM …)");
+        }
         self.lowering.contained(&items, subquery, negated)
     }
 
@@ -152,7 +160,11 @@ impl Binder<'_, '_> {
             Expr::BinaryOp { left, op: BinaryOperator::DuckIntegerDivide, right } => {
                 *expression = quotient(left, right)?;
             }
-            _ => {}
+            other => {
+                if let Some(truth) = truths::known(other)? {
+                    *other = truth;
+                }
+            }
         }
         Ok(())
     }
@@ -202,7 +214,8 @@ impl Binder<'_, '_> {
                 let known = if is_list { "array_length" } else { "length" };
                 known.clone_into(&mut name);
             }
-            ("contains", [one, other]) => return once(&format!("(STRPOS({one}, {other}) > 0)")).map(Some),
+            ("contains", [one, other]) => return once(&format!("({} > 0)", truths::place(one, other))).map(Some),
+            ("strpos", [one, other]) => return once(&truths::place(one, other)).map(Some),
             ("count_if" | "countif", [condition]) => {
                 function.args = one_argument(parsed(&format!("CASE WHEN {condition} THEN 1 END"))?);
                 "count".clone_into(&mut name);
@@ -309,7 +322,7 @@ pub(super) fn groupings<T>() -> Result<T, QueryError> {
     refused("ROLLUP, CUBE and GROUPING SETS", "write a SELECT for each grouping, and UNION ALL")
 }
 
-fn not(expression: Expr) -> Expr {
+pub(super) fn not(expression: Expr) -> Expr {
     Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(expression) }
 }
 
@@ -382,12 +395,12 @@ fn rounded(value: impl Display, places: i32) -> Result<Expr, QueryError> {
 }
 
 /// A text in which a part stands more than once: within each other they would double at each step.
-fn once(text: &str) -> Result<Expr, QueryError> {
+pub(super) fn once(text: &str) -> Result<Expr, QueryError> {
     if text.len() > MOST_TEXT { Err(QueryError::TooDeep { what: "operators in a row" }) } else { parsed(text) }
 }
 
 /// An expression of lowered text, whose functions can still be taken out.
-fn parsed(text: &str) -> Result<Expr, QueryError> {
+pub(super) fn parsed(text: &str) -> Result<Expr, QueryError> {
     let parser = Parser::new(&GenericDialect).try_with_sql(text);
     parser.and_then(|mut parser| parser.parse_expr()).map_err(|_| QueryError::Engine)
 }

@@ -26,7 +26,7 @@ impl Lowering<'_> {
                 let open = self.close();
                 let lowered = self.query(subquery, Rows::Any);
                 self.open(open);
-                let lowered = lowered?;
+                let lowered = lowered?.told_apart();
                 let name = alias.as_ref().map_or_else(|| self.fresh("r"), |alias| alias.name.value.clone());
                 let relation = Relation {
                     alias: name,

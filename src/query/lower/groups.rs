@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, Value, VisitMut,
-    VisitorMut,
+    VisitorMut, visit_expressions,
 };
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
@@ -293,6 +293,20 @@ pub(super) fn bare(expression: &Expr) -> &Expr {
 
 fn is_literal(expression: &Expr) -> bool {
     matches!(expression, Expr::Value(value) if !matches!(value.value, Value::Placeholder(_)))
+}
+
+/// Whether an expression has an aggregate or a window function.
+pub(super) fn counts_groups(expression: &Expr) -> bool {
+    calls(expression, &|function| function.over.is_some() || AGGREGATES.contains(&&*name_of(function)))
+}
+
+/// Whether an expression calls a function of a kind.
+pub(super) fn calls(expression: &Expr, is_it: &dyn Fn(&Function) -> bool) -> bool {
+    let found = visit_expressions(expression, |inner| match inner {
+        Expr::Function(function) if is_it(function) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    found.is_break()
 }
 
 /// Whether a function of a window or group counts rows: `count(*)` or `count()`.

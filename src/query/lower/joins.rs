@@ -5,6 +5,7 @@ use sqlparser::ast::{Expr, Join, JoinConstraint, JoinOperator as Of, TableWithJo
 
 use super::from::{Factor, source};
 use super::scope::{Column, Relation, Source, ids};
+use super::unnest::no_unnest;
 use super::{Lowering, raw, refused};
 use crate::error::QueryError;
 
@@ -90,6 +91,7 @@ impl Lowering<'_> {
             JoinConstraint::None => Ok(Vec::new()),
             JoinConstraint::On(on) => {
                 let bound = self.bound(on)?;
+                no_unnest(&bound, "ON")?;
                 let mut conditions = Vec::new();
                 conjuncts(bound, &mut conditions);
                 Ok(conditions)

@@ -17,6 +17,8 @@ mod ranks;
 mod scope;
 mod select;
 mod subquery;
+mod truths;
+mod unnest;
 mod window;
 
 use std::collections::BTreeMap;
@@ -54,6 +56,18 @@ pub struct Lowering<'a> {
 pub struct Lowered {
     pub sql: String,
     pub columns: Vec<Column>,
+}
+
+impl Lowered {
+    /// With a name for each column that is its alone, so that each can be named.
+    fn told_apart(mut self) -> Self {
+        let mut names: Vec<String> = Vec::new();
+        for column in &mut self.columns {
+            column.name = distinct(&column.name, &names);
+            names.push(column.name.clone());
+        }
+        self
+    }
 }
 
 /// How the rows of a statement are ordered where it does not say it all.
@@ -98,14 +112,8 @@ impl<'a> Lowering<'a> {
     /// # Errors
     /// Where a name stands for nothing or for several things, or something is refused.
     pub fn statement(&mut self, query: &Query, rows: Rows) -> Result<String, QueryError> {
-        let lowered = self.query(query, rows)?;
-        let mut names: Vec<String> = Vec::new();
-        for column in &lowered.columns {
-            let name = distinct(&column.name, &names);
-            names.push(name);
-        }
-        let columns =
-            lowered.columns.iter().zip(&names).map(|(column, name)| format!("{} AS {}", column.id, quoted(name)));
+        let lowered = self.query(query, rows)?.told_apart();
+        let columns = lowered.columns.iter().map(|column| format!("{} AS {}", column.id, quoted(&column.name)));
         let sql = format!("SELECT {} FROM {}", list(columns), self.staged(lowered.sql));
         Ok(self.whole(&sql))
     }
@@ -150,7 +158,7 @@ impl<'a> Lowering<'a> {
         let closed = self.close();
         let lowered = self.query(&cte.query, Rows::Any);
         self.open(closed);
-        let lowered = lowered?;
+        let lowered = lowered?.told_apart();
         let names: Vec<&str> = cte.alias.columns.iter().map(|column| &*column.name.value).collect();
         let columns = renamed(lowered.columns, &names)?;
         let name = self.staged(lowered.sql);

@@ -1,14 +1,13 @@
 //! A SELECT as a chain of small ones.
 
-use sqlparser::ast::{
-    BinaryOperator, Distinct, Expr, FunctionArg, FunctionArgExpr, GroupByExpr, OrderBy, Select, UnaryOperator,
-};
+use sqlparser::ast::{BinaryOperator, Distinct, Expr, GroupByExpr, OrderBy, Select, UnaryOperator};
 
-use super::bind::{Binder, arguments, groupings, name_of};
+use super::bind::{Binder, groupings};
 use super::groups::{Extracted, Taken, bare};
 use super::items::Item;
 use super::joins::{all, conjuncts};
 use super::scope::{Column, Scope};
+use super::unnest::no_unnest;
 use super::{Lowered, Lowering, Rows, order_keys, output, raw, refused};
 use crate::error::QueryError;
 
@@ -20,20 +19,32 @@ struct Key {
 
 /// The parts of a SELECT, their names bound.
 #[derive(Default)]
-struct Parts {
-    items: Vec<Item>,
+pub(super) struct Parts {
+    pub items: Vec<Item>,
     filters: Vec<Expr>,
-    keys: Vec<Expr>,
-    having: Option<Expr>,
-    qualify: Option<Expr>,
+    pub keys: Vec<Expr>,
+    pub having: Option<Expr>,
+    pub qualify: Option<Expr>,
     order: Vec<Key>,
     /// The columns of DISTINCT ON.
-    distinct_on: Vec<Expr>,
-    is_grouped: bool,
+    pub distinct_on: Vec<Expr>,
+    pub is_grouped: bool,
+    /// A list whose items are grouped, and their column.
+    pub grouped_list: Option<(String, String)>,
     /// It names columns of the statement around it.
     is_correlated: bool,
     /// Columns by which rows are put into an order that is the same each time, where the engine has none.
     unordered: Vec<String>,
+}
+
+impl Parts {
+    /// What is seen of rows or groups: all but WHERE and GROUP BY.
+    pub fn expressions(&mut self) -> impl Iterator<Item = &mut Expr> {
+        let order = self.order.iter_mut().filter_map(|key| key.value.as_mut().err());
+        let items = self.items.iter_mut().map(|item| &mut item.value);
+        let others = self.having.iter_mut().chain(&mut self.qualify).chain(&mut self.distinct_on);
+        items.chain(others).chain(order)
+    }
 }
 
 impl Lowering<'_> {
@@ -74,6 +85,7 @@ impl Lowering<'_> {
         let is_correlated = correlated && !before;
         let mut parts = Parts { items, filters, is_correlated, ..Parts::default() };
         self.rest(select, order, &mut parts)?;
+        self.grouped_list(&mut parts)?;
         let mut taken = Extracted::default();
         self.take(&mut parts, &mut taken)?;
         let is_simple = taken.windows.is_empty()
@@ -92,7 +104,12 @@ impl Lowering<'_> {
             let columns = self.column_ids();
             parts.unordered = self.scope().used.intersection(&columns).cloned().collect();
         }
-        let (from, filters) = self.from(steps, filters)?;
+        let (mut from, mut filters) = self.from(steps, filters)?;
+        if is_correlated {
+            // The engine joins by what is left, and knows no EXISTS or IN beside it.
+            let own: Vec<Expr> = filters.extract_if(.., |filter| !self.names_outer(filter)).collect();
+            from = self.filtered(from, &own);
+        }
         self.chain(select, from, filters, parts, taken, rows, limit)
     }
 
@@ -118,6 +135,7 @@ impl Lowering<'_> {
         }
         let mut taken = Extracted::default();
         for filter in &filters {
+            no_unnest(filter, "WHERE")?;
             self.extract(&mut filter.clone(), &mut taken)?;
         }
         if !taken.aggregates.is_empty() {
@@ -212,10 +230,7 @@ impl Lowering<'_> {
 
     /// Takes aggregates and windows out, and puts group keys in.
     fn take(&mut self, parts: &mut Parts, taken: &mut Extracted) -> Result<(), QueryError> {
-        let order = parts.order.iter_mut().filter_map(|key| key.value.as_mut().err());
-        let items = parts.items.iter_mut().map(|item| &mut item.value);
-        let others = parts.having.iter_mut().chain(&mut parts.qualify).chain(&mut parts.distinct_on);
-        for expression in items.chain(others).chain(order) {
+        for expression in parts.expressions() {
             self.extract(expression, taken)?;
         }
         parts.is_grouped |= !taken.aggregates.is_empty() || parts.having.is_some();
@@ -238,6 +253,7 @@ impl Lowering<'_> {
             let one = self.fresh("a");
             from = self.staged(format!("SELECT 1 AS {one}"));
         }
+        from = self.grouped_items(from, &mut filters, &mut parts);
         if parts.is_grouped {
             from = self.groups(&from, &mut filters, &mut parts, &mut taken)?;
         }
@@ -319,10 +335,7 @@ impl Lowering<'_> {
             let name = self.meant.get(text).cloned().unwrap_or_else(|| text.clone());
             self.meant.insert(id.clone(), name);
         }
-        let order = parts.order.iter_mut().filter_map(|key| key.value.as_mut().err());
-        let items = parts.items.iter_mut().map(|item| &mut item.value);
-        let others = parts.having.iter_mut().chain(&mut parts.qualify).chain(&mut parts.distinct_on);
-        for expression in items.chain(others).chain(order) {
+        for expression in parts.expressions() {
             self.of_groups(expression, &keys)?;
         }
         for window in &mut taken.windows {
@@ -335,28 +348,6 @@ impl Lowering<'_> {
         parts.unordered = keys.iter().map(|(_, id)| id.clone()).collect();
         let text = self.grouped(from, filters, &keys, &mut taken.aggregates)?;
         *filters = parts.having.take().into_iter().collect();
-        Ok(text)
-    }
-
-    /// `unnest(…)` in the list: a row for each item.
-    fn unnested(&mut self, from: String, filters: &mut Vec<Expr>, parts: &mut Parts) -> Result<String, QueryError> {
-        let mut text = from;
-        let mut n_lists = 0;
-        for item in &mut parts.items {
-            let Expr::Function(function) = bare(&item.value) else { continue };
-            if name_of(function) != "unnest" {
-                continue;
-            }
-            let [FunctionArg::Unnamed(FunctionArgExpr::Expr(array))] = arguments(function) else { continue };
-            n_lists += 1;
-            if n_lists > 1 || parts.is_grouped {
-                return refused("unnest beside another, or in a grouped list", "name it in a query in parentheses");
-            }
-            let id = self.fresh("u");
-            text = self.filtered(text, &std::mem::take(filters));
-            text = self.exploded(&text, &array.to_string(), &id);
-            item.value = raw(id);
-        }
         Ok(text)
     }
 

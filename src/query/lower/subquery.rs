@@ -4,9 +4,11 @@
 use polars::prelude::{AnyValue, DataFrame};
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
-use super::bind::signed;
+use super::bind::{parsed, signed};
+use super::scope::ids;
 use super::{Lowered, Lowering, Rows, raw, refused, text};
 use crate::error::QueryError;
+use crate::words::in_full;
 
 /// A list of values that stands in the place of a subquery has at most so many.
 const MOST_VALUES: usize = 10_000;
@@ -18,6 +20,14 @@ impl Lowering<'_> {
         let lowered = self.query(query, Rows::Any);
         let correlated = std::mem::replace(&mut self.correlated, before);
         Ok((lowered?, correlated))
+    }
+
+    /// Whether a bound condition names columns of the statement around the innermost.
+    pub(super) fn names_outer(&self, condition: &Expr) -> bool {
+        let text = condition.to_string();
+        let outer = self.scopes.len().checked_sub(2).and_then(|place| self.scopes.get(place));
+        let mut columns = outer.iter().flat_map(|scope| &scope.relations).flat_map(|relation| &relation.columns);
+        columns.any(|column| ids(&text).any(|id| id == column.id))
     }
 
     /// The value that a subquery gives: one column, one row at most.
@@ -64,8 +74,6 @@ impl Lowering<'_> {
         let not = if negated { "NOT " } else { "" };
         match items {
             [item] if is_open => Ok(raw(format!("{item} {not}IN ({})", lowered.sql))),
-            [item] if !correlated => self.listed(item, &lowered, not),
-            [_] => refused("IN of a subquery that names columns of the statement around it here", "write it in WHERE"),
             _ if negated => refused("NOT IN of several columns", "write NOT EXISTS (SELECT 1 FROM … WHERE …)"),
             _ if correlated || !is_open => {
                 refused("IN of several columns here", "write it in WHERE, joined by AND, or write EXISTS")
@@ -74,21 +82,25 @@ impl Lowering<'_> {
         }
     }
 
-    /// The values of a subquery, as a list.
-    fn listed(&mut self, item: &Expr, lowered: &Lowered, not: &str) -> Result<Expr, QueryError> {
-        let limited = format!("SELECT DISTINCT * FROM {} LIMIT {}", self.staged(lowered.sql.clone()), MOST_VALUES + 1);
+    /// `x [NOT] IN (SELECT …)` where no join can be made of it: the values of the subquery are asked for.
+    pub(super) fn listed(&mut self, item: &Expr, query: &Query, negated: bool) -> Result<Expr, QueryError> {
+        let (lowered, correlated) = self.subquery(query)?;
+        if correlated {
+            return refused("IN of a subquery that names columns of the statement around it here", "write it in WHERE");
+        }
+        one_column(&lowered)?;
+        let limited = format!("SELECT DISTINCT * FROM {} LIMIT {}", self.staged(lowered.sql), MOST_VALUES + 1);
         let rows = self.asked(&limited)?;
         if rows.height() > MOST_VALUES {
             return refused("IN of so large a subquery outside of WHERE", "write it in WHERE, or join the two");
         }
-        let mut values = Vec::new();
-        for row in 0..rows.height() {
-            values.push(literal(&cell(&rows, row)?)?.to_string());
+        let values = (0..rows.height()).map(|row| parsed(&literal(&cell(&rows, row)?)?.to_string()));
+        let list = values.collect::<Result<Vec<_>, _>>()?;
+        if list.is_empty() {
+            return parsed(if negated { "TRUE" } else { "FALSE" });
         }
-        if values.is_empty() {
-            return Ok(raw(if not.is_empty() { "FALSE" } else { "TRUE" }));
-        }
-        Ok(raw(format!("({item} {not}IN ({}))", values.join(", "))))
+        let expr = Box::new(Expr::Nested(Box::new(item.clone())));
+        Ok(Expr::Nested(Box::new(Expr::InList { expr, list, negated })))
     }
 
     fn several(&mut self, items: &[Expr], lowered: &Lowered) -> Expr {
@@ -137,7 +149,7 @@ fn literal(value: &AnyValue) -> Result<Expr, QueryError> {
         } else {
             "-inf"
         };
-        if number.is_finite() { raw(format!("{number:?}")) } else { raw(format!("CAST('{kind}' AS DOUBLE)")) }
+        if number.is_finite() { raw(in_full(number)) } else { raw(format!("CAST('{kind}' AS DOUBLE)")) }
     };
     Ok(match value {
         AnyValue::Null => raw("NULL"),
