@@ -112,6 +112,7 @@ pub fn read_text(path: &Path) -> io::Result<String> {
 pub type Text = Arc<str>;
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 mod tests {
     use super::*;
 

@@ -88,7 +88,9 @@ fn training_and_scoring_tell_what_they_cut_off() {
         let (best, corpus, out) = (place.path("model/best"), place.path("corpus"), place.path(split));
         let arguments = ["score", "--checkpoint", &best, "--corpus", &corpus, "--split", split, "--out", &out];
         let said = heard(&[&arguments[..], &["--device", "cpu"]].concat());
-        let lost = format!("1 document was cut off at 30 pieces: 1 entity has no mention left{facts}; a model that was trained or");
+        let lost = format!(
+            "1 document was cut off at 30 pieces: 1 entity has no mention left{facts}; a model that was trained or"
+        );
         assert!(said.contains(&lost), "{said}");
     }
 }

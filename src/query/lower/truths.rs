@@ -68,8 +68,9 @@ fn within(expression: &Expr) -> Box<Expr> {
 fn is_literal(expression: &Expr) -> bool {
     match expression {
         Expr::Value(value) => !matches!(value.value, Value::Placeholder(_)),
-        Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => is_literal(expr),
-        Expr::Cast { expr, .. } => is_literal(expr),
+        Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } | Expr::Cast { expr, .. } => {
+            is_literal(expr)
+        }
         Expr::Array(array) => array.elem.iter().all(is_literal),
         Expr::TypedString(_) => true,
         _ => false,
