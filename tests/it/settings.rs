@@ -80,7 +80,7 @@ fn what_one_refuses_the_other_refuses() {
         ("decide", "most_labels = 0", ["--most-labels", "0"], "labels`: expected 1 or more, got 0"),
         ("score", "at_precision = 1.5", ["--at-precision", "1.5"], "precision`: expected 0 to 1, got 1.5"),
         ("decide", "at_recall = -1", ["--at-recall", "-1"], "recall`: expected 0 to 1, got -1"),
-        ("fit", "precision = 90", ["--precision", "90"], "precision`: expected 0 to 1, got 90"),
+        ("fit", "precision = 90", ["--precision", "90"], "precision`: expected above 0 and up to 1, got 90"),
         ("fit", "shrinkage = -1", ["--shrinkage", "-1"], "shrinkage`: expected 0 or more, got -1"),
         ("fit", r#"calibration = "platt""#, ["--calibration", "platt"], "platt"),
         ("decide", r#"ensemble = "means""#, ["--ensemble", "means"], "means"),
