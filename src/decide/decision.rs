@@ -234,6 +234,11 @@ impl Decision {
         all.filter(|_| self.fitted_on.is_empty()).cloned().collect()
     }
 
+    /// Whether it names documents or relations, of which there may be something to tell.
+    pub fn names_anything(&self) -> bool {
+        !self.fitted_on.is_empty() || !self.names().is_empty()
+    }
+
     /// The least of the shifts.
     pub(crate) fn least_shift(&self) -> f32 {
         self.shifts.values().copied().fold(self.shift, f32::min)

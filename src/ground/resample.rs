@@ -13,11 +13,16 @@ pub type Interval = (f64, f64);
 /// own stream of random numbers. `None` of no documents.
 pub fn f1_interval(documents: &[Counts], seed: u64) -> Option<Interval> {
     let drawn = |resample| {
-        let mut random = Random::stream(seed, resample);
-        let draws = documents.iter().filter_map(|_| random.pick(documents).copied());
+        let draws = draws(seed, resample, documents.len()).filter_map(|document| documents.get(document).copied());
         draws.sum::<Counts>().f1()
     };
     if documents.is_empty() { None } else { percentiles((0..RESAMPLES).map(drawn).collect()) }
+}
+
+/// The documents of one resample, by their places: as many as there are, with replacement.
+pub fn draws(seed: u64, resample: u64, documents: usize) -> impl Iterator<Item = usize> {
+    let mut random = Random::stream(seed, resample);
+    (0..documents).map(move |_| random.below(documents))
 }
 
 /// The 2.5th and 97.5th percentile, between two values by linear interpolation; `None` of no values.

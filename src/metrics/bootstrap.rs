@@ -7,8 +7,7 @@
 use rayon::prelude::*;
 
 use ground::counts::Counts;
-use ground::random::Random;
-pub(super) use ground::resample::{Interval, percentiles};
+pub(super) use ground::resample::{Interval, draws, percentiles};
 
 use crate::tally::{Sums, Tally};
 
@@ -31,12 +30,6 @@ impl Tallies {
         let draws = draws.filter_map(|document| self.documents.get(document).copied());
         Sums::of(draws.chain([self.strays]))
     }
-}
-
-/// The documents of one resample, by their places.
-pub(super) fn draws(seed: u64, resample: u64, documents: usize) -> impl Iterator<Item = usize> {
-    let mut random = Random::stream(seed, resample);
-    (0..documents).map(move |_| random.below(documents))
 }
 
 /// Every resample's counts, in the order of their numbers.

@@ -61,6 +61,7 @@ pub use scores::{Scored, ScoresRequest, evaluate_scores};
 pub use strays::Notes;
 pub use table::rows::{ComparisonRow as Comparison, MetricRow as Metric};
 
+use ground::resample::RESAMPLES;
 use ground::settings::{Settings, within};
 
 use bootstrap::Tallies;
@@ -85,7 +86,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { run_id: None, resamples: 1000, seed: 0 }
+        Self { run_id: None, resamples: RESAMPLES, seed: 0 }
     }
 }
 

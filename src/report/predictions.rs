@@ -16,6 +16,7 @@ use crate::error::ReportError;
 
 sortable! {
     /// A predicted fact.
+    #[derive(Default)]
     Prediction {
         /// Its document's place in the split; beyond the last for one that the split has not.
         position: u32,
@@ -202,38 +203,13 @@ impl From<RelationRow> for Said {
     fn from(row: RelationRow) -> Self {
         let RelationRow { doc_id, head, tail, relation, base_probability, iteration, .. } = row;
         let (margin, probability) = (Some(row.logit - row.threshold_logit), Some(row.probability));
-        let (position, place) = (0, 0);
-        let prediction = Prediction {
-            position,
-            doc_id,
-            place,
-            head,
-            tail,
-            relation,
-            margin,
-            probability,
-            base_probability,
-            iteration,
-        };
-        Self { run_id: Some(row.run_id), prediction }
+        let said = Prediction { doc_id, head, tail, relation, margin, probability, ..Prediction::default() };
+        Self { run_id: Some(row.run_id), prediction: Prediction { base_probability, iteration, ..said } }
     }
 }
 
 impl From<PredictionRow> for Said {
     fn from(PredictionRow { run_id, doc_id, head, tail, relation, probability, .. }: PredictionRow) -> Self {
-        let (position, place, margin, base_probability, iteration) = (0, 0, None, None, None);
-        let prediction = Prediction {
-            position,
-            doc_id,
-            place,
-            head,
-            tail,
-            relation,
-            margin,
-            probability,
-            base_probability,
-            iteration,
-        };
-        Self { run_id, prediction }
+        Self { run_id, prediction: Prediction { doc_id, head, tail, relation, probability, ..Prediction::default() } }
     }
 }

@@ -85,9 +85,9 @@ impl<'a> Decided<'a> {
             Some(file) => Decision::read(file)?,
             None => Decision::find(&request.checkpoint.join(DECISION))?.unwrap_or_default(),
         };
-        let decision = decision.at(request.at)?;
+        let decision = decision.at(request.options.at())?;
         // Before a model has scored for hours.
-        decision.check_reach(request.margin)?;
+        decision.check_reach(request.options.margin)?;
         let making = Identity::of("relations").field("scores", scores).field("decision", &decision).finish();
         Ok(Self { request, decision, making })
     }
@@ -96,9 +96,11 @@ impl<'a> Decided<'a> {
     pub fn over_scores(&self, too_large: u64, observe: Observer<'_>) -> Result<Ended, ScoreError> {
         let name = &RelationRow::schema().name;
         if fingerprint(self.request.out, name)?.as_ref() == Some(&self.making) {
-            let scores = [self.request.out.join(&ScoreRow::schema().name)];
-            let claims = recount(&self.request_over(&scores))?;
-            claims.warnings().into_iter().for_each(|warning| observe(Event::Warning(warning)));
+            if self.decision.names_anything() {
+                let scores = [self.request.out.join(&ScoreRow::schema().name)];
+                let claims = recount(&self.request_over(&scores))?;
+                claims.warnings().into_iter().for_each(|warning| observe(Event::Warning(warning)));
+            }
             return Ok(Ended::UpToDate { too_large });
         }
         let staging = begin::<RelationRow>(self.request, &self.making)?;

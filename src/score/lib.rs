@@ -131,24 +131,12 @@ pub struct Request<'a> {
     pub out: &'a Path,
     /// What the run is called.
     pub run_id: &'a str,
-    /// How often the model infers, where not as often as it says; 0: its base alone.
-    pub iterations: Option<usize>,
-    /// Pieces of a batch, unless a document alone has more. Does not change what is predicted.
-    pub budget: usize,
-    /// Pairs of a document at most; `None`: as many as the model holds in [`USUAL_BYTES`].
-    pub most_pairs: Option<u64>,
-    /// How far below the threshold class's logit a relation's may lie to be among the scores.
-    pub margin: f32,
-    /// Which pairs are scored.
-    pub candidates: Candidates,
+    /// How. A name that these give the run is `run_id` already.
+    pub options: Options,
     /// The file of the decision; `None`: that in the checkpoint's folder, if there is one.
     pub decision: Option<&'a Path>,
-    /// What its threshold is to come to, in place of its own.
-    pub at: At,
     /// Where to compute.
     pub device: DeviceChoice,
-    /// The type in which matrix products are computed; `None`: `bf16` on a CUDA device, `f32` on the CPU.
-    pub precision: Option<Precision>,
     /// Whether tables of another making are replaced.
     pub force: bool,
 }
@@ -156,33 +144,15 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// The usual run, of this name.
     pub fn new(checkpoint: &'a Path, split: &'a Path, out: &'a Path, run_id: &'a str, device: DeviceChoice) -> Self {
-        let Options { pieces_at_once: budget, margin, candidates, .. } = Options::default();
-        Self {
-            checkpoint,
-            split,
-            out,
-            run_id,
-            iterations: None,
-            budget,
-            most_pairs: None,
-            margin,
-            candidates,
-            decision: None,
-            at: At::default(),
-            device,
-            precision: None,
-            force: false,
-        }
+        let options = Options::default();
+        Self { checkpoint, split, out, run_id, options, decision: None, device, force: false }
     }
 
     /// The same with other options.
     #[must_use]
     pub fn with(self, options: &'a Options) -> Self {
-        let &Options {
-            ref run_id, iterations, pieces_at_once: budget, most_pairs, margin, candidates, precision, ..
-        } = options;
-        let (run_id, at) = (run_id.as_deref().unwrap_or(self.run_id), options.at());
-        Self { run_id, iterations, budget, most_pairs, margin, candidates, at, precision, ..self }
+        let run_id = options.run_id.as_deref().unwrap_or(self.run_id);
+        Self { run_id, options: options.clone(), ..self }
     }
 
     /// The same, decided by a file.
@@ -204,7 +174,7 @@ impl<'a> Request<'a> {
 /// Where the checkpoint or a table cannot be used, or the documents do not fit the checkpoint.
 pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, ScoreError> {
     decided::restore(request.out)?;
-    let compute = request.device.open(request.precision)?;
+    let compute = request.device.open(request.options.precision)?;
     let checkpoint = load(request)?;
     let standing = Standing::of(request.split)?;
     let purpose = Purpose::of(request)?;
@@ -226,10 +196,10 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     observe(Event::Detail(format!("reads the checkpoint {}", request.checkpoint.display())));
     observe(Event::Detail(format!("reads the split {}", request.split.display())));
     // The base alone has no place for the rest.
-    unused.event().filter(|_| request.iterations != Some(0)).into_iter().for_each(observe);
+    unused.event().filter(|_| request.options.iterations != Some(0)).into_iter().for_each(observe);
     let scorer =
         Scorer { workers: compute.workers()?, model, compute: &compute, request, fingerprint: &checkpoint.fingerprint };
-    let rows = Rows { run_id: request.run_id.into(), margin: request.margin, config: &checkpoint.config };
+    let rows = Rows { run_id: request.run_id.into(), margin: request.options.margin, config: &checkpoint.config };
     let relations = checkpoint.config.relations();
     let mut cutter = Cutter::new(checkpoint.tokenizer, checkpoint.config.most_pieces);
     let taken = Taken { relations: &relations, left_out: &purpose.left_out, passes_over: true };
@@ -260,7 +230,7 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
 /// The checkpoint, with the iterations that are asked for.
 fn load(request: &Request<'_>) -> Result<Checkpoint, ScoreError> {
     let mut checkpoint = Checkpoint::load(request.checkpoint, &Device::Cpu)?;
-    if let Some(iterations) = request.iterations {
+    if let Some(iterations) = request.options.iterations {
         let model = checkpoint.config.model.with_iterations(iterations);
         checkpoint.config.model = model.ok_or_else(|| ScoreError::Iterations(request.checkpoint.to_path_buf()))?;
         let identity = Identity::of("checkpoint").field("checkpoint", &checkpoint.fingerprint);
@@ -277,10 +247,11 @@ fn fingerprint(
     purpose: &Purpose,
     compute: &Compute,
 ) -> Result<String, TableError> {
+    let Options { most_pairs, margin, .. } = &request.options;
     let tables = split.identity(&["documents", "tokens", "mentions", "pairs"])?;
     let identity = Identity::of("scores").field("tables", &tables).field("run_id", request.run_id);
-    let identity = identity.field("checkpoint", &checkpoint.fingerprint).field("most_pairs", &request.most_pairs);
-    let identity = identity.field("margin", &request.margin).field("left_out", &purpose.left_out);
+    let identity = identity.field("checkpoint", &checkpoint.fingerprint).field("most_pairs", most_pairs);
+    let identity = identity.field("margin", margin).field("left_out", &purpose.left_out);
     Ok(identity.field("precision", &compute.precision.to_string()).finish())
 }
 
@@ -297,11 +268,11 @@ struct Scorer<'a> {
 impl Scorer<'_> {
     /// A part that is not scored yet, with its documents.
     fn begin(&self, batch: Batch) -> (Part, Vec<Example>) {
-        let Request { run_id, budget, most_pairs, margin, .. } = self.request;
+        let Request { run_id, options: Options { pieces_at_once, most_pairs, margin, .. }, .. } = self.request;
         let Batch { examples, profile, passed_over: foreign } = batch;
         let (examples, too_large) = take_out(&*self.model, examples, *most_pairs);
         let identity = Identity::of("part").field("checkpoint", self.fingerprint).field("run_id", run_id);
-        let identity = identity.field("compute", &self.compute.to_string()).field("budget", budget);
+        let identity = identity.field("compute", &self.compute.to_string()).field("budget", pieces_at_once);
         let identity = identity.field("margin", margin);
         let key = examples.iter().fold(identity, parts::with_example).finish();
         let mut lost = CutOff::default();
@@ -316,8 +287,8 @@ impl Scorer<'_> {
             return Ok(part);
         }
         let names: Vec<Text> = examples.iter().map(|example| example.doc_id.clone()).collect();
-        let wanted = Wanted::within(self.request.margin);
-        let budget = Budget::of(&*self.model, self.request.budget);
+        let wanted = Wanted::within(self.request.options.margin);
+        let budget = Budget::of(&*self.model, self.request.options.pieces_at_once);
         let predicted = predict_traced(&self.workers, &*self.model, examples, wanted, budget);
         if predicted.is_err() {
             interrupt::check()?;

@@ -64,7 +64,7 @@ impl Purpose {
     /// That of the request's checkpoint, as far as its card tells.
     pub fn of(request: &Request<'_>) -> Result<Self, ScoreError> {
         let card = Card::find(request.checkpoint)?;
-        let left_out = match (&card, request.candidates) {
+        let left_out = match (&card, request.options.candidates) {
             (Some(card), Candidates::Model) => card.left_out(),
             _ => BTreeSet::new(),
         };

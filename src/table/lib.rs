@@ -62,8 +62,8 @@ pub use read::RecordBatches;
 pub use schema::TableSchema;
 pub use scratch::Scratch;
 pub use split::{
-    EVERY_RELATION, Followers, OfDocument, RelationWords, SplitTables, Undirected, Walk, relation_labels,
-    relation_words, undirected_relations,
+    EVERY_RELATION, Followers, OfDocument, RelationWords, SplitTables, Undirected, Walk, relation_words,
+    undirected_relations,
 };
 pub use staging::Staging;
 pub use version::{Snapshot, Standing, identity};

@@ -200,10 +200,17 @@ pub struct RelationWords {
 /// # Errors
 /// Where a table cannot be read.
 pub fn relation_words(split: &Path, model: Option<&Path>) -> Result<RelationWords, TableError> {
-    let mut words = RelationWords { labels: relation_labels(split)?, undirected: undirected_relations(split)? };
+    let (mut words, mut own) = (RelationWords::default(), BTreeSet::new());
+    for RelationTypeRow { relation, label, undirected, .. } in relation_types(split)? {
+        if undirected {
+            words.undirected.0.insert(relation.clone());
+        }
+        if let Some(label) = label {
+            words.labels.insert(relation.clone(), label);
+        }
+        own.insert(relation);
+    }
     let Some(model) = model else { return Ok(words) };
-    let own = Table::<RelationTypeRow>::find(split)?.map(|table| table.all()).transpose()?;
-    let own: BTreeSet<Text> = own.into_iter().flatten().map(|row| row.relation).collect();
     for ModelRelationRow { relation, label, undirected, .. } in Table::<ModelRelationRow>::require_at(model)?.all()? {
         if undirected && !own.contains(&relation) {
             words.undirected.0.insert(relation.clone());
@@ -213,15 +220,6 @@ pub fn relation_words(split: &Path, model: Option<&Path>) -> Result<RelationWord
         }
     }
     Ok(words)
-}
-
-/// What a split calls its relations in words; empty where it does not say.
-///
-/// # Errors
-/// Where its table `relation_types` cannot be read.
-pub fn relation_labels(split: &Path) -> Result<BTreeMap<Text, Text>, TableError> {
-    let Some(table) = Table::<RelationTypeRow>::find(split)? else { return Ok(BTreeMap::new()) };
-    Ok(table.all()?.into_iter().filter_map(|row| Some((row.relation, row.label?))).collect())
 }
 
 /// What stands for every relation in `relation_types`, where a split has no labels that would name them.
@@ -244,6 +242,10 @@ impl Undirected {
 /// # Errors
 /// Where its table `relation_types` cannot be read.
 pub fn undirected_relations(split: &Path) -> Result<Undirected, TableError> {
-    let Some(table) = Table::<RelationTypeRow>::find(split)? else { return Ok(Undirected::default()) };
-    Ok(Undirected(table.all()?.into_iter().filter(|row| row.undirected).map(|row| row.relation).collect()))
+    Ok(Undirected(relation_types(split)?.into_iter().filter(|row| row.undirected).map(|row| row.relation).collect()))
+}
+
+/// What a split says of its relations; nothing, where it lacks that table.
+fn relation_types(split: &Path) -> Result<Vec<RelationTypeRow>, TableError> {
+    Table::<RelationTypeRow>::find(split)?.map_or(Ok(Vec::new()), |table| table.all())
 }

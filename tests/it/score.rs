@@ -8,7 +8,7 @@ use std::process::Stdio;
 use docre::checkpoint::ModelConfig;
 use docre::ground::observe::{Event, Observer, unheard};
 use docre::nn::device::DeviceChoice;
-use docre::score::{self, Ended, Request, Scored};
+use docre::score::{self, Ended, Options, Request, Scored};
 use docre::table::rows::{DocumentRow, EntityRow, MentionRow, PairRow, RelationRow, ScoreRow, TokenRow};
 use docre::table::{self, stream};
 use docre::train::TrainConfig;
@@ -53,7 +53,8 @@ impl Paths {
     fn score_until(&self, budget: usize, observe: Observer) -> Result<Option<Scored>, score::ScoreError> {
         let Self { checkpoint, split, out } = self;
         let device = DeviceChoice::Cpu;
-        let request = Request { budget, ..Request::new(checkpoint, split, out, "run", device) };
+        let options = Options { pieces_at_once: budget, ..Options::default() };
+        let request = Request::new(checkpoint, split, out, "run", device).with(&options);
         score::score(&request, observe).map(Ended::scored)
     }
 
@@ -189,14 +190,7 @@ fn what_the_checkpoint_cannot_score_is_refused() {
 #[test]
 fn a_model_that_infers_tells_what_its_base_thought() {
     let fixture = Fixture::new();
-    let second_stage = SecondStage { epochs: 12, ..second_stage() };
-    let config = TrainConfig {
-        model: ModelConfig::DocreIi(docre_ii()),
-        epochs: 12,
-        second_stage: Some(second_stage),
-        ..fixture.config()
-    };
-    let run = fixture.train(&config, "model", &[]);
+    let run = fixture.train(&fixture.inferring(), "model", &[]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let whole = Paths::new(&fixture, "train", "whole");
     let base = Paths { checkpoint: fixture.path("model/base"), ..Paths::new(&fixture, "train", "base") };
@@ -378,7 +372,8 @@ fn relations_are_the_scores_above_the_threshold() {
     // No margin, no other predictions.
     let none = Paths { out: fixture.path("none"), ..Paths::new(&fixture, "dev", "none") };
     let request = Request::new(&none.checkpoint, &none.split, &none.out, "run", DeviceChoice::Cpu);
-    score::score(&Request { margin: 0.0, ..request }, &unheard).unwrap();
+    let options = Options { margin: 0.0, ..Options::default() };
+    score::score(&request.with(&options), &unheard).unwrap();
     assert_eq!(relations(&none.out), predicted);
 }
 

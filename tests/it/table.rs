@@ -520,7 +520,7 @@ fn a_table_that_cannot_be_looked_at_is_not_absent() {
     let folder = TempDir::new().unwrap();
     assert!(Table::<FactRow>::find(folder.path()).unwrap().is_none());
     assert_eq!(table::fingerprint(folder.path(), "facts").unwrap(), None);
-    assert_eq!(table::relation_labels(folder.path()).unwrap().len(), 0);
+    assert_eq!(table::relation_words(folder.path(), None).unwrap().labels.len(), 0);
     // A link to itself: no user may look behind it, however much he may.
     for name in ["facts", "relation_types"] {
         std::os::unix::fs::symlink(name, folder.path().join(name)).unwrap();
@@ -528,7 +528,7 @@ fn a_table_that_cannot_be_looked_at_is_not_absent() {
     assert!(matches!(Table::<FactRow>::find(folder.path()), Err(TableError::Io { .. })));
     assert!(matches!(TableFiles::at(&folder.path().join("facts")), Err(TableError::Io { .. })));
     assert!(matches!(table::fingerprint(folder.path(), "facts"), Err(TableError::Io { .. })));
-    assert!(matches!(table::relation_labels(folder.path()), Err(TableError::Io { .. })));
+    assert!(matches!(table::relation_words(folder.path(), None), Err(TableError::Io { .. })));
 }
 
 /// Runs with 64 open files at most, in [`a_table_of_more_files_than_may_be_open_is_read`].

@@ -4,18 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use docre::checkpoint::ModelConfig;
 use docre::ground::observe::{Event, Observer, unheard};
 use docre::nn::device::DeviceChoice;
-use docre::score::{self, Ended, Request};
+use docre::score::{self, Ended, Options, Request};
 use docre::table::rows::{ClaimRow, RelationRow, TraceRow};
 use docre::table::{Row, Table};
 use docre::train::TrainConfig;
-use docre::train::config::SecondStage;
 
 use crate::pipeline::Place;
 use crate::support::{Run, docre, files};
-use crate::train::{Fixture, docre_ii, second_stage};
+use crate::train::Fixture;
 
 /// Iterations that are asked for: one more than the model was made for.
 const MOST: u32 = 4;
@@ -23,14 +21,7 @@ const MOST: u32 = 4;
 /// A model that infers, and a split of 300 documents: two parts.
 fn inferring() -> Fixture {
     let fixture = Fixture::new();
-    let second_stage = SecondStage { epochs: 12, ..second_stage() };
-    let config = TrainConfig {
-        model: ModelConfig::DocreIi(docre_ii()),
-        epochs: 12,
-        second_stage: Some(second_stage),
-        ..fixture.config()
-    };
-    trained(&fixture, &config);
+    trained(&fixture, &fixture.inferring());
     let corpus = fixture.path("corpus");
     let arguments = ["synthesize", "--docs", "300", "--first", "99", "--split", "many", "--facts", "4", "--out"];
     let run = docre(arguments.iter().map(Into::into).chain([corpus.into_os_string()]));
@@ -57,7 +48,8 @@ fn score_by(
 ) -> Result<Ended, score::ScoreError> {
     let (checkpoint, split, out) = (fixture.path("model/best"), fixture.path("corpus").join(split), fixture.path(out));
     let request = Request::new(&checkpoint, &split, &out, "run", DeviceChoice::Cpu);
-    score::score(&Request { budget, iterations: Some(iterations as usize), ..request }, observe)
+    let options = Options { pieces_at_once: budget, iterations: Some(iterations as usize), ..Options::default() };
+    score::score(&request.with(&options), observe)
 }
 
 fn decide(fixture: &Fixture, scores: &str, out: &str, more: &[&str]) -> Run {

@@ -80,6 +80,16 @@ impl Fixture {
         }
     }
 
+    /// The same of a model that infers, trained for long enough to predict something.
+    pub fn inferring(&self) -> TrainConfig {
+        TrainConfig {
+            model: ModelConfig::DocreIi(docre_ii()),
+            epochs: 12,
+            second_stage: Some(SecondStage { epochs: 12, ..second_stage() }),
+            ..self.config()
+        }
+    }
+
     /// `docre train` with these settings into the folder of a name.
     pub fn train(&self, config: &TrainConfig, out: &str, more: &[&str]) -> Run {
         let settings = self.path("settings.json");

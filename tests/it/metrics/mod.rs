@@ -6,6 +6,8 @@ mod golden;
 mod oracle;
 mod refused;
 
+use std::path::{Path, PathBuf};
+
 use docre::metrics::{Evaluation, Metric, Request, compare, evaluate, evaluate_each, present};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -195,18 +197,25 @@ fn intervals_hold_the_figure_and_a_run_equals_itself() {
     }
 }
 
+/// Eight documents of two facts each, and predictions of one of the two and of both.
+fn halved(folder: &Path) -> (PathBuf, [PathBuf; 2]) {
+    let docs =
+        (0..8).map(|k| Doc::new(&format!("doc {k}"), &[&[0], &[1], &[2]]).fact(0, 1, "r", &[]).fact(1, 2, "r", &[]));
+    let tables = Split(docs.collect()).write(folder);
+    let half: Vec<Value> = (0..8).map(|k| entry(&format!("doc {k}"), 0, 1, "r")).collect();
+    let whole: Vec<Value> = (0..8).map(|k| entry(&format!("doc {k}"), 1, 2, "r")).chain(half.clone()).collect();
+    let paths = [("half", half), ("whole", whole)].map(|(name, rows)| {
+        fixture::write_relations(&folder.join(name), name, &rows);
+        folder.join(name)
+    });
+    (tables, paths)
+}
+
 #[test]
 fn a_run_that_is_better_everywhere_is_significantly_so() {
     let folder = TempDir::new().unwrap();
-    let docs =
-        (0..8).map(|k| Doc::new(&format!("doc {k}"), &[&[0], &[1], &[2]]).fact(0, 1, "r", &[]).fact(1, 2, "r", &[]));
-    let tables = Split(docs.collect()).write(folder.path());
-    let half: Vec<Value> = (0..8).map(|k| entry(&format!("doc {k}"), 0, 1, "r")).collect();
-    let whole: Vec<Value> = (0..8).map(|k| entry(&format!("doc {k}"), 1, 2, "r")).chain(half.clone()).collect();
-    let [half, whole] = [("half", half), ("whole", whole)].map(|(name, rows)| {
-        fixture::write_relations(&folder.path().join(name), name, &rows);
-        evaluate(&Request::new(&tables, &folder.path().join(name))).unwrap()
-    });
+    let (tables, paths) = halved(folder.path());
+    let [half, whole] = paths.each_ref().map(|path| evaluate(&Request::new(&tables, path)).unwrap());
     let rows = whole.compare(&half).unwrap();
     let row = rows.iter().find(|row| &*row.scope == "all").unwrap();
     // P = 1 for both; R = 1 against 1/2: F1 = 1 against 2/3, in every resample.
@@ -218,17 +227,9 @@ fn a_run_that_is_better_everywhere_is_significantly_so() {
 #[test]
 fn runs_of_several_seeds_are_compared_over_seeds_and_documents() {
     let folder = TempDir::new().unwrap();
-    let docs =
-        (0..8).map(|k| Doc::new(&format!("doc {k}"), &[&[0], &[1], &[2]]).fact(0, 1, "r", &[]).fact(1, 2, "r", &[]));
-    let tables = Split(docs.collect()).write(folder.path());
-    let half: Vec<Value> = (0..8).map(|k| entry(&format!("doc {k}"), 0, 1, "r")).collect();
-    let whole: Vec<Value> = (0..8).map(|k| entry(&format!("doc {k}"), 1, 2, "r")).chain(half.clone()).collect();
-    let paths = [("half", &half), ("whole", &whole)].map(|(name, rows)| {
-        fixture::write_relations(&folder.path().join(name), name, rows);
-        folder.path().join(name)
-    });
+    let (tables, paths) = halved(folder.path());
     let request = Request::new(&tables, &tables);
-    let each = |paths: &[std::path::PathBuf]| evaluate_each(&request, paths).unwrap();
+    let each = |paths: &[PathBuf]| evaluate_each(&request, paths).unwrap();
     let [half, whole] = &paths;
     let all = |ours: &[Evaluation], theirs: &[Evaluation]| {
         compare(ours, theirs).unwrap().into_iter().find(|row| &*row.scope == "all").unwrap()
