@@ -25,22 +25,18 @@ impl Ensemble {
         }
     }
 
-    /// The mean of several runs. What one has not scored lies at its margin below the threshold, the most that it can be.
-    fn mean(self, found: &[(usize, Score)], margins: &[f32]) -> f32 {
-        let missing = margins.iter().enumerate().filter(|(run, _)| found.iter().all(|(of, _)| of != run));
-        let values = found.iter().map(|(_, score)| score.above).chain(missing.map(|(_, margin)| -margin));
+    /// The mean of so many runs, each of which scores a relation once. What one has not scored lies at the margin below the
+    /// threshold, the most that it can be.
+    fn mean(self, found: &[(usize, Score)], n_runs: usize, margin: f32) -> f32 {
+        let missing = std::iter::repeat_n(-margin, n_runs.saturating_sub(found.len()));
+        let values = found.iter().map(|(_, score)| score.above).chain(missing);
         let sum: f64 = values.map(|above| self.value(above)).sum();
-        self.above(sum / margins.len() as f64) as f32
+        self.above(sum / n_runs as f64) as f32
     }
 
-    /// How far below the threshold the mean of runs with these margins reaches.
-    pub fn margin(self, margins: &[f32]) -> f32 {
-        -self.mean(&[], margins)
-    }
-
-    /// Joins the scores of a document by several runs, each with its margin.
-    pub fn join(self, runs: Vec<Vec<Score>>, margins: &[f32]) -> Vec<Score> {
-        let margin = self.margin(margins);
+    /// Joins the scores of a document by several runs of one margin.
+    pub fn join(self, runs: Vec<Vec<Score>>, margin: f32) -> Vec<Score> {
+        let n_runs = runs.len();
         let mut all: Vec<(usize, Score)> = runs
             .into_iter()
             .enumerate()
@@ -48,13 +44,13 @@ impl Ensemble {
             .collect();
         all.sort_by_cached_key(|(run, score)| (score.key(), *run));
         let pairs = all.chunk_by(|(_, one), (_, other)| one.pair() == other.pair());
-        let mut joined: Vec<Score> = pairs.flat_map(|pair| self.joined(pair, margins, margin)).collect();
+        let mut joined: Vec<Score> = pairs.flat_map(|pair| self.joined(pair, n_runs, margin)).collect();
         joined.sort_by(in_order);
         joined
     }
 
     /// One score of those that runs gave each relation of a pair.
-    fn joined(self, pair: &[(usize, Score)], margins: &[f32], margin: f32) -> Vec<Score> {
+    fn joined(self, pair: &[(usize, Score)], n_runs: usize, margin: f32) -> Vec<Score> {
         // One of the pair, whichever runs have scored a relation.
         let thresholds: BTreeMap<usize, f32> =
             pair.iter().map(|(run, score)| (*run, score.row.threshold_logit)).collect();
@@ -71,7 +67,7 @@ impl Ensemble {
                 margin,
                 ..first.row.clone()
             };
-            Some(Score::new(row).at(self.mean(group, margins)))
+            Some(Score::new(row).at(self.mean(group, n_runs, margin)))
         });
         joined.collect()
     }
@@ -88,7 +84,7 @@ mod tests {
             vec![score(0, 1, "a", 3.0), score(0, 1, "b", -2.0)],
             vec![score(0, 1, "b", 4.0), score(2, 1, "a", 5.0)],
         ];
-        let found = Ensemble::Margins.join(runs, &[4.0, 4.0]);
+        let found = Ensemble::Margins.join(runs, 4.0);
         // b: (-2 + 4) / 2; a: (3 - 4) / 2, and (-4 + 5) / 2.
         assert_eq!(found, [score(0, 1, "b", 1.0), score(0, 1, "a", -0.5), score(2, 1, "a", 0.5)]);
     }
@@ -97,9 +93,9 @@ mod tests {
     fn probabilities_are_averaged() {
         let odds = |odds: f32| odds.ln();
         let runs = vec![vec![score(0, 1, "a", odds(4.0))], vec![score(0, 1, "a", odds(1.5))]];
-        let found = Ensemble::Probabilities.join(runs, &[4.0, 4.0]);
+        let found = Ensemble::Probabilities.join(runs, 4.0);
         // 0.8 and 0.6: 0.7, whose odds are 7 to 3.
         assert!((found[0].above - odds(7.0 / 3.0)).abs() < 1e-6, "{found:?}");
-        assert!((Ensemble::Probabilities.margin(&[4.0, 4.0]) - 4.0).abs() < 1e-6);
+        assert!((found[0].row.margin - 4.0).abs() < 1e-6);
     }
 }

@@ -14,10 +14,8 @@ use crate::source::Source;
 /// Several runs over the same documents, or one.
 pub struct Runs {
     sources: Vec<Source>,
-    /// How far below the threshold each reaches.
-    margins: Vec<f32>,
-    /// How far they reach together; `None`: there are no scores.
-    reach: Option<f32>,
+    /// How far below the threshold each reaches; `None`: there are no scores.
+    margin: Option<f32>,
     iteration: Option<u32>,
     ensemble: Ensemble,
     inverses: Inverses,
@@ -39,15 +37,11 @@ impl Runs {
             return Err(DecideError::NoInverses);
         }
         let sources: Vec<Source> = paths.iter().map(|path| Source::open(path, iteration)).collect::<Result<_, _>>()?;
-        let known = one_margin(&sources)?;
-        // A run without scores reaches as far down as the others: it found nothing there.
-        let margins = vec![known.unwrap_or_default(); sources.len()];
-        let ensemble = decision.ensemble;
-        let reach = known.map(|known| if margins.len() > 1 { ensemble.margin(&margins) } else { known });
+        let (margin, ensemble) = (one_margin(&sources)?, decision.ensemble);
         // Claims do not tell what was scored.
         let unscored = if iteration.is_none() { decision.names() } else { BTreeSet::new() };
         let inverses = Inverses::new(&decision.inverses);
-        Ok(Self { sources, margins, reach, iteration, ensemble, inverses, unscored })
+        Ok(Self { sources, margin, iteration, ensemble, inverses, unscored })
     }
 
     /// What they are called: as the first that has any scores; `None`: none has.
@@ -57,13 +51,13 @@ impl Runs {
 
     /// How far below the threshold they reach.
     pub fn reach(&self) -> f32 {
-        self.reach.unwrap_or_default()
+        self.margin.unwrap_or_default()
     }
 
     /// Refuses a decision that goes lower.
     pub fn check_reach(&self, decision: &Decision) -> Result<(), DecideError> {
         let shift = decision.least_shift();
-        match self.reach {
+        match self.margin {
             Some(_) if shift < 0.0 && self.iteration.is_some() => Err(DecideError::Lowered { shift }),
             Some(margin) => decision.check_reach(margin),
             None => Ok(()),
@@ -92,14 +86,15 @@ impl Runs {
         self.unscored.into_iter().collect()
     }
 
-    /// The scores of a document, where it is the next of the corpus.
+    /// The scores of a document, where it is the next of the corpus. A run without any reaches as far down as the others: it
+    /// found nothing there.
     pub fn of(&mut self, document: &Text) -> Result<Vec<Score>, DecideError> {
         let scores = self.sources.iter_mut().map(|run| run.of(document));
         let mut scores: Vec<Vec<Score>> = scores.collect::<Result<_, DecideError>>()?;
         scores.iter().for_each(|scores| self.met(scores));
         let scores = match scores.len() {
             1 => scores.remove(0),
-            _ => self.ensemble.join(scores, &self.margins),
+            _ => self.ensemble.join(scores, self.reach()),
         };
         Ok(self.inverses.consistent(scores))
     }
