@@ -1,0 +1,65 @@
+//! Bias, activation, dropout.
+
+use candle_core::{DType, Result, Tensor, bail};
+
+use kernels::{Grid, Kernel, Made, Module, Scalar, recorded};
+
+use super::{THREADS, column_sums, mask, one, serves, suffix, values_at_once};
+use crate::ops::Drop;
+
+/// `activation(x + bias)`: `(rows, width)` and `(width)` → `(rows, width)`; `name` is that of the activation's kernel.
+pub fn biased(x: &Tensor, bias: &Tensor, name: &'static str) -> Result<Option<Tensor>> {
+    if !serves(x) || x.rank() != 2 || !serves(bias) || x.elem_count() == 0 {
+        return Ok(None);
+    }
+    let (x, bias) = (x.contiguous()?, bias.contiguous()?);
+    let of = bias.detach().to_dtype(DType::F32)?;
+    let values = x.detach();
+    let made = run(&[&values, &of], name, "")?;
+    let of_type = bias.dtype();
+    let gradients = move |_: &Tensor, grad: &Tensor| {
+        let slope = if name == "straight" {
+            grad.clone()
+        } else {
+            run(&[&values, &of, grad], name, "_backward")?.tensor()
+        };
+        let of_bias = column_sums(&slope)?.to_dtype(of_type)?;
+        Ok(vec![Some(slope), Some(of_bias)])
+    };
+    recorded(&[&x, &bias], made, Box::new(gradients)).map(Some)
+}
+
+/// The kernel of an activation or of its gradient, over x, bias, and where there is one the result's gradient.
+fn run(inputs: &[&Tensor], name: &str, direction: &str) -> Result<Made> {
+    let [x, bias, ..] = inputs else { bail!("kernel `bias_{name}`: expected two inputs") };
+    let (count, width) = (x.elem_count(), bias.elem_count());
+    let large: Vec<&Tensor> = inputs.iter().copied().filter(|input| input.rank() == 2).collect();
+    let at_once = values_at_once(&large, width)?;
+    let name = format!("bias_{name}{direction}_{}_{at_once}", suffix(x.dtype()).unwrap_or_default());
+    let grid = Grid::row(count.div_ceil(at_once * THREADS as usize), THREADS);
+    let scalars = [Scalar::U64(count as u64), Scalar::U32(width as u32)];
+    one(Kernel { module: Module::Elements, name: &name }, grid, inputs, (x.dtype(), x.shape().clone()), &scalars)
+}
+
+/// Values that a block of dropout's kernel takes.
+const DROPPED_AT_ONCE: usize = 1024;
+
+/// Values dropped at random, the same as on the CPU.
+pub fn dropped(x: &Tensor, drop: Drop) -> Result<Option<Tensor>> {
+    if !serves(x) {
+        return Ok(None);
+    }
+    let x = x.contiguous()?;
+    let made = masked(&x.detach(), drop)?;
+    let gradients = move |_: &Tensor, grad: &Tensor| Ok(vec![Some(masked(grad, drop)?.tensor())]);
+    recorded(&[&x], made, Box::new(gradients)).map(Some)
+}
+
+fn masked(x: &Tensor, drop: Drop) -> Result<Made> {
+    let name = format!("drop_{}", suffix(x.dtype()).unwrap_or_default());
+    let count = x.elem_count();
+    let grid = Grid::row(count.div_ceil(DROPPED_AT_ONCE), THREADS);
+    let [seed, least, scale] = mask(Some(drop));
+    let scalars = [Scalar::U64(count as u64), seed, least, scale];
+    one(Kernel { module: Module::Elements, name: &name }, grid, &[x], (x.dtype(), x.shape().clone()), &scalars)
+}
