@@ -21,7 +21,7 @@ use rayon::prelude::*;
 pub use activation::{add_bias, gelu, relu};
 pub use attention::{attend, attention_of_rows};
 pub use dropout::{Drop, Mode, dropout};
-pub use gather::{NO_ROW, gather};
+pub use gather::{NO_ROW, Places, gather};
 pub use mix::mix;
 pub use norm::normalize;
 pub use softmax::softmax;
