@@ -101,11 +101,21 @@ impl DeviceChoice {
     }
 
     fn cuda(self, number: usize) -> Result<Device, DeviceError> {
-        if !candle_core::utils::cuda_is_available() {
-            return Err(DeviceError::NotBuilt(self));
-        }
-        Device::new_cuda(number).map_err(|source| DeviceError::Refused { choice: self, source })
+        open_cuda(number)
+            .ok_or(DeviceError::NotBuilt(self))?
+            .map_err(|source| DeviceError::Refused { choice: self, source })
     }
+}
+
+/// The CUDA device of a number; `None` where docre is built for the CPU alone.
+#[cfg(feature = "cuda")]
+fn open_cuda(number: usize) -> Option<candle_core::Result<Device>> {
+    Some(kernels::open(number))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn open_cuda(_: usize) -> Option<candle_core::Result<Device>> {
+    None
 }
 
 /// What `auto` takes, where the first CUDA device was asked for and this came of it. A device that is there but cannot

@@ -1,5 +1,15 @@
-// Sums over lists of rows, and softmax over rows.
+// Rows by their places, sums over lists of rows, and softmax over rows.
 #include "common.cuh"
+
+constexpr uint32_t NO_ROW = 0xFFFFFFFFu;
+
+// Row p of the result is row `places[p]` of x, or zeros. A block takes a row.
+template <typename T> __device__ void gather(const T *x, const uint32_t *places, T *out, uint32_t width) {
+    uint32_t place = places[blockIdx.x];
+    out += (uint64_t)blockIdx.x * width;
+    for (uint32_t column = threadIdx.x; column < width; column += blockDim.x)
+        out[column] = place == NO_ROW ? narrow<T>(0.0f) : x[(uint64_t)place * width + column];
+}
 
 // Row r of the result is the sum of those rows of x that `sources[offsets[r] .. offsets[r + 1]]` names: the gradient of
 // rows that were gathered, in a fixed order. A block takes a row.
@@ -44,6 +54,9 @@ __device__ void softmax_backward(const T *shares, const T *grad, T *out, uint32_
 }
 
 #define ROWS(T, SUFFIX)                                                                                                \
+    extern "C" __global__ void gather_##SUFFIX(const T *x, const uint32_t *places, T *out, uint32_t width) {           \
+        gather(x, places, out, width);                                                                                 \
+    }                                                                                                                  \
     extern "C" __global__ void sum_of_rows_##SUFFIX(const T *x, const uint32_t *offsets, const uint32_t *sources,      \
                                                     T *out, uint32_t width) {                                          \
         sum_of_rows(x, offsets, sources, out, width);                                                                  \

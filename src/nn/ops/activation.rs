@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::numeric::{Kernel, normal};
-use super::{ROWS_AT_ONCE, column_sums, is_fused, operand, values};
+use super::{ROWS_AT_ONCE, card, column_sums, is_fused, operand, values};
 
 /// `x + bias`: `(rows, width)` and `(width)` → `(rows, width)`, in f32 whatever the type of `x`, so that the bias's
 /// gradient, a sum over all rows, is too.
@@ -40,6 +40,9 @@ fn biased<A: Activation>(
     if is_fused(x) {
         return x.contiguous()?.apply_op2(&bias.contiguous()?, Biased(activation));
     }
+    if let Some(result) = card::biased(x, bias, A::NAME)? {
+        return Ok(result);
+    }
     let sum = x.to_dtype(DType::F32)?.broadcast_add(&bias.to_dtype(DType::F32)?)?;
     composed(&sum)?.to_dtype(x.dtype())
 }
@@ -48,6 +51,8 @@ fn biased<A: Activation>(
 trait Activation: Copy + Send + Sync + 'static {
     /// Whether its slope is 1 everywhere.
     const IS_IDENTITY: bool = false;
+    /// What its kernel is called.
+    const NAME: &'static str;
 
     fn value(self, u: f32) -> f32;
 
@@ -65,6 +70,7 @@ struct Gelu;
 
 impl Activation for Straight {
     const IS_IDENTITY: bool = true;
+    const NAME: &'static str = "straight";
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "part of kernels")]
@@ -80,6 +86,8 @@ impl Activation for Straight {
 }
 
 impl Activation for Relu {
+    const NAME: &'static str = "relu";
+
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "part of kernels")]
     fn value(self, u: f32) -> f32 {
@@ -95,6 +103,8 @@ impl Activation for Relu {
 }
 
 impl Activation for Gelu {
+    const NAME: &'static str = "gelu";
+
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "part of kernels")]
     fn value(self, u: f32) -> f32 {

@@ -6,7 +6,7 @@ use candle_core::{CpuStorage, CustomOp2, DType, Device, Layout, Result, Shape, T
 use rayon::prelude::*;
 
 use super::softmax::{Softmax, SoftmaxBackward};
-use super::{Drop, add_bias, column_sums, columns, dropout, is_fused, operand, place, softmax, stretch, values};
+use super::{Drop, add_bias, card, column_sums, columns, dropout, is_fused, operand, place, softmax, stretch, values};
 use crate::Span;
 
 /// Multi-head self-attention, each sequence within itself: `softmax(q kᵀ / √w) v` for each head of width w.
@@ -27,6 +27,9 @@ pub fn attend(
     if is_fused(projected) {
         let attention = SelfAttention { spans: spans.clone(), n_heads, drop };
         return projected.contiguous()?.apply_op2(&bias.contiguous()?, attention);
+    }
+    if let Some(result) = card::attend(projected, bias, spans, n_heads, drop)? {
+        return Ok(result);
     }
     attend_padded(&add_bias(projected, bias)?, spans, n_heads, drop)
 }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use ground::random::Random;
 
 use super::numeric::in_vectors;
-use super::{is_fused, values, values_mut};
+use super::{card, is_fused, values, values_mut};
 
 /// Values that share one stream of random numbers, so that threads do not matter.
 const VALUES_AT_ONCE: usize = 4096;
@@ -52,10 +52,20 @@ impl<'r> Mode<'r> {
 #[derive(Debug, Clone, Copy)]
 pub struct Drop {
     probability: f64,
-    seed: u64,
+    pub(super) seed: u64,
 }
 
 impl Drop {
+    /// What values that are kept are multiplied with.
+    pub(super) fn scale(self) -> f32 {
+        (1.0 / (1.0 - self.probability)) as f32
+    }
+
+    /// A value whose 32 random bits lie below is dropped.
+    pub(super) fn least(self) -> u32 {
+        (self.probability * f64::from(u32::MAX)) as u32
+    }
+
     /// The mask of one part of a larger whole.
     #[must_use]
     pub fn part(self, index: usize) -> Self {
@@ -65,8 +75,7 @@ impl Drop {
     /// Applies the mask, whose numbers depend on nothing but the seed and the place, so that the loop vectorises.
     #[inline]
     pub fn apply(self, values: &mut [f32]) {
-        let scale = (1.0 / (1.0 - self.probability)) as f32;
-        let least = (self.probability * f64::from(u32::MAX)) as u32;
+        let (scale, least) = (self.scale(), self.least());
         let (start, twist) = (self.seed as u32, (self.seed >> 32) as u32);
         for (place, value) in (0u32..).zip(values) {
             let bits = mix(start.wrapping_add(place.wrapping_mul(0x9E37_79B9)) ^ twist);
@@ -107,7 +116,10 @@ pub fn dropout(x: &Tensor, drop: Option<Drop>) -> Result<Tensor> {
     match drop {
         None => Ok(x.clone()),
         Some(drop) if is_fused(x) => x.contiguous()?.apply_op1(drop),
-        Some(drop) => x * drop.mask(x)?,
+        Some(drop) => match card::dropped(x, drop)? {
+            Some(result) => Ok(result),
+            None => x * drop.mask(x)?,
+        },
     }
 }
 

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use candle_core::{Device, Result, Tensor};
 
+use super::card;
+
 /// In a list of places: no row, but zeros.
 pub const NO_ROW: u32 = u32::MAX;
 
@@ -34,6 +36,33 @@ impl Places {
     pub fn on_device(&self) -> &Tensor {
         &self.on_device
     }
+
+    /// Whether there are enough rows.
+    #[cfg(feature = "cuda")]
+    pub(super) fn check(&self, n_rows: usize) -> Result<()> {
+        match self.ids.iter().find(|&&id| id != NO_ROW && id as usize >= n_rows) {
+            Some(id) => candle_core::bail!("rows by their places: expected less than {n_rows}, got {id}"),
+            None => Ok(()),
+        }
+    }
+
+    /// For each of so many rows, where it was taken to: the places `sources[offsets[row]..offsets[row + 1]]`, in order.
+    #[cfg(feature = "cuda")]
+    pub(super) fn inverse(&self, n_rows: usize) -> Result<[Tensor; 2]> {
+        let there = || (0u32..).zip(&*self.ids).filter(|&(_, &id)| id != NO_ROW);
+        let mut offsets = vec![0u32; n_rows + 1];
+        there().filter_map(|(_, &id)| Some((id as usize).checked_add(1)?)).for_each(|next| offsets[next] += 1);
+        for row in 0..n_rows {
+            offsets[row + 1] += offsets[row];
+        }
+        let (mut next, mut sources) = (offsets.clone(), vec![0u32; self.ids.len()]);
+        for (place, &id) in there() {
+            sources[next[id as usize] as usize] = place;
+            next[id as usize] += 1;
+        }
+        let device = self.on_device.device();
+        Ok([Tensor::new(offsets, device)?, Tensor::new(sources, device)?])
+    }
 }
 
 /// The rows of `(rows, width)` in these places, `(places, width)`; zeros for [`NO_ROW`].
@@ -41,5 +70,8 @@ impl Places {
 /// # Errors
 /// Where a place is out of range.
 pub fn gather(x: &Tensor, places: &Places) -> Result<Tensor> {
+    if let Some(rows) = card::gathered(x, places)? {
+        return Ok(rows);
+    }
     x.contiguous()?.index_select(&places.on_device, 0)
 }

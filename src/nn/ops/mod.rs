@@ -6,8 +6,14 @@
 
 mod activation;
 mod attention;
+#[cfg(feature = "cuda")]
+mod card;
+#[cfg(not(feature = "cuda"))]
+#[path = "no_card.rs"]
+mod card;
 mod dropout;
 mod gather;
+mod matmul;
 mod mix;
 mod norm;
 pub mod numeric;
@@ -22,6 +28,7 @@ pub use activation::{add_bias, gelu, relu};
 pub use attention::{attend, attention_of_rows};
 pub use dropout::{Drop, Mode, dropout};
 pub use gather::{NO_ROW, Places, gather};
+pub use matmul::matmul;
 pub use mix::mix;
 pub use norm::normalize;
 pub use softmax::softmax;

@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor
 use rayon::prelude::*;
 
 use super::numeric::{in_vectors, sum_of};
-use super::{Drop, ROWS_AT_ONCE, add_to, add_up, dropout, is_fused, operand, values};
+use super::{Drop, ROWS_AT_ONCE, add_to, add_up, card, dropout, is_fused, operand, values};
 
 /// `LN(dropout(x + bias) + residual)·weight + shift`, the end of each half of an encoder's layer.
 ///
@@ -23,6 +23,9 @@ pub fn normalize(
     if is_fused(x) {
         let affine = Tensor::stack(&[bias, weight, shift], 0)?;
         return x.contiguous()?.apply_op3(&residual.contiguous()?, &affine, Normalize { epsilon, drop });
+    }
+    if let Some(result) = card::normalized(x, residual, [bias, weight, shift], epsilon, drop)? {
+        return Ok(result);
     }
     let wide = |part: &Tensor| part.to_dtype(DType::F32);
     let sum = (dropout(&wide(x)?.broadcast_add(&wide(bias)?)?, drop)? + wide(residual)?)?;

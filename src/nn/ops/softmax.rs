@@ -4,14 +4,20 @@ use candle_core::{CpuStorage, CustomOp1, D, InplaceOp1, InplaceOp2, Layout, Resu
 use rayon::prelude::*;
 
 use super::numeric::{Kernel, exp, greatest, sum_of};
-use super::{ROWS_AT_ONCE, is_fused, values};
+use super::{ROWS_AT_ONCE, card, is_fused, values};
 
 /// `softmax(x)` over the last dimension, any shape in, the same out.
 ///
 /// # Errors
 /// Where the device refuses.
 pub fn softmax(x: &Tensor) -> Result<Tensor> {
-    if is_fused(x) { x.contiguous()?.apply_op1(Softmax) } else { candle_nn::ops::softmax(x, D::Minus1) }
+    if is_fused(x) {
+        return x.contiguous()?.apply_op1(Softmax);
+    }
+    match card::soft(x)? {
+        Some(result) => Ok(result),
+        None => candle_nn::ops::softmax(x, D::Minus1),
+    }
 }
 
 /// The operation; in place where nothing else holds the scores.

@@ -18,11 +18,8 @@ pub fn biased(x: &Tensor, bias: &Tensor, name: &'static str) -> Result<Option<Te
     let made = run(&[&values, &of], name, "")?;
     let of_type = bias.dtype();
     let gradients = move |_: &Tensor, grad: &Tensor| {
-        let slope = if name == "straight" {
-            grad.clone()
-        } else {
-            run(&[&values, &of, grad], name, "_backward")?.tensor()
-        };
+        let slope =
+            if name == "straight" { grad.clone() } else { run(&[&values, &of, grad], name, "_backward")?.tensor() };
         let of_bias = column_sums(&slope)?.to_dtype(of_type)?;
         Ok(vec![Some(slope), Some(of_bias)])
     };

@@ -17,7 +17,7 @@ use super::Drop;
 pub use attention::attend;
 pub use elements::{biased, dropped};
 pub use norm::normalized;
-pub use rows::{soft, summed};
+pub use rows::{gathered, soft};
 
 /// Bytes that one thread reads at once at most.
 const AT_ONCE: u64 = 16;
@@ -84,13 +84,7 @@ fn tile_sums(x: &Tensor, tiles: usize, at_once: usize) -> Result<Tensor> {
 }
 
 /// The only result of a kernel.
-fn one(
-    kernel: Kernel<'_>,
-    grid: Grid,
-    inputs: &[&Tensor],
-    output: (DType, Shape),
-    scalars: &[Scalar],
-) -> Result<Made> {
+fn one(kernel: Kernel<'_>, grid: Grid, inputs: &[&Tensor], output: (DType, Shape), scalars: &[Scalar]) -> Result<Made> {
     match launch(kernel, grid, inputs, &[output], scalars)?.pop() {
         Some(made) => Ok(made),
         None => bail!("kernel `{}`: expected a result", kernel.name),

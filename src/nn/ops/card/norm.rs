@@ -12,11 +12,11 @@ const WARPS: usize = 4;
 /// Pairs of columns that a lane holds, by kernel.
 const PAIRS: [usize; 6] = [2, 4, 6, 8, 12, 16];
 
-/// `LN(dropout(x + bias) + residual)·weight + shift`; `affine` is `(3, width)`: bias, weight, shift, in f32.
+/// `LN(dropout(x + bias) + residual)·weight + shift`; `affine` is bias, weight, shift, in f32.
 pub fn normalized(
     x: &Tensor,
     residual: &Tensor,
-    affine: &Tensor,
+    affine: [&Tensor; 3],
     epsilon: f64,
     drop: Option<Drop>,
 ) -> Result<Option<Tensor>> {
@@ -33,10 +33,14 @@ pub fn normalized(
             return Ok(None);
         }
     }
+    let affine = Tensor::stack(&affine, 0)?;
+    if affine.dtype() != DType::F32 {
+        return Ok(None);
+    }
     let norm = Norm { x: x.detach(), residual: residual.detach(), affine: affine.detach(), epsilon, drop, pairs };
     let made = norm.forward()?;
     let gradients = move |_: &Tensor, grad: &Tensor| norm.backward(grad);
-    recorded(&[&x, &residual, affine], made, Box::new(gradients)).map(Some)
+    recorded(&[&x, &residual, &affine], made, Box::new(gradients)).map(Some)
 }
 
 struct Norm {

@@ -1,26 +1,40 @@
 //! Rows that were gathered, and softmax.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 
 use kernels::{Grid, Kernel, Made, Module, Scalar, recorded};
 
-use super::{one, serves, suffix};
+use super::{THREADS, one, serves, suffix};
+use crate::ops::Places;
 
 /// Threads of a block of softmax, a warp a row.
 const WARPS: usize = 8;
 
-/// Row r of the result is the sum of the rows of x that `sources[offsets[r]..offsets[r + 1]]` names: `(places, width)`
-/// → `(rows, width)`.
-pub fn summed(x: &Tensor, offsets: &Tensor, sources: &Tensor) -> Result<Option<Tensor>> {
-    if !serves(x) {
+/// The rows of `(rows, width)` in these places, `(places, width)`; the gradient is summed in a fixed order.
+pub fn gathered(x: &Tensor, places: &Places) -> Result<Option<Tensor>> {
+    if !serves(x) || x.rank() != 2 || x.elem_count() == 0 || places.ids().is_empty() {
         return Ok(None);
     }
-    let (rows, width) = (offsets.elem_count().saturating_sub(1), x.dim(1)?);
-    let name = format!("sum_of_rows_{}", suffix(x.dtype()).unwrap_or_default());
-    let threads = (width.div_ceil(32) * 32).clamp(32, 256) as u32;
-    let (kernel, grid) = (Kernel { module: Module::Rows, name: &name }, Grid::row(rows, threads));
+    let (x, places) = (x.contiguous()?, places.clone());
+    let n_rows = x.dim(0)?;
+    places.check(n_rows)?;
+    let made = of_rows("gather", &[&x.detach(), places.on_device()], places.ids().len())?;
+    let gradients = move |_: &Tensor, grad: &Tensor| {
+        let [offsets, sources] = places.inverse(n_rows)?;
+        Ok(vec![Some(of_rows("sum_of_rows", &[grad, &offsets, &sources], n_rows)?.tensor())])
+    };
+    recorded(&[&x], made, Box::new(gradients)).map(Some)
+}
+
+/// A kernel that makes so many rows, a block each, of those of its first input.
+fn of_rows(name: &str, inputs: &[&Tensor], rows: usize) -> Result<Made> {
+    let Some(x) = inputs.first() else { bail!("kernel `{name}`: expected an input") };
+    let width = x.dim(1)?;
+    let name = format!("{name}_{}", suffix(x.dtype()).unwrap_or_default());
+    let threads = (width.div_ceil(32) * 32).clamp(32, THREADS as usize) as u32;
     let output = (x.dtype(), (rows, width).into());
-    one(kernel, grid, &[x, offsets, sources], output, &[Scalar::U32(width as u32)]).map(|made| Some(made.tensor()))
+    let kernel = Kernel { module: Module::Rows, name: &name };
+    one(kernel, Grid::row(rows, threads), inputs, output, &[Scalar::U32(width as u32)])
 }
 
 /// `softmax(x)` over the last dimension.
@@ -30,14 +44,12 @@ pub fn soft(x: &Tensor) -> Result<Option<Tensor>> {
     }
     let x = x.contiguous()?;
     let made = run("softmax", &[&x.detach()])?;
-    let gradients = |shares: &Tensor, grad: &Tensor| {
-        Ok(vec![Some(run("softmax_backward", &[shares, grad])?.tensor())])
-    };
+    let gradients = |shares: &Tensor, grad: &Tensor| Ok(vec![Some(run("softmax_backward", &[shares, grad])?.tensor())]);
     recorded(&[&x], made, Box::new(gradients)).map(Some)
 }
 
 fn run(name: &str, inputs: &[&Tensor]) -> Result<Made> {
-    let Some(x) = inputs.first() else { candle_core::bail!("kernel `{name}`: expected an input") };
+    let Some(x) = inputs.first() else { bail!("kernel `{name}`: expected an input") };
     let width = x.dims().last().copied().unwrap_or(1);
     let rows = x.elem_count() / width.max(1);
     let name = format!("{name}_{}", suffix(x.dtype()).unwrap_or_default());

@@ -1,5 +1,8 @@
 //! AdamW (Loshchilov and Hutter 2019) with groups of variables, clipping, and a state that can be saved.
 
+#[cfg(feature = "cuda")]
+mod card;
+
 use std::collections::BTreeMap;
 
 use candle_core::backprop::GradStore;
@@ -86,8 +89,14 @@ impl AdamW {
     /// # Errors
     /// Where a gradient is not finite: it is named, and no variable changes.
     pub fn step(&mut self, grads: &GradStore, factor: f64) -> Result<f64> {
-        let norm = self.norm(grads)?;
-        let scale = self.options.clip.map_or(1.0, |most| (most / (norm + 1e-6)).min(1.0));
+        #[cfg(feature = "cuda")]
+        if let Some(norm) = self.step_on_card(grads, factor)? {
+            self.steps += 1;
+            return Ok(norm);
+        }
+        let (slots, found): (Vec<&Slot>, Vec<&Tensor>) = self.learning(grads).unzip();
+        let norm = norm(&slots, &sums_of_squares(&found)?)?;
+        let scale = self.scale(norm);
         self.steps += 1;
         for slot in &mut self.slots {
             if let Some(grad) = grads.get(&slot.variable) {
@@ -97,18 +106,41 @@ impl AdamW {
         Ok(norm)
     }
 
-    fn norm(&self, grads: &GradStore) -> Result<f64> {
-        let found = self.slots.iter().filter_map(|slot| Some((slot, grads.get(&slot.variable)?)));
-        let (slots, grads): (Vec<&Slot>, Vec<&Tensor>) = found.unzip();
-        let squares = sums_of_squares(&grads)?;
-        match slots.iter().zip(&squares).find(|(_, squares)| !squares.is_finite()) {
-            Some((slot, squares)) => {
-                bail!("gradient of `{}`: expected finite numbers, got a norm of {}", slot.name, squares.sqrt())
-            }
-            None => Ok(squares.iter().sum::<f64>().sqrt()),
-        }
+    /// The same where a CUDA device does it all at once; `None` where it does not.
+    #[cfg(feature = "cuda")]
+    fn step_on_card(&self, grads: &GradStore, factor: f64) -> Result<Option<f64>> {
+        let slots = self.learning(grads).map(|(slot, grad)| Ok((slot, grad.contiguous()?)));
+        let slots = slots.collect::<Result<Vec<_>>>()?;
+        let Some(step) = card::Step::new(&slots)? else { return Ok(None) };
+        let slots: Vec<&Slot> = slots.iter().map(|(slot, _)| *slot).collect();
+        let norm = norm(&slots, &step.squares()?)?;
+        let updates: Vec<Update> = slots.iter().map(|slot| slot.update(factor, self.options, self.steps + 1)).collect();
+        step.learn(self.scale(norm), &updates, self.options)?;
+        Ok(Some(norm))
     }
 
+    /// The variables that have a gradient.
+    fn learning<'s>(&'s self, grads: &'s GradStore) -> impl Iterator<Item = (&'s Slot, &'s Tensor)> {
+        self.slots.iter().filter_map(|slot| Some((slot, grads.get(&slot.variable)?)))
+    }
+
+    /// What gradients of a global norm are multiplied with.
+    fn scale(&self, norm: f64) -> f64 {
+        self.options.clip.map_or(1.0, |most| (most / (norm + 1e-6)).min(1.0))
+    }
+}
+
+/// The global norm of the gradients of some variables, by the sums of their squares.
+fn norm(slots: &[&Slot], squares: &[f64]) -> Result<f64> {
+    match slots.iter().zip(squares).find(|(_, squares)| !squares.is_finite()) {
+        Some((slot, squares)) => {
+            bail!("gradient of `{}`: expected finite numbers, got a norm of {}", slot.name, squares.sqrt())
+        }
+        None => Ok(squares.iter().sum::<f64>().sqrt()),
+    }
+}
+
+impl AdamW {
     /// Copies of the moments by name, `NAME.first` and `NAME.second`; with [`AdamW::steps`] all that a resumed run needs.
     ///
     /// # Errors
@@ -190,16 +222,22 @@ struct Moment {
 }
 
 impl Slot {
-    fn learn(&mut self, grad: &Tensor, scale: f64, factor: f64, options: AdamOptions, steps: u64) -> Result<()> {
+    /// The numbers of its next step.
+    fn update(&self, factor: f64, options: AdamOptions, steps: u64) -> Update {
         let (first, second) = options.betas;
         let rate = self.group.rate * factor;
         let power = steps as f64;
-        let update = Update {
+        Update {
             keep: 1.0 - rate * self.group.decay,
             rate: rate / (1.0 - first.powf(power)),
             root: (1.0 - second.powf(power)).sqrt().recip(),
             epsilon: options.epsilon,
-        };
+        }
+    }
+
+    fn learn(&mut self, grad: &Tensor, scale: f64, factor: f64, options: AdamOptions, steps: u64) -> Result<()> {
+        let (first, second) = options.betas;
+        let update = self.update(factor, options, steps);
         self.first = Moment { beta: first, scale, squared: false }.apply(&self.first, grad)?;
         self.second = Moment { beta: second, scale, squared: true }.apply(&self.second, grad)?;
         update.apply(&self.variable, &self.first, &self.second)

@@ -1,0 +1,33 @@
+//! Where docre is built for the CPU alone, no kernel of a CUDA device serves any tensor.
+#![expect(clippy::unnecessary_wraps, reason = "as where there are kernels")]
+
+use std::sync::Arc;
+
+use candle_core::{Result, Tensor};
+
+use super::{Drop, Places};
+use crate::Span;
+
+pub fn attend(_: &Tensor, _: &Tensor, _: &Arc<[Span]>, _: usize, _: Option<Drop>) -> Result<Option<Tensor>> {
+    Ok(None)
+}
+
+pub fn biased(_: &Tensor, _: &Tensor, _: &'static str) -> Result<Option<Tensor>> {
+    Ok(None)
+}
+
+pub fn dropped(_: &Tensor, _: Drop) -> Result<Option<Tensor>> {
+    Ok(None)
+}
+
+pub fn gathered(_: &Tensor, _: &Places) -> Result<Option<Tensor>> {
+    Ok(None)
+}
+
+pub fn normalized(_: &Tensor, _: &Tensor, _: [&Tensor; 3], _: f64, _: Option<Drop>) -> Result<Option<Tensor>> {
+    Ok(None)
+}
+
+pub fn soft(_: &Tensor) -> Result<Option<Tensor>> {
+    Ok(None)
+}
