@@ -1,21 +1,22 @@
 //! BERT (Devlin et al. 2019), RoBERTa (Liu et al. 2019) and those that compute as they do, in the names of their published
 //! checkpoints: XLM-RoBERTa (Conneau et al. 2020), CamemBERT (Martin et al. 2020), ELECTRA (Clark et al. 2020).
 
-use std::sync::Arc;
-
 use candle_core::{DType, Result, Tensor};
 
-use nn::ops::{add_bias, attend, attention_of_rows, dropout, gelu, normalize};
-use nn::{Init, Linear, Mode, Norm, Span, Weights};
+use nn::ops::{
+    NO_ROW, Places, Sequences, add_bias, attend, attention_of_padded, attention_of_rows, dropout, gather, gelu,
+    is_fused, normalize,
+};
+use nn::{Init, Linear, Mode, Norm, Span, Weights, alike};
 
-use super::EncoderConfig;
+use super::{Attention, EncoderConfig};
 
 /// One pass over sequences none of which is longer than the encoder's positions.
 pub(super) struct Passed {
     /// `(pieces, hidden)`.
     pub states: Tensor,
-    /// For each sequence the attention of its rows, `(rows, heads, pieces)`; `None` where it has no rows.
-    pub attention: Vec<Option<Tensor>>,
+    /// The attention of the rows of all sequences that have any.
+    pub attention: Vec<Attention>,
 }
 
 #[derive(Debug, Clone)]
@@ -118,17 +119,17 @@ impl Bert {
 
     /// Encodes sequences that lie one after another in `ids`. `rows` are places within each sequence.
     pub(super) fn forward(&self, ids: &[u32], spans: &[Span], rows: &[Vec<u32>], mode: &mut Mode) -> Result<Passed> {
-        let spans: Arc<[Span]> = spans.into();
         let n_heads = self.config.num_attention_heads;
-        let mut states = self.embed(ids, &spans, mode)?;
+        let mut states = self.embed(ids, spans, mode)?;
+        let sequences = Sequences::new(spans, &states)?;
         let mut attention = Vec::new();
         for (place, layer) in self.layers.iter().enumerate() {
             let (projected, bias) = layer.project(&states)?;
             if place + 1 == self.layers.len() {
-                attention = self.attention(&projected, &bias, &spans, rows, mode)?;
+                attention = self.attention(&projected, &bias, spans, rows, mode)?;
             }
             let drop = mode.drop(self.config.attention_probs_dropout_prob);
-            let attended = attend(&projected, &bias, &spans, n_heads, drop)?;
+            let attended = attend(&projected, &bias, &sequences, n_heads, drop)?;
             states = layer.finish(&attended, &states, &self.config, mode)?;
         }
         Ok(Passed { states, attention })
@@ -138,9 +139,8 @@ impl Bert {
         let device = self.words.device();
         let first = self.config.first_position();
         let places = spans.iter().flat_map(|span| (0..span.len).map(|place| (first + place) as u32));
-        let positions = Tensor::from_iter(places, device)?;
-        let words = self.words.index_select(&Tensor::new(ids, device)?, 0)?;
-        let positions = self.positions.index_select(&positions, 0)?;
+        let positions = gather(&self.positions, &Places::new(places.collect::<Vec<u32>>(), device)?)?;
+        let words = gather(&self.words, &Places::new(ids, device)?)?;
         // Every piece is of the first type: its embedding serves as the bias.
         let affine = [&self.types.get(0)?, &self.norm.weight, &self.norm.shift];
         let states = normalize(&words, &positions, affine, self.config.layer_norm_eps, None)?;
@@ -159,20 +159,60 @@ impl Bert {
         spans: &[Span],
         rows: &[Vec<u32>],
         mode: &mut Mode,
-    ) -> Result<Vec<Option<Tensor>>> {
+    ) -> Result<Vec<Attention>> {
+        let sequences: Vec<Asked> = (0..).zip(spans).zip(rows).filter(|(_, rows)| !rows.is_empty()).collect();
+        if is_fused(projected) {
+            return sequences.iter().map(|asked| self.attention_of_one(projected, bias, asked, mode)).collect();
+        }
+        let groups = alike(sequences.iter().map(|(_, rows)| rows.len()), 1);
+        let group = |places: &Vec<usize>| -> Vec<Asked> {
+            places.iter().filter_map(|&place| sequences.get(place).copied()).collect()
+        };
+        groups.iter().map(|places| self.attention_of_group(projected, bias, &group(places), mode)).collect()
+    }
+
+    /// That of one sequence.
+    fn attention_of_one(
+        &self,
+        projected: &Tensor,
+        bias: &Tensor,
+        &((place, span), rows): &Asked,
+        mode: &mut Mode,
+    ) -> Result<Attention> {
         let hidden = self.config.hidden_size;
-        let part = |index: usize, span: &Span| {
+        let part = |index: usize| {
             let part = projected.narrow(0, span.start, span.len)?.narrow(1, index * hidden, hidden)?;
             add_bias(&part, &bias.narrow(0, index * hidden, hidden)?)
         };
-        let mut of_sequence = |(span, rows): (&Span, &Vec<u32>)| {
-            if rows.is_empty() {
-                return Ok(None);
-            }
-            let heads = self.config.num_attention_heads;
-            let attention = attention_of_rows(&part(0, span)?, &part(1, span)?, rows, heads)?;
-            dropout(&attention, mode.drop(self.config.attention_probs_dropout_prob)).map(Some)
-        };
-        spans.iter().zip(rows).map(&mut of_sequence).collect()
+        let attention = attention_of_rows(&part(0)?, &part(1)?, rows, self.config.num_attention_heads)?;
+        let shares = dropout(&attention, mode.drop(self.config.attention_probs_dropout_prob))?.unsqueeze(0)?;
+        Ok(Attention { documents: vec![place], shares })
+    }
+
+    /// That of several, padded to the most rows and to the longest.
+    fn attention_of_group(
+        &self,
+        projected: &Tensor,
+        bias: &Tensor,
+        group: &[Asked],
+        mode: &mut Mode,
+    ) -> Result<Attention> {
+        let hidden = self.config.hidden_size;
+        let most = group.iter().map(|(_, rows)| rows.len()).max().unwrap_or_default();
+        let rows = group.iter().flat_map(|((_, span), rows)| {
+            let rows = rows.iter().map(|row| span.start as u32 + row);
+            rows.chain(std::iter::repeat(NO_ROW)).take(most)
+        });
+        let rows = Places::new(rows.collect::<Vec<u32>>(), projected.device())?;
+        let queries = add_bias(&gather(projected, &rows)?.narrow(1, 0, hidden)?, &bias.narrow(0, 0, hidden)?)?;
+        let keys = add_bias(&projected.narrow(1, hidden, hidden)?, &bias.narrow(0, hidden, hidden)?)?;
+        let spans: Vec<Span> = group.iter().map(|((_, span), _)| **span).collect();
+        let queries = queries.reshape((group.len(), most, hidden))?;
+        let attention = attention_of_padded(&queries, &keys, &spans, self.config.num_attention_heads)?;
+        let shares = dropout(&attention, mode.drop(self.config.attention_probs_dropout_prob))?;
+        Ok(Attention { documents: group.iter().map(|((place, _), _)| *place).collect(), shares })
     }
 }
+
+/// A sequence by its place and span, and the rows whose attention is wanted.
+type Asked<'a> = ((usize, &'a Span), &'a Vec<u32>);

@@ -39,9 +39,19 @@ pub struct Encoded {
     pub states: Tensor,
     /// Where each document lies in them.
     pub spans: Vec<Span>,
-    /// For each document the last layer's attention of its rows, `(rows, heads, pieces)` in f32, each row adding up to
-    /// 1; `None` where no row was asked for.
-    pub attention: Vec<Option<Tensor>>,
+    /// The last layer's attention of their rows. A document without rows is in none of these, every other in one.
+    pub attention: Vec<Attention>,
+}
+
+/// The attention of the rows of some documents: of one where operations are fused, else of several of like size, so
+/// that a batch takes no more operations than one document.
+#[derive(Debug, Clone)]
+pub struct Attention {
+    /// Which documents, by their places.
+    pub documents: Vec<usize>,
+    /// `(documents, rows, heads, pieces)` in f32, each row adding up to 1, padded to the most rows and the most pieces:
+    /// rows that pad hold anything, pieces that pad have 0.
+    pub shares: Tensor,
 }
 
 /// A BERT, RoBERTa or one of their kin.

@@ -7,10 +7,11 @@
 
 use candle_core::{Result, Tensor};
 
+use nn::ops::{NO_ROW, Places, gather};
 use nn::{Mode, Span, consecutive};
 
 use super::bert::{Bert, Passed};
-use super::{Encoded, Input};
+use super::{Attention, Encoded, Input};
 
 /// A stretch of a document with the pieces put around it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,9 +23,6 @@ struct Window {
     lead: usize,
     ids: Vec<u32>,
 }
-
-/// Pieces that are seen but belong to no window's stretch.
-const ABSENT: u32 = u32::MAX;
 
 pub(super) fn encode(bert: &Bert, documents: &[Input], mode: &mut Mode) -> Result<Encoded> {
     let (positions, n_ends) = (bert.config().positions(), bert.config().end_pieces());
@@ -43,11 +41,8 @@ pub(super) fn encode(bert: &Bert, documents: &[Input], mode: &mut Mode) -> Resul
         return Ok(Encoded { states, spans: spans_of_documents, attention });
     }
     let states = merge_states(&passed.states, &windows, &spans, &spans_of_documents)?;
-    let attention = documents.iter().enumerate().map(|(place, document)| {
-        let parts = windows.iter().zip(&passed.attention).filter(|(window, _)| window.document == place);
-        merge_attention(document, parts)
-    });
-    Ok(Encoded { states, attention: attention.collect::<Result<_>>()?, spans: spans_of_documents })
+    let attention = merge_attention(documents, &windows, &passed.attention)?;
+    Ok(Encoded { states, attention, spans: spans_of_documents })
 }
 
 /// The fewest windows that see every piece.
@@ -100,8 +95,8 @@ fn merge_states(states: &Tensor, windows: &[Window], spans: &[Span], documents: 
     let deepest = sources.iter().map(Vec::len).max().unwrap_or_default();
     let mut sum: Option<Tensor> = None;
     for depth in 0..deepest {
-        let rows = sources.iter().map(|rows| rows.get(depth).copied().unwrap_or(ABSENT));
-        let rows = states.index_select(&Tensor::from_iter(rows, device)?, 0)?;
+        let rows = sources.iter().map(|rows| rows.get(depth).copied().unwrap_or(NO_ROW));
+        let rows = gather(states, &Places::new(rows.collect::<Vec<u32>>(), device)?)?;
         sum = Some(match sum {
             None => rows,
             Some(sum) => (sum + rows)?,
@@ -110,34 +105,62 @@ fn merge_states(states: &Tensor, windows: &[Window], spans: &[Span], documents: 
     sum.map_or_else(|| Ok(states.clone()), |sum| sum.broadcast_mul(&shares))
 }
 
-/// The attention of a document's rows, `(rows, heads, pieces)`, from that in each of its windows.
-fn merge_attention<'w>(
-    document: &Input,
-    parts: impl Iterator<Item = (&'w Window, &'w Option<Tensor>)>,
-) -> Result<Option<Tensor>> {
+/// The attention of documents from that of windows: where a document has one window it stays as it is, with all that is
+/// beside it; where it has several, theirs are put together.
+fn merge_attention(documents: &[Input], windows: &[Window], attention: &[Attention]) -> Result<Vec<Attention>> {
+    let mut n_windows = vec![0; documents.len()];
+    windows.iter().for_each(|window| n_windows.iter_mut().skip(window.document).take(1).for_each(|count| *count += 1));
+    let mut parts: Vec<Vec<(&Window, Tensor)>> = vec![Vec::new(); documents.len()];
+    let mut merged = Vec::new();
+    for Attention { documents: places, shares } in attention {
+        let (mut whole, mut slots) = (Vec::new(), Vec::new());
+        for (slot, window) in places.iter().enumerate().filter_map(|(slot, &place)| Some((slot, windows.get(place)?))) {
+            if n_windows.get(window.document) == Some(&1) {
+                whole.push(window.document);
+                slots.push(slot as u32);
+            } else if let Some(parts) = parts.get_mut(window.document) {
+                parts.push((window, shares.narrow(0, slot, 1)?.squeeze(0)?));
+            }
+        }
+        if slots.len() == places.len() {
+            merged.push(Attention { documents: whole, shares: shares.clone() });
+        } else if !slots.is_empty() {
+            let (n, n_rows, n_heads, pieces) = shares.dims4()?;
+            let shares = gather(&shares.reshape((n, ()))?, &Places::new(slots, shares.device())?)?;
+            merged.push(Attention { documents: whole, shares: shares.reshape(((), n_rows, n_heads, pieces))? });
+        }
+    }
+    for ((place, document), mut parts) in documents.iter().enumerate().zip(parts) {
+        parts.sort_by_key(|(window, _)| window.seen.start);
+        if let Some(shares) = attention_of_long(document, &parts)? {
+            merged.push(Attention { documents: vec![place], shares: shares.unsqueeze(0)? });
+        }
+    }
+    merged.sort_by_key(|attention| attention.documents.first().copied());
+    Ok(merged)
+}
+
+/// The attention of a document's rows, `(rows, heads, pieces)`, from that in each of its windows, which has at least the
+/// rows that the window sees; `None` where no window sees any.
+fn attention_of_long(document: &Input, parts: &[(&Window, Tensor)]) -> Result<Option<Tensor>> {
     let n_pieces = document.ids.len();
     let mut sum: Option<Tensor> = None;
-    let mut n_parts = 0;
     for (window, attention) in parts {
-        n_parts += 1;
-        let Some(attention) = attention else { continue };
         let seen = window.seen;
         let mut found = 0..;
         let rows =
-            document.rows.iter().map(|&row| window.place(row as usize).and_then(|_| found.next()).unwrap_or(ABSENT));
-        let rows = Tensor::from_iter(rows, attention.device())?;
-        let attention = attention.narrow(2, window.lead, seen.len)?.contiguous()?.index_select(&rows, 0)?;
+            document.rows.iter().map(|&row| window.place(row as usize).and_then(|_| found.next()).unwrap_or(NO_ROW));
+        let rows = Places::new(rows.collect::<Vec<u32>>(), attention.device())?;
+        let (n_rows, n_heads, _) = attention.dims3()?;
+        let attention = attention.narrow(2, window.lead, seen.len)?.reshape((n_rows, n_heads * seen.len))?;
+        let attention = gather(&attention, &rows)?.reshape(((), n_heads, seen.len))?;
         let attention = attention.pad_with_zeros(2, seen.start, n_pieces.saturating_sub(seen.start + seen.len))?;
         sum = Some(match sum {
             None => attention,
             Some(sum) => (sum + attention)?,
         });
     }
-    match sum {
-        Some(sum) if n_parts > 1 => {
-            let total = (sum.sum_keepdim(2)? + 1e-10)?;
-            sum.broadcast_div(&total).map(Some)
-        }
-        sum => Ok(sum),
-    }
+    let Some(sum) = sum else { return Ok(None) };
+    let total = (sum.sum_keepdim(2)? + 1e-10)?;
+    sum.broadcast_div(&total).map(Some)
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use encoder::{Encoded, Encoder, EncoderConfig, Input};
 use ground::settings::within;
 use nn::layers::linear;
-use nn::ops::{add_bias, relu};
+use nn::ops::{Places, add_bias, gather, relu};
 use nn::{Linear, Mode, Weights};
 
 use crate::bilinear::Bilinear;
@@ -73,13 +73,13 @@ impl Ends {
 
 /// `tanh(W [h; c] + b)`, with the products of each entity and of each context made once, and added up in f32, as are
 /// their gradients over pairs: `(pairs, width)`.
-fn extract(linear: &Linear, pairs: &PairFeatures, ends: &Tensor) -> Result<Tensor> {
+fn extract(linear: &Linear, pairs: &PairFeatures, ends: &Places) -> Result<Tensor> {
     let (hidden, of) = (pairs.entities.dim(1)?, pairs.entities.dtype());
     let half = |part: &Tensor, first| {
         part.matmul(&linear.weight.narrow(1, first, hidden)?.to_dtype(of)?.t()?)?.to_dtype(DType::F32)
     };
-    let of_entities = add_bias(&half(&pairs.entities, 0)?, &linear.bias)?.index_select(ends, 0)?;
-    let of_contexts = half(&pairs.contexts, hidden)?.index_select(&pairs.context_of, 0)?;
+    let of_entities = gather(&add_bias(&half(&pairs.entities, 0)?, &linear.bias)?, ends)?;
+    let of_contexts = gather(&half(&pairs.contexts, hidden)?, &pairs.context_of)?;
     (of_entities + of_contexts)?.tanh()?.to_dtype(of)
 }
 

@@ -1,7 +1,7 @@
 //! Grouped bilinear classification: `logit_r = Σ_g z_s^g ᵀ W_r^g z_o^g + b_r` over blocks of the two vectors.
 //!
 //! The published form flattens the outer products of all blocks, `(pairs, width·block)`, and multiplies them with one
-//! weight. Here one block's outer products of some pairs exist at a time, forward and backward.
+//! weight. Here, on the CPU, one block's outer products of some pairs exist at a time, forward and backward.
 
 use candle_core::{CpuStorage, CustomOp3, DType, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
@@ -11,9 +11,12 @@ use nn::ops::{add_bias, add_up, is_fused, operand, values};
 use nn::{Init, Linear, Weights};
 
 use crate::bounds::check_blocks;
+use crate::chunks::{chunks, rows_of};
 
 /// Pairs whose outer products exist at a time.
 const PAIRS_AT_ONCE: usize = 128;
+/// Numbers in the outer products that exist at a time where they are not fused.
+const PRODUCTS_AT_ONCE: usize = 1 << 28;
 
 /// The classifier.
 #[derive(Debug, Clone)]
@@ -50,18 +53,18 @@ impl Bilinear {
         add_bias(&products, bias)
     }
 
+    /// All blocks of some pairs at once, so that a batch takes few operations.
     fn composed(&self, heads: &Tensor, tails: &Tensor) -> Result<Tensor> {
         let (n_pairs, width) = heads.dims2()?;
-        let (block, weight) = (self.block, self.linear.weight.to_dtype(heads.dtype())?);
-        let mut sum = Tensor::zeros((n_pairs, weight.dim(0)?), DType::F32, heads.device())?;
-        for group in 0..width / block {
-            let heads = heads.narrow(1, group * block, block)?.unsqueeze(2)?;
-            let tails = tails.narrow(1, group * block, block)?.unsqueeze(1)?;
-            let outer = heads.broadcast_mul(&tails)?.reshape((n_pairs, block * block))?;
-            let weight = weight.narrow(1, group * block * block, block * block)?;
-            sum = (sum + outer.matmul(&weight.t()?)?.to_dtype(DType::F32)?)?;
-        }
-        Ok(sum)
+        let (block, weight) = (self.block, self.linear.weight.to_dtype(heads.dtype())?.t()?);
+        let parts = chunks(n_pairs, PRODUCTS_AT_ONCE / (width * block).max(1)).map(|rows| {
+            let n_pairs = rows.len();
+            let heads = rows_of(heads, &rows)?.reshape((n_pairs, width / block, block, 1))?;
+            let tails = rows_of(tails, &rows)?.reshape((n_pairs, width / block, 1, block))?;
+            let outer = heads.broadcast_mul(&tails)?.reshape((n_pairs, width * block))?;
+            outer.matmul(&weight)?.to_dtype(DType::F32)
+        });
+        Tensor::cat(&parts.collect::<Result<Vec<_>>>()?, 0)
     }
 }
 

@@ -51,6 +51,19 @@ pub fn among_others(one: &Tensor, other: &Tensor) -> Result<Tensor> {
     all - (cosine(one, other)? / TEMPERATURE)?
 }
 
+/// The same of several sets of rows at once, each among its own, `(sets, rows, width)` twice → `(sets, rows)`: what pads a
+/// set, where `there` of `(sets, rows)` is 0 and not 1, is none of the others, and gets anything.
+///
+/// # Errors
+/// Where the shapes differ.
+pub fn among_others_of_padded(one: &Tensor, other: &Tensor, there: &Tensor) -> Result<Tensor> {
+    let alike = (unit(one)?.matmul(&unit(other)?.t()?)? / TEMPERATURE)?;
+    let far = there.affine(-FAR, FAR)?.unsqueeze(1)?;
+    let among = |alike: &Tensor| alike.broadcast_add(&far)?.log_sum_exp(2);
+    let all = ((among(&alike)? + among(&alike.transpose(1, 2)?.contiguous()?)?)? / 2.0)?;
+    all - (cosine(one, other)? / TEMPERATURE)?
+}
+
 /// The mean over rows of KL(p‖q) = Σ p (log p − log q), for the distributions p and q of two `(rows, classes)` logits.
 ///
 /// # Errors

@@ -6,11 +6,15 @@ use std::ops::Range;
 use candle_core::{CpuStorage, CustomOp1, D, DType, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use encoder::Encoded;
-use nn::ops::{is_fused, operand, values};
+use encoder::{Attention, Encoded};
+use nn::ops::{NO_ROW, Places, gather, is_fused, operand, values};
+use nn::{Span, alike};
 
 use crate::chunks::pairs_at_once;
 use crate::example::Example;
+
+/// Numbers in the products of all entities with all, of documents that are looked at together.
+const PRODUCTS_AT_ONCE: usize = 1 << 27;
 
 /// What the classifier sees of a batch's pairs.
 #[derive(Debug, Clone)]
@@ -20,11 +24,11 @@ pub struct PairFeatures {
     /// `(unordered pairs of all documents, hidden)`: the context is the same for (s, o) and (o, s).
     pub contexts: Tensor,
     /// For each pair, its head among `entities`.
-    pub heads: Tensor,
+    pub heads: Places,
     /// For each pair, its tail among `entities`.
-    pub tails: Tensor,
-    /// For each pair, its context among `contexts`.
-    pub context_of: Tensor,
+    pub tails: Places,
+    /// For each pair, its context among `contexts`; [`NO_ROW`] where no entity of its document is mentioned.
+    pub context_of: Places,
 }
 
 /// A batch as the encoder reads it, before its pairs are looked at.
@@ -33,10 +37,19 @@ pub struct Pooled<'e> {
     encoded: &'e Encoded,
     /// `(entities of all documents, hidden)`.
     entities: Tensor,
-    /// Of each document the mean attention of its entities, `(entities, heads, pieces)`, where it has pairs and any is
-    /// mentioned.
-    attention: Vec<Option<Tensor>>,
+    /// The mean attention of the entities of documents that have pairs, where any is mentioned.
+    attention: Vec<EntityAttention>,
 }
+
+/// The mean attention of the entities of documents of like size, or of one document.
+struct EntityAttention {
+    documents: Vec<usize>,
+    /// `(documents, entities, heads, pieces)`, padded to the most entities and the most pieces.
+    shares: Tensor,
+}
+
+/// The unordered pairs of a document, in order.
+type Unordered = Vec<(u32, u32)>;
 
 /// The features of every pair of a batch; `None` where it has no pair.
 ///
@@ -56,12 +69,13 @@ impl<'e> Pooled<'e> {
         if examples.iter().all(|example| example.pairs.is_empty()) {
             return Ok(None);
         }
-        let attention = |(place, example): (usize, &Example)| match encoded.attention.get(place) {
-            Some(Some(attention)) if !example.pairs.is_empty() => entity_attention(example, attention).map(Some),
-            Some(_) => Ok(None),
-            None => bail!("pair features: document {place} was not encoded"),
-        };
-        let attention = examples.iter().enumerate().map(attention).collect::<Result<_>>()?;
+        if examples.len() != encoded.spans.len() {
+            bail!("pair features: {} documents were encoded, expected {}", encoded.spans.len(), examples.len());
+        }
+        let mut attention = Vec::new();
+        for of_rows in &encoded.attention {
+            attention.extend(entity_attention(examples, of_rows)?);
+        }
         Ok(Some(Self { examples, encoded, entities: pool_entities(examples, encoded)?, attention }))
     }
 
@@ -82,58 +96,120 @@ impl<'e> Pooled<'e> {
     /// # Errors
     /// Where the device refuses.
     pub fn features(&self, rows: &Range<usize>) -> Result<PairFeatures> {
-        let (mut heads, mut tails, mut context_of, mut contexts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (mut first_pair, mut first_entity, mut first_context) = (0, 0, 0);
-        for (place, example) in self.examples.iter().enumerate() {
-            let within = |row: usize| row.saturating_sub(first_pair).min(example.pairs.len());
-            let pairs = example.pairs.get(within(rows.start)..within(rows.end)).unwrap_or_default();
-            let unordered: BTreeSet<(u32, u32)> = pairs.iter().map(|&pair| ordered(pair)).collect();
-            let unordered: Vec<(u32, u32)> = unordered.into_iter().collect();
+        let asked = self.asked(rows);
+        let unordered: Vec<Unordered> = asked.iter().map(|pairs| unordered(pairs)).collect();
+        let (contexts, first_contexts) = self.contexts(&unordered)?;
+        let (mut heads, mut tails, mut context_of, mut first_entity) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        let documents = self.examples.iter().zip(asked).zip(unordered.iter().zip(first_contexts));
+        for ((example, pairs), (unordered, first_context)) in documents {
             for &(head, tail) in pairs {
                 heads.push(first_entity + head);
                 tails.push(first_entity + tail);
                 let Ok(context) = unordered.binary_search(&ordered((head, tail))) else {
                     bail!("pair ({head}, {tail}): expected it among those that have a context");
                 };
-                context_of.push(first_context + context as u32);
+                context_of.push(first_context.map_or(NO_ROW, |first| first + context as u32));
             }
-            if !unordered.is_empty() {
-                contexts.push(self.local_contexts(place, &unordered)?);
-            }
-            first_pair += example.pairs.len();
             first_entity += example.n_entities() as u32;
-            first_context += unordered.len() as u32;
         }
         let device = self.encoded.states.device();
         Ok(PairFeatures {
             entities: self.entities.clone(),
-            contexts: Tensor::cat(&contexts, 0)?,
-            heads: Tensor::new(heads, device)?,
-            tails: Tensor::new(tails, device)?,
-            context_of: Tensor::new(context_of, device)?,
+            contexts,
+            heads: Places::new(heads, device)?,
+            tails: Places::new(tails, device)?,
+            context_of: Places::new(context_of, device)?,
         })
     }
 
-    /// The contexts of some of one document's unordered pairs: `(pairs, hidden)`.
+    /// Those of each document's pairs that are among some of the batch's.
+    fn asked(&self, rows: &Range<usize>) -> Vec<&'e [(u32, u32)]> {
+        let mut first_pair = 0;
+        let of = |example: &'e Example| {
+            let within = |row: usize| row.saturating_sub(first_pair).min(example.pairs.len());
+            let pairs = within(rows.start)..within(rows.end);
+            first_pair += example.pairs.len();
+            example.pairs.get(pairs).unwrap_or_default()
+        };
+        self.examples.iter().map(of).collect()
+    }
+
+    /// The contexts of unordered pairs of each document, `(pairs, hidden)`, document by document in any order, and where
+    /// each document's begin.
+    fn contexts(&self, unordered: &[Unordered]) -> Result<(Tensor, Vec<Option<u32>>)> {
+        let (mut contexts, mut firsts, mut first) = (Vec::new(), vec![None; unordered.len()], 0);
+        for of_entities in &self.attention {
+            let documents = of_entities.asked(unordered)?;
+            for place in documents.iter().flat_map(|group| group.documents.iter().copied()) {
+                let n_pairs = unordered.get(place).map_or(0, Vec::len);
+                firsts.iter_mut().skip(place).take(1).for_each(|of_document| *of_document = Some(first));
+                first += n_pairs as u32;
+            }
+            for group in documents {
+                contexts.push(self.local_contexts(&group, unordered)?);
+            }
+        }
+        if contexts.is_empty() {
+            let states = &self.encoded.states;
+            contexts.push(Tensor::zeros((1, states.dim(1)?), states.dtype(), states.device())?);
+        }
+        Ok((Tensor::cat(&contexts, 0)?, firsts))
+    }
+
+    /// The contexts of unordered pairs of some documents: `(pairs, hidden)`.
     ///
     /// `c = Hᵀ a` with `a = A_s·A_o / (Σ A_s·A_o + 1e-5)`, where `A_e` is the mean attention of an entity's mentions and
     /// the product is averaged over heads.
-    fn local_contexts(&self, place: usize, pairs: &[(u32, u32)]) -> Result<Tensor> {
-        let (Some(span), Some(attention)) = (self.encoded.spans.get(place), self.attention.get(place)) else {
-            bail!("pair features: document {place} was not encoded");
-        };
-        let states = self.encoded.states.narrow(0, span.start, span.len)?;
-        let Some(attention) = attention else {
-            return Tensor::zeros((pairs.len(), states.dim(1)?), states.dtype(), states.device());
-        };
-        let joint = joint_attention(attention, pairs)?;
-        let shares = joint.broadcast_div(&(joint.sum_keepdim(D::Minus1)? + 1e-5)?)?;
-        shares.to_dtype(states.dtype())?.matmul(&states)
+    fn local_contexts(&self, group: &EntityAttention, unordered: &[Unordered]) -> Result<Tensor> {
+        let states = &self.encoded.states;
+        let of = |place: &usize| Some((self.encoded.spans.get(*place)?, unordered.get(*place)?.as_slice()));
+        let (spans, pairs): (Vec<&Span>, Vec<&[(u32, u32)]>) = group.documents.iter().filter_map(of).unzip();
+        let normalised =
+            |joint: Tensor| joint.broadcast_div(&(joint.sum_keepdim(D::Minus1)? + 1e-5)?)?.to_dtype(states.dtype());
+        if let ([span], [pairs]) = (spans.as_slice(), pairs.as_slice()) {
+            let shares = normalised(joint_attention(&group.shares.squeeze(0)?.narrow(2, 0, span.len)?, pairs)?)?;
+            return shares.matmul(&states.narrow(0, span.start, span.len)?);
+        }
+        let (n, _, _, longest) = group.shares.dims4()?;
+        let shares = normalised(joint_attention_of_padded(&group.shares, &pairs)?)?;
+        let (most, states) = (shares.dim(1)?, gather(states, &Places::padded(spans, longest, states.device())?)?);
+        let contexts = shares.matmul(&states.reshape((n, longest, ()))?)?.reshape((n * most, ()))?;
+        gather(&contexts, &Places::unpadded(pairs.iter().map(|pairs| pairs.len()), most, contexts.device())?)
+    }
+}
+
+impl EntityAttention {
+    /// That of the documents that have some of the pairs, as many together as may be.
+    fn asked(&self, unordered: &[Unordered]) -> Result<Vec<Self>> {
+        let has_pairs = |place: usize| unordered.get(place).is_some_and(|pairs| !pairs.is_empty());
+        let slots: Vec<usize> =
+            (0..).zip(&self.documents).filter(|(_, place)| has_pairs(**place)).map(|(slot, _)| slot).collect();
+        let (_, n_entities, _, pieces) = self.shares.dims4()?;
+        let at_once = (PRODUCTS_AT_ONCE / (n_entities * n_entities * pieces).max(1)).max(1);
+        slots.chunks(at_once).map(|slots| self.of(slots, n_entities)).collect()
+    }
+
+    /// That of some of its documents, and of so many of their entities.
+    fn of(&self, slots: &[usize], n_entities: usize) -> Result<Self> {
+        let documents: Vec<usize> = slots.iter().filter_map(|&slot| self.documents.get(slot).copied()).collect();
+        let shares = self.shares.narrow(1, 0, n_entities)?;
+        if slots.len() == self.documents.len() {
+            return Ok(Self { documents, shares });
+        }
+        let (n, _, heads, pieces) = shares.dims4()?;
+        let slots = Places::new(slots.iter().map(|&slot| slot as u32).collect::<Vec<u32>>(), shares.device())?;
+        let shares = gather(&shares.reshape((n, n_entities * heads * pieces))?, &slots)?;
+        Ok(Self { documents, shares: shares.reshape(((), n_entities, heads, pieces))? })
     }
 }
 
 fn ordered((one, other): (u32, u32)) -> (u32, u32) {
     (one.min(other), one.max(other))
+}
+
+fn unordered(pairs: &[(u32, u32)]) -> Unordered {
+    let unordered: BTreeSet<(u32, u32)> = pairs.iter().map(|&pair| ordered(pair)).collect();
+    unordered.into_iter().collect()
 }
 
 /// `log Σ exp` over the states at each entity's mentions: `(entities, hidden)`.
@@ -145,31 +221,54 @@ fn pool_entities(examples: &[Example], encoded: &Encoded) -> Result<Tensor> {
         for &count in &example.n_mentions {
             // A padding index reads zeros: alone, as for an entity without mentions, they give a zero vector.
             rows.extend(mentions.by_ref().take(count));
-            rows.extend(std::iter::repeat_n(u32::MAX, most - count));
+            rows.extend(std::iter::repeat_n(NO_ROW, most - count));
             mask.extend((0..most).map(|slot| if slot < count.max(1) { 0f32 } else { -1e30 }));
         }
     }
     let device = encoded.states.device();
     let n_entities = rows.len() / most;
     let mask = Tensor::from_vec(mask, (n_entities, most, 1), device)?;
-    let states = encoded.states.to_dtype(DType::F32)?.index_select(&Tensor::new(rows, device)?, 0)?;
+    let states = gather(&encoded.states, &Places::new(rows, device)?)?.to_dtype(DType::F32)?;
     let states = states.reshape((n_entities, most, ()))?.broadcast_add(&mask)?;
     let top = states.max_keepdim(1)?.detach();
     let sum = states.broadcast_sub(&top)?.exp()?.sum_keepdim(1)?.log()?;
     (sum + top)?.squeeze(1)?.to_dtype(encoded.states.dtype())
 }
 
-/// `(mentions, heads, pieces)` → `(entities, heads, pieces)`, the mean over each entity's mentions.
-fn entity_attention(example: &Example, attention: &Tensor) -> Result<Tensor> {
-    let (n_mentions, heads, pieces) = attention.dims3()?;
-    let mut means = vec![0f32; example.n_entities() * n_mentions];
+/// `(documents, mentions, heads, pieces)` → `(documents, entities, heads, pieces)`, the mean over each entity's mentions,
+/// of those documents that have pairs; apart, where some have many more entities than others.
+fn entity_attention(examples: &[Example], attention: &Attention) -> Result<Vec<EntityAttention>> {
+    let (n, n_mentions, heads, pieces) = attention.shares.dims4()?;
+    let documents: Vec<&Example> = attention.documents.iter().filter_map(|&place| examples.get(place)).collect();
+    if documents.iter().all(|example| example.pairs.is_empty()) {
+        return Ok(Vec::new());
+    }
+    let most = documents.iter().map(|example| example.n_entities()).max().unwrap_or_default();
+    let means: Vec<f32> = documents.iter().flat_map(|example| means(example, n_mentions, most)).collect();
+    let means = Tensor::from_vec(means, (n, most, n_mentions), attention.shares.device())?;
+    let shares = means.matmul(&attention.shares.reshape((n, n_mentions, heads * pieces))?)?;
+    let whole =
+        EntityAttention { documents: attention.documents.clone(), shares: shares.reshape((n, most, heads, pieces))? };
+    let with_pairs = (0..).zip(&documents).filter(|(_, example)| !example.pairs.is_empty());
+    let (slots, sizes): (Vec<usize>, Vec<usize>) =
+        with_pairs.map(|(slot, example)| (slot, example.n_entities())).unzip();
+    let group = |places: &Vec<usize>| {
+        let of =
+            |from: &[usize]| -> Vec<usize> { places.iter().filter_map(|&place| from.get(place).copied()).collect() };
+        whole.of(&of(&slots), of(&sizes).into_iter().max().unwrap_or_default())
+    };
+    alike(sizes.iter().copied(), 2).iter().map(group).collect()
+}
+
+/// What each mention counts in the mean of each entity: `(entities, mentions)`, padded.
+fn means(example: &Example, n_mentions: usize, n_entities: usize) -> Vec<f32> {
+    let mut means = vec![0f32; n_entities * n_mentions];
     let mut first = 0;
     for (row, &count) in means.chunks_exact_mut(n_mentions.max(1)).zip(&example.n_mentions) {
         row.iter_mut().skip(first).take(count).for_each(|share| *share = 1.0 / count as f32);
         first += count;
     }
-    let means = Tensor::from_vec(means, (example.n_entities(), n_mentions), attention.device())?;
-    means.matmul(&attention.reshape((n_mentions, heads * pieces))?)?.reshape(((), heads, pieces))
+    means
 }
 
 /// The mean over heads of the product of two entities' attentions: `(entities, heads, pieces)` → `(pairs, pieces)`.
@@ -179,15 +278,28 @@ fn entity_attention(example: &Example, attention: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// Where a pair names an entity that is not there.
 pub fn joint_attention(attention: &Tensor, pairs: &[(u32, u32)]) -> Result<Tensor> {
-    let (n_entities, heads, pieces) = attention.dims3()?;
     if is_fused(attention) {
         return attention.contiguous()?.apply_op1(JointAttention { pairs: pairs.to_vec() });
     }
-    let rows = attention.permute((2, 0, 1))?.contiguous()?;
-    let joint = (rows.matmul(&rows.transpose(1, 2)?.contiguous()?)? / heads as f64)?;
-    let places: Vec<u32> = pairs.iter().map(|&(one, other)| one * n_entities as u32 + other).collect();
-    let joint = joint.reshape((pieces, n_entities * n_entities))?.t()?.contiguous()?;
-    joint.index_select(&Tensor::new(places, attention.device())?, 0)
+    joint_attention_of_padded(&attention.unsqueeze(0)?, &[pairs])?.squeeze(0)
+}
+
+/// The same of several documents at once: `(documents, entities, heads, pieces)` → `(documents, pairs, pieces)`, padded
+/// by zeros to the most pairs. All entities are multiplied with all, piece by piece.
+fn joint_attention_of_padded(attention: &Tensor, pairs: &[&[(u32, u32)]]) -> Result<Tensor> {
+    let (n, n_entities, heads, pieces) = attention.dims4()?;
+    let most = pairs.iter().map(|pairs| pairs.len()).max().unwrap_or_default();
+    let rows = attention.permute((0, 3, 1, 2))?.reshape((n * pieces, n_entities, heads))?;
+    let joint = (rows.matmul(&rows.t()?)? / heads as f64)?.reshape((n, pieces, n_entities * n_entities))?;
+    let joint = joint.transpose(1, 2)?.reshape((n * n_entities * n_entities, pieces))?;
+    let places = (0..).zip(pairs).flat_map(|(document, pairs)| {
+        let row = move |&(one, other): &(u32, u32)| {
+            ((document * n_entities + one as usize) * n_entities + other as usize) as u32
+        };
+        pairs.iter().map(row).chain(std::iter::repeat(NO_ROW)).take(most)
+    });
+    let places = Places::new(places.collect::<Vec<u32>>(), attention.device())?;
+    gather(&joint, &places)?.reshape((n, most, pieces))
 }
 
 struct JointAttention {

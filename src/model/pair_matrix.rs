@@ -7,10 +7,15 @@
 //! whose mentions are all cut off is absent: it sees itself and the others, but no other pair sees it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 
+use nn::ops::{Places, gather};
+use nn::{Span, alike, consecutive};
+
+use crate::attention::{Grids, SCORES_AT_ONCE};
 use crate::example::Example;
 
 /// Which pairs the pair (s, o) attends to, one for each bridge i.
@@ -42,11 +47,11 @@ impl Axis {
 /// Where the pairs of one document stand in its matrix. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct PairMatrix {
-    places: Arc<Places>,
+    stands: Arc<Stands>,
 }
 
 #[derive(Debug)]
-struct Places {
+struct Stands {
     n_entities: u32,
     /// Head and tail of each pair, by their places among the matrix's entities.
     pairs: Vec<(u32, u32)>,
@@ -75,32 +80,32 @@ impl PairMatrix {
                 *cell = Some(row);
             }
         }
-        Self { places: Arc::new(Places { n_entities: entities.len() as u32, pairs, seen, cells }) }
+        Self { stands: Arc::new(Stands { n_entities: entities.len() as u32, pairs, seen, cells }) }
     }
 
     /// N: how many entities stand in its pairs.
     pub fn n_entities(&self) -> u32 {
-        self.places.n_entities
+        self.stands.n_entities
     }
 
     /// Head and tail of each pair, by their places among the matrix's entities.
     pub fn pairs(&self) -> &[(u32, u32)] {
-        &self.places.pairs
+        &self.stands.pairs
     }
 
     /// How many pairs it holds.
     pub fn n_pairs(&self) -> usize {
-        self.places.pairs.len()
+        self.stands.pairs.len()
     }
 
     /// Whether other pairs see a pair.
     pub fn is_seen(&self, pair: u32) -> bool {
-        self.places.seen.get(pair as usize).is_some_and(|seen| *seen)
+        self.stands.seen.get(pair as usize).is_some_and(|seen| *seen)
     }
 
     /// The pair in a cell; `None` where it is empty.
     pub fn pair(&self, (head, tail): (u32, u32)) -> Option<u32> {
-        self.places.cells.get((head * self.places.n_entities + tail) as usize).copied().flatten()
+        self.stands.cells.get((head * self.stands.n_entities + tail) as usize).copied().flatten()
     }
 
     /// The pair in a cell, where other pairs see it.
@@ -122,15 +127,43 @@ pub fn entities_in_pairs(example: &Example) -> u64 {
 }
 
 /// Bytes that the matrix of so many entities takes beside what its pairs do: a place for each cell and, unless attention
-/// is fused, some scores for each cell and bridge.
-pub fn matrix_bytes(n_entities: u64, is_fused: bool) -> u64 {
-    let of_cell = if is_fused { 8 } else { n_entities.saturating_mul(5 * 4) };
-    n_entities.saturating_mul(n_entities).saturating_mul(of_cell)
+/// is fused, some scores for each cell and bridge of as many heads as are looked at together.
+pub fn matrix_bytes(n_entities: u64, n_heads: usize, is_fused: bool) -> u64 {
+    let cells = n_entities.saturating_mul(n_entities);
+    if is_fused {
+        return cells.saturating_mul(8);
+    }
+    let of_head = cells.saturating_mul(n_entities);
+    let together = of_head.saturating_mul(n_heads as u64).min(of_head.max(SCORES_AT_ONCE as u64));
+    together.saturating_mul(6 * 4)
 }
 
 /// The matrices of the documents of a batch that have pairs, in order.
-pub fn matrices(examples: &[Example]) -> Vec<PairMatrix> {
-    examples.iter().filter(|example| !example.pairs.is_empty()).map(PairMatrix::new).collect()
+#[derive(Debug, Default)]
+pub struct Matrices {
+    each: Vec<PairMatrix>,
+    /// The same as tensors, once attention that is not fused has asked for them.
+    pub(crate) grids: OnceLock<Grids>,
+}
+
+impl From<Vec<PairMatrix>> for Matrices {
+    fn from(each: Vec<PairMatrix>) -> Self {
+        Self { each, grids: OnceLock::new() }
+    }
+}
+
+impl Deref for Matrices {
+    type Target = [PairMatrix];
+
+    fn deref(&self) -> &[PairMatrix] {
+        &self.each
+    }
+}
+
+/// The matrices of a batch.
+pub fn matrices(examples: &[Example]) -> Matrices {
+    let with_pairs = examples.iter().filter(|example| !example.pairs.is_empty());
+    with_pairs.map(PairMatrix::new).collect::<Vec<_>>().into()
 }
 
 /// Applies something to each document's part of `(pairs of all documents, width)` tensors, and joins what it gives.
@@ -140,7 +173,7 @@ pub fn matrices(examples: &[Example]) -> Vec<PairMatrix> {
 pub fn by_document<const N: usize>(
     matrices: &[PairMatrix],
     rows: [&Tensor; N],
-    mut f: impl FnMut(&PairMatrix, [Tensor; N]) -> Result<Tensor>,
+    mut f: impl FnMut([Tensor; N]) -> Result<Tensor>,
 ) -> Result<Tensor> {
     let mut first = 0;
     let mut parts = Vec::with_capacity(matrices.len());
@@ -149,8 +182,38 @@ pub fn by_document<const N: usize>(
         for rows in &mut of_document {
             *rows = rows.narrow(0, first, matrix.n_pairs())?;
         }
-        parts.push(f(matrix, of_document)?);
+        parts.push(f(of_document)?);
         first += matrix.n_pairs();
+    }
+    Tensor::cat(&parts, 0)
+}
+
+/// The same of several documents at a time, padded to the most pairs: `f` gets `(documents, pairs, width)` tensors and,
+/// `(documents, pairs)` in f32, 1 where a pair is there and else 0, and gives `(documents, pairs)`. What it gives is
+/// joined in any order.
+///
+/// # Errors
+/// Where the shapes do not fit, or it fails.
+pub fn by_documents<const N: usize>(
+    matrices: &[PairMatrix],
+    rows: [&Tensor; N],
+    mut f: impl FnMut([Tensor; N], Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
+    let spans = consecutive(matrices.iter().map(PairMatrix::n_pairs));
+    let mut parts = Vec::new();
+    for group in alike(spans.iter().map(|span| span.len), 2) {
+        let spans: Vec<&Span> = group.iter().filter_map(|&place| spans.get(place)).collect();
+        let (n, most) = (spans.len(), spans.iter().map(|span| span.len).max().unwrap_or_default());
+        let mut of_group = rows.map(Tensor::clone);
+        for rows in &mut of_group {
+            let places = Places::padded(spans.iter().copied(), most, rows.device())?;
+            *rows = gather(rows, &places)?.reshape((n, most, ()))?;
+        }
+        let Some(device) = of_group.first().map(Tensor::device) else { bail!("by documents: expected some rows") };
+        let there = spans.iter().flat_map(|span| (0..most).map(|pair| if pair < span.len { 1f32 } else { 0.0 }));
+        let there = Tensor::from_vec(there.collect(), (n, most), device)?;
+        let places = Places::unpadded(spans.iter().map(|span| span.len), most, device)?;
+        parts.push(gather(&f(of_group, there)?.reshape((n * most, 1))?, &places)?.squeeze(1)?);
     }
     Tensor::cat(&parts, 0)
 }

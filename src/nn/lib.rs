@@ -11,5 +11,5 @@ mod span;
 mod weights;
 
 pub use ops::Mode;
-pub use span::{Span, consecutive};
+pub use span::{Span, alike, consecutive};
 pub use weights::{Init, Linear, Norm, Unused, Weights};

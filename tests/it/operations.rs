@@ -5,7 +5,9 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor, Var};
 use docre::ground::random::Random;
 use docre::model::pair::joint_attention;
-use docre::nn::ops::{add_bias, attend, attention_of_rows, dropout, gelu, mix, normalize, numeric, relu, softmax};
+use docre::nn::ops::{
+    Sequences, add_bias, attend, attention_of_rows, dropout, gelu, mix, normalize, numeric, relu, softmax,
+};
 use docre::nn::{Mode, consecutive};
 
 /// Numbers around 0 with deviation 1.
@@ -175,7 +177,8 @@ fn plain_attention(x: &[Vec<f64>]) -> Vec<f64> {
 #[test]
 fn attention_is_right() {
     let spans: Arc<[_]> = consecutive([4, 2]).into();
-    check(&[&[6, 18], &[18]], |x| attend(&x[0], &x[1], &spans, 2, None).unwrap(), plain_attention);
+    let of = |x: &Tensor| Sequences::new(spans.clone(), x).unwrap();
+    check(&[&[6, 18], &[18]], |x| attend(&x[0], &x[1], &of(&x[0]), 2, None).unwrap(), plain_attention);
 }
 
 #[test]
@@ -232,7 +235,7 @@ fn gradients_under_dropout_are_those_of_the_same_mask() {
     let run = |x: &Tensor| {
         let mut random = Random::new(7);
         let mut mode = Mode::Train(&mut random);
-        let attended = attend(x, &bias, &spans, 2, mode.drop(0.3)).unwrap();
+        let attended = attend(x, &bias, &Sequences::new(spans.clone(), x).unwrap(), 2, mode.drop(0.3)).unwrap();
         let affine = affine.each_ref();
         normalize(&attended, &residual, affine, 1e-5, mode.drop(0.3)).unwrap().sqr().unwrap().sum_all().unwrap()
     };

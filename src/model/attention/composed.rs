@@ -1,233 +1,174 @@
-//! Attention of pairs in candle's own operations: a batched product of two (N, N, width) matrices for each axis.
+//! Attention of pairs in candle's own operations: one batched product for each axis, of all heads and of documents of like
+//! size ([`Grids`]).
 
-use candle_core::{D, DType, Device, Result, Tensor};
+use candle_core::{DType, Result, Tensor, bail};
 
-use nn::ops::{Drop, dropout, softmax};
+use nn::ops::{Drop, dropout, gather, softmax};
 
-use super::{Heads, Memory, Reach};
-use crate::pair_matrix::{Axis, PairMatrix};
-
-/// Keeps a pair out of a softmax; −∞ would give NaN.
-const FAR: f32 = -1e30;
+use super::grids::{All, Along, Block, Dims, Grids, OfAxis};
+use super::{Heads, Memory};
+use crate::pair_matrix::Matrices;
 
 /// The same as [`Heads::attend`], for all types and devices.
 pub fn attend(
     heads: &Heads,
     queries: &Tensor,
     memory: &[Memory],
-    matrices: &[PairMatrix],
+    matrices: &Matrices,
     drop: Option<Drop>,
 ) -> Result<Tensor> {
-    let width = queries.dim(1)? / heads.reach.len().max(1);
-    let (mut documents, mut first) = (Vec::with_capacity(matrices.len()), 0);
-    for matrix in matrices {
-        let grid = Grid::new(matrix, queries.device())?;
-        let mut gathered = Vec::with_capacity(heads.reach.len());
-        for (place, &reach) in heads.reach.iter().enumerate() {
-            let part = |x: &Tensor| x.narrow(0, first, matrix.n_pairs())?.narrow(1, place * width, width)?.contiguous();
-            let memory: Vec<[Tensor; 2]> =
-                memory.iter().map(|[keys, values]| Ok([part(keys)?, part(values)?])).collect::<Result<_>>()?;
-            let head = Head {
-                reach,
-                itself: heads.itself,
-                drop: drop.map(|drop| drop.part(documents.len() * heads.reach.len() + place)),
-            };
-            gathered.push(head.attend(&grid, &part(queries)?, &memory)?);
+    let made;
+    let grids = match matrices.grids.get().filter(|grids| grids.is_of(&heads.reach)) {
+        Some(grids) => grids,
+        None => {
+            made = Grids::new(&heads.reach, matrices, queries.device())?;
+            if matrices.grids.get().is_some() { &made } else { matrices.grids.get_or_init(|| made) }
         }
-        documents.push(Tensor::cat(&gathered, 1)?);
-        first += matrix.n_pairs();
-    }
-    Tensor::cat(&documents, 0)
+    };
+    Rows::new(heads, queries, memory)?.attend(grids, drop)
 }
 
-struct Head {
-    reach: Reach,
+/// What each head has of each pair: `(pairs·heads, w)`.
+struct Rows {
+    queries: Tensor,
+    memory: Vec<[Tensor; 2]>,
+    /// Of each pair with itself, in f32: `(pairs·heads, 1)`.
+    own: Tensor,
+    scale: f64,
     itself: f64,
-    drop: Option<Drop>,
+    shape: (usize, usize),
 }
 
-impl Head {
-    /// `(pairs, w)` queries, keys and values of one head and document.
-    fn attend(&self, grid: &Grid, queries: &Tensor, memory: &[[Tensor; 2]]) -> Result<Tensor> {
-        let scale = (queries.dim(1)? as f64).powf(-0.5);
-        let Some([own_keys, own_values]) = memory.first() else {
-            candle_core::bail!("attention of pairs: expected a memory, got none");
+/// What blocks gather.
+#[derive(Default)]
+struct Gathered {
+    /// Along each axis.
+    along: Vec<Vec<Tensor>>,
+    /// The shares of pairs themselves.
+    own: Vec<Tensor>,
+}
+
+impl Gathered {
+    fn add(&mut self, axis: usize, rows: Tensor) {
+        if self.along.len() <= axis {
+            self.along.resize_with(axis + 1, Vec::new);
+        }
+        if let Some(of_axis) = self.along.get_mut(axis) {
+            of_axis.push(rows);
+        }
+    }
+}
+
+impl Rows {
+    fn new(heads: &Heads, queries: &Tensor, memory: &[Memory]) -> Result<Self> {
+        let shape = queries.dims2()?;
+        let n_heads = heads.reach.len();
+        if n_heads == 0 || !shape.1.is_multiple_of(n_heads) || memory.is_empty() {
+            bail!("attention of pairs: expected heads that divide {} and a memory, got {n_heads} heads", shape.1);
+        }
+        let width = shape.1 / n_heads;
+        let rows = |x: &Tensor| x.reshape((shape.0 * n_heads, width));
+        let memory: Vec<[Tensor; 2]> =
+            memory.iter().map(|[keys, values]| Ok([rows(keys)?, rows(values)?])).collect::<Result<_>>()?;
+        let (queries, scale) = (rows(queries)?, (width as f64).powf(-0.5));
+        let own = (&queries * &memory[0][0])?.to_dtype(DType::F32)?.sum_keepdim(1)?.affine(scale, heads.itself)?;
+        Ok(Self { queries, memory, own, scale, itself: heads.itself, shape })
+    }
+
+    fn attend(&self, grids: &Grids, drop: Option<Drop>) -> Result<Tensor> {
+        let mut gathered = Gathered::default();
+        for (place, block) in grids.blocks.iter().enumerate() {
+            let drop = drop.map(|drop| drop.part(place));
+            match block {
+                Block::Along(block) => self.attend_along(block, drop, &mut gathered)?,
+                Block::All(block) => gathered.add(0, self.attend_all(block, drop)?),
+            }
+        }
+        let mut sum: Option<Tensor> = None;
+        for (rows, places) in gathered.along.iter().zip(&grids.gathered) {
+            let rows = gather(&Tensor::cat(rows, 0)?, places)?;
+            sum = Some(match sum {
+                None => rows,
+                Some(sum) => (sum + rows)?,
+            });
+        }
+        let Some(mut sum) = sum else { bail!("attention of pairs: expected a document that has pairs") };
+        if let Some(places) = &grids.own {
+            let shares = gather(&Tensor::cat(&gathered.own, 0)?, places)?.to_dtype(self.queries.dtype())?;
+            sum = (sum + self.memory[0][1].broadcast_mul(&shares)?)?;
+        }
+        sum.reshape(self.shape)
+    }
+
+    /// `(documents·anchors·heads·others, w)` along each axis, and the shares of pairs themselves.
+    fn attend_along(&self, block: &Along, drop: Option<Drop>, gathered: &mut Gathered) -> Result<()> {
+        let Dims { documents, entities: n, heads } = block.dims;
+        let grid = (documents, n, heads, n, n);
+        let Some(first) = self.memory.len().checked_sub(block.axes.len()) else {
+            bail!("attention of pairs: expected a memory for each of {} axes", block.axes.len());
         };
-        match self.reach {
-            Reach::All => {
-                let scores = (queries.matmul(&own_keys.t()?)?.to_dtype(DType::F32)? * scale)?;
-                let shares = softmax(&(scores + grid.others(self.itself)?)?)?;
-                dropout(&shares, self.drop)?.to_dtype(queries.dtype())?.matmul(own_values)
-            }
-            Reach::Along(axes) => {
-                let own = (queries * own_keys)?.sum_keepdim(1)?.affine(scale, self.itself)?;
-                let along = || axes.iter().zip(memory.iter().skip(memory.len() - axes.len()));
-                let mut scores = grid.nothing()?;
-                for (&axis, [keys, _]) in along() {
-                    let of_axis = (grid.scores(axis, queries, keys)?.to_dtype(DType::F32)? * scale)?;
-                    scores = scores.broadcast_add(&of_axis)?.broadcast_add(&grid.hidden(axis)?)?;
-                    if let Some(itself) = grid.itself(axis)? {
-                        scores = scores.broadcast_add(&itself)?;
-                    }
-                }
-                let [of_own, shares] = grid.shares(&own, &scores, self.drop)?;
-                let mut gathered = own_values.broadcast_mul(&of_own.to_dtype(queries.dtype())?)?;
-                for (&axis, [_, values]) in along() {
-                    gathered = (gathered + grid.values(axis, &shares.to_dtype(queries.dtype())?, values)?)?;
-                }
-                Ok(gathered)
-            }
+        let along = || block.axes.iter().zip(self.memory.iter().skip(first));
+        let asking = gather(&self.queries, &block.queries)?;
+        let mut scores: Option<Tensor> = None;
+        for (axis, [keys, _]) in along() {
+            let turned = axis.queries.as_ref().map(|places| gather(&self.queries, places)).transpose()?;
+            let of_axis = product(turned.as_ref().unwrap_or(&asking), &gather(keys, &axis.keys)?, n)?.reshape(grid)?;
+            let of_axis = axis.hide(&(turn(&of_axis, axis)?.to_dtype(DType::F32)? * self.scale)?)?;
+            scores = Some(match scores {
+                None => of_axis,
+                Some(scores) => (scores + of_axis)?,
+            });
+        }
+        let own = gather(&self.own, &block.queries)?.reshape((documents, n, heads, n, 1))?;
+        let scores = scores.map_or_else(|| Ok(own.clone()), |scores| Tensor::cat(&[&own, &scores], 4))?;
+        let shares = dropout(&softmax(&scores)?, drop)?;
+        gathered.own.push(shares.narrow(4, 0, 1)?.reshape(((), 1))?);
+        let shares = shares.to_dtype(self.queries.dtype())?.narrow(4, 1, n)?;
+        for (place, (axis, [_, values])) in along().enumerate() {
+            let values = gather(values, &axis.keys)?.reshape((documents * n * heads, n, ()))?;
+            let shares = turn(&shares, axis)?.reshape((documents * n * heads, n, n))?;
+            let of_axis = shares.matmul(&values)?;
+            gathered.add(place, of_axis.reshape((documents * n * heads * n, ()))?);
+        }
+        Ok(())
+    }
+
+    /// `(documents·heads·pairs, w)`.
+    fn attend_all(&self, block: &All, drop: Option<Drop>) -> Result<Tensor> {
+        let All { rows, hidden, documents, heads, pairs } = block;
+        let [queries, keys, values] = [&self.queries, &self.memory[0][0], &self.memory[0][1]].map(|x| gather(x, rows));
+        let scores = product(&queries?, &keys?, *pairs)?.to_dtype(DType::F32)?;
+        let scores = (scores.reshape((*documents, *heads, *pairs, *pairs))? * self.scale)?.broadcast_add(hidden)?;
+        let scores = if self.itself == 0.0 {
+            scores
+        } else {
+            let own = (Tensor::eye(*pairs, DType::F32, scores.device())? * self.itself)?;
+            scores.broadcast_add(&own)?
+        };
+        let shares = dropout(&softmax(&scores)?, drop)?.to_dtype(self.queries.dtype())?;
+        let values = values?.reshape((documents * heads, *pairs, ()))?;
+        shares.reshape((documents * heads, *pairs, *pairs))?.matmul(&values)?.reshape((documents * heads * pairs, ()))
+    }
+}
+
+impl OfAxis {
+    /// Scores of the block with what cannot be seen far below.
+    fn hide(&self, scores: &Tensor) -> Result<Tensor> {
+        let scores = scores.broadcast_add(&self.hidden)?;
+        match &self.itself {
+            Some(itself) => scores.broadcast_add(itself),
+            None => Ok(scores),
         }
     }
 }
 
-/// Which of a cell's two entities counts first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Order {
-    ByHead,
-    ByTail,
+/// `q kᵀ` of grids of so many rows each: `(grids·rows, w)` twice → `(grids, rows, rows)`.
+fn product(queries: &Tensor, keys: &Tensor, rows: usize) -> Result<Tensor> {
+    let grids = |x: &Tensor| x.reshape(((), rows, x.dim(1)?));
+    grids(queries)?.matmul(&grids(keys)?.t()?)
 }
 
-/// The entity that the pair shares with all pairs of an axis: its head or its tail.
-fn anchor(axis: Axis) -> Order {
-    match axis {
-        Axis::HeadRow | Axis::HeadColumn => Order::ByHead,
-        Axis::TailRow | Axis::TailColumn => Order::ByTail,
-    }
-}
-
-/// The order in which that entity comes first in the pairs of the axis.
-fn keys(axis: Axis) -> Order {
-    match axis {
-        Axis::HeadRow | Axis::TailRow => Order::ByHead,
-        Axis::HeadColumn | Axis::TailColumn => Order::ByTail,
-    }
-}
-
-/// A document's matrix as tensors.
-struct Grid {
-    n_entities: usize,
-    by_head: Cells,
-    by_tail: Cells,
-    /// Far below where row and column are one: `(N, N)`.
-    diagonal: Tensor,
-    device: Device,
-}
-
-/// The cells in one order.
-struct Cells {
-    /// For each cell its pair's row, `u32::MAX` where it is empty: `(N²)`.
-    pairs: Tensor,
-    /// For each pair its cell: `(pairs)`.
-    places: Tensor,
-    /// 0 where a pair can be seen, else far below: `(N, N)`.
-    hidden: Tensor,
-}
-
-impl Grid {
-    fn new(matrix: &PairMatrix, device: &Device) -> Result<Self> {
-        let n_entities = matrix.n_entities() as usize;
-        let far = (0..n_entities * n_entities).map(|cell| if cell % (n_entities + 1) == 0 { FAR } else { 0.0 });
-        Ok(Self {
-            n_entities,
-            by_head: Cells::new(matrix, Order::ByHead, device)?,
-            by_tail: Cells::new(matrix, Order::ByTail, device)?,
-            diagonal: Tensor::from_iter(far, device)?.reshape((n_entities, n_entities))?,
-            device: device.clone(),
-        })
-    }
-
-    fn cells(&self, order: Order) -> &Cells {
-        match order {
-            Order::ByHead => &self.by_head,
-            Order::ByTail => &self.by_tail,
-        }
-    }
-
-    /// `(pairs, width)` → `(N, N, width)`; empty cells are 0.
-    fn grid(&self, rows: &Tensor, order: Order) -> Result<Tensor> {
-        let n = self.n_entities;
-        rows.contiguous()?.index_select(&self.cells(order).pairs, 0)?.reshape((n, n, ()))
-    }
-
-    /// `(N, N, width)` → `(pairs, width)`.
-    fn rows(&self, grid: &Tensor, order: Order) -> Result<Tensor> {
-        let width = grid.dim(D::Minus1)?;
-        grid.reshape((self.n_entities * self.n_entities, width))?.index_select(&self.cells(order).places, 0)
-    }
-
-    /// No score yet: `(1, 1, 1)`.
-    fn nothing(&self) -> Result<Tensor> {
-        Tensor::zeros((1, 1, 1), DType::F32, &self.device)
-    }
-
-    /// `q_so · k_axis(s, o, i)` for queries and keys of `(pairs, width)`: `(N, N, N)`, by head, tail and bridge.
-    fn scores(&self, axis: Axis, queries: &Tensor, keys_of: &Tensor) -> Result<Tensor> {
-        let (queries, keys) = (self.grid(queries, anchor(axis))?, self.grid(keys_of, keys(axis))?);
-        turn(&queries.matmul(&keys.t()?)?, axis)
-    }
-
-    /// `Σ_i share_soi · v_axis(s, o, i)` for shares of `(N, N, N)` and values of `(pairs, width)`: `(pairs, width)`.
-    fn values(&self, axis: Axis, shares: &Tensor, values: &Tensor) -> Result<Tensor> {
-        let values = self.grid(values, keys(axis))?;
-        self.rows(&turn(shares, axis)?.matmul(&values)?, anchor(axis))
-    }
-
-    /// What keeps empty cells and absent pairs of an axis out of a softmax; it stretches to `(N, N, N)`.
-    fn hidden(&self, axis: Axis) -> Result<Tensor> {
-        let hidden = &self.cells(keys(axis)).hidden;
-        match anchor(axis) {
-            Order::ByHead => hidden.unsqueeze(1),
-            Order::ByTail => hidden.unsqueeze(0),
-        }
-    }
-
-    /// What keeps the pair itself out of an axis where it would count twice; it stretches to `(N, N, N)`.
-    fn itself(&self, axis: Axis) -> Result<Option<Tensor>> {
-        match axis {
-            Axis::HeadRow => self.diagonal.unsqueeze(0).map(Some),
-            Axis::TailColumn => self.diagonal.unsqueeze(1).map(Some),
-            Axis::HeadColumn | Axis::TailRow => Ok(None),
-        }
-    }
-
-    /// What is added to the scores of all pairs: keeps absent ones out, but none from itself. `(pairs, pairs)`.
-    fn others(&self, itself: f64) -> Result<Tensor> {
-        let hidden = self.rows(&self.by_head.hidden.unsqueeze(2)?, Order::ByHead)?.t()?;
-        let n_pairs = hidden.dim(1)?;
-        let own = Tensor::eye(n_pairs, DType::F32, &self.device)?;
-        hidden.broadcast_mul(&(1.0 - &own)?)? + (own * itself)?
-    }
-
-    /// One softmax over a pair's own score, `(pairs, 1)`, and those of its bridges, `(N, N, N)`: the shares of both, in
-    /// the same shapes.
-    fn shares(&self, own: &Tensor, scores: &Tensor, drop: Option<Drop>) -> Result<[Tensor; 2]> {
-        let own = self.grid(&own.to_dtype(DType::F32)?, Order::ByHead)?;
-        let shares = dropout(&softmax(&Tensor::cat(&[&own, scores], 2)?)?, drop)?;
-        let of_own = self.rows(&shares.narrow(2, 0, 1)?.contiguous()?, Order::ByHead)?;
-        Ok([of_own, shares.narrow(2, 1, self.n_entities)?.contiguous()?])
-    }
-}
-
-impl Cells {
-    fn new(matrix: &PairMatrix, order: Order, device: &Device) -> Result<Self> {
-        let n = matrix.n_entities();
-        let turned = |(head, tail): (u32, u32)| if order == Order::ByHead { (head, tail) } else { (tail, head) };
-        let cells = || (0..n * n).map(|cell| turned((cell / n, cell % n)));
-        let places = matrix.pairs().iter().map(|&pair| turned(pair)).map(|(first, second)| first * n + second);
-        let hidden = cells().map(|cell| if matrix.seen(cell).is_some() { 0.0 } else { FAR });
-        Ok(Self {
-            pairs: Tensor::from_iter(cells().map(|cell| matrix.pair(cell).unwrap_or(u32::MAX)), device)?,
-            places: Tensor::from_iter(places, device)?,
-            hidden: Tensor::from_iter(hidden, device)?.reshape((n as usize, n as usize))?,
-        })
-    }
-}
-
-/// From the order of an axis's anchor to that by head, or back.
-fn turn(scores: &Tensor, axis: Axis) -> Result<Tensor> {
-    match anchor(axis) {
-        Order::ByHead => Ok(scores.clone()),
-        Order::ByTail => scores.transpose(0, 1)?.contiguous(),
-    }
+/// From the order of an axis to that of the block, or back.
+fn turn(scores: &Tensor, axis: &OfAxis) -> Result<Tensor> {
+    if axis.queries.is_some() { scores.transpose(1, 3)?.contiguous() } else { Ok(scores.clone()) }
 }

@@ -3,10 +3,12 @@
 //! A pair (s, o) attends to itself and to what it sees ([`Reach`]): along the axes of its document's matrix, to one
 //! place for each bridge i. A place's key and value are sums of what stands in one pair of each axis, so neither is ever
 //! built: where the naive form has (N, N, N, width) keys, there are (N, N, N) scores in the form composed of candle's
-//! operations ([`composed`]), and N of them at a time in the fused one ([`fused`]).
+//! operations ([`composed`]) over grids of several documents ([`grids`]), and N of them at a time in the fused one
+//! ([`fused`]).
 
 mod composed;
 mod fused;
+mod grids;
 
 use std::ops::Range;
 
@@ -16,7 +18,8 @@ use candle_core::Tensor;
 use nn::Mode;
 use nn::ops::is_fused;
 
-use crate::pair_matrix::{Axis, PairMatrix};
+use crate::pair_matrix::{Axis, Matrices, PairMatrix};
+pub use grids::{Grids, SCORES_AT_ONCE};
 
 /// What a head attends to, beside the pair itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,13 +58,7 @@ impl Heads {
     ///
     /// # Errors
     /// Where the shapes do not fit.
-    pub fn attend(
-        &self,
-        queries: &Tensor,
-        memory: &[Memory],
-        matrices: &[PairMatrix],
-        mode: &mut Mode,
-    ) -> Result<Tensor> {
+    pub fn attend(&self, queries: &Tensor, memory: &[Memory], matrices: &Matrices, mode: &mut Mode) -> Result<Tensor> {
         let drop = mode.drop(self.dropout);
         if is_fused(queries) {
             fused::attend(self, queries, memory, matrices, drop)
@@ -79,7 +76,7 @@ impl Heads {
         queries: &Tensor,
         rows: &Range<usize>,
         memory: &[Memory],
-        matrices: &[PairMatrix],
+        matrices: &Matrices,
         mode: &mut Mode,
     ) -> Result<Tensor> {
         let n_pairs: usize = matrices.iter().map(PairMatrix::n_pairs).sum();

@@ -11,7 +11,7 @@ use nn::{Init, Linear, Mode, Weights};
 use super::config::{Attention, DocreIiConfig};
 use crate::attention::{Heads, Reach, rows_at_once};
 use crate::chunks::{by_rows, rows_of};
-use crate::pair_matrix::{Axis, PairMatrix};
+use crate::pair_matrix::{Axis, Matrices};
 
 /// The axes of the four kinds of heads.
 pub static AXES: [Axis; 4] = [Axis::HeadRow, Axis::TailColumn, Axis::HeadColumn, Axis::TailRow];
@@ -53,13 +53,7 @@ impl CrossAttention {
     /// # Errors
     /// Where the shapes do not fit.
     #[cfg(test)]
-    pub fn forward(
-        &self,
-        queries: &Tensor,
-        memory: &Tensor,
-        matrices: &[PairMatrix],
-        mode: &mut Mode,
-    ) -> Result<Tensor> {
+    pub fn forward(&self, queries: &Tensor, memory: &Tensor, matrices: &Matrices, mode: &mut Mode) -> Result<Tensor> {
         let memory = self.remember(memory, usize::MAX)?;
         self.gather(queries, &(0..queries.dim(0)?), &memory, matrices, mode)
     }
@@ -78,7 +72,7 @@ impl CrossAttention {
         queries: &Tensor,
         rows: &Range<usize>,
         [keys, values]: &[Tensor; 2],
-        matrices: &[PairMatrix],
+        matrices: &Matrices,
         mode: &mut Mode,
     ) -> Result<Tensor> {
         let queries = self.query.forward(queries)?;
@@ -141,7 +135,7 @@ impl InferenceLayer {
     pub fn forward(
         &self,
         [features, relations]: [&Tensor; 2],
-        matrices: &[PairMatrix],
+        matrices: &Matrices,
         mode: &mut Mode,
     ) -> Result<[Tensor; 2]> {
         let (n_pairs, at_once) = (features.dim(0)?, rows_at_once(features, mode));
@@ -227,14 +221,14 @@ impl Inference {
         &self,
         features: &Tensor,
         relations: &Tensor,
-        matrices: &[PairMatrix],
+        matrices: &Matrices,
         mode: &mut Mode,
     ) -> Result<Tensor> {
         self.refine([features.clone(), relations.clone()], matrices, mode)
     }
 
     /// The same of tensors that are used up, so that a layer's are gone when the next one's are made.
-    pub fn refine(&self, mut states: [Tensor; 2], matrices: &[PairMatrix], mode: &mut Mode) -> Result<Tensor> {
+    pub fn refine(&self, mut states: [Tensor; 2], matrices: &Matrices, mode: &mut Mode) -> Result<Tensor> {
         for layer in &self.layers {
             states = layer.forward(states.each_ref(), matrices, mode)?;
         }

@@ -23,7 +23,7 @@ use candle_core::{DType, Result, Tensor, bail};
 use encoder::Encoder;
 use ground::random::Random;
 use nn::layers::linear;
-use nn::ops::is_fused;
+use nn::ops::{Places, gather, is_fused};
 use nn::{Linear, Mode, Weights};
 
 use crate::attention::rows_at_once;
@@ -32,8 +32,8 @@ use crate::chunks::{by_rows, chunks, pairs_at_once, rows_of};
 use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
 use crate::decode::{Predicted, decode};
 use crate::example::{Example, indicators, labels};
-use crate::loss::{adaptive_threshold, among_others, cosine};
-use crate::pair_matrix::{PairMatrix, by_document, entities_in_pairs, matrices, matrix_bytes};
+use crate::loss::{adaptive_threshold, among_others, among_others_of_padded, cosine};
+use crate::pair_matrix::{Matrices, PairMatrix, by_document, by_documents, entities_in_pairs, matrices, matrix_bytes};
 use crate::trace::{Held, Span};
 pub use config::{Attention, Contrastive, DocreIiConfig};
 use inference::Inference;
@@ -113,51 +113,69 @@ impl DocreIi {
         inference.embed(&indicators(sets, self.n_classes, features.device())?.to_dtype(features.dtype())?)
     }
 
-    /// Reads each document anew, with what was predicted for it, until nothing changes or K times; `held` gets what that
-    /// is.
+    /// Reads each document anew, with what was predicted for it, until nothing changes or K times: the logits of all
+    /// pairs as their documents were last read; `held` gets what that is.
     fn iterate(
         &self,
         inference: &Inference,
-        mut readings: Vec<Reading>,
+        (features, readings): (&Tensor, &mut [Reading]),
         held: &mut Vec<Held>,
         mode: &mut Mode,
-    ) -> Result<Vec<Reading>> {
+    ) -> Result<Tensor> {
+        let mut read = Read::default();
         for iteration in 1..=self.config.iterations as u32 {
+            let n_readings = readings.len();
             let mut open: Vec<&mut Reading> = readings.iter_mut().filter(|reading| reading.is_open).collect();
             if open.is_empty() {
                 break;
             }
-            let features = Tensor::cat(&open.iter().map(|reading| &reading.features).collect::<Vec<_>>(), 0)?;
+            let is_whole = open.len() == n_readings;
+            let features = if is_whole { features.clone() } else { rows_of_open(features, &open)? };
             let matrices: Vec<PairMatrix> = open.iter().map(|reading| reading.matrix.clone()).collect();
             let sets: Vec<Vec<u32>> = open.iter().flat_map(|reading| reading.sets.iter().cloned()).collect();
-            let at_once = rows_at_once(&features, mode);
-            let [relations] = by_rows(sets.len(), at_once, |rows| {
-                let features = rows_of(&features, &rows)?;
-                Ok([self.embed(inference, sets.get(rows).unwrap_or_default(), &features)?])
-            })?;
-            let states = inference.refine([features, relations], &matrices, mode)?;
-            let [logits] = by_rows(sets.len(), at_once, |rows| Ok([inference.classify(&rows_of(&states, &rows)?)?]))?;
-            let mut first = 0;
-            for reading in &mut open {
-                let n_pairs = reading.sets.len();
-                let logits = logits.narrow(0, first, n_pairs)?;
-                self.take(reading, logits, iteration, held)?;
-                first += n_pairs;
-            }
+            let logits = self.think(inference, features, &sets, &matrices.into(), mode)?;
+            self.take(&mut open, &logits, iteration, held)?;
+            read.add(&mut open, logits, is_whole)?;
         }
-        Ok(readings)
+        read.last(readings)
     }
 
-    /// Takes over what the module thinks of a document at an iteration.
-    fn take(&self, reading: &mut Reading, logits: Tensor, iteration: u32, held: &mut Vec<Held>) -> Result<()> {
-        let (from, first_pair) = (held.len(), reading.first_pair);
-        let span = Span { since: iteration, until: self.config.iterations as u32, changed: 0 };
-        let sets = self.read(&logits, |pair, relation, threshold| {
-            held.push(Held { pair: (first_pair + pair) as u32, span, relation, threshold });
+    /// The logits of the module by what is predicted for each pair.
+    fn think(
+        &self,
+        inference: &Inference,
+        features: Tensor,
+        sets: &[Vec<u32>],
+        matrices: &Matrices,
+        mode: &mut Mode,
+    ) -> Result<Tensor> {
+        let at_once = rows_at_once(&features, mode);
+        let [relations] = by_rows(sets.len(), at_once, |rows| {
+            let features = rows_of(&features, &rows)?;
+            Ok([self.embed(inference, sets.get(rows).unwrap_or_default(), &features)?])
         })?;
-        reading.update(sets, iteration);
-        held.iter_mut().skip(from).for_each(|held| reading.mark(held));
-        reading.logits = Some(logits);
+        let states = inference.refine([features, relations], matrices, mode)?;
+        let [logits] = by_rows(sets.len(), at_once, |rows| Ok([inference.classify(&rows_of(&states, &rows)?)?]))?;
+        Ok(logits)
+    }
+
+    /// Takes over what the module thinks of documents at an iteration: all of it is read back from the device at once.
+    fn take(&self, open: &mut [&mut Reading], logits: &Tensor, iteration: u32, held: &mut Vec<Held>) -> Result<()> {
+        let from = held.len();
+        let span = Span { since: iteration, until: self.config.iterations as u32, changed: 0 };
+        let sets = self.read(logits, |pair, relation, threshold| {
+            held.push(Held { pair: pair as u32, span, relation, threshold });
+        })?;
+        let (mut sets, mut first, mut held) = (sets.into_iter(), 0, held.iter_mut().skip(from).peekable());
+        for reading in open {
+            let n_pairs = reading.sets.len();
+            reading.update(sets.by_ref().take(n_pairs).collect(), iteration);
+            while let Some(held) = held.next_if(|held| (held.pair as usize) < first + n_pairs) {
+                held.pair = (held.pair as usize - first + reading.first_pair) as u32;
+                reading.mark(held);
+            }
+            first += n_pairs;
+        }
         Ok(())
     }
 
@@ -171,14 +189,13 @@ impl DocreIi {
             })?);
         }
         let (mut first, mut sets) = (0, sets.into_iter());
-        let reading = |matrix: PairMatrix| {
-            let n_pairs = matrix.n_pairs();
-            let (first_pair, features) = (first, features.narrow(0, first, n_pairs)?);
+        let reading = |matrix: &PairMatrix| {
+            let (matrix, n_pairs, first_pair) = (matrix.clone(), matrix.n_pairs(), first);
             first += n_pairs;
             let (sets, changed) = (sets.by_ref().take(n_pairs).collect(), vec![0; n_pairs]);
-            Ok(Reading { matrix, first_pair, features, logits: None, sets, changed, is_open: true })
+            Reading { matrix, first_pair, row: None, sets, changed, is_open: true }
         };
-        Ok((matrices(examples).into_iter().map(reading).collect::<Result<_>>()?, held))
+        Ok((matrices(examples).iter().map(reading).collect(), held))
     }
 
     /// What the module makes of each document, the iteration at which each pair last changed, and its trace.
@@ -189,16 +206,13 @@ impl DocreIi {
         features: &Tensor,
         at_once: usize,
     ) -> Result<(Tensor, Vec<u32>, Vec<Held>)> {
-        let (readings, mut held) = self.readings(examples, features, at_once)?;
-        let readings = self.iterate(inference, readings, &mut held, &mut Mode::InChunks(at_once))?;
-        let logits: Vec<&Tensor> = readings.iter().filter_map(|reading| reading.logits.as_ref()).collect();
-        if logits.len() < readings.len() {
-            bail!("inference: expected every document to be read");
-        }
+        let (mut readings, mut held) = self.readings(examples, features, at_once)?;
+        let mode = &mut Mode::InChunks(at_once);
+        let logits = self.iterate(inference, (features, &mut readings), &mut held, mode)?;
         let changed = readings.iter().flat_map(|reading| &reading.changed).copied().collect();
         // Each iteration's came in the order of pairs.
         held.sort_by_key(|held| held.pair);
-        Ok((Tensor::cat(&logits, 0)?, changed, held))
+        Ok((logits, changed, held))
     }
 
     /// The module's adaptive-threshold loss, and the contrastive one.
@@ -234,9 +248,8 @@ struct Reading {
     matrix: PairMatrix,
     /// The place of its first pair among those of all documents.
     first_pair: usize,
-    features: Tensor,
-    /// What the module thinks, once it has read it.
-    logits: Option<Tensor>,
+    /// Where what the module thinks of its first pair stands in all that is kept of that, once it has read it.
+    row: Option<usize>,
     /// What is predicted for each pair.
     sets: Vec<Vec<u32>>,
     /// The iteration at which that last changed.
@@ -268,6 +281,50 @@ impl Reading {
     }
 }
 
+/// What the module thought of documents when they were last read, and of some before.
+#[derive(Default)]
+struct Read {
+    logits: Vec<Tensor>,
+    n_rows: usize,
+}
+
+impl Read {
+    /// Keeps what it thinks of the documents that are read, and nothing else where that is all of them.
+    fn add(&mut self, read: &mut [&mut Reading], logits: Tensor, is_whole: bool) -> Result<()> {
+        if is_whole {
+            *self = Self::default();
+        }
+        let mut row = self.n_rows;
+        for reading in read {
+            reading.row = Some(row);
+            row += reading.sets.len();
+        }
+        self.n_rows += logits.dim(0)?;
+        self.logits.push(logits);
+        Ok(())
+    }
+
+    /// What it thought last, in the order of documents.
+    fn last(self, readings: &[Reading]) -> Result<Tensor> {
+        let logits = Tensor::cat(&self.logits, 0)?;
+        if self.logits.len() == 1 {
+            return Ok(logits);
+        }
+        let mut places = Vec::new();
+        for reading in readings {
+            let Some(row) = reading.row else { bail!("inference: expected every document to be read") };
+            places.extend((row..row + reading.sets.len()).map(|row| row as u32));
+        }
+        gather(&logits, &Places::new(places, logits.device())?)
+    }
+}
+
+/// The rows of the documents that are to be read.
+fn rows_of_open(features: &Tensor, open: &[&mut Reading]) -> Result<Tensor> {
+    let places = open.iter().flat_map(|reading| reading.first_pair..reading.first_pair + reading.sets.len());
+    gather(features, &Places::new(places.map(|row| row as u32).collect::<Vec<u32>>(), features.device())?)
+}
+
 /// What some of the pairs were given, whose places are counted from the first of them.
 fn within(held: &[Held], rows: &Range<usize>) -> Vec<Held> {
     let place = |row: usize| held.partition_point(|held| (held.pair as usize) < row);
@@ -279,7 +336,12 @@ impl Contrastive {
     /// The mean over pairs; states and their projections are `(pairs, width)`.
     fn loss(self, states: [&Tensor; 2], projected: [&Tensor; 2], matrices: &[PairMatrix]) -> Result<Tensor> {
         let losses = match self {
-            Self::Simclr => by_document(matrices, projected, |_, [one, other]| among_others(&one, &other))?,
+            Self::Simclr if is_fused(projected[0]) => {
+                by_document(matrices, projected, |[one, other]| among_others(&one, &other))?
+            }
+            Self::Simclr => {
+                by_documents(matrices, projected, |[one, other], there| among_others_of_padded(&one, &other, &there))?
+            }
             Self::StopGradient | Self::None => {
                 let [forth, back] = [(projected[1], states[0]), (projected[0], states[1])]
                     .map(|(projected, fixed)| cosine(projected, &fixed.detach()));
@@ -306,7 +368,7 @@ impl Model for DocreIi {
         if self.inference.is_none() {
             return Need::of(pairs, width);
         }
-        let matrix = matrix_bytes(entities_in_pairs(example), is_fused(&self.classifier.bias));
+        let matrix = matrix_bytes(entities_in_pairs(example), self.config.heads, is_fused(&self.classifier.bias));
         // What a pair was given: nothing to most of them, so one relation an iteration is ample.
         let held = (size_of::<Held>() as u64).div_ceil(4) * (self.config.iterations as u64 + 1);
         Need::of(pairs, 11 * width + self.n_classes as u64 + held).and(matrix)

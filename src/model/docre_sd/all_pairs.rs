@@ -10,9 +10,11 @@ use std::ops::Range;
 
 use candle_core::{Result, Tensor};
 
+use nn::ops::{Places, gather};
+
 use crate::chunks::rows_of;
 use crate::example::Example;
-use crate::pair_matrix::{PairMatrix, matrices};
+use crate::pair_matrix::{Matrices, PairMatrix, matrices};
 
 /// The documents of a batch with all their pairs.
 #[derive(Debug)]
@@ -20,7 +22,7 @@ pub struct AllPairs<'a> {
     /// The documents, whose pairs are those that are asked about, then the others.
     pub examples: Cow<'a, [Example]>,
     /// The matrices of those that have pairs.
-    pub matrices: Vec<PairMatrix>,
+    pub matrices: Matrices,
     /// The rows of the pairs that are asked about; `None` where all are.
     asked: Option<Vec<u32>>,
 }
@@ -56,7 +58,7 @@ impl<'a> AllPairs<'a> {
         match &self.asked {
             Some(asked) => {
                 let asked = asked.get(some.clone()).unwrap_or_default();
-                rows.index_select(&Tensor::new(asked, rows.device())?, 0)
+                gather(rows, &Places::new(asked, rows.device())?)
             }
             None => rows_of(rows, some),
         }

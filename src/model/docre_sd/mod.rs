@@ -202,7 +202,8 @@ impl Model for DocreSd {
         let pairs = all_pairs::n_pairs(example);
         // Every entity of a pair, there or not, has a row and a column.
         let n_entities = if pairs == 0 { 0 } else { example.n_entities() as u64 };
-        Need::of(pairs, 8 * self.config.embedding as u64).and(matrix_bytes(n_entities, is_fused(&self.classifier.bias)))
+        let matrix = matrix_bytes(n_entities, self.config.patterns.len(), is_fused(&self.classifier.bias));
+        Need::of(pairs, 8 * self.config.embedding as u64).and(matrix)
     }
 
     fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {

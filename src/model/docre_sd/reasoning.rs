@@ -12,7 +12,7 @@ use nn::{Init, Linear, Mode, Weights};
 use super::config::DocreSdConfig;
 use crate::attention::{Heads, Reach, rows_at_once};
 use crate::chunks::{by_rows, rows_of};
-use crate::pair_matrix::{Axis, PairMatrix};
+use crate::pair_matrix::{Axis, Matrices};
 
 /// The axes of a pattern's first and its second pair.
 pub fn axes(pattern: Pattern) -> &'static [Axis] {
@@ -69,7 +69,7 @@ impl ReasoningAttention {
     /// # Errors
     /// Where the shapes do not fit.
     #[cfg(test)]
-    pub fn forward(&self, pairs: &Tensor, matrices: &[PairMatrix], mode: &mut Mode) -> Result<Tensor> {
+    pub fn forward(&self, pairs: &Tensor, matrices: &Matrices, mode: &mut Mode) -> Result<Tensor> {
         let memory = self.remember(pairs, usize::MAX)?;
         self.gather(pairs, &(0..pairs.dim(0)?), &memory, matrices, mode)
     }
@@ -92,7 +92,7 @@ impl ReasoningAttention {
         pairs: &Tensor,
         rows: &Range<usize>,
         [keys, values, first_keys, first_values, second_keys, second_values]: &[Tensor; 6],
-        matrices: &[PairMatrix],
+        matrices: &Matrices,
         mode: &mut Mode,
     ) -> Result<Tensor> {
         let memory = [[keys, values], [first_keys, first_values], [second_keys, second_values]];
@@ -150,7 +150,7 @@ impl ReasoningLayer {
     ///
     /// # Errors
     /// Where the shapes do not fit.
-    pub fn forward(&self, pairs: &Tensor, matrices: &[PairMatrix], mode: &mut Mode) -> Result<Tensor> {
+    pub fn forward(&self, pairs: &Tensor, matrices: &Matrices, mode: &mut Mode) -> Result<Tensor> {
         let at_once = rows_at_once(pairs, mode);
         let memory = self.attention.remember(pairs, at_once)?;
         let [updated] = by_rows(pairs.dim(0)?, at_once, |rows| {

@@ -10,7 +10,7 @@ use crate::docre_ii::{Attention, Contrastive, DocreIi, DocreIiConfig};
 use crate::docre_sd::reasoning::axes;
 use crate::example::Example;
 use crate::loss::{among_others, cosine};
-use crate::pair_matrix::{Axis, PairMatrix, matrices};
+use crate::pair_matrix::{Axis, Matrices, PairMatrix, matrices};
 use crate::{Lesson, Model, ModelConfig, Task};
 use candle_core::{DType, Device, Tensor, Var, safetensors};
 use encoder::{read_config, read_weights};
@@ -195,7 +195,7 @@ fn factored_attention_equals_the_naive_form() {
     let mut weights = Weights::fresh(3, &Device::Cpu);
     let unit = CrossAttention::new(&config, 0.0, &mut weights, "unit").unwrap();
     let [queries, memory] = [1, 2].map(|seed| random_rows(n_pairs, 16, seed));
-    let matrices = [PairMatrix::new(&example)];
+    let matrices = Matrices::from(vec![PairMatrix::new(&example)]);
     let found = unit.forward(&queries, &memory, &matrices, &mut Mode::Evaluate).unwrap();
     let project = |part: &str, x: &Tensor| linear(&weights, &format!("unit.{part}"), x);
     let parts = [project("query", &queries), project("key", &memory), project("value", &memory)];

@@ -6,7 +6,7 @@ use crate::docre_sd::reasoning::{ReasoningAttention, ReasoningLayer};
 use crate::docre_sd::{Distillation, DocreSd, DocreSdConfig};
 use crate::example::Example;
 use crate::loss::{divergence, relative_entropy};
-use crate::pair_matrix::{PairMatrix, matrices};
+use crate::pair_matrix::{Matrices, PairMatrix, matrices};
 use crate::{Lesson, Model, ModelConfig, Task};
 use candle_core::{Device, Tensor, Var, safetensors};
 use encoder::{read_config, read_weights};
@@ -89,7 +89,7 @@ fn factored_reasoning_equals_the_naive_form() {
     let mut weights = Weights::fresh(3, &Device::Cpu);
     let unit = ReasoningAttention::new(&config, 0.0, &mut weights, "unit").unwrap();
     let input = random_rows(n_pairs, 24, 1);
-    let matrices = [PairMatrix::new(&example)];
+    let matrices = Matrices::from(vec![PairMatrix::new(&example)]);
     let found = unit.forward(&input, &matrices, &mut Mode::Evaluate).unwrap();
     let parts = ["query", "key", "value"].map(|part| linear(&weights, &format!("unit.{part}"), &input));
     let heads: Vec<Tensor> = (0..8)
@@ -194,7 +194,7 @@ fn absent_pairs_do_not_matter_to_others() {
     let layer = ReasoningLayer::new(&config, 0.0, &mut weights, "layer").unwrap();
     let input = random_rows(example.pairs.len(), 16, 1).as_tensor().clone();
     let run = |example: &Example, input: &Tensor| {
-        let matrices = [PairMatrix::new(example)];
+        let matrices = Matrices::from(vec![PairMatrix::new(example)]);
         layer.forward(input, &matrices, &mut Mode::Evaluate).unwrap()
     };
     let kept = (0..).zip(&example.pairs).filter(|(_, pair)| row_of(&example, **pair).is_some());

@@ -7,7 +7,7 @@ use crate::docre_sd::DocreSdConfig;
 use crate::docre_sd::reasoning::ReasoningLayer;
 use crate::example::{Example, THRESHOLD, labels};
 use crate::loss::adaptive_threshold;
-use crate::pair_matrix::{PairMatrix, matrices};
+use crate::pair_matrix::{Matrices, matrices};
 use candle_core::{Device, Tensor};
 use ground::counts::Counts;
 use ground::pattern::Pattern;
@@ -64,7 +64,7 @@ fn f1(pattern: Pattern, patterns: Vec<Pattern>, telling: Telling, n_layers: usiz
         .map(|place| ReasoningLayer::new(&config, 0.0, &mut weights, &format!("layer.{place}")).unwrap())
         .collect();
     let classifier = Linear::new(&mut weights, "classifier", (2, WIDTH), [Init::Uniform(0.2); 2]).unwrap();
-    let logits = |features: &Tensor, matrices: &[PairMatrix]| {
+    let logits = |features: &Tensor, matrices: &Matrices| {
         let pass =
             |pairs: Tensor, layer: &ReasoningLayer| layer.forward(&pairs, matrices, &mut Mode::Evaluate).unwrap();
         classifier.forward(&layers.iter().fold(features.clone(), pass)).unwrap()

@@ -6,7 +6,7 @@ use crate::docre_ii::DocreIiConfig;
 use crate::docre_ii::inference;
 use crate::docre_sd::DocreSdConfig;
 use crate::docre_sd::reasoning;
-use crate::pair_matrix::{PairMatrix, matrices};
+use crate::pair_matrix::{Matrices, matrices};
 use candle_core::{Device, Tensor};
 use nn::{Mode, Weights};
 
@@ -34,7 +34,7 @@ fn of_one_layer() {
     println!("seconds {}", seconds.fold(f64::INFINITY, f64::min));
 }
 
-type Forward = Box<dyn Fn([&Tensor; 2], &[PairMatrix]) -> Tensor>;
+type Forward = Box<dyn Fn([&Tensor; 2], &Matrices) -> Tensor>;
 
 fn layer(name: &str, weights: &mut Weights) -> Forward {
     if name == "docre-ii" {

@@ -6,8 +6,76 @@ use candle_core::{CpuStorage, CustomOp2, DType, Device, Layout, Result, Shape, T
 use rayon::prelude::*;
 
 use super::softmax::{Softmax, SoftmaxBackward};
-use super::{Drop, add_bias, card, column_sums, columns, dropout, is_fused, operand, place, softmax, stretch, values};
+use super::{
+    Drop, Places, add_bias, card, column_sums, columns, dropout, gather, is_fused, operand, place, softmax, stretch,
+    values,
+};
 use crate::Span;
+
+/// Sequences that lie one after another, and what attention needs of them where it is not the CPU's.
+#[derive(Debug, Clone)]
+pub struct Sequences {
+    spans: Arc<[Span]>,
+    way: Way,
+}
+
+#[derive(Debug, Clone)]
+enum Way {
+    /// The CPU's own operation.
+    Fused,
+    /// The kernels of a CUDA device.
+    Card(card::Tiles),
+    /// Composed of other operations, over padded sequences.
+    Padded(Padding),
+}
+
+#[derive(Debug, Clone)]
+struct Padding {
+    longest: usize,
+    /// To padded sequences and back; none where all are of one length and fill the matrix.
+    places: Option<[Places; 2]>,
+    /// See [`mask`].
+    mask: Tensor,
+}
+
+impl Sequences {
+    /// The sequences in `(pieces, hidden)` tensors of this type and device, which so many heads attend to.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    pub fn new(spans: impl Into<Arc<[Span]>>, like: &Tensor, n_heads: usize) -> Result<Self> {
+        let spans = spans.into();
+        let way = match card::tiles(&spans, like, n_heads)? {
+            _ if is_fused(like) => Way::Fused,
+            Some(tiles) => Way::Card(tiles),
+            None => Way::Padded(Padding::new(&spans, like)?),
+        };
+        Ok(Self { spans, way })
+    }
+
+    /// Where they lie.
+    pub fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+}
+
+impl Padding {
+    fn new(spans: &[Span], like: &Tensor) -> Result<Self> {
+        let (longest, device) = (longest(spans), like.device());
+        let places = || Result::Ok([Places::padded(spans, longest, device)?, unpadded(spans, longest, device)?]);
+        let is_even = spans.len() * longest == like.dim(0)? && spans.iter().all(|span| span.len == longest);
+        let places = (!is_even).then(places).transpose()?;
+        Ok(Self { longest, places, mask: mask(spans, longest, device)? })
+    }
+}
+
+fn unpadded(spans: &[Span], longest: usize, device: &Device) -> Result<Places> {
+    Places::unpadded(spans.iter().map(|span| span.len), longest, device)
+}
+
+fn longest(spans: &[Span]) -> usize {
+    spans.iter().map(|span| span.len).max().unwrap_or_default()
+}
 
 /// Multi-head self-attention, each sequence within itself: `softmax(q kᵀ / √w) v` for each head of width w.
 ///
@@ -20,18 +88,20 @@ use crate::Span;
 pub fn attend(
     projected: &Tensor,
     bias: &Tensor,
-    spans: &Arc<[Span]>,
+    sequences: &Sequences,
     n_heads: usize,
     drop: Option<Drop>,
 ) -> Result<Tensor> {
-    if is_fused(projected) {
-        let attention = SelfAttention { spans: spans.clone(), n_heads, drop };
-        return projected.contiguous()?.apply_op2(&bias.contiguous()?, attention);
+    match &sequences.way {
+        Way::Card(tiles) => card::attend(projected, bias, tiles, n_heads, drop),
+        Way::Padded(padding) => {
+            attend_padded(&add_bias(projected, bias)?, (sequences.spans.len(), padding), n_heads, drop)
+        }
+        Way::Fused => {
+            let attention = SelfAttention { spans: sequences.spans.clone(), n_heads, drop };
+            projected.contiguous()?.apply_op2(&bias.contiguous()?, attention)
+        }
     }
-    if let Some(result) = card::attend(projected, bias, spans, n_heads, drop)? {
-        return Ok(result);
-    }
-    attend_padded(&add_bias(projected, bias)?, spans, n_heads, drop)
 }
 
 /// The attention of some rows of one sequence to all of its pieces.
@@ -43,36 +113,58 @@ pub fn attend(
 pub fn attention_of_rows(queries: &Tensor, keys: &Tensor, rows: &[u32], n_heads: usize) -> Result<Tensor> {
     let (n_pieces, hidden) = keys.dims2()?;
     let width = hidden / n_heads;
-    let rows = Tensor::new(rows, queries.device())?;
-    let queries = (queries.index_select(&rows, 0)? * (width as f64).powf(-0.5))?;
+    let queries = (gather(queries, &Places::new(rows, queries.device())?)? * (width as f64).powf(-0.5))?;
     let queries = queries.reshape(((), n_heads, width))?.transpose(0, 1)?.contiguous()?;
     let keys = keys.reshape((n_pieces, n_heads, width))?.permute((1, 2, 0))?.contiguous()?;
     softmax(&queries.matmul(&keys)?.to_dtype(DType::F32)?)?.transpose(0, 1)?.contiguous()
 }
 
+/// The same of several sequences at once, `(sequences, rows, heads, pieces)` in f32, padded to the most rows and to the
+/// longest. Queries of rows are `(sequences, rows, hidden)`; keys are `(pieces, hidden)`, and `spans` says where each
+/// sequence has its own.
+///
+/// # Errors
+/// Where the shapes do not fit.
+pub fn attention_of_padded(queries: &Tensor, keys: &Tensor, spans: &[Span], n_heads: usize) -> Result<Tensor> {
+    let (n, n_rows, hidden) = queries.dims3()?;
+    let (longest, width, device) = (longest(spans), hidden / n_heads, keys.device());
+    let apart = |x: &Tensor, rows: usize| x.reshape((n, rows, n_heads, width))?.transpose(1, 2)?.contiguous();
+    let queries = apart(&(queries * (width as f64).powf(-0.5))?, n_rows)?;
+    let keys = apart(&gather(keys, &Places::padded(spans, longest, device)?)?, longest)?;
+    let scores = queries.matmul(&keys.t()?)?.to_dtype(DType::F32)?.broadcast_add(&mask(spans, longest, device)?)?;
+    softmax(&scores)?.transpose(1, 2)?.contiguous()
+}
+
 /// The same as [`attend`] of candle's own operations: sequences padded to the longest, `(sequences, heads, pieces,
-/// width)`. Rows are cut out and put together without an index, whose gradient CUDA devices add up one by one.
-fn attend_padded(projected: &Tensor, spans: &[Span], n_heads: usize, drop: Option<Drop>) -> Result<Tensor> {
-    let hidden = projected.dim(1)? / 3;
+/// width)`.
+fn attend_padded(
+    projected: &Tensor,
+    (n, padding): (usize, &Padding),
+    n_heads: usize,
+    drop: Option<Drop>,
+) -> Result<Tensor> {
+    let (hidden, longest) = (projected.dim(1)? / 3, padding.longest);
     let width = hidden / n_heads;
-    let longest = spans.iter().map(|span| span.len).max().unwrap_or_default();
-    let padded = |span: &Span| projected.narrow(0, span.start, span.len)?.pad_with_zeros(0, 0, longest - span.len);
-    let padded = Tensor::stack(&spans.iter().map(padded).collect::<Result<Vec<_>>>()?, 0)?;
-    let padded = padded.reshape((spans.len(), longest, 3, n_heads, width))?.permute((2, 0, 3, 1, 4))?;
+    let padded = match &padding.places {
+        Some([to_padded, _]) => &gather(projected, to_padded)?,
+        None => projected,
+    };
+    let padded = padded.reshape((n, longest, 3, n_heads, width))?.permute((2, 0, 3, 1, 4))?;
     let [queries, keys, values] = [0, 1, 2].map(|part| padded.get(part).and_then(|part| part.contiguous()));
-    let (queries, keys) = ((queries? * (width as f64).powf(-0.5))?, keys?.transpose(2, 3)?.contiguous()?);
-    let scores = queries.matmul(&keys)?.to_dtype(DType::F32)?.broadcast_add(&mask(spans, longest, projected)?)?;
+    let queries = (queries? * (width as f64).powf(-0.5))?;
+    let scores = queries.matmul(&keys?.t()?)?.to_dtype(DType::F32)?.broadcast_add(&padding.mask)?;
     let shares = dropout(&softmax(&scores)?, drop)?.to_dtype(projected.dtype())?;
-    let joined = shares.matmul(&values?)?.transpose(1, 2)?.reshape((spans.len(), longest, hidden))?;
-    let rows = joined.chunk(spans.len(), 0)?.into_iter().zip(spans);
-    let rows = rows.map(|(rows, span)| rows.squeeze(0)?.narrow(0, 0, span.len));
-    Tensor::cat(&rows.collect::<Result<Vec<_>>>()?, 0)
+    let joined = shares.matmul(&values?)?.transpose(1, 2)?.reshape((n * longest, hidden))?;
+    match &padding.places {
+        Some([_, from_padded]) => gather(&joined, from_padded),
+        None => Ok(joined),
+    }
 }
 
 /// 0 for the pieces of each sequence, far below it for those that pad it: `(sequences, 1, 1, pieces)`.
-fn mask(spans: &[Span], longest: usize, like: &Tensor) -> Result<Tensor> {
+fn mask(spans: &[Span], longest: usize, device: &Device) -> Result<Tensor> {
     let mask = spans.iter().flat_map(|span| (0..longest).map(|place| if place < span.len { 0f32 } else { -1e30 }));
-    Tensor::from_vec(mask.collect(), (spans.len(), 1, 1, longest), like.device())
+    Tensor::from_vec(mask.collect(), (spans.len(), 1, 1, longest), device)
 }
 
 struct SelfAttention {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use candle_core::{Device, Result, Tensor};
 
 use super::card;
+use crate::Span;
 
 /// In a list of places: no row, but zeros.
 pub const NO_ROW: u32 = u32::MAX;
@@ -25,6 +26,26 @@ impl Places {
     pub fn new(ids: impl Into<Arc<[u32]>>, device: &Device) -> Result<Self> {
         let ids = ids.into();
         Ok(Self { on_device: Tensor::from_slice(&ids, ids.len(), device)?, ids })
+    }
+
+    /// The rows of sequences, each padded to a length: `(sequences·length)`.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    pub fn padded<'s>(spans: impl IntoIterator<Item = &'s Span>, length: usize, device: &Device) -> Result<Self> {
+        let place = |span: &Span, place| if place < span.len { (span.start + place) as u32 } else { NO_ROW };
+        let places = spans.into_iter().flat_map(|span| (0..length).map(move |row| place(span, row)));
+        Self::new(places.collect::<Vec<u32>>(), device)
+    }
+
+    /// The way back: where sequences of these lengths lie once they are padded.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    pub fn unpadded(lengths: impl IntoIterator<Item = usize>, length: usize, device: &Device) -> Result<Self> {
+        let starts = (0..).step_by(length.max(1));
+        let places = starts.zip(lengths).flat_map(|(start, rows)| (start..start + rows).map(|place| place as u32));
+        Self::new(places.collect::<Vec<u32>>(), device)
     }
 
     /// The places.

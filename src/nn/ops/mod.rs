@@ -25,7 +25,7 @@ use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor, bail};
 use rayon::prelude::*;
 
 pub use activation::{add_bias, gelu, relu};
-pub use attention::{attend, attention_of_rows};
+pub use attention::{Sequences, attend, attention_of_padded, attention_of_rows};
 pub use dropout::{Drop, Mode, dropout};
 pub use gather::{NO_ROW, Places, gather};
 pub use matmul::matmul;

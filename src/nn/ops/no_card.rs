@@ -1,15 +1,21 @@
 //! Where docre is built for the CPU alone, no kernel of a CUDA device serves any tensor.
 #![expect(clippy::unnecessary_wraps, reason = "as where there are kernels")]
 
-use std::sync::Arc;
-
 use candle_core::{Result, Tensor};
 
 use super::{Drop, Places};
 use crate::Span;
 
-pub fn attend(_: &Tensor, _: &Tensor, _: &Arc<[Span]>, _: usize, _: Option<Drop>) -> Result<Option<Tensor>> {
+/// There are none.
+#[derive(Debug, Clone)]
+pub enum Tiles {}
+
+pub fn tiles(_: &[Span], _: &Tensor, _: usize) -> Result<Option<Tiles>> {
     Ok(None)
+}
+
+pub fn attend(_: &Tensor, _: &Tensor, tiles: &Tiles, _: usize, _: Option<Drop>) -> Result<Tensor> {
+    match *tiles {}
 }
 
 pub fn biased(_: &Tensor, _: &Tensor, _: &'static str) -> Result<Option<Tensor>> {

@@ -1,7 +1,5 @@
 //! Self-attention of the encoder: scores are never stored.
 
-use std::sync::Arc;
-
 use candle_core::{DType, Result, Tensor, bail};
 
 use kernels::{Grid, Kernel, Made, Module, Scalar, address, launch, recorded};
@@ -18,40 +16,57 @@ const WIDTHS: [usize; 2] = [32, 64];
 /// Numbers of a head that a thread reads at once.
 const CHUNK: usize = 8;
 
+/// The tiles of some sequences: of each the first row of its sequence, the sequence's length, and its first query there.
+#[derive(Debug, Clone)]
+pub struct Tiles(Tensor);
+
+/// Those of sequences in `(pieces, hidden)` tensors; `None` where no kernel serves so many heads of such tensors.
+pub fn tiles(spans: &[Span], like: &Tensor, n_heads: usize) -> Result<Option<Tiles>> {
+    let (n_pieces, hidden) = like.dims2()?;
+    let fits = like.device().is_cuda() && like.dtype() == DType::BF16 && n_pieces > 0;
+    if !fits || !WIDTHS.into_iter().any(|width| width * n_heads == hidden) {
+        return Ok(None);
+    }
+    let numbers = spans.iter().flat_map(|span| {
+        (0..span.len).step_by(TILE).flat_map(|query| [span.start, span.len, query].map(|number| number as u32))
+    });
+    Ok(Some(Tiles(Tensor::from_iter(numbers, like.device())?)))
+}
+
 /// As [`crate::ops::attend`].
 pub fn attend(
     projected: &Tensor,
     bias: &Tensor,
-    spans: &Arc<[Span]>,
+    Tiles(tiles): &Tiles,
     n_heads: usize,
     drop: Option<Drop>,
-) -> Result<Option<Tensor>> {
+) -> Result<Tensor> {
     let (n_pieces, tripled) = projected.dims2()?;
-    let width = tripled / 3 / n_heads.max(1);
-    let fits = projected.device().is_cuda() && projected.dtype() == DType::BF16 && bias.dtype() == DType::F32;
-    if !fits || n_pieces == 0 || !WIDTHS.contains(&width) || width * n_heads * 3 != tripled {
-        return Ok(None);
-    }
-    let (projected, bias) = (projected.contiguous()?, bias.contiguous()?);
-    if !address(&projected)?.is_multiple_of(AT_ONCE) || !address(&bias)?.is_multiple_of(AT_ONCE) {
-        return Ok(None);
-    }
-    let tiles = spans.iter().flat_map(|span| {
-        (0..span.len).step_by(TILE).flat_map(|query| [span.start, span.len, query].map(|number| number as u32))
-    });
-    let tiles = Tensor::from_iter(tiles, projected.device())?;
-    let attention =
-        Attention { projected: projected.detach(), bias: bias.detach(), tiles, n_pieces, n_heads, width, drop };
+    let (projected, bias) = (aligned(projected)?, aligned(&bias.to_dtype(DType::F32)?)?);
+    let attention = Attention {
+        projected: projected.detach(),
+        bias: bias.detach(),
+        tiles: tiles.clone(),
+        n_pieces,
+        n_heads,
+        width: tripled / 3 / n_heads.max(1),
+        drop,
+    };
     let [out, statistics] = attention.forward()?;
     let statistics = statistics.tensor();
-    let gradients = move |out: &Tensor, grad: &Tensor| attention.backward(out, &statistics, grad);
-    recorded(&[&projected, &bias], out, Box::new(gradients)).map(Some)
+    let gradients = move |out: &Tensor, grad: &Tensor| attention.backward(out, &statistics, &aligned(grad)?);
+    recorded(&[&projected, &bias], out, Box::new(gradients))
+}
+
+/// The tensor where many of its numbers can be read at once.
+fn aligned(x: &Tensor) -> Result<Tensor> {
+    let x = x.contiguous()?;
+    if address(&x)?.is_multiple_of(AT_ONCE) { Ok(x) } else { x.copy() }
 }
 
 struct Attention {
     projected: Tensor,
     bias: Tensor,
-    /// Of each tile: the first row of its sequence, the sequence's length, its first query there.
     tiles: Tensor,
     n_pieces: usize,
     n_heads: usize,

@@ -14,7 +14,7 @@ use kernels::{Grid, Kernel, Made, Module, Scalar, address, launch};
 
 use super::Drop;
 
-pub use attention::attend;
+pub use attention::{Tiles, attend, tiles};
 pub use elements::{biased, dropped};
 pub use norm::normalized;
 pub use rows::{gathered, soft};
