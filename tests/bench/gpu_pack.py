@@ -7,11 +7,12 @@ more: `gpu_pack.py docre it`. What is there of other parts stays.
 | part | what | where |
 | --- | --- | --- |
 | docre, it, model | the program, the tests of all, the tests of the models | bin |
-| encoder | all-MiniLM-L6-v2 of DOCRE_ENCODER, else data/encoders | data/encoder |
+| tokenizer | that of all-MiniLM-L6-v2, of DOCRE_ENCODER or data/encoders; without its weights random ones are measured | data/encoder |
+| encoder | the weights too | data/encoder |
 | corpora | CDR of DOCRE_CORPORA, else ../shared/data | data |
 | cpu | what the sample pipeline takes and gives on this machine's CPU (minutes) | data/cpu.json |
 
-DOCRE_CARRY names another folder than gpu-carry, GPU_FEATURES other features than cuda.
+DOCRE_CARRY names another folder than gpu-carry, GPU_FEATURES other features than cuda, GPU_XZ how hard to compress: 6.
 """
 
 import concurrent.futures
@@ -38,7 +39,8 @@ BUILDS = {
     "it": ["test", "--no-run", "--test", "it"],
     "model": ["test", "--no-run", "--package", "docre", "--package", "docre-model", "--lib"],
 }
-PARTS = [*BUILDS, "encoder", "corpora", "cpu"]
+FILTERS = [{"id": lzma.FILTER_X86}, {"id": lzma.FILTER_LZMA2, "preset": int(os.environ.get("GPU_XZ", "6"))}]
+PARTS = [*BUILDS, "tokenizer", "encoder", "corpora", "cpu"]
 
 
 def built(name):
@@ -59,7 +61,7 @@ def packed(name, path):
     with tempfile.TemporaryDirectory() as folder:
         stripped = pathlib.Path(folder) / name
         subprocess.run(["strip", "-o", stripped, path], check=True)
-        with stripped.open("rb") as source, lzma.open(CARRY / "bin" / f"{name}.xz", "wb", preset=6) as target:
+        with stripped.open("rb") as source, lzma.open(CARRY / "bin" / f"{name}.xz", "wb", filters=FILTERS) as target:
             shutil.copyfileobj(source, target, 1 << 20)
 
 
@@ -96,12 +98,16 @@ def halved(path, target):
             file.write(content)
 
 
-def encoder():
+def tokenizer():
     folder = CARRY / "data" / "encoder"
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("config.json", "tokenizer.json", "vocab.txt"):
         shutil.copyfile(ENCODER / name, folder / name)
-    halved(ENCODER / "model.safetensors", folder / "model.safetensors")
+
+
+def encoder():
+    tokenizer()
+    halved(ENCODER / "model.safetensors", CARRY / "data" / "encoder" / "model.safetensors")
 
 
 def corpora():
@@ -133,7 +139,7 @@ def main():
     if unknown := [part for part in parts if part not in PARTS]:
         sys.exit(f"expected some of {', '.join(PARTS)}, got {', '.join(unknown)}")
     programs(parts)
-    for part, make in (("encoder", encoder), ("corpora", corpora), ("cpu", cpu)):
+    for part, make in (("tokenizer", tokenizer), ("encoder", encoder), ("corpora", corpora), ("cpu", cpu)):
         if part in parts:
             make()
     total = 0
