@@ -9,7 +9,7 @@ FAULTS ?=
 TORCH = target/torch/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build pipelines test check sample synthesize ablations compare patterns bench peers fuzz faults deny clean
+.PHONY: help build pipelines test check sample synthesize ablations compare patterns bench gpu-pack gpu-check peers fuzz faults deny clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,12 @@ bench: build $(TORCH) ## measure speed and memory, beside PyTorch where it has a
 	DOCRE_TORCH=$(TORCH) python3 tests/bench/layers.py
 	@if [ -n "$$DOCRE_ENCODER" ]; then $(TORCH) tests/bench/models.py; \
 	  else echo "models: left out (set DOCRE_ENCODER to an encoder's folder, and have CDR in DOCRE_CORPORA)"; fi
+
+gpu-pack: ## what a machine with a card is given beside the repository, built here: gpu-carry
+	python3 tests/bench/gpu_pack.py
+
+gpu-check: ## on a machine with a card: all that is to be seen there, in nine minutes; OPTIONS=--dry-run on any
+	tests/bench/gpu.sh $(OPTIONS)
 
 $(TORCH):
 	python3 -m venv target/torch && target/torch/bin/pip install --quiet torch transformers || { rm -rf target/torch; exit 1; }

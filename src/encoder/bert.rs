@@ -121,7 +121,7 @@ impl Bert {
     pub(super) fn forward(&self, ids: &[u32], spans: &[Span], rows: &[Vec<u32>], mode: &mut Mode) -> Result<Passed> {
         let n_heads = self.config.num_attention_heads;
         let mut states = self.embed(ids, spans, mode)?;
-        let sequences = Sequences::new(spans, &states)?;
+        let sequences = Sequences::new(spans, &states, n_heads)?;
         let mut attention = Vec::new();
         for (place, layer) in self.layers.iter().enumerate() {
             let (projected, bias) = layer.project(&states)?;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use encoder::{Encoded, Encoder, EncoderConfig, Input};
 use ground::settings::within;
 use nn::layers::linear;
-use nn::ops::{Places, add_bias, gather, relu};
+use nn::ops::{Places, add_bias, gather, matmul, relu};
 use nn::{Linear, Mode, Weights};
 
 use crate::bilinear::Bilinear;
@@ -76,7 +76,7 @@ impl Ends {
 fn extract(linear: &Linear, pairs: &PairFeatures, ends: &Places) -> Result<Tensor> {
     let (hidden, of) = (pairs.entities.dim(1)?, pairs.entities.dtype());
     let half = |part: &Tensor, first| {
-        part.matmul(&linear.weight.narrow(1, first, hidden)?.to_dtype(of)?.t()?)?.to_dtype(DType::F32)
+        matmul(part, &linear.weight.narrow(1, first, hidden)?.to_dtype(of)?.t()?)?.to_dtype(DType::F32)
     };
     let of_entities = gather(&add_bias(&half(&pairs.entities, 0)?, &linear.bias)?, ends)?;
     let of_contexts = gather(&half(&pairs.contexts, hidden)?, &pairs.context_of)?;

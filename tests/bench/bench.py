@@ -24,6 +24,9 @@ GOLDEN = ROOT / "tests" / "golden" / "evaluation" / "predictions.json"
 
 
 def program():
+    """What DOCRE_BIN names, or else what was built last."""
+    if given := os.environ.get("DOCRE_BIN"):
+        return given
     metadata = subprocess.run(
         ["cargo", "metadata", "--no-deps", "--format-version", "1"], cwd=ROOT, check=True, capture_output=True
     )

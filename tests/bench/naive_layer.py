@@ -1,6 +1,7 @@
 """One layer of a reasoning model in PyTorch, in the naive form: the keys and values of all heads of all pairs are built
 in full, (pairs, heads, N + 1, width) each. Prints the seconds of its forward and backward pass; for comparison with
-docre's factored form. Needs torch. Usage: naive_layer.py docre-ii|docre-sd ENTITIES WIDTH ROUNDS
+docre's factored form. Needs torch. Usage: naive_layer.py docre-ii|docre-sd ENTITIES WIDTH ROUNDS [DEVICE]; on
+a card with bf16 autocast.
 """
 
 import sys
@@ -102,7 +103,9 @@ class DocreSD(nn.Module):
 
 
 def main():
-    model, n_entities, width, rounds = sys.argv[1], *map(int, sys.argv[2:])
+    model, n_entities, width, rounds = sys.argv[1], *map(int, sys.argv[2:5])
+    device = torch.device(sys.argv[5] if len(sys.argv) > 5 else "cpu")
+    torch.set_default_device(device)
     layer = {"docre-ii": DocreII, "docre-sd": DocreSD}[model](width)
     sides, counts = bridges(model, n_entities)
     n_pairs = n_entities * (n_entities - 1)
@@ -110,7 +113,11 @@ def main():
     seconds = []
     for _ in range(rounds):
         start = time.perf_counter()
-        layer(features, relations, sides, counts).square().sum().backward()
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            output = layer(features, relations, sides, counts)
+        output.float().square().sum().backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
         seconds.append(time.perf_counter() - start)
     print("seconds", min(seconds))
 

@@ -18,9 +18,9 @@ BATCH, EMBEDDING, BLOCK = 4, 768, 64
 
 
 class Atlop(nn.Module):
-    def __init__(self, encoder, classes):
+    def __init__(self, encoder, classes, attention="eager"):
         super().__init__()
-        self.encoder = AutoModel.from_pretrained(encoder, attn_implementation="eager")
+        self.encoder = AutoModel.from_pretrained(encoder, attn_implementation=attention, dtype=torch.float32)
         hidden = self.encoder.config.hidden_size
         self.head_extractor = nn.Linear(2 * hidden, EMBEDDING)
         self.tail_extractor = nn.Linear(2 * hidden, EMBEDDING)
@@ -35,7 +35,9 @@ class Atlop(nn.Module):
             mask[row, : len(document["ids"])] = 1
         encoded = self.encoder(ids, attention_mask=mask, output_attentions=True)
         ends = [self.ends(*parts) for parts in zip(batch, encoded.last_hidden_state, encoded.attentions[-1])]
-        heads, tails, contexts = (torch.cat(parts) for parts in zip(*ends))
+        return self.classify(*(torch.cat(parts) for parts in zip(*ends)))
+
+    def classify(self, heads, tails, contexts):
         heads = torch.tanh(self.head_extractor(torch.cat([heads, contexts], dim=1)))
         tails = torch.tanh(self.tail_extractor(torch.cat([tails, contexts], dim=1)))
         blocks = heads.view(-1, EMBEDDING // BLOCK, BLOCK, 1) * tails.view(-1, EMBEDDING // BLOCK, 1, BLOCK)
@@ -56,10 +58,14 @@ class Atlop(nn.Module):
 
 
 def loss_of(logits, batch):
-    """The adaptive-threshold loss: positives above class 0, class 0 above the negatives."""
     labels = torch.zeros_like(logits)
     for row, classes in enumerate(classes for document in batch for classes in document["labels"]):
         labels[row, classes] = 1
+    return adaptive_threshold(logits, labels)
+
+
+def adaptive_threshold(logits, labels):
+    """The loss: positives above class 0, class 0 above the negatives."""
     threshold = torch.zeros_like(labels)
     threshold[:, 0] = 1
     above = logits - (1 - labels - threshold) * 1e30
@@ -91,18 +97,25 @@ def train(model, batches):
         optimizer.zero_grad()
 
 
+def cut_off(documents, positions):
+    """The documents that have pairs, without the pieces past the encoder's positions."""
+    return [
+        document
+        | {
+            "ids": document["ids"][:positions],
+            "mention_starts": [[start for start in starts if start < positions] for starts in document["mention_starts"]],
+        }
+        for document in documents
+        if document["pairs"]
+    ]
+
+
 def main():
     what, path = sys.argv[1:]
     torch.set_num_threads(2)
     task = json.load(open(path))
     model = Atlop(task["encoder"], task["classes"])
-    positions = model.encoder.config.max_position_embeddings
-    documents = [document for document in task["documents"] if document["pairs"]]
-    for document in documents:
-        document["ids"] = document["ids"][:positions]
-        document["mention_starts"] = [
-            [start for start in starts if start < positions] for starts in document["mention_starts"]
-        ]
+    documents = cut_off(task["documents"], model.encoder.config.max_position_embeddings)
     batches = [documents[first : first + BATCH] for first in range(0, len(documents), BATCH)]
     start = time.perf_counter()
     {"score": score, "train": train}[what](model, batches)

@@ -28,6 +28,7 @@ mod evaluate_scores;
 mod evaluate_undirected;
 mod faults;
 mod golden;
+mod gpu;
 mod graph;
 mod graph_names;
 mod help;

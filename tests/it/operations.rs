@@ -177,7 +177,7 @@ fn plain_attention(x: &[Vec<f64>]) -> Vec<f64> {
 #[test]
 fn attention_is_right() {
     let spans: Arc<[_]> = consecutive([4, 2]).into();
-    let of = |x: &Tensor| Sequences::new(spans.clone(), x).unwrap();
+    let of = |x: &Tensor| Sequences::new(spans.clone(), x, 2).unwrap();
     check(&[&[6, 18], &[18]], |x| attend(&x[0], &x[1], &of(&x[0]), 2, None).unwrap(), plain_attention);
 }
 
@@ -235,7 +235,7 @@ fn gradients_under_dropout_are_those_of_the_same_mask() {
     let run = |x: &Tensor| {
         let mut random = Random::new(7);
         let mut mode = Mode::Train(&mut random);
-        let attended = attend(x, &bias, &Sequences::new(spans.clone(), x).unwrap(), 2, mode.drop(0.3)).unwrap();
+        let attended = attend(x, &bias, &Sequences::new(spans.clone(), x, 2).unwrap(), 2, mode.drop(0.3)).unwrap();
         let affine = affine.each_ref();
         normalize(&attended, &residual, affine, 1e-5, mode.drop(0.3)).unwrap().sqr().unwrap().sum_all().unwrap()
     };

@@ -6,7 +6,7 @@ use candle_core::{Result, Tensor};
 
 use ground::pattern::Pattern;
 use nn::layers::{Activation, FeedForward, Normed, linear};
-use nn::ops::{add_bias, dropout, gelu, mix};
+use nn::ops::{add_bias, dropout, gelu, matmul, mix};
 use nn::{Init, Linear, Mode, Weights};
 
 use super::config::DocreSdConfig;
@@ -106,7 +106,7 @@ fn couples(bridges: &[Linear], rows: &Tensor) -> Result<[Tensor; 2]> {
     for (place, bridge) in bridges.iter().enumerate() {
         let (width, _) = bridge.weight.dims2()?;
         let rows = rows.narrow(1, place * width, width)?.contiguous()?;
-        let half = |first| rows.matmul(&bridge.weight.narrow(1, first, width)?.to_dtype(rows.dtype())?.t()?);
+        let half = |first| matmul(&rows, &bridge.weight.narrow(1, first, width)?.to_dtype(rows.dtype())?.t()?);
         heads[0].push(half(0)?);
         heads[1].push(add_bias(&half(width)?, &bridge.bias)?);
     }
