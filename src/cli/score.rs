@@ -41,9 +41,9 @@ pub struct ScoreArgs {
     /// How often docre-ii infers; 0: its base alone [default: as often as its `K` says].
     #[arg(long, value_name = "N", value_parser = whole::<usize>)]
     iterations: Option<usize>,
-    /// Pieces that are computed in one batch.
-    #[arg(long, value_name = "N", default_value_t = Options::default().pieces_at_once, value_parser = whole::<usize>)]
-    pieces_at_once: usize,
+    /// Pieces that are computed in one batch [default: 2048 on the CPU, 32768 on a CUDA device].
+    #[arg(long, value_name = "N", value_parser = whole::<usize>)]
+    pieces_at_once: Option<usize>,
     /// Leave out, and name, documents with more ordered pairs of entities than this [default: as many as the model holds
     /// in 3 GiB].
     #[arg(long, value_name = "N", value_parser = whole::<u64>)]

@@ -23,7 +23,7 @@ use profile::{Kinds, Letters};
 use rows::{foreign, push, unknown, without_pairs};
 
 /// Documents at a time: what is in memory at once.
-const DOCUMENTS_AT_ONCE: usize = 256;
+pub const DOCUMENTS_AT_ONCE: usize = 256;
 /// Pairs after which no further document is read at the same time.
 const PAIRS_AT_ONCE: usize = 1 << 20;
 
@@ -65,6 +65,8 @@ pub struct Taken<'t> {
     pub left_out: &'t BTreeSet<(Text, Text)>,
     /// Whether labels of other relations are passed over, and counted.
     pub passes_over: bool,
+    /// How many documents come at a time.
+    pub documents: usize,
 }
 
 /// Some documents of a split.
@@ -93,7 +95,7 @@ pub fn examples<'c>(
     let mut rows = stored::read(split, cutter)?.flat_map(one_by_one);
     let mut next = move || {
         let (mut batch, mut n_pairs) = (Batch::default(), 0);
-        while batch.examples.len() < DOCUMENTS_AT_ONCE && n_pairs < PAIRS_AT_ONCE {
+        while batch.examples.len() < taken.documents && n_pairs < PAIRS_AT_ONCE {
             let Some(pieces) = rows.next() else { break };
             let pieces = pieces?;
             tables.read(&pieces, &taken, &mut batch)?;

@@ -12,6 +12,8 @@ use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 /// Threads that take jobs.
 pub struct Workers {
     pools: Vec<ThreadPool>,
+    /// The device that they share, where they do.
+    device: Option<Mutex<()>>,
 }
 
 impl Workers {
@@ -21,12 +23,32 @@ impl Workers {
     /// Where the system gives no thread.
     pub fn new() -> Result<Self, ThreadPoolBuildError> {
         let pools = (0..rayon::current_num_threads()).map(|_| ThreadPoolBuilder::new().num_threads(1).build());
-        Ok(Self { pools: pools.collect::<Result<_, _>>()? })
+        Ok(Self { pools: pools.collect::<Result<_, _>>()?, device: None })
     }
 
     /// None: each job is done where it is asked for, one after another.
     pub fn alone() -> Self {
-        Self { pools: Vec::new() }
+        Self { pools: Vec::new(), device: None }
+    }
+
+    /// So many that share a device, which one of them has at a time.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn sharing(count: usize) -> Result<Self, ThreadPoolBuildError> {
+        let pools = (0..count).map(|_| ThreadPoolBuilder::new().num_threads(1).build());
+        Ok(Self { pools: pools.collect::<Result<_, _>>()?, device: Some(Mutex::new(())) })
+    }
+
+    /// Whether they share a device.
+    pub fn share_a_device(&self) -> bool {
+        self.device.is_some()
+    }
+
+    /// Does something while no other worker does anything on the device that they share, where they do.
+    pub fn on_the_device<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _has_it = self.device.as_ref().map(|device| device.lock().unwrap_or_else(PoisonError::into_inner));
+        work()
     }
 
     /// How many jobs are done at a time.

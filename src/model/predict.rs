@@ -1,6 +1,6 @@
 //! Examples → predictions, in batches of documents of like length that are computed side by side.
 
-use candle_core::{Result, bail};
+use candle_core::{Device, Result, bail};
 
 use ground::interrupt;
 use ground::workers::Workers;
@@ -11,8 +11,12 @@ use crate::decode::{Predicted, Wanted, decode_wanted};
 use crate::example::Example;
 use crate::trace::{Held, Span};
 
-/// Pieces of a batch, unless a document alone has more.
-pub const PIECES_AT_ONCE: usize = 2048;
+/// Pieces of a batch, unless a document alone has more: on the CPU, whose caches they fill, and on a CUDA device, which
+/// less leaves idle.
+const PIECES_AT_ONCE: usize = 2048;
+const PIECES_ON_A_CARD: usize = 32_768;
+/// How many times as many pairs a batch has on a CUDA device.
+const PAIRS_ON_A_CARD: usize = 8;
 
 /// A relation that a model predicts for a pair.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -70,9 +74,16 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// So many pieces, and as many pairs as the model's width allows.
+    /// So many pieces, and as many pairs as the model's width allows on the CPU.
     pub fn of(model: &dyn Model, pieces: usize) -> Self {
         Self { pieces, pairs: pairs_at_once(model.width()) }
+    }
+
+    /// As much as suits a device; so many pieces, where that is asked for.
+    pub fn on(device: &Device, model: &dyn Model, pieces: Option<usize>) -> Self {
+        let (usual, times) = if device.is_cpu() { (PIECES_AT_ONCE, 1) } else { (PIECES_ON_A_CARD, PAIRS_ON_A_CARD) };
+        let of_cpu = Self::of(model, pieces.unwrap_or(usual));
+        Self { pairs: of_cpu.pairs * times, ..of_cpu }
     }
 }
 
@@ -120,7 +131,7 @@ pub fn predict_traced(
 ) -> Result<Vec<Found>> {
     let n_examples = examples.len();
     let job = |Batch { places, examples, .. }: Batch| {
-        let found = of_batch(model, &examples, wanted, budget.pairs)?;
+        let found = of_batch(model, &examples, wanted, budget.pairs, workers)?;
         Ok::<_, candle_core::Error>((places, found))
     };
     // Documents of many pairs take all threads, one after another: side by side, each would hold its own pairs.
@@ -169,31 +180,71 @@ fn batches(model: &dyn Model, examples: Vec<Example>, budget: Budget) -> Vec<Bat
     batches
 }
 
-fn of_batch(model: &dyn Model, batch: &[Example], wanted: Wanted, at_once: usize) -> Result<Vec<Found>> {
-    let mut predictions = vec![Found::default(); batch.len()];
-    let mut pairs =
-        batch.iter().enumerate().flat_map(|(place, example)| example.pairs.iter().map(move |&pair| (place, pair)));
+fn of_batch(
+    model: &dyn Model,
+    batch: &[Example],
+    wanted: Wanted,
+    at_once: usize,
+    workers: &Workers,
+) -> Result<Vec<Found>> {
+    let mut reader = Reader::new(batch, wanted);
     interrupt::check().map_err(candle_core::Error::wrap)?;
-    model.score_in_chunks(batch, at_once, &mut |scores| {
+    // Where workers share a device, one has it while the others read what it found for them.
+    let mut found = Vec::new();
+    let mut take = |scores| {
         interrupt::check().map_err(candle_core::Error::wrap)?;
-        let (held, scored) = scored(scores)?;
+        let scores = scored(scores)?;
+        if workers.share_a_device() {
+            found.push(scores)
+        } else {
+            reader.read(scores)?
+        }
+        Ok(())
+    };
+    workers.on_the_device(|| model.score_in_chunks(batch, at_once, &mut take))?;
+    found.into_iter().try_for_each(|scores| reader.read(scores))?;
+    reader.end()
+}
+
+/// Reads what is wanted of the scores of a batch, pair by pair.
+struct Reader<'b, P> {
+    batch: &'b [Example],
+    wanted: Wanted,
+    /// The pairs that come, each with the place of its document.
+    pairs: P,
+    found: Vec<Found>,
+}
+
+impl<'b> Reader<'b, ()> {
+    fn new(batch: &'b [Example], wanted: Wanted) -> Reader<'b, impl Iterator<Item = (usize, (u32, u32))>> {
+        let of = |(place, example): (usize, &'b Example)| example.pairs.iter().map(move |&pair| (place, pair));
+        let pairs = batch.iter().enumerate().flat_map(of);
+        Reader { batch, wanted, pairs, found: vec![Found::default(); batch.len()] }
+    }
+}
+
+impl<P: Iterator<Item = (usize, (u32, u32))>> Reader<'_, P> {
+    fn read(&mut self, (held, scored): (Vec<Held>, Vec<Scored>)) -> Result<()> {
         let mut held = held.as_slice();
         for (row, scored) in (0..).zip(scored) {
-            let next =
-                pairs.next().and_then(|(place, pair)| Some((pair, batch.get(place)?, predictions.get_mut(place)?)));
+            let next = self.pairs.next();
+            let next = next.and_then(|(place, pair)| Some((pair, self.batch.get(place)?, self.found.get_mut(place)?)));
             let Some((pair, example, found)) = next else {
                 bail!("scores: expected those of each pair, got more");
             };
             let of_pair;
             (of_pair, held) = held.split_at(held.iter().take_while(|held| held.pair == row).count());
-            add(found, &example.doc_id, pair, (scored, of_pair), wanted)?;
+            add(found, &example.doc_id, pair, (scored, of_pair), self.wanted)?;
         }
         debug_assert!(held.is_empty(), "what pairs are given comes pair by pair");
         Ok(())
-    })?;
-    match pairs.next() {
-        None => Ok(predictions),
-        Some(_) => bail!("scores: expected those of each pair, got fewer"),
+    }
+
+    fn end(mut self) -> Result<Vec<Found>> {
+        match self.pairs.next() {
+            None => Ok(self.found),
+            Some(_) => bail!("scores: expected those of each pair, got fewer"),
+        }
     }
 }
 

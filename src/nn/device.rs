@@ -79,6 +79,9 @@ impl Hint for DeviceError {
     }
 }
 
+/// Threads that share a CUDA device.
+const SCORERS: usize = 3;
+
 /// What CUDA's driver answers where the machine has no device, or no driver: in `auto` the only reasons for the CPU.
 const NO_DEVICE: [&str; 2] = ["CUDA_ERROR_NO_DEVICE", "CUDA_ERROR_STUB_LIBRARY"];
 
@@ -176,12 +179,21 @@ impl Compute {
         }
     }
 
-    /// Who computes batches: all threads side by side, or this thread alone, which keeps a CUDA device busy.
+    /// Who trains on batches: all threads side by side, or this thread alone, which keeps a CUDA device busy.
     ///
     /// # Errors
     /// Where the system gives no threads.
     pub fn workers(&self) -> Result<Workers, ThreadPoolBuildError> {
         if self.device.is_cpu() { Workers::new() } else { Ok(Workers::alone()) }
+    }
+
+    /// Who scores batches: all threads side by side, or a few that share a CUDA device: while it computes for one, the
+    /// others prepare theirs or read what it found.
+    ///
+    /// # Errors
+    /// Where the system gives no threads.
+    pub fn scorers(&self) -> Result<Workers, ThreadPoolBuildError> {
+        if self.device.is_cpu() { Workers::new() } else { Workers::sharing(SCORERS) }
     }
 }
 

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use checkpoint::Checkpoint;
 use decide::At;
-use examples::{Batch, Taken, cut_off, examples};
+use examples::{Batch, DOCUMENTS_AT_ONCE, Taken, cut_off, examples};
 use ground::identity::Identity;
 use ground::interrupt;
 use ground::observe::{Event, Observer, Progress};
@@ -39,7 +39,7 @@ use ground::settings::{Settings, at_least, within};
 use ground::workers::{Workers, overlap};
 use model::decode::Wanted;
 use model::example::Example;
-use model::predict::{Budget, PIECES_AT_ONCE, predict_traced};
+use model::predict::{Budget, predict_traced};
 use model::{MOST, Model};
 use nn::device::{Compute, DeviceChoice, Precision};
 use pieces::{CutOff, Cutter};
@@ -60,6 +60,8 @@ use rows::Rows;
 pub const MARGIN: f32 = 5.0;
 /// The same at most: all relations of any pair.
 const MOST_MARGIN: f32 = 1000.0;
+/// Documents of a part on a CUDA device, which is idle where a part ends.
+const DOCUMENTS_ON_A_CARD: usize = 2048;
 
 /// How a split is scored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,8 +71,9 @@ pub struct Options {
     pub run_id: Option<String>,
     /// How often the model infers; 0: its base alone; absent: as often as it says.
     pub iterations: Option<usize>,
-    /// Pieces of a batch, unless a document alone has more. Does not change what is predicted.
-    pub pieces_at_once: usize,
+    /// Pieces of a batch, unless a document alone has more; absent: as many as suit the device. Does not change what is
+    /// predicted.
+    pub pieces_at_once: Option<usize>,
     /// Pairs of a document at most that a model looks at; one that has more is not scored, and told. Absent: as many as
     /// the model holds in [`USUAL_BYTES`].
     pub most_pairs: Option<u64>,
@@ -99,7 +102,7 @@ impl Default for Options {
         Self {
             run_id: None,
             iterations: None,
-            pieces_at_once: PIECES_AT_ONCE,
+            pieces_at_once: None,
             most_pairs: None,
             margin: MARGIN,
             candidates: Candidates::default(),
@@ -116,7 +119,7 @@ impl Settings for Options {
         within("margin", self.margin, 0.0, MOST_MARGIN)?;
         self.at().check()?;
         at_least("most_pairs", self.most_pairs.unwrap_or(1), 1)?;
-        at_least("pieces_at_once", self.pieces_at_once, 1)
+        at_least("pieces_at_once", self.pieces_at_once.unwrap_or(1), 1)
     }
 }
 
@@ -198,11 +201,12 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     // The base alone has no place for the rest.
     unused.event().filter(|_| request.options.iterations != Some(0)).into_iter().for_each(observe);
     let scorer =
-        Scorer { workers: compute.workers()?, model, compute: &compute, request, fingerprint: &checkpoint.fingerprint };
+        Scorer { workers: compute.scorers()?, model, compute: &compute, request, fingerprint: &checkpoint.fingerprint };
     let rows = Rows { run_id: request.run_id.into(), margin: request.options.margin, config: &checkpoint.config };
     let relations = checkpoint.config.relations();
     let mut cutter = Cutter::new(checkpoint.tokenizer, checkpoint.config.most_pieces);
-    let taken = Taken { relations: &relations, left_out: &purpose.left_out, passes_over: true };
+    let documents = if compute.device.is_cpu() { DOCUMENTS_AT_ONCE } else { DOCUMENTS_ON_A_CARD };
+    let taken = Taken { relations: &relations, left_out: &purpose.left_out, passes_over: true, documents };
     let mut parts = Parts::new(request.out);
     overlap(
         || Ok(examples(request.split, &mut cutter, taken)?.map(|batch| Ok(scorer.begin(batch?)))),
@@ -266,13 +270,18 @@ struct Scorer<'a> {
 }
 
 impl Scorer<'_> {
+    /// How much is computed at a time.
+    fn budget(&self) -> Budget {
+        Budget::on(&self.compute.device, &*self.model, self.request.options.pieces_at_once)
+    }
+
     /// A part that is not scored yet, with its documents.
     fn begin(&self, batch: Batch) -> (Part, Vec<Example>) {
-        let Request { run_id, options: Options { pieces_at_once, most_pairs, margin, .. }, .. } = self.request;
+        let Request { run_id, options: Options { most_pairs, margin, .. }, .. } = self.request;
         let Batch { examples, profile, passed_over: foreign } = batch;
         let (examples, too_large) = take_out(&*self.model, examples, *most_pairs);
         let identity = Identity::of("part").field("checkpoint", self.fingerprint).field("run_id", run_id);
-        let identity = identity.field("compute", &self.compute.to_string()).field("budget", pieces_at_once);
+        let identity = identity.field("compute", &self.compute.to_string()).field("budget", &self.budget().pieces);
         let identity = identity.field("margin", margin);
         let key = examples.iter().fold(identity, parts::with_example).finish();
         let mut lost = CutOff::default();
@@ -288,8 +297,7 @@ impl Scorer<'_> {
         }
         let names: Vec<Text> = examples.iter().map(|example| example.doc_id.clone()).collect();
         let wanted = Wanted::within(self.request.options.margin);
-        let budget = Budget::of(&*self.model, self.request.options.pieces_at_once);
-        let predicted = predict_traced(&self.workers, &*self.model, examples, wanted, budget);
+        let predicted = predict_traced(&self.workers, &*self.model, examples, wanted, self.budget());
         if predicted.is_err() {
             interrupt::check()?;
         }

@@ -37,7 +37,7 @@ use ground::settings::Settings;
 use ground::workers::Workers;
 use model::decode::Wanted;
 use model::example::Example;
-use model::predict::{PIECES_AT_ONCE, predict};
+use model::predict::{Budget, predict_within};
 use model::{Lesson, Model};
 use nn::device::{Compute, DeviceChoice};
 use nn::optimizer::{AdamOptions, AdamW};
@@ -363,16 +363,19 @@ impl<'a> Run<'a> {
         };
         let share = batch.iter().map(|example| example.pairs.len()).sum::<usize>() as f64 / n_pairs as f64;
         let number = |loss: &Tensor| Ok::<_, candle_core::Error>(f64::from(loss.to_scalar::<f32>()?) * share);
+        // Before they are read, which waits for the device.
+        let grads = (loss.total()? * share)?.backward()?;
         let losses =
             Losses { threshold: number(&loss.threshold)?, auxiliary: loss.auxiliary.as_ref().map(number).transpose()? };
-        Ok((losses, (loss.total()? * share)?.backward()?))
+        Ok((losses, grads))
     }
 
     /// Predicts the dev split as scoring does, and counts in each document.
     fn evaluate(&self) -> Result<Vec<Counts>, TrainError> {
         let dev = self.prepared.dev.clone();
         let wanted = Wanted::predicted(self.config.most_labels);
-        let predicted = predict(&self.workers, &*self.judge, dev, wanted, PIECES_AT_ONCE);
+        let budget = Budget::on(&self.compute.device, &*self.judge, None);
+        let predicted = predict_within(&self.workers, &*self.judge, dev, wanted, budget);
         if predicted.is_err() {
             interrupt::check()?;
         }

@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 
 use checkpoint::{Card, Checkpoint, CheckpointConfig};
 use encoder::{EncoderConfig, hub, read_config, read_weights};
-use examples::{Profile, Taken, examples};
+use examples::{DOCUMENTS_AT_ONCE, Profile, Taken, examples};
 use ground::identity::Identity;
 use model::Model;
 use model::example::{Example, Relations};
@@ -131,7 +131,8 @@ impl Prepared {
 /// The documents of a split, all in memory, and what they are made of.
 fn read(split: &Path, cutter: &mut Cutter, relations: &Relations) -> Result<(Vec<Example>, Profile), TrainError> {
     let (mut all, mut profile) = (Vec::new(), Profile::default());
-    for batch in examples(split, cutter, Taken { relations, left_out: &BTreeSet::new(), passes_over: false })? {
+    let taken = Taken { relations, left_out: &BTreeSet::new(), passes_over: false, documents: DOCUMENTS_AT_ONCE };
+    for batch in examples(split, cutter, taken)? {
         let batch = batch?;
         all.extend(batch.examples);
         profile += &batch.profile;

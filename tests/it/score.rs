@@ -53,7 +53,7 @@ impl Paths {
     fn score_until(&self, budget: usize, observe: Observer) -> Result<Option<Scored>, score::ScoreError> {
         let Self { checkpoint, split, out } = self;
         let device = DeviceChoice::Cpu;
-        let options = Options { pieces_at_once: budget, ..Options::default() };
+        let options = Options { pieces_at_once: Some(budget), ..Options::default() };
         let request = Request::new(checkpoint, split, out, "run", device).with(&options);
         score::score(&request, observe).map(Ended::scored)
     }

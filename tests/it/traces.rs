@@ -48,7 +48,7 @@ fn score_by(
 ) -> Result<Ended, score::ScoreError> {
     let (checkpoint, split, out) = (fixture.path("model/best"), fixture.path("corpus").join(split), fixture.path(out));
     let request = Request::new(&checkpoint, &split, &out, "run", DeviceChoice::Cpu);
-    let options = Options { pieces_at_once: budget, iterations: Some(iterations as usize), ..Options::default() };
+    let options = Options { pieces_at_once: Some(budget), iterations: Some(iterations as usize), ..Options::default() };
     score::score(&request.with(&options), observe)
 }
 
