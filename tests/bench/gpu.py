@@ -139,7 +139,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         for step in steps:
-            limit = min(LIMITS[step], budget)
+            # A machine without a card may be slow, or have other work.
+            limit = 10 * LIMITS[step] if given.dry_run else min(LIMITS[step], budget)
             if limit < 5:
                 results[step] = {"state": "skipped", "seconds": 0.0, "skipped": "no time is left"}
             else:

@@ -99,6 +99,8 @@ def halved(path, target):
 
 
 def tokenizer():
+    if not ENCODER.is_dir():
+        sys.exit(f"no encoder in {ENCODER} (set DOCRE_ENCODER)")
     folder = CARRY / "data" / "encoder"
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("config.json", "tokenizer.json", "vocab.txt"):
@@ -111,6 +113,8 @@ def encoder():
 
 
 def corpora():
+    if not CORPORA.is_dir():
+        sys.exit(f"no corpora in {CORPORA} (set DOCRE_CORPORA)")
     (CARRY / "data").mkdir(parents=True, exist_ok=True)
     for split, name in (("train", "CDR_TrainingSet"), ("dev", "CDR_DevelopmentSet")):
         text = (CORPORA / "cdr" / f"{name}.PubTator.txt").read_bytes()

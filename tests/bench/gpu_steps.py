@@ -30,7 +30,7 @@ FULL = {
     "base_words": 520,
     "base_entities": 12,
     "base_pieces": [16384, 32768, 65536],
-    "base_train": [32, 16, 8],
+    "base_train": [64, 32, 16, 8],  # the first that fits; of the peer's the fastest
     "most_pieces": 512,
     "entities": [20, 40, 80, 160],
     "bulk": 100_000,
@@ -55,11 +55,12 @@ TINY = {
     "entities": [4],
     "bulk": 60,
     "bulk_first": 30,
-    "kill": 520,
+    "kill": 260,
     "side": 64,
 }
 SIZES = TINY if DRY_RUN else FULL
 ENCODER = WORK / "encoder"
+BULK_PIECES = 16384
 # What makes documents short.
 BRIEF = ["--facts", 4, "--distractors", 0] if DRY_RUN else []
 SCRATCH = {"layers": 3, "hidden": 128, "heads": 4, "inner": 256, "vocabulary": 3000, "dropout": 0.0}
@@ -338,9 +339,8 @@ def score_base():
 def train_base():
     encoder, corpus = base()
     task = peer_task("base-train", corpus, "train", encoder, SIZES["base_documents"][0], SIZES["most_pieces"])
-    batches = SIZES["base_train"]
-    sizes = SIZES["most_pieces"]
-    trained("train-base", corpus, encoder, task, batches, batches, 3 * per_document(), most_pieces=sizes)
+    batches, most_pieces = SIZES["base_train"], SIZES["most_pieces"]
+    trained("train-base", corpus, encoder, task, batches, batches[::-1], 3 * per_document(), most_pieces=most_pieces)
 
 
 def layers():
@@ -404,13 +404,13 @@ def bulk_corpus(n_documents):
 def bulk():
     first = SIZES["bulk_first"]
     model, corpus, split, made = bulk_corpus(first)
-    seconds, *_ = score(model, corpus, split, 16384)
-    # No more than fits what is left: half a minute less what making them takes.
+    seconds, *_ = score(model, corpus, split, BULK_PIECES)
+    # No more than can be made and scored in the time that is left.
     fits = int((left() - 8) / (made + seconds) * first)
     count = min(SIZES["bulk"], max(first, fits))
     model, corpus, split, made = bulk_corpus(count)
-    told(**{"documents": count, "documents/s, synthesized": made and count / made})
-    seconds, _, counters = score(model, corpus, split, 16384)
+    told(**{"documents": count, "documents/s, synthesized": made and count / made, "pieces_at_once": BULK_PIECES})
+    seconds, _, counters = score(model, corpus, split, BULK_PIECES)
     told(**{"documents/s": count / seconds, "seconds of scoring": seconds, "GiB": counters.gib(), "card": counters.busy()})
 
 
@@ -458,11 +458,11 @@ def kill():
 
     docre(*command(whole))
     process = subprocess.Popen([program(), *map(str, command(stopped))], stderr=subprocess.DEVNULL)
-    wanted = SIZES["kill"] // 256 // 2
-    while sum(1 for _ in stopped.glob(".scores.work/*/scores")) < wanted:
-        if process.poll() is not None:
-            raise RuntimeError(f"the run ended before it was killed, with {process.returncode}")
+    wanted = max(1, SIZES["kill"] // 256 // 2)
+    while process.poll() is None and sum(1 for _ in stopped.glob(".scores.work/*/scores")) < wanted:
         time.sleep(0.01)
+    if process.poll() is not None and not DRY_RUN:
+        raise RuntimeError(f"the run ended before it was killed, with {process.returncode}")
     process.send_signal(signal.SIGKILL)
     process.wait()
     kept = sum(1 for _ in stopped.glob(".scores.work/*/scores"))
