@@ -1,4 +1,4 @@
-//! The golden values on a CUDA device, where there is one.
+//! The golden values on a CUDA device, where there is one, and what the CPU makes of all models.
 
 use candle_core::DType;
 use docre::nn::device::{DeviceChoice, Precision};
@@ -6,6 +6,7 @@ use docre::nn::device::{DeviceChoice, Precision};
 use crate::atlop::{Way, check_features, check_gradients, check_losses};
 use crate::golden::FOLDERS;
 use crate::optimizer::check_training;
+use crate::precisions::{NEAR, SAME, check_models};
 
 /// The first device in a precision; `None`, said in words, where there is none.
 fn way(precision: Precision) -> Option<Way> {
@@ -43,4 +44,18 @@ fn in_16_bits_a_card_is_near_the_reference() {
         check_gradients(name, &way, 1e-1);
         check_training(name, &way, 3e-2);
     }
+}
+
+#[test]
+#[cfg_attr(not(feature = "cuda"), ignore = "needs the feature `cuda`")]
+fn in_32_bits_all_models_learn_and_score_as_on_the_processor() {
+    let Some(way) = way(Precision::F32) else { return };
+    check_models(&[(&way, &SAME)]);
+}
+
+#[test]
+#[cfg_attr(not(feature = "cuda"), ignore = "needs the feature `cuda`")]
+fn in_16_bits_all_models_learn_and_score_nearly_as_on_the_processor() {
+    let Some(way) = way(Precision::Bf16) else { return };
+    check_models(&[(&way, &NEAR)]);
 }
