@@ -49,7 +49,8 @@ mod machine {
     }
 
     pub fn card(number: usize) -> Result<Card> {
-        read(&CudaContext::new(number).w()?).w()
+        let context = CudaContext::new(number).w()?;
+        read(&context).w()
     }
 
     fn read(context: &CudaContext) -> std::result::Result<Card, DriverError> {
