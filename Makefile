@@ -1,7 +1,12 @@
 # docre: `make` lists what can be done.
 
 CARGO ?= cargo
-DOCRE = $(CARGO) run --quiet --release --bin docre --
+# For a card, too, where NVIDIA's compiler and a card with its driver are here; `make … FEATURES=` is for the CPU alone.
+ifeq ($(origin FEATURES),undefined)
+FEATURES := $(shell command -v nvcc >/dev/null && nvidia-smi -L 2>/dev/null | grep -q '^GPU' && echo cuda)
+endif
+WITH = $(if $(FEATURES), --features $(FEATURES))
+DOCRE = $(CARGO) run --quiet --release$(WITH) --bin docre --
 FUZZ_SECONDS ?= 600
 FUZZERS = docred docred_hf pubtator bioc_xml bioc_json edge_graph gda jsonl bigbio brat doccano label_studio tables
 DENY = $(CARGO) deny --config tests/deny.toml
@@ -14,11 +19,12 @@ TORCH = target/torch/bin/python
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## build the program: target/release/docre
-	$(CARGO) build --release
+build: ## build the program: target/release/docre; for a card, too, where there is one (not with FEATURES=)
+	@$(if $(filter cuda,$(FEATURES)),echo 'with the feature cuda; make FEATURES= builds for the CPU alone')
+	$(CARGO) build --release$(WITH)
 
 test: ## run every test, with the same build as the program
-	$(CARGO) test --release --workspace
+	$(CARGO) test --release --workspace$(WITH)
 
 check: ## formatting, lints, documentation, and what no test builds: the feature hub and the fuzzers
 	$(CARGO) fmt --check

@@ -14,8 +14,8 @@ use docre::ground::interrupt;
 use cli::failure::{self, is_closed_pipe, is_usage};
 use cli::signals::Stopping;
 use cli::{
-    Messages, Outcome, checkpoint, completions, convert, decide, encode, evaluate, fit, graph, man, query, report, run,
-    score, split, synthesize, train,
+    Messages, Outcome, checkpoint, completions, convert, decide, devices, encode, evaluate, fit, graph, man, query,
+    report, run, score, split, synthesize, train,
 };
 
 /// Tables and tensors come and go by the megabyte, which the system's allocator gives back to the kernel each time.
@@ -55,6 +55,7 @@ enum Command {
     Query(query::QueryArgs),
     Report(report::ReportArgs),
     Run(run::RunArgs),
+    Devices(devices::DevicesArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -70,7 +71,7 @@ impl Command {
         let only_reads = match self {
             Self::Evaluate(args) => args.only_reads(),
             Self::Checkpoint(args) => args.only_reads(),
-            _ => matches!(self, Self::Query(_) | Self::Completions(_)),
+            _ => matches!(self, Self::Query(_) | Self::Devices(_) | Self::Completions(_)),
         };
         Stopping { goes_on, only_reads }
     }
@@ -100,6 +101,7 @@ fn main() -> ExitCode {
         Command::Query(args) => query::run(&args),
         Command::Report(args) => report::run(&args, messages),
         Command::Run(args) => run::run(&args, messages),
+        Command::Devices(args) => devices::run(&args),
         Command::Completions(args) => completions::run(&args, Cli::command()),
         Command::Man(args) => man::run(&args, Cli::command(), messages),
     };

@@ -4,6 +4,7 @@ pub mod checkpoint;
 pub mod completions;
 pub mod convert;
 pub mod decide;
+pub mod devices;
 pub mod encode;
 #[cfg(target_os = "linux")]
 pub mod environment;

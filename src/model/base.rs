@@ -161,7 +161,8 @@ impl PairBase {
             Feature::Ffn { inner, outer } => {
                 outer.forward(&relu(&inner.product(&Tensor::cat(&[heads, tails], 1)?)?, &inner.bias)?)
             }
-            Feature::GroupedBilinear(bilinear) => bilinear.forward(&heads, &tails),
+            // Beside ATLOP's logits it gives features here: what follows computes with them as with all others.
+            Feature::GroupedBilinear(bilinear) => bilinear.forward(&heads, &tails)?.to_dtype(heads.dtype()),
         }
     }
 

@@ -3,6 +3,9 @@
 //! On the CPU the models' operations are fused and batches are computed side by side. On a CUDA device operations are
 //! put together from the tensor library's, and one batch at a time has the device to itself.
 
+mod cards;
+mod failure;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -13,6 +16,9 @@ use ground::choice;
 use ground::hint::{Hint, Words};
 use ground::observe::Event;
 use ground::workers::Workers;
+
+pub use cards::{Card, cards, driver, vectors};
+pub use failure::{FOR_ANOTHER_CARD, Failure, answer};
 
 /// A device that is asked for: `auto`, `cpu` or `cuda:N`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -44,6 +50,20 @@ pub struct Compute {
     pub device: Device,
     /// The type of matrix products.
     pub precision: Precision,
+    why: Why,
+}
+
+/// Why a device was taken, and which it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Why {
+    /// The CPU, which was asked for.
+    Asked,
+    /// The CPU: the program knows no other.
+    NotBuilt,
+    /// The CPU, though the program knows CUDA: the driver's answer.
+    NoCard(String),
+    /// A CUDA device of this name.
+    Card(String),
 }
 
 /// A device that cannot be used as asked.
@@ -74,7 +94,11 @@ impl Hint for DeviceError {
             Self::Refused { choice: DeviceChoice::Auto, .. } => {
                 Some("there is a CUDA device, but it cannot be used; pass `--device cpu` to compute without it".into())
             }
-            Self::Refused { .. } | Self::Precision => None,
+            Self::Refused { source, .. } => Some(match Failure::of(source) {
+                Some(Failure::Build) => FOR_ANOTHER_CARD.into(),
+                _ => "`docre devices` lists what there is".into(),
+            }),
+            Self::Precision => None,
         }
     }
 }
@@ -91,22 +115,26 @@ impl DeviceChoice {
     /// # Errors
     /// Where there is no such device, the driver refuses one that is there, or it does not know the precision.
     pub fn open(self, precision: Option<Precision>) -> Result<Compute, DeviceError> {
-        let device = match self {
-            Self::Cpu => Device::Cpu,
+        let (device, why) = match self {
+            Self::Cpu => (Device::Cpu, Why::Asked),
             Self::Cuda(number) => self.cuda(number)?,
             Self::Auto => first(self.cuda(0))?,
         };
-        match (device.is_cpu(), precision) {
-            (true, Some(Precision::Bf16)) => Err(DeviceError::Precision),
-            (true, _) => Ok(Compute { device, precision: Precision::F32 }),
-            (false, precision) => Ok(Compute { device, precision: precision.unwrap_or(Precision::Bf16) }),
-        }
+        let precision = match (device.is_cpu(), precision) {
+            (true, Some(Precision::Bf16)) => return Err(DeviceError::Precision),
+            (true, _) => Precision::F32,
+            (false, precision) => precision.unwrap_or(Precision::Bf16),
+        };
+        Ok(Compute { device, precision, why })
     }
 
-    fn cuda(self, number: usize) -> Result<Device, DeviceError> {
-        open_cuda(number)
-            .ok_or(DeviceError::NotBuilt(self))?
-            .map_err(|source| DeviceError::Refused { choice: self, source })
+    fn cuda(self, number: usize) -> Result<(Device, Why), DeviceError> {
+        let opened = open_cuda(number).ok_or(DeviceError::NotBuilt(self))?;
+        let named = opened.and_then(|device| {
+            let name = cards::name(&device)?;
+            Ok((device, Why::Card(name)))
+        });
+        named.map_err(|source| DeviceError::Refused { choice: self, source })
     }
 }
 
@@ -123,12 +151,12 @@ fn open_cuda(_: usize) -> Option<candle_core::Result<Device>> {
 
 /// What `auto` takes, where the first CUDA device was asked for and this came of it. A device that is there but cannot
 /// be opened is an error: on the CPU a run of hours would take days, and nobody would know why.
-fn first(opened: Result<Device, DeviceError>) -> Result<Device, DeviceError> {
+fn first(opened: Result<(Device, Why), DeviceError>) -> Result<(Device, Why), DeviceError> {
     match opened {
-        Err(DeviceError::NotBuilt(_)) => Ok(Device::Cpu),
+        Err(DeviceError::NotBuilt(_)) => Ok((Device::Cpu, Why::NotBuilt)),
         // The driver's code reaches us in the words of the error alone, whatever the features.
         Err(DeviceError::Refused { source, .. }) if NO_DEVICE.iter().any(|code| source.to_string().contains(code)) => {
-            Ok(Device::Cpu)
+            Ok((Device::Cpu, Why::NoCard(answer(&source))))
         }
         opened => opened,
     }
@@ -170,12 +198,38 @@ impl Precision {
 }
 
 impl Compute {
-    /// What is told of it: a line where it is no matter of course.
+    /// What is told of it: a line where it is no matter of course, a warning where a program for cards has found none, as
+    /// what takes hours on a card takes days without.
     pub fn event(&self) -> Event {
-        if self.device.is_cpu() {
-            Event::Detail(format!("computing on {self}, {} threads", rayon::current_num_threads()))
-        } else {
-            Event::Line(format!("computing on {self}"))
+        let told = format!("computing on {self}{}", self.aside());
+        match self.why {
+            Why::Card(_) => Event::Line(told),
+            Why::NoCard(_) => Event::Warning(told),
+            Why::Asked | Why::NotBuilt => Event::Detail(told),
+        }
+    }
+
+    fn aside(&self) -> String {
+        let threads =
+            if self.device.is_cpu() { format!(", {} threads", rayon::current_num_threads()) } else { String::new() };
+        self.why().map_or_else(|| threads.clone(), |why| format!("{threads} ({why})"))
+    }
+
+    /// The device by the name that asks for it.
+    pub fn place(&self) -> DeviceChoice {
+        match self.device.location() {
+            DeviceLocation::Cuda { gpu_id } => DeviceChoice::Cuda(gpu_id),
+            _ => DeviceChoice::Cpu,
+        }
+    }
+
+    /// What the CUDA device is called, or why it is none where one could have been taken.
+    pub fn why(&self) -> Option<String> {
+        match &self.why {
+            Why::Asked => None,
+            Why::NotBuilt => Some("this docre is built for the CPU alone".to_owned()),
+            Why::NoCard(answer) => Some(format!("no CUDA device: {answer}")),
+            Why::Card(name) => Some(name.clone()),
         }
     }
 
@@ -200,10 +254,7 @@ impl Compute {
 impl fmt::Display for Compute {
     /// Such as `cuda:0, bf16`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.device.location() {
-            DeviceLocation::Cuda { gpu_id } => write!(formatter, "cuda:{gpu_id}, {}", self.precision),
-            _ => write!(formatter, "cpu, {}", self.precision),
-        }
+        write!(formatter, "{}, {}", self.place(), self.precision)
     }
 }
 
@@ -211,19 +262,31 @@ impl fmt::Display for Compute {
 mod tests {
     use super::*;
 
-    fn refused(answer: &str) -> Result<Device, DeviceError> {
+    fn refused(answer: &str) -> Result<(Device, Why), DeviceError> {
         Err(DeviceError::Refused { choice: DeviceChoice::Auto, source: candle_core::Error::Msg(answer.to_owned()) })
     }
 
+    /// What `auto` makes of an answer, and what it tells.
+    fn told(opened: Result<(Device, Why), DeviceError>) -> Event {
+        let (device, why) = first(opened).unwrap();
+        assert!(device.is_cpu());
+        Compute { device, precision: Precision::F32, why }.event()
+    }
+
     #[test]
-    fn auto_takes_the_processor_only_where_there_is_no_card() {
+    fn auto_takes_the_processor_only_where_there_is_no_card_and_says_why() {
+        let computing = format!("computing on cpu, f32, {} threads", rayon::current_num_threads());
+        let found = told(Err(DeviceError::NotBuilt(DeviceChoice::Auto)));
+        assert_eq!(found, Event::Detail(format!("{computing} (this docre is built for the CPU alone)")));
         let none = [
-            Err(DeviceError::NotBuilt(DeviceChoice::Auto)),
-            refused("DriverError(CUDA_ERROR_NO_DEVICE, \"no CUDA-capable device is detected\")"),
-            refused("DriverError(CUDA_ERROR_STUB_LIBRARY, \"CUDA driver is a stub library\")"),
+            ("CUDA_ERROR_NO_DEVICE", "no CUDA-capable device is detected"),
+            ("CUDA_ERROR_STUB_LIBRARY", "CUDA driver is a stub library"),
         ];
-        for opened in none {
-            assert!(first(opened).is_ok_and(|device| device.is_cpu()));
+        for (code, words) in none {
+            let found = told(refused(&format!("DriverError({code}, \"{words}\")")));
+            let expected = format!("{computing} (no CUDA device: {words}, {code})");
+            // A run of hours would take days: it is told whether one wants to know all or not.
+            assert_eq!(found, Event::Warning(expected));
         }
         for answer in ["CUDA_ERROR_SYSTEM_DRIVER_MISMATCH", "CUDA_ERROR_OUT_OF_MEMORY", "CUDA_ERROR_DEVICE_UNAVAILABLE"]
         {
@@ -231,5 +294,15 @@ mod tests {
             let hint = error.as_ref().err().and_then(Hint::hint);
             assert!(hint.is_some_and(|hint| hint.contains("pass `--device cpu`")), "{answer}: {error:?}");
         }
+    }
+
+    #[test]
+    fn what_was_asked_for_is_told_without_a_reason_and_a_card_by_its_name() {
+        let asked = DeviceChoice::Cpu.open(None).unwrap();
+        let expected = format!("computing on cpu, f32, {} threads", rayon::current_num_threads());
+        assert_eq!((asked.event(), asked.why()), (Event::Detail(expected), None));
+        // No card is needed to see how one is told.
+        let card = Compute { why: Why::Card("NVIDIA H100".to_owned()), ..asked };
+        assert!(matches!(card.event(), Event::Line(line) if line.ends_with("(NVIDIA H100)")));
     }
 }

@@ -7,7 +7,7 @@ use decide::DecideError;
 use examples::ExamplesError;
 use ground::hint::{Hint, Words};
 use ground::interrupt::Interrupted;
-use nn::device::DeviceError;
+use nn::device::{DeviceError, FOR_ANOTHER_CARD, Failure};
 use pieces::PiecesError;
 use table::TableError;
 
@@ -71,7 +71,21 @@ impl Hint for ScoreError {
             Self::Decide(error) => error.hint(),
             Self::Table(error) => error.hint(),
             Self::Device(error) => error.hint(),
+            Self::Model(error) => Failure::of(error).map(of_device),
             _ => None,
         }
+    }
+}
+
+/// What to do where the device has failed while it computed.
+fn of_device(failure: Failure) -> Words {
+    match failure {
+        Failure::Memory => {
+            "the card's memory is full: pass a smaller `--pieces-at-once`, or `--most-pairs` to leave out \
+                            the largest documents; parts that are done are kept"
+                .into()
+        }
+        Failure::Build => FOR_ANOTHER_CARD.into(),
+        Failure::Device => "the card or its driver has failed: the same command goes on with what is left to do".into(),
     }
 }

@@ -8,7 +8,7 @@ use encoder::hub::NotFound;
 use examples::ExamplesError;
 use ground::hint::{Hint, Words};
 use ground::interrupt::Interrupted;
-use nn::device::DeviceError;
+use nn::device::{DeviceError, FOR_ANOTHER_CARD, Failure};
 use pieces::PiecesError;
 use table::TableError;
 
@@ -118,6 +118,8 @@ impl Hint for TrainError {
                 Some("name the checkpoint `base` that a run of two stages with this corpus and encoder has left".into())
             }
             Self::Device(error) => error.hint(),
+            Self::Step { source, .. } => Failure::of(source).map(of_device),
+            Self::Model(error) => Failure::of(error).map(of_device),
             Self::Encoder(error) => error.hint(),
             Self::Load(error) => error.hint(),
             Self::Pieces(error) => error.hint(),
@@ -125,6 +127,18 @@ impl Hint for TrainError {
             Self::Checkpoint(error) => error.hint(),
             Self::Table(error) => error.hint(),
             _ => None,
+        }
+    }
+}
+
+/// What to do where the device has failed while it computed.
+fn of_device(failure: Failure) -> Words {
+    match failure {
+        Failure::Memory => "the card's memory is full: set a smaller `batch`, with `accumulation` as much greater".into(),
+        Failure::Build => FOR_ANOTHER_CARD.into(),
+        Failure::Device => {
+            "the card or its driver has failed: go on from the last whole epoch with `--resume`, or run the pipeline again"
+                .into()
         }
     }
 }

@@ -53,6 +53,7 @@ mod pieces;
 mod pipeline;
 mod pipeline_of_models;
 mod places;
+mod precisions;
 mod published;
 mod pubtator;
 mod query;

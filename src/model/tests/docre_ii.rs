@@ -117,6 +117,24 @@ fn inference_layers_equal_the_reference() {
     }
 }
 
+/// The type of CUDA devices, whose rounding alone may tell: 8 bits of mantissa.
+#[test]
+fn in_16_bits_inference_is_near_the_reference() {
+    let expected = safetensors::load(folder("docre_ii_inference").join("expected.safetensors"), &Device::Cpu).unwrap();
+    let mask = &expected["mask"];
+    let inputs = ["features", "relations"].map(|name| Var::from_tensor(&expected[name]).unwrap());
+    let [features, relations] = inputs.each_ref().map(|input| masked_rows(input, mask).to_dtype(DType::BF16).unwrap());
+    let inference = Inference::new(&small(32), 5, 0.0, &mut reference()).unwrap();
+    let matrices = matrices(&[all_pairs(6), all_pairs(4)]);
+    let output = inference.forward(&features, &relations, &matrices, &mut Mode::Evaluate).unwrap();
+    assert_eq!(output.dtype(), DType::BF16);
+    // The rows of a layer norm: their numbers lie around 1.
+    let off = distance(&output, &masked_rows(&expected["output"], mask));
+    assert!(off < 5e-2, "output differs by {off}");
+    let grads = output.to_dtype(DType::F32).unwrap().sum_all().unwrap().backward().unwrap();
+    assert!(inputs.iter().all(|input| grads.get(input).is_some_and(|grad| grad.dtype() == DType::F32)));
+}
+
 /// A document that asks for some pairs only, one of whose entities is cut off.
 pub fn ragged() -> Example {
     let mut example = all_pairs(6);

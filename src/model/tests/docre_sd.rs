@@ -8,7 +8,7 @@ use crate::example::Example;
 use crate::loss::{divergence, relative_entropy};
 use crate::pair_matrix::{Matrices, PairMatrix, matrices};
 use crate::{Lesson, Model, ModelConfig, Task};
-use candle_core::{Device, Tensor, Var, safetensors};
+use candle_core::{DType, Device, Tensor, Var, safetensors};
 use encoder::{read_config, read_weights};
 use ground::pattern::Pattern;
 use ground::random::Random;
@@ -69,6 +69,24 @@ fn reasoning_attention_equals_the_reference() {
     let grads = output.sqr().unwrap().sum_all().unwrap().backward().unwrap();
     let off = distance(grads.get(&input).unwrap(), &expected["grad.features"]);
     assert!(off < 1e-4, "gradient differs by {off}");
+}
+
+/// The type of CUDA devices, whose rounding alone may tell: 8 bits of mantissa.
+#[test]
+fn in_16_bits_reasoning_is_near_the_reference() {
+    let expected = safetensors::load(folder("docre_sd_reasoning").join("expected.safetensors"), &Device::Cpu).unwrap();
+    let (mask, input) = (&expected["mask"], Var::from_tensor(&expected["features"]).unwrap());
+    let config = DocreSdConfig { highway: true, ..small(32) };
+    let layer = ReasoningLayer::new(&config, 0.0, &mut reference(), "layer").unwrap();
+    let features = masked_rows(&input, mask).to_dtype(DType::BF16).unwrap();
+    let matrices = matrices(&[all_pairs(6), all_pairs(4)]);
+    let output = layer.forward(&features, &matrices, &mut Mode::Evaluate).unwrap();
+    assert_eq!(output.dtype(), DType::BF16);
+    // The rows of a layer norm: their numbers lie around 1.
+    let off = distance(&output, &masked_rows(&expected["output_with_highway"], mask));
+    assert!(off < 5e-2, "output differs by {off}");
+    let grads = output.to_dtype(DType::F32).unwrap().sum_all().unwrap().backward().unwrap();
+    assert!(grads.get(&input).is_some_and(|grad| grad.dtype() == DType::F32));
 }
 
 /// The two pairs that meet in bridge i.
