@@ -40,14 +40,16 @@ fn sized() -> Vec<Example> {
     [vec![ragged(), all_pairs(2)], vec![all_pairs(5); 3], vec![all_pairs(12), all_pairs(4)]].concat()
 }
 
-fn reaches() -> [(Vec<Reach>, usize); 4] {
+/// What heads reach, and how many memories they need.
+fn reaches() -> [(Vec<Reach>, usize); 5] {
     let along = || AXES.iter().map(|axis| Reach::Along(std::slice::from_ref(axis)));
     let couples = || Pattern::ALL.into_iter().map(|pattern| Reach::Along(axes(pattern)));
     [
         (along().collect(), 1),
         (couples().collect(), 3),
         (vec![Reach::All; 4], 1),
-        (along().take(2).chain([Reach::All]).chain(couples().take(1)).collect(), 3),
+        (along().take(2).chain(couples().take(2)).collect(), 3),
+        (along().take(3).chain([Reach::All]).collect(), 1),
     ]
 }
 
