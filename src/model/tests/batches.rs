@@ -196,7 +196,8 @@ fn fused_operations_and_others_score_batches_alike() {
 
 #[test]
 fn some_pairs_of_a_batch_are_scored_at_a_time() {
+    let documents: Vec<Example> = documents().into_iter().filter(|document| document.pairs.len() < 15).collect();
     for config in models() {
-        check_chunks(&*model(&config, DType::F64).0, &documents());
+        check_chunks(&*model(&config, DType::F64).0, &documents);
     }
 }
