@@ -164,11 +164,13 @@ impl Bert {
         if is_fused(projected) {
             return sequences.iter().map(|asked| self.attention_of_one(projected, bias, asked, mode)).collect();
         }
+        let hidden = self.config.hidden_size;
+        let keys = add_bias(&projected.narrow(1, hidden, hidden)?, &bias.narrow(0, hidden, hidden)?)?;
         let groups = alike(sequences.iter().map(|(_, rows)| rows.len()), 1);
         let group = |places: &Vec<usize>| -> Vec<Asked> {
             places.iter().filter_map(|&place| sequences.get(place).copied()).collect()
         };
-        groups.iter().map(|places| self.attention_of_group(projected, bias, &group(places), mode)).collect()
+        groups.iter().map(|places| self.attention_of_group([projected, bias, &keys], &group(places), mode)).collect()
     }
 
     /// That of one sequence.
@@ -192,8 +194,7 @@ impl Bert {
     /// That of several, padded to the most rows and to the longest.
     fn attention_of_group(
         &self,
-        projected: &Tensor,
-        bias: &Tensor,
+        [projected, bias, keys]: [&Tensor; 3],
         group: &[Asked],
         mode: &mut Mode,
     ) -> Result<Attention> {
@@ -205,10 +206,9 @@ impl Bert {
         });
         let rows = Places::new(rows.collect::<Vec<u32>>(), projected.device())?;
         let queries = add_bias(&gather(projected, &rows)?.narrow(1, 0, hidden)?, &bias.narrow(0, 0, hidden)?)?;
-        let keys = add_bias(&projected.narrow(1, hidden, hidden)?, &bias.narrow(0, hidden, hidden)?)?;
         let spans: Vec<Span> = group.iter().map(|((_, span), _)| **span).collect();
         let queries = queries.reshape((group.len(), most, hidden))?;
-        let attention = attention_of_padded(&queries, &keys, &spans, self.config.num_attention_heads)?;
+        let attention = attention_of_padded(&queries, keys, &spans, self.config.num_attention_heads)?;
         let shares = dropout(&attention, mode.drop(self.config.attention_probs_dropout_prob))?;
         Ok(Attention { documents: group.iter().map(|((place, _), _)| *place).collect(), shares })
     }

@@ -5,10 +5,10 @@
 //! them. A piece's hidden state is the mean over the windows that see it. Attention is added up over windows and each
 //! row normalised.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 
-use nn::ops::{NO_ROW, Places, gather};
-use nn::{Mode, Span, consecutive};
+use nn::ops::{NO_ROW, Places, gather, is_fused};
+use nn::{Mode, Span, alike, consecutive};
 
 use super::bert::{Bert, Passed};
 use super::{Attention, Encoded, Input};
@@ -130,37 +130,54 @@ fn merge_attention(documents: &[Input], windows: &[Window], attention: &[Attenti
             merged.push(Attention { documents: whole, shares: shares.reshape(((), n_rows, n_heads, pieces))? });
         }
     }
-    for ((place, document), mut parts) in documents.iter().enumerate().zip(parts) {
-        parts.sort_by_key(|(window, _)| window.seen.start);
-        if let Some(shares) = attention_of_long(document, &parts)? {
-            merged.push(Attention { documents: vec![place], shares: shares.unsqueeze(0)? });
-        }
-    }
+    parts.iter_mut().for_each(|parts| parts.sort_by_key(|(window, _)| window.seen.start));
+    merged.extend(attention_of_long(documents, &parts)?);
     merged.sort_by_key(|attention| attention.documents.first().copied());
     Ok(merged)
 }
 
-/// The attention of a document's rows, `(rows, heads, pieces)`, from that in each of its windows, which has at least the
-/// rows that the window sees; `None` where no window sees any.
-fn attention_of_long(document: &Input, parts: &[(&Window, Tensor)]) -> Result<Option<Tensor>> {
-    let n_pieces = document.ids.len();
+/// The attention of documents from that in each of their windows, one by one where operations are fused, else those of
+/// like size together. A document without windows is in none.
+fn attention_of_long(documents: &[Input], parts: &[Vec<(&Window, Tensor)>]) -> Result<Vec<Attention>> {
+    let long = documents.iter().enumerate().zip(parts).filter(|(_, parts)| !parts.is_empty());
+    let long: Vec<(usize, &Input, &[(&Window, Tensor)])> =
+        long.map(|((place, document), parts)| (place, document, parts.as_slice())).collect();
+    let is_apart = long.iter().flat_map(|(_, _, parts)| *parts).any(|(_, attention)| is_fused(attention));
+    let groups = if is_apart {
+        (0..long.len()).map(|place| vec![place]).collect()
+    } else {
+        alike(long.iter().map(|(_, document, _)| document.ids.len() * document.rows.len()), 1)
+    };
+    let group = |places: &Vec<usize>| {
+        let group = || places.iter().filter_map(|&place| long.get(place));
+        let most = |of: fn(&Input) -> usize| group().map(|(_, document, _)| of(document)).max().unwrap_or_default();
+        let size = (most(|document| document.rows.len()), most(|document| document.ids.len()));
+        let shares = group().map(|(_, document, parts)| sum_of_parts(document, parts, size));
+        let sum = Tensor::stack(&shares.collect::<Result<Vec<_>>>()?, 0)?;
+        let total = (sum.sum_keepdim(3)? + 1e-10)?;
+        let documents = group().map(|(place, _, _)| *place).collect();
+        Ok(Attention { documents, shares: sum.broadcast_div(&total)? })
+    };
+    groups.iter().map(group).collect()
+}
+
+/// The attention of a document's rows, added up over its windows, of which each has at least the rows that it sees:
+/// `(rows, heads, pieces)`, padded by zeros to so many rows and pieces.
+fn sum_of_parts(document: &Input, parts: &[(&Window, Tensor)], (n_rows, n_pieces): (usize, usize)) -> Result<Tensor> {
     let mut sum: Option<Tensor> = None;
     for (window, attention) in parts {
-        let seen = window.seen;
+        let (seen, (of_window, n_heads, _)) = (window.seen, attention.dims3()?);
         let mut found = 0..;
         let rows =
             document.rows.iter().map(|&row| window.place(row as usize).and_then(|_| found.next()).unwrap_or(NO_ROW));
-        let rows = Places::new(rows.collect::<Vec<u32>>(), attention.device())?;
-        let (n_rows, n_heads, _) = attention.dims3()?;
-        let attention = attention.narrow(2, window.lead, seen.len)?.reshape((n_rows, n_heads * seen.len))?;
-        let attention = gather(&attention, &rows)?.reshape(((), n_heads, seen.len))?;
+        let rows: Vec<u32> = rows.chain(std::iter::repeat(NO_ROW)).take(n_rows).collect();
+        let attention = attention.narrow(2, window.lead, seen.len)?.reshape((of_window, n_heads * seen.len))?;
+        let attention = gather(&attention, &Places::new(rows, attention.device())?)?.reshape((n_rows, n_heads, ()))?;
         let attention = attention.pad_with_zeros(2, seen.start, n_pieces.saturating_sub(seen.start + seen.len))?;
         sum = Some(match sum {
             None => attention,
             Some(sum) => (sum + attention)?,
         });
     }
-    let Some(sum) = sum else { return Ok(None) };
-    let total = (sum.sum_keepdim(2)? + 1e-10)?;
-    sum.broadcast_div(&total).map(Some)
+    sum.map_or_else(|| bail!("attention of a document: expected some windows"), Ok)
 }

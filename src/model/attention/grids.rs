@@ -91,6 +91,7 @@ struct Document<'m> {
 
 /// What is found out about a batch while its blocks are made.
 struct Layout<'m> {
+    at_once: usize,
     documents: Vec<Document<'m>>,
     n_heads: usize,
     device: &'m Device,
@@ -102,7 +103,12 @@ struct Layout<'m> {
 
 impl Grids {
     pub fn new(reach: &[Reach], matrices: &[PairMatrix], device: &Device) -> Result<Self> {
-        let mut layout = Layout::new(matrices, reach, device);
+        Self::within(SCORES_AT_ONCE, reach, matrices, device)
+    }
+
+    /// The same with at most so many scores in a block.
+    pub fn within(at_once: usize, reach: &[Reach], matrices: &[PairMatrix], device: &Device) -> Result<Self> {
+        let mut layout = Layout::new(at_once, matrices, reach, device);
         let mut blocks = Vec::new();
         for (kind, heads) in kinds(reach) {
             match kind {
@@ -158,7 +164,7 @@ fn pair_of(axis: Axis, anchor: u32, other: u32) -> (u32, u32) {
 }
 
 impl<'m> Layout<'m> {
-    fn new(matrices: &'m [PairMatrix], reach: &[Reach], device: &'m Device) -> Self {
+    fn new(at_once: usize, matrices: &'m [PairMatrix], reach: &[Reach], device: &'m Device) -> Self {
         let mut first = 0;
         let document = |matrix: &'m PairMatrix| {
             let document = Document { matrix, first };
@@ -170,7 +176,7 @@ impl<'m> Layout<'m> {
         let n_axes = |reach: &Reach| if let Reach::Along(axes) = reach { axes.len() } else { 1 };
         let n_axes = reach.iter().map(n_axes).max().unwrap_or(1);
         let gathered = vec![(none.clone(), 0); n_axes];
-        Self { documents, n_heads: reach.len(), device, gathered, own: none, n_own: 0 }
+        Self { at_once, documents, n_heads: reach.len(), device, gathered, own: none, n_own: 0 }
     }
 
     /// Documents of like size, so many scores of each by its size, and heads, together as many as may be.
@@ -184,9 +190,9 @@ impl<'m> Layout<'m> {
         for group in alike(self.documents.iter().map(&size), power) {
             let group: Vec<Document> = group.iter().filter_map(|&place| self.documents.get(place).copied()).collect();
             let largest = group.iter().map(&size).max().unwrap_or_default();
-            let heads_at_once = (SCORES_AT_ONCE / largest.saturating_pow(power).max(1)).clamp(1, heads.len().max(1));
+            let heads_at_once = (self.at_once / largest.saturating_pow(power).max(1)).clamp(1, heads.len().max(1));
             let scores = largest.saturating_pow(power).saturating_mul(heads_at_once);
-            for documents in group.chunks((SCORES_AT_ONCE / scores.max(1)).max(1)) {
+            for documents in group.chunks((self.at_once / scores.max(1)).max(1)) {
                 for heads in heads.chunks(heads_at_once) {
                     parts.push((documents.to_vec(), heads.to_vec(), largest));
                 }
