@@ -61,12 +61,11 @@ struct Softmax {
     float kept[2] = {0.0f, 0.0f};
 };
 
-DEVICE void hide_beyond(Scores &scores, uint32_t n_keys) {
-#pragma unroll
-    for (uint32_t part = 0; part < TILE / STEP; part++)
-        each(scores.parts[part], [&](uint32_t, uint32_t column, float &score) {
-            if (part * STEP + column >= n_keys) score = -INFINITY;
-        });
+// Scores of keys from the sixteen's `n_keys` on, which may be below 0 or above 16.
+DEVICE void hide_beyond(Sums<16> &scores, int32_t n_keys) {
+    each(scores, [&](uint32_t, uint32_t column, float &score) {
+        if (int32_t(column) >= n_keys) score = -INFINITY;
+    });
 }
 
 // Takes in the maxima of these scores; what was summed before is to be multiplied by the corrections.
@@ -119,8 +118,10 @@ DEVICE void attend_tile(Sums<WIDTH> &out, Softmax &softmax, const Left<WIDTH> &q
                         const Tile<WIDTH> &values, const Place<WIDTH> &place, const ShareMask &mask, uint32_t first_key) {
     Scores scores;
 #pragma unroll
-    for (uint32_t part = 0; part < TILE / STEP; part++) times_rows(scores.parts[part], queries, keys, part * STEP);
-    if (first_key + TILE > place.length) hide_beyond(scores, place.length - first_key);
+    for (uint32_t part = 0; part < TILE / STEP; part++) {
+        times_rows(scores.parts[part], queries, keys, part * STEP);
+        if (first_key + TILE > place.length) hide_beyond(scores.parts[part], place.length - first_key - part * STEP);
+    }
     float corrections[2];
     raise_maximum(softmax, scores, corrections);
     exponentiate(softmax, scores);
@@ -179,6 +180,194 @@ DEVICE void attend_forward(const bf16 *projected, const float *bias, const Place
     write_rows(place.of_output(out), place.begin, sums, 1.0f, keys[0]);
 }
 
+// delta: Σ dO ∘ O of each row and head; grid: a thread for each 16 bytes of the output.
+template <uint32_t WIDTH>
+DEVICE void attend_delta(const bf16 *gradient, const bf16 *out, float *delta, uint32_t n_heads, uint32_t n_pieces) {
+    constexpr uint32_t CHUNKS = WIDTH / 8;
+    size_t chunk = size_t(blockIdx.x) * THREADS + threadIdx.x;
+    bool inside = chunk < size_t(n_pieces) * n_heads * CHUNKS;
+    float sum = 0.0f;
+    if (inside) {
+        uint4 x = reinterpret_cast<const uint4 *>(gradient)[chunk], y = reinterpret_cast<const uint4 *>(out)[chunk];
+        auto product = [](uint32_t a, uint32_t b) { return low_half(a) * low_half(b) + high_half(a) * high_half(b); };
+        sum = product(x.x, y.x) + product(x.y, y.y) + product(x.z, y.z) + product(x.w, y.w);
+    }
+#pragma unroll
+    for (uint32_t by = 1; by < CHUNKS; by *= 2) sum += __shfl_xor_sync(0xFFFFFFFFu, sum, by);
+    size_t group = chunk / CHUNKS;
+    if (inside && chunk % CHUNKS == 0) delta[group % n_heads * n_pieces + group / n_heads] = sum;
+}
+
+// Of the lane's two rows: log-sum-exp in powers of two, Σ dO ∘ O, and what the values' bias adds to dO · Vᵀ.
+struct RowStatistics {
+    float lse[2], delta[2], of_bias[2];
+};
+
+template <uint32_t WIDTH>
+DEVICE RowStatistics row_statistics(const Place<WIDTH> &place, const Left<WIDTH> &d_out, const float *bias,
+                                    const float *lse, const float *delta) {
+    RowStatistics rows;
+    times_vector(rows.of_bias, d_out, place.of_bias(bias, VALUES));
+#pragma unroll
+    for (uint32_t side = 0; side < 2; side++) {
+        bool inside = place.row(side) < place.length;
+        rows.lse[side] = inside ? lse[place.statistics() + place.row(side)] * LOG2_E : INFINITY;
+        rows.delta[side] = inside ? delta[place.statistics() + place.row(side)] : 0.0f;
+    }
+    return rows;
+}
+
+// Each row of the sums starts from its own number.
+DEVICE Sums<16> sums_from(const float (&rows)[2]) {
+    Sums<16> sums;
+    each(sums, [&](uint32_t side, uint32_t, float &sum) { sum = rows[side]; });
+    return sums;
+}
+
+// One tile of keys: dQ += dS · K, sixteen keys at a time so that registers suffice.
+template <uint32_t WIDTH>
+DEVICE void add_to_queries(Sums<WIDTH> &d_queries, const Left<WIDTH> &queries, const Left<WIDTH> &d_out,
+                           const Tile<WIDTH> &keys, const Tile<WIDTH> &values, const RowStatistics &rows,
+                           const Place<WIDTH> &place, const Dropout &dropout, const ShareMask &mask, uint32_t first_key) {
+#pragma unroll
+    for (uint32_t part = 0; part < TILE / STEP; part++) {
+        uint32_t first = first_key + part * STEP;
+        Sums<16> scores, d_shares = sums_from(rows.of_bias);
+        times_rows(scores, queries, keys, part * STEP);
+        times_rows(d_shares, d_out, values, part * STEP);
+        if (first + STEP > place.length) hide_beyond(scores, place.length - first);
+        if (mask.drops_any())
+            each(d_shares, [&](uint32_t side, uint32_t column, float &d_share) {
+                d_share = mask.drops(place.row(side), first + column) ? 0.0f : d_share * dropout.keep_scale;
+            });
+        each_pair(scores, d_shares, [&](uint32_t side, uint32_t, float &score, float &d_share) {
+            score = power_of_two(fmaf(score, LOG2_E, -rows.lse[side])) * (d_share - rows.delta[side]);
+        });
+        weigh_rows(d_queries, scores, keys, part * STEP);
+    }
+}
+
+template <uint32_t WIDTH>
+DEVICE void attend_backward_queries(const bf16 *projected, const float *bias, const Place<WIDTH> &place,
+                                    const Dropout &dropout, const bf16 *gradient, const float *lse, const float *delta,
+                                    bf16 *d_projected) {
+    SHARED(Tile<WIDTH>, keys, 2);
+    SHARED(Tile<WIDTH>, values, 2);
+    auto all_keys = place.of_projection(projected, KEYS), all_values = place.of_projection(projected, VALUES);
+    copy_rows_later(keys[0], all_keys, 0);
+    copy_rows_later(values[0], all_values, 0);
+    copy_rows_later(values[1], place.of_output(gradient), place.begin);
+    place_rows(keys[1], place.of_projection(projected, QUERIES), place.begin, place.of_bias(bias, QUERIES),
+               score_scale<WIDTH>());
+    wait_for_copies();
+    __syncthreads();
+    Left<WIDTH> queries, d_out;
+    load_left(queries, keys[1]);
+    load_left(d_out, values[1]);
+
+    Sums<WIDTH> d_queries;
+    RowStatistics rows = row_statistics(place, d_out, bias, lse, delta);
+    ShareMask mask = place.mask(dropout);
+    for (uint32_t tile = 0; tile < place.n_tiles(); tile++) {
+        // As in the forward pass: one barrier for "the tile is there" and "the other buffer is free".
+        wait_for_copies();
+        __syncthreads();
+        uint32_t now = tile % 2, next = (tile + 1) % 2;
+        if (tile + 1 < place.n_tiles()) {
+            copy_rows_later(keys[next], all_keys, (tile + 1) * TILE);
+            copy_rows_later(values[next], all_values, (tile + 1) * TILE);
+        }
+        add_to_queries(d_queries, queries, d_out, keys[now], values[now], rows, place, dropout, mask, tile * TILE);
+    }
+    __syncthreads();
+    write_rows(place.of_projection(d_projected, QUERIES), place.begin, d_queries, score_scale<WIDTH>(), keys[0]);
+}
+
+// The thread's share of a tile's statistics: log-sum-exp in powers of two, then Σ dO ∘ O, of 64 queries. Infinity makes
+// shares of queries beyond the last 0.
+template <uint32_t WIDTH>
+DEVICE float query_statistic(const Place<WIDTH> &place, const float *lse, const float *delta, uint32_t begin) {
+    bool of_lse = threadIdx.x < TILE;
+    uint32_t query = begin + threadIdx.x % TILE;
+    if (query >= place.length) return of_lse ? INFINITY : 0.0f;
+    return of_lse ? lse[place.statistics() + query] * LOG2_E : delta[place.statistics() + query];
+}
+
+// Gradients of a warp's sixteen keys and values. Queries are walked over without their bias: it adds `of_bias` to a
+// key's scores, and the sum of dS times itself to the key's gradient.
+template <uint32_t WIDTH> struct KeyGradients {
+    Sums<WIDTH> d_keys, d_values;
+    float of_bias[2], sum[2] = {0.0f, 0.0f};
+};
+
+// One tile of queries: dV += shares ᵀ · dO, dK += dSᵀ · Q, sixteen queries at a time.
+template <uint32_t WIDTH>
+DEVICE void add_to_keys(KeyGradients<WIDTH> &to, const Left<WIDTH> &keys, const Left<WIDTH> &values,
+                        const Tile<WIDTH> &queries, const Tile<WIDTH> &d_out, const float *statistics,
+                        const Place<WIDTH> &place, const Dropout &dropout, const ShareMask &mask, uint32_t first_query) {
+#pragma unroll
+    for (uint32_t part = 0; part < TILE / STEP; part++) {
+        uint32_t first = part * STEP;
+        Sums<16> shares = sums_from(to.of_bias), d_scores;
+        times_rows(shares, keys, queries, first);
+        times_rows(d_scores, values, d_out, first);
+        each_pair(shares, d_scores, [&](uint32_t side, uint32_t column, float &share, float &d_score) {
+            float lse = statistics[first + column], delta = statistics[TILE + first + column];
+            share = power_of_two(fmaf(share, score_scale<WIDTH>() * LOG2_E, -lse));
+            bool drops = mask.drops_any() && mask.drops(first_query + first + column, place.row(side));
+            d_score = share * ((drops ? 0.0f : d_score * dropout.keep_scale) - delta);
+            if (drops) share = 0.0f;
+            to.sum[side] += d_score;
+        });
+        weigh_rows(to.d_values, shares, d_out, first);
+        weigh_rows(to.d_keys, d_scores, queries, first);
+    }
+}
+
+template <uint32_t WIDTH>
+DEVICE void attend_backward_keys(const bf16 *projected, const float *bias, const Place<WIDTH> &place,
+                                 const Dropout &dropout, const bf16 *gradient, const float *lse, const float *delta,
+                                 bf16 *d_projected) {
+    SHARED(Tile<WIDTH>, queries, 2);
+    SHARED(Tile<WIDTH>, d_out, 2);
+    SHARED(float, statistics, 2 * THREADS);
+    auto all_queries = place.of_projection(projected, QUERIES);
+    auto all_d_out = place.of_output(gradient);
+    copy_rows_later(queries[0], all_queries, 0);
+    copy_rows_later(d_out[0], all_d_out, 0);
+    copy_rows_later(queries[1], place.of_projection(projected, KEYS), place.begin);
+    place_rows(d_out[1], place.of_projection(projected, VALUES), place.begin, place.of_bias(bias, VALUES), 1.0f);
+    float statistic = query_statistic(place, lse, delta, 0);
+    wait_for_copies();
+    __syncthreads();
+    Left<WIDTH> keys, values;
+    load_left(keys, queries[1]);
+    load_left(values, d_out[1]);
+
+    KeyGradients<WIDTH> gradients;
+    times_vector(gradients.of_bias, keys, place.of_bias(bias, QUERIES));
+    ShareMask mask = place.mask(dropout);
+    for (uint32_t tile = 0; tile < place.n_tiles(); tile++) {
+        // As in the forward pass; statistics come by way of a register.
+        uint32_t now = tile % 2, next = (tile + 1) % 2;
+        statistics[now * THREADS + threadIdx.x] = statistic;
+        wait_for_copies();
+        __syncthreads();
+        if (tile + 1 < place.n_tiles()) {
+            copy_rows_later(queries[next], all_queries, (tile + 1) * TILE);
+            copy_rows_later(d_out[next], all_d_out, (tile + 1) * TILE);
+            statistic = query_statistic(place, lse, delta, (tile + 1) * TILE);
+        }
+        add_to_keys(gradients, keys, values, queries[now], d_out[now], statistics + now * THREADS, place, dropout, mask,
+                    tile * TILE);
+    }
+    float sums[2] = {sum_of_row(gradients.sum[0]), sum_of_row(gradients.sum[1])};
+    add_bias(gradients.d_keys, sums, place.of_bias(bias, QUERIES), {1.0f, 1.0f});
+    __syncthreads();
+    write_rows(place.of_projection(d_projected, KEYS), place.begin, gradients.d_keys, score_scale<WIDTH>(), queries[0]);
+    write_rows(place.of_projection(d_projected, VALUES), place.begin, gradients.d_values, dropout.keep_scale, d_out[0]);
+}
+
 #define ATTEND_FORWARD(WIDTH)                                                                                          \
     extern "C" __global__ void __launch_bounds__(THREADS) attend_forward_w##WIDTH(                                     \
         const bf16 *__restrict__ projected, const float *__restrict__ bias, const uint32_t *__restrict__ tiles,        \
@@ -188,5 +377,29 @@ DEVICE void attend_forward(const bf16 *projected, const float *bias, const Place
         attend_forward(projected, bias, Place<WIDTH>(tiles, n_heads, n_pieces), dropout, out, lse);                    \
     }
 
+#define ATTEND_DELTA(WIDTH)                                                                                            \
+    extern "C" __global__ void __launch_bounds__(THREADS) attend_delta_w##WIDTH(                                       \
+        const bf16 *__restrict__ gradient, const bf16 *__restrict__ out, float *__restrict__ delta, uint32_t n_heads,  \
+        uint32_t n_pieces) {                                                                                           \
+        attend_delta<WIDTH>(gradient, out, delta, n_heads, n_pieces);                                                  \
+    }
+
+#define ATTEND_BACKWARD(SIDE, WIDTH)                                                                                   \
+    extern "C" __global__ void __launch_bounds__(THREADS) attend_backward_##SIDE##_w##WIDTH(                           \
+        const bf16 *__restrict__ projected, const float *__restrict__ bias, const uint32_t *__restrict__ tiles,        \
+        const bf16 *__restrict__ gradient, const float *__restrict__ lse, const float *__restrict__ delta,             \
+        bf16 *__restrict__ d_projected, uint32_t n_heads, uint32_t n_pieces, uint32_t drop_threshold,                  \
+        float keep_scale, uint64_t seed) {                                                                             \
+        Dropout dropout = {drop_threshold, keep_scale, seed};                                                          \
+        Place<WIDTH> place(tiles, n_heads, n_pieces);                                                                  \
+        attend_backward_##SIDE(projected, bias, place, dropout, gradient, lse, delta, d_projected);                    \
+    }
+
 ATTEND_FORWARD(32)
 ATTEND_FORWARD(64)
+ATTEND_DELTA(32)
+ATTEND_DELTA(64)
+ATTEND_BACKWARD(queries, 32)
+ATTEND_BACKWARD(queries, 64)
+ATTEND_BACKWARD(keys, 32)
+ATTEND_BACKWARD(keys, 64)

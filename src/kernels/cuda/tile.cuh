@@ -192,6 +192,14 @@ template <typename Body> DEVICE void each(Sums<16> &sums, Body body) {
         body(place / 2 % 2, place / 4 * 8 + lane_part() * 2 + place % 2, sums.blocks[place / 4][place % 4]);
 }
 
+// The same over two of them.
+template <typename Body> DEVICE void each_pair(Sums<16> &first, Sums<16> &second, Body body) {
+#pragma unroll
+    for (uint32_t place = 0; place < 8; place++)
+        body(place / 2 % 2, place / 4 * 8 + lane_part() * 2 + place % 2, first.blocks[place / 4][place % 4],
+             second.blocks[place / 4][place % 4]);
+}
+
 // The products of the warp's rows with one vector; a lane gets those of its two rows.
 template <uint32_t WIDTH> DEVICE void times_vector(float (&products)[2], const Left<WIDTH> &left, const float *vector) {
     products[0] = products[1] = 0.0f;

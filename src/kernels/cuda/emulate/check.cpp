@@ -185,6 +185,20 @@ Attention naive_attention(const Sequences &sequences, Buffer<bf16> &projected, B
     return attention;
 }
 
+// One of the three parts, side by side, of each row.
+double compare_part(const std::string &what, Buffer<bf16> &got, const std::vector<double> &wanted, uint32_t part,
+                    uint32_t hidden) {
+    Buffer<bf16> got_part(got.size() / 3);
+    std::vector<double> wanted_part(got.size() / 3);
+    for (size_t at = 0; at < wanted_part.size(); at++) {
+        size_t from = at / hidden * 3 * hidden + part * hidden + at % hidden;
+        got_part[at] = got[from];
+        wanted_part[at] = wanted[from];
+    }
+    if (!got.guards_hold()) failures++;
+    return compare(what, got_part, wanted_part, 1e-2);
+}
+
 void check_attention(const Sequences &sequences, double drop_probability) {
     std::mt19937_64 random(sequences.n_pieces() * 100 + sequences.width + sequences.n_heads);
     uint32_t pieces = sequences.n_pieces(), hidden = sequences.hidden(), n_heads = sequences.n_heads;
@@ -207,10 +221,28 @@ void check_attention(const Sequences &sequences, double drop_probability) {
                                                            dropout.seed);
     });
     double of_out = compare("attend_forward out", out, wanted.out, 1e-2);
-    double of_lse = compare("attend_forward lse", lse, wanted.lse, 2e-3);
+    double of_lse = compare("attend_forward lse", lse, wanted.lse, 1e-2);
+    Buffer<float> delta(lse.size());
+    Buffer<bf16> d_projected(projected.size());
+    launch((gradient.size() / 8 + THREADS - 1) / THREADS, THREADS, 0, [&] {
+        (narrow ? attend_delta_w32 : attend_delta_w64)(gradient.get(), out.get(), delta.get(), n_heads, pieces);
+    });
+    double of_delta = compare("attend_delta", delta, wanted.delta, 1e-2);
+    auto backward = [&](decltype(attend_backward_keys_w32) kernel) {
+        launch(grid, THREADS, 0, [&] {
+            kernel(projected.get(), bias.get(), tiles.get(), gradient.get(), lse.get(), delta.get(), d_projected.get(),
+                   n_heads, pieces, dropout.threshold, dropout.keep_scale, dropout.seed);
+        });
+    };
+    backward(narrow ? attend_backward_queries_w32 : attend_backward_queries_w64);
+    backward(narrow ? attend_backward_keys_w32 : attend_backward_keys_w64);
     std::printf("attention: lengths");
     for (uint32_t length : sequences.lengths) std::printf(" %u", length);
-    std::printf(", %u heads of %u, dropout %g: out %.1e, lse %.1e", n_heads, sequences.width, drop_probability, of_out, of_lse);
+    std::printf(", %u heads of %u, dropout %g:", n_heads, sequences.width, drop_probability);
+    std::printf(" out %.1e, lse %.1e, delta %.1e,", of_out, of_lse, of_delta);
+    const char *names[] = {"d_queries", "d_keys", "d_values"};
+    for (uint32_t part = 0; part < 3; part++)
+        std::printf(" %s %.1e", names[part], compare_part(names[part], d_projected, wanted.d_projected, part, hidden));
     std::printf("\n");
     std::fflush(stdout);
 }
