@@ -305,7 +305,7 @@ template <uint32_t WIDTH>
 DEVICE void add_to_keys(KeyGradients<WIDTH> &to, const Left<WIDTH> &keys, const Left<WIDTH> &values,
                         const Tile<WIDTH> &queries, const Tile<WIDTH> &d_out, const float *statistics,
                         const Place<WIDTH> &place, const Dropout &dropout, const ShareMask &mask, uint32_t first_query) {
-#pragma unroll
+#pragma unroll 1 // unrolled, a register would be spilled for width 64
     for (uint32_t part = 0; part < TILE / STEP; part++) {
         uint32_t first = part * STEP;
         Sums<16> shares = sums_from(to.of_bias), d_scores;
@@ -368,8 +368,8 @@ DEVICE void attend_backward_keys(const bf16 *projected, const float *bias, const
     write_rows(place.of_projection(d_projected, VALUES), place.begin, gradients.d_values, dropout.keep_scale, d_out[0]);
 }
 
-#define ATTEND_FORWARD(WIDTH)                                                                                          \
-    extern "C" __global__ void __launch_bounds__(THREADS) attend_forward_w##WIDTH(                                     \
+#define ATTEND_FORWARD(WIDTH, BLOCKS)                                                                                          \
+    extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) attend_forward_w##WIDTH(                                     \
         const bf16 *__restrict__ projected, const float *__restrict__ bias, const uint32_t *__restrict__ tiles,        \
         bf16 *__restrict__ out, float *__restrict__ lse, uint32_t n_heads, uint32_t n_pieces, uint32_t drop_threshold, \
         float keep_scale, uint64_t seed) {                                                                             \
@@ -384,8 +384,8 @@ DEVICE void attend_backward_keys(const bf16 *projected, const float *bias, const
         attend_delta<WIDTH>(gradient, out, delta, n_heads, n_pieces);                                                  \
     }
 
-#define ATTEND_BACKWARD(SIDE, WIDTH)                                                                                   \
-    extern "C" __global__ void __launch_bounds__(THREADS) attend_backward_##SIDE##_w##WIDTH(                           \
+#define ATTEND_BACKWARD(SIDE, WIDTH, BLOCKS)                                                                                   \
+    extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) attend_backward_##SIDE##_w##WIDTH(                           \
         const bf16 *__restrict__ projected, const float *__restrict__ bias, const uint32_t *__restrict__ tiles,        \
         const bf16 *__restrict__ gradient, const float *__restrict__ lse, const float *__restrict__ delta,             \
         bf16 *__restrict__ d_projected, uint32_t n_heads, uint32_t n_pieces, uint32_t drop_threshold,                  \
@@ -395,11 +395,12 @@ DEVICE void attend_backward_keys(const bf16 *projected, const float *bias, const
         attend_backward_##SIDE(projected, bias, place, dropout, gradient, lse, delta, d_projected);                    \
     }
 
-ATTEND_FORWARD(32)
-ATTEND_FORWARD(64)
+// Blocks a multiprocessor: as many as fit without a spilled register.
+ATTEND_FORWARD(32, 5)
+ATTEND_FORWARD(64, 4)
 ATTEND_DELTA(32)
 ATTEND_DELTA(64)
-ATTEND_BACKWARD(queries, 32)
-ATTEND_BACKWARD(queries, 64)
-ATTEND_BACKWARD(keys, 32)
-ATTEND_BACKWARD(keys, 64)
+ATTEND_BACKWARD(queries, 32, 5)
+ATTEND_BACKWARD(queries, 64, 4)
+ATTEND_BACKWARD(keys, 32, 4)
+ATTEND_BACKWARD(keys, 64, 3)

@@ -41,7 +41,8 @@ double rounded(double value) { return __bfloat162float(__float2bfloat16(float(va
 
 int failures = 0;
 
-// ‖got − wanted‖ / ‖wanted‖, which must be small; what is not a number never is.
+// ‖got − wanted‖ / ‖wanted‖, or a number's difference on average where nothing but 0 is wanted. It must be small; what
+// is not a number never is.
 template <typename T>
 double compare(const std::string &what, Buffer<T> &got, const std::vector<double> &wanted, double limit) {
     double difference = 0.0, norm = 0.0;
@@ -49,7 +50,7 @@ double compare(const std::string &what, Buffer<T> &got, const std::vector<double
         difference += std::pow(number(got[at]) - wanted[at], 2);
         norm += std::pow(wanted[at], 2);
     }
-    double error = norm == 0.0 ? std::sqrt(difference) : std::sqrt(difference / norm);
+    double error = norm == 0.0 ? std::sqrt(difference / wanted.size()) : std::sqrt(difference / norm);
     if (!(error <= limit) || !got.guards_hold()) {
         failures++;
         std::printf("FAILED %s: error %.2e, limit %.2e, guards %s\n", what.c_str(), error, limit,
