@@ -9,10 +9,10 @@
 // Cost for a sequence of n pieces and a head of width w: 4 n² w operations forward, 14 n² w backward (the second kernel
 // computes scores once more); memory n · w, and n numbers for the log-sum-exp. Keys and values are read once a tile of queries.
 //
-// Biases of the projection are never added to whole tiles within the loop:
-// - of keys: a query's scores all move by the same number, which softmax ignores; the rows of dS add up to 0. Left out.
-// - of values: out + bias · (the sum of kept shares); in dS it is a number a query.
-// - of queries: added where queries are loaded once; where they are walked over, it is a number a key.
+// Biases of the projection:
+// - of keys: a query's scores all move by the same number, which softmax ignores; rows of dS add up to 0. Left out.
+// - of values: out + bias · (the sum of kept shares); in dO · Vᵀ it is a number a query.
+// - of queries: added to a tile where it lies, each thread to what it copied itself.
 #include "mask.cuh"
 #include "tile.cuh"
 
@@ -155,8 +155,9 @@ DEVICE void attend_forward(const bf16 *projected, const float *bias, const Place
     auto all_keys = place.of_projection(projected, KEYS), all_values = place.of_projection(projected, VALUES);
     copy_rows_later(keys[0], all_keys, 0);
     copy_rows_later(values[0], all_values, 0);
-    place_rows(keys[1], place.of_projection(projected, QUERIES), place.begin, place.of_bias(bias, QUERIES),
-               score_scale<WIDTH>());
+    copy_rows_later(keys[1], place.of_projection(projected, QUERIES), place.begin);
+    wait_for_copies();
+    bias_own_chunks(keys[1], place.of_bias(bias, QUERIES), score_scale<WIDTH>());
     __syncthreads();
     Left<WIDTH> queries;
     load_left(queries, keys[1]);
@@ -256,10 +257,10 @@ DEVICE void attend_backward_queries(const bf16 *projected, const float *bias, co
     auto all_keys = place.of_projection(projected, KEYS), all_values = place.of_projection(projected, VALUES);
     copy_rows_later(keys[0], all_keys, 0);
     copy_rows_later(values[0], all_values, 0);
+    copy_rows_later(keys[1], place.of_projection(projected, QUERIES), place.begin);
     copy_rows_later(values[1], place.of_output(gradient), place.begin);
-    place_rows(keys[1], place.of_projection(projected, QUERIES), place.begin, place.of_bias(bias, QUERIES),
-               score_scale<WIDTH>());
     wait_for_copies();
+    bias_own_chunks(keys[1], place.of_bias(bias, QUERIES), score_scale<WIDTH>());
     __syncthreads();
     Left<WIDTH> queries, d_out;
     load_left(queries, keys[1]);
@@ -293,11 +294,9 @@ DEVICE float query_statistic(const Place<WIDTH> &place, const float *lse, const 
     return of_lse ? lse[place.statistics() + query] * LOG2_E : delta[place.statistics() + query];
 }
 
-// Gradients of a warp's sixteen keys and values. Queries are walked over without their bias: it adds `of_bias` to a
-// key's scores, and the sum of dS times itself to the key's gradient.
+// Gradients of a warp's sixteen keys and values.
 template <uint32_t WIDTH> struct KeyGradients {
     Sums<WIDTH> d_keys, d_values;
-    float of_bias[2], sum[2] = {0.0f, 0.0f};
 };
 
 // One tile of queries: dV += shares ᵀ · dO, dK += dSᵀ · Q, sixteen queries at a time.
@@ -305,19 +304,18 @@ template <uint32_t WIDTH>
 DEVICE void add_to_keys(KeyGradients<WIDTH> &to, const Left<WIDTH> &keys, const Left<WIDTH> &values,
                         const Tile<WIDTH> &queries, const Tile<WIDTH> &d_out, const float *statistics,
                         const Place<WIDTH> &place, const Dropout &dropout, const ShareMask &mask, uint32_t first_query) {
-#pragma unroll 1 // unrolled, a register would be spilled for width 64
+#pragma unroll
     for (uint32_t part = 0; part < TILE / STEP; part++) {
         uint32_t first = part * STEP;
-        Sums<16> shares = sums_from(to.of_bias), d_scores;
+        Sums<16> shares, d_scores;
         times_rows(shares, keys, queries, first);
         times_rows(d_scores, values, d_out, first);
         each_pair(shares, d_scores, [&](uint32_t side, uint32_t column, float &share, float &d_score) {
             float lse = statistics[first + column], delta = statistics[TILE + first + column];
-            share = power_of_two(fmaf(share, score_scale<WIDTH>() * LOG2_E, -lse));
+            share = power_of_two(fmaf(share, LOG2_E, -lse));
             bool drops = mask.drops_any() && mask.drops(first_query + first + column, place.row(side));
             d_score = share * ((drops ? 0.0f : d_score * dropout.keep_scale) - delta);
             if (drops) share = 0.0f;
-            to.sum[side] += d_score;
         });
         weigh_rows(to.d_values, shares, d_out, first);
         weigh_rows(to.d_keys, d_scores, queries, first);
@@ -331,27 +329,30 @@ DEVICE void attend_backward_keys(const bf16 *projected, const float *bias, const
     SHARED(Tile<WIDTH>, queries, 2);
     SHARED(Tile<WIDTH>, d_out, 2);
     SHARED(float, statistics, 2 * THREADS);
+    SHARED(float, query_bias, WIDTH);
     auto all_queries = place.of_projection(projected, QUERIES);
     auto all_d_out = place.of_output(gradient);
     copy_rows_later(queries[0], all_queries, 0);
     copy_rows_later(d_out[0], all_d_out, 0);
     copy_rows_later(queries[1], place.of_projection(projected, KEYS), place.begin);
-    place_rows(d_out[1], place.of_projection(projected, VALUES), place.begin, place.of_bias(bias, VALUES), 1.0f);
+    copy_rows_later(d_out[1], place.of_projection(projected, VALUES), place.begin);
     float statistic = query_statistic(place, lse, delta, 0);
+    if (threadIdx.x < WIDTH) query_bias[threadIdx.x] = place.of_bias(bias, QUERIES)[threadIdx.x];
     wait_for_copies();
+    bias_own_chunks(d_out[1], place.of_bias(bias, VALUES), 1.0f);
     __syncthreads();
     Left<WIDTH> keys, values;
     load_left(keys, queries[1]);
     load_left(values, d_out[1]);
 
     KeyGradients<WIDTH> gradients;
-    times_vector(gradients.of_bias, keys, place.of_bias(bias, QUERIES));
     ShareMask mask = place.mask(dropout);
     for (uint32_t tile = 0; tile < place.n_tiles(); tile++) {
         // As in the forward pass; statistics come by way of a register.
         uint32_t now = tile % 2, next = (tile + 1) % 2;
         statistics[now * THREADS + threadIdx.x] = statistic;
         wait_for_copies();
+        bias_own_chunks(queries[now], query_bias, score_scale<WIDTH>());
         __syncthreads();
         if (tile + 1 < place.n_tiles()) {
             copy_rows_later(queries[next], all_queries, (tile + 1) * TILE);
@@ -361,10 +362,8 @@ DEVICE void attend_backward_keys(const bf16 *projected, const float *bias, const
         add_to_keys(gradients, keys, values, queries[now], d_out[now], statistics + now * THREADS, place, dropout, mask,
                     tile * TILE);
     }
-    float sums[2] = {sum_of_row(gradients.sum[0]), sum_of_row(gradients.sum[1])};
-    add_bias(gradients.d_keys, sums, place.of_bias(bias, QUERIES), {1.0f, 1.0f});
     __syncthreads();
-    write_rows(place.of_projection(d_projected, KEYS), place.begin, gradients.d_keys, score_scale<WIDTH>(), queries[0]);
+    write_rows(place.of_projection(d_projected, KEYS), place.begin, gradients.d_keys, 1.0f, queries[0]);
     write_rows(place.of_projection(d_projected, VALUES), place.begin, gradients.d_values, dropout.keep_scale, d_out[0]);
 }
 

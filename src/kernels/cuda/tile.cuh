@@ -124,32 +124,35 @@ template <uint32_t WIDTH> struct Sums {
     float blocks[WIDTH / 8][4] = {};
 };
 
-// The block starts to copy rows from `begin` on; what is beyond the last is 0.
-template <uint32_t WIDTH> DEVICE void copy_rows_later(Tile<WIDTH> &tile, Rows<const bf16> rows, uint32_t begin) {
+// Calls with the row and first column of each of the thread's 16-byte chunks of a tile.
+template <uint32_t WIDTH, typename Body> DEVICE void each_own_chunk(Body body) {
 #pragma unroll
     for (uint32_t pass = 0; pass < TILE * Tile<WIDTH>::CHUNKS / THREADS; pass++) {
         uint32_t chunk = pass * THREADS + threadIdx.x;
-        uint32_t row = chunk / Tile<WIDTH>::CHUNKS, column = chunk % Tile<WIDTH>::CHUNKS * 8;
-        bool wanted = begin + row < rows.length;
-        copy_later(tile.at(row, column), rows.at(wanted ? begin + row : 0, column), wanted);
+        body(chunk / Tile<WIDTH>::CHUNKS, chunk % Tile<WIDTH>::CHUNKS * 8);
     }
 }
 
-// The block places (row + bias) · scale, rounded; what is beyond the last row is read as 0.
-template <uint32_t WIDTH>
-DEVICE void place_rows(Tile<WIDTH> &tile, Rows<const bf16> rows, uint32_t begin, const float *bias, float scale) {
-#pragma unroll
-    for (uint32_t pass = 0; pass < TILE * Tile<WIDTH>::CHUNKS / THREADS; pass++) {
-        uint32_t chunk = pass * THREADS + threadIdx.x;
-        uint32_t row = chunk / Tile<WIDTH>::CHUNKS, column = chunk % Tile<WIDTH>::CHUNKS * 8;
-        uint4 x = make_uint4(0, 0, 0, 0);
-        if (begin + row < rows.length) x = *reinterpret_cast<const uint4 *>(rows.at(begin + row, column));
-        auto moved = [&](uint32_t packed, uint32_t at) {
-            return pack((low_half(packed) + bias[column + at]) * scale, (high_half(packed) + bias[column + at + 1]) * scale);
+// The block starts to copy rows from `begin` on; what is beyond the last is 0.
+template <uint32_t WIDTH> DEVICE void copy_rows_later(Tile<WIDTH> &tile, Rows<const bf16> rows, uint32_t begin) {
+    each_own_chunk<WIDTH>([&](uint32_t row, uint32_t column) {
+        bool wanted = begin + row < rows.length;
+        copy_later(tile.at(row, column), rows.at(wanted ? begin + row : 0, column), wanted);
+    });
+}
+
+// Makes of a copied tile (row + bias) · scale, rounded. A thread changes the chunks that it copied itself: they must be
+// there, and no barrier is needed before.
+template <uint32_t WIDTH> DEVICE void bias_own_chunks(Tile<WIDTH> &tile, const float *bias, float scale) {
+    each_own_chunk<WIDTH>([&](uint32_t row, uint32_t column) {
+        uint4 &chunk = *reinterpret_cast<uint4 *>(tile.at(row, column));
+        uint4 x = chunk;
+        auto biased = [&](uint32_t packed, uint32_t at) {
+            const float *pair = bias + column + at;
+            return pack((low_half(packed) + pair[0]) * scale, (high_half(packed) + pair[1]) * scale);
         };
-        *reinterpret_cast<uint4 *>(tile.at(row, column)) =
-            make_uint4(moved(x.x, 0), moved(x.y, 2), moved(x.z, 4), moved(x.w, 6));
-    }
+        chunk = make_uint4(biased(x.x, 0), biased(x.y, 2), biased(x.z, 4), biased(x.w, 6));
+    });
 }
 
 // The warp's own sixteen rows.
