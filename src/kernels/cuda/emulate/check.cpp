@@ -1,5 +1,5 @@
 // Every kernel, on the CPU, against a naive computation in double precision:
-// g++ -std=c++20 -O1 -pthread -fno-strict-aliasing -Wno-unknown-pragmas emulate/check.cpp && ./a.out
+// g++ -std=c++20 -O1 -fno-strict-aliasing -Wno-unknown-pragmas emulate/check.cpp && ./a.out
 #include "emulate.h"
 
 #include "../attention.cu"
