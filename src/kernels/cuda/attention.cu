@@ -304,7 +304,7 @@ template <uint32_t WIDTH>
 DEVICE void add_to_keys(KeyGradients<WIDTH> &to, const Left<WIDTH> &keys, const Left<WIDTH> &values,
                         const Tile<WIDTH> &queries, const Tile<WIDTH> &d_out, const float *statistics,
                         const Place<WIDTH> &place, const Dropout &dropout, const ShareMask &mask, uint32_t first_query) {
-#pragma unroll 1 // unrolled, a register would be spilled for width 64
+#pragma unroll
     for (uint32_t part = 0; part < TILE / STEP; part++) {
         uint32_t first = part * STEP;
         Sums<16> shares, d_scores;
