@@ -189,7 +189,7 @@ impl Checkpoint {
     /// Where a weight is missing or misshapen.
     pub fn model(&self, compute: &Compute) -> Result<(Box<dyn Model>, Unused), CheckpointError> {
         let weights = Weights::given(self.weights.clone(), "", 0, &compute.device);
-        let mut weights = weights.detached().computing_in(compute.precision.dtype());
+        let mut weights = weights.computing_in(compute.precision.dtype()).fixed();
         let model = self.config.build(&mut weights).map_err(|error| fault(&self.folder.join(WEIGHTS), &error))?;
         Ok((model, weights.unused()))
     }

@@ -19,10 +19,17 @@ pub(super) struct Passed {
     pub attention: Vec<Attention>,
 }
 
+/// Queries, keys and values.
+#[derive(Debug, Clone)]
+enum Projections {
+    Apart([Linear; 3]),
+    /// Side by side, once and for all.
+    Joined(Linear),
+}
+
 #[derive(Debug, Clone)]
 struct Layer {
-    /// Queries, keys and values.
-    projections: [Linear; 3],
+    projections: Projections,
     attention_output: Linear,
     attention_norm: Norm,
     intermediate: Linear,
@@ -53,6 +60,12 @@ const PUBLISHED_WIDTH: f64 = 768.0;
 /// find out where their neighbours are, a small corpus teaches nothing for thousands of steps.
 const NEARNESS: f64 = 3.0;
 
+/// Layers side by side.
+fn join(parts: &[Linear; 3]) -> Result<Linear> {
+    let weight = Tensor::cat(&parts.each_ref().map(|part| &part.weight), 0)?;
+    Ok(Linear { weight, bias: Tensor::cat(&parts.each_ref().map(|part| &part.bias), 0)? })
+}
+
 impl Layer {
     fn new(config: &EncoderConfig, weights: &mut Weights, name: &str) -> Result<Self> {
         let (hidden, wide) = (config.hidden_size, config.intermediate_size);
@@ -60,9 +73,14 @@ impl Layer {
         let query_name = format!("{name}.attention.self.query");
         let mut near = |name: &str| Linear::alike(weights, name, &query_name, (hidden, hidden), NEARNESS * deviation);
         let (query, key) = (near(&query_name)?, near(&format!("{name}.attention.self.key"))?);
-        let init = [Init::Normal(deviation), Init::Constant(0.0)];
+        let (init, are_fixed) = ([Init::Normal(deviation), Init::Constant(0.0)], weights.are_fixed());
         let mut linear = |part: &str, shape| Linear::new(weights, &format!("{name}.{part}"), shape, init);
         let projections = [query, key, linear("attention.self.value", (hidden, hidden))?];
+        let projections = if weights.are_fixed() {
+            Projections::Joined(join(&projections)?)
+        } else {
+            Projections::Apart(projections)
+        };
         Ok(Self {
             projections,
             attention_output: linear("attention.output.dense", (hidden, hidden))?,
@@ -75,10 +93,13 @@ impl Layer {
 
     /// Queries, keys and values side by side, without bias, and the bias: `(pieces, 3·hidden)`, `(3·hidden)`.
     fn project(&self, states: &Tensor) -> Result<(Tensor, Tensor)> {
-        let weight = Tensor::cat(&self.projections.each_ref().map(|part| &part.weight), 0)?;
-        let bias = Tensor::cat(&self.projections.each_ref().map(|part| &part.bias), 0)?;
-        let joined = Linear { weight, bias };
-        Ok((joined.product(states)?, joined.bias))
+        match &self.projections {
+            Projections::Joined(joined) => Ok((joined.product(states)?, joined.bias.clone())),
+            Projections::Apart(parts) => {
+                let joined = join(parts)?;
+                Ok((joined.product(states)?, joined.bias))
+            }
+        }
     }
 
     /// The rest of the layer after attention, `(pieces, hidden)`.

@@ -4,7 +4,7 @@ use std::env;
 use std::path::PathBuf;
 use std::process::{Command, exit};
 
-const MODULES: [&str; 5] = ["adam", "attention", "elements", "norm", "rows"];
+const MODULES: [&str; 6] = ["adam", "attention", "elements", "norm", "outer", "rows"];
 
 fn main() {
     println!("cargo::rerun-if-changed=cuda");

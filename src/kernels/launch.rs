@@ -16,6 +16,8 @@ pub enum Module {
     Elements,
     /// Layer norm and what stands before it.
     Norm,
+    /// Outer products of blocks.
+    Outer,
     /// Lists of rows, and softmax.
     Rows,
 }
@@ -27,6 +29,7 @@ impl Module {
             Self::Attention => "docre-attention",
             Self::Elements => "docre-elements",
             Self::Norm => "docre-norm",
+            Self::Outer => "docre-outer",
             Self::Rows => "docre-rows",
         }
     }
@@ -37,6 +40,7 @@ impl Module {
             Self::Attention => include_str!(concat!(env!("OUT_DIR"), "/attention.ptx")),
             Self::Elements => include_str!(concat!(env!("OUT_DIR"), "/elements.ptx")),
             Self::Norm => include_str!(concat!(env!("OUT_DIR"), "/norm.ptx")),
+            Self::Outer => include_str!(concat!(env!("OUT_DIR"), "/outer.ptx")),
             Self::Rows => include_str!(concat!(env!("OUT_DIR"), "/rows.ptx")),
         }
     }

@@ -7,7 +7,7 @@ use candle_core::{CpuStorage, CustomOp3, DType, Device, Layout, Result, Shape, T
 use rayon::prelude::*;
 
 use nn::ops::numeric::{in_vectors, sum_of};
-use nn::ops::{add_bias, add_up, is_fused, operand, values};
+use nn::ops::{add_bias, add_up, is_fused, operand, outer, values};
 use nn::{Init, Linear, Weights};
 
 use crate::bounds::check_blocks;
@@ -58,11 +58,8 @@ impl Bilinear {
         let (n_pairs, width) = heads.dims2()?;
         let (block, weight) = (self.block, self.linear.weight.to_dtype(heads.dtype())?.t()?);
         let parts = chunks(n_pairs, PRODUCTS_AT_ONCE / (width * block).max(1)).map(|rows| {
-            let n_pairs = rows.len();
-            let heads = rows_of(heads, &rows)?.reshape((n_pairs, width / block, block, 1))?;
-            let tails = rows_of(tails, &rows)?.reshape((n_pairs, width / block, 1, block))?;
-            let outer = heads.broadcast_mul(&tails)?.reshape((n_pairs, width * block))?;
-            outer.matmul(&weight)?.to_dtype(DType::F32)
+            let products = outer(&rows_of(heads, &rows)?, &rows_of(tails, &rows)?, block)?;
+            products.matmul(&weight)?.to_dtype(DType::F32)
         });
         Tensor::cat(&parts.collect::<Result<Vec<_>>>()?, 0)
     }

@@ -23,10 +23,8 @@ pub fn linear(weights: &mut Weights, name: &str, out: usize, of: usize) -> Resul
 pub fn linear_alike(weights: &mut Weights, name: &str, other: &str, out: usize, of: usize) -> Result<Linear> {
     let init = Init::Uniform((of as f64).powf(-0.5));
     let [weight, bias] = ["weight", "bias"].map(|part| [name, other].map(|layer| format!("{layer}.{part}")));
-    Ok(Linear {
-        weight: weights.take_alike(&weight[0], &weight[1], (out, of), init)?,
-        bias: weights.take_alike(&bias[0], &bias[1], out, init)?,
-    })
+    let weight = weights.take_alike(&weight[0], &weight[1], (out, of), init)?;
+    Ok(Linear { weight: weights.settled(weight)?, bias: weights.take_alike(&bias[0], &bias[1], out, init)? })
 }
 
 /// `LN(dropout(x Wᵀ + b) + residual)`.

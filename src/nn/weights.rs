@@ -62,6 +62,8 @@ pub struct Weights {
     computing: DType,
     /// Variables whose names begin so are taken with gradients; none at all where it is absent.
     learning: Option<&'static str>,
+    /// Whether variables no longer change.
+    fixed: bool,
 }
 
 /// Weights that a file holds and a model has no place for.
@@ -121,6 +123,7 @@ impl Weights {
             device: device.clone(),
             computing: DType::F32,
             learning: Some(""),
+            fixed: false,
         }
     }
 
@@ -230,6 +233,26 @@ impl Weights {
         self
     }
 
+    /// From now on, variables are taken without gradients, and never change: models may keep what they make of them.
+    #[must_use]
+    pub fn fixed(mut self) -> Self {
+        self.fixed = true;
+        self.detached()
+    }
+
+    /// Whether variables no longer change.
+    pub fn are_fixed(&self) -> bool {
+        self.fixed
+    }
+
+    /// A matrix in the type of products, where it no longer changes.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    pub fn settled(&self, matrix: Tensor) -> Result<Tensor> {
+        if self.fixed { matrix.to_dtype(self.computing) } else { Ok(matrix) }
+    }
+
     /// The variables that were taken, by name.
     pub fn variables(&self) -> &BTreeMap<String, Var> {
         &self.variables
@@ -256,10 +279,8 @@ impl Linear {
         (out, of): (usize, usize),
         [weight, bias]: [Init; 2],
     ) -> Result<Self> {
-        Ok(Self {
-            weight: weights.take(&format!("{name}.weight"), (out, of), weight)?,
-            bias: weights.take(&format!("{name}.bias"), out, bias)?,
-        })
+        let weight = weights.take(&format!("{name}.weight"), (out, of), weight)?;
+        Ok(Self { weight: weights.settled(weight)?, bias: weights.take(&format!("{name}.bias"), out, bias)? })
     }
 
     /// The layer `NAME` without a bias at first, its weight normally distributed; where that is drawn, it begins as the
@@ -275,8 +296,9 @@ impl Linear {
         deviation: f64,
     ) -> Result<Self> {
         let [weight, like] = [name, other].map(|name| format!("{name}.weight"));
+        let weight = weights.take_alike(&weight, &like, (out, of), Init::Normal(deviation))?;
         Ok(Self {
-            weight: weights.take_alike(&weight, &like, (out, of), Init::Normal(deviation))?,
+            weight: weights.settled(weight)?,
             bias: weights.take(&format!("{name}.bias"), out, Init::Constant(0.0))?,
         })
     }

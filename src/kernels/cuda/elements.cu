@@ -21,27 +21,36 @@ struct Gelu {
     static __device__ float slope(float u) { return below(u) + u * ROOT_TAU * expf(-0.5f * u * u); }
 };
 
-// N values a thread; N divides the width.
+// N values a thread; N divides the width, and a row has so many strides of N.
+template <int N> struct Stride {
+    uint64_t first;
+    uint32_t column;
+
+    __device__ Stride(uint32_t strides) {
+        uint32_t stride = blockIdx.x * blockDim.x + threadIdx.x;
+        first = (uint64_t)stride * N;
+        column = stride % strides * N;
+    }
+};
+
 template <typename A, typename T, int N>
 __device__ void bias_forward(const T *x, const float *bias, T *out, uint64_t count, uint32_t width) {
-    uint64_t first = ((uint64_t)blockIdx.x * blockDim.x + threadIdx.x) * N;
-    if (first >= count) return;
-    uint32_t column = first % width;
-    Values<T, N> values = load<N>(x + first);
-    for (int k = 0; k < N; k++) values.at[k] = narrow<T>(A::value(wide(values.at[k]) + bias[column + k]));
-    store<N>(out + first, values);
+    Stride<N> at(width / N);
+    if (at.first >= count) return;
+    Values<T, N> values = load<N>(x + at.first);
+    for (int k = 0; k < N; k++) values.at[k] = narrow<T>(A::value(wide(values.at[k]) + bias[at.column + k]));
+    store<N>(out + at.first, values);
 }
 
 // The gradient of x.
 template <typename A, typename T, int N>
 __device__ void bias_backward(const T *x, const float *bias, const T *grad, T *out, uint64_t count, uint32_t width) {
-    uint64_t first = ((uint64_t)blockIdx.x * blockDim.x + threadIdx.x) * N;
-    if (first >= count) return;
-    uint32_t column = first % width;
-    Values<T, N> values = load<N>(x + first), grads = load<N>(grad + first);
+    Stride<N> at(width / N);
+    if (at.first >= count) return;
+    Values<T, N> values = load<N>(x + at.first), grads = load<N>(grad + at.first);
     for (int k = 0; k < N; k++)
-        values.at[k] = narrow<T>(wide(grads.at[k]) * A::slope(wide(values.at[k]) + bias[column + k]));
-    store<N>(out + first, values);
+        values.at[k] = narrow<T>(wide(grads.at[k]) * A::slope(wide(values.at[k]) + bias[at.column + k]));
+    store<N>(out + at.first, values);
 }
 
 // Sums over the rows of a tile, `rows_of_tile` of them: `(rows, width)` → `(tiles, width)`. A block of (32, 8) threads

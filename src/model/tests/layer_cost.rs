@@ -27,7 +27,8 @@ fn of_one_layer() {
     let mut weights = Weights::fresh(1, &device).computing_in(precision.dtype());
     let layer = layer(&setting("DOCRE_LAYER"), &mut weights);
     let n_pairs = matrices[0].n_pairs();
-    let [features, relations] = [1, 2].map(|seed| random_rows(n_pairs, 768, seed).to_device(&device).unwrap().to_dtype(precision.dtype()).unwrap());
+    let [features, relations] = [1, 2]
+        .map(|seed| random_rows(n_pairs, 768, seed).to_device(&device).unwrap().to_dtype(precision.dtype()).unwrap());
     let seconds = (0..rounds).map(|_| {
         let start = Instant::now();
         let output = layer([&features, &relations], &matrices);

@@ -17,6 +17,7 @@ mod matmul;
 mod mix;
 mod norm;
 pub mod numeric;
+mod outer;
 mod softmax;
 
 use std::ops::{Deref, Range};
@@ -31,6 +32,7 @@ pub use gather::{NO_ROW, Places, gather};
 pub use matmul::matmul;
 pub use mix::mix;
 pub use norm::normalize;
+pub use outer::outer;
 pub use softmax::softmax;
 pub use softmax::{Softmax, SoftmaxBackward};
 

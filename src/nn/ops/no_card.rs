@@ -34,6 +34,10 @@ pub fn normalized(_: &Tensor, _: &Tensor, _: [&Tensor; 3], _: f64, _: Option<Dro
     Ok(None)
 }
 
+pub fn outer(_: &Tensor, _: &Tensor, _: usize) -> Result<Option<Tensor>> {
+    Ok(None)
+}
+
 pub fn soft(_: &Tensor) -> Result<Option<Tensor>> {
     Ok(None)
 }

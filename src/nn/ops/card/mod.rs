@@ -6,6 +6,7 @@
 mod attention;
 mod elements;
 mod norm;
+mod outer;
 mod rows;
 
 use candle_core::{DType, Result, Shape, Tensor, bail};
@@ -17,6 +18,7 @@ use super::Drop;
 pub use attention::{Tiles, attend, tiles};
 pub use elements::{biased, dropped};
 pub use norm::normalized;
+pub use outer::outer;
 pub use rows::{gathered, soft};
 
 /// Bytes that one thread reads at once at most.
