@@ -76,11 +76,8 @@ impl Layer {
         let (init, are_fixed) = ([Init::Normal(deviation), Init::Constant(0.0)], weights.are_fixed());
         let mut linear = |part: &str, shape| Linear::new(weights, &format!("{name}.{part}"), shape, init);
         let projections = [query, key, linear("attention.self.value", (hidden, hidden))?];
-        let projections = if weights.are_fixed() {
-            Projections::Joined(join(&projections)?)
-        } else {
-            Projections::Apart(projections)
-        };
+        let projections =
+            if are_fixed { Projections::Joined(join(&projections)?) } else { Projections::Apart(projections) };
         Ok(Self {
             projections,
             attention_output: linear("attention.output.dense", (hidden, hidden))?,
