@@ -25,6 +25,9 @@ use super::{distance, example, examples};
 /// with none that is not, with some pairs only.
 fn documents() -> Vec<Example> {
     let [mut bare, mut cut, mut unseen, mut asked] = [1, 0, 1, 2].map(example);
+    let mut often = example(3);
+    often.mentions.splice(..often.n_mentions[0], 1..=60);
+    often.n_mentions[0] = 60;
     (bare.pairs, bare.labels) = (Vec::new(), Vec::new());
     let n_kept = cut.mentions.len() - cut.n_mentions[2];
     cut.mentions.truncate(n_kept);
@@ -32,7 +35,7 @@ fn documents() -> Vec<Example> {
     (unseen.mentions, unseen.n_mentions) = (Vec::new(), vec![0; unseen.n_entities()]);
     asked.pairs.retain(|&(head, tail)| (head + 2 * tail) % 4 != 0);
     asked.labels.truncate(asked.pairs.len());
-    [vec![cut, bare], examples(), vec![unseen, example(9), asked]].concat()
+    [vec![cut, bare], examples(), vec![unseen, example(9), asked, often]].concat()
 }
 
 /// Three heads' worth of pairs, of which each document has some.
