@@ -75,16 +75,11 @@ fn attention_of_a_batch_is_that_of_each_document() {
         let variables: Vec<(&str, &Var)> = rows.iter().map(|rows| ("rows", rows)).collect();
         let whole = |kind, matrices: &Matrices| attend(kind, matrices, 0, counts.iter().sum());
         let alone = |kind| {
-            let firsts = counts.iter().scan(0, |next, count| {
-                *next += count;
-                Some(*next - count)
-            });
-            let parts = firsts.zip(&counts).zip(&documents);
-            let parts: Vec<Tensor> = parts
-                .map(|((first, &count), document)| {
-                    attend(kind, &matrices(std::slice::from_ref(document)), first, count)
-                })
-                .collect();
+            let (mut first, mut parts) = (0, Vec::new());
+            for (&count, document) in counts.iter().zip(&documents) {
+                parts.push(attend(kind, &matrices(std::slice::from_ref(document)), first, count));
+                first += count;
+            }
             Tensor::cat(&parts, 0).unwrap()
         };
         let batch = matrices(&documents);
