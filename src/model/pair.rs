@@ -70,7 +70,7 @@ impl<'e> Pooled<'e> {
             return Ok(None);
         }
         if examples.len() != encoded.spans.len() {
-            bail!("pair features: {} documents were encoded, expected {}", encoded.spans.len(), examples.len());
+            bail!("pair features: expected {} encoded documents, got {}", examples.len(), encoded.spans.len());
         }
         let mut attention = Vec::new();
         for of_rows in &encoded.attention {
