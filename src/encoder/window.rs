@@ -108,14 +108,13 @@ fn merge_states(states: &Tensor, windows: &[Window], spans: &[Span], documents: 
 /// The attention of documents from that of windows: where a document has one window it stays as it is, with all that is
 /// beside it; where it has several, theirs are put together.
 fn merge_attention(documents: &[Input], windows: &[Window], attention: &[Attention]) -> Result<Vec<Attention>> {
-    let mut n_windows = vec![0; documents.len()];
-    windows.iter().for_each(|window| n_windows.iter_mut().skip(window.document).take(1).for_each(|count| *count += 1));
+    let is_alone = |window: &&Window| documents.get(window.document).is_some_and(|of| of.ids.len() == window.seen.len);
     let mut parts: Vec<Vec<(&Window, Tensor)>> = vec![Vec::new(); documents.len()];
     let mut merged = Vec::new();
     for Attention { documents: places, shares } in attention {
         let (mut whole, mut slots) = (Vec::new(), Vec::new());
         for (slot, window) in places.iter().enumerate().filter_map(|(slot, &place)| Some((slot, windows.get(place)?))) {
-            if n_windows.get(window.document) == Some(&1) {
+            if is_alone(&window) {
                 whole.push(window.document);
                 slots.push(slot as u32);
             } else if let Some(parts) = parts.get_mut(window.document) {

@@ -70,7 +70,7 @@ impl<'e> Pooled<'e> {
             return Ok(None);
         }
         if examples.len() != encoded.spans.len() {
-            bail!("pair features: {} documents were encoded, expected {}", encoded.spans.len(), examples.len());
+            bail!("pair features: expected {} encoded documents, got {}", examples.len(), encoded.spans.len());
         }
         let mut attention = Vec::new();
         for of_rows in &encoded.attention {
@@ -142,7 +142,9 @@ impl<'e> Pooled<'e> {
             let documents = of_entities.asked(unordered)?;
             for place in documents.iter().flat_map(|group| group.documents.iter().copied()) {
                 let n_pairs = unordered.get(place).map_or(0, Vec::len);
-                firsts.iter_mut().skip(place).take(1).for_each(|of_document| *of_document = Some(first));
+                if let Some(of_document) = firsts.get_mut(place) {
+                    *of_document = Some(first);
+                }
                 first += n_pairs as u32;
             }
             for group in documents {
@@ -212,27 +214,49 @@ fn unordered(pairs: &[(u32, u32)]) -> Unordered {
     unordered.into_iter().collect()
 }
 
-/// `log Σ exp` over the states at each entity's mentions: `(entities, hidden)`.
+/// `log Σ exp` over the states at each entity's mentions: `(entities, hidden)`. Where operations are not fused, a batch is
+/// so large that not every entity is padded to the most mentions of any.
 fn pool_entities(examples: &[Example], encoded: &Encoded) -> Result<Tensor> {
-    let most = examples.iter().flat_map(|example| &example.n_mentions).copied().max().unwrap_or_default().max(1);
-    let (mut rows, mut mask) = (Vec::new(), Vec::new());
+    let states = &encoded.states;
+    let mut entities: Vec<Vec<u32>> = Vec::new();
     for (example, span) in examples.iter().zip(&encoded.spans) {
         let mut mentions = example.mentions.iter().map(|&place| span.start as u32 + place);
-        for &count in &example.n_mentions {
-            // A padding index reads zeros: alone, as for an entity without mentions, they give a zero vector.
-            rows.extend(mentions.by_ref().take(count));
-            rows.extend(std::iter::repeat_n(NO_ROW, most - count));
-            mask.extend((0..most).map(|slot| if slot < count.max(1) { 0f32 } else { -1e30 }));
+        entities.extend(example.n_mentions.iter().map(|&count| mentions.by_ref().take(count).collect::<Vec<u32>>()));
+    }
+    let groups =
+        if is_fused(states) { vec![(0..entities.len()).collect()] } else { alike(entities.iter().map(Vec::len), 1) };
+    let pooled = |group: &Vec<usize>| {
+        let of_group: Vec<&[u32]> = group.iter().filter_map(|&place| entities.get(place)).map(Vec::as_slice).collect();
+        pool(&of_group, states)
+    };
+    let pooled = Tensor::cat(&groups.iter().map(pooled).collect::<Result<Vec<_>>>()?, 0)?;
+    if groups.len() == 1 {
+        return Ok(pooled);
+    }
+    let mut places = vec![NO_ROW; entities.len()];
+    for (row, &entity) in (0..).zip(groups.iter().flatten()) {
+        if let Some(place) = places.get_mut(entity) {
+            *place = row;
         }
     }
-    let device = encoded.states.device();
-    let n_entities = rows.len() / most;
-    let mask = Tensor::from_vec(mask, (n_entities, most, 1), device)?;
-    let states = gather(&encoded.states, &Places::new(rows, device)?)?.to_dtype(DType::F32)?;
-    let states = states.reshape((n_entities, most, ()))?.broadcast_add(&mask)?;
-    let top = states.max_keepdim(1)?.detach();
-    let sum = states.broadcast_sub(&top)?.exp()?.sum_keepdim(1)?.log()?;
-    (sum + top)?.squeeze(1)?.to_dtype(encoded.states.dtype())
+    gather(&pooled, &Places::new(places, states.device())?)
+}
+
+/// The same of some entities by their mentions.
+fn pool(entities: &[&[u32]], states: &Tensor) -> Result<Tensor> {
+    let most = entities.iter().map(|mentions| mentions.len()).max().unwrap_or_default().max(1);
+    let (mut rows, mut mask) = (Vec::new(), Vec::new());
+    for mentions in entities {
+        // A padding index reads zeros: alone, as for an entity without mentions, they give a zero vector.
+        rows.extend(mentions.iter().copied().chain(std::iter::repeat(NO_ROW)).take(most));
+        mask.extend((0..most).map(|slot| if slot < mentions.len().max(1) { 0f32 } else { -1e30 }));
+    }
+    let mask = Tensor::from_vec(mask, (entities.len(), most, 1), states.device())?;
+    let of_mentions = gather(states, &Places::new(rows, states.device())?)?.to_dtype(DType::F32)?;
+    let of_mentions = of_mentions.reshape((entities.len(), most, ()))?.broadcast_add(&mask)?;
+    let top = of_mentions.max_keepdim(1)?.detach();
+    let sum = of_mentions.broadcast_sub(&top)?.exp()?.sum_keepdim(1)?.log()?;
+    (sum + top)?.squeeze(1)?.to_dtype(states.dtype())
 }
 
 /// `(documents, mentions, heads, pieces)` → `(documents, entities, heads, pieces)`, the mean over each entity's mentions,

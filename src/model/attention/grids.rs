@@ -134,9 +134,12 @@ enum Kind {
     Along(Vec<bool>),
 }
 
-/// The kinds of heads with the heads of each, by their places and axes.
-fn kinds(reach: &[Reach]) -> Vec<(Kind, Vec<(usize, &'static [Axis])>)> {
-    let mut kinds: Vec<(Kind, Vec<(usize, &'static [Axis])>)> = Vec::new();
+/// A head by its place, and its axes.
+type Head = (usize, &'static [Axis]);
+
+/// The kinds of heads with the heads of each.
+fn kinds(reach: &[Reach]) -> Vec<(Kind, Vec<Head>)> {
+    let mut kinds: Vec<(Kind, Vec<Head>)> = Vec::new();
     for (head, &reach) in reach.iter().enumerate() {
         let (kind, axes) = match reach {
             Reach::All => (Kind::All, [].as_slice()),
@@ -180,12 +183,12 @@ impl<'m> Layout<'m> {
     }
 
     /// Documents of like size, so many scores of each by its size, and heads, together as many as may be.
-    fn parts<H: Copy>(
+    fn parts(
         &self,
-        heads: &[H],
+        heads: &[Head],
         size: impl Fn(&Document) -> usize,
         power: u32,
-    ) -> Vec<(Vec<Document<'m>>, Vec<H>, usize)> {
+    ) -> Vec<(Vec<Document<'m>>, Vec<Head>, usize)> {
         let mut parts = Vec::new();
         for group in alike(self.documents.iter().map(&size), power) {
             let group: Vec<Document> = group.iter().filter_map(|&place| self.documents.get(place).copied()).collect();
@@ -205,12 +208,7 @@ impl<'m> Layout<'m> {
         pair.map_or(NO_ROW, |pair| ((document.first + pair as usize) * self.n_heads + head) as u32)
     }
 
-    fn add_along(
-        &mut self,
-        turned: &[bool],
-        heads: &[(usize, &'static [Axis])],
-        blocks: &mut Vec<Block>,
-    ) -> Result<()> {
+    fn add_along(&mut self, turned: &[bool], heads: &[Head], blocks: &mut Vec<Block>) -> Result<()> {
         for (documents, heads, n) in self.parts(heads, |document| document.matrix.n_entities() as usize, 3) {
             let dims = Dims { documents: documents.len(), entities: n, heads: heads.len() };
             let block = BlockOf { layout: self, documents: &documents, heads: &heads, n: n as u32 };
@@ -228,7 +226,7 @@ impl<'m> Layout<'m> {
         Ok(())
     }
 
-    fn add_all(&mut self, heads: &[(usize, &'static [Axis])], blocks: &mut Vec<Block>) -> Result<()> {
+    fn add_all(&mut self, heads: &[Head], blocks: &mut Vec<Block>) -> Result<()> {
         for (documents, heads, pairs) in self.parts(heads, |document| document.matrix.n_pairs(), 2) {
             let mut rows = Vec::with_capacity(documents.len() * heads.len() * pairs);
             for document in &documents {
@@ -273,7 +271,7 @@ fn invert(rows: &[u32], places: &mut [u32], n_rows: &mut usize) {
 struct BlockOf<'b, 'm> {
     layout: &'b Layout<'m>,
     documents: &'b [Document<'m>],
-    heads: &'b [(usize, &'static [Axis])],
+    heads: &'b [Head],
     n: u32,
 }
 

@@ -122,7 +122,7 @@ impl DocreIi {
         held: &mut Vec<Held>,
         mode: &mut Mode,
     ) -> Result<Tensor> {
-        let mut read = Read::default();
+        let (mut read, mut matrices) = (Read::default(), Matrices::default());
         for iteration in 1..=self.config.iterations as u32 {
             let n_readings = readings.len();
             let mut open: Vec<&mut Reading> = readings.iter_mut().filter(|reading| reading.is_open).collect();
@@ -131,9 +131,12 @@ impl DocreIi {
             }
             let is_whole = open.len() == n_readings;
             let features = if is_whole { features.clone() } else { rows_of_open(features, &open)? };
-            let matrices: Vec<PairMatrix> = open.iter().map(|reading| reading.matrix.clone()).collect();
+            // What is closed stays so: as many are the same.
+            if matrices.len() != open.len() {
+                matrices = open.iter().map(|reading| reading.matrix.clone()).collect::<Vec<_>>().into();
+            }
             let sets: Vec<Vec<u32>> = open.iter().flat_map(|reading| reading.sets.iter().cloned()).collect();
-            let logits = self.think(inference, features, &sets, &matrices.into(), mode)?;
+            let logits = self.think(inference, features, &sets, &matrices, mode)?;
             self.take(&mut open, &logits, iteration, held)?;
             read.add(&mut open, logits, is_whole)?;
         }

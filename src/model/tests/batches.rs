@@ -5,16 +5,17 @@ use crate::atlop::AtlopConfig;
 use crate::attention::{Grids, Heads, Reach};
 use crate::base::PairFeature;
 use crate::docre_ii::inference::AXES;
-use crate::docre_ii::{Attention, DocreIiConfig};
+use crate::docre_ii::{Attention, Contrastive, DocreIiConfig};
 use crate::docre_sd::DocreSdConfig;
 use crate::docre_sd::reasoning::axes;
 use crate::example::Example;
 use crate::loss::{among_others, among_others_of_padded};
 use crate::pair_matrix::{Matrices, by_document, by_documents, matrices};
-use crate::{Model, ModelConfig, Task};
+use crate::{Lesson, Model, ModelConfig, Task};
 use candle_core::{DType, Device, Tensor, Var};
 use encoder::EncoderConfig;
 use ground::pattern::Pattern;
+use ground::random::Random;
 use nn::{Mode, Weights};
 
 use super::docre_ii::{all_pairs, check_alike, ragged, random_rows};
@@ -25,6 +26,9 @@ use super::{distance, example, examples};
 /// with none that is not, with some pairs only.
 fn documents() -> Vec<Example> {
     let [mut bare, mut cut, mut unseen, mut asked] = [1, 0, 1, 2].map(example);
+    let mut often = example(3);
+    often.mentions.splice(..often.n_mentions[0], 1..=60);
+    often.n_mentions[0] = 60;
     (bare.pairs, bare.labels) = (Vec::new(), Vec::new());
     let n_kept = cut.mentions.len() - cut.n_mentions[2];
     cut.mentions.truncate(n_kept);
@@ -32,7 +36,7 @@ fn documents() -> Vec<Example> {
     (unseen.mentions, unseen.n_mentions) = (Vec::new(), vec![0; unseen.n_entities()]);
     asked.pairs.retain(|&(head, tail)| (head + 2 * tail) % 4 != 0);
     asked.labels.truncate(asked.pairs.len());
-    [vec![cut, bare], examples(), vec![unseen, example(9), asked]].concat()
+    [vec![cut, bare], examples(), vec![unseen, example(9), asked, often]].concat()
 }
 
 /// Three heads' worth of pairs, of which each document has some.
@@ -71,16 +75,11 @@ fn attention_of_a_batch_is_that_of_each_document() {
         let variables: Vec<(&str, &Var)> = rows.iter().map(|rows| ("rows", rows)).collect();
         let whole = |kind, matrices: &Matrices| attend(kind, matrices, 0, counts.iter().sum());
         let alone = |kind| {
-            let firsts = counts.iter().scan(0, |next, count| {
-                *next += count;
-                Some(*next - count)
-            });
-            let parts = firsts.zip(&counts).zip(&documents);
-            let parts: Vec<Tensor> = parts
-                .map(|((first, &count), document)| {
-                    attend(kind, &matrices(std::slice::from_ref(document)), first, count)
-                })
-                .collect();
+            let (mut first, mut parts) = (0, Vec::new());
+            for (&count, document) in counts.iter().zip(&documents) {
+                parts.push(attend(kind, &matrices(std::slice::from_ref(document)), first, count));
+                first += count;
+            }
             Tensor::cat(&parts, 0).unwrap()
         };
         let batch = matrices(&documents);
@@ -199,5 +198,23 @@ fn some_pairs_of_a_batch_are_scored_at_a_time() {
     let documents: Vec<Example> = documents().into_iter().filter(|document| document.pairs.len() < 15).collect();
     for config in models() {
         check_chunks(&*model(&config, DType::F64).0, &documents);
+    }
+}
+
+/// Of all variables but those of a moving average and what shifts all scores of a pair alike.
+#[test]
+fn all_of_a_model_learns_from_a_batch() {
+    let simclr =
+        DocreIiConfig { embedding: 16, block: 8, contrastive: Contrastive::Simclr, ..DocreIiConfig::default() };
+    for config in models().into_iter().chain([ModelConfig::DocreIi(simclr)]) {
+        let (model, weights) = model(&config, DType::BF16);
+        let lesson = Lesson { examples: &documents(), progress: 0.5, teacher: None };
+        let loss = model.loss(&lesson, &mut Random::new(1)).unwrap().unwrap().total().unwrap();
+        let grads = loss.backward().unwrap();
+        for (name, variable) in weights.variables().iter().filter(|(name, _)| !name.starts_with("average.")) {
+            let grad = grads.get(variable).unwrap_or_else(|| panic!("{config:?}: {name}: no gradient"));
+            let norm: f32 = grad.sqr().unwrap().sum_all().unwrap().to_scalar().unwrap();
+            assert!(norm.is_finite() && (norm > 0.0 || name.ends_with("key.bias")), "{config:?}: {name}: {norm}");
+        }
     }
 }
