@@ -181,7 +181,7 @@ DEVICE void attend_forward(const bf16 *projected, const float *bias, const Place
     write_rows(place.of_output(out), place.begin, sums, 1.0f, keys[0]);
 }
 
-// delta: Σ dO ∘ O of each row and head; grid: a thread for each 16 bytes of the output.
+// delta: Σ dO ∘ O of each row and head. The grid has a thread for each 16 bytes of the output.
 template <uint32_t WIDTH>
 DEVICE void attend_delta(const bf16 *gradient, const bf16 *out, float *delta, uint32_t n_heads, uint32_t n_pieces) {
     constexpr uint32_t CHUNKS = WIDTH / 8;
@@ -367,6 +367,12 @@ DEVICE void attend_backward_keys(const bf16 *projected, const float *bias, const
     write_rows(place.of_projection(d_projected, VALUES), place.begin, gradients.d_values, dropout.keep_scale, d_out[0]);
 }
 
+// What kernels take, row-major:
+//   projected, d_projected: (pieces, 3 · hidden), queries, keys and values side by side, without their bias (3 · hidden);
+//   out, gradient: (pieces, hidden); lse: (heads, pieces), of the scaled scores without the keys' bias; delta: likewise;
+//   tiles: three numbers for each of the grid's x: the first row of its sequence, the sequence's length, and the tile's
+//   first row within it; the grid's y is the head. All pointers to bf16 at multiples of 16 bytes.
+
 #define ATTEND_FORWARD(WIDTH, BLOCKS)                                                                                          \
     extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) attend_forward_w##WIDTH(                                     \
         const bf16 *__restrict__ projected, const float *__restrict__ bias, const uint32_t *__restrict__ tiles,        \
@@ -394,7 +400,7 @@ DEVICE void attend_backward_keys(const bf16 *projected, const float *bias, const
         attend_backward_##SIDE(projected, bias, place, dropout, gradient, lse, delta, d_projected);                    \
     }
 
-// Blocks a multiprocessor: as many as fit without a spilled register.
+// Blocks a multiprocessor: as many as fit without a spilled register (compute capability 9.0).
 ATTEND_FORWARD(32, 5)
 ATTEND_FORWARD(64, 4)
 ATTEND_DELTA(32)
