@@ -2,7 +2,7 @@
 PyTorch; no cargo. `gpu_pack.sh` made the folder that it is carried with.
 
 Each step is a process of its own with a limit of time; what it found is in OUT/gpu.json at once, what it said in
-OUT/STEP.log, and a step that fails does not stop the next. The table comes last. `--dry-run` goes through all of it on
+OUT/gpu.log, and a step that fails does not stop the next. The table comes last. `--dry-run` goes through all of it on
 the CPU with tiny sizes, so that no minute of a card is lost to a typing error.
 
 | variable | what |
@@ -71,10 +71,14 @@ def environment(given, work):
 
 def run(step, limit, out, variables):
     """What a step found, with its state and seconds. It is killed with all that it started when its time is over."""
-    result, log = out / f"{step}.json", out / f"{step}.log"
+    # Few files: from some machines no more than eight come back.
+    result, log = out / "step.json", out / "gpu.log"
     result.unlink(missing_ok=True)
     start = time.perf_counter()
-    with log.open("wb") as file:
+    with log.open("ab") as file:
+        file.write(f"\n== {step}\n".encode())
+        file.flush()
+        begin = file.tell()
         process = subprocess.Popen(
             [sys.executable, str(HERE / "gpu_steps.py"), step],
             env=variables | {"GPU_RESULT": str(result), "GPU_LIMIT": str(limit)},
@@ -98,7 +102,7 @@ def run(step, limit, out, variables):
     if "skipped" in found:
         state = "skipped"
     if state == "failed":
-        found["said"] = log.read_text(errors="replace").strip().splitlines()[-3:]
+        found["said"] = log.read_bytes()[begin:].decode(errors="replace").strip().splitlines()[-3:]
     return {"state": state, "seconds": round(time.perf_counter() - start, 1), **found}
 
 
@@ -131,6 +135,7 @@ def main():
     given, steps = arguments()
     out = pathlib.Path(os.environ.get("OUT", ROOT / "target" / "gpu")).resolve()
     out.mkdir(parents=True, exist_ok=True)
+    (out / "gpu.log").write_bytes(b"")
     budget = given.budget
     print("plan: " + ", ".join(f"{step} {LIMITS[step]} s" for step in steps) + f"; {budget:.0f} s in all", flush=True)
     work = pathlib.Path(tempfile.mkdtemp(prefix="docre-gpu-", dir=os.environ.get("DOCRE_SCRATCH")))

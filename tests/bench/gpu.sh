@@ -3,15 +3,16 @@
 # else those that PyTorch's wheels brought. Options are passed on.
 here=$(dirname "$0")
 python=${PYTHON:-python3}
-folders() {
+folder_of() {
   for root in "$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')" /usr/local /opt /usr/lib; do
-    [ -d "$root" ] && find "$root" -name "$1" 2>/dev/null
-  done | head -n 1
+    found=$(find "$root" -name "$1" 2>/dev/null | head -n 1)
+    [ -n "$found" ] && dirname "$found" && return
+  done
 }
 path=
 for library in libcublas.so.13 libcurand.so.10 libcudart.so.13; do
-  found=$(folders "$library")
-  if [ -n "$found" ]; then path=$path$(dirname "$found"):; else echo "gpu.sh: $library: not found" >&2; fi
+  folder=$(folder_of "$library")
+  if [ -n "$folder" ]; then path=$path$folder:; else echo "gpu.sh: $library: not found" >&2; fi
 done
 [ -d /usr/local/nvidia/lib64 ] && path=$path/usr/local/nvidia/lib64:
 export LD_LIBRARY_PATH="$path$LD_LIBRARY_PATH"

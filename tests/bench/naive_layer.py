@@ -1,7 +1,7 @@
 """One layer of a reasoning model in PyTorch, in the naive form: the keys and values of all heads of all pairs are built
 in full, (pairs, heads, N + 1, width) each. Prints the seconds of its forward and backward pass; for comparison with
-docre's factored form. Needs torch. Usage: naive_layer.py docre-ii|docre-sd ENTITIES WIDTH ROUNDS [DEVICE]; on
-a card with bf16 autocast.
+docre's factored form. Needs torch. Usage: naive_layer.py docre-ii|docre-sd ENTITIES WIDTH ROUNDS [DEVICE], on
+a card with bf16 autocast; ENTITIES may be several numbers, separated by commas, of each of which a line is printed.
 """
 
 import sys
@@ -102,11 +102,8 @@ class DocreSD(nn.Module):
         return self.update(joined, joined)
 
 
-def main():
-    model, n_entities, width, rounds = sys.argv[1], *map(int, sys.argv[2:5])
-    device = torch.device(sys.argv[5] if len(sys.argv) > 5 else "cpu")
-    torch.set_default_device(device)
-    layer = {"docre-ii": DocreII, "docre-sd": DocreSD}[model](width)
+def measured(layer, model, n_entities, width, rounds, device):
+    """The seconds of the fastest round."""
     sides, counts = bridges(model, n_entities)
     n_pairs = n_entities * (n_entities - 1)
     features, relations = (torch.randn(n_pairs, width, requires_grad=True) for _ in range(2))
@@ -119,7 +116,24 @@ def main():
         if device.type == "cuda":
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - start)
-    print("seconds", min(seconds))
+    return min(seconds)
+
+
+def main():
+    model, entities, width, rounds = sys.argv[1], sys.argv[2].split(","), int(sys.argv[3]), int(sys.argv[4])
+    device = torch.device(sys.argv[5] if len(sys.argv) > 5 else "cpu")
+    torch.set_default_device(device)
+    layer = {"docre-ii": DocreII, "docre-sd": DocreSD}[model](width)
+    for n_entities in map(int, entities):
+        try:
+            found = f"seconds {measured(layer, model, n_entities, width, rounds, device)}"
+        except torch.OutOfMemoryError:
+            found = "out of memory"
+        if device.type == "cuda":
+            found += f" GiB {torch.cuda.max_memory_reserved() / 2**30:.2f}"
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+        print(found, flush=True)
 
 
 main()
