@@ -43,9 +43,9 @@ FILTERS = [{"id": lzma.FILTER_X86}, {"id": lzma.FILTER_LZMA2, "preset": int(os.e
 PARTS = [*BUILDS, "tokenizer", "encoder", "corpora", "cpu"]
 
 
-def built(name):
+def built(name, features=FEATURES):
     """The program or test binary of a build."""
-    features = ["--features", f"docre/{FEATURES}"] if FEATURES else []
+    features = ["--features", f"docre/{features}"] if features else []
     command = [CARGO, *BUILDS[name], "--release", *features, "--message-format", "json-render-diagnostics"]
     said = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
     target = {"docre": "docre", "it": "it", "model": "docre_model"}[name]
@@ -123,9 +123,7 @@ def corpora():
 
 def cpu():
     """The sample pipeline on the CPU, by a program without the feature: another needs a driver's library to start."""
-    said = subprocess.run([CARGO, "build", "--release", "--bin", "docre", "--message-format", "json-render-diagnostics"],
-                          cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
-    docre = next(message["executable"] for line in said.splitlines() if (message := json.loads(line)).get("executable"))
+    docre = built("docre", features="")
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         pipeline = ROOT / "pipelines" / "sample.toml"
@@ -133,7 +131,7 @@ def cpu():
         seconds = time.perf_counter() - start
         sql = "SELECT scope, f1 FROM metrics WHERE relation IS NULL AND metric = 'F1'"
         shown = subprocess.run([docre, "query", f"{folder}/sample", sql, "--format", "csv"], check=True, capture_output=True, text=True)
-    found = {"seconds_of_command": seconds, "threads": os.cpu_count(), "f1": shown.stdout.split()[1:]}
+    found = {"seconds_of_command": seconds, "threads": os.cpu_count(), "f1": shown.stdout.splitlines()[1:]}
     (CARRY / "data").mkdir(parents=True, exist_ok=True)
     (CARRY / "data" / "cpu.json").write_text(json.dumps(found))
 
