@@ -95,7 +95,7 @@ fn made(name: &str, model: &ModelConfig, way: &Way) -> Made {
     Made { logits: logits.to_device(&Device::Cpu).unwrap(), loss, norms }
 }
 
-/// Every model in a way as in the fused one: the loss within a share, the gradients within that of all of them together,
+/// Every model in a way as in the fused one: the loss within a share, gradients within a share of all of them together,
 /// and logits, where a rounding does not turn a prediction that is looked at again.
 fn check_models(way: &Way, loss: f64, gradients: f64, logits: Option<f32>) {
     for name in FOLDERS {
