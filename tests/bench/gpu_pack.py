@@ -7,8 +7,8 @@ more: `gpu_pack.py docre it`. What is there of other parts stays.
 | part | what | where |
 | --- | --- | --- |
 | docre, it, model | the program, the tests of all, the tests of the models | bin |
-| tokenizer | that of all-MiniLM-L6-v2, of DOCRE_ENCODER or data/encoders; without its weights random ones are measured | data/encoder |
-| encoder | the weights too | data/encoder |
+| tokenizer | of all-MiniLM-L6-v2, from DOCRE_ENCODER or data/encoders: random weights are measured with it | data/encoder |
+| encoder | its weights too | data/encoder |
 | corpora | CDR of DOCRE_CORPORA, else ../shared/data | data |
 | cpu | what the sample pipeline takes and gives on this machine's CPU (minutes) | data/cpu.json |
 
@@ -130,7 +130,8 @@ def cpu():
         subprocess.run([docre, "run", pipeline, "--device", "cpu", "--runs", folder], check=True)
         seconds = time.perf_counter() - start
         sql = "SELECT scope, f1 FROM metrics WHERE relation IS NULL AND metric = 'F1'"
-        shown = subprocess.run([docre, "query", f"{folder}/sample", sql, "--format", "csv"], check=True, capture_output=True, text=True)
+        command = [docre, "query", f"{folder}/sample", sql, "--format", "csv"]
+        shown = subprocess.run(command, check=True, capture_output=True, text=True)
     found = {"seconds_of_command": seconds, "threads": os.cpu_count(), "f1": shown.stdout.splitlines()[1:]}
     (CARRY / "data").mkdir(parents=True, exist_ok=True)
     (CARRY / "data" / "cpu.json").write_text(json.dumps(found))

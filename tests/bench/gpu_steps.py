@@ -13,58 +13,13 @@ import sys
 import tempfile
 import time
 
+from gpu_sizes import BRIEF, BULK_PIECES, SCRATCH, SIZES
 from gpu_tools import (
     CARRY, DEVICE, DRY_RUN, HERE, ROOT, WORK, Counters, Peer, Skip, binary, docre, document, left, on_a_card, program,
-    random_bert, renumbered, run, small_pubtator, told, words_of,
+    query, random_bert, renumbered, run, small_pubtator, told, words_of,
 )
 
-FULL = {
-    "rounds": 3,
-    "repeated": 10,  # CDR's dev split so many times over
-    "pieces": [2048, 16384, 65536],  # of a batch that is scored
-    "batches": [16, 32, 64, 128],  # of the peer's scoring
-    "cdr_batch": 32,
-    "epochs": 4,
-    "bert": {"layers": 12, "hidden": 768, "heads": 12, "inner": 3072},
-    "base_documents": (500, 2500),
-    "base_words": 520,
-    "base_entities": 12,
-    "base_pieces": [16384, 32768, 65536],
-    "base_train": [64, 32, 16, 8],  # the first that fits; of the peer's the fastest
-    "most_pieces": 512,
-    "entities": [20, 40, 80, 160],
-    "bulk": 100_000,
-    "bulk_first": 4_000,
-    "kill": 12_000,
-    "side": 8192,
-}
-TINY = {
-    "rounds": 1,
-    "repeated": 2,
-    "pieces": [2048],
-    "batches": [2],
-    "cdr_batch": 2,
-    "epochs": 2,
-    "bert": {"layers": 2, "hidden": 32, "heads": 2, "inner": 64},
-    "base_documents": (4, 8),
-    "base_words": 40,
-    "base_entities": 4,
-    "base_pieces": [2048],
-    "base_train": [4],
-    "most_pieces": 24,
-    "entities": [4],
-    "bulk": 60,
-    "bulk_first": 30,
-    "kill": 260,
-    "side": 64,
-}
-SIZES = TINY if DRY_RUN else FULL
 ENCODER = WORK / "encoder"
-BULK_PIECES = 16384
-# What makes documents short.
-BRIEF = ["--facts", 4, "--distractors", 0] if DRY_RUN else []
-SCRATCH = {"layers": 3, "hidden": 128, "heads": 4, "inner": 256, "vocabulary": 3000, "dropout": 0.0}
-TINY_SCRATCH = {"layers": 1, "hidden": 16, "heads": 2, "inner": 16, "vocabulary": 200, "dropout": 0.0}
 
 
 def unpack():
@@ -105,7 +60,8 @@ def golden():
             found[name] = "left out: not carried"
             continue
         # What is composed for a card is seen on the CPU wherever tests run.
-        done = subprocess.run([tested, *only, "--skip", "composed", "--nocapture", "--test-threads", "1"], capture_output=True, text=True)
+        command = [tested, *only, "--skip", "composed", "--nocapture", "--test-threads", "1"]
+        done = subprocess.run(command, capture_output=True, text=True)
         print(done.stdout, done.stderr, flush=True)
         summary = re.search(r"test result: .*?; .*?ignored", done.stdout)
         found[name] = summary.group(0).removeprefix("test result: ") if summary else f"exit code {done.returncode}"
@@ -114,8 +70,9 @@ def golden():
             found["skipped on a card"] = skipped[0]
         told(**found)
         if done.returncode != 0 or (skipped and on_a_card()):
-            found["failed"] = re.findall(r"^test (\S+) \.\.\. FAILED|panicked at (.*)", done.stdout + done.stderr, re.MULTILINE)[:6]
-            told(**found)
+            said = done.stdout + done.stderr
+            failures = re.findall(r"^test \S+ \.\.\. FAILED|panicked at .*\n.*", said, re.MULTILINE)
+            told(**found, failed=failures[:6])
             raise RuntimeError(f"{name}: tests failed or were skipped")
     told(**found)
 
@@ -184,7 +141,8 @@ def base():
     words, source = words_of(ENCODER), random.Random(1)
     small, large = SIZES["base_documents"]
     for split, count in (("small", small), ("large", large), ("train", small), ("tiny", 4)):
-        lines = (document(f"{split} {n}", words, source, SIZES["base_words"], SIZES["base_entities"]) for n in range(count))
+        shape = (SIZES["base_words"], SIZES["base_entities"])
+        lines = (document(f"{split} {n}", words, source, *shape) for n in range(count))
         (WORK / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
         docre("convert", "--format", "jsonl", "--split", split, "--out", corpus, WORK / f"{split}.jsonl")
     return encoder, corpus
@@ -234,7 +192,8 @@ def scored(model, corpus, splits, counts, task, pieces, per_document=None):
             break
         tried[some] = score(model, corpus, large, some)[0]
     fastest = min(tried, key=tried.get)
-    told(pieces_at_once=fastest, peer=peer.why or {"batch": size}, tried={str(some): seconds for some, seconds in tried.items()})
+    tried = {str(some): seconds for some, seconds in tried.items()}
+    told(pieces_at_once=fastest, peer=peer.why or {"batch": size}, tried=tried)
     runs = {"small": [], "large": [], "peer": []}
     while len(runs["large"]) < SIZES["rounds"] and (not runs["large"] or left() > 1.5 * runs["large"][-1] + 5):
         runs["small"].append(score(model, corpus, small, fastest)[0])
@@ -306,8 +265,7 @@ def trained(name, corpus, encoder, task, batches, peer_sizes, per_document=None,
 
 def n_documents(corpus, split):
     sql = "SELECT count(*) AS n FROM documents"
-    counted = subprocess.run([program(), "query", corpus / split, sql, "--format", "csv"], check=True, capture_output=True, text=True)
-    return int(counted.stdout.split()[1])
+    return int(query(corpus / split, sql)[0])
 
 
 def score_cdr():
@@ -391,7 +349,7 @@ def bulk_corpus(n_documents):
         config = WORK / "bulk.config.json"
         settings = {
             "model": {"kind": "atlop", "embedding": 64, "block": 16},
-            "encoder": {"scratch": TINY_SCRATCH if DRY_RUN else SCRATCH},
+            "encoder": {"scratch": SCRATCH},
             "encoder_rate": 1e-3,
             "head_rate": 1e-3,
             "epochs": 1,
@@ -417,7 +375,8 @@ def bulk():
     model, corpus, split, made = bulk_corpus(count)
     told(**{"documents": count, "documents/s, synthesized": made and count / made, "pieces_at_once": BULK_PIECES})
     seconds, _, counters = score(model, corpus, split, BULK_PIECES)
-    told(**{"documents/s": count / seconds, "seconds of scoring": seconds, "GiB": counters.gib(), "card": counters.busy()})
+    found = {"documents/s": count / seconds, "seconds of scoring": seconds}
+    told(**found, GiB=counters.gib(), card=counters.busy())
 
 
 def sample():
@@ -428,8 +387,7 @@ def sample():
     options = [part for setting in less for part in ("--set", setting)] if DRY_RUN else []
     seconds, *_ = docre("run", ROOT / "pipelines" / "sample.toml", "--device", DEVICE, "--runs", runs, *options)
     sql = "SELECT scope, f1 FROM metrics WHERE relation IS NULL AND metric = 'F1'"
-    shown = subprocess.run([program(), "query", runs / "sample", sql, "--format", "csv"], capture_output=True, text=True)
-    told(seconds_of_command=seconds, f1=shown.stdout.splitlines()[1:] or shown.stderr)
+    told(seconds_of_command=seconds, f1=[row.decode() for row in query(runs / "sample", sql)])
     if (of_cpu := CARRY / "data" / "cpu.json").exists():
         told(cpu=json.loads(of_cpu.read_text()))
 
@@ -448,8 +406,7 @@ def rows(out):
     found = []
     for table, more in (("relations", ""), ("scores", ", logit")):
         sql = f"SELECT {columns}{more} FROM {table} ORDER BY {columns}"
-        command = [program(), "query", out, sql, "--format", "csv"]
-        found.append(subprocess.run(command, check=True, capture_output=True).stdout)
+        found.append(query(out, sql))
     return found
 
 

@@ -135,6 +135,12 @@ def docre(*arguments):
     return run(program(), *arguments)
 
 
+def query(folder, sql):
+    """Rows as lines of CSV, in bytes."""
+    command = [program(), "query", str(folder), sql, "--format", "csv"]
+    return subprocess.run(command, check=True, capture_output=True).stdout.splitlines()[1:]
+
+
 class Peer:
     """PyTorch with a task, which stays between orders; where there is none, `why`."""
 
@@ -272,7 +278,8 @@ def document(name, words, source, n_words, n_entities):
         at += len(word) + 1
     places = source.sample(range(n_words * 3 // 4), 2 * n_entities)
     mention = lambda place: {"start": starts[place], "end": starts[place] + len(text[place])}
-    entities = [{"type": "THING", "mentions": [mention(place) for place in sorted(places[2 * n : 2 * n + 2])]} for n in range(n_entities)]
+    twice = [sorted(places[2 * n : 2 * n + 2]) for n in range(n_entities)]
+    entities = [{"type": "THING", "mentions": [mention(place) for place in two]} for two in twice]
     related = {tuple(source.sample(range(n_entities), 2)) for _ in range(n_entities // 3 + 1)}
     relations = [{"head": head, "tail": tail, "type": "R1"} for head, tail in sorted(related)]
     return json.dumps({"id": name, "text": " ".join(text), "entities": entities, "relations": relations})
@@ -295,7 +302,8 @@ def small_pubtator(n_documents, source):
     """Documents like CDR's, for a dry run."""
     found = []
     for number in range(1, n_documents + 1):
-        chemical, disease = (source.choice(["aspirin", "lithium", "heparin"]), source.choice(["fever", "stroke", "nausea"]))
+        chemical = source.choice(["aspirin", "lithium", "heparin"])
+        disease = source.choice(["fever", "stroke", "nausea"])
         title, abstract = f"{chemical} and {disease}.", f"A study of {disease} after {chemical} was given."
         lines = [f"{number}|t|{title}", f"{number}|a|{abstract}"]
         for word, kind, concept in ((chemical, "Chemical", "D001"), (disease, "Disease", "D002")):
