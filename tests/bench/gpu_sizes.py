@@ -5,16 +5,16 @@ from gpu_tools import DRY_RUN
 FULL = {
     "rounds": 3,
     "repeated": 10,  # CDR's dev split so many times over
-    "pieces": [2048, 16384, 65536],  # of a batch that is scored
-    "batches": [16, 32, 64, 128],  # of the peer's scoring
+    "pieces": [32768],  # of a batch that is scored
+    "batches": [16, 64],  # of the peer's scoring
     "cdr_batch": 32,
     "epochs": 4,
     "bert": {"layers": 12, "hidden": 768, "heads": 12, "inner": 3072},
     "base_documents": (500, 2500),
     "base_words": 520,
     "base_entities": 12,
-    "base_pieces": [16384, 32768, 65536],
-    "base_train": [64, 32, 16, 8],  # the first that fits; of the peer's the fastest
+    "base_pieces": [32768],
+    "base_train": [64, 16],  # the first that fits; of the peer's the fastest
     "most_pieces": 512,
     "entities": [20, 40, 80, 160],
     "bulk": 100_000,
@@ -43,7 +43,7 @@ TINY = {
     "side": 64,
 }
 SIZES = TINY if DRY_RUN else FULL
-BULK_PIECES = 16384
+BULK_PIECES = 32768
 # What makes documents short.
 BRIEF = ["--facts", 4, "--distractors", 0] if DRY_RUN else []
 FULL_SCRATCH = {"layers": 3, "hidden": 128, "heads": 4, "inner": 256, "vocabulary": 3000, "dropout": 0.0}

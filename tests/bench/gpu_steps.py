@@ -164,8 +164,8 @@ def train(name, corpus, encoder, split, batch, epochs, **more):
 
 
 def checkpoint(name, corpus, encoder, **more):
-    """One after so short a training that it predicts anything at all."""
-    out, *_ = train(f"{name}-checkpoint", corpus, encoder, "tiny", 4, 1, **more)
+    """One after so short a training that it has learnt no more than that most pairs have no relation."""
+    out, *_ = train(f"{name}-checkpoint", corpus, encoder, "train", SIZES["cdr_batch"], 1, head_rate=1e-3, **more)
     return out / "best"
 
 
