@@ -189,20 +189,19 @@ fn of_batch(
 ) -> Result<Vec<Found>> {
     let mut reader = Reader::new(batch, wanted);
     interrupt::check().map_err(candle_core::Error::wrap)?;
-    // Where workers share a device, one has it while the others read what it found for them.
     let mut found = Vec::new();
     let mut take = |scores| {
         interrupt::check().map_err(candle_core::Error::wrap)?;
-        let scores = scored(scores)?;
         if workers.share_a_device() {
             found.push(scores)
         } else {
-            reader.read(scores)?
+            reader.read(scored(scores)?)?
         }
         Ok(())
     };
     workers.on_the_device(|| model.score_in_chunks(batch, at_once, &mut take))?;
-    found.into_iter().try_for_each(|scores| reader.read(scores))?;
+    // To read them waits for the device; where workers share it, the others ask it for more meanwhile.
+    found.into_iter().try_for_each(|scores| reader.read(scored(scores)?))?;
     reader.end()
 }
 
