@@ -22,7 +22,7 @@ fn of_one_layer() {
     let setting = |name: &str| std::env::var(name).unwrap();
     let (n_entities, rounds): (u32, u32) =
         (setting("DOCRE_ENTITIES").parse().unwrap(), setting("DOCRE_ROUNDS").parse().unwrap());
-    let Compute { device, precision } = compute();
+    let Compute { device, precision, .. } = compute();
     let matrices = matrices(&[all_pairs(n_entities)]);
     let mut weights = Weights::fresh(1, &device).computing_in(precision.dtype());
     let layer = layer(&setting("DOCRE_LAYER"), &mut weights);
