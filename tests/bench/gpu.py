@@ -30,7 +30,7 @@ ROOT = HERE.parent.parent
 # Seconds that each may take at most, on a card.
 LIMITS = {
     "unpack": 40,
-    "golden": 60,
+    "golden": 40,
     "ceiling": 30,
     "score-cdr": 60,
     "train-cdr": 60,
@@ -40,6 +40,7 @@ LIMITS = {
     "bulk": 75,
     "sample": 100,
     "kill": 30,
+    "models": 150,
 }
 
 

@@ -2,20 +2,19 @@
 
 Builds the program and the tests with the feature `cuda`, for which CUDA's compiler and libraries have to be there, strips
 and compresses them. An encoder goes as float16, CDR as it is. Parts can be chosen, where a trip carries so much and no
-more: `gpu_pack.py docre it`. What is there of other parts stays.
+more: `gpu_pack.py docre it`. What is there of other parts stays, but for programs: they are one archive.
 
 | part | what | where |
 | --- | --- | --- |
-| docre, it, model | the program, the tests of all, the tests of the models | bin |
+| docre, it, model | the program, the tests of all, the tests of the models | bin.tar.xz |
 | tokenizer | of all-MiniLM-L6-v2, from DOCRE_ENCODER or data/encoders: random weights are measured with it | data/encoder |
 | encoder | its weights too | data/encoder |
 | corpora | CDR of DOCRE_CORPORA, else ../shared/data | data |
 | cpu | what the sample pipeline takes and gives on this machine's CPU (minutes) | data/cpu.json |
 
-DOCRE_CARRY names another folder than gpu-carry, GPU_FEATURES other features than cuda, GPU_XZ how hard to compress: 6.
+DOCRE_CARRY names another folder than gpu-carry, GPU_FEATURES other features than cuda, GPU_XZ how hard to compress: 3.
 """
 
-import concurrent.futures
 import json
 import lzma
 import os
@@ -24,6 +23,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 
@@ -39,7 +39,7 @@ BUILDS = {
     "it": ["test", "--no-run", "--test", "it"],
     "model": ["test", "--no-run", "--package", "docre", "--package", "docre-model", "--lib"],
 }
-FILTERS = [{"id": lzma.FILTER_X86}, {"id": lzma.FILTER_LZMA2, "preset": int(os.environ.get("GPU_XZ", "6"))}]
+FILTERS = [{"id": lzma.FILTER_X86}, {"id": lzma.FILTER_LZMA2, "preset": int(os.environ.get("GPU_XZ", "3")), "dict_size": 1 << 28}]
 PARTS = [*BUILDS, "tokenizer", "encoder", "corpora", "cpu"]
 
 
@@ -56,20 +56,16 @@ def built(name, features=FEATURES):
     sys.exit(f"{name}: expected an executable among what cargo made, found none")
 
 
-def packed(name, path):
-    (CARRY / "bin").mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        stripped = pathlib.Path(folder) / name
-        subprocess.run(["strip", "-o", stripped, path], check=True)
-        with stripped.open("rb") as source, lzma.open(CARRY / "bin" / f"{name}.xz", "wb", filters=FILTERS) as target:
-            shutil.copyfileobj(source, target, 1 << 20)
-
-
 def programs(parts):
-    # One build after the other, which share what they build; then they are compressed side by side.
-    found = {name: built(name) for name in BUILDS if name in parts}
-    with concurrent.futures.ProcessPoolExecutor() as pool:
-        list(pool.map(packed, found.keys(), found.values()))
+    """One archive: programs have much in common, which a dictionary that holds them all finds."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in (name for name in BUILDS if name in parts):
+            subprocess.run(["strip", "-o", pathlib.Path(folder) / name, built(name)], check=True)
+        aside = CARRY / "bin.tar.xz.part"
+        with lzma.open(aside, "wb", filters=FILTERS) as packed, tarfile.open(fileobj=packed, mode="w") as archive:
+            for path in sorted(pathlib.Path(folder).iterdir()):
+                archive.add(path, path.name)
+    aside.replace(CARRY / "bin.tar.xz")
 
 
 def halved(path, target):
@@ -141,7 +137,9 @@ def main():
     parts = sys.argv[1:] or PARTS
     if unknown := [part for part in parts if part not in PARTS]:
         sys.exit(f"expected some of {', '.join(PARTS)}, got {', '.join(unknown)}")
-    programs(parts)
+    CARRY.mkdir(parents=True, exist_ok=True)
+    if any(name in parts for name in BUILDS):
+        programs(parts)
     for part, make in (("tokenizer", tokenizer), ("encoder", encoder), ("corpora", corpora), ("cpu", cpu)):
         if part in parts:
             make()

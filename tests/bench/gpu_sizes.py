@@ -3,12 +3,12 @@
 from gpu_tools import DRY_RUN
 
 FULL = {
-    "rounds": 3,
+    "rounds": 2,
     "repeated": 10,  # CDR's dev split so many times over
     "pieces": [32768],  # of a batch that is scored
     "batches": [16, 64],  # of the peer's scoring
     "cdr_batch": 32,
-    "epochs": 4,
+    "epochs": 3,
     "bert": {"layers": 12, "hidden": 768, "heads": 12, "inner": 3072},
     "base_documents": (500, 2500),
     "base_words": 520,

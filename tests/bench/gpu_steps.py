@@ -10,6 +10,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 
@@ -25,11 +26,9 @@ ENCODER = WORK / "encoder"
 def unpack():
     """Programs, encoder and CDR, as they were carried; in a dry run small ones in their place."""
     (WORK / "bin").mkdir()
-    for packed in sorted((CARRY / "bin").glob("*.xz")):
-        target = WORK / "bin" / packed.stem
-        with lzma.open(packed) as source, target.open("wb") as file:
-            shutil.copyfileobj(source, file, 1 << 20)
-        target.chmod(0o755)
+    if (packed := CARRY / "bin.tar.xz").exists():
+        with tarfile.open(packed) as programs:
+            programs.extractall(WORK / "bin", filter="data")
     carried = CARRY / "data"
     if DRY_RUN:
         random_bert(ENCODER, ROOT / "tests" / "golden" / "atlop_bert", SIZES["bert"])
@@ -52,29 +51,28 @@ def unpack():
 
 
 def golden():
-    found = {}
-    tests = {"it": ("DOCRE_TEST_BIN", ["cuda::"]), "model": ("DOCRE_MODEL_TEST_BIN", ["cuda", "card"])}
-    for name, (variable, only) in tests.items():
-        tested = binary(name, variable)
-        if tested is None:
-            found[name] = "left out: not carried"
-            continue
-        # What is composed for a card is seen on the CPU wherever tests run.
-        command = [tested, *only, "--skip", "composed", "--nocapture", "--test-threads", "1"]
-        done = subprocess.run(command, capture_output=True, text=True)
-        print(done.stdout, done.stderr, flush=True)
-        summary = re.search(r"test result: .*?; .*?ignored", done.stdout)
-        found[name] = summary.group(0).removeprefix("test result: ") if summary else f"exit code {done.returncode}"
-        skipped = re.findall(r"^skipped: .*", done.stdout, re.MULTILINE)
-        if skipped and on_a_card():
-            found["skipped on a card"] = skipped[0]
-        told(**found)
-        if done.returncode != 0 or (skipped and on_a_card()):
-            said = done.stdout + done.stderr
-            failures = re.findall(r"^test \S+ \.\.\. FAILED|panicked at .*\n.*", said, re.MULTILINE)
-            told(**found, failed=failures[:6])
-            raise RuntimeError(f"{name}: tests failed or were skipped")
-    told(**found)
+    """Values of the reference, on the card in both types."""
+    tested(["cuda::in_16_bits_a_card", "cuda::in_32_bits_a_card"])
+
+
+def models():
+    """All models as on the CPU, which takes its time to teach them."""
+    tested(["cuda::in_16_bits_all", "cuda::in_32_bits_all"])
+
+
+def tested(only):
+    tests = binary("it", "DOCRE_TEST_BIN")
+    if tests is None:
+        raise Skip("the tests were not carried")
+    done = subprocess.run([tests, *only, "--nocapture"], capture_output=True, text=True)
+    print(done.stdout, done.stderr, flush=True)
+    summary = re.search(r"test result: .*?; .*?ignored", done.stdout)
+    told(found=summary.group(0).removeprefix("test result: ") if summary else f"exit code {done.returncode}")
+    skipped = re.findall(r"^skipped: .*", done.stdout, re.MULTILINE)
+    if done.returncode != 0 or (skipped and on_a_card()):
+        failed = re.findall(r"^test (\S+) \.\.\. FAILED|panicked at (.*)", done.stdout + done.stderr, re.MULTILINE)
+        told(failed=failed[:6], **({"skipped on a card": skipped[0]} if skipped else {}))
+        raise RuntimeError("tests failed or were skipped")
 
 
 def ceiling():

@@ -57,7 +57,7 @@ def program():
     if found is None and DRY_RUN and built.exists():
         found = str(built)
     if found is None:
-        raise Skip(f"no program: expected DOCRE_BIN, or bin/docre.xz in {CARRY}")
+        raise Skip(f"no program: expected DOCRE_BIN, or bin.tar.xz in {CARRY}")
     os.environ["DOCRE_BIN"] = found  # for what is shared with the other measurements
     return found
 
