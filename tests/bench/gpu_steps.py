@@ -419,7 +419,8 @@ def kill():
 
     docre(*command(whole))
     process = subprocess.Popen([program(), *map(str, command(stopped))], stderr=subprocess.DEVNULL)
-    wanted = max(1, SIZES["kill"] // 256 // 2)
+    of_part = 2048 if on_a_card() else 256
+    wanted = max(1, SIZES["kill"] // of_part // 2)
     while process.poll() is None and sum(1 for _ in stopped.glob(".scores.work/*/scores")) < wanted:
         time.sleep(0.01)
     if process.poll() is not None and not DRY_RUN:
