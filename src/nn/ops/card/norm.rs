@@ -33,12 +33,17 @@ pub fn normalized(
             return Ok(None);
         }
     }
-    let affine = Tensor::stack(&affine, 0)?;
-    if affine.dtype() != DType::F32 {
+    if affine.iter().any(|part| part.dtype() != DType::F32) {
         return Ok(None);
     }
-    let norm = Norm { x: x.detach(), residual: residual.detach(), affine: affine.detach(), epsilon, drop, pairs };
+    let parts = affine.map(Tensor::detach);
+    let norm = Norm { x: x.detach(), residual: residual.detach(), parts, epsilon, drop, pairs };
     let made = norm.forward()?;
+    if ![&x, &residual].into_iter().chain(affine).any(Tensor::track_op) {
+        return Ok(Some(made.tensor()));
+    }
+    // An operation has three arguments at most.
+    let affine = Tensor::stack(&affine, 0)?;
     let gradients = move |_: &Tensor, grad: &Tensor| norm.backward(grad);
     recorded(&[&x, &residual, &affine], made, Box::new(gradients)).map(Some)
 }
@@ -46,18 +51,14 @@ pub fn normalized(
 struct Norm {
     x: Tensor,
     residual: Tensor,
-    affine: Tensor,
+    /// Bias, weight and shift.
+    parts: [Tensor; 3],
     epsilon: f64,
     drop: Option<Drop>,
     pairs: usize,
 }
 
 impl Norm {
-    /// Bias, weight and shift.
-    fn parts(&self) -> Result<[Tensor; 3]> {
-        Ok([self.affine.get(0)?, self.affine.get(1)?, self.affine.get(2)?])
-    }
-
     fn name(&self, direction: &str) -> String {
         format!("norm{direction}_{}_{}", suffix(self.x.dtype()).unwrap_or_default(), self.pairs)
     }
@@ -70,20 +71,20 @@ impl Norm {
     }
 
     fn forward(&self) -> Result<Made> {
-        let ([bias, weight, shift], name) = (self.parts()?, self.name(""));
+        let ([bias, weight, shift], name) = (&self.parts, self.name(""));
         let grid = Grid::row(self.x.dim(0)?.div_ceil(WARPS), 32 * WARPS as u32);
-        let inputs = [&self.x, &self.residual, &bias, &weight, &shift];
+        let inputs = [&self.x, &self.residual, bias, weight, shift];
         let output = (self.x.dtype(), self.x.shape().clone());
         one(Kernel { module: Module::Norm, name: &name }, grid, &inputs, output, &self.scalars()?)
     }
 
     fn backward(&self, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
-        let ([bias, weight, shift], name) = (self.parts()?, self.name("_backward"));
+        let ([bias, weight, shift], name) = (&self.parts, self.name("_backward"));
         let (rows, width) = self.x.dims2()?;
         // More blocks than sums over columns have: a block has a few warps only.
         let rows_of_block = rows_of_tile(rows).div_ceil(8).max(WARPS);
         let blocks = rows.div_ceil(rows_of_block);
-        let inputs = [&self.x, &self.residual, grad, &bias, &weight, &shift];
+        let inputs = [&self.x, &self.residual, grad, bias, weight, shift];
         let like = (self.x.dtype(), self.x.shape().clone());
         let outputs = [like.clone(), like, (DType::F32, (blocks, 3 * width).into())];
         let mut scalars = self.scalars()?.to_vec();
