@@ -35,7 +35,7 @@ __device__ inline float warp_most(float value) {
     return value;
 }
 
-// The masks of `nn::ops::dropout`: what is dropped is the same on every device.
+// The masks of `nn::ops::dropout`: but for shares of attention, what is dropped is the same on every device.
 struct Mask {
     uint32_t least;  // A value whose 32 bits lie below is dropped; 0: none is.
     float scale;     // What the others are multiplied with.

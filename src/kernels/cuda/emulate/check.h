@@ -1,6 +1,7 @@
 // What the checks of all modules share. A check runs a file's kernels on the CPU, launched as `nn` launches them, and
 // compares with a naive computation in double precision:
 // g++ -std=c++20 -O1 -fno-strict-aliasing -Wno-unknown-pragmas emulate/norm.cpp && ./a.out
+// With `-fsanitize=address,undefined`, reads beyond what is given are seen too, and not only writes.
 #pragma once
 
 #include "../device.cuh"
