@@ -66,6 +66,7 @@
 //! | [`table`] | rows ↔ Parquet, checked against the schemas, crash-safe | what the tables are for |
 //! | [`submission`] | predictions as tables or in DocRED's JSON, training facts → values | a corpus |
 //! | [`corpus`] | source formats → the corpus tables, one file a format | models, metrics, queries |
+//! | `kernels` | numbers on a CUDA device → numbers, by kernels of our own; empty without the feature `cuda` | gradients of what, models |
 //! | [`nn`] | tensors → tensors with gradients; variables, layers, the optimizer, the device | models, documents |
 //! | [`pieces`] | tokens and mentions → subword pieces with entity markers | tensors |
 //! | [`encoder`] | pieces → hidden states and attention: BERT, RoBERTa and their kin | tables, entities |
@@ -91,6 +92,8 @@
 //!   `src/metrics/tally.rs`, over a column of `marked_facts.rs` if it asks for something new; its meaning in
 //!   `src/metrics/README.md` and `schemas/metrics.json`.
 //! - A graph format: a file in `src/graph/format/`, and a line in the list of its `mod.rs`.
+//! - A kernel for CUDA devices: in a file of `src/kernels/cuda/`, its check in the file of that name in `emulate/` there;
+//!   which operation it serves, and when, in `src/nn/ops/card/`; that there is none without `cuda`, in `no_card.rs`.
 //! - A stage: a file in `src/pipeline/stage/`, and a line in `registry.rs`; a command: a file in `src/cli/`.
 //! - A table: a file in `schemas/`, and a row type in `src/table/rows.rs`.
 //! - A setting: a field of its room's `Options` with its default; its range in `check`; the command's argument in
@@ -117,6 +120,7 @@
 //!   documents, with the same number of them.
 //! - What a thing is made from is identified in one way, by [`ground::identity`], and the build of docre is a part of it:
 //!   a changed program makes its things again.
+//! - Unsafe code stands where `kernels` speaks to CUDA's driver, and nowhere else; built for the CPU alone, docre has none.
 //! - Bad input is an error or a row of `rejects`, which names file, record and field; never a panic.
 
 pub use checkpoint;

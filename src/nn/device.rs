@@ -1,7 +1,7 @@
 //! Where to compute, and how precisely.
 //!
-//! On the CPU the models' operations are fused and batches are computed side by side. On a CUDA device operations are
-//! put together from the tensor library's, and one batch at a time has the device to itself.
+//! On the CPU the models' operations are fused and batches are computed side by side. On a CUDA device they are
+//! kernels of our own or put together from the tensor library's, and one batch at a time has the device to itself.
 
 mod cards;
 mod failure;

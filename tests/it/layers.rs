@@ -25,7 +25,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("blake3", &["ground"]),
     ("hf_hub", &["encoder"]),
     ("signal_hook", &["cli"]),
-    ("candle_core", &["nn", "encoder", "model", "checkpoint", "score", "train"]),
+    ("candle_core", &["kernels", "nn", "encoder", "model", "checkpoint", "score", "train"]),
 ];
 
 fn src() -> PathBuf {
@@ -55,18 +55,50 @@ fn rooms() -> Vec<(String, PathBuf, String)> {
     sources(&src()).into_iter().map(|path| (room(&path), path.clone(), fs::read_to_string(path).unwrap())).collect()
 }
 
+/// The rooms from the ground floor up, with their manifests.
+fn members() -> Vec<(String, String)> {
+    let text = fs::read_to_string(src().with_file_name("Cargo.toml")).unwrap();
+    let names = text.lines().filter_map(|line| line.trim().strip_prefix("\"src/")?.strip_suffix("\","));
+    let manifest = |name: &str| fs::read_to_string(src().join(name).join("Cargo.toml")).unwrap();
+    names.map(|name| (name.to_owned(), manifest(name))).collect()
+}
+
 #[test]
 fn a_room_names_only_rooms_below_it() {
-    let text = fs::read_to_string(src().with_file_name("Cargo.toml")).unwrap();
-    let members: Vec<&str> =
-        text.lines().filter_map(|line| line.trim().strip_prefix("\"src/")?.strip_suffix("\",")).collect();
+    let members = members();
     assert!(members.len() > 10);
-    for (floor, member) in members.iter().enumerate() {
-        let manifest = fs::read_to_string(src().join(member).join("Cargo.toml")).unwrap();
+    for (floor, (member, manifest)) in members.iter().enumerate() {
         for line in manifest.lines().filter_map(|line| line.strip_suffix(".workspace = true")) {
-            let above = members.iter().position(|other| *other == line).is_some_and(|place| place >= floor);
+            let above = members.iter().position(|(other, _)| other == line).is_some_and(|place| place >= floor);
             assert!(!above, "`{member}` must not name `{line}`, which is not below it");
         }
+    }
+}
+
+/// A table of the architecture page names every room, in their order.
+#[test]
+fn the_code_map_has_every_room() {
+    let page = fs::read_to_string(src().join("lib.rs")).unwrap();
+    let room = |line: &str| {
+        let first = line.strip_prefix("//! | ")?.split(" | ").next()?;
+        Some(first.trim_matches(['[', ']']).strip_prefix('`')?.strip_suffix('`')?.to_owned())
+    };
+    let mapped: Vec<String> = page.lines().filter_map(room).filter(|room| room != "pipeline").collect();
+    assert_eq!(mapped, members().into_iter().map(|(name, _)| name).collect::<Vec<_>>());
+}
+
+/// `kernels` alone may have it, since CUDA's driver can be spoken to in no other way, and there the files that do alone.
+#[test]
+fn unsafe_code_stands_where_the_driver_is_spoken_to_alone() {
+    let root = fs::read_to_string(src().with_file_name("Cargo.toml")).unwrap();
+    assert!(root.contains("unsafe_code = \"forbid\"\n"));
+    for (member, manifest) in members() {
+        let lints = if member == "kernels" { "unsafe_code = \"deny\"\n" } else { "[lints]\nworkspace = true\n" };
+        assert!(manifest.contains(lints), "`{member}`: expected {lints:?} in its manifest");
+    }
+    let may = ["kernels/launch.rs", "kernels/device.rs"].map(|path| src().join(path));
+    for (_, path, text) in rooms().into_iter().filter(|(_, path, _)| !may.contains(path)) {
+        assert!(!text.contains("unsafe"), "{}: has unsafe code, or a word of it", path.display());
     }
 }
 

@@ -36,6 +36,7 @@ mod identity;
 mod ids;
 mod hostile;
 mod hub;
+mod kernels;
 mod kin;
 mod large_documents;
 mod layers;

@@ -21,7 +21,7 @@ __device__ inline uint64_t end_of(const Slot &slot, uint64_t first) {
 
 // Σ g² of each stretch.
 extern "C" __global__ void squares(const Slot *slots, const Stretch *stretches, float *out) {
-    __shared__ float sums[8];
+    SHARED(float, sums, 8);
     Stretch stretch = stretches[blockIdx.x];
     Slot slot = slots[stretch.slot];
     uint64_t first = (uint64_t)stretch.number * STRETCH, end = end_of(slot, first);

@@ -1,13 +1,7 @@
 // What all kernels share: values of two types computed in f32, sums over a warp, and the masks of dropout.
 #pragma once
 
-#include <cstdint>
-
-#ifdef __CUDACC__
-#include <cuda_bf16.h>
-#endif
-
-using bf16 = __nv_bfloat16;
+#include "random.cuh"
 
 __device__ inline float wide(float value) { return value; }
 __device__ inline float wide(bf16 value) { return __bfloat162float(value); }
@@ -41,32 +35,18 @@ __device__ inline float warp_most(float value) {
     return value;
 }
 
-// The numbers of `ground::random` and the masks of `nn::ops::dropout`: what is dropped is the same on every device.
-__device__ inline uint64_t split_mix(uint64_t state) {
-    uint64_t bits = state + 0x9E3779B97F4A7C15ull;
-    bits = (bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9ull;
-    bits = (bits ^ (bits >> 27)) * 0x94D049BB133111EBull;
-    return bits ^ (bits >> 31);
-}
-
+// The masks of `nn::ops::dropout`: but for shares of attention, what is dropped is the same on every device.
 struct Mask {
     uint32_t least;  // A value whose 32 bits lie below is dropped; 0: none is.
     float scale;     // What the others are multiplied with.
-    uint32_t start, twist;
+    uint64_t of_part;
 
-    // The mask of the `part`-th part of a whole.
-    __device__ Mask(uint64_t seed, uint64_t part, uint32_t least, float scale) : least(least), scale(scale) {
-        uint64_t of_part = split_mix(split_mix(seed ^ (part * 0xD1342543DE82EF95ull)));
-        start = (uint32_t)of_part;
-        twist = (uint32_t)(of_part >> 32);
-    }
+    // The mask of the `part`-th part of a whole, whose seed is the first number of the part's own stream.
+    __device__ Mask(uint64_t seed, uint64_t part, uint32_t least, float scale)
+        : least(least), scale(scale), of_part(split_mix(split_mix(seed ^ (part * 0xD1342543DE82EF95ull)))) {}
 
     __device__ float operator()(uint32_t place, float value) const {
         if (least == 0) return value;
-        uint32_t bits = (start + place * 0x9E3779B9u) ^ twist;
-        bits = (bits ^ (bits >> 16)) * 0x045D9F3Bu;
-        bits = (bits ^ (bits >> 16)) * 0x045D9F3Bu;
-        bits ^= bits >> 16;
-        return bits < least ? 0.0f : value * scale;
+        return bits_of(of_part, place) < least ? 0.0f : value * scale;
     }
 };

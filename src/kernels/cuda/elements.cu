@@ -53,11 +53,13 @@ __device__ void bias_backward(const T *x, const float *bias, const T *grad, T *o
     store<N>(out + at.first, values);
 }
 
+using Columns = float[64];
+
 // Sums over the rows of a tile, `rows_of_tile` of them: `(rows, width)` → `(tiles, width)`. A block of (32, 8) threads
 // takes 64 columns; its grid is (columns / 64, tiles).
 template <typename T>
 __device__ void column_sums(const T *x, float *out, uint32_t rows, uint32_t width, uint32_t rows_of_tile) {
-    __shared__ float sums[8][64];
+    SHARED(Columns, sums, 8);
     uint32_t column = blockIdx.x * 64 + threadIdx.x * 2;
     uint32_t first = blockIdx.y * rows_of_tile, end = min(rows, first + rows_of_tile);
     float one = 0.0f, other = 0.0f;

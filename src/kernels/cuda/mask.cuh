@@ -1,27 +1,11 @@
-// Which shares of attention are dropped: drawn from a seed and a place, so that no mask is stored.
+// Which shares of attention are dropped: drawn from a seed and a place, so that no mask is stored. The
+// CPU drops others: it draws them head by head, in parts of 4,096.
 #pragma once
 
-#include "tile.cuh"
+#include "random.cuh"
 
-// Mixes 32 bits: two rounds of multiply and shift (the constants of Degski's 32-bit mixer).
-DEVICE uint32_t mix(uint32_t bits) {
-    bits = (bits ^ (bits >> 16)) * 0x045D9F3Bu;
-    bits = (bits ^ (bits >> 16)) * 0x045D9F3Bu;
-    return bits ^ (bits >> 16);
-}
-
-// The random bits of one place of one mask.
-DEVICE uint32_t bits(uint64_t seed, uint32_t place) {
-    return mix((uint32_t(seed) + place * 0x9E3779B9u) ^ uint32_t(seed >> 32));
-}
-
-// The seed of one part of a larger whole: splitmix64.
-DEVICE uint64_t seed_of_part(uint64_t seed, uint64_t part) {
-    uint64_t state = seed + (part + 1) * 0x9E3779B97F4A7C15u;
-    state = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9u;
-    state = (state ^ (state >> 27)) * 0x94D049BB133111EBu;
-    return state ^ (state >> 31);
-}
+// The seed of one part of a larger whole: what follows `part` numbers in the stream of its seed.
+DEVICE uint64_t seed_of_part(uint64_t seed, uint64_t part) { return split_mix(seed + part * 0x9E3779B97F4A7C15ull); }
 
 // Dropout as a kernel's caller asks for it: a share is dropped where its bits are below the threshold (0: none),
 // and the others are multiplied by `keep_scale`, 1 / (1 − p).
@@ -41,5 +25,5 @@ struct ShareMask {
           threshold(dropout.threshold) {}
 
     DEVICE bool drops_any() const { return threshold != 0; }
-    DEVICE bool drops(uint32_t query, uint32_t key) const { return bits(seed, query * length + key) < threshold; }
+    DEVICE bool drops(uint32_t query, uint32_t key) const { return bits_of(seed, query * length + key) < threshold; }
 };

@@ -73,7 +73,8 @@ template <typename T, int P>
 __device__ void backward(const T *x, const T *residual, const T *grad, const Row &row, T *of_x, T *of_residual,
                          float *affine, uint32_t rows, uint32_t rows_of_block, uint64_t seed, uint32_t least,
                          float scale) {
-    __shared__ float shared[WARPS][64 * P];
+    using Columns = float[64 * P];
+    SHARED(Columns, shared, WARPS);
     float of_bias[2 * P] = {}, of_weight[2 * P] = {}, of_shift[2 * P] = {};
     uint32_t end = min(rows, (blockIdx.x + 1) * rows_of_block);
     for (uint32_t place = blockIdx.x * rows_of_block + threadIdx.x / 32; place < end; place += WARPS) {

@@ -20,7 +20,7 @@ constexpr int MOST = 8;  // Columns of a lane: blocks of 256 at most.
 // The gradients of both: of the first sums over j, of the other over i. A block of threads takes one of the blocks.
 template <typename T>
 __device__ void outer_backward(const T *one, const T *other, const T *grad, T *of_one, T *of_other, uint32_t block) {
-    extern __shared__ float sums[];  // (warps, block)
+    DYNAMIC_SHARED(float, sums);  // (warps, block)
     uint32_t first = blockIdx.x * block, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     float own[MOST], values[MOST];
     for (int k = 0; k < MOST; k++) {

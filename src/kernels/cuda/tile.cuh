@@ -8,17 +8,7 @@
 // So sums of two blocks of 8 columns, rounded, are an `a` of the next product without a move between lanes.
 #pragma once
 
-#include <cstdint>
-
-#ifdef __CUDACC__
-#include <cuda_bf16.h>
-#define DEVICE __device__ __forceinline__
-#define SHARED(type, name, count) __shared__ __align__(16) type name[count]
-#else
-#include "emulate/emulate.h"
-#endif
-
-typedef __nv_bfloat16 bf16;
+#include "device.cuh"
 
 constexpr uint32_t LANES = 32;
 constexpr uint32_t THREADS = 128;

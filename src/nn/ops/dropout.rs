@@ -23,7 +23,8 @@ pub enum Mode<'r> {
 }
 
 impl<'r> Mode<'r> {
-    /// Training on a device. CUDA devices draw masks themselves, in the order of the operations: the stream seeds them.
+    /// Training on a device. Kernels of CUDA devices draw masks as the CPU does, by their seeds; where an operation is
+    /// composed there, the device's own generator draws them, in the order of the operations, and the stream seeds it.
     ///
     /// # Errors
     /// Where the device refuses.

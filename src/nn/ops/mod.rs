@@ -1,7 +1,8 @@
-//! Operations of an encoder with gradients, fused on the CPU, composed of candle's elsewhere.
+//! Operations of an encoder with gradients: fused on the CPU in f32, a kernel of our own on a CUDA device (`card`; where
+//! docre is built without, `no_card.rs` says that none serves), composed of candle's elsewhere.
 //!
-//! candle's own fused operations pass no gradient on, and its composed ones are slow on the CPU; hence these. Each keeps
-//! only its arguments for the backward pass and computes the rest anew. Sums run in a fixed order, so a result does not
+//! candle's own fused operations pass no gradient on, and its composed ones are slow; hence these. Each keeps little more
+//! than its arguments for the backward pass and computes the rest anew. Sums run in a fixed order, so a result does not
 //! depend on the number of threads.
 
 mod activation;
@@ -39,7 +40,7 @@ pub use softmax::{Softmax, SoftmaxBackward};
 /// Rows that one task takes: the unit of order for sums over rows.
 pub const ROWS_AT_ONCE: usize = 32;
 
-/// Whether the fused operations serve a tensor.
+/// Whether the CPU's fused operations serve a tensor.
 pub fn is_fused(tensor: &Tensor) -> bool {
     tensor.device().is_cpu() && tensor.dtype() == DType::F32
 }

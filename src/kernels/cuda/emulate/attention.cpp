@@ -1,68 +1,7 @@
-// Every kernel, on the CPU, against a naive computation in double precision:
-// g++ -std=c++20 -O1 -fno-strict-aliasing -Wno-unknown-pragmas emulate/check.cpp && ./a.out
-#include "emulate.h"
+// Self-attention.
+#include "check.h"
 
 #include "../attention.cu"
-
-#include <cstdio>
-#include <cstdlib>
-#include <random>
-#include <string>
-
-// Memory of a card: all bytes set, so that what is read unwritten is not a number, between guards of the same.
-template <typename T> class Buffer {
-#ifdef __SANITIZE_ADDRESS__
-    static constexpr size_t GUARD = 0;
-#else
-    static constexpr size_t GUARD = 4096;
-#endif
-    size_t count;
-    std::unique_ptr<unsigned char[]> memory;
-
-  public:
-    explicit Buffer(size_t count) : count(count), memory(new unsigned char[count * sizeof(T) + 2 * GUARD]) {
-        std::memset(memory.get(), 0xFF, count * sizeof(T) + 2 * GUARD);
-    }
-    T *get() { return reinterpret_cast<T *>(memory.get() + GUARD); }
-    T &operator[](size_t at) { return get()[at]; }
-    size_t size() const { return count; }
-    bool guards_hold() const {
-        for (size_t at = 0; at < GUARD; at++)
-            if (memory[at] != 0xFF || memory[GUARD + count * sizeof(T) + at] != 0xFF) return false;
-        return true;
-    }
-};
-
-double number(float value) { return value; }
-double number(bf16 value) { return __bfloat162float(value); }
-void put(float &to, double value) { to = float(value); }
-void put(bf16 &to, double value) { to = __float2bfloat16(float(value)); }
-double rounded(double value) { return __bfloat162float(__float2bfloat16(float(value))); }
-
-int failures = 0;
-
-// ‖got − wanted‖ / ‖wanted‖, or a number's difference on average where nothing but 0 is wanted. It must be small; what
-// is not a number never is.
-template <typename T>
-double compare(const std::string &what, Buffer<T> &got, const std::vector<double> &wanted, double limit) {
-    double difference = 0.0, norm = 0.0;
-    for (size_t at = 0; at < wanted.size(); at++) {
-        difference += std::pow(number(got[at]) - wanted[at], 2);
-        norm += std::pow(wanted[at], 2);
-    }
-    double error = norm == 0.0 ? std::sqrt(difference / wanted.size()) : std::sqrt(difference / norm);
-    if (!(error <= limit) || !got.guards_hold()) {
-        failures++;
-        std::printf("FAILED %s: error %.2e, limit %.2e, guards %s\n", what.c_str(), error, limit,
-                    got.guards_hold() ? "hold" : "are broken");
-    }
-    return error;
-}
-
-template <typename T> void fill(Buffer<T> &buffer, std::mt19937_64 &random, double deviation) {
-    std::normal_distribution<double> normal(0.0, deviation);
-    for (size_t at = 0; at < buffer.size(); at++) put(buffer[at], normal(random));
-}
 
 struct Sequences {
     std::vector<uint32_t> lengths;
@@ -133,7 +72,7 @@ struct NaiveHead {
         for (double score : scores) sum += std::exp(score - largest);
         for (uint32_t key = 0; key < length; key++) {
             uint64_t part = seed_of_part(dropout.seed, uint64_t(first) * sequences.n_heads + head);
-            bool dropped = bits(part, query * length + key) < dropout.threshold;
+            bool dropped = bits_of(part, query * length + key) < dropout.threshold;
             shares.push_back(std::exp(scores[key] - largest) / sum);
             kept.push_back(dropped ? 0.0 : double(dropout.keep_scale));
         }
@@ -256,6 +195,5 @@ int main() {
             check_attention({{63, 64, 65}, 1, width}, drop_probability);
             check_attention({{130, 17}, 2, width}, drop_probability);
         }
-    std::printf(failures == 0 ? "all kernels agree\n" : "%d comparisons failed\n", failures);
-    return failures == 0 ? 0 : 1;
+    return verdict();
 }
