@@ -66,7 +66,7 @@
 //! | [`table`] | rows ↔ Parquet, checked against the schemas, crash-safe | what the tables are for |
 //! | [`submission`] | predictions as tables or in DocRED's JSON, training facts → values | a corpus |
 //! | [`corpus`] | source formats → the corpus tables, one file a format | models, metrics, queries |
-//! | `kernels` | numbers on a CUDA device → numbers, by kernels of our own; empty without the feature `cuda` | gradients of what, models |
+//! | `kernels` | tensors on a CUDA device → tensors, by kernels of our own; empty without `cuda` | layers, models |
 //! | [`nn`] | tensors → tensors with gradients; variables, layers, the optimizer, the device | models, documents |
 //! | [`pieces`] | tokens and mentions → subword pieces with entity markers | tensors |
 //! | [`encoder`] | pieces → hidden states and attention: BERT, RoBERTa and their kin | tables, entities |
@@ -120,7 +120,7 @@
 //!   documents, with the same number of them.
 //! - What a thing is made from is identified in one way, by [`ground::identity`], and the build of docre is a part of it:
 //!   a changed program makes its things again.
-//! - Unsafe code stands where `kernels` speaks to CUDA's driver, and nowhere else; built for the CPU alone, docre has none.
+//! - Unsafe code stands where `kernels` speaks to CUDA's driver alone; built without the feature `cuda`, docre has none.
 //! - Bad input is an error or a row of `rejects`, which names file, record and field; never a panic.
 
 pub use checkpoint;

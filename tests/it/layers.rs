@@ -87,7 +87,7 @@ fn the_code_map_has_every_room() {
     assert_eq!(mapped, members().into_iter().map(|(name, _)| name).collect::<Vec<_>>());
 }
 
-/// `kernels` alone may have it, since CUDA's driver can be spoken to in no other way, and there the files that do alone.
+/// `kernels` alone may have it, since CUDA's driver can be spoken to in no other way, and there two files.
 #[test]
 fn unsafe_code_stands_where_the_driver_is_spoken_to_alone() {
     let root = fs::read_to_string(src().with_file_name("Cargo.toml")).unwrap();

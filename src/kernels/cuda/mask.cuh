@@ -1,5 +1,5 @@
-// Which shares of attention are dropped: drawn from a seed and a place, so that no mask is stored. The
-// CPU drops others: it draws them head by head, in parts of 4,096.
+// Which shares of attention are dropped: drawn from a seed and a place, so that no mask is stored.
+// The CPU drops others: it draws them head by head, in parts of 4,096.
 #pragma once
 
 #include "random.cuh"

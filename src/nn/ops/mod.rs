@@ -1,9 +1,9 @@
-//! Operations of an encoder with gradients: fused on the CPU in f32, a kernel of our own on a CUDA device (`card`; where
-//! docre is built without, `no_card.rs` says that none serves), composed of candle's elsewhere.
+//! Operations of an encoder with gradients: fused on the CPU in f32, kernels of our own on a CUDA device (`card`; built
+//! without the feature `cuda`, `no_card.rs`, where none serves), composed of candle's elsewhere.
 //!
-//! candle's own fused operations pass no gradient on, and its composed ones are slow; hence these. Each keeps little more
-//! than its arguments for the backward pass and computes the rest anew. Sums run in a fixed order, so a result does not
-//! depend on the number of threads.
+//! candle's own fused operations pass no gradient on, and its composed ones are slow; hence these. Each keeps little but
+//! its arguments for the backward pass and computes the rest anew. Sums run in a fixed order, so a result does not depend
+//! on the number of threads.
 
 mod activation;
 mod attention;
