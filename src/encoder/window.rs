@@ -135,12 +135,14 @@ fn merge_attention(documents: &[Input], windows: &[Window], attention: &[Attenti
     Ok(merged)
 }
 
+/// A long document: its place, itself, and the attention in each of its windows.
+type Long<'d> = (usize, &'d Input<'d>, &'d [(&'d Window, Tensor)]);
+
 /// The attention of documents from that in each of their windows, one by one where operations are fused, else those of
 /// like size together. A document without windows is in none.
 fn attention_of_long(documents: &[Input], parts: &[Vec<(&Window, Tensor)>]) -> Result<Vec<Attention>> {
     let long = documents.iter().enumerate().zip(parts).filter(|(_, parts)| !parts.is_empty());
-    let long: Vec<(usize, &Input, &[(&Window, Tensor)])> =
-        long.map(|((place, document), parts)| (place, document, parts.as_slice())).collect();
+    let long: Vec<Long> = long.map(|((place, document), parts)| (place, document, parts.as_slice())).collect();
     let is_apart = long.iter().flat_map(|(_, _, parts)| *parts).any(|(_, attention)| is_fused(attention));
     let groups = if is_apart {
         (0..long.len()).map(|place| vec![place]).collect()

@@ -31,13 +31,3 @@ pub fn open(number: usize) -> Result<Device> {
     }
     Ok(device)
 }
-
-/// Bytes of a device's memory that nobody holds.
-///
-/// # Errors
-/// Where the driver refuses, or the device is none of CUDA's.
-pub fn free_bytes(device: &Device) -> Result<u64> {
-    let Device::Cuda(cuda) = device else { bail!("expected a CUDA device") };
-    cuda.cuda_stream().context().bind_to_thread().w()?;
-    Ok(result::mem_get_info().w()?.0 as u64)
-}

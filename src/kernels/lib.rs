@@ -13,7 +13,7 @@ mod launch;
 mod recorded;
 
 #[cfg(feature = "cuda")]
-pub use device::{free_bytes, open};
+pub use device::open;
 #[cfg(feature = "cuda")]
 pub use launch::{Grid, Kernel, Made, Module, Scalar, address, launch};
 #[cfg(feature = "cuda")]

@@ -9,7 +9,8 @@ use crate::ops::Drop;
 
 /// `activation(x + bias)`: `(rows, width)` and `(width)` → `(rows, width)`; `name` is that of the activation's kernel.
 pub fn biased(x: &Tensor, bias: &Tensor, name: &'static str) -> Result<Option<Tensor>> {
-    if !serves(x) || x.rank() != 2 || !serves(bias) || x.elem_count() == 0 {
+    let fits = u32::try_from(x.elem_count()).is_ok();
+    if !fits || !serves(x) || x.rank() != 2 || !serves(bias) || x.elem_count() == 0 {
         return Ok(None);
     }
     let (x, bias) = (x.contiguous()?, bias.contiguous()?);
