@@ -51,6 +51,9 @@ struct EntityAttention {
 /// The unordered pairs of a document, in order.
 type Unordered = Vec<(u32, u32)>;
 
+/// The same, where they lie.
+type Pairs<'p> = &'p [(u32, u32)];
+
 /// The features of every pair of a batch; `None` where it has no pair.
 ///
 /// # Errors
@@ -165,7 +168,7 @@ impl<'e> Pooled<'e> {
     fn local_contexts(&self, group: &EntityAttention, unordered: &[Unordered]) -> Result<Tensor> {
         let states = &self.encoded.states;
         let of = |place: &usize| Some((self.encoded.spans.get(*place)?, unordered.get(*place)?.as_slice()));
-        let (spans, pairs): (Vec<&Span>, Vec<&[(u32, u32)]>) = group.documents.iter().filter_map(of).unzip();
+        let (spans, pairs): (Vec<&Span>, Vec<Pairs>) = group.documents.iter().filter_map(of).unzip();
         let normalised =
             |joint: Tensor| joint.broadcast_div(&(joint.sum_keepdim(D::Minus1)? + 1e-5)?)?.to_dtype(states.dtype());
         if let ([span], [pairs]) = (spans.as_slice(), pairs.as_slice()) {

@@ -193,9 +193,9 @@ fn of_batch(
     let mut take = |scores| {
         interrupt::check().map_err(candle_core::Error::wrap)?;
         if workers.share_a_device() {
-            found.push(scores)
+            found.push(scores);
         } else {
-            reader.read(scored(scores)?)?
+            reader.read(scored(scores)?)?;
         }
         Ok(())
     };

@@ -259,6 +259,7 @@ impl fmt::Display for Compute {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 mod tests {
     use super::*;
 

@@ -47,6 +47,7 @@ pub fn alike(sizes: impl IntoIterator<Item = usize>, power: u32) -> Vec<Vec<usiz
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 mod tests {
     use super::*;
 

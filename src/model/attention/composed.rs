@@ -18,12 +18,11 @@ pub fn attend(
     drop: Option<Drop>,
 ) -> Result<Tensor> {
     let made;
-    let grids = match matrices.grids.get().filter(|grids| grids.is_of(&heads.reach)) {
-        Some(grids) => grids,
-        None => {
-            made = Grids::new(&heads.reach, matrices, queries.device())?;
-            if matrices.grids.get().is_some() { &made } else { matrices.grids.get_or_init(|| made) }
-        }
+    let grids = if let Some(grids) = matrices.grids.get().filter(|grids| grids.is_of(&heads.reach)) {
+        grids
+    } else {
+        made = Grids::new(&heads.reach, matrices, queries.device())?;
+        if matrices.grids.get().is_some() { &made } else { matrices.grids.get_or_init(|| made) }
     };
     Rows::new(heads, queries, memory)?.attend(grids, drop)
 }
