@@ -81,10 +81,11 @@ impl Drop for Lock {
 }
 
 /// How often, and how long apart, a lock is tried that is held.
-const TRIES: u32 = 5;
+const TRIES: u32 = 25;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Who looks whether a lock is free, or clears what its dead holder left, holds it for a moment: that is waited for.
+/// Who looks whether a lock is free, or clears what its dead holder left, holds it for a moment, a long one where the
+/// machine is busy: that is waited for.
 fn patiently(hold: impl Fn() -> Result<Lock, TableError>) -> Result<Lock, TableError> {
     for _ in 0..TRIES {
         match hold() {
