@@ -300,7 +300,7 @@ fn means(example: &Example, n_mentions: usize, n_entities: usize) -> Vec<f32> {
 
 /// The mean over heads of the product of two entities' attentions: `(entities, heads, pieces)` → `(pairs, pieces)`.
 ///
-/// No `(pairs, heads, pieces)` tensor is ever made.
+/// No `(pairs, heads, pieces)` tensor of all pairs is ever made.
 ///
 /// # Errors
 /// Where a pair names an entity that is not there.
@@ -308,7 +308,26 @@ pub fn joint_attention(attention: &Tensor, pairs: &[(u32, u32)]) -> Result<Tenso
     if is_fused(attention) {
         return attention.contiguous()?.apply_op1(JointAttention { pairs: pairs.to_vec() });
     }
+    let (n_entities, heads, _) = attention.dims3()?;
+    if n_entities * n_entities > heads * pairs.len() {
+        return joint_attention_of_few(attention, pairs);
+    }
     joint_attention_of_padded(&attention.unsqueeze(0)?, &[pairs])?.squeeze(0)
+}
+
+/// The same of few pairs of many entities: so many of them at a time that what is made on the way stays within bounds.
+fn joint_attention_of_few(attention: &Tensor, pairs: &[(u32, u32)]) -> Result<Tensor> {
+    let (n_entities, heads, pieces) = attention.dims3()?;
+    let entities = attention.reshape((n_entities, heads * pieces))?;
+    let parts = chunks(pairs.len(), PRODUCTS_AT_ONCE / (heads * pieces).max(1)).map(|rows| {
+        let pairs = pairs.get(rows).unwrap_or_default();
+        let of = |end: fn(&(u32, u32)) -> u32| {
+            gather(&entities, &Places::new(pairs.iter().map(end).collect::<Vec<u32>>(), attention.device())?)
+        };
+        let products = (of(|pair| pair.0)? * of(|pair| pair.1)?)?.reshape((pairs.len(), heads, pieces))?;
+        products.sum(1)? / heads as f64
+    });
+    Tensor::cat(&parts.collect::<Result<Vec<_>>>()?, 0)
 }
 
 /// The same of several documents at once: `(documents, entities, heads, pieces)` → `(documents, pairs, pieces)`, padded

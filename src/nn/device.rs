@@ -60,7 +60,7 @@ enum Why {
     Asked,
     /// The CPU: the program knows no other.
     NotBuilt,
-    /// The CPU, though the program knows CUDA: the driver's answer.
+    /// The CPU, though the program knows CUDA: what is wrong.
     NoCard(String),
     /// A CUDA device of this name.
     Card(String),
@@ -80,6 +80,16 @@ pub enum DeviceError {
         /// The driver's answer.
         source: candle_core::Error,
     },
+    /// The device lacks what the kernels are made of.
+    #[error("device `{choice}`: expected a compute capability of 8.0 or more, got {}.{} ({name})", capability.0, capability.1)]
+    TooOld {
+        /// The device.
+        choice: DeviceChoice,
+        /// What its maker calls it.
+        name: String,
+        /// Major, minor.
+        capability: (i32, i32),
+    },
     /// The CPU computes in f32 only.
     #[error("precision `bf16`: expected a CUDA device, got the CPU")]
     Precision,
@@ -98,11 +108,14 @@ impl Hint for DeviceError {
                 Some(Failure::Build) => FOR_ANOTHER_CARD.into(),
                 _ => "`docre devices` lists what there is".into(),
             }),
+            Self::TooOld { .. } => Some("pass `--device cpu`".into()),
             Self::Precision => None,
         }
     }
 }
 
+/// The first generation of devices that multiplies in bf16, which our kernels are compiled for.
+const LEAST_CAPABILITY: (i32, i32) = (8, 0);
 /// Threads that share a CUDA device.
 const SCORERS: usize = 3;
 
@@ -130,11 +143,13 @@ impl DeviceChoice {
 
     fn cuda(self, number: usize) -> Result<(Device, Why), DeviceError> {
         let opened = open_cuda(number).ok_or(DeviceError::NotBuilt(self))?;
-        let named = opened.and_then(|device| {
-            let name = cards::name(&device)?;
-            Ok((device, Why::Card(name)))
-        });
-        named.map_err(|source| DeviceError::Refused { choice: self, source })
+        let known = opened.and_then(|device| Ok((cards::known(&device)?, device)));
+        match known.map_err(|source| DeviceError::Refused { choice: self, source })? {
+            (Card { name, capability, .. }, _) if capability < LEAST_CAPABILITY => {
+                Err(DeviceError::TooOld { choice: self, name, capability })
+            }
+            (Card { name, .. }, device) => Ok((device, Why::Card(name))),
+        }
     }
 }
 
@@ -156,8 +171,9 @@ fn first(opened: Result<(Device, Why), DeviceError>) -> Result<(Device, Why), De
         Err(DeviceError::NotBuilt(_)) => Ok((Device::Cpu, Why::NotBuilt)),
         // The driver's code reaches us in the words of the error alone, whatever the features.
         Err(DeviceError::Refused { source, .. }) if NO_DEVICE.iter().any(|code| source.to_string().contains(code)) => {
-            Ok((Device::Cpu, Why::NoCard(answer(&source))))
+            Ok((Device::Cpu, Why::NoCard(format!("no CUDA device: {}", answer(&source)))))
         }
+        Err(error @ DeviceError::TooOld { .. }) => Ok((Device::Cpu, Why::NoCard(error.to_string()))),
         opened => opened,
     }
 }
@@ -166,7 +182,9 @@ impl FromStr for DeviceChoice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = text.strip_prefix("cuda:").map(str::parse);
+        let digits = text.strip_prefix("cuda:").filter(|number| number.bytes().all(|one| one.is_ascii_digit()));
+        // The driver counts in 31 bits.
+        let number = digits.map(|number| number.parse::<u16>().map(usize::from));
         match (text, number) {
             ("auto", _) => Ok(Self::Auto),
             ("cpu", _) => Ok(Self::Cpu),
@@ -228,7 +246,7 @@ impl Compute {
         match &self.why {
             Why::Asked => None,
             Why::NotBuilt => Some("this docre is built for the CPU alone".to_owned()),
-            Why::NoCard(answer) => Some(format!("no CUDA device: {answer}")),
+            Why::NoCard(why) => Some(why.clone()),
             Why::Card(name) => Some(name.clone()),
         }
     }

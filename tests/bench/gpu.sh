@@ -15,5 +15,5 @@ for library in libcublas.so.13 libcurand.so.10 libcudart.so.13; do
   if [ -n "$folder" ]; then path=$path$folder:; else echo "gpu.sh: $library: not found" >&2; fi
 done
 [ -d /usr/local/nvidia/lib64 ] && path=$path/usr/local/nvidia/lib64:
-export LD_LIBRARY_PATH="$path$LD_LIBRARY_PATH"
+export LD_LIBRARY_PATH="$path${LD_LIBRARY_PATH:-/usr/lib}"
 exec "$python" -B "$here/gpu.py" "$@"

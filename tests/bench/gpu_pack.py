@@ -134,6 +134,9 @@ def cpu():
 
 
 def main():
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(__doc__)
+        return
     parts = sys.argv[1:] or PARTS
     if unknown := [part for part in parts if part not in PARTS]:
         sys.exit(f"expected some of {', '.join(PARTS)}, got {', '.join(unknown)}")

@@ -15,7 +15,7 @@ fn names_are_read_and_written() {
         assert_eq!(name.parse::<DeviceChoice>().unwrap().to_string(), name);
     }
     assert_eq!("cuda".parse(), Ok(DeviceChoice::Cuda(0)));
-    for name in ["", "gpu", "cuda:", "cuda:-1", "CPU"] {
+    for name in ["", "gpu", "cuda:", "cuda:-1", "cuda:+1", "cuda:4294967296", "CPU"] {
         assert_eq!(name.parse::<DeviceChoice>(), Err("expected `auto`, `cpu` or `cuda:N`".to_owned()), "{name}");
     }
     let json = |precision| serde_json::to_string(&precision).unwrap();

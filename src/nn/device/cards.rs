@@ -30,9 +30,9 @@ pub fn cards() -> Result<Vec<Result<Card, DeviceError>>, DeviceError> {
     Ok((0..count).map(|number| machine::card(number).map_err(refused(DeviceChoice::Cuda(number)))).collect())
 }
 
-/// What the maker of an open CUDA device calls it.
-pub(super) fn name(device: &Device) -> candle_core::Result<String> {
-    machine::name(device)
+/// An open CUDA device.
+pub(super) fn known(device: &Device) -> candle_core::Result<Card> {
+    machine::known(device)
 }
 
 #[cfg(feature = "cuda")]
@@ -58,8 +58,8 @@ mod machine {
         Ok(Card { name, memory: context.total_mem()? as u64, capability })
     }
 
-    pub fn name(device: &Device) -> Result<String> {
-        device.as_cuda_device()?.cuda_stream().context().name().w()
+    pub fn known(device: &Device) -> Result<Card> {
+        read(device.as_cuda_device()?.cuda_stream().context()).w()
     }
 }
 
@@ -77,7 +77,7 @@ mod machine {
         Err(Error::NotCompiledWithCudaSupport)
     }
 
-    pub fn name(_: &Device) -> Result<String> {
+    pub fn known(_: &Device) -> Result<Card> {
         Err(Error::NotCompiledWithCudaSupport)
     }
 }
