@@ -10,7 +10,7 @@ use encoder::{Attention, Encoded};
 use nn::ops::{NO_ROW, Places, gather, is_fused, operand, values};
 use nn::{Span, alike};
 
-use crate::chunks::pairs_at_once;
+use crate::chunks::{chunks, pairs_at_once};
 use crate::example::Example;
 
 /// Numbers in the products of all entities with all, of documents that are looked at together.
