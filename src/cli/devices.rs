@@ -152,6 +152,6 @@ impl Auto {
 fn told(error: &DeviceError) -> String {
     match error {
         DeviceError::Refused { source, .. } => device::answer(source),
-        DeviceError::NotBuilt(_) | DeviceError::Precision => error.to_string(),
+        DeviceError::NotBuilt(_) | DeviceError::TooOld { .. } | DeviceError::Precision => error.to_string(),
     }
 }
