@@ -118,7 +118,7 @@ pub fn dropout(x: &Tensor, drop: Option<Drop>) -> Result<Tensor> {
         None => Ok(x.clone()),
         Some(drop) if is_fused(x) => x.contiguous()?.apply_op1(drop),
         Some(drop) => match card::dropped(x, drop)? {
-            Some(result) => Ok(result),
+            Some(step) => step.recorded(&[x]),
             None => x * drop.mask(x)?,
         },
     }
