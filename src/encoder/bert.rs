@@ -1,6 +1,8 @@
 //! BERT (Devlin et al. 2019), RoBERTa (Liu et al. 2019) and those that compute as they do, in the names of their published
 //! checkpoints: XLM-RoBERTa (Conneau et al. 2020), CamemBERT (Martin et al. 2020), ELECTRA (Clark et al. 2020).
 
+mod node;
+
 use candle_core::{DType, Result, Tensor};
 
 use nn::ops::{
@@ -142,8 +144,13 @@ impl Bert {
         let sequences = Sequences::new(spans, &states, n_heads)?;
         let mut attention = Vec::new();
         for (place, layer) in self.layers.iter().enumerate() {
+            let is_last = place + 1 == self.layers.len();
+            if !is_last && layer.is_node(&states) {
+                states = layer.node(&states, &sequences, &self.config, mode)?;
+                continue;
+            }
             let (projected, bias) = layer.project(&states)?;
-            if place + 1 == self.layers.len() {
+            if is_last {
                 attention = self.attention(&projected, &bias, spans, rows, mode)?;
             }
             let drop = mode.drop(self.config.attention_probs_dropout_prob);

@@ -96,8 +96,9 @@ impl Made {
         Tensor::from_storage(Storage::Cuda(self.storage), self.shape, BackpropOp::none(), false)
     }
 
-    pub(crate) fn parts(self) -> (CudaStorage, Shape) {
-        (self.storage, self.shape)
+    /// As memory that no tensor holds.
+    pub fn parts(self) -> (Storage, Shape) {
+        (Storage::Cuda(self.storage), self.shape)
     }
 }
 

@@ -356,8 +356,6 @@ impl<'a> Run<'a> {
         let progress = self.adam.steps() as f64 / self.steps as f64;
         let teacher = self.prepared.teacher.as_ref().map(|teacher| teacher.score(batch)).transpose()?.flatten();
         let lesson = Lesson { examples: batch, progress, teacher: teacher.map(|scores| scores.logits) };
-        // A CUDA device draws masks by itself.
-        Mode::train(random, &self.compute.device)?;
         let Some(loss) = self.model.loss(&lesson, random)? else {
             candle_core::bail!("expected pairs in every batch, found none");
         };

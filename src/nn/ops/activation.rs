@@ -4,7 +4,8 @@ use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::numeric::{Kernel, normal};
-use super::{ROWS_AT_ONCE, card, column_sums, is_fused, operand, values};
+use super::step::composed;
+use super::{ROWS_AT_ONCE, Step, card, column_sums, is_fused, operand, values};
 
 /// `x + bias`: `(rows, width)` and `(width)` → `(rows, width)`, in f32 whatever the type of `x`, so that the bias's
 /// gradient, a sum over all rows, is too.
@@ -31,6 +32,17 @@ pub fn gelu(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
     biased(x, bias, Gelu, Tensor::gelu_erf)
 }
 
+/// [`gelu`] as a step, whose way back leads to `x` and `bias`.
+///
+/// # Errors
+/// Where the shapes do not fit.
+pub fn gelu_step(x: &Tensor, bias: &Tensor) -> Result<Step> {
+    match card::biased(x, bias, Gelu::NAME)? {
+        Some(step) => Ok(step),
+        None => composed([x, bias], |[x, bias]| gelu(x, bias)),
+    }
+}
+
 fn biased<A: Activation>(
     x: &Tensor,
     bias: &Tensor,
@@ -40,8 +52,8 @@ fn biased<A: Activation>(
     if is_fused(x) {
         return x.contiguous()?.apply_op2(&bias.contiguous()?, Biased(activation));
     }
-    if let Some(result) = card::biased(x, bias, A::NAME)? {
-        return Ok(result);
+    if let Some(step) = card::biased(x, bias, A::NAME)? {
+        return step.recorded(&[x, bias]);
     }
     let sum = x.to_dtype(DType::F32)?.broadcast_add(&bias.to_dtype(DType::F32)?)?;
     composed(&sum)?.to_dtype(x.dtype())

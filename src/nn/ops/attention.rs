@@ -6,9 +6,10 @@ use candle_core::{CpuStorage, CustomOp2, DType, Device, Layout, Result, Shape, T
 use rayon::prelude::*;
 
 use super::softmax::{Softmax, SoftmaxBackward};
+use super::step::composed;
 use super::{
-    Drop, Places, add_bias, card, column_sums, columns, dropout, gather, is_fused, operand, place, softmax, stretch,
-    values,
+    Drop, Places, Step, add_bias, card, column_sums, columns, dropout, gather, is_fused, operand, place, softmax,
+    stretch, values,
 };
 use crate::Span;
 
@@ -93,7 +94,10 @@ pub fn attend(
     drop: Option<Drop>,
 ) -> Result<Tensor> {
     match &sequences.way {
-        Way::Card(tiles) => card::attend(projected, bias, tiles, n_heads, drop),
+        Way::Card(tiles) => {
+            let bias = &bias.to_dtype(DType::F32)?;
+            card::attend(projected, bias, tiles, n_heads, drop)?.recorded(&[projected, bias])
+        }
         Way::Padded(padding) => {
             attend_padded(&add_bias(projected, bias)?, (sequences.spans.len(), padding), n_heads, drop)
         }
@@ -101,6 +105,23 @@ pub fn attend(
             let attention = SelfAttention { spans: sequences.spans.clone(), n_heads, drop };
             projected.contiguous()?.apply_op2(&bias.contiguous()?, attention)
         }
+    }
+}
+
+/// [`attend`] as a step, whose way back leads to `projected` and `bias`; that is in f32.
+///
+/// # Errors
+/// Where the shapes do not fit.
+pub fn attend_step(
+    projected: &Tensor,
+    bias: &Tensor,
+    sequences: &Sequences,
+    n_heads: usize,
+    drop: Option<Drop>,
+) -> Result<Step> {
+    match &sequences.way {
+        Way::Card(tiles) => card::attend(projected, bias, tiles, n_heads, drop),
+        _ => composed([projected, bias], |[projected, bias]| attend(projected, bias, sequences, n_heads, drop)),
     }
 }
 

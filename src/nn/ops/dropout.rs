@@ -22,19 +22,7 @@ pub enum Mode<'r> {
     Train(&'r mut Random),
 }
 
-impl<'r> Mode<'r> {
-    /// Training on a device. Kernels of CUDA devices draw masks as the CPU does, by their seeds; where an operation is
-    /// composed there, the device's own generator draws them, in the order of the operations, and the stream seeds it.
-    ///
-    /// # Errors
-    /// Where the device refuses.
-    pub fn train(random: &'r mut Random, device: &Device) -> Result<Self> {
-        if !device.is_cpu() {
-            device.set_seed(random.next_u64())?;
-        }
-        Ok(Self::Train(random))
-    }
-
+impl Mode<'_> {
     /// Rows that are computed at a time.
     pub fn rows_at_once(&self) -> usize {
         if let Self::InChunks(rows) = self { *rows } else { usize::MAX }
@@ -91,10 +79,6 @@ impl Drop {
 
     /// The mask as numbers: 0 or 1 / (1 − p).
     fn mask(self, like: &Tensor) -> Result<Tensor> {
-        if !like.device().is_cpu() {
-            let kept = Tensor::rand(0f32, 1f32, like.shape(), like.device())?.ge(self.probability)?;
-            return kept.to_dtype(like.dtype())? * (1.0 / (1.0 - self.probability));
-        }
         let mut mask = vec![1.0f32; like.elem_count()];
         self.apply_in_parts(&mut mask);
         Tensor::from_vec(mask, like.shape(), like.device())?.to_dtype(like.dtype())
@@ -118,7 +102,7 @@ pub fn dropout(x: &Tensor, drop: Option<Drop>) -> Result<Tensor> {
         None => Ok(x.clone()),
         Some(drop) if is_fused(x) => x.contiguous()?.apply_op1(drop),
         Some(drop) => match card::dropped(x, drop)? {
-            Some(result) => Ok(result),
+            Some(step) => step.recorded(&[x]),
             None => x * drop.mask(x)?,
         },
     }

@@ -91,8 +91,8 @@ impl Places {
 /// # Errors
 /// Where a place is out of range.
 pub fn gather(x: &Tensor, places: &Places) -> Result<Tensor> {
-    if let Some(rows) = card::gathered(x, places)? {
-        return Ok(rows);
+    if let Some(step) = card::gathered(x, places)? {
+        return step.recorded(&[x]);
     }
     x.contiguous()?.index_select(&places.on_device, 0)
 }

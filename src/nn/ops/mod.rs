@@ -20,22 +20,24 @@ mod norm;
 pub mod numeric;
 mod outer;
 mod softmax;
+mod step;
 
 use std::ops::{Deref, Range};
 
 use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor, bail};
 use rayon::prelude::*;
 
-pub use activation::{add_bias, gelu, relu};
-pub use attention::{Sequences, attend, attention_of_padded, attention_of_rows};
+pub use activation::{add_bias, gelu, gelu_step, relu};
+pub use attention::{Sequences, attend, attend_step, attention_of_padded, attention_of_rows};
 pub use dropout::{Drop, Mode, dropout};
 pub use gather::{NO_ROW, Places, gather};
 pub use matmul::matmul;
 pub use mix::mix;
-pub use norm::normalize;
+pub use norm::{normalize, normalize_step};
 pub use outer::outer;
 pub use softmax::softmax;
 pub use softmax::{Softmax, SoftmaxBackward};
+pub use step::{Backward, Out, Step};
 
 /// Rows that one task takes: the unit of order for sums over rows.
 pub const ROWS_AT_ONCE: usize = 32;

@@ -3,7 +3,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::{Drop, Places};
+use super::{Drop, Places, Step};
 use crate::Span;
 
 /// There are none.
@@ -14,30 +14,30 @@ pub fn tiles(_: &[Span], _: &Tensor, _: usize) -> Result<Option<Tiles>> {
     Ok(None)
 }
 
-pub fn attend(_: &Tensor, _: &Tensor, tiles: &Tiles, _: usize, _: Option<Drop>) -> Result<Tensor> {
+pub fn attend(_: &Tensor, _: &Tensor, tiles: &Tiles, _: usize, _: Option<Drop>) -> Result<Step> {
     match *tiles {}
 }
 
-pub fn biased(_: &Tensor, _: &Tensor, _: &'static str) -> Result<Option<Tensor>> {
+pub fn biased(_: &Tensor, _: &Tensor, _: &'static str) -> Result<Option<Step>> {
     Ok(None)
 }
 
-pub fn dropped(_: &Tensor, _: Drop) -> Result<Option<Tensor>> {
+pub fn dropped(_: &Tensor, _: Drop) -> Result<Option<Step>> {
     Ok(None)
 }
 
-pub fn gathered(_: &Tensor, _: &Places) -> Result<Option<Tensor>> {
+pub fn gathered(_: &Tensor, _: &Places) -> Result<Option<Step>> {
     Ok(None)
 }
 
-pub fn normalized(_: &Tensor, _: &Tensor, _: [&Tensor; 3], _: f64, _: Option<Drop>) -> Result<Option<Tensor>> {
+pub fn normalized(_: &Tensor, _: &Tensor, _: [&Tensor; 3], _: f64, _: Option<Drop>) -> Result<Option<Step>> {
     Ok(None)
 }
 
-pub fn outer(_: &Tensor, _: &Tensor, _: usize) -> Result<Option<Tensor>> {
+pub fn outer(_: &Tensor, _: &Tensor, _: usize) -> Result<Option<Step>> {
     Ok(None)
 }
 
-pub fn soft(_: &Tensor) -> Result<Option<Tensor>> {
+pub fn soft(_: &Tensor) -> Result<Option<Step>> {
     Ok(None)
 }

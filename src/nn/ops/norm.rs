@@ -4,7 +4,8 @@ use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Result, Shape, Tensor
 use rayon::prelude::*;
 
 use super::numeric::{in_vectors, sum_of};
-use super::{Drop, ROWS_AT_ONCE, add_to, add_up, card, dropout, is_fused, operand, values};
+use super::step::composed;
+use super::{Drop, ROWS_AT_ONCE, Step, add_to, add_up, card, dropout, is_fused, operand, values};
 
 /// `LN(dropout(x + bias) + residual)·weight + shift`, the end of each half of an encoder's layer.
 ///
@@ -24,8 +25,12 @@ pub fn normalize(
         let affine = Tensor::stack(&[bias, weight, shift], 0)?;
         return x.contiguous()?.apply_op3(&residual.contiguous()?, &affine, Normalize { epsilon, drop });
     }
-    if let Some(result) = card::normalized(x, residual, [bias, weight, shift], epsilon, drop)? {
-        return Ok(result);
+    if let Some(step) = card::normalized(x, residual, [bias, weight, shift], epsilon, drop)? {
+        if ![x, residual, bias, weight, shift].into_iter().any(Tensor::track_op) {
+            return Ok(step.out.tensor());
+        }
+        // A recorded step has three arguments at most.
+        return step.recorded(&[x, residual, &Tensor::stack(&[bias, weight, shift], 0)?]);
     }
     let wide = |part: &Tensor| part.to_dtype(DType::F32);
     let sum = (dropout(&wide(x)?.broadcast_add(&wide(bias)?)?, drop)? + wide(residual)?)?;
@@ -33,6 +38,27 @@ pub fn normalize(
     let deviation = (centred.sqr()?.mean_keepdim(D::Minus1)? + epsilon)?.sqrt()?;
     let norm = centred.broadcast_div(&deviation)?.broadcast_mul(&wide(weight)?)?;
     norm.broadcast_add(&wide(shift)?)?.to_dtype(x.dtype())
+}
+
+/// [`normalize`] as a step, whose way back leads to `x`, `residual` and `affine`: bias, weight and shift, `(3, width)` in
+/// f32.
+///
+/// # Errors
+/// Where the shapes do not fit.
+pub fn normalize_step(
+    x: &Tensor,
+    residual: &Tensor,
+    affine: &Tensor,
+    epsilon: f64,
+    drop: Option<Drop>,
+) -> Result<Step> {
+    let parts = |affine: &Tensor| Result::Ok([affine.get(0)?, affine.get(1)?, affine.get(2)?]);
+    if let Some(step) = card::normalized(x, residual, parts(affine)?.each_ref(), epsilon, drop)? {
+        return Ok(step);
+    }
+    let operation =
+        |[x, residual, affine]: [&Tensor; 3]| normalize(x, residual, parts(affine)?.each_ref(), epsilon, drop);
+    composed([x, residual, affine], operation)
 }
 
 #[derive(Clone, Copy)]

@@ -10,8 +10,8 @@ use super::card;
 /// # Errors
 /// Where the shapes do not fit.
 pub fn outer(one: &Tensor, other: &Tensor, block: usize) -> Result<Tensor> {
-    if let Some(products) = card::outer(one, other, block)? {
-        return Ok(products);
+    if let Some(step) = card::outer(one, other, block)? {
+        return step.recorded(&[one, other]);
     }
     let (rows, width) = one.dims2()?;
     let one = one.reshape((rows, width / block, block, 1))?;

@@ -15,7 +15,7 @@ pub fn softmax(x: &Tensor) -> Result<Tensor> {
         return x.contiguous()?.apply_op1(Softmax);
     }
     match card::soft(x)? {
-        Some(result) => Ok(result),
+        Some(step) => step.recorded(&[x]),
         None => candle_nn::ops::softmax(x, D::Minus1),
     }
 }

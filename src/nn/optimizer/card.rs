@@ -12,7 +12,8 @@ const THREADS: u32 = 256;
 
 /// Variables, their moments and their gradients, by their places in the device's memory.
 pub struct Step<'s> {
-    slots: Vec<&'s Slot>,
+    /// Held as long as their places are used.
+    slots: &'s [(&'s Slot, Tensor)],
     /// Of each slot: variable, first and second moment, gradient, and how many numbers they have.
     places: Tensor,
     /// Of each stretch: its slot, and its number among those of the slot.
@@ -22,7 +23,7 @@ pub struct Step<'s> {
 
 impl<'s> Step<'s> {
     /// Of variables and their gradients; `None` where they are not on a CUDA device in f32, or there are none.
-    pub fn new(slots: &[(&'s Slot, Tensor)]) -> Result<Option<Self>> {
+    pub fn new(slots: &'s [(&'s Slot, Tensor)]) -> Result<Option<Self>> {
         let fits = |tensor: &Tensor| tensor.device().is_cuda() && tensor.dtype() == DType::F32;
         let Some((first, _)) = slots.first() else { return Ok(None) };
         if !slots.iter().all(|(slot, grad)| fits(slot.variable.as_tensor()) && fits(grad)) {
@@ -44,7 +45,7 @@ impl<'s> Step<'s> {
         }
         let device = first.variable.device();
         let (places, stretches) = (Tensor::new(places, device)?, Tensor::new(stretches, device)?);
-        Ok(Some(Self { slots: slots.iter().map(|(slot, _)| *slot).collect(), places, stretches, of_slot }))
+        Ok(Some(Self { slots, places, stretches, of_slot }))
     }
 
     fn grid(&self) -> Grid {

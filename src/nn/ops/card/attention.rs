@@ -2,11 +2,11 @@
 
 use candle_core::{DType, Result, Tensor, bail};
 
-use kernels::{Grid, Kernel, Made, Module, Scalar, address, launch, recorded};
+use kernels::{Grid, Kernel, Made, Module, Scalar, launch};
 
-use super::{AT_ONCE, column_sums, mask, one};
+use super::{aligned, column_sums, mask, one, step};
 use crate::Span;
-use crate::ops::Drop;
+use crate::ops::{Drop, Step};
 
 /// Queries of a tile, and threads of a block, as the kernels have them.
 const TILE: usize = 64;
@@ -33,19 +33,18 @@ pub fn tiles(spans: &[Span], like: &Tensor, n_heads: usize) -> Result<Option<Til
     Ok(Some(Tiles(Tensor::from_iter(numbers, like.device())?)))
 }
 
-/// As [`crate::ops::attend`].
+/// As [`crate::ops::attend`], with a bias in f32.
 pub fn attend(
     projected: &Tensor,
     bias: &Tensor,
     Tiles(tiles): &Tiles,
     n_heads: usize,
     drop: Option<Drop>,
-) -> Result<Tensor> {
+) -> Result<Step> {
     let (n_pieces, tripled) = projected.dims2()?;
-    let (projected, bias) = (aligned(projected)?, aligned(&bias.to_dtype(DType::F32)?)?);
     let attention = Attention {
-        projected: projected.detach(),
-        bias: bias.detach(),
+        projected: aligned(&projected.detach())?,
+        bias: aligned(&bias.detach())?,
         tiles: tiles.clone(),
         n_pieces,
         n_heads,
@@ -54,14 +53,7 @@ pub fn attend(
     };
     let [out, statistics] = attention.forward()?;
     let statistics = statistics.tensor();
-    let gradients = move |out: &Tensor, grad: &Tensor| attention.backward(out, &statistics, &aligned(grad)?);
-    recorded(&[&projected, &bias], out, Box::new(gradients))
-}
-
-/// The tensor where many of its numbers can be read at once.
-fn aligned(x: &Tensor) -> Result<Tensor> {
-    let x = x.contiguous()?;
-    if address(&x)?.is_multiple_of(AT_ONCE) { Ok(x) } else { x.copy() }
+    Ok(step(out, move |out: &Tensor, grad: &Tensor| attention.backward(out, &statistics, &aligned(grad)?)))
 }
 
 struct Attention {
@@ -104,7 +96,7 @@ impl Attention {
     }
 
     /// Of the projection and its bias. Each of two kernels writes its columns of the former's gradient.
-    fn backward(&self, out: &Tensor, statistics: &Tensor, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+    fn backward(&self, out: &Tensor, statistics: &Tensor, grad: &Tensor) -> Result<Vec<Tensor>> {
         let name = |part: &str| format!("attend_{part}_w{}", self.width);
         let delta = name("delta");
         let chunks = self.n_pieces * self.n_heads * self.width / CHUNK;
@@ -125,6 +117,6 @@ impl Attention {
             bail!("kernel `{keys}`: expected no result of its own");
         }
         let of_bias = column_sums(&of_projected)?;
-        Ok(vec![Some(of_projected), Some(of_bias)])
+        Ok(vec![of_projected, of_bias])
     }
 }

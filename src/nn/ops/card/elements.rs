@@ -2,29 +2,30 @@
 
 use candle_core::{DType, Result, Tensor, bail};
 
-use kernels::{Grid, Kernel, Made, Module, Scalar, recorded};
+use kernels::{Grid, Kernel, Made, Module, Scalar};
 
-use super::{THREADS, column_sums, mask, one, serves, suffix, values_at_once};
-use crate::ops::Drop;
+use super::{THREADS, column_sums, mask, one, serves, step, suffix, values_at_once};
+use crate::ops::{Drop, Step};
 
 /// `activation(x + bias)`: `(rows, width)` and `(width)` → `(rows, width)`; `name` is that of the activation's kernel.
-pub fn biased(x: &Tensor, bias: &Tensor, name: &'static str) -> Result<Option<Tensor>> {
-    let fits = u32::try_from(x.elem_count()).is_ok();
-    if !fits || !serves(x) || x.rank() != 2 || !serves(bias) || x.elem_count() == 0 {
+pub fn biased(x: &Tensor, bias: &Tensor, name: &'static str) -> Result<Option<Step>> {
+    let fits = x.rank() == 2 && x.elem_count() > 0 && u32::try_from(x.elem_count()).is_ok();
+    if !fits || !serves(x) || !serves(bias) {
         return Ok(None);
     }
-    let (x, bias) = (x.contiguous()?, bias.contiguous()?);
-    let of = bias.detach().to_dtype(DType::F32)?;
-    let values = x.detach();
-    let made = run(&[&values, &of], name, "")?;
-    let of_type = bias.dtype();
-    let gradients = move |_: &Tensor, grad: &Tensor| {
+    if bias.dims() != [x.dim(1)?] {
+        bail!("bias: expected {} numbers, got shape {:?}", x.dim(1)?, bias.shape());
+    }
+    let (x, of_type) = (x.detach().contiguous()?, bias.dtype());
+    let bias = bias.detach().to_dtype(DType::F32)?.contiguous()?;
+    let made = run(&[&x, &bias], name, "")?;
+    let backward = move |_: &Tensor, grad: &Tensor| {
         let slope =
-            if name == "straight" { grad.clone() } else { run(&[&values, &of, grad], name, "_backward")?.tensor() };
+            if name == "straight" { grad.clone() } else { run(&[&x, &bias, grad], name, "_backward")?.tensor() };
         let of_bias = column_sums(&slope)?.to_dtype(of_type)?;
-        Ok(vec![Some(slope), Some(of_bias)])
+        Ok(vec![slope, of_bias])
     };
-    recorded(&[&x, &bias], made, Box::new(gradients)).map(Some)
+    Ok(Some(step(made, backward)))
 }
 
 /// The kernel of an activation or of its gradient, over x, bias, and where there is one the result's gradient.
@@ -43,14 +44,12 @@ fn run(inputs: &[&Tensor], name: &str, direction: &str) -> Result<Made> {
 const DROPPED_AT_ONCE: usize = 1024;
 
 /// Values dropped at random, the same as on the CPU.
-pub fn dropped(x: &Tensor, drop: Drop) -> Result<Option<Tensor>> {
+pub fn dropped(x: &Tensor, drop: Drop) -> Result<Option<Step>> {
     if !serves(x) {
         return Ok(None);
     }
-    let x = x.contiguous()?;
-    let made = masked(&x.detach(), drop)?;
-    let gradients = move |_: &Tensor, grad: &Tensor| Ok(vec![Some(masked(grad, drop)?.tensor())]);
-    recorded(&[&x], made, Box::new(gradients)).map(Some)
+    let made = masked(&x.detach().contiguous()?, drop)?;
+    Ok(Some(step(made, move |_: &Tensor, grad: &Tensor| Ok(vec![masked(grad, drop)?.tensor()]))))
 }
 
 fn masked(x: &Tensor, drop: Drop) -> Result<Made> {

@@ -1,7 +1,8 @@
 //! The operations on a CUDA device, by kernels of our own: what candle needs some ten kernels for, and as many passes
 //! over memory, is done in one.
 //!
-//! Each function gives `None` where its kernel does not serve the tensors it is given; the operation is then composed.
+//! Each function gives a step, or `None` where its kernel does not serve the tensors it is given; the operation is then
+//! composed.
 
 mod attention;
 mod elements;
@@ -13,7 +14,7 @@ use candle_core::{DType, Result, Shape, Tensor, bail};
 
 use kernels::{Grid, Kernel, Made, Module, Scalar, address, launch};
 
-use super::Drop;
+use super::{Drop, Out, Step};
 
 pub use attention::{Tiles, attend, tiles};
 pub use elements::{biased, dropped};
@@ -53,6 +54,13 @@ fn values_at_once(tensors: &[&Tensor], width: usize) -> Result<usize> {
     Ok(if fits { many } else { 1 })
 }
 
+/// The tensor where many of its numbers can be read at once.
+fn aligned(x: &Tensor) -> Result<Tensor> {
+    let x = x.contiguous()?;
+    // Its copy would begin as far into its memory.
+    if address(&x)?.is_multiple_of(AT_ONCE) { Ok(x) } else { x.force_contiguous() }
+}
+
 /// What a mask's kernels take: the seed, the bound below which random bits drop a value, and what the others are
 /// multiplied with.
 fn mask(drop: Option<Drop>) -> [Scalar; 3] {
@@ -83,6 +91,12 @@ fn tile_sums(x: &Tensor, tiles: usize, at_once: usize) -> Result<Tensor> {
     let scalars = [rows, width, at_once].map(|count| Scalar::U32(count as u32));
     one(Kernel { module: Module::Elements, name: &name }, grid, &[x], (DType::F32, (tiles, width).into()), &scalars)
         .map(Made::tensor)
+}
+
+/// What a kernel has made, and the way back.
+fn step(made: Made, backward: impl Fn(&Tensor, &Tensor) -> Result<Vec<Tensor>> + Send + Sync + 'static) -> Step {
+    let (storage, shape) = made.parts();
+    Step { out: Out::new(storage, shape), backward: Box::new(backward) }
 }
 
 /// The only result of a kernel.

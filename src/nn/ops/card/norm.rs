@@ -2,28 +2,29 @@
 
 use candle_core::{DType, Result, Tensor, bail};
 
-use kernels::{Grid, Kernel, Made, Module, Scalar, address, launch, recorded};
+use kernels::{Grid, Kernel, Made, Module, Scalar, address, launch};
 
-use super::{column_sums, mask, one, rows_of_tile, serves, suffix};
-use crate::ops::Drop;
+use super::{aligned, column_sums, mask, one, rows_of_tile, serves, step, suffix};
+use crate::ops::{Drop, Step};
 
 /// Rows of a block at a time, a warp each.
 const WARPS: usize = 4;
 /// Pairs of columns that a lane holds, by kernel.
 const PAIRS: [usize; 6] = [2, 4, 6, 8, 12, 16];
 
-/// `LN(dropout(x + bias) + residual)·weight + shift`; `affine` is bias, weight, shift, in f32.
+/// `LN(dropout(x + bias) + residual)·weight + shift`; `affine` is bias, weight, shift, in f32, whose gradients are one,
+/// `(3, width)`.
 pub fn normalized(
     x: &Tensor,
     residual: &Tensor,
     affine: [&Tensor; 3],
     epsilon: f64,
     drop: Option<Drop>,
-) -> Result<Option<Tensor>> {
+) -> Result<Option<Step>> {
     if !serves(x) || x.rank() != 2 || residual.dtype() != x.dtype() || x.elem_count() == 0 {
         return Ok(None);
     }
-    let (x, residual) = (x.contiguous()?, residual.contiguous()?);
+    let (x, residual) = (x.detach().contiguous()?, residual.detach().contiguous()?);
     let width = x.dim(1)?;
     let Some(pairs) = PAIRS.into_iter().find(|pairs| 64 * pairs >= width && width.is_multiple_of(2)) else {
         return Ok(None);
@@ -36,16 +37,11 @@ pub fn normalized(
     if affine.iter().any(|part| part.dtype() != DType::F32) {
         return Ok(None);
     }
-    let parts = affine.map(Tensor::detach);
-    let norm = Norm { x: x.detach(), residual: residual.detach(), parts, epsilon, drop, pairs };
-    let made = norm.forward()?;
-    if ![&x, &residual].into_iter().chain(affine).any(Tensor::track_op) {
-        return Ok(Some(made.tensor()));
+    if residual.dims() != x.dims() || affine.iter().any(|part| part.dims() != [width]) {
+        bail!("layer norm: expected shapes {:?} and ({width}), got {:?}", x.shape(), residual.shape());
     }
-    // An operation has three arguments at most.
-    let affine = Tensor::stack(&affine, 0)?;
-    let gradients = move |_: &Tensor, grad: &Tensor| norm.backward(grad);
-    recorded(&[&x, &residual, &affine], made, Box::new(gradients)).map(Some)
+    let norm = Norm { x, residual, parts: affine.map(Tensor::detach), epsilon, drop, pairs };
+    Ok(Some(step(norm.forward()?, move |_: &Tensor, grad: &Tensor| norm.backward(&aligned(grad)?))))
 }
 
 struct Norm {
@@ -78,7 +74,7 @@ impl Norm {
         one(Kernel { module: Module::Norm, name: &name }, grid, &inputs, output, &self.scalars()?)
     }
 
-    fn backward(&self, grad: &Tensor) -> Result<Vec<Option<Tensor>>> {
+    fn backward(&self, grad: &Tensor) -> Result<Vec<Tensor>> {
         let ([bias, weight, shift], name) = (&self.parts, self.name("_backward"));
         let (rows, width) = self.x.dims2()?;
         // More blocks than sums over columns have: a block has a few warps only.
@@ -95,6 +91,6 @@ impl Norm {
             bail!("kernel `{name}`: expected three results")
         };
         let of_affine = column_sums(&sums.tensor())?.reshape((3, width))?;
-        Ok(vec![Some(of_x.tensor()), Some(of_residual.tensor()), Some(of_affine)])
+        Ok(vec![of_x.tensor(), of_residual.tensor(), of_affine])
     }
 }

@@ -2,25 +2,24 @@
 
 use candle_core::{Result, Tensor, bail};
 
-use kernels::{Grid, Kernel, Made, Module, Scalar, launch, recorded};
+use kernels::{Grid, Kernel, Made, Module, Scalar, launch};
 
-use super::{THREADS, one as launch_one, serves, suffix, values_at_once};
+use super::{THREADS, one as launch_one, serves, step, suffix, values_at_once};
+use crate::ops::Step;
 
 /// Warps of a block, and the widest block of the gradient's kernel.
 const WARPS: usize = 8;
 const WIDEST: usize = 256;
 
 /// As [`crate::ops::outer`].
-pub fn outer(one: &Tensor, other: &Tensor, block: usize) -> Result<Option<Tensor>> {
+pub fn outer(one: &Tensor, other: &Tensor, block: usize) -> Result<Option<Step>> {
     let fits = serves(one) && one.rank() == 2 && one.dims() == other.dims() && one.dtype() == other.dtype();
     if !fits || one.elem_count() == 0 || block > WIDEST || u32::try_from(one.elem_count()).is_err() {
         return Ok(None);
     }
-    let (one, other) = (one.contiguous()?, other.contiguous()?);
-    let (first, second) = (one.detach(), other.detach());
-    let made = forward(&first, &second, block)?;
-    let gradients = move |_: &Tensor, grad: &Tensor| backward([&first, &second, grad], block);
-    recorded(&[&one, &other], made, Box::new(gradients)).map(Some)
+    let (one, other) = (one.detach().contiguous()?, other.detach().contiguous()?);
+    let made = forward(&one, &other, block)?;
+    Ok(Some(step(made, move |_: &Tensor, grad: &Tensor| backward([&one, &other, grad], block))))
 }
 
 fn forward(one: &Tensor, other: &Tensor, block: usize) -> Result<Made> {
@@ -34,7 +33,7 @@ fn forward(one: &Tensor, other: &Tensor, block: usize) -> Result<Made> {
     launch_one(kernel, Grid::row(threads.div_ceil(THREADS as usize), THREADS), &[one, other], output, &scalars)
 }
 
-fn backward(inputs: [&Tensor; 3], block: usize) -> Result<Vec<Option<Tensor>>> {
+fn backward(inputs: [&Tensor; 3], block: usize) -> Result<Vec<Tensor>> {
     let one = inputs[0];
     let name = format!("outer_backward_{}", suffix(one.dtype()).unwrap_or_default());
     let shared = (WARPS * block * size_of::<f32>()) as u32;
@@ -43,5 +42,5 @@ fn backward(inputs: [&Tensor; 3], block: usize) -> Result<Vec<Option<Tensor>>> {
     let kernel = Kernel { module: Module::Outer, name: &name };
     let made = launch(kernel, grid, &inputs, &[like.clone(), like], &[Scalar::U32(block as u32)])?;
     let Ok([of_one, of_other]) = <[Made; 2]>::try_from(made) else { bail!("kernel `{name}`: expected two results") };
-    Ok(vec![Some(of_one.tensor()), Some(of_other.tensor())])
+    Ok(vec![of_one.tensor(), of_other.tensor()])
 }

@@ -2,28 +2,28 @@
 
 use candle_core::{Result, Tensor, bail};
 
-use kernels::{Grid, Kernel, Made, Module, Scalar, recorded};
+use kernels::{Grid, Kernel, Made, Module, Scalar};
 
-use super::{THREADS, one, serves, suffix};
-use crate::ops::Places;
+use super::{THREADS, one, serves, step, suffix};
+use crate::ops::{Places, Step};
 
 /// Threads of a block of softmax, a warp a row.
 const WARPS: usize = 8;
 
 /// The rows of `(rows, width)` in these places, `(places, width)`; the gradient is summed in a fixed order.
-pub fn gathered(x: &Tensor, places: &Places) -> Result<Option<Tensor>> {
+pub fn gathered(x: &Tensor, places: &Places) -> Result<Option<Step>> {
     if !serves(x) || x.rank() != 2 || x.elem_count() == 0 || places.ids().is_empty() {
         return Ok(None);
     }
-    let (x, places) = (x.contiguous()?, places.clone());
+    let (x, places) = (x.detach().contiguous()?, places.clone());
     let n_rows = x.dim(0)?;
     places.check(n_rows)?;
-    let made = of_rows("gather", &[&x.detach(), places.on_device()], places.ids().len())?;
-    let gradients = move |_: &Tensor, grad: &Tensor| {
+    let made = of_rows("gather", &[&x, places.on_device()], places.ids().len())?;
+    let backward = move |_: &Tensor, grad: &Tensor| {
         let [offsets, sources] = places.inverse(n_rows)?;
-        Ok(vec![Some(of_rows("sum_of_rows", &[grad, &offsets, &sources], n_rows)?.tensor())])
+        Ok(vec![of_rows("sum_of_rows", &[grad, &offsets, &sources], n_rows)?.tensor()])
     };
-    recorded(&[&x], made, Box::new(gradients)).map(Some)
+    Ok(Some(step(made, backward)))
 }
 
 /// A kernel that makes so many rows, a block each, of those of its first input.
@@ -38,14 +38,13 @@ fn of_rows(name: &str, inputs: &[&Tensor], rows: usize) -> Result<Made> {
 }
 
 /// `softmax(x)` over the last dimension.
-pub fn soft(x: &Tensor) -> Result<Option<Tensor>> {
+pub fn soft(x: &Tensor) -> Result<Option<Step>> {
     if !serves(x) || x.elem_count() == 0 {
         return Ok(None);
     }
-    let x = x.contiguous()?;
-    let made = run("softmax", &[&x.detach()])?;
-    let gradients = |shares: &Tensor, grad: &Tensor| Ok(vec![Some(run("softmax_backward", &[shares, grad])?.tensor())]);
-    recorded(&[&x], made, Box::new(gradients)).map(Some)
+    let made = run("softmax", &[&x.detach().contiguous()?])?;
+    let backward = |shares: &Tensor, grad: &Tensor| Ok(vec![run("softmax_backward", &[shares, grad])?.tensor()]);
+    Ok(Some(step(made, backward)))
 }
 
 fn run(name: &str, inputs: &[&Tensor]) -> Result<Made> {
