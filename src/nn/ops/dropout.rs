@@ -1,6 +1,6 @@
 //! Dropout whose masks are never stored: a mask is a seed, and the backward pass draws it again.
 
-use candle_core::{CpuStorage, CustomOp1, Device, InplaceOp1, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, InplaceOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use ground::random::Random;
