@@ -145,6 +145,7 @@ impl Bert {
         let mut attention = Vec::new();
         for (place, layer) in self.layers.iter().enumerate() {
             let is_last = place + 1 == self.layers.len();
+            // The last layer's attention is asked for too, and has a gradient of its own.
             if !is_last && layer.is_node(&states) {
                 states = layer.node(&states, &sequences, &self.config, mode)?;
                 continue;

@@ -1,5 +1,5 @@
-//! A layer as one node of candle's graph, where operations are not fused: its way back, written out here, clears
-//! nothing and adds two gradients alone, where that of a node for each operation does both for every argument of each.
+//! A layer as one node of candle's graph, where operations are not fused: its way back, written out here, clears no
+//! gradient and adds two pairs alone, where with a node an operation candle clears and adds for each argument of each.
 
 use candle_core::{DType, Result, Tensor, bail};
 

@@ -1,6 +1,8 @@
 //! Operations of an encoder with gradients: fused on the CPU in f32, kernels of our own on a CUDA device (`card`; built
 //! without the feature `cuda`, `no_card.rs`, where none serves), composed of candle's elsewhere.
 //!
+//! A kernel's result and its way back are a step (`step.rs`): one node of candle's graph, or part of a larger one.
+//!
 //! candle's own fused operations pass no gradient on, and its composed ones are slow; hence these. Each keeps little but
 //! its arguments for the backward pass and computes the rest anew. Sums run in a fixed order, so a result does not depend
 //! on the number of threads.

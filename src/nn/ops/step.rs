@@ -1,7 +1,7 @@
 //! Steps that are taken before candle's graph hears of them: what came out, and the way back.
 //!
-//! Recorded, a step is one node of the graph, whatever it consists of. Each node costs candle's backward pass a clearing
-//! and an addition of as many numbers as each of its arguments has: nothing on a CPU, on a card as much as computing.
+//! Recorded, a step is one node of the graph, whatever it consists of. For each argument of a node, candle's way back
+//! clears as many numbers as the argument has, and adds to them, which on a card takes about as long as computing them.
 
 use std::sync::Mutex;
 
