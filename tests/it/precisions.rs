@@ -232,7 +232,7 @@ fn norm(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// How far numbers lie from others, as a share of their length; they are finite.
-fn apart(found: &[f64], expected: &[f64]) -> f64 {
+pub fn apart(found: &[f64], expected: &[f64]) -> f64 {
     assert_eq!(found.len(), expected.len());
     assert!(found.iter().all(|value| value.is_finite()));
     norm(found.iter().zip(expected).map(|(found, expected)| found - expected)) / norm(expected.iter().copied())
