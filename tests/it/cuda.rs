@@ -80,10 +80,7 @@ fn attended(projected: &Tensor, bias: &Tensor, lengths: [usize; 6], n_heads: usi
 }
 
 /// Heads of the widths that there are kernels for; those of the golden encoders are narrower.
-#[test]
-#[cfg_attr(not(feature = "cuda"), ignore = "needs the feature `cuda`")]
-fn in_16_bits_a_card_attends_as_the_processor() {
-    let Some(way) = way(Precision::Bf16) else { return };
+fn check_attention(way: &Way) {
     let (lengths, n_heads) = ([1, 7, 64, 65, 130, 300], 3);
     for width in [32, 64] {
         let hidden = width * n_heads;
@@ -94,11 +91,24 @@ fn in_16_bits_a_card_attends_as_the_processor() {
             rounded.to_dtype(DType::F32).unwrap()
         };
         let (projected, bias) = (drawn(&[lengths.iter().sum(), 3 * hidden]), drawn(&[3 * hidden]));
-        let found = attended(&projected, &bias, lengths, n_heads, &way);
+        let found = attended(&projected, &bias, lengths, n_heads, way);
         let expected = attended(&projected, &bias, lengths, n_heads, &WAYS[0]);
         for ((found, expected), what) in found.iter().zip(&expected).zip(["value", "projections", "bias"]) {
             let off = apart(found, expected);
             assert!(off < 2e-2, "heads of {width}: {what}: off by {off}");
         }
+    }
+}
+
+#[test]
+fn in_16_bits_composed_attention_is_near_the_fused() {
+    check_attention(&Way { device: Device::Cpu, computing: DType::BF16 });
+}
+
+#[test]
+#[cfg_attr(not(feature = "cuda"), ignore = "needs the feature `cuda`")]
+fn in_16_bits_a_card_attends_as_the_processor() {
+    if let Some(way) = way(Precision::Bf16) {
+        check_attention(&way);
     }
 }
