@@ -233,9 +233,10 @@ mod tests {
             let results = [true, false].map(|is_node| {
                 let mut masks = Random::new(9);
                 let mode = &mut Mode::Train(&mut masks);
-                match is_node {
-                    true => layer.node(&states, &sequences, &config(), mode).unwrap(),
-                    false => composed(&layer, &states, &sequences, mode),
+                if is_node {
+                    layer.node(&states, &sequences, &config(), mode).unwrap()
+                } else {
+                    composed(&layer, &states, &sequences, mode)
                 }
             });
             let what = format!("{computing:?}");
