@@ -6,8 +6,8 @@ use candle_core::{DType, Result, Tensor, bail};
 use nn::ops::{Drop, dropout, gather, softmax};
 
 use super::grids::{All, Along, Block, Dims, Grids, OfAxis};
+use super::matrices::Matrices;
 use super::{Heads, Memory};
-use crate::pair_matrix::Matrices;
 
 /// The same as [`Heads::attend`], for all types and devices.
 pub fn attend(

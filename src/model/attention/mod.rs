@@ -9,6 +9,7 @@
 mod composed;
 mod fused;
 mod grids;
+mod matrices;
 
 use std::ops::Range;
 
@@ -18,8 +19,10 @@ use candle_core::Tensor;
 use nn::Mode;
 use nn::ops::is_fused;
 
-use crate::pair_matrix::{Axis, Matrices, PairMatrix};
-pub use grids::{Grids, SCORES_AT_ONCE};
+use crate::pair_matrix::{Axis, PairMatrix};
+#[cfg(test)]
+pub use grids::Grids;
+pub use matrices::{Matrices, matrices, matrix_bytes};
 
 /// What a head attends to, beside the pair itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

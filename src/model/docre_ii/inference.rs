@@ -9,9 +9,10 @@ use nn::ops::{dropout, mix};
 use nn::{Init, Linear, Mode, Weights};
 
 use super::config::{Attention, DocreIiConfig};
+use crate::attention::Matrices;
 use crate::attention::{Heads, Reach, rows_at_once};
 use crate::chunks::{by_rows, rows_of};
-use crate::pair_matrix::{Axis, Matrices};
+use crate::pair_matrix::Axis;
 
 /// The axes of the four kinds of heads.
 pub static AXES: [Axis; 4] = [Axis::HeadRow, Axis::TailColumn, Axis::HeadColumn, Axis::TailRow];

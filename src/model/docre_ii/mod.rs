@@ -27,13 +27,14 @@ use nn::ops::{Places, gather, is_fused};
 use nn::{Linear, Mode, Weights};
 
 use crate::attention::rows_at_once;
+use crate::attention::{Matrices, matrices, matrix_bytes};
 use crate::base::PairBase;
 use crate::chunks::{by_rows, chunks, pairs_at_once, rows_of};
 use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
 use crate::decode::{Predicted, decode};
 use crate::example::{Example, indicators, labels};
 use crate::loss::{adaptive_threshold, among_others, among_others_of_padded, cosine};
-use crate::pair_matrix::{Matrices, PairMatrix, by_document, by_documents, entities_in_pairs, matrices, matrix_bytes};
+use crate::pair_matrix::{PairMatrix, by_document, by_documents, entities_in_pairs};
 use crate::trace::{Held, Span};
 pub use config::{Attention, Contrastive, DocreIiConfig};
 use inference::Inference;

@@ -12,9 +12,10 @@ use candle_core::{Result, Tensor};
 
 use nn::ops::{Places, gather};
 
+use crate::attention::{Matrices, matrices};
 use crate::chunks::rows_of;
 use crate::example::Example;
-use crate::pair_matrix::{Matrices, PairMatrix, matrices};
+use crate::pair_matrix::PairMatrix;
 
 /// The documents of a batch with all their pairs.
 #[derive(Debug)]

@@ -20,12 +20,13 @@ use nn::layers::linear_alike;
 use nn::ops::is_fused;
 use nn::{Init, Linear, Mode, Weights};
 
+use crate::attention::matrix_bytes;
 use crate::base::PairBase;
 use crate::chunks::chunks;
 use crate::contract::{Lesson, Loss, Model, Need, Taker, Task};
 use crate::example::{Example, labels};
 use crate::loss::{adaptive_threshold, cosine, divergence, relative_entropy};
-use crate::pair_matrix::{PairMatrix, matrix_bytes};
+use crate::pair_matrix::PairMatrix;
 use all_pairs::AllPairs;
 pub use config::{Distillation, DocreSdConfig};
 use reasoning::ReasoningLayer;

@@ -10,9 +10,10 @@ use nn::ops::{add_bias, dropout, gelu, matmul, mix};
 use nn::{Init, Linear, Mode, Weights};
 
 use super::config::DocreSdConfig;
+use crate::attention::Matrices;
 use crate::attention::{Heads, Reach, rows_at_once};
 use crate::chunks::{by_rows, rows_of};
-use crate::pair_matrix::{Axis, Matrices};
+use crate::pair_matrix::Axis;
 
 /// The axes of a pattern's first and its second pair.
 pub fn axes(pattern: Pattern) -> &'static [Axis] {

@@ -3,6 +3,7 @@
 
 use crate::atlop::AtlopConfig;
 use crate::attention::{Grids, Heads, Reach};
+use crate::attention::{Matrices, matrices};
 use crate::base::PairFeature;
 use crate::docre_ii::inference::AXES;
 use crate::docre_ii::{Attention, Contrastive, DocreIiConfig};
@@ -10,7 +11,7 @@ use crate::docre_sd::DocreSdConfig;
 use crate::docre_sd::reasoning::axes;
 use crate::example::Example;
 use crate::loss::{among_others, among_others_of_padded};
-use crate::pair_matrix::{Matrices, by_document, by_documents, matrices};
+use crate::pair_matrix::{by_document, by_documents};
 use crate::{Lesson, Model, ModelConfig, Task};
 use candle_core::{DType, Device, Tensor, Var};
 use encoder::EncoderConfig;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::attention::{Heads, Reach};
+use crate::attention::{Matrices, matrices};
 use crate::base::PairFeature;
 use crate::docre_ii::inference::{AXES, CrossAttention, Inference, InferenceLayer};
 use crate::docre_ii::noise::noisy;
@@ -10,7 +11,7 @@ use crate::docre_ii::{Attention, Contrastive, DocreIi, DocreIiConfig};
 use crate::docre_sd::reasoning::axes;
 use crate::example::Example;
 use crate::loss::{among_others, cosine};
-use crate::pair_matrix::{Axis, Matrices, PairMatrix, matrices};
+use crate::pair_matrix::{Axis, PairMatrix};
 use crate::{Lesson, Model, ModelConfig, Task};
 use candle_core::{DType, Device, Tensor, Var, safetensors};
 use encoder::{read_config, read_weights};

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::attention::{Matrices, matrices};
 use crate::docre_sd::reasoning::{ReasoningAttention, ReasoningLayer};
 use crate::docre_sd::{Distillation, DocreSd, DocreSdConfig};
 use crate::example::Example;
 use crate::loss::{divergence, relative_entropy};
-use crate::pair_matrix::{Matrices, PairMatrix, matrices};
+use crate::pair_matrix::PairMatrix;
 use crate::{Lesson, Model, ModelConfig, Task};
 use candle_core::{DType, Device, Tensor, Var, safetensors};
 use encoder::{read_config, read_weights};

@@ -3,11 +3,11 @@
 //! The documents are given as pair features, not as text, so that a test can say what a pair's feature tells: of the
 //! facts from its head to its tail alone, or of those in the other direction too.
 
+use crate::attention::{Matrices, matrices};
 use crate::docre_sd::DocreSdConfig;
 use crate::docre_sd::reasoning::ReasoningLayer;
 use crate::example::{Example, THRESHOLD, labels};
 use crate::loss::adaptive_threshold;
-use crate::pair_matrix::{Matrices, matrices};
 use candle_core::{Device, Tensor};
 use ground::counts::Counts;
 use ground::pattern::Pattern;

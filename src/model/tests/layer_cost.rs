@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
+use crate::attention::{Matrices, matrices};
 use crate::docre_ii::DocreIiConfig;
 use crate::docre_ii::inference;
 use crate::docre_sd::DocreSdConfig;
 use crate::docre_sd::reasoning;
-use crate::pair_matrix::{Matrices, matrices};
 use candle_core::Tensor;
 use nn::device::{Compute, DeviceChoice, Precision};
 use nn::{Mode, Weights};
