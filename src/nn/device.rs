@@ -155,6 +155,7 @@ impl DeviceChoice {
 
 /// The CUDA device of a number; `None` where docre is built for the CPU alone.
 #[cfg(feature = "cuda")]
+#[expect(clippy::unnecessary_wraps, reason = "as where there is none")]
 fn open_cuda(number: usize) -> Option<candle_core::Result<Device>> {
     Some(kernels::open(number))
 }

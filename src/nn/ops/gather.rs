@@ -72,7 +72,7 @@ impl Places {
     pub(super) fn inverse(&self, n_rows: usize) -> Result<[Tensor; 2]> {
         let there = || (0u32..).zip(&*self.ids).filter(|&(_, &id)| id != NO_ROW);
         let mut offsets = vec![0u32; n_rows + 1];
-        there().filter_map(|(_, &id)| Some((id as usize).checked_add(1)?)).for_each(|next| offsets[next] += 1);
+        there().for_each(|(_, &id)| offsets[id as usize + 1] += 1);
         for row in 0..n_rows {
             offsets[row + 1] += offsets[row];
         }

@@ -36,9 +36,9 @@ impl<'s> Step<'s> {
                 bail!("gradient of `{}`: expected {} numbers, got {length}", slot.name, slot.variable.elem_count());
             }
             for tensor in [slot.variable.as_tensor(), &slot.first, &slot.second, grad] {
-                places.push(address(tensor)? as i64);
+                places.push(address(tensor)?.cast_signed());
             }
-            places.push(length as i64);
+            places.push(length.cast_signed() as i64);
             let count = length.div_ceil(STRETCH) as u32;
             stretches.extend((0..count).flat_map(|number| [place, number]));
             of_slot.extend((0..count).map(|_| place));

@@ -111,8 +111,9 @@ impl Attention {
         let of_projected = one(kernel, self.grid(), &inputs, output, &self.scalars())?.tensor();
         let keys = name("backward_keys");
         let kernel = Kernel { module: Module::Attention, name: &keys };
-        let [a, b, c, d, e, f] = inputs;
-        let made = launch(kernel, self.grid(), &[a, b, c, d, e, f, &of_projected], &[], &self.scalars())?;
+        // It adds its columns to what the other has made.
+        let inputs: Vec<&Tensor> = inputs.into_iter().chain([&of_projected]).collect();
+        let made = launch(kernel, self.grid(), &inputs, &[], &self.scalars())?;
         if !made.is_empty() {
             bail!("kernel `{keys}`: expected no result of its own");
         }
