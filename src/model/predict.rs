@@ -74,40 +74,19 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// So many pieces, and as many pairs as the model's width allows on the CPU.
-    pub fn of(model: &dyn Model, pieces: usize) -> Self {
-        Self { pieces, pairs: pairs_at_once(model.width()) }
-    }
-
     /// As much as suits a device; so many pieces, where that is asked for.
     pub fn on(device: &Device, model: &dyn Model, pieces: Option<usize>) -> Self {
         let (usual, times) = if device.is_cpu() { (PIECES_AT_ONCE, 1) } else { (PIECES_ON_A_CARD, PAIRS_ON_A_CARD) };
-        let of_cpu = Self::of(model, pieces.unwrap_or(usual));
-        Self { pairs: of_cpu.pairs * times, ..of_cpu }
+        Self { pieces: pieces.unwrap_or(usual), pairs: times * pairs_at_once(model.width()) }
     }
 }
 
-/// What is wanted of each example's predictions, pair by pair and best first. Batches hold documents
-/// of like length and at most `budget` pieces, or one document; they hold as many pairs as the model's width allows.
+/// What is wanted of each example's predictions, pair by pair and best first, in batches of documents of like length.
 ///
 /// # Errors
 /// Where the examples do not fit the model, or a logit is not a number; and where the program is told to stop, which
 /// this error only says in words: who calls asks [`interrupt::check`] first.
 pub fn predict(
-    workers: &Workers,
-    model: &dyn Model,
-    examples: Vec<Example>,
-    wanted: Wanted,
-    budget: usize,
-) -> Result<Vec<Vec<Prediction>>> {
-    predict_within(workers, model, examples, wanted, Budget::of(model, budget))
-}
-
-/// The same within a budget of pieces and pairs.
-///
-/// # Errors
-/// As [`predict`].
-pub fn predict_within(
     workers: &Workers,
     model: &dyn Model,
     examples: Vec<Example>,

@@ -37,7 +37,7 @@ use ground::settings::Settings;
 use ground::workers::Workers;
 use model::decode::Wanted;
 use model::example::Example;
-use model::predict::{Budget, predict_within};
+use model::predict::{Budget, predict};
 use model::{Lesson, Model};
 use nn::Weights;
 use nn::device::{Compute, DeviceChoice};
@@ -373,7 +373,7 @@ impl<'a> Run<'a> {
         let dev = self.prepared.dev.clone();
         let wanted = Wanted::predicted(self.config.most_labels);
         let budget = Budget::on(&self.compute.device, &*self.judge, None);
-        let predicted = predict_within(&self.workers, &*self.judge, dev, wanted, budget);
+        let predicted = predict(&self.workers, &*self.judge, dev, wanted, budget);
         if predicted.is_err() {
             interrupt::check()?;
         }

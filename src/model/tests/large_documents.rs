@@ -9,7 +9,7 @@ use super::{distance, examples, folder};
 use crate::atlop::{Atlop, AtlopConfig};
 use crate::decode::Wanted;
 use crate::example::Example;
-use crate::predict::{Budget, Prediction, predict, predict_within};
+use crate::predict::{Budget, Prediction, predict};
 use crate::trace::Span;
 use crate::{Model, Scores, Task};
 
@@ -40,16 +40,14 @@ pub fn check_chunks(model: &dyn Model, examples: &[Example]) {
         assert_eq!(held(&parts), held(std::slice::from_ref(&whole)));
     }
     let workers = Workers::new().unwrap();
-    let usual = predict(&workers, model, examples.to_vec(), Wanted::predicted(4), 2048).unwrap();
+    let all = Budget::on(&Device::Cpu, model, Some(2048));
+    let usual = predict(&workers, model, examples.to_vec(), Wanted::predicted(4), all).unwrap();
     let keys = |predictions: &[Vec<Prediction>]| -> Vec<Vec<(u32, u32, u32)>> {
         let key = |found: &Prediction| (found.head, found.tail, found.relation.class);
         predictions.iter().map(|found| found.iter().map(key).collect()).collect()
     };
     let few = Budget { pieces: 2048, pairs: 7 };
-    assert_eq!(
-        keys(&predict_within(&workers, model, examples.to_vec(), Wanted::predicted(4), few).unwrap()),
-        keys(&usual)
-    );
+    assert_eq!(keys(&predict(&workers, model, examples.to_vec(), Wanted::predicted(4), few).unwrap()), keys(&usual));
 }
 
 /// What pairs were given when, by their places among all.
