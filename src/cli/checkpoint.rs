@@ -10,11 +10,10 @@ use docre::checkpoint::published::{Options, Published, convert};
 use docre::checkpoint::{Card, CheckpointConfig, DECISION, read_config};
 use docre::decide::{Calibration, Decision};
 use docre::encoder::hub;
-use docre::ground::choice;
 use docre::ground::excerpt::harmless;
 use serde::Serialize;
 
-use super::{Messages, Outcome, Usage, checked, one_of, whole};
+use super::{Messages, Outcome, Shown, Usage, checked, one_of, whole};
 
 /// Make a checkpoint of a model that ATLOP's released code has trained, or show what a checkpoint is for.
 #[derive(Args)]
@@ -65,15 +64,6 @@ struct ShowArgs {
     #[arg(long, value_parser = one_of::<Shown>(), default_value_t = Shown::Text)]
     format: Shown,
 }
-
-/// How a checkpoint is shown.
-#[derive(Debug, Clone, Copy)]
-enum Shown {
-    Text,
-    Json,
-}
-
-choice!(Shown, "format", { Text => "text", Json => "json" });
 
 impl CheckpointArgs {
     /// Whether nothing is written but to stdout.

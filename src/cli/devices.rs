@@ -3,12 +3,11 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use docre::ground::choice;
 use docre::ground::excerpt::harmless;
 use docre::nn::device::{self, Card, DeviceChoice, DeviceError, Precision};
 use serde::Serialize;
 
-use super::{Outcome, one_of};
+use super::{Outcome, Shown, one_of};
 
 /// List what models can be computed on, and which of it `auto` takes.
 #[derive(Args)]
@@ -18,15 +17,6 @@ pub struct DevicesArgs {
     #[arg(long, value_parser = one_of::<Shown>(), default_value_t = Shown::Text)]
     format: Shown,
 }
-
-/// How devices are shown.
-#[derive(Debug, Clone, Copy)]
-enum Shown {
-    Text,
-    Json,
-}
-
-choice!(Shown, "format", { Text => "text", Json => "json" });
 
 /// What there is.
 #[derive(Serialize)]

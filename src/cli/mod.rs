@@ -36,6 +36,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use docre::corpus::convert::Summary;
+use docre::ground::choice;
 use docre::ground::choice::Choice;
 use docre::ground::parsed::FolderName;
 use docre::ground::present;
@@ -62,6 +63,15 @@ pub enum Outcome {
     Done,
     SomeRejected,
 }
+
+/// How what a command tells is written to stdout: to be read, or for a program.
+#[derive(Debug, Clone, Copy)]
+pub enum Shown {
+    Text,
+    Json,
+}
+
+choice!(Shown, "format", { Text => "text", Json => "json" });
 
 /// What the argument parser takes for a setting that is one of some names.
 pub fn one_of<T: Choice + Send + Sync>() -> impl TypedValueParser<Value = T> {
