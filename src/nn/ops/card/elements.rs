@@ -4,7 +4,7 @@ use candle_core::{DType, Result, Tensor, bail};
 
 use kernels::{Grid, Kernel, Made, Module, Scalar};
 
-use super::{THREADS, column_sums, mask, one, serves, step, suffix, values_at_once};
+use super::{THREADS, column_sums, mask, named, one, serves, step, values_at_once};
 use crate::ops::{Drop, Step};
 
 /// `activation(x + bias)`: `(rows, width)` and `(width)` → `(rows, width)`; `name` is that of the activation's kernel.
@@ -34,7 +34,7 @@ fn run(inputs: &[&Tensor], name: &str, direction: &str) -> Result<Made> {
     let (count, width) = (x.elem_count(), bias.elem_count());
     let large: Vec<&Tensor> = inputs.iter().copied().filter(|input| input.rank() == 2).collect();
     let at_once = values_at_once(&large, width)?;
-    let name = format!("bias_{name}{direction}_{}_{at_once}", suffix(x.dtype()).unwrap_or_default());
+    let name = format!("{}_{at_once}", named(&format!("bias_{name}{direction}"), x)?);
     let grid = Grid::row(count.div_ceil(at_once * THREADS as usize), THREADS);
     let scalars = [Scalar::U64(count as u64), Scalar::U32(width as u32)];
     one(Kernel { module: Module::Elements, name: &name }, grid, inputs, (x.dtype(), x.shape().clone()), &scalars)
@@ -53,7 +53,7 @@ pub fn dropped(x: &Tensor, drop: Drop) -> Result<Option<Step>> {
 }
 
 fn masked(x: &Tensor, drop: Drop) -> Result<Made> {
-    let name = format!("drop_{}", suffix(x.dtype()).unwrap_or_default());
+    let name = named("drop", x)?;
     let count = x.elem_count();
     let grid = Grid::row(count.div_ceil(DROPPED_AT_ONCE), THREADS);
     let [seed, least, scale] = mask(Some(drop));

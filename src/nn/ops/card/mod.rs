@@ -43,6 +43,14 @@ pub fn serves(x: &Tensor) -> bool {
     x.device().is_cuda() && suffix(x.dtype()).is_some()
 }
 
+/// A kernel's name for tensors of this type.
+fn named(name: &str, x: &Tensor) -> Result<String> {
+    match suffix(x.dtype()) {
+        Some(suffix) => Ok(format!("{name}_{suffix}")),
+        None => bail!("kernel `{name}`: expected numbers in f32 or bf16, got {:?}", x.dtype()),
+    }
+}
+
 /// Values that a thread takes of rows of a width: as many as it reads at once, or one.
 fn values_at_once(tensors: &[&Tensor], width: usize) -> Result<usize> {
     let Some(size) = tensors.first().map(|tensor| tensor.dtype().size_in_bytes()) else { return Ok(1) };
@@ -86,7 +94,7 @@ fn column_sums(x: &Tensor) -> Result<Tensor> {
 
 fn tile_sums(x: &Tensor, tiles: usize, at_once: usize) -> Result<Tensor> {
     let (rows, width) = x.dims2()?;
-    let name = format!("column_sums_{}", suffix(x.dtype()).unwrap_or_default());
+    let name = named("column_sums", x)?;
     let grid = Grid { blocks: (width.div_ceil(64) as u32, tiles as u32, 1), threads: (32, 8, 1), shared: 0 };
     let scalars = [rows, width, at_once].map(|count| Scalar::U32(count as u32));
     one(Kernel { module: Module::Elements, name: &name }, grid, &[x], (DType::F32, (tiles, width).into()), &scalars)

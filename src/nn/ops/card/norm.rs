@@ -4,7 +4,7 @@ use candle_core::{DType, Result, Tensor, bail};
 
 use kernels::{Grid, Kernel, Made, Module, Scalar, address, launch};
 
-use super::{aligned, column_sums, mask, one, rows_of_tile, serves, step, suffix};
+use super::{aligned, column_sums, mask, named, one, rows_of_tile, serves, step};
 use crate::ops::{Drop, Step};
 
 /// Rows of a block at a time, a warp each.
@@ -55,8 +55,8 @@ struct Norm {
 }
 
 impl Norm {
-    fn name(&self, direction: &str) -> String {
-        format!("norm{direction}_{}_{}", suffix(self.x.dtype()).unwrap_or_default(), self.pairs)
+    fn name(&self, direction: &str) -> Result<String> {
+        Ok(format!("{}_{}", named(&format!("norm{direction}"), &self.x)?, self.pairs))
     }
 
     fn scalars(&self) -> Result<[Scalar; 6]> {
@@ -67,7 +67,7 @@ impl Norm {
     }
 
     fn forward(&self) -> Result<Made> {
-        let ([bias, weight, shift], name) = (&self.parts, self.name(""));
+        let ([bias, weight, shift], name) = (&self.parts, self.name("")?);
         let grid = Grid::row(self.x.dim(0)?.div_ceil(WARPS), 32 * WARPS as u32);
         let inputs = [&self.x, &self.residual, bias, weight, shift];
         let output = (self.x.dtype(), self.x.shape().clone());
@@ -75,7 +75,7 @@ impl Norm {
     }
 
     fn backward(&self, grad: &Tensor) -> Result<Vec<Tensor>> {
-        let ([bias, weight, shift], name) = (&self.parts, self.name("_backward"));
+        let ([bias, weight, shift], name) = (&self.parts, self.name("_backward")?);
         let (rows, width) = self.x.dims2()?;
         // More blocks than sums over columns have: a block has a few warps only.
         let rows_of_block = rows_of_tile(rows).div_ceil(8).max(WARPS);

@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor, bail};
 
 use kernels::{Grid, Kernel, Made, Module, Scalar, launch};
 
-use super::{THREADS, one as launch_one, serves, step, suffix, values_at_once};
+use super::{THREADS, named, one as launch_one, serves, step, values_at_once};
 use crate::ops::Step;
 
 /// Warps of a block, and the widest block of the gradient's kernel.
@@ -25,7 +25,7 @@ pub fn outer(one: &Tensor, other: &Tensor, block: usize) -> Result<Option<Step>>
 fn forward(one: &Tensor, other: &Tensor, block: usize) -> Result<Made> {
     let (rows, width) = one.dims2()?;
     let at_once = values_at_once(&[other], block)?;
-    let name = format!("outer_{}_{at_once}", suffix(one.dtype()).unwrap_or_default());
+    let name = format!("{}_{at_once}", named("outer", one)?);
     let threads = rows * width * (block / at_once);
     let scalars = [rows * width, block].map(|count| Scalar::U32(count as u32));
     let kernel = Kernel { module: Module::Outer, name: &name };
@@ -35,7 +35,7 @@ fn forward(one: &Tensor, other: &Tensor, block: usize) -> Result<Made> {
 
 fn backward(inputs: [&Tensor; 3], block: usize) -> Result<Vec<Tensor>> {
     let one = inputs[0];
-    let name = format!("outer_backward_{}", suffix(one.dtype()).unwrap_or_default());
+    let name = named("outer_backward", one)?;
     let shared = (WARPS * block * size_of::<f32>()) as u32;
     let grid = Grid { shared, ..Grid::row(one.elem_count() / block, 32 * WARPS as u32) };
     let like = (one.dtype(), one.shape().clone());

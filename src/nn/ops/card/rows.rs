@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor, bail};
 
 use kernels::{Grid, Kernel, Made, Module, Scalar};
 
-use super::{THREADS, one, serves, step, suffix};
+use super::{THREADS, named, one, serves, step};
 use crate::ops::{Places, Step};
 
 /// Threads of a block of softmax, a warp a row.
@@ -30,7 +30,7 @@ pub fn gathered(x: &Tensor, places: &Places) -> Result<Option<Step>> {
 fn of_rows(name: &str, inputs: &[&Tensor], rows: usize) -> Result<Made> {
     let Some(x) = inputs.first() else { bail!("kernel `{name}`: expected an input") };
     let width = x.dim(1)?;
-    let name = format!("{name}_{}", suffix(x.dtype()).unwrap_or_default());
+    let name = named(name, x)?;
     let threads = (width.div_ceil(32) * 32).clamp(32, THREADS as usize) as u32;
     let output = (x.dtype(), (rows, width).into());
     let kernel = Kernel { module: Module::Rows, name: &name };
@@ -51,7 +51,7 @@ fn run(name: &str, inputs: &[&Tensor]) -> Result<Made> {
     let Some(x) = inputs.first() else { bail!("kernel `{name}`: expected an input") };
     let width = x.dims().last().copied().unwrap_or(1);
     let rows = x.elem_count() / width.max(1);
-    let name = format!("{name}_{}", suffix(x.dtype()).unwrap_or_default());
+    let name = named(name, x)?;
     let grid = Grid::row(rows.div_ceil(WARPS), 32 * WARPS as u32);
     let scalars = [Scalar::U32(rows as u32), Scalar::U32(width as u32)];
     one(Kernel { module: Module::Rows, name: &name }, grid, inputs, (x.dtype(), x.shape().clone()), &scalars)
