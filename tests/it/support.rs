@@ -33,6 +33,26 @@ pub fn docre<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) 
     Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
+/// What a Python script below `tests` says, which must end well; `None`, said in words, where there is no Python. What it
+/// leaves out it says itself.
+pub fn python(script: &str, arrange: impl FnOnce(&mut Command)) -> Option<String> {
+    let mut command = Command::new("python3");
+    // `-B`: no compiled scripts in the tree.
+    command.arg("-B").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script));
+    arrange(&mut command);
+    let output = match command.output() {
+        Ok(output) => output,
+        Err(error) => {
+            println!("skipped: python3: {error}");
+            return None;
+        }
+    };
+    let [said, errors] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    println!("{said}");
+    assert!(output.status.success(), "{said}{errors}");
+    Some(said)
+}
+
 /// `docre query` as lines of CSV without the header.
 pub fn rows(folder: &Path, sql: &str) -> Vec<String> {
     let run = docre(["query", folder.to_str().unwrap(), sql, "--format", "csv"]);
