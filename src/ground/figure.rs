@@ -17,6 +17,8 @@ pub enum Figure {
     LongTail,
     /// Recall of what a pattern concludes from facts; of any of them, where none is named.
     InferAc(Option<Pattern>),
+    /// The share of facts that a pattern concludes from facts.
+    Coverage,
     /// F1 of sentences of evidence.
     EvidenceF1,
     /// The mean of the relations' F1.
@@ -42,6 +44,7 @@ impl Figure {
             Self::LongTail => ("F1", "long tail"),
             Self::InferAc(Some(pattern)) => ("Infer-Ac", pattern.name()),
             Self::InferAc(None) => ("Infer-Ac", "any"),
+            Self::Coverage => ("coverage", all),
             Self::EvidenceF1 => ("evidence F1", all),
             Self::MacroF1 => ("macro F1", all),
             Self::AveragePrecision => ("AP", all),
@@ -59,6 +62,7 @@ impl Figure {
             Self::Frequent => "the ten relations with most facts",
             Self::LongTail => "all other relations",
             Self::InferAc(_) => "recall of what two other facts conclude",
+            Self::Coverage => "share of facts that two other facts conclude",
             Self::EvidenceF1 => "sentences of evidence",
             Self::MacroF1 => "mean over relations",
             Self::AveragePrecision => "mean precision over all thresholds of the scores",
@@ -77,7 +81,7 @@ impl Figure {
         order.extend(scopes);
         order.extend([Self::Frequent, Self::LongTail, Self::InferAc(None)]);
         order.extend(patterns.map(|pattern| Self::InferAc(Some(pattern))));
-        order.extend([Self::EvidenceF1, Self::MacroF1]);
+        order.extend([Self::Coverage, Self::EvidenceF1, Self::MacroF1]);
         order.extend(Self::OF_SCORES);
         order
     }

@@ -31,7 +31,8 @@ scopes! {
     All, "all", "all facts";
     Intra, "intra", "entities that share a sentence";
     Inter, "inter", "entities that share none";
-    Infer, "infer", "facts that are part of a triangle of facts";
+    Infer, "infer", "facts in a triangle of facts, predictions in one of predictions";
+    InferGold, "infer gold", "facts in a triangle of facts, and all predictions";
     Stated, "stated", "facts that a sentence states";
     Implied, "implied", "facts that only follow from others";
 }

@@ -97,6 +97,9 @@ impl Run {
         };
         let mut metrics: Vec<MetricRow> = Resampled::all(knowledge).map(with_interval).collect();
         metrics.extend(counted.patterns.iter().map(|(pattern, counts)| self.accuracy(*pattern, *counts)));
+        metrics.extend(counted.patterns.iter().filter(|(pattern, _)| pattern.is_none()).map(|(_, counts)| {
+            self.coverage(counts.gold, whole.counts(Scope::All).gold)
+        }));
         metrics.extend(counted.evidence.map(|counts| self.row(Figure::EvidenceF1, counts)));
         metrics.extend(self.of_relations(&counted.relations));
         sort(&mut metrics);
@@ -146,6 +149,12 @@ impl Run {
     /// The share of concluded facts that were predicted: a recall, without precision.
     fn accuracy(&self, pattern: Option<Pattern>, counts: Counts) -> MetricRow {
         MetricRow { precision: None, f1: None, ..self.row(Figure::InferAc(pattern), counts) }
+    }
+
+    /// The share of facts that patterns conclude, a figure of the split alone.
+    fn coverage(&self, concluded: u64, facts: u64) -> MetricRow {
+        let counts = Counts { true_positives: concluded, predicted: 0, gold: facts, known: 0 };
+        MetricRow { predicted: None, precision: None, f1: None, ..self.row(Figure::Coverage, counts) }
     }
 
     fn of_relations(&self, relations: &ByRelation) -> Vec<MetricRow> {

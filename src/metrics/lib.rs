@@ -14,12 +14,14 @@
 //! | F1 | all | every fact; a prediction about a document or entity that the split lacks is a wrong one |
 //! | F1 | intra, inter | facts and predictions whose entities share a sentence, or not |
 //! | F1 | infer | facts engaged in a triangle of facts, predictions engaged in one of predictions |
+//! | F1 | infer gold | facts engaged in a triangle of facts, and every prediction |
 //! | F1 | stated, implied | in a synthetic corpus, facts that a sentence states or none does; predictions less the other kind's facts |
 //! | F1 | frequent, long tail | the 10 relations with most facts (ties by name), and all others |
 //! | F1, a relation | all | that relation's |
 //! | macro F1 | all | the mean F1 of the relations that have a fact in the split, whatever was predicted |
 //! | IgnF1 | all | correct predictions that training showed leave precision; recall keeps them |
 //! | Infer-Ac | a pattern, any | facts that a pattern concludes from facts; recall is the accuracy |
+//! | coverage | all | facts; recall is the share that a pattern concludes from facts |
 //! | evidence F1 | all | sentences of evidence of each fact; duplicates of a prediction put theirs together |
 //!
 //! Scores are counted otherwise ([`evaluate_scores`]): what holds of them `decide` says, a document at a time; they are

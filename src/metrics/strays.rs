@@ -1,18 +1,16 @@
 //! Strays: predictions that name a document or an entity that the split lacks. They are wrong, and counted as such like
-//! the official scorer does, but no part of any other scope, triangle or evidence. And what else is odd about predictions
+//! the official scorer does where all predictions count, but no part of any other scope, triangle or evidence. And what else is odd about predictions
 //! ([`Notes`]).
 
 use std::collections::BTreeMap;
 
 use polars::prelude::*;
 
-use ground::scope::Scope;
-
 use crate::error::{self, Error, given};
 use crate::marked_facts::counted;
 use crate::predictions::Predictions;
 use crate::split::{FACT, Numbering, Split, collect, stands};
-use crate::tally::Tally;
+use crate::tally::{OF_ALL_PREDICTIONS, Tally};
 
 /// How many distinct predictions name what the split lacks.
 #[derive(Debug, Default)]
@@ -81,7 +79,7 @@ impl Strays {
         for (&document, &count) in &self.documents {
             debug_assert!((document as usize) < tallies.len(), "document {document} is none of the split's");
             if let Some(tally) = tallies.get_mut(document as usize) {
-                tally.scopes[Scope::All].predicted += count;
+                OF_ALL_PREDICTIONS.into_iter().for_each(|scope| tally.scopes[scope].predicted += count);
             }
         }
     }
@@ -89,7 +87,7 @@ impl Strays {
     /// Those of no document, as counts.
     pub fn tally(&self) -> Tally {
         let mut tally = Tally::default();
-        tally.scopes[Scope::All].predicted = self.elsewhere;
+        OF_ALL_PREDICTIONS.into_iter().for_each(|scope| tally.scopes[scope].predicted = self.elsewhere);
         tally
     }
 }

@@ -30,12 +30,16 @@ fn members(scope: Scope, knowledge: Knowledge) -> Option<[Expr; 2]> {
         Scope::Intra => [col("intra"), col("intra")],
         Scope::Inter => [col("intra").not(), col("intra").not()],
         Scope::Infer => [col("engaged"), any_of(&TRIANGLE)],
+        Scope::InferGold => [lit(true), any_of(&TRIANGLE)],
         Scope::Stated | Scope::Implied if !knowledge.implied => return None,
         Scope::Stated => [col("implied").not(), col("implied").not()],
         // A wrong prediction is no stated fact, so it may be meant as an implied one.
         Scope::Implied => [col("implied").or(col("gold").not()), col("implied")],
     })
 }
+
+/// The scopes that have every prediction, so also those that name what the split lacks.
+pub(super) const OF_ALL_PREDICTIONS: [Scope; 2] = [Scope::All, Scope::InferGold];
 
 impl Knowledge {
     /// The scopes whose facts it tells.
@@ -105,9 +109,10 @@ impl Sums {
         sums
     }
 
-    /// The counts in a scope.
+    /// The counts in a scope. Where no fact is in a triangle there is nothing to find, and predictions are not wrong for it.
     pub fn counts(&self, scope: Scope) -> Counts {
-        self.scopes[scope]
+        let counts = self.scopes[scope];
+        if scope == Scope::InferGold && counts.gold == 0 { Counts::default() } else { counts }
     }
 
     /// Those of all facts, for IgnF1.

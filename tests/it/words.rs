@@ -15,7 +15,7 @@ fn figures_are_read_in_one_order_and_found_by_their_names() {
         let (metric, scope) = figure.names();
         assert_eq!((Figure::named(metric, scope), Figure::place(metric, scope)), (Some(figure), place));
     }
-    assert_eq!((Figure::named("F1", "elsewhere"), Figure::place("F1", "elsewhere")), (None, 20));
+    assert_eq!((Figure::named("F1", "elsewhere"), Figure::place("F1", "elsewhere")), (None, 22));
     for scope in Scope::ALL {
         assert!(Figure::named("F1", scope.name()) == Some(Figure::F1(scope)), "{scope:?}");
     }

@@ -88,6 +88,8 @@ fn every_metric_is_what_hand_and_paper_say() {
     check(find(&run, "F1", "inter", None), [1, 3, 4], 2.0 * 1.0 / (3.0 + 4.0));
     // A's triangle 0→1→2, 0→2, in gold and in the predictions, with another relation on (0,2). B's ring is none.
     check(find(&run, "F1", "infer", None), [2, 3, 3], 2.0 * 2.0 / (3.0 + 3.0));
+    // The same facts, and all 8 predictions.
+    check(find(&run, "F1", "infer gold", None), [2, 8, 3], 2.0 * 2.0 / (8.0 + 3.0));
     check(find(&run, "F1", "all", Some("r1")), [3, 6, 5], 2.0 * 3.0 / (6.0 + 5.0));
     check(find(&run, "F1", "all", Some("r2")), [0, 2, 2], 0.0);
     check(find(&run, "F1", "frequent", None), [3, 8, 7], 6.0 / 15.0);
@@ -103,6 +105,10 @@ fn every_metric_is_what_hand_and_paper_say() {
         assert_eq!((row.precision, row.f1), (None, None));
         assert!((row.recall.unwrap() - predicted as f64 / facts as f64).abs() < 1e-12, "{row:?}");
     }
+    // Six of seven facts are concluded, whatever was predicted.
+    let row = find(&run, "coverage", "all", None);
+    assert_eq!((row.true_positives, row.predicted, row.gold), (Some(6), None, Some(7)));
+    assert_eq!((row.precision, row.recall, row.f1), (None, Some(6.0 / 7.0), None));
 }
 
 #[test]
@@ -150,7 +156,7 @@ fn a_scope_without_facts_and_predictions_has_no_f1() {
     check(find(&run, "F1", "all", None), [1, 1, 1], 1.0);
     let row = find(&run, "F1", "all", None);
     assert_eq!((row.f1_low, row.f1_high), (Some(1.0), Some(1.0)));
-    for scope in ["infer", "intra", "long tail"] {
+    for scope in ["infer", "infer gold", "intra", "long tail"] {
         check_empty(find(&run, "F1", scope, None));
     }
     let table = present::table(&run.metrics, &[], false);

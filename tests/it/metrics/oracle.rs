@@ -141,6 +141,13 @@ proptest! {
             prop_assert_eq!(of(scope), counts(&within(&predicted), &within(&case.gold)));
         }
         prop_assert_eq!(of("infer"), counts(&engaged(&predicted), &engaged(&case.gold)));
+        let in_triangles = engaged(&case.gold);
+        let nothing = BTreeSet::new();
+        let all_predicted = if in_triangles.is_empty() { &nothing } else { &predicted };
+        prop_assert_eq!(of("infer gold"), counts(all_predicted, &in_triangles));
+        let covered = find(&run, "coverage", "all", None);
+        let [.., any] = concluded(&case.gold);
+        prop_assert_eq!(row_counts(covered), [Some(any.len() as u64), None, Some(case.gold.len() as u64)]);
         let patterns = ["s>i,i>o", "s>i,o>i", "i>s,i>o", "o>i,i>s", "any"];
         for (pattern, facts) in patterns.into_iter().zip(concluded(&case.gold)) {
             let found = facts.intersection(&predicted).count() as u64;
