@@ -128,6 +128,9 @@ fn run_file(file: &Path, args: &RunArgs, messages: Messages) -> anyhow::Result<O
         force: args.force,
         device: args.device,
     };
+    if !pipeline.without.stages.is_empty() && request.stages(&pipeline).is_ok() {
+        messages.say(&format!("{}: {}", pipeline.name, pipeline.without));
+    }
     let mut stdout = io::stdout().lock();
     if args.dry_run {
         for planned in pipeline::plan(&pipeline, &request)? {

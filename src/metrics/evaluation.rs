@@ -97,9 +97,13 @@ impl Run {
         };
         let mut metrics: Vec<MetricRow> = Resampled::all(knowledge).map(with_interval).collect();
         metrics.extend(counted.patterns.iter().map(|(pattern, counts)| self.accuracy(*pattern, *counts)));
-        metrics.extend(counted.patterns.iter().filter(|(pattern, _)| pattern.is_none()).map(|(_, counts)| {
-            self.coverage(counts.gold, whole.counts(Scope::All).gold)
-        }));
+        metrics.extend(
+            counted
+                .patterns
+                .iter()
+                .filter(|(pattern, _)| pattern.is_none())
+                .map(|(_, counts)| self.coverage(counts.gold, whole.counts(Scope::All).gold)),
+        );
         metrics.extend(counted.evidence.map(|counts| self.row(Figure::EvidenceF1, counts)));
         metrics.extend(self.of_relations(&counted.relations));
         sort(&mut metrics);

@@ -9,6 +9,7 @@ use anyhow::{Context, anyhow, bail, ensure};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::optional::{Without, leave_out};
 use super::options::{check_keys, check_keys_among, keys, typed};
 use super::settings::{self, Top};
 use super::sources::{OneOrMore, Source};
@@ -27,6 +28,8 @@ pub struct Pipeline {
     pub stages: Vec<Stage>,
     /// What settings have done beside what they say, a line each.
     pub notes: Vec<String>,
+    /// The optional stages of the file that are not among the stages.
+    pub without: Without,
 }
 
 /// A stage: what to do, to what, towards what.
@@ -43,6 +46,8 @@ pub struct Stage {
     pub inputs: BTreeMap<String, Vec<Input>>,
     /// Paths in the run folder that it makes, by role.
     pub outputs: BTreeMap<String, String>,
+    /// Whether the pipeline does without it where its sources are not there.
+    pub optional: bool,
 }
 
 /// What a stage reads.
@@ -90,6 +95,8 @@ struct Common {
     #[serde(default)]
     inputs: BTreeMap<String, OneOrMore>,
     outputs: BTreeMap<String, String>,
+    #[serde(default)]
+    optional: bool,
 }
 
 impl Pipeline {
@@ -112,13 +119,17 @@ impl Pipeline {
         check_keys(&table, keys::<Top>())?;
         let mut top: Top = typed(table)?;
         let notes = settings::apply(&mut top, settings)?;
-        Ok(Self { name: name.to_owned(), stages: stages(top)?, notes })
+        let (stages, without) = leave_out(stages(top)?)?;
+        Ok(Self { name: name.to_owned(), stages, notes, without })
     }
 
     /// The place of a stage.
     pub fn position(&self, stage: &str) -> anyhow::Result<usize> {
         let names: Vec<&str> = self.stages.iter().map(|stage| stage.name.as_str()).collect();
         let position = names.iter().position(|name| *name == stage);
+        if self.without.stages.iter().any(|name| name == stage) {
+            bail!("{}: stage `{stage}`: the run is {}", self.name, self.without);
+        }
         position.ok_or_else(|| anyhow!("{}: {}", self.name, unknown("stage", stage, &names)))
     }
 }
@@ -192,7 +203,7 @@ fn checked(
             bail!("output `{role}`: expected none, as {reason}");
         }
     }
-    Ok(Stage { name: head.name.into(), kind, options, action, inputs, outputs: head.outputs })
+    Ok(Stage { name: head.name.into(), kind, options, action, inputs, outputs: head.outputs, optional: head.optional })
 }
 
 /// What is wrong with TOML, with its line and column, both from 1.

@@ -25,6 +25,9 @@
 //! content they had then. So a stage runs again after a change of any of these, and the stages behind it do where its
 //! outputs came out different.
 //!
+//! A stage that is `optional` is left out where its sources are not there, and with it the optional ones that need it:
+//! a test split is had by some and not by others.
+//!
 //! A stage works in a hidden folder, `.work/STAGE/RECIPE`, and its outputs go to their places when it is done. Killed at
 //! any moment, a run leaves outputs that are whole, and the next run goes on from there: training from its last whole
 //! epoch, scoring from its finished parts. A lock keeps a second run out of the folder.
@@ -33,6 +36,7 @@
 
 mod file;
 mod install;
+mod optional;
 mod options;
 mod plan;
 mod request;
@@ -46,6 +50,7 @@ mod wiring;
 pub use crate::ground::manifest::{Artefact, Entry, Manifest, Recipe};
 pub use crate::nn::device::DeviceChoice;
 pub use file::{Input, Pipeline, Stage};
+pub use optional::Without;
 pub use plan::{Planned, plan};
 pub use request::{LeftOut, Request};
 pub use runner::{run, summaries};

@@ -44,7 +44,8 @@ impl Hint for LeftOut {
     }
 }
 
-fn list(missing: &[String]) -> String {
+/// Sources with their verb.
+pub fn list(missing: &[String]) -> String {
     let names: Vec<String> = missing.iter().map(|places| format!("`{places}`")).collect();
     format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" })
 }
@@ -61,13 +62,8 @@ impl Request {
         let Some(stages) = pipeline.stages.get(first..end).filter(|stages| !stages.is_empty()) else {
             bail!("{}: the first stage to run comes after the last", pipeline.name)
         };
-        let source = |(role, input): (&str, &Input)| match input {
-            Input::Source(source) if source.path().is_none() && to_fetch(role, input).is_empty() => {
-                Some(source.to_string())
-            }
-            _ => None,
-        };
-        let missing: BTreeSet<String> = stages.iter().flat_map(inputs).filter_map(source).collect();
+        let missing: BTreeSet<String> =
+            stages.iter().flat_map(inputs).filter_map(|(role, input)| missing(role, input)).collect();
         if missing.is_empty() {
             return Ok(stages);
         }
@@ -78,6 +74,16 @@ impl Request {
 /// What a stage reads, with its roles.
 pub fn inputs(stage: &Stage) -> impl Iterator<Item = (&str, &Input)> {
     stage.inputs.iter().flat_map(|(role, inputs)| inputs.iter().map(|input| (role.as_str(), input)))
+}
+
+/// A source that is not there, and that no run can fetch.
+pub fn missing(role: &str, input: &Input) -> Option<String> {
+    match input {
+        Input::Source(source) if source.path().is_none() && to_fetch(role, input).is_empty() => {
+            Some(source.to_string())
+        }
+        _ => None,
+    }
 }
 
 /// The names of an encoder that is not on this machine, one of which a run downloads.

@@ -74,8 +74,8 @@ pub struct TrainConfig {
     pub base: Option<PathBuf>,
 }
 
-/// The stage that follows that of the base. Absent fields have these values, those of the released program for DocRED
-/// (README of github.com/DeepLearnXMU/DocRE-II).
+/// The stage that follows that of the base. Absent fields have these values, those of DocRE-II's paper for DocRED over
+/// BERT base (Zhang et al. 2022, Table 7).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SecondStage {
@@ -87,13 +87,13 @@ pub struct SecondStage {
     pub base_rate: f64,
     /// Peak learning rate of the module that infers or reasons: 10⁻⁴.
     pub inference_rate: f64,
-    /// Passes over the training documents: 20.
+    /// Passes over the training documents: 15.
     pub epochs: u32,
 }
 
 impl Default for SecondStage {
     fn default() -> Self {
-        Self { pretrain_base: true, freeze_base: false, base_rate: 1e-5, inference_rate: 1e-4, epochs: 20 }
+        Self { pretrain_base: true, freeze_base: false, base_rate: 1e-5, inference_rate: 1e-4, epochs: 15 }
     }
 }
 

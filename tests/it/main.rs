@@ -49,6 +49,7 @@ mod oddities;
 mod operations;
 mod optimizer;
 mod pages;
+mod papers;
 mod paths;
 mod pieces;
 mod pipeline;

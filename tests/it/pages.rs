@@ -219,7 +219,7 @@ fn the_page_of_pipelines_has_every_kind_with_its_settings() {
         text.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).map(str::to_owned).collect();
     assert_eq!(headings, kinds);
     for kind in &kinds {
-        let common = ["name", "kind", "inputs", "outputs"];
+        let common = ["name", "kind", "inputs", "outputs", "optional"];
         let known: BTreeSet<String> = listed(&refusal(&format!("kind = \"{kind}\"\n{NONE} = 1\noutputs = {{}}")))
             .into_iter()
             .filter(|key| !common.contains(&key.as_str()))
