@@ -45,21 +45,33 @@ fn names(frame: &DataFrame) -> Vec<String> {
     frame.get_column_names().iter().map(ToString::to_string).collect()
 }
 
-/// The rows of a frame as JSON values.
-fn rows(frame: &DataFrame) -> impl Iterator<Item = Vec<Value>> {
+/// The rows of a frame as JSON values, `odd` those of numbers that JSON has not.
+fn rows(frame: &DataFrame, odd: fn(f64) -> Value) -> impl Iterator<Item = Vec<Value>> {
     let columns = frame.columns();
     (0..frame.height()).map(move |row| {
-        columns.iter().map(|column| column.get(row).map_or(Value::Null, |value| json(&value))).collect()
+        columns.iter().map(|column| column.get(row).map_or(Value::Null, |value| json(&value, odd))).collect()
     })
 }
 
-fn json(value: &AnyValue) -> Value {
+/// `inf`, `-inf` or `NaN`.
+fn named(number: f64) -> Value {
+    Value::from(number.to_string())
+}
+
+/// As everywhere in JSON.
+fn null(_: f64) -> Value {
+    Value::Null
+}
+
+fn json(value: &AnyValue, odd: fn(f64) -> Value) -> Value {
     match value {
         AnyValue::Null => Value::Null,
         AnyValue::Boolean(value) => Value::Bool(*value),
         AnyValue::String(text) => Value::from(*text),
         AnyValue::StringOwned(text) => Value::from(text.as_str()),
-        AnyValue::List(items) => items.iter().map(|item| json(&item)).collect(),
+        AnyValue::List(items) => items.iter().map(|item| json(&item, odd)).collect(),
+        AnyValue::Float32(number) if !number.is_finite() => odd(f64::from(*number)),
+        AnyValue::Float64(number) if !number.is_finite() => odd(*number),
         AnyValue::Float32(number) => Value::from(in_decimal(*number)),
         AnyValue::Float64(number) => Value::from(*number),
         other => match (other.extract::<i64>(), other.extract::<u64>()) {
@@ -87,7 +99,7 @@ fn plain(value: &Value) -> String {
 
 fn write_json(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
     let names = names(frame);
-    for row in rows(frame) {
+    for row in rows(frame, null) {
         let object: Map<String, Value> = names.iter().cloned().zip(row).collect();
         serde_json::to_writer(&mut *output, &object)?;
         output.write_all(b"\n")?;
@@ -98,7 +110,7 @@ fn write_json(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
 fn write_csv(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(output);
     writer.write_record(names(frame)).map_err(of_output)?;
-    for row in rows(frame) {
+    for row in rows(frame, named) {
         writer.write_record(row.iter().map(plain)).map_err(of_output)?;
     }
     writer.flush()
@@ -114,7 +126,7 @@ fn of_output(error: csv::Error) -> io::Error {
 
 /// Numbers stand at the right.
 fn write_table(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
-    let rows: Vec<Vec<String>> = rows(frame).map(|row| row.iter().map(plain).collect()).collect();
+    let rows: Vec<Vec<String>> = rows(frame, named).map(|row| row.iter().map(plain).collect()).collect();
     let side = |column: &Column| if column.dtype().is_primitive_numeric() { Side::Right } else { Side::Left };
     let sides: Vec<Side> = frame.columns().iter().map(side).collect();
     for line in aligned::lines(&names(frame), &sides, Some('─'), &rows) {

@@ -65,10 +65,10 @@ fn frame(tables: &Tables, sql: &str, progress: &Progress) -> Result<DataFrame, Q
     let read = || tables.iter().filter(|(name, _)| named.contains(&name.to_lowercase())).flat_map(|(_, files)| files);
     let snapshot = Snapshot::of_files(read())?;
     read().try_for_each(|file| verify(file))?;
-    let mut engine = Engine::new(tables)?;
+    let mut engine = Engine::new(tables);
     let rows = match statement.asked() {
         Asked::Columns(table) => engine.columns(&table.to_string()),
-        Asked::Tables => engine.rows("SHOW TABLES", progress),
+        Asked::Tables => engine.names(),
         Asked::Plan(query) => {
             let (text, meant) = engine.lowered(query, rows_of(&statement), progress)?;
             engine.rows(&format!("EXPLAIN {text}"), progress).map_err(|error| in_names(error, &meant))
@@ -80,7 +80,7 @@ fn frame(tables: &Tables, sql: &str, progress: &Progress) -> Result<DataFrame, Q
             rows.map_err(|error| in_names(error, &meant))
         }
     };
-    let rows = rows.map_err(|error| with_tables(error, tables))?;
+    let rows = rows.map_err(|error| with_tables(engine.why_odd(error), tables))?;
     snapshot.check()?;
     Ok(rows)
 }
@@ -91,21 +91,41 @@ struct Engine<'t> {
     context: SQLContext,
     signs: Signs,
     schemas: BTreeMap<String, SchemaRef>,
+    /// Tables that it cannot read, and why: they stop no statement but one that names them.
+    odd: BTreeMap<String, String>,
 }
 
 impl<'t> Engine<'t> {
-    fn new(tables: &'t Tables) -> Result<Self, QueryError> {
-        let (context, mut signs, mut schemas) = (SQLContext::new(), Signs::default(), BTreeMap::new());
+    fn new(tables: &'t Tables) -> Self {
+        let (context, signs, schemas, odd) = (SQLContext::new(), Signs::default(), BTreeMap::new(), BTreeMap::new());
+        let mut engine = Self { tables, context, signs, schemas, odd };
         for (name, files) in tables {
-            let fault = |error: PolarsError| {
+            if let Err(error) = engine.add(name, files) {
                 let place = files.first().map_or_else(String::new, |file| format!("{}: ", file.display()));
-                failure(&format!("{place}{error}"))
-            };
-            let mut table = frames::scan(files).and_then(|table| signs.add(table)).map_err(fault)?;
-            schemas.insert(name.clone(), table.collect_schema().map_err(fault)?);
-            context.register(name, table);
+                engine.odd.insert(name.clone(), format!("{place}{error}"));
+            }
         }
-        Ok(Self { tables, context, signs, schemas })
+        engine
+    }
+
+    fn add(&mut self, name: &str, files: &[PathBuf]) -> PolarsResult<()> {
+        let mut table = frames::scan(files).and_then(|table| self.signs.add(table))?;
+        self.schemas.insert(name.to_owned(), table.collect_schema()?);
+        self.context.register(name, table);
+        Ok(())
+    }
+
+    /// Why a table is not there that has a file.
+    fn why_odd(&self, error: QueryError) -> QueryError {
+        let QueryError::UnknownTable { name, .. } = &error else { return error };
+        let odd = self.odd.iter().find(|(odd, _)| odd.to_lowercase() == name.to_lowercase());
+        odd.map_or(error, |(_, reason)| failure(reason))
+    }
+
+    /// The names of all tables.
+    fn names(&self) -> Result<DataFrame, QueryError> {
+        let names: Vec<&str> = self.tables.keys().map(|name| &**name).collect();
+        Ok(DataFrame::new(names.len(), vec![Column::new("name".into(), names)])?)
     }
 
     /// A query as the engine answers it right, and what its names of columns stand for.
@@ -134,7 +154,7 @@ impl<'t> Engine<'t> {
         let known = self.tables.get_key_value(table);
         let known = known.or_else(|| self.tables.iter().find(|(name, _)| name.to_lowercase() == table.to_lowercase()));
         let no_table = || QueryError::UnknownTable { name: table.to_owned(), tables: String::new(), meant: None };
-        let (_, files) = known.ok_or_else(no_table)?;
+        let (_, files) = known.filter(|(name, _)| !self.odd.contains_key(*name)).ok_or_else(no_table)?;
         let schema = frames::scan(files)?.collect_schema()?;
         let names: Vec<&str> = schema.iter_names().map(|name| &**name).collect();
         let types: Vec<String> = schema.iter_values().map(type_name).collect();
@@ -218,12 +238,43 @@ fn failure(error: &str) -> QueryError {
         return QueryError::TooManyRows;
     }
     let reason = error.lines().next().unwrap_or_default().trim_end_matches(" HINT:");
+    if let Some(error) = unlike(reason) {
+        return error;
+    }
     let unknown = reason.split_once("unsupported function '").and_then(|(_, rest)| rest.split('\'').next());
     let Some(name) = unknown else { return QueryError::Sql { reason: reason.to_owned(), hint: None } };
     let known = keywords::all_functions();
     let near = nearest(name, &known).filter(|(edits, near)| *edits <= near.len().div_ceil(3));
     let hint = near.map(|(_, near)| format!("did you mean `{near}`"));
     QueryError::Sql { reason: format!("no function is named `{name}`"), hint }
+}
+
+/// What is said of a join of columns that the engine cannot compare.
+fn unlike(reason: &str) -> Option<QueryError> {
+    let (_, sides) = reason.split_once("datatypes of join keys don't match - ")?;
+    let (left, right) = sides.split_once(" does not match ")?;
+    let side = |side: &str| {
+        let (name, rest) = side.rsplit_once(": ")?;
+        Some((name.to_owned(), rest.split(' ').next()?.to_owned()))
+    };
+    let ((one, of_one), (other, of_other)) = (side(left)?, side(right.split(" on right").next()?)?);
+    let kind = |kind: &str| match kind {
+        "f32" | "f64" => "a fraction".to_owned(),
+        "str" => "a text".to_owned(),
+        "bool" => "a truth".to_owned(),
+        whole if whole.starts_with(['i', 'u']) => "a whole number".to_owned(),
+        other => format!("of the type {other}"),
+    };
+    let (of_one, of_other) = (kind(&of_one), kind(&of_other));
+    let reason = format!(
+        "expected columns of one type to be joined or looked for with IN, got {one}, {of_one}, and {other}, {of_other}"
+    );
+    let hint = if [&*of_one, &*of_other].contains(&"a fraction") && [&*of_one, &*of_other].contains(&"a whole number") {
+        "CAST(… AS DOUBLE) makes a fraction of a whole number"
+    } else {
+        "CAST(… AS …) on one side makes it of the other's type"
+    };
+    Some(QueryError::Sql { reason, hint: Some(hint.to_owned()) })
 }
 
 /// What the parser says.

@@ -9,9 +9,12 @@ use sqlparser::ast::{
     Expr, GroupByExpr, ObjectName, Query, Select, SelectItem, SetExpr, Statement as Parsed, TableFactor, Visit, Visitor,
 };
 use sqlparser::dialect::GenericDialect;
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError, ParserOptions};
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::error::{MOST_LEVELS, MOST_STEPS, QueryError};
+use crate::lower::refused;
 use crate::words::{behind_comments, first_word, known, words};
 
 /// A statement that can be run.
@@ -49,7 +52,16 @@ impl Statement {
         // The engine's own dialect and options.
         let options = ParserOptions { trailing_commas: true, ..ParserOptions::default() };
         let parser = Parser::new(&GenericDialect).with_options(options);
-        let mut every = parser.with_tokens_with_locations(words(&known(sql))?).parse_statements()?;
+        let words = words(&known(sql))?;
+        let is_bare_within = names_bare_table(&words);
+        let parsed = parser.with_tokens_with_locations(words).parse_statements();
+        if parsed.is_err() && is_bare_within {
+            return Ok(refused(
+                "`TABLE` within a statement",
+                "write FROM in its place: (FROM t), EXPLAIN FROM t; or DESCRIBE t",
+            ));
+        }
+        let mut every = parsed?;
         if every.len() > 1 {
             return Ok(Err(QueryError::Several { statements: every.len() }));
         }
@@ -89,6 +101,11 @@ pub(crate) enum Asked<'s> {
     Columns(&'s ObjectName),
     /// The names of the tables.
     Tables,
+}
+
+/// Whether a statement says TABLE somewhere, which the parser knows in few places.
+fn names_bare_table(words: &[TokenWithSpan]) -> bool {
+    words.iter().any(|word| matches!(&word.token, Token::Word(word) if word.keyword == Keyword::TABLE))
 }
 
 /// The query in parentheses that say nothing of its rows.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use ground::open_file;
 use table::{found_under, is_part_name, stands_for};
 
 use crate::error::QueryError;
@@ -57,7 +58,7 @@ fn search(folder: &Path, way: &mut Vec<String>, found: &mut Vec<(Vec<String>, Ve
     entries.sort();
     let name_of = |path: &Path| path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
     let files: Vec<PathBuf> =
-        entries.iter().filter(|path| path.is_file() && is_part_name(&name_of(path))).cloned().collect();
+        entries.iter().filter(|path| path.is_file() && is_table(path, &name_of(path))).cloned().collect();
     let (parts, singles): (Vec<_>, Vec<_>) = files.into_iter().partition(|path| name_of(path).starts_with("part-"));
     if !parts.is_empty() {
         let table = if way.is_empty() { vec![identifier(&name_of(folder))] } else { way.clone() };
@@ -77,6 +78,17 @@ fn search(folder: &Path, way: &mut Vec<String>, found: &mut Vec<(Vec<String>, Ve
         }
     }
     Ok(())
+}
+
+/// Whether a file is a table by its name, or without an ending by its first bytes: so a stage of a pipeline may call one.
+fn is_table(path: &Path, name: &str) -> bool {
+    let is_bare = path.extension().is_none() && !name.starts_with('.') && !name.starts_with("part-");
+    is_part_name(name) || is_bare && begins_as_parquet(path)
+}
+
+fn begins_as_parquet(path: &Path) -> bool {
+    let mut start = [0; 4];
+    open_file(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *b"PAR1"
 }
 
 /// A name that SQL takes without quotes.

@@ -281,3 +281,79 @@ fn three_valued_logic_is_that_of_sql() {
         ],
     );
 }
+
+#[test]
+fn columns_of_two_types_are_joined_by_a_cast_alone() {
+    let (_folder, dev) = split();
+    let both = format!("{T}, u(y, s) AS (VALUES (1.0, '1'), (2.5, '2'))");
+    let texts =
+        "expected columns of one type to be joined or looked for with IN, got `k`, a whole number, and `s`, a text";
+    let fractions =
+        "expected columns of one type to be joined or looked for with IN, got `k`, a whole number, and `y`, a fraction";
+    for (sql, expected) in [
+        ("SELECT x FROM t JOIN u ON k = y", fractions),
+        ("SELECT x FROM t LEFT JOIN u ON k = y", fractions),
+        ("SELECT x FROM t WHERE k IN (SELECT y FROM u)", fractions),
+        ("SELECT x FROM t WHERE k NOT IN (SELECT y FROM u)", fractions),
+        ("SELECT x FROM t WHERE EXISTS (SELECT 1 FROM u WHERE y = k)", ""),
+        ("SELECT x FROM t JOIN u ON k = s", texts),
+    ] {
+        let told = said(&dev, &format!("{both} {sql}"));
+        assert!(told.contains(expected) && told.contains("hint: CAST(…"), "{sql}: {told}");
+        assert!(!told.contains("join keys") && !told.contains("__c"), "{sql}: {told}");
+    }
+    for (sql, expected) in [
+        ("SELECT x FROM t JOIN u ON CAST(k AS DOUBLE) = y", "5 10"),
+        ("SELECT x FROM t WHERE CAST(k AS DOUBLE) IN (SELECT y FROM u)", "10 5"),
+        // Where no join is made of it, numbers are compared.
+        ("SELECT k IN (SELECT y FROM u) AS it FROM t WHERE p = 'a'", "true false false"),
+    ] {
+        assert_eq!(rows(Path::new(&dev), &format!("{both} {sql}")).join(" "), expected, "{sql}");
+    }
+}
+
+#[test]
+fn windows_are_asked_for_rows_by_qualify() {
+    let (_folder, dev) = split();
+    check(
+        &dev,
+        &[
+            ("SELECT x, rank() OVER (ORDER BY k) AS r FROM t QUALIFY r = 3", "20,3 30,3"),
+            ("SELECT p, sum(x) AS s FROM t GROUP BY p QUALIFY rank() OVER (ORDER BY sum(x) DESC) = 1", "a,60"),
+            ("SELECT x FROM t WHERE p = 'a' QUALIFY count(*) OVER (PARTITION BY k) > 1", "20 30"),
+            // Without a window it says what WHERE says.
+            ("SELECT x FROM t QUALIFY k = 2", "20 30"),
+        ],
+    );
+}
+
+#[test]
+fn a_bare_table_is_a_statement_and_no_part_of_one() {
+    let (_folder, dev) = split();
+    let all = rows(Path::new(&dev), "SELECT * FROM facts");
+    for sql in ["TABLE facts", "FROM facts", "(FROM facts)", "(SELECT * FROM facts)", "-- all\nTABLE facts"] {
+        assert_eq!(rows(Path::new(&dev), sql), all, "{sql}");
+    }
+    for sql in ["(TABLE facts)", "EXPLAIN TABLE facts", "DESCRIBE TABLE facts", "SELECT * FROM (TABLE facts) AS f"] {
+        let told = said(&dev, sql);
+        assert!(
+            told.starts_with("error: `TABLE` within a statement is not understood here\nhint: write FROM"),
+            "{told}"
+        );
+    }
+    assert!(!rows(Path::new(&dev), "EXPLAIN FROM facts").is_empty());
+}
+
+#[test]
+fn what_is_no_number_is_shown() {
+    let (_folder, dev) = split();
+    let shown = |format: &str| {
+        let run = docre(["query", &dev, "SELECT 1 / 0 AS a, -1.5 / 0 AS b, 0 / 0 AS c, NULL AS d", "--format", format]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.stdout
+    };
+    assert_eq!(shown("csv"), "a,b,c,d\ninf,-inf,NaN,\n");
+    let table = shown("table");
+    assert_eq!(table.lines().last().unwrap().split_whitespace().collect::<Vec<_>>(), ["inf", "-inf", "NaN"], "{table}");
+    assert_eq!(shown("json"), "{\"a\":null,\"b\":null,\"c\":null,\"d\":null}\n");
+}

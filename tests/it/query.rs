@@ -221,3 +221,23 @@ fn what_cannot_be_queried_is_said() {
     fs::write(folder.path().join("facts/part-00000.parquet"), "PAR1 no").unwrap();
     assert!(message(path, "SELECT * FROM facts").starts_with("error: "));
 }
+
+#[test]
+fn an_odd_file_stops_only_statements_that_name_it() {
+    let folder = TempDir::new().unwrap();
+    facts(folder.path(), &["P1"]);
+    fs::write(folder.path().join("odd.parquet"), "no table").unwrap();
+    let path = folder.path().to_str().unwrap();
+    assert_eq!(query(folder.path(), "SELECT count(*) AS n FROM facts", "csv"), "n\n1\n");
+    assert_eq!(query(folder.path(), "DESCRIBE facts", "csv").lines().next(), Some("column,type"));
+    assert_eq!(query(folder.path(), "SHOW TABLES", "csv"), "name\nfacts\nodd\n");
+    for sql in ["SELECT * FROM odd", "SELECT head FROM facts WHERE head IN (SELECT head FROM Odd)", "DESCRIBE odd"] {
+        let run = docre(["query", path, sql]);
+        assert!(run.code == Some(1) && run.stderr.contains("odd.parquet"), "{sql}: {}", run.stderr);
+    }
+    // A table by its bytes alone, as a stage of a pipeline may call its output; and a file that is none.
+    fs::rename(folder.path().join("facts/part-00000.parquet"), folder.path().join("counts")).unwrap();
+    fs::write(folder.path().join("LICENSE"), "text").unwrap();
+    assert_eq!(query(folder.path(), "SELECT count(*) AS n FROM counts", "csv"), "n\n1\n");
+    assert_eq!(query(folder.path(), "SHOW TABLES", "csv"), "name\ncounts\nodd\n");
+}
