@@ -1,16 +1,19 @@
 //! `docre evaluate`: facts and predictions → figures.
 
-use std::io::{self, BufWriter, Write};
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
 use docre::decide::Decision;
+use docre::graph;
 use docre::ground::{choice, folder_name, interrupt};
 use docre::metrics::{self, Comparison, Evaluation, Metric, Notes, Options, Request, Scored, ScoresRequest, present};
 use docre::table::{self, Row, TableError};
 use serde::Serialize;
 
+use super::pipe::{self, Scratch};
 use super::{Messages, Outcome, SplitArgs, Usage, checked, one_of, whole};
 
 /// Score predicted relations, or scores, against a split's facts.
@@ -22,8 +25,8 @@ use super::{Messages, Outcome, SplitArgs, Usage, checked, one_of, whole};
 pub struct EvaluateArgs {
     #[command(flatten)]
     split: SplitArgs,
-    /// The predictions: a folder with the table `relations`, a Parquet file of it, or a submission in DocRED's JSON; given
-    /// several times, several runs.
+    /// The predictions: a folder with the table `relations`, a Parquet file of it, or a submission in DocRED's JSON, or `-`:
+    /// such a submission, such a file or an Arrow stream of the table on stdin; given several times, several runs.
     #[arg(long, value_name = "PATH", required_unless_present = "scores")]
     relations: Vec<PathBuf>,
     /// The scores, for figures over all thresholds and of probabilities: a folder with the table `scores`, or a Parquet
@@ -95,7 +98,7 @@ pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
     if !args.against.is_empty() && args.resamples == 0 {
         bail!(Usage("`--against`: expected resamples to test with, got `--resamples 0`".to_owned()));
     }
-    let found = evaluated(args, &options)?;
+    let found = evaluated(args, &options, &mut Scratch::default())?;
     for warning in &found.warnings {
         messages.say(&format!("warning: {warning}"));
     }
@@ -111,7 +114,13 @@ pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn evaluated(args: &EvaluateArgs, options: &Options) -> anyhow::Result<Found> {
+fn evaluated(args: &EvaluateArgs, options: &Options, scratch: &mut Scratch) -> anyhow::Result<Found> {
+    if args.relations.iter().chain(&args.against).filter(|path| pipe::is(path)).count() > 1 {
+        bail!(Usage("`-`: expected it once: stdin can be read once".to_owned()));
+    }
+    let mut taken =
+        |paths: &[PathBuf]| paths.iter().map(|path| from_stdin(path, scratch)).collect::<Result<Vec<_>, _>>();
+    let (relations, against) = (taken(&args.relations)?, taken(&args.against)?);
     let mut tables = args.split.folder()?;
     if tables.file_name().is_none() {
         // Its parent is no part of the path.
@@ -130,7 +139,7 @@ fn evaluated(args: &EvaluateArgs, options: &Options) -> anyhow::Result<Found> {
         [] => Ok(Vec::new()),
         paths => metrics::evaluate_each(&Request { run_id, ..request.clone() }, paths),
     };
-    let (ours, theirs) = (each(&args.relations, request.run_id)?, each(&args.against, None)?);
+    let (ours, theirs) = (each(&relations, request.run_id)?, each(&against, None)?);
     if ours.len() > 1 && args.run_id.is_some() {
         bail!(Usage(format!("`--run-id`: expected one run to name, got {}", ours.len())));
     }
@@ -143,6 +152,30 @@ fn evaluated(args: &EvaluateArgs, options: &Options) -> anyhow::Result<Found> {
     rows.extend(scored.iter().flat_map(|scored| scored.metrics.iter().cloned()));
     metrics::sort(&mut rows);
     Ok(Found { metrics: rows, comparisons, scored, warnings })
+}
+
+/// What comes on stdin in the place of `-`, set down: a stream of Arrow as a table, whatever else as a file.
+fn from_stdin(path: &Path, scratch: &mut Scratch) -> anyhow::Result<PathBuf> {
+    if !pipe::is(path) {
+        return Ok(path.to_path_buf());
+    }
+    let file = scratch.spooled()?;
+    let mut start = [0; 4];
+    let is_read = File::open(&file).and_then(|mut file| file.read_exact(&mut start)).is_ok();
+    match start {
+        // Each message of a stream begins so; of JSON nothing does.
+        [0xff, 0xff, 0xff, 0xff] if is_read => {
+            let folder = scratch.folder("predictions")?;
+            graph::set_down(BufReader::new(File::open(&file)?), &folder)?;
+            Ok(folder)
+        }
+        [b'P', b'A', b'R', b'1'] if is_read => {
+            let table = file.with_extension("parquet");
+            fs::rename(&file, &table)?;
+            Ok(table)
+        }
+        _ => Ok(file),
+    }
 }
 
 fn scored(args: &EvaluateArgs, request: &Request<'_>) -> anyhow::Result<Scored> {

@@ -12,7 +12,7 @@ use ground::present;
 use table::{Snapshot, Standing, TableFiles};
 
 use crate::error::{self, Error, given};
-use crate::split::{FACT, Numbering, Split, collect, entity, has_column, scan_foreign, stands, verify_all};
+use crate::split::{FACT, Numbering, Split, collect, entity, has_values, scan_foreign, stands, verify_all};
 
 /// A set of predictions, duplicates and all.
 pub(super) struct Predictions {
@@ -146,7 +146,7 @@ fn is_file(path: &Path) -> Result<bool, Error> {
 
 /// The runs that a table has rows of, by name, and how many of each.
 fn runs_in(folder: &Path) -> Result<Vec<RowsOfRun>, Error> {
-    if !has_column(folder, "run_id")? {
+    if !has_values(folder, "run_id")? {
         let rows = collect(scan_foreign(folder, &FACT)?.select([len()]), "rows")?;
         let rows = rows.columns().first().and_then(|rows| rows.cast(&DataType::UInt64).ok()?.u64().ok()?.get(0));
         return Ok(vec![RowsOfRun { name: None, count: rows.unwrap_or_default() }]);

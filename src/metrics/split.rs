@@ -277,6 +277,17 @@ pub(super) fn has_column(folder: &Path, column: &str) -> Result<bool, Error> {
     Ok(schema(&mut open(folder)?, folder)?.contains(column))
 }
 
+/// Whether a table has a column of this name that is not of nulls alone.
+pub(super) fn has_values(folder: &Path, column: &str) -> Result<bool, Error> {
+    if !has_column(folder, column)? {
+        return Ok(false);
+    }
+    let empty = col(column).null_count().eq(len()).and(len().gt(lit(0)));
+    let found = collect(open(folder)?.select([empty.alias("empty")]), "nulls")?;
+    let empty = found.column("empty").and_then(|empty| empty.bool().map(|empty| empty.get(0)));
+    Ok(empty.map_err(error::query("nulls"))? != Some(true))
+}
+
 /// A table that another program may have written: whole numbers of any width and any kind of text will do, and are
 /// cast; a number that does not fit, or a null, is an error.
 pub(super) fn scan_foreign(folder: &Path, columns: &[(&str, DataType)]) -> Result<LazyFrame, Error> {

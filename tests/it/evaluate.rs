@@ -1,13 +1,17 @@
 //! `docre evaluate`: from files to figures, on the command line.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use docre::ground::random::Random;
+use docre::table::rows::PredictionRow;
+use docre::table::stream::StreamWriter;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Run, corpora, docre, redocred, rows};
+use crate::support::{Run, command, corpora, docre, redocred, rows};
 
 /// The sample's test split, with side table.
 fn sample(folder: &Path) -> PathBuf {
@@ -278,4 +282,48 @@ fn the_official_file_gives_the_same_bytes_in_any_order() {
         run.stdout
     };
     assert_eq!(figures(&golden), figures(&shuffled));
+}
+
+#[test]
+fn predictions_come_on_stdin_in_any_form() {
+    let folder = TempDir::new().unwrap();
+    let tables = sample(folder.path());
+    let sql = "SELECT doc_id, head, tail, relation FROM facts WHERE head > 2";
+    let json = submission(&folder.path().join("predicted.json"), &tables, sql);
+    let expected = f1(&evaluate(&tables, &json, &["--format", "json"]), "all");
+    let through = |bytes: &[u8], further: &[&str]| {
+        let arguments = ["evaluate", "--corpus", tables.to_str().unwrap(), "--relations", "-", "--format", "json"];
+        let mut child = command(arguments.iter().chain(further));
+        let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // A program that refuses its input may be gone already.
+        let _ = child.stdin.take().unwrap().write_all(bytes);
+        let output = child.wait_with_output().unwrap();
+        let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        Run { code: output.status.code(), stdout, stderr }
+    };
+    let mut stream = StreamWriter::<PredictionRow, _>::begin(Vec::new()).unwrap();
+    let row = |line: String| {
+        let cells: Vec<&str> = line.split(',').collect();
+        PredictionRow {
+            run_id: None,
+            doc_id: cells[0].into(),
+            head: cells[1].parse().unwrap(),
+            tail: cells[2].parse().unwrap(),
+            relation: cells[3].into(),
+            probability: None,
+            evidence: None,
+            attributes: None,
+        }
+    };
+    stream.write(rows(&tables, sql).into_iter().map(row).collect()).unwrap();
+    let stream = stream.finish().unwrap();
+    let parquet = command(["query", tables.to_str().unwrap(), sql, "--format", "parquet"]).output().unwrap().stdout;
+    for bytes in [fs::read(&json).unwrap(), stream.clone(), parquet] {
+        assert_eq!(f1(&through(&bytes, &[]), "all"), expected);
+    }
+    assert!(expected > 0.5, "{expected}");
+    let cut = through(&stream[..stream.len() / 2], &[]);
+    assert!(cut.code == Some(1) && cut.stderr.contains("Arrow"), "{}", cut.stderr);
+    let twice = through(&stream, &["--against", "-"]);
+    assert!(twice.code == Some(2) && twice.stderr.contains("stdin can be read once"), "{}", twice.stderr);
 }
