@@ -23,7 +23,7 @@ pub fn temperature(scores: &[Judged]) -> f32 {
 }
 
 /// Steps that only rise, each the share of what holds among its scores: of all such steps the nearest to the scores (pool
-/// adjacent violators). Scores come with the greatest margin first.
+/// adjacent violators). Where that is none or all, the step stays as far away from 0 or 1 as its scores can tell. They come with the greatest margin first.
 pub fn steps(scores: &[Judged]) -> Vec<Step> {
     struct Block {
         margin: f32,
@@ -46,9 +46,25 @@ pub fn steps(scores: &[Judged]) -> Vec<Step> {
         }
         pooled.push(block);
     }
-    let step =
-        |block: Block| Step { margin: block.margin, probability: (block.right as f64 / block.all as f64) as f32 };
-    pooled.into_iter().map(step).collect()
+    let share = |block: &Block| block.right as f64 / block.all as f64;
+    let mut steps: Vec<Step> =
+        pooled.iter().map(|block| Step { margin: block.margin, probability: share(block) as f32 }).collect();
+    // Shares only rise: none but the first can be 0, and none but the last 1.
+    if let Some((block, step)) = pooled.first().zip(steps.first_mut()).filter(|(block, _)| block.right == 0) {
+        let next = pooled.get(1).map_or(1.0, share);
+        step.probability = bounded(block.all, next) as f32;
+    }
+    if let Some((block, step)) = pooled.last().zip(steps.last_mut()).filter(|(block, _)| block.right == block.all) {
+        let before = pooled.iter().rev().nth(1).map_or(0.0, share);
+        step.probability = ((1.0 - bounded(block.all, 1.0 - before)) as f32).min(1.0 - f32::EPSILON);
+    }
+    steps
+}
+
+/// The probability of what was never seen in so many: that of Laplace's rule of succession, or half of the next step's,
+/// that steps still rise. Of 0 or 1 no further evidence would tell anything.
+fn bounded(of: u64, next: f64) -> f64 {
+    (1.0 / (of as f64 + 2.0)).min(next / 2.0)
 }
 
 #[cfg(test)]
@@ -74,9 +90,30 @@ mod tests {
     #[test]
     fn steps_only_rise() {
         let found = steps(&scores(&[(3.0, true), (2.0, false), (1.0, true), (1.0, true), (-1.0, true), (-2.0, false)]));
-        // From below: 0 of 1 at -2; then 1 of 1, 2 of 2 and 0 of 1, which fall: 3 of 4 from -1 on; 1 of 1 at 3.
+        // From below: 0 of 1 at -2; then 1 of 1, 2 of 2 and 0 of 1, which fall: 3 of 4 from -1 on; 1 of 1 at 3. Of one
+        // score nobody says that it is impossible, 1 in 3, nor that it is certain, half of what 0.75 leaves.
         let step = |margin, probability| Step { margin, probability };
-        assert_eq!(found, [step(-2.0, 0.0), step(-1.0, 0.75), step(3.0, 1.0)]);
+        assert_eq!(found, [step(-2.0, 1.0 / 3.0), step(-1.0, 0.75), step(3.0, 0.875)]);
         assert_eq!(steps(&[]), []);
+    }
+
+    #[test]
+    fn no_step_is_impossible_or_certain() {
+        let of = |wrong: usize, right: usize| {
+            let scores = [vec![(1.0, true); right], vec![(-1.0, false); wrong]].concat();
+            steps(&super::tests::scores(&scores)).iter().map(|step| step.probability).collect::<Vec<f32>>()
+        };
+        assert_eq!(of(2, 8), [0.25, 0.9]);
+        assert_eq!(of(98, 0), [0.01]);
+        assert_eq!(of(0, 98), [0.99]);
+        // Below what single precision tells from 1.
+        let many = vec![Judged { margin: 1.0, holds: true }; 1 << 25];
+        assert!(steps(&many).iter().all(|step| step.probability < 1.0));
+        // And still they rise: 1 of 1000 lies above 0 of 2.
+        let mut low = vec![(0.0, false); 999];
+        low.push((0.0, true));
+        low.extend([(-1.0, false); 2]);
+        let low = steps(&super::tests::scores(&low));
+        assert_eq!(low.iter().map(|step| step.probability).collect::<Vec<_>>(), [0.0005, 0.001]);
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use ground::choice;
+use ground::excerpt::quoted;
 use ground::identity::digest;
 use ground::parsed::TypePair;
 use ground::settings::{self, Fields, Settings, at_least, within};
@@ -44,7 +45,23 @@ pub struct Decision {
     pub points: Vec<Point>,
     /// The documents on which it was fitted, each by a short hash of its name.
     pub fitted_on: BTreeSet<Text>,
+    /// The runs on whose scores it was fitted.
+    pub fitted_runs: Vec<FittedRun>,
 }
+
+/// A run of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FittedRun {
+    /// What it is called.
+    pub run_id: Text,
+    /// Identifies the model, and how often it infers; absent: its scores do not say.
+    #[serde(default)]
+    pub model: Option<Text>,
+}
+
+/// Under this key a table of scores or claims notes the model that it is of.
+pub const MODEL: &str = "model";
 
 /// A threshold, and what it came to.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -225,6 +242,19 @@ impl Decision {
     /// Whether it was fitted on a document.
     pub(crate) fn was_fitted_on(&self, document: &str) -> bool {
         !self.fitted_on.is_empty() && self.fitted_on.contains(&hashed(document))
+    }
+
+    /// How the runs over whose scores it is taken are not those of its fitting: the names of those. `None` where they are of
+    /// the same models, or nobody knows.
+    pub(crate) fn fitted_elsewhere(&self, runs: &[FittedRun]) -> Option<String> {
+        let models = |runs: &[FittedRun]| {
+            let mut models: Vec<Text> = runs.iter().map(|run| run.model.clone()).collect::<Option<_>>()?;
+            models.sort();
+            (!models.is_empty()).then_some(models)
+        };
+        let differ = models(&self.fitted_runs)? != models(runs)?;
+        let names = || self.fitted_runs.iter().map(|run| quoted(&run.run_id)).collect::<Vec<_>>().join(", ");
+        differ.then(names)
     }
 
     /// Relations that somebody names in it. One that was fitted may know more of them than these documents have.

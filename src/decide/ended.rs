@@ -14,6 +14,8 @@ pub struct Claims {
     pub fitted_on: u64,
     /// Relations that a decision of somebody's own hand names, and no score is of.
     pub unscored: Vec<Text>,
+    /// What is to be said where the decision was fitted on other scores than these.
+    pub fitted_elsewhere: Option<String>,
 }
 
 impl Claims {
@@ -22,7 +24,7 @@ impl Claims {
         let documents = self.fitted_on;
         let flattered = (documents > 0)
             .then(|| format!("the decision was fitted on {documents} of these documents: figures of them flatter it"));
-        flattered.into_iter().chain(self.unscored_told()).collect()
+        flattered.into_iter().chain(self.unscored_told()).chain(self.fitted_elsewhere.clone()).collect()
     }
 
     /// One in whose name a letter is wrong decides nothing, and nothing else would tell.

@@ -162,7 +162,8 @@ pub fn fit(request: &FitRequest<'_>) -> Result<Fit, DecideError> {
         Calibrated::Temperature => Some(Calibration::Temperature(temperature(&pooled.scores))),
         Calibrated::Isotonic => Some(Calibration::Steps(steps(&pooled.scores))),
     };
-    let decision = Decision { calibration, points, fitted_on: evidence.documents, ..decision };
+    let (fitted_on, fitted_runs) = (evidence.documents, evidence.runs);
+    let decision = Decision { calibration, points, fitted_on, fitted_runs, ..decision };
     let all_right = options.calibration != Calibrated::None && right == pooled.scores.len();
     Ok(Fit { decision, before, after, all_right })
 }

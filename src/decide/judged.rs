@@ -11,7 +11,7 @@ use table::rows::{DocumentRow, EntityRow, FactRow, PairRow};
 use table::{Text, Undirected, Walk, undirected_relations};
 
 use crate::claims::{Types, claims};
-use crate::decision::{Decision, hashed};
+use crate::decision::{Decision, FittedRun, hashed};
 use crate::error::DecideError;
 use crate::runs::Runs;
 use crate::scores::Score;
@@ -48,6 +48,10 @@ pub struct Judging {
     pub fitted_on: u64,
     /// Documents without labels, which were passed over.
     pub unlabelled: u64,
+    /// The runs that have any of them.
+    pub runs: Vec<FittedRun>,
+    /// What is to be said where the decision was fitted on other scores than these.
+    pub fitted_elsewhere: Option<String>,
 }
 
 /// A fact, or a claim of one.
@@ -122,7 +126,14 @@ fn each_labelled(
 ) -> Result<Judging, DecideError> {
     let mut runs = Runs::open(scores, decision, None)?;
     let undirected = undirected_relations(split)?;
-    let mut judging = Judging { run_id: runs.run_id().cloned(), reach: runs.reach(), fitted_on: 0, unlabelled: 0 };
+    let mut judging = Judging {
+        run_id: runs.run_id().cloned(),
+        reach: runs.reach(),
+        fitted_on: 0,
+        unlabelled: 0,
+        runs: runs.all(),
+        fitted_elsewhere: runs.fitted_elsewhere(decision),
+    };
     for document in Walk::<(EntityRow, PairRow, FactRow)>::open(split)? {
         let (DocumentRow { doc_id, labelled, .. }, (entities, pairs, facts)) = document?;
         let scores = runs.of(&doc_id)?;
@@ -194,13 +205,16 @@ pub struct Evidence {
     pub documents: BTreeSet<Text>,
     /// How far below the threshold the scores reach.
     pub reach: f32,
+    /// The runs that have any of the scores.
+    pub runs: Vec<FittedRun>,
 }
 
 impl Evidence {
     /// Takes the scores that a decision may claim.
     pub fn take(scores: &[PathBuf], split: &Path, decision: &Decision) -> Result<Self, DecideError> {
         let mut evidence = Self::default();
-        evidence.reach = judge(scores, split, decision, |document| evidence.add(document))?.reach;
+        let judging = judge(scores, split, decision, |document| evidence.add(document))?;
+        (evidence.reach, evidence.runs) = (judging.reach, judging.runs);
         let best_first = |one: &Judged, other: &Judged| other.margin.total_cmp(&one.margin);
         evidence.relations.values_mut().for_each(|relation| relation.scores.sort_by(best_first));
         if evidence.facts() == 0 { Err(DecideError::Unlabelled(split.to_path_buf())) } else { Ok(evidence) }

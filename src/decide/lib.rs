@@ -30,7 +30,7 @@ mod source;
 mod seen;
 
 pub use claims::probability;
-pub use decision::{At, Calibration, Decision, Ensemble, Point, Step};
+pub use decision::{At, Calibration, Decision, Ensemble, FittedRun, MODEL, Point, Step};
 pub use ended::{Claims, Ended, relations};
 pub use error::DecideError;
 pub use fit::{Calibrated, Fit, FitOptions, FitRequest, fit};

@@ -173,7 +173,8 @@ fn claimed(request: &Request<'_>, writer: Option<TableWriter<RelationRow>>) -> R
         claimed.write()?;
     }
     claimed.writer.map_or(Ok(()), TableWriter::finish)?;
-    Ok(Claims { unscored: runs.unscored(), ..claimed.claims })
+    let fitted_elsewhere = runs.fitted_elsewhere(decision);
+    Ok(Claims { unscored: runs.unscored(), fitted_elsewhere, ..claimed.claims })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use table::Text;
 
 use crate::consistent::Inverses;
-use crate::decision::{Decision, Ensemble};
+use crate::decision::{Decision, Ensemble, FittedRun};
 use crate::error::DecideError;
 use crate::scores::Score;
 use crate::source::Source;
@@ -47,6 +47,20 @@ impl Runs {
     /// What they are called: as the first that has any scores; `None`: none has.
     pub fn run_id(&self) -> Option<&Text> {
         self.sources.iter().find_map(Source::run_id)
+    }
+
+    /// Those that have any scores, each with its model.
+    pub fn all(&self) -> Vec<FittedRun> {
+        self.sources.iter().filter_map(Source::run).collect()
+    }
+
+    /// What is to be said of a decision that is taken of them, though it was fitted on others.
+    pub fn fitted_elsewhere(&self, decision: &Decision) -> Option<String> {
+        if let Some(names) = decision.fitted_elsewhere(&self.all()) {
+            return Some(format!("the decision was fitted on scores of another model: those of the run {names}"));
+        }
+        let is_early = !decision.fitted_runs.is_empty() && self.sources.iter().any(Source::is_early);
+        is_early.then(|| "the decision was fitted on what the model says at its last iteration".to_owned())
     }
 
     /// How far below the threshold they reach.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use table::rows::{ClaimRow, ScoreRow};
 use table::{Cursor, Row, Table, TableError, TableFiles, Text};
 
+use crate::decision::{FittedRun, MODEL};
 use crate::error::DecideError;
 use crate::scores::{Score, checked};
 
@@ -16,6 +17,10 @@ pub struct Source {
     path: PathBuf,
     /// What the run is called, and how far below the threshold it reaches; `None`: it has no scores.
     of: Option<(Text, f32)>,
+    /// Identifies its model; `None`: the table does not say.
+    model: Option<Text>,
+    /// Whether these are claims of an iteration before the last.
+    is_early: bool,
     /// The documents that were met, by hashes of their names, where no corpus says which comes next.
     met: HashSet<u64>,
 }
@@ -35,6 +40,10 @@ pub fn files(path: &Path, iteration: Option<u32>) -> Result<TableFiles, TableErr
     }
 }
 
+fn noted_model(path: &Path, iteration: Option<u32>) -> Result<Option<Text>, TableError> {
+    Ok(files(path, iteration)?.note(MODEL)?.map(Text::from))
+}
+
 fn table<R: Row + 'static>(path: &Path) -> Result<Table<R>, TableError> {
     let is_above = TableFiles::find(path, &R::schema().name)?.is_some();
     if is_above { Table::require(path) } else { Table::require_at(path) }
@@ -49,8 +58,10 @@ impl Source {
         if let Some(ClaimRow { iterations, .. }) = first.as_ref().filter(|row| wanted > row.iterations) {
             return Err(DecideError::Iteration { path: path.to_path_buf(), wanted, most: *iterations });
         }
+        let is_early = first.as_ref().is_some_and(|row| wanted < row.iterations);
         // Nothing is known of what lay below the threshold.
-        Ok(Self::new(path, Rows::Claims(table.cursor()?, wanted), first.map(|row| (row.run_id, 0.0))))
+        let source = Self::new(path, Rows::Claims(table.cursor()?, wanted), first.map(|row| (row.run_id, 0.0)));
+        Ok(Self { is_early, model: noted_model(path, iteration)?, ..source })
     }
 
     fn of_scores(path: &Path) -> Result<Self, DecideError> {
@@ -60,12 +71,22 @@ impl Source {
         let source = Self::new(path, Rows::Scores(table.cursor()?), of);
         match first.filter(|row| !(row.margin.is_finite() && row.margin >= 0.0)) {
             Some(row) => Err(source.refused(&row.doc_id, format!("`margin`: expected 0 or more, got {}", row.margin))),
-            None => Ok(source),
+            None => Ok(Self { model: noted_model(path, None)?, ..source }),
         }
     }
 
     fn new(path: &Path, rows: Rows, of: Option<(Text, f32)>) -> Self {
-        Self { rows, path: path.to_path_buf(), of, met: HashSet::new() }
+        Self { rows, path: path.to_path_buf(), of, model: None, is_early: false, met: HashSet::new() }
+    }
+
+    /// The run that they are of; `None`: it has no scores.
+    pub fn run(&self) -> Option<FittedRun> {
+        self.run_id().map(|run_id| FittedRun { run_id: run_id.clone(), model: self.model.clone() })
+    }
+
+    /// Whether these are claims of an iteration before the last.
+    pub fn is_early(&self) -> bool {
+        self.is_early
     }
 
     /// What it is called; `None`: it has no scores.

@@ -52,6 +52,7 @@ pub struct Scored {
     pub unlabelled_documents: u64,
     /// Documents on which the decision was fitted.
     fitted_on: u64,
+    fitted_elsewhere: Option<String>,
 }
 
 /// Figures that are resampled.
@@ -167,6 +168,7 @@ pub fn evaluate_scores(request: &ScoresRequest<'_>) -> Result<Scored, Error> {
         reliability: reliability.rows(&run_id),
         unlabelled_documents: judging.unlabelled,
         fitted_on: judging.fitted_on,
+        fitted_elsewhere: judging.fitted_elsewhere,
     })
 }
 
@@ -201,7 +203,8 @@ impl Scored {
         let none = self.reliability.is_empty().then(|| "there are no scores".to_owned());
         let unlabelled = self.unlabelled_documents;
         let unlabelled = (unlabelled > 0).then(|| format!("{unlabelled} documents have no labels and do not count"));
-        let fitted = decide::Claims { fitted_on: self.fitted_on, ..decide::Claims::default() }.warnings();
+        let (fitted_on, fitted_elsewhere) = (self.fitted_on, self.fitted_elsewhere.clone());
+        let fitted = decide::Claims { fitted_on, fitted_elsewhere, ..decide::Claims::default() }.warnings();
         [none, unlabelled].into_iter().flatten().chain(fitted).collect()
     }
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use checkpoint::DECISION;
-use decide::{Decision, recount, write_relations};
+use decide::{Decision, MODEL, recount, write_relations};
 use ground::identity::Identity;
 use ground::observe::{Event, Observer};
 use table::rows::{ClaimRow, RelationRow, ScoreRow, TraceRow};
@@ -15,12 +15,21 @@ use super::ended::Ended;
 use super::error::ScoreError;
 use super::limit::table_lacks;
 use super::parts::Parts;
+use super::told::noting;
 
 /// Puts back what a process that died has set aside.
 pub fn restore(out: &Path) -> Result<(), TableError> {
     [TraceRow::schema(), ClaimRow::schema(), ScoreRow::schema(), RelationRow::schema()]
         .iter()
         .try_for_each(|schema| table::restore(&out.join(&schema.name), Ours::TABLES).map(drop))
+}
+
+/// What tables note of how they were made.
+pub struct Notes<'a> {
+    /// Identifies the model.
+    pub model: &'a str,
+    /// What was told of the documents, a line each.
+    pub told: &'a [String],
 }
 
 /// The tables in the making.
@@ -44,10 +53,13 @@ impl Tables {
     }
 
     /// Puts the parts together, of this making.
-    pub fn fill(&self, parts: &Parts, making: &str) -> Result<(), TableError> {
+    pub fn fill(&self, parts: &Parts, making: &str, notes: &Notes<'_>) -> Result<(), ScoreError> {
         parts.join::<TraceRow>(TableWriter::inside(self.traces.folder().to_path_buf(), making))?;
-        parts.join::<ClaimRow>(TableWriter::inside(self.claims.folder().to_path_buf(), making))?;
-        parts.join::<ScoreRow>(TableWriter::inside(self.scores.folder().to_path_buf(), making))
+        let claims = TableWriter::inside(self.claims.folder().to_path_buf(), making);
+        parts.join::<ClaimRow>(claims.noting(MODEL, notes.model.to_owned()))?;
+        let scores = TableWriter::inside(self.scores.folder().to_path_buf(), making);
+        let scores = scores.noting(MODEL, notes.model.to_owned());
+        Ok(parts.join::<ScoreRow>(noting(scores, notes.told))?)
     }
 
     /// Gives all their names. Killed before the scores have theirs, a run goes on from its parts; killed behind them, it

@@ -23,6 +23,7 @@ mod limit;
 mod parts;
 mod purpose;
 mod rows;
+mod told;
 
 use std::path::Path;
 
@@ -50,7 +51,7 @@ pub use error::ScoreError;
 pub use limit::USUAL_BYTES;
 pub use purpose::Candidates;
 
-use decided::{Decided, Tables};
+use decided::{Decided, Notes, Tables};
 use limit::{lacking, lacks, marked, named, take_out};
 use parts::{Part, Parts, work_folder};
 use purpose::{Met, Purpose};
@@ -186,7 +187,7 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     clear_leftovers(request.out, Ours::TABLES);
     if let Some(too_large) = lacks(request.out, &fingerprint)? {
         parts::remove_leftovers(request.out);
-        lacking(too_large).into_iter().for_each(observe);
+        told::again(request.out)?.into_iter().chain(lacking(too_large)).into_iter().for_each(observe);
         let ended = decided.over_scores(too_large, observe)?;
         purpose.keep_relations(request)?;
         return Ok(ended);
@@ -198,6 +199,7 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     observe(compute.event());
     observe(Event::Detail(format!("reads the checkpoint {}", request.checkpoint.display())));
     observe(Event::Detail(format!("reads the split {}", request.split.display())));
+    purpose.unknown(request).into_iter().for_each(observe);
     // The base alone has no place for the rest.
     unused.event().filter(|_| request.options.iterations != Some(0)).into_iter().for_each(observe);
     let scorer =
@@ -219,15 +221,14 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
         },
     )?;
     let making = marked(fingerprint, parts.scored.too_large);
-    tables.fill(&parts, &making)?;
+    let told = told::told(&purpose, &parts, checkpoint.config.most_pieces);
+    tables.fill(&parts, &making, &Notes { model: &checkpoint.fingerprint, told: &told })?;
     parts.scored.relations = decided.over(&tables, observe)?;
     standing.check()?;
     tables.commit()?;
     purpose.keep_relations(request)?;
-    purpose.warnings(&parts.met).into_iter().map(Event::Warning).for_each(observe);
     let scored = parts.remove()?;
-    let cut_off = scored.cut_off.event_of_model(checkpoint.config.most_pieces);
-    cut_off.into_iter().chain(lacking(scored.too_large)).for_each(observe);
+    told.into_iter().map(Event::Warning).chain(lacking(scored.too_large)).for_each(observe);
     Ok(Ended::Scored(scored))
 }
 

@@ -8,6 +8,7 @@ use examples::Profile;
 use ground::choice;
 use ground::excerpt::quoted;
 use ground::identity::Identity;
+use ground::observe::Event;
 use table::rows::ModelRelationRow;
 use table::{Ours, Row, TableError, Text, check_making, check_place, fingerprint};
 
@@ -108,6 +109,13 @@ impl Purpose {
 
     fn making(&self) -> String {
         Identity::of("model relations").field("rows", &self.relations()).finish()
+    }
+
+    /// What is to be said of a checkpoint that says nothing of itself, as one that was imported.
+    pub fn unknown(&self, request: &Request<'_>) -> Option<Event> {
+        let checkpoint = request.checkpoint.display();
+        let words = "has no `card.json`: nobody knows whether its model was trained on documents like these";
+        self.card.is_none().then(|| Event::Note(format!("{checkpoint} {words}")))
     }
 
     /// How what was met differs from what the model was trained on.

@@ -82,6 +82,15 @@ impl TableFiles {
         &self.0
     }
 
+    /// What its writer noted of the table under a key, as its first file has it; whether the file is whole is not looked at.
+    ///
+    /// # Errors
+    /// Where it cannot be opened, or is no Parquet.
+    pub fn note(&self, key: &str) -> Result<Option<String>, TableError> {
+        let noted = |path: &PathBuf| Ok(Making::noted(footer(&open(path)?, path)?.file_metadata(), key));
+        self.0.first().map_or(Ok(None), noted)
+    }
+
     /// What the table was made from, as its writer recorded it in each file; `None` where a file is damaged, not ours,
     /// or of another making than the others: such a table identifies nothing, and is made again.
     ///

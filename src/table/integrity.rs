@@ -23,6 +23,11 @@ pub(super) const WRITER: &str = "docre ";
 /// Behind the footer: its length and Parquet's mark.
 const TAIL: u64 = 8;
 
+/// The key of a note.
+pub(super) fn note_key(key: &str) -> String {
+    format!("docre.note.{key}")
+}
+
 /// What a file says of its making. What another program has written says nothing, though it may have copied what we did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Making {
@@ -49,6 +54,13 @@ impl Making {
             return Self::default();
         }
         Self { fingerprint: value("docre.fingerprint"), checksum: Some(checksum.unwrap_or_default()) }
+    }
+
+    /// What the footer of a file of ours notes under a key.
+    pub fn noted(metadata: &FileMetaData, key: &str) -> Option<String> {
+        let is_ours = Self::of(metadata) != Self::default();
+        let mut entries = metadata.key_value_metadata().into_iter().flatten().filter(|_| is_ours);
+        entries.find(|entry| entry.key == note_key(key)).and_then(|entry| entry.value.clone())
     }
 
     /// Checks the bytes of a file, where it bears a checksum.

@@ -17,7 +17,7 @@ use ground::interrupt;
 
 use super::beside::sync_folder;
 use super::folder::make_folder;
-use super::integrity::{CHECKSUM, Summed, UNSET, seal};
+use super::integrity::{CHECKSUM, Summed, UNSET, note_key, seal};
 use super::{Row, Staging, TableError, TableFiles, TableSchema};
 
 /// Rows after which a row group ends, at the next call's end: what is written in one call is never split between two.
@@ -32,6 +32,7 @@ const PART_ROWS: usize = 1 << 24;
 pub struct TableWriter<R> {
     folder: PathBuf,
     fingerprint: String,
+    notes: Vec<(String, String)>,
     part: Option<Part>,
     n_parts: usize,
     row: PhantomData<R>,
@@ -78,7 +79,15 @@ impl<R: Row> TableWriter<R> {
 
     /// A writer whose files go right into `folder`, such as a [`Staging`] folder towards the table's.
     pub fn inside(folder: PathBuf, fingerprint: &str) -> Self {
-        Self { folder, fingerprint: fingerprint.to_owned(), part: None, n_parts: 0, row: PhantomData }
+        let (fingerprint, notes) = (fingerprint.to_owned(), Vec::new());
+        Self { folder, fingerprint, notes, part: None, n_parts: 0, row: PhantomData }
+    }
+
+    /// The same, whose files also say something of the table that no row says: [`TableFiles::note`] has it.
+    #[must_use]
+    pub fn noting(mut self, key: &str, value: String) -> Self {
+        self.notes.push((note_key(key), value));
+        self
     }
 
     /// Appends the rows of one or several whole documents.
@@ -139,7 +148,7 @@ impl<R: Row> TableWriter<R> {
         let (partial, path) = (self.folder.join(format!(".{name}.partial")), self.folder.join(name));
         let file = File::create(&partial).map_err(TableError::io(&partial, "create the file"))?;
         let schema = R::schema();
-        let properties = properties(schema, &self.fingerprint);
+        let properties = properties(schema, &self.fingerprint, &self.notes);
         let writer = ArrowWriter::try_new(Summed::new(file), Arc::new(schema.arrow()), Some(properties))
             .map_err(TableError::written(&partial))?;
         Ok(Part { writer, partial, path, rows: 0, rows_in_group: 0 })
@@ -168,20 +177,21 @@ fn check_rows(path: &Path, rows: usize) -> Result<(), TableError> {
     Err(TableError::Parquet { path: path.to_path_buf(), source })
 }
 
-fn properties(schema: &TableSchema, fingerprint: &str) -> WriterProperties {
-    let metadata = [
+fn properties(schema: &TableSchema, fingerprint: &str, notes: &[(String, String)]) -> WriterProperties {
+    let ours = [
         ("docre.schema", format!("{}/{}", schema.name, schema.version)),
         ("docre.producer", concat!("docre ", env!("CARGO_PKG_VERSION")).to_owned()),
         ("docre.fingerprint", fingerprint.to_owned()),
-        (CHECKSUM, UNSET.to_owned()),
     ];
+    // The place of the checksum is the last that looks like one.
+    let checksum = (CHECKSUM, UNSET.to_owned());
+    let noted = notes.iter().map(|(key, value)| (&**key, value.clone()));
+    let metadata = ours.into_iter().chain(noted).chain([checksum]);
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_created_by(concat!("docre ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_max_row_group_row_count(None)
-        .set_key_value_metadata(Some(
-            metadata.into_iter().map(|(key, value)| KeyValue::new(key.to_owned(), value)).collect(),
-        ));
+        .set_key_value_metadata(Some(metadata.map(|(key, value)| KeyValue::new(key.to_owned(), value)).collect()));
     for column in &schema.columns {
         let mut path = vec![column.name.clone()];
         let mut kind = &column.kind.0;

@@ -147,6 +147,10 @@ fn what_training_never_saw_is_told() {
     ];
     assert_eq!(told.len(), expected.len(), "{told:?}");
     expected.iter().zip(&told).for_each(|(expected, told)| assert!(told.contains(expected), "{told}"));
+    // Whoever finds the tables made is told the same: who has made them may have been killed before anybody noted it.
+    let again = score(&fixture, "model/best", &split, "foreign", &[]);
+    assert!(again.stderr.contains("up to date"), "{}", again.stderr);
+    assert_eq!(warnings(&again), told);
     // Types that nobody asked about in training are scored all the same.
     assert_eq!(rows(&split, "SELECT count(*) FROM pairs"), ["2"]);
     let judged = docre([
@@ -227,9 +231,12 @@ fn pairs_of_types_that_training_left_out_are_not_scored_unless_asked_for() {
 fn a_card_changes_no_row() {
     let fixture = trained();
     let dev = fixture.path("corpus/dev");
-    score(&fixture, "model/best", &dev, "with", &[]);
+    let told = "has no `card.json`: nobody knows whether its model was trained on documents like these";
+    let with = score(&fixture, "model/best", &dev, "with", &[]);
+    assert!(!with.stderr.contains(told), "{}", with.stderr);
     fs::remove_file(fixture.path("model/best/card.json")).unwrap();
-    score(&fixture, "model/best", &dev, "without", &[]);
+    let without = score(&fixture, "model/best", &dev, "without", &[]);
+    assert_eq!(without.stderr.matches(told).count(), 1, "{}", without.stderr);
     let [with, without] = ["with", "without"]
         .map(|out| ["relations", "scores"].map(|table| rows(&fixture.path(out), &format!("SELECT * FROM {table}"))));
     assert!(!with[1].is_empty() && with == without);

@@ -187,6 +187,27 @@ fn a_fitted_decision_travels_with_the_checkpoint() {
     assert_ne!(claims(&fixture.path("after")), claims(&fixture.path("before")));
     let run = score(&train, "others");
     assert!(run.code == Some(0) && !run.stderr.contains("warning: the decision"), "{}", run.stderr);
+    // Of another model it is told, and of whose scores it was fitted: here of one that gives a pair fewer labels.
+    assert!(read.fitted_runs.iter().all(|run| &*run.run_id == "run" && run.model.is_some()), "{read:?}");
+    let other = fixture.path("other");
+    fs::create_dir(&other).unwrap();
+    for name in ["config.json", "card.json", "model.safetensors", "tokenizer.json"] {
+        fs::copy(fixture.path("model/best").join(name), other.join(name)).unwrap();
+    }
+    let config = fs::read_to_string(other.join("config.json")).unwrap();
+    let mut changed: serde_json::Value = serde_json::from_str(&config).unwrap();
+    changed["most_labels"] = 1.into();
+    fs::write(other.join("config.json"), changed.to_string()).unwrap();
+    let (other, elsewhere, again) = (path("other"), path("elsewhere"), path("again"));
+    let told = "warning: the decision was fitted on scores of another model: those of the run `run`";
+    let arguments = ["score", "--checkpoint", &other, "--corpus", &train, "--out", &elsewhere, "--decision", &decision];
+    let run = docre(arguments);
+    assert!(run.code == Some(0) && run.stderr.contains(told), "{}", run.stderr);
+    let run = docre(["decide", "--scores", &elsewhere, "--out", &again, "--decision", &decision]);
+    assert!(run.code == Some(0) && run.stderr.contains(told), "{}", run.stderr);
+    let evaluated = ["evaluate", "--corpus", &train, "--scores", &elsewhere, "--decision", &decision];
+    let run = docre(evaluated);
+    assert!(run.code == Some(0) && run.stderr.contains(told), "{}", run.stderr);
     // Other thresholds of it are those that came to what is wanted; the model is not asked again.
     let point = r#"{"points": [{"shift": 4, "precision": 0.9, "recall": 0.5}, {"shift": -0.5, "precision": 0.6, "recall": 0.9}]}"#;
     fs::write(&decision, point).unwrap();

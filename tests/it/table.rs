@@ -12,7 +12,7 @@ use arrow::datatypes::UInt32Type;
 use arrow::record_batch::RecordBatch;
 use docre::table::rows::*;
 use docre::table::sort::Sorter;
-use docre::table::{self, Lock, Row, Staging, Table, TableError, TableFiles, Text, Walk};
+use docre::table::{self, Lock, Row, Staging, Table, TableError, TableFiles, TableWriter, Text, Walk};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tempfile::TempDir;
@@ -36,6 +36,26 @@ fn check<R: Row + Clone + PartialEq + std::fmt::Debug>(rows: Vec<R>) {
     assert_eq!(table::fingerprint(folder.path(), &schema.name).unwrap().as_deref(), Some("fingerprint"));
     let read: Vec<R> = table::read(folder.path()).unwrap().flat_map(Result::unwrap).collect();
     assert_eq!(read, rows);
+}
+
+#[test]
+fn a_table_keeps_notes_beside_its_rows() {
+    let folder = TempDir::new().unwrap();
+    // A note that looks like the place of the checksum is none.
+    let note = format!("line\ndocre.checksum\u{18} {}", "0".repeat(32));
+    let writer = TableWriter::<FactRow>::create(folder.path(), "made").unwrap();
+    let mut writer = writer.noting("told", note.clone()).noting("model", "m".to_owned());
+    writer.write(vec![fact("a", vec![0])]).unwrap();
+    writer.finish().unwrap();
+    let files = TableFiles::find(folder.path(), "facts").unwrap().unwrap();
+    let noted = ["told", "model", "other"].map(|key| files.note(key).unwrap());
+    assert_eq!(noted, [Some(note), Some("m".to_owned()), None]);
+    assert_eq!(files.fingerprint().unwrap().as_deref(), Some("made"));
+    files.paths().iter().for_each(|path| table::verify(path).unwrap());
+    assert_eq!(table::read::<FactRow>(folder.path()).unwrap().flat_map(Result::unwrap).count(), 1);
+    // Another table in its place notes nothing.
+    table::write(folder.path(), "made", vec![fact("b", vec![0])]).unwrap();
+    assert_eq!(TableFiles::find(folder.path(), "facts").unwrap().unwrap().note("told").unwrap(), None);
 }
 
 fn fact(doc_id: &str, evidence: Vec<u32>) -> FactRow {

@@ -280,13 +280,13 @@ fn a_decision_is_fitted_on_a_labelled_split_and_knows_its_documents() {
     assert_eq!(found.decision.shift, -0.5);
     assert_eq!((found.before.true_positives, found.before.predicted, found.before.gold), (2, 3, 4));
     assert_eq!((found.after.true_positives, found.after.predicted, found.after.gold), (3, 4, 4));
-    // 0 of -3 and -1, then 1, 1, 0, 1: 2 of 3 from 0 on.
+    // 0 of -3 and -1, which is 1 in 4 at most, then 1, 1, 0, 1: 2 of 3 from 0 on; the last is half-way to 1.
     let step = |margin, probability| Step { margin, probability };
-    let steps = vec![step(-3.0, 0.0), step(0.0, 2.0 / 3.0), step(3.0, 1.0)];
+    let steps = vec![step(-3.0, 0.25), step(0.0, 2.0 / 3.0), step(3.0, 5.0 / 6.0)];
     assert_eq!(found.decision.calibration, Some(Calibration::Steps(steps)));
     // What is counted is what is claimed, and both documents were fitted on.
     let ended = fixture.decide(&found.decision).unwrap();
-    assert_eq!(ended, Ended::Decided(Claims { count: 4, fitted_on: 2, unscored: Vec::new() }));
+    assert_eq!(ended, Ended::Decided(Claims { count: 4, fitted_on: 2, ..Claims::default() }));
     let warning = ended.claims().warnings().remove(0);
     assert!(warning.starts_with("the decision was fitted on 2 of these documents"), "{warning}");
     assert_eq!(fixture.decide(decision).unwrap().claims().warnings(), [""; 0]);
