@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 
 use ground::hint::Hint;
 use table::Table;
-use table::rows::{FactRow, PairRow, RelationTypeRow, ScoreRow};
+use table::rows::{ClaimRow, FactRow, PairRow, RelationTypeRow, ScoreRow};
 use tempfile::TempDir;
 
 use super::*;
-use crate::decision::{Calibration, Ensemble, Step};
+use crate::decision::{Calibration, Ensemble, FittedRun, MODEL, Step};
 use crate::ended::Claims;
 use crate::fit::{Calibrated, FitOptions, FitRequest, fit};
 use crate::judged::{Judged, judge};
@@ -367,6 +367,55 @@ fn claims_of_an_iteration_are_neither_joined_nor_held_to_inverses() {
     let decision = Decision { inverses: [("a".into(), "b".into())].into(), ..Decision::default() };
     let told = told(&fixture.runs[..1], &decision);
     assert!(told.starts_with("`inverses` of a decision: expected none, since of an iteration"), "{told}");
+}
+
+#[test]
+fn a_fitted_decision_is_told_where_it_is_taken_of_another_model_or_of_an_earlier_iteration() {
+    let folder = TempDir::new().unwrap();
+    let claims = |model: &str| {
+        let out = folder.path().join(model);
+        let mut writer = TableWriter::<ClaimRow>::create(&out, "").unwrap().noting(MODEL, model.to_owned());
+        let ScoreRow { run_id, doc_id, head, tail, relation, logit, threshold_logit, most_labels, .. } =
+            score(0, 1, "a", 3.0);
+        let (base_logit, base_threshold_logit, iteration) = (None, None, None);
+        let (since, until, iterations) = (0, 2, 2);
+        let row = ClaimRow {
+            run_id,
+            doc_id,
+            head,
+            tail,
+            relation,
+            logit,
+            threshold_logit,
+            base_logit,
+            base_threshold_logit,
+            iteration,
+            since,
+            until,
+            iterations,
+            most_labels,
+        };
+        writer.write(vec![row]).unwrap();
+        writer.finish().unwrap();
+        out
+    };
+    let (own, other) = (claims("m"), claims("n"));
+    let told = |decision: &Decision, scores: &PathBuf, iteration: u32| {
+        let (scores, iteration, out) = (std::slice::from_ref(scores), Some(iteration), folder.path());
+        let request = Request { scores, split: None, decision, run_id: None, iteration, out, force: true };
+        recount(&request).unwrap().warnings()
+    };
+    let fitted_runs = vec![FittedRun { run_id: "mine".into(), model: Some("m".into()) }];
+    let fitted = Decision { fitted_runs, ..Decision::default() };
+    assert_eq!(told(&fitted, &own, 2), [""; 0]);
+    let early = "the decision was fitted on what the model says at its last iteration";
+    assert_eq!(told(&fitted, &own, 1), [early]);
+    let another = "the decision was fitted on scores of another model: those of the run `mine`";
+    assert_eq!(told(&fitted, &other, 2), [another]);
+    // Nobody knows of scores that do not say it.
+    let fitted_runs = vec![FittedRun { run_id: "mine".into(), model: None }];
+    assert_eq!(told(&Decision { fitted_runs, ..Decision::default() }, &other, 2), [""; 0]);
+    assert_eq!(told(&Decision::default(), &other, 1), [""; 0]);
 }
 
 #[test]
