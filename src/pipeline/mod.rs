@@ -25,6 +25,9 @@
 //! content they had then. So a stage runs again after a change of any of these, and the stages behind it do where its
 //! outputs came out different.
 //!
+//! `[[variant]]` and `[matrix]` repeat stages over settings and seeds ([`matrix`]): the file's stages become more, of which
+//! each runs as any other does. One that fails leaves those that do not need it.
+//!
 //! A stage works in a hidden folder, `.work/STAGE/RECIPE`, and its outputs go to their places when it is done. Killed at
 //! any moment, a run leaves outputs that are whole, and the next run goes on from there: training from its last whole
 //! epoch, scoring from its finished parts. A lock keeps a second run out of the folder.
@@ -32,6 +35,8 @@
 //! To add a kind of stage, add a file to `stage/` and a line to the list in [`stage::registry`].
 
 mod file;
+mod matrix;
+mod gather;
 mod install;
 mod options;
 mod plan;
@@ -48,6 +53,6 @@ pub use crate::nn::device::DeviceChoice;
 pub use file::{Input, Pipeline, Stage};
 pub use plan::{Planned, plan};
 pub use request::{LeftOut, Request};
-pub use runner::{run, summaries};
+pub use runner::{Ended, run, summaries};
 pub use settings::setting;
 pub use sources::Source;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use super::file::{Input, Pipeline, Stage};
 use super::sources::ENCODER;
@@ -19,6 +19,8 @@ pub struct Request {
     pub from: Option<String>,
     /// The last stage.
     pub until: Option<String>,
+    /// The variants to run, with what they are compared with; none: all.
+    pub variants: Vec<String>,
     /// Run stages though they are up to date.
     pub force: bool,
     /// Where stages compute.
@@ -53,25 +55,41 @@ impl Request {
     /// The stages that are asked for, where their sources are there.
     ///
     /// # Errors
-    /// Where a stage is unknown, the last comes before the first, or [`LeftOut`].
-    pub fn stages<'p>(&self, pipeline: &'p Pipeline) -> anyhow::Result<&'p [Stage]> {
+    /// Where a stage or a variant is unknown, the last comes before the first, or [`LeftOut`].
+    pub fn stages<'p>(&self, pipeline: &'p Pipeline) -> anyhow::Result<Vec<&'p Stage>> {
         let first = self.from.as_deref().map_or(Ok(0), |stage| pipeline.position(stage))?;
-        let last = self.until.as_deref().map(|stage| pipeline.position(stage)).transpose()?;
-        let end = last.map_or(pipeline.stages.len(), |last| last + 1);
-        let Some(stages) = pipeline.stages.get(first..end).filter(|stages| !stages.is_empty()) else {
+        let last = self.until.as_deref().map_or(Ok(usize::MAX), |stage| pipeline.position(stage))?;
+        let cells = self.cells(pipeline)?;
+        let is_asked = |stage: &&Stage| (first..=last).contains(&stage.place) && !stage.cells.is_disjoint(&cells);
+        let stages: Vec<&Stage> = pipeline.stages.iter().filter(is_asked).collect();
+        if stages.is_empty() {
             bail!("{}: the first stage to run comes after the last", pipeline.name)
-        };
+        }
         let source = |(role, input): (&str, &Input)| match input {
             Input::Source(source) if source.path().is_none() && to_fetch(role, input).is_empty() => {
                 Some(source.to_string())
             }
             _ => None,
         };
-        let missing: BTreeSet<String> = stages.iter().flat_map(inputs).filter_map(source).collect();
+        let missing: BTreeSet<String> = stages.iter().copied().flat_map(inputs).filter_map(source).collect();
         if missing.is_empty() {
             return Ok(stages);
         }
         Err(LeftOut { pipeline: pipeline.name.clone(), missing: missing.into_iter().collect() }.into())
+    }
+
+    /// What stages make of the variants that are not asked for.
+    ///
+    /// # Errors
+    /// Where a variant is unknown.
+    pub fn left_aside(&self, pipeline: &Pipeline) -> anyhow::Result<BTreeSet<String>> {
+        let cells = self.cells(pipeline)?;
+        let aside = pipeline.stages.iter().filter(|stage| stage.cells.is_disjoint(&cells));
+        Ok(aside.flat_map(|stage| stage.outputs.values().cloned()).collect())
+    }
+
+    fn cells(&self, pipeline: &Pipeline) -> anyhow::Result<BTreeSet<usize>> {
+        pipeline.cells.of(&self.variants).with_context(|| pipeline.name.clone())
     }
 }
 
