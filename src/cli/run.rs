@@ -144,7 +144,7 @@ fn run_file(file: &Path, args: &RunArgs, messages: Messages) -> anyhow::Result<O
     let listener = messages.listener();
     let ended = pipeline::run(&pipeline, &request, &|event| listener.hear(&event))?;
     drop(listener);
-    for summary in pipeline::summaries(&pipeline, &request)? {
+    for summary in pipeline::summaries(&pipeline, &request, &ended)? {
         stdout.write_all(harmless(&summary).as_bytes())?;
     }
     stdout.flush()?;
@@ -160,7 +160,7 @@ fn run_file(file: &Path, args: &RunArgs, messages: Messages) -> anyhow::Result<O
 
 /// Says why stages failed that left others to run.
 fn told_failures(pipeline: &str, ended: &Ended) -> anyhow::Result<()> {
-    ended.failed.iter().for_each(super::failure::report);
+    ended.failed.iter().for_each(|(_, error)| super::failure::report(error));
     let stages = |count: usize| if count == 1 { "1 stage".to_owned() } else { format!("{count} stages") };
     match (ended.failed.len(), ended.left_out.len()) {
         (0, 0) => Ok(()),

@@ -26,7 +26,7 @@ pub fn kind(stage: &Table) -> Option<&'static Kind> {
 /// The names in a table of roles.
 pub fn names_mut(roles: &mut Table) -> Vec<&mut String> {
     let mut names = Vec::new();
-    for (_, value) in roles.iter_mut() {
+    for (_, value) in roles {
         match value {
             Value::String(name) => names.push(name),
             Value::Array(several) => names.extend(several.iter_mut().filter_map(|value| match value {

@@ -352,7 +352,9 @@ fn instances_of(
                 *other == table && (!origin.is_seeded || of.first().and_then(|of| cells.seed(*of)) == cells.seed(cell))
             };
             match groups.iter_mut().find(is_same) {
-                Some((.., of)) => drop(of.insert(cell)),
+                Some((.., of)) => {
+                    of.insert(cell);
+                }
                 None => groups.push((table, origin, BTreeSet::from([cell]))),
             }
         }

@@ -21,17 +21,25 @@ use crate::ground::interrupt;
 use crate::ground::manifest::{Artefact, Entry};
 use crate::ground::observe::{Event, Observer};
 use crate::nn::device::DeviceChoice;
-use crate::table::{Lock, found_under};
+use crate::table::Lock;
 
 /// What became of a run.
 #[derive(Debug, Default)]
 pub struct Ended {
     /// Records that its stages rejected.
     pub rejected: u64,
-    /// Why stages failed that others could do without.
-    pub failed: Vec<anyhow::Error>,
-    /// The names of stages that needed one of these.
+    /// Stages that failed and that others could do without, with why.
+    pub failed: Vec<(String, anyhow::Error)>,
+    /// Stages that needed one of these.
     pub left_out: Vec<String>,
+}
+
+impl Ended {
+    /// Whether a stage has made what it makes, now or before.
+    fn has_made(&self, stage: &Stage) -> bool {
+        let mut others = self.failed.iter().map(|(name, _)| name).chain(&self.left_out);
+        others.all(|name| *name != stage.name)
+    }
 }
 
 /// Runs the stages that are not up to date. One that fails leaves those of other variants and seeds, and what takes all
@@ -54,39 +62,33 @@ pub fn run(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> any
     let mut ended = Ended::default();
     for &stage in &stages {
         interrupt::check()?;
-        let outcome = runner.reached(stage, &absent, observe);
-        let is_needed_by_all = pipeline.shares(stage);
-        let lost = match outcome {
-            Ok(None) => Some(ended.left_out.push(stage.name.clone())),
-            Ok(Some(rejected)) => {
-                ended.rejected += rejected;
-                None
-            }
-            Err(error) if is_needed_by_all || interrupt::cause(&*error).is_some() => return Err(error),
+        match runner.reached(stage, &absent, observe) {
+            Ok(Some(rejected)) => ended.rejected += rejected,
+            Ok(None) => ended.left_out.push(stage.name.clone()),
+            Err(error) if pipeline.shares(stage) || interrupt::cause(&*error).is_some() => return Err(error),
             Err(error) => {
                 observe(Event::Line(format!("failed: {error:#}")));
-                Some(ended.failed.push(error))
+                ended.failed.push((stage.name.clone(), error));
             }
-        };
-        absent.extend(lost.into_iter().flat_map(|()| stage.outputs.values().cloned()));
+        }
+        if !ended.has_made(stage) {
+            absent.extend(stage.outputs.values().cloned());
+        }
     }
     runner.folder.clean(ended.failed.is_empty() && stages.len() == pipeline.stages.len());
     Ok(ended)
 }
 
-/// What people want to see of the outputs of the stages, a text each; where a stage takes all variants and seeds
-/// together, not of each of these.
+/// What people want to see of the outputs of the stages once a run has ended, a text each; where a stage takes all
+/// variants and seeds together, not of each of these.
 ///
 /// # Errors
 /// Where an output cannot be read.
-pub fn summaries(pipeline: &Pipeline, request: &Request) -> anyhow::Result<Vec<String>> {
+pub fn summaries(pipeline: &Pipeline, request: &Request, ended: &Ended) -> anyhow::Result<Vec<String>> {
     let folder = request.runs.join(&pipeline.name);
     let stages = request.stages(pipeline)?;
     let is_gathered = stages.iter().any(|stage| stage.kind.gathers);
-    let is_shown = |stage: &&&Stage| {
-        let is_there = || stage.outputs.values().all(|output| found_under(&folder.join(output)).exists());
-        pipeline.shares(stage) || !is_gathered && is_there()
-    };
+    let is_shown = |stage: &&&Stage| ended.has_made(stage) && (pipeline.shares(stage) || !is_gathered);
     let summary = |stage: &&Stage| {
         let outputs = stage.outputs.iter().map(|(role, output)| (role.as_str(), folder.join(output))).collect();
         let place = format!("{}/{}", pipeline.name, stage.name);

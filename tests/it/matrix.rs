@@ -297,6 +297,7 @@ fn a_variant_that_fails_leaves_the_others() {
     place.write("broken.sql", "SELECT nothing FROM nowhere");
     let none = place.docre(&["tiny.toml"]);
     assert_eq!(none.code, Some(1));
+    assert_eq!(none.stdout, "", "nothing of before is shown");
     assert!(none.stderr.contains("tiny/summarise: left out, as its input "), "{}", none.stderr);
     assert!(none.stderr.ends_with("tiny: 2 stages failed, and 3 that needed them were left out\n"), "{}", none.stderr);
 }
