@@ -95,6 +95,15 @@ impl Stage {
         other.cells.is_superset(&self.cells)
     }
 
+    /// Whether it reads what another makes.
+    pub fn reads_from(&self, other: &Self) -> bool {
+        let is_of_other = |input: &Input| match input {
+            Input::Source(_) => false,
+            Input::Made(name) => other.outputs.values().any(|output| output == name),
+        };
+        self.inputs.values().flatten().any(is_of_other)
+    }
+
     /// The same with other options and inputs.
     ///
     /// # Errors
@@ -133,10 +142,9 @@ struct Common {
 
 impl Pipeline {
     /// Reads and checks a file. Each of `settings` replaces a value of it: `STAGE.KEY=VALUE`, `sources.NAME=PATH` or
-    /// `matrix.KEY=VALUE`.
-    /// A key reaches into tables by `.`, as `train.model.kind`; the value is one of TOML, or else bare text. STAGE may
-    /// be left out where one stage alone has the key's table. Another kind of model takes those keys of the file that it
-    /// knows.
+    /// `matrix.KEY=VALUE`. A key reaches into tables by `.`, as `train.model.kind`; the value is one of TOML, or else bare
+    /// text. STAGE may be left out where one stage alone has the key's table. Another kind of model takes those keys of
+    /// the file that it knows.
     ///
     /// # Errors
     /// What is wrong with the file or a setting, and where.

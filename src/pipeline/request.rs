@@ -59,9 +59,8 @@ impl Request {
     pub fn stages<'p>(&self, pipeline: &'p Pipeline) -> anyhow::Result<Vec<&'p Stage>> {
         let first = self.from.as_deref().map_or(Ok(0), |stage| pipeline.position(stage))?;
         let last = self.until.as_deref().map_or(Ok(usize::MAX), |stage| pipeline.position(stage))?;
-        let cells = self.cells(pipeline)?;
-        let is_asked = |stage: &&Stage| (first..=last).contains(&stage.place) && !stage.cells.is_disjoint(&cells);
-        let stages: Vec<&Stage> = pipeline.stages.iter().filter(is_asked).collect();
+        let stages = self.of_variants(pipeline)?.into_iter().filter(|stage| (first..=last).contains(&stage.place));
+        let stages: Vec<&Stage> = stages.collect();
         if stages.is_empty() {
             bail!("{}: the first stage to run comes after the last", pipeline.name)
         }
@@ -86,6 +85,20 @@ impl Request {
         let cells = self.cells(pipeline)?;
         let aside = pipeline.stages.iter().filter(|stage| stage.cells.is_disjoint(&cells));
         Ok(aside.flat_map(|stage| stage.outputs.values().cloned()).collect())
+    }
+
+    /// The stages of the variants that are asked for, without those that other variants alone have a use for.
+    fn of_variants<'p>(&self, pipeline: &'p Pipeline) -> anyhow::Result<Vec<&'p Stage>> {
+        let cells = self.cells(pipeline)?;
+        let mut stages: Vec<&Stage> = Vec::new();
+        for stage in pipeline.stages.iter().rev().filter(|stage| !stage.cells.is_disjoint(&cells)) {
+            let is_read = || pipeline.stages.iter().any(|other| other.reads_from(stage));
+            if self.variants.is_empty() || stages.iter().any(|other| other.reads_from(stage)) || !is_read() {
+                stages.push(stage);
+            }
+        }
+        stages.reverse();
+        Ok(stages)
     }
 
     fn cells(&self, pipeline: &Pipeline) -> anyhow::Result<BTreeSet<usize>> {

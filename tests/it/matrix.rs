@@ -320,6 +320,14 @@ fn seeds_need_no_variants_and_variants_no_seeds() {
     let stages = ["train-split", "seed-3/dev-split", "seed-3/base", "seed-3/train", "seed-3/score", "seed-3/evaluate"];
     assert_eq!(planned(&place, &corpora), [&stages[..], &["summarise"]].concat());
 
+    // Nor is trained what only other variants have a use for.
+    let alone = "[[variant]]\nname = \"full\"\n[[variant]]\nname = \"alone\"\nagainst = \"alone\"\n\
+                 set = { \"train.model.K\" = 0 }\nunset = [\"train.inputs.base\"]\n";
+    let place = models(alone);
+    let stages = ["train-split", "dev-split", "alone/train", "alone/score", "alone/evaluate", "summarise"];
+    assert_eq!(planned(&place, &["--variant", "alone"]), stages);
+    assert_eq!(planned(&place, &["--variant", "full", "--until", "base"]), ["train-split", "dev-split", "base"]);
+
     let place = copies(HALVES);
     assert_eq!(place.run(&[]), ["test", "whole/copy", "whole/evaluate", "half/copy", "half/evaluate", "summarise"]);
     let folder = place.path("runs/tiny");
@@ -488,7 +496,11 @@ fn runs_are_summarised_by_hand_too() {
 #[test]
 fn a_file_extends_another() {
     let place = copies(HALVES);
-    place.write("more.toml", "extends = \"tiny.toml\"\n[sources]\ncopy = \"half.sql\"\n[[stage]]\nname = \"test\"\nkind = \"synthesize\"\nsplit = \"test\"\ndocuments = 2\noutputs = { tables = \"test\" }\n[matrix]\nagainst = \"half\"\n");
+    let more = concat!(
+        "extends = \"tiny.toml\"\n[sources]\ncopy = \"half.sql\"\n[matrix]\nagainst = \"half\"\n[[stage]]\nname = \"test\"\n",
+        "kind = \"synthesize\"\nsplit = \"test\"\ndocuments = 2\noutputs = { tables = \"test\" }\n",
+    );
+    place.write("more.toml", more);
     let read = |name: &str| Pipeline::read(&place.path(name), &[]);
     let run = place.docre(&["more.toml"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
