@@ -14,7 +14,7 @@ FAULTS ?=
 TORCH = target/torch/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build pipelines test check sample synthesize ablations compare patterns bench gpu-pack gpu-check peers fuzz faults deny clean
+.PHONY: help build pipelines test check sample synthesize bench gpu-pack gpu-check peers fuzz faults deny clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,15 +48,6 @@ synthesize:
 	@$(DOCRE) synthesize --docs 400 --seed 1 --first 0 --split train --out $(OUT) --force $(OPTIONS)
 	@$(DOCRE) synthesize --docs 80 --seed 1 --first 400 --split dev --out $(OUT) --force $(OPTIONS)
 	@$(DOCRE) synthesize --docs 80 --seed 1 --first 480 --split test --out $(OUT) --force $(OPTIONS)
-
-ablations: build ## what each part of DocRE-II is worth, over three seeds of the sample corpus (hours)
-	python3 tests/experiments/ablations.py
-
-compare: build ## ATLOP, DocRE-II and DocRE-SD with one budget, over three seeds of the sample or another corpus (hours)
-	python3 tests/experiments/compare.py
-
-patterns: build ## what each head of DocRE-SD is worth, on corpora of one pattern each (hours)
-	python3 tests/experiments/patterns.py
 
 bench: build $(TORCH) ## measure speed and memory, beside PyTorch where it has a part; models want DOCRE_ENCODER
 	python3 tests/bench/bench.py

@@ -11,6 +11,7 @@
 //!                             scores ─┼─ decide → relations                   by a decision, of one run or several
 //!                       scores facts ─┼─ fit → a decision                     for F1, precision or recall
 //!                    relations facts ─┼─ evaluate → metrics
+//!                  metrics relations ─┼─ summarise → summary                  of variants, over seeds
 //!         relations entities mentions ─┴─ graph → nodes edges provenance merges, RDF, GraphML, CSV, …
 //!                     all of the above ─ report → a page
 //! ```

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use docre::ground::excerpt::harmless;
 use docre::ground::interrupt;
-use docre::pipeline::{self, DeviceChoice, LeftOut, Pipeline, Request};
+use docre::pipeline::{self, DeviceChoice, Ended, LeftOut, Pipeline, Request};
 
 use super::{Messages, Outcome, Usage};
 
@@ -34,15 +34,18 @@ pub struct RunArgs {
     /// The last stage to run.
     #[arg(long, value_name = "STAGE")]
     until: Option<String>,
+    /// Of a pipeline with variants, run this one alone, and what it is compared with; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    variant: Vec<String>,
     /// Run stages though they are up to date.
     #[arg(long)]
     force: bool,
     /// Only list what would run, and why.
     #[arg(long)]
     dry_run: bool,
-    /// Replace a value of the file: STAGE.KEY=VALUE or sources.NAME=PATH; may be given several times. A key reaches into
-    /// tables, as train.encoder.scratch.layers; a value is one of TOML, or else text. The stage may be left out where one
-    /// alone has the table: model.kind=atlop.
+    /// Replace a value of the file: STAGE.KEY=VALUE, sources.NAME=PATH or matrix.KEY=VALUE; may be given several times. A
+    /// key reaches into tables, as train.encoder.scratch.layers; a value is one of TOML, or else text. The stage may be
+    /// left out where one alone has the table: model.kind=atlop.
     #[arg(long, value_name = "KEY=VALUE", value_parser = pipeline::setting)]
     set: Vec<String>,
     /// Where to train and score: auto, cpu or cuda:N.
@@ -58,9 +61,10 @@ pub fn run(args: &RunArgs, messages: Messages) -> anyhow::Result<Outcome> {
     if let [file] = &*args.files {
         return run_file(file, args, messages);
     }
-    if args.from.is_some() || args.until.is_some() || !args.set.is_empty() {
+    if args.from.is_some() || args.until.is_some() || !args.set.is_empty() || !args.variant.is_empty() {
         let got = if args.all { "`--all`".to_owned() } else { args.files.len().to_string() };
-        bail!(Usage(format!("`--from`, `--until` and `--set` are of one pipeline: expected one file, got {got}")));
+        let of_one = "`--from`, `--until`, `--variant` and `--set` are of one pipeline";
+        bail!(Usage(format!("{of_one}: expected one file, got {got}")));
     }
     let files = if args.all { shipped()? } else { args.files.clone() };
     for (place, file) in files.iter().enumerate() {
@@ -125,6 +129,7 @@ fn run_file(file: &Path, args: &RunArgs, messages: Messages) -> anyhow::Result<O
         runs: args.runs.clone(),
         from: args.from.clone(),
         until: args.until.clone(),
+        variants: args.variant.clone(),
         force: args.force,
         device: args.device,
     };
@@ -140,17 +145,29 @@ fn run_file(file: &Path, args: &RunArgs, messages: Messages) -> anyhow::Result<O
     }
     let began = Instant::now();
     let listener = messages.listener();
-    let rejected = pipeline::run(&pipeline, &request, &|event| listener.hear(&event))?;
+    let ended = pipeline::run(&pipeline, &request, &|event| listener.hear(&event))?;
     drop(listener);
-    for summary in pipeline::summaries(&pipeline, &request)? {
+    for summary in pipeline::summaries(&pipeline, &request, &ended)? {
         stdout.write_all(harmless(&summary).as_bytes())?;
     }
     stdout.flush()?;
+    told_failures(&pipeline.name, &ended)?;
     let (folder, seconds) = (args.runs.join(&pipeline.name), began.elapsed().as_secs_f64());
     let pages = pipeline.stages.iter().filter_map(|stage| stage.outputs.get("page"));
     let pages = pages.map(|page| folder.join(page)).filter(|page| page.exists());
     let pages: String = pages.map(|page| format!(", the page is {}", page.display())).collect();
     let (name, tables) = (&pipeline.name, folder.display());
     messages.say(&format!("{name}: done in {seconds:.1} s; the tables are in {tables}{pages}"));
-    Ok(if rejected == 0 { Outcome::Done } else { Outcome::SomeRejected })
+    Ok(if ended.rejected == 0 { Outcome::Done } else { Outcome::SomeRejected })
+}
+
+/// Says why stages failed that left others to run.
+fn told_failures(pipeline: &str, ended: &Ended) -> anyhow::Result<()> {
+    ended.failed.iter().for_each(|(_, error)| super::failure::report(error));
+    let stages = |count: usize| if count == 1 { "1 stage".to_owned() } else { format!("{count} stages") };
+    match (ended.failed.len(), ended.left_out.len()) {
+        (0, 0) => Ok(()),
+        (failed, 0) => bail!("{pipeline}: {} failed", stages(failed)),
+        (failed, others) => bail!("{pipeline}: {} failed, and {others} that needed them were left out", stages(failed)),
+    }
 }

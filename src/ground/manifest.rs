@@ -42,6 +42,8 @@ pub mod role {
     pub const RELIABILITY: &str = "reliability";
     /// Differences to another run.
     pub const COMPARISONS: &str = "comparisons";
+    /// Figures of variants, over their runs.
+    pub const SUMMARY: &str = "summary";
     /// How a model learned.
     pub const LOG: &str = "log";
     /// A graph.

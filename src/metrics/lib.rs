@@ -45,6 +45,7 @@ mod strays;
 mod bootstrap;
 mod evaluation;
 mod comparison;
+mod summary;
 mod ranking;
 mod reliability;
 mod scores;
@@ -61,7 +62,8 @@ pub use evaluation::{Evaluation, fingerprint, sort};
 pub use ground::counts::Counts;
 pub use scores::{Scored, ScoresRequest, evaluate_scores};
 pub use strays::Notes;
-pub use table::rows::{ComparisonRow as Comparison, MetricRow as Metric};
+pub use summary::{Variant, summary};
+pub use table::rows::{ComparisonRow as Comparison, MetricRow as Metric, SummaryRow as Summary};
 
 use ground::resample::RESAMPLES;
 use ground::settings::{Settings, within};

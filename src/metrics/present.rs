@@ -6,7 +6,7 @@ use ground::aligned::{self, Side};
 use ground::excerpt::excerpt;
 use ground::figure::Figure;
 use table::Text;
-use table::rows::{ComparisonRow, MetricRow, PrecisionRecallRow, ReliabilityRow};
+use table::rows::{ComparisonRow, MetricRow, PrecisionRecallRow, ReliabilityRow, SummaryRow};
 
 /// The figures as tables, percentages with two decimals; with `relations`, those of every relation follow the others.
 /// Several runs come one after the other, each under its name; figures of scores last, with the best threshold of `curve`.
@@ -68,6 +68,43 @@ pub fn comparison_table(comparisons: &[ComparisonRow]) -> String {
         format!("the mean of {ours} runs against that of {theirs}, over runs and documents together\n")
     });
     table + &told.unwrap_or_default()
+}
+
+/// A table of each of some figures, in percent, with the variants in this order: means, deviations, and differences.
+pub fn summary_table(summary: &[SummaryRow], variants: &[&str], figures: &[(&str, &str)]) -> String {
+    let of_figure = |(metric, scope): &(&str, &str)| {
+        let rows: Vec<[String; 7]> = variants
+            .iter()
+            .filter_map(|name| {
+                summary.iter().find(|row| (&*row.variant, &*row.metric, &*row.scope) == (name, metric, scope))
+            })
+            .map(summary_cells)
+            .collect();
+        let name = format!("{metric} {scope}");
+        (!rows.is_empty()).then(|| align([&name, "n", "mean", "sd", "difference", "95%", "p"], 1, rows.into_iter()))
+    };
+    let tables: Vec<String> = figures.iter().filter_map(of_figure).collect();
+    let references: BTreeSet<&str> = summary.iter().filter_map(|row| row.against.as_deref()).collect();
+    let told = match Vec::from_iter(references)[..] {
+        [] => String::new(),
+        [one] => format!("differences are from {}\n", one_line(one)),
+        _ => "differences are from the variant that the column `against` names\n".to_owned(),
+    };
+    tables.join("\n") + &told
+}
+
+fn summary_cells(row: &SummaryRow) -> [String; 7] {
+    let shown = |value: Option<f64>, text: fn(f64) -> String| value.map_or_else(String::new, text);
+    let interval = row.low.zip(row.high);
+    [
+        row.variant.to_string(),
+        row.n.to_string(),
+        percent(row.mean),
+        shown(row.standard_deviation, percent),
+        shown(row.difference, |difference| format!("{:+.2}", 100.0 * difference)),
+        interval.map_or_else(String::new, |(low, high)| format!("{:+.2} to {:+.2}", 100.0 * low, 100.0 * high)),
+        shown(row.p_value, |p| format!("{p:.3}")),
+    ]
 }
 
 /// What there is to be written as JSON.

@@ -1,6 +1,6 @@
 //! A pipeline file, read and checked as a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,8 @@ use anyhow::{Context, anyhow, bail, ensure};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::gather;
+use super::matrix::{Cells, Expanded, Instance, expand};
 use super::optional::{Without, leave_out};
 use super::options::{check_keys, check_keys_among, keys, typed};
 use super::settings::{self, Top};
@@ -19,6 +21,9 @@ use super::wiring::{Producers, check_output, check_roles};
 use crate::ground::parsed::FolderName;
 use crate::ground::suggest::unknown;
 
+/// Files that extend one another, at most.
+const DEEPEST: usize = 8;
+
 /// Stages in order, and the sources that they start from. Everything was checked but whether the sources are there.
 #[derive(Debug)]
 pub struct Pipeline {
@@ -26,6 +31,10 @@ pub struct Pipeline {
     pub name: String,
     /// The stages in the order in which they run.
     pub stages: Vec<Stage>,
+    /// The names of the stages as the file has them, in its order.
+    pub names: Vec<String>,
+    /// The variants and seeds for which it repeats them.
+    pub cells: Cells,
     /// What settings have done beside what they say, a line each.
     pub notes: Vec<String>,
     /// The optional stages of the file that are not among the stages.
@@ -34,8 +43,12 @@ pub struct Pipeline {
 
 /// A stage: what to do, to what, towards what.
 pub struct Stage {
-    /// Its name, once in the pipeline.
+    /// Its name, once in the pipeline: below variant and seed, where it is not of all.
     pub name: String,
+    /// The place among the stages of the file of the one that it is.
+    pub place: usize,
+    /// The variants and seeds that it is of, as [`Cells`] number them.
+    pub cells: BTreeSet<usize>,
     /// What sort of work it does.
     pub kind: &'static Kind,
     /// Its options as they were written.
@@ -81,6 +94,41 @@ impl fmt::Display for Input {
     }
 }
 
+impl Stage {
+    /// Whether another stage before this one is of all that this is of.
+    pub fn sees(&self, other: &Self) -> bool {
+        other.cells.is_superset(&self.cells)
+    }
+
+    /// Whether it reads what another makes.
+    pub fn reads_from(&self, other: &Self) -> bool {
+        let is_of_other = |input: &Input| match input {
+            Input::Source(_) => false,
+            Input::Made(name) => other.outputs.values().any(|output| output == name),
+        };
+        self.inputs.values().flatten().any(is_of_other)
+    }
+
+    /// The same with other options and inputs.
+    ///
+    /// # Errors
+    /// Where the options are not of its kind.
+    pub fn with(&self, options: Table, inputs: BTreeMap<String, Vec<Input>>) -> anyhow::Result<Self> {
+        let roles: Vec<String> = inputs.keys().cloned().collect();
+        Ok(Self {
+            name: self.name.clone(),
+            place: self.place,
+            cells: self.cells.clone(),
+            kind: self.kind,
+            action: (self.kind.parse)(options.clone(), &roles)?,
+            options,
+            inputs,
+            outputs: self.outputs.clone(),
+            optional: self.optional,
+        })
+    }
+}
+
 impl fmt::Debug for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stage").field("name", &self.name).finish_non_exhaustive()
@@ -90,6 +138,7 @@ impl fmt::Debug for Stage {
 /// What every stage has.
 #[derive(Deserialize)]
 struct Common {
+    /// That of the stage as it is written; what runs may be called otherwise.
     name: FolderName,
     kind: String,
     #[serde(default)]
@@ -100,10 +149,10 @@ struct Common {
 }
 
 impl Pipeline {
-    /// Reads and checks a file. Each of `settings` replaces a value of it: `STAGE.KEY=VALUE` or `sources.NAME=PATH`.
-    /// A key reaches into tables by `.`, as `train.model.kind`; the value is one of TOML, or else bare text. STAGE may
-    /// be left out where one stage alone has the key's table. Another kind of model takes those keys of the file that it
-    /// knows.
+    /// Reads and checks a file. Each of `settings` replaces a value of it: `STAGE.KEY=VALUE`, `sources.NAME=PATH` or
+    /// `matrix.KEY=VALUE`. A key reaches into tables by `.`, as `train.model.kind`; the value is one of TOML, or else bare
+    /// text. STAGE may be left out where one stage alone has the key's table. Another kind of model takes those keys of
+    /// the file that it knows.
     ///
     /// # Errors
     /// What is wrong with the file or a setting, and where.
@@ -114,70 +163,100 @@ impl Pipeline {
     fn read_here(file: &Path, settings: &[String]) -> anyhow::Result<Self> {
         let name = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         name.parse::<FolderName>().map_err(|reason| anyhow!("name: {reason}"))?;
-        let text = fs::read_to_string(file).context("cannot read")?;
-        let table: Table = text.parse().map_err(|error| located(&error, &text))?;
-        check_keys(&table, keys::<Top>())?;
-        let mut top: Top = typed(table)?;
-        let notes = settings::apply(&mut top, settings)?;
-        let (stages, without) = leave_out(stages(top)?)?;
-        Ok(Self { name: name.to_owned(), stages, notes, without })
+        let mut top = read_top(file, DEEPEST)?;
+        let mut notes = settings::apply(&mut top, settings)?;
+        ensure!(!top.stage.is_empty(), "expected a `[[stage]]`, got none");
+        let names = top.stage.iter().map(|stage| settings::name(stage).to_owned()).collect();
+        let whole = |stages, cells, notes| {
+            let (stages, without) = leave_out(stages)?;
+            Ok(Self { name: name.to_owned(), stages, names, cells, notes, without })
+        };
+        let repeats = top.matrix.is_some() || !top.variant.is_empty();
+        // First without what is repeated: a fault is then told of the stage as it is written.
+        let written = stages(Instance::as_written(&gather::alone(&top.stage, repeats)), &top.sources)?;
+        let Some(Expanded { instances, sources, cells, notes: more }) = expand(&top, name)? else {
+            return whole(written, Cells::single(name), notes);
+        };
+        notes.extend(more);
+        whole(stages(instances, &sources)?, cells, notes)
     }
 
-    /// The place of a stage.
+    /// The place of a stage among those of the file.
     pub fn position(&self, stage: &str) -> anyhow::Result<usize> {
-        let names: Vec<&str> = self.stages.iter().map(|stage| stage.name.as_str()).collect();
+        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
         let position = names.iter().position(|name| *name == stage);
         if self.without.stages.iter().any(|name| name == stage) {
             bail!("{}: stage `{stage}`: the run is {}", self.name, self.without);
         }
         position.ok_or_else(|| anyhow!("{}: {}", self.name, unknown("stage", stage, &names)))
     }
+
+    /// Whether a stage is of all variants and seeds.
+    pub fn shares(&self, stage: &Stage) -> bool {
+        stage.cells.len() == self.cells.count()
+    }
 }
 
-fn stages(top: Top) -> anyhow::Result<Vec<Stage>> {
-    ensure!(!top.stage.is_empty(), "expected a `[[stage]]`, got none");
-    let mut halves: Vec<(Common, Table)> = Vec::new();
-    for (number, table) in (1..).zip(top.stage) {
-        let half = halve(table, number)?;
-        ensure!(halves.iter().all(|(head, _)| head.name != half.0.name), "two stages are named `{}`", half.0.name);
+/// A file over the one that it extends, if it does, and that over its own.
+fn read_top(file: &Path, deep: usize) -> anyhow::Result<Top> {
+    let text = fs::read_to_string(file).context("cannot read")?;
+    let table: Table = text.parse().map_err(|error| located(&error, &text))?;
+    check_keys(&table, keys::<Top>())?;
+    let mut top: Top = typed(table)?;
+    let Some(other) = top.extends.take() else { return Ok(top) };
+    ensure!(deep > 0, "`extends`: expected at most {DEEPEST} files that extend one another, got more");
+    let below = read_top(&other, deep - 1).with_context(|| format!("`extends`: {}", other.display()))?;
+    Ok(top.over(below))
+}
+
+fn stages(instances: Vec<Instance>, sources: &BTreeMap<String, Source>) -> anyhow::Result<Vec<Stage>> {
+    let mut halves: Vec<Half> = Vec::new();
+    for instance in instances {
+        let half = halve(instance)?;
+        ensure!(halves.iter().all(|other| other.name != half.name), "two stages are named `{}`", half.name);
         halves.push(half);
     }
     let mut producers = Producers::default();
-    for name in top.sources.keys() {
+    for name in sources.keys() {
         producers.add(name, "the sources".to_owned())?;
     }
-    let made = |(head, _): &(Common, Table)| {
-        head.outputs.values().map(|output| (output.clone(), head.name.to_string())).collect::<Vec<_>>()
-    };
+    let made =
+        |half: &Half| half.head.outputs.values().map(|output| (output.clone(), half.name.clone())).collect::<Vec<_>>();
     let later: BTreeMap<String, String> = halves.iter().flat_map(made).collect();
     let mut stages = Vec::new();
-    for (head, options) in halves {
-        let place = format!("stage `{}`", head.name);
-        stages.push(checked(head, options, &top.sources, &mut producers, &later).context(place)?);
+    for half in halves {
+        let place = format!("stage `{}`", half.name);
+        stages.push(checked(half, sources, &mut producers, &later).context(place)?);
     }
     Ok(stages)
 }
 
+/// A stage whose keys were read.
+struct Half {
+    name: String,
+    place: usize,
+    cells: BTreeSet<usize>,
+    head: Common,
+    options: Table,
+}
+
 /// Parts what every stage has from the options of its kind.
-fn halve(mut table: Table, number: usize) -> anyhow::Result<(Common, Table)> {
-    let place = match table.get("name") {
-        Some(Value::String(name)) => format!("stage `{name}`"),
-        _ => format!("stage {number}"),
-    };
+fn halve(Instance { name, mut table, place, cells, .. }: Instance) -> anyhow::Result<Half> {
+    let told = if name.is_empty() { format!("stage {}", place + 1) } else { format!("stage `{name}`") };
     let common = keys::<Common>();
     let head: Table = common.iter().filter_map(|&key| table.remove_entry(key)).collect();
     // A misspelt key is told as such, not as the one that is missing for it.
     let kind = head.get("kind").and_then(Value::as_str).and_then(|kind| registry::named(kind).ok());
     let check =
-        kind.map_or(Ok(()), |kind| check_keys_among(&table, &[(kind.options)(), common.to_vec()].concat(), &place));
+        kind.map_or(Ok(()), |kind| check_keys_among(&table, &[(kind.options)(), common.to_vec()].concat(), &told));
     check?;
-    let head: Common = typed(head).context(place)?;
-    Ok((head, table))
+    let head: Common = typed(head).context(told)?;
+    debug_assert!(name.ends_with(&*head.name), "`{name}` is no run of `{}`", head.name);
+    Ok(Half { name, place, cells, head, options: table })
 }
 
 fn checked(
-    head: Common,
-    options: Table,
+    Half { name, place, cells, head, options }: Half,
     sources: &BTreeMap<String, Source>,
     producers: &mut Producers,
     later: &BTreeMap<String, String>,
@@ -192,7 +271,7 @@ fn checked(
     }
     for output in head.outputs.values() {
         check_output(output)?;
-        producers.add(output, format!("stage `{}`", head.name))?;
+        producers.add(output, format!("stage `{name}`"))?;
     }
     let input =
         |name: String| sources.get(&name).map_or(Input::Made(name.clone()), |source| Input::Source(source.clone()));
@@ -203,7 +282,8 @@ fn checked(
             bail!("output `{role}`: expected none, as {reason}");
         }
     }
-    Ok(Stage { name: head.name.into(), kind, options, action, inputs, outputs: head.outputs, optional: head.optional })
+    let (outputs, optional) = (head.outputs, head.optional);
+    Ok(Stage { name, place, cells, kind, options, action, inputs, outputs, optional })
 }
 
 /// What is wrong with TOML, with its line and column, both from 1.

@@ -47,7 +47,7 @@ pub fn install(made: &Path, target: &Path, folder: &Path, role: &str) -> anyhow:
 ///
 /// # Errors
 /// Where the system refuses.
-pub fn recover(folder: &RunFolder<'_>, stages: &[Stage]) -> Result<(), TableError> {
+pub fn recover(folder: &RunFolder<'_>, stages: &[&Stage]) -> Result<(), TableError> {
     stages
         .iter()
         .flat_map(|stage| stage.outputs.values())
@@ -62,10 +62,10 @@ pub fn recover(folder: &RunFolder<'_>, stages: &[Stage]) -> Result<(), TableErro
 ///
 /// # Errors
 /// The path.
-pub fn check_places(folder: &RunFolder<'_>, stages: &[Stage]) -> Result<(), TableError> {
+pub fn check_places(folder: &RunFolder<'_>, stages: &[&Stage]) -> Result<(), TableError> {
     let made = folder.manifest.stages.iter().flat_map(|entry| entry.outputs.values());
     let known: BTreeSet<&str> = made.map(|artefact| artefact.path.as_str()).collect();
-    for stage in stages {
+    for &stage in stages {
         check_workplace(&folder.stage_folder(stage), &[])?;
     }
     for output in stages.iter().flat_map(|stage| stage.outputs.values()) {

@@ -28,6 +28,9 @@
 //! A stage that is `optional` is left out where its sources are not there, and with it the optional ones that need it:
 //! a test split is had by some and not by others.
 //!
+//! `[[variant]]` and `[matrix]` repeat stages over settings and seeds ([`matrix`]): the file's stages become more, of which
+//! each runs as any other does. One that fails leaves those that do not need it.
+//!
 //! A stage works in a hidden folder, `.work/STAGE/RECIPE`, and its outputs go to their places when it is done. Killed at
 //! any moment, a run leaves outputs that are whole, and the next run goes on from there: training from its last whole
 //! epoch, scoring from its finished parts. A lock keeps a second run out of the folder.
@@ -35,6 +38,8 @@
 //! To add a kind of stage, add a file to `stage/` and a line to the list in [`stage::registry`].
 
 mod file;
+mod matrix;
+mod gather;
 mod install;
 mod optional;
 mod options;
@@ -53,6 +58,6 @@ pub use file::{Input, Pipeline, Stage};
 pub use optional::Without;
 pub use plan::{Planned, plan};
 pub use request::{LeftOut, Request};
-pub use runner::{run, summaries};
+pub use runner::{Ended, run, summaries};
 pub use settings::setting;
 pub use sources::Source;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::file::{Input, Pipeline, Stage};
+use super::gather::{Reach, reach};
 use super::install::check_places;
 use super::request::{Request, inputs, to_fetch};
 use super::run_folder::RunFolder;
@@ -34,17 +35,23 @@ impl fmt::Display for Planned {
 pub fn plan(pipeline: &Pipeline, request: &Request) -> anyhow::Result<Vec<Planned>> {
     let stages = request.stages(pipeline)?;
     let mut folder = RunFolder::open(pipeline, &request.runs)?;
-    check_places(&folder, stages)?;
+    check_places(&folder, &stages)?;
+    let absent = request.left_aside(pipeline)?;
     let mut to_come = ToCome::default();
     let mut planned = Vec::new();
     for stage in stages {
-        let reason = match to_come.reason(stage) {
+        let part = match reach(stage, &absent)? {
+            Reach::Part(part) => Some(part),
+            Reach::Whole | Reach::Nothing(_) => None,
+        };
+        let part = part.as_deref().unwrap_or(stage);
+        let reason = match to_come.reason(part) {
             Some(reason) => Some(reason),
-            None => reason(&mut folder, stage, request.force)?,
+            None => reason(&mut folder, part, request.force)?,
         };
         if reason.is_some() {
             to_come.outputs.extend(stage.outputs.values());
-            to_come.stages.push(&stage.name);
+            to_come.stages.push(stage);
         }
         planned.push(Planned { stage: stage.name.clone(), reason });
     }
@@ -54,7 +61,7 @@ pub fn plan(pipeline: &Pipeline, request: &Request) -> anyhow::Result<Vec<Planne
 /// What a run would make anew.
 #[derive(Default)]
 struct ToCome<'p> {
-    stages: Vec<&'p str>,
+    stages: Vec<&'p Stage>,
     outputs: BTreeSet<&'p String>,
 }
 
@@ -65,8 +72,8 @@ impl ToCome<'_> {
         if let Some(input) = stage.inputs.values().flatten().find(awaited) {
             return Some(format!("input `{input}` is made anew"));
         }
-        let shown = self.stages.first().filter(|_| stage.action.shows_stages_before())?;
-        Some(format!("it shows the stage `{shown}`, which runs"))
+        let shown = self.stages.iter().find(|shown| stage.action.shows_stages_before() && stage.sees(shown))?;
+        Some(format!("it shows the stage `{}`, which runs", shown.name))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use super::file::{Input, Pipeline, Stage};
 use super::sources::ENCODER;
@@ -19,6 +19,8 @@ pub struct Request {
     pub from: Option<String>,
     /// The last stage.
     pub until: Option<String>,
+    /// The variants to run, with what they are compared with; none: all.
+    pub variants: Vec<String>,
     /// Run stages though they are up to date.
     pub force: bool,
     /// Where stages compute.
@@ -54,20 +56,49 @@ impl Request {
     /// The stages that are asked for, where their sources are there.
     ///
     /// # Errors
-    /// Where a stage is unknown, the last comes before the first, or [`LeftOut`].
-    pub fn stages<'p>(&self, pipeline: &'p Pipeline) -> anyhow::Result<&'p [Stage]> {
+    /// Where a stage or a variant is unknown, the last comes before the first, or [`LeftOut`].
+    pub fn stages<'p>(&self, pipeline: &'p Pipeline) -> anyhow::Result<Vec<&'p Stage>> {
         let first = self.from.as_deref().map_or(Ok(0), |stage| pipeline.position(stage))?;
-        let last = self.until.as_deref().map(|stage| pipeline.position(stage)).transpose()?;
-        let end = last.map_or(pipeline.stages.len(), |last| last + 1);
-        let Some(stages) = pipeline.stages.get(first..end).filter(|stages| !stages.is_empty()) else {
+        let last = self.until.as_deref().map_or(Ok(usize::MAX), |stage| pipeline.position(stage))?;
+        let stages = self.of_variants(pipeline)?.into_iter().filter(|stage| (first..=last).contains(&stage.place));
+        let stages: Vec<&Stage> = stages.collect();
+        if stages.is_empty() {
             bail!("{}: the first stage to run comes after the last", pipeline.name)
-        };
+        }
         let missing: BTreeSet<String> =
-            stages.iter().flat_map(inputs).filter_map(|(role, input)| missing(role, input)).collect();
+            stages.iter().copied().flat_map(inputs).filter_map(|(role, input)| missing(role, input)).collect();
         if missing.is_empty() {
             return Ok(stages);
         }
         Err(LeftOut { pipeline: pipeline.name.clone(), missing: missing.into_iter().collect() }.into())
+    }
+
+    /// What stages make of the variants that are not asked for.
+    ///
+    /// # Errors
+    /// Where a variant is unknown.
+    pub fn left_aside(&self, pipeline: &Pipeline) -> anyhow::Result<BTreeSet<String>> {
+        let cells = self.cells(pipeline)?;
+        let aside = pipeline.stages.iter().filter(|stage| stage.cells.is_disjoint(&cells));
+        Ok(aside.flat_map(|stage| stage.outputs.values().cloned()).collect())
+    }
+
+    /// The stages of the variants that are asked for, without those that other variants alone have a use for.
+    fn of_variants<'p>(&self, pipeline: &'p Pipeline) -> anyhow::Result<Vec<&'p Stage>> {
+        let cells = self.cells(pipeline)?;
+        let mut stages: Vec<&Stage> = Vec::new();
+        for stage in pipeline.stages.iter().rev().filter(|stage| !stage.cells.is_disjoint(&cells)) {
+            let is_read = || pipeline.stages.iter().any(|other| other.reads_from(stage));
+            if self.variants.is_empty() || stages.iter().any(|other| other.reads_from(stage)) || !is_read() {
+                stages.push(stage);
+            }
+        }
+        stages.reverse();
+        Ok(stages)
+    }
+
+    fn cells(&self, pipeline: &Pipeline) -> anyhow::Result<BTreeSet<usize>> {
+        pipeline.cells.of(&self.variants).with_context(|| pipeline.name.clone())
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::file::{Input, Pipeline, Stage};
+use super::gather;
 use crate::ground::identity::Contents;
 use crate::ground::manifest::{Artefact, Entry, MANIFEST, Manifest, Recipe};
 use crate::table::{found_under, make_folder, remove_leftovers, write_file};
@@ -75,6 +76,7 @@ impl<'p> RunFolder<'p> {
     /// What is known of the stages before one.
     pub fn before(&self, stage: &Stage) -> Manifest {
         let before = self.pipeline.stages.iter().take_while(|other| other.name != stage.name);
+        let before = before.filter(|other| stage.sees(other));
         let stages = before.filter_map(|other| self.manifest.entry(&other.name)).cloned().collect();
         Manifest { pipeline: self.pipeline.name.clone(), stages }
     }
@@ -88,7 +90,8 @@ impl<'p> RunFolder<'p> {
         stage.inputs.iter().map(|(role, inputs)| Ok((role.as_str(), paths(inputs)?))).collect()
     }
 
-    /// Notes a stage in the manifest, in the pipeline's order; stages that the pipeline has no more go.
+    /// Notes a stage in the manifest, in the pipeline's order; stages that the pipeline has no more go. Those of variants and
+    /// seeds that it does not have now stay, behind: who leaves one out for once has not lost its runs.
     ///
     /// # Errors
     /// Where the manifest cannot be written.
@@ -98,8 +101,12 @@ impl<'p> RunFolder<'p> {
         entries.retain(|other| other.stage != entry.stage);
         entries.push(entry);
         let place = |entry: &Entry| self.pipeline.stages.iter().position(|stage| stage.name == entry.stage);
-        entries.retain(|entry| place(entry).is_some());
-        entries.sort_by_key(place);
+        let is_of_others = |entry: &Entry| {
+            let stage = entry.stage.rsplit_once('/').map(|(_, stage)| stage);
+            stage.is_some_and(|stage| self.pipeline.names.iter().any(|name| name == stage))
+        };
+        entries.retain(|entry| place(entry).is_some() || is_of_others(entry));
+        entries.sort_by_key(|entry| place(entry).unwrap_or(usize::MAX));
         self.manifest.stages = entries;
         write_file(&self.path.join(MANIFEST), true, |file| Ok(self.manifest.write(file)?))
     }
@@ -121,7 +128,7 @@ impl<'p> RunFolder<'p> {
 
     /// The folder of all that a stage works in.
     pub fn stage_folder(&self, stage: &Stage) -> PathBuf {
-        self.path.join(WORK).join(&stage.name)
+        self.path.join(WORK).join(stage.name.replace('/', &gather::BETWEEN.to_string()))
     }
 
     /// Removes what killed runs have left once a run is done, and where it was of `all` stages also their work, from which

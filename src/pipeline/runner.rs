@@ -1,7 +1,7 @@
 //! Stages in order, each where it is not up to date.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -9,6 +9,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, anyhow, bail};
 
 use super::file::{Pipeline, Stage};
+use super::gather::{Reach, reach};
 use super::install::{self, install};
 use super::plan::reason;
 use super::request::{Request, inputs, to_fetch};
@@ -22,47 +23,83 @@ use crate::ground::observe::{Event, Observer};
 use crate::nn::device::DeviceChoice;
 use crate::table::Lock;
 
-/// Runs the stages that are not up to date, and returns how many records they rejected.
+/// What became of a run.
+#[derive(Debug, Default)]
+pub struct Ended {
+    /// Records that its stages rejected.
+    pub rejected: u64,
+    /// Stages that failed and that others could do without, with why.
+    pub failed: Vec<(String, anyhow::Error)>,
+    /// Stages that needed one of these.
+    pub left_out: Vec<String>,
+}
+
+impl Ended {
+    /// Whether a stage has made what it makes, now or before.
+    fn has_made(&self, stage: &Stage) -> bool {
+        let mut others = self.failed.iter().map(|(name, _)| name).chain(&self.left_out);
+        others.all(|name| *name != stage.name)
+    }
+}
+
+/// Runs the stages that are not up to date. One that fails leaves those of other variants and seeds, and what takes all
+/// together goes without it.
 ///
 /// # Errors
-/// Where a stage of the request is unknown or fails, another run is in the folder, or [`LeftOut`](super::LeftOut). The
-/// stages that were done before stay done.
-pub fn run(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> anyhow::Result<u64> {
+/// Where a stage of the request is unknown or one fails that all need, another run is in the folder, or
+/// [`LeftOut`](super::LeftOut). The stages that were done before stay done.
+pub fn run(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> anyhow::Result<Ended> {
     let stages = request.stages(pipeline)?;
     request.device.open(None)?;
     // Held, never read: the system releases it with the process, however that ends.
     let _lock = Lock::inside(&request.runs.join(&pipeline.name))?;
     let folder = RunFolder::open(pipeline, &request.runs)?;
-    install::recover(&folder, stages)?;
-    install::check_places(&folder, stages)?;
-    fetch(stages, observe)?;
+    install::recover(&folder, &stages)?;
+    install::check_places(&folder, &stages)?;
+    fetch(&stages, observe)?;
     let mut runner = Runner { name: &pipeline.name, folder, force: request.force, device: request.device };
-    let mut rejected = 0;
-    for stage in stages {
+    let mut absent = request.left_aside(pipeline)?;
+    let mut ended = Ended::default();
+    for &stage in &stages {
         interrupt::check()?;
-        rejected += runner.stage(stage, observe)?;
+        match runner.reached(stage, &absent, observe) {
+            Ok(Some(rejected)) => ended.rejected += rejected,
+            Ok(None) => ended.left_out.push(stage.name.clone()),
+            Err(error) if pipeline.shares(stage) || interrupt::cause(&*error).is_some() => return Err(error),
+            Err(error) => {
+                observe(Event::Line(format!("failed: {error:#}")));
+                ended.failed.push((stage.name.clone(), error));
+            }
+        }
+        if !ended.has_made(stage) {
+            absent.extend(stage.outputs.values().cloned());
+        }
     }
-    runner.folder.clean(stages.len() == pipeline.stages.len());
-    Ok(rejected)
+    runner.folder.clean(ended.failed.is_empty() && stages.len() == pipeline.stages.len());
+    Ok(ended)
 }
 
-/// What people want to see of the outputs of the stages, a text each.
+/// What people want to see of the outputs of the stages once a run has ended, a text each; where a stage takes all
+/// variants and seeds together, not of each of these.
 ///
 /// # Errors
 /// Where an output cannot be read.
-pub fn summaries(pipeline: &Pipeline, request: &Request) -> anyhow::Result<Vec<String>> {
+pub fn summaries(pipeline: &Pipeline, request: &Request, ended: &Ended) -> anyhow::Result<Vec<String>> {
     let folder = request.runs.join(&pipeline.name);
-    let summary = |stage: &Stage| {
+    let stages = request.stages(pipeline)?;
+    let is_gathered = stages.iter().any(|stage| stage.kind.gathers);
+    let is_shown = |stage: &&&Stage| ended.has_made(stage) && (pipeline.shares(stage) || !is_gathered);
+    let summary = |stage: &&Stage| {
         let outputs = stage.outputs.iter().map(|(role, output)| (role.as_str(), folder.join(output))).collect();
         let place = format!("{}/{}", pipeline.name, stage.name);
         stage.action.summary(&place, &outputs).transpose()
     };
-    request.stages(pipeline)?.iter().filter_map(summary).collect()
+    stages.iter().filter(is_shown).filter_map(summary).collect()
 }
 
 /// Downloads the encoders that stages need and that are not on this machine.
-fn fetch(stages: &[Stage], observe: Observer<'_>) -> anyhow::Result<()> {
-    for (role, input) in stages.iter().flat_map(inputs) {
+fn fetch(stages: &[&Stage], observe: Observer<'_>) -> anyhow::Result<()> {
+    for (role, input) in stages.iter().copied().flat_map(inputs) {
         // The first that the hub knows; else the last one's error.
         let mut fetched = Ok(());
         for name in to_fetch(role, input) {
@@ -86,6 +123,24 @@ struct Runner<'p> {
 }
 
 impl Runner<'_> {
+    /// Brings up to date what can be of a stage without the outputs `absent`; `None` where nothing can.
+    fn reached(
+        &mut self,
+        stage: &Stage,
+        absent: &BTreeSet<String>,
+        observe: Observer<'_>,
+    ) -> anyhow::Result<Option<u64>> {
+        match reach(stage, absent)? {
+            Reach::Whole => self.stage(stage, observe).map(Some),
+            Reach::Part(part) => self.stage(&part, observe).map(Some),
+            Reach::Nothing(input) => {
+                let place = format!("{}/{}", self.name, stage.name);
+                observe(Event::Line(format!("{place}: left out, as its input `{input}` was not made")));
+                Ok(None)
+            }
+        }
+    }
+
     /// Brings a stage up to date, and returns how many records it rejected.
     fn stage(&mut self, stage: &Stage, observe: Observer<'_>) -> anyhow::Result<u64> {
         let place = Text::from(format!("{}/{}", self.name, stage.name));
@@ -159,7 +214,7 @@ impl Runner<'_> {
     /// Puts outputs into their places, in place of what a run has made there before.
     fn install(&mut self, stage: &Stage, made: &Made, folder: &Path) -> anyhow::Result<BTreeMap<String, Artefact>> {
         // Somebody may have put files there while the stage was at work.
-        install::check_places(&self.folder, std::slice::from_ref(stage))?;
+        install::check_places(&self.folder, &[stage])?;
         let mut outputs = BTreeMap::new();
         for (role, output) in &stage.outputs {
             let target = self.folder.path.join(output);

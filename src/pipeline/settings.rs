@@ -1,11 +1,13 @@
 //! Values of a pipeline file that the command line replaces.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::matrix::Variant;
 use super::sources::Source;
 use crate::ground::suggest::unknown;
 use crate::model::ModelConfig;
@@ -14,17 +16,51 @@ use crate::model::ModelConfig;
 const MODEL: &str = "model";
 const KIND: &str = "kind";
 /// The form of a setting.
-const FORM: &str = "expected STAGE.KEY=VALUE or sources.NAME=PATH";
+const FORM: &str = "expected STAGE.KEY=VALUE, sources.NAME=PATH or matrix.KEY=VALUE";
+
+/// The key of the file under which seeds stand.
+const MATRIX: &str = "matrix";
 
 /// The file's top level.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 pub struct Top {
+    /// Another pipeline file, of which this one changes some.
+    #[serde(default)]
+    pub extends: Option<PathBuf>,
     /// What was there before, by name.
     #[serde(default)]
     pub sources: BTreeMap<String, Source>,
     /// The stages as they were written.
     #[serde(default)]
     pub stage: Vec<Table>,
+    /// What is repeated, as it was written.
+    #[serde(default)]
+    pub matrix: Option<Table>,
+    /// Variants of the stages.
+    #[serde(default)]
+    pub variant: Vec<Variant>,
+}
+
+impl Top {
+    /// The same over what another file says: its stages take the place of those of their names, and so do its sources and
+    /// keys of the matrix; others are added. Its variants, where it has any, take the place of all.
+    #[must_use]
+    pub fn over(self, mut below: Self) -> Self {
+        below.sources.extend(self.sources);
+        for stage in self.stage {
+            match below.stage.iter_mut().find(|other| name(other) == name(&stage)) {
+                Some(other) => *other = stage,
+                None => below.stage.push(stage),
+            }
+        }
+        if !self.variant.is_empty() {
+            below.variant = self.variant;
+        }
+        if let Some(matrix) = self.matrix {
+            below.matrix.get_or_insert_default().extend(matrix);
+        }
+        below
+    }
 }
 
 /// Applies settings to a file: each is `STAGE.KEY=VALUE`, `KEY=VALUE` with a KEY whose table one stage alone has, or
@@ -66,25 +102,84 @@ fn sets_kind(setting: &str) -> bool {
 fn set(top: &mut Top, setting: &str) -> anyhow::Result<Option<String>> {
     let Some((path, (place, key), value)) = parts(setting) else { bail!(FORM) };
     if place == "sources" {
-        let known: Vec<&str> = top.sources.keys().map(String::as_str).collect();
-        ensure!(known.contains(&key), "{}", unknown("source", key, &known));
-        top.sources.insert(key.to_owned(), value.into());
-        return Ok(None);
+        return put_source(top, key, value.into());
     }
     let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
     let value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
-    let (stage, key) = if let Some(stage) = top.stage.iter_mut().find(|stage| name(stage) == place) {
-        ensure!(!["name", "kind"].contains(&key), "`{key}` of a stage cannot be set");
-        (stage, key)
-    } else {
-        (sole_holder(&mut top.stage, place)?, path)
-    };
+    if place == MATRIX && top.stage.iter().all(|stage| name(stage) != MATRIX) {
+        top.matrix.get_or_insert_default().insert(key.to_owned(), value);
+        return Ok(None);
+    }
+    put(top, path, value)
+}
+
+/// Applies what a variant leaves out, and then what it sets. Returns what is to be said of it, a line each.
+///
+/// # Errors
+/// What is wrong with one of them.
+pub fn vary(top: &mut Top, set: &Table, unset: &[String]) -> anyhow::Result<Vec<String>> {
+    for path in unset {
+        remove(top, path).with_context(|| format!("`unset`: `{path}`"))?;
+    }
+    let (kinds, others): (Vec<_>, Vec<_>) = set.iter().partition(|(path, _)| sets_kind(path));
+    let mut notes = Vec::new();
+    for (path, value) in kinds.into_iter().chain(others) {
+        let place = || format!("`{path}`");
+        let note = match path.split_once('.') {
+            Some(("sources", key)) => {
+                let source = Source::deserialize(value.clone()).map_err(|error| anyhow!("{}", error.message()));
+                source.and_then(|source| put_source(top, key, source))
+            }
+            Some(_) => put(top, path, value.clone()),
+            None => Err(anyhow!("expected \"STAGE.KEY\" or \"sources.NAME\", with the quotes")),
+        };
+        notes.extend(note.with_context(place)?.map(|note| format!("`{path}` {note}")));
+    }
+    Ok(notes)
+}
+
+fn put_source(top: &mut Top, key: &str, source: Source) -> anyhow::Result<Option<String>> {
+    let known: Vec<&str> = top.sources.keys().map(String::as_str).collect();
+    ensure!(known.contains(&key), "{}", unknown("source", key, &known));
+    top.sources.insert(key.to_owned(), source);
+    Ok(None)
+}
+
+/// Puts a value where a path leads: the name of a stage and a key, or a key whose table one stage alone has.
+fn put(top: &mut Top, path: &str, value: Value) -> anyhow::Result<Option<String>> {
+    let (stage, key) = led_to(top, path)?;
     set_in(stage, key, value)?;
-    let model = stage.get_mut(MODEL).and_then(Value::as_table_mut).filter(|_| sets_kind(setting));
+    let model = stage.get_mut(MODEL).and_then(Value::as_table_mut).filter(|_| sets_kind(path));
     Ok(model.and_then(leave_out))
 }
 
-fn name(stage: &Table) -> &str {
+/// The stage to which a path leads, and the key in it.
+fn led_to<'t, 'p>(top: &'t mut Top, path: &'p str) -> anyhow::Result<(&'t mut Table, &'p str)> {
+    let Some((place, key)) = path.split_once('.') else { bail!(FORM) };
+    if top.stage.iter().any(|stage| name(stage) == place) {
+        ensure!(!["name", "kind"].contains(&key), "`{key}` of a stage cannot be set");
+        let stage = top.stage.iter_mut().find(|stage| name(stage) == place);
+        return Ok((stage.with_context(|| place.to_owned())?, key));
+    }
+    Ok((sole_holder(&mut top.stage, place)?, path))
+}
+
+/// Removes what stands where a path leads.
+fn remove(top: &mut Top, path: &str) -> anyhow::Result<()> {
+    let (stage, key) = led_to(top, path)?;
+    let mut steps: Vec<&str> = key.split('.').collect();
+    let last = steps.pop().unwrap_or_default();
+    let mut table = Some(stage);
+    for step in steps {
+        table = table.and_then(|table| table.get_mut(step)?.as_table_mut());
+    }
+    let removed = table.and_then(|table| table.remove(last));
+    ensure!(removed.is_some(), "expected a setting of the file, which has none there");
+    Ok(())
+}
+
+/// The name of a stage as it was written.
+pub fn name(stage: &Table) -> &str {
     stage.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 

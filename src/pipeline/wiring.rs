@@ -64,11 +64,15 @@ pub fn check_roles(
     for (role, names) in inputs {
         let needs = kind.inputs.iter().find(|(known, _)| known == role).map(|(_, needs)| *needs);
         ensure!(needs.is_some() || kind.further_inputs, "{}", unknown("input", role, &known));
-        let fits = if needs == Some(Needs::Several) { !names.is_empty() } else { names.len() == 1 };
+        let fits = match needs {
+            Some(Needs::Several) => !names.is_empty(),
+            Some(Needs::Any) => true,
+            Some(Needs::One | Needs::Optional) | None => names.len() == 1,
+        };
         ensure!(fits, "input `{role}`: expected one name, got {}", names.len());
     }
     for (role, needs) in kind.inputs {
-        ensure!(*needs == Needs::Optional || inputs.contains_key(*role), "expected an input `{role}`, got none");
+        ensure!(needs.is_optional() || inputs.contains_key(*role), "expected an input `{role}`, got none");
     }
     let known = [kind.outputs, kind.optional_outputs].concat();
     for role in outputs.keys() {

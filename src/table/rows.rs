@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Cell, Row, TableSchema, Text};
 
 /// Every table's schema, sorted by name.
-pub fn all() -> [&'static TableSchema; 25] {
+pub fn all() -> [&'static TableSchema; 26] {
     [
         ClaimRow::schema(),
         ComparisonRow::schema(),
@@ -32,6 +32,7 @@ pub fn all() -> [&'static TableSchema; 25] {
         RelationRow::schema(),
         ReliabilityRow::schema(),
         ScoreRow::schema(),
+        SummaryRow::schema(),
         TokenRow::schema(),
         TraceRow::schema(),
         TrainingLogRow::schema(),
@@ -307,6 +308,22 @@ rows! {
         low: f64,
         high: f64,
         p_value: f64,
+    }
+
+    /// A row of `summary`.
+    SummaryRow in "summary" {
+        pipeline: Text,
+        variant: Text,
+        metric: Text,
+        scope: Text,
+        n: u32,
+        mean: f64,
+        standard_deviation: Option<f64>,
+        against: Option<Text>,
+        difference: Option<f64>,
+        low: Option<f64>,
+        high: Option<f64>,
+        p_value: Option<f64>,
     }
 
     /// A row of `predictions`, which no stage of ours writes down: what a graph reads.

@@ -43,6 +43,7 @@ mod layers;
 mod layouts;
 mod leftovers;
 mod lies;
+mod matrix;
 mod metrics;
 mod observe;
 mod oddities;

@@ -22,7 +22,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
         &["pieces", "training_log", "scores", "relations", "model_relations", "traces", "claims", "predictions"],
     ),
     ("The graph", &["nodes", "edges", "provenance", "merges"]),
-    ("Figures", &["metrics", "precision_recall", "reliability", "comparisons"]),
+    ("Figures", &["metrics", "precision_recall", "reliability", "comparisons", "summary"]),
 ];
 /// Where a page goes on with what is rendered.
 const RENDERED: &str = "<!-- What follows is rendered from the schema files; DOCRE_BLESS=1 renders it anew. -->\n";

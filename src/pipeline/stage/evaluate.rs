@@ -128,7 +128,7 @@ fn made_of_another(work: &Work<'_>) -> Option<String> {
 }
 
 /// Writes a table into a folder, and says where it is.
-fn written<R: Row + Serialize>(folder: &Path, rows: Vec<R>) -> anyhow::Result<PathBuf> {
+pub fn written<R: Row + Serialize>(folder: &Path, rows: Vec<R>) -> anyhow::Result<PathBuf> {
     table::write(folder, &metrics::fingerprint(&rows), rows)?;
     Ok(folder.join(&R::schema().name))
 }

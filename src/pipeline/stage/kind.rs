@@ -28,6 +28,11 @@ pub struct Kind {
     pub optional_outputs: &'static [&'static str],
     /// Whether it makes outputs in any other role too, of which its options tell.
     pub further_outputs: bool,
+    /// Whether a model learns, whose seed a matrix varies where nothing else is said.
+    pub learns: bool,
+    /// Whether it takes the runs of all variants and seeds together: in each role that takes several, one of each run,
+    /// with the options `variants` and `against` to say of what they are.
+    pub gathers: bool,
     /// The keys of its options.
     pub options: fn() -> Vec<&'static str>,
     /// Reads its options, for a stage with inputs in these roles.
@@ -43,6 +48,8 @@ impl Kind {
         outputs: &[],
         optional_outputs: &[],
         further_outputs: false,
+        learns: false,
+        gathers: false,
         options: Vec::new,
         parse: |_, _| Err(anyhow!("a kind of stage has its own options")),
     };
@@ -59,6 +66,20 @@ pub enum Needs {
     Optional,
     /// Once or more, in order.
     Several,
+    /// As often as one likes, in order.
+    Any,
+}
+
+impl Needs {
+    /// Whether it may be given more than once.
+    pub fn takes_several(self) -> bool {
+        matches!(self, Self::Several | Self::Any)
+    }
+
+    /// Whether it may be left out.
+    pub fn is_optional(self) -> bool {
+        matches!(self, Self::Optional | Self::Any)
+    }
 }
 
 /// The work of a stage, its options read.

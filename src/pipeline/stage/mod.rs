@@ -13,5 +13,6 @@ pub mod registry;
 mod report;
 mod score;
 mod split;
+mod summarise;
 mod synthesize;
 mod train;

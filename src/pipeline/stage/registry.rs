@@ -3,11 +3,11 @@
 use anyhow::anyhow;
 
 use super::kind::Kind;
-use super::{convert, decide, encode, evaluate, fit, graph, query, report, score, split, synthesize, train};
+use super::{convert, decide, encode, evaluate, fit, graph, query, report, score, split, summarise, synthesize, train};
 use crate::ground::suggest::unknown;
 
 /// Every kind.
-static KINDS: [Kind; 12] = [
+static KINDS: [Kind; 13] = [
     synthesize::KIND,
     convert::KIND,
     split::KIND,
@@ -18,6 +18,7 @@ static KINDS: [Kind; 12] = [
     decide::KIND,
     query::KIND,
     evaluate::KIND,
+    summarise::KIND,
     graph::KIND,
     report::KIND,
 ];

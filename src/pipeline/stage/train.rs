@@ -29,6 +29,7 @@ pub const KIND: Kind = Kind {
     ],
     outputs: &["checkpoint", role::LOG],
     optional_outputs: &[BASE],
+    learns: true,
     options: || keys_of::<TrainConfig>().into_iter().filter(|key| !PATHS.contains(key)).collect(),
     parse,
     ..Kind::PLAIN

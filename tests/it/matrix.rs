@@ -1,0 +1,554 @@
+//! Pipelines that repeat stages over variants and seeds: what is shared, what fails alone, and what is made of all.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::thread;
+
+use docre::pipeline::Pipeline;
+use serde_json::Value;
+
+use crate::pipeline::{Place, outputs};
+use crate::support::{command, docre, rows};
+
+/// A base, a whole over it, and their figures.
+const MODELS: &str = r#"
+[[stage]]
+name = "train-split"
+kind = "synthesize"
+split = "train"
+documents = 12
+facts = 4
+outputs = { tables = "train" }
+
+[[stage]]
+name = "dev-split"
+kind = "synthesize"
+split = "dev"
+documents = 8
+first = 12
+facts = 4
+outputs = { tables = "dev" }
+
+[[stage]]
+name = "base"
+kind = "train"
+model = { kind = "docre-ii", embedding = 16, block = 4, K = 0 }
+encoder.scratch = { layers = 1, hidden = 16, heads = 2, inner = 16, vocabulary = 200 }
+encoder_rate = 1e-2
+head_rate = 1e-2
+epochs = 3
+batch = 3
+inputs = { train = "train", dev = "dev" }
+outputs = { checkpoint = "base", log = "base_log" }
+
+[[stage]]
+name = "train"
+kind = "train"
+model = { kind = "docre-ii", embedding = 16, block = 4, N_I = 1 }
+second_stage = { epochs = 2, base_rate = 1e-3, inference_rate = 1e-2 }
+encoder.scratch = { layers = 1, hidden = 16, heads = 2, inner = 16, vocabulary = 200 }
+encoder_rate = 1e-2
+head_rate = 1e-2
+epochs = 3
+batch = 3
+inputs = { train = "train", dev = "dev", base = "base" }
+outputs = { checkpoint = "model", log = "training_log" }
+
+[[stage]]
+name = "score"
+kind = "score"
+inputs = { checkpoint = "model", corpus = "dev" }
+outputs = { relations = "relations" }
+
+[[stage]]
+name = "evaluate"
+kind = "evaluate"
+inputs = { corpus = "dev", relations = "relations", training = "train" }
+outputs = { metrics = "metrics" }
+
+[[stage]]
+name = "summarise"
+kind = "summarise"
+shown = ["F1 all", "F1 intra"]
+inputs = { metrics = "metrics", corpus = "dev", relations = "relations", training = "train" }
+outputs = { summary = "summary" }
+"#;
+
+const TWO_BY_TWO: &str = r#"
+[matrix]
+seeds = [1, 2]
+
+[[variant]]
+name = "full"
+
+[[variant]]
+name = "no fusion"
+set = { "train.model.fusion" = false }
+"#;
+
+/// Facts as predictions of themselves, as a statement copies them.
+const COPIES: &str = r#"
+[sources]
+copy = "copy.sql"
+
+[[stage]]
+name = "test"
+kind = "synthesize"
+split = "test"
+documents = 5
+outputs = { tables = "test" }
+
+[[stage]]
+name = "copy"
+kind = "query"
+inputs = { sql = "copy", test = "test" }
+outputs = { table = "relations.parquet" }
+
+[[stage]]
+name = "evaluate"
+kind = "evaluate"
+resamples = 10
+inputs = { corpus = "test", relations = "relations.parquet" }
+outputs = { metrics = "figures" }
+
+[[stage]]
+name = "summarise"
+kind = "summarise"
+resamples = 10
+inputs = { metrics = "figures", corpus = "test", relations = "relations.parquet" }
+outputs = { summary = "summary" }
+"#;
+
+const HALF: &str = "SELECT 'copy' AS run_id, doc_id, head, tail, relation FROM test_facts WHERE head < tail";
+
+fn models(matrix: &str) -> Place {
+    Place::new(&format!("{matrix}{MODELS}"))
+}
+
+/// A pipeline of copies, with a file `half.sql` that copies fewer.
+fn copies(matrix: &str) -> Place {
+    let place = Place::new(&format!("{COPIES}{matrix}"));
+    place.write("half.sql", HALF);
+    place
+}
+
+const HALVES: &str = r#"
+[[variant]]
+name = "whole"
+[[variant]]
+name = "half"
+set = { "sources.copy" = "half.sql" }
+"#;
+
+/// The stages that a dry run lists.
+fn planned(place: &Place, further: &[&str]) -> Vec<String> {
+    let run = place.docre(&[&["tiny.toml", "--dry-run"], further].concat());
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    run.stdout.lines().map(|line| line.strip_prefix("tiny/").unwrap().split(": ").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn variants_and_seeds_share_what_none_of_them_bears_on() {
+    let place = models(TWO_BY_TWO);
+    let first = place.run(&[]);
+    let cells =
+        |variant: &str, seed: u64| ["train", "score", "evaluate"].map(|stage| format!("{variant}/seed-{seed}/{stage}"));
+    let expected = [
+        &["train-split", "dev-split", "seed-1/base"].map(str::to_owned)[..],
+        &cells("full", 1),
+        &cells("no fusion", 1),
+        &["seed-2/base".to_owned()],
+        &cells("full", 2),
+        &cells("no fusion", 2),
+        &["summarise".to_owned()],
+    ];
+    assert_eq!(first, expected.concat(), "the base runs once a seed");
+    let run = place.docre(&["tiny.toml"]);
+    assert!(run.code == Some(0) && !run.stderr.contains("running"), "{}", run.stderr);
+    assert!(run.stdout.starts_with("F1 all ") && run.stdout.contains("\nF1 intra"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("\nno fusion") && run.stdout.ends_with("differences are from full\n"),
+        "{}",
+        run.stdout
+    );
+    let folder = place.path("runs/tiny");
+    assert!(!folder.join(".work").exists());
+
+    // Training logs are tables as others are: twelve documents in batches of three, two epochs.
+    let log = |variant: &str| {
+        let named = "count(*), count(feature_weight), count(relation_weight)";
+        rows(&folder, &format!("SELECT {named} FROM {variant}_seed_1_training_log"))
+    };
+    assert_eq!([log("full"), log("no_fusion")], [["8,2,2"], ["8,2,2"]]);
+    let by_variant = "SELECT 'full' AS variant, avg(feature_weight) AS f FROM full_seed_1_training_log UNION ALL \
+                      SELECT 'no fusion', avg(feature_weight) FROM no_fusion_seed_1_training_log";
+    assert_eq!(rows(&folder, by_variant).len(), 2);
+    check_by_hand(&folder);
+
+    // Other seeds and a part of the variants, and back: nothing is lost.
+    let one = ["--set", "matrix.seeds=[1]"];
+    assert_eq!(place.run(&one), ["summarise"]);
+    assert_eq!(rows(&folder, "SELECT DISTINCT n, standard_deviation FROM summary"), ["1,"]);
+    assert_eq!(place.run(&["--variant", "full"]), ["summarise"]);
+    assert_eq!(rows(&folder, "SELECT DISTINCT variant, n FROM summary"), ["full,2"]);
+    assert_eq!(place.run(&[]), ["summarise"]);
+    let narrower = ["--set", "train.second_stage.epochs=1", "--until", "train", "--variant", "no fusion"];
+    let trains = ["full/seed-1/train", "no fusion/seed-1/train", "full/seed-2/train", "no fusion/seed-2/train"];
+    assert_eq!(place.run(&narrower), trains, "a variant runs with what it is compared with");
+}
+
+/// The summary has what `docre evaluate --against` says of the same runs.
+fn check_by_hand(folder: &Path) {
+    let relations = |variant: &str| [1, 2].map(|seed| folder.join(format!("{variant}/seed-{seed}/relations")));
+    let mut arguments: Vec<String> =
+        ["evaluate", "--format", "json", "--split", "dev", "--corpus"].map(Into::into).into();
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    arguments.extend([text(folder), "--train-facts".into(), text(&folder.join("train"))]);
+    for (argument, variant) in [("--relations", "no fusion"), ("--against", "full")] {
+        arguments.extend(relations(variant).iter().flat_map(|path| [argument.to_owned(), text(path)]));
+    }
+    let run = docre(&arguments);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let found: Value = serde_json::from_str(&run.stdout).unwrap();
+    let number = |row: &Value, name: &str| row[name].as_f64().unwrap();
+    let comparisons = found["comparisons"].as_array().unwrap();
+    assert!(comparisons.len() >= 4, "{}", run.stdout);
+    for row in comparisons {
+        let (metric, scope) = (row["metric"].as_str().unwrap(), row["scope"].as_str().unwrap());
+        let f1 = |metrics: &&Value| {
+            metrics["metric"] == metric && metrics["scope"] == scope && metrics["relation"].is_null()
+        };
+        let each: Vec<f64> =
+            found["metrics"].as_array().unwrap().iter().filter(f1).filter_map(|row| row["f1"].as_f64()).collect();
+        let mean = each.iter().sum::<f64>() / each.len() as f64;
+        // Of two values, half their distance times the root of two.
+        let deviation = (each[0] - each[1]).abs() / 2.0_f64.sqrt();
+        let of = format!("FROM summary WHERE variant = 'no fusion' AND metric = '{metric}' AND scope = '{scope}'");
+        let summary =
+            rows(folder, &format!("SELECT n, mean, standard_deviation, difference, low, high, p_value, against {of}"));
+        let cells: Vec<&str> = summary[0].split(',').collect();
+        let got: Vec<f64> = cells[..7].iter().map(|cell| cell.parse().unwrap()).collect();
+        let tested = ["difference", "low", "high", "p_value"].map(|name| number(row, name));
+        assert_eq!((got[0], &got[3..], cells[7]), (2.0, &tested[..], "full"), "{metric} {scope}");
+        assert!((got[1] - mean).abs() < 1e-12 && (got[2] - deviation).abs() < 1e-12, "{metric} {scope}: {summary:?}");
+    }
+    let reference =
+        "SELECT count(*) FROM summary WHERE variant = 'full' AND (difference IS NOT NULL OR against IS NOT NULL)";
+    assert_eq!(rows(folder, reference), ["0"]);
+    let untested = "SELECT count(*) FROM summary WHERE variant = 'no fusion' AND metric = 'macro F1' AND difference IS NOT NULL AND p_value IS NULL";
+    assert_eq!(rows(folder, untested), ["1"]);
+}
+
+#[test]
+fn a_killed_run_goes_on() {
+    let one_seed = TWO_BY_TWO.replace("[1, 2]", "[1]");
+    let whole = models(&one_seed);
+    whole.run(&["--until", "score"]);
+    let killed = models(&one_seed);
+    let mut run = command(["run", "tiny.toml", "--until", "score"]);
+    run.current_dir(killed.path("")).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = run.spawn().unwrap();
+    let in_training = |place: &Place| {
+        let recipes = fs::read_dir(place.path("runs/tiny/.work/no fusion@seed-1@train"));
+        recipes.is_ok_and(|mut recipes| recipes.any(|recipe| recipe.unwrap().path().join("last/state.json").is_file()))
+    };
+    while !in_training(&killed) && child.try_wait().unwrap().is_none() {
+        thread::yield_now();
+    }
+    let _ = child.kill();
+    child.wait().unwrap();
+    let run = killed.docre(&["tiny.toml", "--until", "score"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    for done in ["seed-1/base", "full/seed-1/train", "full/seed-1/score"] {
+        assert!(run.stderr.contains(&format!("tiny/{done}: up to date\n")), "{}", run.stderr);
+    }
+    assert!(!run.stderr.contains("no fusion/seed-1/train: stage 2, epoch 4:"), "{}", run.stderr);
+    let timeless = |place: &Place| {
+        let all = outputs(&place.path("runs/tiny"));
+        all.into_iter().filter(|(path, _)| !path.to_str().unwrap().contains("log")).collect::<Vec<_>>()
+    };
+    assert!(timeless(&killed) == timeless(&whole));
+}
+
+#[test]
+fn a_variant_that_fails_leaves_the_others() {
+    let place = copies(&HALVES.replace("\"half.sql\"", "\"broken.sql\""));
+    place.write("broken.sql", "SELECT nothing FROM nowhere");
+    let run = place.docre(&["tiny.toml"]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("failed: tiny/half/copy: broken.sql: "), "{}", run.stderr);
+    let left_out = "tiny/half/evaluate: left out, as its input `half/relations.parquet` was not made\n";
+    assert!(run.stderr.contains(left_out), "{}", run.stderr);
+    let end = "error: tiny: 1 stage failed, and 1 that needed them were left out\n";
+    assert!(run.stderr.contains("error: tiny/half/copy: broken.sql: ") && run.stderr.ends_with(end), "{}", run.stderr);
+    assert!(run.stdout.contains("\nwhole   1  100.00"), "what there is is shown: {}", run.stdout);
+    let folder = place.path("runs/tiny");
+    assert_eq!(rows(&folder, "SELECT DISTINCT variant FROM summary"), ["whole"]);
+    place.write("broken.sql", HALF);
+    assert_eq!(place.run(&[]), ["half/copy", "half/evaluate", "summarise"]);
+    let all = "SELECT variant, n, against FROM summary WHERE metric = 'F1' AND scope = 'all' ORDER BY variant";
+    assert_eq!(rows(&folder, all), ["half,1,whole", "whole,1,"]);
+    assert!(!folder.join(".work").exists());
+    // The variant that others are compared with: there is nothing to compare with.
+    place.write("copy.sql", "SELECT nothing FROM nowhere");
+    assert_eq!(place.docre(&["tiny.toml"]).code, Some(1));
+    assert_eq!(rows(&folder, "SELECT DISTINCT variant, n, difference FROM summary"), ["half,1,"]);
+    place.write("broken.sql", "SELECT nothing FROM nowhere");
+    let none = place.docre(&["tiny.toml"]);
+    assert_eq!(none.code, Some(1));
+    assert_eq!(none.stdout, "", "nothing of before is shown");
+    assert!(none.stderr.contains("tiny/summarise: left out, as its input "), "{}", none.stderr);
+    assert!(none.stderr.ends_with("tiny: 2 stages failed, and 3 that needed them were left out\n"), "{}", none.stderr);
+}
+
+#[test]
+fn seeds_need_no_variants_and_variants_no_seeds() {
+    let place = models("");
+    let plain = place.docre(&["tiny.toml", "--dry-run"]);
+    assert!(
+        plain.stderr.contains("stage `summarise`: `variants`: expected the variant of each run"),
+        "{}",
+        plain.stderr
+    );
+    let seeds = ["--set", "matrix.seeds=[3, 4]"];
+    let each = |seed: u64| ["base", "train", "score", "evaluate"].map(|stage| format!("seed-{seed}/{stage}"));
+    let stages =
+        [&["train-split".to_owned(), "dev-split".to_owned()][..], &each(3), &each(4), &["summarise".to_owned()]];
+    assert_eq!(planned(&place, &seeds), stages.concat());
+    let corpora = ["--set", "matrix.seeds=[3]", "--set", "matrix.seed_of=[\"dev-split\"]"];
+    let stages = ["train-split", "seed-3/dev-split", "seed-3/base", "seed-3/train", "seed-3/score", "seed-3/evaluate"];
+    assert_eq!(planned(&place, &corpora), [&stages[..], &["summarise"]].concat());
+
+    // Nor is trained what only other variants have a use for.
+    let alone = "[[variant]]\nname = \"full\"\n[[variant]]\nname = \"alone\"\nagainst = \"alone\"\n\
+                 set = { \"train.model.K\" = 0 }\nunset = [\"train.inputs.base\"]\n";
+    let place = models(alone);
+    let stages = ["train-split", "dev-split", "alone/train", "alone/score", "alone/evaluate", "summarise"];
+    assert_eq!(planned(&place, &["--variant", "alone"]), stages);
+    assert_eq!(planned(&place, &["--variant", "full", "--until", "base"]), ["train-split", "dev-split", "base"]);
+
+    let place = copies(HALVES);
+    assert_eq!(place.run(&[]), ["test", "whole/copy", "whole/evaluate", "half/copy", "half/evaluate", "summarise"]);
+    let folder = place.path("runs/tiny");
+    let all = "SELECT pipeline, variant, n, mean = 1.0, standard_deviation, difference < 0.0 FROM summary \
+               WHERE metric = 'F1' AND scope = 'all' ORDER BY variant DESC";
+    assert_eq!(rows(&folder, all), ["tiny,whole,1,true,,", "tiny,half,1,false,,true"]);
+    let unknown = place.failure(&["--variant", "halff"]);
+    assert!(unknown.contains("tiny: unknown variant `halff`, the nearest known one is `half`"), "{unknown}");
+    let several = place.docre(&["tiny.toml", "other.toml", "--variant", "half"]);
+    assert_eq!(several.code, Some(2), "{}", several.stderr);
+}
+
+#[test]
+fn variants_with_the_same_settings_share_their_runs() {
+    let place = copies("[[variant]]\nname = \"one\"\n[[variant]]\nname = \"other\"\n");
+    let run = place.docre(&["tiny.toml"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let note = "tiny: variants `one` and `other` have the same settings: they share their runs\n";
+    assert!(run.stderr.starts_with(note), "{}", run.stderr);
+    let folder = place.path("runs/tiny");
+    assert!(folder.join("figures").is_dir() && !folder.join("one").exists());
+    let all = "SELECT variant, mean, difference, p_value FROM summary WHERE metric = 'F1' AND scope = 'all'";
+    assert_eq!(rows(&folder, all), ["one,1.0,,", "other,1.0,0.0,1.0"]);
+    // Some share what others do not: the first of them gives it its name.
+    let place = copies(&format!(
+        "{HALVES}[[variant]]\nname = \"more\"\nset = {{ \"sources.copy\" = \"half.sql\", \"evaluate.seed\" = 1 }}\n"
+    ));
+    let stages = ["test", "whole/copy", "whole/evaluate", "half/copy", "half/evaluate", "more/evaluate", "summarise"];
+    assert_eq!(planned(&place, &[]), stages);
+    assert_eq!(
+        planned(&place, &["--variant", "more"]),
+        ["test", "whole/copy", "whole/evaluate", "half/copy", "more/evaluate", "summarise"]
+    );
+}
+
+#[test]
+fn each_variant_may_be_compared_with_another() {
+    let place = copies(
+        "[matrix]\nagainst = \"half\"\n[[variant]]\nname = \"whole\"\n[[variant]]\nname = \"small\"\nagainst = \"small\"\n\
+         set = { \"test.documents\" = 2 }\n[[variant]]\nname = \"half\"\nset = { \"sources.copy\" = \"half.sql\" }\n\
+         [[variant]]\nname = \"small half\"\nagainst = \"small\"\nset = { \"sources.copy\" = \"half.sql\", \"test.documents\" = 2 }\n\
+         [[variant]]\nname = \"small and whole\"\nagainst = \"whole\"\nset = { \"test.documents\" = 2 }\n",
+    );
+    let run = place.docre(&["tiny.toml"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(
+        run.stdout.ends_with("differences are from the variant that the column `against` names\n"),
+        "{}",
+        run.stdout
+    );
+    let all = "SELECT variant, against, difference > 0.0, p_value IS NULL FROM summary WHERE metric = 'F1' AND scope = 'all' ORDER BY variant";
+    let expected = [
+        "half,,,true",
+        "small,,,true",
+        // Of other documents: a difference, and no test.
+        "small and whole,whole,false,true",
+        "small half,small,false,false",
+        "whole,half,true,false",
+    ];
+    assert_eq!(rows(&place.path("runs/tiny"), all), expected);
+}
+
+#[test]
+fn a_matrix_with_a_fault_is_refused_before_anything_runs() {
+    let variant = |name: &str| format!("[[variant]]\nname = {name}\n");
+    let long = format!("\"{}\"", "x".repeat(101));
+    let with = |rest: &str| format!("[[variant]]\nname = \"a\"\n[[variant]]\nname = \"b\"\n{rest}\n");
+    let cases = [
+        (variant("\"..\""), "`variant.name`: expected a name that can be that of a folder, got `..`"),
+        (variant("\"a/b\""), "expected a name that can be that of a folder, got `a/b`"),
+        (variant("\"\""), "expected a name that can be that of a folder, got ``"),
+        (variant("\".work\""), "expected a name that can be that of a folder, got `.work`"),
+        (variant("\"a\\nb\""), "no control character and no space at an end, got `a\\nb`"),
+        (variant("\" a\""), "no space at an end, got ` a`"),
+        (variant("\"a@b\""), "expected at most 100 bytes, no `@`, "),
+        (variant(&long), "expected at most 100 bytes"),
+        (with("[[variant]]\nname = \"b\""), "two variants are named `b`"),
+        (variant("\"a b\"") + &variant("\"A-b\""), "variants `a b` and `A-b` would bear one name in queries"),
+        (with("against = \"c\""), "variant `b`: `against`: unknown variant `c`"),
+        (with("nmae = 1"), "`variant[1]`: unknown field `nmae`"),
+        (
+            with("set = { evaluate = 1 }"),
+            "variant `b`: `evaluate`: expected \"STAGE.KEY\" or \"sources.NAME\", with the quotes",
+        ),
+        (with("set = { \"evaluat.seed\" = 1 }"), "variant `b`: `evaluat.seed`: unknown stage `evaluat`"),
+        (with("set = { \"sources.cpy\" = \"x\" }"), "variant `b`: `sources.cpy`: unknown source `cpy`"),
+        (with("set = { \"sources.copy\" = 1 }"), "variant `b`: `sources.copy`: "),
+        (
+            with("set = { \"evaluate.kind\" = \"graph\" }"),
+            "variant `b`: `evaluate.kind`: `kind` of a stage cannot be set",
+        ),
+        (
+            with("set = { \"evaluate.sed\" = 1 }"),
+            "stage `b/evaluate`: unknown key `sed`, the nearest known one is `seed`",
+        ),
+        (with("set = { \"evaluate.seed\" = \"x\" }"), "stage `b/evaluate`: `seed`: expected a whole number"),
+        (
+            with("set = { \"summarise.seed\" = 1 }"),
+            "stage `summarise`: variant `b`: expected no setting of a stage that takes all",
+        ),
+        (with("unset = [\"evaluate.seed\"]"), "variant `b`: `unset`: `evaluate.seed`: expected a setting of the file"),
+        (with("unset = [\"evaluate.inputs.corpus\"]"), "stage `b/evaluate`: expected an input `corpus`, got none"),
+        ("[matrix]\n".into(), "`matrix`: expected `seeds`, or a `[[variant]]` beside it, got neither"),
+        ("[matrix]\nseeds = []\n".into(), "`matrix.seeds`: expected a seed or several, got none"),
+        ("[matrix]\nseeds = [1, 2, 1]\n".into(), "`matrix.seeds`: expected each once, got 1 twice"),
+        ("[matrix]\nseeds = [-1]\n".into(), "`matrix`: `seeds[0]`: "),
+        ("[matrix]\nseeds = [1]\n".into(), "`matrix.seeds`: expected a stage that learns, or `seed_of`, got neither"),
+        ("[matrix]\nseeds = [1]\nseed_of = [\"tset\"]\n".into(), "`matrix.seed_of`: unknown stage `tset`"),
+        ("[matrix]\nseeds = [1]\nseed_of = [\"copy\"]\n".into(), "stage `seed-1/copy`: unknown key `seed`"),
+        ("[matrix]\nseds = [1]\n".into(), "`matrix`: unknown field `seds`"),
+        ("[matrix]\nagainst = \"c\"\n[[variant]]\nname = \"a\"\n".into(), "`matrix`: `against`: unknown variant `c`"),
+        (
+            "[matrix]\nseeds = [1]\nseed_of = [\"test\"]\n".to_owned() + &with("set = { \"test.seed\" = 3 }"),
+            "variant `b`: `test.seed`: expected it in `matrix.seeds` alone, got it here too",
+        ),
+        (
+            variant("\"a\"") + &variant("\"test\"") + "set = { \"evaluate.seed\" = 1 }",
+            "`test/figures` of stage `test/evaluate` and `test` of stage `test` lie one inside the other",
+        ),
+    ];
+    for (matrix, expected) in cases {
+        let place = copies(&matrix);
+        let message = place.failure(&[]);
+        assert!(message.starts_with("error: tiny.toml: ") && message.contains(expected), "{matrix}: {message}");
+        assert!(!place.path("runs").exists(), "{matrix}");
+    }
+    let filled = COPIES.replace("kind = \"summarise\"", "kind = \"summarise\"\nvariants = [\"x\"]");
+    let place = Place::new(&format!("{filled}{HALVES}"));
+    assert!(
+        place.failure(&[]).contains("stage `summarise`: `variants`: expected none, as the variants of the file say it")
+    );
+    let place = copies(&HALVES.replace(
+        "[[variant]]\nname = \"half\"",
+        "[[variant]]\nname = \"half\"\nunset = [\"evaluate.inputs.relations\"]",
+    ));
+    let message = place.failure(&[]);
+    assert!(
+        message.contains("stage `half/evaluate`: expected an input `relations` or `scores`, got neither"),
+        "{message}"
+    );
+}
+
+#[test]
+fn runs_are_summarised_by_hand_too() {
+    let matrixless = COPIES.replace(
+        "kind = \"summarise\"",
+        "kind = \"summarise\"\nvariants = [\"a\", \"a\", \"b\"]\nagainst = { b = \"a\" }",
+    );
+    let three = matrixless.replace("metrics = \"figures\", ", "metrics = [\"figures\", \"figures\", \"figures\"], ");
+    let place = Place::new(&three);
+    place.run(&[]);
+    let all = "SELECT variant, n, mean, standard_deviation, difference, p_value FROM summary WHERE metric = 'F1' AND scope = 'all'";
+    assert_eq!(rows(&place.path("runs/tiny"), all), ["a,2,1.0,0.0,,", "b,1,1.0,,0.0,1.0"]);
+    let place = Place::new(&matrixless.replace("metrics = \"figures\", ", "metrics = [\"figures\", \"figures\"], "));
+    let message = place.failure(&[]);
+    assert!(message.contains("tiny/summarise: input `metrics`: expected one of each of 3 runs, got 2"), "{message}");
+    let place = Place::new(&matrixless.replace(
+        "corpus = \"test\", relations = \"relations.parquet\" }\noutputs = { summ",
+        "corpus = \"test\" }\noutputs = { summ",
+    ));
+    assert!(place.failure(&[]).contains("expected `corpus` and `relations` together"), "{}", place.failure(&[]));
+    let shown = place.failure(&["--set", "summarise.shown=[\"F1 al\"]"]);
+    assert!(shown.contains("`shown`: unknown figure `F1 al`, the nearest known one is `F1 all`"), "{shown}");
+}
+
+#[test]
+fn a_file_extends_another() {
+    let place = copies(HALVES);
+    let more = concat!(
+        "extends = \"tiny.toml\"\n[sources]\ncopy = \"half.sql\"\n[matrix]\nagainst = \"half\"\n[[stage]]\nname = \"test\"\n",
+        "kind = \"synthesize\"\nsplit = \"test\"\ndocuments = 2\noutputs = { tables = \"test\" }\n",
+    );
+    place.write("more.toml", more);
+    let read = |name: &str| Pipeline::read(&place.path(name), &[]);
+    let run = place.docre(&["more.toml"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let folder = place.path("runs/more");
+    assert_eq!(rows(&folder, "SELECT count(*) FROM test_documents"), ["2"]);
+    assert_eq!(rows(&folder, "SELECT DISTINCT variant, against FROM summary"), ["half,", "whole,half"]);
+    place.write("own.toml", "extends = \"tiny.toml\"\n[[variant]]\nname = \"only\"\n");
+    let own = place.docre(&["own.toml", "--dry-run"]);
+    assert!(own.stdout.contains("own/copy: to run") && !own.stdout.contains("half/"), "{}", own.stdout);
+    place.write("circle.toml", "extends = \"circle.toml\"\n");
+    let circle = place.docre(&["circle.toml"]);
+    assert!(circle.stderr.contains("expected at most 8 files that extend one another, got more"), "{}", circle.stderr);
+    place.write("lost.toml", "extends = \"nowhere.toml\"\n");
+    assert!(format!("{:#}", read("lost.toml").unwrap_err()).contains("`extends`: nowhere.toml: cannot read"));
+}
+
+#[test]
+fn the_shipped_experiments_are_whole_and_run_when_they_are_asked_for() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let run = |arguments: &[&str]| {
+        let output = command(["run", "--dry-run", "--runs", "target/no-such-folder"].iter().chain(arguments))
+            .current_dir(root)
+            .output();
+        let output = output.unwrap();
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap())
+    };
+    let [all, _] = run(&["--all"]);
+    let folder = root.join("pipelines/experiments");
+    let names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    for name in ["ablations", "compare", "patterns", "iterations"] {
+        assert!(names.iter().any(|other| other == name), "{names:?}");
+    }
+    for name in names {
+        assert!(!all.contains(&format!("{name}/")), "{name} takes hours: {all}");
+        let [stdout, stderr] = run(&[&format!("pipelines/experiments/{name}.toml")]);
+        let left_out = stderr.contains(&format!("{name}: left out: "));
+        assert!(left_out || stdout.contains(&format!("\n{name}/summarise: to run: ")), "{name}: {stdout}{stderr}");
+        // Where a model is shared by several variants it is trained once.
+        let trained = stdout.lines().filter(|line| line.contains("/train: ")).count();
+        let expected = match &*name {
+            "iterations" => 9,
+            "compare" => 15,
+            "patterns" => 24,
+            _ => trained,
+        };
+        assert_eq!(trained, expected, "{name}: {stdout}");
+    }
+}
