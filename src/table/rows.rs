@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Cell, Row, TableSchema, Text};
 
 /// Every table's schema, sorted by name.
-pub fn all() -> [&'static TableSchema; 25] {
+pub fn all() -> [&'static TableSchema; 26] {
     [
         ClaimRow::schema(),
         ComparisonRow::schema(),
@@ -32,6 +32,7 @@ pub fn all() -> [&'static TableSchema; 25] {
         RelationRow::schema(),
         ReliabilityRow::schema(),
         ScoreRow::schema(),
+        SentenceRow::schema(),
         TokenRow::schema(),
         TraceRow::schema(),
         TrainingLogRow::schema(),
@@ -91,6 +92,17 @@ rows! {
         n_tokens: u32,
         n_entities: u32,
         text_hash: Text,
+    }
+
+    /// A row of `sentences`.
+    SentenceRow in "sentences" {
+        doc_id: Text,
+        sent_id: u32,
+        text: Text,
+        token_start: u32,
+        token_end: u32,
+        char_start: Option<u32>,
+        char_end: Option<u32>,
     }
 
     /// A row of `tokens`.

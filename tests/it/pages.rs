@@ -15,7 +15,10 @@ use crate::support::{docre, rows};
 
 /// The tables in the order in which a reader meets them.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("A corpus", &["documents", "tokens", "mentions", "entities", "pairs", "facts", "relation_types", "implied"]),
+    (
+        "A corpus",
+        &["documents", "sentences", "tokens", "mentions", "entities", "pairs", "facts", "relation_types", "implied"],
+    ),
     ("What was not taken over", &["rejects"]),
     (
         "Models",
