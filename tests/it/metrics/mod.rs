@@ -12,7 +12,7 @@ use docre::metrics::{Evaluation, Metric, Request, compare, evaluate, evaluate_ea
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use fixture::{Doc, Split, entry, with_evidence};
+use fixture::{Doc, Split, entry, with_evidence, write_with_evidence};
 
 /// Documents: `A` holds a triangle, `B` a ring, `C` a pair that is no candidate, `D` has no labels.
 fn by_hand() -> Split {
@@ -103,6 +103,29 @@ fn every_metric_is_what_hand_and_paper_say() {
         assert_eq!((row.precision, row.f1), (None, None));
         assert!((row.recall.unwrap() - predicted as f64 / facts as f64).abs() < 1e-12, "{row:?}");
     }
+}
+
+#[test]
+fn evidence_counts_in_a_table_as_in_a_submission() {
+    let folder = TempDir::new().unwrap();
+    let tables = by_hand().write(folder.path());
+    let relations = folder.path().join("relations");
+    let of_table = |entries: &[Value], odd: &[Option<i64>]| {
+        write_with_evidence(&relations, entries, odd);
+        evaluate(&Request::new(&tables, &relations))
+    };
+    let run = of_table(&predictions(), &[]).unwrap();
+    check(find(&run, "evidence F1", "all", None), [2, 4, 7], 2.0 * 2.0 / (4.0 + 7.0));
+    // A sentence that the document lacks is wrong, as in a submission.
+    let run = of_table(&predictions(), &[Some(9)]).unwrap();
+    check(find(&run, "evidence F1", "all", None), [2, 5, 7], 2.0 * 2.0 / (5.0 + 7.0));
+    let without = [entry("A", 0, 1, "r1")];
+    let run = of_table(&without, &[]).unwrap();
+    assert!(run.metrics.iter().all(|row| &*row.metric != "evidence F1"));
+    let said = |odd| of_table(&predictions(), &[odd]).unwrap_err().to_string();
+    assert!(said(None).ends_with("column `evidence`: expected a value in every item, got 1 nulls"), "{}", said(None));
+    let negative = said(Some(-1));
+    assert!(negative.ends_with("column `evidence`: expected numbers from 0 to 4294967295, got -1"), "{negative}");
 }
 
 #[test]
