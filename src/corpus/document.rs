@@ -263,7 +263,10 @@ impl Document {
 }
 
 /// Refuses a name that many rows repeat, and that would fill the memory where it is long.
-fn check_length(column: &str, name: &str) -> Result<(), Fault> {
+///
+/// # Errors
+/// Where it is longer than 2,000 bytes.
+pub fn check_length(column: &str, name: &str) -> Result<(), Fault> {
     let length = name.len();
     let reason = || format!("expected at most {LONGEST_NAME} bytes, got {length}: {}", quoted(name));
     if length <= LONGEST_NAME { Ok(()) } else { Err(Fault::new(column, reason())) }

@@ -5,11 +5,12 @@ use std::sync::{Arc, LazyLock};
 use arrow::record_batch::RecordBatch;
 use serde::Serialize;
 
-use super::{Cell, Row, TableSchema, Text};
+use super::{Cell, Row, TableSchema, Text, annotated};
 
 /// Every table's schema, sorted by name.
-pub fn all() -> [&'static TableSchema; 26] {
+pub fn all() -> [&'static TableSchema; 27] {
     [
+        AnnotatedRow::schema(),
         ClaimRow::schema(),
         ComparisonRow::schema(),
         DocumentRow::schema(),
@@ -156,6 +157,18 @@ rows! {
         relation: Text,
         evidence: Vec<u32>,
         attributes: Vec<Text>,
+    }
+
+    /// A row of `annotated`.
+    AnnotatedRow in "annotated" {
+        doc_id: Text,
+        title: Option<Text>,
+        sentences: Vec<annotated::Sentence>,
+        tokens: Vec<annotated::Token>,
+        entities: Vec<annotated::Entity>,
+        mentions: Vec<annotated::Mention>,
+        pairs: Option<Vec<annotated::Pair>>,
+        facts: Option<Vec<annotated::Fact>>,
     }
 
     /// A row of `relation_types`.

@@ -10,6 +10,7 @@
     reason = "plain tests"
 )]
 
+mod annotated;
 mod annotation_tools;
 mod atlop;
 mod bioc;
