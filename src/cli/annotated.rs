@@ -8,7 +8,7 @@ use docre::table::rows::AnnotatedRow;
 use docre::table::{Row, Table, TableFiles, stream};
 
 use super::pipe::{self, Scratch};
-use super::{Usage, holds_documents, split_folder};
+use super::{Usage, holds_documents, split_folder, splits_in};
 
 /// What rows on stdin are called in messages.
 const STDIN: &str = "standard input";
@@ -52,9 +52,10 @@ pub fn rows(path: &Path, name: &str, scratch: &mut Scratch) -> anyhow::Result<Op
     Ok(Some(folder))
 }
 
-/// Where the table is: a file, a folder of files, or in a folder under its name. The tables of a split go before it.
+/// Where the table is: a file, a folder of files, or in a folder under its name. A split, or a corpus of such, goes before
+/// it.
 fn table_at(path: &Path) -> anyhow::Result<Option<PathBuf>> {
-    if holds_documents(path)? {
+    if holds_documents(path)? || !splits_in(path)?.is_empty() {
         return Ok(None);
     }
     if TableFiles::at(path)?.is_some() {

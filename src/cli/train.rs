@@ -58,14 +58,9 @@ fn with_rows(mut config: TrainConfig, scratch: &mut Scratch) -> anyhow::Result<T
         bail!(Usage("`-`: expected it once: stdin can be read once".to_owned()));
     }
     for split in [&mut config.train, &mut config.dev] {
-        let (path, name) = match piped(split) {
-            true => (PathBuf::from(&*split), "stdin".into()),
-            false => {
-                let path = config.corpus.join(&*split);
-                let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                (path, name)
-            }
-        };
+        let path = if piped(split) { PathBuf::from(&*split) } else { config.corpus.join(&*split) };
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let name = if piped(split) { "stdin" } else { &*name };
         if let Some(folder) = annotated::rows(&path, &format!("{corpus}/{name}"), scratch)? {
             *split = folder.to_string_lossy().into_owned();
         }

@@ -51,32 +51,19 @@ fn put_sentences(document: &mut Document, sentences: &[Sentence], tokens: Vec<an
     let mut tokens = (0..).zip(tokens);
     let mut next = 0;
     for (place, sentence) in (0..).zip(sentences) {
-        let column = |field: &str| format!("sentences[{place}].{field}");
+        let fault = |field: &str, reason| Err(Fault::new(format!("sentences[{place}].{field}"), reason));
         let &Sentence { token_start: start, token_end: end, .. } = sentence;
         if start != next {
-            let reason = format!("expected {next}, where the sentence before ends, got {start}");
-            return Err(Fault::new(column("token_start"), reason));
+            return fault("token_start", format!("expected {next}, where the sentence before ends, got {start}"));
         }
         if end < start || end > n_tokens {
-            let reason = format!("expected {start} to {n_tokens}, the number of tokens, got {end}");
-            return Err(Fault::new(column("token_end"), reason));
+            return fault("token_end", format!("expected {start} to {n_tokens}, the number of tokens, got {end}"));
         }
         next = end;
         let own = tokens.by_ref().take((end - start) as usize).map(|(token, found)| read_token(token, found));
         let own: Vec<Token> = own.collect::<Result<_, _>>()?;
-        let of = |token: Option<&Token>| token.and_then(|token| token.characters);
-        let [first, last] = [of(own.first()).map(|first| first.0), of(own.last()).map(|last| last.1)];
-        for (field, said, expected) in
-            [("char_start", sentence.char_start, first), ("char_end", sentence.char_end, last)]
-        {
-            if let (Some(said), Some(expected)) = (said, expected)
-                && said != expected
-            {
-                return Err(Fault::new(
-                    column(field),
-                    format!("expected {expected}, as its tokens have it, got {said}"),
-                ));
-            }
+        if let Some((field, expected, said)) = other_place(sentence, &own) {
+            return fault(field, format!("expected {expected}, as its tokens have it, got {said}"));
         }
         if let Some(text) = sentence.text.as_ref().filter(|text| **text != document.text_of(place, &own)) {
             document.uneven.insert(place, text.clone());
@@ -88,6 +75,15 @@ fn put_sentences(document: &mut Document, sentences: &[Sentence], tokens: Vec<an
         return Err(Fault::new("sentences", reason));
     }
     Ok(())
+}
+
+/// A field that says another character than a sentence's tokens: what these say, and what it says.
+fn other_place(sentence: &Sentence, tokens: &[Token]) -> Option<(&'static str, u32, u32)> {
+    let of = |token: Option<&Token>| token.and_then(|token| token.characters);
+    let start = ("char_start", of(tokens.first()).map(|first| first.0), sentence.char_start);
+    let end = ("char_end", of(tokens.last()).map(|last| last.1), sentence.char_end);
+    let differ = |(field, expected, said): (_, Option<u32>, Option<u32>)| Some((field, expected?, said?));
+    [start, end].into_iter().filter_map(differ).find(|(_, expected, said)| expected != said)
 }
 
 fn read_token(place: u32, token: annotated::Token) -> Result<Token, Fault> {
@@ -112,21 +108,9 @@ fn put_mentions(
 ) -> Result<(), Fault> {
     let n_entities = document.entities.len();
     for (place, mention) in mentions.into_iter().enumerate() {
+        let sentence = sentence_of(&mention, place, sentences)?;
         let column = |field: &str| format!("mentions[{place}].{field}");
         let annotated::Mention { entity_id, token_start: start, token_end: end, name, r#type: kind } = mention;
-        let sentence = sentences.partition_point(|sentence| sentence.token_end <= start);
-        let Some(holds) = sentences.get(sentence) else {
-            let n_tokens = sentences.last().map_or(0, |last| last.token_end);
-            return Err(Fault::new(column("token_start"), format!("expected one of {n_tokens} tokens, got {start}")));
-        };
-        if end <= start || end > holds.token_end {
-            let reason = format!(
-                "expected {} to {}, where sentence {sentence} ends, got {end}",
-                start.saturating_add(1),
-                holds.token_end
-            );
-            return Err(Fault::new(column("token_end"), reason));
-        }
         if kind.is_empty() {
             return Err(Fault::new(column("type"), "expected its type, got none"));
         }
@@ -138,9 +122,25 @@ fn put_mentions(
                 None => return Err(out_of_range(column("entity_id"), entity, n_entities)),
             },
         };
-        of.push(Mention { name, kind, sentence: whole(sentence), start, end });
+        of.push(Mention { name, kind, sentence, start, end });
     }
     Ok(())
+}
+
+/// The sentence that holds a mention.
+fn sentence_of(mention: &annotated::Mention, place: usize, sentences: &[Sentence]) -> Result<u32, Fault> {
+    let fault = |field: &str, reason| Err(Fault::new(format!("mentions[{place}].{field}"), reason));
+    let &annotated::Mention { token_start: start, token_end: end, .. } = mention;
+    let sentence = sentences.partition_point(|sentence| sentence.token_end <= start);
+    let Some(holds) = sentences.get(sentence) else {
+        let n_tokens = sentences.last().map_or(0, |last| last.token_end);
+        return fault("token_start", format!("expected one of {n_tokens} tokens, got {start}"));
+    };
+    let (least, most) = (start.saturating_add(1), holds.token_end);
+    if end < least || end > most {
+        return fault("token_end", format!("expected {least} to {most}, where sentence {sentence} ends, got {end}"));
+    }
+    Ok(whole(sentence))
 }
 
 fn check_entities(document: &Document, said: &[annotated::Entity]) -> Result<(), Fault> {
