@@ -10,43 +10,59 @@ pub type Placed<'t> = (&'t str, Option<(u32, u32)>);
 
 /// The blanks before each token of a sentence, none before the first. A gap longer than [`LONGEST_GAP`] is one blank.
 pub fn blanks<'t>(tokens: impl IntoIterator<Item = Placed<'t>>) -> Vec<u32> {
-    let (mut quoted, mut after_opening) = (false, false);
-    let mut previous: Option<Option<u32>> = None;
-    let gap = |(text, characters): Placed<'t>| {
-        let is_quote = text == "\"";
-        let gap = match (previous, characters) {
-            (None, _) => 0,
-            (Some(Some(end)), Some((start, _))) => start.saturating_sub(end),
-            _ => u32::from(!(after_opening || closes(text) || (is_quote && quoted))),
-        };
-        quoted ^= is_quote;
-        after_opening = opens(text) || (is_quote && quoted);
-        previous = Some(characters.map(|(_, end)| end));
-        if gap > LONGEST_GAP { 1 } else { gap }
-    };
-    tokens.into_iter().map(gap).collect()
+    let mut spacing = Spacing::default();
+    tokens.into_iter().map(|token| spacing.before(token)).collect()
 }
 
 /// The text of a sentence.
-pub fn text<'t, I>(tokens: I) -> String
-where
-    I: IntoIterator<Item = Placed<'t>> + Clone,
-{
-    let mut text = String::new();
-    for (blanks, (token, _)) in blanks(tokens.clone()).into_iter().zip(tokens) {
-        text.extend((0..blanks).map(|_| ' '));
-        text.push_str(token);
+pub fn text<'t>(tokens: impl IntoIterator<Item = Placed<'t>>) -> String {
+    let (mut text, mut spacing) = (String::new(), Spacing::default());
+    for token in tokens {
+        (0..spacing.before(token)).for_each(|_| text.push(' '));
+        text.push_str(token.0);
     }
     text
 }
 
+/// What stands before the next token of a sentence.
+#[derive(Default)]
+struct Spacing {
+    quoted: bool,
+    after_opening: bool,
+    /// One past the last character of the token before, where there is one and it is known.
+    previous: Option<Option<u32>>,
+}
+
+impl Spacing {
+    fn before(&mut self, (text, characters): Placed<'_>) -> u32 {
+        let is_quote = text == "\"";
+        let gap = match (self.previous, characters) {
+            (None, _) => 0,
+            (Some(Some(end)), Some((start, _))) => start.saturating_sub(end),
+            _ => u32::from(!(self.after_opening || closes(text) || (is_quote && self.quoted))),
+        };
+        self.quoted ^= is_quote;
+        self.after_opening = opens(text) || (is_quote && self.quoted);
+        self.previous = Some(characters.map(|(_, end)| end));
+        if gap > LONGEST_GAP { 1 } else { gap }
+    }
+}
+
+/// Whether a token begins as most words do: a short cut, as all tokens of a corpus come by here.
+fn is_word(token: &str) -> bool {
+    token.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
+}
+
 /// Whether what follows a token joins on to it.
 fn opens(token: &str) -> bool {
-    matches!(token, "(" | "[" | "{" | "“" | "‘" | "«" | "$" | "£" | "€")
+    !is_word(token) && matches!(token, "(" | "[" | "{" | "“" | "‘" | "«" | "$" | "£" | "€")
 }
 
 /// Whether a token joins on to what stands before it.
 fn closes(token: &str) -> bool {
+    if is_word(token) {
+        return token == "n't";
+    }
     let marks = |text: &str| text.chars().all(|c| ".,;:!?)]}%”’»…".contains(c));
-    (!token.is_empty() && marks(token)) || matches!(token, "'s" | "’s" | "n't" | "'" | "'re" | "'ve" | "'ll" | "'d")
+    (!token.is_empty() && marks(token)) || matches!(token, "'s" | "’s" | "'" | "'re" | "'ve" | "'ll" | "'d")
 }
