@@ -69,7 +69,7 @@ peers: pipelines ## our tables, graphs and pages in other programs, and other pr
 	-target/peers/bin/pip install --quiet biolink-model
 	-target/peers/bin/pip install --quiet attrs iso-639 pandas pycountry setuptools 'sh<2' && \
 	  target/peers/bin/pip install --quiet --no-deps kgtk # which asks for packages that no longer install
-	for peer in duckdb_f1 graph_readers own_documents report; do \
+	for peer in annotated duckdb_f1 graph_readers own_documents report; do \
 	  target/peers/bin/python tests/peers/$$peer.py "$$($(CARGO) metadata --no-deps --format-version 1 | \
 	    target/peers/bin/python -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/release/docre" || exit 1; \
 	done

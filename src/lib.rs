@@ -2,7 +2,7 @@
 //!
 //! # The flow
 //! ```text
-//! corpus files ─ convert → documents tokens mentions entities pairs facts     Parquet, one folder a corpus and split
+//! corpus files ─ convert → documents sentences tokens mentions entities pairs facts    Parquet, a folder a corpus and split
 //!    (or synthesize)                  │
 //!                                  encode → pieces                            subwords, for one encoder
 //!                                     │
@@ -15,6 +15,9 @@
 //!         relations entities mentions ─┴─ graph → nodes edges provenance merges, RDF, GraphML, CSV, …
 //!                     all of the above ─ report → a page
 //! ```
+//! `convert --to annotated` makes one table of a split, with a row a document, which stands for its folder where models
+//! read; see [`corpus::annotated`].
+//!
 //! Stages meet only through tables: folders of Parquet files, which `docre query` and any other engine can read. What
 //! each table holds stands in `schemas/NAME.json`, which the code reads when it is compiled.
 //!

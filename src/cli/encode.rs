@@ -2,12 +2,16 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::Args;
 use docre::encoder::hub;
 use docre::ground::observe::Event;
+use docre::ground::parsed::FolderName;
 use docre::pieces::{Cutter, Options, Tokenizer, stored};
 
-use super::{Messages, Outcome, SplitArgs, checked, whole};
+use super::annotated::{self, Taken};
+use super::pipe::Scratch;
+use super::{Messages, Outcome, Usage, checked, whole};
 
 /// Cut documents into an encoder's pieces, with markers around mentions.
 #[derive(Args)]
@@ -16,15 +20,20 @@ use super::{Messages, Outcome, SplitArgs, checked, whole};
     after_help = include_str!("help/encode.txt").trim_end()
 )]
 pub struct EncodeArgs {
-    #[command(flatten)]
-    split: SplitArgs,
+    /// The folder of the corpus, or of the split itself; or the table `annotated`, a row a document: a folder, a file of
+    /// Parquet, or `-`: an Arrow stream on stdin.
+    #[arg(long, value_name = "PATH")]
+    corpus: PathBuf,
+    /// The split: the folder of this name in that of the corpus.
+    #[arg(long, value_name = "NAME")]
+    split: Option<FolderName>,
     /// A folder with a tokenizer, or the name of an encoder in the Hugging Face cache.
     #[arg(long, value_name = "DIR|NAME")]
     encoder: String,
     /// Pieces that a document keeps at most.
     #[arg(long, value_name = "N", default_value_t = Options::default().most_pieces, value_parser = whole::<usize>)]
     most_pieces: usize,
-    /// Where the table goes [default: the folder of the split].
+    /// Where the table goes [default: the folder of the split, where there is one].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Replace a table that was made from another split, with another tokenizer or other options.
@@ -35,7 +44,11 @@ pub struct EncodeArgs {
 /// Encodes.
 pub fn run(args: &EncodeArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let options = checked(Options { most_pieces: args.most_pieces })?;
-    let split = args.split.folder()?;
+    let mut scratch = Scratch::default();
+    let Taken { folder: split, is_rows } = annotated::split(&args.corpus, args.split.as_deref(), &mut scratch)?;
+    if is_rows && args.out.is_none() {
+        bail!(Usage("`--out`: expected a folder: rows of `annotated` have none".to_owned()));
+    }
     let out = args.out.as_ref().unwrap_or(&split);
     let encoder = hub::resolve(&args.encoder)?;
     messages.tell(&Event::Detail(format!("reads the tokenizer of {}", encoder.display())));

@@ -1,5 +1,6 @@
 //! The commands, a file each: arguments, and what is done with them; and what they share.
 
+pub mod annotated;
 pub mod checkpoint;
 pub mod completions;
 pub mod convert;

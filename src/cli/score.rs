@@ -13,7 +13,7 @@ use docre::table::rows::RelationRow;
 use docre::table::stream;
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, checked, number, one_of, split_folder, whole};
+use super::{Messages, Outcome, annotated, checked, number, one_of, whole};
 
 /// Predict the relations of a split with a trained model.
 #[derive(Args)]
@@ -25,9 +25,9 @@ pub struct ScoreArgs {
     /// The folder of the checkpoint.
     #[arg(long, value_name = "DIR")]
     checkpoint: PathBuf,
-    /// The folder of the corpus, or of the split itself, or `-`: the split's tables on stdin, one Arrow stream after the
-    /// other, each with its table's name as `docre.schema` in the schema's metadata.
-    #[arg(long, value_name = "DIR")]
+    /// The folder of the corpus, or of the split itself; or the table `annotated`, a row a document: a folder, a file of
+    /// Parquet, or `-`: an Arrow stream on stdin.
+    #[arg(long, value_name = "PATH")]
     corpus: PathBuf,
     /// The split: the folder of this name in that of the corpus.
     #[arg(long, value_name = "NAME")]
@@ -96,13 +96,7 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
         precision: args.precision,
     })?;
     let mut scratch = Scratch::default();
-    let split = if pipe::is(&args.corpus) {
-        let folder = scratch.folder("stdin")?;
-        stream::receive_split(pipe::stdin(), &folder)?;
-        folder
-    } else {
-        split_folder(&args.corpus, args.split.as_deref())?
-    };
+    let split = annotated::split(&args.corpus, args.split.as_deref(), &mut scratch)?.folder;
     let piped = pipe::is(&args.out);
     let out = if piped { scratch.folder("scored")? } else { args.out.clone() };
     let name = if piped { &args.checkpoint } else { &args.out };

@@ -1,15 +1,17 @@
 //! `docre train`: settings and a corpus → checkpoints.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
+use docre::ground::folder_name;
 use docre::ground::settings::{Settings, from_json};
 use docre::nn::device::DeviceChoice;
 use docre::train::{self, BEST, TrainConfig};
 
-use super::{Messages, Outcome};
+use super::pipe::{self, Scratch};
+use super::{Messages, Outcome, Usage, annotated};
 
 /// Train a model on a labelled split.
 #[derive(Args)]
@@ -37,10 +39,31 @@ pub fn run(args: &TrainArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let text = fs::read_to_string(&args.config).with_context(|| format!("{name}: cannot read"))?;
     let config: TrainConfig = from_json(&text).map_err(|reason| anyhow!("{name}: {reason}"))?;
     config.check().map_err(|reason| anyhow!("{name}: {reason}"))?;
+    let mut scratch = Scratch::default();
+    let config = with_rows(config, &mut scratch)?;
     let listener = messages.listener();
     let hear = |event| listener.hear(&event);
     let trained = train::train(&config, &args.out, args.resume, args.device, &hear)?;
     drop(listener);
     messages.say(&format!("{}: {trained}", args.out.join(BEST).display()));
     Ok(Outcome::Done)
+}
+
+/// The same with splits in the place of rows of `annotated`, under the names that they have there: a checkpoint's card
+/// tells them.
+fn with_rows(mut config: TrainConfig, scratch: &mut Scratch) -> anyhow::Result<TrainConfig> {
+    let corpus = folder_name(&config.corpus);
+    let piped = |split: &String| pipe::is(Path::new(split));
+    if piped(&config.train) && piped(&config.dev) {
+        bail!(Usage("`-`: expected it once: stdin can be read once".to_owned()));
+    }
+    for split in [&mut config.train, &mut config.dev] {
+        let path = if piped(split) { PathBuf::from(&*split) } else { config.corpus.join(&*split) };
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let name = if piped(split) { "stdin" } else { &*name };
+        if let Some(folder) = annotated::rows(&path, &format!("{corpus}/{name}"), scratch)? {
+            *split = folder.to_string_lossy().into_owned();
+        }
+    }
+    Ok(config)
 }

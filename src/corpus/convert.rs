@@ -189,7 +189,7 @@ impl Conversion {
             observe(Event::Detail(format!("reads {}", input.display())));
         }
         prepared.listing.aside.iter().cloned().map(Event::Note).for_each(observe);
-        let staging = match begin(&target, &prepared.fingerprint, force)? {
+        let staging = match begin(&target, &TABLES, &prepared.fingerprint, force)? {
             Begun::UpToDate(summary) => return Ok(summary),
             Begun::Work(staging) => staging,
         };
@@ -350,13 +350,13 @@ pub(super) fn content_of(path: &Path, contents: &Contents) -> Result<String, Cor
     contents.known(path).map_or_else(read, |known| Ok(known.to_owned()))
 }
 
-/// Starts work towards the folder `target`, or says what stands there where that is what would be made.
+/// Starts work towards `tables` in the folder `target`, or says what stands there where that is what would be made.
 ///
 /// What must not be replaced is refused under the lock alone: until then another process may be replacing it.
-pub(super) fn begin(target: &Path, fingerprint: &str, force: bool) -> Result<Begun, CorpusError> {
+pub(super) fn begin(target: &Path, tables: &[&str], fingerprint: &str, force: bool) -> Result<Begun, CorpusError> {
     table::clear_leftovers(target.parent().unwrap_or(Path::new("")), Ours::TABLES);
     table::restore(target, Ours::TABLES)?;
-    let current = || if force { Ok(None) } else { current(target, fingerprint) };
+    let current = || if force { Ok(None) } else { current(target, tables, fingerprint) };
     if let Some(summary) = current()? {
         return Ok(Begun::UpToDate(summary));
     }
@@ -383,8 +383,8 @@ pub(super) enum Begun {
 }
 
 /// A summary of whole tables that were made from the same; `None` where they are of another making, or damaged.
-fn current(target: &Path, fingerprint: &str) -> Result<Option<Summary>, TableError> {
-    for table in TABLES {
+fn current(target: &Path, tables: &[&str], fingerprint: &str) -> Result<Option<Summary>, TableError> {
+    for table in tables {
         if table::fingerprint(target, table)?.as_deref() != Some(fingerprint) {
             return Ok(None);
         }

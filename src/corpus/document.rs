@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use ground::excerpt::quoted;
+use ground::spacing;
 use submission::places::LOST_ENTITY;
 use table::Text;
 
@@ -30,6 +31,8 @@ pub struct Document {
     pub title: Text,
     /// Its sentences in order. A sentence may be empty.
     pub sentences: Vec<Vec<Token>>,
+    /// The text of sentences that is not what their tokens and [blanks](ground::spacing) between these make.
+    pub uneven: BTreeMap<u32, Text>,
     /// Its entities; an entity's place here is its `entity_id`.
     pub entities: Vec<Entity>,
     /// Mentions to which the source gives no identity: kept, never part of a pair.
@@ -162,6 +165,12 @@ impl Document {
         Ok(self)
     }
 
+    /// The text of one of its sentences.
+    pub fn text_of(&self, sentence: u32, tokens: &[Token]) -> Text {
+        let placed = tokens.iter().map(|token| (&*token.text, token.characters));
+        self.uneven.get(&sentence).cloned().unwrap_or_else(|| spacing::text(placed).into())
+    }
+
     /// Notes the loss of a part.
     pub fn lose(&mut self, part: Part, fault: Fault) {
         self.losses.push(Loss::new(part, fault));
@@ -254,7 +263,10 @@ impl Document {
 }
 
 /// Refuses a name that many rows repeat, and that would fill the memory where it is long.
-fn check_length(column: &str, name: &str) -> Result<(), Fault> {
+///
+/// # Errors
+/// Where it is longer than 2,000 bytes.
+pub fn check_length(column: &str, name: &str) -> Result<(), Fault> {
     let length = name.len();
     let reason = || format!("expected at most {LONGEST_NAME} bytes, got {length}: {}", quoted(name));
     if length <= LONGEST_NAME { Ok(()) } else { Err(Fault::new(column, reason())) }

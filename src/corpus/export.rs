@@ -1,5 +1,7 @@
 //! Tables → the formats that people's tools read: annotated or predicted relations.
 
+mod rows;
+
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
@@ -39,6 +41,8 @@ pub enum Exported {
     Doccano,
     /// Tasks for Label Studio.
     LabelStudio,
+    /// The table `annotated`, a row a document.
+    Annotated,
 }
 
 choice!(Exported, "format", {
@@ -50,6 +54,7 @@ choice!(Exported, "format", {
     Brat => "brat",
     Doccano => "doccano",
     LabelStudio => "label-studio",
+    Annotated => "annotated",
 });
 
 impl Exported {
@@ -63,7 +68,7 @@ impl Exported {
         !matches!(self, Self::PubTator | Self::Brat | Self::Doccano | Self::LabelStudio)
     }
 
-    /// What writes a split into one file; `None` where it is a folder.
+    /// What writes a split into one file; `None` where it is a folder, or a table.
     fn writer(self, split: &Path) -> Result<Option<Box<dyn Writer>>, CorpusError> {
         Ok(Some(match self {
             Self::DocRed => Box::new(docred::DocRedWriter),
@@ -71,7 +76,7 @@ impl Exported {
             Self::Submission => Box::new(docred::SubmissionWriter::new(Places::of(split)?)),
             Self::PubTator => Box::new(pubtator::PubTatorWriter),
             Self::BioCJson => Box::new(bioc::BioCJsonWriter),
-            Self::Brat => return Ok(None),
+            Self::Brat | Self::Annotated => return Ok(None),
             Self::Doccano => Box::new(doccano::DoccanoWriter),
             Self::LabelStudio => Box::new(label_studio::LabelStudioWriter),
         }))
@@ -149,6 +154,9 @@ impl Export<'_> {
     /// # Errors
     /// Where a table is missing or damaged, none of the predictions is about the split, or the output refuses.
     pub fn run(&self, out: Option<&Path>, force: bool, observe: Observer<'_>) -> Result<(), CorpusError> {
+        if self.format == Exported::Annotated {
+            return self.write_rows(out, force, observe);
+        }
         let Some(writer) = self.format.writer(self.split)? else {
             return self.write_folder(out.ok_or(CorpusError::NoFolder { format: self.format.name() })?, observe);
         };

@@ -18,6 +18,7 @@ pub mod formats;
 mod mesh;
 mod pairs;
 pub mod tables;
+pub mod annotated;
 mod acceptance;
 mod admission;
 mod batches;

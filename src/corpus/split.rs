@@ -7,29 +7,30 @@
 //! A share draws by a hash of the seed and the document's name: the order of the documents does not matter, and the
 //! numbers are exact.
 
+mod places;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::iter::repeat_n;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use ground::excerpt::quoted;
-use ground::identity::{self, Contents, Identity};
+use ground::identity::{Contents, Identity};
 use ground::observe::{Event, Observer, Progress};
 use ground::parsed::FolderName;
 use ground::settings::Settings;
 use ground::whole;
 use table::rows::{
-    DocumentRow, EntityRow, FactRow, ImpliedRow, MentionRow, PairRow, RejectRow, RelationTypeRow, TokenRow,
+    DocumentRow, EntityRow, FactRow, ImpliedRow, MentionRow, PairRow, RejectRow, RelationTypeRow, SentenceRow, TokenRow,
 };
 use table::{OfDocument, Row, Staging, Standing, Table, TableError, TableWriter, Text};
 
-use crate::admission::Asked;
 use crate::convert::{Begun, Summary, begin, content_of};
 use crate::error::CorpusError;
 use crate::fault::Part as Lost;
 use crate::tables::{TABLES, Totals};
+
+use places::{Place, Places};
 
 /// Rows after which a part's are written, at the next document's start.
 const ROWS_AT_ONCE: usize = 1 << 15;
@@ -147,12 +148,19 @@ impl Division {
             .field("list", &list)
             .field("name", name)
             .finish();
-        let staging = match begin(&target, &fingerprint, force)? {
+        let staging = match begin(&target, &self.tables()?, &fingerprint, force)? {
             Begun::UpToDate(_) => None,
             Begun::Work(staging) => Some(staging),
         };
         let (totals, n_facts) = (Totals::default(), BTreeMap::new());
         Ok(Part { name: (&**name).into(), target, fingerprint, staging, totals, n_facts })
+    }
+
+    /// The tables of each new split: one of an earlier time has no `sentences` to give.
+    fn tables(&self) -> Result<Vec<&'static str>, TableError> {
+        let sentences = &SentenceRow::schema().name;
+        let lacks = Table::<SentenceRow>::find(&self.source)?.is_none();
+        Ok(TABLES.into_iter().filter(|table| !(lacks && table == sentences)).collect())
     }
 
     /// Where each document goes.
@@ -230,70 +238,6 @@ impl Part {
     }
 }
 
-/// Where each document stands and goes, by a hash of the seed and its name.
-struct Places {
-    seed: u64,
-    of: BTreeMap<[u8; 16], Place>,
-}
-
-#[derive(Clone, Copy)]
-struct Place {
-    /// From 0, in the split that is divided.
-    position: u32,
-    /// The new split's place among all; `None`: it is left out.
-    part: Option<usize>,
-}
-
-impl Places {
-    fn read(source: &Path, standing: &Standing, seed: u64) -> Result<Self, CorpusError> {
-        let mut places = Self { seed, of: BTreeMap::new() };
-        for batch in Table::<DocumentRow>::require(source)?.of_split(standing).batches()? {
-            for row in batch? {
-                let place = Place { position: whole(places.of.len()), part: None };
-                if places.of.insert(places.key(&row.doc_id), place).is_some() {
-                    let reason = format!("expected documents of different names, got {} twice", quoted(&row.doc_id));
-                    return Err(CorpusError::Format { path: source.join("documents"), reason });
-                }
-            }
-        }
-        Ok(places)
-    }
-
-    fn key(&self, document: &Text) -> [u8; 16] {
-        identity::key(&[&self.seed.to_le_bytes(), document.as_bytes()].concat())
-    }
-
-    fn get(&self, document: &Text) -> Option<Place> {
-        self.of.get(&self.key(document)).copied()
-    }
-
-    /// Deals out so many documents to each part, in the order of their hashes.
-    fn draw(&mut self, counts: &[usize]) {
-        let parts = counts.iter().enumerate().flat_map(|(part, &count)| repeat_n(part, count));
-        for (place, part) in self.of.values_mut().zip(parts) {
-            place.part = Some(part);
-        }
-    }
-
-    /// Deals out documents as lists name them, and counts those that none names.
-    fn list<'l>(&mut self, lists: impl Iterator<Item = &'l PathBuf> + Clone) -> Result<usize, CorpusError> {
-        for (part, path) in lists.clone().enumerate() {
-            let names = Asked::read(path)?.all_found(|name| self.get(name).is_some())?;
-            for name in names {
-                let key = self.key(&name);
-                let Some(place) = self.of.get_mut(&key) else { continue };
-                if let Some(other) = place.part.and_then(|other| lists.clone().nth(other)) {
-                    let (name, other) = (quoted(&name), other.display());
-                    let reason = format!("expected documents of this list alone, got {name}, which {other} names too");
-                    return Err(CorpusError::Format { path: path.clone(), reason });
-                }
-                place.part = Some(part);
-            }
-        }
-        Ok(self.of.values().filter(|place| place.part.is_none()).count())
-    }
-}
-
 /// Carries rows over.
 struct Carrier<'c> {
     source: &'c Path,
@@ -307,6 +251,9 @@ struct Carrier<'c> {
 impl Carrier<'_> {
     fn carry_all(&mut self) -> Result<(), TableError> {
         self.documents()?;
+        if Table::<SentenceRow>::find(self.source)?.is_some() {
+            self.carry::<SentenceRow>(|_, _| ())?;
+        }
         self.carry::<TokenRow>(|part, _| part.totals.tokens += 1)?;
         self.carry::<MentionRow>(|part, _| part.totals.mentions += 1)?;
         self.carry::<EntityRow>(|part, _| part.totals.entities += 1)?;

@@ -1,4 +1,6 @@
-//! Documents → the corpus tables, and back.
+//! Documents → the corpus tables, and [back](read()).
+
+mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,12 +11,14 @@ use rayon::prelude::*;
 
 use ground::whole;
 use table::rows::{
-    DocumentRow, EntityRow, FactRow, ImpliedRow, MentionRow, PairRow, RejectRow, RelationTypeRow, TokenRow,
+    DocumentRow, EntityRow, FactRow, ImpliedRow, MentionRow, PairRow, RejectRow, RelationTypeRow, SentenceRow, TokenRow,
 };
-use table::{TableError, TableWriter, Text, Walk};
+use table::{TableError, TableWriter, Text};
 
-use crate::document::{Document, Entity, Fact, Mention, Token};
+use crate::document::{Document, Entity, Fact, Mention, Token, sentence_spans};
 use crate::pairs::Pairs;
+
+pub use read::read;
 
 /// Pair rows that are built at once: they are the most, up to the square of a document's entities. Documents are never
 /// split but where one has more by itself.
@@ -68,8 +72,8 @@ impl fmt::Display for Totals {
 }
 
 /// The tables that every split has.
-pub const TABLES: [&str; 8] =
-    ["documents", "tokens", "mentions", "entities", "pairs", "facts", "relation_types", "rejects"];
+pub const TABLES: [&str; 9] =
+    ["documents", "sentences", "tokens", "mentions", "entities", "pairs", "facts", "relation_types", "rejects"];
 
 /// Writes the corpus tables of one split.
 pub struct CorpusWriter {
@@ -80,6 +84,7 @@ pub struct CorpusWriter {
     /// Undirected relations of which no fact can tell.
     undirected: Vec<Text>,
     documents: TableWriter<DocumentRow>,
+    sentences: TableWriter<SentenceRow>,
     tokens: TableWriter<TokenRow>,
     mentions: TableWriter<MentionRow>,
     entities: TableWriter<EntityRow>,
@@ -103,6 +108,7 @@ impl CorpusWriter {
             n_facts: BTreeMap::new(),
             undirected: Vec::new(),
             documents: TableWriter::create(folder, fingerprint)?,
+            sentences: TableWriter::create(folder, fingerprint)?,
             tokens: TableWriter::create(folder, fingerprint)?,
             mentions: TableWriter::create(folder, fingerprint)?,
             entities: TableWriter::create(folder, fingerprint)?,
@@ -144,11 +150,13 @@ impl CorpusWriter {
         let first = whole(self.totals.documents as usize);
         self.count(documents);
         let (split, at_once) = (self.split.clone(), self.pairs_at_once);
-        let Self { documents: document_rows, tokens, mentions, entities, pairs, facts, implied, .. } = self;
-        let mut results = [const { Ok(()) }; 7];
-        let [on_documents, on_tokens, on_mentions, on_entities, on_pairs, on_facts, on_implied] = &mut results;
+        let Self { documents: document_rows, sentences, tokens, mentions, entities, pairs, facts, implied, .. } = self;
+        let mut results = [const { Ok(()) }; 8];
+        let [on_documents, on_sentences, on_tokens, on_mentions, on_entities, on_pairs, on_facts, on_implied] =
+            &mut results;
         rayon::scope(|scope| {
             scope.spawn(|_| *on_pairs = write_pairs(pairs, documents, at_once));
+            scope.spawn(|_| *on_sentences = sentences.write(gather(documents, sentence_rows)));
             scope.spawn(|_| *on_tokens = tokens.write(gather(documents, token_rows)));
             scope.spawn(|_| *on_mentions = mentions.write(gather(documents, mention_rows)));
             scope.spawn(|_| *on_entities = entities.write(gather(documents, entity_rows)));
@@ -224,6 +232,7 @@ impl CorpusWriter {
             undirected: undirected(name),
         });
         self.relation_types.write(rows.collect())?;
+        self.sentences.finish()?;
         self.tokens.finish()?;
         self.mentions.finish()?;
         self.entities.finish()?;
@@ -268,6 +277,24 @@ fn text_hash(sentences: &[Vec<Token>]) -> Text {
         bytes.extend([0, 0]);
     }
     ground::identity::digest(&bytes).into()
+}
+
+fn sentence_rows(accepted: &Accepted) -> Vec<SentenceRow> {
+    let document = &accepted.document;
+    let row = |((sent_id, tokens), (token_start, n_tokens)): ((u32, &Vec<Token>), (u32, u32))| {
+        let of = |token: Option<&Token>| token.and_then(|token| token.characters);
+        let characters = of(tokens.first()).zip(of(tokens.last()));
+        SentenceRow {
+            doc_id: document.id.clone(),
+            sent_id,
+            text: document.text_of(sent_id, tokens),
+            token_start,
+            token_end: token_start + n_tokens,
+            char_start: characters.map(|((start, _), _)| start),
+            char_end: characters.map(|(_, (_, end))| end),
+        }
+    };
+    (0..).zip(&document.sentences).zip(sentence_spans(&document.sentences)).map(row).collect()
 }
 
 fn token_rows(accepted: &Accepted) -> Vec<TokenRow> {
@@ -382,62 +409,4 @@ fn fact_rows(accepted: &Accepted) -> Vec<FactRow> {
         attributes: fact.attributes.clone(),
     };
     document.facts.iter().flatten().map(row).collect()
-}
-
-/// The documents of a split, read back from its tables in order, a few at a time.
-///
-/// # Errors
-/// Where a table is missing or not as its schema says; later, where one is damaged or has rows of no document.
-pub fn read(folder: &Path) -> Result<impl Iterator<Item = Result<Document, TableError>> + use<>, TableError> {
-    let walk = Walk::<(TokenRow, MentionRow, EntityRow, PairRow, FactRow)>::open(folder)?;
-    Ok(walk.map(|document| {
-        let (row, (tokens, mentions, entities, pairs, facts)) = document?;
-        Ok(assemble(&row, tokens, mentions, entities, &pairs, facts))
-    }))
-}
-
-fn assemble(
-    row: &DocumentRow,
-    tokens: Vec<TokenRow>,
-    mentions: Vec<MentionRow>,
-    entities: Vec<EntityRow>,
-    pairs: &[PairRow],
-    facts: Vec<FactRow>,
-) -> Document {
-    let mut document = Document {
-        id: row.doc_id.clone(),
-        title: row.title.clone(),
-        sentences: vec![Vec::new(); row.n_sentences as usize],
-        ..Document::default()
-    };
-    for token in tokens {
-        if let Some(sentence) = document.sentences.get_mut(token.sent_id as usize) {
-            sentence.push(Token { text: token.text, characters: token.char_start.zip(token.char_end) });
-        }
-    }
-    document.entities =
-        entities.into_iter().map(|entity| Entity { kb_id: entity.kb_id, mentions: Vec::new() }).collect();
-    for mention in mentions {
-        let of = match mention.entity_id {
-            Some(entity) => document.entities.get_mut(entity as usize).map(|entity| &mut entity.mentions),
-            None => Some(&mut document.loose_mentions),
-        };
-        if let Some(of) = of {
-            of.push(Mention {
-                name: mention.name,
-                kind: mention.r#type,
-                sentence: mention.sent_id,
-                start: mention.token_start,
-                end: mention.token_end,
-            });
-        }
-    }
-    document.asked = Some(pairs.iter().map(|pair| (pair.head, pair.tail)).collect());
-    document.left_out = pairs.iter().filter(|pair| !pair.candidate).map(|pair| (pair.head, pair.tail)).collect();
-    document.facts = row.labelled.then(|| facts.into_iter().map(fact_of).collect());
-    document
-}
-
-fn fact_of(row: FactRow) -> Fact {
-    Fact { head: row.head, tail: row.tail, relation: row.relation, evidence: row.evidence, attributes: row.attributes }
 }

@@ -1,6 +1,6 @@
 //! What every room stands on, and what several of them share: settings and suggested names, random numbers, threads;
 //! the words for figures ([`mod@scope`], [`pattern`], [`figure`], [`counts`]); text as people see it ([`excerpt`],
-//! [`aligned`]); identities of what is made ([`identity`]) and of what is spoken of ([`curie`], [`variant`]), the manifest
+//! [`aligned`], [`spacing`]); identities of what is made ([`identity`]) and of what is spoken of ([`curie`], [`variant`]), the manifest
 //! of a run ([`manifest`]); what work tells while it goes on ([`observe`]), what to do next where it fails ([`hint`]), and whether
 //! it is to stop ([`interrupt`]).
 //!
@@ -26,6 +26,7 @@ pub mod resample;
 pub mod scope;
 pub mod script;
 pub mod settings;
+pub mod spacing;
 pub mod suggest;
 pub mod variant;
 pub mod workers;

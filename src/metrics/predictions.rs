@@ -12,7 +12,12 @@ use ground::present;
 use table::{Snapshot, Standing, TableFiles};
 
 use crate::error::{self, Error, given};
-use crate::split::{FACT, Numbering, Split, collect, entity, has_values, scan_foreign, stands, verify_all};
+use crate::split::{
+    FACT, Numbering, Split, collect, entity, has_column, has_values, scan_foreign, scan_foreign_items, stands, verify_all,
+};
+
+/// Where a table of predictions has the sentences that support each.
+const EVIDENCE: &str = "evidence";
 
 /// A set of predictions, duplicates and all.
 pub(super) struct Predictions {
@@ -119,21 +124,28 @@ impl PredictionTable {
     /// The predictions of one of its runs, or of none where it has no rows.
     fn of(&self, run: Option<&RowsOfRun>, run_id: Option<&str>) -> Result<Predictions, Error> {
         let own = run.and_then(|run| run.name.as_deref());
-        let facts = match own {
+        let (columns, keep) = match own {
             Some(name) if self.runs.len() > 1 => {
-                let columns: Vec<(&str, DataType)> = [("run_id", DataType::String)].into_iter().chain(FACT).collect();
-                let rows = scan_foreign(&self.folder, &columns)?.filter(col("run_id").eq(lit(name)));
-                rows.select(FACT.map(|(column, _)| col(column)))
+                let columns = [("run_id", DataType::String)].into_iter().chain(FACT).collect();
+                (columns, col("run_id").eq(lit(name)))
             }
-            _ => scan_foreign(&self.folder, &FACT)?,
+            _ => (FACT.to_vec(), lit(true)),
         };
+        let fact = FACT.map(|(column, _)| col(column));
+        let facts = scan_foreign(&self.folder, &columns)?.filter(keep.clone()).select(&fact);
+        let sentences = if has_column(&self.folder, EVIDENCE)? {
+            scan_foreign_items(&self.folder, &columns, EVIDENCE, keep)?
+        } else {
+            None
+        };
+        let evidence = sentences.map(|rows| rows.select([&fact[..], &[col(EVIDENCE).alias("sentence")]].concat()));
         Ok(Predictions {
             path: self.folder.clone(),
             snapshot: self.snapshot.clone(),
             run_id: run_id.or(own).map_or_else(|| stem(&self.folder), str::to_owned),
             rows: run.map_or(0, |run| run.count),
             facts,
-            evidence: None,
+            evidence,
         })
     }
 }

@@ -291,11 +291,43 @@ pub(super) fn has_values(folder: &Path, column: &str) -> Result<bool, Error> {
 /// A table that another program may have written: whole numbers of any width and any kind of text will do, and are
 /// cast; a number that does not fit, or a null, is an error.
 pub(super) fn scan_foreign(folder: &Path, columns: &[(&str, DataType)]) -> Result<LazyFrame, Error> {
-    let fits = |got: &DataType, expected: &DataType| match expected {
-        DataType::String => got.is_string() || got.is_categorical(),
-        number => got == number || got.is_integer(),
-    };
-    let mut table = scan_where(folder, columns, fits)?;
+    sound(scan_where(folder, columns, fits)?, folder, columns, "row")
+}
+
+/// The same with a row for each item of a column that has lists of numbers, of the rows to `keep`; `None` where none of
+/// these has a list.
+pub(super) fn scan_foreign_items(
+    folder: &Path,
+    columns: &[(&str, DataType)],
+    list: &str,
+    keep: Expr,
+) -> Result<Option<LazyFrame>, Error> {
+    let all = |kind| [columns, &[(list, kind)]].concat();
+    let mut table = scan_where(folder, &all(DataType::List(Box::new(DataType::UInt32))), fits)?;
+    if schema(&mut table, folder)?.get(list) == Some(&DataType::Null) {
+        return Ok(None);
+    }
+    let lists = table.filter(keep.and(col(list).is_not_null()));
+    if collect(lists.clone().select([col(list)]).limit(1), "lists")?.height() == 0 {
+        return Ok(None);
+    }
+    let options = ExplodeOptions { empty_as_null: false, keep_nulls: false };
+    let items = lists.explode(by_name([list], true, false), options);
+    Ok(Some(sound(items, folder, &all(DataType::UInt32), "item")?))
+}
+
+/// Whether a column of another program's can be read as one of ours.
+fn fits(got: &DataType, expected: &DataType) -> bool {
+    match (got, expected) {
+        (got, DataType::String) => got.is_string() || got.is_categorical(),
+        (DataType::Null, DataType::List(_)) => true,
+        (DataType::List(got), DataType::List(expected)) => got.is_null() || fits(got, expected),
+        (got, number) => got == number || got.is_integer(),
+    }
+}
+
+/// The columns of the types that are expected, if each of their values is one: a row's, or a list's item.
+fn sound(mut table: LazyFrame, folder: &Path, columns: &[(&str, DataType)], place: &str) -> Result<LazyFrame, Error> {
     let schema = schema(&mut table, folder)?;
     let ask = |of: &str, what: &str, asked: fn(Expr) -> Expr| {
         asked(col(of)).cast(DataType::Float64).alias(format!("{what} {of}"))
@@ -309,7 +341,7 @@ pub(super) fn scan_foreign(folder: &Path, columns: &[(&str, DataType)]) -> Resul
     let refused = |reason| Err(Error::Rows { folder: folder.to_path_buf(), reason });
     for (name, _) in columns {
         if let Some(count) = number("nulls", name).filter(|&count| count > 0.0) {
-            return refused(format!("column `{name}`: expected a value in every row, got {count} nulls"));
+            return refused(format!("column `{name}`: expected a value in every {place}, got {count} nulls"));
         }
     }
     let most = f64::from(u32::MAX);

@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use ground::counts::Verdict;
 use ground::observe::Observer;
+use ground::spacing::blanks;
 use table::rows::{DocumentRow, EntityRow, FactRow, MentionRow, PairRow, TokenRow};
 use table::{Followers, Scratch, TableError, Text, Walk};
 
-use crate::detokenize::sentences;
 use crate::error::ReportError;
 use crate::predictions::{Places, Prediction, Predictions};
 use crate::traces::{Change, Traces};
@@ -353,4 +353,18 @@ impl From<Prediction> for Claim {
 /// To four places: no reader sees more.
 fn rounded(share: f32) -> f32 {
     (share * 1e4).round() / 1e4
+}
+
+/// A document's sentences: their tokens, each with the space before it, if there is one.
+fn sentences(tokens: &[TokenRow], n_sentences: u32) -> Vec<Vec<String>> {
+    let mut sentences = vec![Vec::new(); n_sentences as usize];
+    for sentence in tokens.chunk_by(|a, b| a.sent_id == b.sent_id) {
+        let Some(place) = sentence.first().and_then(|token| sentences.get_mut(token.sent_id as usize)) else {
+            continue;
+        };
+        let blanks = blanks(sentence.iter().map(|token| (&*token.text, token.char_start.zip(token.char_end))));
+        let spaced = |(token, blanks): (&TokenRow, u32)| format!("{}{}", if blanks > 0 { " " } else { "" }, token.text);
+        *place = sentence.iter().zip(blanks).map(spaced).collect();
+    }
+    sentences
 }

@@ -19,7 +19,6 @@
 //! those of `metrics`, and reckoned by the same [`ground::counts`].
 
 mod error;
-mod detokenize;
 mod predictions;
 mod traces;
 mod documents;

@@ -13,6 +13,9 @@ use ground::Text;
 
 /// A value that fills one cell of a column. The Arrow type it maps to is fixed by the implementation.
 pub trait Cell: Sized {
+    /// Whether it may be null, as a field of a struct.
+    const NULLABLE: bool;
+
     /// A column of such values.
     fn to_array(values: Vec<Self>) -> ArrayRef;
 
@@ -21,6 +24,8 @@ pub trait Cell: Sized {
 }
 
 impl Cell for Text {
+    const NULLABLE: bool = false;
+
     fn to_array(values: Vec<Self>) -> ArrayRef {
         Arc::new(StringArray::from_iter_values(values))
     }
@@ -40,6 +45,8 @@ impl Cell for Text {
 }
 
 impl Cell for Option<Text> {
+    const NULLABLE: bool = true;
+
     fn to_array(values: Vec<Self>) -> ArrayRef {
         Arc::new(StringArray::from_iter(values))
     }
@@ -50,6 +57,8 @@ impl Cell for Option<Text> {
 }
 
 impl Cell for bool {
+    const NULLABLE: bool = false;
+
     fn to_array(values: Vec<Self>) -> ArrayRef {
         Arc::new(BooleanArray::from(values))
     }
@@ -59,9 +68,23 @@ impl Cell for bool {
     }
 }
 
+impl Cell for Option<bool> {
+    const NULLABLE: bool = true;
+
+    fn to_array(values: Vec<Self>) -> ArrayRef {
+        Arc::new(BooleanArray::from(values))
+    }
+
+    fn from_array(array: &dyn Array) -> Vec<Self> {
+        array.as_boolean().iter().collect()
+    }
+}
+
 macro_rules! number_cells {
     ($($native:ty => $array:ty, $arrow:ty;)*) => {$(
         impl Cell for $native {
+            const NULLABLE: bool = false;
+
             fn to_array(values: Vec<Self>) -> ArrayRef {
                 Arc::new(<$array>::from(values))
             }
@@ -72,6 +95,8 @@ macro_rules! number_cells {
         }
 
         impl Cell for Option<$native> {
+            const NULLABLE: bool = true;
+
             fn to_array(values: Vec<Self>) -> ArrayRef {
                 Arc::new(<$array>::from(values))
             }
@@ -96,6 +121,8 @@ fn numbers<T: ArrowPrimitiveType>(array: &dyn Array) -> &[T::Native] {
 }
 
 impl<T: Cell> Cell for Vec<T> {
+    const NULLABLE: bool = false;
+
     fn to_array(values: Vec<Self>) -> ArrayRef {
         lists(values.into_iter().map(Some).collect())
     }
@@ -106,6 +133,8 @@ impl<T: Cell> Cell for Vec<T> {
 }
 
 impl<T: Cell> Cell for Option<Vec<T>> {
+    const NULLABLE: bool = true;
+
     fn to_array(values: Vec<Self>) -> ArrayRef {
         lists(values)
     }
@@ -113,8 +142,9 @@ impl<T: Cell> Cell for Option<Vec<T>> {
     fn from_array(array: &dyn Array) -> Vec<Self> {
         let array: &ListArray = array.as_list();
         let offsets = array.value_offsets();
-        let first = offsets.first().map_or(0, |&offset| offset as usize);
-        let mut items = T::from_array(array.values()).into_iter().skip(first);
+        let [first, last] = [offsets.first(), offsets.last()].map(|offset| offset.map_or(0, |&offset| offset as usize));
+        // Of a slice, the items of its own rows.
+        let mut items = T::from_array(&array.values().slice(first, last - first)).into_iter();
         let lengths = offsets.windows(2).map(|pair| (pair[1] - pair[0]) as usize);
         lengths
             .enumerate()

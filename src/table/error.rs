@@ -83,6 +83,18 @@ pub enum TableError {
         /// What the Arrow library says.
         source: ArrowError,
     },
+    /// A document's row has a value that none of its fields can have.
+    #[error("{}: document {document}: `{field}`: {reason}", path.display())]
+    Field {
+        /// The file.
+        path: PathBuf,
+        /// The document, as a message names it.
+        document: String,
+        /// The field, as a path: `mentions[3].token_start`.
+        field: String,
+        /// Expected, then got.
+        reason: String,
+    },
     /// A table has rows of a document that another table lacks, or in another order.
     #[error("{}: table `{table}`: document `{document}`: expected the documents of `documents`, in their order", folder.display())]
     Stray {
@@ -175,16 +187,6 @@ pub enum TableError {
         name: String,
         /// What the Arrow library says.
         source: ArrowError,
-    },
-    /// A stream among several does not say which table it is.
-    #[error(
-        "{name}: schema metadata `docre.schema`: expected the name of a corpus table, such as `tokens/1`, got `{found}`"
-    )]
-    Unnamed {
-        /// The pipe.
-        name: String,
-        /// What it says.
-        found: String,
     },
     /// Something that is no table stands where tables were to go.
     #[error("{}: holds files that docre did not write: they will not be replaced", path.display())]

@@ -8,6 +8,7 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
 
+use super::nested::{self, Nested};
 use super::nulls::without_nulls;
 use super::schema::ColumnSchema;
 use super::{TableError, TableSchema};
@@ -26,6 +27,9 @@ fn conformed(batch: &RecordBatch, column: &ColumnSchema, path: &Path) -> Result<
         let missing = || TableError::NoColumn { path, column: name, expected: expected.to_string() };
         return nullable.then(|| new_null_array(expected, batch.num_rows())).ok_or_else(missing);
     };
+    if let Some(fields) = nested::fields(expected) {
+        return Nested::new(batch, column, &path).conformed(found, fields);
+    }
     if !fits(found.data_type(), expected) {
         let (expected, found) = (expected.to_string(), found.data_type().to_string());
         return Err(TableError::ColumnType { path, column: name, expected, found });
@@ -39,7 +43,7 @@ fn conformed(batch: &RecordBatch, column: &ColumnSchema, path: &Path) -> Result<
 }
 
 /// Whether values of the one kind can stand for values of the other.
-fn fits(found: &DataType, expected: &DataType) -> bool {
+pub(super) fn fits(found: &DataType, expected: &DataType) -> bool {
     use DataType::{Boolean, Dictionary, LargeList, LargeUtf8, List, Null, Utf8, Utf8View};
     match (found, expected) {
         (Dictionary(_, values), _) => fits(values, expected),

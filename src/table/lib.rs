@@ -12,6 +12,7 @@
 //!
 //! This module does not know what the tables are for, and does not query them.
 
+pub mod annotated;
 mod aside;
 mod beside;
 mod bounds;
@@ -25,6 +26,7 @@ mod handle;
 mod integrity;
 mod leftovers;
 mod lock;
+mod nested;
 mod nulls;
 mod objects;
 mod ours;

@@ -18,7 +18,7 @@ pub(super) fn without_nulls(array: ArrayRef, column: &ColumnSchema, path: &Path)
 }
 
 /// Nulls inside the lists of a column; what stands where a list is null does not count.
-fn null_items(array: &dyn Array) -> usize {
+pub(super) fn null_items(array: &dyn Array) -> usize {
     let Some(lists) = array.as_list_opt::<i32>().filter(|lists| may_have_null_items(lists.values())) else { return 0 };
     let nulls = |items: ArrayRef| items.null_count() + null_items(&items);
     lists.iter().flatten().map(nulls).sum()

@@ -5,11 +5,12 @@ use std::sync::{Arc, LazyLock};
 use arrow::record_batch::RecordBatch;
 use serde::Serialize;
 
-use super::{Cell, Row, TableSchema, Text};
+use super::{Cell, Row, TableSchema, Text, annotated};
 
 /// Every table's schema, sorted by name.
-pub fn all() -> [&'static TableSchema; 26] {
+pub fn all() -> [&'static TableSchema; 28] {
     [
+        AnnotatedRow::schema(),
         ClaimRow::schema(),
         ComparisonRow::schema(),
         DocumentRow::schema(),
@@ -32,6 +33,7 @@ pub fn all() -> [&'static TableSchema; 26] {
         RelationRow::schema(),
         ReliabilityRow::schema(),
         ScoreRow::schema(),
+        SentenceRow::schema(),
         SummaryRow::schema(),
         TokenRow::schema(),
         TraceRow::schema(),
@@ -94,6 +96,17 @@ rows! {
         text_hash: Text,
     }
 
+    /// A row of `sentences`.
+    SentenceRow in "sentences" {
+        doc_id: Text,
+        sent_id: u32,
+        text: Text,
+        token_start: u32,
+        token_end: u32,
+        char_start: Option<u32>,
+        char_end: Option<u32>,
+    }
+
     /// A row of `tokens`.
     TokenRow in "tokens" {
         doc_id: Text,
@@ -145,6 +158,18 @@ rows! {
         relation: Text,
         evidence: Vec<u32>,
         attributes: Vec<Text>,
+    }
+
+    /// A row of `annotated`.
+    AnnotatedRow in "annotated" {
+        doc_id: Text,
+        title: Option<Text>,
+        sentences: Vec<annotated::Sentence>,
+        tokens: Vec<annotated::Token>,
+        entities: Vec<annotated::Entity>,
+        mentions: Vec<annotated::Mention>,
+        pairs: Option<Vec<annotated::Pair>>,
+        facts: Option<Vec<annotated::Fact>>,
     }
 
     /// A row of `relation_types`.

@@ -28,7 +28,8 @@ pub struct TableSchema {
 pub struct ColumnSchema {
     /// The column's name.
     pub name: String,
-    /// Its Arrow type: `Utf8`, `UInt32`, `UInt64`, `Float32`, `Float64`, `Boolean` or `List<…>` of these.
+    /// Its Arrow type: `Utf8`, `UInt32`, `UInt64`, `Float32`, `Float64`, `Boolean`, `List<…>` of these, or of
+    /// `Struct<name: type, …>`, where `?` behind a type says that a field may be null.
     #[serde(rename = "type")]
     pub kind: ColumnType,
     /// Whether a cell may be null.
@@ -60,6 +61,9 @@ impl FromStr for ColumnType {
             let ColumnType(item) = item.parse()?;
             return Ok(ColumnType(DataType::List(Arc::new(Field::new_list_field(item, true)))));
         }
+        if let Some(fields) = name.strip_prefix("Struct<").and_then(|rest| rest.strip_suffix('>')) {
+            return Ok(ColumnType(DataType::Struct(fields.split(", ").map(field).collect::<Result<_, _>>()?)));
+        }
         Ok(ColumnType(match name {
             "Utf8" => DataType::Utf8,
             "UInt32" => DataType::UInt32,
@@ -70,6 +74,14 @@ impl FromStr for ColumnType {
             other => return Err(format!("`{other}` is no column type")),
         }))
     }
+}
+
+/// A field of a struct.
+fn field(text: &str) -> Result<Field, String> {
+    let (name, kind) = text.split_once(": ").ok_or_else(|| format!("`{text}` is no field"))?;
+    let (kind, nullable) = kind.strip_suffix('?').map_or((kind, false), |kind| (kind, true));
+    let ColumnType(kind) = kind.parse()?;
+    Ok(Field::new(name, kind, nullable))
 }
 
 impl TableSchema {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::rows::{
     ClaimRow, DocumentRow, EntityRow, FactRow, ImpliedRow, MentionRow, ModelRelationRow, PairRow, PieceRow,
-    RelationTypeRow, ScoreRow, TokenRow,
+    RelationTypeRow, ScoreRow, SentenceRow, TokenRow,
 };
 use super::{Cursor, Row, Standing, Table, TableError, Text};
 
@@ -27,7 +27,7 @@ macro_rules! of_document {
     )*};
 }
 
-of_document! { TokenRow MentionRow EntityRow PairRow FactRow ImpliedRow PieceRow ScoreRow ClaimRow }
+of_document! { SentenceRow TokenRow MentionRow EntityRow PairRow FactRow ImpliedRow PieceRow ScoreRow ClaimRow }
 
 /// Tables of a split by their types of rows, as a tuple: `(TokenRow, MentionRow)`.
 pub trait SplitTables {

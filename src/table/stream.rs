@@ -1,7 +1,6 @@
 //! Tables in a pipe: Arrow IPC streams, as every Arrow library reads and writes them.
 //!
-//! A pipe carries one table, or several, one stream after the other. The schema's metadata names the table:
-//! `docre.schema` is `relations/1`.
+//! A pipe carries one table. The schema's metadata names it: `docre.schema` is `relations/1`.
 //!
 //! A batch lies in memory as a whole, so that one may be so long only. Of what it unfolds to, as values that many rows share
 //! or rows that take no bytes at all, a portion at a time is made.
@@ -23,8 +22,7 @@ use ground::interrupt;
 
 use super::bounds::rows_of;
 use super::foreign::conform;
-use super::rows::{DocumentRow, EntityRow, FactRow, MentionRow, PairRow, PieceRow, RelationTypeRow, TokenRow};
-use super::{Row, TableError, TableWriter};
+use super::{Row, TableError};
 
 /// Where the schema's metadata name the table.
 const TABLE: &str = "docre.schema";
@@ -102,37 +100,6 @@ fn begun<I: Read>(input: I) -> Result<StreamReader<Whole<I>>, TableError> {
 /// What the library does with a stream, its panics as errors.
 fn gently<T>(work: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
     caught(work).unwrap_or_else(|caught| Err(ArrowError::IpcError(caught.to_string())))
-}
-
-/// Sets down the tables of a split, which come one stream after the other and are named by their metadata, in a folder.
-///
-/// # Errors
-/// Where the input is no row of Arrow streams, one bears no table's name, or a column does not fit.
-pub fn receive_split(mut input: impl BufRead, folder: &Path) -> Result<(), TableError> {
-    while !input.fill_buf().map_err(|error| cut_off(error.into()))?.is_empty() {
-        let reader = begun(&mut input)?;
-        let name = reader.schema().metadata().get(TABLE).cloned().unwrap_or_default();
-        match name.split('/').next().unwrap_or_default() {
-            "documents" => set_down::<DocumentRow>(reader, folder)?,
-            "tokens" => set_down::<TokenRow>(reader, folder)?,
-            "mentions" => set_down::<MentionRow>(reader, folder)?,
-            "entities" => set_down::<EntityRow>(reader, folder)?,
-            "pairs" => set_down::<PairRow>(reader, folder)?,
-            "facts" => set_down::<FactRow>(reader, folder)?,
-            "pieces" => set_down::<PieceRow>(reader, folder)?,
-            "relation_types" => set_down::<RelationTypeRow>(reader, folder)?,
-            _ => return Err(TableError::Unnamed { name: NAME.to_owned(), found: name }),
-        }
-    }
-    Ok(())
-}
-
-fn set_down<R: Row>(reader: StreamReader<Whole<impl Read>>, folder: &Path) -> Result<(), TableError> {
-    let mut writer = TableWriter::<R>::create(folder, "")?;
-    for batch in rows(reader) {
-        writer.write(batch?)?;
-    }
-    writer.finish()
 }
 
 /// A stream's input, which remembers whether it was read to its own end: then the stream has no end mark. Arrow lets
@@ -215,6 +182,7 @@ fn shared(column: &ArrayRef) -> u64 {
         }
         DataType::Utf8View => text(column).unwrap_or_default(),
         DataType::List(_) => shared(column.as_list::<i32>().values()).saturating_mul(column.len() as u64),
+        DataType::Struct(_) => column.as_struct().columns().iter().map(shared).max().unwrap_or_default(),
         DataType::LargeList(_) => shared(column.as_list::<i64>().values()).saturating_mul(column.len() as u64),
         _ => 0,
     }

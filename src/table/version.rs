@@ -13,8 +13,18 @@ use super::files::{TableFiles, making};
 use super::integrity::Making;
 
 /// The tables that are made together, and bear one fingerprint.
-const MADE_TOGETHER: [&str; 9] =
-    ["documents", "tokens", "mentions", "entities", "pairs", "facts", "relation_types", "rejects", "implied"];
+const MADE_TOGETHER: [&str; 10] = [
+    "documents",
+    "sentences",
+    "tokens",
+    "mentions",
+    "entities",
+    "pairs",
+    "facts",
+    "relation_types",
+    "rejects",
+    "implied",
+];
 /// What is made of them later, into the same folder.
 const MADE_LATER: &str = "pieces";
 

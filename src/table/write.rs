@@ -126,6 +126,13 @@ impl<R: Row> TableWriter<R> {
         Ok(())
     }
 
+    /// Ends the row group: for tables whose rows are large.
+    pub fn end_group(&mut self) -> Result<(), TableError> {
+        let Some(part) = &mut self.part else { return Ok(()) };
+        part.rows_in_group = 0;
+        part.writer.flush().map_err(TableError::written(&part.path))
+    }
+
     /// Ends the table. A table without rows is one file without rows.
     pub fn finish(mut self) -> Result<(), TableError> {
         if self.n_parts == 0 {

@@ -538,7 +538,7 @@ fn redocred_has_its_published_size_and_survives_the_way_out_and_back() {
     let back = folder.path().join("back");
     let arguments = ["convert", "--format", "docred", "--split", "dev", "--out", back.to_str().unwrap()];
     assert_eq!(docre(arguments.into_iter().chain([json.to_str().unwrap()])).code, Some(0));
-    for table in ["documents", "tokens", "mentions", "entities", "pairs", "facts", "relation_types"] {
+    for table in ["documents", "sentences", "tokens", "mentions", "entities", "pairs", "facts", "relation_types"] {
         let all = |folder: &Path| rows(folder, &format!("SELECT * FROM {table}"));
         assert_eq!(all(&dev), all(&back.join("dev")), "{table}");
     }

@@ -43,7 +43,7 @@ impl Place {
 
     /// Every row of the tables of a split that a reader makes, but for where they came from.
     fn tables(&self, split: &str) -> Vec<Vec<String>> {
-        let tables = ["tokens", "mentions", "entities", "pairs", "facts"];
+        let tables = ["sentences", "tokens", "mentions", "entities", "pairs", "facts"];
         tables.map(|table| rows(&self.split(split), &format!("SELECT * FROM {table}"))).to_vec()
     }
 

@@ -10,6 +10,7 @@
     reason = "plain tests"
 )]
 
+mod annotated;
 mod annotation_tools;
 mod atlop;
 mod bioc;
@@ -65,6 +66,7 @@ mod report;
 mod report_predictions;
 mod sample;
 mod score;
+mod sentences;
 mod settings;
 mod sources;
 mod split;

@@ -14,8 +14,12 @@ use tempfile::TempDir;
 use crate::support::{docre, rows};
 
 /// The tables in the order in which a reader meets them.
-const GROUPS: [(&str, &[&str]); 5] = [
-    ("A corpus", &["documents", "tokens", "mentions", "entities", "pairs", "facts", "relation_types", "implied"]),
+const GROUPS: [(&str, &[&str]); 6] = [
+    (
+        "A corpus",
+        &["documents", "sentences", "tokens", "mentions", "entities", "pairs", "facts", "relation_types", "implied"],
+    ),
+    ("A corpus in one table", &["annotated"]),
     ("What was not taken over", &["rejects"]),
     (
         "Models",

@@ -9,7 +9,7 @@ use docre::checkpoint::ModelConfig;
 use docre::ground::observe::{Event, Observer, unheard};
 use docre::nn::device::DeviceChoice;
 use docre::score::{self, Ended, Options, Request, Scored};
-use docre::table::rows::{DocumentRow, EntityRow, MentionRow, PairRow, RelationRow, ScoreRow, TokenRow};
+use docre::table::rows::{RelationRow, ScoreRow, TokenRow};
 use docre::table::{self, stream};
 use docre::train::TrainConfig;
 use docre::train::config::SecondStage;
@@ -249,12 +249,7 @@ fn a_split_comes_and_relations_go_through_a_pipe() {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let paths = Paths::new(&fixture, "dev", "table");
     paths.score(2048).unwrap();
-    let mut input = Vec::new();
-    input = stream::send::<DocumentRow, _>(&paths.split, input).unwrap();
-    input = stream::send::<TokenRow, _>(&paths.split, input).unwrap();
-    input = stream::send::<MentionRow, _>(&paths.split, input).unwrap();
-    input = stream::send::<EntityRow, _>(&paths.split, input).unwrap();
-    input = stream::send::<PairRow, _>(&paths.split, input).unwrap();
+    let input = command(["convert", "--to", "annotated", paths.split.to_str().unwrap()]).output().unwrap().stdout;
     let checkpoint = paths.checkpoint.to_str().unwrap();
     let mut child = command(["score", "--checkpoint", checkpoint, "--corpus", "-", "--out", "-", "--run-id", "run"])
         .stdin(Stdio::piped())

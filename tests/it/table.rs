@@ -310,30 +310,6 @@ fn a_table_by_any_program_is_read_where_its_columns_can_be() {
 }
 
 #[test]
-fn the_tables_of_a_split_come_through_one_pipe() {
-    let folder = TempDir::new().unwrap();
-    table::write(folder.path(), "f", vec![fact("a", vec![1])]).unwrap();
-    table::write(
-        folder.path(),
-        "f",
-        vec![RelationTypeRow { relation: text("P17"), label: None, n_facts: 1, undirected: false }],
-    )
-    .unwrap();
-    let bytes = table::stream::send::<FactRow, _>(folder.path(), Vec::new()).unwrap();
-    let bytes = table::stream::send::<RelationTypeRow, _>(folder.path(), bytes).unwrap();
-    let set_down = folder.path().join("set down");
-    table::stream::receive_split(&bytes[..], &set_down).unwrap();
-    let read: Vec<FactRow> = table::read(&set_down).unwrap().flat_map(Result::unwrap).collect();
-    assert_eq!(read, [fact("a", vec![1])]);
-    assert_eq!(Table::<RelationTypeRow>::require(&set_down).unwrap().files().paths().len(), 1);
-    let unnamed = RecordBatch::try_from_iter([("x", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]).unwrap();
-    let mut stream = arrow::ipc::writer::StreamWriter::try_new(Vec::new(), &unnamed.schema()).unwrap();
-    stream.finish().unwrap();
-    let refused = table::stream::receive_split(&stream.into_inner().unwrap()[..], &set_down).unwrap_err();
-    assert!(refused.to_string().contains("expected the name of a corpus table, such as `tokens/1`, got ``"));
-}
-
-#[test]
 fn every_schema_file_has_a_row_type_and_its_own_name() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
     let mut files: Vec<String> = fs::read_dir(folder)

@@ -142,6 +142,7 @@ impl<'t> Marked<'t> {
             id: id.into(),
             title: self.title.into(),
             sentences: segmented.sentences,
+            uneven: segmented.uneven,
             entities,
             facts: self.labelled.then_some(facts),
             losses: self.losses,

@@ -71,8 +71,9 @@ fn written(writer: &dyn Writer, document: &Document) -> Vec<u8> {
     bytes
 }
 
-/// A document whose names have blanks for line ends, which a text that is put together from tokens has not.
+/// A document that has blanks for line ends, which a text that is put together from tokens has not.
 fn unbroken(mut document: Document) -> Document {
+    document.uneven.clear();
     for mention in document.entities.iter_mut().flat_map(|entity| &mut entity.mentions) {
         mention.name = mention.name.replace('\n', " ").into();
     }

@@ -12,7 +12,10 @@
 mod sentence;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
+use ground::spacing::LONGEST_GAP;
+use table::Text;
 use unicode_normalization::char::is_combining_mark;
 
 use crate::document::Token;
@@ -25,6 +28,8 @@ pub const LONGEST_SPAN: u32 = 1_000;
 pub struct Segmented {
     /// The sentences in order, none of them empty but where [`segment_as`] is given such.
     pub sentences: Vec<Vec<Token>>,
+    /// As [`Document::uneven`](crate::document::Document::uneven).
+    pub uneven: BTreeMap<u32, Text>,
     /// One past the last token of each sentence.
     sentence_ends: Vec<usize>,
     /// The characters of each token.
@@ -107,7 +112,7 @@ pub fn segment(text: &str, breaks: &[u32], spans: &[(u32, u32)]) -> Result<Segme
     }
     let held = held_together(&pieces, spans)?;
     let ends = sentence::ends(&pieces, &walls, &held);
-    Ok(Segmented::new(&pieces, ends))
+    Ok(Segmented::new(text, &pieces, ends))
 }
 
 /// Cuts `text` into tokens as [`segment`] does, and into sentences of these characters, in order and apart from each
@@ -123,11 +128,12 @@ pub fn segment_as(text: &str, sentences: &[(u32, u32)], spans: &[(u32, u32)]) ->
     let bounds: Vec<u32> = sentences.iter().flat_map(|&(start, end)| [start, end]).collect();
     let pieces = cut_tokens(text, &cut_places(length, &bounds, spans));
     let ends = sentences.iter().map(|&(_, end)| pieces.partition_point(|piece| piece.end <= end)).collect();
-    Ok(Segmented::new(&pieces, ends))
+    Ok(Segmented::new(text, &pieces, ends))
 }
 
 impl Segmented {
-    fn new(pieces: &[Piece], sentence_ends: Vec<usize>) -> Self {
+    fn new(text: &str, pieces: &[Piece], sentence_ends: Vec<usize>) -> Self {
+        let uneven = uneven(text, pieces, &sentence_ends);
         let mut tokens =
             pieces.iter().map(|piece| Token { text: piece.text.into(), characters: Some((piece.start, piece.end)) });
         let mut start = 0;
@@ -140,7 +146,7 @@ impl Segmented {
             })
             .collect();
         let token_ranges = pieces.iter().map(|piece| (piece.start, piece.end)).collect();
-        Self { sentences, sentence_ends, token_ranges }
+        Self { sentences, uneven, sentence_ends, token_ranges }
     }
 
     /// The tokens that lie wholly within the characters `start..end`; `None` where there are none or they belong to
@@ -158,6 +164,30 @@ impl Segmented {
             end: u32::try_from(past).ok()?,
         })
     }
+}
+
+impl Piece<'_> {
+    /// One past its last byte.
+    fn past_byte(&self) -> usize {
+        self.first_byte + self.text.len()
+    }
+}
+
+/// The sentences between whose tokens something else than blanks stands, as they are written.
+fn uneven(text: &str, pieces: &[Piece], sentence_ends: &[usize]) -> BTreeMap<u32, Text> {
+    let starts = std::iter::once(0).chain(sentence_ends.iter().copied());
+    let sentences =
+        (0..).zip(starts.zip(sentence_ends).map(|(start, &end)| pieces.get(start..end).unwrap_or_default()));
+    let is_uneven = |pair: &[Piece]| {
+        let [one, next] = pair else { return false };
+        let gap = text.as_bytes().get(one.past_byte()..next.first_byte).unwrap_or_default();
+        gap.len() > LONGEST_GAP as usize || gap.iter().any(|&byte| byte != b' ')
+    };
+    let written = |pieces: &[Piece]| {
+        let span = pieces.first()?.first_byte..pieces.last()?.past_byte();
+        text.get(span).filter(|_| pieces.windows(2).any(is_uneven)).map(Text::from)
+    };
+    sentences.filter_map(|(place, pieces)| Some((place, written(pieces)?))).collect()
 }
 
 impl<'t> Characters<'t> {

@@ -149,6 +149,21 @@ pub fn write_relations(folder: &Path, run_id: &str, entries: &[Value]) {
     write(folder, frame.unwrap());
 }
 
+/// The same with evidence, null where an entry has none; `odd` goes before it in the first row.
+pub fn write_with_evidence(folder: &Path, entries: &[Value], odd: &[Option<i64>]) {
+    let evidence = |row: &Value| Some(row["evidence"].as_array()?.iter().map(Value::as_i64).collect::<Vec<_>>());
+    let mut odd = odd.to_vec();
+    let lists: Vec<Option<Series>> = entries
+        .iter()
+        .map(|row| evidence(row).map(|own| Series::new("".into(), [std::mem::take(&mut odd), own].concat())))
+        .collect();
+    write_relations(folder, "run", entries);
+    let part = folder.join("part-00000.parquet");
+    let mut frame = ParquetReader::new(File::open(&part).unwrap()).finish().unwrap();
+    frame.with_column(Column::new("evidence".into(), lists)).unwrap();
+    write(folder, frame);
+}
+
 /// An entry of a submission.
 pub fn entry(title: &str, head: u32, tail: u32, relation: &str) -> Value {
     json!({"title": title, "h_idx": head, "t_idx": tail, "r": relation, "score": 0.5})

@@ -12,7 +12,7 @@ use docre::metrics::{Evaluation, Metric, Request, compare, evaluate, evaluate_ea
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use fixture::{Doc, Split, entry, with_evidence};
+use fixture::{Doc, Split, entry, with_evidence, write_with_evidence};
 
 /// Documents: `A` holds a triangle, `B` a ring, `C` a pair that is no candidate, `D` has no labels.
 fn by_hand() -> Split {
@@ -109,6 +109,29 @@ fn every_metric_is_what_hand_and_paper_say() {
     let row = find(&run, "coverage", "all", None);
     assert_eq!((row.true_positives, row.predicted, row.gold), (Some(6), None, Some(7)));
     assert_eq!((row.precision, row.recall, row.f1), (None, Some(6.0 / 7.0), None));
+}
+
+#[test]
+fn evidence_counts_in_a_table_as_in_a_submission() {
+    let folder = TempDir::new().unwrap();
+    let tables = by_hand().write(folder.path());
+    let relations = folder.path().join("relations");
+    let of_table = |entries: &[Value], odd: &[Option<i64>]| {
+        write_with_evidence(&relations, entries, odd);
+        evaluate(&Request::new(&tables, &relations))
+    };
+    let run = of_table(&predictions(), &[]).unwrap();
+    check(find(&run, "evidence F1", "all", None), [2, 4, 7], 2.0 * 2.0 / (4.0 + 7.0));
+    // A sentence that the document lacks is wrong, as in a submission.
+    let run = of_table(&predictions(), &[Some(9)]).unwrap();
+    check(find(&run, "evidence F1", "all", None), [2, 5, 7], 2.0 * 2.0 / (5.0 + 7.0));
+    let without = [entry("A", 0, 1, "r1")];
+    let run = of_table(&without, &[]).unwrap();
+    assert!(run.metrics.iter().all(|row| &*row.metric != "evidence F1"));
+    let said = |odd| of_table(&predictions(), &[odd]).unwrap_err().to_string();
+    assert!(said(None).ends_with("column `evidence`: expected a value in every item, got 1 nulls"), "{}", said(None));
+    let negative = said(Some(-1));
+    assert!(negative.ends_with("column `evidence`: expected numbers from 0 to 4294967295, got -1"), "{negative}");
 }
 
 #[test]

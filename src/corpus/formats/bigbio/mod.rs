@@ -95,7 +95,7 @@ fn document(root: &Field, name: Text, losses: Vec<Loss>) -> Result<Document, Fau
     let segmented = segmented.map_err(|unfit| Fault::new("passages", unfit.reason))?;
     let merged = Merged::of(&raw, &coreferences(root, &mut document)?, &referred);
     put_entities(&raw, &merged, &source, &segmented, &mut document);
-    document.sentences = segmented.sentences;
+    (document.sentences, document.uneven) = (segmented.sentences, segmented.uneven);
     if let Some(relations) = root.optional("relations")? {
         document.facts = Some(facts(&relations, &merged, &mut document)?);
     }

@@ -184,6 +184,8 @@ impl<'a, 'b> Builder<'a, 'b> {
         let mut segmented = segment(block.text, &[], &spans).map_err(|unfit| unfit.reason)?;
         let shift = block.start.saturating_sub(start);
         let (sentences, tokens) = (ground::whole(document.sentences.len()), *n_tokens);
+        let uneven = std::mem::take(&mut segmented.uneven).into_iter();
+        document.uneven.extend(uneven.map(|(sentence, text)| (sentences + sentence, text)));
         for mut sentence in std::mem::take(&mut segmented.sentences) {
             *n_tokens += ground::whole(sentence.len());
             sentence.iter_mut().for_each(|token| shift_token(token, shift));

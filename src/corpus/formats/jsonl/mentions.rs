@@ -84,7 +84,7 @@ impl<'v> Drafts<'v> {
             let mentions = draft.mentions("mentions", source, &segmented, document);
             document.loose_mentions.extend(mentions);
         }
-        document.sentences = segmented.sentences;
+        (document.sentences, document.uneven) = (segmented.sentences, segmented.uneven);
     }
 }
 

@@ -189,6 +189,7 @@ impl<'m, 't> Making<'m, 't> {
             id: if whole { id.into() } else { format!("{id}#{number}").into() },
             title: first.map_or("", |passage| passage.text).into(),
             sentences: segmented.sentences,
+            uneven: segmented.uneven,
             entities: known.entities,
             loose_mentions: known.loose,
             facts,

@@ -1,0 +1,72 @@
+//! A split → the table `annotated`: a folder of Parquet files, or a stream.
+
+use std::io;
+use std::path::Path;
+
+use ground::identity::Identity;
+use ground::observe::Observer;
+use table::rows::AnnotatedRow;
+use table::stream::StreamWriter;
+use table::{Row, Staging, Standing, TableError, TableFiles, TableWriter};
+
+use super::Export;
+use crate::annotated::{Rows, size};
+use crate::error::CorpusError;
+use crate::tables::TABLES;
+
+/// Rows that are written at once, unless they hold so much before.
+const ROWS_AT_ONCE: usize = 1024;
+/// Tokens and pairs.
+const MOST_AT_ONCE: usize = 1 << 19;
+
+impl Export<'_> {
+    /// Writes the table into a folder, which appears whole or not at all, or to stdout. A folder that holds the table of the
+    /// same split is left, another only replaced where `force` is set.
+    pub(super) fn write_rows(&self, out: Option<&Path>, force: bool, observe: Observer<'_>) -> Result<(), CorpusError> {
+        let Some(out) = out else {
+            let fault = |source| TableError::Stream { name: "standard output".to_owned(), source };
+            let mut stream = StreamWriter::<AnnotatedRow, _>::begin(io::stdout().lock()).map_err(fault)?;
+            self.each_rows(observe, |rows| stream.write(rows).map_err(fault))?;
+            return Ok(stream.finish().map(drop).map_err(fault)?);
+        };
+        // Predictions are no part of what identifies the table: with them it is made anew each time.
+        let making = self.relations.is_none().then(|| self.making()).transpose()?;
+        let staging = Staging::begin(out)?;
+        if let Some(found) = TableFiles::at(out)?
+            && !force
+        {
+            let same = making.is_some() && found.fingerprint()? == making;
+            return if same { Ok(()) } else { Err(TableError::Stands { path: out.to_path_buf() }.into()) };
+        }
+        let making = making.unwrap_or_default();
+        let mut writer = TableWriter::<AnnotatedRow>::inside(staging.folder().to_path_buf(), &making);
+        self.each_rows(observe, |rows| writer.write(rows).and_then(|()| writer.end_group()))?;
+        writer.finish()?;
+        Ok(staging.commit()?)
+    }
+
+    fn making(&self) -> Result<String, TableError> {
+        let tables = Standing::of(self.split)?.identity(&TABLES)?;
+        Ok(Identity::of(&AnnotatedRow::schema().name).field("tables", &tables).finish())
+    }
+
+    fn each_rows(
+        &self,
+        observe: Observer<'_>,
+        mut with: impl FnMut(Vec<AnnotatedRow>) -> Result<(), TableError>,
+    ) -> Result<(), CorpusError> {
+        let rows = Rows::of(self.split)?;
+        let (mut waiting, mut held) = (Vec::new(), 0);
+        self.each(observe, |written| {
+            let row = rows.row(written);
+            held += size(&row);
+            waiting.push(row);
+            if waiting.len() >= ROWS_AT_ONCE || held >= MOST_AT_ONCE {
+                held = 0;
+                with(std::mem::take(&mut waiting))?;
+            }
+            Ok(())
+        })?;
+        if waiting.is_empty() { Ok(()) } else { Ok(with(waiting)?) }
+    }
+}
