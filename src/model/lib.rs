@@ -7,7 +7,7 @@
 //! class, which is class 0; [`loss`] trains them and [`decode`] reads them, and [`trace`] what a model that infers thought
 //! on its way.
 //!
-//! To all else a model is what [`ModelConfig::build`] gives ([`kinds`]): a [`Model`] ([`contract`]). [`predict`] asks it
+//! To all else a model is what [`ModelConfig::build`] gives ([`kinds`]), with its settings or a [`recipe`]'s: a [`Model`] ([`contract`]). [`predict`] asks it
 //! in batches, and of a document with many pairs a chunk of them ([`chunks`]) at a time.
 
 pub mod contract;
@@ -25,6 +25,7 @@ pub mod trace;
 pub mod atlop;
 pub mod docre_ii;
 pub mod docre_sd;
+pub mod recipe;
 pub mod kinds;
 pub mod predict;
 #[cfg(test)]

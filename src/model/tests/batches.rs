@@ -112,8 +112,9 @@ fn states_are_told_from_those_of_their_own_document() {
     let n_pairs = matrices.iter().map(crate::pair_matrix::PairMatrix::n_pairs).sum();
     let rows = [1, 2].map(|seed| random_rows(n_pairs, 8, seed));
     let rows = rows.each_ref().map(Var::as_tensor);
-    let one_by_one = by_document(&matrices, rows, |[one, other]| among_others(&one, &other)).unwrap();
-    let together = by_documents(&matrices, rows, |[one, other], there| among_others_of_padded(&one, &other, &there));
+    let one_by_one = by_document(&matrices, rows, |[one, other]| among_others(&one, &other, 0.1)).unwrap();
+    let together =
+        by_documents(&matrices, rows, |[one, other], there| among_others_of_padded(&one, &other, &there, 0.1));
     let [one_by_one, together] = [one_by_one, together.unwrap()].map(|losses| losses.mean_all().unwrap());
     assert!(distance(&one_by_one, &together) < 1e-5);
     let [expected, found] = [one_by_one, together].map(|loss| loss.backward().unwrap());
