@@ -119,6 +119,8 @@ pub struct Lesson<'a> {
     pub progress: f64,
     /// A teacher's logits of their pairs, `(pairs, classes)`, where there is a teacher.
     pub teacher: Option<Tensor>,
+    /// Random numbers that all parts of a step share, whichever thread has which: each begins with the same one.
+    pub shared: Random,
 }
 
 /// What a model learns: scalars, means over pairs.

@@ -1,7 +1,7 @@
 //! Labelled pairs → checkpoints: one loop over epochs and steps.
 //!
 //! Nothing random has a state that must be kept: the order of an epoch's documents depends on the seed and the epoch,
-//! the masks of a step on the seed and the step. So a run that goes on from its last whole epoch comes to the same
+//! the masks of a step on the seed and the step, and what all its threads share on these alone. So a run that goes on from its last whole epoch comes to the same
 //! weights as one that was never stopped.
 //!
 //! A model with a base takes two stages ([`plan`]): the second begins with the best checkpoint of the first, read back
@@ -58,6 +58,8 @@ use state::{Saved, State};
 
 /// Sets the stream of masks apart from that of orders.
 const MASKS: u64 = 0x6D61_736B;
+/// Sets the stream of what the parts of a step share apart from both.
+const SHARED: u64 = 0x7368_6172;
 
 /// An epoch that has ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -316,7 +318,8 @@ impl<'a> Run<'a> {
         let all = counts.fold([0, 0], |[judged, pairs], more| [judged + more[0], pairs + more[1]]);
         let parts = self.workers.run((0u64..).zip(&shards).collect(), |(place, batch)| {
             let mut random = Random::stream(self.config.seed ^ MASKS, (step << 16) + place);
-            let (losses, grads) = self.gradients(batch, all, &mut random).map_err(fault)?;
+            let shared = Random::stream(self.config.seed ^ SHARED, step);
+            let (losses, grads) = self.gradients(batch, (all, shared), &mut random).map_err(fault)?;
             if losses.total().is_finite() { Ok((losses, grads)) } else { Err(diverged(step, losses, batch)) }
         });
         let mut parts = parts?.into_iter();
@@ -358,17 +361,21 @@ impl<'a> Run<'a> {
     }
 
     /// A batch's share of the mean losses over the step's pairs, which are counted, and the gradients of their sum.
-    fn gradients(&self, batch: &[Example], all: [usize; 2], random: &mut Random) -> TensorResult<(Losses, GradStore)> {
+    fn gradients(
+        &self,
+        batch: &[Example],
+        (all, shared): ([usize; 2], Random),
+        random: &mut Random,
+    ) -> TensorResult<(Losses, GradStore)> {
         let progress = self.adam.steps() as f64 / self.steps as f64;
         let teacher = self.prepared.teacher.as_ref().map(|teacher| teacher.score(batch)).transpose()?.flatten();
-        let lesson = Lesson { examples: batch, progress, teacher: teacher.map(|scores| scores.logits) };
+        let lesson = Lesson { examples: batch, progress, teacher: teacher.map(|scores| scores.logits), shared };
         let Some(loss) = self.model.loss(&lesson, random)? else {
             candle_core::bail!("expected pairs in every batch, found none");
         };
         let [judged, pairs] = self.counts(batch);
         let shares = [judged as f64 / all[0] as f64, pairs as f64 / all[1] as f64];
-        let number =
-            |loss: &Tensor, share: f64| Ok::<_, candle_core::Error>(f64::from(loss.to_scalar::<f32>()?) * share);
+        let number = |loss: &Tensor, share| Ok::<_, candle_core::Error>(f64::from(loss.to_scalar::<f32>()?) * share);
         // Before they are read, which waits for the device.
         let grads = loss.shared(shares)?.backward()?;
         let auxiliary = loss.auxiliary.as_ref().map(|loss| number(loss, shares[1])).transpose()?;

@@ -61,7 +61,9 @@ impl DocreIi {
             NoiseOn::Gold => Vec::new(),
         };
         let (seen, matrices) = (Seen { inference, features, found, gold }, matrices(lesson.examples));
-        let [first, second] = [self.view(&seen, false, random)?, self.view(&seen, true, random)?];
+        let [for_first, for_second] = self.shares(lesson);
+        let (first, second) =
+            (self.view(&seen, false, for_first, random)?, self.view(&seen, true, for_second, random)?);
         let mode = &mut Mode::Train(random);
         let mut read = |view: &View| {
             let states = inference.forward(features, &view.relations, &matrices, mode)?;
@@ -109,9 +111,14 @@ impl DocreIi {
         }
     }
 
+    /// What is made wrong of each view ([`shares`]): once a step, though its parts draw for themselves where.
+    pub(crate) fn shares(&self, lesson: &Lesson) -> [[f64; 2]; 2] {
+        let mut shared = lesson.shared.clone();
+        [(); 2].map(|()| shares(self.config.noise_on, self.config.noise, &mut shared))
+    }
+
     /// One of the two views.
-    fn view(&self, seen: &Seen, is_second: bool, random: &mut Random) -> Result<View> {
-        let shares = shares(self.config.noise_on, self.config.noise, random);
+    fn view(&self, seen: &Seen, is_second: bool, shares: [f64; 2], random: &mut Random) -> Result<View> {
         let negatives = match (self.config.noise_on, self.config.negatives) {
             (NoiseOn::Gold, Negatives::All) => DRAWN,
             (_, negatives) => negatives,

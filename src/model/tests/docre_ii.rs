@@ -485,7 +485,7 @@ fn every_variable_learns() {
     ];
     for config in configs {
         let (model, weights) = model(&config);
-        let lesson = Lesson { examples, progress: 0.0, teacher: None };
+        let lesson = Lesson { examples, progress: 0.0, teacher: None, shared: Random::new(0) };
         let loss = model.loss(&lesson, &mut Random::new(1)).unwrap().unwrap();
         assert_eq!(loss.auxiliary.is_none(), config.contrastive().is_none());
         let grads = loss.total().unwrap().backward().unwrap();

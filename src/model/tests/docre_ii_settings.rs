@@ -45,7 +45,7 @@ fn model(config: &DocreIiConfig) -> (DocreIi, Weights) {
 }
 
 fn lesson(examples: &[Example]) -> Lesson<'_> {
-    Lesson { examples, progress: 0.0, teacher: None }
+    Lesson { examples, progress: 0.0, teacher: None, shared: Random::new(5) }
 }
 
 /// What the parts of a small model make of documents, put together by hand.
@@ -260,7 +260,7 @@ fn threshold_loss(logits: &Tensor, gold: &[&Vec<u32>], rows: Option<&[u32]>) -> 
 }
 
 /// What a model is to learn, put together from its parts: the threshold losses, and what is added to them.
-fn expected_losses(parts: &Parts, random: &mut Random) -> (f64, Option<Tensor>) {
+fn expected_losses(parts: &Parts, shared: &mut Random, random: &mut Random) -> (f64, Option<Tensor>) {
     let config = &parts.config;
     let gold: Vec<&Vec<u32>> = parts.examples.iter().flat_map(|example| &example.labels).collect();
     let some = config.negatives != Negatives::All;
@@ -268,7 +268,7 @@ fn expected_losses(parts: &Parts, random: &mut Random) -> (f64, Option<Tensor>) 
     let mut threshold = threshold_loss(&parts.first_logits(), &gold, of_base.as_deref());
     let found = Parts::predicted(&parts.first_logits());
     let [first, second] = [false, true].map(|is_second| {
-        let shares = shares(config.noise_on, config.noise, random);
+        let shares = shares(config.noise_on, config.noise, shared);
         let on_gold = config.noise_on == NoiseOn::Gold;
         let sample = Sample::draw(&gold, if on_gold && !some { DRAWN } else { config.negatives }, random);
         let Told { sets, is_wrong } = if on_gold {
@@ -345,7 +345,7 @@ fn what_is_learnt_is_what_the_settings_say() {
         let (model, weights) = model(&config);
         let Loss { threshold, auxiliary } = model.loss(&lesson(examples), &mut Random::new(1)).unwrap().unwrap();
         let parts = Parts::new(&config, weights, examples);
-        let (expected, added) = expected_losses(&parts, &mut Random::new(1));
+        let (expected, added) = expected_losses(&parts, &mut Random::new(5), &mut Random::new(1));
         let off = (f64::from(number(&threshold)) - expected).abs();
         assert!(off < 1e-4 * expected, "{config:?}: {} for {expected}", number(&threshold));
         assert_eq!(auxiliary.is_some(), added.is_some(), "{config:?}");
@@ -361,6 +361,22 @@ fn what_is_learnt_is_what_the_settings_say() {
             let off = distance(found, expected);
             assert!(off < 1e-2 * most || off < 1e-5, "{config:?}: {name}: {off} of {most}");
         }
+    }
+}
+
+#[test]
+fn what_is_made_wrong_is_drawn_once_a_step() {
+    let all = examples();
+    for noise_on in [NoiseOn::Predictions, NoiseOn::Gold] {
+        let (model, _) = model(&DocreIiConfig { noise_on, ..small(16) });
+        let parts = [&all[..1], &all[1..]].map(|part| model.shares(&lesson(part)));
+        assert_eq!(parts[0], parts[1], "the parts of a step make as much wrong");
+        assert_ne!(parts[0][0], parts[0][1], "each view has its own");
+        let next = Lesson { shared: Random::new(6), ..lesson(&all) };
+        assert_ne!(model.shares(&next), parts[0]);
+        // And it is what is learnt from, whatever is drawn for each pair.
+        let loss = |lesson: &Lesson| number(&model.loss(lesson, &mut Random::new(1)).unwrap().unwrap().threshold);
+        assert_ne!(loss(&lesson(&all)).to_bits(), loss(&next).to_bits(), "{noise_on:?}");
     }
 }
 
