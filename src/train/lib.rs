@@ -1,8 +1,8 @@
 //! Labelled pairs → checkpoints: one loop over epochs and steps.
 //!
 //! Nothing random has a state that must be kept: the order of an epoch's documents depends on the seed and the epoch,
-//! the masks of a step on the seed and the step, and what all its threads share on these alone. So a run that goes on from its last whole epoch comes to the same
-//! weights as one that was never stopped.
+//! the masks of a step on the seed and the step, and what its threads share on these alone. So a run that goes on from
+//! its last whole epoch comes to the same weights as one that was never stopped.
 //!
 //! A model with a base takes two stages ([`plan`]): the second begins with the best checkpoint of the first, read back
 //! from its folder, or with one that was trained before, and with a fresh optimizer.

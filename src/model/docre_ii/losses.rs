@@ -72,26 +72,38 @@ impl DocreIi {
         };
         let (states, loss) = read(&first)?;
         let mut threshold = (of_base + loss)?;
-        let others = if self.config.second_view {
-            let (others, loss) = read(&second)?;
+        let others = self.config.second_view.then(|| read(&second)).transpose()?;
+        if let Some((_, loss)) = &others {
             threshold = (threshold + loss)?;
-            Some(others)
-        } else {
-            None
-        };
-        let Some(contrastive) = self.config.contrastive() else { return Ok(Loss { threshold, auxiliary: None }) };
-        let reversed = inference.forward(&second.relations, features, &matrices, mode)?;
+        }
+        let states = (&states, others.as_ref().map(|(states, _)| states));
+        let auxiliary = self.contrast(&seen, [&first, &second], states, &matrices, mode)?;
+        Ok(Loss { threshold, auxiliary })
+    }
+
+    /// The contrastive loss, where there is one, by what the module makes of the first view and, where it predicts by that
+    /// too, of the second.
+    fn contrast(
+        &self,
+        Seen { inference, features, .. }: &Seen,
+        [first, second]: [&View; 2],
+        (states, others): (&Tensor, Option<&Tensor>),
+        matrices: &Matrices,
+        mode: &mut Mode,
+    ) -> Result<Option<Tensor>> {
+        let Some(contrastive) = self.config.contrastive() else { return Ok(None) };
+        let reversed = inference.forward(&second.relations, features, matrices, mode)?;
         let compared = match others {
             Some(others) if contrastive == Contrastive::StopGradient => {
-                let first_reversed = inference.forward(&first.relations, features, &matrices, mode)?;
-                apart([&inference.project(&states)?, &inference.project(&others)?], [&reversed, &first_reversed])?
+                let first_reversed = inference.forward(&first.relations, features, matrices, mode)?;
+                apart([&inference.project(states)?, &inference.project(others)?], [&reversed, &first_reversed])?
             }
             _ => {
-                let projected = [inference.project(&states)?, inference.project(&reversed)?];
-                self.compared(contrastive, [&states, &reversed], projected.each_ref(), &matrices)?
+                let projected = [inference.project(states)?, inference.project(&reversed)?];
+                self.compared(contrastive, [states, &reversed], projected.each_ref(), matrices)?
             }
         };
-        Ok(Loss { threshold, auxiliary: Some((compared * self.config.contrastive_weight)?) })
+        Ok(Some((compared * self.config.contrastive_weight)?))
     }
 
     /// The mean over pairs of how M and M̂ differ, by these states and their projections, `(pairs, width)`.
