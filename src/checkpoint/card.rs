@@ -112,6 +112,11 @@ impl Card {
         write(&path, &(text + "\n"))
     }
 
+    /// The recipe by which the model's settings were given, where there was one.
+    pub fn recipe(&self) -> Option<&str> {
+        self.settings.get("model")?.get("recipe")?.as_str()
+    }
+
     /// Types of head and tail that training had in one document and never asked about: a model knows nothing of their
     /// pairs. Types that never met are none of them; of those, training says nothing.
     /// Of a corpus with more types than are told apart, there are none: of some, pairs were not counted.

@@ -104,6 +104,23 @@ impl Fields {
         let place = self.0.iter().position(|(of, _)| of == name)?;
         Some(self.0.remove(place).1)
     }
+
+    /// Looks at one.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(of, _)| of == name).map(|(_, value)| value)
+    }
+
+    /// With those of others that are not among them.
+    ///
+    /// # Errors
+    /// Where the others are no settings by name.
+    pub fn or(mut self, others: &impl Serialize) -> Result<Self, String> {
+        let others = serde_json::to_value(others).map_err(|error| error.to_string())?;
+        let Value::Object(others) = others else { return Err(format!("expected settings by name, got {others}")) };
+        let absent: Vec<(String, Value)> = others.into_iter().filter(|(name, _)| self.get(name).is_none()).collect();
+        self.0.extend(absent);
+        Ok(self)
+    }
 }
 
 impl<'de> Deserialize<'de> for Fields {

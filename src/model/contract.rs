@@ -49,6 +49,11 @@ pub trait Model: Send + Sync {
     /// Where a piece is not in the encoder's vocabulary.
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>>;
 
+    /// Of how many pairs of some documents the threshold losses are means.
+    fn n_judged(&self, examples: &[Example]) -> usize {
+        examples.iter().map(|example| example.pairs.len()).sum()
+    }
+
     /// After a step: what the model keeps beside its variables.
     ///
     /// # Errors
@@ -114,6 +119,8 @@ pub struct Lesson<'a> {
     pub progress: f64,
     /// A teacher's logits of their pairs, `(pairs, classes)`, where there is a teacher.
     pub teacher: Option<Tensor>,
+    /// Random numbers that all parts of a step share, whichever thread has which: each begins with the same one.
+    pub shared: Random,
 }
 
 /// What a model learns: scalars, means over pairs.
@@ -138,6 +145,19 @@ impl From<Tensor> for Loss {
 }
 
 impl Loss {
+    /// The sum of both, each times its share.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    pub fn shared(&self, [threshold, auxiliary]: [f64; 2]) -> Result<Tensor> {
+        match &self.auxiliary {
+            Some(more) if threshold.to_bits() != auxiliary.to_bits() => {
+                (&self.threshold * threshold)? + (more * auxiliary)?
+            }
+            _ => self.total()? * threshold,
+        }
+    }
+
     /// The sum.
     ///
     /// # Errors

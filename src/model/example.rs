@@ -87,7 +87,7 @@ pub fn labels(examples: &[Example], n_classes: usize, device: &Device) -> Result
 ///
 /// # Errors
 /// Where the device refuses.
-pub fn indicators(sets: &[Vec<u32>], n_classes: usize, device: &Device) -> Result<Tensor> {
+pub fn indicators(sets: &[&[u32]], n_classes: usize, device: &Device) -> Result<Tensor> {
     ones(sets.iter().map(|set| or_threshold(set)), n_classes, device)
 }
 

@@ -12,6 +12,7 @@ use crate::bounds::check_blocks;
 use crate::contract::{Model, Task};
 use crate::docre_ii::{DocreIi, DocreIiConfig};
 use crate::docre_sd::{Distillation, DocreSd, DocreSdConfig};
+use crate::recipe::{Recipe, from_fields_by_recipe};
 
 /// A model's kind and its shape beside the encoder's.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -41,8 +42,8 @@ impl<'de> Deserialize<'de> for ModelConfig {
         let kind = fields.take("kind").ok_or_else(|| D::Error::missing_field("kind"))?;
         Ok(match Kind::deserialize(kind).map_err(|error| D::Error::custom(format!("`kind`: {error}")))? {
             Kind::Atlop => Self::Atlop(from_fields(fields)?),
-            Kind::DocreIi => Self::DocreIi(from_fields(fields)?),
-            Kind::DocreSd => Self::DocreSd(from_fields(fields)?),
+            Kind::DocreIi => Self::DocreIi(from_fields_by_recipe(fields)?),
+            Kind::DocreSd => Self::DocreSd(from_fields_by_recipe(fields)?),
         })
     }
 }
@@ -65,6 +66,25 @@ impl ModelConfig {
                 Some(Self::DocreIi(DocreIiConfig { iterations, ..config.clone() }))
             }
             _ => None,
+        }
+    }
+
+    /// The recipe of its settings, where they were given by one.
+    pub fn recipe(&self) -> Option<Recipe> {
+        match self {
+            Self::Atlop(_) => None,
+            Self::DocreIi(config) => config.recipe,
+            Self::DocreSd(config) => config.recipe,
+        }
+    }
+
+    /// The same settings by themselves: what a checkpoint says of its model, whatever becomes of the recipe.
+    #[must_use]
+    pub fn spelt_out(&self) -> Self {
+        match self {
+            Self::Atlop(config) => Self::Atlop(config.clone()),
+            Self::DocreIi(config) => Self::DocreIi(DocreIiConfig { recipe: None, ..config.clone() }),
+            Self::DocreSd(config) => Self::DocreSd(DocreSdConfig { recipe: None, ..config.clone() }),
         }
     }
 
@@ -109,7 +129,9 @@ impl ModelConfig {
     /// are.
     pub fn base(&self) -> Option<Self> {
         let base = match self {
-            Self::DocreIi(config) if config.iterations > 0 => DocreIiConfig { iterations: 0, ..config.clone() },
+            Self::DocreIi(config) if config.iterations > 0 => {
+                DocreIiConfig { iterations: 0, recipe: None, ..config.clone() }
+            }
             Self::DocreSd(config) => {
                 let DocreSdConfig { embedding, block, pair_feature, .. } = *config;
                 DocreIiConfig { embedding, block, pair_feature, iterations: 0, ..DocreIiConfig::default() }

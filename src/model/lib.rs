@@ -7,8 +7,9 @@
 //! class, which is class 0; [`loss`] trains them and [`decode`] reads them, and [`trace`] what a model that infers thought
 //! on its way.
 //!
-//! To all else a model is what [`ModelConfig::build`] gives ([`kinds`]): a [`Model`] ([`contract`]). [`predict`] asks it
-//! in batches, and of a document with many pairs a chunk of them ([`chunks`]) at a time.
+//! To all else a model is what [`ModelConfig::build`] gives ([`kinds`]) by its settings, or those of a [`recipe`]: a
+//! [`Model`] ([`contract`]). [`predict`] asks it in batches, and of a document with many pairs a chunk of them
+//! ([`chunks`]) at a time.
 
 pub mod contract;
 mod bounds;
@@ -25,6 +26,7 @@ pub mod trace;
 pub mod atlop;
 pub mod docre_ii;
 pub mod docre_sd;
+pub mod recipe;
 pub mod kinds;
 pub mod predict;
 #[cfg(test)]

@@ -5,8 +5,6 @@ use candle_nn::ops::log_softmax;
 
 /// Keeps a class out of a softmax; −∞ would give NaN.
 const FAR: f64 = -1e30;
-/// How sharply [`among_others`] tells states apart.
-const TEMPERATURE: f64 = 0.1;
 
 /// The adaptive-threshold loss (Zhou et al. 2021, equation 10): the mean over pairs of `L₁ + L₂`, with P the relations that hold, N the others, and TH the threshold class:
 /// `L₁ = −Σ_{r∈P} log softmax_{P∪TH}(r)` and `L₂ = −log softmax_{N∪TH}(TH)`.
@@ -45,10 +43,10 @@ pub fn cosine(one: &Tensor, other: &Tensor) -> Result<Tensor> {
 ///
 /// # Errors
 /// Where the shapes differ.
-pub fn among_others(one: &Tensor, other: &Tensor) -> Result<Tensor> {
-    let alike = (unit(one)?.matmul(&unit(other)?.t()?)? / TEMPERATURE)?;
+pub fn among_others(one: &Tensor, other: &Tensor, temperature: f64) -> Result<Tensor> {
+    let alike = (unit(one)?.matmul(&unit(other)?.t()?)? / temperature)?;
     let all = ((alike.log_sum_exp(1)? + alike.t()?.contiguous()?.log_sum_exp(1)?)? / 2.0)?;
-    all - (cosine(one, other)? / TEMPERATURE)?
+    all - (cosine(one, other)? / temperature)?
 }
 
 /// The same of several sets of rows at once, each among its own, `(sets, rows, width)` twice → `(sets, rows)`: what pads a
@@ -56,12 +54,12 @@ pub fn among_others(one: &Tensor, other: &Tensor) -> Result<Tensor> {
 ///
 /// # Errors
 /// Where the shapes differ.
-pub fn among_others_of_padded(one: &Tensor, other: &Tensor, there: &Tensor) -> Result<Tensor> {
-    let alike = (unit(one)?.matmul(&unit(other)?.t()?)? / TEMPERATURE)?;
+pub fn among_others_of_padded(one: &Tensor, other: &Tensor, there: &Tensor, temperature: f64) -> Result<Tensor> {
+    let alike = (unit(one)?.matmul(&unit(other)?.t()?)? / temperature)?;
     let far = there.affine(-FAR, FAR)?.unsqueeze(1)?;
     let among = |alike: &Tensor| alike.broadcast_add(&far)?.log_sum_exp(2);
     let all = ((among(&alike)? + among(&alike.transpose(1, 2)?.contiguous()?)?)? / 2.0)?;
-    all - (cosine(one, other)? / TEMPERATURE)?
+    all - (cosine(one, other)? / temperature)?
 }
 
 /// The mean over rows of KL(p‖q) = Σ p (log p − log q), for the distributions p and q of two `(rows, classes)` logits.

@@ -75,6 +75,11 @@ impl Normed {
     pub fn weight(&self) -> &Tensor {
         &self.linear.weight
     }
+
+    /// What the norm multiplies with: `(out)`.
+    pub fn scale(&self) -> &Tensor {
+        &self.norm.weight
+    }
 }
 
 /// What stands between the two layers of a feed-forward network.

@@ -1,8 +1,8 @@
 //! Labelled pairs → checkpoints: one loop over epochs and steps.
 //!
 //! Nothing random has a state that must be kept: the order of an epoch's documents depends on the seed and the epoch,
-//! the masks of a step on the seed and the step. So a run that goes on from its last whole epoch comes to the same
-//! weights as one that was never stopped.
+//! the masks of a step on the seed and the step, and what its threads share on these alone. So a run that goes on from
+//! its last whole epoch comes to the same weights as one that was never stopped.
 //!
 //! A model with a base takes two stages ([`plan`]): the second begins with the best checkpoint of the first, read back
 //! from its folder, or with one that was trained before, and with a fresh optimizer.
@@ -58,6 +58,8 @@ use state::{Saved, State};
 
 /// Sets the stream of masks apart from that of orders.
 const MASKS: u64 = 0x6D61_736B;
+/// Sets the stream of what the parts of a step share apart from both.
+const SHARED: u64 = 0x7368_6172;
 
 /// An epoch that has ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -312,10 +314,12 @@ impl<'a> Run<'a> {
         let fault = |source| TrainError::Step { step, source };
         let shards = batches::shards(batches, self.workers.count());
         let shards: Vec<Vec<Example>> = shards.iter().map(|shard| self.examples(shard)).collect();
-        let n_pairs: usize = shards.iter().flatten().map(|example| example.pairs.len()).sum();
+        let counts = shards.iter().map(|shard| self.counts(shard));
+        let all = counts.fold([0, 0], |[judged, pairs], more| [judged + more[0], pairs + more[1]]);
         let parts = self.workers.run((0u64..).zip(&shards).collect(), |(place, batch)| {
             let mut random = Random::stream(self.config.seed ^ MASKS, (step << 16) + place);
-            let (losses, grads) = self.gradients(batch, n_pairs, &mut random).map_err(fault)?;
+            let shared = Random::stream(self.config.seed ^ SHARED, step);
+            let (losses, grads) = self.gradients(batch, (all, shared), &mut random).map_err(fault)?;
             if losses.total().is_finite() { Ok((losses, grads)) } else { Err(diverged(step, losses, batch)) }
         });
         let mut parts = parts?.into_iter();
@@ -351,21 +355,31 @@ impl<'a> Run<'a> {
         places.iter().filter_map(|&place| self.prepared.train.get(place).cloned()).collect()
     }
 
-    /// A batch's share of the mean losses over the step's pairs, and the gradients of their sum.
-    fn gradients(&self, batch: &[Example], n_pairs: usize, random: &mut Random) -> TensorResult<(Losses, GradStore)> {
+    /// Of how many pairs the threshold losses of some documents are means, and of how many all else that is learnt is.
+    fn counts(&self, examples: &[Example]) -> [usize; 2] {
+        [self.model.n_judged(examples), examples.iter().map(|example| example.pairs.len()).sum()]
+    }
+
+    /// A batch's share of the mean losses over the step's pairs, which are counted, and the gradients of their sum.
+    fn gradients(
+        &self,
+        batch: &[Example],
+        (all, shared): ([usize; 2], Random),
+        random: &mut Random,
+    ) -> TensorResult<(Losses, GradStore)> {
         let progress = self.adam.steps() as f64 / self.steps as f64;
         let teacher = self.prepared.teacher.as_ref().map(|teacher| teacher.score(batch)).transpose()?.flatten();
-        let lesson = Lesson { examples: batch, progress, teacher: teacher.map(|scores| scores.logits) };
+        let lesson = Lesson { examples: batch, progress, teacher: teacher.map(|scores| scores.logits), shared };
         let Some(loss) = self.model.loss(&lesson, random)? else {
             candle_core::bail!("expected pairs in every batch, found none");
         };
-        let share = batch.iter().map(|example| example.pairs.len()).sum::<usize>() as f64 / n_pairs as f64;
-        let number = |loss: &Tensor| Ok::<_, candle_core::Error>(f64::from(loss.to_scalar::<f32>()?) * share);
+        let [judged, pairs] = self.counts(batch);
+        let shares = [judged as f64 / all[0] as f64, pairs as f64 / all[1] as f64];
+        let number = |loss: &Tensor, share| Ok::<_, candle_core::Error>(f64::from(loss.to_scalar::<f32>()?) * share);
         // Before they are read, which waits for the device.
-        let grads = (loss.total()? * share)?.backward()?;
-        let losses =
-            Losses { threshold: number(&loss.threshold)?, auxiliary: loss.auxiliary.as_ref().map(number).transpose()? };
-        Ok((losses, grads))
+        let grads = loss.shared(shares)?.backward()?;
+        let auxiliary = loss.auxiliary.as_ref().map(|loss| number(loss, shares[1])).transpose()?;
+        Ok((Losses { threshold: number(&loss.threshold, shares[0])?, auxiliary }, grads))
     }
 
     /// Predicts the dev split as scoring does, and counts in each document.

@@ -77,7 +77,7 @@ pub fn stages(config: &TrainConfig) -> Vec<Stage> {
         base: Some(config.head_rate),
         inference: Some(second.as_ref().map_or(config.head_rate, |second| second.inference_rate)),
     };
-    let whole = Stage { number: 1, model: config.model.clone(), epochs: config.epochs, rates, best: BEST };
+    let whole = Stage { number: 1, model: config.model.spelt_out(), epochs: config.epochs, rates, best: BEST };
     let (Some(base), Some(second)) = (config.model.base(), second) else { return vec![whole] };
     if !second.pretrain_base {
         return vec![Stage { epochs: config.epochs + second.epochs, ..whole }];

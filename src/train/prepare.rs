@@ -61,7 +61,7 @@ impl Prepared {
         };
         let checkpoint = CheckpointConfig {
             docre: env!("CARGO_PKG_VERSION").to_owned(),
-            model: config.model.clone(),
+            model: config.model.spelt_out(),
             encoder: shape,
             relations: relations.names().to_vec(),
             tokenizer: tokenizer.identity().into(),

@@ -62,6 +62,7 @@ mod published;
 mod pubtator;
 mod query;
 mod query_limits;
+mod recipes;
 mod report;
 mod report_predictions;
 mod sample;

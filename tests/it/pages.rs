@@ -35,7 +35,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn page(name: &str) -> String {
+pub fn page(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
@@ -59,7 +59,7 @@ fn pages() -> Vec<PathBuf> {
 }
 
 /// The rows of the table of a page that follows a text, as cells.
-fn table_after<'p>(page: &'p str, text: &str) -> Vec<Vec<&'p str>> {
+pub fn table_after<'p>(page: &'p str, text: &str) -> Vec<Vec<&'p str>> {
     let (_, rest) = page.split_once(text).unwrap_or_else(|| panic!("expected `{text}`"));
     let lines = rest.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
     lines.skip(2).map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect()

@@ -9,9 +9,10 @@ use docre::ground::random::Random;
 use docre::model::atlop::AtlopConfig;
 use docre::model::base::{PairBase, PairFeature};
 use docre::model::decode::decode;
-use docre::model::docre_ii::{Attention, Contrastive, DocreIiConfig};
+use docre::model::docre_ii::{Attention, Contrastive, DocreIiConfig, Embed, Memory};
 use docre::model::docre_sd::{Distillation, DocreSdConfig};
 use docre::model::example::Example;
+use docre::model::recipe::Recipe;
 use docre::model::{Lesson, ModelConfig, Scores, Task};
 use docre::nn::optimizer::{AdamOptions, AdamW, Group};
 use docre::nn::{Mode, Weights};
@@ -54,6 +55,8 @@ fn configs() -> Vec<ModelConfig> {
         DocreIiConfig { iterations: 0, pair_feature: GroupedBilinear, ..ii.clone() },
         DocreIiConfig { pair_feature: GroupedBilinear, contrastive: Contrastive::Simclr, ..ii.clone() },
         DocreIiConfig { fusion: false, contrastive: Contrastive::Simclr, heads: 8, ..ii.clone() },
+        DocreIiConfig { memory: Memory::Own, embed: Embed::Argmax, ..ii.clone() },
+        DocreIiConfig { embedding: WIDTH, block: 4, ..DocreIiConfig::from(Recipe::Released) },
         DocreIiConfig { attention: Full, contrastive: Contrastive::None, ..ii.clone() },
         DocreIiConfig { attention: Full, fusion: false, pair_feature: GroupedBilinear, ..ii },
     ];
@@ -146,7 +149,8 @@ fn learn(
     let group = |name: &str| (!name.starts_with("average.")).then_some(Group { rate: 5e-3, decay: 0.0 });
     let mut adam = AdamW::new(weights.variables(), group, AdamOptions::default()).unwrap();
     for step in 0..steps {
-        let lesson = Lesson { examples, progress: 1.0, teacher: teacher(config, examples, &Device::Cpu) };
+        let (teacher, shared) = (teacher(config, examples, &Device::Cpu), Random::new(step as u64));
+        let lesson = Lesson { examples, progress: 1.0, teacher, shared };
         let loss = model.loss(&lesson, &mut Random::new(step as u64)).unwrap().unwrap().total().unwrap();
         adam.step(&loss.backward().unwrap(), 1.0 - step as f64 / steps as f64).unwrap();
         model.follow().unwrap();
@@ -193,7 +197,7 @@ impl Found {
             labels.rotate_right(1);
         }
         let teacher = teacher(config, &other, &way.device);
-        let lesson = Lesson { examples: &other, progress: 1.0, teacher };
+        let lesson = Lesson { examples: &other, progress: 1.0, teacher, shared: Random::new(1) };
         let loss = model.loss(&lesson, &mut Random::new(1)).unwrap().unwrap();
         let grads = loss.total().unwrap().backward().unwrap();
         let learning = weights.variables().iter().filter(|(name, _)| !name.starts_with("average."));

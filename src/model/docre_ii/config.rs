@@ -3,13 +3,22 @@
 use ground::settings::within;
 use serde::{Deserialize, Serialize};
 
+use super::negatives::Negatives;
 use crate::base::PairFeature;
 use crate::bounds::MOST;
+use crate::recipe::Recipe;
 
-/// The model's shape beside its encoder's, and its losses'. Absent fields have the paper's values.
+/// The greatest weight and the greatest temperature of a loss: more is a slip.
+const GREATEST: f64 = 1000.0;
+
+/// The model's shape beside its encoder's, and its losses'. Absent fields have docre's values, which are those of the
+/// paper or were measured to be better.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DocreIiConfig {
+    /// What gave the settings that were not told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<Recipe>,
     /// Width of all vectors.
     pub embedding: usize,
     /// Width of a block of the grouped bilinear pair feature.
@@ -24,14 +33,83 @@ pub struct DocreIiConfig {
     pub layers: usize,
     /// Heads of each attention unit, the four axes in turn.
     pub heads: usize,
-    /// Whether the two units of a layer attend to one memory, made of F and R; else each to its own matrix.
+    /// Whether a gate joins what the two units of a layer give (Eq. 8 and 9); else F and R are each updated by their own.
     pub fusion: bool,
+    /// What the two units of a layer attend to.
+    pub memory: Memory,
     /// To which pairs a pair attends.
     pub attention: Attention,
     /// The second stage's other loss.
     pub contrastive: Contrastive,
+    /// How much that loss counts beside the others; with 0 there is none.
+    pub contrastive_weight: f64,
+    /// How sharply it tells states apart, where it is that of `SimCLR`.
+    pub simclr_temperature: f64,
+    /// What the output layer and the classifier of the module are before they learn.
+    pub start: Start,
     /// The greatest share of predicted relations that training replaces by wrong ones.
     pub noise: f64,
+    /// What training tells the module of each pair, before some of it is made wrong.
+    pub noise_on: NoiseOn,
+    /// What of a pair's predicted relations is embedded.
+    pub embed: Embed,
+    /// What an iteration's prediction is made of.
+    pub logits: Logits,
+    /// Of how many pairs without a relation the losses of the second stage are means.
+    pub negatives: Negatives,
+    /// Whether the module predicts by the second noisy view too, as in the released program: then each view is compared
+    /// with the other one reversed.
+    pub second_view: bool,
+}
+
+/// What the two units of a layer attend to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Memory {
+    /// One matrix, made of F and R (Eq. 5).
+    Common,
+    /// Each to its own: F to F, R to R.
+    Own,
+}
+
+/// What the output layer and the classifier of the module are before they learn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// The output layer passes features on, nearly, and the classifier is the base's.
+    Identity,
+    /// They are drawn at random, as in the paper and the released program.
+    Random,
+}
+
+/// What training tells the module of each pair, before some of it is made wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoiseOn {
+    /// What the base predicts, as in the paper.
+    Predictions,
+    /// What holds, as in the released program, with its shares.
+    Gold,
+}
+
+/// What of a pair's predicted relations is embedded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Embed {
+    /// All of them, added up, as in the released program.
+    Set,
+    /// The best class, the threshold's too, as in the paper.
+    Argmax,
+}
+
+/// What an iteration's prediction is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Logits {
+    /// Its own logits, as in the paper.
+    Last,
+    /// The base's, its own and those of all iterations before, added up, as in the released program.
+    Sum,
 }
 
 /// To which pairs a pair attends.
@@ -59,6 +137,7 @@ pub enum Contrastive {
 impl Default for DocreIiConfig {
     fn default() -> Self {
         Self {
+            recipe: None,
             embedding: 768,
             block: 64,
             pair_feature: PairFeature::Ffn,
@@ -66,9 +145,42 @@ impl Default for DocreIiConfig {
             layers: 2,
             heads: 4,
             fusion: true,
+            memory: Memory::Common,
             attention: Attention::ExtendedCross,
             contrastive: Contrastive::StopGradient,
+            contrastive_weight: 1.0,
+            simclr_temperature: 0.1,
+            start: Start::Identity,
             noise: 0.4,
+            noise_on: NoiseOn::Predictions,
+            embed: Embed::Set,
+            logits: Logits::Last,
+            negatives: Negatives::All,
+            second_view: false,
+        }
+    }
+}
+
+impl From<Recipe> for DocreIiConfig {
+    /// The paper: Zhang et al. 2022. The released program: run_bert.sh, model.py and CCNet.py of
+    /// github.com/DeepLearnXMU/DocRE-II; there ten times the threshold losses and twice the contrastive one are added up.
+    fn from(recipe: Recipe) -> Self {
+        let docre = Self { recipe: Some(recipe), ..Self::default() };
+        match recipe {
+            Recipe::Docre => docre,
+            Recipe::Paper => Self { start: Start::Random, embed: Embed::Argmax, ..docre },
+            Recipe::Released => Self {
+                contrastive_weight: 0.2,
+                start: Start::Random,
+                noise_on: NoiseOn::Gold,
+                logits: Logits::Sum,
+                negatives: Negatives::APositive(5),
+                second_view: true,
+                layers: 1,
+                // What concerns the base.
+                pair_feature: PairFeature::GroupedBilinear,
+                ..docre
+            },
         }
     }
 }
@@ -91,13 +203,30 @@ impl DocreIiConfig {
                 "`heads`: expected a multiple of 4 that divides the embedding of {embedding}, got {heads}"
             ));
         }
+        self.check_losses()
+    }
+
+    fn check_losses(&self) -> std::result::Result<(), String> {
+        within("contrastive_weight", self.contrastive_weight, 0.0, GREATEST)?;
+        within("simclr_temperature", self.simclr_temperature, 1.0 / GREATEST, GREATEST)?;
+        if self.negatives == Negatives::APositive(0) {
+            return Err("`negatives`: expected `all` or at least 1 a positive, got 0".to_owned());
+        }
         within("noise", self.noise, 0.0, 1.0)
+    }
+
+    /// The second stage's other loss, where it has one that counts.
+    pub fn contrastive(&self) -> Option<Contrastive> {
+        Some(self.contrastive).filter(|&loss| loss != Contrastive::None && self.contrastive_weight > 0.0)
     }
 }
 
-impl Contrastive {
-    /// Whether there is no such loss.
-    pub fn is_none(self) -> bool {
-        self == Self::None
+impl Embed {
+    /// What is embedded of relations, the best first.
+    pub fn of(self, set: &[u32]) -> &[u32] {
+        match self {
+            Self::Set => set,
+            Self::Argmax => set.get(..1).unwrap_or_default(),
+        }
     }
 }

@@ -8,7 +8,7 @@ use nn::layers::{Activation, FeedForward, Normed, linear};
 use nn::ops::{dropout, mix};
 use nn::{Init, Linear, Mode, Weights};
 
-use super::config::{Attention, DocreIiConfig};
+use super::config::{Attention, DocreIiConfig, Memory, Start};
 use crate::attention::Matrices;
 use crate::attention::{Heads, Reach, rows_at_once};
 use crate::chunks::{by_rows, rows_of};
@@ -95,11 +95,12 @@ fn heads(config: &DocreIiConfig, dropout: f64) -> Heads {
 /// One inference layer.
 #[derive(Debug, Clone)]
 pub struct InferenceLayer {
-    /// The common memory of both units; none without fusion, where each attends to its own matrix.
+    /// The common memory of both units; none where each attends to its own matrix.
     memory: Option<Normed>,
     feature_attention: CrossAttention,
     relation_attention: CrossAttention,
-    gate: Linear,
+    /// Joins what the units give; none without fusion, where each updates its own matrix.
+    gate: Option<Linear>,
     feature_update: FeedForward,
     relation_update: FeedForward,
 }
@@ -116,20 +117,20 @@ impl InferenceLayer {
             FeedForward::new(weights, &part(name), width, Activation::Relu, dropout)
         };
         Ok(Self {
-            memory: config
-                .fusion
+            memory: (config.memory == Memory::Common)
                 .then(|| Normed::new(weights, &part("memory"), width, 2 * width, dropout))
                 .transpose()?,
             feature_attention: CrossAttention::new(config, dropout, weights, &part("feature_attention"))?,
             relation_attention: CrossAttention::new(config, dropout, weights, &part("relation_attention"))?,
-            gate: linear(weights, &part("gate"), width, 2 * width)?,
+            gate: config.fusion.then(|| linear(weights, &part("gate"), width, 2 * width)).transpose()?,
             feature_update: update(weights, "feature_update")?,
             relation_update: update(weights, "relation_update")?,
         })
     }
 
     /// `M = LN(W [F, R] + b)`; F̃ and R̃ attend to it; `s = σ(W_g [F̃, R̃] + b_g)`, `M̃ = s∘F̃ + (1 − s)∘R̃`;
-    /// `F ← LN(F + FNN(M̃))`, `R ← LN(R + FNN′(M̃))`. All are `(pairs, width)`.
+    /// `F ← LN(F + FNN(M̃))`, `R ← LN(R + FNN′(M̃))`; without a gate, `LN(F + FNN(F̃))` and `LN(R + FNN′(R̃))`. All are
+    /// `(pairs, width)`.
     ///
     /// # Errors
     /// Where the shapes do not fit.
@@ -145,11 +146,17 @@ impl InferenceLayer {
             let (features, relations) = (rows_of(features, &rows)?, rows_of(relations, &rows)?);
             let from_features = self.feature_attention.gather(&features, &rows, &for_features, matrices, mode)?;
             let from_relations = self.relation_attention.gather(&relations, &rows, &for_relations, matrices, mode)?;
-            let gate = self.gate.forward(&Tensor::cat(&[&from_features, &from_relations], 1)?)?;
-            let joined = mix(&gate, &from_features, &from_relations)?;
+            let gathered = match &self.gate {
+                Some(gate) => {
+                    let gate = gate.forward(&Tensor::cat(&[&from_features, &from_relations], 1)?)?;
+                    let joined = mix(&gate, &from_features, &from_relations)?;
+                    [joined.clone(), joined]
+                }
+                None => [from_features, from_relations],
+            };
             Ok([
-                self.feature_update.forward(&joined, &features, mode)?,
-                self.relation_update.forward(&joined, &relations, mode)?,
+                self.feature_update.forward(&gathered[0], &features, mode)?,
+                self.relation_update.forward(&gathered[1], &relations, mode)?,
             ])
         })
     }
@@ -200,9 +207,12 @@ impl Inference {
         Ok(Self {
             embeddings: weights.take("inference.relations", (n_classes, width), init)?,
             layers: (0..config.layers).map(|place| layer(place, weights)).collect::<Result<_>>()?,
-            output: Normed::passing(weights, "inference.output", width, 2 * width, dropout)?,
+            output: match config.start {
+                Start::Identity => Normed::passing(weights, "inference.output", width, 2 * width, dropout)?,
+                Start::Random => Normed::new(weights, "inference.output", width, 2 * width, dropout)?,
+            },
             classifier: linear(weights, "inference.classifier", n_classes, width)?,
-            projection: (!config.contrastive.is_none()).then(|| projection(width, weights)).transpose()?,
+            projection: config.contrastive().map(|_| projection(width, weights)).transpose()?,
         })
     }
 
@@ -256,12 +266,18 @@ impl Inference {
         }
     }
 
-    /// The mean |weight| with which the output looks at F and at R.
+    /// The mean |weight| with which the classifier looks at F and at R (W_c of Eq. 12, Figure 5). It does so through the
+    /// output layer: the paper's one layer is two here, as in the released program, with a norm between them. That takes
+    /// each column's mean, and scales every pair's state by itself, F and R alike, which does not count here.
     ///
     /// # Errors
     /// Where the device refuses.
     pub fn mean_weights(&self) -> Result<[f64; 2]> {
-        let weight = self.output.weight();
+        let numbers = |weight: &Tensor| weight.detach().to_dtype(DType::F32);
+        let output = numbers(self.output.weight())?;
+        let output = output.broadcast_sub(&output.mean_keepdim(0)?)?;
+        let classifier = numbers(&self.classifier.weight)?.broadcast_mul(&numbers(self.output.scale())?)?;
+        let weight = classifier.matmul(&output)?;
         let half = weight.dim(D::Minus1)? / 2;
         let mean = |first| weight.narrow(1, first, half)?.abs()?.mean_all()?.to_scalar::<f32>();
         Ok([f64::from(mean(0)?), f64::from(mean(half)?)])

@@ -5,15 +5,13 @@
 //! the model is its base alone, which the first stage of training fits; the second fits the whole, from predictions
 //! made worse on purpose ([`noise`]).
 //!
-//! Beside the adaptive-threshold losses of base and module, the second stage has a contrastive loss between M, what the
-//! module makes of (F, R), and M̂, what it makes of (R̂, F), the two reversed and R̂ with other noise:
-//! `L_C = 2 − cos(MLP(M̂), sg(M)) − cos(MLP(M), sg(M̂))`, where sg stops the gradient.
-//!
-//! Projections that compare states have layer norm where the released program has batch norm: a document's loss does
-//! not depend on what it is batched with.
+//! What the second stage learns is in [`losses`]; where the released program chose otherwise than the paper, its choice is
+//! a setting ([`DocreIiConfig`]).
 
 mod config;
 pub(crate) mod inference;
+pub(crate) mod losses;
+pub(crate) mod negatives;
 pub(crate) mod noise;
 
 use std::ops::Range;
@@ -33,12 +31,12 @@ use crate::chunks::{by_rows, chunks, pairs_at_once, rows_of};
 use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
 use crate::decode::{Predicted, decode};
 use crate::example::{Example, indicators, labels};
-use crate::loss::{adaptive_threshold, among_others, among_others_of_padded, cosine};
-use crate::pair_matrix::{PairMatrix, by_document, by_documents, entities_in_pairs};
+use crate::loss::adaptive_threshold;
+use crate::pair_matrix::{PairMatrix, entities_in_pairs};
 use crate::trace::{Held, Span};
-pub use config::{Attention, Contrastive, DocreIiConfig};
+pub use config::{Attention, Contrastive, DocreIiConfig, Embed, Logits, Memory, NoiseOn, Start};
 use inference::Inference;
-use noise::noisy;
+pub use negatives::Negatives;
 
 /// The model.
 #[derive(Debug, Clone)]
@@ -67,9 +65,11 @@ impl DocreIi {
         let inference = if config.iterations == 0 {
             None
         } else {
-            // The module begins by reading features as the base has learnt to.
-            for part in ["weight", "bias"] {
-                weights.copy(&format!("inference.classifier.{part}"), &format!("classifier.{part}"))?;
+            if config.start == Start::Identity {
+                // The module begins by reading features as the base has learnt to.
+                for part in ["weight", "bias"] {
+                    weights.copy(&format!("inference.classifier.{part}"), &format!("classifier.{part}"))?;
+                }
             }
             Some(Inference::new(config, task.n_classes, dropout, weights)?)
         };
@@ -88,7 +88,7 @@ impl DocreIi {
         self.classifier.forward(features)?.to_dtype(DType::F32)
     }
 
-    /// The relations predicted for each pair, sorted.
+    /// The relations predicted for each pair, the best first.
     fn predicted(&self, logits: &Tensor) -> Result<Vec<Vec<u32>>> {
         self.read(logits, |_, _, _| ())
     }
@@ -101,17 +101,16 @@ impl DocreIi {
                 let found = decode(&logits, self.most_labels);
                 let with_threshold = found.iter().zip(logits.first().into_iter().cycle());
                 with_threshold.for_each(|(relation, threshold)| each(sets.len(), *relation, *threshold));
-                let mut classes: Vec<u32> = found.iter().map(|found| found.class).collect();
-                classes.sort_unstable();
-                sets.push(classes);
+                sets.push(found.iter().map(|found| found.class).collect());
             }
         }
         Ok(sets)
     }
 
-    /// R: `(pairs, width)` in the type of the features.
+    /// R: `(pairs, width)` in the type of the features, by the relations of each pair, the best first.
     fn embed(&self, inference: &Inference, sets: &[Vec<u32>], features: &Tensor) -> Result<Tensor> {
-        inference.embed(&indicators(sets, self.n_classes, features.device())?.to_dtype(features.dtype())?)
+        let sets: Vec<&[u32]> = sets.iter().map(|set| self.config.embed.of(set)).collect();
+        inference.embed(&indicators(&sets, self.n_classes, features.device())?.to_dtype(features.dtype())?)
     }
 
     /// Reads each document anew, with what was predicted for it, until nothing changes or K times: the logits of all
@@ -124,6 +123,10 @@ impl DocreIi {
         mode: &mut Mode,
     ) -> Result<Tensor> {
         let (mut read, mut matrices) = (Read::default(), Matrices::default());
+        let mut sum = match self.config.logits {
+            Logits::Last => None,
+            Logits::Sum => Some(self.all_first_logits(features, mode)?),
+        };
         for iteration in 1..=self.config.iterations as u32 {
             let n_readings = readings.len();
             let mut open: Vec<&mut Reading> = readings.iter_mut().filter(|reading| reading.is_open).collect();
@@ -137,11 +140,23 @@ impl DocreIi {
                 matrices = open.iter().map(|reading| reading.matrix.clone()).collect::<Vec<_>>().into();
             }
             let sets: Vec<Vec<u32>> = open.iter().flat_map(|reading| reading.sets.iter().cloned()).collect();
-            let logits = self.think(inference, features, &sets, &matrices, mode)?;
+            let mut logits = self.think(inference, features, &sets, &matrices, mode)?;
+            if let Some(sum) = &mut sum {
+                // No document is closed where they are added up: all have a row in the sum.
+                logits = (&*sum + logits)?;
+                *sum = logits.clone();
+            }
             self.take(&mut open, &logits, iteration, held)?;
             read.add(&mut open, logits, is_whole)?;
         }
         read.last(readings)
+    }
+
+    /// The base's logits of all pairs.
+    fn all_first_logits(&self, features: &Tensor, mode: &Mode) -> Result<Tensor> {
+        let at_once = rows_at_once(features, mode);
+        let [logits] = by_rows(features.dim(0)?, at_once, |rows| Ok([self.first_logits(&rows_of(features, &rows)?)?]))?;
+        Ok(logits)
     }
 
     /// The logits of the module by what is predicted for each pair.
@@ -173,7 +188,7 @@ impl DocreIi {
         let (mut sets, mut first, mut held) = (sets.into_iter(), 0, held.iter_mut().skip(from).peekable());
         for reading in open {
             let n_pairs = reading.sets.len();
-            reading.update(sets.by_ref().take(n_pairs).collect(), iteration);
+            reading.update(sets.by_ref().take(n_pairs).collect(), iteration, &self.config);
             while let Some(held) = held.next_if(|held| (held.pair as usize) < first + n_pairs) {
                 held.pair = (held.pair as usize - first + reading.first_pair) as u32;
                 reading.mark(held);
@@ -218,33 +233,6 @@ impl DocreIi {
         held.sort_by_key(|held| held.pair);
         Ok((logits, changed, held))
     }
-
-    /// The module's adaptive-threshold loss, and the contrastive one.
-    fn inference_losses(
-        &self,
-        inference: &Inference,
-        examples: &[Example],
-        [features, logits, labels]: [&Tensor; 3],
-        random: &mut Random,
-    ) -> Result<(Tensor, Option<Tensor>)> {
-        let matrices = matrices(examples);
-        let found = self.predicted(&logits.detach())?;
-        let gold: Vec<&Vec<u32>> = examples.iter().flat_map(|example| &example.labels).collect();
-        let mut relations = || {
-            let sets = noisy(&found, &gold, self.n_classes, self.config.noise, random);
-            self.embed(inference, &sets, features)
-        };
-        let (relations, others) = (relations()?, relations()?);
-        let mode = &mut Mode::Train(random);
-        let states = inference.forward(features, &relations, &matrices, mode)?;
-        let loss = adaptive_threshold(&inference.classify(&states)?, labels)?;
-        if self.config.contrastive.is_none() {
-            return Ok((loss, None));
-        }
-        let reversed = inference.forward(&others, features, &matrices, mode)?;
-        let projected = [inference.project(&states)?, inference.project(&reversed)?];
-        Ok((loss, Some(self.config.contrastive.loss([&states, &reversed], projected.each_ref(), &matrices)?)))
-    }
 }
 
 /// A document as it was last read.
@@ -254,7 +242,7 @@ struct Reading {
     first_pair: usize,
     /// Where what the module thinks of its first pair stands in all that is kept of that, once it has read it.
     row: Option<usize>,
-    /// What is predicted for each pair.
+    /// What is predicted for each pair, the best first.
     sets: Vec<Vec<u32>>,
     /// The iteration at which that last changed.
     changed: Vec<u32>,
@@ -263,12 +251,14 @@ struct Reading {
 }
 
 impl Reading {
-    fn update(&mut self, sets: Vec<Vec<u32>>, iteration: u32) {
-        self.is_open = sets != self.sets;
+    fn update(&mut self, sets: Vec<Vec<u32>>, iteration: u32, config: &DocreIiConfig) {
+        // What is added up grows though nothing changes that is embedded.
+        self.is_open = config.logits == Logits::Sum;
         for ((changed, before), after) in self.changed.iter_mut().zip(&self.sets).zip(&sets) {
-            if before != after {
+            if !same(before, after) {
                 *changed = iteration;
             }
+            self.is_open |= !same(config.embed.of(before), config.embed.of(after));
         }
         self.sets = sets;
     }
@@ -283,6 +273,11 @@ impl Reading {
             held.span.until = held.span.since;
         }
     }
+}
+
+/// Whether two sets have the same members, in whatever order.
+fn same(one: &[u32], other: &[u32]) -> bool {
+    one.len() == other.len() && one.iter().all(|class| other.contains(class))
 }
 
 /// What the module thought of documents when they were last read, and of some before.
@@ -336,26 +331,6 @@ fn within(held: &[Held], rows: &Range<usize>) -> Vec<Held> {
     some.iter().map(|held| Held { pair: held.pair - rows.start as u32, ..*held }).collect()
 }
 
-impl Contrastive {
-    /// The mean over pairs; states and their projections are `(pairs, width)`.
-    fn loss(self, states: [&Tensor; 2], projected: [&Tensor; 2], matrices: &[PairMatrix]) -> Result<Tensor> {
-        let losses = match self {
-            Self::Simclr if is_fused(projected[0]) => {
-                by_document(matrices, projected, |[one, other]| among_others(&one, &other))?
-            }
-            Self::Simclr => {
-                by_documents(matrices, projected, |[one, other], there| among_others_of_padded(&one, &other, &there))?
-            }
-            Self::StopGradient | Self::None => {
-                let [forth, back] = [(projected[1], states[0]), (projected[0], states[1])]
-                    .map(|(projected, fixed)| cosine(projected, &fixed.detach()));
-                (2.0 - (forth? + back?)?)?
-            }
-        };
-        losses.mean_all()
-    }
-}
-
 impl Model for DocreIi {
     fn encoder(&self) -> &Encoder {
         self.base.encoder()
@@ -375,7 +350,8 @@ impl Model for DocreIi {
         let matrix = matrix_bytes(entities_in_pairs(example), self.config.heads, is_fused(&self.classifier.bias));
         // What a pair was given: nothing to most of them, so one relation an iteration is ample.
         let held = (size_of::<Held>() as u64).div_ceil(4) * (self.config.iterations as u64 + 1);
-        Need::of(pairs, 11 * width + self.n_classes as u64 + held).and(matrix)
+        let logits = if self.config.logits == Logits::Sum { 3 } else { 1 } * self.n_classes as u64;
+        Need::of(pairs, 11 * width + logits + held).and(matrix)
     }
 
     fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {
@@ -398,11 +374,15 @@ impl Model for DocreIi {
         let Some(features) = self.base.forward(examples, &mut Mode::Train(random))? else { return Ok(None) };
         let logits = self.first_logits(&features)?;
         let labels = labels(examples, self.n_classes, features.device())?;
-        let of_base = adaptive_threshold(&logits, &labels)?;
-        let Some(inference) = &self.inference else { return Ok(Some(Loss::from(of_base))) };
-        let (threshold, auxiliary) =
-            self.inference_losses(inference, examples, [&features, &logits, &labels], random)?;
-        Ok(Some(Loss { threshold: (of_base + threshold)?, auxiliary }))
+        let Some(inference) = &self.inference else { return Ok(Some(adaptive_threshold(&logits, &labels)?.into())) };
+        self.losses(inference, lesson, [&features, &logits, &labels], random).map(Some)
+    }
+
+    fn n_judged(&self, examples: &[Example]) -> usize {
+        let labels = || examples.iter().flat_map(|example| &example.labels);
+        let positives = labels().filter(|classes| !classes.is_empty()).count();
+        let others = labels().count() - positives;
+        positives + if self.inference.is_some() { self.config.negatives.drawn(positives, others) } else { others }
     }
 
     fn mean_weights(&self) -> Result<Option<[f64; 2]>> {

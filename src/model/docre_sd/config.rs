@@ -6,11 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::PairFeature;
 use crate::bounds::MOST;
+use crate::recipe::Recipe;
 
 /// The model's shape beside its encoder's, and its training's. Absent fields have the paper's values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DocreSdConfig {
+    /// What gave the settings that were not told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<Recipe>,
     /// Width of all vectors.
     pub embedding: usize,
     /// Width of a block of the grouped bilinear pair feature.
@@ -52,6 +56,7 @@ pub enum Distillation {
 impl Default for DocreSdConfig {
     fn default() -> Self {
         Self {
+            recipe: None,
             embedding: 768,
             block: 64,
             pair_feature: PairFeature::Ffn,
@@ -62,6 +67,20 @@ impl Default for DocreSdConfig {
             curriculum: true,
             moving_average: false,
             highway: false,
+        }
+    }
+}
+
+impl From<Recipe> for DocreSdConfig {
+    /// The paper: Zhang et al. 2023. The released program: model.py and Reasoning_module.py of
+    /// github.com/DeepLearnXMU/DocRE-SD.
+    fn from(recipe: Recipe) -> Self {
+        let docre = Self { recipe: Some(recipe), ..Self::default() };
+        match recipe {
+            Recipe::Paper | Recipe::Docre => docre,
+            Recipe::Released => {
+                Self { moving_average: true, highway: true, pair_feature: PairFeature::GroupedBilinear, ..docre }
+            }
         }
     }
 }

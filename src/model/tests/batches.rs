@@ -112,8 +112,9 @@ fn states_are_told_from_those_of_their_own_document() {
     let n_pairs = matrices.iter().map(crate::pair_matrix::PairMatrix::n_pairs).sum();
     let rows = [1, 2].map(|seed| random_rows(n_pairs, 8, seed));
     let rows = rows.each_ref().map(Var::as_tensor);
-    let one_by_one = by_document(&matrices, rows, |[one, other]| among_others(&one, &other)).unwrap();
-    let together = by_documents(&matrices, rows, |[one, other], there| among_others_of_padded(&one, &other, &there));
+    let one_by_one = by_document(&matrices, rows, |[one, other]| among_others(&one, &other, 0.1)).unwrap();
+    let together =
+        by_documents(&matrices, rows, |[one, other], there| among_others_of_padded(&one, &other, &there, 0.1));
     let [one_by_one, together] = [one_by_one, together.unwrap()].map(|losses| losses.mean_all().unwrap());
     assert!(distance(&one_by_one, &together) < 1e-5);
     let [expected, found] = [one_by_one, together].map(|loss| loss.backward().unwrap());
@@ -209,7 +210,7 @@ fn all_of_a_model_learns_from_a_batch() {
         DocreIiConfig { embedding: 16, block: 8, contrastive: Contrastive::Simclr, ..DocreIiConfig::default() };
     for config in models().into_iter().chain([ModelConfig::DocreIi(simclr)]) {
         let (model, weights) = model(&config, DType::BF16);
-        let lesson = Lesson { examples: &documents(), progress: 0.5, teacher: None };
+        let lesson = Lesson { examples: &documents(), progress: 0.5, teacher: None, shared: Random::new(0) };
         let loss = model.loss(&lesson, &mut Random::new(1)).unwrap().unwrap().total().unwrap();
         let grads = loss.backward().unwrap();
         for (name, variable) in weights.variables().iter().filter(|(name, _)| !name.starts_with("average.")) {

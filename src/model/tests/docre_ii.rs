@@ -6,8 +6,8 @@ use crate::attention::{Heads, Reach};
 use crate::attention::{Matrices, matrices};
 use crate::base::PairFeature;
 use crate::docre_ii::inference::{AXES, CrossAttention, Inference, InferenceLayer};
-use crate::docre_ii::noise::noisy;
-use crate::docre_ii::{Attention, Contrastive, DocreIi, DocreIiConfig};
+use crate::docre_ii::noise::{Told, noisy, shares};
+use crate::docre_ii::{Attention, Contrastive, DocreIi, DocreIiConfig, NoiseOn};
 use crate::docre_sd::reasoning::axes;
 use crate::example::Example;
 use crate::loss::{among_others, cosine};
@@ -59,7 +59,8 @@ fn reference() -> Weights {
     Weights::given(given, "inference.layer", 0, &Device::Cpu)
 }
 
-fn small(embedding: usize) -> DocreIiConfig {
+/// A model of a width.
+pub fn small(embedding: usize) -> DocreIiConfig {
     DocreIiConfig { embedding, block: 8, ..DocreIiConfig::default() }
 }
 
@@ -484,9 +485,9 @@ fn every_variable_learns() {
     ];
     for config in configs {
         let (model, weights) = model(&config);
-        let lesson = Lesson { examples, progress: 0.0, teacher: None };
+        let lesson = Lesson { examples, progress: 0.0, teacher: None, shared: Random::new(0) };
         let loss = model.loss(&lesson, &mut Random::new(1)).unwrap().unwrap();
-        assert_eq!(loss.auxiliary.is_none(), config.contrastive.is_none());
+        assert_eq!(loss.auxiliary.is_none(), config.contrastive().is_none());
         let grads = loss.total().unwrap().backward().unwrap();
         for (name, variable) in weights.variables() {
             let grad = grads.get(variable).unwrap_or_else(|| panic!("{name}: no gradient"));
@@ -509,10 +510,16 @@ fn noise_replaces_a_share_by_what_does_not_hold() {
     let gold: Vec<Vec<u32>> = (0..4000).map(|pair| if pair % 8 == 0 { vec![1, 3] } else { Vec::new() }).collect();
     let gold: Vec<&Vec<u32>> = gold.iter().collect();
     let found: Vec<Vec<u32>> = gold.iter().map(|classes| (*classes).clone()).collect();
-    assert_eq!(noisy(&found, &gold, 6, 0.0, &mut Random::new(1)), found);
-    let mut shares = Vec::new();
+    let noisy = |found: &[Vec<u32>], gold: &[&Vec<u32>], n_classes, share, seed| {
+        let Told { sets, is_wrong } = noisy(found, gold, n_classes, share, &mut Random::new(seed));
+        assert!(found.iter().zip(&sets).zip(&is_wrong).all(|((old, new), is_wrong)| *is_wrong || old == new));
+        sets
+    };
+    assert_eq!(noisy(&found, &gold, 6, 0.0, 1), found);
+    let mut found_shares = Vec::new();
     for seed in 0..200 {
-        let made = noisy(&found, &gold, 6, 0.4, &mut Random::new(seed));
+        let [share, _] = shares(NoiseOn::Predictions, 0.4, &mut Random::new(1000 + seed));
+        let made = noisy(&found, &gold, 6, share, seed);
         let replaced =
             |given: bool| found.iter().zip(&made).filter(|(old, new)| old != new && old.is_empty() != given).count();
         for (old, new) in found.iter().zip(&made).filter(|(old, new)| old != new) {
@@ -520,13 +527,13 @@ fn noise_replaces_a_share_by_what_does_not_hold() {
         }
         // 500 pairs have relations: of the others as many are given one.
         assert!(replaced(true).abs_diff(replaced(false)) < 60, "{} {}", replaced(true), replaced(false));
-        shares.push(replaced(true) as f64 / 500.0);
+        found_shares.push(replaced(true) as f64 / 500.0);
     }
-    let (mean, most) = (shares.iter().sum::<f64>() / 200.0, shares.iter().copied().fold(0.0, f64::max));
+    let (mean, most) = (found_shares.iter().sum::<f64>() / 200.0, found_shares.iter().copied().fold(0.0, f64::max));
     assert!((mean - 0.2).abs() < 0.03 && most < 0.47 && most > 0.33, "{mean} {most}");
     // One class beside the threshold's: what does not hold is the other.
     let gold = [vec![1], Vec::new()];
-    let swapped = noisy(&[vec![1], vec![]], &[&gold[0], &gold[1]], 2, 1e9, &mut Random::new(3));
+    let swapped = noisy(&[vec![1], vec![]], &[&gold[0], &gold[1]], 2, 1e9, 3);
     assert_eq!(swapped, [vec![], vec![1]]);
 }
 
@@ -537,7 +544,7 @@ fn states_are_compared_by_their_angles() {
     let cosines = cosine(&one, &other).unwrap().to_vec1::<f32>().unwrap();
     assert!(cosines[0].abs() < 1e-6 && (cosines[1] - 1.0).abs() < 1e-6);
     // Cosines by ten: (0, 6) of the first row, (8, 10) of the second; by columns (0, 8) and (6, 10).
-    let found = among_others(&one, &other).unwrap().to_vec1::<f32>().unwrap();
+    let found = among_others(&one, &other, 0.1).unwrap().to_vec1::<f32>().unwrap();
     let lse = |a: f32, b: f32| (a.exp() + b.exp()).ln();
     let expected = [f32::midpoint(lse(0.0, 6.0), lse(0.0, 8.0)), f32::midpoint(lse(8.0, 10.0), lse(6.0, 10.0)) - 10.0];
     for (found, expected) in found.iter().zip(expected) {

@@ -7,6 +7,7 @@
 
 mod batches;
 mod docre_ii;
+mod docre_ii_settings;
 mod docre_sd;
 mod heads;
 mod large_documents;
