@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use docre::checkpoint::find_config;
 use docre::encoder::hub;
 use docre::ground::observe::Event;
 use docre::pieces::{Cutter, Options, Tokenizer, stored};
@@ -18,7 +19,7 @@ use super::{Messages, Outcome, SplitArgs, checked, whole};
 pub struct EncodeArgs {
     #[command(flatten)]
     split: SplitArgs,
-    /// A folder with a tokenizer, or the name of an encoder in the Hugging Face cache.
+    /// A folder with a tokenizer, or the name of an encoder in the Hugging Face cache; of a checkpoint the markers, too.
     #[arg(long, value_name = "DIR|NAME")]
     encoder: String,
     /// Pieces that a document keeps at most.
@@ -34,12 +35,13 @@ pub struct EncodeArgs {
 
 /// Encodes.
 pub fn run(args: &EncodeArgs, messages: Messages) -> anyhow::Result<Outcome> {
-    let options = checked(Options { most_pieces: args.most_pieces })?;
+    let options = checked(Options { most_pieces: args.most_pieces, ..Options::default() })?;
     let split = args.split.folder()?;
     let out = args.out.as_ref().unwrap_or(&split);
     let encoder = hub::resolve(&args.encoder)?;
     messages.tell(&Event::Detail(format!("reads the tokenizer of {}", encoder.display())));
-    let mut cutter = Cutter::new(Tokenizer::load(&encoder)?, options.most_pieces);
+    let markers = find_config(&encoder)?.map_or(options.markers, |checkpoint| checkpoint.markers);
+    let mut cutter = Cutter::new(Tokenizer::load(&encoder)?, options.most_pieces).marking(&markers)?;
     let listener = messages.listener();
     let written = stored::write(&split, out, &mut cutter, args.force, &|event| listener.hear(&event))?;
     drop(listener);

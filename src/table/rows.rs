@@ -183,6 +183,7 @@ rows! {
         encoder: Text,
         ids: Vec<u32>,
         mention_starts: Vec<Vec<u32>>,
+        mention_ends: Vec<Vec<u32>>,
         truncated: u32,
     }
 

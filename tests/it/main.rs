@@ -59,6 +59,7 @@ mod published;
 mod pubtator;
 mod query;
 mod query_limits;
+mod released;
 mod report;
 mod report_predictions;
 mod sample;

@@ -15,6 +15,7 @@ use docre::model::atlop::AtlopConfig;
 use docre::model::docre_ii::{Attention, Contrastive, DocreIiConfig};
 use docre::model::docre_sd::{Distillation, DocreSdConfig};
 use docre::nn::device::DeviceChoice;
+use docre::pieces::Markers;
 use docre::train;
 use docre::train::config::{EncoderSource, Scratch, SecondStage, TrainConfig};
 use serde_json::json;
@@ -56,7 +57,7 @@ impl Fixture {
             dropout: 0.1,
         };
         TrainConfig {
-            model: ModelConfig::Atlop(AtlopConfig { embedding: 16, block: 4 }),
+            model: ModelConfig::Atlop(AtlopConfig { embedding: 16, block: 4, ..AtlopConfig::default() }),
             encoder: EncoderSource::Scratch(scratch),
             corpus: self.path("corpus"),
             train: "train".into(),
@@ -74,6 +75,7 @@ impl Fixture {
             patience: None,
             most_labels: 4,
             most_pieces: 1024,
+            markers: Markers::Star,
             second_stage: Some(second_stage()),
             teacher: None,
             base: None,

@@ -3,8 +3,9 @@
 use ground::settings::within;
 use serde::{Deserialize, Serialize};
 
-use crate::base::PairFeature;
-use crate::bounds::MOST;
+use crate::base::{PairFeature, check_layers};
+use crate::bounds::{GREATEST_WIDTH, MOST};
+use crate::pair::Mentions;
 
 /// The model's shape beside its encoder's, and its losses'. Absent fields have the paper's values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,6 +17,12 @@ pub struct DocreIiConfig {
     pub block: usize,
     /// How a pair's feature is made.
     pub pair_feature: PairFeature,
+    /// How many of the encoder's last layers are read: their mean.
+    pub averaged_layers: usize,
+    /// Which markers' states and attention are a mention's.
+    pub mentions: Mentions,
+    /// Width to which the inference module reduces features, by a matrix; absent: it takes them as they are.
+    pub inference_width: Option<usize>,
     /// Iterations when scoring; with 0 the model is its base.
     #[serde(rename = "K")]
     pub iterations: usize,
@@ -30,6 +37,8 @@ pub struct DocreIiConfig {
     pub attention: Attention,
     /// The second stage's other loss.
     pub contrastive: Contrastive,
+    /// What decides when the model infers.
+    pub logits: Logits,
     /// The greatest share of predicted relations that training replaces by wrong ones.
     pub noise: f64,
 }
@@ -56,18 +65,32 @@ pub enum Contrastive {
     Simclr,
 }
 
+/// What decides when the model infers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Logits {
+    /// Those of the last iteration.
+    Last,
+    /// Those of the base and of all iterations so far, added up, as in the released program.
+    Sum,
+}
+
 impl Default for DocreIiConfig {
     fn default() -> Self {
         Self {
             embedding: 768,
             block: 64,
             pair_feature: PairFeature::Ffn,
+            averaged_layers: 1,
+            mentions: Mentions::Opening,
+            inference_width: None,
             iterations: 3,
             layers: 2,
             heads: 4,
             fusion: true,
             attention: Attention::ExtendedCross,
             contrastive: Contrastive::StopGradient,
+            logits: Logits::Last,
             noise: 0.4,
         }
     }
@@ -79,19 +102,25 @@ impl DocreIiConfig {
     /// # Errors
     /// The first field that does not fit, expected then got.
     pub fn check(&self) -> std::result::Result<(), String> {
-        let Self { embedding, heads, .. } = *self;
-        self.pair_feature.check(embedding, self.block)?;
+        let (width, heads) = (self.inner_width(), self.heads);
+        self.pair_feature.check(self.embedding, self.block)?;
+        check_layers(self.averaged_layers)?;
+        within("inference_width", width, 1, GREATEST_WIDTH)?;
         within("K", self.iterations, 0, MOST)?;
         if self.layers == 0 {
             return Err("`N_I`: expected at least 1, got 0; for the base alone set `K` to 0".to_owned());
         }
         within("N_I", self.layers, 1, MOST)?;
-        if heads == 0 || !heads.is_multiple_of(4) || !embedding.is_multiple_of(heads) {
-            return Err(format!(
-                "`heads`: expected a multiple of 4 that divides the embedding of {embedding}, got {heads}"
-            ));
+        if heads == 0 || !heads.is_multiple_of(4) || !width.is_multiple_of(heads) {
+            let of = if self.inference_width.is_some() { "inference width" } else { "embedding" };
+            return Err(format!("`heads`: expected a multiple of 4 that divides the {of} of {width}, got {heads}"));
         }
         within("noise", self.noise, 0.0, 1.0)
+    }
+
+    /// The width of the inference module's vectors.
+    pub fn inner_width(&self) -> usize {
+        self.inference_width.unwrap_or(self.embedding)
     }
 }
 

@@ -13,22 +13,22 @@
 //! not depend on what it is batched with.
 
 mod config;
+mod classifier;
 pub(crate) mod inference;
 pub(crate) mod noise;
 
 use std::ops::Range;
 
-use candle_core::{DType, Result, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
 use encoder::Encoder;
 use ground::random::Random;
-use nn::layers::linear;
 use nn::ops::{Places, gather, is_fused};
-use nn::{Linear, Mode, Weights};
+use nn::{Mode, Weights};
 
 use crate::attention::rows_at_once;
 use crate::attention::{Matrices, matrices, matrix_bytes};
-use crate::base::PairBase;
+use crate::base::{PairBase, Shape};
 use crate::chunks::{by_rows, chunks, pairs_at_once, rows_of};
 use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
 use crate::decode::{Predicted, decode};
@@ -36,7 +36,8 @@ use crate::example::{Example, indicators, labels};
 use crate::loss::{adaptive_threshold, among_others, among_others_of_padded, cosine};
 use crate::pair_matrix::{PairMatrix, by_document, by_documents, entities_in_pairs};
 use crate::trace::{Held, Span};
-pub use config::{Attention, Contrastive, DocreIiConfig};
+use classifier::Classifier;
+pub use config::{Attention, Contrastive, DocreIiConfig, Logits};
 use inference::Inference;
 use noise::noisy;
 
@@ -44,7 +45,7 @@ use noise::noisy;
 #[derive(Debug, Clone)]
 pub struct DocreIi {
     base: PairBase,
-    classifier: Linear,
+    classifier: Classifier,
     /// None where K is 0.
     inference: Option<Inference>,
     config: DocreIiConfig,
@@ -60,15 +61,23 @@ impl DocreIi {
     /// Where the configuration does not fit itself, or a weight is missing or misshapen.
     pub fn new(task: &Task, config: &DocreIiConfig, weights: &mut Weights) -> Result<Self> {
         config.check().map_err(candle_core::Error::Msg)?;
-        let feature = (config.pair_feature, config.embedding, config.block);
+        let shape = Shape {
+            width: config.embedding,
+            block: config.block,
+            feature: config.pair_feature,
+            averaged_layers: config.averaged_layers,
+            mentions: config.mentions,
+            normed: false,
+        };
         let dropout = task.encoder.hidden_dropout_prob;
-        let base = PairBase::new(task.encoder, feature, weights)?;
-        let classifier = linear(weights, "classifier", task.n_classes, config.embedding)?;
+        let base = PairBase::new(task.encoder, &shape, weights)?;
+        let classifier = Classifier::new(task, config.pair_feature, config.embedding, weights)?;
         let inference = if config.iterations == 0 {
             None
         } else {
-            // The module begins by reading features as the base has learnt to.
-            for part in ["weight", "bias"] {
+            // The module begins by reading features as the base has learnt to, where it is as wide.
+            let parts = if config.inference_width.is_none() { classifier.parts() } else { &[] };
+            for part in parts {
                 weights.copy(&format!("inference.classifier.{part}"), &format!("classifier.{part}"))?;
             }
             Some(Inference::new(config, task.n_classes, dropout, weights)?)
@@ -84,8 +93,8 @@ impl DocreIi {
     }
 
     /// The base's logits, `W_r F + b_r`, in f32.
-    fn first_logits(&self, features: &Tensor) -> Result<Tensor> {
-        self.classifier.forward(features)?.to_dtype(DType::F32)
+    fn first_logits(&self, features: &Tensor, mode: &mut Mode) -> Result<Tensor> {
+        self.classifier.forward(features, mode)
     }
 
     /// The relations predicted for each pair, sorted.
@@ -115,11 +124,13 @@ impl DocreIi {
     }
 
     /// Reads each document anew, with what was predicted for it, until nothing changes or K times: the logits of all
-    /// pairs as their documents were last read; `held` gets what that is.
+    /// pairs as their documents were last read; `held` gets what that is. Where logits are added up, `sum` has the
+    /// base's, and each document is read K times.
     fn iterate(
         &self,
         inference: &Inference,
         (features, readings): (&Tensor, &mut [Reading]),
+        mut sum: Option<Tensor>,
         held: &mut Vec<Held>,
         mode: &mut Mode,
     ) -> Result<Tensor> {
@@ -137,7 +148,11 @@ impl DocreIi {
                 matrices = open.iter().map(|reading| reading.matrix.clone()).collect::<Vec<_>>().into();
             }
             let sets: Vec<Vec<u32>> = open.iter().flat_map(|reading| reading.sets.iter().cloned()).collect();
-            let logits = self.think(inference, features, &sets, &matrices, mode)?;
+            let mut logits = self.think(inference, features, &sets, &matrices, mode)?;
+            if let Some(sum) = &mut sum {
+                logits = (&*sum + logits)?;
+                sum.clone_from(&logits);
+            }
             self.take(&mut open, &logits, iteration, held)?;
             read.add(&mut open, logits, is_whole)?;
         }
@@ -188,7 +203,7 @@ impl DocreIi {
         let (mut sets, mut held) = (Vec::with_capacity(features.dim(0)?), Vec::new());
         for rows in chunks(features.dim(0)?, at_once) {
             let span = Span { since: 0, until: 0, changed: 0 };
-            sets.extend(self.read(&self.first_logits(&rows_of(features, &rows)?)?, |pair, relation, threshold| {
+            sets.extend(self.read(&self.first_logits(&rows_of(features, &rows)?, &mut Mode::Evaluate)?, |pair, relation, threshold| {
                 held.push(Held { pair: (rows.start + pair) as u32, span, relation, threshold });
             })?);
         }
@@ -197,7 +212,8 @@ impl DocreIi {
             let (matrix, n_pairs, first_pair) = (matrix.clone(), matrix.n_pairs(), first);
             first += n_pairs;
             let (sets, changed) = (sets.by_ref().take(n_pairs).collect(), vec![0; n_pairs]);
-            Reading { matrix, first_pair, row: None, sets, changed, is_open: true }
+            let is_summed = self.config.logits == Logits::Sum;
+            Reading { matrix, first_pair, row: None, sets, changed, is_summed, is_open: true }
         };
         Ok((matrices(examples).iter().map(reading).collect(), held))
     }
@@ -212,7 +228,11 @@ impl DocreIi {
     ) -> Result<(Tensor, Vec<u32>, Vec<Held>)> {
         let (mut readings, mut held) = self.readings(examples, features, at_once)?;
         let mode = &mut Mode::InChunks(at_once);
-        let logits = self.iterate(inference, (features, &mut readings), &mut held, mode)?;
+        let [reduced] = by_rows(features.dim(0)?, rows_at_once(features, mode), |rows| {
+            Ok([inference.reduce(&rows_of(features, &rows)?, mode)?])
+        })?;
+        let sum = (self.config.logits == Logits::Sum).then(|| self.first_logits(features, &mut Mode::Evaluate));
+        let logits = self.iterate(inference, (&reduced, &mut readings), sum.transpose()?, &mut held, mode)?;
         let changed = readings.iter().flat_map(|reading| &reading.changed).copied().collect();
         // Each iteration's came in the order of pairs.
         held.sort_by_key(|held| held.pair);
@@ -228,6 +248,7 @@ impl DocreIi {
         random: &mut Random,
     ) -> Result<(Tensor, Option<Tensor>)> {
         let matrices = matrices(examples);
+        let features = &inference.reduce(features, &mut Mode::Train(random))?;
         let found = self.predicted(&logits.detach())?;
         let gold: Vec<&Vec<u32>> = examples.iter().flat_map(|example| &example.labels).collect();
         let mut relations = || {
@@ -258,13 +279,15 @@ struct Reading {
     sets: Vec<Vec<u32>>,
     /// The iteration at which that last changed.
     changed: Vec<u32>,
+    /// Whether what the module thinks of it is added up, which changes with each reading.
+    is_summed: bool,
     /// Whether to read it again may change something.
     is_open: bool,
 }
 
 impl Reading {
     fn update(&mut self, sets: Vec<Vec<u32>>, iteration: u32) {
-        self.is_open = sets != self.sets;
+        self.is_open = self.is_summed || sets != self.sets;
         for ((changed, before), after) in self.changed.iter_mut().zip(&self.sets).zip(&sets) {
             if before != after {
                 *changed = iteration;
@@ -369,10 +392,8 @@ impl Model for DocreIi {
     /// tensors, and two more that the allocator has not yet given back (measured).
     fn need(&self, example: &Example) -> Need {
         let (width, pairs) = (self.config.embedding as u64, example.pairs.len() as u64);
-        if self.inference.is_none() {
-            return Need::of(pairs, width);
-        }
-        let matrix = matrix_bytes(entities_in_pairs(example), self.config.heads, is_fused(&self.classifier.bias));
+        let Some(inference) = &self.inference else { return Need::of(pairs, width) };
+        let matrix = matrix_bytes(entities_in_pairs(example), self.config.heads, is_fused(inference.bias()));
         // What a pair was given: nothing to most of them, so one relation an iteration is ample.
         let held = (size_of::<Held>() as u64).div_ceil(4) * (self.config.iterations as u64 + 1);
         Need::of(pairs, 11 * width + self.n_classes as u64 + held).and(matrix)
@@ -380,7 +401,7 @@ impl Model for DocreIi {
 
     fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {
         let Some(features) = self.base.forward(examples, &mut Mode::InChunks(at_once))? else { return Ok(()) };
-        let base = |rows: &Range<usize>| self.first_logits(&rows_of(&features, rows)?);
+        let base = |rows: &Range<usize>| self.first_logits(&rows_of(&features, rows)?, &mut Mode::Evaluate);
         let Some(inference) = &self.inference else {
             return chunks(features.dim(0)?, at_once).try_for_each(|rows| found(base(&rows)?.into()));
         };
@@ -396,7 +417,7 @@ impl Model for DocreIi {
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
         let examples = lesson.examples;
         let Some(features) = self.base.forward(examples, &mut Mode::Train(random))? else { return Ok(None) };
-        let logits = self.first_logits(&features)?;
+        let logits = self.first_logits(&features, &mut Mode::Train(random))?;
         let labels = labels(examples, self.n_classes, features.device())?;
         let of_base = adaptive_threshold(&logits, &labels)?;
         let Some(inference) = &self.inference else { return Ok(Some(Loss::from(of_base))) };
