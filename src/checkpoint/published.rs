@@ -101,6 +101,7 @@ fn config(
     weights: &BTreeMap<String, Tensor>,
     tokenizer: &Tokenizer,
 ) -> Result<CheckpointConfig, CheckpointError> {
+    let markers = markers(published, kind)?;
     let shape = |name: &str| shape(published.weights, weights, name);
     let (embedding, _) = shape("head_extractor.weight")?;
     let products = if kind == Kind::Atlop { "bilinear.weight" } else { "pair_feature.weight" };
@@ -120,7 +121,7 @@ fn config(
         relations: relations(published.relations, classes, shape(classes)?.0)?,
         tokenizer: tokenizer.identity().into(),
         most_pieces: published.options.most_pieces,
-        markers: markers(published, kind)?,
+        markers,
         most_labels: published.options.most_labels,
     })
 }
@@ -177,9 +178,10 @@ fn stretched(
 fn markers(published: &Published<'_>, kind: Kind) -> Result<Markers, CheckpointError> {
     match (kind, published.types) {
         (Kind::Atlop, None) => Ok(Markers::Star),
-        (Kind::Atlop, Some(_)) => {
-            Err(fault(published.weights, &"expected a state dict of DocRE-II or DocRE-SD beside types, got one of ATLOP"))
-        }
+        (Kind::Atlop, Some(_)) => Err(fault(
+            published.weights,
+            &"expected a state dict of DocRE-II or DocRE-SD beside types, got one of ATLOP",
+        )),
         (_, None) => {
             let reason = "expected the numbers of types (`--types`), by which its code marks mentions, got none";
             Err(fault(published.weights, &reason))

@@ -88,7 +88,8 @@ pub fn run(args: &CheckpointArgs, messages: Messages) -> anyhow::Result<Outcome>
     };
     let options = checked(Options { most_labels: args.most_labels, most_pieces: args.most_pieces })?;
     let encoder = hub::resolve(encoder)?;
-    let published = Published { weights, encoder: &encoder, relations, types: args.types.as_deref(), options: &options };
+    let published =
+        Published { weights, encoder: &encoder, relations, types: args.types.as_deref(), options: &options };
     let unused = convert(&published, out, args.force)?;
     unused.event().iter().for_each(|event| messages.tell(event));
     messages.say(&format!("{}: a checkpoint", out.display()));

@@ -177,11 +177,7 @@ impl PairBase {
     ///
     /// # Errors
     /// Where the configuration does not fit itself, or a weight is missing or misshapen.
-    pub fn new(
-        encoder: &EncoderConfig,
-        shape: &Shape,
-        weights: &mut Weights,
-    ) -> Result<Self> {
+    pub fn new(encoder: &EncoderConfig, shape: &Shape, weights: &mut Weights) -> Result<Self> {
         let &Shape { width, block, .. } = shape;
         let product = |weights: &mut Weights| Bilinear::new(weights, "pair_feature", width, block, width);
         let feature = match shape.feature {

@@ -121,7 +121,8 @@ impl ModelConfig {
             Self::DocreIi(config) if config.iterations > 0 => DocreIiConfig { iterations: 0, ..config.clone() },
             Self::DocreSd(config) => {
                 let DocreSdConfig { embedding, block, pair_feature, averaged_layers, mentions, .. } = *config;
-                let base = DocreIiConfig { embedding, block, pair_feature, averaged_layers, mentions, ..Default::default() };
+                let base =
+                    DocreIiConfig { embedding, block, pair_feature, averaged_layers, mentions, ..Default::default() };
                 DocreIiConfig { iterations: 0, ..base }
             }
             _ => return None,

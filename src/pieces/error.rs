@@ -44,7 +44,9 @@ pub enum PiecesError {
         piece: &'static str,
     },
     /// The vocabulary lacks a piece that marks mentions of a type.
-    #[error("tokenizer: expected a piece `{piece}` in the vocabulary, to mark mentions of the type `{name}`, found none")]
+    #[error(
+        "tokenizer: expected a piece `{piece}` in the vocabulary, to mark mentions of the type `{name}`, found none"
+    )]
     NoMarker {
         /// The piece.
         piece: String,

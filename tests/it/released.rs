@@ -142,8 +142,9 @@ fn a_released_model_gives_the_logits_that_it_gave() {
         let arguments =
             ["score", "--checkpoint", checkpoint, "--corpus", text(&corpus), "--split", "dev", "--out", text(&out)];
         done(&docre(arguments));
-        let (mut found, mut places) = (0, BTreeMap::new());
-        batch.examples.iter().zip(0..).for_each(|(example, place)| drop(places.insert(&*example.doc_id, place)));
+        let places: BTreeMap<&str, usize> =
+            batch.examples.iter().zip(0..).map(|(example, place)| (&*example.doc_id, place)).collect();
+        let mut found = 0;
         for row in table::read::<RelationRow>(&out).unwrap().flat_map(Result::unwrap) {
             let matrix = &expected[&format!("{}.logits", places[&*row.doc_id])];
             let logits = of_pairs(matrix, &[(row.head, row.tail)]).squeeze(0).unwrap().to_vec1::<f32>().unwrap();
@@ -153,7 +154,7 @@ fn a_released_model_gives_the_logits_that_it_gave() {
             assert!((row.threshold_logit - logits[0]).abs() < NEAR, "{kind}: {row:?}");
             found += 1;
         }
-        assert!(found > 10, "{kind}: {found}");
+        assert!(found > 5, "{kind}: {found}");
     }
 }
 
@@ -261,13 +262,14 @@ fn mentions_are_marked_as_the_checkpoint_says_whatever_table_stands_there() {
 fn a_type_that_has_no_marker_is_told() {
     let fixture = Fixture::new();
     let numbers = fixture.path("numbers.json");
-    fs::write(&numbers, json!({"A": 1, "LOC": 2, "C": 3, "PER": 4, "E": 5, "F": 6}).to_string()).unwrap();
+    fs::write(&numbers, json!({"ORG": 1, "LOC": 2, "C": 3, "PER": 4, "MISC": 5, "NUM": 6}).to_string()).unwrap();
     done(&fixture.convert(&fixture.weights("docre_sd"), &["--types", text(&numbers)]));
     let [corpus, checkpoint, out] = ["corpus", "checkpoint", "out"].map(|name| fixture.path(name));
     let named = [("--checkpoint", &checkpoint), ("--corpus", &corpus), ("--out", &out)];
     let named = named.iter().flat_map(|(name, path)| [*name, text(path)]);
     let run = docre(["score", "--split", "dev"].into_iter().chain(named));
     assert_eq!(run.code, Some(1), "{}", run.stderr);
-    let expected = "mention 0 of entity 3: expected one of the types that have markers, `A`, `C`, `E`, `F`, `LOC`, `PER`, got `ORG`";
+    let expected = "document `one`: mention 0 of entity 4: expected one of the types that have markers, \
+        `C`, `LOC`, `MISC`, `NUM`, `ORG`, `PER`, got `TIME`";
     assert!(run.stderr.contains(expected), "{}", run.stderr);
 }

@@ -497,8 +497,7 @@ fn a_null_in_a_list_is_refused_at_any_depth() {
         }
         starts.append(true);
         let (doc_id, encoder) = (text("a"), text("e"));
-        let row =
-            PieceRow { doc_id, encoder, ids: vec![], mention_starts: vec![], mention_ends: vec![], truncated: 0 };
+        let row = PieceRow { doc_id, encoder, ids: vec![], mention_starts: vec![], mention_ends: vec![], truncated: 0 };
         let batch = PieceRow::to_batch(vec![row]).unwrap();
         let mut columns = batch.columns().to_vec();
         columns[3] = Arc::new(starts.finish());

@@ -438,7 +438,7 @@ fn what_cannot_be_trained_is_refused_and_earlier_checkpoints_stay() {
     refused(&TrainConfig { model: none, ..config.clone() }, "other", &[], "`model`: `N_I`: expected at least 1, got 0");
     let endless = ModelConfig::DocreIi(DocreIiConfig { iterations: 1 << 40, ..docre_ii() });
     refused(&TrainConfig { model: endless, ..config.clone() }, "other", &[], "`model`: `K`: expected 0 to 1000");
-    let uneven = ModelConfig::Atlop(AtlopConfig { embedding: 7, block: 8 });
+    let uneven = ModelConfig::Atlop(AtlopConfig { embedding: 7, block: 8, ..AtlopConfig::default() });
     refused(
         &TrainConfig { model: uneven, ..config.clone() },
         "other",

@@ -203,9 +203,12 @@ impl DocreIi {
         let (mut sets, mut held) = (Vec::with_capacity(features.dim(0)?), Vec::new());
         for rows in chunks(features.dim(0)?, at_once) {
             let span = Span { since: 0, until: 0, changed: 0 };
-            sets.extend(self.read(&self.first_logits(&rows_of(features, &rows)?, &mut Mode::Evaluate)?, |pair, relation, threshold| {
-                held.push(Held { pair: (rows.start + pair) as u32, span, relation, threshold });
-            })?);
+            sets.extend(self.read(
+                &self.first_logits(&rows_of(features, &rows)?, &mut Mode::Evaluate)?,
+                |pair, relation, threshold| {
+                    held.push(Held { pair: (rows.start + pair) as u32, span, relation, threshold });
+                },
+            )?);
         }
         let (mut first, mut sets) = (0, sets.into_iter());
         let reading = |matrix: &PairMatrix| {
