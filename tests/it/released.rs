@@ -109,11 +109,21 @@ fn all(batch: &Batch, expected: &HashMap<String, Tensor>, name: &str) -> Tensor 
     Tensor::cat(&of.collect::<Vec<_>>(), 0).unwrap()
 }
 
-/// The checkpoint's model where it computes in a type: on the CPU in f32 by fused operations, else by others.
-fn model(folder: &Path, computing: DType) -> Box<dyn Model> {
+/// The checkpoint's model and its variables where it computes in a type: on the CPU in f32 by fused operations, else by
+/// others.
+fn built(folder: &Path, computing: DType) -> (Box<dyn Model>, Weights) {
     let checkpoint = Checkpoint::load(folder, &Device::Cpu).unwrap();
     let mut weights = Weights::given(checkpoint.weights, "", 0, &Device::Cpu).computing_in(computing);
-    checkpoint.config.build(&mut weights).unwrap()
+    (checkpoint.config.build(&mut weights).unwrap(), weights)
+}
+
+fn model(folder: &Path, computing: DType) -> Box<dyn Model> {
+    built(folder, computing).0
+}
+
+fn norm(x: &Tensor) -> f64 {
+    let squares = x.to_dtype(DType::F64).unwrap().sqr().unwrap();
+    squares.sum_all().unwrap().to_scalar::<f64>().unwrap().sqrt()
 }
 
 #[test]
@@ -155,6 +165,43 @@ fn a_released_model_gives_the_logits_that_it_gave() {
             found += 1;
         }
         assert!(found > 5, "{kind}: {found}");
+    }
+}
+
+/// The encoder has four layers, of which three are read: where operations are not fused, the first is a node of the graph.
+#[test]
+fn the_squares_of_its_logits_have_the_gradients_that_they_had() {
+    for kind in KINDS {
+        let fixture = Fixture::new();
+        fixture.import(kind);
+        let folder = fixture.path("checkpoint");
+        let batch = fixture.batch(Checkpoint::load(&folder, &Device::Cpu).unwrap());
+        let given = safetensors::load(fixture.weights(kind), &Device::Cpu).unwrap();
+        let json = fs::read(fixture.golden.join(kind).join("expected.json")).unwrap();
+        let expected: Value = serde_json::from_slice(&json).unwrap();
+        for computing in [DType::F32, DType::F64] {
+            let (model, weights) = built(&folder, computing);
+            let logits = model.score(&batch.examples).unwrap().unwrap().logits;
+            let loss = logits.sqr().unwrap().sum_all().unwrap();
+            let off = f64::from(loss.to_scalar::<f32>().unwrap()) / expected["loss"].as_f64().unwrap() - 1.0;
+            assert!(off.abs() < 1e-5, "{kind}, {computing:?}: {off}");
+            let grads = loss.backward().unwrap();
+            let mut checked = 0;
+            for (name, variable) in weights.variables() {
+                // Values tell which weight of the released code it is.
+                let is_it = |(_, weight): &(&String, &Tensor)| {
+                    weight.dims() == variable.dims() && distance(weight, variable.as_tensor()) == 0.0
+                };
+                let (theirs, _) = given.iter().find(is_it).unwrap();
+                let Some(expected) = expected["gradient_l2"][theirs].as_f64() else { continue };
+                let found = norm(grads.get(variable).unwrap_or_else(|| panic!("{kind}: {name}: no gradient")));
+                // A bias of keys shifts all scores of a pair alike.
+                let fits = (found - expected).abs() < 1e-3 * expected.max(0.1) || name.ends_with("key.bias");
+                assert!(fits, "{kind}, {computing:?}: {name}: expected {expected}, got {found}");
+                checked += 1;
+            }
+            assert_eq!(checked, expected["gradient_l2"].as_object().unwrap().len(), "{kind}");
+        }
     }
 }
 
