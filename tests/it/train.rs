@@ -522,7 +522,7 @@ fn a_setting_that_does_not_fit_is_named() {
         ("/model", json!("atlop"), "`model`: expected settings by name, got string \"atlop\""),
         ("/model/kind", json!("docre"), "`model`: `kind`: unknown variant `docre`, expected one of `atlop`"),
         ("/model/embedding", json!(-1), "`model`: `embedding`: expected a whole number of 0 or more, got integer `-1`"),
-        ("/model", json!({"kind": "atlop", "heads": 4}), "unknown.json: `model`: unknown field `heads`, expected `emb"),
+        ("/model", json!({"kind": "atlop", "heads": 4}), "`model`: unknown field `heads`, expected one of `emb"),
         ("/encoder/scratch", json!({"layer": 1}), "unknown.json: `encoder.scratch`: unknown field `layer`"),
         ("/encoder", json!({}), "`encoder`: expected one of `pretrained` and `scratch`, got neither"),
         ("/encoder/scratch/layers", json!("2"), "`encoder.scratch.layers`: expected a whole number of 0 or more"),
