@@ -16,15 +16,17 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor, Var, safetensors};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use encoder::{EncoderConfig, LoadError, read_weights};
 use ground::hint::{Hint, Words};
 use ground::identity::Identity;
+use ground::present;
 use model::example::Relations;
 use model::{Model, Task};
 use nn::device::Compute;
 use nn::{Unused, Weights};
-use pieces::{PiecesError, Tokenizer};
+use pieces::{Markers, PiecesError, Tokenizer};
 use table::{Ours, TableError, Text, found_under, holds_only, is_named_file, is_random};
 
 pub use card::{Card, CardRelation, Figures, SplitName};
@@ -93,6 +95,9 @@ pub struct CheckpointConfig {
     pub tokenizer: Text,
     /// Pieces that a document keeps at most.
     pub most_pieces: usize,
+    /// What marks where mentions begin and end.
+    #[serde(default, skip_serializing_if = "Markers::is_star")]
+    pub markers: Markers,
     /// Relations that a pair is given at most.
     pub most_labels: usize,
 }
@@ -210,6 +215,18 @@ pub fn read_config(folder: &Path) -> Result<CheckpointConfig, CheckpointError> {
     let text = read(&path)?;
     serde_json::from_slice(&text)
         .map_err(|error| CheckpointError::File { path, reason: format!("expected a checkpoint of docre: {error}") })
+}
+
+/// The same, where the folder is that of a checkpoint at all; of an encoder's it is none.
+///
+/// # Errors
+/// Where the file cannot be read, or is that of a checkpoint and damaged.
+pub fn find_config(folder: &Path) -> Result<Option<CheckpointConfig>, CheckpointError> {
+    let path = found_under(folder).join(CONFIG);
+    let text = present(ground::read_text(&path));
+    let text = text.map_err(|source| CheckpointError::Io { path, action: "read", source })?;
+    let is_ours = |text: &String| serde_json::from_str(text).is_ok_and(|config: Value| config.get("docre").is_some());
+    text.filter(is_ours).map(|_| read_config(folder)).transpose()
 }
 
 /// Identifies a checkpoint by its three files.

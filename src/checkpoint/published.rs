@@ -1,4 +1,9 @@
-//! A state dict that ATLOP's released code has saved → a checkpoint.
+//! A state dict that the released code of ATLOP, DocRE-II or DocRE-SD has saved → a checkpoint.
+//!
+//! Whose it is its names tell ([`names`]). ATLOP's is our model by our names. The two others make features as their
+//! papers do not say, for which there are settings: see [`model::base`].
+
+mod names;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,26 +11,38 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use encoder::{read_config, read_state_dict};
+use encoder::{EncoderConfig, EncoderFamily, read_config, read_state_dict};
 use ground::settings::{Settings, at_least};
 use model::atlop::AtlopConfig;
+use model::base::PairFeature;
+use model::docre_ii::{Contrastive, DocreIiConfig, Logits};
+use model::docre_sd::DocreSdConfig;
+use model::pair::Mentions;
 use nn::{Unused, Weights};
-use pieces::Tokenizer;
+use pieces::{Cutter, Markers, Tokenizer};
 use table::{Staging, TableError, Text, restore};
 
 use super::{CheckpointConfig, CheckpointError, MOST_LABELS, ModelConfig, OURS, fault, read};
+use names::{Kind, count};
+
+/// Layers of the encoder that the code of DocRE-II and DocRE-SD reads.
+const AVERAGED_LAYERS: usize = 3;
+/// Types of entities that it has markers for.
+const N_TYPES: usize = 6;
+const POSITIONS: &str = "model.embeddings.position_embeddings.weight";
 
 /// What a checkpoint is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Published<'a> {
-    /// The state dict: an archive of PyTorch or a safetensors file, with the weights `model.*`, `head_extractor.*`,
-    /// `tail_extractor.*` and `bilinear.*`.
+    /// The state dict: an archive of PyTorch or a safetensors file.
     pub weights: &'a Path,
     /// The folder of its encoder: `config.json` and a tokenizer.
     pub encoder: &'a Path,
     /// Its relations in JSON: an object that gives each its class, as the code's `rel2id.json`, or a list in the order
     /// of the classes. Class 0, no relation, is the threshold; a list may leave it out.
     pub relations: &'a Path,
+    /// The types of entities in JSON, as the code's `ner2id.json`: DocRE-II's and DocRE-SD's mark mentions by them.
+    pub types: Option<&'a Path>,
     /// What the model was trained with.
     pub options: &'a Options,
 }
@@ -49,7 +66,7 @@ impl Default for Options {
 impl Settings for Options {
     fn check(&self) -> Result<(), String> {
         at_least("most_labels", self.most_labels, 1)?;
-        pieces::Options { most_pieces: self.most_pieces }.check()
+        pieces::Options { most_pieces: self.most_pieces, ..Default::default() }.check()
     }
 }
 
@@ -64,8 +81,12 @@ pub fn convert(published: &Published<'_>, out: &Path, force: bool) -> Result<Unu
         return Err(TableError::Stands { path: out.to_path_buf() }.into());
     }
     let weights = read_state_dict(published.weights, &Device::Cpu)?;
+    let kind = Kind::of(&weights).map_err(|reason| fault(published.weights, &reason))?;
+    let weights = kind.renamed(weights);
     let tokenizer = Tokenizer::load(published.encoder)?;
-    let config = config(published, &weights, &tokenizer)?;
+    let config = config(published, kind, &weights, &tokenizer)?;
+    // The vocabulary has to have the markers; else they would be found lacking only where documents are read.
+    let tokenizer = Cutter::new(tokenizer, config.most_pieces).marking(&config.markers)?.into_tokenizer();
     let mut weights = Weights::given(weights, "", 0, &Device::Cpu);
     config.build(&mut weights).map_err(|error| fault(published.weights, &error))?;
     let staging = Staging::begin_over(out, OURS)?;
@@ -76,20 +97,117 @@ pub fn convert(published: &Published<'_>, out: &Path, force: bool) -> Result<Unu
 
 fn config(
     published: &Published<'_>,
+    kind: Kind,
     weights: &BTreeMap<String, Tensor>,
     tokenizer: &Tokenizer,
 ) -> Result<CheckpointConfig, CheckpointError> {
-    let (embedding, _) = shape(published.weights, weights, "head_extractor.weight")?;
-    let (classes, columns) = shape(published.weights, weights, "bilinear.weight")?;
+    let markers = markers(published, kind)?;
+    let shape = |name: &str| shape(published.weights, weights, name);
+    let (embedding, _) = shape("head_extractor.weight")?;
+    let products = if kind == Kind::Atlop { "bilinear.weight" } else { "pair_feature.weight" };
+    let block = shape(products)?.1 / embedding.max(1);
+    let (model, classes) = match kind {
+        Kind::Atlop => {
+            (ModelConfig::Atlop(AtlopConfig { embedding, block, ..AtlopConfig::default() }), "bilinear.weight")
+        }
+        Kind::DocreIi => (ModelConfig::DocreIi(docre_ii(weights, (embedding, block))), "classifier.weight"),
+        Kind::DocreSd => (ModelConfig::DocreSd(docre_sd(weights, (embedding, block))), "reasoning.classifier.weight"),
+    };
+    let encoder = read_config(published.encoder)?;
     Ok(CheckpointConfig {
         docre: env!("CARGO_PKG_VERSION").to_owned(),
-        model: ModelConfig::Atlop(AtlopConfig { embedding, block: columns / embedding.max(1) }),
-        encoder: read_config(published.encoder)?,
-        relations: relations(published.relations, classes)?,
+        model,
+        encoder: if kind == Kind::Atlop { encoder } else { stretched(published, encoder, shape(POSITIONS)?.0)? },
+        relations: relations(published.relations, classes, shape(classes)?.0)?,
         tokenizer: tokenizer.identity().into(),
         most_pieces: published.options.most_pieces,
+        markers,
         most_labels: published.options.most_labels,
     })
+}
+
+/// What DocRE-II's code does; a state dict without its inference module is that of a base.
+fn docre_ii(weights: &BTreeMap<String, Tensor>, (embedding, block): (usize, usize)) -> DocreIiConfig {
+    let config = DocreIiConfig {
+        embedding,
+        block,
+        pair_feature: PairFeature::Released,
+        averaged_layers: AVERAGED_LAYERS,
+        mentions: Mentions::Both,
+        logits: Logits::Sum,
+        // Its projection has a batch norm: nothing but training has a use for it.
+        contrastive: Contrastive::None,
+        ..DocreIiConfig::default()
+    };
+    match weights.get("inference.reduction.weight").and_then(|weight| weight.dims().first().copied()) {
+        Some(width) => {
+            DocreIiConfig { inference_width: Some(width), layers: count(weights, "inference.layer."), ..config }
+        }
+        None => DocreIiConfig { iterations: 0, ..config },
+    }
+}
+
+/// What DocRE-SD's code does.
+fn docre_sd(weights: &BTreeMap<String, Tensor>, (embedding, block): (usize, usize)) -> DocreSdConfig {
+    DocreSdConfig {
+        embedding,
+        block,
+        pair_feature: PairFeature::Released,
+        averaged_layers: AVERAGED_LAYERS,
+        mentions: Mentions::Both,
+        layers: count(weights, "reasoning.layer."),
+        moving_average: count(weights, "average.layer.") > 0,
+        highway: true,
+        ..DocreSdConfig::default()
+    }
+}
+
+/// An encoder with as many positions as the state dict has: the code trains three times as many as BERT has.
+fn stretched(
+    published: &Published<'_>,
+    encoder: EncoderConfig,
+    positions: usize,
+) -> Result<EncoderConfig, CheckpointError> {
+    if encoder.family != EncoderFamily::Bert {
+        let reason = "expected a BERT, as the released code of DocRE-II and DocRE-SD has, got one of its kin";
+        return Err(fault(&published.encoder.join("config.json"), &reason));
+    }
+    Ok(EncoderConfig { max_position_embeddings: positions, ..encoder })
+}
+
+fn markers(published: &Published<'_>, kind: Kind) -> Result<Markers, CheckpointError> {
+    match (kind, published.types) {
+        (Kind::Atlop, None) => Ok(Markers::Star),
+        (Kind::Atlop, Some(_)) => Err(fault(
+            published.weights,
+            &"expected a state dict of DocRE-II or DocRE-SD beside types, got one of ATLOP",
+        )),
+        (_, None) => {
+            let reason = "expected the numbers of types (`--types`), by which its code marks mentions, got none";
+            Err(fault(published.weights, &reason))
+        }
+        (_, Some(path)) => types(path).map(Markers::Typed),
+    }
+}
+
+/// The types by their numbers, from 1.
+fn types(path: &Path) -> Result<Vec<Text>, CheckpointError> {
+    let numbers: BTreeMap<Text, usize> = serde_json::from_slice(&read(path)?)
+        .map_err(|_| fault(path, &"expected an object that gives each type of entities its number, got another"))?;
+    // The code never marks a mention with 0, which stands for no type.
+    let mut types: Vec<(usize, Text)> =
+        numbers.into_iter().filter(|(_, number)| *number > 0).map(|(name, number)| (number, name)).collect();
+    types.sort_unstable();
+    if types.iter().map(|(number, _)| *number).eq(1..=N_TYPES) {
+        return Ok(types.into_iter().map(|(_, name)| name).collect());
+    }
+    let found: Vec<String> = types.iter().map(|(number, _)| number.to_string()).collect();
+    let reason = format!(
+        "expected types of the numbers 1 to {N_TYPES}, as the released code counts entities from {}, got {}",
+        N_TYPES + 1,
+        found.join(", ")
+    );
+    Err(fault(path, &reason))
 }
 
 /// Rows and columns of a weight.
@@ -97,7 +215,7 @@ fn shape(path: &Path, weights: &BTreeMap<String, Tensor>, name: &str) -> Result<
     match weights.get(name).map(Tensor::dims) {
         Some(&[rows, columns]) => Ok((rows, columns)),
         Some(other) => Err(fault(path, &format!("weight `{name}`: expected rows and columns, got {other:?}"))),
-        None => Err(fault(path, &format!("expected a state dict of ATLOP, found no weight `{name}`"))),
+        None => Err(fault(path, &format!("expected a weight `{name}`, found no such weight"))),
     }
 }
 
@@ -110,7 +228,7 @@ enum RelationNames {
 }
 
 /// The relations from class 1 on.
-fn relations(path: &Path, classes: usize) -> Result<Vec<Text>, CheckpointError> {
+fn relations(path: &Path, of: &str, classes: usize) -> Result<Vec<Text>, CheckpointError> {
     let names: RelationNames = serde_json::from_slice(&read(path)?).map_err(|_| {
         fault(path, &"expected an object that gives each relation its class, or a list of relations, got neither")
     })?;
@@ -123,7 +241,7 @@ fn relations(path: &Path, classes: usize) -> Result<Vec<Text>, CheckpointError> 
         Some((_threshold, relations)) if names.len() == classes => Ok(relations.to_vec()),
         _ => {
             let got = names.len();
-            Err(fault(path, &format!("expected the {classes} classes of `bilinear.weight`, got {got}")))
+            Err(fault(path, &format!("expected the {classes} classes of `{of}`, got {got}")))
         }
     }
 }

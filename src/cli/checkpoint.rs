@@ -15,7 +15,8 @@ use serde::Serialize;
 
 use super::{Messages, Outcome, Shown, Usage, checked, one_of, whole};
 
-/// Make a checkpoint of a model that ATLOP's released code has trained, or show what a checkpoint is for.
+/// Make a checkpoint of a model that the released code of ATLOP, DocRE-II or DocRE-SD has trained, or show what a
+/// checkpoint is for.
 #[derive(Args)]
 #[command(
     subcommand_negates_reqs = true,
@@ -25,15 +26,18 @@ use super::{Messages, Outcome, Shown, Usage, checked, one_of, whole};
 pub struct CheckpointArgs {
     #[command(subcommand)]
     command: Option<CheckpointCommand>,
-    /// The state dict: an archive of PyTorch (whatever its name) or a safetensors file.
-    #[arg(long, value_name = "FILE", required = true)]
-    from_atlop: Option<PathBuf>,
+    /// The state dict: an archive of PyTorch (whatever its name) or a safetensors file. Whose it is its names tell.
+    #[arg(long, visible_alias = "from-atlop", value_name = "FILE", required = true)]
+    from: Option<PathBuf>,
     /// The encoder that it was made from, for its shape and tokenizer: a folder, or a name in the Hugging Face cache.
     #[arg(long, value_name = "DIR|NAME", required = true)]
     encoder: Option<String>,
     /// Its relations in JSON: an object that gives each its class (rel2id.json), or a list in the order of the classes.
     #[arg(long, value_name = "FILE", required = true)]
     relations: Option<PathBuf>,
+    /// The types of its entities in JSON: an object that gives each its number (ner2id.json); of DocRE-II and DocRE-SD.
+    #[arg(long, value_name = "FILE")]
+    types: Option<PathBuf>,
     /// The folder of the checkpoint.
     #[arg(long, value_name = "DIR", required = true)]
     out: Option<PathBuf>,
@@ -78,13 +82,14 @@ pub fn run(args: &CheckpointArgs, messages: Messages) -> anyhow::Result<Outcome>
         return show(args);
     }
     let (Some(weights), Some(encoder), Some(relations), Some(out)) =
-        (&args.from_atlop, &args.encoder, &args.relations, &args.out)
+        (&args.from, &args.encoder, &args.relations, &args.out)
     else {
-        bail!(Usage("expected `--from-atlop`, `--encoder`, `--relations` and `--out`, or `show`".to_owned()));
+        bail!(Usage("expected `--from`, `--encoder`, `--relations` and `--out`, or `show`".to_owned()));
     };
     let options = checked(Options { most_labels: args.most_labels, most_pieces: args.most_pieces })?;
     let encoder = hub::resolve(encoder)?;
-    let published = Published { weights, encoder: &encoder, relations, options: &options };
+    let published =
+        Published { weights, encoder: &encoder, relations, types: args.types.as_deref(), options: &options };
     let unused = convert(&published, out, args.force)?;
     unused.event().iter().for_each(|event| messages.tell(event));
     messages.say(&format!("{}: a checkpoint", out.display()));

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
+use docre::checkpoint::find_config;
 use docre::encoder::hub;
 use docre::ground::observe::Event;
 use docre::ground::parsed::FolderName;
@@ -27,7 +28,7 @@ pub struct EncodeArgs {
     /// The split: the folder of this name in that of the corpus.
     #[arg(long, value_name = "NAME")]
     split: Option<FolderName>,
-    /// A folder with a tokenizer, or the name of an encoder in the Hugging Face cache.
+    /// A folder with a tokenizer, or the name of an encoder in the Hugging Face cache; of a checkpoint the markers, too.
     #[arg(long, value_name = "DIR|NAME")]
     encoder: String,
     /// Pieces that a document keeps at most.
@@ -43,7 +44,7 @@ pub struct EncodeArgs {
 
 /// Encodes.
 pub fn run(args: &EncodeArgs, messages: Messages) -> anyhow::Result<Outcome> {
-    let options = checked(Options { most_pieces: args.most_pieces })?;
+    let options = checked(Options { most_pieces: args.most_pieces, ..Options::default() })?;
     let mut scratch = Scratch::default();
     let Taken { folder: split, is_rows } = annotated::split(&args.corpus, args.split.as_deref(), &mut scratch)?;
     if is_rows && args.out.is_none() {
@@ -52,7 +53,8 @@ pub fn run(args: &EncodeArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let out = args.out.as_ref().unwrap_or(&split);
     let encoder = hub::resolve(&args.encoder)?;
     messages.tell(&Event::Detail(format!("reads the tokenizer of {}", encoder.display())));
-    let mut cutter = Cutter::new(Tokenizer::load(&encoder)?, options.most_pieces);
+    let markers = find_config(&encoder)?.map_or(options.markers, |checkpoint| checkpoint.markers);
+    let mut cutter = Cutter::new(Tokenizer::load(&encoder)?, options.most_pieces).marking(&markers)?;
     let listener = messages.listener();
     let written = stored::write(&split, out, &mut cutter, args.force, &|event| listener.hear(&event))?;
     drop(listener);

@@ -3,7 +3,7 @@
 
 mod node;
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Result, Tensor, bail};
 
 use nn::ops::{
     NO_ROW, Places, Sequences, add_bias, attend, attention_of_padded, attention_of_rows, dropout, gather, gelu,
@@ -19,6 +19,42 @@ pub(super) struct Passed {
     pub states: Tensor,
     /// The attention of the rows of all sequences that have any.
     pub attention: Vec<Attention>,
+}
+
+/// What the layers that are read make, added up.
+#[derive(Default)]
+struct Sum {
+    of: Option<Passed>,
+    n_layers: usize,
+}
+
+impl Sum {
+    /// Adds a layer; the attention of each is of the same rows in the same groups.
+    fn add(&mut self, layer: Passed) -> Result<()> {
+        self.n_layers += 1;
+        let Some(sum) = &mut self.of else {
+            self.of = Some(layer);
+            return Ok(());
+        };
+        sum.states = (&sum.states + layer.states)?;
+        for (sum, of_layer) in sum.attention.iter_mut().zip(layer.attention) {
+            sum.shares = (&sum.shares + of_layer.shares)?;
+        }
+        Ok(())
+    }
+
+    /// The mean; of one layer what it made.
+    fn mean(self) -> Result<Passed> {
+        let Some(mut sum) = self.of else { bail!("encoder: expected a layer that is read") };
+        if self.n_layers > 1 {
+            let share = 1.0 / self.n_layers as f64;
+            sum.states = (sum.states * share)?;
+            for of_rows in &mut sum.attention {
+                of_rows.shares = (&of_rows.shares * share)?;
+            }
+        }
+        Ok(sum)
+    }
 }
 
 /// Queries, keys and values.
@@ -49,6 +85,8 @@ pub(super) struct Bert {
     /// From the width of embeddings to that of hidden states, where they differ.
     projection: Option<Linear>,
     layers: Vec<Layer>,
+    /// How many of the last are read.
+    averaged: usize,
     /// The type of hidden states.
     computing: DType,
 }
@@ -130,7 +168,11 @@ impl Bert {
         let layer = |index| Layer::new(config, weights, &format!("{prefix}.encoder.layer.{index}"));
         let layers = (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?;
         let computing = weights.computing();
-        Ok(Self { config: config.clone(), words, positions, types, norm, projection, layers, computing })
+        Ok(Self { config: config.clone(), words, positions, types, norm, projection, layers, averaged: 1, computing })
+    }
+
+    pub(super) fn average(&mut self, n_layers: usize) {
+        self.averaged = n_layers;
     }
 
     pub(super) fn config(&self) -> &EncoderConfig {
@@ -142,23 +184,24 @@ impl Bert {
         let n_heads = self.config.num_attention_heads;
         let mut states = self.embed(ids, spans, mode)?;
         let sequences = Sequences::new(spans, &states, n_heads)?;
-        let mut attention = Vec::new();
+        let mut read = Sum::default();
         for (place, layer) in self.layers.iter().enumerate() {
-            let is_last = place + 1 == self.layers.len();
-            // The last layer's attention is asked for too, and has a gradient of its own.
-            if !is_last && layer.is_node(&states) {
+            let is_read = place + self.averaged >= self.layers.len();
+            // The attention of a layer that is read is asked for too, and has a gradient of its own.
+            if !is_read && layer.is_node(&states) {
                 states = layer.node(&states, &sequences, &self.config, mode)?;
                 continue;
             }
             let (projected, bias) = layer.project(&states)?;
-            if is_last {
-                attention = self.attention(&projected, &bias, spans, rows, mode)?;
-            }
+            let attention = is_read.then(|| self.attention(&projected, &bias, spans, rows, mode)).transpose()?;
             let drop = mode.drop(self.config.attention_probs_dropout_prob);
             let attended = attend(&projected, &bias, &sequences, n_heads, drop)?;
             states = layer.finish(&attended, &states, &self.config, mode)?;
+            if let Some(attention) = attention {
+                read.add(Passed { states: states.clone(), attention })?;
+            }
         }
-        Ok(Passed { states, attention })
+        read.mean()
     }
 
     fn embed(&self, ids: &[u32], spans: &[Span], mode: &mut Mode) -> Result<Tensor> {

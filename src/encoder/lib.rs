@@ -1,4 +1,4 @@
-//! Piece ids → hidden states, and the last layer's attention of chosen pieces.
+//! Piece ids → hidden states, and the attention of chosen pieces: the last layer's, or the mean of the last ones.
 //!
 //! BERT, RoBERTa and their kin ([`bert`]) over documents of any length ([`window`]), with weights from a Hugging Face folder
 //! ([`load`], [`hub`]) or drawn at random ([`nn::Weights`]). Documents lie one after another in one matrix, without padding,
@@ -35,11 +35,11 @@ pub struct Input<'a> {
 /// Encoded documents.
 #[derive(Debug, Clone)]
 pub struct Encoded {
-    /// Hidden states, `(pieces of all documents, hidden)`.
+    /// Hidden states, `(pieces of all documents, hidden)`, the mean over the layers that are read.
     pub states: Tensor,
     /// Where each document lies in them.
     pub spans: Vec<Span>,
-    /// The last layer's attention of their rows. A document without rows is in none of these, every other in one.
+    /// The attention of their rows, the mean over the same layers. A document without rows is in none of these, every other in one.
     pub attention: Vec<Attention>,
 }
 
@@ -68,6 +68,19 @@ impl Encoder {
     pub fn new(config: &EncoderConfig, weights: &mut Weights, prefix: &str) -> Result<Self> {
         config.check().map_err(candle_core::Error::Msg)?;
         Ok(Self { bert: Bert::new(config, weights, prefix)? })
+    }
+
+    /// The same, read at the mean of so many of its last layers, states and attention, in place of the last alone.
+    ///
+    /// # Errors
+    /// Where it has fewer.
+    pub fn averaging(mut self, n_layers: usize) -> Result<Self> {
+        let most = self.config().num_hidden_layers;
+        if n_layers == 0 || n_layers > most {
+            bail!("`averaged_layers`: expected 1 to the {most} that the encoder has, got {n_layers}");
+        }
+        self.bert.average(n_layers);
+        Ok(self)
     }
 
     /// The encoder's shape.

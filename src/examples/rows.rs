@@ -47,6 +47,12 @@ pub enum Misfit {
         /// Pieces in the row.
         n_pieces: usize,
     },
+    /// Mentions that begin and others that end.
+    #[error("document `{doc_id}`: expected `mention_ends` of the mentions of `mention_starts`, got those of others")]
+    Ends {
+        /// The document.
+        doc_id: Text,
+    },
 }
 
 /// A document from its rows; only candidate pairs are taken.
@@ -68,12 +74,16 @@ pub(super) fn without_pairs(pieces: &PieceRow) -> Result<Example, Misfit> {
         doc_id: pieces.doc_id.clone(),
         ids: pieces.ids.clone(),
         mentions: pieces.mention_starts.concat(),
+        mention_ends: pieces.mention_ends.concat(),
         n_mentions: pieces.mention_starts.iter().map(Vec::len).collect(),
         truncated: pieces.truncated,
         ..Example::default()
     };
     let n_pieces = example.ids.len();
-    match example.mentions.iter().find(|&&place| place as usize >= n_pieces) {
+    let mut places = example.mentions.iter().chain(&example.mention_ends);
+    let n_ends = pieces.mention_ends.iter().map(Vec::len);
+    match places.find(|&&place| place as usize >= n_pieces) {
+        None if !n_ends.eq(example.n_mentions.iter().copied()) => Err(Misfit::Ends { doc_id: example.doc_id }),
         None => Ok(example),
         Some(&place) => Err(Misfit::Mention { doc_id: example.doc_id, place, n_pieces }),
     }

@@ -13,7 +13,8 @@ use table::{Snapshot, Standing, TableFiles};
 
 use crate::error::{self, Error, given};
 use crate::split::{
-    FACT, Numbering, Split, collect, entity, has_column, has_values, scan_foreign, scan_foreign_items, stands, verify_all,
+    FACT, Numbering, Split, collect, entity, has_column, has_values, scan_foreign, scan_foreign_items, stands,
+    verify_all,
 };
 
 /// Where a table of predictions has the sentences that support each.

@@ -9,13 +9,14 @@ use encoder::Encoder;
 use ground::random::Random;
 use nn::{Mode, Weights};
 
-use crate::base::Ends;
+use crate::base::{Ends, PairFeature, Shape, check_layers};
 use crate::bilinear::Bilinear;
+use crate::bounds::check_blocks;
 use crate::chunks::chunks;
 use crate::contract::{Lesson, Loss, Model, Taker, Task};
 use crate::example::{Example, labels};
 use crate::loss::adaptive_threshold;
-use crate::pair::{PairFeatures, Pooled};
+use crate::pair::{Mentions, PairFeatures};
 
 /// The model's shape beside its encoder's. Absent fields have the paper's values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,11 +26,15 @@ pub struct AtlopConfig {
     pub embedding: usize,
     /// Width of a block of the grouped bilinear classifier.
     pub block: usize,
+    /// How many of the encoder's last layers are read: their mean.
+    pub averaged_layers: usize,
+    /// Which markers' states and attention are a mention's.
+    pub mentions: Mentions,
 }
 
 impl Default for AtlopConfig {
     fn default() -> Self {
-        Self { embedding: 768, block: 64 }
+        Self { embedding: 768, block: 64, averaged_layers: 1, mentions: Mentions::Opening }
     }
 }
 
@@ -47,8 +52,16 @@ impl Atlop {
     /// # Errors
     /// Where the configuration does not fit itself, or a weight is missing or misshapen.
     pub fn new(task: &Task, config: &AtlopConfig, weights: &mut Weights) -> Result<Self> {
+        let shape = Shape {
+            width: config.embedding,
+            block: config.block,
+            feature: PairFeature::GroupedBilinear,
+            averaged_layers: config.averaged_layers,
+            mentions: config.mentions,
+            normed: false,
+        };
         Ok(Self {
-            ends: Ends::new(task.encoder, config.embedding, weights)?,
+            ends: Ends::new(task.encoder, &shape, weights)?,
             bilinear: Bilinear::new(weights, "bilinear", config.embedding, config.block, task.n_classes)?,
             width: config.embedding,
         })
@@ -75,6 +88,17 @@ impl Atlop {
     }
 }
 
+impl AtlopConfig {
+    /// Whether a model can be made of it.
+    ///
+    /// # Errors
+    /// The first field that does not fit, expected then got.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        check_blocks(self.embedding, self.block)?;
+        check_layers(self.averaged_layers)
+    }
+}
+
 impl Model for Atlop {
     fn encoder(&self) -> &Encoder {
         self.ends.encoder()
@@ -86,7 +110,7 @@ impl Model for Atlop {
 
     fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {
         let encoded = self.ends.encode(examples, &mut Mode::InChunks(at_once))?;
-        let Some(pooled) = Pooled::new(examples, &encoded)? else { return Ok(()) };
+        let Some(pooled) = self.ends.pool(examples, &encoded)? else { return Ok(()) };
         let mut chunks = chunks(pooled.n_pairs(), pooled.pairs_at_once(at_once));
         chunks.try_for_each(|rows| found(self.classify(&pooled.features(&rows)?)?.into()))
     }

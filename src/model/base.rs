@@ -1,19 +1,23 @@
 //! What the models have in common before they reason: the vectors of a pair's ends, and its feature.
+//!
+//! What the released programs of DocRE-II and DocRE-SD do otherwise than their papers say is there by settings: the mean
+//! of the last layers, both markers of a mention, the vector of the document beside each end, and what becomes of the
+//! grouped bilinear product.
 
 use candle_core::{DType, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
 use encoder::{Encoded, Encoder, EncoderConfig, Input};
 use ground::settings::within;
-use nn::layers::linear;
+use nn::layers::{Settled, linear};
 use nn::ops::{Places, add_bias, gather, matmul, relu};
 use nn::{Linear, Mode, Weights};
 
 use crate::bilinear::Bilinear;
-use crate::bounds::{GREATEST_WIDTH, check_blocks};
+use crate::bounds::{GREATEST_WIDTH, MOST, check_blocks};
 use crate::chunks::by_rows;
 use crate::example::Example;
-use crate::pair::{PairFeatures, Pooled, features};
+use crate::pair::{Mentions, PairFeatures, Pooled, Pooling, features};
 
 /// The encoder and the vectors of a pair's two ends, in the names of ATLOP's published checkpoints: `model.*`,
 /// `head_extractor`, `tail_extractor`.
@@ -22,21 +26,42 @@ pub struct Ends {
     encoder: Encoder,
     head_extractor: Linear,
     tail_extractor: Linear,
+    pooling: Pooling,
+}
+
+/// The shape of a base beside its encoder's.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// Width of vectors.
+    pub width: usize,
+    /// Width of a block of a grouped bilinear product.
+    pub block: usize,
+    /// How a pair's feature is made.
+    pub feature: PairFeature,
+    /// How many of the encoder's last layers are read.
+    pub averaged_layers: usize,
+    /// What mentions are.
+    pub mentions: Mentions,
+    /// Whether features of the released programs end in dropout and a norm.
+    pub normed: bool,
 }
 
 impl Ends {
-    /// Ends of a width, whose variables stand in `weights`.
+    /// Ends of a shape, whose variables stand in `weights`.
     ///
     /// # Errors
     /// Where the configuration does not fit itself, or a weight is missing or misshapen.
-    pub fn new(encoder: &EncoderConfig, width: usize, weights: &mut Weights) -> Result<Self> {
+    pub fn new(encoder: &EncoderConfig, shape: &Shape, weights: &mut Weights) -> Result<Self> {
         // First the encoder, whose weights are given where it is pretrained: a file that lies about its width is found
         // out before anything of that width is drawn.
-        let built = Encoder::new(encoder, weights, "model")?;
+        let built = Encoder::new(encoder, weights, "model")?.averaging(shape.averaged_layers)?;
+        let pooling = Pooling { mentions: shape.mentions, released: shape.feature == PairFeature::Released };
+        let of = if pooling.released { 3 } else { 2 } * encoder.hidden_size;
         Ok(Self {
             encoder: built,
-            head_extractor: linear(weights, "head_extractor", width, 2 * encoder.hidden_size)?,
-            tail_extractor: linear(weights, "tail_extractor", width, 2 * encoder.hidden_size)?,
+            head_extractor: linear(weights, "head_extractor", shape.width, of)?,
+            tail_extractor: linear(weights, "tail_extractor", shape.width, of)?,
+            pooling,
         })
     }
 
@@ -45,7 +70,7 @@ impl Ends {
     /// # Errors
     /// Where a piece is not in the encoder's vocabulary.
     pub fn forward(&self, examples: &[Example], mode: &mut Mode) -> Result<Option<[Tensor; 2]>> {
-        features(examples, &self.encode(examples, mode)?)?.map(|pairs| self.of(&pairs)).transpose()
+        features(examples, &self.encode(examples, mode)?, self.pooling)?.map(|pairs| self.of(&pairs)).transpose()
     }
 
     /// What the encoder makes of a batch.
@@ -53,11 +78,22 @@ impl Ends {
     /// # Errors
     /// Where a piece is not in the encoder's vocabulary.
     pub fn encode(&self, examples: &[Example], mode: &mut Mode) -> Result<Encoded> {
-        let inputs: Vec<Input> = examples.iter().map(Example::input).collect();
+        let rows = examples.iter().map(|example| self.pooling.mentions.rows(example)).collect::<Result<Vec<_>>>()?;
+        let inputs: Vec<Input> =
+            examples.iter().zip(&rows).map(|(example, rows)| Input { ids: &example.ids, rows }).collect();
         self.encoder.encode(&inputs, mode)
     }
 
-    /// `z_s = tanh(W_s [h_s; c_so])` and `z_o = tanh(W_o [h_o; c_so])`, `(pairs, width)` each.
+    /// A batch as the encoder reads it; `None` where it has no pair.
+    ///
+    /// # Errors
+    /// Where the examples are not those that were encoded.
+    pub fn pool<'e>(&self, examples: &'e [Example], encoded: &'e Encoded) -> Result<Option<Pooled<'e>>> {
+        Pooled::new(examples, encoded, self.pooling)
+    }
+
+    /// `z_s = tanh(W_s [h_s; c_so])` and `z_o = tanh(W_o [h_o; c_so])`, `(pairs, width)` each; with the document's vector
+    /// `[h_s; c_so; d]` and `[h_o; c_so; d]`.
     ///
     /// # Errors
     /// Where the shapes do not fit.
@@ -71,16 +107,20 @@ impl Ends {
     }
 }
 
-/// `tanh(W [h; c] + b)`, with the products of each entity and of each context made once, and added up in f32, as are
-/// their gradients over pairs: `(pairs, width)`.
+/// `tanh(W [h; c] + b)`, or that of `[h; c; d]`, with the products of each entity, of each context and of each document
+/// made once, and added up in f32, as are their gradients over pairs: `(pairs, width)`.
 fn extract(linear: &Linear, pairs: &PairFeatures, ends: &Places) -> Result<Tensor> {
     let (hidden, of) = (pairs.entities.dim(1)?, pairs.entities.dtype());
-    let half = |part: &Tensor, first| {
+    let share = |part: &Tensor, first| {
         matmul(part, &linear.weight.narrow(1, first, hidden)?.to_dtype(of)?.t()?)?.to_dtype(DType::F32)
     };
-    let of_entities = gather(&add_bias(&half(&pairs.entities, 0)?, &linear.bias)?, ends)?;
-    let of_contexts = gather(&half(&pairs.contexts, hidden)?, &pairs.context_of)?;
-    (of_entities + of_contexts)?.tanh()?.to_dtype(of)
+    let of_entities = gather(&add_bias(&share(&pairs.entities, 0)?, &linear.bias)?, ends)?;
+    let of_contexts = gather(&share(&pairs.contexts, hidden)?, &pairs.context_of)?;
+    let mut sum = (of_entities + of_contexts)?;
+    if let Some((documents, places)) = &pairs.documents {
+        sum = (sum + gather(&share(documents, 2 * hidden)?, places)?)?;
+    }
+    sum.tanh()?.to_dtype(of)
 }
 
 /// How the two ends make the feature of their pair.
@@ -90,8 +130,11 @@ pub enum PairFeature {
     /// A feed-forward network over both, as in the papers.
     #[default]
     Ffn,
-    /// Their grouped bilinear product, as in the released programs.
+    /// Their grouped bilinear product.
     GroupedBilinear,
+    /// As in the released programs of DocRE-II and DocRE-SD: `relu` of their grouped bilinear product, in DocRE-SD with
+    /// dropout and a norm after it; each end is made of its document's vector, too.
+    Released,
 }
 
 impl PairFeature {
@@ -102,9 +145,17 @@ impl PairFeature {
     pub fn check(self, embedding: usize, block: usize) -> std::result::Result<(), String> {
         match self {
             Self::Ffn => within("embedding", embedding, 1, GREATEST_WIDTH),
-            Self::GroupedBilinear => check_blocks(embedding, block),
+            Self::GroupedBilinear | Self::Released => check_blocks(embedding, block),
         }
     }
+}
+
+/// Whether so many of an encoder's layers may be read.
+///
+/// # Errors
+/// Expected, then got.
+pub fn check_layers(averaged: usize) -> std::result::Result<(), String> {
+    within("averaged_layers", averaged, 1, MOST)
 }
 
 /// A pair's feature from its ends.
@@ -118,28 +169,32 @@ pub struct PairBase {
 enum Feature {
     Ffn { inner: Linear, outer: Linear },
     GroupedBilinear(Bilinear),
+    Released { product: Bilinear, norm: Option<Settled> },
 }
 
 impl PairBase {
-    /// Features of a width; `block` is that of a grouped bilinear product.
+    /// Features of a shape.
     ///
     /// # Errors
     /// Where the configuration does not fit itself, or a weight is missing or misshapen.
-    pub fn new(
-        encoder: &EncoderConfig,
-        (feature, width, block): (PairFeature, usize, usize),
-        weights: &mut Weights,
-    ) -> Result<Self> {
-        let feature = match feature {
+    pub fn new(encoder: &EncoderConfig, shape: &Shape, weights: &mut Weights) -> Result<Self> {
+        let &Shape { width, block, .. } = shape;
+        let product = |weights: &mut Weights| Bilinear::new(weights, "pair_feature", width, block, width);
+        let feature = match shape.feature {
             PairFeature::Ffn => Feature::Ffn {
                 inner: linear(weights, "pair_feature.inner", width, 2 * width)?,
                 outer: linear(weights, "pair_feature.outer", width, width)?,
             },
-            PairFeature::GroupedBilinear => {
-                Feature::GroupedBilinear(Bilinear::new(weights, "pair_feature", width, block, width)?)
+            PairFeature::GroupedBilinear => Feature::GroupedBilinear(product(weights)?),
+            PairFeature::Released => {
+                let rates = [encoder.layer_norm_eps, encoder.hidden_dropout_prob];
+                // Over a base that has learnt to classify features with a norm of its own it begins as that.
+                let mut norm = || Settled::alike(weights, ["pair_feature", "classifier"], width, rates);
+                let norm = shape.normed.then(&mut norm).transpose()?;
+                Feature::Released { product: product(weights)?, norm }
             }
         };
-        Ok(Self { ends: Ends::new(encoder, width, weights)?, feature })
+        Ok(Self { ends: Ends::new(encoder, shape, weights)?, feature })
     }
 
     /// `F_so` of all pairs of a batch in order, `(pairs, width)`; `None` where it has no pair.
@@ -148,21 +203,25 @@ impl PairBase {
     /// Where a piece is not in the encoder's vocabulary.
     pub fn forward(&self, examples: &[Example], mode: &mut Mode) -> Result<Option<Tensor>> {
         let encoded = self.ends.encode(examples, mode)?;
-        let Some(pooled) = Pooled::new(examples, &encoded)? else { return Ok(None) };
+        let Some(pooled) = self.ends.pool(examples, &encoded)? else { return Ok(None) };
         let [features] = by_rows(pooled.n_pairs(), pooled.pairs_at_once(mode.rows_at_once()), |rows| {
-            Ok([self.feature(self.ends.of(&pooled.features(&rows)?)?)?])
+            Ok([self.feature(self.ends.of(&pooled.features(&rows)?)?, mode)?])
         })?;
         Ok(Some(features))
     }
 
     /// `F_so` of pairs by the vectors of their ends.
-    fn feature(&self, [heads, tails]: [Tensor; 2]) -> Result<Tensor> {
+    fn feature(&self, [heads, tails]: [Tensor; 2], mode: &mut Mode) -> Result<Tensor> {
         match &self.feature {
             Feature::Ffn { inner, outer } => {
                 outer.forward(&relu(&inner.product(&Tensor::cat(&[heads, tails], 1)?)?, &inner.bias)?)
             }
             // Beside ATLOP's logits it gives features here: what follows computes with them as with all others.
             Feature::GroupedBilinear(bilinear) => bilinear.forward(&heads, &tails)?.to_dtype(heads.dtype()),
+            Feature::Released { product, norm } => {
+                let feature = product.forward(&heads, &tails)?.relu()?.to_dtype(heads.dtype())?;
+                norm.as_ref().map_or(Ok(feature.clone()), |norm| norm.forward(&feature, mode))
+            }
         }
     }
 

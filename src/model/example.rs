@@ -50,6 +50,8 @@ pub struct Example {
     pub ids: Vec<u32>,
     /// The places of all mentions, entity by entity.
     pub mentions: Vec<u32>,
+    /// The places where the same end, in the same order; a model that reads where they begin alone needs none.
+    pub mention_ends: Vec<u32>,
     /// How many of them each entity has; 0 where all are cut off.
     pub n_mentions: Vec<usize>,
     /// The pairs to be classified: (head, tail).
@@ -66,7 +68,7 @@ impl Example {
         self.n_mentions.len()
     }
 
-    /// What the encoder reads: its attention is wanted where mentions begin.
+    /// What the encoder reads where its attention is wanted where mentions begin.
     pub fn input(&self) -> Input<'_> {
         Input { ids: &self.ids, rows: &self.mentions }
     }

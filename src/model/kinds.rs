@@ -8,10 +8,10 @@ use ground::settings::{Fields, from_fields};
 use nn::Weights;
 
 use crate::atlop::{Atlop, AtlopConfig};
-use crate::bounds::check_blocks;
 use crate::contract::{Model, Task};
 use crate::docre_ii::{DocreIi, DocreIiConfig};
 use crate::docre_sd::{Distillation, DocreSd, DocreSdConfig};
+use crate::pair::Mentions;
 use crate::recipe::{Recipe, from_fields_by_recipe};
 
 /// A model's kind and its shape beside the encoder's.
@@ -114,9 +114,18 @@ impl ModelConfig {
     /// The first field that does not fit, expected then got.
     pub fn check(&self) -> std::result::Result<(), String> {
         match self {
-            Self::Atlop(config) => check_blocks(config.embedding, config.block),
+            Self::Atlop(config) => config.check(),
             Self::DocreIi(config) => config.check(),
             Self::DocreSd(config) => config.check(),
+        }
+    }
+
+    /// How many of the encoder's last layers it reads, and what mentions are to it.
+    pub fn reads(&self) -> (usize, Mentions) {
+        match self {
+            Self::Atlop(config) => (config.averaged_layers, config.mentions),
+            Self::DocreIi(config) => (config.averaged_layers, config.mentions),
+            Self::DocreSd(config) => (config.averaged_layers, config.mentions),
         }
     }
 
@@ -133,8 +142,10 @@ impl ModelConfig {
                 DocreIiConfig { iterations: 0, recipe: None, ..config.clone() }
             }
             Self::DocreSd(config) => {
-                let DocreSdConfig { embedding, block, pair_feature, .. } = *config;
-                DocreIiConfig { embedding, block, pair_feature, iterations: 0, ..DocreIiConfig::default() }
+                let DocreSdConfig { embedding, block, pair_feature, averaged_layers, mentions, .. } = *config;
+                let base =
+                    DocreIiConfig { embedding, block, pair_feature, averaged_layers, mentions, ..Default::default() };
+                DocreIiConfig { iterations: 0, ..base }
             }
             _ => return None,
         };

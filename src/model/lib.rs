@@ -15,6 +15,7 @@ pub mod contract;
 mod bounds;
 pub mod chunks;
 pub mod example;
+mod pooling;
 pub mod pair;
 pub mod bilinear;
 pub mod base;

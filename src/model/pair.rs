@@ -12,6 +12,7 @@ use nn::{Span, alike};
 
 use crate::chunks::{chunks, pairs_at_once};
 use crate::example::Example;
+pub use crate::pooling::{Mentions, Pooling};
 
 /// Numbers in the products of all entities with all, of documents that are looked at together.
 const PRODUCTS_AT_ONCE: usize = 1 << 27;
@@ -29,12 +30,15 @@ pub struct PairFeatures {
     pub tails: Places,
     /// For each pair, its context among `contexts`; [`NO_ROW`] where no entity of its document is mentioned.
     pub context_of: Places,
+    /// Where pairs have the vectors of their documents, `(documents, hidden)`: these, and each pair's among them.
+    pub documents: Option<(Tensor, Places)>,
 }
 
 /// A batch as the encoder reads it, before its pairs are looked at.
 pub struct Pooled<'e> {
     examples: &'e [Example],
     encoded: &'e Encoded,
+    pooling: Pooling,
     /// `(entities of all documents, hidden)`.
     entities: Tensor,
     /// The mean attention of the entities of documents that have pairs, where any is mentioned.
@@ -58,8 +62,8 @@ type Pairs<'p> = &'p [(u32, u32)];
 ///
 /// # Errors
 /// Where the examples are not those that were encoded.
-pub fn features(examples: &[Example], encoded: &Encoded) -> Result<Option<PairFeatures>> {
-    let Some(pooled) = Pooled::new(examples, encoded)? else { return Ok(None) };
+pub fn features(examples: &[Example], encoded: &Encoded, pooling: Pooling) -> Result<Option<PairFeatures>> {
+    let Some(pooled) = Pooled::new(examples, encoded, pooling)? else { return Ok(None) };
     pooled.features(&(0..pooled.n_pairs())).map(Some)
 }
 
@@ -68,7 +72,7 @@ impl<'e> Pooled<'e> {
     ///
     /// # Errors
     /// Where the examples are not those that were encoded.
-    pub fn new(examples: &'e [Example], encoded: &'e Encoded) -> Result<Option<Self>> {
+    pub fn new(examples: &'e [Example], encoded: &'e Encoded, pooling: Pooling) -> Result<Option<Self>> {
         if examples.iter().all(|example| example.pairs.is_empty()) {
             return Ok(None);
         }
@@ -77,9 +81,10 @@ impl<'e> Pooled<'e> {
         }
         let mut attention = Vec::new();
         for of_rows in &encoded.attention {
-            attention.extend(entity_attention(examples, of_rows)?);
+            attention.extend(entity_attention(examples, of_rows, pooling.mentions)?);
         }
-        Ok(Some(Self { examples, encoded, entities: pool_entities(examples, encoded)?, attention }))
+        let entities = pool_entities(examples, encoded, pooling.mentions)?;
+        Ok(Some(Self { examples, encoded, pooling, entities, attention }))
     }
 
     /// How many pairs the batch has.
@@ -102,9 +107,10 @@ impl<'e> Pooled<'e> {
         let asked = self.asked(rows);
         let unordered: Vec<Unordered> = asked.iter().map(|pairs| unordered(pairs)).collect();
         let (contexts, first_contexts) = self.contexts(&unordered)?;
+        let documents = self.pooling.released.then(|| self.documents(&asked)).transpose()?;
         let (mut heads, mut tails, mut context_of, mut first_entity) = (Vec::new(), Vec::new(), Vec::new(), 0);
-        let documents = self.examples.iter().zip(asked).zip(unordered.iter().zip(first_contexts));
-        for ((example, pairs), (unordered, first_context)) in documents {
+        let of_documents = self.examples.iter().zip(asked).zip(unordered.iter().zip(first_contexts));
+        for ((example, pairs), (unordered, first_context)) in of_documents {
             for &(head, tail) in pairs {
                 heads.push(first_entity + head);
                 tails.push(first_entity + tail);
@@ -122,7 +128,17 @@ impl<'e> Pooled<'e> {
             heads: Places::new(heads, device)?,
             tails: Places::new(tails, device)?,
             context_of: Places::new(context_of, device)?,
+            documents,
         })
+    }
+
+    /// The vectors of all documents, those of their start pieces, and of which document each pair is.
+    fn documents(&self, asked: &[Pairs<'_>]) -> Result<(Tensor, Places)> {
+        let states = &self.encoded.states;
+        let starts: Vec<u32> = self.encoded.spans.iter().map(|span| span.start as u32).collect();
+        let of_pairs = (0..).zip(asked).flat_map(|(place, pairs)| std::iter::repeat_n(place, pairs.len()));
+        let of_pairs = Places::new(of_pairs.collect::<Vec<u32>>(), states.device())?;
+        Ok((gather(states, &Places::new(starts, states.device())?)?, of_pairs))
     }
 
     /// Those of each document's pairs that are among some of the batch's.
@@ -164,13 +180,15 @@ impl<'e> Pooled<'e> {
     /// The contexts of unordered pairs of some documents: `(pairs, hidden)`.
     ///
     /// `c = Hᵀ a` with `a = A_s·A_o / (Σ A_s·A_o + 1e-5)`, where `A_e` is the mean attention of an entity's mentions and
-    /// the product is averaged over heads.
+    /// the product is averaged over heads, or added up.
     fn local_contexts(&self, group: &EntityAttention, unordered: &[Unordered]) -> Result<Tensor> {
         let states = &self.encoded.states;
         let of = |place: &usize| Some((self.encoded.spans.get(*place)?, unordered.get(*place)?.as_slice()));
         let (spans, pairs): (Vec<&Span>, Vec<Pairs>) = group.documents.iter().filter_map(of).unzip();
+        // Where products are added up, what is added to their sum is so much less beside it.
+        let least = if self.pooling.released { 1e-5 / group.shares.dim(2)?.max(1) as f64 } else { 1e-5 };
         let normalised =
-            |joint: Tensor| joint.broadcast_div(&(joint.sum_keepdim(D::Minus1)? + 1e-5)?)?.to_dtype(states.dtype());
+            |joint: Tensor| joint.broadcast_div(&(joint.sum_keepdim(D::Minus1)? + least)?)?.to_dtype(states.dtype());
         if let ([span], [pairs]) = (spans.as_slice(), pairs.as_slice()) {
             let shares = normalised(joint_attention(&group.shares.squeeze(0)?.narrow(2, 0, span.len)?, pairs)?)?;
             return shares.matmul(&states.narrow(0, span.start, span.len)?);
@@ -219,18 +237,21 @@ fn unordered(pairs: &[(u32, u32)]) -> Unordered {
 
 /// `log Σ exp` over the states at each entity's mentions: `(entities, hidden)`. Where operations are not fused, a batch is
 /// so large that not every entity is padded to the most mentions of any.
-fn pool_entities(examples: &[Example], encoded: &Encoded) -> Result<Tensor> {
+fn pool_entities(examples: &[Example], encoded: &Encoded, of: Mentions) -> Result<Tensor> {
     let states = &encoded.states;
-    let mut entities: Vec<Vec<u32>> = Vec::new();
+    let mut entities: Vec<Vec<[u32; 2]>> = Vec::new();
     for (example, span) in examples.iter().zip(&encoded.spans) {
-        let mut mentions = example.mentions.iter().map(|&place| span.start as u32 + place);
-        entities.extend(example.n_mentions.iter().map(|&count| mentions.by_ref().take(count).collect::<Vec<u32>>()));
+        let ends = if of == Mentions::Both { &example.mention_ends } else { &example.mentions };
+        let within = |place: &u32| span.start as u32 + place;
+        let mut mentions = example.mentions.iter().zip(ends).map(|(start, end)| [start, end].map(within));
+        entities.extend(example.n_mentions.iter().map(|&count| mentions.by_ref().take(count).collect::<Vec<_>>()));
     }
     let groups =
         if is_fused(states) { vec![(0..entities.len()).collect()] } else { alike(entities.iter().map(Vec::len), 1) };
     let pooled = |group: &Vec<usize>| {
-        let of_group: Vec<&[u32]> = group.iter().filter_map(|&place| entities.get(place)).map(Vec::as_slice).collect();
-        pool(&of_group, states)
+        let of_group: Vec<&[[u32; 2]]> =
+            group.iter().filter_map(|&place| entities.get(place)).map(Vec::as_slice).collect();
+        pool(&of_group, states, of)
     };
     let pooled = Tensor::cat(&groups.iter().map(pooled).collect::<Result<Vec<_>>>()?, 0)?;
     if groups.len() == 1 {
@@ -246,16 +267,23 @@ fn pool_entities(examples: &[Example], encoded: &Encoded) -> Result<Tensor> {
 }
 
 /// The same of some entities by their mentions.
-fn pool(entities: &[&[u32]], states: &Tensor) -> Result<Tensor> {
+fn pool(entities: &[&[[u32; 2]]], states: &Tensor, of: Mentions) -> Result<Tensor> {
     let most = entities.iter().map(|mentions| mentions.len()).max().unwrap_or_default().max(1);
     let (mut rows, mut mask) = (Vec::new(), Vec::new());
     for mentions in entities {
         // A padding index reads zeros: alone, as for an entity without mentions, they give a zero vector.
-        rows.extend(mentions.iter().copied().chain(std::iter::repeat(NO_ROW)).take(most));
+        rows.extend(mentions.iter().copied().chain(std::iter::repeat([NO_ROW; 2])).take(most));
         mask.extend((0..most).map(|slot| if slot < mentions.len().max(1) { 0f32 } else { -1e30 }));
     }
     let mask = Tensor::from_vec(mask, (entities.len(), most, 1), states.device())?;
-    let of_mentions = gather(states, &Places::new(rows, states.device())?)?.to_dtype(DType::F32)?;
+    let at = |end: usize| {
+        let rows = rows.iter().filter_map(|ends| ends.get(end).copied());
+        gather(states, &Places::new(rows.collect::<Vec<u32>>(), states.device())?)?.to_dtype(DType::F32)
+    };
+    let of_mentions = match of {
+        Mentions::Opening => at(0)?,
+        Mentions::Both => ((at(0)? + at(1)?)? / 2.0)?,
+    };
     let of_mentions = of_mentions.reshape((entities.len(), most, ()))?.broadcast_add(&mask)?;
     let top = of_mentions.max_keepdim(1)?.detach();
     let sum = of_mentions.broadcast_sub(&top)?.exp()?.sum_keepdim(1)?.log()?;
@@ -264,16 +292,16 @@ fn pool(entities: &[&[u32]], states: &Tensor) -> Result<Tensor> {
 
 /// `(documents, mentions, heads, pieces)` → `(documents, entities, heads, pieces)`, the mean over each entity's mentions,
 /// of those documents that have pairs; apart, where some have many more entities than others.
-fn entity_attention(examples: &[Example], attention: &Attention) -> Result<Vec<EntityAttention>> {
-    let (n, n_mentions, heads, pieces) = attention.shares.dims4()?;
+fn entity_attention(examples: &[Example], attention: &Attention, of: Mentions) -> Result<Vec<EntityAttention>> {
+    let (n, n_rows, heads, pieces) = attention.shares.dims4()?;
     let documents: Vec<&Example> = attention.documents.iter().filter_map(|&place| examples.get(place)).collect();
     if documents.iter().all(|example| example.pairs.is_empty()) {
         return Ok(Vec::new());
     }
     let most = documents.iter().map(|example| example.n_entities()).max().unwrap_or_default();
-    let means: Vec<f32> = documents.iter().flat_map(|example| means(example, n_mentions, most)).collect();
-    let means = Tensor::from_vec(means, (n, most, n_mentions), attention.shares.device())?;
-    let shares = means.matmul(&attention.shares.reshape((n, n_mentions, heads * pieces))?)?;
+    let means: Vec<f32> = documents.iter().flat_map(|example| of.means(example, n_rows, most)).collect();
+    let means = Tensor::from_vec(means, (n, most, n_rows), attention.shares.device())?;
+    let shares = means.matmul(&attention.shares.reshape((n, n_rows, heads * pieces))?)?;
     let whole =
         EntityAttention { documents: attention.documents.clone(), shares: shares.reshape((n, most, heads, pieces))? };
     let with_pairs = (0..).zip(&documents).filter(|(_, example)| !example.pairs.is_empty());
@@ -285,17 +313,6 @@ fn entity_attention(examples: &[Example], attention: &Attention) -> Result<Vec<E
         whole.of(&of(&slots), of(&sizes).into_iter().max().unwrap_or_default())
     };
     alike(sizes.iter().copied(), 2).iter().map(group).collect()
-}
-
-/// What each mention counts in the mean of each entity: `(entities, mentions)`, padded.
-fn means(example: &Example, n_mentions: usize, n_entities: usize) -> Vec<f32> {
-    let mut means = vec![0f32; n_entities * n_mentions];
-    let mut first = 0;
-    for (row, &count) in means.chunks_exact_mut(n_mentions.max(1)).zip(&example.n_mentions) {
-        row.iter_mut().skip(first).take(count).for_each(|share| *share = 1.0 / count as f32);
-        first += count;
-    }
-    means
 }
 
 /// The mean over heads of the product of two entities' attentions: `(entities, heads, pieces)` → `(pairs, pieces)`.

@@ -82,6 +82,43 @@ impl Normed {
     }
 }
 
+/// `LN(dropout(x))`.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    norm: Norm,
+    epsilon: f64,
+    dropout: f64,
+}
+
+impl Settled {
+    /// The norm `NAME.LayerNorm`; where it is not given, it begins as `OTHER.LayerNorm`.
+    ///
+    /// # Errors
+    /// Where a weight is missing or misshapen.
+    pub fn alike(
+        weights: &mut Weights,
+        [name, other]: [&str; 2],
+        width: usize,
+        [epsilon, dropout]: [f64; 2],
+    ) -> Result<Self> {
+        let mut take = |part: &str, value| {
+            let [name, other] = [name, other].map(|layer| format!("{layer}.LayerNorm.{part}"));
+            weights.take_alike(&name, &other, width, Init::Constant(value))
+        };
+        let norm = Norm { weight: take("weight", 1.0)?, shift: take("bias", 0.0)? };
+        Ok(Self { norm, epsilon, dropout })
+    }
+
+    /// `(rows, width)` → `(rows, width)`.
+    ///
+    /// # Errors
+    /// Where the shapes do not fit.
+    pub fn forward(&self, x: &Tensor, mode: &mut Mode) -> Result<Tensor> {
+        let affine = [&self.norm.weight.zeros_like()?, &self.norm.weight, &self.norm.shift];
+        normalize(x, &x.zeros_like()?, affine, self.epsilon, mode.drop(self.dropout))
+    }
+}
+
 /// What stands between the two layers of a feed-forward network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {

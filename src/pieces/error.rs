@@ -43,6 +43,16 @@ pub enum PiecesError {
         /// The piece.
         piece: &'static str,
     },
+    /// The vocabulary lacks a piece that marks mentions of a type.
+    #[error(
+        "tokenizer: expected a piece `{piece}` in the vocabulary, to mark mentions of the type `{name}`, found none"
+    )]
+    NoMarker {
+        /// The piece.
+        piece: String,
+        /// The type.
+        name: String,
+    },
     /// The tokenizer fails on a word.
     #[error("tokenizer: cannot cut the word `{word}`: {reason}")]
     Word {
@@ -79,6 +89,7 @@ impl Hint for PiecesError {
             Self::NoTokenizer { .. } | Self::NoBytes { .. } => Some(
                 "of what Hugging Face's `AutoTokenizer` reads, its `save_pretrained` writes `tokenizer.json`".into(),
             ),
+            Self::NoMarker { .. } => Some("BERT's vocabularies have such pieces; the markers `star` need none".into()),
             _ => None,
         }
     }

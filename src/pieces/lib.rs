@@ -1,11 +1,13 @@
 //! Tables → subword pieces with markers around the mentions of entities, as an encoder reads them. No tensor here.
 //!
 //! A word's pieces are those of the word alone, so each distinct word is cut once. A marker `*` stands before a
-//! mention's first word and after its last, once even where several mentions start or end there (Zhou et al. 2021).
+//! mention's first word and after its last, once even where several mentions start or end there (Zhou et al. 2021). Other
+//! [`Markers`] tell entities and types apart; where several mentions start or end, the last one's stands.
 
 pub mod stored;
 mod cut_off;
 mod error;
+mod markers;
 mod described;
 mod tokenizer;
 mod word_piece;
@@ -24,8 +26,11 @@ use table::{TableError, Text, Walk};
 
 pub use cut_off::CutOff;
 pub use error::PiecesError;
+pub use markers::Markers;
 pub use tokenizer::{Family, Tokenizer};
 pub use vocabulary::{VocabularyOptions, train_vocabulary};
+
+use markers::Marking;
 
 /// Pieces of a document at most, unless asked otherwise: as in the reference code.
 pub const MOST_PIECES: usize = 1024;
@@ -42,17 +47,20 @@ const MOST_WORDS: usize = 1 << 19;
 pub struct Options {
     /// Pieces that a document keeps at most.
     pub most_pieces: usize,
+    /// What marks where mentions begin and end.
+    pub markers: Markers,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { most_pieces: MOST_PIECES }
+        Self { most_pieces: MOST_PIECES, markers: Markers::Star }
     }
 }
 
 impl Settings for Options {
     fn check(&self) -> Result<(), String> {
-        at_least("most_pieces", self.most_pieces, FEWEST_PIECES)
+        at_least("most_pieces", self.most_pieces, FEWEST_PIECES)?;
+        self.markers.check()
     }
 }
 
@@ -65,19 +73,34 @@ pub struct MarkedDocument {
     pub words: Vec<Text>,
     /// For each entity, the words of each mention: first, and one past the last.
     pub entities: Vec<Vec<(u32, u32)>>,
+    /// The types of the same mentions; no marker but those of types asks for them.
+    pub types: Vec<Vec<Text>>,
 }
 
 /// Cuts documents into pieces.
 pub struct Cutter {
     tokenizer: Tokenizer,
     most_pieces: usize,
+    markers: Markers,
+    marking: Marking,
     cache: HashMap<Text, Box<[u32]>>,
 }
 
 impl Cutter {
-    /// A cutter that leaves at most `most_pieces` of a document, its start and end pieces included.
+    /// A cutter that leaves at most `most_pieces` of a document, its start and end pieces included, and marks mentions
+    /// with `*`.
     pub fn new(tokenizer: Tokenizer, most_pieces: usize) -> Self {
-        Self { tokenizer, most_pieces, cache: HashMap::new() }
+        let marking = Marking::Star(tokenizer.marker());
+        Self { tokenizer, most_pieces, markers: Markers::Star, marking, cache: HashMap::new() }
+    }
+
+    /// The same with other markers.
+    ///
+    /// # Errors
+    /// Where the vocabulary lacks a piece for them.
+    pub fn marking(self, markers: &Markers) -> Result<Self, PiecesError> {
+        let marking = Marking::new(markers, &self.tokenizer)?;
+        Ok(Self { markers: markers.clone(), marking, ..self })
     }
 
     /// The tokenizer in use.
@@ -118,32 +141,46 @@ impl Cutter {
         let mut layout = Layout::new(document);
         let mut ids = vec![self.tokenizer.start()];
         for (word, marks) in document.words.iter().zip(&mut layout.marks) {
-            if marks.opens {
-                marks.place = ids.len();
-                ids.push(self.tokenizer.marker());
+            if let Some(entity) = marks.opens {
+                marks.start = ids.len();
+                ids.push(self.marking.opening(entity));
             }
             let uncut = || PiecesError::Uncut { document: document.id.to_string(), word: word.to_string() };
             ids.extend(self.cache.get(word).ok_or_else(uncut)?);
-            if marks.closes {
-                ids.push(self.tokenizer.marker());
+            if let Some(mention) = marks.closes {
+                marks.end = ids.len();
+                ids.push(self.closing(document, mention)?);
             }
         }
         let kept = ids.len().min(self.most_pieces.saturating_sub(1));
         let truncated = whole(ids.len() - kept);
         ids.truncate(kept);
         ids.push(self.tokenizer.end());
-        let mention_starts = layout.starts(document, kept);
-        Ok(PieceRow { doc_id: document.id.clone(), encoder, ids, mention_starts, truncated })
+        let [mention_starts, mention_ends] = layout.ends(document, kept);
+        Ok(PieceRow { doc_id: document.id.clone(), encoder, ids, mention_starts, mention_ends, truncated })
+    }
+
+    fn closing(&self, document: &MarkedDocument, (entity, mention): (usize, usize)) -> Result<u32, PiecesError> {
+        let of_type = document.types.get(entity).and_then(|types| types.get(mention));
+        let misfit = |reason| PiecesError::Mention {
+            document: document.id.to_string(),
+            reason: format!("mention {mention} of entity {entity}: {reason}"),
+        };
+        self.marking.closing(of_type).map_err(misfit)
     }
 }
 
 /// What stands around a word.
 #[derive(Debug, Clone, Default)]
 struct Marks {
-    opens: bool,
-    closes: bool,
+    /// The last entity of those that have a mention which begins here.
+    opens: Option<usize>,
+    /// The last mention of those that end here, by its entity and its place among that one's.
+    closes: Option<(usize, usize)>,
     /// Where the opening marker came to stand.
-    place: usize,
+    start: usize,
+    /// Where the closing one did.
+    end: usize,
 }
 
 /// The marks of each word of a document.
@@ -154,26 +191,29 @@ struct Layout {
 impl Layout {
     fn new(document: &MarkedDocument) -> Self {
         let mut marks = vec![Marks::default(); document.words.len()];
-        for &(start, end) in document.entities.iter().flatten() {
+        let mentions = |(entity, mentions)| (0..).zip(mentions).map(move |(place, span)| ((entity, place), span));
+        for ((entity, place), &(start, end)) in (0..).zip(&document.entities).flat_map(mentions) {
             if let Some(first) = marks.get_mut(start as usize) {
-                first.opens = true;
+                first.opens = Some(entity);
             }
             if let Some(last) = end.checked_sub(1).and_then(|last| marks.get_mut(last as usize)) {
-                last.closes = true;
+                last.closes = Some((entity, place));
             }
         }
         Self { marks }
     }
 
-    /// The places of the opening markers among the first `kept` pieces, by entity and mention.
-    fn starts(&self, document: &MarkedDocument, kept: usize) -> Vec<Vec<u32>> {
-        let place = |&(start, _): &(u32, u32)| self.marks.get(start as usize).map(|marks| marks.place);
-        let kept = |place: usize| (place < kept).then(|| whole(place));
-        document
-            .entities
-            .iter()
-            .map(|mentions| mentions.iter().filter_map(|mention| place(mention).and_then(kept)).collect())
-            .collect()
+    /// The places of the opening markers among the first `kept` pieces, by entity and mention, and those of the closing
+    /// ones; of a mention that is cut off within, that of the last of these pieces.
+    fn ends(&self, document: &MarkedDocument, kept: usize) -> [Vec<Vec<u32>>; 2] {
+        let ends = |&(start, end): &(u32, u32)| {
+            let start = self.marks.get(start as usize)?.start;
+            let end = self.marks.get(end.checked_sub(1)? as usize)?.end;
+            (start < kept).then(|| (whole(start), whole(end.min(kept - 1))))
+        };
+        let of_entity = |mentions: &Vec<(u32, u32)>| mentions.iter().filter_map(ends).unzip();
+        let (starts, ends) = document.entities.iter().map(of_entity).unzip();
+        [starts, ends]
     }
 }
 
@@ -193,7 +233,7 @@ pub fn documents(
 
 fn marked(row: &DocumentRow, tokens: Vec<TokenRow>, mentions: &[MentionRow]) -> Result<MarkedDocument, PiecesError> {
     let (n_entities, n_words) = (row.n_entities as usize, tokens.len());
-    let mut entities = vec![Vec::new(); n_entities];
+    let (mut entities, mut types) = (vec![Vec::new(); n_entities], vec![Vec::new(); n_entities]);
     for mention in mentions {
         // A mention without identity is part of no pair: it gets no marker.
         let Some(entity) = mention.entity_id else { continue };
@@ -205,9 +245,10 @@ fn marked(row: &DocumentRow, tokens: Vec<TokenRow>, mentions: &[MentionRow]) -> 
         let misfit = || PiecesError::Mention { document: row.doc_id.to_string(), reason: reason() };
         let mentions = entities.get_mut(entity as usize).filter(|_| start < end && end as usize <= n_words);
         mentions.ok_or_else(misfit)?.push((start, end));
+        types.get_mut(entity as usize).ok_or_else(misfit)?.push(mention.r#type.clone());
     }
     let words = tokens.into_iter().map(|token| token.text).collect();
-    Ok(MarkedDocument { id: row.doc_id.clone(), words, entities })
+    Ok(MarkedDocument { id: row.doc_id.clone(), words, entities, types })
 }
 
 /// The rows of `pieces` for a corpus folder, some hundred documents at a time.

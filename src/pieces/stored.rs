@@ -27,8 +27,8 @@ pub struct Written {
 /// Rows of `pieces`, some hundred documents at a time.
 pub type Rows<'c> = Box<dyn Iterator<Item = Result<Vec<PieceRow>, PiecesError>> + 'c>;
 
-/// Identifies what the pieces of a split are made from: the tables that are read, the tokenizer and the most pieces
-/// that a document keeps.
+/// Identifies what the pieces of a split are made from: the tables that are read, the tokenizer, the most pieces that
+/// a document keeps and the markers.
 ///
 /// # Errors
 /// Where a table cannot be read.
@@ -36,7 +36,7 @@ pub fn fingerprint(split: &Standing, cutter: &Cutter) -> Result<String, TableErr
     let tables = split.identity(&["documents", "tokens", "mentions"])?;
     let identity = Identity::of("pieces").field("tables", &tables);
     let identity = identity.field("tokenizer", cutter.tokenizer.identity());
-    Ok(identity.field("most_pieces", &cutter.most_pieces).finish())
+    Ok(identity.field("most_pieces", &cutter.most_pieces).field("markers", &cutter.markers).finish())
 }
 
 /// Writes the table `pieces` of a split into the folder `out`; `None` where it is up to date. One of another making is

@@ -127,6 +127,11 @@ impl Tokenizer {
         self.marker
     }
 
+    /// Id of a piece, where the vocabulary has it.
+    pub(super) fn id(&self, piece: &str) -> Option<u32> {
+        self.inner.token_to_id(piece)
+    }
+
     /// Id of the piece that stands for what the vocabulary lacks; `None` where nothing can be lacking, or markers are the
     /// same piece.
     pub fn unknown(&self) -> Option<u32> {

@@ -206,7 +206,8 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
         Scorer { workers: compute.scorers()?, model, compute: &compute, request, fingerprint: &checkpoint.fingerprint };
     let rows = Rows { run_id: request.run_id.into(), margin: request.options.margin, config: &checkpoint.config };
     let relations = checkpoint.config.relations();
-    let mut cutter = Cutter::new(checkpoint.tokenizer, checkpoint.config.most_pieces);
+    let cutter = Cutter::new(checkpoint.tokenizer, checkpoint.config.most_pieces);
+    let mut cutter = cutter.marking(&checkpoint.config.markers)?;
     let documents = if compute.device.is_cpu() { DOCUMENTS_AT_ONCE } else { DOCUMENTS_ON_A_CARD };
     let taken = Taken { relations: &relations, left_out: &purpose.left_out, passes_over: true, documents };
     let mut parts = Parts::new(request.out);

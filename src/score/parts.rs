@@ -45,11 +45,12 @@ impl Part {
 
 /// With a document as a model sees it; its labels, which no prediction hangs on, are left out.
 pub fn with_example(identity: Identity, example: &Example) -> Identity {
-    let Example { doc_id, ids, mentions, n_mentions, pairs, labels: _, truncated } = example;
+    let Example { doc_id, ids, mentions, mention_ends, n_mentions, pairs, labels: _, truncated } = example;
     identity
         .field("doc_id", doc_id)
         .numbers("ids", ids.iter().copied().map(u64::from))
         .numbers("mentions", mentions.iter().copied().map(u64::from))
+        .numbers("mention_ends", mention_ends.iter().copied().map(u64::from))
         .numbers("n_mentions", n_mentions.iter().map(|&count| count as u64))
         .numbers("pairs", pairs.iter().flat_map(|&(head, tail)| [head, tail]).map(u64::from))
         .field("truncated", truncated)
@@ -166,6 +167,7 @@ mod tests {
             doc_id: "a".into(),
             ids: vec![1, 2],
             mentions: vec![0, 1],
+            mention_ends: vec![0, 1],
             n_mentions: vec![1, 1],
             pairs: vec![(0, 1)],
             labels: vec![vec![3]],
@@ -176,11 +178,12 @@ mod tests {
     #[test]
     fn a_part_hangs_on_all_that_its_documents_are_predicted_from() {
         let key = |example: &Example| with_example(Identity::of("part"), example).finish();
-        let changes: [fn(&mut Example); 7] = [
+        let changes: [fn(&mut Example); 8] = [
             |example| example.doc_id = "b".into(),
             |example| example.ids[1] = 3,
             |example| example.ids.push(0),
             |example| example.mentions.swap(0, 1),
+            |example| example.mention_ends.swap(0, 1),
             |example| example.n_mentions = vec![2],
             |example| example.pairs = vec![(1, 0)],
             |example| example.truncated = 1,

@@ -209,6 +209,7 @@ rows! {
         encoder: Text,
         ids: Vec<u32>,
         mention_starts: Vec<Vec<u32>>,
+        mention_ends: Vec<Vec<u32>>,
         truncated: u32,
     }
 

@@ -8,7 +8,7 @@ use checkpoint::{MOST_LABELS, ModelConfig};
 use encoder::{EncoderConfig, EncoderFamily};
 use ground::settings::Settings;
 use nn::device::Precision;
-use pieces::VocabularyOptions;
+use pieces::{Markers, VocabularyOptions};
 
 /// The settings of a training run, as a file or a section of one gives them. Unknown keys are errors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,6 +62,9 @@ pub struct TrainConfig {
     /// Pieces that a document keeps at most.
     #[serde(default = "most_pieces")]
     pub most_pieces: usize,
+    /// What marks where mentions begin and end.
+    #[serde(default)]
+    pub markers: Markers,
     /// How the whole is trained, where the model has a base that is trained before it; see
     /// [`TrainConfig::second_stage`].
     #[serde(default)]
@@ -233,7 +236,7 @@ impl Settings for TrainConfig {
         if let Some((name, _)) = counts.iter().find(|(_, count)| *count == 0) {
             return Err(format!("`{name}`: expected at least 1, got 0"));
         }
-        pieces::Options { most_pieces: self.most_pieces }.check()?;
+        pieces::Options { most_pieces: self.most_pieces, markers: self.markers.clone() }.check()?;
         let amounts = [
             ("encoder_rate", self.encoder_rate),
             ("head_rate", self.head_rate),

@@ -66,9 +66,10 @@ impl Prepared {
             relations: relations.names().to_vec(),
             tokenizer: tokenizer.identity().into(),
             most_pieces: config.most_pieces,
+            markers: config.markers.clone(),
             most_labels: config.most_labels,
         };
-        let mut cutter = Cutter::new(tokenizer, config.most_pieces);
+        let mut cutter = Cutter::new(tokenizer, config.most_pieces).marking(&config.markers)?;
         let splits = standing.each_ref().map(|split| read_as(split, &cutter));
         let identity = Identity::of("prepared").field("splits", &splits.into_iter().collect::<Result<Vec<_>, _>>()?);
         let mut read = |split: &Path| read(split, &mut cutter, &relations);
@@ -154,6 +155,9 @@ fn base(folder: &Path, of: &CheckpointConfig) -> Result<(BTreeMap<String, Tensor
     if checkpoint.config.encoder != of.encoder {
         return Err(misfit("encoder of the model".to_owned()));
     }
+    if checkpoint.config.model.reads() != of.model.reads() {
+        return Err(misfit("`averaged_layers` and `mentions` of the model".to_owned()));
+    }
     // Settings of what comes after the base may differ: the variables tell whether it is one.
     let model = of.model.base().unwrap_or_else(|| of.model.clone());
     let mut weights = Weights::given(checkpoint.weights.clone(), "", 0, &Device::Cpu);
@@ -172,6 +176,7 @@ fn like_minded(role: &'static str, folder: &Path, of: &CheckpointConfig) -> Resu
     let fits = [
         ("relations of the model", checkpoint.config.relations == of.relations),
         ("tokenizer of the model", checkpoint.config.tokenizer == of.tokenizer),
+        ("markers of the model", checkpoint.config.markers == of.markers),
     ];
     match fits.into_iter().find(|(_, fits)| !fits) {
         Some((what, _)) => Err(TrainError::Misfit { role, folder: folder.to_path_buf(), what: what.to_owned() }),

@@ -8,7 +8,7 @@ use docre::model::bilinear::Bilinear;
 use docre::model::decode::decode;
 use docre::model::example::{Example, Relations, labels};
 use docre::model::loss::adaptive_threshold;
-use docre::model::pair::features;
+use docre::model::pair::{Pooling, features};
 use docre::model::{Model, Task};
 use docre::nn::ops::gather;
 use docre::nn::{Init, Mode, Weights};
@@ -20,7 +20,7 @@ use crate::golden::{FOLDERS, Golden, distance};
 const CLASSES: usize = 97;
 
 fn config() -> AtlopConfig {
-    AtlopConfig { embedding: 64, block: 16 }
+    AtlopConfig { embedding: 64, block: 16, ..AtlopConfig::default() }
 }
 
 /// The reference's relations are numbers; class i is called `i`.
@@ -94,7 +94,7 @@ pub fn check_features(name: &str, way: &Way) {
     for (place, example) in examples(&golden).iter().enumerate() {
         let example = std::slice::from_ref(example);
         let encoded = model.encoder().encode(&[example[0].input()], &mut Mode::Evaluate).unwrap();
-        let pairs = features(example, &encoded).unwrap().unwrap();
+        let pairs = features(example, &encoded, Pooling::default()).unwrap().unwrap();
         for (part, rows, of) in [
             ("head", &pairs.heads, &pairs.entities),
             ("tail", &pairs.tails, &pairs.entities),
@@ -222,6 +222,7 @@ fn rows_that_do_not_fit_are_refused() {
         encoder: "bert:0".into(),
         ids: vec![2, 9, 3],
         mention_starts: vec![vec![1], vec![]],
+        mention_ends: vec![vec![1], vec![]],
         truncated: 0,
     };
     let pair = |head, tail, label: &str, candidate| PairRow {
@@ -239,6 +240,8 @@ fn rows_that_do_not_fit_are_refused() {
     assert!(fault(&piece, pair(0, 2, "1", true)).contains("expected two of the 2 entities"));
     let place = fault(&PieceRow { mention_starts: vec![vec![3]], ..piece.clone() }, pair(0, 1, "1", true));
     assert!(place.contains("mention at piece 3: expected one of its 3 pieces"));
+    let ends = fault(&PieceRow { mention_ends: vec![vec![], vec![1]], ..piece.clone() }, pair(0, 1, "1", true));
+    assert_eq!(ends, "document `d`: expected `mention_ends` of the mentions of `mention_starts`, got those of others");
     let left_out = example_of(&piece, &[pair(0, 1, "P17", false)], &relations()).unwrap();
     assert_eq!((left_out.pairs.len(), left_out.n_mentions), (0, vec![1, 0]));
 }

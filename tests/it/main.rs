@@ -63,6 +63,7 @@ mod pubtator;
 mod query;
 mod query_limits;
 mod recipes;
+mod released;
 mod report;
 mod report_predictions;
 mod sample;

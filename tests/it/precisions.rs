@@ -7,11 +7,12 @@ use candle_core::{DType, Device, Tensor};
 use docre::encoder::EncoderConfig;
 use docre::ground::random::Random;
 use docre::model::atlop::AtlopConfig;
-use docre::model::base::{PairBase, PairFeature};
+use docre::model::base::{PairBase, PairFeature, Shape};
 use docre::model::decode::decode;
-use docre::model::docre_ii::{Attention, Contrastive, DocreIiConfig, Embed, Memory};
+use docre::model::docre_ii::{Attention, Contrastive, DocreIiConfig, Embed, Logits, Memory};
 use docre::model::docre_sd::{Distillation, DocreSdConfig};
 use docre::model::example::Example;
+use docre::model::pair::Mentions;
 use docre::model::recipe::Recipe;
 use docre::model::{Lesson, ModelConfig, Scores, Task};
 use docre::nn::optimizer::{AdamOptions, AdamW, Group};
@@ -47,7 +48,8 @@ pub const NEAR: Bounds = Bounds { loss: 1e-2, whole: 5e-2, gradient: 2.5e-1, rou
 
 /// Models of all kinds, each part and each way of learning in one of them at least.
 fn configs() -> Vec<ModelConfig> {
-    use {Attention::Full, PairFeature::GroupedBilinear};
+    use Attention::Full;
+    use PairFeature::{GroupedBilinear, Released};
     let ii = DocreIiConfig { embedding: WIDTH, block: 4, ..DocreIiConfig::default() };
     let sd = DocreSdConfig { embedding: WIDTH, block: 4, curriculum: false, ..DocreSdConfig::default() };
     let of_ii = [
@@ -58,7 +60,15 @@ fn configs() -> Vec<ModelConfig> {
         DocreIiConfig { memory: Memory::Own, embed: Embed::Argmax, ..ii.clone() },
         DocreIiConfig { embedding: WIDTH, block: 4, ..DocreIiConfig::from(Recipe::Released) },
         DocreIiConfig { attention: Full, contrastive: Contrastive::None, ..ii.clone() },
-        DocreIiConfig { attention: Full, fusion: false, pair_feature: GroupedBilinear, ..ii },
+        DocreIiConfig { attention: Full, fusion: false, pair_feature: GroupedBilinear, ..ii.clone() },
+        DocreIiConfig {
+            pair_feature: Released,
+            averaged_layers: 2,
+            mentions: Mentions::Both,
+            inference_width: Some(WIDTH / 2),
+            logits: Logits::Sum,
+            ..ii
+        },
     ];
     let of_sd = [
         sd.clone(),
@@ -66,9 +76,10 @@ fn configs() -> Vec<ModelConfig> {
         DocreSdConfig { moving_average: true, highway: true, ..sd.clone() },
         DocreSdConfig { distillation: Distillation::RDrop, highway: true, pair_feature: GroupedBilinear, ..sd.clone() },
         DocreSdConfig { distillation: Distillation::None, ..sd.clone() },
-        DocreSdConfig { distillation: Distillation::Teacher, ..sd },
+        DocreSdConfig { distillation: Distillation::Teacher, ..sd.clone() },
+        DocreSdConfig { pair_feature: Released, averaged_layers: 2, mentions: Mentions::Both, highway: true, ..sd },
     ];
-    let atlop = ModelConfig::Atlop(AtlopConfig { embedding: WIDTH, block: 4 });
+    let atlop = ModelConfig::Atlop(AtlopConfig { embedding: WIDTH, block: 4, ..AtlopConfig::default() });
     let others = of_ii.map(ModelConfig::DocreIi).into_iter().chain(of_sd.map(ModelConfig::DocreSd));
     std::iter::once(atlop).chain(others).collect()
 }
@@ -108,7 +119,7 @@ fn document(place: u64, n_entities: u32, n_pieces: usize) -> Example {
         _ => Vec::new(),
     };
     let labels = pairs.iter().map(label).collect();
-    Example { doc_id: format!("{place}").into(), ids, mentions, n_mentions, pairs, labels, truncated: 0 }
+    Example { doc_id: format!("{place}").into(), ids, mentions, n_mentions, pairs, labels, ..Example::default() }
 }
 
 /// Documents of different lengths: one longer than the encoder's positions, one without pairs, one that asks for some of
@@ -125,7 +136,12 @@ fn documents() -> Vec<Example> {
     cut.labels.retain(|_| *keep.next().unwrap());
     let mut empty = document(3, 3, 20);
     (empty.pairs, empty.labels) = (Vec::new(), Vec::new());
-    vec![document(1, 3, 17), document(2, 6, 2 * POSITIONS + 9), empty, cut, document(5, 5, 33)]
+    let mut all = vec![document(1, 3, 17), document(2, 6, 2 * POSITIONS + 9), empty, cut, document(5, 5, 33)];
+    for example in &mut all {
+        let last = example.ids.len() as u32 - 1;
+        example.mention_ends = example.mentions.iter().map(|start| last.min(start + 2)).collect();
+    }
+    all
 }
 
 /// The variables of a model that has learnt the documents in 32 bits on the CPU, its base first: what it predicts does
@@ -301,10 +317,12 @@ fn all_models_learn_and_score_alike_in_every_type() {
 #[test]
 fn features_are_in_the_type_of_products() {
     let [encoder, _] = encoders();
-    for pair_feature in [PairFeature::Ffn, PairFeature::GroupedBilinear] {
+    for feature in [PairFeature::Ffn, PairFeature::GroupedBilinear, PairFeature::Released] {
         let mut weights = Weights::fresh(1, &Device::Cpu).computing_in(DType::BF16);
-        let base = PairBase::new(&encoder, (pair_feature, WIDTH, 4), &mut weights).unwrap();
+        let (width, block, averaged_layers, mentions) = (WIDTH, 4, 1, Mentions::Opening);
+        let shape = Shape { width, block, feature, averaged_layers, mentions, normed: true };
+        let base = PairBase::new(&encoder, &shape, &mut weights).unwrap();
         let features = base.forward(&documents(), &mut Mode::Evaluate).unwrap().unwrap();
-        assert_eq!(features.dtype(), DType::BF16, "{pair_feature:?}");
+        assert_eq!(features.dtype(), DType::BF16, "{feature:?}");
     }
 }

@@ -135,7 +135,10 @@ fn what_is_no_state_dict_of_atlop_is_refused() {
     let archive = folder("pickled").join("pytorch_model.bin");
     let weights = read_state_dict(&archive, &candle_core::Device::Cpu).unwrap();
     assert_eq!(weights.len(), 2);
-    refused(&archive, "expected a state dict of ATLOP, found no weight `head_extractor.weight`");
+    refused(
+        &archive,
+        "expected a state dict of ATLOP, DocRE-II or DocRE-SD, found no weight of `head_extractor.weight`, ",
+    );
     let matrix = |rows| candle_core::Tensor::zeros((rows, 4), candle_core::DType::F32, &candle_core::Device::Cpu);
     let named = |name: &str, rows| (name.to_owned(), matrix(rows).unwrap());
     let classless = HashMap::from([named("head_extractor.weight", 4), named("bilinear.weight", 0)]);

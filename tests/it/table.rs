@@ -90,6 +90,7 @@ fn every_table_is_written_as_its_schema_file_says_and_read_back() {
         encoder: text("bert:00"),
         ids: vec![2, 3],
         mention_starts,
+        mention_ends: vec![vec![2]],
         truncated: 1,
     };
     check(vec![pieces(vec![]), pieces(vec![vec![1, 2], vec![], vec![3]])]);
@@ -491,7 +492,8 @@ fn a_null_in_a_list_is_refused_at_any_depth() {
             starts.values().append(true);
         }
         starts.append(true);
-        let row = PieceRow { doc_id: text("a"), encoder: text("e"), ids: vec![], mention_starts: vec![], truncated: 0 };
+        let (doc_id, encoder) = (text("a"), text("e"));
+        let row = PieceRow { doc_id, encoder, ids: vec![], mention_starts: vec![], mention_ends: vec![], truncated: 0 };
         let batch = PieceRow::to_batch(vec![row]).unwrap();
         let mut columns = batch.columns().to_vec();
         columns[3] = Arc::new(starts.finish());

@@ -15,6 +15,7 @@ use docre::model::atlop::AtlopConfig;
 use docre::model::docre_ii::{Attention, Contrastive, DocreIiConfig};
 use docre::model::docre_sd::{Distillation, DocreSdConfig};
 use docre::nn::device::DeviceChoice;
+use docre::pieces::Markers;
 use docre::train;
 use docre::train::config::{EncoderSource, Scratch, SecondStage, TrainConfig};
 use serde_json::json;
@@ -56,7 +57,7 @@ impl Fixture {
             dropout: 0.1,
         };
         TrainConfig {
-            model: ModelConfig::Atlop(AtlopConfig { embedding: 16, block: 4 }),
+            model: ModelConfig::Atlop(AtlopConfig { embedding: 16, block: 4, ..AtlopConfig::default() }),
             encoder: EncoderSource::Scratch(scratch),
             corpus: self.path("corpus"),
             train: "train".into(),
@@ -74,6 +75,7 @@ impl Fixture {
             patience: None,
             most_labels: 4,
             most_pieces: 1024,
+            markers: Markers::Star,
             second_stage: Some(second_stage()),
             teacher: None,
             base: None,
@@ -436,7 +438,7 @@ fn what_cannot_be_trained_is_refused_and_earlier_checkpoints_stay() {
     refused(&TrainConfig { model: none, ..config.clone() }, "other", &[], "`model`: `N_I`: expected at least 1, got 0");
     let endless = ModelConfig::DocreIi(DocreIiConfig { iterations: 1 << 40, ..docre_ii() });
     refused(&TrainConfig { model: endless, ..config.clone() }, "other", &[], "`model`: `K`: expected 0 to 1000");
-    let uneven = ModelConfig::Atlop(AtlopConfig { embedding: 7, block: 8 });
+    let uneven = ModelConfig::Atlop(AtlopConfig { embedding: 7, block: 8, ..AtlopConfig::default() });
     refused(
         &TrainConfig { model: uneven, ..config.clone() },
         "other",
@@ -520,7 +522,7 @@ fn a_setting_that_does_not_fit_is_named() {
         ("/model", json!("atlop"), "`model`: expected settings by name, got string \"atlop\""),
         ("/model/kind", json!("docre"), "`model`: `kind`: unknown variant `docre`, expected one of `atlop`"),
         ("/model/embedding", json!(-1), "`model`: `embedding`: expected a whole number of 0 or more, got integer `-1`"),
-        ("/model", json!({"kind": "atlop", "heads": 4}), "unknown.json: `model`: unknown field `heads`, expected `emb"),
+        ("/model", json!({"kind": "atlop", "heads": 4}), "`model`: unknown field `heads`, expected one of `emb"),
         ("/encoder/scratch", json!({"layer": 1}), "unknown.json: `encoder.scratch`: unknown field `layer`"),
         ("/encoder", json!({}), "`encoder`: expected one of `pretrained` and `scratch`, got neither"),
         ("/encoder/scratch/layers", json!("2"), "`encoder.scratch.layers`: expected a whole number of 0 or more"),

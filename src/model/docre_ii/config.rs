@@ -4,8 +4,9 @@ use ground::settings::within;
 use serde::{Deserialize, Serialize};
 
 use super::negatives::Negatives;
-use crate::base::PairFeature;
-use crate::bounds::MOST;
+use crate::base::{PairFeature, check_layers};
+use crate::bounds::{GREATEST_WIDTH, MOST};
+use crate::pair::Mentions;
 use crate::recipe::Recipe;
 
 /// The greatest weight and the greatest temperature of a loss: more is a slip.
@@ -25,6 +26,12 @@ pub struct DocreIiConfig {
     pub block: usize,
     /// How a pair's feature is made.
     pub pair_feature: PairFeature,
+    /// How many of the encoder's last layers are read: their mean.
+    pub averaged_layers: usize,
+    /// Which markers' states and attention are a mention's.
+    pub mentions: Mentions,
+    /// Width to which the inference module reduces features, by a matrix; absent: it takes them as they are.
+    pub inference_width: Option<usize>,
     /// Iterations when scoring; with 0 the model is its base.
     #[serde(rename = "K")]
     pub iterations: usize,
@@ -134,6 +141,16 @@ pub enum Contrastive {
     Simclr,
 }
 
+/// What decides when the model infers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Logits {
+    /// Those of the last iteration.
+    Last,
+    /// Those of the base and of all iterations so far, added up, as in the released program.
+    Sum,
+}
+
 impl Default for DocreIiConfig {
     fn default() -> Self {
         Self {
@@ -141,6 +158,9 @@ impl Default for DocreIiConfig {
             embedding: 768,
             block: 64,
             pair_feature: PairFeature::Ffn,
+            averaged_layers: 1,
+            mentions: Mentions::Opening,
+            inference_width: None,
             iterations: 3,
             layers: 2,
             heads: 4,
@@ -178,7 +198,10 @@ impl From<Recipe> for DocreIiConfig {
                 second_view: true,
                 layers: 1,
                 // What concerns the base.
-                pair_feature: PairFeature::GroupedBilinear,
+                pair_feature: PairFeature::Released,
+                averaged_layers: 3,
+                mentions: Mentions::Both,
+                inference_width: Some(512),
                 ..docre
             },
         }
@@ -191,17 +214,18 @@ impl DocreIiConfig {
     /// # Errors
     /// The first field that does not fit, expected then got.
     pub fn check(&self) -> std::result::Result<(), String> {
-        let Self { embedding, heads, .. } = *self;
-        self.pair_feature.check(embedding, self.block)?;
+        let (width, heads) = (self.inner_width(), self.heads);
+        self.pair_feature.check(self.embedding, self.block)?;
+        check_layers(self.averaged_layers)?;
+        within("inference_width", width, 1, GREATEST_WIDTH)?;
         within("K", self.iterations, 0, MOST)?;
         if self.layers == 0 {
             return Err("`N_I`: expected at least 1, got 0; for the base alone set `K` to 0".to_owned());
         }
         within("N_I", self.layers, 1, MOST)?;
-        if heads == 0 || !heads.is_multiple_of(4) || !embedding.is_multiple_of(heads) {
-            return Err(format!(
-                "`heads`: expected a multiple of 4 that divides the embedding of {embedding}, got {heads}"
-            ));
+        if heads == 0 || !heads.is_multiple_of(4) || !width.is_multiple_of(heads) {
+            let of = if self.inference_width.is_some() { "inference width" } else { "embedding" };
+            return Err(format!("`heads`: expected a multiple of 4 that divides the {of} of {width}, got {heads}"));
         }
         self.check_losses()
     }
@@ -218,6 +242,11 @@ impl DocreIiConfig {
     /// The second stage's other loss, where it has one that counts.
     pub fn contrastive(&self) -> Option<Contrastive> {
         Some(self.contrastive).filter(|&loss| loss != Contrastive::None && self.contrastive_weight > 0.0)
+    }
+
+    /// The width of the inference module's vectors.
+    pub fn inner_width(&self) -> usize {
+        self.inference_width.unwrap_or(self.embedding)
     }
 }
 

@@ -183,6 +183,8 @@ impl InferenceLayer {
 /// Layers and what reads them.
 #[derive(Debug, Clone)]
 pub struct Inference {
+    /// From features to the width of the module, where that is another: the weight, and what training drops.
+    reduction: Option<(Tensor, f64)>,
     /// `(classes, width)`.
     embeddings: Tensor,
     layers: Vec<InferenceLayer>,
@@ -198,6 +200,9 @@ impl Inference {
     /// # Errors
     /// Where a weight is missing or misshapen.
     pub fn new(config: &DocreIiConfig, n_classes: usize, dropout: f64, weights: &mut Weights) -> Result<Self> {
+        let reduction = config.inference_width.map(|width| reduction(width, config.embedding, weights)).transpose()?;
+        // All of the module is as wide as what it takes.
+        let config = &DocreIiConfig { embedding: config.inner_width(), ..config.clone() };
         let width = config.embedding;
         // Glorot and Bengio's bound.
         let init = Init::Uniform((6.0 / (n_classes + width) as f64).sqrt());
@@ -205,6 +210,7 @@ impl Inference {
             InferenceLayer::new(config, dropout, weights, &format!("inference.layer.{place}"))
         };
         Ok(Self {
+            reduction: reduction.map(|weight| (weight, dropout)),
             embeddings: weights.take("inference.relations", (n_classes, width), init)?,
             layers: (0..config.layers).map(|place| layer(place, weights)).collect::<Result<_>>()?,
             output: match config.start {
@@ -214,6 +220,25 @@ impl Inference {
             classifier: linear(weights, "inference.classifier", n_classes, width)?,
             projection: config.contrastive().map(|_| projection(width, weights)).transpose()?,
         })
+    }
+
+    /// Features as the module takes them, `dropout(W F)` where it reduces them: `(pairs, width)`.
+    ///
+    /// # Errors
+    /// Where the shapes do not fit.
+    pub fn reduce(&self, features: &Tensor, mode: &mut Mode) -> Result<Tensor> {
+        match &self.reduction {
+            Some((weight, probability)) => {
+                let reduced = features.matmul(&weight.to_dtype(features.dtype())?.t()?)?;
+                dropout(&reduced, mode.drop(*probability))
+            }
+            None => Ok(features.clone()),
+        }
+    }
+
+    /// A vector of the device and type of the others.
+    pub fn bias(&self) -> &Tensor {
+        &self.classifier.bias
     }
 
     /// The sum of the embeddings of each pair's relations: sets of `(pairs, classes)`, 1 or 0 → `(pairs, width)`.
@@ -291,6 +316,13 @@ fn joined(layer: &Normed, states: [&Tensor; 2], at_once: usize, mode: &mut Mode)
         Ok([layer.forward(&Tensor::cat(&[features, relations], 1)?, None, mode)?])
     })?;
     Ok(joined)
+}
+
+/// `inference.reduction.weight`: `(width, of)`.
+fn reduction(width: usize, of: usize, weights: &mut Weights) -> Result<Tensor> {
+    let init = Init::Uniform((of as f64).powf(-0.5));
+    let weight = weights.take("inference.reduction.weight", (width, of), init)?;
+    weights.settled(weight)
 }
 
 fn projection(width: usize, weights: &mut Weights) -> Result<(Normed, Linear)> {

@@ -60,6 +60,7 @@ impl DocreIi {
             NoiseOn::Predictions => self.predicted(&logits.detach())?,
             NoiseOn::Gold => Vec::new(),
         };
+        let features = &inference.reduce(features, &mut Mode::Train(random))?;
         let (seen, matrices) = (Seen { inference, features, found, gold }, matrices(lesson.examples));
         let [for_first, for_second] = self.shares(lesson);
         let (first, second) =

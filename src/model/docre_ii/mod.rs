@@ -9,6 +9,7 @@
 //! a setting ([`DocreIiConfig`]).
 
 mod config;
+mod classifier;
 pub(crate) mod inference;
 pub(crate) mod losses;
 pub(crate) mod negatives;
@@ -16,17 +17,16 @@ pub(crate) mod noise;
 
 use std::ops::Range;
 
-use candle_core::{DType, Result, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
 use encoder::Encoder;
 use ground::random::Random;
-use nn::layers::linear;
 use nn::ops::{Places, gather, is_fused};
-use nn::{Linear, Mode, Weights};
+use nn::{Mode, Weights};
 
 use crate::attention::rows_at_once;
 use crate::attention::{Matrices, matrices, matrix_bytes};
-use crate::base::PairBase;
+use crate::base::{PairBase, Shape};
 use crate::chunks::{by_rows, chunks, pairs_at_once, rows_of};
 use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
 use crate::decode::{Predicted, decode};
@@ -34,6 +34,7 @@ use crate::example::{Example, indicators, labels};
 use crate::loss::adaptive_threshold;
 use crate::pair_matrix::{PairMatrix, entities_in_pairs};
 use crate::trace::{Held, Span};
+use classifier::Classifier;
 pub use config::{Attention, Contrastive, DocreIiConfig, Embed, Logits, Memory, NoiseOn, Start};
 use inference::Inference;
 pub use negatives::Negatives;
@@ -42,7 +43,7 @@ pub use negatives::Negatives;
 #[derive(Debug, Clone)]
 pub struct DocreIi {
     base: PairBase,
-    classifier: Linear,
+    classifier: Classifier,
     /// None where K is 0.
     inference: Option<Inference>,
     config: DocreIiConfig,
@@ -58,16 +59,23 @@ impl DocreIi {
     /// Where the configuration does not fit itself, or a weight is missing or misshapen.
     pub fn new(task: &Task, config: &DocreIiConfig, weights: &mut Weights) -> Result<Self> {
         config.check().map_err(candle_core::Error::Msg)?;
-        let feature = (config.pair_feature, config.embedding, config.block);
+        let shape = Shape {
+            width: config.embedding,
+            block: config.block,
+            feature: config.pair_feature,
+            averaged_layers: config.averaged_layers,
+            mentions: config.mentions,
+            normed: false,
+        };
         let dropout = task.encoder.hidden_dropout_prob;
-        let base = PairBase::new(task.encoder, feature, weights)?;
-        let classifier = linear(weights, "classifier", task.n_classes, config.embedding)?;
+        let base = PairBase::new(task.encoder, &shape, weights)?;
+        let classifier = Classifier::new(task, config.pair_feature, config.embedding, weights)?;
         let inference = if config.iterations == 0 {
             None
         } else {
-            if config.start == Start::Identity {
-                // The module begins by reading features as the base has learnt to.
-                for part in ["weight", "bias"] {
+            // The module begins by reading features as the base has learnt to, where it is as wide.
+            if config.start == Start::Identity && config.inference_width.is_none() {
+                for part in classifier.parts() {
                     weights.copy(&format!("inference.classifier.{part}"), &format!("classifier.{part}"))?;
                 }
             }
@@ -84,8 +92,8 @@ impl DocreIi {
     }
 
     /// The base's logits, `W_r F + b_r`, in f32.
-    fn first_logits(&self, features: &Tensor) -> Result<Tensor> {
-        self.classifier.forward(features)?.to_dtype(DType::F32)
+    fn first_logits(&self, features: &Tensor, mode: &mut Mode) -> Result<Tensor> {
+        self.classifier.forward(features, mode)
     }
 
     /// The relations predicted for each pair, the best first.
@@ -114,19 +122,17 @@ impl DocreIi {
     }
 
     /// Reads each document anew, with what was predicted for it, until nothing changes or K times: the logits of all
-    /// pairs as their documents were last read; `held` gets what that is.
+    /// pairs as their documents were last read; `held` gets what that is. Where logits are added up, `sum` has the
+    /// base's, and each document is read K times.
     fn iterate(
         &self,
         inference: &Inference,
         (features, readings): (&Tensor, &mut [Reading]),
+        mut sum: Option<Tensor>,
         held: &mut Vec<Held>,
         mode: &mut Mode,
     ) -> Result<Tensor> {
         let (mut read, mut matrices) = (Read::default(), Matrices::default());
-        let mut sum = match self.config.logits {
-            Logits::Last => None,
-            Logits::Sum => Some(self.all_first_logits(features, mode)?),
-        };
         for iteration in 1..=self.config.iterations as u32 {
             let n_readings = readings.len();
             let mut open: Vec<&mut Reading> = readings.iter_mut().filter(|reading| reading.is_open).collect();
@@ -155,7 +161,8 @@ impl DocreIi {
     /// The base's logits of all pairs.
     fn all_first_logits(&self, features: &Tensor, mode: &Mode) -> Result<Tensor> {
         let at_once = rows_at_once(features, mode);
-        let [logits] = by_rows(features.dim(0)?, at_once, |rows| Ok([self.first_logits(&rows_of(features, &rows)?)?]))?;
+        let logits = |rows| Ok([self.first_logits(&rows_of(features, &rows)?, &mut Mode::Evaluate)?]);
+        let [logits] = by_rows(features.dim(0)?, at_once, logits)?;
         Ok(logits)
     }
 
@@ -203,9 +210,12 @@ impl DocreIi {
         let (mut sets, mut held) = (Vec::with_capacity(features.dim(0)?), Vec::new());
         for rows in chunks(features.dim(0)?, at_once) {
             let span = Span { since: 0, until: 0, changed: 0 };
-            sets.extend(self.read(&self.first_logits(&rows_of(features, &rows)?)?, |pair, relation, threshold| {
-                held.push(Held { pair: (rows.start + pair) as u32, span, relation, threshold });
-            })?);
+            sets.extend(self.read(
+                &self.first_logits(&rows_of(features, &rows)?, &mut Mode::Evaluate)?,
+                |pair, relation, threshold| {
+                    held.push(Held { pair: (rows.start + pair) as u32, span, relation, threshold });
+                },
+            )?);
         }
         let (mut first, mut sets) = (0, sets.into_iter());
         let reading = |matrix: &PairMatrix| {
@@ -227,7 +237,14 @@ impl DocreIi {
     ) -> Result<(Tensor, Vec<u32>, Vec<Held>)> {
         let (mut readings, mut held) = self.readings(examples, features, at_once)?;
         let mode = &mut Mode::InChunks(at_once);
-        let logits = self.iterate(inference, (features, &mut readings), &mut held, mode)?;
+        let [reduced] = by_rows(features.dim(0)?, rows_at_once(features, mode), |rows| {
+            Ok([inference.reduce(&rows_of(features, &rows)?, mode)?])
+        })?;
+        let sum = match self.config.logits {
+            Logits::Last => None,
+            Logits::Sum => Some(self.all_first_logits(features, mode)?),
+        };
+        let logits = self.iterate(inference, (&reduced, &mut readings), sum, &mut held, mode)?;
         let changed = readings.iter().flat_map(|reading| &reading.changed).copied().collect();
         // Each iteration's came in the order of pairs.
         held.sort_by_key(|held| held.pair);
@@ -344,10 +361,8 @@ impl Model for DocreIi {
     /// tensors, and two more that the allocator has not yet given back (measured).
     fn need(&self, example: &Example) -> Need {
         let (width, pairs) = (self.config.embedding as u64, example.pairs.len() as u64);
-        if self.inference.is_none() {
-            return Need::of(pairs, width);
-        }
-        let matrix = matrix_bytes(entities_in_pairs(example), self.config.heads, is_fused(&self.classifier.bias));
+        let Some(inference) = &self.inference else { return Need::of(pairs, width) };
+        let matrix = matrix_bytes(entities_in_pairs(example), self.config.heads, is_fused(inference.bias()));
         // What a pair was given: nothing to most of them, so one relation an iteration is ample.
         let held = (size_of::<Held>() as u64).div_ceil(4) * (self.config.iterations as u64 + 1);
         let logits = if self.config.logits == Logits::Sum { 3 } else { 1 } * self.n_classes as u64;
@@ -356,7 +371,7 @@ impl Model for DocreIi {
 
     fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {
         let Some(features) = self.base.forward(examples, &mut Mode::InChunks(at_once))? else { return Ok(()) };
-        let base = |rows: &Range<usize>| self.first_logits(&rows_of(&features, rows)?);
+        let base = |rows: &Range<usize>| self.first_logits(&rows_of(&features, rows)?, &mut Mode::Evaluate);
         let Some(inference) = &self.inference else {
             return chunks(features.dim(0)?, at_once).try_for_each(|rows| found(base(&rows)?.into()));
         };
@@ -372,7 +387,7 @@ impl Model for DocreIi {
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
         let examples = lesson.examples;
         let Some(features) = self.base.forward(examples, &mut Mode::Train(random))? else { return Ok(None) };
-        let logits = self.first_logits(&features)?;
+        let logits = self.first_logits(&features, &mut Mode::Train(random))?;
         let labels = labels(examples, self.n_classes, features.device())?;
         let Some(inference) = &self.inference else { return Ok(Some(adaptive_threshold(&logits, &labels)?.into())) };
         self.losses(inference, lesson, [&features, &logits, &labels], random).map(Some)

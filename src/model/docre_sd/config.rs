@@ -4,8 +4,9 @@ use ground::pattern::Pattern;
 use ground::settings::within;
 use serde::{Deserialize, Serialize};
 
-use crate::base::PairFeature;
+use crate::base::{PairFeature, check_layers};
 use crate::bounds::MOST;
+use crate::pair::Mentions;
 use crate::recipe::Recipe;
 
 /// The model's shape beside its encoder's, and its training's. Absent fields have the paper's values.
@@ -21,6 +22,10 @@ pub struct DocreSdConfig {
     pub block: usize,
     /// How a pair's feature is made.
     pub pair_feature: PairFeature,
+    /// How many of the encoder's last layers are read: their mean.
+    pub averaged_layers: usize,
+    /// Which markers' states and attention are a mention's.
+    pub mentions: Mentions,
     /// Reasoning layers.
     #[serde(rename = "L")]
     pub layers: usize,
@@ -60,6 +65,8 @@ impl Default for DocreSdConfig {
             embedding: 768,
             block: 64,
             pair_feature: PairFeature::Ffn,
+            averaged_layers: 1,
+            mentions: Mentions::Opening,
             layers: 2,
             patterns: Pattern::ALL.to_vec(),
             distillation: Distillation::Itself,
@@ -79,7 +86,9 @@ impl From<Recipe> for DocreSdConfig {
         match recipe {
             Recipe::Paper | Recipe::Docre => docre,
             Recipe::Released => {
-                Self { moving_average: true, highway: true, pair_feature: PairFeature::GroupedBilinear, ..docre }
+                let base =
+                    Self { pair_feature: PairFeature::Released, averaged_layers: 3, mentions: Mentions::Both, ..docre };
+                Self { moving_average: true, highway: true, ..base }
             }
         }
     }
@@ -93,6 +102,7 @@ impl DocreSdConfig {
     pub fn check(&self) -> std::result::Result<(), String> {
         let (embedding, n_heads) = (self.embedding, self.patterns.len());
         self.pair_feature.check(embedding, self.block)?;
+        check_layers(self.averaged_layers)?;
         if self.layers == 0 {
             return Err("`L`: expected at least 1, got 0; without reasoning the model is `atlop`".to_owned());
         }

@@ -21,7 +21,7 @@ use nn::ops::is_fused;
 use nn::{Init, Linear, Mode, Weights};
 
 use crate::attention::matrix_bytes;
-use crate::base::PairBase;
+use crate::base::{PairBase, Shape};
 use crate::chunks::chunks;
 use crate::contract::{Lesson, Loss, Model, Need, Taker, Task};
 use crate::example::{Example, labels};
@@ -65,7 +65,14 @@ impl DocreSd {
     /// Where the configuration does not fit itself, or a weight is missing or misshapen.
     pub fn new(task: &Task, config: &DocreSdConfig, weights: &mut Weights) -> Result<Self> {
         config.check().map_err(candle_core::Error::Msg)?;
-        let feature = (config.pair_feature, config.embedding, config.block);
+        let shape = Shape {
+            width: config.embedding,
+            block: config.block,
+            feature: config.pair_feature,
+            averaged_layers: config.averaged_layers,
+            mentions: config.mentions,
+            normed: true,
+        };
         let dropout = task.encoder.hidden_dropout_prob;
         let layers = layers(config, dropout, weights, "reasoning")?;
         let average = config.moving_average.then(|| Average::new(config, dropout, weights)).transpose()?;
@@ -73,7 +80,7 @@ impl DocreSd {
         let mask = || weights.take("reasoning.mask", (1, config.embedding), Init::Normal(0.02));
         let mask = has_mask.then(mask).transpose()?;
         Ok(Self {
-            base: PairBase::new(task.encoder, feature, weights)?,
+            base: PairBase::new(task.encoder, &shape, weights)?,
             layers,
             // Over a trained base it begins as that base's.
             classifier: linear_alike(weights, "reasoning.classifier", "classifier", task.n_classes, config.embedding)?,

@@ -6,11 +6,12 @@ use crate::attention::{Grids, Heads, Reach};
 use crate::attention::{Matrices, matrices};
 use crate::base::PairFeature;
 use crate::docre_ii::inference::AXES;
-use crate::docre_ii::{Attention, Contrastive, DocreIiConfig};
+use crate::docre_ii::{Attention, Contrastive, DocreIiConfig, Logits};
 use crate::docre_sd::DocreSdConfig;
 use crate::docre_sd::reasoning::axes;
 use crate::example::Example;
 use crate::loss::{among_others, among_others_of_padded};
+use crate::pair::Mentions;
 use crate::pair_matrix::{by_document, by_documents};
 use crate::{Lesson, Model, ModelConfig, Task};
 use candle_core::{DType, Device, Tensor, Var};
@@ -37,7 +38,12 @@ fn documents() -> Vec<Example> {
     (unseen.mentions, unseen.n_mentions) = (Vec::new(), vec![0; unseen.n_entities()]);
     asked.pairs.retain(|&(head, tail)| (head + 2 * tail) % 4 != 0);
     asked.labels.truncate(asked.pairs.len());
-    [vec![cut, bare], examples(), vec![unseen, example(9), asked, often]].concat()
+    let mut all = [vec![cut, bare], examples(), vec![unseen, example(9), asked, often]].concat();
+    for example in &mut all {
+        let last = example.ids.len() as u32 - 1;
+        example.mention_ends = example.mentions.iter().map(|start| last.min(start + 2)).collect();
+    }
+    all
 }
 
 /// Three heads' worth of pairs, of which each document has some.
@@ -126,7 +132,7 @@ fn states_are_told_from_those_of_their_own_document() {
 fn models() -> Vec<ModelConfig> {
     let docre_ii = || DocreIiConfig { embedding: 16, block: 8, iterations: 2, ..DocreIiConfig::default() };
     vec![
-        ModelConfig::Atlop(AtlopConfig { embedding: 16, block: 8 }),
+        ModelConfig::Atlop(AtlopConfig { embedding: 16, block: 8, ..AtlopConfig::default() }),
         ModelConfig::DocreIi(docre_ii()),
         ModelConfig::DocreIi(DocreIiConfig {
             attention: Attention::Full,
@@ -134,6 +140,23 @@ fn models() -> Vec<ModelConfig> {
             ..docre_ii()
         }),
         ModelConfig::DocreSd(DocreSdConfig { embedding: 16, block: 8, ..DocreSdConfig::default() }),
+        ModelConfig::DocreIi(DocreIiConfig {
+            pair_feature: PairFeature::Released,
+            averaged_layers: 2,
+            mentions: Mentions::Both,
+            inference_width: Some(8),
+            logits: Logits::Sum,
+            ..docre_ii()
+        }),
+        ModelConfig::DocreSd(DocreSdConfig {
+            embedding: 16,
+            block: 8,
+            pair_feature: PairFeature::Released,
+            averaged_layers: 2,
+            mentions: Mentions::Both,
+            highway: true,
+            ..DocreSdConfig::default()
+        }),
     ]
 }
 

@@ -69,7 +69,9 @@ fn atlop_scores_pairs_in_chunks_alike() {
         let folder = folder(name);
         let mut weights = Weights::given(read_weights(&folder, &Device::Cpu).unwrap(), "", 0, &Device::Cpu);
         let task = Task { encoder: &read_config(&folder).unwrap(), n_classes: 97, most_labels: 4 };
-        let model = Atlop::new(&task, &AtlopConfig { embedding: 64, block: 16 }, &mut weights).unwrap();
+        let model =
+            Atlop::new(&task, &AtlopConfig { embedding: 64, block: 16, ..AtlopConfig::default() }, &mut weights)
+                .unwrap();
         check_chunks(&model, &examples());
     }
 }

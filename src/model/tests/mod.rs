@@ -52,7 +52,7 @@ fn example(seed: u64) -> Example {
         labels,
         n_mentions,
         pairs,
-        truncated: 0,
+        ..Example::default()
     }
 }
 

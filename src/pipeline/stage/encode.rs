@@ -18,7 +18,8 @@ pub const KIND: Kind = Kind {
 
 impl Action for Options {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
-        let mut cutter = Cutter::new(Tokenizer::load(work.input("encoder")?)?, self.most_pieces);
+        let cutter = Cutter::new(Tokenizer::load(work.input("encoder")?)?, self.most_pieces);
+        let mut cutter = cutter.marking(&self.markers)?;
         let written = stored::write(work.input("corpus")?, work.folder, &mut cutter, true, work.observe)?;
         Ok(Made {
             outputs: BTreeMap::from([("pieces", work.folder.join("pieces"))]),
