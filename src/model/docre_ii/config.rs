@@ -28,6 +28,8 @@ pub struct DocreIiConfig {
     pub fusion: bool,
     /// To which pairs a pair attends.
     pub attention: Attention,
+    /// Which pairs of entities there are to attend to.
+    pub pairs: Pairs,
     /// The second stage's other loss.
     pub contrastive: Contrastive,
     /// The greatest share of predicted relations that training replaces by wrong ones.
@@ -42,6 +44,16 @@ pub enum Attention {
     ExtendedCross,
     /// All of the document in every head.
     Full,
+}
+
+/// Which pairs of entities stand in the matrix. Candidates alone are classified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pairs {
+    /// All, as in the paper.
+    All,
+    /// The candidates of the corpus: where their types differ, as in CDR, two of the four axes hold nothing.
+    Candidates,
 }
 
 /// The second stage's other loss.
@@ -67,6 +79,7 @@ impl Default for DocreIiConfig {
             heads: 4,
             fusion: true,
             attention: Attention::ExtendedCross,
+            pairs: Pairs::All,
             contrastive: Contrastive::StopGradient,
             noise: 0.4,
         }

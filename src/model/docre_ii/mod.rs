@@ -26,17 +26,18 @@ use nn::layers::linear;
 use nn::ops::{Places, gather, is_fused};
 use nn::{Linear, Mode, Weights};
 
+use crate::all_pairs::{AllPairs, n_pairs};
 use crate::attention::rows_at_once;
 use crate::attention::{Matrices, matrices, matrix_bytes};
 use crate::base::PairBase;
 use crate::chunks::{by_rows, chunks, pairs_at_once, rows_of};
 use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
-use crate::decode::{Predicted, decode};
+use crate::decode::{Predicted, decode, given};
 use crate::example::{Example, indicators, labels};
 use crate::loss::{adaptive_threshold, among_others, among_others_of_padded, cosine};
 use crate::pair_matrix::{PairMatrix, by_document, by_documents, entities_in_pairs};
 use crate::trace::{Held, Span};
-pub use config::{Attention, Contrastive, DocreIiConfig};
+pub use config::{Attention, Contrastive, DocreIiConfig, Pairs};
 use inference::Inference;
 use noise::noisy;
 
@@ -94,11 +95,21 @@ impl DocreIi {
     }
 
     /// The same, and each relation with its pair's place and the threshold class's logit.
-    fn read(&self, logits: &Tensor, mut each: impl FnMut(usize, Predicted, f32)) -> Result<Vec<Vec<u32>>> {
+    fn read(&self, logits: &Tensor, each: impl FnMut(usize, Predicted, f32)) -> Result<Vec<Vec<u32>>> {
+        self.read_by(logits, |_, logits| decode(logits, self.most_labels), each)
+    }
+
+    /// The same, where something else says what a pair is given.
+    fn read_by(
+        &self,
+        logits: &Tensor,
+        found: impl Fn(usize, &[f32]) -> Vec<Predicted>,
+        mut each: impl FnMut(usize, Predicted, f32),
+    ) -> Result<Vec<Vec<u32>>> {
         let mut sets = Vec::with_capacity(logits.dim(0)?);
         for rows in chunks(logits.dim(0)?, pairs_at_once(self.n_classes)) {
             for logits in rows_of(logits, &rows)?.to_vec2::<f32>()? {
-                let found = decode(&logits, self.most_labels);
+                let found = found(sets.len(), &logits);
                 let with_threshold = found.iter().zip(logits.first().into_iter().cycle());
                 with_threshold.for_each(|(relation, threshold)| each(sets.len(), *relation, *threshold));
                 let mut classes: Vec<u32> = found.iter().map(|found| found.class).collect();
@@ -183,14 +194,23 @@ impl DocreIi {
         Ok(())
     }
 
-    /// The documents as the base reads them, and what each pair is given by it.
-    fn readings(&self, examples: &[Example], features: &Tensor, at_once: usize) -> Result<(Vec<Reading>, Vec<Held>)> {
+    /// The documents as the base reads them, and what each pair is given by it; or by another, where a document says so.
+    fn readings(&self, all: &AllPairs, features: &Tensor, at_once: usize) -> Result<(Vec<Reading>, Vec<Held>)> {
         let (mut sets, mut held) = (Vec::with_capacity(features.dim(0)?), Vec::new());
+        let first = first(&all.examples);
         for rows in chunks(features.dim(0)?, at_once) {
             let span = Span { since: 0, until: 0, changed: 0 };
-            sets.extend(self.read(&self.first_logits(&rows_of(features, &rows)?)?, |pair, relation, threshold| {
-                held.push(Held { pair: (rows.start + pair) as u32, span, relation, threshold });
-            })?);
+            let found = |pair: usize, logits: &[f32]| match first.get(rows.start + pair) {
+                Some(Some(classes)) => given(logits, classes),
+                _ => decode(logits, self.most_labels),
+            };
+            sets.extend(self.read_by(
+                &self.first_logits(&rows_of(features, &rows)?)?,
+                found,
+                |pair, relation, threshold| {
+                    held.push(Held { pair: (rows.start + pair) as u32, span, relation, threshold });
+                },
+            )?);
         }
         let (mut first, mut sets) = (0, sets.into_iter());
         let reading = |matrix: &PairMatrix| {
@@ -199,51 +219,60 @@ impl DocreIi {
             let (sets, changed) = (sets.by_ref().take(n_pairs).collect(), vec![0; n_pairs]);
             Reading { matrix, first_pair, row: None, sets, changed, is_open: true }
         };
-        Ok((matrices(examples).iter().map(reading).collect(), held))
+        Ok((all.matrices().iter().map(reading).collect(), held))
     }
 
     /// What the module makes of each document, the iteration at which each pair last changed, and its trace.
     fn infer(
         &self,
         inference: &Inference,
-        examples: &[Example],
+        all: &AllPairs,
         features: &Tensor,
         at_once: usize,
     ) -> Result<(Tensor, Vec<u32>, Vec<Held>)> {
-        let (mut readings, mut held) = self.readings(examples, features, at_once)?;
+        let (mut readings, mut held) = self.readings(all, features, at_once)?;
         let mode = &mut Mode::InChunks(at_once);
         let logits = self.iterate(inference, (features, &mut readings), &mut held, mode)?;
         let changed = readings.iter().flat_map(|reading| &reading.changed).copied().collect();
         // Each iteration's came in the order of pairs.
         held.sort_by_key(|held| held.pair);
-        Ok((logits, changed, held))
+        Ok((logits, changed, all.held_by_asked(held)))
+    }
+
+    /// The pairs that meet in the matrix: the base looks at each by itself.
+    fn meeting<'e>(&self, examples: &'e [Example]) -> AllPairs<'e> {
+        match self.config.pairs {
+            Pairs::All if self.inference.is_some() => AllPairs::of(examples),
+            Pairs::All | Pairs::Candidates => AllPairs::asked_alone(examples),
+        }
     }
 
     /// The module's adaptive-threshold loss, and the contrastive one.
     fn inference_losses(
         &self,
         inference: &Inference,
-        examples: &[Example],
+        (examples, all): (&[Example], &AllPairs),
         [features, logits, labels]: [&Tensor; 3],
         random: &mut Random,
     ) -> Result<(Tensor, Option<Tensor>)> {
-        let matrices = matrices(examples);
+        let (of_asked, asked) = (matrices(examples), 0..all.n_asked());
+        let matrices = all.matrices();
         let found = self.predicted(&logits.detach())?;
-        let gold: Vec<&Vec<u32>> = examples.iter().flat_map(|example| &example.labels).collect();
+        let gold: Vec<&Vec<u32>> = all.examples.iter().flat_map(|example| &example.labels).collect();
         let mut relations = || {
             let sets = noisy(&found, &gold, self.n_classes, self.config.noise, random);
             self.embed(inference, &sets, features)
         };
         let (relations, others) = (relations()?, relations()?);
         let mode = &mut Mode::Train(random);
-        let states = inference.forward(features, &relations, &matrices, mode)?;
+        let states = all.asked(&inference.forward(features, &relations, matrices, mode)?, &asked)?;
         let loss = adaptive_threshold(&inference.classify(&states)?, labels)?;
         if self.config.contrastive.is_none() {
             return Ok((loss, None));
         }
-        let reversed = inference.forward(&others, features, &matrices, mode)?;
+        let reversed = all.asked(&inference.forward(&others, features, matrices, mode)?, &asked)?;
         let projected = [inference.project(&states)?, inference.project(&reversed)?];
-        Ok((loss, Some(self.config.contrastive.loss([&states, &reversed], projected.each_ref(), &matrices)?)))
+        Ok((loss, Some(self.config.contrastive.loss([&states, &reversed], projected.each_ref(), &of_asked)?)))
     }
 }
 
@@ -323,6 +352,18 @@ impl Read {
     }
 }
 
+/// What each pair of some documents is given to begin with, where another than the base says so.
+fn first(examples: &[Example]) -> Vec<Option<Vec<u32>>> {
+    if examples.iter().all(|example| example.first.is_none()) {
+        return Vec::new();
+    }
+    let of = |example: &Example| match example.first_classes() {
+        Some(classes) => classes.into_iter().map(Some).collect(),
+        None => vec![None; example.pairs.len()],
+    };
+    examples.iter().flat_map(of).collect()
+}
+
 /// The rows of the documents that are to be read.
 fn rows_of_open(features: &Tensor, open: &[&mut Reading]) -> Result<Tensor> {
     let places = open.iter().flat_map(|reading| reading.first_pair..reading.first_pair + reading.sets.len());
@@ -368,40 +409,46 @@ impl Model for DocreIi {
     /// Beside the features two states and what a layer makes of them, keys and values of both units, and logits: nine
     /// tensors, and two more that the allocator has not yet given back (measured).
     fn need(&self, example: &Example) -> Need {
-        let (width, pairs) = (self.config.embedding as u64, example.pairs.len() as u64);
+        let width = self.config.embedding as u64;
         if self.inference.is_none() {
-            return Need::of(pairs, width);
+            return Need::of(example.pairs.len() as u64, width);
         }
-        let matrix = matrix_bytes(entities_in_pairs(example), self.config.heads, is_fused(&self.classifier.bias));
+        let (pairs, n_entities) = match self.config.pairs {
+            Pairs::All => (n_pairs(example), example.n_entities() as u64),
+            Pairs::Candidates => (example.pairs.len() as u64, entities_in_pairs(example)),
+        };
+        let n_entities = if pairs == 0 { 0 } else { n_entities };
+        let matrix = matrix_bytes(n_entities, self.config.heads, is_fused(&self.classifier.bias));
         // What a pair was given: nothing to most of them, so one relation an iteration is ample.
         let held = (size_of::<Held>() as u64).div_ceil(4) * (self.config.iterations as u64 + 1);
         Need::of(pairs, 11 * width + self.n_classes as u64 + held).and(matrix)
     }
 
     fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {
-        let Some(features) = self.base.forward(examples, &mut Mode::InChunks(at_once))? else { return Ok(()) };
-        let base = |rows: &Range<usize>| self.first_logits(&rows_of(&features, rows)?);
+        let all = self.meeting(examples);
+        let Some(features) = self.base.forward(&all.examples, &mut Mode::InChunks(at_once))? else { return Ok(()) };
+        let base = |rows: &Range<usize>| self.first_logits(&all.asked(&features, rows)?);
         let Some(inference) = &self.inference else {
             return chunks(features.dim(0)?, at_once).try_for_each(|rows| found(base(&rows)?.into()));
         };
-        let (logits, changed, held) = self.infer(inference, examples, &features, at_once)?;
+        let (logits, changed, held) = self.infer(inference, &all, &features, at_once)?;
         // The base's logits are made anew: kept, they would be as many again.
-        chunks(changed.len(), at_once).try_for_each(|rows| {
-            let (logits, base) = (rows_of(&logits, &rows)?, Some(base(&rows)?));
+        chunks(all.n_asked(), at_once).try_for_each(|rows| {
+            let (logits, base) = (all.asked(&logits, &rows)?, Some(base(&rows)?));
             let held = within(&held, &rows);
-            found(Scores { logits, base, changed: changed.get(rows).map(<[u32]>::to_vec), held })
+            found(Scores { logits, base, changed: Some(all.asked_of(&changed, &rows)), held })
         })
     }
 
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
-        let examples = lesson.examples;
-        let Some(features) = self.base.forward(examples, &mut Mode::Train(random))? else { return Ok(None) };
+        let (examples, all) = (lesson.examples, self.meeting(lesson.examples));
+        let Some(features) = self.base.forward(&all.examples, &mut Mode::Train(random))? else { return Ok(None) };
         let logits = self.first_logits(&features)?;
         let labels = labels(examples, self.n_classes, features.device())?;
-        let of_base = adaptive_threshold(&logits, &labels)?;
+        let of_base = adaptive_threshold(&all.asked(&logits, &(0..all.n_asked()))?, &labels)?;
         let Some(inference) = &self.inference else { return Ok(Some(Loss::from(of_base))) };
         let (threshold, auxiliary) =
-            self.inference_losses(inference, examples, [&features, &logits, &labels], random)?;
+            self.inference_losses(inference, (examples, &all), [&features, &logits, &labels], random)?;
         Ok(Some(Loss { threshold: (of_base + threshold)?, auxiliary }))
     }
 
