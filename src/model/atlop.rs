@@ -12,7 +12,7 @@ use nn::{Mode, Weights};
 use crate::base::Ends;
 use crate::bilinear::Bilinear;
 use crate::chunks::chunks;
-use crate::contract::{Lesson, Loss, Model, Taker, Task};
+use crate::contract::{Lesson, Loss, Model, Need, Taker, Task};
 use crate::example::{Example, labels};
 use crate::loss::adaptive_threshold;
 use crate::pair::{PairFeatures, Pooled};
@@ -39,6 +39,7 @@ pub struct Atlop {
     ends: Ends,
     bilinear: Bilinear,
     width: usize,
+    n_classes: usize,
 }
 
 impl Atlop {
@@ -51,6 +52,7 @@ impl Atlop {
             ends: Ends::new(task.encoder, config.embedding, weights)?,
             bilinear: Bilinear::new(weights, "bilinear", config.embedding, config.block, task.n_classes)?,
             width: config.embedding,
+            n_classes: task.n_classes,
         })
     }
 
@@ -82,6 +84,10 @@ impl Model for Atlop {
 
     fn width(&self) -> usize {
         self.width
+    }
+
+    fn training_need(&self, example: &Example) -> Need {
+        Need::of(example.pairs.len() as u64, self.ends.training_numbers(example, self.n_classes))
     }
 
     fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {

@@ -22,6 +22,9 @@ pub struct Ends {
     encoder: Encoder,
     head_extractor: Linear,
     tail_extractor: Linear,
+    width: usize,
+    /// The encoder's.
+    hidden: usize,
 }
 
 impl Ends {
@@ -37,6 +40,8 @@ impl Ends {
             encoder: built,
             head_extractor: linear(weights, "head_extractor", width, 2 * encoder.hidden_size)?,
             tail_extractor: linear(weights, "tail_extractor", width, 2 * encoder.hidden_size)?,
+            width,
+            hidden: encoder.hidden_size,
         })
     }
 
@@ -63,6 +68,11 @@ impl Ends {
     /// Where the shapes do not fit.
     pub fn of(&self, pairs: &PairFeatures) -> Result<[Tensor; 2]> {
         Ok([extract(&self.head_extractor, pairs, &pairs.heads)?, extract(&self.tail_extractor, pairs, &pairs.tails)?])
+    }
+
+    /// Numbers that training holds of each pair of a document, of its ends, its feature and a loss over classes.
+    pub fn training_numbers(&self, example: &Example, n_classes: usize) -> u64 {
+        (32 * self.width + 8 * self.hidden + 7 * example.ids.len() + 32 * n_classes) as u64
     }
 
     /// The encoder.
@@ -164,6 +174,11 @@ impl PairBase {
             // Beside ATLOP's logits it gives features here: what follows computes with them as with all others.
             Feature::GroupedBilinear(bilinear) => bilinear.forward(&heads, &tails)?.to_dtype(heads.dtype()),
         }
+    }
+
+    /// Where pairs begin.
+    pub fn ends(&self) -> &Ends {
+        &self.ends
     }
 
     /// The encoder.

@@ -74,6 +74,7 @@ impl Fixture {
             patience: None,
             most_labels: 4,
             most_pieces: 1024,
+            most_pairs: None,
             second_stage: Some(second_stage()),
             teacher: None,
             base: None,

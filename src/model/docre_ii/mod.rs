@@ -424,6 +424,17 @@ impl Model for DocreIi {
         Need::of(pairs, 11 * width + self.n_classes as u64 + held).and(matrix)
     }
 
+    /// Beside the base's, in each view of the module what its layers and its ends make, and a second loss.
+    fn training_need(&self, example: &Example) -> Need {
+        let of_base = self.base.ends().training_numbers(example, self.n_classes);
+        let (pairs, DocreIiConfig { embedding, layers, .. }) = (self.need(example).pairs, &self.config);
+        if self.inference.is_none() {
+            return Need::of(pairs, of_base);
+        }
+        let views = if self.config.contrastive.is_none() { 1 } else { 2 };
+        Need::of(pairs, of_base + (views * (60 * layers + 22) * embedding + 26 * self.n_classes) as u64)
+    }
+
     fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {
         let all = self.meeting(examples);
         let Some(features) = self.base.forward(&all.examples, &mut Mode::InChunks(at_once))? else { return Ok(()) };

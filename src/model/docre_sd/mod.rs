@@ -233,6 +233,19 @@ impl Model for DocreSd {
         Need::of(pairs, tensors * self.config.embedding as u64).and(matrix)
     }
 
+    /// Beside the base's, in each branch what its layers and its ends make, and its loss; an average learns nothing.
+    fn training_need(&self, example: &Example) -> Need {
+        let (of_base, width) = (self.base.ends().training_numbers(example, self.n_classes), self.config.embedding);
+        let (of_branch, of_loss) = ((36 * self.config.layers + 12) * width, 32 * self.n_classes);
+        let further = match self.config.distillation {
+            Distillation::None | Distillation::Teacher => 0,
+            Distillation::Itself => of_branch + of_loss,
+            Distillation::RDrop => of_branch + of_base as usize,
+        };
+        let average = if self.average.is_some() { 22 * width + of_loss } else { 0 };
+        Need::of(self.need(example).pairs, of_base + (of_branch + further + average) as u64)
+    }
+
     fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {
         let (all, mut mode) = (AllPairs::of(examples), Mode::InChunks(at_once));
         let Some(features) = self.base.forward(&all.examples, &mut mode)? else { return Ok(()) };
