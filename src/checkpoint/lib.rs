@@ -86,6 +86,7 @@ pub struct CheckpointConfig {
     /// The version of docre that wrote it.
     pub docre: String,
     /// The model.
+    #[serde(deserialize_with = "ModelConfig::of_checkpoint")]
     pub model: ModelConfig,
     /// Its encoder.
     pub encoder: EncoderConfig,

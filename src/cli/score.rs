@@ -41,6 +41,9 @@ pub struct ScoreArgs {
     /// How often docre-ii infers; 0: its base alone [default: as often as its `K` says].
     #[arg(long, value_name = "N", value_parser = whole::<usize>)]
     iterations: Option<usize>,
+    /// Begin inference with these predictions, a table or a submission, in place of those of docre-ii's base.
+    #[arg(long, value_name = "TABLE|FILE")]
+    first_relations: Option<PathBuf>,
     /// Pieces that are computed in one batch [default: 2048 on the CPU, 32768 on a CUDA device].
     #[arg(long, value_name = "N", value_parser = whole::<usize>)]
     pieces_at_once: Option<usize>,
@@ -104,6 +107,7 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let request = Request::new(&args.checkpoint, &split, &out, &name, args.device).with(&options);
     // A pipe's table is nobody's.
     let request = request.decided_by(args.decision.as_deref()).forced(args.force || piped);
+    let request = request.begun_with(args.first_relations.as_deref());
     let (began, listener) = (Instant::now(), messages.listener());
     let ended = score::score(&request, &|event| listener.hear(&event))?;
     drop(listener);

@@ -26,6 +26,8 @@ pub mod role {
     pub const SCORES: &str = "scores";
     /// Which of them are claimed.
     pub const DECISION: &str = "decision";
+    /// Predicted facts with which inference begins.
+    pub const FIRST_RELATIONS: &str = "first_relations";
     /// Where inference changed what a model predicts.
     pub const TRACES: &str = "traces";
     /// What a model claims at each iteration.

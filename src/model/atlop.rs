@@ -13,7 +13,7 @@ use crate::base::{Ends, PairFeature, Shape, check_layers};
 use crate::bilinear::Bilinear;
 use crate::bounds::check_blocks;
 use crate::chunks::chunks;
-use crate::contract::{Lesson, Loss, Model, Taker, Task};
+use crate::contract::{Lesson, Loss, Model, Need, Taker, Task};
 use crate::example::{Example, labels};
 use crate::loss::adaptive_threshold;
 use crate::pair::{Mentions, PairFeatures};
@@ -44,6 +44,7 @@ pub struct Atlop {
     ends: Ends,
     bilinear: Bilinear,
     width: usize,
+    n_classes: usize,
 }
 
 impl Atlop {
@@ -64,6 +65,7 @@ impl Atlop {
             ends: Ends::new(task.encoder, &shape, weights)?,
             bilinear: Bilinear::new(weights, "bilinear", config.embedding, config.block, task.n_classes)?,
             width: config.embedding,
+            n_classes: task.n_classes,
         })
     }
 
@@ -106,6 +108,10 @@ impl Model for Atlop {
 
     fn width(&self) -> usize {
         self.width
+    }
+
+    fn training_need(&self, example: &Example) -> Need {
+        Need::of(example.pairs.len() as u64, self.ends.training_numbers(example, self.n_classes))
     }
 
     fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {

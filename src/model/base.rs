@@ -27,6 +27,9 @@ pub struct Ends {
     head_extractor: Linear,
     tail_extractor: Linear,
     pooling: Pooling,
+    width: usize,
+    /// The encoder's.
+    hidden: usize,
 }
 
 /// The shape of a base beside its encoder's.
@@ -62,6 +65,8 @@ impl Ends {
             head_extractor: linear(weights, "head_extractor", shape.width, of)?,
             tail_extractor: linear(weights, "tail_extractor", shape.width, of)?,
             pooling,
+            width: shape.width,
+            hidden: encoder.hidden_size,
         })
     }
 
@@ -99,6 +104,11 @@ impl Ends {
     /// Where the shapes do not fit.
     pub fn of(&self, pairs: &PairFeatures) -> Result<[Tensor; 2]> {
         Ok([extract(&self.head_extractor, pairs, &pairs.heads)?, extract(&self.tail_extractor, pairs, &pairs.tails)?])
+    }
+
+    /// Numbers that training holds of each pair of a document, of its ends, its feature and a loss over classes.
+    pub fn training_numbers(&self, example: &Example, n_classes: usize) -> u64 {
+        (32 * self.width + 8 * self.hidden + 7 * example.ids.len() + 32 * n_classes) as u64
     }
 
     /// The encoder.
@@ -223,6 +233,11 @@ impl PairBase {
                 norm.as_ref().map_or(Ok(feature.clone()), |norm| norm.forward(&feature, mode))
             }
         }
+    }
+
+    /// Where pairs begin.
+    pub fn ends(&self) -> &Ends {
+        &self.ends
     }
 
     /// The encoder.

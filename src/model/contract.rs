@@ -24,6 +24,10 @@ pub trait Model: Send + Sync {
         Need::of(example.pairs.len() as u64, 0)
     }
 
+    /// What training on a document holds in memory until its way back is done, in f32 with fused operations; measured, and
+    /// rather too much than too little.
+    fn training_need(&self, example: &Example) -> Need;
+
     /// What it thinks of the pairs of some documents, in order, at most so many at a time.
     ///
     /// # Errors

@@ -37,14 +37,23 @@ pub fn decode(logits: &[f32], most: usize) -> Vec<Predicted> {
     decode_wanted(logits, Wanted::predicted(most))
 }
 
+/// Relations that another gives a pair, as they are predicted: the best logit first.
+pub fn given(logits: &[f32], classes: &[u32]) -> Vec<Predicted> {
+    let scored = classes.iter().filter_map(|&class| Some((class, *logits.get(class as usize)?)));
+    ranked(scored.collect(), usize::MAX)
+}
+
 /// The same of those that are wanted.
 pub fn decode_wanted(logits: &[f32], Wanted { most, margin }: Wanted) -> Vec<Predicted> {
     let Some((&threshold, relations)) = logits.split_first() else { return Vec::new() };
     // Rounded, the bound never lies above the threshold: what is above that one stays.
     let bound = threshold - margin;
     let above = (1u32..).zip(relations).filter(|(_, logit)| **logit > bound);
-    let mut above: Vec<(u32, f32)> = above.map(|(class, &logit)| (class, logit)).collect();
-    above.sort_by(|(class, logit), (other_class, other)| other.total_cmp(logit).then(class.cmp(other_class)));
-    let ranked = (0..).zip(above).take(most);
+    ranked(above.map(|(class, &logit)| (class, logit)).collect(), most)
+}
+
+fn ranked(mut found: Vec<(u32, f32)>, most: usize) -> Vec<Predicted> {
+    found.sort_by(|(class, logit), (other_class, other)| other.total_cmp(logit).then(class.cmp(other_class)));
+    let ranked = (0..).zip(found).take(most);
     ranked.map(|(rank, (class, logit))| Predicted { class, logit, rank }).collect()
 }

@@ -60,12 +60,30 @@ pub struct Example {
     pub labels: Vec<Vec<u32>>,
     /// Pieces that it lost at its end.
     pub truncated: u32,
+    /// Relations with which inference begins, in place of what the model's base predicts, where another system gives
+    /// them: (head, tail, class).
+    pub first: Option<Vec<(u32, u32, u32)>>,
 }
 
 impl Example {
     /// How many entities it has.
     pub fn n_entities(&self) -> usize {
         self.n_mentions.len()
+    }
+
+    /// The classes of [`Example::first`] for each of its pairs, sorted.
+    pub fn first_classes(&self) -> Option<Vec<Vec<u32>>> {
+        let mut by_pair: BTreeMap<(u32, u32), Vec<u32>> = BTreeMap::new();
+        for &(head, tail, class) in self.first.as_ref()? {
+            by_pair.entry((head, tail)).or_default().push(class);
+        }
+        let of_pair = |pair: &(u32, u32)| {
+            let mut classes = by_pair.get(pair).cloned().unwrap_or_default();
+            classes.sort_unstable();
+            classes.dedup();
+            classes
+        };
+        Some(self.pairs.iter().map(of_pair).collect())
     }
 
     /// What the encoder reads where its attention is wanted where mentions begin.

@@ -38,17 +38,39 @@ enum Kind {
 impl<'de> Deserialize<'de> for ModelConfig {
     /// The settings that `kind` has; serde's own way would not tell which of them does not fit.
     fn deserialize<D: Deserializer<'de>>(source: D) -> std::result::Result<Self, D::Error> {
+        Self::of_fields(Fields::deserialize(source)?)
+    }
+}
+
+/// Keys that checkpoints of earlier versions lack, and what their models are nevertheless.
+const BEFORE: [(&str, &str, &str); 1] = [("docre-ii", "pairs", "candidates")];
+
+impl ModelConfig {
+    /// A model as a checkpoint has it: a key that it lacks has the value that was the only one when it was written.
+    ///
+    /// # Errors
+    /// Where the settings are not those of a model.
+    pub fn of_checkpoint<'de, D: Deserializer<'de>>(source: D) -> std::result::Result<Self, D::Error> {
         let mut fields = Fields::deserialize(source)?;
-        let kind = fields.take("kind").ok_or_else(|| D::Error::missing_field("kind"))?;
-        Ok(match Kind::deserialize(kind).map_err(|error| D::Error::custom(format!("`kind`: {error}")))? {
+        let has = |fields: &Fields, key: &str| fields.0.iter().any(|(name, _)| name == key);
+        let is = |fields: &Fields, kind: &str| fields.0.iter().any(|(name, value)| name == "kind" && value == kind);
+        for (kind, key, value) in BEFORE {
+            if is(&fields, kind) && !has(&fields, key) {
+                fields.0.push((key.to_owned(), value.into()));
+            }
+        }
+        Self::of_fields(fields)
+    }
+
+    fn of_fields<E: Error>(mut fields: Fields) -> std::result::Result<Self, E> {
+        let kind = fields.take("kind").ok_or_else(|| E::missing_field("kind"))?;
+        Ok(match Kind::deserialize(kind).map_err(|error| E::custom(format!("`kind`: {error}")))? {
             Kind::Atlop => Self::Atlop(from_fields(fields)?),
             Kind::DocreIi => Self::DocreIi(from_fields_by_recipe(fields)?),
             Kind::DocreSd => Self::DocreSd(from_fields_by_recipe(fields)?),
         })
     }
-}
 
-impl ModelConfig {
     /// A model of each kind, with its paper's settings.
     pub fn every_kind() -> [Self; 3] {
         [

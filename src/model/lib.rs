@@ -3,7 +3,7 @@
 //! A batch ([`example`]) goes through the encoder; entities are pooled and pairs of them get their local context
 //! ([`pair`]) and the vectors of their two ends ([`base`]). ATLOP ([`atlop`]) classifies these ([`bilinear`]); DocRE-II
 //! ([`docre_ii`]) and DocRE-SD ([`docre_sd`]) first let pairs learn from each other ([`attention`]), along the axes of
-//! the document's matrix of pairs ([`pair_matrix`]). Each pair gets a logit for each relation and for the threshold
+//! the document's matrix of pairs ([`pair_matrix`]), asked about or not ([`all_pairs`]). Each pair gets a logit for each relation and for the threshold
 //! class, which is class 0; [`loss`] trains them and [`decode`] reads them, and [`trace`] what a model that infers thought
 //! on its way.
 //!
@@ -21,6 +21,7 @@ pub mod bilinear;
 pub mod base;
 mod pair_matrix;
 mod attention;
+mod all_pairs;
 pub mod loss;
 pub mod decode;
 pub mod trace;

@@ -18,6 +18,9 @@ const PIECES_ON_A_CARD: usize = 32_768;
 /// How many times as many pairs a batch has on a CUDA device.
 const PAIRS_ON_A_CARD: usize = 8;
 
+/// Bytes that a model may hold of a document's pairs when it scores it, unless these are bounded by number.
+pub const USUAL_BYTES: u64 = 3 << 30;
+
 /// A relation that a model predicts for a pair.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Prediction {

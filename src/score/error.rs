@@ -9,6 +9,7 @@ use ground::hint::{Hint, Words};
 use ground::interrupt::Interrupted;
 use nn::device::{DeviceError, FOR_ANOTHER_CARD, Failure};
 use pieces::PiecesError;
+use submission::SubmissionError;
 use table::TableError;
 
 /// Why a split cannot be scored. Finished parts are kept.
@@ -35,6 +36,12 @@ pub enum ScoreError {
     /// The model does not iterate.
     #[error("{}: expected a model that infers, `docre-ii` with `K` above 0", .0.display())]
     Iterations(PathBuf),
+    /// The relations to begin with cannot be read.
+    #[error(transparent)]
+    First(#[from] SubmissionError),
+    /// The relations to begin with are several.
+    #[error("{}: expected the predictions of one run to begin with, got those of several", .0.display())]
+    Runs(PathBuf),
     /// The system gives no threads.
     #[error("threads")]
     Threads(#[from] rayon::ThreadPoolBuildError),
@@ -69,6 +76,7 @@ impl Hint for ScoreError {
             Self::Pieces(error) => error.hint(),
             Self::Examples(error) => error.hint(),
             Self::Decide(error) => error.hint(),
+            Self::First(error) => error.hint(),
             Self::Table(error) => error.hint(),
             Self::Device(error) => error.hint(),
             Self::Model(error) => Failure::of(error).map(of_device),

@@ -11,6 +11,8 @@
 //! A document whose pairs the model cannot hold within a bound is left out and told ([`limit`]); the others go on. The
 //! table remembers that it lacks some, so that a run over it tells so again.
 //!
+//! Inference may begin with another system's relations in place of what the model's base predicts ([`first`]).
+//!
 //! Documents are scored in parts of some hundred: while one is computed, the next is read and cut, and the one before is
 //! written. A finished part is kept in a hidden folder beside the table, under a name that is a hash of the model and of
 //! the part's content, so a run that was killed goes on where it stopped, and ends with the same table as one that was
@@ -19,6 +21,7 @@
 mod decided;
 mod ended;
 mod error;
+mod first;
 mod limit;
 mod parts;
 mod purpose;
@@ -40,6 +43,7 @@ use ground::settings::{Settings, at_least, within};
 use ground::workers::{Workers, overlap};
 use model::decode::Wanted;
 use model::example::Example;
+pub use model::predict::USUAL_BYTES;
 use model::predict::{Budget, predict_traced};
 use model::{MOST, Model};
 use nn::device::{Compute, DeviceChoice, Precision};
@@ -48,10 +52,10 @@ use table::{Ours, Standing, TableError, Text, check_workplace, clear_leftovers};
 
 pub use ended::{Ended, Scored};
 pub use error::ScoreError;
-pub use limit::USUAL_BYTES;
 pub use purpose::Candidates;
 
 use decided::{Decided, Notes, Tables};
+use first::First;
 use limit::{lacking, lacks, marked, named, take_out};
 use parts::{Part, Parts, work_folder};
 use purpose::{Met, Purpose};
@@ -137,6 +141,8 @@ pub struct Request<'a> {
     pub run_id: &'a str,
     /// How. A name that these give the run is `run_id` already.
     pub options: Options,
+    /// Predictions with which inference begins, a table or a submission; `None`: those of the model's base.
+    pub first_relations: Option<&'a Path>,
     /// The file of the decision; `None`: that in the checkpoint's folder, if there is one.
     pub decision: Option<&'a Path>,
     /// Where to compute.
@@ -149,7 +155,7 @@ impl<'a> Request<'a> {
     /// The usual run, of this name.
     pub fn new(checkpoint: &'a Path, split: &'a Path, out: &'a Path, run_id: &'a str, device: DeviceChoice) -> Self {
         let options = Options::default();
-        Self { checkpoint, split, out, run_id, options, decision: None, device, force: false }
+        Self { checkpoint, split, out, run_id, options, first_relations: None, decision: None, device, force: false }
     }
 
     /// The same with other options.
@@ -157,6 +163,12 @@ impl<'a> Request<'a> {
     pub fn with(self, options: &'a Options) -> Self {
         let run_id = options.run_id.as_deref().unwrap_or(self.run_id);
         Self { run_id, options: options.clone(), ..self }
+    }
+
+    /// The same, where inference begins with these relations.
+    #[must_use]
+    pub fn begun_with(self, first_relations: Option<&'a Path>) -> Self {
+        Self { first_relations, ..self }
     }
 
     /// The same, decided by a file.
@@ -182,7 +194,14 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     let checkpoint = load(request)?;
     let standing = Standing::of(request.split)?;
     let purpose = Purpose::of(request)?;
+    let first = first(request, &checkpoint, observe)?;
     let fingerprint = fingerprint(request, &standing, &checkpoint, &purpose, &compute)?;
+    let fingerprint = match &first {
+        Some(first) => {
+            Identity::of("scores begun").field("scores", &fingerprint).field("first", &first.identity()).finish()
+        }
+        None => fingerprint,
+    };
     let decided = Decided::of(request, &fingerprint)?;
     clear_leftovers(request.out, Ours::TABLES);
     if let Some(too_large) = lacks(request.out, &fingerprint)? {
@@ -202,8 +221,8 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     purpose.unknown(request).into_iter().for_each(observe);
     // The base alone has no place for the rest.
     unused.event().filter(|_| request.options.iterations != Some(0)).into_iter().for_each(observe);
-    let scorer =
-        Scorer { workers: compute.scorers()?, model, compute: &compute, request, fingerprint: &checkpoint.fingerprint };
+    let (workers, of_checkpoint) = (compute.scorers()?, &checkpoint.fingerprint);
+    let scorer = Scorer { workers, model, compute: &compute, request, fingerprint: of_checkpoint, first };
     let rows = Rows { run_id: request.run_id.into(), margin: request.options.margin, config: &checkpoint.config };
     let relations = checkpoint.config.relations();
     let cutter = Cutter::new(checkpoint.tokenizer, checkpoint.config.most_pieces);
@@ -245,6 +264,15 @@ fn load(request: &Request<'_>) -> Result<Checkpoint, ScoreError> {
     Ok(checkpoint)
 }
 
+/// The relations that inference begins with, where the request names some and the model infers.
+fn first(request: &Request<'_>, checkpoint: &Checkpoint, observe: Observer<'_>) -> Result<Option<First>, ScoreError> {
+    let Some(path) = request.first_relations else { return Ok(None) };
+    if checkpoint.config.model.iterations() == 0 {
+        return Err(ScoreError::Iterations(request.checkpoint.to_path_buf()));
+    }
+    First::read(path, request.split, &checkpoint.config.relations(), observe).map(Some)
+}
+
 /// Identifies what the scores are made from.
 fn fingerprint(
     request: &Request<'_>,
@@ -269,6 +297,8 @@ struct Scorer<'a> {
     request: &'a Request<'a>,
     /// The checkpoint's.
     fingerprint: &'a str,
+    /// What inference begins with, where that is not what the base predicts.
+    first: Option<First>,
 }
 
 impl Scorer<'_> {
@@ -282,6 +312,11 @@ impl Scorer<'_> {
         let Request { run_id, options: Options { most_pairs, margin, .. }, .. } = self.request;
         let Batch { examples, profile, passed_over: foreign } = batch;
         let (examples, too_large) = take_out(&*self.model, examples, *most_pairs);
+        let begun = |example| match &self.first {
+            Some(first) => first.begun(example),
+            None => example,
+        };
+        let examples: Vec<Example> = examples.into_iter().map(begun).collect();
         let identity = Identity::of("part").field("checkpoint", self.fingerprint).field("run_id", run_id);
         let identity = identity.field("compute", &self.compute.to_string()).field("budget", &self.budget().pieces);
         let identity = identity.field("margin", margin);

@@ -5,12 +5,11 @@ use std::path::Path;
 
 use ground::observe::Event;
 use model::example::Example;
+use model::predict::USUAL_BYTES;
 use model::{Model, Need};
 use table::rows::{ClaimRow, ScoreRow, TraceRow};
 use table::{Row, TableError, Text};
 
-/// Bytes that a model may hold of a document's pairs, unless the pairs are bounded by number.
-pub const USUAL_BYTES: u64 = 3 << 30;
 /// Documents that are named; all are counted.
 const SHOWN: u64 = 10;
 

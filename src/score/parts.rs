@@ -45,15 +45,16 @@ impl Part {
 
 /// With a document as a model sees it; its labels, which no prediction hangs on, are left out.
 pub fn with_example(identity: Identity, example: &Example) -> Identity {
-    let Example { doc_id, ids, mentions, mention_ends, n_mentions, pairs, labels: _, truncated } = example;
-    identity
+    let Example { doc_id, ids, mentions, mention_ends, n_mentions, pairs, labels: _, truncated, first } = example;
+    let identity = identity
         .field("doc_id", doc_id)
         .numbers("ids", ids.iter().copied().map(u64::from))
         .numbers("mentions", mentions.iter().copied().map(u64::from))
         .numbers("mention_ends", mention_ends.iter().copied().map(u64::from))
         .numbers("n_mentions", n_mentions.iter().map(|&count| count as u64))
         .numbers("pairs", pairs.iter().flat_map(|&(head, tail)| [head, tail]).map(u64::from))
-        .field("truncated", truncated)
+        .field("truncated", truncated);
+    if first.is_some() { identity.field("first", first) } else { identity }
 }
 
 /// The finished parts of a run, in order.
@@ -172,13 +173,14 @@ mod tests {
             pairs: vec![(0, 1)],
             labels: vec![vec![3]],
             truncated: 0,
+            first: None,
         }
     }
 
     #[test]
     fn a_part_hangs_on_all_that_its_documents_are_predicted_from() {
         let key = |example: &Example| with_example(Identity::of("part"), example).finish();
-        let changes: [fn(&mut Example); 8] = [
+        let changes: [fn(&mut Example); 10] = [
             |example| example.doc_id = "b".into(),
             |example| example.ids[1] = 3,
             |example| example.ids.push(0),
@@ -187,6 +189,8 @@ mod tests {
             |example| example.n_mentions = vec![2],
             |example| example.pairs = vec![(1, 0)],
             |example| example.truncated = 1,
+            |example| example.first = Some(Vec::new()),
+            |example| example.first = Some(vec![(0, 1, 2)]),
         ];
         for (place, change) in changes.into_iter().enumerate() {
             let mut changed = example();

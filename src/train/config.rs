@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use checkpoint::{MOST_LABELS, ModelConfig};
 use encoder::{EncoderConfig, EncoderFamily};
-use ground::settings::Settings;
+use ground::settings::{Settings, at_least};
 use nn::device::Precision;
 use pieces::{Markers, VocabularyOptions};
 
@@ -65,6 +65,10 @@ pub struct TrainConfig {
     /// What marks where mentions begin and end.
     #[serde(default)]
     pub markers: Markers,
+    /// Pairs of a document at most that a step takes: of one that has more, those of some entities, drawn anew each time.
+    /// Absent: as many as training holds in 8 GiB.
+    #[serde(default)]
+    pub most_pairs: Option<u64>,
     /// How the whole is trained, where the model has a base that is trained before it; see
     /// [`TrainConfig::second_stage`].
     #[serde(default)]
@@ -237,6 +241,7 @@ impl Settings for TrainConfig {
             return Err(format!("`{name}`: expected at least 1, got 0"));
         }
         pieces::Options { most_pieces: self.most_pieces, markers: self.markers.clone() }.check()?;
+        at_least("most_pairs", self.most_pairs.unwrap_or(1), 1)?;
         let amounts = [
             ("encoder_rate", self.encoder_rate),
             ("head_rate", self.head_rate),

@@ -11,6 +11,7 @@ mod batches;
 mod card;
 pub mod config;
 mod error;
+mod part;
 mod prepare;
 mod present;
 mod schedule;
@@ -51,6 +52,7 @@ pub use config::TrainConfig;
 pub use error::TrainError;
 pub use state::LAST;
 
+use part::Bound;
 use plan::{Stage, stages};
 use prepare::Prepared;
 use schedule::Schedule;
@@ -60,6 +62,8 @@ use state::{Saved, State};
 const MASKS: u64 = 0x6D61_736B;
 /// Sets the stream of what the parts of a step share apart from both.
 const SHARED: u64 = 0x7368_6172;
+/// Likewise the streams by which a step draws entities.
+const PARTS: u64 = 0x7061_7274;
 
 /// An epoch that has ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -144,6 +148,7 @@ pub fn train(
         let saved = State::read(out)?.map(|state| state.load(out)).transpose()?;
         let mut run = Run::new(config, stage, out, &prepared, identity.clone(), &compute, saved)?;
         run.weights.unused().event().filter(|_| stage.number == 1).into_iter().for_each(observe);
+        run.large().into_iter().for_each(observe);
         while !run.is_over() {
             run.epoch(&lock, observe)?;
         }
@@ -170,6 +175,8 @@ struct Run<'a> {
     stage: &'a Stage,
     out: &'a Path,
     prepared: &'a Prepared,
+    /// The documents that choose the best checkpoint, but for those that are too large.
+    dev: Vec<Example>,
     identity: String,
     /// What its checkpoints say of themselves.
     checkpoint: CheckpointConfig,
@@ -244,6 +251,7 @@ impl<'a> Run<'a> {
         let steps = batches.div_ceil(config.accumulation) as u64 * u64::from(stage.epochs);
         let schedule = Schedule::new(steps, config.warm_up);
         let workers = compute.workers()?;
+        let (dev, _) = part::scored(&*judge, &prepared.dev);
         Ok(Self {
             workers,
             compute,
@@ -251,6 +259,7 @@ impl<'a> Run<'a> {
             stage,
             out,
             prepared,
+            dev,
             identity,
             checkpoint,
             model,
@@ -314,6 +323,7 @@ impl<'a> Run<'a> {
         let fault = |source| TrainError::Step { step, source };
         let shards = batches::shards(batches, self.workers.count());
         let shards: Vec<Vec<Example>> = shards.iter().map(|shard| self.examples(shard)).collect();
+        let shards = self.bound().parts(&*self.model, shards, &mut Random::stream(self.config.seed ^ PARTS, step));
         let counts = shards.iter().map(|shard| self.counts(shard));
         let all = counts.fold([0, 0], |[judged, pairs], more| [judged + more[0], pairs + more[1]]);
         let parts = self.workers.run((0u64..).zip(&shards).collect(), |(place, batch)| {
@@ -351,6 +361,16 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    fn bound(&self) -> Bound {
+        Bound { most_pairs: self.config.most_pairs }
+    }
+
+    /// What is said of documents that are too large to be learnt from, or scored, as a whole.
+    fn large(&self) -> Vec<Event> {
+        let (_, told) = part::scored(&*self.judge, &self.prepared.dev);
+        self.bound().told(&*self.model, &self.prepared.train).into_iter().chain(told).collect()
+    }
+
     fn examples(&self, places: &[usize]) -> Vec<Example> {
         places.iter().filter_map(|&place| self.prepared.train.get(place).cloned()).collect()
     }
@@ -384,14 +404,14 @@ impl<'a> Run<'a> {
 
     /// Predicts the dev split as scoring does, and counts in each document.
     fn evaluate(&self) -> Result<Vec<Counts>, TrainError> {
-        let dev = self.prepared.dev.clone();
+        let dev = self.dev.clone();
         let wanted = Wanted::predicted(self.config.most_labels);
         let budget = Budget::on(&self.compute.device, &*self.judge, None);
         let predicted = predict(&self.workers, &*self.judge, dev, wanted, budget);
         if predicted.is_err() {
             interrupt::check()?;
         }
-        let documents = self.prepared.dev.iter().zip(predicted.map_err(TrainError::Model)?);
+        let documents = self.dev.iter().zip(predicted.map_err(TrainError::Model)?);
         Ok(documents
             .map(|(example, predicted)| {
                 let found = predicted.iter().map(|found| (found.head, found.tail, found.relation.class));

@@ -76,6 +76,7 @@ impl Fixture {
             most_labels: 4,
             most_pieces: 1024,
             markers: Markers::Star,
+            most_pairs: None,
             second_stage: Some(second_stage()),
             teacher: None,
             base: None,

@@ -46,6 +46,8 @@ pub struct DocreIiConfig {
     pub memory: Memory,
     /// To which pairs a pair attends.
     pub attention: Attention,
+    /// Which pairs of entities there are to attend to.
+    pub pairs: Pairs,
     /// The second stage's other loss.
     pub contrastive: Contrastive,
     /// How much that loss counts beside the others; with 0 there is none.
@@ -129,6 +131,16 @@ pub enum Attention {
     Full,
 }
 
+/// Which pairs of entities stand in the matrix. Candidates alone are classified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pairs {
+    /// All, as in the paper.
+    All,
+    /// The candidates of the corpus: where their types differ, as in CDR, two of the four axes hold nothing.
+    Candidates,
+}
+
 /// The second stage's other loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -167,6 +179,7 @@ impl Default for DocreIiConfig {
             fusion: true,
             memory: Memory::Common,
             attention: Attention::ExtendedCross,
+            pairs: Pairs::All,
             contrastive: Contrastive::StopGradient,
             contrastive_weight: 1.0,
             simclr_temperature: 0.1,

@@ -21,6 +21,7 @@ use super::config::{Contrastive, NoiseOn};
 use super::inference::Inference;
 use super::negatives::{Negatives, Sample};
 use super::noise::{DRAWN, Told, noisy, noisy_gold, shares};
+use crate::all_pairs::AllPairs;
 use crate::attention::{Matrices, matrices};
 use crate::contract::{Lesson, Loss};
 use crate::loss::{adaptive_threshold, among_others, among_others_of_padded, cosine};
@@ -38,36 +39,39 @@ struct View {
 struct Seen<'a> {
     inference: &'a Inference,
     features: &'a Tensor,
+    all: &'a AllPairs<'a>,
     /// What is predicted for each pair, where the noise is on that.
     found: Vec<Vec<u32>>,
-    /// What holds.
+    /// What holds for each pair that is asked about.
     gold: Vec<&'a Vec<u32>>,
 }
 
 impl DocreIi {
-    /// The losses of a model with a module, by `(pairs, width)` features, the base's logits and labels.
+    /// The losses of a model with a module, by `(pairs, width)` features and the base's logits, and labels of the pairs
+    /// that are asked about, which alone are judged.
     pub(super) fn losses(
         &self,
         inference: &Inference,
-        lesson: &Lesson,
+        (lesson, all): (&Lesson, &AllPairs),
         [features, logits, labels]: [&Tensor; 3],
         random: &mut Random,
     ) -> Result<Loss> {
         let gold: Vec<&Vec<u32>> = lesson.examples.iter().flat_map(|example| &example.labels).collect();
         let of_base = self.judged_by(&gold, random);
-        let of_base = of_rows(logits, labels, of_base.as_deref())?;
+        let asked = 0..all.n_asked();
+        let of_base = of_rows(&all.asked(logits, &asked)?, labels, of_base.as_deref())?;
         let found = match self.config.noise_on {
             NoiseOn::Predictions => self.predicted(&logits.detach())?,
             NoiseOn::Gold => Vec::new(),
         };
         let features = &inference.reduce(features, &mut Mode::Train(random))?;
-        let (seen, matrices) = (Seen { inference, features, found, gold }, matrices(lesson.examples));
+        let seen = Seen { inference, features, all, found, gold };
         let [for_first, for_second] = self.shares(lesson);
         let (first, second) =
             (self.view(&seen, false, for_first, random)?, self.view(&seen, true, for_second, random)?);
         let mode = &mut Mode::Train(random);
         let mut read = |view: &View| {
-            let states = inference.forward(features, &view.relations, &matrices, mode)?;
+            let states = all.asked(&inference.forward(features, &view.relations, all.matrices(), mode)?, &asked)?;
             let loss = of_rows(&inference.classify(&states)?, labels, view.rows.as_deref())?;
             Ok::<_, candle_core::Error>((states, loss))
         };
@@ -78,7 +82,7 @@ impl DocreIi {
             threshold = (threshold + loss)?;
         }
         let states = (&states, others.as_ref().map(|(states, _)| states));
-        let auxiliary = self.contrast(&seen, [&first, &second], states, &matrices, mode)?;
+        let auxiliary = self.contrast(&seen, [&first, &second], states, &matrices(lesson.examples), mode)?;
         Ok(Loss { threshold, auxiliary })
     }
 
@@ -86,22 +90,26 @@ impl DocreIi {
     /// too, of the second.
     fn contrast(
         &self,
-        Seen { inference, features, .. }: &Seen,
+        Seen { inference, features, all, .. }: &Seen,
         [first, second]: [&View; 2],
         (states, others): (&Tensor, Option<&Tensor>),
-        matrices: &Matrices,
+        of_asked: &Matrices,
         mode: &mut Mode,
     ) -> Result<Option<Tensor>> {
         let Some(contrastive) = self.config.contrastive() else { return Ok(None) };
-        let reversed = inference.forward(&second.relations, features, matrices, mode)?;
+        let mut reverse = |view: &View| {
+            let states = inference.forward(&view.relations, features, all.matrices(), mode)?;
+            all.asked(&states, &(0..all.n_asked()))
+        };
+        let reversed = reverse(second)?;
         let compared = match others {
             Some(others) if contrastive == Contrastive::StopGradient => {
-                let first_reversed = inference.forward(&first.relations, features, matrices, mode)?;
+                let first_reversed = reverse(first)?;
                 apart([&inference.project(states)?, &inference.project(others)?], [&reversed, &first_reversed])?
             }
             _ => {
                 let projected = [inference.project(states)?, inference.project(&reversed)?];
-                self.compared(contrastive, [states, &reversed], projected.each_ref(), matrices)?
+                self.compared(contrastive, [states, &reversed], projected.each_ref(), of_asked)?
             }
         };
         Ok(Some((compared * self.config.contrastive_weight)?))
@@ -138,8 +146,15 @@ impl DocreIi {
         };
         let sample = Sample::draw(&seen.gold, negatives, random);
         let Told { sets, is_wrong } = match self.config.noise_on {
-            NoiseOn::Predictions => noisy(&seen.found, &seen.gold, self.n_classes, shares[0], random),
-            NoiseOn::Gold => noisy_gold(&seen.gold, &sample, self.n_classes, shares, random),
+            NoiseOn::Predictions => {
+                let gold: Vec<&Vec<u32>> = seen.all.examples.iter().flat_map(|example| &example.labels).collect();
+                let Told { sets, is_wrong } = noisy(&seen.found, &gold, self.n_classes, shares[0], random);
+                Told { sets, is_wrong: seen.all.asked_of(&is_wrong, &(0..seen.all.n_asked())) }
+            }
+            NoiseOn::Gold => {
+                let Told { sets, is_wrong } = noisy_gold(&seen.gold, &sample, self.n_classes, shares, random);
+                Told { sets: seen.all.spread(sets), is_wrong }
+            }
         };
         let rows = match self.config.negatives {
             Negatives::All => None,

@@ -24,18 +24,19 @@ use ground::random::Random;
 use nn::ops::{Places, gather, is_fused};
 use nn::{Mode, Weights};
 
+use crate::all_pairs::{AllPairs, n_pairs};
 use crate::attention::rows_at_once;
 use crate::attention::{Matrices, matrices, matrix_bytes};
 use crate::base::{PairBase, Shape};
 use crate::chunks::{by_rows, chunks, pairs_at_once, rows_of};
 use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
-use crate::decode::{Predicted, decode};
+use crate::decode::{Predicted, decode, given};
 use crate::example::{Example, indicators, labels};
 use crate::loss::adaptive_threshold;
 use crate::pair_matrix::{PairMatrix, entities_in_pairs};
 use crate::trace::{Held, Span};
 use classifier::Classifier;
-pub use config::{Attention, Contrastive, DocreIiConfig, Embed, Logits, Memory, NoiseOn, Start};
+pub use config::{Attention, Contrastive, DocreIiConfig, Embed, Logits, Memory, NoiseOn, Pairs, Start};
 use inference::Inference;
 pub use negatives::Negatives;
 
@@ -102,11 +103,21 @@ impl DocreIi {
     }
 
     /// The same, and each relation with its pair's place and the threshold class's logit.
-    fn read(&self, logits: &Tensor, mut each: impl FnMut(usize, Predicted, f32)) -> Result<Vec<Vec<u32>>> {
+    fn read(&self, logits: &Tensor, each: impl FnMut(usize, Predicted, f32)) -> Result<Vec<Vec<u32>>> {
+        self.read_by(logits, |_, logits| decode(logits, self.most_labels), each)
+    }
+
+    /// The same, where something else says what a pair is given.
+    fn read_by(
+        &self,
+        logits: &Tensor,
+        found: impl Fn(usize, &[f32]) -> Vec<Predicted>,
+        mut each: impl FnMut(usize, Predicted, f32),
+    ) -> Result<Vec<Vec<u32>>> {
         let mut sets = Vec::with_capacity(logits.dim(0)?);
         for rows in chunks(logits.dim(0)?, pairs_at_once(self.n_classes)) {
             for logits in rows_of(logits, &rows)?.to_vec2::<f32>()? {
-                let found = decode(&logits, self.most_labels);
+                let found = found(sets.len(), &logits);
                 let with_threshold = found.iter().zip(logits.first().into_iter().cycle());
                 with_threshold.for_each(|(relation, threshold)| each(sets.len(), *relation, *threshold));
                 sets.push(found.iter().map(|found| found.class).collect());
@@ -205,13 +216,19 @@ impl DocreIi {
         Ok(())
     }
 
-    /// The documents as the base reads them, and what each pair is given by it.
-    fn readings(&self, examples: &[Example], features: &Tensor, at_once: usize) -> Result<(Vec<Reading>, Vec<Held>)> {
+    /// The documents as the base reads them, and what each pair is given by it; or by another, where a document says so.
+    fn readings(&self, all: &AllPairs, features: &Tensor, at_once: usize) -> Result<(Vec<Reading>, Vec<Held>)> {
         let (mut sets, mut held) = (Vec::with_capacity(features.dim(0)?), Vec::new());
+        let first = first(&all.examples);
         for rows in chunks(features.dim(0)?, at_once) {
             let span = Span { since: 0, until: 0, changed: 0 };
-            sets.extend(self.read(
+            let found = |pair: usize, logits: &[f32]| match first.get(rows.start + pair) {
+                Some(Some(classes)) => given(logits, classes),
+                _ => decode(logits, self.most_labels),
+            };
+            sets.extend(self.read_by(
                 &self.first_logits(&rows_of(features, &rows)?, &mut Mode::Evaluate)?,
+                found,
                 |pair, relation, threshold| {
                     held.push(Held { pair: (rows.start + pair) as u32, span, relation, threshold });
                 },
@@ -224,18 +241,18 @@ impl DocreIi {
             let (sets, changed) = (sets.by_ref().take(n_pairs).collect(), vec![0; n_pairs]);
             Reading { matrix, first_pair, row: None, sets, changed, is_open: true }
         };
-        Ok((matrices(examples).iter().map(reading).collect(), held))
+        Ok((all.matrices().iter().map(reading).collect(), held))
     }
 
     /// What the module makes of each document, the iteration at which each pair last changed, and its trace.
     fn infer(
         &self,
         inference: &Inference,
-        examples: &[Example],
+        all: &AllPairs,
         features: &Tensor,
         at_once: usize,
     ) -> Result<(Tensor, Vec<u32>, Vec<Held>)> {
-        let (mut readings, mut held) = self.readings(examples, features, at_once)?;
+        let (mut readings, mut held) = self.readings(all, features, at_once)?;
         let mode = &mut Mode::InChunks(at_once);
         let [reduced] = by_rows(features.dim(0)?, rows_at_once(features, mode), |rows| {
             Ok([inference.reduce(&rows_of(features, &rows)?, mode)?])
@@ -248,7 +265,15 @@ impl DocreIi {
         let changed = readings.iter().flat_map(|reading| &reading.changed).copied().collect();
         // Each iteration's came in the order of pairs.
         held.sort_by_key(|held| held.pair);
-        Ok((logits, changed, held))
+        Ok((logits, changed, all.held_by_asked(held)))
+    }
+
+    /// The pairs that meet in the matrix: the base looks at each by itself.
+    fn meeting<'e>(&self, examples: &'e [Example]) -> AllPairs<'e> {
+        match self.config.pairs {
+            Pairs::All if self.inference.is_some() => AllPairs::of(examples),
+            Pairs::All | Pairs::Candidates => AllPairs::asked_alone(examples),
+        }
     }
 }
 
@@ -335,6 +360,18 @@ impl Read {
     }
 }
 
+/// What each pair of some documents is given to begin with, where another than the base says so.
+fn first(examples: &[Example]) -> Vec<Option<Vec<u32>>> {
+    if examples.iter().all(|example| example.first.is_none()) {
+        return Vec::new();
+    }
+    let of = |example: &Example| match example.first_classes() {
+        Some(classes) => classes.into_iter().map(Some).collect(),
+        None => vec![None; example.pairs.len()],
+    };
+    examples.iter().flat_map(of).collect()
+}
+
 /// The rows of the documents that are to be read.
 fn rows_of_open(features: &Tensor, open: &[&mut Reading]) -> Result<Tensor> {
     let places = open.iter().flat_map(|reading| reading.first_pair..reading.first_pair + reading.sets.len());
@@ -360,37 +397,55 @@ impl Model for DocreIi {
     /// Beside the features two states and what a layer makes of them, keys and values of both units, and logits: nine
     /// tensors, and two more that the allocator has not yet given back (measured).
     fn need(&self, example: &Example) -> Need {
-        let (width, pairs) = (self.config.embedding as u64, example.pairs.len() as u64);
-        let Some(inference) = &self.inference else { return Need::of(pairs, width) };
-        let matrix = matrix_bytes(entities_in_pairs(example), self.config.heads, is_fused(inference.bias()));
+        let width = self.config.embedding as u64;
+        let Some(inference) = &self.inference else { return Need::of(example.pairs.len() as u64, width) };
+        let (pairs, n_entities) = match self.config.pairs {
+            Pairs::All => (n_pairs(example), example.n_entities() as u64),
+            Pairs::Candidates => (example.pairs.len() as u64, entities_in_pairs(example)),
+        };
+        let n_entities = if pairs == 0 { 0 } else { n_entities };
+        let matrix = matrix_bytes(n_entities, self.config.heads, is_fused(inference.bias()));
         // What a pair was given: nothing to most of them, so one relation an iteration is ample.
         let held = (size_of::<Held>() as u64).div_ceil(4) * (self.config.iterations as u64 + 1);
         let logits = if self.config.logits == Logits::Sum { 3 } else { 1 } * self.n_classes as u64;
         Need::of(pairs, 11 * width + logits + held).and(matrix)
     }
 
+    /// Beside the base's, in each view of the module what its layers and its ends make, and a second loss.
+    fn training_need(&self, example: &Example) -> Need {
+        let of_base = self.base.ends().training_numbers(example, self.n_classes);
+        let (pairs, DocreIiConfig { embedding, layers, .. }) = (self.need(example).pairs, &self.config);
+        if self.inference.is_none() {
+            return Need::of(pairs, of_base);
+        }
+        let views = 1 + usize::from(self.config.second_view);
+        let views = if self.config.contrastive().is_none() { views } else { 2 * views };
+        Need::of(pairs, of_base + (views * (60 * layers + 22) * embedding + 26 * self.n_classes) as u64)
+    }
+
     fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {
-        let Some(features) = self.base.forward(examples, &mut Mode::InChunks(at_once))? else { return Ok(()) };
-        let base = |rows: &Range<usize>| self.first_logits(&rows_of(&features, rows)?, &mut Mode::Evaluate);
+        let all = self.meeting(examples);
+        let Some(features) = self.base.forward(&all.examples, &mut Mode::InChunks(at_once))? else { return Ok(()) };
+        let base = |rows: &Range<usize>| self.first_logits(&all.asked(&features, rows)?, &mut Mode::Evaluate);
         let Some(inference) = &self.inference else {
             return chunks(features.dim(0)?, at_once).try_for_each(|rows| found(base(&rows)?.into()));
         };
-        let (logits, changed, held) = self.infer(inference, examples, &features, at_once)?;
+        let (logits, changed, held) = self.infer(inference, &all, &features, at_once)?;
         // The base's logits are made anew: kept, they would be as many again.
-        chunks(changed.len(), at_once).try_for_each(|rows| {
-            let (logits, base) = (rows_of(&logits, &rows)?, Some(base(&rows)?));
+        chunks(all.n_asked(), at_once).try_for_each(|rows| {
+            let (logits, base) = (all.asked(&logits, &rows)?, Some(base(&rows)?));
             let held = within(&held, &rows);
-            found(Scores { logits, base, changed: changed.get(rows).map(<[u32]>::to_vec), held })
+            found(Scores { logits, base, changed: Some(all.asked_of(&changed, &rows)), held })
         })
     }
 
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
-        let examples = lesson.examples;
-        let Some(features) = self.base.forward(examples, &mut Mode::Train(random))? else { return Ok(None) };
+        let (examples, all) = (lesson.examples, self.meeting(lesson.examples));
+        let Some(features) = self.base.forward(&all.examples, &mut Mode::Train(random))? else { return Ok(None) };
         let logits = self.first_logits(&features, &mut Mode::Train(random))?;
         let labels = labels(examples, self.n_classes, features.device())?;
         let Some(inference) = &self.inference else { return Ok(Some(adaptive_threshold(&logits, &labels)?.into())) };
-        self.losses(inference, lesson, [&features, &logits, &labels], random).map(Some)
+        self.losses(inference, (lesson, &all), [&features, &logits, &labels], random).map(Some)
     }
 
     fn n_judged(&self, examples: &[Example]) -> usize {

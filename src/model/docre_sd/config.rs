@@ -41,6 +41,18 @@ pub struct DocreSdConfig {
     pub moving_average: bool,
     /// Whether layers end in a highway.
     pub highway: bool,
+    /// What the layers are before they learn.
+    pub start: Start,
+}
+
+/// What the layers are before they learn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// They pass features on: what they make of them is added through a matrix that begins at 0.
+    Identity,
+    /// They are drawn at random, and what they make of features takes the place of these, as in the paper.
+    Random,
 }
 
 /// From what the model learns beside the labels.
@@ -74,6 +86,7 @@ impl Default for DocreSdConfig {
             curriculum: true,
             moving_average: false,
             highway: false,
+            start: Start::Random,
         }
     }
 }

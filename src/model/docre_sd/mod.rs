@@ -6,11 +6,10 @@
 //! they are, the other some of them replaced by a learned vector, so that these pairs can only be inferred. Both learn
 //! the labels, and each the other's distribution. Scoring takes the first.
 //!
-//! The layers see all pairs of a document's entities ([`all_pairs`]), asked about or not.
+//! The layers see all pairs of a document's entities ([`crate::all_pairs`]), asked about or not.
 
 mod config;
 pub(crate) mod reasoning;
-mod all_pairs;
 
 use candle_core::{DType, Result, Tensor, Var};
 
@@ -20,27 +19,32 @@ use nn::layers::linear_alike;
 use nn::ops::is_fused;
 use nn::{Init, Linear, Mode, Weights};
 
+use crate::all_pairs::{AllPairs, n_pairs};
 use crate::attention::matrix_bytes;
 use crate::base::{PairBase, Shape};
-use crate::chunks::chunks;
+use crate::chunks::{by_rows, chunks, rows_of};
 use crate::contract::{Lesson, Loss, Model, Need, Taker, Task};
 use crate::example::{Example, labels};
 use crate::loss::{adaptive_threshold, cosine, divergence, relative_entropy};
 use crate::pair_matrix::PairMatrix;
-use all_pairs::AllPairs;
-pub use config::{Distillation, DocreSdConfig};
+pub use config::{Distillation, DocreSdConfig, Start};
 use reasoning::ReasoningLayer;
 
 /// How slowly the moving average forgets, as in the released program.
 const MEMORY: f64 = 0.99;
-/// How much the states of masked pairs count that are to resemble the moving average's, as in the released program.
-const RESEMBLANCE: f64 = 0.1;
+/// What it counts that the masked branch learns the moving average's distribution: in the released program the other losses
+/// count ten times as much.
+const TAUGHT: f64 = 0.1;
+/// The same of 2 − 2cos, by which the states of masked pairs are to resemble the moving average's: a tenth again.
+const RESEMBLANCE: f64 = 0.01;
 
 /// The model.
 #[derive(Debug, Clone)]
 pub struct DocreSd {
     base: PairBase,
     layers: Vec<ReasoningLayer>,
+    /// What it reads of what the layers make, where they begin by passing features on.
+    output: Option<Linear>,
     classifier: Linear,
     /// Stands in for masked features: `(1, width)`; only where a branch is masked.
     mask: Option<Tensor>,
@@ -79,9 +83,14 @@ impl DocreSd {
         let has_mask = config.distillation == Distillation::Itself;
         let mask = || weights.take("reasoning.mask", (1, config.embedding), Init::Normal(0.02));
         let mask = has_mask.then(mask).transpose()?;
+        let (square, nothing) = ((config.embedding, config.embedding), [Init::Constant(0.0); 2]);
+        let output = (config.start == Start::Identity)
+            .then(|| Linear::new(weights, "reasoning.output", square, nothing))
+            .transpose()?;
         Ok(Self {
             base: PairBase::new(task.encoder, &shape, weights)?,
             layers,
+            output,
             // Over a trained base it begins as that base's.
             classifier: linear_alike(weights, "reasoning.classifier", "classifier", task.n_classes, config.embedding)?,
             mask,
@@ -100,9 +109,20 @@ impl DocreSd {
         all: &AllPairs,
         mode: &mut Mode,
     ) -> Result<[Tensor; 2]> {
-        let pairs = states(layers, features.clone(), all, mode)?;
+        let pairs = self.states(layers, features.clone(), all, mode)?;
         let logits = self.classify(&all.asked(&pairs, &(0..all.n_asked()))?)?;
         Ok([pairs, logits])
+    }
+
+    /// What layers make of the features of all pairs, which are used up; `F + W M + b`, where they begin by passing F on.
+    fn states(&self, layers: &[ReasoningLayer], features: Tensor, all: &AllPairs, mode: &mut Mode) -> Result<Tensor> {
+        let passed = self.output.as_ref().map(|output| (output, features.clone()));
+        let states = layers.iter().try_fold(features, |pairs, layer| layer.forward(&pairs, all.matrices(), mode))?;
+        let Some((output, features)) = passed else { return Ok(states) };
+        let [states] = by_rows(states.dim(0)?, mode.rows_at_once(), |rows| {
+            Ok([(rows_of(&features, &rows)? + output.forward(&rows_of(&states, &rows)?)?)?])
+        })?;
+        Ok(states)
     }
 
     fn classify(&self, pairs: &Tensor) -> Result<Tensor> {
@@ -126,19 +146,23 @@ impl DocreSd {
                 Ok((None, Some(relative_entropy(&teacher.detach(), logits)?)))
             }
             (Distillation::RDrop, _) => {
-                let [_, others] = other(features, random)?;
+                // The whole model anew: its encoder drops other values too.
+                let Some(anew) = self.base.forward(&all.examples, &mut Mode::Train(random))? else {
+                    candle_core::bail!("expected features of the pairs, found none")
+                };
+                let [_, others] = other(&anew, random)?;
                 let divergence = divergence(&others, logits)?;
                 Ok((Some(others), Some(divergence)))
             }
             (Distillation::Itself, Some(mask)) => {
-                let places = masked_places(&all.matrices, self.config.masked_share(lesson.progress), random);
+                let places = masked_places(all.matrices(), self.config.masked_share(lesson.progress), random);
                 let places = Tensor::new(places, features.device())?;
                 let [states, others] = other(&replaced(features, mask, &places)?, random)?;
                 let mut divergence = divergence(&others, logits)?;
                 if let Some(average) = &self.average {
                     let [fixed, teacher] = self.reason(&average.layers, features, all, &mut Mode::Evaluate)?;
-                    divergence = (divergence + relative_entropy(&teacher.detach(), &others)?)?;
-                    divergence = (divergence + unlike(&states, &fixed.detach(), &places)?)?;
+                    let learnt = taught([&teacher.detach(), &others], [&states, &fixed.detach()], &places)?;
+                    divergence = (divergence + learnt)?;
                 }
                 Ok((Some(others), Some(divergence)))
             }
@@ -147,22 +171,23 @@ impl DocreSd {
     }
 }
 
-/// What layers make of the features of all pairs, which are used up.
-fn states(layers: &[ReasoningLayer], features: Tensor, all: &AllPairs, mode: &mut Mode) -> Result<Tensor> {
-    layers.iter().try_fold(features, |pairs, layer| layer.forward(&pairs, &all.matrices, mode))
-}
-
 /// Features with the mask in masked places: `(pairs, width)`, `(1, width)` and `(pairs)`, 1 or 0.
 fn replaced(features: &Tensor, mask: &Tensor, places: &Tensor) -> Result<Tensor> {
     let places = places.unsqueeze(1)?.to_dtype(features.dtype())?;
     features.broadcast_mul(&(1.0 - &places)?)? + places.matmul(&mask.to_dtype(features.dtype())?)?
 }
 
-/// The mean over masked pairs of how far their states point from what they should resemble, small; 0 where none is.
-fn unlike(states: &Tensor, fixed: &Tensor, places: &Tensor) -> Result<Tensor> {
-    let apart = (1.0 - cosine(states, fixed)?)?;
+/// What the masked branch is to learn from the moving average: its logits, and, as the mean over masked pairs, where its
+/// states point. `places` is 1 for each pair that is masked, else 0.
+pub(crate) fn taught(
+    [teacher, logits]: [&Tensor; 2],
+    [states, fixed]: [&Tensor; 2],
+    places: &Tensor,
+) -> Result<Tensor> {
+    let apart = (2.0 - (cosine(states, fixed)? * 2.0)?)?;
     let n_masked = places.sum_all()?.to_scalar::<f32>()?.max(1.0);
-    (apart * places)?.sum_all()? * (2.0 * RESEMBLANCE / f64::from(n_masked))
+    let unlike = ((apart * places)?.sum_all()? * (RESEMBLANCE / f64::from(n_masked)))?;
+    (relative_entropy(teacher, logits)? * TAUGHT)? + unlike
 }
 
 /// 1 for each pair that is masked, else 0: this share of each document's pairs, drawn uniformly.
@@ -207,17 +232,31 @@ impl Model for DocreSd {
 
     /// The states, their keys and values by themselves and in couples, and what a layer makes of them.
     fn need(&self, example: &Example) -> Need {
-        let pairs = all_pairs::n_pairs(example);
+        let pairs = n_pairs(example);
         // Every entity of a pair, there or not, has a row and a column.
         let n_entities = if pairs == 0 { 0 } else { example.n_entities() as u64 };
         let matrix = matrix_bytes(n_entities, self.config.patterns.len(), is_fused(&self.classifier.bias));
-        Need::of(pairs, 8 * self.config.embedding as u64).and(matrix)
+        let tensors = if self.output.is_some() { 9 } else { 8 };
+        Need::of(pairs, tensors * self.config.embedding as u64).and(matrix)
+    }
+
+    /// Beside the base's, in each branch what its layers and its ends make, and its loss; an average learns nothing.
+    fn training_need(&self, example: &Example) -> Need {
+        let (of_base, width) = (self.base.ends().training_numbers(example, self.n_classes), self.config.embedding);
+        let (of_branch, of_loss) = ((36 * self.config.layers + 12) * width, 32 * self.n_classes);
+        let further = match self.config.distillation {
+            Distillation::None | Distillation::Teacher => 0,
+            Distillation::Itself => of_branch + of_loss,
+            Distillation::RDrop => of_branch + of_base as usize,
+        };
+        let average = if self.average.is_some() { 22 * width + of_loss } else { 0 };
+        Need::of(self.need(example).pairs, of_base + (of_branch + further + average) as u64)
     }
 
     fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {
         let (all, mut mode) = (AllPairs::of(examples), Mode::InChunks(at_once));
         let Some(features) = self.base.forward(&all.examples, &mut mode)? else { return Ok(()) };
-        let states = states(&self.layers, features, &all, &mut mode)?;
+        let states = self.states(&self.layers, features, &all, &mut mode)?;
         chunks(all.n_asked(), at_once).try_for_each(|rows| found(self.classify(&all.asked(&states, &rows)?)?.into()))
     }
 

@@ -7,7 +7,7 @@ use crate::attention::{Matrices, matrices};
 use crate::base::PairFeature;
 use crate::docre_ii::inference::{AXES, CrossAttention, Inference, InferenceLayer};
 use crate::docre_ii::noise::{Told, noisy, shares};
-use crate::docre_ii::{Attention, Contrastive, DocreIi, DocreIiConfig, NoiseOn};
+use crate::docre_ii::{Attention, Contrastive, DocreIi, DocreIiConfig, NoiseOn, Pairs};
 use crate::docre_sd::reasoning::axes;
 use crate::example::Example;
 use crate::loss::{among_others, cosine};
@@ -407,6 +407,131 @@ fn what_pairs_were_given_at_each_iteration_is_what_fewer_iterations_give() {
         let then: Vec<_> = then.map(|held| (held.pair, held.span.changed, held.relation, held.threshold)).collect();
         assert_eq!(then, expected, "{iteration}");
     }
+}
+
+/// Documents that ask about some pairs alone: heads are the even entities, tails the odd ones.
+fn between_two_types(examples: &[Example]) -> (Vec<Example>, Vec<u32>) {
+    let is_asked = |&(head, tail): &(u32, u32)| head % 2 == 0 && tail % 2 == 1;
+    let of = |example: &Example| {
+        let kept: Vec<usize> = (0..example.pairs.len()).filter(|&place| is_asked(&example.pairs[place])).collect();
+        Example {
+            pairs: kept.iter().map(|&place| example.pairs[place]).collect(),
+            labels: kept.iter().map(|&place| example.labels[place].clone()).collect(),
+            ..example.clone()
+        }
+    };
+    let all = examples.iter().flat_map(|example| &example.pairs);
+    let rows = (0..).zip(all).filter(|(_, pair)| is_asked(pair)).map(|(row, _)| row).collect();
+    (examples.iter().map(of).collect(), rows)
+}
+
+/// Pairs meet in the matrix of all, whether they are asked about or not; what is said is said of those that are.
+#[test]
+fn pairs_are_inferred_over_whether_they_are_asked_about_or_not() {
+    let examples = examples();
+    let (asked, rows) = between_two_types(&examples);
+    let config = DocreIiConfig { contrastive: Contrastive::Simclr, ..small(16) };
+    let (model_of_all, _) = model(&config);
+    let (whole, some) = (model_of_all.score(&examples).unwrap().unwrap(), model_of_all.score(&asked).unwrap().unwrap());
+    let among = |all: &Tensor| all.index_select(&Tensor::new(rows.as_slice(), &Device::Cpu).unwrap(), 0).unwrap();
+    assert!(distance(&some.logits, &among(&whole.logits)) < 1e-4);
+    assert!(distance(some.base.as_ref().unwrap(), &among(whole.base.as_ref().unwrap())) < 1e-4);
+    let changed = whole.changed.unwrap();
+    assert_eq!(some.changed.unwrap(), rows.iter().map(|&row| changed[row as usize]).collect::<Vec<_>>());
+    let held = whole.held.iter().filter_map(|held| {
+        let place = rows.iter().position(|&row| row == held.pair)?;
+        Some((place as u32, held.span, held.relation.class))
+    });
+    let expected: Vec<_> = held.collect();
+    let found: Vec<_> = some.held.iter().map(|held| (held.pair, held.span, held.relation.class)).collect();
+    assert!(!found.is_empty());
+    assert_eq!(found, expected);
+    check_chunks(&model_of_all, &asked);
+    let lesson = Lesson { examples: &asked, progress: 0.0, teacher: None };
+    let loss = model_of_all.loss(&lesson, &mut Random::new(1)).unwrap().unwrap().total().unwrap();
+    assert!(loss.to_scalar::<f32>().unwrap().is_finite());
+    // Among candidates alone two of the four axes are empty.
+    let (of_candidates, _) = model(&DocreIiConfig { pairs: Pairs::Candidates, ..config });
+    assert!(distance(&logits(&of_candidates, &asked), &some.logits) > 1e-2);
+    assert_eq!(of_candidates.need(&asked[3]).pairs, asked[3].pairs.len() as u64);
+    assert_eq!(model_of_all.need(&asked[3]).pairs, examples[3].pairs.len() as u64);
+    // Who asks about nothing gets nothing.
+    let nothing = [Example { pairs: Vec::new(), labels: Vec::new(), ..examples[0].clone() }];
+    assert!(model_of_all.score(&nothing).unwrap().is_none());
+}
+
+/// Where a corpus asks about all pairs, as DocRED does, both settings are the same, to the bit.
+#[test]
+fn where_all_pairs_are_asked_about_none_is_added() {
+    let examples = examples();
+    for contrastive in [Contrastive::StopGradient, Contrastive::Simclr] {
+        let found = [Pairs::All, Pairs::Candidates].map(|pairs| {
+            let (model, weights) = model(&DocreIiConfig { pairs, contrastive, ..small(16) });
+            let lesson = Lesson { examples: &examples, progress: 0.0, teacher: None };
+            let loss = model.loss(&lesson, &mut Random::new(1)).unwrap().unwrap().total().unwrap();
+            let grads = loss.backward().unwrap();
+            let numbers = |x: &Tensor| -> Vec<u32> {
+                x.flatten_all().unwrap().to_vec1::<f32>().unwrap().into_iter().map(f32::to_bits).collect()
+            };
+            let grads: Vec<Vec<u32>> =
+                weights.variables().values().map(|variable| numbers(grads.get(variable).unwrap())).collect();
+            (numbers(&loss), grads, numbers(&logits(&model, &examples)))
+        });
+        assert!(found[0] == found[1]);
+    }
+}
+
+/// Another system's relations take the place of the base's predictions; its own change nothing.
+#[test]
+fn inference_may_begin_with_what_another_predicts() {
+    let examples = examples();
+    let (model, _) = model(&small(16));
+    let usual = model.score(&examples).unwrap().unwrap();
+    let begun_with = |first: &dyn Fn(&Example, usize) -> Vec<(u32, u32, u32)>| {
+        let mut firsts = 0;
+        let with = |example: &Example| {
+            let first = Some(first(example, firsts));
+            firsts += example.pairs.len();
+            Example { first, ..example.clone() }
+        };
+        let begun: Vec<Example> = examples.iter().map(with).collect();
+        check_chunks(&model, &begun);
+        model.score(&begun).unwrap().unwrap()
+    };
+    let own = begun_with(&|example: &Example, first: usize| {
+        let here = usual.held.iter().filter(|held| held.span.since == 0);
+        let here = here.filter(|held| (first..first + example.pairs.len()).contains(&(held.pair as usize)));
+        let fact = |held: &crate::trace::Held| {
+            let (head, tail) = example.pairs[held.pair as usize - first];
+            (head, tail, held.relation.class)
+        };
+        here.map(fact).collect()
+    });
+    assert_eq!(distance(&own.logits, &usual.logits), 0.0);
+    assert_eq!((&own.changed, &own.held), (&usual.changed, &usual.held));
+    assert!(usual.held.iter().any(|held| held.span.since == 0));
+    let others =
+        begun_with(&|example: &Example, _| example.pairs.iter().map(|&(head, tail)| (head, tail, 7)).collect());
+    assert!(distance(&others.logits, &usual.logits) > 1e-3);
+    let of_first = others.held.iter().filter(|held| held.span.since == 0);
+    assert!(
+        of_first.clone().count() == usual.logits.dims()[0] && of_first.clone().all(|held| held.relation.class == 7)
+    );
+    // The base still says what it says.
+    assert_eq!(distance(others.base.as_ref().unwrap(), usual.base.as_ref().unwrap()), 0.0);
+}
+
+#[test]
+fn a_checkpoint_of_before_infers_over_its_candidates() {
+    let read = |text: &str| ModelConfig::of_checkpoint(&mut serde_json::Deserializer::from_str(text)).unwrap();
+    let pairs = |text: &str| match read(text) {
+        ModelConfig::DocreIi(config) => config.pairs,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(pairs(r#"{"kind": "docre-ii"}"#), Pairs::Candidates);
+    assert_eq!(pairs(r#"{"kind": "docre-ii", "pairs": "all"}"#), Pairs::All);
+    assert_eq!(DocreIiConfig::default().pairs, Pairs::All);
+    assert!(matches!(read(r#"{"kind": "atlop"}"#), ModelConfig::Atlop(_)));
 }
 
 /// The same document with its entities in another order; `order` gives the old number of each new entity.

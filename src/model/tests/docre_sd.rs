@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::attention::{Matrices, matrices};
+use crate::docre_ii::{DocreIi, DocreIiConfig};
 use crate::docre_sd::reasoning::{ReasoningAttention, ReasoningLayer};
-use crate::docre_sd::{Distillation, DocreSd, DocreSdConfig};
+use crate::docre_sd::{Distillation, DocreSd, DocreSdConfig, Start, taught};
 use crate::example::Example;
 use crate::loss::{divergence, relative_entropy};
 use crate::pair_matrix::PairMatrix;
@@ -36,13 +37,16 @@ const NAMES: [(&str, &str); 10] = [
 ];
 
 fn reference() -> Weights {
+    Weights::given(reference_tensors(), "", 0, &Device::Cpu)
+}
+
+fn reference_tensors() -> BTreeMap<String, Tensor> {
     let tensors = safetensors::load(folder("docre_sd_reasoning").join("weights.safetensors"), &Device::Cpu).unwrap();
     let ours = |(name, tensor): (String, Tensor)| {
         let (from, to) = NAMES.into_iter().find(|(from, _)| name.starts_with(&format!("{from}."))).unwrap();
         (format!("layer.{to}{}", &name[from.len()..]), tensor)
     };
-    let given: BTreeMap<String, Tensor> = tensors.into_iter().map(ours).collect();
-    Weights::given(given, "", 0, &Device::Cpu)
+    tensors.into_iter().map(ours).collect()
 }
 
 fn small(embedding: usize) -> DocreSdConfig {
@@ -70,6 +74,45 @@ fn reasoning_attention_equals_the_reference() {
     let grads = output.sqr().unwrap().sum_all().unwrap().backward().unwrap();
     let off = distance(grads.get(&input).unwrap(), &expected["grad.features"]);
     assert!(off < 1e-4, "gradient differs by {off}");
+}
+
+/// The layer as it is unless settings say otherwise: what the reference's attention gathers, then the plain arithmetic of
+/// two norms and a feed-forward network.
+#[test]
+fn the_usual_layer_is_what_its_formula_says() {
+    let expected = safetensors::load(folder("docre_sd_reasoning").join("expected.safetensors"), &Device::Cpu).unwrap();
+    let mask = &expected["mask"];
+    let matrices = matrices(&[all_pairs(6), all_pairs(4)]);
+    let input = Var::from_tensor(&expected["features"]).unwrap();
+    // The attention is the reference's; the rest is drawn.
+    let mut given = reference_tensors();
+    given.retain(|name, _| name.starts_with("layer.attention"));
+    let mut weights = Weights::given(given, "layer.attention", 3, &Device::Cpu);
+    let layer = ReasoningLayer::new(&small(32), 0.0, &mut weights, "layer").unwrap();
+    let attention = ReasoningAttention::new(&small(32), 0.0, &mut weights, "layer.attention").unwrap();
+    let features = masked_rows(&input, mask);
+    let found = layer.forward(&features, &matrices, &mut Mode::Evaluate).unwrap();
+    let plain = |context: &Tensor, features: &Tensor| {
+        let norm = |name: &str, x: Tensor| {
+            let [weight, shift] =
+                ["weight", "bias"].map(|part| weights.variables()[&format!("{name}.LayerNorm.{part}")].clone());
+            let centred = x.broadcast_sub(&x.mean_keepdim(1).unwrap()).unwrap();
+            let deviation = (centred.sqr().unwrap().mean_keepdim(1).unwrap() + 1e-12).unwrap().sqrt().unwrap();
+            let normed = centred.broadcast_div(&deviation).unwrap().broadcast_mul(&weight).unwrap();
+            normed.broadcast_add(&shift).unwrap()
+        };
+        let joined = (features + linear(&weights, "layer.output", context)).unwrap();
+        let joined = norm("layer.output", joined);
+        let inside = linear(&weights, "layer.update.inner", &joined).gelu_erf().unwrap();
+        norm("layer.update.outer", (&joined + linear(&weights, "layer.update.outer", &inside)).unwrap())
+    };
+    let of_reference = plain(&masked_rows(&expected["context"], mask), &features);
+    assert!(distance(&found, &of_reference) < 1e-4, "{}", distance(&found, &of_reference));
+    let context = attention.forward(&features, &matrices, &mut Mode::Evaluate).unwrap();
+    let variables = weights.variables().iter().map(|(name, variable)| (name.as_str(), variable));
+    // Of keys' biases no gradient is left but rounding.
+    let variables = variables.filter(|(name, _)| !name.contains("key") || !name.ends_with("bias"));
+    check_alike(&found, &plain(&context, &features), &variables.chain([("input", &input)]).collect::<Vec<_>>());
 }
 
 /// The type of CUDA devices, whose rounding alone may tell: 8 bits of mantissa.
@@ -280,6 +323,87 @@ fn branches_differ_by_what_is_masked() {
     assert_eq!([0.0, 0.2, 0.9].map(|progress| config.masked_share(progress)), [0.0, 0.2, 0.5]);
     let fixed = DocreSdConfig { curriculum: false, mask_rate: 0.3, ..config };
     assert_eq!([0.0, 0.9].map(|progress| fixed.masked_share(progress)), [0.3, 0.3]);
+}
+
+/// The first pass is the same with one branch and with two; what the second adds tells what it drops.
+#[test]
+fn r_drop_passes_the_encoder_twice() {
+    let examples = &examples()[..1];
+    let mut given = read_weights(&encoder_folder(), &Device::Cpu).unwrap();
+    given.retain(|name, _| name.starts_with("model."));
+    let mut weights = Weights::given(given, "model.", 7, &Device::Cpu);
+    let mut config = read_config(&encoder_folder()).unwrap();
+    let mut auxiliary = |attention: f64| {
+        // Nothing but the encoder's attention drops anything.
+        (config.hidden_dropout_prob, config.attention_probs_dropout_prob) = (0.0, attention);
+        let task = Task { encoder: &config, n_classes: 97, most_labels: 4 };
+        let settings = DocreSdConfig { distillation: Distillation::RDrop, ..small(16) };
+        let model = DocreSd::new(&task, &settings, &mut weights).unwrap();
+        let loss = model.loss(&lesson(examples, 0.0, None), &mut Random::new(1)).unwrap().unwrap();
+        loss.auxiliary.unwrap().to_scalar::<f32>().unwrap()
+    };
+    assert!(auxiliary(0.0).abs() < 1e-6);
+    assert!(auxiliary(0.3) > 1e-6);
+}
+
+/// With `start = "identity"` a model over a trained base says what that says, to the bit; what its layers make of pairs
+/// is learnt all the same.
+#[test]
+fn layers_may_begin_by_passing_the_base_on() {
+    let examples = examples();
+    let encoder = read_config(&encoder_folder()).unwrap();
+    let task = Task { encoder: &encoder, n_classes: 97, most_labels: 4 };
+    let mut weights = Weights::fresh(3, &Device::Cpu);
+    let base = DocreIiConfig { iterations: 0, embedding: 16, block: 8, ..DocreIiConfig::default() };
+    let expected = logits(&DocreIi::new(&task, &base, &mut weights).unwrap(), &examples);
+    let trained: BTreeMap<String, Tensor> =
+        weights.variables().iter().map(|(name, variable)| (name.clone(), variable.as_detached_tensor())).collect();
+    let over = |config: &DocreSdConfig| {
+        let mut weights = Weights::given(trained.clone(), "model.", 5, &Device::Cpu);
+        (DocreSd::new(&task, config, &mut weights).unwrap(), weights)
+    };
+    let (drawn, _) = over(&small(16));
+    assert!(distance(&logits(&drawn, &examples), &expected) > 0.1);
+    let config = DocreSdConfig { start: Start::Identity, ..small(16) };
+    let (model, weights) = over(&config);
+    assert_eq!(distance(&logits(&model, &examples), &expected), 0.0);
+    check_chunks(&model, &examples);
+    // Its layers learn as soon as what they say is heard.
+    let heard = &weights.variables()["reasoning.output.weight"];
+    let learns = || {
+        let loss = model.loss(&lesson(&examples, 1.0, None), &mut Random::new(1)).unwrap().unwrap();
+        let grads = loss.total().unwrap().backward().unwrap();
+        let norm = |name: &str| {
+            let grad = grads.get(&weights.variables()[name]).unwrap();
+            grad.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap()
+        };
+        (norm("reasoning.output.weight"), norm("reasoning.layer.0.attention.value.weight"))
+    };
+    let (of_output, of_layer) = learns();
+    assert!(of_output > 0.0 && of_layer == 0.0, "{of_output} {of_layer}");
+    heard.set(&(heard.as_detached_tensor() + 0.01).unwrap()).unwrap();
+    assert!(learns().1 > 0.0);
+    assert!(distance(&logits(&model, &examples), &expected) > 0.0);
+}
+
+/// The released program counts the labels' losses and the branches' divergence ten times, what the average teaches once,
+/// and 2 − 2cos a tenth.
+#[test]
+fn the_moving_average_counts_what_it_counts_in_the_released_program() {
+    let rows = |rows: [[f32; 2]; 2]| Tensor::new(&rows, &Device::Cpu).unwrap();
+    let (teacher, others) =
+        (rows([[0.5, 0.5], [0.5, 0.5]]).log().unwrap(), rows([[0.25, 0.75], [0.5, 0.5]]).log().unwrap());
+    let (states, fixed) = (rows([[1.0, 0.0], [0.0, 1.0]]), rows([[0.0, 2.0], [1.0, 0.0]]));
+    let number = |places: [f32; 2]| {
+        let places = Tensor::new(&places, &Device::Cpu).unwrap();
+        taught([&teacher, &others], [&states, &fixed], &places).unwrap().to_scalar::<f32>().unwrap()
+    };
+    let entropy = 0.5 * (0.5 * (0.5f32 / 0.25).ln() + 0.5 * (0.5f32 / 0.75).ln());
+    // Of a masked pair whose states are at right angles 2 − 2cos is 2.
+    for (places, unlike) in [([0.0, 0.0], 0.0), ([1.0, 0.0], 2.0), ([1.0, 1.0], 2.0)] {
+        let expected = (entropy + unlike / 10.0) / 10.0;
+        assert!((number(places) - expected).abs() < 1e-6, "{places:?}: {} {expected}", number(places));
+    }
 }
 
 #[test]

@@ -8,7 +8,12 @@ use crate::score::{self, Ended, Options, Request};
 
 pub const KIND: Kind = Kind {
     name: "score",
-    inputs: &[("checkpoint", Needs::One), (role::CORPUS, Needs::One), (role::DECISION, Needs::Optional)],
+    inputs: &[
+        ("checkpoint", Needs::One),
+        (role::CORPUS, Needs::One),
+        (role::DECISION, Needs::Optional),
+        (role::FIRST_RELATIONS, Needs::Optional),
+    ],
     outputs: &[role::RELATIONS],
     optional_outputs: &[role::SCORES, role::TRACES, role::CLAIMS, role::MODEL_RELATIONS],
     options: keys_of::<Options>,
@@ -21,7 +26,8 @@ impl Action for Options {
         let device = work.device.open(self.precision)?.to_string();
         let (checkpoint, split) = (work.input("checkpoint")?, work.input(role::CORPUS)?);
         let request = Request::new(checkpoint, split, work.folder, work.pipeline, work.device).with(self).forced(true);
-        let request = request.decided_by(work.optional(role::DECISION));
+        let request =
+            request.decided_by(work.optional(role::DECISION)).begun_with(work.optional(role::FIRST_RELATIONS));
         let ended = score::score(&request, work.observe)?;
         Ok(Made {
             outputs: [role::RELATIONS, role::SCORES, role::TRACES, role::CLAIMS, role::MODEL_RELATIONS]

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use candle_core::{Result, Tensor};
 
@@ -15,15 +16,14 @@ use nn::ops::{Places, gather};
 use crate::attention::{Matrices, matrices};
 use crate::chunks::rows_of;
 use crate::example::Example;
-use crate::pair_matrix::PairMatrix;
+use crate::trace::Held;
 
-/// The documents of a batch with all their pairs.
+/// The documents of a batch with the pairs that meet.
 #[derive(Debug)]
 pub struct AllPairs<'a> {
-    /// The documents, whose pairs are those that are asked about, then the others.
+    /// The documents, whose pairs are those that are asked about, then the others, which have no labels.
     pub examples: Cow<'a, [Example]>,
-    /// The matrices of those that have pairs.
-    pub matrices: Matrices,
+    matrices: OnceLock<Matrices>,
     /// The rows of the pairs that are asked about; `None` where all are.
     asked: Option<Vec<u32>>,
 }
@@ -33,21 +33,32 @@ impl<'a> AllPairs<'a> {
     pub fn of(examples: &'a [Example]) -> Self {
         let others: Vec<Vec<(u32, u32)>> = examples.iter().map(others).collect();
         if others.iter().all(Vec::is_empty) {
-            return Self { examples: Cow::Borrowed(examples), matrices: matrices(examples), asked: None };
+            return Self::asked_alone(examples);
         }
         let (mut asked, mut n_pairs) = (Vec::new(), 0);
         let mut wider = examples.to_vec();
         for (example, others) in wider.iter_mut().zip(others) {
             asked.extend(n_pairs..n_pairs + example.pairs.len() as u32);
             example.pairs.extend(others);
+            example.labels.resize(example.pairs.len(), Vec::new());
             n_pairs += example.pairs.len() as u32;
         }
-        Self { matrices: matrices(&wider), examples: Cow::Owned(wider), asked: Some(asked) }
+        Self { examples: Cow::Owned(wider), matrices: OnceLock::new(), asked: Some(asked) }
+    }
+
+    /// Those that are asked about, and no others.
+    pub fn asked_alone(examples: &'a [Example]) -> Self {
+        Self { examples: Cow::Borrowed(examples), matrices: OnceLock::new(), asked: None }
+    }
+
+    /// The matrices of the documents that have pairs.
+    pub fn matrices(&self) -> &Matrices {
+        self.matrices.get_or_init(|| matrices(&self.examples))
     }
 
     /// How many pairs are asked about.
     pub fn n_asked(&self) -> usize {
-        let all = || self.matrices.iter().map(PairMatrix::n_pairs).sum();
+        let all = || self.examples.iter().map(|example| example.pairs.len()).sum();
         self.asked.as_ref().map_or_else(all, Vec::len)
     }
 
@@ -63,6 +74,37 @@ impl<'a> AllPairs<'a> {
             }
             None => rows_of(rows, some),
         }
+    }
+
+    /// The same of what each pair has.
+    pub fn asked_of<T: Copy>(&self, each: &[T], some: &Range<usize>) -> Vec<T> {
+        match &self.asked {
+            Some(asked) => {
+                let asked = asked.get(some.clone()).unwrap_or_default();
+                asked.iter().filter_map(|&row| each.get(row as usize)).copied().collect()
+            }
+            None => each.get(some.clone()).map(<[T]>::to_vec).unwrap_or_default(),
+        }
+    }
+
+    /// What each pair that is asked about has, and the others nothing.
+    pub fn spread<T: Default>(&self, each: Vec<T>) -> Vec<T> {
+        let Some(asked) = &self.asked else { return each };
+        let n_pairs = self.examples.iter().map(|example| example.pairs.len()).sum();
+        let mut spread: Vec<T> = std::iter::repeat_with(T::default).take(n_pairs).collect();
+        for (&row, one) in asked.iter().zip(each) {
+            if let Some(place) = spread.get_mut(row as usize) {
+                *place = one;
+            }
+        }
+        spread
+    }
+
+    /// What the pairs that are asked about were given, by their places among these.
+    pub fn held_by_asked(&self, held: Vec<Held>) -> Vec<Held> {
+        let Some(asked) = &self.asked else { return held };
+        let place = |held: Held| Some(Held { pair: asked.binary_search(&held.pair).ok()? as u32, ..held });
+        held.into_iter().filter_map(place).collect()
     }
 }
 

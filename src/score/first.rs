@@ -1,0 +1,111 @@
+//! Relations with which inference begins, in place of what the model's base predicts: another system's, as DocRE-II's
+//! paper puts its module behind other models.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use ground::excerpt::quoted;
+use ground::identity::Identity;
+use ground::observe::{Event, Observer};
+use model::example::{Example, Relations};
+use submission::predictions;
+use table::Text;
+use table::rows::DocumentRow;
+
+use super::error::ScoreError;
+
+/// (head, tail, class) of each document that has any.
+type Facts = BTreeMap<Text, Vec<(u32, u32, u32)>>;
+
+/// The relations that are given, all in memory.
+#[derive(Debug, Default)]
+pub struct First {
+    facts: Facts,
+}
+
+/// What of it cannot be used: how many, and one of them.
+#[derive(Debug, Default)]
+struct Strays {
+    count: u64,
+    first: Option<String>,
+}
+
+impl Strays {
+    fn add(&mut self, count: u64, name: &str) {
+        self.count += count;
+        self.first.get_or_insert_with(|| quoted(name));
+    }
+
+    fn event(&self, what: &str) -> Option<Event> {
+        let first = self.first.as_ref()?;
+        Some(Event::Warning(format!(
+            "{} of the first relations are of {what}: left out, the first of {first}",
+            self.count
+        )))
+    }
+}
+
+impl First {
+    /// What a table or a submission predicts of a split, as far as the model knows the relations and the split the
+    /// documents and entities; what is left out is told.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or is of several runs.
+    pub fn read(path: &Path, split: &Path, relations: &Relations, observe: Observer<'_>) -> Result<Self, ScoreError> {
+        let (mut facts, mut runs, mut unknown) = (Facts::new(), BTreeSet::new(), Strays::default());
+        for row in predictions::read(path, split, observe)? {
+            let row = row?;
+            runs.insert(row.run_id);
+            match relations.class(&row.relation) {
+                Some(class) => facts.entry(row.doc_id).or_default().push((row.head, row.tail, class)),
+                None => unknown.add(1, &row.relation),
+            }
+            if runs.len() > 1 {
+                return Err(ScoreError::Runs(path.to_path_buf()));
+            }
+        }
+        let (facts, elsewhere, entities) = of_split(facts, split)?;
+        let told = [
+            unknown.event("relations that the model does not know"),
+            elsewhere.event("documents that the split does not have"),
+            entities.event("entities that their documents do not have"),
+        ];
+        told.into_iter().flatten().for_each(observe);
+        Ok(Self { facts })
+    }
+
+    /// Identifies them.
+    pub fn identity(&self) -> String {
+        let facts = self.facts.iter().fold(Identity::of("first relations"), |identity, (document, facts)| {
+            let numbers = facts.iter().flat_map(|&(head, tail, class)| [head, tail, class]);
+            identity.numbers(document, numbers.map(u64::from))
+        });
+        facts.finish()
+    }
+
+    /// A document that begins with its own; with none, where it has none.
+    pub fn begun(&self, example: Example) -> Example {
+        let first = self.facts.get(&example.doc_id).cloned().unwrap_or_default();
+        Example { first: Some(first), ..example }
+    }
+}
+
+/// Those of the documents of a split and of their entities, in order and once each; and what is not.
+fn of_split(mut facts: Facts, split: &Path) -> Result<(Facts, Strays, Strays), ScoreError> {
+    let (mut kept, mut elsewhere, mut entities) = (Facts::new(), Strays::default(), Strays::default());
+    for rows in table::read::<DocumentRow>(split)? {
+        for document in rows? {
+            let Some(mut facts) = facts.remove(&document.doc_id) else { continue };
+            facts.sort_unstable();
+            facts.dedup();
+            let all = facts.len();
+            facts.retain(|&(head, tail, _)| head != tail && head.max(tail) < document.n_entities);
+            if facts.len() < all {
+                entities.add((all - facts.len()) as u64, &document.doc_id);
+            }
+            kept.insert(document.doc_id, facts);
+        }
+    }
+    facts.iter().for_each(|(document, facts)| elsewhere.add(facts.len() as u64, document));
+    Ok((kept, elsewhere, entities))
+}
