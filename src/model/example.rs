@@ -58,7 +58,22 @@ pub struct Example {
     pub labels: Vec<Vec<u32>>,
     /// Pieces that it lost at its end.
     pub truncated: u32,
+    /// What a base made of its pairs before, where it is not to be asked again.
+    pub kept: Option<Kept>,
 }
+
+/// The features that a base has made of the pairs of a document which the model looks at: `(pairs, width)`, on the CPU.
+#[derive(Debug, Clone)]
+pub struct Kept(pub Tensor);
+
+impl PartialEq for Kept {
+    /// Whether it is the same tensor: what others hold is not compared.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id() == other.0.id()
+    }
+}
+
+impl Eq for Kept {}
 
 impl Example {
     /// How many entities it has.

@@ -119,6 +119,13 @@ impl ModelConfig {
         Some(Self::DocreIi(base))
     }
 
+    /// That part with the settings that its features hang on, all others at their defaults.
+    pub fn base_of_features(&self) -> Option<Self> {
+        let Self::DocreIi(base) = self.base()? else { return None };
+        let DocreIiConfig { embedding, block, pair_feature, .. } = base;
+        Some(Self::DocreIi(DocreIiConfig { embedding, block, pair_feature, iterations: 0, ..DocreIiConfig::default() }))
+    }
+
     /// Whether its paper trains that part first.
     pub fn is_staged(&self) -> bool {
         matches!(self, Self::DocreIi(_))

@@ -45,7 +45,7 @@ impl Part {
 
 /// With a document as a model sees it; its labels, which no prediction hangs on, are left out.
 pub fn with_example(identity: Identity, example: &Example) -> Identity {
-    let Example { doc_id, ids, mentions, n_mentions, pairs, labels: _, truncated } = example;
+    let Example { doc_id, ids, mentions, n_mentions, pairs, labels: _, truncated, kept: _ } = example;
     identity
         .field("doc_id", doc_id)
         .numbers("ids", ids.iter().copied().map(u64::from))
@@ -170,6 +170,7 @@ mod tests {
             pairs: vec![(0, 1)],
             labels: vec![vec![3]],
             truncated: 0,
+            kept: None,
         }
     }
 

@@ -1,7 +1,9 @@
-//! The stages of a run: which model each trains, how long and how fast.
+//! The stages of a run: which model each trains, on what, how long and how fast.
 
 use checkpoint::{BASE, BEST};
+use ground::random::Random;
 use model::ModelConfig;
+use model::example::Example;
 use nn::optimizer::Group;
 
 use super::config::TrainConfig;
@@ -18,8 +20,58 @@ pub struct Stage {
     /// Peak learning rates.
     pub rates: Rates,
     /// The folder of its best checkpoint.
-    pub best: &'static str,
+    pub best: String,
+    /// Which documents it leaves out, where it trains a base for them.
+    pub fold: Option<Fold>,
 }
+
+impl Stage {
+    /// Whether it begins with a base that is trained.
+    pub fn is_over_a_base(&self) -> bool {
+        self.number > 1 && self.fold.is_none()
+    }
+
+    /// Whether features of a base that stays as it is are what it is there for, or what it learns from.
+    pub fn needs_features(&self) -> bool {
+        self.fold.is_some() || self.is_over_a_base() && self.rates.freeze_base()
+    }
+
+    /// The documents that it trains on.
+    pub fn documents<'e>(&self, examples: &'e [Example], seed: u64) -> Vec<&'e Example> {
+        let Some(Fold { number, of }) = self.fold else { return examples.iter().collect() };
+        let folds = folds(examples.len(), of, seed);
+        examples.iter().zip(folds).filter(|(_, fold)| *fold != number).map(|(example, _)| example).collect()
+    }
+}
+
+/// One of the parts into which training documents are dealt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fold {
+    /// Its place, from 1.
+    pub number: u32,
+    /// How many there are.
+    pub of: u32,
+}
+
+/// Sets the stream that deals documents apart from others.
+const FOLDS: u64 = 0x666F_6C64;
+
+/// The fold of each of so many documents, by place: dealt out in turn after a shuffle, so that folds differ by one
+/// document at most.
+pub fn folds(n_documents: usize, of: u32, seed: u64) -> Vec<u32> {
+    let mut order: Vec<usize> = (0..n_documents).collect();
+    Random::stream(seed ^ FOLDS, u64::from(of)).shuffle(&mut order);
+    let mut folds = vec![0; n_documents];
+    for (place, fold) in order.into_iter().zip((1..=of).cycle()) {
+        if let Some(slot) = folds.get_mut(place) {
+            *slot = fold;
+        }
+    }
+    folds
+}
+
+/// What the names of the variables begin with by which a base reads its features.
+pub const CLASSIFIER: &str = "classifier";
 
 /// Peak learning rates; what has none stays as it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,6 +84,8 @@ pub struct Rates {
     pub base: Option<f64>,
     /// Of that module.
     pub inference: Option<f64>,
+    /// Whether the base is read by a classifier that stays as it is.
+    pub keeps_classifier: bool,
 }
 
 impl Rates {
@@ -41,6 +95,7 @@ impl Rates {
             Some("model") => self.encoder,
             // A moving average follows others.
             Some("average") => None,
+            Some(CLASSIFIER) if self.keeps_classifier => None,
             first if first == self.module => self.inference,
             _ => self.base,
         }
@@ -48,7 +103,12 @@ impl Rates {
 
     /// What the names of all variables that learn begin with.
     pub fn learning(&self) -> &'static str {
-        self.module.filter(|_| self.encoder.is_none() && self.base.is_none()).unwrap_or_default()
+        self.module.filter(|_| self.freeze_base()).unwrap_or_default()
+    }
+
+    /// Whether the base stays as it is.
+    pub fn freeze_base(&self) -> bool {
+        self.encoder.is_none() && self.base.is_none()
     }
 
     /// How a variable learns, where it does: biases and norms do not decay.
@@ -66,7 +126,7 @@ impl Rates {
 }
 
 /// The stages of a run with these settings: two where the model has a base that is trained before it, the second alone
-/// where that was done in another run.
+/// where that was done in another run; between them, where there are folds, the base of each.
 ///
 /// Where the base is not trained before, the one stage has the epochs of both, and the base its own rates.
 pub fn stages(config: &TrainConfig) -> Vec<Stage> {
@@ -76,16 +136,33 @@ pub fn stages(config: &TrainConfig) -> Vec<Stage> {
         encoder: Some(config.encoder_rate),
         base: Some(config.head_rate),
         inference: Some(second.as_ref().map_or(config.head_rate, |second| second.inference_rate)),
+        keeps_classifier: false,
     };
-    let whole = Stage { number: 1, model: config.model.clone(), epochs: config.epochs, rates, best: BEST };
+    let (model, best, fold) = (config.model.clone(), BEST.to_owned(), None);
+    let whole = Stage { number: 1, model, epochs: config.epochs, rates, best, fold };
     let (Some(base), Some(second)) = (config.model.base(), second) else { return vec![whole] };
     if !second.pretrain_base {
         return vec![Stage { epochs: config.epochs + second.epochs, ..whole }];
     }
-    let rate = if second.freeze_base { None } else { Some(second.base_rate) };
-    let first = Stage { model: base, best: BASE, ..whole.clone() };
-    let last = Stage { number: 2, epochs: second.epochs, rates: Rates { encoder: rate, base: rate, ..rates }, ..whole };
-    if config.base.is_some() { vec![last] } else { vec![first, last] }
+    let rate = if second.is_frozen() { None } else { Some(second.base_rate) };
+    let first = Stage { model: base, best: BASE.to_owned(), ..whole.clone() };
+    let of_fold = |number| Stage {
+        number: 1 + number,
+        rates: Rates { keeps_classifier: true, ..rates },
+        best: fold_folder(number),
+        fold: Some(Fold { number, of: second.folds }),
+        ..first.clone()
+    };
+    let of_folds: Vec<Stage> = (1..=second.folds).map(of_fold).collect();
+    let rates = Rates { encoder: rate, base: rate, ..rates };
+    let last = Stage { number: 2 + second.folds, epochs: second.epochs, rates, ..whole };
+    let first = if config.base.is_some() { None } else { Some(first) };
+    first.into_iter().chain(of_folds).chain([last]).collect()
+}
+
+/// The folder of the checkpoint of a fold's base.
+pub fn fold_folder(number: u32) -> String {
+    format!("fold-{number}")
 }
 
 impl TrainConfig {

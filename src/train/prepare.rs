@@ -20,6 +20,7 @@ use table::{Standing, TableError};
 use super::TrainError;
 use super::card;
 use super::config::{EncoderSource, Scratch, TrainConfig};
+use super::plan::CLASSIFIER;
 
 /// What a run works on.
 pub struct Prepared {
@@ -33,12 +34,14 @@ pub struct Prepared {
     pub checkpoint: CheckpointConfig,
     /// The tokenizer.
     pub tokenizer: Tokenizer,
-    /// Identifies both splits as they were cut, and the checkpoints that were given.
+    /// Identifies both splits as they were cut.
+    pub corpus: String,
+    /// The same and the checkpoints that were given.
     pub fingerprint: String,
     /// What the model learns from, where it has a teacher.
     pub teacher: Option<Box<dyn Model>>,
-    /// The weights of the base, where it is trained already.
-    base: Option<BTreeMap<String, Tensor>>,
+    /// The weights of the base, where it is trained already, and what identifies them.
+    pub base: Option<(BTreeMap<String, Tensor>, String)>,
     encoder: Option<PathBuf>,
 }
 
@@ -71,6 +74,7 @@ impl Prepared {
         let mut cutter = Cutter::new(tokenizer, config.most_pieces);
         let splits = standing.each_ref().map(|split| read_as(split, &cutter));
         let identity = Identity::of("prepared").field("splits", &splits.into_iter().collect::<Result<Vec<_>, _>>()?);
+        let corpus = identity.clone().finish();
         let mut read = |split: &Path| read(split, &mut cutter, &relations);
         let ((train_examples, profile), (dev_examples, dev_profile)) = (read(&train)?, read(&dev)?);
         standing.iter().try_for_each(Standing::check)?;
@@ -82,7 +86,8 @@ impl Prepared {
         }
         let (teacher, taught) =
             config.teacher.as_ref().map(|folder| teacher(folder, &checkpoint, compute)).transpose()?.unzip();
-        let (base, begun) = config.base.as_ref().map(|folder| base(folder, &checkpoint)).transpose()?.unzip();
+        let base = config.base.as_ref().map(|folder| base(folder, &checkpoint)).transpose()?;
+        let begun = base.as_ref().map(|(_, begun)| begun);
         let fingerprint = identity.field("teacher", &taught).field("base", &begun).finish();
         let card = Card {
             docre: checkpoint.docre.as_str().into(),
@@ -91,11 +96,13 @@ impl Prepared {
             profile,
             relations: told,
             figures: None,
-            settings: card::settings(config, taught.as_deref(), begun.as_deref())
+            base: None,
+            settings: card::settings(config, taught.as_deref(), begun.map(String::as_str))
                 .map_err(|error| TrainError::Config(error.to_string()))?,
         };
         let tokenizer = cutter.into_tokenizer();
-        Ok(Self { train: trained, dev: dev_examples, card, checkpoint, tokenizer, fingerprint, teacher, base, encoder })
+        let (train, dev) = (trained, dev_examples);
+        Ok(Self { train, dev, card, checkpoint, tokenizer, corpus, fingerprint, teacher, base, encoder })
     }
 
     /// The documents of both splits.
@@ -121,10 +128,28 @@ impl Prepared {
     /// Where the encoder's cannot be read.
     pub fn weights(&self, seed: u64, device: &Device) -> Result<Weights, TrainError> {
         Ok(match (&self.base, &self.encoder) {
-            (Some(base), _) => Weights::given(base.clone(), "model.", seed, device),
+            (Some((base, _)), _) => Weights::given(base.clone(), "model.", seed, device),
             (None, None) => Weights::fresh(seed, device),
             (None, Some(folder)) => Weights::given(read_weights(folder, &Device::Cpu)?, "model.", seed, device),
         })
+    }
+
+    /// The weights that the base of a fold begins with: those of a fresh run, and the classifier of the base that all
+    /// documents have trained.
+    ///
+    /// # Errors
+    /// Where the encoder's cannot be read.
+    pub fn of_fold(
+        &self,
+        base: BTreeMap<String, Tensor>,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Weights, TrainError> {
+        let of_encoder = self.encoder.as_ref().map(|folder| read_weights(folder, &Device::Cpu)).transpose()?;
+        let prefix = if of_encoder.is_some() { "model." } else { CLASSIFIER };
+        let classifier = base.into_iter().filter(|(name, _)| name.split('.').next() == Some(CLASSIFIER));
+        let given = of_encoder.into_iter().flatten().chain(classifier).collect();
+        Ok(Weights::given(given, prefix, seed, device))
     }
 }
 

@@ -105,7 +105,7 @@ fn document(place: u64, n_entities: u32, n_pieces: usize) -> Example {
         _ => Vec::new(),
     };
     let labels = pairs.iter().map(label).collect();
-    Example { doc_id: format!("{place}").into(), ids, mentions, n_mentions, pairs, labels, truncated: 0 }
+    Example { doc_id: format!("{place}").into(), ids, mentions, n_mentions, pairs, labels, truncated: 0, kept: None }
 }
 
 /// Documents of different lengths: one longer than the encoder's positions, one without pairs, one that asks for some of

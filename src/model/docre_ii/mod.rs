@@ -393,6 +393,10 @@ impl Model for DocreIi {
         })
     }
 
+    fn features(&self, examples: &[Example]) -> Result<Option<Tensor>> {
+        self.base.forward(examples, &mut Mode::Evaluate)
+    }
+
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
         let examples = lesson.examples;
         let Some(features) = self.base.forward(examples, &mut Mode::Train(random))? else { return Ok(None) };

@@ -52,6 +52,7 @@ fn example(seed: u64) -> Example {
         n_mentions,
         pairs,
         truncated: 0,
+        kept: None,
     }
 }
 

@@ -1,0 +1,93 @@
+//! A model on the dev split, and whether it is better than its base.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use candle_core::Device;
+
+use checkpoint::{CheckpointConfig, OfBase};
+use ground::counts::Counts;
+use ground::interrupt;
+use ground::workers::Workers;
+use model::Model;
+use model::decode::Wanted;
+use model::example::Example;
+use model::predict::{Budget, predict};
+use nn::Weights;
+use nn::device::Compute;
+
+use super::TrainError;
+use super::config::TrainConfig;
+use super::features::{Features, OverFeatures, base_of};
+use super::prepare::Prepared;
+
+/// Predicts documents as scoring does, and counts in each.
+pub fn judge(
+    workers: &Workers,
+    model: &dyn Model,
+    dev: &[Example],
+    most_labels: usize,
+    device: &Device,
+) -> Result<Vec<Counts>, TrainError> {
+    let budget = Budget::on(device, model, None);
+    let predicted = predict(workers, model, dev.to_vec(), Wanted::predicted(most_labels), budget);
+    if predicted.is_err() {
+        interrupt::check()?;
+    }
+    let documents = dev.iter().zip(predicted.map_err(TrainError::Model)?);
+    Ok(documents
+        .map(|(example, predicted)| {
+            let found = predicted.iter().map(|found| (found.head, found.tail, found.relation.class));
+            Counts::of(&facts(example), found)
+        })
+        .collect())
+}
+
+/// What holds in a document: (head, tail, class).
+fn facts(example: &Example) -> BTreeSet<(u32, u32, u32)> {
+    let pairs = example.pairs.iter().zip(&example.labels);
+    pairs.flat_map(|(&(head, tail), classes)| classes.iter().map(move |&class| (head, tail, class))).collect()
+}
+
+/// What the base that a stage stands over does on the dev split, before the stage begins; `None` where the model has
+/// none.
+///
+/// # Errors
+/// Where its checkpoint cannot be read, or the device refuses.
+pub fn judge_base(
+    config: &TrainConfig,
+    (out, prepared): (&Path, &Prepared),
+    features: Option<&Features>,
+    (workers, compute): (&Workers, &Compute),
+) -> Result<Option<Vec<Counts>>, TrainError> {
+    let Some(model) = config.model.base() else { return Ok(None) };
+    let (weights, _) = base_of(out, prepared)?;
+    let build = |model| -> Result<Box<dyn Model>, TrainError> {
+        let weights = Weights::given(weights.clone(), "model.", config.seed, &compute.device);
+        let mut weights = weights.computing_in(compute.precision.dtype()).fixed();
+        Ok(CheckpointConfig { model, ..prepared.checkpoint.clone() }.build(&mut weights)?)
+    };
+    let mut base = build(model)?;
+    if let Some(features) = features {
+        let whole = build(config.model.clone())?;
+        // Where the module looks at more pairs than are asked about, the features are those of more.
+        if prepared.dev.iter().all(|example| whole.need(example).pairs == base.need(example).pairs) {
+            base = Box::new(OverFeatures { model: base, features: features.dev.clone() });
+        }
+    }
+    judge(workers, &*base, &prepared.dev, config.most_labels, &compute.device).map(Some)
+}
+
+/// What is said at the end where the whole is not better than its base.
+pub fn no_better(best: &Path, of_base: &OfBase, base: &Path) -> Option<String> {
+    let percent = |share: f64| format!("{:.2}", 100.0 * share);
+    (!of_base.is_worse()).then(|| {
+        format!(
+            "{}: its dev F1 of {} is not above the {} of its base, {}: that is the one to score with, as far as dev tells",
+            best.display(),
+            percent(of_base.f1 + of_base.difference),
+            percent(of_base.f1),
+            base.display()
+        )
+    })
+}
