@@ -32,7 +32,9 @@ impl fmt::Display for Card {
             ("letters", or_none(scripts.collect::<Vec<_>>().join(", "))),
             ("settings", settings.collect::<Vec<_>>().join(", ")),
         ];
-        rows.iter().filter(|(name, _)| !name.is_empty()).try_for_each(|(name, told)| writeln!(f, "{name:13} {told}"))?;
+        rows.iter()
+            .filter(|(name, _)| !name.is_empty())
+            .try_for_each(|(name, told)| writeln!(f, "{name:13} {told}"))?;
         writeln!(f)?;
         self.relations().try_for_each(|line| writeln!(f, "{line}"))
     }
@@ -101,7 +103,11 @@ impl fmt::Display for OfBase {
         let number = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.2}", 100.0 * share));
         let points = |share: f64| format!("{:+.2}", 100.0 * share);
         write!(f, "P {} R {} F1 {}; the model is ", number(precision), number(recall), number(Some(f1)))?;
-        if self.is_worse() { f.write_str("better")? } else { f.write_str("not better: score with the base")? }
+        if self.is_worse() {
+            f.write_str("better")?
+        } else {
+            f.write_str("not better: score with the base")?
+        }
         write!(f, ", F1 {}", points(difference))?;
         low.zip(high).map_or(Ok(()), |(low, high)| write!(f, " ({} to {})", points(low), points(high)))
     }

@@ -83,8 +83,8 @@ pub struct SecondStage {
     pub pretrain_base: bool,
     /// Whether the base then stays as it is: false.
     pub freeze_base: bool,
-    /// Parts into which the training documents are dealt, 0 for none: each is read by a base that was trained on all the
-    /// others, and the base stays as it is: 0.
+    /// Parts into which the training documents are dealt, 0 for none: each is read by a base that was trained on all
+    /// the others, and the base stays as it is: 0.
     pub folds: u32,
     /// MiB of features that are kept at most of a base that stays as it is: 1024.
     pub most_kept: u32,
@@ -111,8 +111,8 @@ impl Default for SecondStage {
 }
 
 impl SecondStage {
-    /// Whether the base stays as it is. With folds it does: what the module sees of a document in training is not of the
-    /// base that it stands over when it scores.
+    /// Whether the base stays as it is. With folds it does: what the module sees of a document in training is not of
+    /// the base that it stands over when it scores.
     pub fn is_frozen(&self) -> bool {
         self.freeze_base || self.folds > 0
     }
@@ -241,6 +241,16 @@ impl TrainConfig {
         let second_stage = self.second_stage.clone().map(|second| SecondStage { most_kept: 0, ..second });
         let (corpus, train, dev) = (PathBuf::new(), String::new(), String::new());
         Self { corpus, train, dev, base: None, teacher: None, second_stage, ..self.clone() }
+    }
+
+    /// Whether there are as many documents as folds.
+    pub(super) fn check_folds(&self, documents: usize) -> Result<(), String> {
+        match self.second_stage() {
+            Some(SecondStage { folds, .. }) if folds as usize > documents => Err(format!(
+                "`second_stage.folds`: expected at most the {documents} documents to train on, got {folds}"
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the model has a use for the checkpoints that it is given.

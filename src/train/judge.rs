@@ -5,9 +5,10 @@ use std::path::Path;
 
 use candle_core::Device;
 
-use checkpoint::{CheckpointConfig, OfBase};
+use checkpoint::{BASE, BEST, Card, CheckpointConfig};
 use ground::counts::Counts;
 use ground::interrupt;
+use ground::observe::{Event, Observer};
 use ground::workers::Workers;
 use model::Model;
 use model::decode::Wanted;
@@ -18,8 +19,9 @@ use nn::device::Compute;
 
 use super::TrainError;
 use super::config::TrainConfig;
-use super::features::{Features, OverFeatures, base_of};
+use super::features::{Features, OverFeatures};
 use super::prepare::Prepared;
+use super::present::Trained;
 
 /// Predicts documents as scoring does, and counts in each.
 pub fn judge(
@@ -61,7 +63,7 @@ pub fn judge_base(
     (workers, compute): (&Workers, &Compute),
 ) -> Result<Option<Vec<Counts>>, TrainError> {
     let Some(model) = config.model.base() else { return Ok(None) };
-    let (weights, _) = base_of(out, prepared)?;
+    let (weights, _) = prepared.base(out)?;
     let build = |model| -> Result<Box<dyn Model>, TrainError> {
         let weights = Weights::given(weights.clone(), "model.", config.seed, &compute.device);
         let mut weights = weights.computing_in(compute.precision.dtype()).fixed();
@@ -78,16 +80,24 @@ pub fn judge_base(
     judge(workers, &*base, &prepared.dev, config.most_labels, &compute.device).map(Some)
 }
 
-/// What is said at the end where the whole is not better than its base.
-pub fn no_better(best: &Path, of_base: &OfBase, base: &Path) -> Option<String> {
-    let percent = |share: f64| format!("{:.2}", 100.0 * share);
-    (!of_base.is_worse()).then(|| {
-        format!(
-            "{}: its dev F1 of {} is not above the {} of its base, {}: that is the one to score with, as far as dev tells",
-            best.display(),
-            percent(of_base.f1 + of_base.difference),
-            percent(of_base.f1),
-            base.display()
-        )
-    })
+/// What a run has come to beside its base, where it has one. That it is no better is told: what it leaves as its best
+/// is the whole all the same, whose traces and iterations those ask for who have trained it.
+///
+/// # Errors
+/// Where the best checkpoint's card cannot be read.
+pub fn compared(
+    trained: Trained,
+    config: &TrainConfig,
+    out: &Path,
+    observe: Observer<'_>,
+) -> Result<Trained, TrainError> {
+    let best = out.join(BEST);
+    let Some(of_base) = Card::find(&best)?.and_then(|card| card.base) else { return Ok(trained) };
+    if !of_base.is_worse() {
+        let base = config.base.clone().unwrap_or_else(|| out.join(BASE));
+        let [whole, of_base] = [of_base.f1 + of_base.difference, of_base.f1].map(|f1| format!("{:.2}", 100.0 * f1));
+        let told = format!("{whole} on dev is not above the {of_base} of its base, {}", base.display());
+        observe(Event::Note(format!("{}: F1 {told}: as far as dev tells, score with that", best.display())));
+    }
+    Ok(Trained { base_f1: Some(of_base.f1), ..trained })
 }

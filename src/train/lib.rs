@@ -6,8 +6,8 @@
 //!
 //! A model with a base takes two stages ([`plan`]): the second begins with the best checkpoint of the first, read back
 //! from its folder, or with one that was trained before, and with a fresh optimizer. Of a base that stays as it is,
-//! [`features`] are made once; with folds, by bases that have not seen the documents, each trained in a stage of its own
-//! between the two. In the end the whole is compared with its base ([`judge`]).
+//! [`features`] are made once; with folds, by bases that have not seen the documents, each trained in a stage of its
+//! own between the two. In the end the whole is compared with its base ([`judge`]).
 
 mod batches;
 mod card;
@@ -22,7 +22,6 @@ mod losses;
 mod judge;
 mod state;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
@@ -55,10 +54,10 @@ pub use error::TrainError;
 pub use present::Trained;
 pub use state::LAST;
 
-use features::{Features, Frozen, OverFeatures, base_of};
-use judge::{judge, judge_base, no_better};
+use features::{Features, Frozen, OverFeatures};
+use judge::{compared, judge, judge_base};
 use losses::Losses;
-use plan::{Stage, stages};
+use plan::{Stage, stages, undrawn};
 use prepare::Prepared;
 use present::Epoch;
 use schedule::Schedule;
@@ -95,6 +94,7 @@ pub fn train(
     if state.is_none() {
         state::check_places(out, &stages)?;
     }
+    let reached = state.as_ref().map_or(1, |state| state.stage);
     let compute = device.open(config.precision)?;
     observe(compute.event());
     let prepared = Prepared::read(config, &compute)?;
@@ -106,11 +106,8 @@ pub fn train(
     if state.as_ref().is_some_and(|state| state.run != identity) {
         return Err(TrainError::OtherRun(out.to_path_buf()));
     }
-    let reached = state.as_ref().map_or(1, |state| state.stage);
     if state.is_some() {
-        // A fold's base is needed for features alone, and was not trained where these were found.
-        let is_there = |stage: &&Stage| stage.fold.is_none() || out.join(&stage.best).exists();
-        let reached = stages.iter().filter(|stage| stage.number <= reached).filter(is_there);
+        let reached = stages.iter().filter(|stage| stage.number <= reached).filter(|stage| stage.is_left_in(out));
         state::check(out, reached.map(|stage| &*stage.best))?;
     } else if [BASE, BEST].iter().any(|checkpoint| out.join(checkpoint).exists()) {
         // Its last checkpoint was taken away, or it was killed before there was one.
@@ -119,36 +116,42 @@ pub fn train(
         }
         observe(Event::Note(present::ANEW.to_owned()));
     }
-    let mut trained = Trained::default();
-    let mut features = None;
-    for stage in stages.iter().filter(|stage| stage.number >= reached) {
+    let to_come = stages.iter().filter(|stage| stage.number >= reached);
+    let trained = take(to_come, (config, out, &lock), (&prepared, &compute, identity), observe)?;
+    compared(trained, config, out, observe)
+}
+
+/// Takes the stages that are to come.
+fn take<'s>(
+    stages: impl Iterator<Item = &'s Stage>,
+    (config, out, lock): (&TrainConfig, &Path, &Lock),
+    (prepared, compute, identity): (&Prepared, &Compute, String),
+    observe: Observer<'_>,
+) -> Result<Trained, TrainError> {
+    let (mut trained, mut features) = (Trained::default(), None);
+    for stage in stages {
+        let frozen = || Frozen::new(config, prepared, out, compute);
         if stage.needs_features() && features.is_none() {
-            features = Frozen::new(config, &prepared, out, &compute)?.find(observe)?;
+            features = frozen()?.find(observe)?;
         }
         if stage.fold.is_some() && features.is_some() {
             continue;
         }
         let saved = State::read(out)?.map(|state| state.load(out)).transpose()?;
-        let mut run = Run::new(config, stage, out, &prepared, identity.clone(), &compute, saved)?;
+        let mut run = Run::new(config, stage, out, prepared, identity.clone(), compute, saved)?;
         if stage.is_over_a_base() {
             if stage.needs_features() && features.is_none() {
-                features = Some(Frozen::new(config, &prepared, out, &compute)?.make(&run.workers, observe)?);
+                features = Some(frozen()?.make(&run.workers, observe)?);
             }
-            let of_base = judge_base(config, (out, &prepared), features.as_ref(), (&run.workers, &compute))?;
+            let of_base = judge_base(config, (out, prepared), features.as_ref(), (&run.workers, compute))?;
             run = run.over(of_base, features.take());
         }
         run.weights.unused().event().filter(|_| stage.number == 1).into_iter().for_each(observe);
         while !run.is_over() {
-            run.epoch(&lock, observe)?;
+            run.epoch(lock, observe)?;
         }
         run.check_saved()?;
         trained = run.trained();
-    }
-    let of_base = Card::find(&out.join(BEST))?.and_then(|card| card.base);
-    if let Some(of_base) = of_base {
-        let base = config.base.clone().unwrap_or_else(|| out.join(BASE));
-        no_better(&out.join(BEST), &of_base, &base).map(Event::Note).into_iter().for_each(observe);
-        trained.base_f1 = Some(of_base.f1);
     }
     Ok(trained)
 }
@@ -157,31 +160,6 @@ pub fn train(
 fn identity(config: &TrainConfig, prepared: &Prepared) -> String {
     let settings = config.without_places();
     Identity::of("train").field("settings", &settings).field("prepared", &prepared.fingerprint).finish()
-}
-
-/// The weights that a stage begins with.
-fn begin(
-    config: &TrainConfig,
-    stage: &Stage,
-    (out, prepared): (&Path, &Prepared),
-    compute: &Compute,
-) -> Result<Weights, TrainError> {
-    if stage.fold.is_some() {
-        return prepared.of_fold(base_of(out, prepared)?.0, config.seed, &compute.device);
-    }
-    if stage.is_over_a_base() && prepared.base.is_none() {
-        // What the stage adds to the model begins at random.
-        return Ok(Weights::given(state::weights(out, BASE)?, "model.", config.seed, &compute.device));
-    }
-    prepared.weights(config.seed, &compute.device)
-}
-
-/// Epochs and steps before a stage that its random numbers do not count: to the base of a fold, all, so that it is
-/// trained alike wherever it is; to others those of folds, so that they are trained alike where these were left out.
-fn undrawn(log: &[TrainingLogRow], stage: &Stage) -> (u32, u64) {
-    let first = if stage.fold.is_some() { 1 } else { 2 };
-    let before = || log.iter().filter(|row| (first..stage.number).contains(&row.stage));
-    (before().map(|row| row.epoch).collect::<BTreeSet<_>>().len() as u32, before().count() as u64)
 }
 
 /// One stage of a run under way.
@@ -231,7 +209,7 @@ impl<'a> Run<'a> {
             Some(saved) if saved.state.stage == stage.number => {
                 Weights::given(saved.weights.clone(), "", config.seed, &compute.device)
             }
-            _ => begin(config, stage, (out, prepared), compute)?,
+            _ => prepared.weights(config.seed, stage, out, &compute.device)?,
         };
         let mut weights = weights.computing_in(compute.precision.dtype()).learning(stage.rates.learning());
         let model = checkpoint.build(&mut weights)?;

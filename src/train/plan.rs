@@ -1,10 +1,14 @@
 //! The stages of a run: which model each trains, on what, how long and how fast.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use checkpoint::{BASE, BEST};
 use ground::random::Random;
 use model::ModelConfig;
 use model::example::Example;
 use nn::optimizer::Group;
+use table::rows::TrainingLogRow;
 
 use super::config::TrainConfig;
 
@@ -34,6 +38,12 @@ impl Stage {
     /// Whether features of a base that stays as it is are what it is there for, or what it learns from.
     pub fn needs_features(&self) -> bool {
         self.fold.is_some() || self.is_over_a_base() && self.rates.freeze_base()
+    }
+
+    /// Whether its best checkpoint is to be in the run's folder, once it was reached: a fold's base is needed for
+    /// features alone, and was not trained where these were found.
+    pub fn is_left_in(&self, out: &Path) -> bool {
+        self.fold.is_none() || out.join(&self.best).exists()
     }
 
     /// The documents that it trains on.
@@ -68,6 +78,14 @@ pub fn folds(n_documents: usize, of: u32, seed: u64) -> Vec<u32> {
         }
     }
     folds
+}
+
+/// Epochs and steps before a stage that its random numbers do not count: to the base of a fold, all, so that it is
+/// trained alike wherever it is; to others those of folds, so that they are trained alike where these were left out.
+pub fn undrawn(log: &[TrainingLogRow], stage: &Stage) -> (u32, u64) {
+    let first = if stage.fold.is_some() { 1 } else { 2 };
+    let before = || log.iter().filter(|row| (first..stage.number).contains(&row.stage));
+    (before().map(|row| row.epoch).collect::<BTreeSet<_>>().len() as u32, before().count() as u64)
 }
 
 /// What the names of the variables begin with by which a base reads its features.
@@ -169,5 +187,53 @@ impl TrainConfig {
     /// Whether a first stage trains the base, whose checkpoint the run leaves too.
     pub fn trains_base(&self) -> bool {
         stages(self).iter().any(|stage| stage.best == BASE)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+mod tests {
+    use super::*;
+
+    fn staged(base: Option<&str>, folds: u32) -> Vec<Stage> {
+        let text = format!(
+            r#"{{"model": {{"kind": "docre-ii"}}, "encoder": {{"pretrained": "e"}}, "corpus": "c", "encoder_rate": 1,
+            "head_rate": 1, "epochs": 3, "second_stage": {{"epochs": 2, "folds": {folds}}}}}"#
+        );
+        let config: TrainConfig = serde_json::from_str(&text).unwrap();
+        stages(&TrainConfig { base: base.map(Into::into), ..config })
+    }
+
+    #[test]
+    fn the_bases_of_folds_come_between_the_base_and_the_whole() {
+        let told = |base, folds| {
+            let stages = staged(base, folds).into_iter();
+            let told = stages.map(|stage| format!("{} {} {}", stage.number, stage.best, stage.needs_features()));
+            told.collect::<Vec<_>>()
+        };
+        assert_eq!(told(None, 0), ["1 base false", "2 best false"]);
+        assert_eq!(told(None, 2), ["1 base false", "2 fold-1 true", "3 fold-2 true", "4 best true"]);
+        assert_eq!(told(Some("b"), 2), ["2 fold-1 true", "3 fold-2 true", "4 best true"]);
+        let folds = staged(None, 2);
+        assert!(folds[1].rates.group("classifier.weight", 0.0).is_none());
+        assert!(folds[1].rates.group("head_extractor.weight", 0.0).is_some());
+        assert!(folds[0].rates.group("classifier.weight", 0.0).is_some());
+        assert!(folds[3].rates.freeze_base() && folds[3].rates.group("classifier.weight", 0.0).is_none());
+    }
+
+    #[test]
+    fn a_fold_trains_on_the_documents_of_all_others() {
+        let examples: Vec<Example> =
+            (0..11).map(|place| Example { doc_id: format!("{place}").into(), ..Example::default() }).collect();
+        let dealt = folds(11, 3, 7);
+        let sizes: Vec<usize> = (1..=3).map(|fold| dealt.iter().filter(|&&other| other == fold).count()).collect();
+        assert_eq!(sizes, [4, 4, 3]);
+        assert_ne!(dealt, folds(11, 3, 8));
+        for stage in staged(None, 3).iter().filter(|stage| stage.fold.is_some()) {
+            let number = stage.fold.unwrap().number;
+            let kept: Vec<&Example> = stage.documents(&examples, 7);
+            let expected = examples.iter().zip(&dealt).filter(|(_, fold)| **fold != number).map(|(example, _)| example);
+            assert_eq!(kept, expected.collect::<Vec<_>>());
+        }
     }
 }

@@ -63,6 +63,7 @@ mod report;
 mod report_predictions;
 mod sample;
 mod score;
+mod second_stage;
 mod settings;
 mod sources;
 mod split;

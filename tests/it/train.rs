@@ -114,7 +114,7 @@ fn checkpoints(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// Copies the run as it stands after some epoch: what a killed process leaves.
-fn copy_after(last: u32, fixture: &Fixture, config: &TrainConfig) -> PathBuf {
+pub fn copy_after(last: u32, fixture: &Fixture, config: &TrainConfig) -> PathBuf {
     let (whole, stopped) = (fixture.path("whole"), fixture.path("stopped"));
     let observe = |event: Event| {
         if let Event::Line(line) = event

@@ -1,13 +1,14 @@
 //! Features of a base that stays as it is: made once, kept beside it, and given to the model in place of its own.
 //!
-//! Each document is read alone, as in scoring, nothing dropped: a feature hangs on its document and its base. So what is
-//! kept and what is made anew for each step, where it would be too much, are the same to the bit on the CPU.
+//! Each document is read alone, as in scoring, nothing dropped: a feature hangs on its document and its base. So what
+//! is kept and what is made anew for each step, where it would be too much, are the same to the bit on the CPU.
 //!
 //! With folds, a training document has the features of the base that has not seen it: level-one data, as stacking calls
-//! it (Wolpert 1992; Breiman 1996). Predictions of several bases can be taken for each other's, features as such cannot:
-//! each base has a space of its own. So all begin with the same weights, and those of folds are read by the classifier of
-//! the base over all documents, which stays as it is: what that reads in features means the same in each. They do not
-//! begin with that base's encoder, which knows the documents by heart; a classifier has no room for them.
+//! it (Wolpert 1992; Breiman 1996). Stacking passes predictions on, which can be taken for each other's; features
+//! cannot, as each base has a space of its own. So all bases begin with the same weights, and those of folds are read by
+//! the classifier of the base over all documents, which stays as it is: what it reads in features means the same in
+//! each. They do not begin with that base's encoder, which knows the documents by heart, and would tell what it knows of
+//! those that are left out; a classifier has little room for documents.
 
 mod folder;
 mod over;
@@ -75,7 +76,7 @@ impl<'a> Frozen<'a> {
         compute: &'a Compute,
     ) -> Result<Self, TrainError> {
         let n_folds = config.second_stage().map_or(0, |second| second.folds);
-        let (weights, fingerprint) = base_of(out, prepared)?;
+        let (weights, fingerprint) = prepared.base(out)?;
         let base = maker(weights, &prepared.checkpoint, config.seed, compute)?;
         let pairs = prepared.examples().map(|example| base.need(example).pairs);
         let identity = Identity::of("features")
@@ -183,17 +184,6 @@ impl<'a> Frozen<'a> {
     fn shared(rows: &[Tensor], examples: &[Example]) -> Option<BTreeMap<Text, Kept>> {
         let of = |(example, rows): (&Example, &Tensor)| (example.doc_id.clone(), Kept(rows.clone()));
         (rows.len() == examples.len()).then(|| examples.iter().zip(rows).map(of).collect())
-    }
-}
-
-/// The weights of the base that all documents have trained, and what identifies it.
-pub fn base_of(out: &Path, prepared: &Prepared) -> Result<(BTreeMap<String, Tensor>, String), TrainError> {
-    match &prepared.base {
-        Some(base) => Ok(base.clone()),
-        None => {
-            let checkpoint = Checkpoint::load(&out.join(BASE), &Device::Cpu)?;
-            Ok((checkpoint.weights, checkpoint.fingerprint))
-        }
     }
 }
 
