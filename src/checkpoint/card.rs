@@ -195,6 +195,17 @@ mod tests {
     }
 
     #[test]
+    fn a_model_is_better_than_its_base_where_its_f1_is_above() {
+        let document = |true_positives| Counts { true_positives, predicted: 4, gold: 4, known: 0 };
+        let [base, model] = [[1, 2, 2], [2, 3, 4]].map(|correct| correct.map(document));
+        let of_base = OfBase::of(&base, &model);
+        // 5 and 9 of 12.
+        assert!((of_base.f1 - 5.0 / 12.0).abs() < 1e-12 && (of_base.difference - 4.0 / 12.0).abs() < 1e-12);
+        assert!(of_base.is_worse() && of_base.low.unwrap() >= 0.25 && of_base.high.unwrap() <= 0.5);
+        assert!(!OfBase::of(&model, &base).is_worse() && !OfBase::of(&base, &base).is_worse());
+    }
+
+    #[test]
     fn a_card_is_read_as_it_was_written_and_one_of_a_later_docre_as_far_as_it_is_known() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Card::find(folder.path()).unwrap(), None);

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use candle_core::{Device, Tensor, safetensors};
-use docre::checkpoint::{Card, Checkpoint, ModelConfig};
+use docre::checkpoint::{Card, Checkpoint, ModelConfig, OfBase};
 use docre::examples::{DOCUMENTS_AT_ONCE, Taken, examples};
 use docre::model::docre_sd::DocreSdConfig;
 use docre::model::example::Example;
@@ -246,37 +246,42 @@ fn folds_that_cannot_be_are_refused() {
 #[test]
 fn a_run_says_whether_the_whole_is_better_than_its_base() {
     let fixture = Fixture::new();
-    let config = TrainConfig { model: ModelConfig::DocreIi(docre_ii()), ..fixture.config() };
-    // A base that has learnt, and a module that strides past whatever it could learn.
-    let worse = with(&TrainConfig { epochs: 16, ..config.clone() }, |second| {
-        (second.epochs, second.base_rate, second.inference_rate) = (1, 0.0, 0.5);
-    });
-    let told = train(&fixture, &worse, "worse", &[]).stderr;
-    let of_base = |run: &str| Card::find(&fixture.path(run).join("best")).unwrap().unwrap().base.unwrap();
-    let show = |run: &str| docre(["checkpoint", "show", fixture.path(run).join("best").to_str().unwrap()]).stdout;
-    let base = format!("{:.2}", 100.0 * of_base("worse").f1);
-    assert!(!of_base("worse").is_worse() && of_base("worse").f1 > 0.1, "{told}");
-    assert!(
-        told.contains(&format!("is not above the {base} of its base, ")) && told.contains("worse/base: "),
-        "{told}"
-    );
-    assert!(told.contains(&format!(", which is not above its base's {base}")), "{told}");
-    let shown = show("worse");
-    assert!(
-        shown.contains("its base      P ") && shown.contains("; the model is not better: score with the base, F1 -")
-    );
-
-    // A base of one epoch, and a whole of many.
-    let better = with(&TrainConfig { epochs: 1, ..config }, |second| {
-        (second.epochs, second.base_rate, second.inference_rate) = (25, 1e-2, 1e-2);
-    });
-    let told = train(&fixture, &better, "better", &[]).stderr;
-    assert!(of_base("better").is_worse() && !told.contains("is not above"), "{told}");
-    let card = Card::find(&fixture.path("better/best")).unwrap().unwrap();
-    let difference = card.figures.unwrap().f1 - of_base("better").f1;
-    assert!((of_base("better").difference - difference).abs() < 1e-12);
+    let config = TrainConfig { model: ModelConfig::DocreIi(docre_ii()), epochs: 2, ..fixture.config() };
+    let of_run = train(&fixture, &config, "run", &[]).stderr;
+    let best = fixture.path("run/best");
+    let card = Card::find(&best).unwrap().unwrap();
+    let of_base = card.base.unwrap();
     let log = "SELECT max(dev_f1) FROM training_log WHERE stage = 1";
-    assert_eq!(rows(&fixture.path("better"), log), [format!("{:?}", of_base("better").f1)]);
-    assert!(show("better").contains("; the model is better, F1 +"));
-    assert!(Card::find(&fixture.path("better/base")).unwrap().unwrap().base.is_none());
+    assert_eq!(rows(&fixture.path("run"), log), [format!("{:?}", of_base.f1)]);
+    assert!((of_base.difference - (card.figures.unwrap().f1 - of_base.f1)).abs() < 1e-12);
+    assert!(of_base.low.unwrap() <= of_base.difference && of_base.difference <= of_base.high.unwrap());
+    assert_eq!(of_run.contains("is not above the"), !of_base.is_worse(), "{of_run}");
+    assert_eq!(Card::find(&fixture.path("run/base")).unwrap().unwrap().base, None);
+    let last = Card::find(&fixture.path("run/last")).unwrap().unwrap();
+    assert_eq!(last.base.unwrap().f1, of_base.f1);
+
+    // Both outcomes, told at the end of a run that has nothing left to do.
+    let show = || docre(["checkpoint", "show", best.to_str().unwrap()]).stdout;
+    let against = |f1: f64| {
+        let difference = 0.5 - f1;
+        let base = OfBase { precision: None, recall: Some(f1), f1, difference, low: Some(-1.0), high: Some(1.0) };
+        let text = serde_json::to_string(&Card { base: Some(base), ..card.clone() }).unwrap();
+        fs::write(best.join("card.json"), text).unwrap();
+        train(&fixture, &config, "run", &["--resume"]).stderr
+    };
+    for base in [0.5, 0.75] {
+        let (told, f1) = (against(base), 100.0 * base);
+        assert!(told.contains(&format!("/best: F1 50.00 on dev is not above the {f1:.2} of its base, ")), "{told}");
+        assert!(told.contains("run/base: as far as dev tells, score with that"), "{told}");
+        let shown = show();
+        let expected = format!(
+            "its base      P - R {f1:.2} F1 {f1:.2}; the model is not better: score with the base, F1 {:+.2}",
+            50.0 - f1
+        );
+        assert!(shown.contains(&expected), "{shown}");
+    }
+    let told = against(0.25);
+    assert!(!told.contains(" on dev is not above"), "{told}");
+    assert!(told.contains(", its base 25.00") || told.contains(", which is not above its base's 25.00"), "{told}");
+    assert!(show().contains("; the model is better, F1 +25.00 (-100.00 to +100.00)"), "{}", show());
 }
