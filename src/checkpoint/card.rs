@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use examples::Profile;
 use ground::counts::Counts;
-use ground::resample::f1_interval;
+use ground::resample::{f1_difference_interval, f1_interval};
 use ground::{present, settings};
 use table::Text;
 
@@ -30,6 +30,8 @@ pub struct Card {
     pub relations: Vec<CardRelation>,
     /// What it did on the dev split.
     pub figures: Option<Figures>,
+    /// What the base that it was trained over did there, where it was trained over one.
+    pub base: Option<OfBase>,
     /// What it was trained with; places of files are left out.
     pub settings: Value,
 }
@@ -86,6 +88,38 @@ impl Figures {
         let (f1_low, f1_high) = f1_interval(documents, 0).unzip();
         let (precision, recall, f1) = (counts.precision(), counts.recall(), counts.f1());
         Self { stage, epoch, precision, recall, f1, f1_low, f1_high }
+    }
+}
+
+/// What the base of a model did on the dev split, and how the model compares.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OfBase {
+    /// Correct predictions among all; none of no predictions.
+    pub precision: Option<f64>,
+    /// Correct predictions among facts; none of no facts.
+    pub recall: Option<f64>,
+    /// Their harmonic mean.
+    pub f1: f64,
+    /// How far the model's F1 is above it.
+    pub difference: f64,
+    /// The 2.5th percentile of that over resampled documents.
+    pub low: Option<f64>,
+    /// The 97.5th percentile.
+    pub high: Option<f64>,
+}
+
+impl OfBase {
+    /// By the counts of each document, the base's and the model's.
+    pub fn of(base: &[Counts], model: &[Counts]) -> Self {
+        let [counts, ours] = [base, model].map(|documents| documents.iter().copied().sum::<Counts>());
+        let (low, high) = f1_difference_interval(model, base, 0).unzip();
+        let (precision, recall, f1) = (counts.precision(), counts.recall(), counts.f1());
+        Self { precision, recall, f1, difference: ours.f1() - f1, low, high }
+    }
+
+    /// Whether the model is better.
+    pub fn is_worse(&self) -> bool {
+        self.difference > 0.0
     }
 }
 
@@ -150,7 +184,7 @@ mod tests {
         }
         let relations = vec![CardRelation { relation: "r".into(), label: None, facts: 1, undirected }];
         let (train, dev) = (split.clone(), split);
-        Card { docre: "0".into(), train, dev, profile, relations, figures: None, settings: json!({}) }
+        Card { docre: "0".into(), train, dev, profile, relations, figures: None, base: None, settings: json!({}) }
     }
 
     #[test]
@@ -163,6 +197,18 @@ mod tests {
         let mut of_many = card(false, &pairs);
         of_many.profile.further_entities = 1;
         assert_eq!(of_many.left_out(), BTreeSet::new());
+    }
+
+    #[test]
+    fn a_model_is_better_than_its_base_where_its_f1_is_above() {
+        let document = |true_positives| Counts { true_positives, predicted: 4, gold: 4, known: 0 };
+        let [base, model] = [[1, 2, 2], [2, 3, 4]].map(|correct| correct.map(document));
+        let of_base = OfBase::of(&base, &model);
+        // 5 and 9 of 12.
+        assert!((of_base.f1 - 5.0 / 12.0).abs() < 1e-12 && (of_base.difference - 4.0 / 12.0).abs() < 1e-12);
+        // No document gains less than a quarter, none more than a half.
+        assert!(of_base.is_worse() && of_base.low.unwrap() > 0.249 && of_base.high.unwrap() < 0.501);
+        assert!(!OfBase::of(&model, &base).is_worse() && !OfBase::of(&base, &base).is_worse());
     }
 
     #[test]

@@ -6,23 +6,25 @@ use examples::{MOST_TYPES, TypePairs};
 use ground::aligned::{Side, lines};
 use serde_json::Value;
 
-use super::{Card, Figures, SplitName};
+use super::{Card, Figures, OfBase, SplitName};
 
 /// Types of entities, and pairs of these, that are listed; all are counted.
 const SHOWN: usize = 12;
 
 impl fmt::Display for Card {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { docre, train, dev, profile, figures, .. } = self;
+        let Self { docre, train, dev, profile, figures, base, .. } = self;
         let pieces = format!("{}, {} unknown to its vocabulary", profile.pieces, percent(profile.unknown()));
         let scripts = profile.scripts.keys().map(|script| format!("{script} {}", percent(profile.share(script))));
         let settings = self.settings.as_object().into_iter().flatten();
         let settings = settings.filter(|(_, value)| !value.is_null()).map(|(name, value)| setting(name, value));
+        let of_base = base.as_ref().map(|base| ("its base", base.to_string()));
         let rows = [
             ("trained by", format!("docre {docre}")),
             ("trained on", train.to_string()),
             ("chosen on", dev.to_string()),
             ("figures", figures.as_ref().map_or_else(|| "none".to_owned(), Figures::to_string)),
+            of_base.unwrap_or_default(),
             ("entity types", self.entity_types()),
             ("candidates", self.candidates()),
             ("not asked", self.not_asked()),
@@ -30,7 +32,9 @@ impl fmt::Display for Card {
             ("letters", or_none(scripts.collect::<Vec<_>>().join(", "))),
             ("settings", settings.collect::<Vec<_>>().join(", ")),
         ];
-        rows.iter().try_for_each(|(name, told)| writeln!(f, "{name:13} {told}"))?;
+        rows.iter()
+            .filter(|(name, _)| !name.is_empty())
+            .try_for_each(|(name, told)| writeln!(f, "{name:13} {told}"))?;
         writeln!(f)?;
         self.relations().try_for_each(|line| writeln!(f, "{line}"))
     }
@@ -90,6 +94,22 @@ impl fmt::Display for Figures {
             f1_low.zip(f1_high).map(|(low, high)| format!(" ({} to {})", number(Some(low)), number(Some(high))));
         let stage = if stage > 1 { format!("stage {stage}, ") } else { String::new() };
         write!(f, "P {p} R {r} F1 {f1}{}, {stage}epoch {epoch}", interval.unwrap_or_default())
+    }
+}
+
+impl fmt::Display for OfBase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { precision, recall, f1, difference, low, high } = *self;
+        let number = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.2}", 100.0 * share));
+        let points = |share: f64| format!("{:+.2}", 100.0 * share);
+        write!(f, "P {} R {} F1 {}; the model is ", number(precision), number(recall), number(Some(f1)))?;
+        if self.is_worse() {
+            f.write_str("better")?
+        } else {
+            f.write_str("not better: score with the base")?
+        }
+        write!(f, ", F1 {}", points(difference))?;
+        low.zip(high).map_or(Ok(()), |(low, high)| write!(f, " ({} to {})", points(low), points(high)))
     }
 }
 

@@ -19,6 +19,20 @@ pub fn f1_interval(documents: &[Counts], seed: u64) -> Option<Interval> {
     if documents.is_empty() { None } else { percentiles((0..RESAMPLES).map(drawn).collect()) }
 }
 
+/// The interval of how far F1 is above another's on the same documents, `one` and `other` of them: both from the same
+/// draws. `None` of no documents.
+pub fn f1_difference_interval(one: &[Counts], other: &[Counts], seed: u64) -> Option<Interval> {
+    let drawn = |resample| {
+        let of = |documents: &[Counts]| {
+            let draws = draws(seed, resample, documents.len()).filter_map(|document| documents.get(document).copied());
+            draws.sum::<Counts>().f1()
+        };
+        of(one) - of(other)
+    };
+    debug_assert_eq!(one.len(), other.len(), "the same documents");
+    if one.is_empty() { None } else { percentiles((0..RESAMPLES).map(drawn).collect()) }
+}
+
 /// The documents of one resample, by their places: as many as there are, with replacement.
 pub fn draws(seed: u64, resample: u64, documents: usize) -> impl Iterator<Item = usize> {
     let mut random = Random::stream(seed, resample);
@@ -49,5 +63,16 @@ mod tests {
         assert!((0.25..0.5).contains(&low) && 0.5 < high && high <= 0.75, "{low} {high}");
         assert_eq!(f1_interval(&[document(2); 5], 7), Some((0.5, 0.5)));
         assert_eq!(f1_interval(&[], 0), None);
+    }
+
+    #[test]
+    fn a_difference_is_that_of_the_same_documents() {
+        let document = |true_positives| Counts { true_positives, predicted: 4, gold: 4, known: 0 };
+        let one: Vec<Counts> = [1, 2, 3, 4].map(document).to_vec();
+        // Document by document a quarter less: so in every resample, though F1 itself is far from sure.
+        let other: Vec<Counts> = [0, 1, 2, 3].map(document).to_vec();
+        assert_eq!(f1_difference_interval(&one, &other, 0), Some((0.25, 0.25)));
+        assert_eq!(f1_difference_interval(&one, &one, 0), Some((0.0, 0.0)));
+        assert_eq!(f1_difference_interval(&[], &[], 0), None);
     }
 }

@@ -4,7 +4,7 @@
 //! of the last layers, both markers of a mention, the vector of the document beside each end, and what becomes of the
 //! grouped bilinear product.
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Result, Tensor, bail};
 use serde::{Deserialize, Serialize};
 
 use encoder::{Encoded, Encoder, EncoderConfig, Input};
@@ -16,7 +16,7 @@ use nn::{Linear, Mode, Weights};
 use crate::bilinear::Bilinear;
 use crate::bounds::{GREATEST_WIDTH, MOST, check_blocks};
 use crate::chunks::by_rows;
-use crate::example::Example;
+use crate::example::{Example, Kept};
 use crate::pair::{Mentions, PairFeatures, Pooled, Pooling, features};
 
 /// The encoder and the vectors of a pair's two ends, in the names of ATLOP's published checkpoints: `model.*`,
@@ -117,6 +117,23 @@ impl Ends {
     }
 }
 
+/// The features of all pairs of a batch that were kept; `None` where those of no document were.
+fn kept(examples: &[Example]) -> Result<Option<Tensor>> {
+    let kept = examples.iter().filter(|example| !example.pairs.is_empty()).map(|example| (example, &example.kept));
+    if kept.clone().all(|(_, kept)| kept.is_none()) {
+        return Ok(None);
+    }
+    let rows = kept.map(|(example, kept)| match kept {
+        Some(Kept(rows)) if rows.dim(0)? == example.pairs.len() => Ok(rows),
+        Some(Kept(rows)) => {
+            let (expected, got) = (example.pairs.len(), rows.dim(0)?);
+            bail!("document `{}`: expected kept features of {expected} pairs, got {got}", example.doc_id)
+        }
+        None => bail!("document `{}`: expected kept features, as others of its batch have", example.doc_id),
+    });
+    Tensor::cat(&rows.collect::<Result<Vec<_>>>()?, 0).map(Some)
+}
+
 /// `tanh(W [h; c] + b)`, or that of `[h; c; d]`, with the products of each entity, of each context and of each document
 /// made once, and added up in f32, as are their gradients over pairs: `(pairs, width)`.
 fn extract(linear: &Linear, pairs: &PairFeatures, ends: &Places) -> Result<Tensor> {
@@ -207,11 +224,15 @@ impl PairBase {
         Ok(Self { ends: Ends::new(encoder, shape, weights)?, feature })
     }
 
-    /// `F_so` of all pairs of a batch in order, `(pairs, width)`; `None` where it has no pair.
+    /// `F_so` of all pairs of a batch in order, `(pairs, width)`; `None` where it has no pair. What was kept of them is
+    /// given as it is.
     ///
     /// # Errors
-    /// Where a piece is not in the encoder's vocabulary.
+    /// Where a piece is not in the encoder's vocabulary, or what was kept is not of these pairs.
     pub fn forward(&self, examples: &[Example], mode: &mut Mode) -> Result<Option<Tensor>> {
+        if let Some(kept) = kept(examples)? {
+            return kept.to_device(self.ends.head_extractor.weight.device()).map(Some);
+        }
         let encoded = self.ends.encode(examples, mode)?;
         let Some(pooled) = self.ends.pool(examples, &encoded)? else { return Ok(None) };
         let [features] = by_rows(pooled.n_pairs(), pooled.pairs_at_once(mode.rows_at_once()), |rows| {

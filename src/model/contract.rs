@@ -47,6 +47,15 @@ pub trait Model: Send + Sync {
         Ok(all)
     }
 
+    /// F of all pairs that it looks at, `(pairs, width)`, as scoring makes it; `None` where they have no pair, or it has
+    /// no module over a base.
+    ///
+    /// # Errors
+    /// Where a piece is not in the encoder's vocabulary.
+    fn features(&self, _examples: &[Example]) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
+
     /// What there is to learn from some documents; `None` where they have no pair.
     ///
     /// # Errors

@@ -63,7 +63,22 @@ pub struct Example {
     /// Relations with which inference begins, in place of what the model's base predicts, where another system gives
     /// them: (head, tail, class).
     pub first: Option<Vec<(u32, u32, u32)>>,
+    /// What a base made of its pairs before, where it is not to be asked again.
+    pub kept: Option<Kept>,
 }
+
+/// The features that a base has made of the pairs of a document which the model looks at: `(pairs, width)`, on the CPU.
+#[derive(Debug, Clone)]
+pub struct Kept(pub Tensor);
+
+impl PartialEq for Kept {
+    /// Whether it is the same tensor: what others hold is not compared.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id() == other.0.id()
+    }
+}
+
+impl Eq for Kept {}
 
 impl Example {
     /// How many entities it has.

@@ -174,6 +174,14 @@ impl ModelConfig {
         Some(Self::DocreIi(base))
     }
 
+    /// That part with the settings that its features hang on, all others at their defaults.
+    pub fn base_of_features(&self) -> Option<Self> {
+        let Self::DocreIi(base) = self.base()? else { return None };
+        let DocreIiConfig { embedding, block, pair_feature, averaged_layers, mentions, .. } = base;
+        let base = DocreIiConfig { embedding, block, pair_feature, averaged_layers, mentions, ..Default::default() };
+        Some(Self::DocreIi(DocreIiConfig { iterations: 0, ..base }))
+    }
+
     /// Whether its paper trains that part first.
     pub fn is_staged(&self) -> bool {
         matches!(self, Self::DocreIi(_))

@@ -45,7 +45,8 @@ impl Part {
 
 /// With a document as a model sees it; its labels, which no prediction hangs on, are left out.
 pub fn with_example(identity: Identity, example: &Example) -> Identity {
-    let Example { doc_id, ids, mentions, mention_ends, n_mentions, pairs, labels: _, truncated, first } = example;
+    let Example { doc_id, ids, mentions, mention_ends, n_mentions, pairs, labels: _, truncated, first, kept: _ } =
+        example;
     let identity = identity
         .field("doc_id", doc_id)
         .numbers("ids", ids.iter().copied().map(u64::from))
@@ -174,6 +175,7 @@ mod tests {
             labels: vec![vec![3]],
             truncated: 0,
             first: None,
+            kept: None,
         }
     }
 

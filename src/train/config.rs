@@ -90,6 +90,11 @@ pub struct SecondStage {
     pub pretrain_base: bool,
     /// Whether the base then stays as it is: false.
     pub freeze_base: bool,
+    /// Parts into which the training documents are dealt, 0 for none: each is read by a base that was trained on all
+    /// the others, and the base stays as it is: 0.
+    pub folds: u32,
+    /// MiB of features that are kept at most of a base that stays as it is: 1024.
+    pub most_kept: u32,
     /// Peak learning rate of the base, its encoder included, after the first stage: 10⁻⁵.
     pub base_rate: f64,
     /// Peak learning rate of the module that infers or reasons: 10⁻⁴.
@@ -100,9 +105,39 @@ pub struct SecondStage {
 
 impl Default for SecondStage {
     fn default() -> Self {
-        Self { pretrain_base: true, freeze_base: false, base_rate: 1e-5, inference_rate: 1e-4, epochs: 15 }
+        Self {
+            pretrain_base: true,
+            freeze_base: false,
+            folds: 0,
+            most_kept: 1024,
+            base_rate: 1e-5,
+            inference_rate: 1e-4,
+            epochs: 15,
+        }
     }
 }
+
+impl SecondStage {
+    /// Whether the base stays as it is. With folds it does: what the module sees of a document in training is not of
+    /// the base that it stands over when it scores.
+    pub fn is_frozen(&self) -> bool {
+        self.freeze_base || self.folds > 0
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.is_frozen() && !self.pretrain_base {
+            let name = if self.folds > 0 { "folds" } else { "freeze_base" };
+            return Err(format!("`second_stage.{name}`: expected `pretrain_base`, or the base learns nothing"));
+        }
+        if self.folds == 1 || self.folds > MOST_FOLDS {
+            return Err(format!("`second_stage.folds`: expected 0, or 2 to {MOST_FOLDS}, got {}", self.folds));
+        }
+        Ok(())
+    }
+}
+
+/// Folds at most: each costs the training of a base.
+const MOST_FOLDS: u32 = 100;
 
 /// Where the encoder comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -208,6 +243,23 @@ impl TrainConfig {
         (self.model.base().is_some() && is_staged).then(|| self.second_stage.clone().unwrap_or_default())
     }
 
+    /// The settings without what no weight hangs on: places of files, and how much is kept.
+    pub(super) fn without_places(&self) -> Self {
+        let second_stage = self.second_stage.clone().map(|second| SecondStage { most_kept: 0, ..second });
+        let (corpus, train, dev) = (PathBuf::new(), String::new(), String::new());
+        Self { corpus, train, dev, base: None, teacher: None, second_stage, ..self.clone() }
+    }
+
+    /// Whether there are as many documents as folds.
+    pub(super) fn check_folds(&self, documents: usize) -> Result<(), String> {
+        match self.second_stage() {
+            Some(SecondStage { folds, .. }) if folds as usize > documents => Err(format!(
+                "`second_stage.folds`: expected at most the {documents} documents to train on, got {folds}"
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the model has a use for the checkpoints that it is given.
     fn check_checkpoints(&self) -> Result<(), String> {
         let has_base = self.model.base().is_some();
@@ -258,9 +310,7 @@ impl Settings for TrainConfig {
         if !(0.0..1.0).contains(&self.warm_up) {
             return Err(format!("`warm_up`: expected 0 or more and less than 1, got {}", self.warm_up));
         }
-        if second.freeze_base && !second.pretrain_base {
-            return Err("`second_stage.freeze_base`: expected `pretrain_base`, or the base learns nothing".to_owned());
-        }
+        second.check()?;
         if self.clip.is_nan() || self.clip <= 0.0 {
             return Err(format!("`clip`: expected more than 0, got {}", self.clip));
         }

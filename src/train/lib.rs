@@ -5,7 +5,9 @@
 //! its last whole epoch comes to the same weights as one that was never stopped.
 //!
 //! A model with a base takes two stages ([`plan`]): the second begins with the best checkpoint of the first, read back
-//! from its folder, or with one that was trained before, and with a fresh optimizer.
+//! from its folder, or with one that was trained before, and with a fresh optimizer. Of a base that stays as it is,
+//! [`features`] are made once; with folds, by bases that have not seen the documents, each trained in a stage of its
+//! own between the two. In the end the whole is compared with its base ([`judge`]).
 
 mod batches;
 mod card;
@@ -16,17 +18,19 @@ mod prepare;
 mod present;
 mod schedule;
 mod plan;
+mod features;
+mod losses;
+mod judge;
 mod state;
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use candle_core::backprop::GradStore;
 use candle_core::{Result as TensorResult, Tensor};
 
-use checkpoint::{Card, CheckpointConfig, Figures};
+use checkpoint::{Card, CheckpointConfig, Figures, OfBase};
 use examples::cut_off;
 use ground::counts::Counts;
 use ground::identity::Identity;
@@ -36,9 +40,7 @@ use ground::present;
 use ground::random::Random;
 use ground::settings::Settings;
 use ground::workers::Workers;
-use model::decode::Wanted;
 use model::example::Example;
-use model::predict::{Budget, predict};
 use model::{Lesson, Model};
 use nn::Weights;
 use nn::device::{Compute, DeviceChoice};
@@ -50,11 +52,16 @@ use table::{Lock, Ours, Staging, TableError, clear_leftovers};
 pub use checkpoint::{BASE, BEST};
 pub use config::TrainConfig;
 pub use error::TrainError;
+pub use present::Trained;
 pub use state::LAST;
 
+use features::{Features, Frozen, OverFeatures};
+use judge::{compared, judge, judge_base};
+use losses::Losses;
 use part::Bound;
-use plan::{Stage, stages};
+use plan::{Stage, stages, undrawn};
 use prepare::Prepared;
+use present::Epoch;
 use schedule::Schedule;
 use state::{Saved, State};
 
@@ -64,36 +71,6 @@ const MASKS: u64 = 0x6D61_736B;
 const SHARED: u64 = 0x7368_6172;
 /// Likewise the streams by which a step draws entities.
 const PARTS: u64 = 0x7061_7274;
-
-/// An epoch that has ended.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Epoch {
-    /// Its stage, where the run has several.
-    pub stage: Option<u32>,
-    /// Its number, from 1.
-    pub number: u32,
-    /// The mean loss of its steps.
-    pub loss: f64,
-    /// Documents that it trained on, a second.
-    pub documents_per_second: f64,
-    /// What the model then did on the dev split.
-    pub dev: Counts,
-    /// Whether no epoch before it was as good.
-    pub is_best: bool,
-}
-
-/// A run that has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Trained {
-    /// Its last stage.
-    pub stage: u32,
-    /// The epoch whose checkpoint is the best of the last stage.
-    pub best_epoch: u32,
-    /// Its F1 on the dev split.
-    pub best_f1: f64,
-    /// Epochs in all.
-    pub epochs: u32,
-}
 
 /// Trains a model into the folder `out`: `best` and `last` are checkpoints, and `base`, where a first stage trains the
 /// model's base; `training_log` is a table. With `resume` a run that was stopped goes on from its last whole epoch, and
@@ -113,14 +90,17 @@ pub fn train(
     let lock = Lock::inside(out)?;
     clear_leftovers(out, checkpoint::OURS);
     clear_leftovers(out, Ours::TABLES);
-    state::recover(out)?;
+    clear_leftovers(out, features::OURS);
+    let stages = stages(config);
+    state::recover(out, &stages)?;
     let state = State::read(out)?;
     if state.is_some() && !resume {
         return Err(TrainError::Exists(out.to_path_buf()));
     }
     if state.is_none() {
-        state::check_places(out)?;
+        state::check_places(out, &stages)?;
     }
+    let reached = state.as_ref().map_or(1, |state| state.stage);
     let compute = device.open(config.precision)?;
     observe(compute.event());
     let prepared = Prepared::read(config, &compute)?;
@@ -132,10 +112,9 @@ pub fn train(
     if state.as_ref().is_some_and(|state| state.run != identity) {
         return Err(TrainError::OtherRun(out.to_path_buf()));
     }
-    let reached = state.as_ref().map_or(1, |state| state.stage);
-    let stages = stages(config);
     if state.is_some() {
-        state::check(out, stages.iter().filter(|stage| stage.number <= reached).map(|stage| stage.best))?;
+        let reached = stages.iter().filter(|stage| stage.number <= reached).filter(|stage| stage.is_left_in(out));
+        state::check(out, reached.map(|stage| &*stage.best))?;
     } else if [BASE, BEST].iter().any(|checkpoint| out.join(checkpoint).exists()) {
         // Its last checkpoint was taken away, or it was killed before there was one.
         if table::fingerprint(out, "training_log")?.is_some_and(|made| made != identity) {
@@ -143,27 +122,50 @@ pub fn train(
         }
         observe(Event::Note(present::ANEW.to_owned()));
     }
-    let mut trained = Trained::default();
-    for stage in stages.iter().filter(|stage| stage.number >= reached) {
+    let to_come = stages.iter().filter(|stage| stage.number >= reached);
+    let trained = take(to_come, (config, out, &lock), (&prepared, &compute, identity), observe)?;
+    compared(trained, config, out, observe)
+}
+
+/// Takes the stages that are to come.
+fn take<'s>(
+    stages: impl Iterator<Item = &'s Stage>,
+    (config, out, lock): (&TrainConfig, &Path, &Lock),
+    (prepared, compute, identity): (&Prepared, &Compute, String),
+    observe: Observer<'_>,
+) -> Result<Trained, TrainError> {
+    let (mut trained, mut features) = (Trained::default(), None);
+    for stage in stages {
+        let frozen = || Frozen::new(config, prepared, out, compute);
+        if stage.needs_features() && features.is_none() {
+            features = frozen()?.find(observe)?;
+        }
+        if stage.fold.is_some() && features.is_some() {
+            continue;
+        }
         let saved = State::read(out)?.map(|state| state.load(out)).transpose()?;
-        let mut run = Run::new(config, stage, out, &prepared, identity.clone(), &compute, saved)?;
+        let mut run = Run::new(config, stage, out, prepared, identity.clone(), compute, saved)?;
+        if stage.is_over_a_base() {
+            if stage.needs_features() && features.is_none() {
+                features = Some(frozen()?.make(&run.workers, observe)?);
+            }
+            let of_base = judge_base(config, (out, prepared), features.as_ref(), (&run.workers, compute))?;
+            run = run.over(of_base, features.take());
+        }
         run.weights.unused().event().filter(|_| stage.number == 1).into_iter().for_each(observe);
         run.large().into_iter().for_each(observe);
         while !run.is_over() {
-            run.epoch(&lock, observe)?;
+            run.epoch(lock, observe)?;
         }
-        let (best_epoch, best_f1) = run.best().unwrap_or_default();
         run.check_saved()?;
-        trained = Trained { stage: stage.number, best_epoch, best_f1, epochs: run.epochs };
+        trained = run.trained();
     }
     Ok(trained)
 }
 
 /// Identifies settings, corpus and checkpoints, wherever these are.
 fn identity(config: &TrainConfig, prepared: &Prepared) -> String {
-    let (corpus, nowhere) = (PathBuf::new(), String::new());
-    let settings =
-        TrainConfig { corpus, train: nowhere.clone(), dev: nowhere, base: None, teacher: None, ..config.clone() };
+    let settings = config.without_places();
     Identity::of("train").field("settings", &settings).field("prepared", &prepared.fingerprint).finish()
 }
 
@@ -190,27 +192,15 @@ struct Run<'a> {
     steps: u64,
     /// Epochs done before the stage.
     before: u32,
+    /// Epochs and steps before that its random numbers do not count.
+    undrawn: (u32, u64),
+    /// The documents that it trains on.
+    documents: Vec<&'a Example>,
+    /// What the base that it stands over does in each dev document.
+    of_base: Option<Vec<Counts>>,
     /// Epochs done.
     epochs: u32,
     log: Vec<TrainingLogRow>,
-}
-
-/// The losses of some of a step's documents, as shares of the mean over the step's pairs.
-#[derive(Debug, Clone, Copy)]
-struct Losses {
-    threshold: f64,
-    auxiliary: Option<f64>,
-}
-
-impl Losses {
-    fn total(self) -> f64 {
-        self.threshold + self.auxiliary.unwrap_or_default()
-    }
-
-    fn and(self, other: Self) -> Self {
-        let auxiliary = self.auxiliary.zip(other.auxiliary).map(|(one, other)| one + other);
-        Self { threshold: self.threshold + other.threshold, auxiliary }
-    }
 }
 
 impl<'a> Run<'a> {
@@ -224,12 +214,11 @@ impl<'a> Run<'a> {
         saved: Option<Saved>,
     ) -> Result<Self, TrainError> {
         let checkpoint = CheckpointConfig { model: stage.model.clone(), ..prepared.checkpoint.clone() };
-        let given = |tensors, prefix| Weights::given(tensors, prefix, config.seed, &compute.device);
         let weights = match &saved {
-            Some(saved) if saved.state.stage == stage.number => given(saved.weights.clone(), ""),
-            // What the stage adds to the model begins at random.
-            Some(_) => given(state::weights(out, BASE)?, "model."),
-            None => prepared.weights(config.seed, &compute.device)?,
+            Some(saved) if saved.state.stage == stage.number => {
+                Weights::given(saved.weights.clone(), "", config.seed, &compute.device)
+            }
+            _ => prepared.weights(config.seed, stage, out, &compute.device)?,
         };
         let mut weights = weights.computing_in(compute.precision.dtype()).learning(stage.rates.learning());
         let model = checkpoint.build(&mut weights)?;
@@ -247,7 +236,9 @@ impl<'a> Run<'a> {
         }
         let earlier = log.iter().filter(|row: &&TrainingLogRow| row.stage < stage.number);
         let before = earlier.map(|row| row.epoch).max().unwrap_or_default();
-        let batches = prepared.train.len().div_ceil(config.batch);
+        let undrawn = undrawn(&log, stage);
+        let documents = stage.documents(&prepared.train, config.seed);
+        let batches = documents.len().div_ceil(config.batch);
         let steps = batches.div_ceil(config.accumulation) as u64 * u64::from(stage.epochs);
         let schedule = Schedule::new(steps, config.warm_up);
         let workers = compute.workers()?;
@@ -269,9 +260,27 @@ impl<'a> Run<'a> {
             schedule,
             steps,
             before,
+            undrawn,
+            documents,
+            of_base: None,
             epochs,
             log,
         })
+    }
+
+    /// The same over a base that does so in each dev document and, where it stays as it is, has these features.
+    fn over(mut self, of_base: Option<Vec<Counts>>, features: Option<Features>) -> Self {
+        if let Some(Features { train, dev }) = features {
+            self.model = Box::new(OverFeatures { model: self.model, features: train });
+            self.judge = Box::new(OverFeatures { model: self.judge, features: dev });
+        }
+        self.of_base = of_base;
+        self
+    }
+
+    fn trained(&self) -> Trained {
+        let (best_epoch, best_f1) = self.best().unwrap_or_default();
+        Trained { stage: self.stage.number, best_epoch, best_f1, epochs: self.epochs, base_f1: None }
     }
 
     /// The stage's best epoch and its F1; of equals the first.
@@ -287,8 +296,8 @@ impl<'a> Run<'a> {
 
     fn epoch(&mut self, lock: &Lock, observe: Observer<'_>) -> Result<(), TrainError> {
         let (epoch, begun, start) = (self.epochs + 1, Instant::now(), self.log.len());
-        let lengths: Vec<usize> = self.prepared.train.iter().map(|example| example.ids.len()).collect();
-        let mut random = Random::stream(self.config.seed, u64::from(epoch));
+        let lengths: Vec<usize> = self.documents.iter().map(|example| example.ids.len()).collect();
+        let mut random = Random::stream(self.config.seed, u64::from(epoch - self.undrawn.0));
         let order = batches::batches(&lengths, self.config.batch, &mut random);
         for batches in order.chunks(self.config.accumulation) {
             interrupt::check()?;
@@ -297,7 +306,7 @@ impl<'a> Run<'a> {
         }
         let documents_per_second = lengths.len() as f64 / begun.elapsed().as_secs_f64();
         let losses: Vec<f64> = self.log.iter().skip(start).map(|row| row.loss).collect();
-        let (judged, before, mean_weights) = (self.evaluate()?, self.best(), self.judge.mean_weights()?);
+        let (judged, before, mean_weights) = (self.judged()?, self.best(), self.judge.mean_weights()?);
         let dev: Counts = judged.iter().copied().sum();
         if let Some(row) = self.log.last_mut() {
             row.dev_f1 = Some(dev.f1());
@@ -311,7 +320,7 @@ impl<'a> Run<'a> {
         lock.check()?;
         let loss = losses.iter().sum::<f64>() / losses.len() as f64;
         let stage = (stages(self.config).len() > 1).then_some(self.stage.number);
-        let ended = Epoch { stage, number: epoch, loss, documents_per_second, dev, is_best };
+        let ended = Epoch { stage, fold: self.stage.fold, number: epoch, loss, documents_per_second, dev, is_best };
         observe(Event::Line(ended.to_string()));
         Ok(())
     }
@@ -320,15 +329,15 @@ impl<'a> Run<'a> {
     fn step(&mut self, epoch: u32, batches: &[Vec<usize>]) -> Result<(), TrainError> {
         let (begun, taken) = (Instant::now(), self.adam.steps());
         let step = self.log.last().map_or(0, |row| row.step) + 1;
-        let fault = |source| TrainError::Step { step, source };
+        let (fault, draw) = (|source| TrainError::Step { step, source }, step - self.undrawn.1);
         let shards = batches::shards(batches, self.workers.count());
         let shards: Vec<Vec<Example>> = shards.iter().map(|shard| self.examples(shard)).collect();
-        let shards = self.bound().parts(&*self.model, shards, &mut Random::stream(self.config.seed ^ PARTS, step));
+        let shards = self.bound().parts(&*self.model, shards, &mut Random::stream(self.config.seed ^ PARTS, draw));
         let counts = shards.iter().map(|shard| self.counts(shard));
         let all = counts.fold([0, 0], |[judged, pairs], more| [judged + more[0], pairs + more[1]]);
         let parts = self.workers.run((0u64..).zip(&shards).collect(), |(place, batch)| {
-            let mut random = Random::stream(self.config.seed ^ MASKS, (step << 16) + place);
-            let shared = Random::stream(self.config.seed ^ SHARED, step);
+            let mut random = Random::stream(self.config.seed ^ MASKS, (draw << 16) + place);
+            let shared = Random::stream(self.config.seed ^ SHARED, draw);
             let (losses, grads) = self.gradients(batch, (all, shared), &mut random).map_err(fault)?;
             if losses.total().is_finite() { Ok((losses, grads)) } else { Err(diverged(step, losses, batch)) }
         });
@@ -368,11 +377,11 @@ impl<'a> Run<'a> {
     /// What is said of documents that are too large to be learnt from, or scored, as a whole.
     fn large(&self) -> Vec<Event> {
         let (_, told) = part::scored(&*self.judge, &self.prepared.dev);
-        self.bound().told(&*self.model, &self.prepared.train).into_iter().chain(told).collect()
+        self.bound().told(&*self.model, &self.documents).into_iter().chain(told).collect()
     }
 
     fn examples(&self, places: &[usize]) -> Vec<Example> {
-        places.iter().filter_map(|&place| self.prepared.train.get(place).cloned()).collect()
+        places.iter().filter_map(|&place| self.documents.get(place).map(|&document| document.clone())).collect()
     }
 
     /// Of how many pairs the threshold losses of some documents are means, and of how many all else that is learnt is.
@@ -402,27 +411,14 @@ impl<'a> Run<'a> {
         Ok((Losses { threshold: number(&loss.threshold, shares[0])?, auxiliary }, grads))
     }
 
-    /// Predicts the dev split as scoring does, and counts in each document.
-    fn evaluate(&self) -> Result<Vec<Counts>, TrainError> {
-        let dev = self.dev.clone();
-        let wanted = Wanted::predicted(self.config.most_labels);
-        let budget = Budget::on(&self.compute.device, &*self.judge, None);
-        let predicted = predict(&self.workers, &*self.judge, dev, wanted, budget);
-        if predicted.is_err() {
-            interrupt::check()?;
-        }
-        let documents = self.dev.iter().zip(predicted.map_err(TrainError::Model)?);
-        Ok(documents
-            .map(|(example, predicted)| {
-                let found = predicted.iter().map(|found| (found.head, found.tail, found.relation.class));
-                Counts::of(&facts(example), found)
-            })
-            .collect())
+    /// What the model does in each dev document.
+    fn judged(&self) -> Result<Vec<Counts>, TrainError> {
+        judge(&self.workers, &*self.judge, &self.dev, self.config.most_labels, &self.compute.device)
     }
 
     /// Refuses to end where a checkpoint of the stage is not there any more.
     fn check_saved(&self) -> Result<(), TrainError> {
-        for checkpoint in [self.stage.best, LAST] {
+        for checkpoint in [&*self.stage.best, LAST] {
             let path = self.out.join(checkpoint);
             let found = present(fs::metadata(&path));
             let found = found.map_err(|source| TableError::Io { path: path.clone(), action: "look at it", source })?;
@@ -438,9 +434,10 @@ impl<'a> Run<'a> {
     fn save(&self, is_best: bool, judged: &[Counts]) -> Result<(), TrainError> {
         let (checkpoint, tokenizer) = (&self.checkpoint, &self.prepared.tokenizer);
         let figures = Figures::of(self.stage.number, self.epochs, judged);
-        let card = Card { figures: Some(figures), ..self.prepared.card.clone() };
+        let base = self.of_base.as_ref().map(|base| OfBase::of(base, judged));
+        let card = Card { figures: Some(figures), base, ..self.prepared.card.clone() };
         if is_best {
-            let staging = Staging::begin_over(&self.out.join(self.stage.best), checkpoint::OURS)?;
+            let staging = Staging::begin_over(&self.out.join(&self.stage.best), checkpoint::OURS)?;
             checkpoint.save(staging.folder(), tokenizer, self.weights.variables())?;
             card.save(staging.folder())?;
             staging.commit()?;
@@ -454,12 +451,6 @@ impl<'a> Run<'a> {
         state.save(staging.folder(), &self.adam)?;
         Ok(staging.commit()?)
     }
-}
-
-/// What holds in a document: (head, tail, class).
-fn facts(example: &Example) -> BTreeSet<(u32, u32, u32)> {
-    let pairs = example.pairs.iter().zip(&example.labels);
-    pairs.flat_map(|(&(head, tail), classes)| classes.iter().map(move |&class| (head, tail, class))).collect()
 }
 
 fn diverged(step: u64, losses: Losses, batch: &[Example]) -> TrainError {

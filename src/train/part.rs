@@ -54,9 +54,14 @@ impl Bound {
         shards.into_iter().map(|shard| shard.into_iter().map(&mut part).collect()).collect()
     }
 
+    /// Whether any of some documents is trained on in parts.
+    pub fn is_any_large(self, model: &dyn Model, examples: &[Example]) -> bool {
+        examples.iter().any(|example| self.share(model, example).is_some())
+    }
+
     /// What is said of the documents that are trained on in parts.
-    pub fn told(self, model: &dyn Model, examples: &[Example]) -> Vec<Event> {
-        let large = examples.iter().filter_map(|example| {
+    pub fn told(self, model: &dyn Model, examples: &[&Example]) -> Vec<Event> {
+        let large = examples.iter().filter_map(|&example| {
             let share = self.share(model, example)?;
             Some(InParts {
                 document: example.doc_id.clone(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 
-use checkpoint::{Card, Checkpoint, CheckpointConfig};
+use checkpoint::{BASE, Card, Checkpoint, CheckpointConfig};
 use encoder::{EncoderConfig, hub, read_config, read_weights};
 use examples::{DOCUMENTS_AT_ONCE, Profile, Taken, examples};
 use ground::identity::Identity;
@@ -20,6 +20,7 @@ use table::{Standing, TableError};
 use super::TrainError;
 use super::card;
 use super::config::{EncoderSource, Scratch, TrainConfig};
+use super::plan::{CLASSIFIER, Stage};
 
 /// What a run works on.
 pub struct Prepared {
@@ -33,12 +34,14 @@ pub struct Prepared {
     pub checkpoint: CheckpointConfig,
     /// The tokenizer.
     pub tokenizer: Tokenizer,
-    /// Identifies both splits as they were cut, and the checkpoints that were given.
+    /// Identifies both splits as they were cut.
+    pub corpus: String,
+    /// The same and the checkpoints that were given.
     pub fingerprint: String,
     /// What the model learns from, where it has a teacher.
     pub teacher: Option<Box<dyn Model>>,
-    /// The weights of the base, where it is trained already.
-    base: Option<BTreeMap<String, Tensor>>,
+    /// The weights of the base, where it is trained already, and what identifies them.
+    base: Option<(BTreeMap<String, Tensor>, String)>,
     encoder: Option<PathBuf>,
 }
 
@@ -72,6 +75,7 @@ impl Prepared {
         let mut cutter = Cutter::new(tokenizer, config.most_pieces).marking(&config.markers)?;
         let splits = standing.each_ref().map(|split| read_as(split, &cutter));
         let identity = Identity::of("prepared").field("splits", &splits.into_iter().collect::<Result<Vec<_>, _>>()?);
+        let corpus = identity.clone().finish();
         let mut read = |split: &Path| read(split, &mut cutter, &relations);
         let ((train_examples, profile), (dev_examples, dev_profile)) = (read(&train)?, read(&dev)?);
         standing.iter().try_for_each(Standing::check)?;
@@ -83,7 +87,8 @@ impl Prepared {
         }
         let (teacher, taught) =
             config.teacher.as_ref().map(|folder| teacher(folder, &checkpoint, compute)).transpose()?.unzip();
-        let (base, begun) = config.base.as_ref().map(|folder| base(folder, &checkpoint)).transpose()?.unzip();
+        let base = config.base.as_ref().map(|folder| base(folder, &checkpoint)).transpose()?;
+        let begun = base.as_ref().map(|(_, begun)| begun);
         let fingerprint = identity.field("teacher", &taught).field("base", &begun).finish();
         let card = Card {
             docre: checkpoint.docre.as_str().into(),
@@ -92,11 +97,14 @@ impl Prepared {
             profile,
             relations: told,
             figures: None,
-            settings: card::settings(config, taught.as_deref(), begun.as_deref())
+            base: None,
+            settings: card::settings(config, taught.as_deref(), begun.map(String::as_str))
                 .map_err(|error| TrainError::Config(error.to_string()))?,
         };
         let tokenizer = cutter.into_tokenizer();
-        Ok(Self { train: trained, dev: dev_examples, card, checkpoint, tokenizer, fingerprint, teacher, base, encoder })
+        let (train, dev) = (trained, dev_examples);
+        config.check_folds(train.len()).map_err(TrainError::Config)?;
+        Ok(Self { train, dev, card, checkpoint, tokenizer, corpus, fingerprint, teacher, base, encoder })
     }
 
     /// The documents of both splits.
@@ -116,17 +124,43 @@ impl Prepared {
         splits.into_iter().chain(encoder).chain(checkpoints).collect()
     }
 
-    /// The weights that a fresh run begins with, on a device.
+    /// The weights that a stage of the run in `out` begins with, on a device; what the model has beside these begins at
+    /// random.
     ///
     /// # Errors
-    /// Where the encoder's cannot be read.
-    pub fn weights(&self, seed: u64, device: &Device) -> Result<Weights, TrainError> {
-        Ok(match (&self.base, &self.encoder) {
-            (Some(base), _) => Weights::given(base.clone(), "model.", seed, device),
-            (None, None) => Weights::fresh(seed, device),
-            (None, Some(folder)) => Weights::given(read_weights(folder, &Device::Cpu)?, "model.", seed, device),
-        })
+    /// Where those of the encoder, or of the base before it, cannot be read.
+    pub fn weights(&self, seed: u64, stage: &Stage, out: &Path, device: &Device) -> Result<Weights, TrainError> {
+        let of_encoder = || self.encoder.as_ref().map(|folder| read_weights(folder, &Device::Cpu)).transpose();
+        let given = |weights, prefix| Weights::given(weights, prefix, seed, device);
+        if stage.fold.is_some() {
+            // As a fresh run does, but for the classifier of the base that all documents have trained.
+            let of_encoder = of_encoder()?;
+            let prefix = if of_encoder.is_some() { "model." } else { CLASSIFIER };
+            let classifier = self.base(out)?.0.into_iter().filter(|(name, _)| is_of_classifier(name));
+            return Ok(given(of_encoder.into_iter().flatten().chain(classifier).collect(), prefix));
+        }
+        if stage.is_over_a_base() {
+            return Ok(given(self.base(out)?.0, "model."));
+        }
+        Ok(of_encoder()?.map_or_else(|| Weights::fresh(seed, device), |weights| given(weights, "model.")))
     }
+
+    /// The weights of the base that all documents have trained, in the run in `out` or before it, and what identifies
+    /// them.
+    ///
+    /// # Errors
+    /// Where its checkpoint cannot be read.
+    pub fn base(&self, out: &Path) -> Result<(BTreeMap<String, Tensor>, String), TrainError> {
+        if let Some(base) = &self.base {
+            return Ok(base.clone());
+        }
+        let checkpoint = Checkpoint::load(&out.join(BASE), &Device::Cpu)?;
+        Ok((checkpoint.weights, checkpoint.fingerprint))
+    }
+}
+
+fn is_of_classifier(name: &str) -> bool {
+    name.split('.').next() == Some(CLASSIFIER)
 }
 
 /// The documents of a split, all in memory, and what they are made of.

@@ -2,9 +2,44 @@
 
 use std::fmt;
 
+use ground::counts::Counts;
 use table::rows::TrainingLogRow;
 
-use super::{Epoch, Trained};
+use super::plan::Fold;
+
+/// An epoch that has ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Epoch {
+    /// Its stage, where the run has several.
+    pub stage: Option<u32>,
+    /// What the stage leaves out.
+    pub fold: Option<Fold>,
+    /// Its number, from 1.
+    pub number: u32,
+    /// The mean loss of its steps.
+    pub loss: f64,
+    /// Documents that it trained on, a second.
+    pub documents_per_second: f64,
+    /// What the model then did on the dev split.
+    pub dev: Counts,
+    /// Whether no epoch before it was as good.
+    pub is_best: bool,
+}
+
+/// A run that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Trained {
+    /// Its last stage.
+    pub stage: u32,
+    /// The epoch whose checkpoint is the best of the last stage.
+    pub best_epoch: u32,
+    /// Its F1 on the dev split.
+    pub best_f1: f64,
+    /// Epochs in all.
+    pub epochs: u32,
+    /// The F1 of the base that the last stage stands over, where it is known.
+    pub base_f1: Option<f64>,
+}
 
 /// What is said where a run that is to go on begins anew.
 pub const ANEW: &str = "the checkpoint `last` is not there, so training begins anew";
@@ -21,18 +56,23 @@ impl Trained {
         let ended = || rows().filter_map(|row| Some((row.epoch, row.dev_f1?)));
         let (best_epoch, best_f1) = ended().reduce(|best, other| if other.1 > best.1 { other } else { best })?;
         let (epochs, _) = ended().next_back()?;
-        Some(Self { stage, best_epoch, best_f1, epochs })
+        Some(Self { stage, best_epoch, best_f1, epochs, base_f1: None })
     }
 }
 
 impl fmt::Display for Trained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { stage, best_epoch, best_f1, epochs } = self;
+        let Self { stage, best_epoch, best_f1, epochs, base_f1 } = self;
         match stage {
             0 | 1 => write!(f, "the best of {epochs} epochs, {best_epoch},")?,
             _ => write!(f, "the best of stage {stage}, epoch {best_epoch} of {epochs},")?,
         }
-        write!(f, " has a dev F1 of {:.2}", 100.0 * best_f1)
+        write!(f, " has a dev F1 of {:.2}", 100.0 * best_f1)?;
+        match base_f1 {
+            Some(base) if best_f1 > base => write!(f, ", its base {:.2}", 100.0 * base),
+            Some(base) => write!(f, ", which is not above its base's {:.2}", 100.0 * base),
+            None => Ok(()),
+        }
     }
 }
 
@@ -41,6 +81,9 @@ impl fmt::Display for Epoch {
         let percent = |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{:.2}", 100.0 * share));
         if let Some(stage) = self.stage {
             write!(f, "stage {stage}, ")?;
+        }
+        if let Some(Fold { number, of }) = self.fold {
+            write!(f, "without fold {number} of {of}, ")?;
         }
         write!(
             f,

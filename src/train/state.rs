@@ -14,6 +14,7 @@ use table::rows::TrainingLogRow;
 use table::{Ours, Row, Table, check_place, restore};
 
 use super::TrainError;
+use super::plan::Stage;
 
 /// The folder of the checkpoint of the last whole epoch, which also holds the optimizer's state.
 pub const LAST: &str = "last";
@@ -88,8 +89,8 @@ impl State {
 ///
 /// # Errors
 /// Where docre did not make it, or the system refuses.
-pub fn recover(out: &Path) -> Result<(), TrainError> {
-    for checkpoint in [BASE, BEST, LAST] {
+pub fn recover(out: &Path, stages: &[Stage]) -> Result<(), TrainError> {
+    for checkpoint in checkpoints(stages) {
         restore(&out.join(checkpoint), OURS)?;
     }
     Ok(restore(&out.join(&TrainingLogRow::schema().name), Ours::TABLES)?)
@@ -99,18 +100,24 @@ pub fn recover(out: &Path) -> Result<(), TrainError> {
 ///
 /// # Errors
 /// Where something that docre did not make stands in a place of the run's.
-pub fn check_places(out: &Path) -> Result<(), TrainError> {
-    for checkpoint in [BASE, BEST, LAST] {
+pub fn check_places(out: &Path, stages: &[Stage]) -> Result<(), TrainError> {
+    for checkpoint in checkpoints(stages) {
         check_place(&out.join(checkpoint), OURS)?;
     }
     Ok(check_place(&out.join(&TrainingLogRow::schema().name), Ours::TABLES)?)
+}
+
+/// The folders of the checkpoints that a run may leave.
+fn checkpoints(stages: &[Stage]) -> impl Iterator<Item = &str> {
+    let folds = stages.iter().filter(|stage| stage.fold.is_some()).map(|stage| &*stage.best);
+    [BASE, BEST, LAST].into_iter().chain(folds)
 }
 
 /// Whether a run's last checkpoint and its best ones, by their folders' names, can be read.
 ///
 /// # Errors
 /// Where a file of one is missing or damaged.
-pub fn check(out: &Path, best: impl Iterator<Item = &'static str>) -> Result<(), TrainError> {
+pub fn check<'s>(out: &Path, best: impl Iterator<Item = &'s str>) -> Result<(), TrainError> {
     for checkpoint in best.chain([LAST]) {
         Checkpoint::load(&out.join(checkpoint), &Device::Cpu)?;
     }

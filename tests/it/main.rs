@@ -70,6 +70,7 @@ mod report;
 mod report_predictions;
 mod sample;
 mod score;
+mod second_stage;
 mod sentences;
 mod settings;
 mod sources;

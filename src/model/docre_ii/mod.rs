@@ -439,6 +439,10 @@ impl Model for DocreIi {
         })
     }
 
+    fn features(&self, examples: &[Example]) -> Result<Option<Tensor>> {
+        self.base.forward(&self.meeting(examples).examples, &mut Mode::Evaluate)
+    }
+
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
         let (examples, all) = (lesson.examples, self.meeting(lesson.examples));
         let Some(features) = self.base.forward(&all.examples, &mut Mode::Train(random))? else { return Ok(None) };

@@ -260,6 +260,10 @@ impl Model for DocreSd {
         chunks(all.n_asked(), at_once).try_for_each(|rows| found(self.classify(&all.asked(&states, &rows)?)?.into()))
     }
 
+    fn features(&self, examples: &[Example]) -> Result<Option<Tensor>> {
+        self.base.forward(&AllPairs::of(examples).examples, &mut Mode::Evaluate)
+    }
+
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
         let all = AllPairs::of(lesson.examples);
         let Some(features) = self.base.forward(&all.examples, &mut Mode::Train(random))? else { return Ok(None) };

@@ -11,6 +11,7 @@ use anyhow::{Context, ensure};
 use toml::{Table, Value};
 
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
+use crate::checkpoint::Card;
 use crate::ground::manifest::role;
 use crate::pipeline::options::settings;
 use crate::table;
@@ -98,6 +99,8 @@ impl Action for Train {
     fn summary(&self, place: &str, outputs: &BTreeMap<&str, PathBuf>) -> anyhow::Result<Option<String>> {
         let Some(log) = outputs.get(role::LOG) else { return Ok(None) };
         let rows = table::Table::<TrainingLogRow>::require_at(log)?.all()?;
-        Ok(Trained::of(&rows).map(|trained| format!("{place}: {trained}\n")))
+        let card = outputs.get("checkpoint").map(|checkpoint| Card::find(checkpoint)).transpose()?.flatten();
+        let base_f1 = card.and_then(|card| card.base).map(|base| base.f1);
+        Ok(Trained::of(&rows).map(|trained| format!("{place}: {}\n", Trained { base_f1, ..trained })))
     }
 }

@@ -1,0 +1,253 @@
+//! Features of a base that stays as it is: made once, kept beside it, and given to the model in place of its own.
+//!
+//! Each document is read alone, as in scoring, nothing dropped: a feature hangs on its document and its base. So what
+//! is kept and what is made anew for each step, where it would be too much, are the same to the bit on the CPU.
+//!
+//! With folds, a training document has the features of the base that has not seen it: level-one data, as stacking calls
+//! it (Wolpert 1992; Breiman 1996). Stacking passes predictions on, which can be taken for each other's; features
+//! cannot, as each base has a space of its own. So all bases begin with the same weights, and those of folds are read by
+//! the classifier of the base over all documents, which stays as it is: what it reads in features means the same in
+//! each. They do not begin with that base's encoder, which knows the documents by heart, and would tell what it knows of
+//! those that are left out; a classifier has little room for documents.
+
+mod folder;
+mod over;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+
+use checkpoint::{BASE, Checkpoint, CheckpointConfig};
+use ground::identity::Identity;
+use ground::interrupt;
+use ground::observe::{Event, Observer, Progress};
+use ground::workers::Workers;
+use model::Model;
+use model::example::{Example, Kept};
+use nn::Weights;
+use nn::device::Compute;
+use table::Text;
+
+use super::TrainError;
+use super::config::TrainConfig;
+use super::part::Bound;
+use super::plan::{fold_folder, folds};
+use super::prepare::Prepared;
+use folder::Folder;
+use over::{Makers, Source};
+
+pub use folder::OURS;
+pub use over::OverFeatures;
+
+/// Documents that are read between two looks at whether to stop.
+const DOCUMENTS_AT_ONCE: usize = 64;
+
+/// The features of the documents of both splits.
+#[derive(Clone)]
+pub struct Features {
+    /// Of those to train on.
+    pub train: Arc<Source>,
+    /// Of those that choose the best checkpoint.
+    pub dev: Arc<Source>,
+}
+
+/// What makes them.
+pub struct Frozen<'a> {
+    config: &'a TrainConfig,
+    prepared: &'a Prepared,
+    compute: &'a Compute,
+    out: &'a Path,
+    /// The whole model over the base that all documents have trained: it knows which pairs it looks at.
+    base: Arc<dyn Model>,
+    n_folds: u32,
+    folder: Folder,
+}
+
+impl<'a> Frozen<'a> {
+    /// Where the base of the run in `out` stays as it is.
+    ///
+    /// # Errors
+    /// Where its base cannot be read.
+    pub fn new(
+        config: &'a TrainConfig,
+        prepared: &'a Prepared,
+        out: &'a Path,
+        compute: &'a Compute,
+    ) -> Result<Self, TrainError> {
+        let n_folds = config.second_stage().map_or(0, |second| second.folds);
+        let (weights, fingerprint) = prepared.base(out)?;
+        let base = maker(weights, &prepared.checkpoint, config.seed, compute)?;
+        let pairs = prepared.examples().map(|example| base.need(example).pairs);
+        let identity = Identity::of("features")
+            .field("base", &fingerprint)
+            .field("model", &config.model.base_of_features())
+            .field("documents", &prepared.corpus)
+            .field("device", &compute.device.is_cpu())
+            .field("precision", &format!("{:?}", compute.precision.dtype()))
+            .numbers("pairs", pairs)
+            .field("folds", &(n_folds > 0).then(|| (n_folds, of_first_stage(config))))
+            .finish();
+        let base_folder = config.base.clone().unwrap_or_else(|| out.join(BASE));
+        let folder = Folder::beside(&base_folder, n_folds, identity);
+        Ok(Self { config, prepared, compute, out, base, n_folds, folder })
+    }
+
+    /// Those that are kept, where they are.
+    ///
+    /// # Errors
+    /// Where they cannot be read, or the device refuses.
+    pub fn find(&self, observe: Observer<'_>) -> Result<Option<Features>, TrainError> {
+        if self.is_in_parts() {
+            return Ok(None);
+        }
+        let Some([train, dev]) = self.folder.read() else { return Ok(None) };
+        let kept = Self::shared(&train, &self.prepared.train).zip(Self::shared(&dev, &self.prepared.dev));
+        let Some((train, dev)) = kept else { return Ok(None) };
+        // What the base makes now of one document tells whether they are of this base, as this machine computes.
+        let first = self.prepared.dev.iter().find(|example| !example.pairs.is_empty());
+        if let Some(example) = first
+            && let Some(kept) = dev.get(&example.doc_id)
+        {
+            let made = of_document(&*self.base, example)?;
+            if made.dims() != kept.0.dims() || !are_same(&made, &kept.0)? {
+                return Ok(None);
+            }
+        }
+        observe(Event::Note(format!("features of the base are taken from {}", self.folder.path().display())));
+        Ok(Some(Features { train: Arc::new(Source::Kept(train)), dev: Arc::new(Source::Kept(dev)) }))
+    }
+
+    /// Makes them, by the bases of the folds where there are folds, and keeps them where that is not too much.
+    ///
+    /// # Errors
+    /// Where the base of a fold cannot be read, or the device refuses.
+    pub fn make(&self, workers: &Workers, observe: Observer<'_>) -> Result<Features, TrainError> {
+        let Prepared { train, dev, .. } = self.prepared;
+        let of = folds(train.len(), self.n_folds.max(1), self.config.seed);
+        let (bytes, most) = (self.bytes(), self.most());
+        let mib = bytes.div_ceil(1 << 20);
+        let why = match bytes > most {
+            true => Some(format!("they are {mib} MiB, and `most_kept` is {}", most >> 20)),
+            false => self.is_in_parts().then(|| "documents are trained on in parts".to_owned()),
+        };
+        if let Some(why) = why {
+            observe(Event::Note(format!("features of the base are made anew in each step: {why}")));
+            let of = train.iter().zip(&of).map(|(example, fold)| (example.doc_id.clone(), *fold as usize - 1));
+            let train = Source::Made(Makers { bases: self.bases()?, of: of.collect() });
+            let dev = Source::Made(Makers { bases: vec![self.base.clone()], of: BTreeMap::new() });
+            return Ok(Features { train: Arc::new(train), dev: Arc::new(dev) });
+        }
+        let mut made = vec![None; train.len()];
+        for (base, fold) in self.bases()?.into_iter().zip(1..) {
+            let places: Vec<usize> = (0..train.len()).filter(|&place| of.get(place) == Some(&fold)).collect();
+            let examples: Vec<&Example> = places.iter().filter_map(|&place| train.get(place)).collect();
+            let found = read(&*base, &examples, workers, observe)?;
+            for (place, rows) in places.into_iter().zip(found) {
+                if let Some(slot) = made.get_mut(place) {
+                    *slot = Some(rows);
+                }
+            }
+        }
+        let made: Vec<Tensor> = made.into_iter().flatten().collect();
+        let of_dev: Vec<&Example> = dev.iter().collect();
+        let of_dev = read(&*self.base, &of_dev, workers, observe)?;
+        let told = match self.folder.write([&made, &of_dev]) {
+            Ok(()) => format!("features of the base, {mib} MiB, are kept in {}", self.folder.path().display()),
+            // A folder of others, or no room: the run has them in memory.
+            Err(error) => format!("features of the base are not kept: {error}"),
+        };
+        observe(Event::Note(told));
+        let source = |examples: &[Example], made: Vec<Tensor>| {
+            let by_document = examples.iter().zip(made).map(|(example, rows)| (example.doc_id.clone(), Kept(rows)));
+            Arc::new(Source::Kept(by_document.collect()))
+        };
+        Ok(Features { train: source(train, made), dev: source(dev, of_dev) })
+    }
+
+    /// The bases that read training documents, fold by fold.
+    fn bases(&self) -> Result<Vec<Arc<dyn Model>>, TrainError> {
+        if self.n_folds == 0 {
+            return Ok(vec![self.base.clone()]);
+        }
+        let of_fold = |fold| {
+            let checkpoint = Checkpoint::load(&self.out.join(fold_folder(fold)), &Device::Cpu)?;
+            maker(checkpoint.weights, &self.prepared.checkpoint, self.config.seed, self.compute)
+        };
+        (1..=self.n_folds).map(of_fold).collect()
+    }
+
+    /// Whether steps take parts of documents: each then has features of its own.
+    fn is_in_parts(&self) -> bool {
+        Bound { most_pairs: self.config.most_pairs }.is_any_large(&*self.base, &self.prepared.train)
+    }
+
+    fn bytes(&self) -> u64 {
+        let pairs: u64 = self.prepared.examples().map(|example| self.base.need(example).pairs).sum();
+        pairs * (self.base.width() * self.compute.precision.dtype().size_in_bytes()) as u64
+    }
+
+    fn most(&self) -> u64 {
+        u64::from(self.config.second_stage().unwrap_or_default().most_kept) << 20
+    }
+
+    /// Each document's rows, where there are as many documents.
+    fn shared(rows: &[Tensor], examples: &[Example]) -> Option<BTreeMap<Text, Kept>> {
+        let of = |(example, rows): (&Example, &Tensor)| (example.doc_id.clone(), Kept(rows.clone()));
+        (rows.len() == examples.len()).then(|| examples.iter().zip(rows).map(of).collect())
+    }
+}
+
+/// The whole model over the weights of a base: what is beside the base begins at random, and makes no features.
+fn maker(
+    base: BTreeMap<String, Tensor>,
+    of: &CheckpointConfig,
+    seed: u64,
+    compute: &Compute,
+) -> Result<Arc<dyn Model>, TrainError> {
+    let weights = Weights::given(base, "model.", seed, &compute.device);
+    Ok(Arc::from(of.build(&mut weights.computing_in(compute.precision.dtype()).fixed())?))
+}
+
+/// The settings that the bases of folds hang on: training is the same wherever its files lie.
+fn of_first_stage(config: &TrainConfig) -> TrainConfig {
+    TrainConfig {
+        model: config.model.base_of_features().unwrap_or_else(|| config.model.clone()),
+        second_stage: None,
+        ..config.without_places()
+    }
+}
+
+/// The features of documents, one by one, side by side.
+fn read(
+    base: &dyn Model,
+    examples: &[&Example],
+    workers: &Workers,
+    observe: Observer<'_>,
+) -> Result<Vec<Tensor>, TrainError> {
+    let mut all = Vec::with_capacity(examples.len());
+    for some in examples.chunks(DOCUMENTS_AT_ONCE) {
+        interrupt::check()?;
+        let job = |example: &Example| {
+            let made = workers.on_the_device(|| of_document(base, example))?;
+            made.to_device(&Device::Cpu)
+        };
+        all.extend(workers.run(some.to_vec(), job)?);
+        observe(Event::Progress(Progress::documents(all.len() as u64).among(examples.len() as u64)));
+    }
+    Ok(all)
+}
+
+/// The features of one document; none of one without pairs.
+fn of_document(base: &dyn Model, example: &Example) -> candle_core::Result<Tensor> {
+    match base.features(std::slice::from_ref(example))? {
+        Some(features) => Ok(features),
+        None => Tensor::zeros((0, base.width()), DType::F32, &Device::Cpu),
+    }
+}
+
+fn are_same(made: &Tensor, kept: &Tensor) -> candle_core::Result<bool> {
+    let values = |rows: &Tensor| rows.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
+    Ok(values(made)?.iter().zip(values(kept)?).all(|(made, kept)| made.to_bits() == kept.to_bits()))
+}

@@ -1,0 +1,105 @@
+//! A model on the dev split, and whether it is better than its base.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use candle_core::Device;
+
+use checkpoint::{BASE, BEST, Card, CheckpointConfig};
+use ground::counts::Counts;
+use ground::interrupt;
+use ground::observe::{Event, Observer};
+use ground::workers::Workers;
+use model::Model;
+use model::decode::Wanted;
+use model::example::Example;
+use model::predict::{Budget, predict};
+use nn::Weights;
+use nn::device::Compute;
+
+use super::TrainError;
+use super::config::TrainConfig;
+use super::features::{Features, OverFeatures};
+use super::part::scored;
+use super::prepare::Prepared;
+use super::present::Trained;
+
+/// Predicts documents as scoring does, and counts in each.
+pub fn judge(
+    workers: &Workers,
+    model: &dyn Model,
+    dev: &[Example],
+    most_labels: usize,
+    device: &Device,
+) -> Result<Vec<Counts>, TrainError> {
+    let budget = Budget::on(device, model, None);
+    let predicted = predict(workers, model, dev.to_vec(), Wanted::predicted(most_labels), budget);
+    if predicted.is_err() {
+        interrupt::check()?;
+    }
+    let documents = dev.iter().zip(predicted.map_err(TrainError::Model)?);
+    Ok(documents
+        .map(|(example, predicted)| {
+            let found = predicted.iter().map(|found| (found.head, found.tail, found.relation.class));
+            Counts::of(&facts(example), found)
+        })
+        .collect())
+}
+
+/// What holds in a document: (head, tail, class).
+fn facts(example: &Example) -> BTreeSet<(u32, u32, u32)> {
+    let pairs = example.pairs.iter().zip(&example.labels);
+    pairs.flat_map(|(&(head, tail), classes)| classes.iter().map(move |&class| (head, tail, class))).collect()
+}
+
+/// What the base that a stage stands over does on the dev split, before the stage begins; `None` where the model has
+/// none.
+///
+/// # Errors
+/// Where its checkpoint cannot be read, or the device refuses.
+pub fn judge_base(
+    config: &TrainConfig,
+    (out, prepared): (&Path, &Prepared),
+    features: Option<&Features>,
+    (workers, compute): (&Workers, &Compute),
+) -> Result<Option<Vec<Counts>>, TrainError> {
+    let Some(model) = config.model.base() else { return Ok(None) };
+    let (weights, _) = prepared.base(out)?;
+    let build = |model| -> Result<Box<dyn Model>, TrainError> {
+        let weights = Weights::given(weights.clone(), "model.", config.seed, &compute.device);
+        let mut weights = weights.computing_in(compute.precision.dtype()).fixed();
+        Ok(CheckpointConfig { model, ..prepared.checkpoint.clone() }.build(&mut weights)?)
+    };
+    let mut base = build(model)?;
+    let whole = build(config.model.clone())?;
+    let (dev, _) = scored(&*whole, &prepared.dev);
+    if let Some(features) = features {
+        // Where the module looks at more pairs than are asked about, the features are those of more.
+        if dev.iter().all(|example| whole.need(example).pairs == base.need(example).pairs) {
+            base = Box::new(OverFeatures { model: base, features: features.dev.clone() });
+        }
+    }
+    judge(workers, &*base, &dev, config.most_labels, &compute.device).map(Some)
+}
+
+/// What a run has come to beside its base, where it has one. That it is no better is told: what it leaves as its best
+/// is the whole all the same, whose traces and iterations those ask for who have trained it.
+///
+/// # Errors
+/// Where the best checkpoint's card cannot be read.
+pub fn compared(
+    trained: Trained,
+    config: &TrainConfig,
+    out: &Path,
+    observe: Observer<'_>,
+) -> Result<Trained, TrainError> {
+    let best = out.join(BEST);
+    let Some(of_base) = Card::find(&best)?.and_then(|card| card.base) else { return Ok(trained) };
+    if !of_base.is_worse() {
+        let base = config.base.clone().unwrap_or_else(|| out.join(BASE));
+        let [whole, of_base] = [of_base.f1 + of_base.difference, of_base.f1].map(|f1| format!("{:.2}", 100.0 * f1));
+        let told = format!("{whole} on dev is not above the {of_base} of its base, {}", base.display());
+        observe(Event::Note(format!("{}: F1 {told}: as far as dev tells, score with that", best.display())));
+    }
+    Ok(Trained { base_f1: Some(of_base.f1), ..trained })
+}
