@@ -153,16 +153,6 @@ pub enum Contrastive {
     Simclr,
 }
 
-/// What decides when the model infers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Logits {
-    /// Those of the last iteration.
-    Last,
-    /// Those of the base and of all iterations so far, added up, as in the released program.
-    Sum,
-}
-
 impl Default for DocreIiConfig {
     fn default() -> Self {
         Self {

@@ -26,7 +26,7 @@ use nn::{Mode, Weights};
 
 use crate::all_pairs::{AllPairs, n_pairs};
 use crate::attention::rows_at_once;
-use crate::attention::{Matrices, matrices, matrix_bytes};
+use crate::attention::{Matrices, matrix_bytes};
 use crate::base::{PairBase, Shape};
 use crate::chunks::{by_rows, chunks, pairs_at_once, rows_of};
 use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
