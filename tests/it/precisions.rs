@@ -58,7 +58,7 @@ fn configs() -> Vec<ModelConfig> {
         DocreIiConfig { pair_feature: GroupedBilinear, contrastive: Contrastive::Simclr, ..ii.clone() },
         DocreIiConfig { fusion: false, contrastive: Contrastive::Simclr, heads: 8, ..ii.clone() },
         DocreIiConfig { memory: Memory::Own, embed: Embed::Argmax, ..ii.clone() },
-        DocreIiConfig { embedding: WIDTH, block: 4, ..DocreIiConfig::from(Recipe::Released) },
+        DocreIiConfig { embedding: WIDTH, block: 4, averaged_layers: 2, ..DocreIiConfig::from(Recipe::Released) },
         DocreIiConfig { attention: Full, contrastive: Contrastive::None, ..ii.clone() },
         DocreIiConfig { attention: Full, fusion: false, pair_feature: GroupedBilinear, ..ii.clone() },
         DocreIiConfig {

@@ -44,8 +44,7 @@ fn a_checkpoint_keeps_what_a_recipe_set_and_its_card_the_name() {
     let fixture = Fixture::new();
     let config = TrainConfig { epochs: 1, ..fixture.config() };
     let mut settings = serde_json::to_value(config).unwrap();
-    settings["model"] =
-        json!({"kind": "docre-ii", "recipe": "released", "embedding": 16, "block": 4, "contrastive_weight": 0.5});
+    settings["model"] = json!({"kind": "docre-ii", "recipe": "released", "embedding": 16, "block": 4, "averaged_layers": 1, "contrastive_weight": 0.5});
     settings["second_stage"]["epochs"] = json!(1);
     let (path, out) = (fixture.path("recipe.json"), fixture.path("run"));
     fs::write(&path, settings.to_string()).unwrap();
@@ -65,6 +64,7 @@ fn a_checkpoint_keeps_what_a_recipe_set_and_its_card_the_name() {
                 "K" => json!(iterations),
                 "embedding" => json!(16),
                 "block" => json!(4),
+                "averaged_layers" => json!(1),
                 "contrastive_weight" => json!(0.5),
                 _ => value.clone(),
             };
