@@ -103,11 +103,7 @@ impl fmt::Display for OfBase {
         let number = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{:.2}", 100.0 * share));
         let points = |share: f64| format!("{:+.2}", 100.0 * share);
         write!(f, "P {} R {} F1 {}; the model is ", number(precision), number(recall), number(Some(f1)))?;
-        if self.is_worse() {
-            f.write_str("better")?
-        } else {
-            f.write_str("not better: score with the base")?
-        }
+        f.write_str(if self.is_worse() { "better" } else { "not better: score with the base" })?;
         write!(f, ", F1 {}", points(difference))?;
         low.zip(high).map_or(Ok(()), |(low, high)| write!(f, " ({} to {})", points(low), points(high)))
     }

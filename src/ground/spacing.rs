@@ -29,21 +29,23 @@ pub fn text<'t>(tokens: impl IntoIterator<Item = Placed<'t>>) -> String {
 struct Spacing {
     quoted: bool,
     after_opening: bool,
-    /// One past the last character of the token before, where there is one and it is known.
-    previous: Option<Option<u32>>,
+    /// Whether there is a token before.
+    begun: bool,
+    /// One past its last character, where that is known.
+    end: Option<u32>,
 }
 
 impl Spacing {
     fn before(&mut self, (text, characters): Placed<'_>) -> u32 {
         let is_quote = text == "\"";
-        let gap = match (self.previous, characters) {
-            (None, _) => 0,
-            (Some(Some(end)), Some((start, _))) => start.saturating_sub(end),
+        let gap = match (self.end, characters) {
+            _ if !self.begun => 0,
+            (Some(end), Some((start, _))) => start.saturating_sub(end),
             _ => u32::from(!(self.after_opening || closes(text) || (is_quote && self.quoted))),
         };
         self.quoted ^= is_quote;
         self.after_opening = opens(text) || (is_quote && self.quoted);
-        self.previous = Some(characters.map(|(_, end)| end));
+        (self.begun, self.end) = (true, characters.map(|(_, end)| end));
         if gap > LONGEST_GAP { 1 } else { gap }
     }
 }

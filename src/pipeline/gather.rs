@@ -42,7 +42,7 @@ pub fn names_mut(roles: &mut Table) -> Vec<&mut String> {
 /// The stages of a file as they would be without what it repeats.
 pub fn alone(stages: &[Table], repeats: bool) -> Vec<Table> {
     let mut stages = stages.to_vec();
-    let gathers = |stage: &&mut Table| repeats && kind(stage).is_some_and(|kind| kind.gathers);
+    let gathers = |stage: &&mut Table| repeats && kind(stage).is_some_and(Kind::gathers);
     for stage in stages.iter_mut().filter(gathers) {
         let one = || Value::Array(vec![Value::String(String::new())]);
         stage.entry(VARIANTS).or_insert_with(one);
@@ -111,7 +111,7 @@ pub enum Reach {
 pub fn reach(stage: &Stage, absent: &BTreeSet<String>) -> anyhow::Result<Reach> {
     let is_absent = |input: &Input| matches!(input, Input::Made(name) if absent.contains(name));
     let Some(lost) = stage.inputs.values().flatten().find(|input| is_absent(input)) else { return Ok(Reach::Whole) };
-    let runs = stage.options.get(VARIANTS).and_then(Value::as_array).filter(|_| stage.kind.gathers);
+    let runs = stage.options.get(VARIANTS).and_then(Value::as_array).filter(|_| stage.kind.gathers());
     let Some(runs) = runs else { return Ok(Reach::Nothing(lost.to_string())) };
     let is_list = |inputs: &Vec<Input>| inputs.len() == runs.len();
     let is_left = |run: &usize| {

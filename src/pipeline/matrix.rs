@@ -15,6 +15,7 @@ use super::gather;
 use super::options::typed;
 use super::settings::{self, Top};
 use super::sources::Source;
+use super::stage::kind::{AmongRuns, Kind};
 use crate::ground::parsed::FolderName;
 use crate::ground::suggest::unknown;
 
@@ -259,7 +260,7 @@ pub fn expand(top: &Top, pipeline: &str) -> anyhow::Result<Option<Expanded>> {
 fn seeded(top: &Top, named: Option<&[String]>) -> anyhow::Result<BTreeSet<String>> {
     let names: Vec<&str> = top.stage.iter().map(settings::name).collect();
     let Some(named) = named else {
-        let learns = |stage: &&Table| gather::kind(stage).is_some_and(|kind| kind.learns);
+        let learns = |stage: &&Table| gather::kind(stage).is_some_and(|kind| kind.among_runs == AmongRuns::Learns);
         let found: BTreeSet<String> =
             top.stage.iter().filter(learns).map(|stage| settings::name(stage).to_owned()).collect();
         ensure!(!found.is_empty(), "`matrix.seeds`: expected a stage that learns, or `seed_of`, got neither");
@@ -341,7 +342,7 @@ fn instances_of(
     let found: Vec<(Table, Origin)> =
         forms.iter().filter_map(|form| Some(resolved(form.stages.get(place)?, form))).collect();
     let mut groups: Vec<(Table, Origin, BTreeSet<usize>)> = Vec::new();
-    if gather::kind(first).is_some_and(|kind| kind.gathers) {
+    if gather::kind(first).is_some_and(Kind::gathers) {
         let own: Vec<Table> = found.into_iter().map(|(table, _)| table).collect();
         let table = gather::gathered(&of_file, &own, cells).with_context(|| format!("stage `{name}`"))?;
         groups.push((table, Origin { is_late: true, ..Origin::default() }, (0..cells.count()).collect()));

@@ -87,7 +87,7 @@ pub fn run(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> any
 pub fn summaries(pipeline: &Pipeline, request: &Request, ended: &Ended) -> anyhow::Result<Vec<String>> {
     let folder = request.runs.join(&pipeline.name);
     let stages = request.stages(pipeline)?;
-    let is_gathered = stages.iter().any(|stage| stage.kind.gathers);
+    let is_gathered = stages.iter().any(|stage| stage.kind.gathers());
     let is_shown = |stage: &&&Stage| ended.has_made(stage) && (pipeline.shares(stage) || !is_gathered);
     let summary = |stage: &&Stage| {
         let outputs = stage.outputs.iter().map(|(role, output)| (role.as_str(), folder.join(output))).collect();

@@ -206,7 +206,7 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     clear_leftovers(request.out, Ours::TABLES);
     if let Some(too_large) = lacks(request.out, &fingerprint)? {
         parts::remove_leftovers(request.out);
-        told::again(request.out)?.into_iter().chain(lacking(too_large)).into_iter().for_each(observe);
+        told::again(request.out)?.into_iter().chain(lacking(too_large)).for_each(observe);
         let ended = decided.over_scores(too_large, observe)?;
         purpose.keep_relations(request)?;
         return Ok(ended);

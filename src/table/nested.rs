@@ -111,13 +111,11 @@ impl<'a> Nested<'a> {
         let is_null = |place: &usize| array.is_null(*place) && !field.is_nullable();
         let holds_null = |place: &usize| null_items(&array.slice(*place, 1)) > 0;
         let nulls = if field.is_nullable() { 0 } else { array.null_count() };
-        match nulls + null_items(&array) {
-            0 => Ok(array),
-            _ => {
-                let place = (0..array.len()).find(|place| is_null(place) || holds_null(place)).unwrap_or_default();
-                Err(said(place, "expected a value, got null"))
-            }
+        if nulls + null_items(&array) == 0 {
+            return Ok(array);
         }
+        let place = (0..array.len()).find(|place| is_null(place) || holds_null(place)).unwrap_or_default();
+        Err(said(place, "expected a value, got null"))
     }
 
     fn wrong_type(&self, field: Option<&Field>, found: &DataType) -> TableError {

@@ -481,13 +481,16 @@ fn where_all_pairs_are_asked_about_none_is_added() {
     }
 }
 
+/// What another system gives the pairs of a document, the first of which is at this place.
+type First<'f> = &'f dyn Fn(&Example, usize) -> Vec<(u32, u32, u32)>;
+
 /// Another system's relations take the place of the base's predictions; its own change nothing.
 #[test]
 fn inference_may_begin_with_what_another_predicts() {
     let examples = examples();
     let (model, _) = model(&small(16));
     let usual = model.score(&examples).unwrap().unwrap();
-    let begun_with = |first: &dyn Fn(&Example, usize) -> Vec<(u32, u32, u32)>| {
+    let begun_with = |first: First| {
         let mut firsts = 0;
         let with = |example: &Example| {
             let first = Some(first(example, firsts));

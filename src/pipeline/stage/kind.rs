@@ -28,11 +28,8 @@ pub struct Kind {
     pub optional_outputs: &'static [&'static str],
     /// Whether it makes outputs in any other role too, of which its options tell.
     pub further_outputs: bool,
-    /// Whether a model learns, whose seed a matrix varies where nothing else is said.
-    pub learns: bool,
-    /// Whether it takes the runs of all variants and seeds together: in each role that takes several, one of each run,
-    /// with the options `variants` and `against` to say of what they are.
-    pub gathers: bool,
+    /// What it is to variants and seeds.
+    pub among_runs: AmongRuns,
     /// The keys of its options.
     pub options: fn() -> Vec<&'static str>,
     /// Reads its options, for a stage with inputs in these roles.
@@ -40,6 +37,11 @@ pub struct Kind {
 }
 
 impl Kind {
+    /// Whether it takes all runs together.
+    pub fn gathers(&self) -> bool {
+        self.among_runs == AmongRuns::Gathers
+    }
+
     /// What most kinds are: without further inputs, without optional or further outputs.
     pub const PLAIN: Self = Self {
         name: "",
@@ -48,11 +50,22 @@ impl Kind {
         outputs: &[],
         optional_outputs: &[],
         further_outputs: false,
-        learns: false,
-        gathers: false,
+        among_runs: AmongRuns::Plain,
         options: Vec::new,
         parse: |_, _| Err(anyhow!("a kind of stage has its own options")),
     };
+}
+
+/// What a kind of stage is to the variants and seeds of a pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AmongRuns {
+    /// Nothing of its own.
+    Plain,
+    /// A model learns, whose seed a matrix varies where nothing else is said.
+    Learns,
+    /// It takes the runs of all variants and seeds together: in each role that takes several, one of each run, with the
+    /// options `variants` and `against` to say of what they are.
+    Gathers,
 }
 
 type Parse = fn(Table, &[String]) -> anyhow::Result<Box<dyn Action>>;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table as Toml;
 
 use super::evaluate::written;
-use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
+use super::kind::{Action, AmongRuns, Kind, Made, Needs, Work, keys_of};
 use crate::ground::figure::Figure;
 use crate::ground::folder_name;
 use crate::ground::manifest::role;
@@ -30,7 +30,7 @@ pub const KIND: Kind = Kind {
         (TRAINING, Needs::Any),
     ],
     outputs: &[role::SUMMARY],
-    gathers: true,
+    among_runs: AmongRuns::Gathers,
     options: keys_of::<Options>,
     parse,
     ..Kind::PLAIN

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use toml::{Table, Value};
 
-use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
+use super::kind::{Action, AmongRuns, Kind, Made, Needs, Work, keys_of};
 use crate::checkpoint::Card;
 use crate::ground::manifest::role;
 use crate::pipeline::options::settings;
@@ -30,7 +30,7 @@ pub const KIND: Kind = Kind {
     ],
     outputs: &["checkpoint", role::LOG],
     optional_outputs: &[BASE],
-    learns: true,
+    among_runs: AmongRuns::Learns,
     options: || keys_of::<TrainConfig>().into_iter().filter(|key| !PATHS.contains(key)).collect(),
     parse,
     ..Kind::PLAIN

@@ -128,10 +128,9 @@ impl<'a> Frozen<'a> {
         let of = folds(train.len(), self.n_folds.max(1), self.config.seed);
         let (bytes, most) = (self.bytes(), self.most());
         let mib = bytes.div_ceil(1 << 20);
-        let why = match bytes > most {
-            true => Some(format!("they are {mib} MiB, and `most_kept` is {}", most >> 20)),
-            false => self.is_in_parts().then(|| "documents are trained on in parts".to_owned()),
-        };
+        let too_many = (bytes > most).then(|| format!("they are {mib} MiB, and `most_kept` is {}", most >> 20));
+        let in_parts = || self.is_in_parts().then(|| "documents are trained on in parts".to_owned());
+        let why = too_many.or_else(in_parts);
         if let Some(why) = why {
             observe(Event::Note(format!("features of the base are made anew in each step: {why}")));
             let of = train.iter().zip(&of).map(|(example, fold)| (example.doc_id.clone(), *fold as usize - 1));
