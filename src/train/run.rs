@@ -1,0 +1,333 @@
+//! A stage of training under way: its epochs, its steps, and what it leaves.
+
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use candle_core::backprop::GradStore;
+use candle_core::{Result as TensorResult, Tensor};
+
+use checkpoint::{Card, CheckpointConfig, Figures, OfBase};
+use ground::counts::Counts;
+use ground::interrupt;
+use ground::observe::{Event, Observer, Progress};
+use ground::present;
+use ground::random::Random;
+use ground::workers::Workers;
+use model::example::Example;
+use model::{Lesson, Model};
+use nn::Weights;
+use nn::device::Compute;
+use nn::optimizer::{AdamOptions, AdamW};
+use table::rows::TrainingLogRow;
+use table::{Lock, Staging, TableError};
+
+use super::batches;
+use super::config::TrainConfig;
+use super::error::TrainError;
+use super::features::{Features, OverFeatures};
+use super::judge::judge;
+use super::losses::Losses;
+use super::part::{self, Bound};
+use super::plan::{Stage, stages, undrawn};
+use super::prepare::Prepared;
+use super::present::{Epoch, Trained};
+use super::schedule::Schedule;
+use super::state::{LAST, Saved, State};
+
+/// Sets the stream of masks apart from that of orders.
+const MASKS: u64 = 0x6D61_736B;
+/// Sets the stream of what the parts of a step share apart from both.
+const SHARED: u64 = 0x7368_6172;
+/// Likewise the streams by which a step draws entities.
+const PARTS: u64 = 0x7061_7274;
+
+/// One stage of a run under way.
+pub struct Run<'a> {
+    pub workers: Workers,
+    compute: &'a Compute,
+    config: &'a TrainConfig,
+    stage: &'a Stage,
+    out: &'a Path,
+    prepared: &'a Prepared,
+    /// The documents that choose the best checkpoint, but for those that are too large.
+    dev: Vec<Example>,
+    identity: String,
+    /// What its checkpoints say of themselves.
+    checkpoint: CheckpointConfig,
+    model: Box<dyn Model>,
+    /// The same variables, without gradients.
+    judge: Box<dyn Model>,
+    pub weights: Weights,
+    adam: AdamW,
+    schedule: Schedule,
+    /// Steps of the stage in all.
+    steps: u64,
+    /// Epochs done before the stage.
+    before: u32,
+    /// Epochs and steps before that its random numbers do not count.
+    undrawn: (u32, u64),
+    /// The documents that it trains on.
+    documents: Vec<&'a Example>,
+    /// What the base that it stands over does in each dev document.
+    of_base: Option<Vec<Counts>>,
+    /// Epochs done.
+    epochs: u32,
+    log: Vec<TrainingLogRow>,
+}
+
+impl<'a> Run<'a> {
+    pub fn new(
+        config: &'a TrainConfig,
+        stage: &'a Stage,
+        out: &'a Path,
+        prepared: &'a Prepared,
+        identity: String,
+        compute: &'a Compute,
+        saved: Option<Saved>,
+    ) -> Result<Self, TrainError> {
+        let checkpoint = CheckpointConfig { model: stage.model.clone(), ..prepared.checkpoint.clone() };
+        let weights = match &saved {
+            Some(saved) if saved.state.stage == stage.number => {
+                Weights::given(saved.weights.clone(), "", config.seed, &compute.device)
+            }
+            _ => prepared.weights(config.seed, stage, out, &compute.device)?,
+        };
+        let mut weights = weights.computing_in(compute.precision.dtype()).learning(stage.rates.learning());
+        let model = checkpoint.build(&mut weights)?;
+        let mut weights = weights.detached();
+        let judge = checkpoint.build(&mut weights)?;
+        let options = AdamOptions { clip: Some(config.clip), ..AdamOptions::default() };
+        let group = |name: &str| stage.rates.group(name, config.weight_decay);
+        let mut adam = AdamW::new(weights.variables(), group, options)?;
+        let (mut epochs, mut log) = (0, Vec::new());
+        if let Some(saved) = saved {
+            if saved.state.stage == stage.number {
+                adam.restore(&saved.moments, saved.state.steps)?;
+            }
+            (epochs, log) = (saved.state.epochs, saved.log);
+        }
+        let earlier = log.iter().filter(|row: &&TrainingLogRow| row.stage < stage.number);
+        let before = earlier.map(|row| row.epoch).max().unwrap_or_default();
+        let undrawn = undrawn(&log, stage);
+        let documents = stage.documents(&prepared.train, config.seed);
+        let batches = documents.len().div_ceil(config.batch);
+        let steps = batches.div_ceil(config.accumulation) as u64 * u64::from(stage.epochs);
+        let schedule = Schedule::new(steps, config.warm_up);
+        let workers = compute.workers()?;
+        let (dev, _) = part::scored(&*judge, &prepared.dev);
+        Ok(Self {
+            workers,
+            compute,
+            config,
+            stage,
+            out,
+            prepared,
+            dev,
+            identity,
+            checkpoint,
+            model,
+            judge,
+            weights,
+            adam,
+            schedule,
+            steps,
+            before,
+            undrawn,
+            documents,
+            of_base: None,
+            epochs,
+            log,
+        })
+    }
+
+    /// The same over a base that does so in each dev document and, where it stays as it is, has these features.
+    pub fn over(mut self, of_base: Option<Vec<Counts>>, features: Option<Features>) -> Self {
+        if let Some(Features { train, dev }) = features {
+            self.model = Box::new(OverFeatures { model: self.model, features: train });
+            self.judge = Box::new(OverFeatures { model: self.judge, features: dev });
+        }
+        self.of_base = of_base;
+        self
+    }
+
+    pub fn trained(&self) -> Trained {
+        let (best_epoch, best_f1) = self.best().unwrap_or_default();
+        Trained { stage: self.stage.number, best_epoch, best_f1, epochs: self.epochs, base_f1: None }
+    }
+
+    /// The stage's best epoch and its F1; of equals the first.
+    fn best(&self) -> Option<(u32, f64)> {
+        Trained::of_stage(&self.log, self.stage.number).map(|trained| (trained.best_epoch, trained.best_f1))
+    }
+
+    pub fn is_over(&self) -> bool {
+        let waited = self.epochs - self.best().map_or(self.before, |(epoch, _)| epoch);
+        let done = self.epochs - self.before;
+        done >= self.stage.epochs || self.config.patience.is_some_and(|patience| waited >= patience)
+    }
+
+    pub fn epoch(&mut self, lock: &Lock, observe: Observer<'_>) -> Result<(), TrainError> {
+        let (epoch, begun, start) = (self.epochs + 1, Instant::now(), self.log.len());
+        let lengths: Vec<usize> = self.documents.iter().map(|example| example.ids.len()).collect();
+        let mut random = Random::stream(self.config.seed, u64::from(epoch - self.undrawn.0));
+        let order = batches::batches(&lengths, self.config.batch, &mut random);
+        for batches in order.chunks(self.config.accumulation) {
+            interrupt::check()?;
+            self.step(epoch, batches)?;
+            observe(Event::Progress(Progress::step(self.adam.steps(), self.steps)));
+        }
+        let documents_per_second = lengths.len() as f64 / begun.elapsed().as_secs_f64();
+        let losses: Vec<f64> = self.log.iter().skip(start).map(|row| row.loss).collect();
+        let (judged, before, mean_weights) = (self.judged()?, self.best(), self.judge.mean_weights()?);
+        let dev: Counts = judged.iter().copied().sum();
+        if let Some(row) = self.log.last_mut() {
+            row.dev_f1 = Some(dev.f1());
+            [row.feature_weight, row.relation_weight] = mean_weights.map_or([None; 2], |means| means.map(Some));
+        }
+        self.epochs = epoch;
+        let is_best = before.is_none_or(|(_, f1)| dev.f1() > f1);
+        // Before, lest it be made anew with half of the run in it; behind, lest the run end well without it.
+        lock.check()?;
+        self.save(is_best, &judged)?;
+        lock.check()?;
+        let loss = losses.iter().sum::<f64>() / losses.len() as f64;
+        let stage = (stages(self.config).len() > 1).then_some(self.stage.number);
+        let ended = Epoch { stage, fold: self.stage.fold, number: epoch, loss, documents_per_second, dev, is_best };
+        observe(Event::Line(ended.to_string()));
+        Ok(())
+    }
+
+    /// One step on some batches. Threads share them, and what they find is added up in the batches' order.
+    fn step(&mut self, epoch: u32, batches: &[Vec<usize>]) -> Result<(), TrainError> {
+        let (begun, taken) = (Instant::now(), self.adam.steps());
+        let step = self.log.last().map_or(0, |row| row.step) + 1;
+        let (fault, draw) = (|source| TrainError::Step { step, source }, step - self.undrawn.1);
+        let shards = batches::shards(batches, self.workers.count());
+        let shards: Vec<Vec<Example>> = shards.iter().map(|shard| self.examples(shard)).collect();
+        let shards = self.bound().parts(&*self.model, shards, &mut Random::stream(self.config.seed ^ PARTS, draw));
+        let counts = shards.iter().map(|shard| self.counts(shard));
+        let all = counts.fold([0, 0], |[judged, pairs], more| [judged + more[0], pairs + more[1]]);
+        let parts = self.workers.run((0u64..).zip(&shards).collect(), |(place, batch)| {
+            let mut random = Random::stream(self.config.seed ^ MASKS, (draw << 16) + place);
+            let shared = Random::stream(self.config.seed ^ SHARED, draw);
+            let (losses, grads) = self.gradients(batch, (all, shared), &mut random).map_err(fault)?;
+            if losses.total().is_finite() { Ok((losses, grads)) } else { Err(diverged(step, losses, batch)) }
+        });
+        let mut parts = parts?.into_iter();
+        let Some((mut losses, mut grads)) = parts.next() else { return Ok(()) };
+        for (others, more) in parts {
+            losses = losses.and(others);
+            grads.extend(more).map_err(fault)?;
+        }
+        let factor = self.schedule.factor(taken);
+        let gradient_norm = self.adam.step(&grads, factor).map_err(fault)?;
+        self.model.follow().map_err(fault)?;
+        let n_documents = shards.iter().map(Vec::len).sum::<usize>();
+        let [encoder_rate, head_rate] = self.stage.rates.told(&self.stage.model).map(|rate| rate * factor);
+        self.log.push(TrainingLogRow {
+            step,
+            epoch,
+            stage: self.stage.number,
+            loss: losses.total(),
+            threshold_loss: losses.threshold,
+            auxiliary_loss: losses.auxiliary,
+            encoder_rate,
+            head_rate,
+            gradient_norm,
+            documents_per_second: n_documents as f64 / begun.elapsed().as_secs_f64(),
+            feature_weight: None,
+            relation_weight: None,
+            dev_f1: None,
+        });
+        Ok(())
+    }
+
+    fn bound(&self) -> Bound {
+        Bound { most_pairs: self.config.most_pairs }
+    }
+
+    /// What is said of documents that are too large to be learnt from, or scored, as a whole.
+    pub fn large(&self) -> Vec<Event> {
+        let (_, told) = part::scored(&*self.judge, &self.prepared.dev);
+        self.bound().told(&*self.model, &self.documents).into_iter().chain(told).collect()
+    }
+
+    fn examples(&self, places: &[usize]) -> Vec<Example> {
+        places.iter().filter_map(|&place| self.documents.get(place).map(|&document| document.clone())).collect()
+    }
+
+    /// Of how many pairs the threshold losses of some documents are means, and of how many all else that is learnt is.
+    fn counts(&self, examples: &[Example]) -> [usize; 2] {
+        [self.model.n_judged(examples), examples.iter().map(|example| example.pairs.len()).sum()]
+    }
+
+    /// A batch's share of the mean losses over the step's pairs, which are counted, and the gradients of their sum.
+    fn gradients(
+        &self,
+        batch: &[Example],
+        (all, shared): ([usize; 2], Random),
+        random: &mut Random,
+    ) -> TensorResult<(Losses, GradStore)> {
+        let progress = self.adam.steps() as f64 / self.steps as f64;
+        let teacher = self.prepared.teacher.as_ref().map(|teacher| teacher.score(batch)).transpose()?.flatten();
+        let lesson = Lesson { examples: batch, progress, teacher: teacher.map(|scores| scores.logits), shared };
+        let Some(loss) = self.model.loss(&lesson, random)? else {
+            candle_core::bail!("expected pairs in every batch, found none");
+        };
+        let [judged, pairs] = self.counts(batch);
+        let shares = [judged as f64 / all[0] as f64, pairs as f64 / all[1] as f64];
+        let number = |loss: &Tensor, share| Ok::<_, candle_core::Error>(f64::from(loss.to_scalar::<f32>()?) * share);
+        // Before they are read, which waits for the device.
+        let grads = loss.shared(shares)?.backward()?;
+        let auxiliary = loss.auxiliary.as_ref().map(|loss| number(loss, shares[1])).transpose()?;
+        Ok((Losses { threshold: number(&loss.threshold, shares[0])?, auxiliary }, grads))
+    }
+
+    /// What the model does in each dev document.
+    fn judged(&self) -> Result<Vec<Counts>, TrainError> {
+        judge(&self.workers, &*self.judge, &self.dev, self.config.most_labels, &self.compute.device)
+    }
+
+    /// Refuses to end where a checkpoint of the stage is not there any more.
+    pub fn check_saved(&self) -> Result<(), TrainError> {
+        for checkpoint in [&*self.stage.best, LAST] {
+            let path = self.out.join(checkpoint);
+            let found = present(fs::metadata(&path));
+            let found = found.map_err(|source| TableError::Io { path: path.clone(), action: "look at it", source })?;
+            if found.is_none() {
+                return Err(TableError::Gone { path }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The best checkpoint goes first and the state last: killed in between, the run does the epoch again and writes
+    /// the same.
+    fn save(&self, is_best: bool, judged: &[Counts]) -> Result<(), TrainError> {
+        let (checkpoint, tokenizer) = (&self.checkpoint, &self.prepared.tokenizer);
+        let figures = Figures::of(self.stage.number, self.epochs, judged);
+        let base = self.of_base.as_ref().map(|base| OfBase::of(base, judged));
+        let card = Card { figures: Some(figures), base, ..self.prepared.card.clone() };
+        if is_best {
+            let staging = Staging::begin_over(&self.out.join(&self.stage.best), checkpoint::OURS)?;
+            checkpoint.save(staging.folder(), tokenizer, self.weights.variables())?;
+            card.save(staging.folder())?;
+            staging.commit()?;
+        }
+        table::write(self.out, &self.identity, self.log.clone())?;
+        let staging = Staging::begin_over(&self.out.join(LAST), checkpoint::OURS)?;
+        checkpoint.save(staging.folder(), tokenizer, self.weights.variables())?;
+        card.save(staging.folder())?;
+        let (stage, steps) = (self.stage.number, self.adam.steps());
+        let state = State { run: self.identity.clone(), stage, epochs: self.epochs, steps };
+        state.save(staging.folder(), &self.adam)?;
+        Ok(staging.commit()?)
+    }
+}
+
+fn diverged(step: u64, losses: Losses, batch: &[Example]) -> TrainError {
+    let loss = losses.total() as f32;
+    let document = batch.first().map(|example| example.doc_id.to_string()).unwrap_or_default();
+    TrainError::Diverged { step, loss, document }
+}
