@@ -11,7 +11,7 @@
 //! A document whose pairs the model cannot hold within a bound is left out and told ([`limit`]); the others go on. The
 //! table remembers that it lacks some, so that a run over it tells so again.
 //!
-//! Inference may begin with another system's relations in place of what the model's base predicts ([`first`]).
+//! Inference may begin with another system's relations in place of what the model's base predicts ([`mod@first`]).
 //!
 //! Documents are scored in parts of some hundred: while one is computed, the next is read and cut, and the one before is
 //! written. A finished part is kept in a hidden folder beside the table, under a name that is a hash of the model and of
