@@ -126,7 +126,11 @@ pub fn reach(stage: &Stage, absent: &BTreeSet<String>) -> anyhow::Result<Reach> 
         return Ok(Reach::Nothing(lost.to_string()));
     }
     let mut options = stage.options.clone();
-    let variants = left.iter().filter_map(|&run| runs.get(run).cloned()).collect();
+    let variants: Vec<Value> = left.iter().filter_map(|&run| runs.get(run).cloned()).collect();
+    if let Some(Value::Table(against)) = options.get_mut(AGAINST) {
+        let is_left = |name: &str| variants.iter().any(|variant| variant.as_str() == Some(name));
+        against.retain(|variant, other| is_left(variant) && other.as_str().is_some_and(is_left));
+    }
     options.insert(VARIANTS.to_owned(), Value::Array(variants));
     let part = |(role, inputs): (&String, &Vec<Input>)| {
         let some = || left.iter().filter_map(|&run| inputs.get(run).cloned()).collect();

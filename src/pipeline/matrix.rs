@@ -99,6 +99,8 @@ pub struct Expanded {
     pub sources: BTreeMap<String, Source>,
     /// What is repeated.
     pub cells: Cells,
+    /// The stages whose seed the matrix says.
+    pub seeded: BTreeSet<String>,
     /// What is to be said of it, a line each.
     pub notes: Vec<String>,
 }
@@ -253,7 +255,7 @@ pub fn expand(top: &Top, pipeline: &str) -> anyhow::Result<Option<Expanded>> {
     }
     // Cell by cell: what a cell is the first to need runs with it.
     instances.sort_by_key(|instance| (instance.is_late, instance.cells.first().copied(), instance.place));
-    Ok(Some(Expanded { instances, sources, cells, notes }))
+    Ok(Some(Expanded { instances, sources, cells, seeded, notes }))
 }
 
 /// The names of the stages whose seed the matrix says.

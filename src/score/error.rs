@@ -36,6 +36,22 @@ pub enum ScoreError {
     /// The model does not iterate.
     #[error("{}: expected a model that infers, `docre-ii` with `K` above 0", .0.display())]
     Iterations(PathBuf),
+    /// Inference is to begin with relations, and not to take place.
+    #[error("`first_relations`: expected none, as `iterations` is 0 and nothing begins with them")]
+    FirstOfNone,
+    /// None of the relations to begin with can be used.
+    #[error(
+        "{}: expected relations of the model about documents of the split, got {count} of others alone, the first {first}",
+        path.display()
+    )]
+    Elsewhere {
+        /// Where they are.
+        path: PathBuf,
+        /// How many there are.
+        count: u64,
+        /// A relation or a document of the first.
+        first: String,
+    },
     /// The relations to begin with cannot be read.
     #[error(transparent)]
     First(#[from] SubmissionError),

@@ -65,6 +65,12 @@ impl First {
             }
         }
         let (facts, elsewhere, entities) = of_split(facts, split)?;
+        let left_out = unknown.count + elsewhere.count + entities.count;
+        if facts.values().all(Vec::is_empty)
+            && let Some(first) = [&unknown, &elsewhere, &entities].into_iter().find_map(|strays| strays.first.clone())
+        {
+            return Err(ScoreError::Elsewhere { path: path.to_path_buf(), count: left_out, first });
+        }
         let told = [
             unknown.event("relations that the model does not know"),
             elsewhere.event("documents that the split does not have"),

@@ -268,7 +268,10 @@ fn load(request: &Request<'_>) -> Result<Checkpoint, ScoreError> {
 fn first(request: &Request<'_>, checkpoint: &Checkpoint, observe: Observer<'_>) -> Result<Option<First>, ScoreError> {
     let Some(path) = request.first_relations else { return Ok(None) };
     if checkpoint.config.model.iterations() == 0 {
-        return Err(ScoreError::Iterations(request.checkpoint.to_path_buf()));
+        return Err(match request.options.iterations {
+            Some(0) => ScoreError::FirstOfNone,
+            _ => ScoreError::Iterations(request.checkpoint.to_path_buf()),
+        });
     }
     First::read(path, request.split, &checkpoint.config.relations(), observe).map(Some)
 }

@@ -116,6 +116,19 @@ impl<I> Whole<I> {
     }
 }
 
+impl<I: Read> Whole<I> {
+    /// Whether the input ends where its stream does: what stands behind it would be lost without a word.
+    fn nothing_behind(&mut self) -> Result<(), ArrowError> {
+        self.left = MOST_BYTES;
+        match self.read(&mut [0])? {
+            0 => Ok(()),
+            _ => Err(ArrowError::IpcError(
+                "expected nothing behind the stream, got more, perhaps another stream: send each by itself".to_owned(),
+            )),
+        }
+    }
+}
+
 impl<I: Read> Read for Whole<I> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let wanted = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
@@ -165,6 +178,7 @@ fn next_batch(
             let reason = "expected an end mark: the docre that wrote the stream was stopped";
             Some(Err(ArrowError::IpcError(reason.to_owned())))
         }
+        None => reader.get_mut().nothing_behind().err().map(Err),
         batch => batch,
     }
 }

@@ -64,7 +64,7 @@ impl fmt::Display for Trained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { stage, best_epoch, best_f1, epochs, base_f1 } = self;
         match stage {
-            0 | 1 => write!(f, "the best of {epochs} epochs, {best_epoch},")?,
+            0 | 1 => write!(f, "the best epoch, {best_epoch} of {epochs},")?,
             _ => write!(f, "the best of stage {stage}, epoch {best_epoch} of {epochs},")?,
         }
         write!(f, " has a dev F1 of {:.2}", 100.0 * best_f1)?;

@@ -306,6 +306,21 @@ fn streamed(batch: &RecordBatch) -> Result<Vec<AnnotatedRow>, TableError> {
     Ok(rows.concat())
 }
 
+#[test]
+fn what_stands_behind_a_stream_is_not_lost_without_a_word() {
+    let stream = || {
+        let mut stream = StreamWriter::<AnnotatedRow, _>::begin(Vec::new()).unwrap();
+        stream.write(vec![row()]).unwrap();
+        stream.finish().unwrap()
+    };
+    let read = |bytes: Vec<u8>| receive::<AnnotatedRow>(&bytes[..]).unwrap().collect::<Result<Vec<_>, _>>();
+    assert_eq!(read(stream()).unwrap().concat().len(), 1);
+    for behind in [stream(), b"x".to_vec()] {
+        let error = read([stream(), behind].concat()).unwrap_err().to_string();
+        assert!(error.contains("expected nothing behind the stream"), "{error}");
+    }
+}
+
 /// As other engines lay a type out: wide numbers and lists, and nothing that cannot be null.
 fn wide(kind: &DataType) -> DataType {
     let field = |field: &Arc<Field>| Arc::new(Field::new(field.name(), wide(field.data_type()), true));

@@ -81,6 +81,7 @@ fn inference_begins_with_the_relations_that_are_given() {
         read::<TraceRow>(&usual).into_iter().filter(first).collect::<Vec<_>>()
     );
     of_another_making(&fixture, &others);
+    of_nothing_here(&fixture, &json!([entry(document, 0, 1, "nonsense"), entry("elsewhere", 0, 1, relation)]));
     in_a_pipeline(&fixture, &others, &read(&turned));
 }
 
@@ -91,6 +92,21 @@ fn of_another_making(fixture: &Fixture, others: &Path) {
     let options = Options { iterations: Some(2), ..Options::default() };
     let error = score::score(&request.with(&options).begun_with(Some(others)), &unheard).unwrap_err();
     assert!(error.to_string().contains("scores") || error.to_string().contains("relations"), "{error}");
+}
+
+/// Relations none of which can be used, and inference that does not take place, are refused.
+fn of_nothing_here(fixture: &Fixture, strays: &serde_json::Value) {
+    let [checkpoint, split, out, first] =
+        ["model/best", "corpus/train", "nothing", "strays.json"].map(|name| fixture.path(name));
+    std::fs::write(&first, strays.to_string()).unwrap();
+    let refused = |iterations| {
+        let options = Options { iterations: Some(iterations), ..Options::default() };
+        let request = Request::new(&checkpoint, &split, &out, "run", DeviceChoice::Cpu);
+        score::score(&request.with(&options).begun_with(Some(&first)), &unheard).unwrap_err().to_string()
+    };
+    assert!(refused(2).ends_with("got 2 of others alone, the first `nonsense`"), "{}", refused(2));
+    assert!(refused(0).starts_with("`first_relations`: expected none, as `iterations` is 0"), "{}", refused(0));
+    assert!(!out.exists());
 }
 
 fn in_a_pipeline(fixture: &Fixture, others: &Path, expected: &[RelationRow]) {

@@ -316,6 +316,8 @@ fn seeds_need_no_variants_and_variants_no_seeds() {
     let stages =
         [&["train-split".to_owned(), "dev-split".to_owned()][..], &each(3), &each(4), &["summarise".to_owned()]];
     assert_eq!(planned(&place, &seeds), stages.concat());
+    let both = place.failure(&["--set", "matrix.seeds=[3]", "--set", "train.seed=7"]);
+    assert!(both.contains("--set train.seed=7: expected it in `matrix.seeds`"), "{both}");
     let corpora = ["--set", "matrix.seeds=[3]", "--set", "matrix.seed_of=[\"dev-split\"]"];
     let stages = ["train-split", "seed-3/dev-split", "seed-3/base", "seed-3/train", "seed-3/score", "seed-3/evaluate"];
     assert_eq!(planned(&place, &corpora), [&stages[..], &["summarise"]].concat());

@@ -72,6 +72,12 @@ impl Settings for Options {
         if self.variants.is_empty() {
             return Err("`variants`: expected the variant of each run, got none".to_owned());
         }
+        if let Some(name) =
+            self.against.iter().flat_map(|(one, other)| [one, other]).find(|name| !self.variants.contains(name))
+        {
+            let known: Vec<&str> = self.variants.iter().map(String::as_str).collect();
+            return Err(format!("`against`: {}", unknown("variant", name, &known)));
+        }
         let known: Vec<String> = Figure::in_reading_order().into_iter().map(called).collect();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         if let Some(name) = self.shown.iter().find(|name| !known.contains(&name.as_str())) {
