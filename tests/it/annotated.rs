@@ -316,8 +316,9 @@ fn what_stands_behind_a_stream_is_not_lost_without_a_word() {
     let read = |bytes: Vec<u8>| receive::<AnnotatedRow>(&bytes[..]).unwrap().collect::<Result<Vec<_>, _>>();
     assert_eq!(read(stream()).unwrap().concat().len(), 1);
     for behind in [stream(), b"x".to_vec()] {
-        let error = read([stream(), behind].concat()).unwrap_err().to_string();
-        assert!(error.contains("expected nothing behind the stream"), "{error}");
+        let error = read([stream(), behind].concat()).unwrap_err();
+        let reason = std::error::Error::source(&error).unwrap().to_string();
+        assert!(reason.contains("expected nothing behind the stream"), "{reason}");
     }
 }
 
