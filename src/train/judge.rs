@@ -96,10 +96,12 @@ pub fn compared(
     let best = out.join(BEST);
     let Some(of_base) = Card::find(&best)?.and_then(|card| card.base) else { return Ok(trained) };
     if !of_base.is_worse() {
-        let base = config.base.clone().unwrap_or_else(|| out.join(BASE));
+        // A stage of a pipeline trains in a folder that goes when it is done.
+        let beside = || format!("`{BASE}` beside `{BEST}`, in a pipeline the stage's output `{BASE}`");
+        let base = config.base.as_ref().map_or_else(beside, |base| base.display().to_string());
         let [whole, of_base] = [of_base.f1 + of_base.difference, of_base.f1].map(|f1| format!("{:.2}", 100.0 * f1));
-        let told = format!("{whole} on dev is not above the {of_base} of its base, {}", base.display());
-        observe(Event::Note(format!("{}: F1 {told}: as far as dev tells, score with that", best.display())));
+        let told = format!("F1 {whole} on dev is not above the {of_base} of its base");
+        observe(Event::Note(format!("{told}: as far as dev tells, score with that, {base}")));
     }
     Ok(Trained { base_f1: Some(of_base.f1), ..trained })
 }

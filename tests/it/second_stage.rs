@@ -271,8 +271,9 @@ fn a_run_says_whether_the_whole_is_better_than_its_base() {
     };
     for base in [0.5, 0.75] {
         let (told, f1) = (against(base), 100.0 * base);
-        assert!(told.contains(&format!("/best: F1 50.00 on dev is not above the {f1:.2} of its base, ")), "{told}");
-        assert!(told.contains("run/base: as far as dev tells, score with that"), "{told}");
+        let expected =
+            format!("F1 50.00 on dev is not above the {f1:.2} of its base: as far as dev tells, score with that, ");
+        assert!(told.contains(&(expected + "`base` beside `best`, in a pipeline the stage's output `base`")), "{told}");
         let shown = show();
         let expected = format!(
             "its base      P - R {f1:.2} F1 {f1:.2}; the model is not better: score with the base, F1 {:+.2}",
