@@ -163,12 +163,7 @@ impl ModelConfig {
             Self::DocreIi(config) if config.iterations > 0 => {
                 DocreIiConfig { iterations: 0, recipe: None, ..config.clone() }
             }
-            Self::DocreSd(config) => {
-                let DocreSdConfig { embedding, block, pair_feature, averaged_layers, mentions, .. } = *config;
-                let base =
-                    DocreIiConfig { embedding, block, pair_feature, averaged_layers, mentions, ..Default::default() };
-                DocreIiConfig { iterations: 0, ..base }
-            }
+            Self::DocreSd(config) => DocreIiConfig::base_of(&config.shape()),
             _ => return None,
         };
         Some(Self::DocreIi(base))
@@ -177,9 +172,7 @@ impl ModelConfig {
     /// That part with the settings that its features hang on, all others at their defaults.
     pub fn base_of_features(&self) -> Option<Self> {
         let Self::DocreIi(base) = self.base()? else { return None };
-        let DocreIiConfig { embedding, block, pair_feature, averaged_layers, mentions, .. } = base;
-        let base = DocreIiConfig { embedding, block, pair_feature, averaged_layers, mentions, ..Default::default() };
-        Some(Self::DocreIi(DocreIiConfig { iterations: 0, ..base }))
+        Some(Self::DocreIi(DocreIiConfig::base_of(&base.shape())))
     }
 
     /// Whether its paper trains that part first.

@@ -174,13 +174,9 @@ impl Pipeline {
         let repeats = top.matrix.is_some() || !top.variant.is_empty();
         // First without what is repeated: a fault is then told of the stage as it is written.
         let written = stages(Instance::as_written(&gather::alone(&top.stage, repeats)), &top.sources)?;
-        let Some(Expanded { instances, sources, cells, seeded, notes: more }) = expand(&top, name)? else {
+        let Some(Expanded { instances, sources, cells, notes: more }) = expand(&top, name, settings)? else {
             return whole(written, Cells::single(name), notes);
         };
-        let is_seed = |setting: &&String| seeded.iter().any(|stage| setting.starts_with(&format!("{stage}.seed=")));
-        if let Some(setting) = settings.iter().find(is_seed) {
-            bail!("--set {setting}: expected it in `matrix.seeds`, as in `--set 'matrix.seeds=[1, 2]'`");
-        }
         notes.extend(more);
         whole(stages(instances, &sources)?, cells, notes)
     }

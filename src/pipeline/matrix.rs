@@ -99,8 +99,6 @@ pub struct Expanded {
     pub sources: BTreeMap<String, Source>,
     /// What is repeated.
     pub cells: Cells,
-    /// The stages whose seed the matrix says.
-    pub seeded: BTreeSet<String>,
     /// What is to be said of it, a line each.
     pub notes: Vec<String>,
 }
@@ -229,17 +227,21 @@ fn check_names(variants: &[Variant]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The stages of a file as they run; `None` where nothing is repeated.
+/// The stages of a file as they run, where settings were `set` in it; `None` where nothing is repeated.
 ///
 /// # Errors
 /// What is wrong with the matrix, or with a variant.
-pub fn expand(top: &Top, pipeline: &str) -> anyhow::Result<Option<Expanded>> {
+pub fn expand(top: &Top, pipeline: &str, set: &[String]) -> anyhow::Result<Option<Expanded>> {
     if top.matrix.is_none() && top.variant.is_empty() {
         return Ok(None);
     }
     let matrix: Matrix = typed(top.matrix.clone().unwrap_or_default()).context("`matrix`")?;
     let cells = Cells::read(top, &matrix, pipeline)?;
     let seeded = if cells.seeds.is_empty() { BTreeSet::new() } else { seeded(top, matrix.seed_of.as_deref())? };
+    let sets_seed = |setting: &&String| setting.split_once('=').is_some_and(|(key, _)| is_seed(key, &seeded));
+    if let Some(setting) = set.iter().find(sets_seed) {
+        bail!("--set {setting}: expected it in `matrix.seeds`, as in `--set 'matrix.seeds=[1, 2]'`");
+    }
     let (tops, mut notes) = varied(top, &seeded)?;
     notes.extend(alike(&tops, &cells));
     let mut sources = top.sources.clone();
@@ -255,7 +257,7 @@ pub fn expand(top: &Top, pipeline: &str) -> anyhow::Result<Option<Expanded>> {
     }
     // Cell by cell: what a cell is the first to need runs with it.
     instances.sort_by_key(|instance| (instance.is_late, instance.cells.first().copied(), instance.place));
-    Ok(Some(Expanded { instances, sources, cells, seeded, notes }))
+    Ok(Some(Expanded { instances, sources, cells, notes }))
 }
 
 /// The names of the stages whose seed the matrix says.
@@ -282,9 +284,7 @@ fn varied(top: &Top, seeded: &BTreeSet<String>) -> anyhow::Result<(Vec<Top>, Vec
     let (mut tops, mut notes) = (Vec::new(), Vec::new());
     for variant in &top.variant {
         let place = || format!("variant `{}`", variant.name);
-        let of_matrix =
-            |key: &&String| key.split_once('.').is_some_and(|(stage, option)| option == SEED && seeded.contains(stage));
-        if let Some(key) = variant.set.keys().chain(&variant.unset).find(of_matrix) {
+        if let Some(key) = variant.set.keys().chain(&variant.unset).find(|key| is_seed(key, seeded)) {
             bail!("{}: `{key}`: expected it in `matrix.seeds` alone, got it here too", place());
         }
         let mut changed = top.clone();
@@ -293,6 +293,11 @@ fn varied(top: &Top, seeded: &BTreeSet<String>) -> anyhow::Result<(Vec<Top>, Vec
         tops.push(changed);
     }
     Ok((tops, notes))
+}
+
+/// Whether a key is that of a seed which the matrix says.
+fn is_seed(key: &str, seeded: &BTreeSet<String>) -> bool {
+    key.split_once('.').is_some_and(|(stage, option)| option == SEED && seeded.contains(stage))
 }
 
 /// Which variants are the same, a line each.

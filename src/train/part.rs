@@ -11,6 +11,8 @@ use model::predict::USUAL_BYTES as BYTES_OF_SCORING;
 use model::{Model, Need};
 use table::Text;
 
+use super::config::TrainConfig;
+
 /// Bytes that training may hold of a document's pairs, unless these are bounded by number.
 pub const USUAL_BYTES: u64 = 8 << 30;
 /// Documents that are named; all are counted.
@@ -33,6 +35,11 @@ struct InParts {
 }
 
 impl Bound {
+    /// That of a run.
+    pub fn of(config: &TrainConfig) -> Self {
+        Self { most_pairs: config.most_pairs }
+    }
+
     /// The share of a document's pairs that a step takes, where it cannot take all.
     fn share(self, model: &dyn Model, example: &Example) -> Option<f64> {
         let need = model.training_need(example);

@@ -52,6 +52,8 @@ pub struct Run<'a> {
     prepared: &'a Prepared,
     /// The documents that choose the best checkpoint, but for those that are too large.
     dev: Vec<Example>,
+    /// What is to be said of these.
+    unscored: Vec<Event>,
     identity: String,
     /// What its checkpoints say of themselves.
     checkpoint: CheckpointConfig,
@@ -115,7 +117,7 @@ impl<'a> Run<'a> {
         let steps = batches.div_ceil(config.accumulation) as u64 * u64::from(stage.epochs);
         let schedule = Schedule::new(steps, config.warm_up);
         let workers = compute.workers()?;
-        let (dev, _) = part::scored(&*judge, &prepared.dev);
+        let (dev, unscored) = part::scored(&*judge, &prepared.dev);
         Ok(Self {
             workers,
             compute,
@@ -124,6 +126,7 @@ impl<'a> Run<'a> {
             out,
             prepared,
             dev,
+            unscored,
             identity,
             checkpoint,
             model,
@@ -244,13 +247,13 @@ impl<'a> Run<'a> {
     }
 
     fn bound(&self) -> Bound {
-        Bound { most_pairs: self.config.most_pairs }
+        Bound::of(self.config)
     }
 
     /// What is said of documents that are too large to be learnt from, or scored, as a whole.
-    pub fn large(&self) -> Vec<Event> {
-        let (_, told) = part::scored(&*self.judge, &self.prepared.dev);
-        self.bound().told(&*self.model, &self.documents).into_iter().chain(told).collect()
+    pub fn large(&mut self) -> Vec<Event> {
+        let unscored = std::mem::take(&mut self.unscored);
+        self.bound().told(&*self.model, &self.documents).into_iter().chain(unscored).collect()
     }
 
     fn examples(&self, places: &[usize]) -> Vec<Example> {

@@ -4,7 +4,7 @@ use ground::settings::within;
 use serde::{Deserialize, Serialize};
 
 use super::negatives::Negatives;
-use crate::base::{PairFeature, check_layers};
+use crate::base::{PairFeature, Shape, check_layers};
 use crate::bounds::{GREATEST_WIDTH, MOST};
 use crate::pair::Mentions;
 use crate::recipe::Recipe;
@@ -245,6 +245,20 @@ impl DocreIiConfig {
     /// The second stage's other loss, where it has one that counts.
     pub fn contrastive(&self) -> Option<Contrastive> {
         Some(self.contrastive).filter(|&loss| loss != Contrastive::None && self.contrastive_weight > 0.0)
+    }
+
+    /// The base alone of a shape.
+    pub(crate) fn base_of(shape: &Shape) -> Self {
+        let Shape { width, block, feature, averaged_layers, mentions, normed: _ } = *shape;
+        let base =
+            Self { embedding: width, block, pair_feature: feature, averaged_layers, mentions, ..Self::default() };
+        Self { iterations: 0, ..base }
+    }
+
+    /// The shape of its base.
+    pub(crate) fn shape(&self) -> Shape {
+        let Self { embedding: width, block, pair_feature: feature, averaged_layers, mentions, .. } = *self;
+        Shape { width, block, feature, averaged_layers, mentions, normed: false }
     }
 
     /// The width of the inference module's vectors.

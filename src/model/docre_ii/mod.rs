@@ -28,7 +28,7 @@ use nn::{Mode, Weights};
 use crate::all_pairs::{AllPairs, n_pairs};
 use crate::attention::rows_at_once;
 use crate::attention::{Matrices, matrix_bytes};
-use crate::base::{PairBase, Shape};
+use crate::base::PairBase;
 use crate::chunks::{by_rows, chunks, pairs_at_once, rows_of};
 use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
 use crate::decode::{Predicted, decode, given};
@@ -62,16 +62,8 @@ impl DocreIi {
     /// Where the configuration does not fit itself, or a weight is missing or misshapen.
     pub fn new(task: &Task, config: &DocreIiConfig, weights: &mut Weights) -> Result<Self> {
         config.check().map_err(candle_core::Error::Msg)?;
-        let shape = Shape {
-            width: config.embedding,
-            block: config.block,
-            feature: config.pair_feature,
-            averaged_layers: config.averaged_layers,
-            mentions: config.mentions,
-            normed: false,
-        };
         let dropout = task.encoder.hidden_dropout_prob;
-        let base = PairBase::new(task.encoder, &shape, weights)?;
+        let base = PairBase::new(task.encoder, &config.shape(), weights)?;
         let classifier = Classifier::new(task, config.pair_feature, config.embedding, weights)?;
         let inference = if config.iterations == 0 {
             None

@@ -4,7 +4,7 @@ use ground::pattern::Pattern;
 use ground::settings::within;
 use serde::{Deserialize, Serialize};
 
-use crate::base::{PairFeature, check_layers};
+use crate::base::{PairFeature, Shape, check_layers};
 use crate::bounds::MOST;
 use crate::pair::Mentions;
 use crate::recipe::Recipe;
@@ -108,6 +108,12 @@ impl From<Recipe> for DocreSdConfig {
 }
 
 impl DocreSdConfig {
+    /// The shape of its base.
+    pub(crate) fn shape(&self) -> Shape {
+        let Self { embedding: width, block, pair_feature: feature, averaged_layers, mentions, .. } = *self;
+        Shape { width, block, feature, averaged_layers, mentions, normed: true }
+    }
+
     /// Whether a model can be made of it.
     ///
     /// # Errors

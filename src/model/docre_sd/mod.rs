@@ -21,7 +21,7 @@ use nn::{Init, Linear, Mode, Weights};
 
 use crate::all_pairs::{AllPairs, n_pairs};
 use crate::attention::matrix_bytes;
-use crate::base::{PairBase, Shape};
+use crate::base::PairBase;
 use crate::chunks::{by_rows, chunks, rows_of};
 use crate::contract::{Lesson, Loss, Model, Need, Taker, Task};
 use crate::example::{Example, labels};
@@ -69,14 +69,6 @@ impl DocreSd {
     /// Where the configuration does not fit itself, or a weight is missing or misshapen.
     pub fn new(task: &Task, config: &DocreSdConfig, weights: &mut Weights) -> Result<Self> {
         config.check().map_err(candle_core::Error::Msg)?;
-        let shape = Shape {
-            width: config.embedding,
-            block: config.block,
-            feature: config.pair_feature,
-            averaged_layers: config.averaged_layers,
-            mentions: config.mentions,
-            normed: true,
-        };
         let dropout = task.encoder.hidden_dropout_prob;
         let layers = layers(config, dropout, weights, "reasoning")?;
         let average = config.moving_average.then(|| Average::new(config, dropout, weights)).transpose()?;
@@ -88,7 +80,7 @@ impl DocreSd {
             .then(|| Linear::new(weights, "reasoning.output", square, nothing))
             .transpose()?;
         Ok(Self {
-            base: PairBase::new(task.encoder, &shape, weights)?,
+            base: PairBase::new(task.encoder, &config.shape(), weights)?,
             layers,
             output,
             // Over a trained base it begins as that base's.

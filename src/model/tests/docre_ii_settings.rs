@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::attention::matrices;
-use crate::base::{PairBase, PairFeature, Shape};
+use crate::base::{PairBase, PairFeature};
 use crate::decode::decode;
 use crate::docre_ii::inference::{CrossAttention, Inference, InferenceLayer};
 use crate::docre_ii::losses::apart;
@@ -59,15 +59,7 @@ struct Parts {
 
 impl Parts {
     fn new(config: &DocreIiConfig, mut weights: Weights, examples: &[Example]) -> Self {
-        let shape = Shape {
-            width: config.embedding,
-            block: config.block,
-            feature: config.pair_feature,
-            averaged_layers: config.averaged_layers,
-            mentions: config.mentions,
-            normed: false,
-        };
-        let base = PairBase::new(&still(), &shape, &mut weights).unwrap();
+        let base = PairBase::new(&still(), &config.shape(), &mut weights).unwrap();
         let features = base.forward(examples, &mut Mode::Evaluate).unwrap().unwrap();
         let inference = Inference::new(config, CLASSES, 0.0, &mut weights).unwrap();
         Self { config: config.clone(), inference, features, examples: examples.to_vec(), weights }

@@ -179,7 +179,7 @@ impl<'a> Frozen<'a> {
 
     /// Whether steps take parts of documents: each then has features of its own.
     fn is_in_parts(&self) -> bool {
-        Bound { most_pairs: self.config.most_pairs }.is_any_large(&*self.base, &self.prepared.train)
+        Bound::of(self.config).is_any_large(&*self.base, &self.prepared.train)
     }
 
     fn bytes(&self) -> u64 {
