@@ -34,6 +34,9 @@ pub struct Card {
     pub base: Option<OfBase>,
     /// What it was trained with; places of files are left out.
     pub settings: Value,
+    /// The model's keys whose values were not those of its recipe, where it had one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside_recipe: Vec<String>,
 }
 
 /// Which split.
@@ -146,9 +149,13 @@ impl Card {
         write(&path, &(text + "\n"))
     }
 
-    /// The recipe by which the model's settings were given, where there was one.
-    pub fn recipe(&self) -> Option<&str> {
-        self.settings.get("model")?.get("recipe")?.as_str()
+    /// The recipe by which the model's settings were given, where there was one, and which of them were not by it.
+    pub fn recipe(&self) -> Option<String> {
+        let recipe = self.settings.get("model")?.get("recipe")?.as_str()?;
+        if self.beside_recipe.is_empty() {
+            return Some(format!("recipe `{recipe}`"));
+        }
+        Some(format!("recipe `{recipe}`, with `{}` of its own", self.beside_recipe.join("`, `")))
     }
 
     /// Types of head and tail that training had in one document and never asked about: a model knows nothing of their
@@ -184,7 +191,8 @@ mod tests {
         }
         let relations = vec![CardRelation { relation: "r".into(), label: None, facts: 1, undirected }];
         let (train, dev) = (split.clone(), split);
-        Card { docre: "0".into(), train, dev, profile, relations, figures: None, base: None, settings: json!({}) }
+        let (settings, beside_recipe) = (json!({}), Vec::new());
+        Card { docre: "0".into(), train, dev, profile, relations, figures: None, base: None, settings, beside_recipe }
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use docre::corpus::annotated::set_down;
+use docre::corpus::annotated::{set_down, set_down_table, table_at};
 use docre::table::rows::AnnotatedRow;
-use docre::table::{Row, Table, TableFiles, stream};
+use docre::table::stream;
 
 use super::pipe::{self, Scratch};
-use super::{Usage, holds_documents, split_folder, splits_in};
+use super::{Usage, split_folder, splits_in};
 
 /// What rows on stdin are called in messages.
 const STDIN: &str = "standard input";
@@ -46,21 +46,10 @@ pub fn rows(path: &Path, name: &str, scratch: &mut Scratch) -> anyhow::Result<Op
         set_down(stream::receive::<AnnotatedRow>(pipe::stdin())?, Path::new(STDIN), &folder)?;
         return Ok(Some(folder));
     }
-    let Some(table) = table_at(path)? else { return Ok(None) };
+    // A corpus of splits goes before it.
+    let table = if splits_in(path)?.is_empty() { table_at(path)? } else { None };
+    let Some(table) = table else { return Ok(None) };
     let folder = scratch.folder(name)?;
-    set_down(Table::<AnnotatedRow>::require_at(&table)?.conformed()?, &table, &folder)?;
+    set_down_table(&table, &folder)?;
     Ok(Some(folder))
-}
-
-/// Where the table is: a file, a folder of files, or in a folder under its name. A split, or a corpus of such, goes before
-/// it.
-fn table_at(path: &Path) -> anyhow::Result<Option<PathBuf>> {
-    if holds_documents(path)? || !splits_in(path)?.is_empty() {
-        return Ok(None);
-    }
-    if TableFiles::at(path)?.is_some() {
-        return Ok(Some(path.to_path_buf()));
-    }
-    let name = &AnnotatedRow::schema().name;
-    Ok(TableFiles::find(path, name)?.map(|_| path.join(name)))
 }

@@ -130,7 +130,7 @@ impl fmt::Display for Description {
         let (kind, encoder) = (name_of(&config.model)?, &config.encoder);
         let (n_relations, most_labels) = (config.relations.len(), config.most_labels);
         let shape = format!("{} layers of {}", encoder.num_hidden_layers, encoder.hidden_size);
-        let recipe = card.as_ref().and_then(Card::recipe).map(|recipe| format!(" by the recipe `{recipe}`"));
+        let recipe = card.as_ref().and_then(Card::recipe).map(|recipe| format!(" by the {recipe}"));
         let kind = kind + &recipe.unwrap_or_default();
         let decided = decision.as_ref().map_or_else(|| "none: the model's own threshold".to_owned(), decided);
         for (name, told) in [

@@ -10,14 +10,14 @@ mod read;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
 use ground::excerpt::quoted;
 use ground::identity;
-use table::rows::AnnotatedRow;
-use table::{TableError, Text};
+use table::rows::{AnnotatedRow, DocumentRow};
+use table::{Row, Table, TableError, TableFiles, Text};
 
 use crate::error::CorpusError;
 use crate::fault::Fault;
@@ -63,6 +63,30 @@ pub fn set_down(
         return Err(CorpusError::Format { path: source.to_path_buf(), reason });
     }
     Ok(writer.finish(&words.labels, |relation| words.undirected.contains(relation))?)
+}
+
+/// Where the table of rows stands: a file, a folder of files, or in a folder under its name; `None` where there is none, or
+/// a split, which goes before it.
+///
+/// # Errors
+/// Where the system refuses to look.
+pub fn table_at(path: &Path) -> Result<Option<PathBuf>, TableError> {
+    if Table::<DocumentRow>::find(path)?.is_some() {
+        return Ok(None);
+    }
+    if TableFiles::at(path)?.is_some() {
+        return Ok(Some(path.to_path_buf()));
+    }
+    let name = &AnnotatedRow::schema().name;
+    Ok(TableFiles::find(path, name)?.map(|_| path.join(name)))
+}
+
+/// Writes the tables of a split of the rows of a table, as [`set_down`].
+///
+/// # Errors
+/// As there, and where the table is none of such rows.
+pub fn set_down_table(table: &Path, folder: &Path) -> Result<Totals, CorpusError> {
+    set_down(Table::<AnnotatedRow>::require_at(table)?.conformed()?, table, folder)
 }
 
 /// What rows say of relations.

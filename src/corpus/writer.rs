@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use table::Text;
 use table::rows::PredictionRow;
 
-use crate::document::{Document, Fact, Mention, sentence_spans};
+use crate::document::{Document, Fact, Mention, Token, sentence_spans};
 use crate::fault::Remark;
 
 /// Writes documents into one stream.
@@ -46,14 +46,18 @@ const MOST_BLANKS: u32 = 64 << 20;
 
 /// A document, its text put together from its tokens, and the relations to be written.
 ///
-/// Where the tokens have places in a source's text, so has the text: what stood between them was white space, and is a
-/// blank each, at the end of a sentence line ends where there were several. Else tokens are parted by single blanks.
+/// Within a sentence stands between tokens what stood there, where that is known to be something else than blanks. Where
+/// tokens have places in a source's text, so has the text: between sentences stood white space, and is a blank each, line
+/// ends where there were several. Else tokens are parted by single blanks.
 #[derive(Debug, Clone)]
 pub struct Written<'d> {
     /// The document.
     pub document: &'d Document,
-    /// Its text.
+    /// Its text as people's tools take it: no line ends in `\r\n`, which they count otherwise, and none is empty within a
+    /// sentence, which would end there.
     pub text: String,
+    /// Its text, where that is another.
+    exact: Option<String>,
     /// The relations, in order; `None` where nothing is known or predicted of them.
     pub claims: Option<Vec<Claim>>,
     /// Whether a model says so, and nobody has looked.
@@ -97,9 +101,22 @@ impl<'d> Written<'d> {
 
     fn new(document: &'d Document, claims: Option<Vec<Claim>>, is_predicted: bool) -> Self {
         let (mut text, mut length, mut tokens) = (String::new(), 0_u32, Vec::new());
-        let mut blanks = MOST_BLANKS;
-        for sentence in &document.sentences {
+        let (mut blanks, mut exact) = (MOST_BLANKS, None::<String>);
+        for (number, sentence) in (0..).zip(&document.sentences) {
+            let known = document.uneven.get(&number).and_then(|text| gaps(text, sentence)).unwrap_or_default();
             for (place, token) in sentence.iter().enumerate() {
+                if let Some(known) = place.checked_sub(1).and_then(|before| known.get(before)) {
+                    let told = plain(known);
+                    if told != *known {
+                        exact.get_or_insert_with(|| text.clone());
+                    }
+                    exact.iter_mut().for_each(|exact| exact.extend([*known, &*token.text]));
+                    text.extend([&*told, &*token.text]);
+                    let first = length.saturating_add(count(known));
+                    length = first.saturating_add(count(&token.text));
+                    tokens.push((first, length));
+                    continue;
+                }
                 let start = match token.characters {
                     Some((start, _)) => start.max(length),
                     None => length + u32::from(length > 0),
@@ -107,20 +124,29 @@ impl<'d> Written<'d> {
                 let gap = if start - length > blanks { 1 } else { start - length };
                 blanks -= gap.min(blanks);
                 let ends_line = place == 0 && gap > 1 && length > 0;
-                text.extend((0..gap).map(|_| if ends_line { '\n' } else { ' ' }));
-                text.push_str(&token.text);
+                let between = if ends_line { "\n" } else { " " }.repeat(gap as usize);
+                [Some(&mut text), exact.as_mut()].into_iter().flatten().for_each(|to| to.extend([&*between, &*token.text]));
                 let first = length.saturating_add(gap);
-                length = first.saturating_add(ground::whole(token.text.chars().count()));
+                length = first.saturating_add(count(&token.text));
                 tokens.push((first, length));
             }
         }
         let sentences = sentence_spans(&document.sentences);
-        Self { document, text, claims, is_predicted, tokens, sentences }
+        Self { document, text, exact, claims, is_predicted, tokens, sentences }
     }
 
-    /// The text. Where it begins with the title, which is a sentence, that is a line.
+    /// The text as tools take it. Where it begins with the title, which is a sentence, that is a line.
     pub fn text_by_lines(&self) -> String {
-        let (title, text) = (&*self.document.title, &*self.text);
+        self.by_lines(&self.text)
+    }
+
+    /// The text as it is known to be, by lines likewise.
+    pub fn exact_by_lines(&self) -> String {
+        self.by_lines(self.exact.as_ref().unwrap_or(&self.text))
+    }
+
+    fn by_lines(&self, text: &str) -> String {
+        let title = &*self.document.title;
         let ends_title = self.sentence(0).is_some_and(|(_, end)| title.chars().count() == end as usize);
         match text.strip_prefix(title).and_then(|rest| rest.strip_prefix(' ')) {
             Some(rest) if ends_title && !title.is_empty() => format!("{title}\n{rest}"),
@@ -147,6 +173,37 @@ impl<'d> Written<'d> {
         let own = self.tokens.get(start as usize..(start + n_tokens) as usize)?;
         Some((own.first()?.0, own.last()?.1))
     }
+}
+
+/// What stands between the tokens of a sentence in its text; `None` where they do not stand there one behind the other, or
+/// elsewhere than their places say.
+fn gaps<'t>(text: &'t str, tokens: &[Token]) -> Option<Vec<&'t str>> {
+    let (first, others) = tokens.split_first()?;
+    let (mut rest, mut before, mut gaps) = (text.strip_prefix(&*first.text)?, first, Vec::with_capacity(others.len()));
+    for token in others {
+        let gap = match before.characters.zip(token.characters) {
+            Some(((_, end), (start, _))) => {
+                let past = rest.char_indices().nth(start.checked_sub(end)? as usize);
+                rest.get(..past.map_or(rest.len(), |(byte, _)| byte))?
+            }
+            None => rest.get(..rest.len() - rest.trim_start().len())?,
+        };
+        rest = rest.strip_prefix(gap)?.strip_prefix(&*token.text)?;
+        gaps.push(gap);
+        before = token;
+    }
+    Some(gaps)
+}
+
+/// The same number of characters as tools take them.
+fn plain(gap: &str) -> String {
+    let is_empty_line = gap.matches('\n').count() > 1;
+    let is_replaced = |character: char| character == '\r' || character == '\n' && is_empty_line;
+    gap.chars().map(|character| if is_replaced(character) { ' ' } else { character }).collect()
+}
+
+fn count(text: &str) -> u32 {
+    ground::whole(text.chars().count())
 }
 
 impl From<&Fact> for Claim {

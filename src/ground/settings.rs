@@ -95,6 +95,13 @@ fn plain(reason: &str) -> String {
     format!("expected {expected}, got {got}")
 }
 
+/// The names of settings whose values others do not have.
+pub fn differing(settings: &impl Serialize, others: &impl Serialize) -> Vec<String> {
+    let [own, others] = [serde_json::to_value(settings), serde_json::to_value(others)];
+    let (Ok(Value::Object(own)), Ok(Value::Object(others))) = (own, others) else { return Vec::new() };
+    own.into_iter().filter(|(name, value)| others.get(name) != Some(value)).map(|(name, _)| name).collect()
+}
+
 /// Settings by name, in their order.
 pub struct Fields(pub Vec<(String, Value)>);
 

@@ -33,6 +33,25 @@ pub struct Evaluation {
     pub(super) knowledge: Knowledge,
 }
 
+impl Evaluation {
+    /// Of what else some rows of `metrics` are, where they are not those of these predictions about this split: what is
+    /// counted of all facts tells, whatever the run is called.
+    pub fn differs_from(&self, rows: &[MetricRow]) -> Option<String> {
+        let (metric, scope) = Figure::F1(Scope::All).names();
+        let is_of_all = |row: &&MetricRow| *row.metric == *metric && *row.scope == *scope && row.relation.is_none();
+        let counts = |row: &MetricRow| [row.true_positives, row.predicted, row.gold];
+        let own = self.metrics.iter().find(is_of_all)?;
+        let others: Vec<&MetricRow> = rows.iter().filter(is_of_all).collect();
+        let other = *others.first()?;
+        let told = |row: &MetricRow| {
+            let [correct, predicted, gold] = counts(row).map(Option::unwrap_or_default);
+            format!("{correct} of {predicted} correct and {gold} facts")
+        };
+        let differs = others.iter().all(|other| counts(own) != counts(other));
+        differs.then(|| format!("those of the run `{}`: {}, not {}", other.run_id, told(other), told(own)))
+    }
+}
+
 /// What an evaluation is of, and how it resamples.
 #[derive(Debug, Clone)]
 pub(super) struct Run {

@@ -8,11 +8,12 @@ use ground::settings::{Fields, from_fields};
 use nn::Weights;
 
 use crate::atlop::{Atlop, AtlopConfig};
+use crate::base::PairFeature;
 use crate::contract::{Model, Task};
 use crate::docre_ii::{DocreIi, DocreIiConfig};
 use crate::docre_sd::{Distillation, DocreSd, DocreSdConfig};
 use crate::pair::Mentions;
-use crate::recipe::{Recipe, from_fields_by_recipe};
+use crate::recipe::{Recipe, beside, from_fields_by_recipe};
 
 /// A model's kind and its shape beside the encoder's.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -167,6 +168,41 @@ impl ModelConfig {
             _ => return None,
         };
         Some(Self::DocreIi(base))
+    }
+
+    /// Whether it can be the base of another model, as far as settings tell.
+    ///
+    /// # Errors
+    /// What it is expected to be.
+    pub fn check_as_base_of(&self, whole: &Self) -> std::result::Result<(), &'static str> {
+        let Some(Self::DocreIi(base)) = whole.base() else { return Ok(()) };
+        if self.reads() != whole.reads() {
+            return Err("`averaged_layers` and `mentions` of the model");
+        }
+        let Self::DocreIi(own) = self else { return Err("base of the model, a `docre-ii` with a `K` of 0") };
+        if own.iterations > 0 {
+            return Err("base of the model alone, with a `K` of 0");
+        }
+        let is_same = own.embedding == base.embedding && own.pair_feature == base.pair_feature;
+        // Of the other features nothing has blocks.
+        if !is_same || own.block != base.block && base.pair_feature != PairFeature::Ffn {
+            return Err("`embedding`, `pair_feature` and `block` of the model");
+        }
+        Ok(())
+    }
+
+    /// The keys whose values are not those of its recipe, where it has one.
+    pub fn beside_recipe(&self) -> Vec<String> {
+        match self {
+            Self::Atlop(_) => Vec::new(),
+            Self::DocreIi(config) => config.recipe.map_or_else(Vec::new, |recipe| beside(config, recipe)),
+            Self::DocreSd(config) => config.recipe.map_or_else(Vec::new, |recipe| beside(config, recipe)),
+        }
+    }
+
+    /// Whether its two branches differ by nothing but what is dropped.
+    pub fn differs_by_dropout(&self) -> bool {
+        matches!(self, Self::DocreSd(config) if config.distillation == Distillation::RDrop)
     }
 
     /// That part with the settings that its features hang on, all others at their defaults.

@@ -30,6 +30,7 @@ pub mod docre_ii;
 pub mod docre_sd;
 pub mod recipe;
 pub mod kinds;
+pub mod large;
 pub mod predict;
 #[cfg(test)]
 mod tests;

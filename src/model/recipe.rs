@@ -4,7 +4,7 @@
 //! then on they are all there: a checkpoint has the settings and no recipe, so that what a recipe means may change
 //! without any checkpoint changing with it. Its card has the name too, as it has all that it was trained with.
 
-use ground::settings::{Fields, from_fields};
+use ground::settings::{Fields, differing, from_fields};
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,11 @@ pub enum Recipe {
 
 /// What settings call it.
 const RECIPE: &str = "recipe";
+
+/// The keys of settings whose values are not those that a recipe gives.
+pub(crate) fn beside<T: From<Recipe> + Serialize>(settings: &T, recipe: Recipe) -> Vec<String> {
+    differing(settings, &T::from(recipe))
+}
 
 /// Settings as fields tell them, and their recipe where they do not.
 ///

@@ -15,7 +15,7 @@ use super::optional::{Without, leave_out};
 use super::options::{check_keys, check_keys_among, keys, typed};
 use super::settings::{self, Top};
 use super::sources::{OneOrMore, Source};
-use super::stage::kind::{Action, Kind};
+use super::stage::kind::{Action, Before, Kind};
 use super::stage::registry;
 use super::wiring::{Producers, check_output, check_roles};
 use crate::ground::parsed::FolderName;
@@ -163,8 +163,9 @@ impl Pipeline {
     fn read_here(file: &Path, settings: &[String]) -> anyhow::Result<Self> {
         let name = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         name.parse::<FolderName>().map_err(|reason| anyhow!("name: {reason}"))?;
-        let mut top = read_top(file, DEEPEST)?;
-        let mut notes = settings::apply(&mut top, settings)?;
+        let mut notes = Vec::new();
+        let mut top = read_top(file, &[], &mut notes)?;
+        notes.extend(settings::apply(&mut top, settings)?);
         ensure!(!top.stage.is_empty(), "expected a `[[stage]]`, got none");
         let names = top.stage.iter().map(|stage| settings::name(stage).to_owned()).collect();
         let whole = |stages, cells, notes| {
@@ -197,16 +198,34 @@ impl Pipeline {
     }
 }
 
-/// A file over the one that it extends, if it does, and that over its own.
-fn read_top(file: &Path, deep: usize) -> anyhow::Result<Top> {
+/// A file over the one that it extends, if it does, and that over its own; `above` are those that extend it. What is to
+/// be said of it goes to `notes`, a line each.
+fn read_top(file: &Path, above: &[&Path], notes: &mut Vec<String>) -> anyhow::Result<Top> {
     let text = fs::read_to_string(file).context("cannot read")?;
     let table: Table = text.parse().map_err(|error| located(&error, &text))?;
     check_keys(&table, keys::<Top>())?;
     let mut top: Top = typed(table)?;
     let Some(other) = top.extends.take() else { return Ok(top) };
-    ensure!(deep > 0, "`extends`: expected at most {DEEPEST} files that extend one another, got more");
-    let below = read_top(&other, deep - 1).with_context(|| format!("`extends`: {}", other.display()))?;
-    Ok(top.over(below))
+    let place = || format!("`extends`: {}", other.display());
+    let above = [above, &[file]].concat();
+    check_chain(&above, &other).context("`extends`")?;
+    let below = read_top(&other, &above, notes).with_context(place)?;
+    let (top, note) = top.over(below);
+    notes.extend(note.map(|note| format!("{}: {note}", place())));
+    Ok(top)
+}
+
+/// Whether files, each extending the next and the last of them `other`, come to an end.
+fn check_chain(files: &[&Path], other: &Path) -> anyhow::Result<()> {
+    let other_file = fs::canonicalize(other).ok();
+    let is_other = |file: &&Path| other_file.is_some() && fs::canonicalize(file).ok() == other_file;
+    if let Some(first) = files.iter().position(is_other) {
+        let circle = files.iter().skip(first).chain([&other]).map(|file| format!("`{}`", file.display()));
+        let circle = circle.collect::<Vec<_>>().join(", which extends ");
+        bail!("expected files that extend one another in no circle, got {circle}");
+    }
+    ensure!(files.len() <= DEEPEST, "expected at most {DEEPEST} files that extend one another, got more");
+    Ok(())
 }
 
 fn stages(instances: Vec<Instance>, sources: &BTreeMap<String, Source>) -> anyhow::Result<Vec<Stage>> {
@@ -227,6 +246,10 @@ fn stages(instances: Vec<Instance>, sources: &BTreeMap<String, Source>) -> anyho
     for half in halves {
         let place = format!("stage `{}`", half.name);
         stages.push(checked(half, sources, &mut producers, &later).context(place)?);
+    }
+    for stage in &stages {
+        let fits = stage.action.check(&Before { stage, stages: &stages });
+        fits.with_context(|| format!("stage `{}`", stage.name))?;
     }
     Ok(stages)
 }
@@ -288,8 +311,16 @@ fn checked(
 
 /// What is wrong with TOML, with its line and column, both from 1.
 fn located(error: &toml::de::Error, text: &str) -> anyhow::Error {
-    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let span = error.span().unwrap_or_default();
+    let before = text.get(..span.start).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    anyhow!("line {line}, column {column}: {}", error.message())
+    let too_great = text.get(span).and_then(settings::too_great).map(|reason| format!("`{}`: {reason}", key(before)));
+    anyhow!("line {line}, column {column}: {}", too_great.as_deref().unwrap_or(error.message()))
+}
+
+/// The key of the value that begins behind a text.
+fn key(before: &str) -> &str {
+    let before = before.rsplit_once('=').map_or("", |(before, _)| before.trim_end());
+    before.rsplit(|letter: char| letter.is_whitespace() || "{,".contains(letter)).next().unwrap_or_default()
 }

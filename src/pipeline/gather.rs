@@ -50,15 +50,15 @@ pub fn alone(stages: &[Table], repeats: bool) -> Vec<Table> {
     stages
 }
 
-/// The stage over all cells, which have it as `written`, and with inputs of their own as `own`.
+/// The stage of the file over all cells, which have it as `written`, and with inputs of their own as `own`.
 ///
 /// # Errors
 /// A variant sets something of the stage, or an input that all must share differs.
-pub fn gathered(written: &[&Table], own: &[Table], cells: &Cells) -> anyhow::Result<Table> {
-    let (Some(first), Some(mut table)) = (written.first(), own.first().cloned()) else {
+pub fn gathered(first: &Table, written: &[&Table], own: &[Table], cells: &Cells) -> anyhow::Result<Table> {
+    let Some(mut table) = own.first().cloned() else {
         return Err(anyhow!("expected variants or seeds, got neither"));
     };
-    if let Some((cell, _)) = (0..).zip(written).find(|(_, other)| *other != first) {
+    if let Some((cell, _)) = (0..).zip(written).find(|(_, other)| **other != first) {
         let variant = cells.variant(cell);
         return Err(anyhow!("variant `{variant}`: expected no setting of a stage that takes all variants together"));
     }
@@ -104,13 +104,25 @@ pub enum Reach {
     Nothing(String),
 }
 
-/// What of a stage can run where the outputs `absent` will not be there.
+/// Outputs that will not be there.
+#[derive(Debug, Default)]
+pub struct Absent {
+    /// Those of variants that are not asked for.
+    pub aside: BTreeSet<String>,
+    /// Those that were to be made and could not.
+    pub unmade: BTreeSet<String>,
+}
+
+/// What of a stage can run where some outputs will not be there. Of several it is left out for want of one that was to be
+/// made.
 ///
 /// # Errors
 /// Never for a stage that was checked.
-pub fn reach(stage: &Stage, absent: &BTreeSet<String>) -> anyhow::Result<Reach> {
-    let is_absent = |input: &Input| matches!(input, Input::Made(name) if absent.contains(name));
-    let Some(lost) = stage.inputs.values().flatten().find(|input| is_absent(input)) else { return Ok(Reach::Whole) };
+pub fn reach(stage: &Stage, absent: &Absent) -> anyhow::Result<Reach> {
+    let is_of = |of: &BTreeSet<String>, input: &Input| matches!(input, Input::Made(name) if of.contains(name));
+    let is_absent = |input: &Input| is_of(&absent.aside, input) || is_of(&absent.unmade, input);
+    let first = |of| stage.inputs.values().flatten().find(|input| is_of(of, input));
+    let Some(lost) = first(&absent.unmade).or_else(|| first(&absent.aside)) else { return Ok(Reach::Whole) };
     let runs = stage.options.get(VARIANTS).and_then(Value::as_array).filter(|_| stage.kind.gathers());
     let Some(runs) = runs else { return Ok(Reach::Nothing(lost.to_string())) };
     let is_list = |inputs: &Vec<Input>| inputs.len() == runs.len();

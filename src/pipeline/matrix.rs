@@ -18,6 +18,7 @@ use super::sources::Source;
 use super::stage::kind::{AmongRuns, Kind};
 use crate::ground::parsed::FolderName;
 use crate::ground::suggest::unknown;
+use crate::query;
 
 /// The option that seeds replace.
 const SEED: &str = "seed";
@@ -216,9 +217,7 @@ fn check_names(variants: &[Variant]) -> anyhow::Result<()> {
             gather::BETWEEN,
             name.escape_debug()
         );
-        // As `docre query` calls what lies in folders.
-        let called: String = name.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
-        match seen.insert(called, name) {
+        match seen.insert(query::identifier(&name.to_lowercase()), name) {
             Some(other) if other == name => bail!("two variants are named `{name}`"),
             Some(other) => bail!("variants `{other}` and `{name}` would bear one name in queries"),
             None => {}
@@ -252,8 +251,8 @@ pub fn expand(top: &Top, pipeline: &str, set: &[String]) -> anyhow::Result<Optio
         })
         .collect::<anyhow::Result<_>>()?;
     let mut instances = Vec::new();
-    for place in 0..top.stage.len() {
-        instances.extend(instances_of(place, &mut forms, &cells, &seeded)?);
+    for (place, stage) in top.stage.iter().enumerate() {
+        instances.extend(instances_of((place, stage), &mut forms, &cells, &seeded)?);
     }
     // Cell by cell: what a cell is the first to need runs with it.
     instances.sort_by_key(|instance| (instance.is_late, instance.cells.first().copied(), instance.place));
@@ -272,6 +271,12 @@ fn seeded(top: &Top, named: Option<&[String]>) -> anyhow::Result<BTreeSet<String
     };
     if let Some(name) = named.iter().find(|name| !names.contains(&name.as_str())) {
         bail!("`matrix.seed_of`: {}", unknown("stage", name, &names));
+    }
+    let gathers = |stage: &&Table| gather::kind(stage).is_some_and(Kind::gathers);
+    let is_named = |stage: &&Table| named.iter().any(|name| name == settings::name(stage));
+    if let Some(stage) = top.stage.iter().filter(is_named).find(gathers) {
+        let name = settings::name(stage);
+        bail!("`matrix.seed_of`: expected stages of one run each, got `{name}`, which takes all together");
     }
     Ok(named.iter().cloned().collect())
 }
@@ -336,22 +341,21 @@ fn form(
     Ok(Form { stages, names })
 }
 
-/// The instances of the stage at a place; what they make becomes the cells' own.
+/// The instances of the stage at a place, which the file has so; what they make becomes the cells' own.
 fn instances_of(
-    place: usize,
+    (place, written): (usize, &Table),
     forms: &mut [Form],
     cells: &Cells,
     seeded: &BTreeSet<String>,
 ) -> anyhow::Result<Vec<Instance>> {
-    let of_file: Vec<&Table> = forms.iter().filter_map(|form| form.stages.get(place)).collect();
-    let Some(first) = of_file.first() else { return Ok(Vec::new()) };
-    let name = settings::name(first).to_owned();
+    let of_cells: Vec<&Table> = forms.iter().filter_map(|form| form.stages.get(place)).collect();
+    let name = settings::name(written).to_owned();
     let found: Vec<(Table, Origin)> =
         forms.iter().filter_map(|form| Some(resolved(form.stages.get(place)?, form))).collect();
     let mut groups: Vec<(Table, Origin, BTreeSet<usize>)> = Vec::new();
-    if gather::kind(first).is_some_and(Kind::gathers) {
+    if gather::kind(written).is_some_and(Kind::gathers) {
         let own: Vec<Table> = found.into_iter().map(|(table, _)| table).collect();
-        let table = gather::gathered(&of_file, &own, cells).with_context(|| format!("stage `{name}`"))?;
+        let table = gather::gathered(written, &of_cells, &own, cells).with_context(|| format!("stage `{name}`"))?;
         groups.push((table, Origin { is_late: true, ..Origin::default() }, (0..cells.count()).collect()));
     } else {
         for (cell, (table, mut origin)) in found.into_iter().enumerate() {

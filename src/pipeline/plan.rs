@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::file::{Input, Pipeline, Stage};
-use super::gather::{Reach, reach};
+use super::gather::{Absent, Reach, reach};
 use super::install::check_places;
 use super::request::{Request, inputs, to_fetch};
 use super::run_folder::RunFolder;
@@ -36,7 +36,7 @@ pub fn plan(pipeline: &Pipeline, request: &Request) -> anyhow::Result<Vec<Planne
     let stages = request.stages(pipeline)?;
     let mut folder = RunFolder::open(pipeline, &request.runs)?;
     check_places(&folder, &stages)?;
-    let absent = request.left_aside(pipeline)?;
+    let absent = Absent { aside: request.left_aside(pipeline)?, ..Absent::default() };
     let mut to_come = ToCome::default();
     let mut planned = Vec::new();
     for stage in stages {

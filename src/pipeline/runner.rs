@@ -1,7 +1,7 @@
 //! Stages in order, each where it is not up to date.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, anyhow, bail};
 
 use super::file::{Pipeline, Stage};
-use super::gather::{Reach, reach};
+use super::gather::{Absent, Reach, reach};
 use super::install::{self, install};
 use super::plan::reason;
 use super::request::{Request, inputs, to_fetch};
@@ -58,7 +58,7 @@ pub fn run(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> any
     install::check_places(&folder, &stages)?;
     fetch(&stages, observe)?;
     let mut runner = Runner { name: &pipeline.name, folder, force: request.force, device: request.device };
-    let mut absent = request.left_aside(pipeline)?;
+    let mut absent = Absent { aside: request.left_aside(pipeline)?, ..Absent::default() };
     let mut ended = Ended::default();
     for &stage in &stages {
         interrupt::check()?;
@@ -72,7 +72,7 @@ pub fn run(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> any
             }
         }
         if !ended.has_made(stage) {
-            absent.extend(stage.outputs.values().cloned());
+            absent.unmade.extend(stage.outputs.values().cloned());
         }
     }
     runner.folder.clean(ended.failed.is_empty() && stages.len() == pipeline.stages.len());
@@ -127,7 +127,7 @@ impl Runner<'_> {
     fn reached(
         &mut self,
         stage: &Stage,
-        absent: &BTreeSet<String>,
+        absent: &Absent,
         observe: Observer<'_>,
     ) -> anyhow::Result<Option<u64>> {
         match reach(stage, absent)? {

@@ -20,6 +20,8 @@ const FORM: &str = "expected STAGE.KEY=VALUE, sources.NAME=PATH or matrix.KEY=VA
 
 /// The key of the file under which seeds stand.
 const MATRIX: &str = "matrix";
+/// Its key of the variant that the others are compared with.
+const AGAINST: &str = "against";
 
 /// The file's top level.
 #[derive(Clone, Deserialize)]
@@ -43,9 +45,11 @@ pub struct Top {
 
 impl Top {
     /// The same over what another file says: its stages take the place of those of their names, and so do its sources and
-    /// keys of the matrix; others are added. Its variants, where it has any, take the place of all.
+    /// keys of the matrix; others are added. Its variants, where it has any, take the place of all, and of the one that the
+    /// others are compared with, where none of them is called so: that is to be said.
     #[must_use]
-    pub fn over(self, mut below: Self) -> Self {
+    pub fn over(self, mut below: Self) -> (Self, Option<String>) {
+        let mut note = None;
         below.sources.extend(self.sources);
         for stage in self.stage {
             match below.stage.iter_mut().find(|other| name(other) == name(&stage)) {
@@ -55,11 +59,18 @@ impl Top {
         }
         if !self.variant.is_empty() {
             below.variant = self.variant;
+            let against = below.matrix.as_ref().and_then(|matrix| matrix.get(AGAINST)).and_then(Value::as_str);
+            let gone = against.filter(|name| below.variant.iter().all(|variant| variant.name != *name));
+            if let (Some(name), Some(matrix)) = (gone.map(str::to_owned), &mut below.matrix) {
+                matrix.remove(AGAINST);
+                let has_own = self.matrix.as_ref().is_some_and(|own| own.contains_key(AGAINST));
+                note = (!has_own).then(|| format!("leaves out its `matrix.{AGAINST}`: no variant here is called `{name}`"));
+            }
         }
         if let Some(matrix) = self.matrix {
             below.matrix.get_or_insert_default().extend(matrix);
         }
-        below
+        (below, note)
     }
 }
 
@@ -104,13 +115,40 @@ fn set(top: &mut Top, setting: &str) -> anyhow::Result<Option<String>> {
     if place == "sources" {
         return put_source(top, key, value.into());
     }
-    let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
-    let value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
+    let value = value_of(value)?;
     if place == MATRIX && top.stage.iter().all(|stage| name(stage) != MATRIX) {
         top.matrix.get_or_insert_default().insert(key.to_owned(), value);
         return Ok(None);
     }
     put(top, path, value)
+}
+
+/// A value of TOML, or else bare text.
+///
+/// # Errors
+/// What is wrong with a text that begins as no bare text does.
+fn value_of(text: &str) -> anyhow::Result<Value> {
+    let error = match format!("value = {text}").parse::<Table>() {
+        Ok(mut table) => return table.remove("value").context("expected one value"),
+        Err(error) => error,
+    };
+    // Within a list, the number that it was.
+    let numbers = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || "+-_.".contains(letter)));
+    if let Some(reason) = numbers.filter_map(too_great).next() {
+        bail!(reason);
+    }
+    if text.trim_start().starts_with(['[', '{', '"', '\'']) {
+        bail!("expected a value of TOML, or text: {}", error.message());
+    }
+    Ok(Value::String(text.to_owned()))
+}
+
+/// What is wrong with a whole number that TOML has no room for.
+pub fn too_great(text: &str) -> Option<String> {
+    let digits = text.trim().replace('_', "");
+    let is_whole = !digits.is_empty() && digits.trim_start_matches(['+', '-']).bytes().all(|digit| digit.is_ascii_digit());
+    let fits = digits.parse::<i64>().is_ok() || digits.trim_start_matches(['+', '-']).is_empty();
+    (is_whole && !fits).then(|| format!("expected a whole number below 2^63, got {digits}"))
 }
 
 /// Applies what a variant leaves out, and then what it sets. Returns what is to be said of it, a line each.

@@ -26,4 +26,4 @@ pub use limits::{Memory, Options};
 pub use output::Output;
 pub use sparql::sparql;
 pub use sql::{run, run_over};
-pub use tables::{add, tables};
+pub use tables::{add, identifier, tables};

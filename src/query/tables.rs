@@ -91,7 +91,7 @@ fn begins_as_parquet(path: &Path) -> bool {
     open_file(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *b"PAR1"
 }
 
-/// A name that SQL takes without quotes.
-fn identifier(name: &str) -> String {
+/// What a file or a folder of a name is called in statements: a name that SQL takes without quotes.
+pub fn identifier(name: &str) -> String {
     name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect()
 }

@@ -1,41 +1,19 @@
 //! Documents that are too large to be scored: told, and left out, so that a long run does not end at one of them.
 
-use std::fmt;
 use std::path::Path;
 
 use ground::observe::Event;
+use model::Model;
 use model::example::Example;
+pub(crate) use model::large::TooLarge;
+use model::large::{Bound, SHOWN};
 use model::predict::USUAL_BYTES;
-use model::{Model, Need};
 use table::rows::{ClaimRow, ScoreRow, TraceRow};
-use table::{Row, TableError, Text};
+use table::{Row, TableError};
 
-/// Documents that are named; all are counted.
-const SHOWN: u64 = 10;
-
-/// A document that was not scored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TooLarge {
-    /// Its name.
-    pub document: Text,
-    /// What it takes.
-    pub need: Need,
-    /// Pairs at most; `None`: as many as [`USUAL_BYTES`] hold.
-    pub most_pairs: Option<u64>,
-}
-
-impl fmt::Display for TooLarge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { document, need: Need { pairs, bytes }, most_pairs } = self;
-        let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
-        let most = match most_pairs {
-            Some(most) => format!("expected at most {most} pairs"),
-            None => format!("expected pairs that take at most {:.0} GiB", gib(USUAL_BYTES)),
-        };
-        let got = format!("got {pairs}, which take about {:.1} GiB", gib(*bytes));
-        write!(f, "document `{document}`: {most} (`--most-pairs`, `most_pairs` in a pipeline), {got}; it is not scored")
-    }
-}
+/// What bounds a document's pairs, and what becomes of one that has more.
+const SET_BY: &str = "`--most-pairs`, `most_pairs` in a pipeline";
+const FATE: &str = "it is not scored";
 
 /// Between a table's fingerprint and how many documents it lacks.
 const LACKS: &str = " without ";
@@ -63,8 +41,8 @@ pub(crate) fn table_lacks<R: Row>(out: &Path, fingerprint: &str) -> Result<Optio
 
 /// What is said of documents that are too large, where so many were before them: the first few are named.
 pub(crate) fn named(too_large: &[TooLarge], before: u64) -> impl Iterator<Item = Event> + '_ {
-    let named = (before..SHOWN).zip(too_large);
-    named.map(|(_, document)| Event::Warning(document.to_string()))
+    let named = (before..SHOWN as u64).zip(too_large);
+    named.map(|(_, document)| Event::Warning(document.told(SET_BY, FATE)))
 }
 
 /// What is said of so many documents that a table lacks.
@@ -79,13 +57,13 @@ pub(crate) fn take_out(
     examples: Vec<Example>,
     most_pairs: Option<u64>,
 ) -> (Vec<Example>, Vec<TooLarge>) {
+    let bound = Bound::of(most_pairs, USUAL_BYTES);
     let (mut kept, mut too_large) = (Vec::with_capacity(examples.len()), Vec::new());
     for example in examples {
         let need = model.need(&example);
-        if most_pairs.map_or(need.bytes <= USUAL_BYTES, |most| need.pairs <= most) {
-            kept.push(example);
-        } else {
-            too_large.push(TooLarge { document: example.doc_id, need, most_pairs });
+        match bound.share(need) {
+            None => kept.push(example),
+            Some(_) => too_large.push(TooLarge { document: example.doc_id, need, bound }),
         }
     }
     (kept, too_large)
@@ -93,12 +71,14 @@ pub(crate) fn take_out(
 
 #[cfg(test)]
 mod tests {
+    use model::Need;
+
     use super::*;
 
     #[test]
     fn the_first_documents_are_named() {
         let need = Need { pairs: 90, bytes: 1 << 20 };
-        let document = |place: u64| TooLarge { document: place.to_string().into(), need, most_pairs: Some(89) };
+        let document = |place: u64| TooLarge { document: place.to_string().into(), need, bound: Bound::Pairs(89) };
         let documents: Vec<TooLarge> = (0..7).map(document).collect();
         for (before, n_named) in [(0, 7), (3, 7), (7, 3), (10, 0), (70, 0)] {
             assert_eq!(named(&documents, before).count(), n_named, "{before}");

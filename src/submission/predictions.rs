@@ -1,11 +1,12 @@
 //! Predicted facts: a table by any program, or a submission.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use ground::excerpt::quoted;
 use ground::observe::{Event, Observer};
 use table::rows::{PredictionRow, RelationRow};
-use table::{Row, Table, TableError, TableFiles};
+use table::{Row, Table, TableError, TableFiles, found_under};
 
 use crate::{NO_ENTITY, Predicted, SubmissionError, read_submission_about};
 
@@ -46,6 +47,9 @@ pub fn place(path: &Path) -> Result<PathBuf, SubmissionError> {
     if TableFiles::at(path)?.is_some() {
         return Ok(path.to_path_buf());
     }
+    // Else said to hold no table, as what is there and has another name.
+    let found = fs::metadata(found_under(path));
+    found.map_err(|source| SubmissionError::Io { path: path.to_path_buf(), source })?;
     Table::<RelationRow>::require(path)?;
     Ok(path.join(&RelationRow::schema().name))
 }

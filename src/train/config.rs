@@ -260,6 +260,24 @@ impl TrainConfig {
         }
     }
 
+    /// Whether there is a base for what is to be done with it.
+    fn check_second_stage(&self) -> Result<(), String> {
+        let Some(second) = &self.second_stage else { return Ok(()) };
+        if self.model.base().is_none() && second.folds > 0 {
+            let got = second.folds;
+            return Err(format!(
+                "`second_stage.folds`: expected 0, as the model has no base that is trained before it, got {got}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// What of the settings says nothing, as the model is trained at once.
+    pub(super) fn unused(&self) -> Option<&'static str> {
+        let is_unused = self.second_stage.is_some() && self.second_stage().is_none();
+        is_unused.then_some("the model has no base that is trained before it: `second_stage` says nothing of it")
+    }
+
     /// Whether the model has a use for the checkpoints that it is given.
     fn check_checkpoints(&self) -> Result<(), String> {
         let has_base = self.model.base().is_some();
@@ -315,6 +333,7 @@ impl Settings for TrainConfig {
             return Err(format!("`clip`: expected more than 0, got {}", self.clip));
         }
         self.check_checkpoints()?;
+        self.check_second_stage()?;
         self.model.check().map_err(|reason| format!("`model`: {reason}"))
     }
 }

@@ -13,6 +13,7 @@ mod batches;
 mod card;
 pub mod config;
 mod error;
+mod over;
 mod part;
 mod prepare;
 mod present;
@@ -46,6 +47,10 @@ use plan::{Stage, stages};
 use prepare::Prepared;
 use run::Run;
 use state::State;
+
+/// What is said where two branches differ by what is dropped, and nothing is.
+const EQUAL_BRANCHES: &str = "`distillation` is `r-drop` and nothing is dropped: both branches are the same, and neither \
+                              learns from the other; expected an encoder with dropout";
 
 /// Trains a model into the folder `out`: `best` and `last` are checkpoints, and `base`, where a first stage trains the
 /// model's base; `training_log` is a table. With `resume` a run that was stopped goes on from its last whole epoch, and
@@ -83,6 +88,11 @@ pub fn train(
     let mut lost = CutOff::default();
     prepared.examples().for_each(|example| lost += cut_off(example));
     lost.event(config.most_pieces).into_iter().for_each(observe);
+    config.unused().map(|told| Event::Note(told.to_owned())).into_iter().for_each(observe);
+    let encoder = &prepared.checkpoint.encoder;
+    if config.has_equal_branches([encoder.hidden_dropout_prob, encoder.attention_probs_dropout_prob]) {
+        observe(Event::Warning(EQUAL_BRANCHES.to_owned()));
+    }
     let identity = identity(config, &prepared);
     if state.as_ref().is_some_and(|state| state.run != identity) {
         return Err(TrainError::OtherRun(out.to_path_buf()));

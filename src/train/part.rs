@@ -2,52 +2,34 @@
 //! the pairs of these. A document that is scored is looked at as a whole; one that is learnt from need not be.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use ground::observe::Event;
 use ground::random::Random;
 use model::example::Example;
+use model::large::{self, SHOWN, TooLarge};
 use model::predict::USUAL_BYTES as BYTES_OF_SCORING;
 use model::{Model, Need};
-use table::Text;
 
 use super::config::TrainConfig;
 
 /// Bytes that training may hold of a document's pairs, unless these are bounded by number.
 pub const USUAL_BYTES: u64 = 8 << 30;
-/// Documents that are named; all are counted.
-const SHOWN: usize = 10;
+/// What bounds a document's pairs in training.
+const SET_BY: &str = "`most_pairs`";
 
 /// How much of a document training holds: so many pairs, or as many as [`USUAL_BYTES`] hold.
 #[derive(Debug, Clone, Copy)]
-pub struct Bound {
-    /// Pairs at most.
-    pub most_pairs: Option<u64>,
-}
-
-/// A document that is trained on in parts.
-struct InParts {
-    document: Text,
-    need: Need,
-    most_pairs: Option<u64>,
-    /// Entities of a part, and all.
-    entities: [usize; 2],
-}
+pub struct Bound(large::Bound);
 
 impl Bound {
     /// That of a run.
     pub fn of(config: &TrainConfig) -> Self {
-        Self { most_pairs: config.most_pairs }
+        Self(large::Bound::of(config.most_pairs, USUAL_BYTES))
     }
 
     /// The share of a document's pairs that a step takes, where it cannot take all.
     fn share(self, model: &dyn Model, example: &Example) -> Option<f64> {
-        let need = model.training_need(example);
-        let share = match self.most_pairs {
-            Some(most) => most as f64 / need.pairs as f64,
-            None => USUAL_BYTES as f64 / need.bytes as f64,
-        };
-        (share < 1.0).then_some(share)
+        self.0.share(model.training_need(example))
     }
 
     /// The documents of a step as it takes them: those that are too large share what one of them may take.
@@ -70,44 +52,25 @@ impl Bound {
     pub fn told(self, model: &dyn Model, examples: &[&Example]) -> Vec<Event> {
         let large = examples.iter().filter_map(|&example| {
             let share = self.share(model, example)?;
-            Some(InParts {
-                document: example.doc_id.clone(),
-                need: model.training_need(example),
-                most_pairs: self.most_pairs,
-                entities: [n_kept(example, share), example.n_entities()],
-            })
+            let (some, all) = (n_kept(example, share), example.n_entities());
+            let fate = format!("a step takes {some} of its {all} entities, drawn anew each time");
+            Some(too_large(example, model.training_need(example), self.0).told(SET_BY, &fate))
         });
-        first_few(large.map(|large| large.to_string()).collect(), "are trained on in parts")
+        first_few(large.collect(), "are trained on in parts")
     }
 }
 
-impl fmt::Display for InParts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { document, need: Need { pairs, bytes }, most_pairs, entities: [some, all] } = self;
-        write!(f, "document `{document}`: ")?;
-        match most_pairs {
-            Some(most) => write!(f, "expected at most {most} pairs (`most_pairs`), got {pairs}")?,
-            None => write!(
-                f,
-                "expected pairs that training holds in {} GiB (`most_pairs`), got {pairs}, which take about {:.0} GiB",
-                USUAL_BYTES >> 30,
-                *bytes as f64 / f64::from(1 << 30),
-            )?,
-        }
-        write!(f, "; a step takes {some} of its {all} entities, drawn anew each time")
-    }
+fn too_large(example: &Example, need: Need, bound: large::Bound) -> TooLarge {
+    TooLarge { document: example.doc_id.clone(), need, bound }
 }
 
 /// The documents that can be scored, and what is said of the others.
 pub fn scored(model: &dyn Model, examples: &[Example]) -> (Vec<Example>, Vec<Event>) {
-    let (kept, large): (Vec<&Example>, Vec<&Example>) =
-        examples.iter().partition(|example| model.need(example).bytes <= BYTES_OF_SCORING);
-    let words = |example: &&Example| {
-        let gib = model.need(example).bytes as f64 / f64::from(1 << 30);
-        let most = BYTES_OF_SCORING >> 30;
-        let document = &example.doc_id;
-        format!("document `{document}`: expected pairs that take at most {most} GiB to score, got about {gib:.0} GiB")
-    };
+    let bound = large::Bound::Bytes(BYTES_OF_SCORING);
+    let holds = |example: &&Example| bound.share(model.need(example)).is_none();
+    let (kept, large): (Vec<&Example>, Vec<&Example>) = examples.iter().partition(holds);
+    let words =
+        |example: &&Example| too_large(example, model.need(example), bound).told("a bound of scoring", "it is not scored");
     let told =
         first_few(large.iter().map(words).collect(), "of the dev split are too large and left out of its figures");
     (kept.into_iter().cloned().collect(), told)

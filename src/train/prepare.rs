@@ -98,6 +98,7 @@ impl Prepared {
             relations: told,
             figures: None,
             base: None,
+            beside_recipe: config.model.beside_recipe(),
             settings: card::settings(config, taught.as_deref(), begun.map(String::as_str))
                 .map_err(|error| TrainError::Config(error.to_string()))?,
         };

@@ -643,7 +643,7 @@ fn what_no_graph_can_be_made_of_is_said() {
     };
     let facts = folder.path().join("predictions");
     let facts = facts.to_str().unwrap();
-    refused("/no/such", &[], "/no/such: no table `relations` here");
+    refused("/no/such", &[], "`/no/such`: cannot read: No such file");
     assert!(!folder.path().join(".none.work").exists(), "nothing is made before the facts are found");
     let json = folder.path().join("submission.json");
     fs::write(&json, "[{\"title\": \"a\"}]").unwrap();

@@ -20,7 +20,7 @@ impl Action for Options {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
         let cutter = Cutter::new(Tokenizer::load(work.input("encoder")?)?, self.most_pieces);
         let mut cutter = cutter.marking(&self.markers)?;
-        let written = stored::write(work.input("corpus")?, work.folder, &mut cutter, true, work.observe)?;
+        let written = stored::write(&work.split("corpus")?.folder, work.folder, &mut cutter, true, work.observe)?;
         Ok(Made {
             outputs: BTreeMap::from([("pieces", work.folder.join("pieces"))]),
             notes: written.iter().map(ToString::to_string).collect(),

@@ -3,16 +3,21 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use serde::de::DeserializeOwned;
+use tempfile::{Builder, TempDir};
 use toml::Table;
 
+use crate::corpus::annotated;
 use crate::corpus::convert::Summary;
+use crate::ground::folder_name;
 use crate::ground::identity::Contents;
 use crate::ground::manifest::Manifest;
 use crate::ground::observe::Observer;
 use crate::nn::device::DeviceChoice;
+use crate::pipeline::file::{Input, Stage};
 use crate::pipeline::options::keys;
+use crate::train::TrainConfig;
 
 /// A sort of stage, as a pipeline file calls for it.
 pub struct Kind {
@@ -103,6 +108,19 @@ pub trait Action {
     /// Whatever keeps it from being done; then the outputs stay as they were.
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made>;
 
+    /// Whether its inputs fit it and each other, as far as the file tells.
+    ///
+    /// # Errors
+    /// The input that does not.
+    fn check(&self, _inputs: &Before<'_>) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    /// The settings of the model that it trains, where it trains one.
+    fn trains(&self) -> Option<&TrainConfig> {
+        None
+    }
+
     /// Whether it shows what became of the stages before, [`Work::before`]: that is then a part of its recipe.
     fn shows_stages_before(&self) -> bool {
         false
@@ -119,6 +137,34 @@ pub trait Action {
     /// Where an output cannot be read.
     fn summary(&self, _place: &str, _outputs: &BTreeMap<&str, PathBuf>) -> anyhow::Result<Option<String>> {
         Ok(None)
+    }
+}
+
+/// A stage among those of its file, before any of them runs.
+pub struct Before<'s> {
+    /// The stage.
+    pub stage: &'s Stage,
+    /// All.
+    pub stages: &'s [Stage],
+}
+
+impl<'s> Before<'s> {
+    /// Its inputs in a role.
+    pub fn inputs(&self, role: &str) -> &'s [Input] {
+        self.stage.inputs.get(role).map_or(&[], Vec::as_slice)
+    }
+
+    /// The stage that makes an input, and the role in which it does; `None` of a source.
+    pub fn maker(&self, input: &Input) -> Option<(&'s Stage, &'s str)> {
+        let Input::Made(name) = input else { return None };
+        let makes = |stage: &'s Stage| Some((stage, &**stage.outputs.iter().find(|(_, output)| *output == name)?.0));
+        self.stages.iter().find_map(makes)
+    }
+
+    /// What is trained to make the one input in a role, and what that is of it.
+    pub fn trained(&self, role: &str) -> Option<(&'s Stage, &'s TrainConfig, &'s str)> {
+        let (stage, made) = self.maker(self.inputs(role).first()?)?;
+        Some((stage, stage.action.trains()?, made))
     }
 }
 
@@ -147,6 +193,25 @@ impl Work<'_> {
         self.inputs.get(role)?.first().map(PathBuf::as_path)
     }
 
+    /// The split in a role that needs one; rows of `annotated` that stand in its place are set down as one. A checkpoint's
+    /// card tells what they are called.
+    ///
+    /// # Errors
+    /// Where a row is wrong, or the disk refuses.
+    pub fn split(&self, role: &str) -> anyhow::Result<Split> {
+        let path = self.input(role)?;
+        let Some(table) = annotated::table_at(path)? else {
+            return Ok(Split { folder: path.to_path_buf(), _held: None });
+        };
+        let held = Builder::new().prefix(".rows-").tempdir_in(self.folder);
+        let held = held.with_context(|| format!("{}: cannot create a folder in it", self.folder.display()))?;
+        let corpus = path.parent().map(folder_name).filter(|corpus| !corpus.is_empty());
+        let name = path.file_stem().unwrap_or_default();
+        let folder = held.path().join(corpus.as_deref().unwrap_or("rows")).join(name);
+        annotated::set_down_table(&table, &folder)?;
+        Ok(Split { folder, _held: Some(held) })
+    }
+
     /// The input in a role that needs one.
     ///
     /// # Errors
@@ -154,6 +219,14 @@ impl Work<'_> {
     pub fn input(&self, role: &str) -> anyhow::Result<&Path> {
         self.optional(role).ok_or_else(|| anyhow!("expected an input `{role}`, got none"))
     }
+}
+
+/// A split that a stage works on.
+pub struct Split {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Where it was set down, until nobody works on it any more.
+    _held: Option<TempDir>,
 }
 
 /// What an action made.

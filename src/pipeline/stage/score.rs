@@ -1,15 +1,20 @@
 //! `score`: a checkpoint and a split → the table `relations`, and `scores`, `traces`, `claims` and `model_relations`
 //! beside it.
 
-use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
+use anyhow::ensure;
+
+use super::kind::{Action, Before, Kind, Made, Needs, Work, keys_of};
 use crate::ground::manifest::role;
 use crate::pipeline::options::settings;
-use crate::score::{self, Ended, Options, Request};
+use crate::score::{self, Ended, Options, Request, ScoreError};
+use crate::train::BASE;
+
+const CHECKPOINT: &str = "checkpoint";
 
 pub const KIND: Kind = Kind {
     name: "score",
     inputs: &[
-        ("checkpoint", Needs::One),
+        (CHECKPOINT, Needs::One),
         (role::CORPUS, Needs::One),
         (role::DECISION, Needs::Optional),
         (role::FIRST_RELATIONS, Needs::Optional),
@@ -22,10 +27,25 @@ pub const KIND: Kind = Kind {
 };
 
 impl Action for Options {
+    fn check(&self, before: &Before<'_>) -> anyhow::Result<()> {
+        let begins = !before.inputs(role::FIRST_RELATIONS).is_empty();
+        ensure!(!begins || self.iterations != Some(0), ScoreError::FirstOfNone);
+        let Some((maker, trained, made)) = before.trained(CHECKPOINT) else { return Ok(()) };
+        let of_base = if made == BASE { trained.model.base() } else { None };
+        let model = of_base.unwrap_or_else(|| trained.model.clone());
+        let infers = self.iterations.is_none_or(|iterations| model.with_iterations(iterations).is_some());
+        ensure!(
+            infers && !(begins && model.iterations() == 0),
+            "input `{CHECKPOINT}`: expected a model that infers, `docre-ii` with `K` above 0, got another from stage `{}`",
+            maker.name
+        );
+        Ok(())
+    }
+
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
         let device = work.device.open(self.precision)?.to_string();
-        let (checkpoint, split) = (work.input("checkpoint")?, work.input(role::CORPUS)?);
-        let request = Request::new(checkpoint, split, work.folder, work.pipeline, work.device).with(self).forced(true);
+        let (checkpoint, split) = (work.input(CHECKPOINT)?, work.split(role::CORPUS)?);
+        let request = Request::new(checkpoint, &split.folder, work.folder, work.pipeline, work.device).with(self).forced(true);
         let request =
             request.decided_by(work.optional(role::DECISION)).begun_with(work.optional(role::FIRST_RELATIONS));
         let ended = score::score(&request, work.observe)?;

@@ -4,14 +4,14 @@
 //! with which that is compared, a pipeline's variants say; in one without them, the options do.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use serde::{Deserialize, Serialize};
 use toml::Table as Toml;
 
 use super::evaluate::written;
-use super::kind::{Action, AmongRuns, Kind, Made, Needs, Work, keys_of};
+use super::kind::{Action, AmongRuns, Before, Kind, Made, Needs, Work, keys_of};
 use crate::ground::figure::Figure;
 use crate::ground::folder_name;
 use crate::ground::manifest::role;
@@ -19,7 +19,7 @@ use crate::ground::settings::Settings;
 use crate::ground::suggest::unknown;
 use crate::metrics::{self, Evaluation, Metric, Request, Summary, Variant, present};
 use crate::pipeline::options::settings;
-use crate::table::Table;
+use crate::table::{Table, Text};
 
 pub const KIND: Kind = Kind {
     name: "summarise",
@@ -105,18 +105,19 @@ impl Options {
     }
 
     /// The input of each run in a role.
-    fn each<'w>(&self, work: &'w Work<'_>, role: &str) -> anyhow::Result<Vec<Option<&'w Path>>> {
-        let (given, runs) = (work.inputs.get(role).map_or(&[][..], Vec::as_slice), self.variants.len());
+    fn each<'i, I>(&self, role: &str, given: &'i [I]) -> anyhow::Result<Vec<Option<&'i I>>> {
+        let runs = self.variants.len();
         if let [] | [_] = given {
-            return Ok(vec![given.first().map(PathBuf::as_path); runs]);
+            return Ok(vec![given.first(); runs]);
         }
         ensure!(given.len() == runs, "input `{role}`: expected one of each of {runs} runs, got {}", given.len());
-        Ok(given.iter().map(|path| Some(path.as_path())).collect())
+        Ok(given.iter().map(Some).collect())
     }
 
     /// The variants with what their runs reached, in their order.
     fn read(&self, work: &Work<'_>) -> anyhow::Result<Vec<Variant>> {
-        let roles = [role::METRICS, role::CORPUS, role::RELATIONS, TRAINING].map(|role| self.each(work, role));
+        let given = |role: &str| work.inputs.get(role).map_or(&[][..], Vec::as_slice);
+        let roles = [role::METRICS, role::CORPUS, role::RELATIONS, TRAINING].map(|role| self.each(role, given(role)));
         let [metrics, corpora, relations, training] = roles;
         let (corpora, relations, training) = (corpora?, relations?, training?);
         let runs = corpora
@@ -124,7 +125,7 @@ impl Options {
             .zip(relations)
             .zip(training)
             .map(|((corpus, relations), training)| Some((corpus?, relations?, training)));
-        let mut variants: Vec<Variant> = Vec::new();
+        let (mut variants, mut names): (Vec<Variant>, Vec<[Text; 2]>) = (Vec::new(), Vec::new());
         for ((name, metrics), run) in self.variants.iter().zip(metrics?).zip(runs) {
             let place = variants.iter().position(|variant| variant.name == *name).unwrap_or(variants.len());
             if place == variants.len() {
@@ -132,21 +133,70 @@ impl Options {
                 variants.push(Variant { name: name.clone(), against, ..Variant::default() });
             }
             let Some(variant) = variants.get_mut(place) else { continue };
-            let metrics = metrics.map(|metrics| Table::<Metric>::require_at(metrics)?.all()).transpose()?;
-            variant.metrics.extend(metrics.unwrap_or_default());
-            variant.runs.extend(run.map(|run| self.evaluated(run)).transpose()?);
+            let rows = metrics.map(|metrics| Table::<Metric>::require_at(metrics)?.all()).transpose()?;
+            let rows = rows.unwrap_or_default();
+            if let Some(run) = run {
+                let evaluation = self.evaluated(run)?;
+                if let (Some(path), Some(found)) = (metrics, evaluation.differs_from(&rows)) {
+                    bail!("{}: expected figures of {}, got {found}", path.display(), run.1.display());
+                }
+                names.extend(rows.first().zip(evaluation.metrics.first()).map(|(a, b)| [a, b].map(|row| row.run_id.clone())));
+                variant.runs.push(evaluation);
+            }
+            variant.metrics.extend(rows);
         }
+        check_names(&names)?;
         Ok(variants)
     }
 
-    fn evaluated(&self, (corpus, relations, training): (&Path, &Path, Option<&Path>)) -> anyhow::Result<Evaluation> {
+    /// Whether what each run's figures were made of is what stands beside them.
+    fn check_makers(&self, before: &Before<'_>) -> anyhow::Result<()> {
+        let each = |role: &str| self.each(role, before.inputs(role));
+        let beside = [role::CORPUS, role::RELATIONS, TRAINING];
+        let inputs = beside.into_iter().map(|role| Ok((role, each(role)?))).collect::<anyhow::Result<Vec<_>>>()?;
+        for (run, metrics) in each(role::METRICS)?.into_iter().enumerate() {
+            let Some((maker, _)) = metrics.and_then(|metrics| before.maker(metrics)) else { continue };
+            for (role, given) in &inputs {
+                let own = given.get(run).copied().flatten();
+                let Some((own, of_maker)) = own.zip(maker.inputs.get(*role).and_then(|made| made.first())) else {
+                    continue;
+                };
+                let name = &maker.name;
+                ensure!(
+                    own == of_maker,
+                    "input `{role}`: expected `{of_maker}`, of which stage `{name}` made the figures, got `{own}`"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn evaluated(&self, (corpus, relations, training): Judged<'_>) -> anyhow::Result<Evaluation> {
         let (options, split) = (self.as_metrics(), folder_name(corpus));
         let request = Request::new(corpus, relations).with(&options);
-        Ok(metrics::evaluate(&Request { training_facts: training, split: &split, ..request })?)
+        let training_facts = training.map(PathBuf::as_path);
+        Ok(metrics::evaluate(&Request { training_facts, split: &split, ..request })?)
     }
 }
 
+/// Refuses figures of one run beside predictions of another, by what both call the run. A name of its own that figures were
+/// given is none of another's.
+fn check_names(names: &[[Text; 2]]) -> anyhow::Result<()> {
+    let is_swapped = |[figures, run]: &&[Text; 2]| figures != run && names.iter().any(|[_, other]| other == figures);
+    match names.iter().find(is_swapped) {
+        Some([figures, run]) => bail!("input `metrics`: expected figures of the run `{run}`, got those of `{figures}`"),
+        None => Ok(()),
+    }
+}
+
+/// A split, predictions about it, and the training split.
+type Judged<'p> = (&'p PathBuf, &'p PathBuf, Option<&'p PathBuf>);
+
 impl Action for Options {
+    fn check(&self, before: &Before<'_>) -> anyhow::Result<()> {
+        self.check_makers(before)
+    }
+
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
         let rows = metrics::summary(work.pipeline, &self.read(work)?)?;
         let summary = written(work.folder, rows)?;

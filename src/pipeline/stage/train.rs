@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use toml::{Table, Value};
 
-use super::kind::{Action, AmongRuns, Kind, Made, Needs, Work, keys_of};
+use super::kind::{Action, AmongRuns, Before, Kind, Made, Needs, Work, keys_of};
 use crate::checkpoint::Card;
 use crate::ground::manifest::role;
 use crate::pipeline::options::settings;
@@ -62,11 +62,11 @@ fn parse(mut options: Table, inputs: &[String]) -> anyhow::Result<Box<dyn Action
 }
 
 impl Train {
-    fn config(&self, work: &Work<'_>) -> anyhow::Result<TrainConfig> {
+    fn config(&self, work: &Work<'_>, [train, dev]: [&Path; 2]) -> anyhow::Result<TrainConfig> {
         let mut config = self.0.clone();
         config.corpus = PathBuf::new();
-        config.train = text(work.input("train")?)?;
-        config.dev = text(work.input("dev")?)?;
+        config.train = text(train)?;
+        config.dev = text(dev)?;
         config.base = work.optional(BASE).map(Path::to_path_buf);
         config.teacher = work.optional(TEACHER).map(Path::to_path_buf);
         if let Some(encoder) = work.optional(ENCODER) {
@@ -84,12 +84,27 @@ fn text(path: &Path) -> anyhow::Result<String> {
 impl Action for Train {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
         let device = work.device.open(self.0.precision)?.to_string();
-        train::train(&self.config(work)?, work.folder, true, work.device, work.observe)?;
+        let [train, dev] = [work.split("train")?, work.split("dev")?];
+        let config = self.config(work, [&train.folder, &dev.folder])?;
+        train::train(&config, work.folder, true, work.device, work.observe)?;
         let mut outputs =
             BTreeMap::from([("checkpoint", work.folder.join(BEST)), (role::LOG, work.folder.join("training_log"))]);
         // Where a first stage has trained one.
         outputs.extend(Some((BASE, work.folder.join(train::BASE))).filter(|(_, base)| base.exists()));
         Ok(Made { outputs, device: Some(device), ..Made::default() })
+    }
+
+    fn check(&self, before: &Before<'_>) -> anyhow::Result<()> {
+        for role in [BASE, TEACHER] {
+            let Some((maker, other, made)) = before.trained(role) else { continue };
+            let fits = if role == BASE { self.0.check_base(other, made == BASE) } else { self.0.check_pieces(other) };
+            fits.map_err(|reason| anyhow!("input `{role}`: {reason}, got another from stage `{}`", maker.name))?;
+        }
+        Ok(())
+    }
+
+    fn trains(&self) -> Option<&TrainConfig> {
+        Some(&self.0)
     }
 
     fn lacks(&self, role: &str) -> Option<&'static str> {

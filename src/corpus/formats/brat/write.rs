@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use ground::excerpt::quoted;
 
 use super::super::tied::{Spanned, closest};
-use crate::document::{Entity, Mention};
+use crate::document::{Document, Entity, Mention};
 use crate::text::Characters;
 use crate::writer::{Claim, Written};
 
@@ -108,7 +108,7 @@ impl BratFolder {
             fs::create_dir_all(above)?;
         }
         let beside = |ending: &str| place.with_file_name(format!("{}{ending}", name_of(&place)));
-        write_file(&beside(".txt"), &written.text_by_lines())?;
+        write_file(&beside(".txt"), &lines_of(written))?;
         write_file(&beside(".ann"), &file.lines)
     }
 
@@ -242,6 +242,21 @@ fn place_of(id: &str) -> PathBuf {
     let step = |character| if is_plain(character) && !matches!(character, '/' | '.' | ' ') { character } else { '_' };
     let name: String = id.chars().take(LONGEST_NAME / 4).map(step).collect();
     format!("{name}-{}", ground::identity::mark(id)).into()
+}
+
+/// The text, in which no line ends within a mention: to brat its parts would be several.
+fn lines_of(written: &Written<'_>) -> String {
+    let (text, characters) = (written.text_by_lines(), Characters::new(&written.text));
+    let Document { entities, loose_mentions, .. } = written.document;
+    let mentions = entities.iter().flat_map(|entity| &entity.mentions).chain(loose_mentions);
+    let mut spans: Vec<(u32, u32)> = mentions.filter_map(|mention| written.span(mention)).collect();
+    spans.retain(|&span| characters.slice(span).is_some_and(|there| there.contains('\n')));
+    if spans.is_empty() {
+        return text;
+    }
+    let is_within = |place: u32| spans.iter().any(|&(start, end)| (start..end).contains(&place));
+    let blank = |(place, character)| if character == '\n' && is_within(place) { ' ' } else { character };
+    (0..).zip(text.chars()).map(blank).collect()
 }
 
 fn name_of(place: &Path) -> String {

@@ -26,7 +26,7 @@ fn json(written: &Written<'_>) -> Value {
     if !document.title.is_empty() {
         json["title"] = Value::from(&*document.title);
     }
-    json["text"] = Value::from(written.text_by_lines());
+    json["text"] = Value::from(written.exact_by_lines());
     json["sentences"] = sentences(written);
     json["entities"] = document.entities.iter().map(|entity| entity_json(written, entity)).collect();
     if !document.loose_mentions.is_empty() {
