@@ -125,7 +125,10 @@ impl<'d> Written<'d> {
                 blanks -= gap.min(blanks);
                 let ends_line = place == 0 && gap > 1 && length > 0;
                 let between = if ends_line { "\n" } else { " " }.repeat(gap as usize);
-                [Some(&mut text), exact.as_mut()].into_iter().flatten().for_each(|to| to.extend([&*between, &*token.text]));
+                [Some(&mut text), exact.as_mut()]
+                    .into_iter()
+                    .flatten()
+                    .for_each(|to| to.extend([&*between, &*token.text]));
                 let first = length.saturating_add(gap);
                 length = first.saturating_add(count(&token.text));
                 tokens.push((first, length));

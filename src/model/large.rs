@@ -66,12 +66,14 @@ mod tests {
     #[test]
     fn what_is_beyond_a_bound_is_held_in_part() {
         let need = Need { pairs: 90, bytes: 6 << 30 };
-        let shares = [Bound::of(Some(90), 1), Bound::of(Some(45), 1), Bound::of(None, 6 << 30), Bound::of(None, 3 << 30)]
-            .map(|bound| bound.share(need));
+        let shares =
+            [Bound::of(Some(90), 1), Bound::of(Some(45), 1), Bound::of(None, 6 << 30), Bound::of(None, 3 << 30)]
+                .map(|bound| bound.share(need));
         assert_eq!(shares, [None, Some(0.5), None, Some(0.5)]);
         let told = |bound| TooLarge { document: "d".into(), need, bound }.told("`most`", "gone");
         assert_eq!(told(Bound::Pairs(45)), "document `d`: expected at most 45 pairs (`most`), got 90; gone");
-        let of_bytes = "document `d`: expected pairs that take at most 3 GiB (`most`), got 90, which take about 6.0 GiB; gone";
+        let of_bytes =
+            "document `d`: expected pairs that take at most 3 GiB (`most`), got 90, which take about 6.0 GiB; gone";
         assert_eq!(told(Bound::Bytes(3 << 30)), of_bytes);
     }
 }

@@ -124,12 +124,7 @@ struct Runner<'p> {
 
 impl Runner<'_> {
     /// Brings up to date what can be of a stage without the outputs `absent`; `None` where nothing can.
-    fn reached(
-        &mut self,
-        stage: &Stage,
-        absent: &Absent,
-        observe: Observer<'_>,
-    ) -> anyhow::Result<Option<u64>> {
+    fn reached(&mut self, stage: &Stage, absent: &Absent, observe: Observer<'_>) -> anyhow::Result<Option<u64>> {
         match reach(stage, absent)? {
             Reach::Whole => self.stage(stage, observe).map(Some),
             Reach::Part(part) => self.stage(&part, observe).map(Some),

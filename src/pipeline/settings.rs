@@ -64,7 +64,8 @@ impl Top {
             if let (Some(name), Some(matrix)) = (gone.map(str::to_owned), &mut below.matrix) {
                 matrix.remove(AGAINST);
                 let has_own = self.matrix.as_ref().is_some_and(|own| own.contains_key(AGAINST));
-                note = (!has_own).then(|| format!("leaves out its `matrix.{AGAINST}`: no variant here is called `{name}`"));
+                note = (!has_own)
+                    .then(|| format!("leaves out its `matrix.{AGAINST}`: no variant here is called `{name}`"));
             }
         }
         if let Some(matrix) = self.matrix {
@@ -146,7 +147,8 @@ fn value_of(text: &str) -> anyhow::Result<Value> {
 /// What is wrong with a whole number that TOML has no room for.
 pub fn too_great(text: &str) -> Option<String> {
     let digits = text.trim().replace('_', "");
-    let is_whole = !digits.is_empty() && digits.trim_start_matches(['+', '-']).bytes().all(|digit| digit.is_ascii_digit());
+    let is_whole =
+        !digits.is_empty() && digits.trim_start_matches(['+', '-']).bytes().all(|digit| digit.is_ascii_digit());
     let fits = digits.parse::<i64>().is_ok() || digits.trim_start_matches(['+', '-']).is_empty();
     (is_whole && !fits).then(|| format!("expected a whole number below 2^63, got {digits}"))
 }

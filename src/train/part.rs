@@ -69,8 +69,9 @@ pub fn scored(model: &dyn Model, examples: &[Example]) -> (Vec<Example>, Vec<Eve
     let bound = large::Bound::Bytes(BYTES_OF_SCORING);
     let holds = |example: &&Example| bound.share(model.need(example)).is_none();
     let (kept, large): (Vec<&Example>, Vec<&Example>) = examples.iter().partition(holds);
-    let words =
-        |example: &&Example| too_large(example, model.need(example), bound).told("a bound of scoring", "it is not scored");
+    let words = |example: &&Example| {
+        too_large(example, model.need(example), bound).told("a bound of scoring", "it is not scored")
+    };
     let told =
         first_few(large.iter().map(words).collect(), "of the dev split are too large and left out of its figures");
     (kept.into_iter().cloned().collect(), told)

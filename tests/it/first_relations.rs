@@ -143,4 +143,7 @@ fn a_model_that_does_not_infer_begins_with_nothing() {
     ]);
     assert_eq!(run.code, Some(1));
     assert!(run.stderr.contains("expected a model that infers"), "{}", run.stderr);
+    let lost = docre::submission::predictions::read(Path::new("no/such.json"), &fixture.path("corpus/train"), &unheard);
+    let Err(error) = lost else { panic!("found") };
+    assert_eq!(error.to_string(), "`no/such.json`: cannot read");
 }

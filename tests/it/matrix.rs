@@ -3,58 +3,28 @@
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::LazyLock;
 use std::thread;
 
 use docre::pipeline::Pipeline;
 use serde_json::Value;
 
+use crate::models::{splits, training};
 use crate::pipeline::{Place, outputs};
 use crate::support::{command, docre, rows};
 
 /// A base, a whole over it, and their figures.
-const MODELS: &str = r#"
-[[stage]]
-name = "train-split"
-kind = "synthesize"
-split = "train"
-documents = 12
-facts = 4
-outputs = { tables = "train" }
+static MODELS: LazyLock<String> = LazyLock::new(|| {
+    let whole = r#"kind = "docre-ii", embedding = 16, block = 4, N_I = 1"#;
+    let base = r#"kind = "docre-ii", embedding = 16, block = 4, K = 0"#;
+    let second = "epochs = 3\nsecond_stage = { epochs = 2, base_rate = 1e-3, inference_rate = 1e-2 }";
+    let log = |name: &str, log: &str| format!(r#"checkpoint = "{name}", log = "{log}""#);
+    let base = training("base", base, "epochs = 3", "", &log("base", "base_log"));
+    let whole = training("train", whole, second, r#", base = "base""#, &log("model", "training_log"));
+    splits(12, 8) + &base + &whole + REST
+});
 
-[[stage]]
-name = "dev-split"
-kind = "synthesize"
-split = "dev"
-documents = 8
-first = 12
-facts = 4
-outputs = { tables = "dev" }
-
-[[stage]]
-name = "base"
-kind = "train"
-model = { kind = "docre-ii", embedding = 16, block = 4, K = 0 }
-encoder.scratch = { layers = 1, hidden = 16, heads = 2, inner = 16, vocabulary = 200 }
-encoder_rate = 1e-2
-head_rate = 1e-2
-epochs = 3
-batch = 3
-inputs = { train = "train", dev = "dev" }
-outputs = { checkpoint = "base", log = "base_log" }
-
-[[stage]]
-name = "train"
-kind = "train"
-model = { kind = "docre-ii", embedding = 16, block = 4, N_I = 1 }
-second_stage = { epochs = 2, base_rate = 1e-3, inference_rate = 1e-2 }
-encoder.scratch = { layers = 1, hidden = 16, heads = 2, inner = 16, vocabulary = 200 }
-encoder_rate = 1e-2
-head_rate = 1e-2
-epochs = 3
-batch = 3
-inputs = { train = "train", dev = "dev", base = "base" }
-outputs = { checkpoint = "model", log = "training_log" }
-
+const REST: &str = r#"
 [[stage]]
 name = "score"
 kind = "score"
@@ -123,7 +93,7 @@ outputs = { summary = "summary" }
 const HALF: &str = "SELECT 'copy' AS run_id, doc_id, head, tail, relation FROM test_facts WHERE head < tail";
 
 fn models(matrix: &str) -> Place {
-    Place::new(&format!("{matrix}{MODELS}"))
+    Place::new(&(matrix.to_owned() + &MODELS))
 }
 
 /// A pipeline of copies, with a file `half.sql` that copies fewer.
@@ -303,6 +273,21 @@ fn a_variant_that_fails_leaves_the_others() {
 }
 
 #[test]
+fn what_is_left_out_is_so_for_want_of_what_was_to_be_made() {
+    let aside = "[[variant]]\nname = \"aside\"\nset = { \"test.documents\" = 2 }\n";
+    let place = copies(&(aside.to_owned() + &HALVES.replace("name = \"half\"", "name = \"half\"\nagainst = \"half\"")));
+    place.write("half.sql", "SELECT nothing FROM nowhere");
+    let run = place.docre(&["tiny.toml", "--variant", "half"]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("tiny/summarise: left out, as its input `half/figures` was not made\n"),
+        "{}",
+        run.stderr
+    );
+    assert!(!run.stderr.contains("aside"), "{}", run.stderr);
+}
+
+#[test]
 fn seeds_need_no_variants_and_variants_no_seeds() {
     let place = models("");
     let plain = place.docre(&["tiny.toml", "--dry-run"]);
@@ -439,6 +424,18 @@ fn a_matrix_with_a_fault_is_refused_before_anything_runs() {
         ("[matrix]\nseeds = [1]\n".into(), "`matrix.seeds`: expected a stage that learns, or `seed_of`, got neither"),
         ("[matrix]\nseeds = [1]\nseed_of = [\"tset\"]\n".into(), "`matrix.seed_of`: unknown stage `tset`"),
         ("[matrix]\nseeds = [1]\nseed_of = [\"copy\"]\n".into(), "stage `seed-1/copy`: unknown key `seed`"),
+        (
+            "[matrix]\nseeds = [1]\nseed_of = [\"summarise\"]\n".into(),
+            "`matrix.seed_of`: expected stages of one run each, got `summarise`, which takes all together",
+        ),
+        (
+            "[matrix]\nseeds = [1, 9223372036854775808]\n".into(),
+            ", column 13: `seeds`: expected a whole number below 2^63, got 9223372036854775808",
+        ),
+        (
+            variant("\"a\"") + "set = { \"summarise.seed\" = 1 }\n" + &variant("\"b\""),
+            "stage `summarise`: variant `a`: expected no setting of a stage that takes all",
+        ),
         ("[matrix]\nseds = [1]\n".into(), "`matrix`: unknown field `seds`"),
         ("[matrix]\nagainst = \"c\"\n[[variant]]\nname = \"a\"\n".into(), "`matrix`: `against`: unknown variant `c`"),
         (
@@ -485,7 +482,8 @@ fn runs_are_summarised_by_hand_too() {
     assert_eq!(rows(&place.path("runs/tiny"), all), ["a,2,1.0,0.0,,", "b,1,1.0,,0.0,1.0"]);
     let place = Place::new(&matrixless.replace("metrics = \"figures\", ", "metrics = [\"figures\", \"figures\"], "));
     let message = place.failure(&[]);
-    assert!(message.contains("tiny/summarise: input `metrics`: expected one of each of 3 runs, got 2"), "{message}");
+    assert!(message.contains("stage `summarise`: input `metrics`: expected one of each of 3 runs, got 2"), "{message}");
+    assert!(!place.path("runs").exists(), "nothing runs before");
     let place = Place::new(&matrixless.replace(
         "corpus = \"test\", relations = \"relations.parquet\" }\noutputs = { summ",
         "corpus = \"test\" }\noutputs = { summ",
@@ -512,9 +510,29 @@ fn a_file_extends_another() {
     place.write("own.toml", "extends = \"tiny.toml\"\n[[variant]]\nname = \"only\"\n");
     let own = place.docre(&["own.toml", "--dry-run"]);
     assert!(own.stdout.contains("own/copy: to run") && !own.stdout.contains("half/"), "{}", own.stdout);
+    // With other variants goes the one that those before were compared with.
+    place.write("other.toml", "extends = \"more.toml\"\n[[variant]]\nname = \"one\"\n[[variant]]\nname = \"two\"\n");
+    let other = place.docre(&["other.toml", "--dry-run"]);
+    let left_out = "other: `extends`: more.toml: leaves out its `matrix.against`: no variant here is called `half`\n";
+    assert!(other.code == Some(0) && other.stderr.starts_with(left_out), "{}", other.stderr);
+    place.write("same.toml", "extends = \"more.toml\"\n[matrix]\nagainst = \"two\"\n[[variant]]\nname = \"one\"\n[[variant]]\nname = \"two\"\n");
+    let same = place.docre(&["same.toml", "--dry-run"]);
+    assert!(same.code == Some(0) && !same.stderr.contains("leaves out"), "{}", same.stderr);
     place.write("circle.toml", "extends = \"circle.toml\"\n");
     let circle = place.docre(&["circle.toml"]);
-    assert!(circle.stderr.contains("expected at most 8 files that extend one another, got more"), "{}", circle.stderr);
+    let expected = "in no circle, got `circle.toml`, which extends `circle.toml`";
+    assert!(circle.stderr.contains(expected), "{}", circle.stderr);
+    for (one, other) in [("one", "two"), ("two", "three"), ("three", "./two")] {
+        place.write(&format!("{one}.toml"), &format!("extends = \"{other}.toml\"\n"));
+    }
+    let circle = place.docre(&["one.toml"]);
+    let expected = "got `two.toml`, which extends `three.toml`, which extends `./two.toml`";
+    assert!(circle.stderr.contains(expected), "{}", circle.stderr);
+    for deep in 0..10 {
+        place.write(&format!("deep{deep}.toml"), &format!("extends = \"deep{}.toml\"\n", deep + 1));
+    }
+    let deep = place.docre(&["deep0.toml"]);
+    assert!(deep.stderr.contains("expected at most 8 files that extend one another, got more"), "{}", deep.stderr);
     place.write("lost.toml", "extends = \"nowhere.toml\"\n");
     assert!(format!("{:#}", read("lost.toml").unwrap_err()).contains("`extends`: nowhere.toml: cannot read"));
 }

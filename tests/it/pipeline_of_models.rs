@@ -4,44 +4,22 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::LazyLock;
 use std::thread;
 
 use candle_core::{Device, safetensors};
 
+use crate::models::{splits, training};
 use crate::pipeline::{Place, outputs};
 use crate::support::{command, rows};
 
 /// Two splits, a model of the one that the other chooses, its relations, and their metrics.
-const MODEL: &str = r#"
-[[stage]]
-name = "train-split"
-kind = "synthesize"
-split = "train"
-documents = 12
-facts = 4
-outputs = { tables = "train" }
+static MODEL: LazyLock<String> = LazyLock::new(|| {
+    let outputs = r#"checkpoint = "model", log = "training_log""#;
+    splits(12, 4) + &training("train", r#"kind = "atlop", embedding = 16, block = 4"#, "epochs = 6", "", outputs) + REST
+});
 
-[[stage]]
-name = "dev-split"
-kind = "synthesize"
-split = "dev"
-documents = 4
-first = 12
-facts = 4
-outputs = { tables = "dev" }
-
-[[stage]]
-name = "train"
-kind = "train"
-model = { kind = "atlop", embedding = 16, block = 4 }
-encoder.scratch = { layers = 1, hidden = 16, heads = 2, inner = 16, vocabulary = 200 }
-encoder_rate = 1e-2
-head_rate = 1e-2
-epochs = 6
-batch = 3
-inputs = { train = "train", dev = "dev" }
-outputs = { checkpoint = "model", log = "training_log" }
-
+const REST: &str = r#"
 [[stage]]
 name = "score"
 kind = "score"
@@ -104,7 +82,7 @@ fn cache(place: &Place) -> PathBuf {
 
 #[test]
 fn a_model_is_trained_scored_and_evaluated() {
-    let place = Place::new(MODEL);
+    let place = Place::new(&MODEL);
     let run = place.docre(&["tiny.toml"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(run.stderr.contains("tiny/train: epoch 6: loss "), "{}", run.stderr);
@@ -130,7 +108,7 @@ fn a_model_is_trained_scored_and_evaluated() {
 
 #[test]
 fn settings_reach_into_tables() {
-    let place = Place::new(MODEL);
+    let place = Place::new(&MODEL);
     let quick = ["--set", "train.epochs=1"];
     assert_eq!(place.run(&quick), STAGES);
     let wider = [&quick[..], &["--set", "train.encoder.scratch.inner=8"]].concat();
@@ -193,22 +171,15 @@ fn another_kind_of_model_takes_what_it_knows_of_the_file() {
 
 #[test]
 fn a_base_is_an_input_of_training() {
-    let stage = r#"
-[[stage]]
-name = "whole"
-kind = "train"
-model = { kind = "docre-ii", embedding = 16, block = 4 }
-second_stage = { epochs = 2 }
-encoder.scratch = { layers = 1, hidden = 16, heads = 2, inner = 16, vocabulary = 200 }
-encoder_rate = 1e-2
-head_rate = 1e-2
-epochs = 6
-batch = 3
-inputs = { train = "train", dev = "dev", base = "model" }
-outputs = { checkpoint = "whole", log = "whole_log" }
-"#;
+    let stage = training(
+        "whole",
+        r#"kind = "docre-ii", embedding = 16, block = 4"#,
+        "epochs = 6\nsecond_stage = { epochs = 2 }",
+        r#", base = "model""#,
+        r#"checkpoint = "whole", log = "whole_log""#,
+    );
     let base = r#"kind = "docre-ii", K = 0, embedding"#;
-    let pipeline = MODEL.replace(r#"kind = "atlop", embedding"#, base).replace("epochs = 6", "epochs = 1") + stage;
+    let pipeline = MODEL.replace(r#"kind = "atlop", embedding"#, base).replace("epochs = 6", "epochs = 1") + &stage;
     let place = Place::new(&pipeline);
     let run = place.docre(&["tiny.toml"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
@@ -252,7 +223,7 @@ fn killed_training_goes_on_from_its_last_whole_epoch() {
 
 #[test]
 fn killed_when_the_model_is_in_its_place_trains_no_more() {
-    let place = Place::new(MODEL);
+    let place = Place::new(&MODEL);
     kill_when(&place, |run| run.join("model").is_dir());
     let run = place.docre(&["tiny.toml"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
@@ -325,7 +296,7 @@ outputs = { pieces = "pieces" }
 
 #[test]
 fn a_device_that_is_not_there_is_refused_before_anything_runs() {
-    let place = Place::new(MODEL);
+    let place = Place::new(&MODEL);
     let unknown = place.docre(&["tiny.toml", "--device", "gpu"]);
     assert_eq!(unknown.code, Some(2));
     assert!(unknown.stderr.contains("expected `auto`, `cpu` or `cuda:N`"), "{}", unknown.stderr);
@@ -336,7 +307,7 @@ fn a_device_that_is_not_there_is_refused_before_anything_runs() {
 
 #[test]
 fn the_sample_pipeline_runs_to_its_end_when_made_small() {
-    let place = Place::new(MODEL);
+    let place = Place::new(&MODEL);
     symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines"), place.path("pipelines")).unwrap();
     let documents = ["train-split.documents=8", "dev-split.documents=4", "test-split.documents=4"];
     let small = [&documents[..], &["train.epochs=1", "train.second_stage.epochs=1"]].concat();

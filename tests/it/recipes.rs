@@ -71,7 +71,9 @@ fn a_checkpoint_keeps_what_a_recipe_set_and_its_card_the_name() {
             assert_eq!(model[key], expected, "{checkpoint}: {key}");
         }
         let shown = docre(["checkpoint", "show", out.join(checkpoint).to_str().unwrap()]);
-        assert!(shown.stdout.contains("docre-ii by the recipe `released`, "), "{}", shown.stdout);
+        let told = "docre-ii by the recipe `released`, with `averaged_layers`, `block`, `contrastive_weight`, `embedding` of its own, ";
+        assert!(shown.stdout.contains(told), "{}", shown.stdout);
+        assert_eq!(card["beside_recipe"], json!(["averaged_layers", "block", "contrastive_weight", "embedding"]));
         assert!(shown.stdout.contains("\"recipe\":\"released\""), "{}", shown.stdout);
     }
 }

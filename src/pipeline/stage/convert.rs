@@ -39,7 +39,11 @@ fn parse(mut options: Table, inputs: &[String]) -> anyhow::Result<Box<dyn Action
         bail!("`{key}`: expected none of rows of `{ANNOTATED}`, which say all themselves");
     }
     let other = inputs.iter().find(|role| *role != DOCUMENTS);
-    ensure!(other.is_none(), "input `{}`: expected none beside rows of `{ANNOTATED}`", other.map_or("", String::as_str));
+    ensure!(
+        other.is_none(),
+        "input `{}`: expected none beside rows of `{ANNOTATED}`",
+        other.map_or("", String::as_str)
+    );
     Ok(Box::new(typed::<Rows>(options)?))
 }
 

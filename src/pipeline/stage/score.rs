@@ -45,7 +45,8 @@ impl Action for Options {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
         let device = work.device.open(self.precision)?.to_string();
         let (checkpoint, split) = (work.input(CHECKPOINT)?, work.split(role::CORPUS)?);
-        let request = Request::new(checkpoint, &split.folder, work.folder, work.pipeline, work.device).with(self).forced(true);
+        let request =
+            Request::new(checkpoint, &split.folder, work.folder, work.pipeline, work.device).with(self).forced(true);
         let request =
             request.decided_by(work.optional(role::DECISION)).begun_with(work.optional(role::FIRST_RELATIONS));
         let ended = score::score(&request, work.observe)?;

@@ -140,7 +140,9 @@ impl Options {
                 if let (Some(path), Some(found)) = (metrics, evaluation.differs_from(&rows)) {
                     bail!("{}: expected figures of {}, got {found}", path.display(), run.1.display());
                 }
-                names.extend(rows.first().zip(evaluation.metrics.first()).map(|(a, b)| [a, b].map(|row| row.run_id.clone())));
+                names.extend(
+                    rows.first().zip(evaluation.metrics.first()).map(|(a, b)| [a, b].map(|row| row.run_id.clone())),
+                );
                 variant.runs.push(evaluation);
             }
             variant.metrics.extend(rows);
