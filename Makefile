@@ -52,7 +52,7 @@ synthesize:
 bench: build $(TORCH) ## measure speed and memory, beside PyTorch where it has a part; models want DOCRE_ENCODER
 	python3 tests/bench/bench.py
 	DOCRE_TORCH=$(TORCH) python3 tests/bench/layers.py
-	@if [ -n "$$DOCRE_ENCODER" ]; then $(TORCH) tests/bench/models.py; \
+	@if [ -n "$$DOCRE_ENCODER" ]; then $(TORCH) tests/bench/models.py && python3 tests/bench/pairs.py; \
 	  else echo "models: left out (set DOCRE_ENCODER to an encoder's folder, and have CDR in DOCRE_CORPORA)"; fi
 
 gpu-pack: ## what a machine with a card is given beside the repository, built here: gpu-carry

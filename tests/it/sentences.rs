@@ -120,3 +120,33 @@ fn evidence_of_predicted_facts_is_one_join_away() {
     let (sql, _) = rest.split_once("```").unwrap();
     assert_eq!(rows(&split, sql), ["a,0,met,1,0,Ann met\tBob 😀  today.", "a,0,met,1,1,She left him."]);
 }
+
+#[test]
+fn what_stands_between_tokens_is_written_as_it_stood() {
+    let folder = TempDir::new().unwrap();
+    let text = "Ann Lee\tmet\r\nBob\nRay  today. She\u{a0}left\nhim.";
+    let mentions = r#"[{"type": "PER", "mentions": [{"start": 0, "end": 7}]}, {"type": "PER", "mentions": [{"start": 13, "end": 20}]}]"#;
+    let source =
+        format!("{{\"id\": \"a\", \"text\": {text:?}, \"entities\": {mentions}}}").replace("\\u{a0}", "\u{a0}");
+    let split = converted(folder.path(), "jsonl", &source);
+    let written = |format: &str| {
+        let out = folder.path().join(format!("out-{format}"));
+        let run = docre(["convert", "--to", format, "--out", out.to_str().unwrap(), split.to_str().unwrap()]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        out
+    };
+    let json =
+        |format: &str| -> serde_json::Value { serde_json::from_slice(&fs::read(written(format)).unwrap()).unwrap() };
+    assert_eq!(json("jsonl")["text"], text);
+    // Tools count `\r\n` in ways of their own, and to brat a line ends a mention.
+    let plain = text.replace('\r', " ");
+    assert_eq!(json("doccano")["text"], *plain);
+    assert_eq!(json("label-studio")[0]["data"]["text"], *plain);
+    let brat = fs::read_to_string(written("brat").join("a.txt")).unwrap();
+    assert_eq!(brat, plain.replace("Bob\nRay", "Bob Ray"));
+    let back = converted(folder.path(), "jsonl", &fs::read_to_string(written("jsonl")).unwrap());
+    assert_eq!(
+        sentences(&back).iter().map(|sentence| &*sentence.1).collect::<Vec<_>>(),
+        ["Ann Lee\tmet\r\nBob\nRay  today.", "She\u{a0}left\nhim."]
+    );
+}
