@@ -1,6 +1,8 @@
 //! Examples → predictions, in batches of documents of like length that are computed side by side.
 
-use candle_core::{Device, Result, bail};
+use std::result::Result as Outcome;
+
+use candle_core::{Device, Error, Result, bail};
 
 use ground::interrupt;
 use ground::workers::Workers;
@@ -111,50 +113,78 @@ pub fn predict_traced(
     wanted: Wanted,
     budget: Budget,
 ) -> Result<Vec<Found>> {
-    let n_examples = examples.len();
-    let job = |Batch { places, examples, .. }: Batch| {
+    let sized = examples.into_iter().map(|example| (Size::of(model, &example), example));
+    predict_each(workers, model, sized.collect(), (wanted, budget), Ok::<_, Error>, |_, found| found)
+}
+
+/// The same of documents that lie elsewhere, each read when its batch is computed: what `taken` makes of each, in their
+/// order. Whatever stands for them, the batches are the same.
+///
+/// # Errors
+/// As [`predict`], and where a document cannot be read.
+pub fn predict_each<D: Send, T: Send, E: From<Error> + Send>(
+    workers: &Workers,
+    model: &dyn Model,
+    documents: Vec<(Size, D)>,
+    (wanted, budget): (Wanted, Budget),
+    read: impl Fn(D) -> Outcome<Example, E> + Sync,
+    taken: impl Fn(&Example, Found) -> T + Sync,
+) -> Outcome<Vec<T>, E> {
+    let job = |Batch { places, documents, .. }: Batch<D>| {
+        let examples = documents.into_iter().map(&read).collect::<Outcome<Vec<_>, E>>()?;
         let found = of_batch(model, &examples, wanted, budget.pairs, workers)?;
-        Ok::<_, candle_core::Error>((places, found))
+        let taken = examples.iter().zip(found).map(|(example, found)| taken(example, found));
+        Ok::<_, E>(places.into_iter().zip(taken).collect::<Vec<_>>())
     };
     // Documents of many pairs take all threads, one after another: side by side, each would hold its own pairs.
-    let (large, usual): (Vec<Batch>, Vec<Batch>) =
-        batches(model, examples, budget).into_iter().partition(|batch| batch.pairs > budget.pairs as u64);
-    let mut predicted = large.into_iter().map(job).collect::<Result<Vec<_>>>()?;
+    let (large, usual): (Vec<_>, Vec<_>) =
+        batches(documents, budget).into_iter().partition(|batch| batch.pairs > budget.pairs as u64);
+    let mut predicted = large.into_iter().map(job).collect::<Outcome<Vec<_>, E>>()?;
     predicted.extend(workers.run(usual, job)?);
-    let mut in_order = vec![Found::default(); n_examples];
-    for (place, predictions) in predicted.into_iter().flat_map(|(places, found)| places.into_iter().zip(found)) {
-        if let Some(slot) = in_order.get_mut(place) {
-            *slot = predictions;
-        }
+    let mut in_order: Vec<(usize, T)> = predicted.into_iter().flatten().collect();
+    in_order.sort_unstable_by_key(|(place, _)| *place);
+    Ok(in_order.into_iter().map(|(_, taken)| taken).collect())
+}
+
+/// How large a document is to those that share a batch with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Pieces.
+    pub pieces: usize,
+    /// Pairs that the model looks at.
+    pub pairs: u64,
+}
+
+impl Size {
+    /// That of a document to a model.
+    pub fn of(model: &dyn Model, example: &Example) -> Self {
+        Self { pieces: example.ids.len(), pairs: model.need(example).pairs }
     }
-    Ok(in_order)
 }
 
 /// Documents that are computed together, and their places.
-#[derive(Default)]
-struct Batch {
+struct Batch<D> {
     places: Vec<usize>,
-    examples: Vec<Example>,
+    documents: Vec<D>,
     pieces: usize,
     pairs: u64,
 }
 
 /// Longest first: the last batches to be computed are the cheapest.
-fn batches(model: &dyn Model, examples: Vec<Example>, budget: Budget) -> Vec<Batch> {
-    let mut sorted: Vec<(usize, Example)> = examples.into_iter().enumerate().collect();
-    sorted.sort_by_key(|(_, example)| std::cmp::Reverse(example.ids.len()));
-    let mut batches: Vec<Batch> = Vec::new();
-    for (place, example) in sorted {
-        let (pieces, pairs) = (example.ids.len(), model.need(&example).pairs);
-        let fits = |batch: &Batch| {
+fn batches<D>(documents: Vec<(Size, D)>, budget: Budget) -> Vec<Batch<D>> {
+    let mut sorted: Vec<(usize, (Size, D))> = documents.into_iter().enumerate().collect();
+    sorted.sort_by_key(|(_, (size, _))| std::cmp::Reverse(size.pieces));
+    let mut batches: Vec<Batch<D>> = Vec::new();
+    for (place, (Size { pieces, pairs }, document)) in sorted {
+        let fits = |batch: &Batch<D>| {
             batch.pieces + pieces <= budget.pieces && batch.pairs.saturating_add(pairs) <= budget.pairs as u64
         };
         if !batches.last().is_some_and(fits) {
-            batches.push(Batch::default());
+            batches.push(Batch { places: Vec::new(), documents: Vec::new(), pieces: 0, pairs: 0 });
         }
         if let Some(batch) = batches.last_mut() {
             batch.places.push(place);
-            batch.examples.push(example);
+            batch.documents.push(document);
             batch.pieces += pieces;
             batch.pairs += pairs;
         }
@@ -170,10 +200,10 @@ fn of_batch(
     workers: &Workers,
 ) -> Result<Vec<Found>> {
     let mut reader = Reader::new(batch, wanted);
-    interrupt::check().map_err(candle_core::Error::wrap)?;
+    interrupt::check().map_err(Error::wrap)?;
     let mut found = Vec::new();
     let mut take = |scores| {
-        interrupt::check().map_err(candle_core::Error::wrap)?;
+        interrupt::check().map_err(Error::wrap)?;
         if workers.share_a_device() {
             found.push(scores);
         } else {

@@ -28,7 +28,7 @@ pub use cut_off::CutOff;
 pub use error::PiecesError;
 pub use markers::Markers;
 pub use tokenizer::{Family, Tokenizer};
-pub use vocabulary::{VocabularyOptions, train_vocabulary};
+pub use vocabulary::{VocabularyOptions, WordCounts, train_vocabulary};
 
 use markers::Marking;
 

@@ -38,28 +38,49 @@ pub fn train_vocabulary<'w>(
     words: impl Iterator<Item = &'w Text>,
     options: VocabularyOptions,
 ) -> Result<Tokenizer, PiecesError> {
-    let normalizer = BertNormalizer::new(true, true, None, options.lower);
-    let mut merger = Merger::default();
-    for (part, times) in parts(words, normalizer)? {
-        merger.add(&part, times);
+    let mut counts = WordCounts::default();
+    counts.add(words);
+    counts.vocabulary(options)
+}
+
+/// The words of documents that come one after another: each distinct one is in memory, and how often it came.
+#[derive(Debug, Clone, Default)]
+pub struct WordCounts(HashMap<Text, u64>);
+
+impl WordCounts {
+    /// Counts more words.
+    pub fn add<'w>(&mut self, words: impl IntoIterator<Item = &'w Text>) {
+        for word in words {
+            // Looked up first: most are there, and need no copy.
+            if let Some(times) = self.0.get_mut(word) {
+                *times += 1;
+            } else {
+                self.0.insert(word.clone(), 1);
+            }
+        }
     }
-    let pieces = merger.run(options);
-    let inner = bert(pieces.into_iter(), normalizer).map_err(tokenizer_fault)?;
-    Tokenizer::from_json(&inner.to_string(false).map_err(tokenizer_fault)?)
+
+    /// A tokenizer whose vocabulary is made from them.
+    ///
+    /// # Errors
+    /// Where a word cannot be normalised.
+    pub fn vocabulary(self, options: VocabularyOptions) -> Result<Tokenizer, PiecesError> {
+        let normalizer = BertNormalizer::new(true, true, None, options.lower);
+        let mut merger = Merger::default();
+        for (part, times) in parts(self.0.into_iter().collect(), normalizer)? {
+            merger.add(&part, times);
+        }
+        let pieces = merger.run(options);
+        let inner = bert(pieces.into_iter(), normalizer).map_err(tokenizer_fault)?;
+        Tokenizer::from_json(&inner.to_string(false).map_err(tokenizer_fault)?)
+    }
 }
 
 /// The parts that words are cut into before pieces are sought, each with its count.
-fn parts<'w>(
-    words: impl Iterator<Item = &'w Text>,
-    normalizer: BertNormalizer,
-) -> Result<BTreeMap<String, u64>, PiecesError> {
-    let mut counts: BTreeMap<&Text, u64> = BTreeMap::new();
-    for word in words {
-        *counts.entry(word).or_default() += 1;
-    }
+fn parts(counts: BTreeMap<Text, u64>, normalizer: BertNormalizer) -> Result<BTreeMap<String, u64>, PiecesError> {
     let mut parts: BTreeMap<String, u64> = BTreeMap::new();
     for (word, times) in counts {
-        for part in split(word, normalizer)
+        for part in split(&word, normalizer)
             .map_err(|error| PiecesError::Word { word: word.to_string(), reason: error.to_string() })?
         {
             *parts.entry(part).or_default() += times;

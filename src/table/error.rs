@@ -1,6 +1,6 @@
 //! What can go wrong with a table: always which file, and which column.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
@@ -110,6 +110,14 @@ pub enum TableError {
     Damaged {
         /// The file.
         path: PathBuf,
+    },
+    /// What was set down for a while is not as it was written.
+    #[error("{}: scratch file: record {place}: expected the bytes that were written, got others", folder.display())]
+    Record {
+        /// The folder of the file, which has no name.
+        folder: PathBuf,
+        /// The record, from 0.
+        place: usize,
     },
     /// The library that reads a file gave up on it.
     #[error("{}: expected a whole Parquet file of common types", path.display())]
@@ -275,10 +283,17 @@ impl Hint for TableError {
             Self::Damaged { .. } | Self::Mixed { .. } => {
                 Some("make it anew, with `docre convert` if it is a split".into())
             }
+            Self::Record { .. } => Some("run it again; if it is so once more, the disk is at fault".into()),
+            Self::Io { source, .. } if is_full(source) => Some("make room there, or choose another place".into()),
             Self::Replaced { .. } => Some("read it again when whoever writes it is done".into()),
             _ => None,
         }
     }
+}
+
+/// Whether there is no room for what was to be written.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
 impl TableError {

@@ -33,6 +33,7 @@ mod ours;
 mod pages;
 mod place;
 mod read;
+mod records;
 pub mod rows;
 pub mod schema;
 mod scratch;
@@ -61,6 +62,7 @@ pub use objects::json_rows;
 pub use ours::{Ours, check_workplace, holds_only, holds_only_tables, is_marked, is_named_file};
 pub use place::{check_place, is_file, put, restore};
 pub use read::RecordBatches;
+pub use records::{RecordWriter, Records};
 pub use schema::TableSchema;
 pub use scratch::Scratch;
 pub use split::{

@@ -13,14 +13,15 @@ use ground::workers::Workers;
 use model::Model;
 use model::decode::Wanted;
 use model::example::Example;
-use model::predict::{Budget, predict};
+use model::predict::{Budget, Size, predict_each};
 use nn::Weights;
 use nn::device::Compute;
 
 use super::TrainError;
 use super::config::TrainConfig;
+use super::documents::Documents;
 use super::features::{Features, OverFeatures};
-use super::part::scored;
+use super::part::{Scored, scored};
 use super::prepare::Prepared;
 use super::present::Trained;
 
@@ -28,22 +29,20 @@ use super::present::Trained;
 pub fn judge(
     workers: &Workers,
     model: &dyn Model,
-    dev: &[Example],
+    (documents, dev): (&Documents, &[Scored]),
     most_labels: usize,
     device: &Device,
 ) -> Result<Vec<Counts>, TrainError> {
-    let budget = Budget::on(device, model, None);
-    let predicted = predict(workers, model, dev.to_vec(), Wanted::predicted(most_labels), budget);
-    if predicted.is_err() {
+    let asked = (Wanted::predicted(most_labels), Budget::on(device, model, None));
+    let read = |place| Ok::<_, TrainError>(documents.read(place)?);
+    let counts = predict_each(workers, model, dev.to_vec(), asked, read, |example, found| {
+        let found = found.predictions.iter().map(|found| (found.head, found.tail, found.relation.class));
+        Counts::of(&facts(example), found)
+    });
+    if counts.is_err() {
         interrupt::check()?;
     }
-    let documents = dev.iter().zip(predicted.map_err(TrainError::Model)?);
-    Ok(documents
-        .map(|(example, predicted)| {
-            let found = predicted.iter().map(|found| (found.head, found.tail, found.relation.class));
-            Counts::of(&facts(example), found)
-        })
-        .collect())
+    counts
 }
 
 /// What holds in a document: (head, tail, class).
@@ -72,14 +71,16 @@ pub fn judge_base(
     };
     let mut base = build(model)?;
     let whole = build(config.model.clone())?;
-    let (dev, _) = scored(&*whole, &prepared.dev);
+    let (of_whole, _) = scored(&*whole, &prepared.dev)?;
+    let size = |&(_, place): &Scored| Ok((Size::of(&*base, &prepared.dev.read(place)?), place));
+    let dev = of_whole.iter().map(size).collect::<Result<Vec<Scored>, TrainError>>()?;
     if let Some(features) = features {
         // Where the module looks at more pairs than are asked about, the features are those of more.
-        if dev.iter().all(|example| whole.need(example).pairs == base.need(example).pairs) {
+        if dev == of_whole {
             base = Box::new(OverFeatures { model: base, features: features.dev.clone() });
         }
     }
-    judge(workers, &*base, &dev, config.most_labels, &compute.device).map(Some)
+    judge(workers, &*base, (&prepared.dev, &dev), config.most_labels, &compute.device).map(Some)
 }
 
 /// What a run has come to beside its base, where it has one. That it is no better is told: what it leaves as its best

@@ -4,6 +4,8 @@
 //! the masks of a step on the seed and the step, and what its threads share on these alone. So a run that goes on from
 //! its last whole epoch comes to the same weights as one that was never stopped.
 //!
+//! Documents do not lie in memory ([`documents`]): each step reads its own, by place.
+//!
 //! A model with a base takes two stages ([`plan`]): the second begins with the best checkpoint of the first, read back
 //! from its folder, or with one that was trained before, and with a fresh optimizer. Of a base that stays as it is,
 //! [`features`] are made once; with folds, by bases that have not seen the documents, each trained in a stage of its
@@ -13,6 +15,7 @@ mod batches;
 mod card;
 pub mod config;
 mod error;
+mod documents;
 mod over;
 mod part;
 mod prepare;
@@ -27,12 +30,10 @@ mod state;
 
 use std::path::Path;
 
-use examples::cut_off;
 use ground::identity::Identity;
 use ground::observe::{Event, Observer};
 use ground::settings::Settings;
 use nn::device::{Compute, DeviceChoice};
-use pieces::CutOff;
 use table::{Lock, Ours, clear_leftovers};
 
 pub use checkpoint::{BASE, BEST};
@@ -83,11 +84,9 @@ pub fn train(
     let reached = state.as_ref().map_or(1, |state| state.stage);
     let compute = device.open(config.precision)?;
     observe(compute.event());
-    let prepared = Prepared::read(config, &compute)?;
+    let prepared = Prepared::read(config, out, &compute)?;
     prepared.sources(config).into_iter().map(Event::Detail).for_each(observe);
-    let mut lost = CutOff::default();
-    prepared.examples().for_each(|example| lost += cut_off(example));
-    lost.event(config.most_pieces).into_iter().for_each(observe);
+    prepared.cut_off().event(config.most_pieces).into_iter().for_each(observe);
     config.unused().map(|told| Event::Note(told.to_owned())).into_iter().for_each(observe);
     let encoder = &prepared.checkpoint.encoder;
     if config.has_equal_branches([encoder.hidden_dropout_prob, encoder.attention_probs_dropout_prob]) {
@@ -138,7 +137,7 @@ fn take<'s>(
             run = run.over(of_base, features.take());
         }
         run.weights.unused().event().filter(|_| stage.number == 1).into_iter().for_each(observe);
-        run.large().into_iter().for_each(observe);
+        run.large()?.into_iter().for_each(observe);
         while !run.is_over() {
             run.epoch(lock, observe)?;
         }

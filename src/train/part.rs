@@ -7,10 +7,12 @@ use ground::observe::Event;
 use ground::random::Random;
 use model::example::Example;
 use model::large::{self, SHOWN, TooLarge};
-use model::predict::USUAL_BYTES as BYTES_OF_SCORING;
+use model::predict::{Size, USUAL_BYTES as BYTES_OF_SCORING};
 use model::{Model, Need};
+use table::TableError;
 
 use super::config::TrainConfig;
+use super::documents::Documents;
 
 /// Bytes that training may hold of a document's pairs, unless these are bounded by number.
 pub const USUAL_BYTES: u64 = 8 << 30;
@@ -43,20 +45,28 @@ impl Bound {
         shards.into_iter().map(|shard| shard.into_iter().map(&mut part).collect()).collect()
     }
 
-    /// Whether any of some documents is trained on in parts.
-    pub fn is_any_large(self, model: &dyn Model, examples: &[Example]) -> bool {
-        examples.iter().any(|example| self.share(model, example).is_some())
+    /// Whether a document is trained on in parts.
+    pub fn is_large(self, model: &dyn Model, example: &Example) -> bool {
+        self.share(model, example).is_some()
     }
 
-    /// What is said of the documents that are trained on in parts.
-    pub fn told(self, model: &dyn Model, examples: &[&Example]) -> Vec<Event> {
-        let large = examples.iter().filter_map(|&example| {
-            let share = self.share(model, example)?;
-            let (some, all) = (n_kept(example, share), example.n_entities());
-            let fate = format!("a step takes {some} of its {all} entities, drawn anew each time");
-            Some(too_large(example, model.training_need(example), self.0).told(SET_BY, &fate))
-        });
-        first_few(large.collect(), "are trained on in parts")
+    /// What is said of the documents that are trained on in parts, of those in some places.
+    ///
+    /// # Errors
+    /// Where one cannot be read.
+    pub fn told(self, model: &dyn Model, documents: &Documents, places: &[usize]) -> Result<Vec<Event>, TableError> {
+        let mut told = Told::default();
+        for &place in places {
+            let example = documents.read(place)?;
+            if let Some(share) = self.share(model, &example) {
+                told.add(|| {
+                    let (some, all) = (n_kept(&example, share), example.n_entities());
+                    let fate = format!("a step takes {some} of its {all} entities, drawn anew each time");
+                    too_large(&example, model.training_need(&example), self.0).told(SET_BY, &fate)
+                });
+            }
+        }
+        Ok(told.events("are trained on in parts"))
     }
 }
 
@@ -64,23 +74,47 @@ fn too_large(example: &Example, need: Need, bound: large::Bound) -> TooLarge {
     TooLarge { document: example.doc_id.clone(), need, bound }
 }
 
+/// A dev document that is scored: how large it is to the model, and its place.
+pub type Scored = (Size, usize);
+
 /// The documents that can be scored, and what is said of the others.
-pub fn scored(model: &dyn Model, examples: &[Example]) -> (Vec<Example>, Vec<Event>) {
+///
+/// # Errors
+/// Where one cannot be read.
+pub fn scored(model: &dyn Model, documents: &Documents) -> Result<(Vec<Scored>, Vec<Event>), TableError> {
     let bound = large::Bound::Bytes(BYTES_OF_SCORING);
-    let holds = |example: &&Example| bound.share(model.need(example)).is_none();
-    let (kept, large): (Vec<&Example>, Vec<&Example>) = examples.iter().partition(holds);
-    let words = |example: &&Example| {
-        too_large(example, model.need(example), bound).told("a bound of scoring", "it is not scored")
-    };
-    let told =
-        first_few(large.iter().map(words).collect(), "of the dev split are too large and left out of its figures");
-    (kept.into_iter().cloned().collect(), told)
+    let (mut scored, mut told) = (Vec::new(), Told::default());
+    for (place, example) in documents.all().enumerate() {
+        let example = example?;
+        let need = model.need(&example);
+        if bound.share(need).is_none() {
+            scored.push((Size::of(model, &example), place));
+        } else {
+            told.add(|| too_large(&example, need, bound).told("a bound of scoring", "it is not scored"));
+        }
+    }
+    Ok((scored, told.events("of the dev split are too large and left out of its figures")))
 }
 
-/// The first few words, and of how many documents there are any.
-fn first_few(words: Vec<String>, what: &str) -> Vec<Event> {
-    let all = (!words.is_empty()).then(|| format!("{} documents {what}", words.len()));
-    words.into_iter().take(SHOWN).chain(all).map(Event::Warning).collect()
+/// What is said of some documents: words of the first few, and of how many there are any.
+#[derive(Default)]
+struct Told {
+    first: Vec<String>,
+    all: usize,
+}
+
+impl Told {
+    fn add(&mut self, words: impl FnOnce() -> String) {
+        self.all += 1;
+        if self.first.len() < SHOWN {
+            self.first.push(words());
+        }
+    }
+
+    fn events(self, what: &str) -> Vec<Event> {
+        let all = (self.all > 0).then(|| format!("{} documents {what}", self.all));
+        self.first.into_iter().chain(all).map(Event::Warning).collect()
+    }
 }
 
 /// Entities of a share of a document's pairs.

@@ -1,4 +1,4 @@
-//! Settings and a corpus → documents in memory, a tokenizer, and the weights to begin with.
+//! Settings and a corpus → documents on disk, a tokenizer, and the weights to begin with.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,21 +13,22 @@ use model::Model;
 use model::example::{Example, Relations};
 use nn::Weights;
 use nn::device::Compute;
-use pieces::{Cutter, MarkedDocument, Tokenizer, documents, stored, train_vocabulary};
+use pieces::{CutOff, Cutter, Tokenizer, WordCounts, documents, stored};
 use table::rows::PairRow;
 use table::{Standing, TableError};
 
 use super::TrainError;
 use super::card;
 use super::config::{EncoderSource, Scratch, TrainConfig};
+use super::documents::{DocumentWriter, Documents};
 use super::plan::{CLASSIFIER, Stage};
 
 /// What a run works on.
 pub struct Prepared {
     /// The documents to train on.
-    pub train: Vec<Example>,
+    pub train: Documents,
     /// The documents that choose the best checkpoint.
-    pub dev: Vec<Example>,
+    pub dev: Documents,
     /// What the checkpoints are for, before an epoch has ended.
     pub card: Card,
     /// What checkpoints say of themselves.
@@ -46,11 +47,11 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Reads what the settings name.
+    /// Reads what the settings name. Documents are set down in the folder `out` for as long as this lives.
     ///
     /// # Errors
     /// Where a split or the encoder cannot be used.
-    pub fn read(config: &TrainConfig, compute: &Compute) -> Result<Self, TrainError> {
+    pub fn read(config: &TrainConfig, out: &Path, compute: &Compute) -> Result<Self, TrainError> {
         let [train, dev] = [&config.train, &config.dev].map(|split| config.corpus.join(split));
         let standing = [Standing::of(&train)?, Standing::of(&dev)?];
         for split in [&train, &dev] {
@@ -76,12 +77,13 @@ impl Prepared {
         let splits = standing.each_ref().map(|split| read_as(split, &cutter));
         let identity = Identity::of("prepared").field("splits", &splits.into_iter().collect::<Result<Vec<_>, _>>()?);
         let corpus = identity.clone().finish();
-        let mut read = |split: &Path| read(split, &mut cutter, &relations);
-        let ((train_examples, profile), (dev_examples, dev_profile)) = (read(&train)?, read(&dev)?);
+        let mut read =
+            |split: &Path, is_taken: fn(&Example) -> bool| read((split, out), &mut cutter, &relations, is_taken);
+        let (train_documents, profile) = read(&train, |example| !example.pairs.is_empty())?;
+        let (dev_documents, dev_profile) = read(&dev, |_| true)?;
         standing.iter().try_for_each(Standing::check)?;
-        let trained: Vec<Example> = train_examples.into_iter().filter(|example| !example.pairs.is_empty()).collect();
-        for (split, examples) in [(&train, &trained), (&dev, &dev_examples)] {
-            if examples.iter().all(|example| example.labels.iter().all(Vec::is_empty)) {
+        for (split, documents) in [(&train, &train_documents), (&dev, &dev_documents)] {
+            if !documents.has_facts {
                 return Err(TrainError::Empty(split.clone()));
             }
         }
@@ -103,20 +105,22 @@ impl Prepared {
                 .map_err(|error| TrainError::Config(error.to_string()))?,
         };
         let tokenizer = cutter.into_tokenizer();
-        let (train, dev) = (trained, dev_examples);
-        config.check_folds(train.len()).map_err(TrainError::Config)?;
+        let (train, dev) = (train_documents, dev_documents);
+        config.check_folds(train.count()).map_err(TrainError::Config)?;
         Ok(Self { train, dev, card, checkpoint, tokenizer, corpus, fingerprint, teacher, base, encoder })
     }
 
-    /// The documents of both splits.
-    pub fn examples(&self) -> impl Iterator<Item = &Example> {
-        self.train.iter().chain(&self.dev)
+    /// What the documents of both splits lost at their ends.
+    pub fn cut_off(&self) -> CutOff {
+        let mut lost = self.train.cut_off;
+        lost += self.dev.cut_off;
+        lost
     }
 
     /// What was read, and from where.
     pub fn sources(&self, config: &TrainConfig) -> Vec<String> {
-        let split = |name: &str, examples: &[Example]| {
-            format!("reads {} documents of {}", examples.len(), config.corpus.join(name).display())
+        let split = |name: &str, documents: &Documents| {
+            format!("reads {} documents of {}", documents.count(), config.corpus.join(name).display())
         };
         let encoder = self.encoder.as_ref().map(|folder| format!("reads the encoder {}", folder.display()));
         let checkpoints = config.base.iter().chain(&config.teacher);
@@ -164,16 +168,21 @@ fn is_of_classifier(name: &str) -> bool {
     name.split('.').next() == Some(CLASSIFIER)
 }
 
-/// The documents of a split, all in memory, and what they are made of.
-fn read(split: &Path, cutter: &mut Cutter, relations: &Relations) -> Result<(Vec<Example>, Profile), TrainError> {
-    let (mut all, mut profile) = (Vec::new(), Profile::default());
+/// The documents of a split, set down in a folder as far as they are taken, and what all are made of.
+fn read(
+    (split, out): (&Path, &Path),
+    cutter: &mut Cutter,
+    relations: &Relations,
+    is_taken: fn(&Example) -> bool,
+) -> Result<(Documents, Profile), TrainError> {
+    let (mut documents, mut profile) = (DocumentWriter::inside(out)?, Profile::default());
     let taken = Taken { relations, left_out: &BTreeSet::new(), passes_over: false, documents: DOCUMENTS_AT_ONCE };
     for batch in examples(split, cutter, taken)? {
         let batch = batch?;
-        all.extend(batch.examples);
+        batch.examples.iter().filter(|example| is_taken(example)).try_for_each(|example| documents.push(example))?;
         profile += &batch.profile;
     }
-    Ok((all, profile))
+    Ok((documents.finish()?, profile))
 }
 
 /// The teacher and what identifies it.
@@ -222,9 +231,11 @@ fn like_minded(role: &'static str, folder: &Path, of: &CheckpointConfig) -> Resu
 type EncoderParts = (Option<PathBuf>, EncoderConfig, Tokenizer);
 
 fn from_scratch(scratch: &Scratch, train: &Path) -> Result<EncoderParts, TrainError> {
-    let documents: Vec<MarkedDocument> = documents(train)?.collect::<Result<_, _>>()?;
-    let words = documents.iter().flat_map(|document| &document.words);
-    let tokenizer = train_vocabulary(words, scratch.vocabulary())?;
+    let mut counts = WordCounts::default();
+    for document in documents(train)? {
+        counts.add(&document?.words);
+    }
+    let tokenizer = counts.vocabulary(scratch.vocabulary())?;
     let shape = scratch.encoder(tokenizer.n_pieces());
     shape.check().map_err(TrainError::Config)?;
     Ok((None, shape, tokenizer))

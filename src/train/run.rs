@@ -28,7 +28,7 @@ use super::error::TrainError;
 use super::features::{Features, OverFeatures};
 use super::judge::judge;
 use super::losses::Losses;
-use super::part::{self, Bound};
+use super::part::{self, Bound, Scored};
 use super::plan::{Stage, stages, undrawn};
 use super::prepare::Prepared;
 use super::present::{Epoch, Trained};
@@ -51,7 +51,7 @@ pub struct Run<'a> {
     out: &'a Path,
     prepared: &'a Prepared,
     /// The documents that choose the best checkpoint, but for those that are too large.
-    dev: Vec<Example>,
+    dev: Vec<Scored>,
     /// What is to be said of these.
     unscored: Vec<Event>,
     identity: String,
@@ -69,8 +69,8 @@ pub struct Run<'a> {
     before: u32,
     /// Epochs and steps before that its random numbers do not count.
     undrawn: (u32, u64),
-    /// The documents that it trains on.
-    documents: Vec<&'a Example>,
+    /// The places of the documents that it trains on.
+    documents: Vec<usize>,
     /// What the base that it stands over does in each dev document.
     of_base: Option<Vec<Counts>>,
     /// Epochs done.
@@ -112,12 +112,12 @@ impl<'a> Run<'a> {
         let earlier = log.iter().filter(|row: &&TrainingLogRow| row.stage < stage.number);
         let before = earlier.map(|row| row.epoch).max().unwrap_or_default();
         let undrawn = undrawn(&log, stage);
-        let documents = stage.documents(&prepared.train, config.seed);
+        let documents = stage.documents(prepared.train.count(), config.seed);
         let batches = documents.len().div_ceil(config.batch);
         let steps = batches.div_ceil(config.accumulation) as u64 * u64::from(stage.epochs);
         let schedule = Schedule::new(steps, config.warm_up);
         let workers = compute.workers()?;
-        let (dev, unscored) = part::scored(&*judge, &prepared.dev);
+        let (dev, unscored) = part::scored(&*judge, &prepared.dev)?;
         Ok(Self {
             workers,
             compute,
@@ -172,7 +172,7 @@ impl<'a> Run<'a> {
 
     pub fn epoch(&mut self, lock: &Lock, observe: Observer<'_>) -> Result<(), TrainError> {
         let (epoch, begun, start) = (self.epochs + 1, Instant::now(), self.log.len());
-        let lengths: Vec<usize> = self.documents.iter().map(|example| example.ids.len()).collect();
+        let lengths: Vec<usize> = self.documents.iter().map(|&place| self.prepared.train.length(place)).collect();
         let mut random = Random::stream(self.config.seed, u64::from(epoch - self.undrawn.0));
         let order = batches::batches(&lengths, self.config.batch, &mut random);
         for batches in order.chunks(self.config.accumulation) {
@@ -207,7 +207,7 @@ impl<'a> Run<'a> {
         let step = self.log.last().map_or(0, |row| row.step) + 1;
         let (fault, draw) = (|source| TrainError::Step { step, source }, step - self.undrawn.1);
         let shards = batches::shards(batches, self.workers.count());
-        let shards: Vec<Vec<Example>> = shards.iter().map(|shard| self.examples(shard)).collect();
+        let shards: Vec<Vec<Example>> = shards.iter().map(|shard| self.examples(shard)).collect::<Result<_, _>>()?;
         let shards = self.bound().parts(&*self.model, shards, &mut Random::stream(self.config.seed ^ PARTS, draw));
         let counts = shards.iter().map(|shard| self.counts(shard));
         let all = counts.fold([0, 0], |[judged, pairs], more| [judged + more[0], pairs + more[1]]);
@@ -251,13 +251,19 @@ impl<'a> Run<'a> {
     }
 
     /// What is said of documents that are too large to be learnt from, or scored, as a whole.
-    pub fn large(&mut self) -> Vec<Event> {
+    ///
+    /// # Errors
+    /// Where a document cannot be read.
+    pub fn large(&mut self) -> Result<Vec<Event>, TrainError> {
         let unscored = std::mem::take(&mut self.unscored);
-        self.bound().told(&*self.model, &self.documents).into_iter().chain(unscored).collect()
+        let told = self.bound().told(&*self.model, &self.prepared.train, &self.documents)?;
+        Ok(told.into_iter().chain(unscored).collect())
     }
 
-    fn examples(&self, places: &[usize]) -> Vec<Example> {
-        places.iter().filter_map(|&place| self.documents.get(place).map(|&document| document.clone())).collect()
+    /// Some of its documents, by their places among these.
+    fn examples(&self, places: &[usize]) -> Result<Vec<Example>, TableError> {
+        let places = places.iter().filter_map(|&place| self.documents.get(place));
+        places.map(|&place| self.prepared.train.read(place)).collect()
     }
 
     /// Of how many pairs the threshold losses of some documents are means, and of how many all else that is learnt is.
@@ -289,7 +295,13 @@ impl<'a> Run<'a> {
 
     /// What the model does in each dev document.
     fn judged(&self) -> Result<Vec<Counts>, TrainError> {
-        judge(&self.workers, &*self.judge, &self.dev, self.config.most_labels, &self.compute.device)
+        judge(
+            &self.workers,
+            &*self.judge,
+            (&self.prepared.dev, &self.dev),
+            self.config.most_labels,
+            &self.compute.device,
+        )
     }
 
     /// Refuses to end where a checkpoint of the stage is not there any more.

@@ -23,6 +23,7 @@ mod damage;
 mod decide;
 mod device;
 mod dialect;
+mod documents_on_disk;
 mod encoder;
 mod evaluate;
 mod evaluate_scores;

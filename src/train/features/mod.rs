@@ -32,6 +32,7 @@ use table::Text;
 
 use super::TrainError;
 use super::config::TrainConfig;
+use super::documents::Documents;
 use super::part::Bound;
 use super::plan::{fold_folder, folds};
 use super::prepare::Prepared;
@@ -63,6 +64,36 @@ pub struct Frozen<'a> {
     base: Arc<dyn Model>,
     n_folds: u32,
     folder: Folder,
+    train: Known,
+    dev: Known,
+}
+
+/// What is known of a split's documents before features are made of them.
+#[derive(Default)]
+struct Known {
+    names: Vec<Text>,
+    /// Pairs of which each has features.
+    pairs: Vec<u64>,
+    /// Whether any is trained on in parts.
+    is_any_large: bool,
+}
+
+impl Known {
+    fn of(documents: &Documents, base: &dyn Model, bound: Bound) -> Result<Self, TrainError> {
+        let mut known = Self::default();
+        for example in documents.all() {
+            let example = example?;
+            known.pairs.push(base.need(&example).pairs);
+            known.is_any_large |= bound.is_large(base, &example);
+            known.names.push(example.doc_id);
+        }
+        Ok(known)
+    }
+
+    /// Each document's rows, by its name.
+    fn named(&self, rows: impl IntoIterator<Item = Tensor>) -> BTreeMap<Text, Kept> {
+        self.names.iter().cloned().zip(rows.into_iter().map(Kept)).collect()
+    }
 }
 
 impl<'a> Frozen<'a> {
@@ -79,19 +110,20 @@ impl<'a> Frozen<'a> {
         let n_folds = config.second_stage().map_or(0, |second| second.folds);
         let (weights, fingerprint) = prepared.base(out)?;
         let base = maker(weights, &prepared.checkpoint, config.seed, compute)?;
-        let pairs = prepared.examples().map(|example| base.need(example).pairs);
+        let [train, dev] = [&prepared.train, &prepared.dev].map(|split| Known::of(split, &*base, Bound::of(config)));
+        let (train, dev) = (train?, dev?);
         let identity = Identity::of("features")
             .field("base", &fingerprint)
             .field("model", &config.model.base_of_features())
             .field("documents", &prepared.corpus)
             .field("device", &compute.device.is_cpu())
             .field("precision", &format!("{:?}", compute.precision.dtype()))
-            .numbers("pairs", pairs)
+            .numbers("pairs", train.pairs.iter().chain(&dev.pairs).copied())
             .field("folds", &(n_folds > 0).then(|| (n_folds, of_first_stage(config))))
             .finish();
         let base_folder = config.base.clone().unwrap_or_else(|| out.join(BASE));
         let folder = Folder::beside(&base_folder, n_folds, identity);
-        Ok(Self { config, prepared, compute, out, base, n_folds, folder })
+        Ok(Self { config, prepared, compute, out, base, n_folds, folder, train, dev })
     }
 
     /// Those that are kept, where they are.
@@ -103,14 +135,17 @@ impl<'a> Frozen<'a> {
             return Ok(None);
         }
         let Some([train, dev]) = self.folder.read() else { return Ok(None) };
-        let kept = Self::shared(&train, &self.prepared.train).zip(Self::shared(&dev, &self.prepared.dev));
-        let Some((train, dev)) = kept else { return Ok(None) };
+        if (train.len(), dev.len()) != (self.train.names.len(), self.dev.names.len()) {
+            return Ok(None);
+        }
+        let (train, dev) = (self.train.named(train), self.dev.named(dev));
         // What the base makes now of one document tells whether they are of this base, as this machine computes.
-        let first = self.prepared.dev.iter().find(|example| !example.pairs.is_empty());
+        let has_pairs = |example: &Result<Example, _>| !example.as_ref().is_ok_and(|example| example.pairs.is_empty());
+        let first = self.prepared.dev.all().find(has_pairs).transpose()?;
         if let Some(example) = first
             && let Some(kept) = dev.get(&example.doc_id)
         {
-            let made = of_document(&*self.base, example)?;
+            let made = of_document(&*self.base, &example)?;
             if made.dims() != kept.0.dims() || !are_same(&made, &kept.0)? {
                 return Ok(None);
             }
@@ -125,7 +160,8 @@ impl<'a> Frozen<'a> {
     /// Where the base of a fold cannot be read, or the device refuses.
     pub fn make(&self, workers: &Workers, observe: Observer<'_>) -> Result<Features, TrainError> {
         let Prepared { train, dev, .. } = self.prepared;
-        let of = folds(train.len(), self.n_folds.max(1), self.config.seed);
+        let n_documents = train.count();
+        let of = folds(n_documents, self.n_folds.max(1), self.config.seed);
         let (bytes, most) = (self.bytes(), self.most());
         let mib = bytes.div_ceil(1 << 20);
         let too_many = (bytes > most).then(|| format!("they are {mib} MiB, and `most_kept` is {}", most >> 20));
@@ -133,16 +169,15 @@ impl<'a> Frozen<'a> {
         let why = too_many.or_else(in_parts);
         if let Some(why) = why {
             observe(Event::Note(format!("features of the base are made anew in each step: {why}")));
-            let of = train.iter().zip(&of).map(|(example, fold)| (example.doc_id.clone(), *fold as usize - 1));
+            let of = self.train.names.iter().cloned().zip(of.iter().map(|fold| *fold as usize - 1));
             let train = Source::Made(Makers { bases: self.bases()?, of: of.collect() });
             let dev = Source::Made(Makers { bases: vec![self.base.clone()], of: BTreeMap::new() });
             return Ok(Features { train: Arc::new(train), dev: Arc::new(dev) });
         }
-        let mut made = vec![None; train.len()];
+        let mut made = vec![None; n_documents];
         for (base, fold) in self.bases()?.into_iter().zip(1..) {
-            let places: Vec<usize> = (0..train.len()).filter(|&place| of.get(place) == Some(&fold)).collect();
-            let examples: Vec<&Example> = places.iter().filter_map(|&place| train.get(place)).collect();
-            let found = read(&*base, &examples, workers, observe)?;
+            let places: Vec<usize> = (0..n_documents).filter(|&place| of.get(place) == Some(&fold)).collect();
+            let found = read(&*base, (train, &places), workers, observe)?;
             for (place, rows) in places.into_iter().zip(found) {
                 if let Some(slot) = made.get_mut(place) {
                     *slot = Some(rows);
@@ -150,19 +185,16 @@ impl<'a> Frozen<'a> {
             }
         }
         let made: Vec<Tensor> = made.into_iter().flatten().collect();
-        let of_dev: Vec<&Example> = dev.iter().collect();
-        let of_dev = read(&*self.base, &of_dev, workers, observe)?;
+        let of_dev: Vec<usize> = (0..dev.count()).collect();
+        let of_dev = read(&*self.base, (dev, &of_dev), workers, observe)?;
         let told = match self.folder.write([&made, &of_dev]) {
             Ok(()) => format!("features of the base, {mib} MiB, are kept in {}", self.folder.path().display()),
             // A folder of others, or no room: the run has them in memory.
             Err(error) => format!("features of the base are not kept: {error}"),
         };
         observe(Event::Note(told));
-        let source = |examples: &[Example], made: Vec<Tensor>| {
-            let by_document = examples.iter().zip(made).map(|(example, rows)| (example.doc_id.clone(), Kept(rows)));
-            Arc::new(Source::Kept(by_document.collect()))
-        };
-        Ok(Features { train: source(train, made), dev: source(dev, of_dev) })
+        let source = |known: &Known, made: Vec<Tensor>| Arc::new(Source::Kept(known.named(made)));
+        Ok(Features { train: source(&self.train, made), dev: source(&self.dev, of_dev) })
     }
 
     /// The bases that read training documents, fold by fold.
@@ -179,22 +211,16 @@ impl<'a> Frozen<'a> {
 
     /// Whether steps take parts of documents: each then has features of its own.
     fn is_in_parts(&self) -> bool {
-        Bound::of(self.config).is_any_large(&*self.base, &self.prepared.train)
+        self.train.is_any_large
     }
 
     fn bytes(&self) -> u64 {
-        let pairs: u64 = self.prepared.examples().map(|example| self.base.need(example).pairs).sum();
+        let pairs: u64 = self.train.pairs.iter().chain(&self.dev.pairs).sum();
         pairs * (self.base.width() * self.compute.precision.dtype().size_in_bytes()) as u64
     }
 
     fn most(&self) -> u64 {
         u64::from(self.config.second_stage().unwrap_or_default().most_kept) << 20
-    }
-
-    /// Each document's rows, where there are as many documents.
-    fn shared(rows: &[Tensor], examples: &[Example]) -> Option<BTreeMap<Text, Kept>> {
-        let of = |(example, rows): (&Example, &Tensor)| (example.doc_id.clone(), Kept(rows.clone()));
-        (rows.len() == examples.len()).then(|| examples.iter().zip(rows).map(of).collect())
     }
 }
 
@@ -221,19 +247,20 @@ fn of_first_stage(config: &TrainConfig) -> TrainConfig {
 /// The features of documents, one by one, side by side.
 fn read(
     base: &dyn Model,
-    examples: &[&Example],
+    (documents, places): (&Documents, &[usize]),
     workers: &Workers,
     observe: Observer<'_>,
 ) -> Result<Vec<Tensor>, TrainError> {
-    let mut all = Vec::with_capacity(examples.len());
-    for some in examples.chunks(DOCUMENTS_AT_ONCE) {
+    let mut all = Vec::with_capacity(places.len());
+    for some in places.chunks(DOCUMENTS_AT_ONCE) {
         interrupt::check()?;
-        let job = |example: &Example| {
-            let made = workers.on_the_device(|| of_document(base, example))?;
-            made.to_device(&Device::Cpu)
+        let job = |place| {
+            let example = documents.read(place)?;
+            let made = workers.on_the_device(|| of_document(base, &example))?;
+            Ok::<_, TrainError>(made.to_device(&Device::Cpu)?)
         };
         all.extend(workers.run(some.to_vec(), job)?);
-        observe(Event::Progress(Progress::documents(all.len() as u64).among(examples.len() as u64)));
+        observe(Event::Progress(Progress::documents(all.len() as u64).among(places.len() as u64)));
     }
     Ok(all)
 }
