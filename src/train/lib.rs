@@ -4,12 +4,14 @@
 //! the masks of a step on the seed and the step, and what its threads share on these alone. So a run that goes on from
 //! its last whole epoch comes to the same weights as one that was never stopped.
 //!
-//! A model with a base takes two stages ([`plan`]): the second begins with the best checkpoint of the first, read back
+//! A run may begin with what another has learnt ([`begin`]), as one over clean labels does after one over many noisy
+//! ones. A model with a base takes two stages ([`plan`]): the second begins with the best checkpoint of the first, read back
 //! from its folder, or with one that was trained before, and with a fresh optimizer. Of a base that stays as it is,
 //! [`features`] are made once; with folds, by bases that have not seen the documents, each trained in a stage of its
 //! own between the two. In the end the whole is compared with its base ([`mod@judge`]).
 
 mod batches;
+mod begin;
 mod card;
 pub mod config;
 mod error;
@@ -80,6 +82,7 @@ pub fn train(
     observe(compute.event());
     let prepared = Prepared::read(config, &compute)?;
     prepared.sources(config).into_iter().map(Event::Detail).for_each(observe);
+    prepared.told().for_each(observe);
     let mut lost = CutOff::default();
     prepared.examples().for_each(|example| lost += cut_off(example));
     lost.event(config.most_pieces).into_iter().for_each(observe);
