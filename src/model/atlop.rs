@@ -123,7 +123,10 @@ impl Model for Atlop {
     }
 
     fn training_need(&self, example: &Example) -> Need {
-        Need::of(example.pairs.len() as u64, self.ends.training_numbers(example, self.n_classes * self.loss.share_of_memory()))
+        Need::of(
+            example.pairs.len() as u64,
+            self.ends.training_numbers(example, self.n_classes * self.loss.share_of_memory()),
+        )
     }
 
     fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {

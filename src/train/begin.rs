@@ -78,7 +78,12 @@ impl Known {
 }
 
 impl Fitted {
-    fn new(checkpoint: &Checkpoint, known: &Known, is_same: bool, targets: &BTreeMap<String, Var>) -> TensorResult<Self> {
+    fn new(
+        checkpoint: &Checkpoint,
+        known: &Known,
+        is_same: bool,
+        targets: &BTreeMap<String, Var>,
+    ) -> TensorResult<Self> {
         let mut fitted = Self { weights: BTreeMap::new(), by_relation: Vec::new(), anew: Vec::new(), left: Vec::new() };
         let n_classes = checkpoint.config.relations.len() + 1;
         for (name, given) in &checkpoint.weights {
@@ -194,11 +199,7 @@ fn fitted(
 }
 
 /// A checkpoint whose encoder is the model's, read as the model reads it.
-fn of_the_same_reading(
-    role: &'static str,
-    folder: &Path,
-    of: &CheckpointConfig,
-) -> Result<Checkpoint, TrainError> {
+fn of_the_same_reading(role: &'static str, folder: &Path, of: &CheckpointConfig) -> Result<Checkpoint, TrainError> {
     let checkpoint = like_minded(role, folder, of)?;
     let misfit = |what: &str| TrainError::Misfit { role, folder: folder.to_path_buf(), what: what.to_owned() };
     if checkpoint.config.encoder != of.encoder {

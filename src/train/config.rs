@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use checkpoint::{MOST_LABELS, ModelConfig};
 use encoder::{EncoderConfig, EncoderFamily};
 use ground::settings::{Settings, at_least};
+use model::teaching::Teaching;
 use nn::device::Precision;
 use pieces::{Markers, VocabularyOptions};
 
@@ -268,7 +269,14 @@ impl TrainConfig {
         let has_base = self.model.base().is_some();
         let reason = match (self.model.has_teacher(), &self.teacher, &self.base) {
             (true, None, _) => {
-                "`teacher`: expected a checkpoint, as `distillation` is `teacher`: its folder, or an input of a pipeline's stage"
+                let setting = match self.model.judged().1 {
+                    Teaching::None => "`distillation` is `teacher`",
+                    Teaching::Mse { .. } => "`teaching` is `mse`",
+                    Teaching::Kl { .. } => "`teaching` is `kl`",
+                };
+                return Err(format!(
+                    "`teacher`: expected a checkpoint, as {setting}: its folder, or an input of a pipeline's stage"
+                ));
             }
             (false, Some(_), _) => "`teacher`: expected none, as the model does not learn from one",
             (.., Some(_)) if !has_base => "`base`: expected none, as the model has no base that is trained before it",

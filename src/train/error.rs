@@ -118,7 +118,8 @@ impl Hint for TrainError {
                 Some("name the checkpoint `base` that a run of two stages with this corpus and encoder has left".into())
             }
             Self::Misfit { role: "begin_with", folder, what } if what.starts_with("tokenizer") => Some(
-                format!("take its encoder too, in place of one from nothing: `pretrained` \"{}\"", folder.display()).into(),
+                format!("take its encoder too, in place of one from nothing: `pretrained` \"{}\"", folder.display())
+                    .into(),
             ),
             Self::Device(error) => error.hint(),
             Self::Step { source, .. } => Failure::of(source).map(of_device),

@@ -94,7 +94,8 @@ impl Prepared {
         let (teacher, taught) =
             config.teacher.as_ref().map(|folder| teacher(folder, &checkpoint, compute)).transpose()?.unzip();
         let base = config.base.as_ref().map(|folder| begin::base(folder, config, &checkpoint)).transpose()?;
-        let begun = config.begin_with.as_ref().map(|folder| begin::begin_with(folder, config, &checkpoint)).transpose()?;
+        let begun =
+            config.begin_with.as_ref().map(|folder| begin::begin_with(folder, config, &checkpoint)).transpose()?;
         let [of_base, of_begun] = [&base, &begun].map(|begun| begun.as_ref().map(|begun| begun.identity.as_str()));
         let fingerprint = identity.field("teacher", &taught).field("base", &of_base);
         let fingerprint = fingerprint.field("begin_with", &of_begun).finish();

@@ -23,6 +23,7 @@ mod damage;
 mod decide;
 mod device;
 mod dialect;
+mod distant;
 mod encoder;
 mod evaluate;
 mod evaluate_scores;

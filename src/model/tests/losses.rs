@@ -272,7 +272,7 @@ fn every_kind_learns_from_a_teachers_logits() {
             assert!(auxiliary > less, "{config:?}: {auxiliary}, {less}");
             let (model, _) = build(&config, CLASSES);
             let alone = model.loss(&lesson(&examples), &mut Random::new(1)).unwrap_err().to_string();
-            assert_eq!(alone, "expected a teacher, found none");
+            assert!(alone.starts_with("expected a teacher, found none"), "{alone}");
         }
     }
     // (1² + 3²)/2 of each row, times the weight; and of a row with p = (¾, ¼), q = (½, ½).
