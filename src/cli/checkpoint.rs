@@ -137,6 +137,7 @@ impl fmt::Display for Description {
             ("model", format!("{kind}, {n_relations} relations, at most {most_labels} a pair")),
             ("encoder", format!("{}, {shape}, {} pieces", name_of(&encoder.family)?, encoder.vocab_size)),
             ("reads", format!("at most {} pieces of a document", config.most_pieces)),
+            ("loss", with_numbers(&config.model.judged().0)?),
             ("decision", decided),
         ] {
             writeln!(f, "{name:13} {told}")?;
@@ -155,6 +156,14 @@ impl fmt::Display for Description {
 fn name_of(called: &impl Serialize) -> Result<String, fmt::Error> {
     let value = serde_json::to_value(called).map_err(|_| fmt::Error)?;
     value.get("kind").unwrap_or(&value).as_str().map(str::to_owned).ok_or(fmt::Error)
+}
+
+/// The name of a setting that may have numbers of its own, and these.
+fn with_numbers(setting: &impl Serialize) -> Result<String, fmt::Error> {
+    let value = serde_json::to_value(setting).map_err(|_| fmt::Error)?;
+    let numbers = value.as_object().into_iter().flatten().filter(|(name, _)| *name != "kind");
+    let numbers: Vec<String> = numbers.map(|(name, value)| format!(", {name} {value}")).collect();
+    Ok(name_of(&value)? + &numbers.concat())
 }
 
 /// A decision in a line.

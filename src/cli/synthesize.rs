@@ -58,6 +58,10 @@ pub struct SynthesizeArgs {
     /// Probability that a fact is missing from the labels though it holds.
     #[arg(long, value_name = "P", default_value_t = Options::default().label_noise, value_parser = number::<f64>)]
     label_noise: f64,
+    /// Probability, for each fact that holds, that the labels have a false one of its relation too, which no sentence
+    /// states.
+    #[arg(long, value_name = "P", default_value_t = Options::default().false_facts, value_parser = number::<f64>)]
+    false_facts: f64,
     /// Also write the documents as DocRED's JSON, with rel_info.json, beside the tables.
     #[arg(long)]
     json: bool,
@@ -79,6 +83,7 @@ pub fn run(args: SynthesizeArgs, messages: Messages) -> anyhow::Result<Outcome> 
         across: args.across,
         paraphrase: args.paraphrase,
         label_noise: args.label_noise,
+        false_facts: args.false_facts,
     })?;
     let portion = checked(Portion { split: args.split, documents: args.documents, first: args.first })?;
     let synthesis = Synthesis { options, portion, json: args.json };

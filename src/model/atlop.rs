@@ -15,11 +15,12 @@ use crate::bounds::check_blocks;
 use crate::chunks::chunks;
 use crate::contract::{Lesson, Loss, Model, Need, Taker, Task};
 use crate::example::{Example, labels};
-use crate::loss::adaptive_threshold;
 use crate::pair::{Mentions, PairFeatures};
+use crate::teaching::Teaching;
+use crate::threshold_loss::ThresholdLoss;
 
 /// The model's shape beside its encoder's. Absent fields have the paper's values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AtlopConfig {
     /// Width of the head and tail vectors.
@@ -30,11 +31,16 @@ pub struct AtlopConfig {
     pub averaged_layers: usize,
     /// Which markers' states and attention are a mention's.
     pub mentions: Mentions,
+    /// What judges predictions by labels.
+    pub loss: ThresholdLoss,
+    /// What is learnt from a teacher.
+    pub teaching: Teaching,
 }
 
 impl Default for AtlopConfig {
     fn default() -> Self {
-        Self { embedding: 768, block: 64, averaged_layers: 1, mentions: Mentions::Opening }
+        let (loss, teaching) = (ThresholdLoss::default(), Teaching::None);
+        Self { embedding: 768, block: 64, averaged_layers: 1, mentions: Mentions::Opening, loss, teaching }
     }
 }
 
@@ -45,6 +51,8 @@ pub struct Atlop {
     bilinear: Bilinear,
     width: usize,
     n_classes: usize,
+    loss: ThresholdLoss,
+    teaching: Teaching,
 }
 
 impl Atlop {
@@ -66,6 +74,8 @@ impl Atlop {
             bilinear: Bilinear::new(weights, "bilinear", config.embedding, config.block, task.n_classes)?,
             width: config.embedding,
             n_classes: task.n_classes,
+            loss: config.loss,
+            teaching: config.teaching,
         })
     }
 
@@ -97,7 +107,9 @@ impl AtlopConfig {
     /// The first field that does not fit, expected then got.
     pub fn check(&self) -> std::result::Result<(), String> {
         check_blocks(self.embedding, self.block)?;
-        check_layers(self.averaged_layers)
+        check_layers(self.averaged_layers)?;
+        self.loss.check()?;
+        self.teaching.check()
     }
 }
 
@@ -111,7 +123,10 @@ impl Model for Atlop {
     }
 
     fn training_need(&self, example: &Example) -> Need {
-        Need::of(example.pairs.len() as u64, self.ends.training_numbers(example, self.n_classes))
+        Need::of(
+            example.pairs.len() as u64,
+            self.ends.training_numbers(example, self.n_classes * self.loss.share_of_memory()),
+        )
     }
 
     fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {
@@ -124,6 +139,8 @@ impl Model for Atlop {
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
         let Some(logits) = self.forward(lesson.examples, &mut Mode::Train(random))? else { return Ok(None) };
         let labels = labels(lesson.examples, logits.dim(1)?, logits.device())?;
-        adaptive_threshold(&logits, &labels).map(|loss| Some(Loss::from(loss)))
+        let threshold = self.loss.judge(lesson, self.n_classes, logits.device())?.of(&logits, &labels)?;
+        let auxiliary = self.teaching.of(lesson.teacher.as_ref(), [&logits])?;
+        Ok(Some(Loss { threshold, auxiliary }))
     }
 }

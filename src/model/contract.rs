@@ -139,7 +139,7 @@ pub struct Lesson<'a> {
 /// What a model learns: scalars, means over pairs.
 #[derive(Debug, Clone)]
 pub struct Loss {
-    /// The adaptive-threshold losses of its predictions.
+    /// The losses of its predictions by labels.
     pub threshold: Tensor,
     /// What its training adds to them.
     pub auxiliary: Option<Tensor>,

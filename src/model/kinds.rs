@@ -14,6 +14,8 @@ use crate::docre_ii::{DocreIi, DocreIiConfig};
 use crate::docre_sd::{Distillation, DocreSd, DocreSdConfig};
 use crate::pair::Mentions;
 use crate::recipe::{Recipe, beside, from_fields_by_recipe};
+use crate::teaching::Teaching;
+use crate::threshold_loss::ThresholdLoss;
 
 /// A model's kind and its shape beside the encoder's.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -152,9 +154,19 @@ impl ModelConfig {
         }
     }
 
+    /// What judges its predictions by labels, and how by a teacher.
+    pub fn judged(&self) -> (ThresholdLoss, Teaching) {
+        match self {
+            Self::Atlop(config) => (config.loss, config.teaching),
+            Self::DocreIi(config) => (config.loss, config.teaching),
+            Self::DocreSd(config) => (config.loss, config.teaching),
+        }
+    }
+
     /// Whether it learns from a teacher's predictions.
     pub fn has_teacher(&self) -> bool {
-        matches!(self, Self::DocreSd(config) if config.distillation == Distillation::Teacher)
+        let is_distilled = matches!(self, Self::DocreSd(config) if config.distillation == Distillation::Teacher);
+        is_distilled || self.judged().1 != Teaching::None
     }
 
     /// The part of the model that can be trained before the whole, where there is one: it classifies features as they
@@ -164,7 +176,10 @@ impl ModelConfig {
             Self::DocreIi(config) if config.iterations > 0 => {
                 DocreIiConfig { iterations: 0, recipe: None, ..config.clone() }
             }
-            Self::DocreSd(config) => DocreIiConfig::base_of(&config.shape()),
+            Self::DocreSd(config) => {
+                let (loss, teaching) = (config.loss, config.teaching);
+                DocreIiConfig { loss, teaching, ..DocreIiConfig::base_of(&config.shape()) }
+            }
             _ => return None,
         };
         Some(Self::DocreIi(base))
@@ -205,6 +220,14 @@ impl ModelConfig {
         matches!(self, Self::DocreSd(config) if config.distillation == Distillation::RDrop)
     }
 
+    /// That part as the bases of folds are trained: with the settings that its features hang on and what judges them,
+    /// all others at their defaults.
+    pub fn base_of_folds(&self) -> Option<Self> {
+        let Self::DocreIi(base) = self.base_of_features()? else { return None };
+        let (loss, teaching) = self.judged();
+        Some(Self::DocreIi(DocreIiConfig { loss, teaching, ..base }))
+    }
+
     /// That part with the settings that its features hang on, all others at their defaults.
     pub fn base_of_features(&self) -> Option<Self> {
         let Self::DocreIi(base) = self.base()? else { return None };
@@ -214,6 +237,13 @@ impl ModelConfig {
     /// Whether its paper trains that part first.
     pub fn is_staged(&self) -> bool {
         matches!(self, Self::DocreIi(_))
+    }
+
+    /// Whether a variable of a model of any kind has a row for each class.
+    pub fn has_row_a_class(variable: &str) -> bool {
+        let layer = variable.rsplit_once('.').map_or(variable, |(layer, _)| layer);
+        let is_classifier = ["bilinear", "classifier", "inference.classifier", "reasoning.classifier"].contains(&layer);
+        is_classifier || variable == "inference.relations"
     }
 
     /// What the names of the variables begin with that it has beside its base, where it has a base.

@@ -4,7 +4,8 @@
 //! ([`pair`]) and the vectors of their two ends ([`base`]). ATLOP ([`atlop`]) classifies these ([`bilinear`]); DocRE-II
 //! ([`docre_ii`]) and DocRE-SD ([`docre_sd`]) first let pairs learn from each other ([`attention`]), along the axes of
 //! the document's matrix of pairs ([`pair_matrix`]), asked about or not ([`all_pairs`]). Each pair gets a logit for each relation and for the threshold
-//! class, which is class 0; [`loss`] trains them and [`decode`] reads them, and [`trace`] what a model that infers thought
+//! class, which is class 0; [`threshold_loss`] and [`loss`] train them, beside them maybe a teacher ([`teaching`]), and
+//! [`decode`] reads them, and [`trace`] what a model that infers thought
 //! on its way.
 //!
 //! To all else a model is what [`ModelConfig::build`] gives ([`kinds`]) by its settings, or those of a [`recipe`]: a
@@ -22,7 +23,10 @@ pub mod base;
 mod pair_matrix;
 mod attention;
 mod all_pairs;
+mod named;
 pub mod loss;
+pub mod threshold_loss;
+pub mod teaching;
 pub mod decode;
 pub mod trace;
 pub mod atlop;

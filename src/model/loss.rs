@@ -1,10 +1,11 @@
-//! Losses: the adaptive-threshold loss that all models share, and what compares two states or two predictions.
+//! Losses: the adaptive-threshold loss that all models share, unless another takes its place
+//! ([`crate::threshold_loss`]), and what compares two states or two predictions.
 
 use candle_core::{D, DType, Result, Tensor};
 use candle_nn::ops::log_softmax;
 
 /// Keeps a class out of a softmax; −∞ would give NaN.
-const FAR: f64 = -1e30;
+pub(crate) const FAR: f64 = -1e30;
 
 /// The adaptive-threshold loss (Zhou et al. 2021, equation 10): the mean over pairs of `L₁ + L₂`, with P the relations that hold, N the others, and TH the threshold class:
 /// `L₁ = −Σ_{r∈P} log softmax_{P∪TH}(r)` and `L₂ = −log softmax_{N∪TH}(TH)`.

@@ -12,7 +12,7 @@ use table::{Row, Standing, TableError, Text};
 use super::config::{EncoderSource, TrainConfig};
 
 /// Settings that are places: of the same files elsewhere the card is the same.
-const PLACES: [&str; 5] = ["corpus", "train", "dev", "base", "teacher"];
+const PLACES: [&str; 6] = ["corpus", "train", "dev", "base", "teacher", "begin_with"];
 
 /// The relations of both splits, by name, with what the tables say of them.
 pub fn relations(train: &Path, dev: &Path) -> Result<Vec<CardRelation>, TableError> {
@@ -42,8 +42,9 @@ pub fn split_name(split: &Path, standing: &Standing, documents: u64) -> Result<S
     Ok(SplitName { corpus: name(split.parent()), split: name(Some(split)), identity: identity.into(), documents })
 }
 
-/// The settings, but for places. Checkpoints that were given are told by what identifies them.
-pub fn settings(config: &TrainConfig, taught: Option<&str>, begun: Option<&str>) -> serde_json::Result<Value> {
+/// The settings, but for places. Checkpoints that were given, a teacher, a base and what all begins with, are told by what
+/// identifies them.
+pub fn settings(config: &TrainConfig, given: [Option<&str>; 3]) -> serde_json::Result<Value> {
     let mut settings = serde_json::to_value(config)?;
     if let Some(fields) = settings.as_object_mut() {
         PLACES.iter().for_each(|place| drop(fields.remove(*place)));
@@ -51,7 +52,7 @@ pub fn settings(config: &TrainConfig, taught: Option<&str>, begun: Option<&str>)
         if matches!(&config.encoder, EncoderSource::Pretrained(name) if Path::new(name).is_dir()) {
             fields.remove("encoder");
         }
-        for (name, identity) in [("teacher", taught), ("base", begun)] {
+        for (name, identity) in ["teacher", "base", "begin_with"].into_iter().zip(given) {
             fields.extend(identity.map(|identity| (name.to_owned(), identity.into())));
         }
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use checkpoint::{MOST_LABELS, ModelConfig};
 use encoder::{EncoderConfig, EncoderFamily};
 use ground::settings::{Settings, at_least};
+use model::teaching::Teaching;
 use nn::device::Precision;
 use pieces::{Markers, VocabularyOptions};
 
@@ -79,6 +80,9 @@ pub struct TrainConfig {
     /// The folder of a checkpoint, where the model's base is trained already: it takes the place of the first stage.
     #[serde(default)]
     pub base: Option<PathBuf>,
+    /// The folder of a checkpoint with whose variables all begins, as far as they fit: fine-tuning.
+    #[serde(default)]
+    pub begin_with: Option<PathBuf>,
 }
 
 /// The stage that follows that of the base. Absent fields have these values, those of DocRE-II's paper for DocRED over
@@ -143,7 +147,7 @@ const MOST_FOLDS: u32 = 100;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", try_from = "EncoderFields")]
 pub enum EncoderSource {
-    /// A folder, or a name in the Hugging Face cache.
+    /// A folder, of a checkpoint too, or a name in the Hugging Face cache.
     Pretrained(String),
     /// Drawn at random, with a vocabulary made from the training split.
     Scratch(Scratch),
@@ -247,7 +251,7 @@ impl TrainConfig {
     pub(super) fn without_places(&self) -> Self {
         let second_stage = self.second_stage.clone().map(|second| SecondStage { most_kept: 0, ..second });
         let (corpus, train, dev) = (PathBuf::new(), String::new(), String::new());
-        Self { corpus, train, dev, base: None, teacher: None, second_stage, ..self.clone() }
+        Self { corpus, train, dev, base: None, teacher: None, begin_with: None, second_stage, ..self.clone() }
     }
 
     /// Whether there are as many documents as folds.
@@ -283,7 +287,14 @@ impl TrainConfig {
         let has_base = self.model.base().is_some();
         let reason = match (self.model.has_teacher(), &self.teacher, &self.base) {
             (true, None, _) => {
-                "`teacher`: expected a checkpoint, as `distillation` is `teacher`: its folder, or an input of a pipeline's stage"
+                let setting = match self.model.judged().1 {
+                    Teaching::None => "`distillation` is `teacher`",
+                    Teaching::Mse { .. } => "`teaching` is `mse`",
+                    Teaching::Kl { .. } => "`teaching` is `kl`",
+                };
+                return Err(format!(
+                    "`teacher`: expected a checkpoint, as {setting}: its folder, or an input of a pipeline's stage"
+                ));
             }
             (false, Some(_), _) => "`teacher`: expected none, as the model does not learn from one",
             (.., Some(_)) if !has_base => "`base`: expected none, as the model has no base that is trained before it",

@@ -117,6 +117,10 @@ impl Hint for TrainError {
             Self::Misfit { role: "base", .. } => {
                 Some("name the checkpoint `base` that a run of two stages with this corpus and encoder has left".into())
             }
+            Self::Misfit { role: "begin_with", folder, what } if what.starts_with("tokenizer") => Some(
+                format!("take its encoder too, in place of one from nothing: `pretrained` \"{}\"", folder.display())
+                    .into(),
+            ),
             Self::Device(error) => error.hint(),
             Self::Step { source, .. } => Failure::of(source).map(of_device),
             Self::Model(error) => Failure::of(error).map(of_device),

@@ -6,12 +6,14 @@
 //!
 //! Documents do not lie in memory ([`documents`]): each step reads its own, by place.
 //!
-//! A model with a base takes two stages ([`plan`]): the second begins with the best checkpoint of the first, read back
+//! A run may begin with what another has learnt ([`begin`]), as one over clean labels does after one over many noisy
+//! ones. A model with a base takes two stages ([`plan`]): the second begins with the best checkpoint of the first, read back
 //! from its folder, or with one that was trained before, and with a fresh optimizer. Of a base that stays as it is,
 //! [`features`] are made once; with folds, by bases that have not seen the documents, each trained in a stage of its
 //! own between the two. In the end the whole is compared with its base ([`mod@judge`]).
 
 mod batches;
+mod begin;
 mod card;
 pub mod config;
 mod error;
@@ -86,6 +88,7 @@ pub fn train(
     observe(compute.event());
     let prepared = Prepared::read(config, out, &compute)?;
     prepared.sources(config).into_iter().map(Event::Detail).for_each(observe);
+    prepared.told().for_each(observe);
     prepared.cut_off().event(config.most_pieces).into_iter().for_each(observe);
     config.unused().map(|told| Event::Note(told.to_owned())).into_iter().for_each(observe);
     let encoder = &prepared.checkpoint.encoder;

@@ -5,19 +5,21 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 
-use checkpoint::{BASE, Card, Checkpoint, CheckpointConfig};
+use checkpoint::{BASE, Card, Checkpoint, CheckpointConfig, find_config};
 use encoder::{EncoderConfig, hub, read_config, read_weights};
 use examples::{DOCUMENTS_AT_ONCE, Profile, Taken, examples};
 use ground::identity::Identity;
+use ground::observe::Event;
 use model::Model;
 use model::example::{Example, Relations};
 use nn::Weights;
 use nn::device::Compute;
 use pieces::{CutOff, Cutter, Tokenizer, WordCounts, documents, stored};
 use table::rows::PairRow;
-use table::{Standing, TableError};
+use table::{Standing, TableError, found_under};
 
 use super::TrainError;
+use super::begin::{self, Begun, like_minded};
 use super::card;
 use super::config::{EncoderSource, Scratch, TrainConfig};
 use super::documents::{DocumentWriter, Documents};
@@ -41,8 +43,12 @@ pub struct Prepared {
     pub fingerprint: String,
     /// What the model learns from, where it has a teacher.
     pub teacher: Option<Box<dyn Model>>,
-    /// The weights of the base, where it is trained already, and what identifies them.
-    base: Option<(BTreeMap<String, Tensor>, String)>,
+    /// What identifies the teacher.
+    pub taught: Option<String>,
+    /// The base, where it is trained already.
+    base: Option<Begun>,
+    /// What all begins with.
+    begun: Option<Begun>,
     encoder: Option<PathBuf>,
 }
 
@@ -89,9 +95,12 @@ impl Prepared {
         }
         let (teacher, taught) =
             config.teacher.as_ref().map(|folder| teacher(folder, &checkpoint, compute)).transpose()?.unzip();
-        let base = config.base.as_ref().map(|folder| base(folder, &checkpoint)).transpose()?;
-        let begun = base.as_ref().map(|(_, begun)| begun);
-        let fingerprint = identity.field("teacher", &taught).field("base", &begun).finish();
+        let base = config.base.as_ref().map(|folder| begin::base(folder, config, &checkpoint)).transpose()?;
+        let begun =
+            config.begin_with.as_ref().map(|folder| begin::begin_with(folder, config, &checkpoint)).transpose()?;
+        let [of_base, of_begun] = [&base, &begun].map(|begun| begun.as_ref().map(|begun| begun.identity.as_str()));
+        let fingerprint = identity.field("teacher", &taught).field("base", &of_base);
+        let fingerprint = fingerprint.field("begin_with", &of_begun).finish();
         let card = Card {
             docre: checkpoint.docre.as_str().into(),
             train: card::split_name(&train, &standing[0], profile.documents)?,
@@ -101,13 +110,13 @@ impl Prepared {
             figures: None,
             base: None,
             beside_recipe: config.model.beside_recipe(),
-            settings: card::settings(config, taught.as_deref(), begun.map(String::as_str))
+            settings: card::settings(config, [taught.as_deref(), of_base, of_begun])
                 .map_err(|error| TrainError::Config(error.to_string()))?,
         };
         let tokenizer = cutter.into_tokenizer();
         let (train, dev) = (train_documents, dev_documents);
         config.check_folds(train.count()).map_err(TrainError::Config)?;
-        Ok(Self { train, dev, card, checkpoint, tokenizer, corpus, fingerprint, teacher, base, encoder })
+        Ok(Self { train, dev, card, checkpoint, tokenizer, corpus, fingerprint, teacher, taught, base, begun, encoder })
     }
 
     /// What the documents of both splits lost at their ends.
@@ -123,10 +132,20 @@ impl Prepared {
             format!("reads {} documents of {}", documents.count(), config.corpus.join(name).display())
         };
         let encoder = self.encoder.as_ref().map(|folder| format!("reads the encoder {}", folder.display()));
-        let checkpoints = config.base.iter().chain(&config.teacher);
+        let checkpoints = config.base.iter().chain(&config.teacher).chain(&config.begin_with);
         let checkpoints = checkpoints.map(|folder| format!("reads the checkpoint {}", folder.display()));
         let splits = [split(&config.train, &self.train), split(&config.dev, &self.dev)];
         splits.into_iter().chain(encoder).chain(checkpoints).collect()
+    }
+
+    /// What was taken of the checkpoints that it begins with, and what not.
+    pub fn told(&self) -> impl Iterator<Item = Event> {
+        self.base.iter().chain(&self.begun).flat_map(|begun| begun.told.iter().cloned())
+    }
+
+    /// What identifies the checkpoint that all begins with.
+    pub fn begun(&self) -> Option<&str> {
+        self.begun.as_ref().map(|begun| begun.identity.as_str())
     }
 
     /// The weights that a stage of the run in `out` begins with, on a device; what the model has beside these begins at
@@ -135,19 +154,41 @@ impl Prepared {
     /// # Errors
     /// Where those of the encoder, or of the base before it, cannot be read.
     pub fn weights(&self, seed: u64, stage: &Stage, out: &Path, device: &Device) -> Result<Weights, TrainError> {
-        let of_encoder = || self.encoder.as_ref().map(|folder| read_weights(folder, &Device::Cpu)).transpose();
         let given = |weights, prefix| Weights::given(weights, prefix, seed, device);
         if stage.fold.is_some() {
             // As a fresh run does, but for the classifier of the base that all documents have trained.
-            let of_encoder = of_encoder()?;
-            let prefix = if of_encoder.is_some() { "model." } else { CLASSIFIER };
+            let first = self.first(stage)?;
+            let prefix = if first.is_some() { "model." } else { CLASSIFIER };
             let classifier = self.base(out)?.0.into_iter().filter(|(name, _)| is_of_classifier(name));
-            return Ok(given(of_encoder.into_iter().flatten().chain(classifier).collect(), prefix));
+            return Ok(given(first.into_iter().flatten().chain(classifier).collect(), prefix));
         }
         if stage.is_over_a_base() {
-            return Ok(given(self.base(out)?.0, "model."));
+            let begun = self.begun.iter().flat_map(|begun| begun.weights.clone());
+            let of_module = begun.filter(|(name, _)| self.is_of_module(name));
+            return Ok(given(self.base(out)?.0.into_iter().chain(of_module).collect(), "model."));
         }
-        Ok(of_encoder()?.map_or_else(|| Weights::fresh(seed, device), |weights| given(weights, "model.")))
+        Ok(self.first(stage)?.map_or_else(|| Weights::fresh(seed, device), |weights| given(weights, "model.")))
+    }
+
+    /// What a stage begins with that stands over no base: the checkpoint that all begins with, else the encoder.
+    fn first(&self, stage: &Stage) -> Result<Option<BTreeMap<String, Tensor>>, TrainError> {
+        if let Some(begun) = &self.begun {
+            let is_whole = stage.model == self.checkpoint.model;
+            let weights = begun.weights.clone().into_iter().filter(|(name, _)| is_whole || !self.is_of_module(name));
+            return Ok(Some(weights.collect()));
+        }
+        let Some(folder) = &self.encoder else { return Ok(None) };
+        let mut weights = read_weights(folder, &Device::Cpu)?;
+        if find_config(folder)?.is_some() {
+            weights.retain(|name, _| name.starts_with("model."));
+        }
+        Ok(Some(weights))
+    }
+
+    /// Whether a variable is of what stands over the base.
+    fn is_of_module(&self, name: &str) -> bool {
+        let first = name.split('.').next();
+        first == self.checkpoint.model.module() || first == Some("average")
     }
 
     /// The weights of the base that all documents have trained, in the run in `out` or before it, and what identifies
@@ -157,7 +198,7 @@ impl Prepared {
     /// Where its checkpoint cannot be read.
     pub fn base(&self, out: &Path) -> Result<(BTreeMap<String, Tensor>, String), TrainError> {
         if let Some(base) = &self.base {
-            return Ok(base.clone());
+            return Ok((base.weights.clone(), base.identity.clone()));
         }
         let checkpoint = Checkpoint::load(&out.join(BASE), &Device::Cpu)?;
         Ok((checkpoint.weights, checkpoint.fingerprint))
@@ -188,44 +229,12 @@ fn read(
 /// The teacher and what identifies it.
 fn teacher(folder: &Path, of: &CheckpointConfig, compute: &Compute) -> Result<(Box<dyn Model>, String), TrainError> {
     let checkpoint = like_minded("teacher", folder, of)?;
+    if checkpoint.config.relations != of.relations {
+        let what = "relations of the model".to_owned();
+        return Err(TrainError::Misfit { role: "teacher", folder: folder.to_path_buf(), what });
+    }
     let (model, _) = checkpoint.model(compute)?;
     Ok((model, checkpoint.fingerprint))
-}
-
-/// The weights of a base that is trained already, and what identifies them.
-fn base(folder: &Path, of: &CheckpointConfig) -> Result<(BTreeMap<String, Tensor>, String), TrainError> {
-    let checkpoint = like_minded("base", folder, of)?;
-    let misfit = |what| TrainError::Misfit { role: "base", folder: folder.to_path_buf(), what };
-    if checkpoint.config.encoder != of.encoder {
-        return Err(misfit("encoder of the model".to_owned()));
-    }
-    if checkpoint.config.model.reads() != of.model.reads() {
-        return Err(misfit("`averaged_layers` and `mentions` of the model".to_owned()));
-    }
-    // Settings of what comes after the base may differ: the variables tell whether it is one.
-    let model = of.model.base().unwrap_or_else(|| of.model.clone());
-    let mut weights = Weights::given(checkpoint.weights.clone(), "", 0, &Device::Cpu);
-    if let Err(error) = (CheckpointConfig { model, ..of.clone() }).build(&mut weights) {
-        return Err(misfit(format!("base of the model: {error}")));
-    }
-    if !weights.unused().is_empty() {
-        return Err(misfit("base of the model alone, got one with more".to_owned()));
-    }
-    Ok((checkpoint.weights, checkpoint.fingerprint))
-}
-
-/// A checkpoint that reads the same pieces as a model and tells the same relations.
-fn like_minded(role: &'static str, folder: &Path, of: &CheckpointConfig) -> Result<Checkpoint, TrainError> {
-    let checkpoint = Checkpoint::load(folder, &Device::Cpu)?;
-    let fits = [
-        ("relations of the model", checkpoint.config.relations == of.relations),
-        ("tokenizer of the model", checkpoint.config.tokenizer == of.tokenizer),
-        ("markers of the model", checkpoint.config.markers == of.markers),
-    ];
-    match fits.into_iter().find(|(_, fits)| !fits) {
-        Some((what, _)) => Err(TrainError::Misfit { role, folder: folder.to_path_buf(), what: what.to_owned() }),
-        None => Ok(checkpoint),
-    }
 }
 
 type EncoderParts = (Option<PathBuf>, EncoderConfig, Tokenizer);
@@ -243,7 +252,12 @@ fn from_scratch(scratch: &Scratch, train: &Path) -> Result<EncoderParts, TrainEr
 
 fn pretrained(name: &str) -> Result<EncoderParts, TrainError> {
     let folder = hub::resolve(name)?;
-    let (shape, tokenizer) = (read_config(&folder)?, Tokenizer::load(&folder)?);
+    // A checkpoint has an encoder too.
+    let (folder, shape) = match find_config(&folder)? {
+        Some(config) => (found_under(&folder).into_owned(), config.encoder),
+        None => (folder.clone(), read_config(&folder)?),
+    };
+    let tokenizer = Tokenizer::load(&folder)?;
     let (expected, got) = (shape.vocab_size, tokenizer.n_pieces());
     if got > expected {
         return Err(TrainError::Vocabulary { encoder: name.to_owned(), expected, got });

@@ -23,6 +23,7 @@ mod damage;
 mod decide;
 mod device;
 mod dialect;
+mod distant;
 mod documents_on_disk;
 mod encoder;
 mod evaluate;

@@ -152,6 +152,47 @@ fn label_noise_takes_labels_and_leaves_the_text() {
 }
 
 #[test]
+fn false_facts_are_added_behind_all_else() {
+    let options = Options { false_facts: 0.4, ..Options::default() };
+    let (mut n_added, mut whole) = (0, 0);
+    for index in 0..200 {
+        let clean = synthetic::document(&Options::default(), index);
+        let noisy = synthetic::document(&options, index);
+        assert_eq!(noisy, synthetic::document(&options, index));
+        assert_eq!(noisy.document.sentences, clean.document.sentences);
+        assert_eq!(noisy.implied, clean.implied);
+        let [clean_facts, facts] = [&clean, &noisy].map(|made| made.document.facts.clone().unwrap());
+        let added: Vec<_> = facts.iter().filter(|fact| !clean_facts.contains(fact)).collect();
+        assert_eq!(facts.len(), clean_facts.len() + added.len());
+        let kind = |entity: u32| clean.document.entities[entity as usize].mentions[0].kind.clone();
+        for fact in &added {
+            assert!(fact.evidence.is_empty() && fact.head != fact.tail);
+            let key = |fact: &docre::corpus::Fact| (fact.head, fact.tail, fact.relation.clone());
+            assert!(clean_facts.iter().all(|holding| key(holding) != key(fact)));
+            let is_model = |holding: &&docre::corpus::Fact| {
+                (holding.head, &holding.relation) == (fact.head, &fact.relation)
+                    && kind(holding.tail) == kind(fact.tail)
+            };
+            assert!(clean_facts.iter().any(|holding| is_model(&holding)));
+        }
+        n_added += added.len();
+        whole += clean_facts.len();
+    }
+    // 0.4 of some 3,200, to four standard errors of 0.009, less a few for which there is no other tail.
+    let share = n_added as f64 / whole as f64;
+    assert!((0.3..0.436).contains(&share), "{share} as many as there are facts");
+    // Those that are missing are the same, whether others are added or not.
+    let missing = Options { label_noise: 0.3, ..Options::default() };
+    let both = Options { false_facts: 0.4, ..missing.clone() };
+    let facts = |options: &Options| synthetic::document(options, 3).document.facts.unwrap();
+    assert!(facts(&missing).iter().all(|fact| facts(&both).contains(fact)));
+    assert_eq!(
+        Options { false_facts: 1.5, ..Options::default() }.check().unwrap_err(),
+        "`false_facts`: expected 0 to 1, got 1.5"
+    );
+}
+
+#[test]
 fn options_out_of_range_are_refused() {
     let refusal = |options: Options| options.check().unwrap_err();
     let defaults = Options::default;

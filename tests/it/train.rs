@@ -80,6 +80,7 @@ impl Fixture {
             second_stage: Some(second_stage()),
             teacher: None,
             base: None,
+            begin_with: None,
         }
     }
 

@@ -3,7 +3,9 @@
 //!
 //! A document is drawn in three steps, each a module: a cast of entities with names ([`names`]), the facts that hold
 //! between them ([`world`], kept [closed](closure) under the [rules]), and the text ([`prose`], in the wordings of
-//! [`phrases`]). Its gold facts are exactly the stated ones and all that follows from them.
+//! [`phrases`]). Its gold facts are exactly the stated ones and all that follows from them, unless there is noise:
+//! `label_noise` takes some away, and `false_facts` adds some of the same relations and heads, with other tails of the
+//! same types. These no sentence states, and they have no evidence.
 //!
 //! # Rules
 //! `s` is the head, `o` the tail and `i` the bridge.
@@ -59,12 +61,13 @@ use self::names::Cast;
 use self::options::MOST_FACTS;
 use self::prose::Prose;
 use self::rules::{Edge, Relation};
-use crate::document::{Document, Fact};
+use crate::document::{Document, Entity, Fact};
 
 /// A synthetic document and what is known about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generated {
-    /// The document, with all facts that hold, stated or implied, less what label noise takes away.
+    /// The document, with all facts that hold, stated or implied, less what noise takes away, and the false ones that it
+    /// adds.
     pub document: Document,
     /// Its implied facts in the order of head, tail and relation.
     pub implied: Vec<Implied>,
@@ -121,7 +124,7 @@ pub fn document(options: &Options, index: u64) -> Generated {
     label(options, index, &closure, prose, &mut random)
 }
 
-/// Writes down what holds, less what label noise takes away.
+/// Writes down what holds, less what noise takes away, and what it adds.
 fn label(options: &Options, index: u64, closure: &Closure<'_>, prose: Prose, random: &mut Random) -> Generated {
     let mut facts = Vec::new();
     let mut implied = Vec::new();
@@ -131,6 +134,8 @@ fn label(options: &Options, index: u64, closure: &Closure<'_>, prose: Prose, ran
             implied.extend(implied_row(edge, source, &prose));
         }
     }
+    let added = false_facts(options, closure, &prose, random);
+    facts.extend(added);
     facts.sort();
     implied.sort();
     let title: Text = format!("{} {index}", main_name(&prose)).into();
@@ -138,6 +143,26 @@ fn label(options: &Options, index: u64, closure: &Closure<'_>, prose: Prose, ran
     let document =
         Document { id: title.clone(), title, sentences, entities, facts: Some(facts), ..Document::default() };
     Generated { document, implied }
+}
+
+/// What noise adds: for some of the facts that hold one with another tail of the same type, which does not hold. It is
+/// drawn behind all else, so that without it documents are the same.
+fn false_facts(options: &Options, closure: &Closure<'_>, prose: &Prose, random: &mut Random) -> Vec<Fact> {
+    let holding: Vec<Fact> = closure.known().iter().filter_map(|known| fact(known.edge, Vec::new(), prose)).collect();
+    let mut added: Vec<Fact> = Vec::new();
+    for of in &holding {
+        if !random.chance(options.false_facts) {
+            continue;
+        }
+        let with = |(tail, _): (u32, &Entity)| Fact { tail, ..of.clone() };
+        let kind = |entity: &Entity| entity.mentions.first().map(|mention| mention.kind.clone());
+        let wanted = prose.entities.get(of.tail as usize).and_then(kind);
+        let others = (0..).zip(&prose.entities).filter(|(_, entity)| kind(entity) == wanted).map(with);
+        let is_new = |fact: &Fact| fact.tail != fact.head && !holding.contains(fact) && !added.contains(fact);
+        let others: Vec<Fact> = others.filter(is_new).collect();
+        added.extend(random.pick(&others).cloned());
+    }
+    added
 }
 
 /// Each fact with its evidence: the sentences that state it or, for an implied one, its premises.

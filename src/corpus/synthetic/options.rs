@@ -28,10 +28,19 @@ pub struct Options {
     pub paraphrase: f64,
     /// Probability that a fact, stated or implied, is missing from the labels though it holds.
     pub label_noise: f64,
+    /// Probability, for each fact that holds, that the labels have a false one of its relation too, as distant labels do.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub false_facts: f64,
 }
 
 /// More would use up the names.
 pub(super) const MOST_FACTS: usize = 100;
+
+/// Without it, what is made is what earlier versions made, under the same identity.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_nothing(probability: &f64) -> bool {
+    *probability == 0.0
+}
 
 impl Default for Options {
     fn default() -> Self {
@@ -45,6 +54,7 @@ impl Default for Options {
             across: 0.25,
             paraphrase: 0.05,
             label_noise: 0.0,
+            false_facts: 0.0,
         }
     }
 }
@@ -58,6 +68,7 @@ impl Settings for Options {
         within("across", self.across, 0.0, 1.0)?;
         within("paraphrase", self.paraphrase, 0.0, 1.0)?;
         within("label_noise", self.label_noise, 0.0, 1.0)?;
+        within("false_facts", self.false_facts, 0.0, 1.0)?;
         if self.patterns.is_empty() {
             return Err("`patterns`: expected at least one pattern, got none".to_owned());
         }

@@ -8,6 +8,8 @@ use crate::base::{PairFeature, Shape, check_layers};
 use crate::bounds::{GREATEST_WIDTH, MOST};
 use crate::pair::Mentions;
 use crate::recipe::Recipe;
+use crate::teaching::Teaching;
+use crate::threshold_loss::ThresholdLoss;
 
 /// The greatest weight and the greatest temperature of a loss: more is a slip.
 const GREATEST: f64 = 1000.0;
@@ -30,6 +32,10 @@ pub struct DocreIiConfig {
     pub averaged_layers: usize,
     /// Which markers' states and attention are a mention's.
     pub mentions: Mentions,
+    /// What judges predictions by labels, those of the base and of each iteration.
+    pub loss: ThresholdLoss,
+    /// What they learn from a teacher.
+    pub teaching: Teaching,
     /// Width to which the inference module reduces features, by a matrix; absent: it takes them as they are.
     pub inference_width: Option<usize>,
     /// Iterations when scoring; with 0 the model is its base.
@@ -162,6 +168,8 @@ impl Default for DocreIiConfig {
             pair_feature: PairFeature::Ffn,
             averaged_layers: 1,
             mentions: Mentions::Opening,
+            loss: ThresholdLoss::default(),
+            teaching: Teaching::None,
             inference_width: None,
             iterations: 3,
             layers: 2,
@@ -230,6 +238,8 @@ impl DocreIiConfig {
             let of = if self.inference_width.is_some() { "inference width" } else { "embedding" };
             return Err(format!("`heads`: expected a multiple of 4 that divides the {of} of {width}, got {heads}"));
         }
+        self.loss.check()?;
+        self.teaching.check()?;
         self.check_losses()
     }
 

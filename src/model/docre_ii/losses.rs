@@ -1,4 +1,5 @@
-//! What the second stage learns: adaptive-threshold losses of the base and of the module, and a contrastive loss.
+//! What the second stage learns: losses by labels, and maybe by a teacher, of the base and of the module, and a
+//! contrastive loss.
 //!
 //! The module is told two views of what is predicted, R and R̂, each with noise of its own ([`super::noise`]). It predicts
 //! by the first. The contrastive loss compares M, what it makes of (F, R), and M̂, what it makes of (R̂, F), the two
@@ -24,8 +25,10 @@ use super::noise::{DRAWN, Told, noisy, noisy_gold, shares};
 use crate::all_pairs::AllPairs;
 use crate::attention::{Matrices, matrices};
 use crate::contract::{Lesson, Loss};
-use crate::loss::{adaptive_threshold, among_others, among_others_of_padded, cosine};
+use crate::loss::{among_others, among_others_of_padded, cosine};
 use crate::pair_matrix::{PairMatrix, by_document, by_documents};
+use crate::teaching::added;
+use crate::threshold_loss::Judge;
 
 /// What the module is told of all pairs, and where it is judged by what it makes of that.
 struct View {
@@ -52,14 +55,15 @@ impl DocreIi {
     pub(super) fn losses(
         &self,
         inference: &Inference,
-        (lesson, all): (&Lesson, &AllPairs),
+        (lesson, all, judge): (&Lesson, &AllPairs, &Judge),
         [features, logits, labels]: [&Tensor; 3],
         random: &mut Random,
     ) -> Result<Loss> {
         let gold: Vec<&Vec<u32>> = lesson.examples.iter().flat_map(|example| &example.labels).collect();
         let of_base = self.judged_by(&gold, random);
         let asked = 0..all.n_asked();
-        let of_base = of_rows(&all.asked(logits, &asked)?, labels, of_base.as_deref())?;
+        let of_asked = all.asked(logits, &asked)?;
+        let of_base = of_rows(judge, [&of_asked, labels], of_base.as_deref())?;
         let found = match self.config.noise_on {
             NoiseOn::Predictions => self.predicted(&logits.detach())?,
             NoiseOn::Gold => Vec::new(),
@@ -72,17 +76,21 @@ impl DocreIi {
         let mode = &mut Mode::Train(random);
         let mut read = |view: &View| {
             let states = all.asked(&inference.forward(features, &view.relations, all.matrices(), mode)?, &asked)?;
-            let loss = of_rows(&inference.classify(&states)?, labels, view.rows.as_deref())?;
-            Ok::<_, candle_core::Error>((states, loss))
+            let logits = inference.classify(&states)?;
+            let loss = of_rows(judge, [&logits, labels], view.rows.as_deref())?;
+            Ok::<_, candle_core::Error>((states, logits, loss))
         };
-        let (states, loss) = read(&first)?;
+        let (states, logits, loss) = read(&first)?;
         let mut threshold = (of_base + loss)?;
         let others = self.config.second_view.then(|| read(&second)).transpose()?;
-        if let Some((_, loss)) = &others {
+        if let Some((.., loss)) = &others {
             threshold = (threshold + loss)?;
         }
-        let states = (&states, others.as_ref().map(|(states, _)| states));
-        let auxiliary = self.contrast(&seen, [&first, &second], states, &matrices(lesson.examples), mode)?;
+        let predictions = [&of_asked, &logits].into_iter().chain(others.as_ref().map(|(_, logits, _)| logits));
+        let taught = self.config.teaching.of(lesson.teacher.as_ref(), predictions)?;
+        let states = (&states, others.as_ref().map(|(states, ..)| states));
+        let contrast = self.contrast(&seen, [&first, &second], states, &matrices(lesson.examples), mode)?;
+        let auxiliary = added(contrast, taught)?;
         Ok(Loss { threshold, auxiliary })
     }
 
@@ -171,11 +179,11 @@ impl DocreIi {
     }
 }
 
-/// The adaptive-threshold loss of some rows.
-fn of_rows(logits: &Tensor, labels: &Tensor, rows: Option<&[u32]>) -> Result<Tensor> {
-    let Some(rows) = rows else { return adaptive_threshold(logits, labels) };
+/// The loss of some rows by labels.
+fn of_rows(judge: &Judge, [logits, labels]: [&Tensor; 2], rows: Option<&[u32]>) -> Result<Tensor> {
+    let Some(rows) = rows else { return judge.of(logits, labels) };
     let places = Places::new(rows, logits.device())?;
-    adaptive_threshold(&gather(logits, &places)?, &gather(labels, &places)?)
+    judge.of(&gather(logits, &places)?, &gather(labels, &places)?)
 }
 
 /// The mean over pairs of `2 − cos(p, sg(f)) − cos(p′, sg(f′))`; all are `(pairs, width)`.

@@ -33,7 +33,6 @@ use crate::chunks::{by_rows, chunks, pairs_at_once, rows_of};
 use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
 use crate::decode::{Predicted, decode, given};
 use crate::example::{Example, indicators, labels};
-use crate::loss::adaptive_threshold;
 use crate::pair_matrix::{PairMatrix, entities_in_pairs};
 use crate::trace::{Held, Span};
 use classifier::Classifier;
@@ -299,14 +298,15 @@ impl Model for DocreIi {
 
     /// Beside the base's, in each view of the module what its layers and its ends make, and a second loss.
     fn training_need(&self, example: &Example) -> Need {
-        let of_base = self.base.ends().training_numbers(example, self.n_classes);
+        let n_classes = self.n_classes * self.config.loss.share_of_memory();
+        let of_base = self.base.ends().training_numbers(example, n_classes);
         let (pairs, DocreIiConfig { embedding, layers, .. }) = (self.need(example).pairs, &self.config);
         if self.inference.is_none() {
             return Need::of(pairs, of_base);
         }
         let views = 1 + usize::from(self.config.second_view);
         let views = if self.config.contrastive().is_none() { views } else { 2 * views };
-        Need::of(pairs, of_base + (views * (60 * layers + 22) * embedding + 26 * self.n_classes) as u64)
+        Need::of(pairs, of_base + (views * (60 * layers + 22) * embedding + 26 * n_classes) as u64)
     }
 
     fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {
@@ -334,8 +334,12 @@ impl Model for DocreIi {
         let Some(features) = self.base.forward(&all.examples, &mut Mode::Train(random))? else { return Ok(None) };
         let logits = self.first_logits(&features, &mut Mode::Train(random))?;
         let labels = labels(examples, self.n_classes, features.device())?;
-        let Some(inference) = &self.inference else { return Ok(Some(adaptive_threshold(&logits, &labels)?.into())) };
-        self.losses(inference, (lesson, &all), [&features, &logits, &labels], random).map(Some)
+        let judge = self.config.loss.judge(lesson, self.n_classes, features.device())?;
+        let Some(inference) = &self.inference else {
+            let auxiliary = self.config.teaching.of(lesson.teacher.as_ref(), [&logits])?;
+            return Ok(Some(Loss { threshold: judge.of(&logits, &labels)?, auxiliary }));
+        };
+        self.losses(inference, (lesson, &all, &judge), [&features, &logits, &labels], random).map(Some)
     }
 
     fn n_judged(&self, examples: &[Example]) -> usize {

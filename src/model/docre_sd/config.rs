@@ -8,6 +8,8 @@ use crate::base::{PairFeature, Shape, check_layers};
 use crate::bounds::MOST;
 use crate::pair::Mentions;
 use crate::recipe::Recipe;
+use crate::teaching::Teaching;
+use crate::threshold_loss::ThresholdLoss;
 
 /// The model's shape beside its encoder's, and its training's. Absent fields have the paper's values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +28,10 @@ pub struct DocreSdConfig {
     pub averaged_layers: usize,
     /// Which markers' states and attention are a mention's.
     pub mentions: Mentions,
+    /// What judges predictions by labels, those of each branch.
+    pub loss: ThresholdLoss,
+    /// What they learn from a teacher, whatever `distillation` says.
+    pub teaching: Teaching,
     /// Reasoning layers.
     #[serde(rename = "L")]
     pub layers: usize,
@@ -79,6 +85,8 @@ impl Default for DocreSdConfig {
             pair_feature: PairFeature::Ffn,
             averaged_layers: 1,
             mentions: Mentions::Opening,
+            loss: ThresholdLoss::default(),
+            teaching: Teaching::None,
             layers: 2,
             patterns: Pattern::ALL.to_vec(),
             distillation: Distillation::Itself,
@@ -129,6 +137,8 @@ impl DocreSdConfig {
         if n_heads == 0 || !embedding.is_multiple_of(n_heads) {
             return Err(format!("`patterns`: expected as many as divide the embedding of {embedding}, got {n_heads}"));
         }
+        self.loss.check()?;
+        self.teaching.check()?;
         within("mask_rate", self.mask_rate, 0.0, 1.0)?;
         if self.moving_average && self.distillation != Distillation::Itself {
             return Err(

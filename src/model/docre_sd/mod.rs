@@ -25,8 +25,9 @@ use crate::base::PairBase;
 use crate::chunks::{by_rows, chunks, rows_of};
 use crate::contract::{Lesson, Loss, Model, Need, Taker, Task};
 use crate::example::{Example, labels};
-use crate::loss::{adaptive_threshold, cosine, divergence, relative_entropy};
+use crate::loss::{cosine, divergence, relative_entropy};
 use crate::pair_matrix::PairMatrix;
+use crate::teaching::added;
 pub use config::{Distillation, DocreSdConfig, Start};
 use reasoning::ReasoningLayer;
 
@@ -234,8 +235,9 @@ impl Model for DocreSd {
 
     /// Beside the base's, in each branch what its layers and its ends make, and its loss; an average learns nothing.
     fn training_need(&self, example: &Example) -> Need {
-        let (of_base, width) = (self.base.ends().training_numbers(example, self.n_classes), self.config.embedding);
-        let (of_branch, of_loss) = ((36 * self.config.layers + 12) * width, 32 * self.n_classes);
+        let n_classes = self.n_classes * self.config.loss.share_of_memory();
+        let (of_base, width) = (self.base.ends().training_numbers(example, n_classes), self.config.embedding);
+        let (of_branch, of_loss) = ((36 * self.config.layers + 12) * width, 32 * n_classes);
         let further = match self.config.distillation {
             Distillation::None | Distillation::Teacher => 0,
             Distillation::Itself => of_branch + of_loss,
@@ -261,11 +263,14 @@ impl Model for DocreSd {
         let Some(features) = self.base.forward(&all.examples, &mut Mode::Train(random))? else { return Ok(None) };
         let labels = labels(lesson.examples, self.n_classes, features.device())?;
         let [_, logits] = self.reason(&self.layers, &features, &all, &mut Mode::Train(random))?;
-        let (others, auxiliary) = self.distil(&features, &logits, lesson, &all, random)?;
-        let mut threshold = adaptive_threshold(&logits, &labels)?;
-        if let Some(others) = others {
-            threshold = (threshold + adaptive_threshold(&others, &labels)?)?;
+        let (others, distilled) = self.distil(&features, &logits, lesson, &all, random)?;
+        let judge = self.config.loss.judge(lesson, self.n_classes, features.device())?;
+        let mut threshold = judge.of(&logits, &labels)?;
+        if let Some(others) = &others {
+            threshold = (threshold + judge.of(others, &labels)?)?;
         }
+        let predictions = [&logits].into_iter().chain(&others);
+        let auxiliary = added(distilled, self.config.teaching.of(lesson.teacher.as_ref(), predictions)?)?;
         Ok(Some(Loss { threshold, auxiliary }))
     }
 

@@ -12,6 +12,7 @@ mod docre_sd;
 mod heads;
 mod large_documents;
 mod layer_cost;
+mod losses;
 
 use std::path::PathBuf;
 

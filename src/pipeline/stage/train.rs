@@ -1,7 +1,7 @@
 //! `train`: two labelled splits → the best checkpoint, and the log of its training.
 //!
 //! The options are the settings of `docre train`, less the paths, which are inputs: the splits, and the checkpoints of a
-//! base or a teacher. The encoder is an input, where it is a folder; or an option, where it starts at random or stands in
+//! base, a teacher or what all begins with. The encoder is an input, where it is a folder; or an option, where it starts at random or stands in
 //! the Hugging Face cache.
 
 use std::collections::BTreeMap;
@@ -27,6 +27,7 @@ pub const KIND: Kind = Kind {
         (ENCODER, Needs::Optional),
         (BASE, Needs::Optional),
         (TEACHER, Needs::Optional),
+        (BEGIN_WITH, Needs::Optional),
     ],
     outputs: &["checkpoint", role::LOG],
     optional_outputs: &[BASE],
@@ -37,10 +38,11 @@ pub const KIND: Kind = Kind {
 };
 
 /// The settings that inputs stand for.
-const PATHS: [&str; 5] = ["corpus", "train", "dev", BASE, TEACHER];
+const PATHS: [&str; 6] = ["corpus", "train", "dev", BASE, TEACHER, BEGIN_WITH];
 const ENCODER: &str = "encoder";
 const BASE: &str = "base";
 const TEACHER: &str = "teacher";
+const BEGIN_WITH: &str = "begin_with";
 
 /// Settings in which paths are still to be put.
 struct Train(TrainConfig);
@@ -53,7 +55,7 @@ fn parse(mut options: Table, inputs: &[String]) -> anyhow::Result<Box<dyn Action
         if is_input { "twice" } else { "not at all" }
     );
     let unset = Value::String(String::new());
-    let is_set = |key: &&str| ![BASE, TEACHER].contains(key) || inputs.iter().any(|role| role == key);
+    let is_set = |key: &&str| ![BASE, TEACHER, BEGIN_WITH].contains(key) || inputs.iter().any(|role| role == key);
     options.extend(PATHS.into_iter().filter(is_set).map(|key| (key.to_owned(), unset.clone())));
     if is_input {
         options.insert(ENCODER.to_owned(), Value::Table(Table::from_iter([("pretrained".to_owned(), unset)])));
@@ -69,6 +71,7 @@ impl Train {
         config.dev = text(dev)?;
         config.base = work.optional(BASE).map(Path::to_path_buf);
         config.teacher = work.optional(TEACHER).map(Path::to_path_buf);
+        config.begin_with = work.optional(BEGIN_WITH).map(Path::to_path_buf);
         if let Some(encoder) = work.optional(ENCODER) {
             config.encoder = EncoderSource::Pretrained(text(encoder)?);
         }

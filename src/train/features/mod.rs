@@ -119,7 +119,7 @@ impl<'a> Frozen<'a> {
             .field("device", &compute.device.is_cpu())
             .field("precision", &format!("{:?}", compute.precision.dtype()))
             .numbers("pairs", train.pairs.iter().chain(&dev.pairs).copied())
-            .field("folds", &(n_folds > 0).then(|| (n_folds, of_first_stage(config))))
+            .field("folds", &(n_folds > 0).then(|| (n_folds, of_first_stage(config, prepared))))
             .finish();
         let base_folder = config.base.clone().unwrap_or_else(|| out.join(BASE));
         let folder = Folder::beside(&base_folder, n_folds, identity);
@@ -236,10 +236,13 @@ fn maker(
 }
 
 /// The settings that the bases of folds hang on: training is the same wherever its files lie.
-fn of_first_stage(config: &TrainConfig) -> TrainConfig {
+fn of_first_stage(config: &TrainConfig, prepared: &Prepared) -> TrainConfig {
     TrainConfig {
-        model: config.model.base_of_features().unwrap_or_else(|| config.model.clone()),
+        model: config.model.base_of_folds().unwrap_or_else(|| config.model.clone()),
         second_stage: None,
+        // What identifies them, wherever they are.
+        teacher: prepared.taught.as_ref().map(Into::into),
+        begin_with: prepared.begun().map(Into::into),
         ..config.without_places()
     }
 }
