@@ -58,6 +58,19 @@
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//! Documents in memory, rows of `annotated` from any program, scored by a model that stays loaded:
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use docre::nn::device::DeviceChoice;
+//! use docre::score::{ScoreError, Scorer, Setup};
+//! use docre::table::RecordBatch;
+//!
+//! fn relations(batches: &[RecordBatch]) -> Result<Vec<RecordBatch>, ScoreError> {
+//!     let scorer = Scorer::quietly(&Setup::new(Path::new("runs/cdr/best"), "cdr", DeviceChoice::Auto))?;
+//!     batches.iter().map(|batch| Ok(scorer.score(batch)?.relations)).collect()
+//! }
+//! ```
 //!
 //! # Code map
 //! Each folder of `src/` but `pipeline` and `cli` is a crate, a room of this house, and names in its `Cargo.toml` only those below it; here they

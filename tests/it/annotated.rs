@@ -60,11 +60,11 @@ fn awkward(folder: &Path, further: &[&str]) -> PathBuf {
 }
 
 /// `docre convert --to annotated`.
-fn made(split: &Path, out: &Path) {
+pub fn made(split: &Path, out: &Path) {
     ended(&docre(["convert", "--to", "annotated", "--out", text(out), text(split)]));
 }
 
-fn read(table: &Path) -> Vec<AnnotatedRow> {
+pub fn read(table: &Path) -> Vec<AnnotatedRow> {
     let batches = Table::<AnnotatedRow>::require_at(table).unwrap().conformed().unwrap();
     batches.flat_map(Result::unwrap).collect()
 }
@@ -198,7 +198,7 @@ fn training_by_way_of_rows_gives_the_same_weights() {
 }
 
 /// A sound row.
-fn row() -> AnnotatedRow {
+pub fn row() -> AnnotatedRow {
     let token = |text: &str| Token { text: text.into(), char_start: None, char_end: None };
     let sentence =
         |token_start, token_end| Sentence { token_start, token_end, text: None, char_start: None, char_end: None };
@@ -334,13 +334,13 @@ fn wide(kind: &DataType) -> DataType {
     }
 }
 
-fn batch(columns: Vec<(String, ArrayRef)>) -> RecordBatch {
+pub fn batch(columns: Vec<(String, ArrayRef)>) -> RecordBatch {
     let fields: Vec<Field> =
         columns.iter().map(|(name, array)| Field::new(name, array.data_type().clone(), true)).collect();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|(_, array)| array).collect()).unwrap()
 }
 
-fn widened(rows: Vec<AnnotatedRow>) -> Vec<(String, ArrayRef)> {
+pub fn widened(rows: Vec<AnnotatedRow>) -> Vec<(String, ArrayRef)> {
     let ours = AnnotatedRow::to_batch(rows).unwrap();
     let names = ours.schema();
     let names = names.fields().iter().map(|field| field.name().clone());

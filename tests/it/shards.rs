@@ -1,0 +1,124 @@
+//! Shards of a run: each scored by a job of its own, and joined to the tables of one run.
+
+use std::fs;
+use std::path::Path;
+
+use docre::train::TrainConfig;
+
+use crate::support::{Run, command, docre, files};
+use crate::train::Fixture;
+
+/// A fixture with a model, and a split of 600 documents: three parts.
+fn trained() -> Fixture {
+    let fixture = Fixture::new();
+    let run = fixture.train(&TrainConfig { epochs: 12, ..fixture.config() }, "model", &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let corpus = fixture.path("corpus");
+    let arguments = ["synthesize", "--docs", "600", "--first", "99", "--split", "many", "--facts", "4", "--out"];
+    let run = docre(arguments.iter().map(Into::into).chain([corpus.into_os_string()]));
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    fixture
+}
+
+fn arguments(fixture: &Fixture, out: &str, further: &[&str]) -> Vec<String> {
+    let [checkpoint, corpus, out] =
+        ["model/best", "corpus", out].map(|path| fixture.path(path).to_str().unwrap().to_owned());
+    let usual = ["score", "--checkpoint", &checkpoint, "--corpus", &corpus, "--split", "many", "--out", &out];
+    usual.iter().chain(&["--run-id", "run"]).chain(further).map(|text| (*text).to_owned()).collect()
+}
+
+fn score(fixture: &Fixture, out: &str, further: &[&str]) -> Run {
+    docre(arguments(fixture, out, further))
+}
+
+fn ended(run: &Run, expected: &str) {
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.contains(expected), "expected `{expected}`, got {}", run.stderr);
+}
+
+fn refused(run: &Run, expected: &str) {
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains(expected), "expected `{expected}`, got {}", run.stderr);
+}
+
+/// The tables that two runs have made are the same, byte for byte.
+fn same(one: &Path, other: &Path) {
+    for table in ["relations", "scores", "traces", "claims", "model_relations"] {
+        let [one, other] = [one, other].map(|out| files(&out.join(table)));
+        assert!(!one.is_empty());
+        assert!(one.iter().map(|(_, bytes)| bytes).eq(other.iter().map(|(_, bytes)| bytes)), "{table}");
+    }
+}
+
+#[test]
+fn joined_shards_are_the_tables_of_one_run() {
+    let fixture = trained();
+    ended(&score(&fixture, "whole", &[]), "600 documents, ");
+    let (whole, parts) = (fixture.path("whole"), fixture.path("parts"));
+    refused(&score(&fixture, "parts", &["--join"]), "parts: expected the finished shards of a run, found none\nhint:");
+    // In whatever order.
+    ended(&score(&fixture, "parts", &["--shard", "2/3"]), "parts/relations: shard 2/3: 88 documents, ");
+    ended(&score(&fixture, "parts", &["--shard", "0/3"]), "shard 0/3: 256 documents, ");
+    let missing =
+        "expected 3 finished shards, found none of `1/3`\nhint: the same command with `--shard 1/3` for `--join`";
+    refused(&score(&fixture, "parts", &["--join"]), missing);
+    ended(&score(&fixture, "parts", &["--shard", "1/3"]), "shard 1/3: 256 documents, ");
+    ended(&score(&fixture, "parts", &["--shard", "1/3"]), "up to date");
+    assert!(!parts.join("relations").exists());
+    ended(&score(&fixture, "parts", &["--join"]), "600 documents (600 were there already), ");
+    same(&whole, &parts);
+    assert!(!parts.join(".scores.work").exists());
+    ended(&score(&fixture, "parts", &["--join"]), "up to date");
+    ended(&score(&fixture, "parts", &["--shard", "1/3"]), "up to date");
+    // More than there are parts: some have nothing to do.
+    for shard in 0..5 {
+        ended(&score(&fixture, "five", &["--shard", &format!("{shard}/5")]), "documents");
+    }
+    ended(&score(&fixture, "five", &["--join"]), "600 documents");
+    same(&whole, &fixture.path("five"));
+}
+
+#[test]
+fn a_shard_that_was_killed_goes_on() {
+    let fixture = trained();
+    ended(&score(&fixture, "whole", &[]), "600 documents, ");
+    ended(&score(&fixture, "parts", &["--shard", "0/2"]), "shard 0/2: 256 documents, ");
+    let parts = fixture.path("parts/.scores.work");
+    let finished = || {
+        let parts = fs::read_dir(&parts).into_iter().flatten();
+        parts.filter(|part| part.as_ref().unwrap().path().join("scores").exists()).count()
+    };
+    let mut process = command(arguments(&fixture, "parts", &["--shard", "1/2"])).spawn().unwrap();
+    while finished() < 2 && process.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    process.kill().unwrap();
+    assert_eq!(process.wait().unwrap().code(), None, "the shard ended before it was killed");
+    refused(&score(&fixture, "parts", &["--join"]), "found none of `1/2`");
+    ended(&score(&fixture, "parts", &["--shard", "1/2"]), "shard 1/2: 344 documents (256 were there already)");
+    ended(&score(&fixture, "parts", &["--join"]), "600 documents (600 were there already), ");
+    same(&fixture.path("whole"), &fixture.path("parts"));
+}
+
+#[test]
+fn a_shard_of_something_else_is_refused_by_name() {
+    let fixture = trained();
+    ended(&score(&fixture, "parts", &["--shard", "0/2"]), "shard 0/2");
+    ended(&score(&fixture, "parts", &["--shard", "1/2", "--margin", "4"]), "shard 1/2");
+    let foreign = "expected shards of this checkpoint, corpus and options, got others: `1/2`\nhint: the same command";
+    refused(&score(&fixture, "parts", &["--join"]), foreign);
+    // What one run makes of the parts that are there is as good.
+    ended(&score(&fixture, "parts", &[]), "600 documents (256 were there already), ");
+    for (further, expected) in [
+        (&["--shard", "2/2"][..], "expected I/N, a shard from 0 on and how many there are, such as 0/4, got `2/2`"),
+        (&["--shard", "0/2", "--join"], "cannot be used with"),
+    ] {
+        let run = docre(arguments(&fixture, "parts", further));
+        assert_eq!(run.code, Some(2), "{}", run.stderr);
+        assert!(run.stderr.contains(expected), "expected `{expected}`, got {}", run.stderr);
+    }
+    let checkpoint = fixture.path("model/best");
+    let run = docre(["score", "--checkpoint", checkpoint.to_str().unwrap(), "--corpus", "-", "--out", "-", "--join"]);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(run.stderr.contains("`--out`: expected a folder, which the shards of a run"), "{}", run.stderr);
+}
