@@ -93,8 +93,10 @@ pub fn run(args: &DecideArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let mut scratch = Scratch::default();
     let piped = pipe::is(&args.out);
     let out = if piped { scratch.folder("decided")? } else { args.out.clone() };
+    let weights = decide::weights_beside(&args.scores)?;
     let ended = decide::decide(&Request {
         scores: &args.scores,
+        weights: &weights,
         split: split.as_deref(),
         decision: &decision,
         run_id: options.run_id.as_deref(),

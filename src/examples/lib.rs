@@ -13,14 +13,14 @@ use ground::hint::{Hint, Words};
 use ground::up_to_error;
 use model::example::{Example, Relations};
 use pieces::{CutOff, Cutter, PiecesError, stored};
-use table::rows::{EntityRow, PairRow, PieceRow, TokenRow};
+use table::rows::{EntityRow, FactRow, PairRow, PieceRow, TokenRow};
 use table::{Followers, Standing, Table, TableError, Text};
 
 pub use profile::{MOST_TYPES, Profile, TypePairs, Written};
 pub use rows::{Misfit, example};
 
 use profile::{Kinds, Letters};
-use rows::{foreign, push, unknown, without_pairs};
+use rows::{evidence, foreign, push, unknown, without_pairs};
 
 /// Documents at a time: what is in memory at once.
 pub const DOCUMENTS_AT_ONCE: usize = 256;
@@ -65,6 +65,8 @@ pub struct Taken<'t> {
     pub left_out: &'t BTreeSet<(Text, Text)>,
     /// Whether labels of other relations are passed over, and counted.
     pub passes_over: bool,
+    /// Whether the evidence of its facts is taken, too.
+    pub evidence: bool,
     /// How many documents come at a time.
     pub documents: usize,
 }
@@ -91,7 +93,7 @@ pub fn examples<'c>(
 ) -> Result<impl Iterator<Item = Result<Batch, ExamplesError>> + use<'c>, TableError> {
     let standing = Standing::of(split)?;
     let unknown = cutter.tokenizer().unknown();
-    let mut tables = Tables::open(split, &standing)?;
+    let mut tables = Tables::open(split, &standing, taken.evidence)?;
     let mut rows = stored::read(split, cutter)?.flat_map(one_by_one);
     let mut next = move || {
         let (mut batch, mut n_pairs) = (Batch::default(), 0);
@@ -122,13 +124,16 @@ struct Tables {
     tokens: Followers<(TokenRow,)>,
     /// Without it, types are not known: no model looks at them.
     entities: Option<Followers<(EntityRow,)>>,
+    /// Where evidence is taken.
+    facts: Option<Followers<(FactRow,)>>,
 }
 
 impl Tables {
-    fn open(split: &Path, standing: &Standing) -> Result<Self, TableError> {
+    fn open(split: &Path, standing: &Standing, evidence: bool) -> Result<Self, TableError> {
+        let facts = evidence.then(|| Followers::open(split, standing)).transpose()?;
         let entities = Table::<EntityRow>::find(split)?.map(|_| Followers::open(split, standing)).transpose()?;
         let (pairs, tokens) = (Followers::open(split, standing)?, Followers::open(split, standing)?);
-        Ok(Self { split: split.to_path_buf(), pairs, tokens, entities })
+        Ok(Self { split: split.to_path_buf(), pairs, tokens, entities, facts })
     }
 
     /// Adds a document to a batch. Its pairs are never in memory as rows.
@@ -154,6 +159,10 @@ impl Tables {
             if !is_left_out {
                 push(&mut example, &pair, taken.relations).map_err(misfit)?;
             }
+        }
+        if let Some(facts) = &mut self.facts {
+            let (facts,) = facts.of(document)?;
+            example.evidence = evidence(&facts, taken.relations);
         }
         let mut letters = Letters::default();
         while let Some(token) = self.tokens.next_of(document)? {

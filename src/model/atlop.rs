@@ -13,13 +13,14 @@ use crate::base::{Ends, PairFeature, Shape, check_layers};
 use crate::bilinear::Bilinear;
 use crate::bounds::check_blocks;
 use crate::chunks::chunks;
-use crate::contract::{Lesson, Loss, Model, Need, Taker, Task};
+use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
+use crate::evidence::{check_weight, n_taught, taught};
 use crate::example::{Example, labels};
 use crate::loss::adaptive_threshold;
 use crate::pair::{Mentions, PairFeatures};
 
 /// The model's shape beside its encoder's. Absent fields have the paper's values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AtlopConfig {
     /// Width of the head and tail vectors.
@@ -30,11 +31,13 @@ pub struct AtlopConfig {
     pub averaged_layers: usize,
     /// Which markers' states and attention are a mention's.
     pub mentions: Mentions,
+    /// How much it counts what a pair's context is made of, as its evidence teaches it; with 0 nothing is taught.
+    pub evidence_weight: f64,
 }
 
 impl Default for AtlopConfig {
     fn default() -> Self {
-        Self { embedding: 768, block: 64, averaged_layers: 1, mentions: Mentions::Opening }
+        Self { embedding: 768, block: 64, averaged_layers: 1, mentions: Mentions::Opening, evidence_weight: 0.0 }
     }
 }
 
@@ -45,6 +48,7 @@ pub struct Atlop {
     bilinear: Bilinear,
     width: usize,
     n_classes: usize,
+    evidence_weight: f64,
 }
 
 impl Atlop {
@@ -60,12 +64,14 @@ impl Atlop {
             averaged_layers: config.averaged_layers,
             mentions: config.mentions,
             normed: false,
+            evidence: config.evidence_weight > 0.0,
         };
         Ok(Self {
             ends: Ends::new(task.encoder, &shape, weights)?,
             bilinear: Bilinear::new(weights, "bilinear", config.embedding, config.block, task.n_classes)?,
             width: config.embedding,
             n_classes: task.n_classes,
+            evidence_weight: config.evidence_weight,
         })
     }
 
@@ -74,7 +80,7 @@ impl Atlop {
     /// # Errors
     /// Where a piece is not in the encoder's vocabulary.
     pub fn forward(&self, examples: &[Example], mode: &mut Mode) -> Result<Option<Tensor>> {
-        self.ends.forward(examples, mode)?.map(|ends| self.logits(&ends)).transpose()
+        self.ends.forward(examples, mode)?.map(|pairs| self.classify(&pairs)).transpose()
     }
 
     /// The classifier's logits of pairs with these features.
@@ -97,7 +103,8 @@ impl AtlopConfig {
     /// The first field that does not fit, expected then got.
     pub fn check(&self) -> std::result::Result<(), String> {
         check_blocks(self.embedding, self.block)?;
-        check_layers(self.averaged_layers)
+        check_layers(self.averaged_layers)?;
+        check_weight(self.evidence_weight)
     }
 }
 
@@ -118,12 +125,21 @@ impl Model for Atlop {
         let encoded = self.ends.encode(examples, &mut Mode::InChunks(at_once))?;
         let Some(pooled) = self.ends.pool(examples, &encoded)? else { return Ok(()) };
         let mut chunks = chunks(pooled.n_pairs(), pooled.pairs_at_once(at_once));
-        chunks.try_for_each(|rows| found(self.classify(&pooled.features(&rows)?)?.into()))
+        chunks.try_for_each(|rows| {
+            let pairs = pooled.features(&rows)?;
+            found(Scores { sentences: pairs.sentences()?, ..self.classify(&pairs)?.into() })
+        })
     }
 
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
-        let Some(logits) = self.forward(lesson.examples, &mut Mode::Train(random))? else { return Ok(None) };
+        let Some(pairs) = self.ends.forward(lesson.examples, &mut Mode::Train(random))? else { return Ok(None) };
+        let logits = self.classify(&pairs)?;
         let labels = labels(lesson.examples, logits.dim(1)?, logits.device())?;
-        adaptive_threshold(&logits, &labels).map(|loss| Some(Loss::from(loss)))
+        let evidence = taught(lesson.examples, pairs.sentences()?.as_ref(), self.evidence_weight)?;
+        Ok(Some(Loss { evidence, ..adaptive_threshold(&logits, &labels)?.into() }))
+    }
+
+    fn n_taught(&self, examples: &[Example]) -> usize {
+        n_taught(examples, self.evidence_weight)
     }
 }

@@ -151,6 +151,15 @@ impl ModelConfig {
         }
     }
 
+    /// How much it counts what is taught of evidence, 0 where nothing is.
+    pub fn evidence_weight(&self) -> f64 {
+        match self {
+            Self::Atlop(config) => config.evidence_weight,
+            Self::DocreIi(config) => config.evidence_weight,
+            Self::DocreSd(config) => config.evidence_weight,
+        }
+    }
+
     /// Whether it learns from a teacher's predictions.
     pub fn has_teacher(&self) -> bool {
         matches!(self, Self::DocreSd(config) if config.distillation == Distillation::Teacher)
@@ -163,7 +172,10 @@ impl ModelConfig {
             Self::DocreIi(config) if config.iterations > 0 => {
                 DocreIiConfig { iterations: 0, recipe: None, ..config.clone() }
             }
-            Self::DocreSd(config) => DocreIiConfig::base_of(&config.shape()),
+            Self::DocreSd(config) => {
+                let base = DocreIiConfig::base_of(&config.shape());
+                DocreIiConfig { evidence_weight: config.evidence_weight, ..base }
+            }
             _ => return None,
         };
         Some(Self::DocreIi(base))

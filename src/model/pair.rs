@@ -11,6 +11,7 @@ use nn::ops::{NO_ROW, Places, gather, is_fused, operand, values};
 use nn::{Span, alike};
 
 use crate::chunks::{chunks, pairs_at_once};
+use crate::evidence::by_sentence;
 use crate::example::Example;
 pub use crate::pooling::{Mentions, Pooling};
 
@@ -32,6 +33,19 @@ pub struct PairFeatures {
     pub context_of: Places,
     /// Where pairs have the vectors of their documents, `(documents, hidden)`: these, and each pair's among them.
     pub documents: Option<(Tensor, Places)>,
+    /// Where they are asked for, the shares that sentences have of the contexts: `(unordered pairs of all documents,
+    /// sentences)` in f32, padded by zeros to the most sentences.
+    pub sentence_shares: Option<Tensor>,
+}
+
+impl PairFeatures {
+    /// The shares that sentences have of each pair's context, `(pairs, sentences)`, where they are asked for.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    pub fn sentences(&self) -> Result<Option<Tensor>> {
+        self.sentence_shares.as_ref().map(|shares| gather(shares, &self.context_of)).transpose()
+    }
 }
 
 /// A batch as the encoder reads it, before its pairs are looked at.
@@ -106,7 +120,7 @@ impl<'e> Pooled<'e> {
     pub fn features(&self, rows: &Range<usize>) -> Result<PairFeatures> {
         let asked = self.asked(rows);
         let unordered: Vec<Unordered> = asked.iter().map(|pairs| unordered(pairs)).collect();
-        let (contexts, first_contexts) = self.contexts(&unordered)?;
+        let (contexts, sentence_shares, first_contexts) = self.contexts(&unordered)?;
         let documents = self.pooling.released.then(|| self.documents(&asked)).transpose()?;
         let (mut heads, mut tails, mut context_of, mut first_entity) = (Vec::new(), Vec::new(), Vec::new(), 0);
         let of_documents = self.examples.iter().zip(asked).zip(unordered.iter().zip(first_contexts));
@@ -129,6 +143,7 @@ impl<'e> Pooled<'e> {
             tails: Places::new(tails, device)?,
             context_of: Places::new(context_of, device)?,
             documents,
+            sentence_shares,
         })
     }
 
@@ -153,10 +168,11 @@ impl<'e> Pooled<'e> {
         self.examples.iter().map(of).collect()
     }
 
-    /// The contexts of unordered pairs of each document, `(pairs, hidden)`, document by document in any order, and where
-    /// each document's begin.
-    fn contexts(&self, unordered: &[Unordered]) -> Result<(Tensor, Vec<Option<u32>>)> {
+    /// The contexts of unordered pairs of each document, `(pairs, hidden)`, document by document in any order, the shares
+    /// that sentences have of them, and where each document's begin.
+    fn contexts(&self, unordered: &[Unordered]) -> Result<(Tensor, Option<Tensor>, Vec<Option<u32>>)> {
         let (mut contexts, mut firsts, mut first) = (Vec::new(), vec![None; unordered.len()], 0);
+        let mut sentences = Vec::new();
         for of_entities in &self.attention {
             let documents = of_entities.asked(unordered)?;
             for place in documents.iter().flat_map(|group| group.documents.iter().copied()) {
@@ -167,37 +183,68 @@ impl<'e> Pooled<'e> {
                 first += n_pairs as u32;
             }
             for group in documents {
-                contexts.push(self.local_contexts(&group, unordered)?);
+                let (of_group, shares) = self.local_contexts(&group, unordered)?;
+                contexts.push(of_group);
+                sentences.extend(shares);
             }
         }
         if contexts.is_empty() {
             let states = &self.encoded.states;
             contexts.push(Tensor::zeros((1, states.dim(1)?), states.dtype(), states.device())?);
+            if self.pooling.sentences {
+                sentences.push(Tensor::zeros((1, self.most_sentences()), DType::F32, states.device())?);
+            }
         }
-        Ok((Tensor::cat(&contexts, 0)?, firsts))
+        let sentences = self.pooling.sentences.then(|| Tensor::cat(&sentences, 0)).transpose()?;
+        Ok((Tensor::cat(&contexts, 0)?, sentences, firsts))
     }
 
-    /// The contexts of unordered pairs of some documents: `(pairs, hidden)`.
+    /// Columns of the shares of sentences.
+    fn most_sentences(&self) -> usize {
+        self.examples.iter().map(|example| example.sentences.len()).max().unwrap_or_default().max(1)
+    }
+
+    /// The shares of the sentences of some documents, `(documents, pairs, sentences)`, by those of their pieces; where they
+    /// are asked for.
+    fn by_sentence(&self, documents: &[usize], shares: &Tensor) -> Result<Option<Tensor>> {
+        if !self.pooling.sentences {
+            return Ok(None);
+        }
+        let documents: Vec<&Example> = documents.iter().filter_map(|&place| self.examples.get(place)).collect();
+        let sizes = [shares.dim(2)?, self.most_sentences()];
+        shares.to_dtype(DType::F32)?.matmul(&by_sentence(&documents, sizes, shares.device())?).map(Some)
+    }
+
+    /// The contexts of unordered pairs of some documents, `(pairs, hidden)`, and the shares that sentences have of them.
     ///
     /// `c = Hᵀ a` with `a = A_s·A_o / (Σ A_s·A_o + 1e-5)`, where `A_e` is the mean attention of an entity's mentions and
     /// the product is averaged over heads, or added up.
-    fn local_contexts(&self, group: &EntityAttention, unordered: &[Unordered]) -> Result<Tensor> {
+    fn local_contexts(
+        &self,
+        group: &EntityAttention,
+        unordered: &[Unordered],
+    ) -> Result<(Tensor, Option<Tensor>)> {
         let states = &self.encoded.states;
         let of = |place: &usize| Some((self.encoded.spans.get(*place)?, unordered.get(*place)?.as_slice()));
         let (spans, pairs): (Vec<&Span>, Vec<Pairs>) = group.documents.iter().filter_map(of).unzip();
         // Where products are added up, what is added to their sum is so much less beside it.
         let least = if self.pooling.released { 1e-5 / group.shares.dim(2)?.max(1) as f64 } else { 1e-5 };
-        let normalised =
-            |joint: Tensor| joint.broadcast_div(&(joint.sum_keepdim(D::Minus1)? + least)?)?.to_dtype(states.dtype());
+        let normalised = |joint: Tensor| joint.broadcast_div(&(joint.sum_keepdim(D::Minus1)? + least)?);
         if let ([span], [pairs]) = (spans.as_slice(), pairs.as_slice()) {
             let shares = normalised(joint_attention(&group.shares.squeeze(0)?.narrow(2, 0, span.len)?, pairs)?)?;
-            return shares.matmul(&states.narrow(0, span.start, span.len)?);
+            let sentences = self.by_sentence(&group.documents, &shares.unsqueeze(0)?)?;
+            let contexts = shares.to_dtype(states.dtype())?.matmul(&states.narrow(0, span.start, span.len)?)?;
+            return Ok((contexts, sentences.map(|sentences| sentences.squeeze(0)).transpose()?));
         }
         let (n, _, _, longest) = group.shares.dims4()?;
         let shares = normalised(joint_attention_of_padded(&group.shares, &pairs)?)?;
-        let (most, states) = (shares.dim(1)?, gather(states, &Places::padded(spans, longest, states.device())?)?);
-        let contexts = shares.matmul(&states.reshape((n, longest, ()))?)?.reshape((n * most, ()))?;
-        gather(&contexts, &Places::unpadded(pairs.iter().map(|pairs| pairs.len()), most, contexts.device())?)
+        let most = shares.dim(1)?;
+        let places = Places::unpadded(pairs.iter().map(|pairs| pairs.len()), most, states.device())?;
+        let unpadded = |of_pairs: Tensor| gather(&of_pairs.reshape((n * most, ()))?, &places);
+        let sentences = self.by_sentence(&group.documents, &shares)?.map(unpadded).transpose()?;
+        let shares = shares.to_dtype(states.dtype())?;
+        let states = gather(states, &Places::padded(spans, longest, states.device())?)?;
+        Ok((unpadded(shares.matmul(&states.reshape((n, longest, ()))?)?)?, sentences))
     }
 }
 

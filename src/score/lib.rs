@@ -5,6 +5,9 @@
 //! or by the decision that travels with the checkpoint. Where the scores stand, another decision is taken over them.
 //! `traces` are the changes that inference made of predictions, and `claims` what stood between two of them.
 //!
+//! Of a checkpoint that learnt evidence, `sentence_weights` are what it looked at for a pair, and `evidence` the sentences
+//! of these that support what is claimed.
+//!
 //! A checkpoint's card says what it is for ([`purpose`]): pairs of types that its training left out are not scored, unless
 //! that is asked for, and in what else the split differs from what it was trained on, is told when it is scored.
 //!
@@ -202,9 +205,10 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
         }
         None => fingerprint,
     };
-    let decided = Decided::of(request, &fingerprint)?;
+    let learnt_evidence = checkpoint.config.model.evidence_weight() > 0.0;
+    let decided = Decided::of(request, &fingerprint, learnt_evidence)?;
     clear_leftovers(request.out, Ours::TABLES);
-    if let Some(too_large) = lacks(request.out, &fingerprint)? {
+    if let Some(too_large) = lacks(request.out, &fingerprint, learnt_evidence)? {
         parts::remove_leftovers(request.out);
         told::again(request.out)?.into_iter().chain(lacking(too_large)).for_each(observe);
         let ended = decided.over_scores(too_large, observe)?;
@@ -228,7 +232,7 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     let cutter = Cutter::new(checkpoint.tokenizer, checkpoint.config.most_pieces);
     let mut cutter = cutter.marking(&checkpoint.config.markers)?;
     let documents = if compute.device.is_cpu() { DOCUMENTS_AT_ONCE } else { DOCUMENTS_ON_A_CARD };
-    let taken = Taken { relations: &relations, left_out: &purpose.left_out, passes_over: true, documents };
+    let taken = Taken { relations: &relations, left_out: &purpose.left_out, passes_over: true, evidence: false, documents };
     let mut parts = Parts::new(request.out);
     overlap(
         || Ok(examples(request.split, &mut cutter, taken)?.map(|batch| Ok(scorer.begin(batch?)))),

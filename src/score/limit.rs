@@ -7,7 +7,7 @@ use ground::observe::Event;
 use model::example::Example;
 use model::predict::USUAL_BYTES;
 use model::{Model, Need};
-use table::rows::{ClaimRow, ScoreRow, TraceRow};
+use table::rows::{ClaimRow, SentenceWeightRow, ScoreRow, TraceRow};
 use table::{Row, TableError, Text};
 
 /// Documents that are named; all are counted.
@@ -46,11 +46,12 @@ pub(crate) fn marked(fingerprint: String, lacks: u64) -> String {
 }
 
 /// How many documents the scores in `out` lack, where they and what was made beside them are those of this fingerprint.
-pub(crate) fn lacks(out: &Path, fingerprint: &str) -> Result<Option<u64>, TableError> {
+pub(crate) fn lacks(out: &Path, fingerprint: &str, learnt_evidence: bool) -> Result<Option<u64>, TableError> {
     let lacks = table_lacks::<ScoreRow>(out, fingerprint)?;
     let is_beside = lacks.is_some()
         && table_lacks::<TraceRow>(out, fingerprint)? == lacks
-        && table_lacks::<ClaimRow>(out, fingerprint)? == lacks;
+        && table_lacks::<ClaimRow>(out, fingerprint)? == lacks
+        && (!learnt_evidence || table_lacks::<SentenceWeightRow>(out, fingerprint)? == lacks);
     Ok(lacks.filter(|_| is_beside))
 }
 

@@ -10,6 +10,7 @@ use encoder::{EncoderConfig, hub, read_config, read_weights};
 use examples::{DOCUMENTS_AT_ONCE, Profile, Taken, examples};
 use ground::identity::Identity;
 use model::Model;
+use model::evidence::gold;
 use model::example::{Example, Relations};
 use nn::Weights;
 use nn::device::Compute;
@@ -75,9 +76,13 @@ impl Prepared {
         let mut cutter = Cutter::new(tokenizer, config.most_pieces).marking(&config.markers)?;
         let splits = standing.each_ref().map(|split| read_as(split, &cutter));
         let identity = Identity::of("prepared").field("splits", &splits.into_iter().collect::<Result<Vec<_>, _>>()?);
+        let learns_evidence = config.model.evidence_weight() > 0.0;
+        let evidence = learns_evidence.then(|| standing[0].identity(&["facts"])).transpose()?;
+        let identity = evidence.iter().fold(identity, |identity, facts| identity.field("evidence", facts));
         let corpus = identity.clone().finish();
-        let mut read = |split: &Path| read(split, &mut cutter, &relations);
-        let ((train_examples, profile), (dev_examples, dev_profile)) = (read(&train)?, read(&dev)?);
+        let mut read = |split: &Path, evidence| read(split, &mut cutter, &relations, evidence);
+        let ((train_examples, profile), (dev_examples, dev_profile)) =
+            (read(&train, learns_evidence)?, read(&dev, false)?);
         standing.iter().try_for_each(Standing::check)?;
         let trained: Vec<Example> = train_examples.into_iter().filter(|example| !example.pairs.is_empty()).collect();
         for (split, examples) in [(&train, &trained), (&dev, &dev_examples)] {
@@ -85,9 +90,12 @@ impl Prepared {
                 return Err(TrainError::Empty(split.clone()));
             }
         }
+        if learns_evidence && trained.iter().all(|example| gold(example).is_empty()) {
+            return Err(TrainError::NoEvidence(train));
+        }
         let (teacher, taught) =
             config.teacher.as_ref().map(|folder| teacher(folder, &checkpoint, compute)).transpose()?.unzip();
-        let base = config.base.as_ref().map(|folder| base(folder, &checkpoint)).transpose()?;
+        let base = config.base.as_ref().map(|folder| base(folder, config, &checkpoint)).transpose()?;
         let begun = base.as_ref().map(|(_, begun)| begun);
         let fingerprint = identity.field("teacher", &taught).field("base", &begun).finish();
         let card = Card {
@@ -164,9 +172,15 @@ fn is_of_classifier(name: &str) -> bool {
 }
 
 /// The documents of a split, all in memory, and what they are made of.
-fn read(split: &Path, cutter: &mut Cutter, relations: &Relations) -> Result<(Vec<Example>, Profile), TrainError> {
+fn read(
+    split: &Path,
+    cutter: &mut Cutter,
+    relations: &Relations,
+    evidence: bool,
+) -> Result<(Vec<Example>, Profile), TrainError> {
     let (mut all, mut profile) = (Vec::new(), Profile::default());
-    let taken = Taken { relations, left_out: &BTreeSet::new(), passes_over: false, documents: DOCUMENTS_AT_ONCE };
+    let (left_out, passes_over, documents) = (&BTreeSet::new(), false, DOCUMENTS_AT_ONCE);
+    let taken = Taken { relations, left_out, passes_over, evidence, documents };
     for batch in examples(split, cutter, taken)? {
         let batch = batch?;
         all.extend(batch.examples);
@@ -183,7 +197,11 @@ fn teacher(folder: &Path, of: &CheckpointConfig, compute: &Compute) -> Result<(B
 }
 
 /// The weights of a base that is trained already, and what identifies them.
-fn base(folder: &Path, of: &CheckpointConfig) -> Result<(BTreeMap<String, Tensor>, String), TrainError> {
+fn base(
+    folder: &Path,
+    config: &TrainConfig,
+    of: &CheckpointConfig,
+) -> Result<(BTreeMap<String, Tensor>, String), TrainError> {
     let checkpoint = like_minded("base", folder, of)?;
     let misfit = |what| TrainError::Misfit { role: "base", folder: folder.to_path_buf(), what };
     if checkpoint.config.encoder != of.encoder {
@@ -191,6 +209,10 @@ fn base(folder: &Path, of: &CheckpointConfig) -> Result<(BTreeMap<String, Tensor
     }
     if checkpoint.config.model.reads() != of.model.reads() {
         return Err(misfit("`averaged_layers` and `mentions` of the model".to_owned()));
+    }
+    let stays = config.second_stage().is_some_and(|second| second.is_frozen());
+    if stays && of.model.evidence_weight() > 0.0 && checkpoint.config.model.evidence_weight() <= 0.0 {
+        return Err(misfit("base of the model, taught evidence (`evidence_weight`): it stays as it is".to_owned()));
     }
     // Settings of what comes after the base may differ: the variables tell whether it is one.
     let model = of.model.base().unwrap_or_else(|| of.model.clone());

@@ -20,7 +20,7 @@ fn document(words: &str, entities: &[&[(u32, u32)]]) -> MarkedDocument {
         id: "d".into(),
         words: words.split_whitespace().map(Text::from).collect(),
         entities: entities.iter().map(|mentions| mentions.to_vec()).collect(),
-        types: Vec::new(),
+        ..MarkedDocument::default()
     }
 }
 

@@ -83,7 +83,7 @@ impl DocreIi {
         }
         let states = (&states, others.as_ref().map(|(states, _)| states));
         let auxiliary = self.contrast(&seen, [&first, &second], states, &matrices(lesson.examples), mode)?;
-        Ok(Loss { threshold, auxiliary })
+        Ok(Loss { auxiliary, ..threshold.into() })
     }
 
     /// The contrastive loss, where there is one, by what the module makes of the first view and, where it predicts by that
