@@ -236,7 +236,7 @@ impl<P: Iterator<Item = (usize, (u32, u32))>> Reader<'_, P> {
             (of_pair, held) = held.split_at(held.iter().take_while(|held| held.pair == row).count());
             let (before, shares) = (found.predictions.len(), std::mem::take(&mut scored.sentences));
             add(found, &example.doc_id, pair, (scored, of_pair), self.wanted)?;
-            if found.predictions.len() > before {
+            if found.predictions.len() > before || !of_pair.is_empty() {
                 found.sentences.extend(shares_of(pair, shares, example.sentences.len()));
             }
         }
