@@ -25,6 +25,7 @@ mod device;
 mod dialect;
 mod encoder;
 mod evaluate;
+mod evidence;
 mod evaluate_scores;
 mod evaluate_undirected;
 mod first_relations;
