@@ -100,7 +100,7 @@ fn judged(fixture: &Fixture, folder: &str, out: &str) -> MetricRow {
     let arguments = ["--corpus", "@corpus", "--split", "dev", "--relations", &relations, "--out", &out_place];
     done(&command(fixture, &[&["evaluate"], &arguments[..]].concat()));
     let rows: Vec<MetricRow> = all(fixture, out);
-    rows.into_iter().find(|row| &*row.metric == "evidence_f1").unwrap_or_else(|| panic!("no figure of evidence"))
+    rows.into_iter().find(|row| &*row.metric == "evidence F1").unwrap_or_else(|| panic!("no figure of evidence"))
 }
 
 fn check_judged(fixture: &Fixture, folder: &str, out: &str) -> f64 {
@@ -195,11 +195,15 @@ fn decided(fixture: &Fixture, of_pairs: &Sentences, before: f64) {
     // Of the same relations, another threshold.
     let own = Decision { evidence_threshold: Some(threshold), ..Decision::default() };
     own.write(&fixture.path("own.json"), true).unwrap();
-    done(&command(fixture, &["decide", "--scores", "@scored", "--decision", "@own.json", "--out", "@own"]));
+    let above = threshold.to_string();
+    done(&command(fixture, &["decide", "--scores", "@scored", "--evidence-threshold", &above, "--out", "@own"]));
+    let told = command(fixture, &["decide", "--scores", "@scored", "--decision", "@own.json", "--out", "@own"]);
+    assert!(told.stderr.contains("up to date"), "{}", told.stderr);
     let after = check_judged(fixture, "own", "judged-own");
     assert!(before > 0.0 && after > 0.0, "{before} and {after}");
     fs::copy(fixture.path("decision.json"), fixture.path("model/best/decision.json")).unwrap();
-    done(&score(fixture, "model", "@scored"));
+    let score = ["score", "--checkpoint", "@model/best", "--corpus", "@corpus", "--split", "dev", "--force", "--out"];
+    done(&command(fixture, &[&score[..], &["@scored"]].concat()));
     assert_eq!(evidence(fixture, "scored"), evidence(fixture, "decided"));
     // Evidence of other relations is none of these.
     fs::remove_dir_all(fixture.path("decided/evidence")).unwrap();
