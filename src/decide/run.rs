@@ -8,8 +8,8 @@ use ground::identity::Identity;
 use ground::settings::Settings;
 use table::rows::{DocumentRow, EntityRow, EvidenceRow, RelationRow};
 use table::{
-    Ours, Row, Staging, Standing, TableError, TableFiles, TableWriter, Text, Walk, check_making, clear_leftovers, fingerprint, identity,
-    restore,
+    Ours, Row, Staging, Standing, TableError, TableFiles, TableWriter, Text, Walk, check_making, clear_leftovers,
+    fingerprint, identity, restore,
 };
 
 use crate::claims::{Types, claims};

@@ -42,12 +42,7 @@ impl Predictions {
     ///
     /// # Errors
     /// What cannot be read, or is of several runs.
-    pub fn open(
-        path: &Path,
-        evidence: Option<&Path>,
-        split: &Path,
-        run_id: Option<&str>,
-    ) -> Result<Self, Error> {
+    pub fn open(path: &Path, evidence: Option<&Path>, split: &Path, run_id: Option<&str>) -> Result<Self, Error> {
         let Some(folder) = table_at(path)? else { return submission(path, split, run_id) };
         let table = PredictionTable::open(folder, evidence)?;
         match table.runs.as_slice() {

@@ -260,9 +260,8 @@ impl PairBase {
         let Some(pooled) = self.ends.pool(examples, &encoded)? else { return Ok(None) };
         let (n_pairs, at_once) = (pooled.n_pairs(), pooled.pairs_at_once(mode.rows_at_once()));
         if !self.ends.pooling.sentences {
-            let [features] = by_rows(n_pairs, at_once, |rows| {
-                Ok([self.feature(self.ends.of(&pooled.features(&rows)?)?, mode)?])
-            })?;
+            let [features] =
+                by_rows(n_pairs, at_once, |rows| Ok([self.feature(self.ends.of(&pooled.features(&rows)?)?, mode)?]))?;
             return Ok(Some(PairsRead { features, sentences: None }));
         }
         let [features, sentences] = by_rows(n_pairs, at_once, |rows| {

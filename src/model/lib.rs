@@ -17,6 +17,7 @@ pub mod chunks;
 pub mod example;
 mod pooling;
 pub mod evidence;
+mod joint_attention;
 pub mod pair;
 pub mod bilinear;
 pub mod base;

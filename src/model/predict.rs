@@ -278,11 +278,7 @@ fn scored(scores: Scores) -> Result<(Vec<Held>, Vec<Scored>)> {
 }
 
 /// The shares of a document's sentences that are kept; those behind are none of its own.
-fn shares_of(
-    (head, tail): (u32, u32),
-    shares: Vec<f32>,
-    n_sentences: usize,
-) -> impl Iterator<Item = SentenceShare> {
+fn shares_of((head, tail): (u32, u32), shares: Vec<f32>, n_sentences: usize) -> impl Iterator<Item = SentenceShare> {
     let shares = (0..).zip(shares).take(n_sentences).filter(|(_, share)| *share >= LEAST_SHARE);
     shares.map(move |(sentence, share)| SentenceShare { head, tail, sentence, share })
 }

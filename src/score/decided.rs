@@ -125,7 +125,8 @@ impl<'a> Decided<'a> {
     /// Claims, where the table of scores stands and that of claims is not of this decision.
     pub fn over_scores(&self, too_large: u64, observe: Observer<'_>) -> Result<Ended, ScoreError> {
         let name = &RelationRow::schema().name;
-        let is_made = |name: &str| Ok::<_, TableError>(fingerprint(self.request.out, name)?.as_ref() == Some(&self.making));
+        let is_made =
+            |name: &str| Ok::<_, TableError>(fingerprint(self.request.out, name)?.as_ref() == Some(&self.making));
         if is_made(name)? && (!self.learnt_evidence || is_made(&EvidenceRow::schema().name)?) {
             if self.decision.names_anything() {
                 let scores = [self.request.out.join(&ScoreRow::schema().name)];

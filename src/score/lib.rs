@@ -232,7 +232,8 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     let cutter = Cutter::new(checkpoint.tokenizer, checkpoint.config.most_pieces);
     let mut cutter = cutter.marking(&checkpoint.config.markers)?;
     let documents = if compute.device.is_cpu() { DOCUMENTS_AT_ONCE } else { DOCUMENTS_ON_A_CARD };
-    let taken = Taken { relations: &relations, left_out: &purpose.left_out, passes_over: true, evidence: false, documents };
+    let taken =
+        Taken { relations: &relations, left_out: &purpose.left_out, passes_over: true, evidence: false, documents };
     let mut parts = Parts::new(request.out);
     overlap(
         || Ok(examples(request.split, &mut cutter, taken)?.map(|batch| Ok(scorer.begin(batch?)))),

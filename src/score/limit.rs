@@ -7,7 +7,7 @@ use ground::observe::Event;
 use model::example::Example;
 use model::predict::USUAL_BYTES;
 use model::{Model, Need};
-use table::rows::{ClaimRow, SentenceWeightRow, ScoreRow, TraceRow};
+use table::rows::{ClaimRow, ScoreRow, SentenceWeightRow, TraceRow};
 use table::{Row, TableError, Text};
 
 /// Documents that are named; all are counted.

@@ -210,9 +210,8 @@ impl<'a> Run<'a> {
         let shards: Vec<Vec<Example>> = shards.iter().map(|shard| self.examples(shard)).collect();
         let shards = self.bound().parts(&*self.model, shards, &mut Random::stream(self.config.seed ^ PARTS, draw));
         let counts = shards.iter().map(|shard| self.counts(shard));
-        let all = counts.fold([0; 3], |[judged, pairs, taught], more| {
-            [judged + more[0], pairs + more[1], taught + more[2]]
-        });
+        let all =
+            counts.fold([0; 3], |[judged, pairs, taught], more| [judged + more[0], pairs + more[1], taught + more[2]]);
         let parts = self.workers.run((0u64..).zip(&shards).collect(), |(place, batch)| {
             let mut random = Random::stream(self.config.seed ^ MASKS, (draw << 16) + place);
             let shared = Random::stream(self.config.seed ^ SHARED, draw);

@@ -135,7 +135,8 @@ fn evidence_is_learnt_told_decided_judged_and_passed_on() {
 /// Into a submission, and into where the edges of a graph come from.
 fn passed_on(fixture: &Fixture) {
     let of_pairs = evidence(fixture, "scored");
-    let submission = ["convert", "--to", "docred", "--relations", "@scored", "--out", "@submission.json", "@corpus/dev"];
+    let submission =
+        ["convert", "--to", "docred", "--relations", "@scored", "--out", "@submission.json", "@corpus/dev"];
     done(&command(fixture, &submission));
     let documents: Vec<Value> = serde_json::from_slice(&fs::read(fixture.path("submission.json")).unwrap()).unwrap();
     let mut n_labels = 0;
@@ -220,7 +221,8 @@ fn what_was_not_taught_has_no_such_tables() {
     for table in ["evidence", "sentence_weights"] {
         assert!(!fixture.path(&format!("scored/{table}")).exists());
     }
-    let nothing = rows(&fixture.path("model"), "SELECT evidence_loss FROM training_log WHERE evidence_loss IS NOT NULL");
+    let nothing =
+        rows(&fixture.path("model"), "SELECT evidence_loss FROM training_log WHERE evidence_loss IS NOT NULL");
     assert!(nothing.is_empty());
 }
 
@@ -265,7 +267,10 @@ fn a_base_that_stays_as_it_is_was_taught_before() {
     done(&fixture.train(&config(0.1, None), "taught", &[]));
     let checkpoint = |name: &str| Checkpoint::load(&fixture.path(name), &candle_core::Device::Cpu).unwrap();
     assert!(checkpoint("taught/base").config.model.evidence_weight() > 0.0);
-    let told = rows(&fixture.path("taught"), "SELECT stage, count(evidence_loss) > 0 FROM training_log GROUP BY stage ORDER BY stage");
+    let told = rows(
+        &fixture.path("taught"),
+        "SELECT stage, count(evidence_loss) > 0 FROM training_log GROUP BY stage ORDER BY stage",
+    );
     assert_eq!(told, ["1,true", "2,false"]);
     done(&fixture.train(&config(0.0, None), "bare", &[]));
     let refused = fixture.train(&config(0.1, Some("bare/base")), "refused", &[]);

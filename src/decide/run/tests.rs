@@ -402,7 +402,8 @@ fn a_fitted_decision_is_told_where_it_is_taken_of_another_model_or_of_an_earlier
     let (own, other) = (claims("m"), claims("n"));
     let told = |decision: &Decision, scores: &PathBuf, iteration: u32| {
         let (scores, iteration, out) = (std::slice::from_ref(scores), Some(iteration), folder.path());
-        let request = Request { scores, weights: &[], split: None, decision, run_id: None, iteration, out, force: true };
+        let request =
+            Request { scores, weights: &[], split: None, decision, run_id: None, iteration, out, force: true };
         recount(&request).unwrap().warnings()
     };
     let fitted_runs = vec![FittedRun { run_id: "mine".into(), model: Some("m".into()) }];

@@ -54,7 +54,8 @@ fn supported() -> Vec<Example> {
         let n_sentences = example.sentences.len();
         for &pair in &example.pairs {
             if random.chance(0.4) {
-                let mut sentences: Vec<u32> = (0..1 + random.below(3)).map(|_| random.below(n_sentences) as u32).collect();
+                let mut sentences: Vec<u32> =
+                    (0..1 + random.below(3)).map(|_| random.below(n_sentences) as u32).collect();
                 sentences.sort_unstable();
                 sentences.dedup();
                 example.evidence.push((pair, sentences));
@@ -93,7 +94,8 @@ fn naive(model: &dyn Model, config: &ModelConfig, examples: &[Example]) -> (Tens
         for (pair, sentences) in &example.evidence {
             let ends = [pair.0, pair.1].map(|entity| of_entity(&shares, example, entity, both));
             let gold = sentences.iter().map(|&sentence| sentence as usize);
-            let gold: Vec<usize> = gold.filter(|&sentence| (example.sentences[sentence] as usize) < end(sentence)).collect();
+            let gold: Vec<usize> =
+                gold.filter(|&sentence| (example.sentences[sentence] as usize) < end(sentence)).collect();
             let ([Some(head), Some(tail)], true) = (ends, example.pairs.contains(pair) && !gold.is_empty()) else {
                 continue;
             };
@@ -123,9 +125,8 @@ fn the_loss_and_its_gradient_are_those_of_plain_arithmetic() {
             let found = model.loss(&lesson(&examples), &mut Random::new(1)).unwrap().unwrap().evidence.unwrap();
             let (expected, n_pairs) = naive(&*model, &config, &examples);
             assert_eq!(model.n_taught(&examples), n_pairs);
-            let [number, wanted] = [&found, &expected].map(|loss| {
-                f64::from(loss.to_dtype(DType::F32).unwrap().to_scalar::<f32>().unwrap())
-            });
+            let [number, wanted] = [&found, &expected]
+                .map(|loss| f64::from(loss.to_dtype(DType::F32).unwrap().to_scalar::<f32>().unwrap()));
             assert!((number - 0.3 * wanted).abs() < most, "{config:?}, {kind:?}: {number} for 0.3 · {wanted}");
             let [found, expected] = [found.backward().unwrap(), (expected * 0.3).unwrap().backward().unwrap()];
             let mut n_learnt = 0;
@@ -223,8 +224,10 @@ fn shares_are_those_of_their_pairs_however_many_are_scored_together() {
         for ((document, few), many) in documents.iter().zip(&few).zip(&many) {
             let all = model.score(std::slice::from_ref(document)).unwrap().unwrap();
             let rows = all.sentences.unwrap().to_vec2::<f32>().unwrap();
-            let predicted = |pair: (u32, u32)| many.predictions.iter().any(|found| (found.head, found.tail) == pair)
-                || many.given.iter().any(|given| (given.prediction.head, given.prediction.tail) == pair);
+            let predicted = |pair: (u32, u32)| {
+                many.predictions.iter().any(|found| (found.head, found.tail) == pair)
+                    || many.given.iter().any(|given| (given.prediction.head, given.prediction.tail) == pair)
+            };
             let mut expected = Vec::new();
             for (&pair, row) in document.pairs.iter().zip(&rows).filter(|(pair, _)| predicted(**pair)) {
                 assert!(row.iter().sum::<f32>() < 1.0001);

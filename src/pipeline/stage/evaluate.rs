@@ -82,8 +82,13 @@ impl Action for Evaluate {
         if let Some(relations) = work.optional(role::RELATIONS) {
             let request = Request::new(corpus, relations).with(&self.options);
             let (training_facts, evidence) = (work.optional(TRAINING), work.optional(role::EVIDENCE));
-            let evaluation =
-                metrics::evaluate(&Request { training_facts, evidence, corpus: work.pipeline, split: &split, ..request })?;
+            let evaluation = metrics::evaluate(&Request {
+                training_facts,
+                evidence,
+                corpus: work.pipeline,
+                split: &split,
+                ..request
+            })?;
             warnings.extend(evaluation.notes.warnings());
             // Rows would name their documents, and be refused.
             warnings.extend(Some(evaluation.notes.rows).filter(|rows| *rows == 0).and_then(|_| made_of_another(work)));
