@@ -51,6 +51,9 @@ pub struct DecideArgs {
     /// Relations that a pair is given at most [default: as the model says].
     #[arg(long, value_name = "N", value_parser = whole::<usize>)]
     most_labels: Option<usize>,
+    /// Above which weight a sentence is evidence, where the weights of sentences lie beside the scores [default: 0.2].
+    #[arg(long, value_name = "WEIGHT", value_parser = number::<f32>)]
+    evidence_threshold: Option<f32>,
     /// What is averaged of several runs: margins, how far logits are above the threshold, or probabilities.
     #[arg(long, value_name = "WHAT", value_parser = one_of::<Ensemble>())]
     ensemble: Option<Ensemble>,
@@ -79,6 +82,7 @@ impl DecideArgs {
             calibration: self.temperature.map(Calibration::Temperature).or(read.calibration),
             most_labels: self.most_labels.or(read.most_labels),
             ensemble: self.ensemble.unwrap_or(read.ensemble),
+            evidence_threshold: self.evidence_threshold.or(read.evidence_threshold),
             ..read
         })
     }
@@ -93,8 +97,10 @@ pub fn run(args: &DecideArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let mut scratch = Scratch::default();
     let piped = pipe::is(&args.out);
     let out = if piped { scratch.folder("decided")? } else { args.out.clone() };
+    let weights = decide::weights_beside(&args.scores)?;
     let ended = decide::decide(&Request {
         scores: &args.scores,
+        weights: &weights,
         split: split.as_deref(),
         decision: &decision,
         run_id: options.run_id.as_deref(),

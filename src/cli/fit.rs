@@ -64,7 +64,9 @@ pub fn run(args: &FitArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let decision = args.decision.as_deref().map(Decision::read).transpose()?.unwrap_or_default();
     let split = args.split.folder()?;
     let types_of = args.types_of.as_deref();
-    let request = FitRequest { scores: &args.scores, split: &split, decision: &decision, types_of, options: &options };
+    let weights = decide::weights_beside(&args.scores)?;
+    let (scores, weights) = (&*args.scores, &*weights);
+    let request = FitRequest { scores, weights, split: &split, decision: &decision, types_of, options: &options };
     let fit = decide::fit(&request)?;
     let is_new = if pipe::is(&args.out) {
         fit.decision.send(io::stdout().lock())?;
@@ -75,7 +77,7 @@ pub fn run(args: &FitArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let [what, lines @ ..] = fit.told();
     let what = if is_new { what } else { format!("up to date, {what}") };
     messages.say(&format!("{}: {what}", args.out.display()));
-    lines.iter().for_each(|line| messages.say(line));
+    lines.iter().chain(&fit.told_of_evidence()).for_each(|line| messages.say(line));
     fit.warning().iter().for_each(|warning| messages.say(&format!("warning: {warning}")));
     Ok(Outcome::Done)
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use docre::graph::{self, Base, Format, Merge, Options, Request};
 use docre::ground::choice;
 use docre::table::rows::{EdgeRow, MergeRow, NodeRow, ProvenanceRow};
-use docre::table::{TableError, stream};
+use docre::table::{TableError, evidence_of, stream};
 
 use super::pipe::{self, Scratch};
 use super::{Messages, Outcome, SplitArgs, checked, number, one_of, whole};
@@ -93,10 +93,12 @@ pub fn run(args: &GraphArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let options = checked(options(args))?;
     let split = args.split.folder()?;
     let model_relations = graph::model_relations_beside(&relations)?;
+    let evidence = evidence_of(&relations)?;
     let request = Request {
         relations: &relations,
         split: &split,
         model_relations: model_relations.as_deref(),
+        evidence: evidence.as_deref(),
         aliases: args.aliases.as_deref(),
         out: &out,
         options: &options,

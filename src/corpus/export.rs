@@ -11,7 +11,7 @@ use ground::excerpt::quoted;
 use ground::observe::{Event, Observer};
 use submission::places::Places;
 use submission::predictions;
-use table::{Ours, Staging, TableError, Text, write_same};
+use table::{Ours, Staging, TableError, Text, evidence_of, write_same};
 
 use crate::document::Document;
 use crate::error::CorpusError;
@@ -268,7 +268,8 @@ impl Export<'_> {
 
 fn by_document(path: &Path, split: &Path, observe: Observer<'_>) -> Result<HashMap<Text, Vec<Claim>>, CorpusError> {
     let mut found: HashMap<Text, Vec<Claim>> = HashMap::new();
-    for row in predictions::read(path, split, observe)? {
+    let evidence = evidence_of(path)?;
+    for row in predictions::read_supported(path, evidence.as_deref(), split, observe)? {
         let row = row?;
         found.entry(row.doc_id.clone()).or_default().push(row.into());
     }

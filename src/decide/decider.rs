@@ -6,7 +6,7 @@ use std::ops::AddAssign;
 use std::path::PathBuf;
 
 use table::Text;
-use table::rows::{EntityRow, RelationRow, ScoreRow};
+use table::rows::{EntityRow, EvidenceRow, RelationRow, ScoreRow, SentenceWeightRow};
 
 use crate::claims::{Types, claims};
 use crate::consistent::Inverses;
@@ -14,6 +14,7 @@ use crate::decision::{Decision, FittedRun};
 use crate::ended::Claims;
 use crate::error::DecideError;
 use crate::scores::checked;
+use crate::shares::Shares;
 
 /// A decision, and the run over whose scores it is taken.
 pub struct Decider {
@@ -87,6 +88,14 @@ impl Decider {
         claims(&self.decision, Some(&self.run.run_id), &scores, types.as_ref(), &mut claimed)?;
         tally.claims += claimed.len() as u64;
         Ok(claimed)
+    }
+
+    /// The evidence of a document's claims, by the weights of its sentences.
+    pub fn evidence(&self, weights: &[SentenceWeightRow], claims: &[RelationRow]) -> Vec<EvidenceRow> {
+        let (mut shares, mut evidence) = (Shares::default(), Vec::new());
+        weights.iter().for_each(|row| shares.add(row, 1));
+        shares.evidence(claims, self.decision.evidence_threshold(), &mut evidence);
+        evidence
     }
 
     /// What is to be said of all that was met.

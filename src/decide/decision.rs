@@ -16,6 +16,7 @@ use ground::{Text, open_file, present};
 use table::{TableError, write_file};
 
 use crate::error::DecideError;
+use crate::shares;
 
 /// What a decision's file says first where docre wrote it.
 const MARK: (&str, &str) = ("docre", "decision");
@@ -41,6 +42,9 @@ pub struct Decision {
     pub inverses: BTreeMap<Text, Text>,
     /// How several runs are joined.
     pub ensemble: Ensemble,
+    /// Above which weight a sentence is evidence; none: 0.2, as in DREEAM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence_threshold: Option<f32>,
     /// What other thresholds came to on the documents of its fitting.
     pub points: Vec<Point>,
     /// The documents on which it was fitted, each by a short hash of its name.
@@ -239,6 +243,11 @@ impl Decision {
         self.shifts.get(relation).copied().unwrap_or(self.shift)
     }
 
+    /// Above which weight a sentence is evidence.
+    pub fn evidence_threshold(&self) -> f32 {
+        self.evidence_threshold.unwrap_or(shares::THRESHOLD)
+    }
+
     /// Whether it was fitted on a document.
     pub(crate) fn was_fitted_on(&self, document: &str) -> bool {
         !self.fitted_on.is_empty() && self.fitted_on.contains(&hashed(document))
@@ -284,6 +293,7 @@ impl Settings for Decision {
     fn check(&self) -> Result<(), String> {
         finite("shift", self.shift)?;
         self.shifts.iter().try_for_each(|(relation, shift)| finite(&format!("shifts.{relation}"), *shift))?;
+        within("evidence_threshold", self.evidence_threshold.unwrap_or_default(), 0.0, 1.0)?;
         at_least("most_labels", self.most_labels.unwrap_or(1), 1)?;
         self.calibration.as_ref().map_or(Ok(()), Calibration::check)?;
         self.points.iter().try_for_each(Point::check)?;

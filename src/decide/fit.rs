@@ -16,7 +16,7 @@ use crate::calibrate::{steps, temperature};
 use crate::decision::{Calibration, Decision, Point};
 use crate::ended::relations;
 use crate::error::DecideError;
-use crate::judged::{Evidence, OfRelation, counts};
+use crate::judged::{Evidence, OfRelation, counts, sentences};
 use crate::seen::types_seen;
 
 /// How a decision is fitted.
@@ -81,6 +81,8 @@ fn share(name: &str, wanted: f64) -> Result<(), String> {
 pub struct FitRequest<'a> {
     /// Tables of scores, or folders that hold one: each of another run over the same documents.
     pub scores: &'a [PathBuf],
+    /// Their tables of the weights of sentences, where there are any: then what is evidence is fitted, too.
+    pub weights: &'a [PathBuf],
     /// The folder of the labelled split that was scored.
     pub split: &'a Path,
     /// What is decided beforehand: types, inverses, how runs are joined.
@@ -102,6 +104,8 @@ pub struct Fit {
     pub after: Counts,
     /// Whether probabilities were to be calibrated and could not be: no score is wrong.
     pub all_right: bool,
+    /// Sentences of evidence with the threshold for them, where it was fitted.
+    pub evidence: Option<Counts>,
 }
 
 impl Fit {
@@ -121,6 +125,12 @@ impl Fit {
 }
 
 impl Fit {
+    /// What is to be said of evidence, where its threshold was fitted.
+    pub fn told_of_evidence(&self) -> Option<String> {
+        let counts = self.evidence?;
+        Some(format!("evidence above a weight of {}: {}", self.decision.evidence_threshold(), figures(counts)))
+    }
+
     /// What is to be said of what could not be done.
     pub fn warning(&self) -> Option<String> {
         self.all_right.then(|| "no score is wrong: probabilities stay as the model has them".to_owned())
@@ -137,7 +147,7 @@ fn figures(counts: Counts) -> String {
 /// # Errors
 /// Where a table cannot be used, nothing is labelled, or no threshold within the scores comes to what is wanted.
 pub fn fit(request: &FitRequest<'_>) -> Result<Fit, DecideError> {
-    let FitRequest { scores, split, decision, types_of, options } = *request;
+    let FitRequest { scores, weights, split, decision, types_of, options } = *request;
     let types = types_of.map_or_else(|| Ok(decision.types.clone()), types_seen)?;
     let own = Decision { shift: 0.0, shifts: [].into(), types, ..decision.clone() };
     let evidence = Evidence::take(scores, split, &own)?;
@@ -165,7 +175,26 @@ pub fn fit(request: &FitRequest<'_>) -> Result<Fit, DecideError> {
     let (fitted_on, fitted_runs) = (evidence.documents, evidence.runs);
     let decision = Decision { calibration, points, fitted_on, fitted_runs, ..decision };
     let all_right = options.calibration != Calibrated::None && right == pooled.scores.len();
-    Ok(Fit { decision, before, after, all_right })
+    let (decision, evidence) = of_evidence([scores, weights], split, decision)?;
+    Ok(Fit { decision, before, after, all_right, evidence })
+}
+
+/// A decision with the threshold of sentences for the greatest F1 of evidence, and what it comes to, where the weights of
+/// sentences are known and facts name evidence.
+fn of_evidence(
+    [scores, weights]: [&[PathBuf]; 2],
+    split: &Path,
+    decision: Decision,
+) -> Result<(Decision, Option<Counts>), DecideError> {
+    if weights.is_empty() {
+        return Ok((decision, None));
+    }
+    let of = sentences([scores, weights], split, &decision)?;
+    // Weights are shares: below 0 there is nothing.
+    let Some(cut) = Aim::F1.best(&of, 0.0).filter(|cut| cut.right > 0) else { return Ok((decision, None)) };
+    let counts =
+        Counts { true_positives: cut.right, predicted: cut.claims as u64, gold: of.facts, ..Counts::default() };
+    Ok((Decision { evidence_threshold: Some(cut.shift), ..decision }, Some(counts)))
 }
 
 /// A threshold of each relation. Drawn towards that of all they come to something else together, so all are moved alike

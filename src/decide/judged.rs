@@ -15,6 +15,7 @@ use crate::decision::{Decision, FittedRun, hashed};
 use crate::error::DecideError;
 use crate::runs::Runs;
 use crate::scores::Score;
+use crate::shares::{Sentences, Shares};
 
 /// A score, and whether its relation holds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,13 +64,20 @@ struct Truth<'a> {
     facts: BTreeSet<Claim>,
     /// Pairs that nobody asks about.
     left_out: BTreeSet<(u32, u32)>,
+    /// The sentences that support facts, of those for which any are named.
+    evidence: BTreeMap<Claim, BTreeSet<u32>>,
 }
 
 impl<'a> Truth<'a> {
     fn new(undirected: &'a Undirected, pairs: &[PairRow], facts: &[FactRow]) -> Self {
         let left_out = pairs.iter().filter(|pair| !pair.candidate).map(|pair| (pair.head, pair.tail)).collect();
-        let mut truth = Self { undirected, facts: BTreeSet::new(), left_out };
+        let mut truth = Self { undirected, facts: BTreeSet::new(), left_out, evidence: BTreeMap::new() };
         truth.facts = facts.iter().filter_map(|fact| truth.claim(fact.head, fact.tail, &fact.relation)).collect();
+        for fact in facts.iter().filter(|fact| !fact.evidence.is_empty()) {
+            if let Some(claim) = truth.claim(fact.head, fact.tail, &fact.relation) {
+                truth.evidence.entry(claim).or_default().extend(&fact.evidence);
+            }
+        }
         truth
     }
 
@@ -117,13 +125,17 @@ impl<'a> Truth<'a> {
     }
 }
 
+/// The scores of a document, and the shares of its sentences.
+type Weighed<'a> = (&'a [Score], &'a Shares);
+
 /// Goes through the scores of the documents with labels.
 fn each_labelled(
-    scores: &[PathBuf],
+    [scores, weights]: [&[PathBuf]; 2],
     split: &Path,
     decision: &Decision,
-    mut visit: impl FnMut(Text, &[Score], &Truth<'_>, Option<&Types>) -> Result<(), DecideError>,
+    mut visit: impl FnMut(Text, Weighed<'_>, &Truth<'_>, Option<&Types>) -> Result<(), DecideError>,
 ) -> Result<Judging, DecideError> {
+    let mut sentences = Sentences::open(weights)?;
     let mut runs = Runs::open(scores, decision, None)?;
     let undirected = undirected_relations(split)?;
     let mut judging = Judging {
@@ -136,15 +148,16 @@ fn each_labelled(
     };
     for document in Walk::<(EntityRow, PairRow, FactRow)>::open(split)? {
         let (DocumentRow { doc_id, labelled, .. }, (entities, pairs, facts)) = document?;
-        let scores = runs.of(&doc_id)?;
+        let (scores, shares) = (runs.of(&doc_id)?, sentences.of(&doc_id)?);
         judging.unlabelled += u64::from(!labelled);
         if labelled {
             judging.fitted_on += u64::from(decision.was_fitted_on(&doc_id));
             let types = decision.asks_types().then(|| Types::new(entities));
-            visit(doc_id, &scores, &Truth::new(&undirected, &pairs, &facts), types.as_ref())?;
+            visit(doc_id, (&scores, &shares), &Truth::new(&undirected, &pairs, &facts), types.as_ref())?;
         }
     }
     runs.finish()?;
+    sentences.finish()?;
     Ok(judging)
 }
 
@@ -158,7 +171,7 @@ pub fn judge(
     decision: &Decision,
     mut each: impl FnMut(JudgedDocument),
 ) -> Result<Judging, DecideError> {
-    each_labelled(scores, split, decision, |doc_id, scores, truth, types| {
+    each_labelled([scores, &[]], split, decision, |doc_id, (scores, _), truth, types| {
         each(truth.judged(decision, doc_id, scores, types)?);
         Ok(())
     })
@@ -172,7 +185,7 @@ pub fn counts<const N: usize>(
 ) -> Result<[Counts; N], DecideError> {
     let mut counts = [Counts::default(); N];
     let Some(first) = decisions.first() else { return Ok(counts) };
-    each_labelled(scores, split, first, |_, scores, truth, types| {
+    each_labelled([scores, &[]], split, first, |_, (scores, _), truth, types| {
         for (decision, counts) in decisions.iter().zip(&mut counts) {
             let mut rows = Vec::new();
             claims(decision, None, scores, types, &mut rows)?;
@@ -185,6 +198,30 @@ pub fn counts<const N: usize>(
         Ok(())
     })?;
     Ok(counts)
+}
+
+/// The sentences of what a decision claims of a labelled split, each with its weight and whether it is evidence, and how many
+/// sentences the evidence of all facts has: counted as in an evaluation.
+pub fn sentences(of: [&[PathBuf]; 2], split: &Path, decision: &Decision) -> Result<OfRelation, DecideError> {
+    let mut sentences = OfRelation::default();
+    each_labelled(of, split, decision, |_, (scores, shares), truth, types| {
+        let mut rows = Vec::new();
+        claims(decision, None, scores, types, &mut rows)?;
+        let mut claimed: BTreeMap<Claim, BTreeMap<u32, f32>> = BTreeMap::new();
+        for row in &rows {
+            if let Some(claim) = truth.claim(row.head, row.tail, &row.relation) {
+                claimed.entry(claim).or_default().extend(shares.of((row.head, row.tail)));
+            }
+        }
+        for (claim, shares) in claimed {
+            let holds = |sentence| truth.evidence.get(&claim).is_some_and(|gold| gold.contains(sentence));
+            sentences.scores.extend(shares.iter().map(|(sentence, &margin)| Judged { margin, holds: holds(sentence) }));
+        }
+        sentences.facts += truth.evidence.values().map(|sentences| sentences.len() as u64).sum::<u64>();
+        Ok(())
+    })?;
+    sentences.scores.sort_by(|one, other| other.margin.total_cmp(&one.margin));
+    Ok(sentences)
 }
 
 /// Scores and facts of one relation.

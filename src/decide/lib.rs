@@ -27,6 +27,7 @@ mod judged;
 mod run;
 mod runs;
 mod scores;
+mod shares;
 mod source;
 mod seen;
 
@@ -37,7 +38,8 @@ pub use ended::{Claims, Ended, relations};
 pub use error::DecideError;
 pub use fit::{Calibrated, Fit, FitOptions, FitRequest, fit};
 pub use judged::{Judged, JudgedDocument, Judging, judge};
-pub use run::{Options, Request, decide, recount, write_relations};
+pub use run::{Options, Request, Writers, decide, recount, write_relations};
+pub use shares::weights_beside;
 
 #[cfg(test)]
 mod tests;

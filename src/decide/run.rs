@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use ground::identity::Identity;
 use ground::settings::Settings;
-use table::rows::{DocumentRow, EntityRow, RelationRow};
+use table::rows::{DocumentRow, EntityRow, EvidenceRow, RelationRow};
 use table::{
-    Ours, Row, Staging, Standing, TableWriter, Text, Walk, check_making, clear_leftovers, fingerprint, identity,
-    restore,
+    Ours, Row, Staging, Standing, TableError, TableFiles, TableWriter, Text, Walk, check_making, clear_leftovers,
+    fingerprint, identity, restore,
 };
 
 use crate::claims::{Types, claims};
@@ -18,6 +18,7 @@ use crate::ended::{Claims, Ended};
 use crate::error::DecideError;
 use crate::runs::Runs;
 use crate::scores::Score;
+use crate::shares::{Sentences, Shares};
 use crate::source::files;
 
 /// Claims that are written at once, and those of one more document.
@@ -55,6 +56,8 @@ impl Settings for Options {
 pub struct Request<'a> {
     /// Tables of scores, or folders that hold one: each of another run over the same documents.
     pub scores: &'a [PathBuf],
+    /// Their tables of the weights of sentences, where there are any: then there is a table of evidence, too.
+    pub weights: &'a [PathBuf],
     /// The folder of the split that was scored, where several runs are joined or the types of entities count.
     pub split: Option<&'a Path>,
     /// What is decided.
@@ -70,26 +73,34 @@ pub struct Request<'a> {
     pub force: bool,
 }
 
-/// Makes the table of relations, unless it is up to date.
+/// Makes the table of relations, and that of their evidence where the weights of sentences are known, unless they are up
+/// to date.
 ///
 /// # Errors
 /// Where a table cannot be used, or the scores do not suffice for the decision.
 pub fn decide(request: &Request<'_>) -> Result<Ended, DecideError> {
-    let name = &RelationRow::schema().name;
-    let table = request.out.join(name);
-    restore(&table, Ours::TABLES)?;
+    let evidence = (!request.weights.is_empty()).then(EvidenceRow::schema);
+    let names: Vec<&str> = [RelationRow::schema()].into_iter().chain(evidence).map(|schema| &*schema.name).collect();
+    names.iter().try_for_each(|name| restore(&request.out.join(name), Ours::TABLES).map(drop))?;
     clear_leftovers(request.out, Ours::TABLES);
     let making = making(request)?;
-    if fingerprint(request.out, name)?.as_ref() == Some(&making) {
+    let made = names.iter().map(|name| fingerprint(request.out, name)).collect::<Result<Vec<_>, _>>()?;
+    if made.iter().all(|made| made.as_ref() == Some(&making)) {
         return Ok(Ended::UpToDate(recount(request)?));
     }
-    let staging = Staging::begin(&table)?;
-    if !request.force {
-        check_making(request.out, name, None)?;
-    }
-    let writer = TableWriter::inside(staging.folder().to_path_buf(), &making);
-    let claims = write_relations(request, writer)?;
-    staging.commit()?;
+    let begin = |name: &&str| {
+        let staging = Staging::begin(&request.out.join(name))?;
+        let is_checked = request.force || fingerprint(request.out, name)?.as_ref() == Some(&making);
+        if is_checked { Ok(staging) } else { check_making(request.out, name, None).map(|()| staging) }
+    };
+    let stagings = names.iter().map(begin).collect::<Result<Vec<_>, TableError>>()?;
+    let mut folders = stagings.iter().map(|staging| staging.folder().to_path_buf());
+    let Some(relations) = folders.next() else { return Err(DecideError::NoScores) };
+    let evidence = folders.next().map(|folder| TableWriter::inside(folder, &making));
+    let writers = Writers { relations: TableWriter::inside(relations, &making), evidence };
+    let claims = write_relations(request, writers)?;
+    // Relations last: evidence is of relations of its making alone.
+    stagings.into_iter().rev().try_for_each(Staging::commit)?;
     Ok(Ended::Decided(claims))
 }
 
@@ -97,9 +108,12 @@ pub fn decide(request: &Request<'_>) -> Result<Ended, DecideError> {
 fn making(request: &Request<'_>) -> Result<String, DecideError> {
     let scores = request.scores.iter().map(|path| Ok(identity(&files(path, request.iteration)?)?));
     let scores: Vec<String> = scores.collect::<Result<_, DecideError>>()?;
+    let weights = request.weights.iter().map(|path| identity(&TableFiles::require_at(path)?));
+    let weights: Vec<String> = weights.collect::<Result<_, _>>()?;
     let split = request.split.map(|split| Standing::of(split)?.identity(&["documents", "entities"])).transpose()?;
     let identity = Identity::of("decided").field("scores", &scores).field("split", &split);
     let identity = identity.field("iteration", &request.iteration);
+    let identity = if weights.is_empty() { identity } else { identity.field("weights", &weights) };
     Ok(identity.field("decision", request.decision).field("run_id", &request.run_id).finish())
 }
 
@@ -108,23 +122,44 @@ struct Claimed<'a> {
     request: &'a Request<'a>,
     run_id: Option<Text>,
     rows: Vec<RelationRow>,
+    evidence: Vec<EvidenceRow>,
     /// `None`: they are only counted.
-    writer: Option<TableWriter<RelationRow>>,
+    writers: Option<Writers>,
     claims: Claims,
 }
 
+/// Where rows go.
+pub struct Writers {
+    /// Those of claims.
+    pub relations: TableWriter<RelationRow>,
+    /// Those of their evidence, where the weights of sentences are known.
+    pub evidence: Option<TableWriter<EvidenceRow>>,
+}
+
+impl Writers {
+    fn finish(self) -> Result<(), TableError> {
+        self.evidence.map_or(Ok(()), TableWriter::finish)?;
+        self.relations.finish()
+    }
+}
+
 impl Claimed<'_> {
-    fn add(&mut self, scores: &[Score], types: Option<&Types>) -> Result<(), DecideError> {
+    fn add(&mut self, scores: &[Score], types: Option<&Types>, shares: &Shares) -> Result<(), DecideError> {
         let of_fitting = scores.first().is_some_and(|score| self.request.decision.was_fitted_on(&score.row.doc_id));
         self.claims.fitted_on += u64::from(of_fitting);
-        claims(self.request.decision, self.run_id.as_ref(), scores, types, &mut self.rows)?;
+        let (decision, before) = (self.request.decision, self.rows.len());
+        claims(decision, self.run_id.as_ref(), scores, types, &mut self.rows)?;
+        let claimed = self.rows.get(before..).unwrap_or_default();
+        shares.evidence(claimed, decision.evidence_threshold(), &mut self.evidence);
         if self.rows.len() >= ROWS_AT_ONCE { self.write() } else { Ok(()) }
     }
 
     fn write(&mut self) -> Result<(), DecideError> {
         self.claims.count += self.rows.len() as u64;
-        let rows = std::mem::take(&mut self.rows);
-        Ok(self.writer.as_mut().map_or(Ok(()), |writer| writer.write(rows))?)
+        let (rows, evidence) = (std::mem::take(&mut self.rows), std::mem::take(&mut self.evidence));
+        let Some(writers) = &mut self.writers else { return Ok(()) };
+        writers.relations.write(rows)?;
+        Ok(writers.evidence.as_mut().map_or(Ok(()), |writer| writer.write(evidence))?)
     }
 }
 
@@ -132,8 +167,8 @@ impl Claimed<'_> {
 ///
 /// # Errors
 /// As [`decide`].
-pub fn write_relations(request: &Request<'_>, writer: TableWriter<RelationRow>) -> Result<Claims, DecideError> {
-    claimed(request, Some(writer))
+pub fn write_relations(request: &Request<'_>, writers: Writers) -> Result<Claims, DecideError> {
+    claimed(request, Some(writers))
 }
 
 /// Counts what was claimed of the scores of a request: whoever finds the table made tells the same as who has made it.
@@ -144,7 +179,7 @@ pub fn recount(request: &Request<'_>) -> Result<Claims, DecideError> {
     claimed(request, None)
 }
 
-fn claimed(request: &Request<'_>, writer: Option<TableWriter<RelationRow>>) -> Result<Claims, DecideError> {
+fn claimed(request: &Request<'_>, writers: Option<Writers>) -> Result<Claims, DecideError> {
     let decision = request.decision;
     if decision.asks_types() && request.split.is_none() {
         return Err(DecideError::NoCorpus("`types` of a decision"));
@@ -152,27 +187,31 @@ fn claimed(request: &Request<'_>, writer: Option<TableWriter<RelationRow>>) -> R
     let mut runs = Runs::open(request.scores, decision, request.iteration)?;
     runs.check_reach(decision)?;
     let run_id = request.run_id.map(Text::from).or_else(|| runs.run_id().cloned());
-    let mut claimed = Claimed { request, run_id, rows: Vec::new(), writer, claims: Claims::default() };
+    let mut sentences = Sentences::open(request.weights)?;
+    let (rows, evidence) = (Vec::new(), Vec::new());
+    let mut claimed = Claimed { request, run_id, rows, evidence, writers, claims: Claims::default() };
     match request.split {
         Some(split) => {
             for document in Walk::<(EntityRow,)>::open(split)? {
                 let (DocumentRow { doc_id, .. }, (entities,)) = document?;
                 let types = decision.asks_types().then(|| Types::new(entities));
-                claimed.add(&runs.of(&doc_id)?, types.as_ref())?;
+                claimed.add(&runs.of(&doc_id)?, types.as_ref(), &sentences.of(&doc_id)?)?;
             }
             runs.finish()?;
         }
         None => {
             while let Some(scores) = runs.next()? {
-                claimed.add(&scores, None)?;
+                let shares = scores.first().map(|score| sentences.of(&score.row.doc_id)).transpose()?;
+                claimed.add(&scores, None, &shares.unwrap_or_default())?;
             }
         }
     }
+    sentences.finish()?;
     // An empty table has a file too.
     if !claimed.rows.is_empty() || claimed.claims.count == 0 {
         claimed.write()?;
     }
-    claimed.writer.map_or(Ok(()), TableWriter::finish)?;
+    claimed.writers.map_or(Ok(()), Writers::finish)?;
     let fitted_elsewhere = runs.fitted_elsewhere(decision);
     Ok(Claims { unscored: runs.unscored(), fitted_elsewhere, ..claimed.claims })
 }

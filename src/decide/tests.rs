@@ -38,7 +38,7 @@ fn any_scores() -> impl Strategy<Value = Vec<ScoreRow>> {
 
 fn fitted(fixture: &Fixture, decision: &Decision, options: &FitOptions) -> Fit {
     let split = fixture.split.as_deref().unwrap();
-    fit(&FitRequest { scores: &fixture.runs, split, decision, types_of: None, options }).unwrap()
+    fit(&FitRequest { scores: &fixture.runs, weights: &[], split, decision, types_of: None, options }).unwrap()
 }
 
 /// Facts of the fixture's split that count, as they are claimed: `c` holds both ways.
@@ -99,7 +99,7 @@ proptest! {
         let decision = Decision { most_labels, inverses, ..Decision::default() };
         let options = FitOptions { per_relation, calibration: Calibrated::Isotonic, ..FitOptions::default() };
         let split = fixture.split.as_deref().unwrap();
-        let request = FitRequest { scores: &fixture.runs, split, decision: &decision, types_of: None, options: &options };
+        let request = FitRequest { scores: &fixture.runs, weights: &[], split, decision: &decision, types_of: None, options: &options };
         let found = match fit(&request) {
             Err(DecideError::NothingRight { .. }) => return Ok(()),
             found => found.unwrap(),

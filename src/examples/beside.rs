@@ -3,16 +3,18 @@
 use std::path::Path;
 
 use table::TableError;
-use table::rows::{EntityRow, PairRow, PieceRow, TokenRow};
+use table::rows::{EntityRow, FactRow, PairRow, PieceRow, TokenRow};
 
 use super::profile::{Kinds, Letters};
-use super::rows::{foreign, push, unknown, without_pairs};
+use super::rows::{evidence, foreign, push, unknown, without_pairs};
 use super::{Batch, ExamplesError, PAIRS_AT_ONCE, Taken};
 
 /// The rows of a document beside its pieces, one after another.
 pub struct Beside<P, T> {
     /// Its entities; without any, types are not known: no model looks at them.
     pub entities: Vec<EntityRow>,
+    /// Its facts, where their evidence is taken.
+    pub facts: Vec<FactRow>,
     /// Its pairs.
     pub pairs: P,
     /// Its tokens.
@@ -63,6 +65,9 @@ impl Batch {
             if !is_left_out {
                 push(&mut example, &pair, taken.relations).map_err(misfit)?;
             }
+        }
+        if taken.evidence {
+            example.evidence = evidence(&beside.facts, taken.relations);
         }
         let mut letters = Letters::default();
         for token in beside.tokens {

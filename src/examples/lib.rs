@@ -15,7 +15,7 @@ use ground::hint::{Hint, Words};
 use ground::up_to_error;
 use model::example::{Example, Relations};
 use pieces::{CutOff, Cutter, PiecesError, stored};
-use table::rows::{DocumentRow, EntityRow, PairRow, PieceRow, TokenRow};
+use table::rows::{DocumentRow, EntityRow, FactRow, PairRow, PieceRow, TokenRow};
 use table::{Followers, Standing, Table, TableError, Text};
 
 pub use beside::Beside;
@@ -65,6 +65,8 @@ pub struct Taken<'t> {
     pub left_out: &'t BTreeSet<(Text, Text)>,
     /// Whether labels of other relations are passed over, and counted.
     pub passes_over: bool,
+    /// Whether the evidence of its facts is taken, too.
+    pub evidence: bool,
     /// How many documents come at a time.
     pub documents: usize,
 }
@@ -107,7 +109,7 @@ pub fn examples_within<'c>(
 ) -> Result<impl Iterator<Item = Result<Batch, ExamplesError>> + use<'c>, TableError> {
     let standing = Standing::of(split)?;
     let unknown = cutter.tokenizer().unknown();
-    let mut tables = Tables::open(split, &standing)?;
+    let mut tables = Tables::open(split, &standing, taken.evidence)?;
     tables.pass_over(places.start, &standing)?;
     let (mut place, is_to_the_end) = (places.start, places.end == usize::MAX);
     let mut rows = stored::read_within(split, cutter, places)?.flat_map(one_by_one);
@@ -142,13 +144,16 @@ struct Tables {
     tokens: Followers<(TokenRow,)>,
     /// Without it, types are not known: no model looks at them.
     entities: Option<Followers<(EntityRow,)>>,
+    /// Where evidence is taken.
+    facts: Option<Followers<(FactRow,)>>,
 }
 
 impl Tables {
-    fn open(split: &Path, standing: &Standing) -> Result<Self, TableError> {
+    fn open(split: &Path, standing: &Standing, evidence: bool) -> Result<Self, TableError> {
+        let facts = evidence.then(|| Followers::open(split, standing)).transpose()?;
         let entities = Table::<EntityRow>::find(split)?.map(|_| Followers::open(split, standing)).transpose()?;
         let (pairs, tokens) = (Followers::open(split, standing)?, Followers::open(split, standing)?);
-        Ok(Self { split: split.to_path_buf(), pairs, tokens, entities })
+        Ok(Self { split: split.to_path_buf(), pairs, tokens, entities, facts })
     }
 
     /// Passes over the first documents of the split.
@@ -159,6 +164,7 @@ impl Tables {
             while self.pairs.next_of(&document.doc_id)?.is_some() {}
             while self.tokens.next_of(&document.doc_id)?.is_some() {}
             self.entities.as_mut().map_or(Ok(None), |entities| entities.of(&document.doc_id).map(Some))?;
+            self.facts.as_mut().map_or(Ok(None), |facts| facts.of(&document.doc_id).map(Some))?;
         }
         Ok(())
     }
@@ -174,10 +180,12 @@ impl Tables {
         let document = &pieces.doc_id;
         let entities = self.entities.as_mut().map(|entities| entities.of(document)).transpose()?;
         let entities = entities.map(|(entities,)| entities).unwrap_or_default();
+        let facts = self.facts.as_mut().map(|facts| facts.of(document)).transpose()?;
+        let facts = facts.map(|(facts,)| facts).unwrap_or_default();
         let pairs = || self.pairs.next_of(document).transpose();
         let tokens = || self.tokens.next_of(document).transpose();
         let (pairs, tokens) = (std::iter::from_fn(pairs), std::iter::from_fn(tokens));
-        batch.add(pieces, Beside { entities, pairs, tokens }, taken, unknown, &self.split)
+        batch.add(pieces, Beside { entities, facts, pairs, tokens }, taken, unknown, &self.split)
     }
 }
 

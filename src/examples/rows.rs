@@ -1,8 +1,10 @@
 //! Rows of `pieces` and `pairs` → an [`Example`].
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use model::example::{Example, Relations};
 use table::Text;
-use table::rows::{PairRow, PieceRow};
+use table::rows::{FactRow, PairRow, PieceRow};
 
 /// Rows that do not fit each other.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +49,14 @@ pub enum Misfit {
         /// Pieces in the row.
         n_pieces: usize,
     },
+    /// Sentences that do not come one after the other within the pieces.
+    #[error("document `{doc_id}`: expected `sentence_starts` one after the other among its {n_pieces} pieces")]
+    Sentences {
+        /// The document.
+        doc_id: Text,
+        /// Pieces in the row.
+        n_pieces: usize,
+    },
     /// Mentions that begin and others that end.
     #[error("document `{doc_id}`: expected `mention_ends` of the mentions of `mention_starts`, got those of others")]
     Ends {
@@ -77,9 +87,14 @@ pub(super) fn without_pairs(pieces: &PieceRow) -> Result<Example, Misfit> {
         mention_ends: pieces.mention_ends.concat(),
         n_mentions: pieces.mention_starts.iter().map(Vec::len).collect(),
         truncated: pieces.truncated,
+        sentences: pieces.sentence_starts.clone(),
         ..Example::default()
     };
     let n_pieces = example.ids.len();
+    let sentences = &example.sentences;
+    if !sentences.is_sorted() || sentences.last().is_some_and(|&last| last as usize >= n_pieces) {
+        return Err(Misfit::Sentences { doc_id: example.doc_id, n_pieces });
+    }
     let mut places = example.mentions.iter().chain(&example.mention_ends);
     let n_ends = pieces.mention_ends.iter().map(Vec::len);
     match places.find(|&&place| place as usize >= n_pieces) {
@@ -98,6 +113,16 @@ pub(super) fn push(example: &mut Example, pair: &PairRow, relations: &Relations)
     example.pairs.push((head, tail));
     example.labels.push(pair.labels.iter().flatten().filter_map(|relation| relations.class(relation)).collect());
     Ok(())
+}
+
+/// The evidence of a document's facts: of each pair, the sentences of all of its relations that the model has a class for,
+/// where any are named.
+pub(super) fn evidence(facts: &[FactRow], relations: &Relations) -> Vec<((u32, u32), Vec<u32>)> {
+    let mut of_pairs: BTreeMap<(u32, u32), BTreeSet<u32>> = BTreeMap::new();
+    for fact in facts.iter().filter(|fact| relations.class(&fact.relation).is_some() && !fact.evidence.is_empty()) {
+        of_pairs.entry((fact.head, fact.tail)).or_default().extend(&fact.evidence);
+    }
+    of_pairs.into_iter().map(|(pair, sentences)| (pair, sentences.into_iter().collect())).collect()
 }
 
 /// The labels of a pair that the model has no class for.

@@ -64,6 +64,8 @@ pub struct Request<'a> {
     pub split: &'a Path,
     /// The table `model_relations` of the model that predicted them, for what the split does not say of relations.
     pub model_relations: Option<&'a Path>,
+    /// The table `evidence` of the relations, for what they do not say of theirs.
+    pub evidence: Option<&'a Path>,
     /// A file of aliases: see [`Merger::new`].
     pub aliases: Option<&'a Path>,
     /// The folder of the graph.
@@ -82,8 +84,9 @@ pub fn build(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Tota
     let standing = Standing::of(request.split)?;
     let relations = TableFiles::at(&predictions::place(request.relations)?)?;
     let told = request.model_relations.map(TableFiles::require_at).transpose()?;
-    let snapshots = relations.iter().chain(&told).map(Snapshot::of).collect::<Result<Vec<_>, _>>()?;
-    let key = key(request, &standing, relations.as_ref(), told.as_ref())?;
+    let evidence = request.evidence.map(TableFiles::require_at).transpose()?;
+    let snapshots = relations.iter().chain(&told).chain(&evidence).map(Snapshot::of).collect::<Result<Vec<_>, _>>()?;
+    let key = key(request, &standing, [relations.as_ref(), told.as_ref(), evidence.as_ref()])?;
     clear_leftovers(request.out.parent().unwrap_or(Path::new("")), OURS);
     restore(request.out, OURS)?;
     let found = Description::find(request.out, observe)?;
@@ -162,13 +165,13 @@ pub fn model_relations_beside(relations: &Path) -> Result<Option<PathBuf>, Graph
 fn key(
     request: &Request<'_>,
     split: &Standing,
-    relations: Option<&TableFiles>,
-    told: Option<&TableFiles>,
+    [relations, told, evidence]: [Option<&TableFiles>; 3],
 ) -> Result<String, GraphError> {
     let name = request.relations.file_stem().unwrap_or_default().to_string_lossy();
     let identity = Identity::of("graph").field("options", request.options).field("name", &name);
     let identity = identity.field("relations", &relations.map(table::identity).transpose()?);
     let identity = identity.field("model_relations", &told.map(table::identity).transpose()?);
+    let identity = identity.field("evidence", &evidence.map(table::identity).transpose()?);
     let identity = identity.field("split", &split.identity(&["documents", "entities", "mentions", "relation_types"])?);
     let content = |path: &Path| content(path).map_err(GraphError::io(path, "read"));
     Ok(identity.field("aliases", &request.aliases.map(content).transpose()?).finish())
@@ -194,7 +197,7 @@ fn make_tables(
     at(observe, "nodes", 0);
     let placed = nodes::nodes(&appearances, options, scratch, &mut totals)?;
     drop(appearances);
-    let counted = (1..).zip(predictions::read(request.relations, split, observe)?);
+    let counted = (1..).zip(predictions::read_supported(request.relations, request.evidence, split, observe)?);
     let counted = counted.map(|(number, row)| {
         at(observe, "facts", number);
         row.map_err(GraphError::from)

@@ -32,6 +32,10 @@ pub mod role {
     pub const TRACES: &str = "traces";
     /// What a model claims at each iteration.
     pub const CLAIMS: &str = "claims";
+    /// How much of what a model looks at for a pair each sentence has.
+    pub const SENTENCE_WEIGHTS: &str = "sentence_weights";
+    /// The sentences that support predicted facts.
+    pub const EVIDENCE: &str = "evidence";
     /// Predicted facts.
     pub const RELATIONS: &str = "relations";
     /// What a model's checkpoint says of its relations.

@@ -107,6 +107,8 @@ pub struct Request<'a> {
     pub tables: &'a Path,
     /// A `relations` table, a folder that holds one, or a submission in DocRED's JSON, whose titles are `doc_id`s.
     pub predictions: &'a Path,
+    /// The table `evidence` of the predictions, where they do not say it of themselves.
+    pub evidence: Option<&'a Path>,
     /// Training facts for IgnF1: the folder of a split's tables, or a `.fact` file.
     pub training_facts: Option<&'a Path>,
     /// The corpus's name.
@@ -125,7 +127,8 @@ impl<'a> Request<'a> {
     /// The usual evaluation, without training facts.
     pub fn new(tables: &'a Path, predictions: &'a Path) -> Self {
         let Options { run_id: _, resamples, seed } = Options::default();
-        Self { tables, predictions, training_facts: None, corpus: "", split: "", run_id: None, resamples, seed }
+        let (evidence, training_facts, corpus, split, run_id) = (None, None, "", "", None);
+        Self { tables, predictions, evidence, training_facts, corpus, split, run_id, resamples, seed }
     }
 
     /// The same with other options.
@@ -140,12 +143,13 @@ impl<'a> Request<'a> {
 /// # Errors
 /// A missing or misshapen table or file, a split without labels, or one too large to number; predictions of several runs.
 pub fn evaluate(request: &Request<'_>) -> Result<Evaluation, Error> {
+    let Request { predictions, tables, run_id, evidence, .. } = *request;
     let (judge, predictions) =
-        rayon::join(|| Judge::open(request), || Predictions::open(request.predictions, request.tables, request.run_id));
+        rayon::join(|| Judge::open(request), || Predictions::open(predictions, evidence, tables, run_id));
     judge?.evaluation(predictions?)
 }
 
-/// The same of several runs, at one path or several, in place of the request's: a table may be of several. Those that
+/// The same of several runs, at one path or several, in place of the request's, with the evidence that lies beside each: a table may be of several. Those that
 /// share a name are numbered; the request's name is for a path with one run.
 ///
 /// # Errors
@@ -188,7 +192,7 @@ impl<'a> Judge<'a> {
         let predictions = predictions.directed(split);
         let counted = split.standing.confirm(count(split, &predictions, training.clone()))?;
         of_training.as_ref().map_or(Ok(()), Standing::check)?;
-        predictions.snapshot.as_ref().map_or(Ok(()), Snapshot::check)?;
+        predictions.snapshots.iter().try_for_each(Snapshot::check)?;
         let run = Run {
             name: predictions.run_id,
             corpus: request.corpus.to_owned(),

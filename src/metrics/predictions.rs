@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use polars::prelude::*;
 
 use ground::present;
-use table::{Snapshot, Standing, TableFiles};
+use table::{Snapshot, Standing, TableFiles, evidence_of};
 
 use crate::error::{self, Error, given};
 use crate::split::{
@@ -24,8 +24,8 @@ const EVIDENCE: &str = "evidence";
 pub(super) struct Predictions {
     /// Where they are.
     pub path: PathBuf,
-    /// Their table's files, where they are one, which must stay the same while they are read.
-    pub snapshot: Option<Snapshot>,
+    /// The files of their tables, where they are tables, which must stay the same while they are read.
+    pub snapshots: Vec<Snapshot>,
     /// The run that made them.
     pub run_id: String,
     /// How many rows there are.
@@ -42,9 +42,9 @@ impl Predictions {
     ///
     /// # Errors
     /// What cannot be read, or is of several runs.
-    pub fn open(path: &Path, split: &Path, run_id: Option<&str>) -> Result<Self, Error> {
+    pub fn open(path: &Path, evidence: Option<&Path>, split: &Path, run_id: Option<&str>) -> Result<Self, Error> {
         let Some(folder) = table_at(path)? else { return submission(path, split, run_id) };
-        let table = PredictionTable::open(folder)?;
+        let table = PredictionTable::open(folder, evidence)?;
         match table.runs.as_slice() {
             [] => table.of(None, run_id),
             [run] => table.of(Some(run), run_id),
@@ -61,7 +61,7 @@ impl Predictions {
     /// What cannot be read.
     pub fn open_each(path: &Path, split: &Path, run_id: Option<&str>) -> Result<Vec<Self>, Error> {
         let Some(folder) = table_at(path)? else { return Ok(vec![submission(path, split, run_id)?]) };
-        let table = PredictionTable::open(folder)?;
+        let table = PredictionTable::open(folder, evidence_of(path)?.as_deref())?;
         match table.runs.as_slice() {
             [] => Ok(vec![table.of(None, run_id)?]),
             [run] => Ok(vec![table.of(Some(run), run_id)?]),
@@ -81,7 +81,7 @@ fn submission(path: &Path, split: &Path, run_id: Option<&str>) -> Result<Predict
     let facts = collect(facts, "submission")?;
     Ok(Predictions {
         path: path.to_path_buf(),
-        snapshot: None,
+        snapshots: Vec::new(),
         run_id: run_id.map_or_else(|| stem(path), str::to_owned),
         rows: facts.height() as u64,
         facts: facts.lazy(),
@@ -102,7 +102,9 @@ fn table_at(path: &Path) -> Result<Option<PathBuf>, Error> {
 /// A table of predictions.
 struct PredictionTable {
     folder: PathBuf,
-    snapshot: Option<Snapshot>,
+    snapshots: Vec<Snapshot>,
+    /// The table of evidence beside it.
+    evidence: Option<PathBuf>,
     /// The runs that it has rows of, in order.
     runs: Vec<RowsOfRun>,
 }
@@ -115,11 +117,14 @@ struct RowsOfRun {
 }
 
 impl PredictionTable {
-    fn open(folder: PathBuf) -> Result<Self, Error> {
-        let snapshot = TableFiles::at(&folder)?.as_ref().map(Snapshot::of).transpose()?;
-        verify_all(&folder)?;
+    fn open(folder: PathBuf, evidence: Option<&Path>) -> Result<Self, Error> {
+        let mut snapshots = Vec::new();
+        for table in [Some(&*folder), evidence].into_iter().flatten() {
+            snapshots.extend(TableFiles::at(table)?.as_ref().map(Snapshot::of).transpose()?);
+            verify_all(table)?;
+        }
         let runs = runs_in(&folder)?;
-        Ok(Self { folder, snapshot, runs })
+        Ok(Self { folder, snapshots, evidence: evidence.map(Path::to_path_buf), runs })
     }
 
     /// The predictions of one of its runs, or of none where it has no rows.
@@ -135,19 +140,41 @@ impl PredictionTable {
         let fact = FACT.map(|(column, _)| col(column));
         let facts = scan_foreign(&self.folder, &columns)?.filter(keep.clone()).select(&fact);
         let sentences = if has_column(&self.folder, EVIDENCE)? {
-            scan_foreign_items(&self.folder, &columns, EVIDENCE, keep)?
+            scan_foreign_items(&self.folder, &columns, EVIDENCE, keep.clone())?
         } else {
             None
         };
         let evidence = sentences.map(|rows| rows.select([&fact[..], &[col(EVIDENCE).alias("sentence")]].concat()));
+        let evidence = match (evidence, &self.evidence) {
+            (None, Some(table)) => Some(self.beside(table, &columns, keep, &facts)?),
+            (evidence, _) => evidence,
+        };
         Ok(Predictions {
             path: self.folder.clone(),
-            snapshot: self.snapshot.clone(),
+            snapshots: self.snapshots.clone(),
             run_id: run_id.or(own).map_or_else(|| stem(&self.folder), str::to_owned),
             rows: run.map_or(0, |run| run.count),
             facts,
             evidence,
         })
+    }
+}
+
+impl PredictionTable {
+    /// The sentences of predicted facts, by the table that has those of their pairs.
+    fn beside(
+        &self,
+        table: &Path,
+        columns: &[(&str, DataType)],
+        keep: Expr,
+        facts: &LazyFrame,
+    ) -> Result<LazyFrame, Error> {
+        let own = columns.iter().filter(|(name, _)| *name != "relation").cloned();
+        let columns: Vec<(&str, DataType)> = own.chain([("sent_id", DataType::UInt32)]).collect();
+        let pair = ["doc_id", "head", "tail"].map(col);
+        let sentences = scan_foreign(table, &columns)?.filter(keep);
+        let sentences = sentences.select([&pair[..], &[col("sent_id").alias("sentence")]].concat());
+        Ok(facts.clone().join(sentences, &pair, &pair, JoinArgs::new(JoinType::Inner)))
     }
 }
 

@@ -13,7 +13,8 @@ use crate::base::{Ends, PairFeature, Shape, check_layers};
 use crate::bilinear::Bilinear;
 use crate::bounds::check_blocks;
 use crate::chunks::chunks;
-use crate::contract::{Lesson, Loss, Model, Need, Taker, Task};
+use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
+use crate::evidence::{check_weight, n_taught, taught};
 use crate::example::{Example, labels};
 use crate::pair::{Mentions, PairFeatures};
 use crate::teaching::Teaching;
@@ -35,12 +36,15 @@ pub struct AtlopConfig {
     pub loss: ThresholdLoss,
     /// What is learnt from a teacher.
     pub teaching: Teaching,
+    /// How much it counts what a pair's context is made of, as its evidence teaches it; with 0 nothing is taught.
+    pub evidence_weight: f64,
 }
 
 impl Default for AtlopConfig {
     fn default() -> Self {
         let (loss, teaching) = (ThresholdLoss::default(), Teaching::None);
-        Self { embedding: 768, block: 64, averaged_layers: 1, mentions: Mentions::Opening, loss, teaching }
+        let (averaged_layers, mentions, evidence_weight) = (1, Mentions::Opening, 0.0);
+        Self { embedding: 768, block: 64, averaged_layers, mentions, loss, teaching, evidence_weight }
     }
 }
 
@@ -53,6 +57,7 @@ pub struct Atlop {
     n_classes: usize,
     loss: ThresholdLoss,
     teaching: Teaching,
+    evidence_weight: f64,
 }
 
 impl Atlop {
@@ -68,6 +73,7 @@ impl Atlop {
             averaged_layers: config.averaged_layers,
             mentions: config.mentions,
             normed: false,
+            evidence: config.evidence_weight > 0.0,
         };
         Ok(Self {
             ends: Ends::new(task.encoder, &shape, weights)?,
@@ -76,6 +82,7 @@ impl Atlop {
             n_classes: task.n_classes,
             loss: config.loss,
             teaching: config.teaching,
+            evidence_weight: config.evidence_weight,
         })
     }
 
@@ -84,7 +91,7 @@ impl Atlop {
     /// # Errors
     /// Where a piece is not in the encoder's vocabulary.
     pub fn forward(&self, examples: &[Example], mode: &mut Mode) -> Result<Option<Tensor>> {
-        self.ends.forward(examples, mode)?.map(|ends| self.logits(&ends)).transpose()
+        self.ends.forward(examples, mode)?.map(|pairs| self.classify(&pairs)).transpose()
     }
 
     /// The classifier's logits of pairs with these features.
@@ -108,6 +115,7 @@ impl AtlopConfig {
     pub fn check(&self) -> std::result::Result<(), String> {
         check_blocks(self.embedding, self.block)?;
         check_layers(self.averaged_layers)?;
+        check_weight(self.evidence_weight)?;
         self.loss.check()?;
         self.teaching.check()
     }
@@ -133,14 +141,23 @@ impl Model for Atlop {
         let encoded = self.ends.encode(examples, &mut Mode::InChunks(at_once))?;
         let Some(pooled) = self.ends.pool(examples, &encoded)? else { return Ok(()) };
         let mut chunks = chunks(pooled.n_pairs(), pooled.pairs_at_once(at_once));
-        chunks.try_for_each(|rows| found(self.classify(&pooled.features(&rows)?)?.into()))
+        chunks.try_for_each(|rows| {
+            let pairs = pooled.features(&rows)?;
+            found(Scores { sentences: pairs.sentences()?, ..self.classify(&pairs)?.into() })
+        })
     }
 
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
-        let Some(logits) = self.forward(lesson.examples, &mut Mode::Train(random))? else { return Ok(None) };
+        let Some(pairs) = self.ends.forward(lesson.examples, &mut Mode::Train(random))? else { return Ok(None) };
+        let logits = self.classify(&pairs)?;
         let labels = labels(lesson.examples, logits.dim(1)?, logits.device())?;
         let threshold = self.loss.judge(lesson, self.n_classes, logits.device())?.of(&logits, &labels)?;
         let auxiliary = self.teaching.of(lesson.teacher.as_ref(), [&logits])?;
-        Ok(Some(Loss { threshold, auxiliary }))
+        let evidence = taught(lesson.examples, pairs.sentences()?.as_ref(), self.evidence_weight)?;
+        Ok(Some(Loss { threshold, auxiliary, evidence }))
+    }
+
+    fn n_taught(&self, examples: &[Example]) -> usize {
+        n_taught(examples, self.evidence_weight)
     }
 }

@@ -47,6 +47,8 @@ pub struct Shape {
     pub mentions: Mentions,
     /// Whether features of the released programs end in dropout and a norm.
     pub normed: bool,
+    /// Whether it learns what is evidence.
+    pub evidence: bool,
 }
 
 impl Ends {
@@ -58,7 +60,8 @@ impl Ends {
         // First the encoder, whose weights are given where it is pretrained: a file that lies about its width is found
         // out before anything of that width is drawn.
         let built = Encoder::new(encoder, weights, "model")?.averaging(shape.averaged_layers)?;
-        let pooling = Pooling { mentions: shape.mentions, released: shape.feature == PairFeature::Released };
+        let released = shape.feature == PairFeature::Released;
+        let pooling = Pooling { mentions: shape.mentions, released, sentences: shape.evidence };
         let of = if pooling.released { 3 } else { 2 } * encoder.hidden_size;
         Ok(Self {
             encoder: built,
@@ -70,12 +73,12 @@ impl Ends {
         })
     }
 
-    /// The ends of all pairs of a batch in order; `None` where it has no pair.
+    /// What classifiers see of all pairs of a batch in order; `None` where it has no pair.
     ///
     /// # Errors
     /// Where a piece is not in the encoder's vocabulary.
-    pub fn forward(&self, examples: &[Example], mode: &mut Mode) -> Result<Option<[Tensor; 2]>> {
-        features(examples, &self.encode(examples, mode)?, self.pooling)?.map(|pairs| self.of(&pairs)).transpose()
+    pub fn forward(&self, examples: &[Example], mode: &mut Mode) -> Result<Option<PairFeatures>> {
+        features(examples, &self.encode(examples, mode)?, self.pooling)
     }
 
     /// What the encoder makes of a batch.
@@ -108,7 +111,9 @@ impl Ends {
 
     /// Numbers that training holds of each pair of a document, of its ends, its feature and a loss over classes.
     pub fn training_numbers(&self, example: &Example, n_classes: usize) -> u64 {
-        (32 * self.width + 8 * self.hidden + 7 * example.ids.len() + 32 * n_classes) as u64
+        // The shares of sentences come of those of pieces, whose gradients add up.
+        let pieces = if self.pooling.sentences { 9 } else { 7 } * example.ids.len();
+        (32 * self.width + 8 * self.hidden + pieces + 32 * n_classes) as u64
     }
 
     /// The encoder.
@@ -185,6 +190,15 @@ pub fn check_layers(averaged: usize) -> std::result::Result<(), String> {
     within("averaged_layers", averaged, 1, MOST)
 }
 
+/// What a base makes of the pairs of a batch, in order.
+#[derive(Debug, Clone)]
+pub struct PairsRead {
+    /// `F_so`: `(pairs, width)`.
+    pub features: Tensor,
+    /// The shares that sentences have of their contexts, `(pairs, sentences)` in f32, where these are learnt and made.
+    pub sentences: Option<Tensor>,
+}
+
 /// A pair's feature from its ends.
 #[derive(Debug, Clone)]
 pub struct PairBase {
@@ -230,15 +244,32 @@ impl PairBase {
     /// # Errors
     /// Where a piece is not in the encoder's vocabulary, or what was kept is not of these pairs.
     pub fn forward(&self, examples: &[Example], mode: &mut Mode) -> Result<Option<Tensor>> {
+        Ok(self.read(examples, mode)?.map(|read| read.features))
+    }
+
+    /// The same, and what sentences are to the same pairs.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub fn read(&self, examples: &[Example], mode: &mut Mode) -> Result<Option<PairsRead>> {
         if let Some(kept) = kept(examples)? {
-            return kept.to_device(self.ends.head_extractor.weight.device()).map(Some);
+            let features = kept.to_device(self.ends.head_extractor.weight.device())?;
+            return Ok(Some(PairsRead { features, sentences: None }));
         }
         let encoded = self.ends.encode(examples, mode)?;
         let Some(pooled) = self.ends.pool(examples, &encoded)? else { return Ok(None) };
-        let [features] = by_rows(pooled.n_pairs(), pooled.pairs_at_once(mode.rows_at_once()), |rows| {
-            Ok([self.feature(self.ends.of(&pooled.features(&rows)?)?, mode)?])
+        let (n_pairs, at_once) = (pooled.n_pairs(), pooled.pairs_at_once(mode.rows_at_once()));
+        if !self.ends.pooling.sentences {
+            let [features] =
+                by_rows(n_pairs, at_once, |rows| Ok([self.feature(self.ends.of(&pooled.features(&rows)?)?, mode)?]))?;
+            return Ok(Some(PairsRead { features, sentences: None }));
+        }
+        let [features, sentences] = by_rows(n_pairs, at_once, |rows| {
+            let pairs = pooled.features(&rows)?;
+            let Some(sentences) = pairs.sentences()? else { bail!("expected the shares of sentences, found none") };
+            Ok([self.feature(self.ends.of(&pairs)?, mode)?, sentences])
         })?;
-        Ok(Some(features))
+        Ok(Some(PairsRead { features, sentences: Some(sentences) }))
     }
 
     /// `F_so` of pairs by the vectors of their ends.

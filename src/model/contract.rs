@@ -67,6 +67,11 @@ pub trait Model: Send + Sync {
         examples.iter().map(|example| example.pairs.len()).sum()
     }
 
+    /// Of how many pairs of some documents the evidence loss is the mean.
+    fn n_taught(&self, _examples: &[Example]) -> usize {
+        0
+    }
+
     /// After a step: what the model keeps beside its variables.
     ///
     /// # Errors
@@ -121,6 +126,9 @@ pub struct Scores {
     /// What each pair was given from which iteration to which, pair by pair, the first iteration first and the best first,
     /// where the model iterates.
     pub held: Vec<Held>,
+    /// The shares that sentences have of their contexts, `(pairs, sentences)` in f32, where the model learns what is
+    /// evidence; padded to the most sentences of any document.
+    pub sentences: Option<Tensor>,
 }
 
 /// What a model learns from.
@@ -143,32 +151,35 @@ pub struct Loss {
     pub threshold: Tensor,
     /// What its training adds to them.
     pub auxiliary: Option<Tensor>,
+    /// What it is taught of evidence: the mean over those pairs that have any.
+    pub evidence: Option<Tensor>,
 }
 
 impl From<Tensor> for Scores {
     fn from(logits: Tensor) -> Self {
-        Self { logits, base: None, changed: None, held: Vec::new() }
+        Self { logits, base: None, changed: None, held: Vec::new(), sentences: None }
     }
 }
 
 impl From<Tensor> for Loss {
     fn from(threshold: Tensor) -> Self {
-        Self { threshold, auxiliary: None }
+        Self { threshold, auxiliary: None, evidence: None }
     }
 }
 
 impl Loss {
-    /// The sum of both, each times its share.
+    /// The sum of all, each times its share.
     ///
     /// # Errors
     /// Where the device refuses.
-    pub fn shared(&self, [threshold, auxiliary]: [f64; 2]) -> Result<Tensor> {
-        match &self.auxiliary {
+    pub fn shared(&self, [threshold, auxiliary, evidence]: [f64; 3]) -> Result<Tensor> {
+        let sum = match &self.auxiliary {
             Some(more) if threshold.to_bits() != auxiliary.to_bits() => {
                 (&self.threshold * threshold)? + (more * auxiliary)?
             }
-            _ => self.total()? * threshold,
-        }
+            _ => self.of_relations()? * threshold,
+        }?;
+        self.evidence.as_ref().map_or(Ok(sum.clone()), |more| sum + (more * evidence)?)
     }
 
     /// The sum.
@@ -176,6 +187,11 @@ impl Loss {
     /// # Errors
     /// Where the device refuses.
     pub fn total(&self) -> Result<Tensor> {
+        let sum = self.of_relations()?;
+        self.evidence.as_ref().map_or(Ok(sum.clone()), |more| sum + more)
+    }
+
+    fn of_relations(&self) -> Result<Tensor> {
         match &self.auxiliary {
             Some(auxiliary) => &self.threshold + auxiliary,
             None => Ok(self.threshold.clone()),

@@ -1,6 +1,7 @@
 //! A document as a model sees it, and its labels as tensors.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use candle_core::{Device, Result, Tensor};
 
@@ -60,6 +61,11 @@ pub struct Example {
     pub labels: Vec<Vec<u32>>,
     /// Pieces that it lost at its end.
     pub truncated: u32,
+    /// Where each of its sentences begins, with the marker of a mention that begins there; where its last piece is, if it
+    /// is cut off. None where they are not known.
+    pub sentences: Vec<u32>,
+    /// The sentences that support what holds of some of its pairs, (head, tail), where that is to be learnt.
+    pub evidence: Vec<((u32, u32), Vec<u32>)>,
     /// Relations with which inference begins, in place of what the model's base predicts, where another system gives
     /// them: (head, tail, class).
     pub first: Option<Vec<(u32, u32, u32)>>,
@@ -84,6 +90,13 @@ impl Example {
     /// How many entities it has.
     pub fn n_entities(&self) -> usize {
         self.n_mentions.len()
+    }
+
+    /// The pieces of each sentence. The last piece ends the document, and is of none.
+    pub fn sentence_spans(&self) -> impl Iterator<Item = Range<usize>> {
+        let starts = self.sentences.iter().map(|&start| start as usize);
+        let ends = starts.clone().skip(1).chain([self.ids.len().saturating_sub(1)]);
+        starts.zip(ends).map(|(start, end)| start..end)
     }
 
     /// The classes of [`Example::first`] for each of its pairs, sorted.

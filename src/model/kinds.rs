@@ -163,6 +163,15 @@ impl ModelConfig {
         }
     }
 
+    /// How much it counts what is taught of evidence, 0 where nothing is.
+    pub fn evidence_weight(&self) -> f64 {
+        match self {
+            Self::Atlop(config) => config.evidence_weight,
+            Self::DocreIi(config) => config.evidence_weight,
+            Self::DocreSd(config) => config.evidence_weight,
+        }
+    }
+
     /// Whether it learns from a teacher's predictions.
     pub fn has_teacher(&self) -> bool {
         let is_distilled = matches!(self, Self::DocreSd(config) if config.distillation == Distillation::Teacher);
@@ -177,8 +186,8 @@ impl ModelConfig {
                 DocreIiConfig { iterations: 0, recipe: None, ..config.clone() }
             }
             Self::DocreSd(config) => {
-                let (loss, teaching) = (config.loss, config.teaching);
-                DocreIiConfig { loss, teaching, ..DocreIiConfig::base_of(&config.shape()) }
+                let (loss, teaching, evidence_weight) = (config.loss, config.teaching, config.evidence_weight);
+                DocreIiConfig { loss, teaching, evidence_weight, ..DocreIiConfig::base_of(&config.shape()) }
             }
             _ => return None,
         };

@@ -1,7 +1,7 @@
 //! The models, one file each, over batches of documents.
 //!
 //! A batch ([`example`]) goes through the encoder; entities are pooled and pairs of them get their local context
-//! ([`pair`]) and the vectors of their two ends ([`base`]). ATLOP ([`atlop`]) classifies these ([`bilinear`]); DocRE-II
+//! ([`pair`]), of which sentences have shares ([`evidence`]), and the vectors of their two ends ([`base`]). ATLOP ([`atlop`]) classifies these ([`bilinear`]); DocRE-II
 //! ([`docre_ii`]) and DocRE-SD ([`docre_sd`]) first let pairs learn from each other ([`attention`]), along the axes of
 //! the document's matrix of pairs ([`pair_matrix`]), asked about or not ([`all_pairs`]). Each pair gets a logit for each relation and for the threshold
 //! class, which is class 0; [`threshold_loss`] and [`loss`] train them, beside them maybe a teacher ([`teaching`]), and
@@ -17,6 +17,8 @@ mod bounds;
 pub mod chunks;
 pub mod example;
 mod pooling;
+pub mod evidence;
+mod joint_attention;
 pub mod pair;
 pub mod bilinear;
 pub mod base;

@@ -3,19 +3,21 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use candle_core::{CpuStorage, CustomOp1, D, DType, Device, Layout, Result, Shape, Tensor, bail};
-use rayon::prelude::*;
+use candle_core::{D, DType, Result, Tensor, bail};
 
 use encoder::{Attention, Encoded};
-use nn::ops::{NO_ROW, Places, gather, is_fused, operand, values};
+use nn::ops::{NO_ROW, Places, gather, is_fused};
 use nn::{Span, alike};
 
-use crate::chunks::{chunks, pairs_at_once};
+use crate::chunks::pairs_at_once;
+use crate::evidence::by_sentence;
 use crate::example::Example;
+pub use crate::joint_attention::joint_attention;
+use crate::joint_attention::joint_attention_of_padded;
 pub use crate::pooling::{Mentions, Pooling};
 
 /// Numbers in the products of all entities with all, of documents that are looked at together.
-const PRODUCTS_AT_ONCE: usize = 1 << 27;
+pub(crate) const PRODUCTS_AT_ONCE: usize = 1 << 27;
 
 /// What the classifier sees of a batch's pairs.
 #[derive(Debug, Clone)]
@@ -32,6 +34,19 @@ pub struct PairFeatures {
     pub context_of: Places,
     /// Where pairs have the vectors of their documents, `(documents, hidden)`: these, and each pair's among them.
     pub documents: Option<(Tensor, Places)>,
+    /// Where they are asked for, the shares that sentences have of the contexts: `(unordered pairs of all documents,
+    /// sentences)` in f32, padded by zeros to the most sentences.
+    pub sentence_shares: Option<Tensor>,
+}
+
+impl PairFeatures {
+    /// The shares that sentences have of each pair's context, `(pairs, sentences)`, where they are asked for.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    pub fn sentences(&self) -> Result<Option<Tensor>> {
+        self.sentence_shares.as_ref().map(|shares| gather(shares, &self.context_of)).transpose()
+    }
 }
 
 /// A batch as the encoder reads it, before its pairs are looked at.
@@ -106,7 +121,7 @@ impl<'e> Pooled<'e> {
     pub fn features(&self, rows: &Range<usize>) -> Result<PairFeatures> {
         let asked = self.asked(rows);
         let unordered: Vec<Unordered> = asked.iter().map(|pairs| unordered(pairs)).collect();
-        let (contexts, first_contexts) = self.contexts(&unordered)?;
+        let (contexts, sentence_shares, first_contexts) = self.contexts(&unordered)?;
         let documents = self.pooling.released.then(|| self.documents(&asked)).transpose()?;
         let (mut heads, mut tails, mut context_of, mut first_entity) = (Vec::new(), Vec::new(), Vec::new(), 0);
         let of_documents = self.examples.iter().zip(asked).zip(unordered.iter().zip(first_contexts));
@@ -129,6 +144,7 @@ impl<'e> Pooled<'e> {
             tails: Places::new(tails, device)?,
             context_of: Places::new(context_of, device)?,
             documents,
+            sentence_shares,
         })
     }
 
@@ -153,10 +169,11 @@ impl<'e> Pooled<'e> {
         self.examples.iter().map(of).collect()
     }
 
-    /// The contexts of unordered pairs of each document, `(pairs, hidden)`, document by document in any order, and where
-    /// each document's begin.
-    fn contexts(&self, unordered: &[Unordered]) -> Result<(Tensor, Vec<Option<u32>>)> {
+    /// The contexts of unordered pairs of each document, `(pairs, hidden)`, document by document in any order, the shares
+    /// that sentences have of them, and where each document's begin.
+    fn contexts(&self, unordered: &[Unordered]) -> Result<(Tensor, Option<Tensor>, Vec<Option<u32>>)> {
         let (mut contexts, mut firsts, mut first) = (Vec::new(), vec![None; unordered.len()], 0);
+        let mut sentences = Vec::new();
         for of_entities in &self.attention {
             let documents = of_entities.asked(unordered)?;
             for place in documents.iter().flat_map(|group| group.documents.iter().copied()) {
@@ -167,37 +184,64 @@ impl<'e> Pooled<'e> {
                 first += n_pairs as u32;
             }
             for group in documents {
-                contexts.push(self.local_contexts(&group, unordered)?);
+                let (of_group, shares) = self.local_contexts(&group, unordered)?;
+                contexts.push(of_group);
+                sentences.extend(shares);
             }
         }
         if contexts.is_empty() {
             let states = &self.encoded.states;
             contexts.push(Tensor::zeros((1, states.dim(1)?), states.dtype(), states.device())?);
+            if self.pooling.sentences {
+                sentences.push(Tensor::zeros((1, self.most_sentences()), DType::F32, states.device())?);
+            }
         }
-        Ok((Tensor::cat(&contexts, 0)?, firsts))
+        let sentences = self.pooling.sentences.then(|| Tensor::cat(&sentences, 0)).transpose()?;
+        Ok((Tensor::cat(&contexts, 0)?, sentences, firsts))
     }
 
-    /// The contexts of unordered pairs of some documents: `(pairs, hidden)`.
+    /// Columns of the shares of sentences.
+    fn most_sentences(&self) -> usize {
+        self.examples.iter().map(|example| example.sentences.len()).max().unwrap_or_default().max(1)
+    }
+
+    /// The shares of the sentences of some documents, `(documents, pairs, sentences)`, by those of their pieces; where they
+    /// are asked for.
+    fn by_sentence(&self, documents: &[usize], shares: &Tensor) -> Result<Option<Tensor>> {
+        if !self.pooling.sentences {
+            return Ok(None);
+        }
+        let documents: Vec<&Example> = documents.iter().filter_map(|&place| self.examples.get(place)).collect();
+        let sizes = [shares.dim(2)?, self.most_sentences()];
+        shares.to_dtype(DType::F32)?.matmul(&by_sentence(&documents, sizes, shares.device())?).map(Some)
+    }
+
+    /// The contexts of unordered pairs of some documents, `(pairs, hidden)`, and the shares that sentences have of them.
     ///
     /// `c = Hᵀ a` with `a = A_s·A_o / (Σ A_s·A_o + 1e-5)`, where `A_e` is the mean attention of an entity's mentions and
     /// the product is averaged over heads, or added up.
-    fn local_contexts(&self, group: &EntityAttention, unordered: &[Unordered]) -> Result<Tensor> {
+    fn local_contexts(&self, group: &EntityAttention, unordered: &[Unordered]) -> Result<(Tensor, Option<Tensor>)> {
         let states = &self.encoded.states;
         let of = |place: &usize| Some((self.encoded.spans.get(*place)?, unordered.get(*place)?.as_slice()));
         let (spans, pairs): (Vec<&Span>, Vec<Pairs>) = group.documents.iter().filter_map(of).unzip();
         // Where products are added up, what is added to their sum is so much less beside it.
         let least = if self.pooling.released { 1e-5 / group.shares.dim(2)?.max(1) as f64 } else { 1e-5 };
-        let normalised =
-            |joint: Tensor| joint.broadcast_div(&(joint.sum_keepdim(D::Minus1)? + least)?)?.to_dtype(states.dtype());
+        let normalised = |joint: Tensor| joint.broadcast_div(&(joint.sum_keepdim(D::Minus1)? + least)?);
         if let ([span], [pairs]) = (spans.as_slice(), pairs.as_slice()) {
             let shares = normalised(joint_attention(&group.shares.squeeze(0)?.narrow(2, 0, span.len)?, pairs)?)?;
-            return shares.matmul(&states.narrow(0, span.start, span.len)?);
+            let sentences = self.by_sentence(&group.documents, &shares.unsqueeze(0)?)?;
+            let contexts = shares.to_dtype(states.dtype())?.matmul(&states.narrow(0, span.start, span.len)?)?;
+            return Ok((contexts, sentences.map(|sentences| sentences.squeeze(0)).transpose()?));
         }
         let (n, _, _, longest) = group.shares.dims4()?;
         let shares = normalised(joint_attention_of_padded(&group.shares, &pairs)?)?;
-        let (most, states) = (shares.dim(1)?, gather(states, &Places::padded(spans, longest, states.device())?)?);
-        let contexts = shares.matmul(&states.reshape((n, longest, ()))?)?.reshape((n * most, ()))?;
-        gather(&contexts, &Places::unpadded(pairs.iter().map(|pairs| pairs.len()), most, contexts.device())?)
+        let most = shares.dim(1)?;
+        let places = Places::unpadded(pairs.iter().map(|pairs| pairs.len()), most, states.device())?;
+        let unpadded = |of_pairs: Tensor| gather(&of_pairs.reshape((n * most, ()))?, &places);
+        let sentences = self.by_sentence(&group.documents, &shares)?.map(unpadded).transpose()?;
+        let shares = shares.to_dtype(states.dtype())?;
+        let states = gather(states, &Places::padded(spans, longest, states.device())?)?;
+        Ok((unpadded(shares.matmul(&states.reshape((n, longest, ()))?)?)?, sentences))
     }
 }
 
@@ -313,117 +357,4 @@ fn entity_attention(examples: &[Example], attention: &Attention, of: Mentions) -
         whole.of(&of(&slots), of(&sizes).into_iter().max().unwrap_or_default())
     };
     alike(sizes.iter().copied(), 2).iter().map(group).collect()
-}
-
-/// The mean over heads of the product of two entities' attentions: `(entities, heads, pieces)` → `(pairs, pieces)`.
-///
-/// No `(pairs, heads, pieces)` tensor of all pairs is ever made.
-///
-/// # Errors
-/// Where a pair names an entity that is not there.
-pub fn joint_attention(attention: &Tensor, pairs: &[(u32, u32)]) -> Result<Tensor> {
-    if is_fused(attention) {
-        return attention.contiguous()?.apply_op1(JointAttention { pairs: pairs.to_vec() });
-    }
-    let (n_entities, heads, _) = attention.dims3()?;
-    if n_entities * n_entities > heads * pairs.len() {
-        return joint_attention_of_few(attention, pairs);
-    }
-    joint_attention_of_padded(&attention.unsqueeze(0)?, &[pairs])?.squeeze(0)
-}
-
-/// The same of few pairs of many entities: so many of them at a time that what is made on the way stays within bounds.
-fn joint_attention_of_few(attention: &Tensor, pairs: &[(u32, u32)]) -> Result<Tensor> {
-    let (n_entities, heads, pieces) = attention.dims3()?;
-    let entities = attention.reshape((n_entities, heads * pieces))?;
-    let parts = chunks(pairs.len(), PRODUCTS_AT_ONCE / (heads * pieces).max(1)).map(|rows| {
-        let pairs = pairs.get(rows).unwrap_or_default();
-        let of = |end: fn(&(u32, u32)) -> u32| {
-            gather(&entities, &Places::new(pairs.iter().map(end).collect::<Vec<u32>>(), attention.device())?)
-        };
-        let products = (of(|pair| pair.0)? * of(|pair| pair.1)?)?.reshape((pairs.len(), heads, pieces))?;
-        products.sum(1)? / heads as f64
-    });
-    Tensor::cat(&parts.collect::<Result<Vec<_>>>()?, 0)
-}
-
-/// The same of several documents at once: `(documents, entities, heads, pieces)` → `(documents, pairs, pieces)`, padded
-/// by zeros to the most pairs. All entities are multiplied with all, piece by piece.
-fn joint_attention_of_padded(attention: &Tensor, pairs: &[&[(u32, u32)]]) -> Result<Tensor> {
-    let (n, n_entities, heads, pieces) = attention.dims4()?;
-    let most = pairs.iter().map(|pairs| pairs.len()).max().unwrap_or_default();
-    let rows = attention.permute((0, 3, 1, 2))?.reshape((n * pieces, n_entities, heads))?;
-    let joint = (rows.matmul(&rows.t()?)? / heads as f64)?.reshape((n, pieces, n_entities * n_entities))?;
-    let joint = joint.transpose(1, 2)?.reshape((n * n_entities * n_entities, pieces))?;
-    let places = (0..).zip(pairs).flat_map(|(document, pairs)| {
-        let row = move |&(one, other): &(u32, u32)| {
-            ((document * n_entities + one as usize) * n_entities + other as usize) as u32
-        };
-        pairs.iter().map(row).chain(std::iter::repeat(NO_ROW)).take(most)
-    });
-    let places = Places::new(places.collect::<Vec<u32>>(), attention.device())?;
-    gather(&joint, &places)?.reshape((n, most, pieces))
-}
-
-struct JointAttention {
-    pairs: Vec<(u32, u32)>,
-}
-
-/// Adds the product of two rows of `(heads, pieces)`, times a factor, up over heads.
-fn add_products(sums: &mut [f32], one: &[f32], other: &[f32], factor: f32) {
-    let pieces = sums.len().max(1);
-    for (one, other) in one.chunks_exact(pieces).zip(other.chunks_exact(pieces)) {
-        for ((sum, one), other) in sums.iter_mut().zip(one).zip(other) {
-            *sum += factor * one * other;
-        }
-    }
-}
-
-impl CustomOp1 for JointAttention {
-    fn name(&self) -> &'static str {
-        "joint-attention"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (n_entities, heads, pieces) = layout.shape().dims3()?;
-        let entities: Vec<&[f32]> = values(storage, layout)?.chunks_exact((heads * pieces).max(1)).collect();
-        let mut joint = vec![0f32; self.pairs.len() * pieces];
-        joint.par_chunks_exact_mut(pieces.max(1)).zip(&self.pairs).try_for_each(|(sums, &(one, other))| {
-            match (entities.get(one as usize), entities.get(other as usize)) {
-                (Some(one), Some(other)) => add_products(sums, one, other, 1.0 / heads as f32),
-                _ => bail!("pair ({one}, {other}): out of range, there are {n_entities} entities"),
-            }
-            Ok(())
-        })?;
-        Ok((CpuStorage::F32(joint), (self.pairs.len(), pieces).into()))
-    }
-
-    /// An entity's gradient: over its pairs, the other's attention times the pair's gradient.
-    fn bwd(&self, attention: &Tensor, _res: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let (n_entities, heads, pieces) = attention.dims3()?;
-        let grad = grad.contiguous()?;
-        let (attention_values, grad_values) = (operand(attention), operand(&grad));
-        let (attention_values, grad_values) = (attention_values.values()?, grad_values.values()?);
-        let entities: Vec<&[f32]> = attention_values.chunks_exact((heads * pieces).max(1)).collect();
-        let mut partners: Vec<Vec<(usize, usize)>> = vec![Vec::new(); n_entities];
-        for (pair, &(one, other)) in self.pairs.iter().enumerate() {
-            for (of, partner) in [(one, other), (other, one)] {
-                if let Some(partners) = partners.get_mut(of as usize) {
-                    partners.push((pair, partner as usize));
-                }
-            }
-        }
-        let grads: Vec<&[f32]> = grad_values.chunks_exact(pieces.max(1)).collect();
-        let mut out = vec![0f32; n_entities * heads * pieces];
-        let blocks = out.par_chunks_exact_mut((heads * pieces).max(1)).zip(&partners);
-        blocks.for_each(|(sums, partners)| {
-            for &(pair, partner) in partners {
-                let (Some(grad), Some(partner)) = (grads.get(pair), entities.get(partner)) else { continue };
-                for (sums, partner) in sums.chunks_exact_mut(pieces).zip(partner.chunks_exact(pieces)) {
-                    add_products(sums, grad, partner, 1.0 / heads as f32);
-                }
-            }
-        });
-        Tensor::from_vec(out, (n_entities, heads, pieces), &Device::Cpu).map(Some)
-    }
 }

@@ -68,4 +68,6 @@ pub struct Pooling {
     /// Whether as in the released programs of DocRE-II and DocRE-SD: a pair has the vector of its document, too, and the
     /// products of its entities' attentions are added up over heads before a context is normalised, not averaged.
     pub released: bool,
+    /// Whether a pair has the shares that sentences have of its context, too.
+    pub sentences: bool,
 }

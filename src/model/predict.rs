@@ -57,6 +57,25 @@ pub struct Found {
     /// What its pairs were given on the way, pair by pair, the first iteration first and best first; none where the model
     /// does not iterate.
     pub given: Vec<Given>,
+    /// The shares that sentences have of the contexts of the pairs of which anything is predicted, pair by pair, of
+    /// [`LEAST_SHARE`] at least; none where the model does not learn what is evidence.
+    pub sentences: Vec<SentenceShare>,
+}
+
+/// The least share of a sentence that is kept: evidence is what has several times as much.
+pub const LEAST_SHARE: f32 = 0.02;
+
+/// How much of a pair's context is made of a sentence.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SentenceShare {
+    /// Head entity.
+    pub head: u32,
+    /// Tail entity.
+    pub tail: u32,
+    /// The sentence.
+    pub sentence: u32,
+    /// Its share, of 1.
+    pub share: f32,
 }
 
 /// A relation that a pair was given at an iteration, or at several.
@@ -237,7 +256,7 @@ impl<'b> Reader<'b, ()> {
 impl<P: Iterator<Item = (usize, (u32, u32))>> Reader<'_, P> {
     fn read(&mut self, (held, scored): (Vec<Held>, Vec<Scored>)) -> Result<()> {
         let mut held = held.as_slice();
-        for (row, scored) in (0..).zip(scored) {
+        for (row, mut scored) in (0..).zip(scored) {
             let next = self.pairs.next();
             let next = next.and_then(|(place, pair)| Some((pair, self.batch.get(place)?, self.found.get_mut(place)?)));
             let Some((pair, example, found)) = next else {
@@ -245,7 +264,11 @@ impl<P: Iterator<Item = (usize, (u32, u32))>> Reader<'_, P> {
             };
             let of_pair;
             (of_pair, held) = held.split_at(held.iter().take_while(|held| held.pair == row).count());
+            let (before, shares) = (found.predictions.len(), std::mem::take(&mut scored.sentences));
             add(found, &example.doc_id, pair, (scored, of_pair), self.wanted)?;
+            if found.predictions.len() > before || !of_pair.is_empty() {
+                found.sentences.extend(shares_of(pair, shares, example.sentences.len()));
+            }
         }
         debug_assert!(held.is_empty(), "what pairs are given comes pair by pair");
         Ok(())
@@ -264,6 +287,7 @@ struct Scored {
     logits: Vec<f32>,
     base: Option<Vec<f32>>,
     iteration: Option<u32>,
+    sentences: Vec<f32>,
 }
 
 /// Pair by pair, and what each was given on the way.
@@ -271,9 +295,22 @@ fn scored(scores: Scores) -> Result<(Vec<Held>, Vec<Scored>)> {
     let base = scores.base.map(|base| base.to_vec2::<f32>()).transpose()?;
     let mut base = base.into_iter().flatten();
     let mut changed = scores.changed.into_iter().flatten();
+    let sentences = scores.sentences.map(|sentences| sentences.to_vec2::<f32>()).transpose()?;
+    let mut sentences = sentences.into_iter().flatten();
     let logits = scores.logits.to_vec2::<f32>()?.into_iter();
-    let scored = logits.map(|logits| Scored { logits, base: base.next(), iteration: changed.next() }).collect();
-    Ok((scores.held, scored))
+    let scored = logits.map(|logits| Scored {
+        logits,
+        base: base.next(),
+        iteration: changed.next(),
+        sentences: sentences.next().unwrap_or_default(),
+    });
+    Ok((scores.held, scored.collect()))
+}
+
+/// The shares of a document's sentences that are kept; those behind are none of its own.
+fn shares_of((head, tail): (u32, u32), shares: Vec<f32>, n_sentences: usize) -> impl Iterator<Item = SentenceShare> {
+    let shares = (0..).zip(shares).take(n_sentences).filter(|(_, share)| *share >= LEAST_SHARE);
+    shares.map(move |(sentence, share)| SentenceShare { head, tail, sentence, share })
 }
 
 /// Adds what is predicted for a pair.
@@ -281,7 +318,7 @@ fn add(
     found: &mut Found,
     doc_id: &str,
     (head, tail): (u32, u32),
-    (Scored { logits, base, iteration }, held): (Scored, &[Held]),
+    (Scored { logits, base, iteration, sentences: _ }, held): (Scored, &[Held]),
     wanted: Wanted,
 ) -> Result<()> {
     if logits.iter().any(|logit| logit.is_nan()) {

@@ -72,6 +72,8 @@ pub struct MarkedDocument {
     pub id: Text,
     /// Its words in order.
     pub words: Vec<Text>,
+    /// The first word of each of its sentences; none where these are not known.
+    pub sentences: Vec<u32>,
     /// For each entity, the words of each mention: first, and one past the last.
     pub entities: Vec<Vec<(u32, u32)>>,
     /// The types of the same mentions; no marker but those of types asks for them.
@@ -141,7 +143,11 @@ impl Cutter {
     fn row(&self, document: &MarkedDocument, encoder: Text) -> Result<PieceRow, PiecesError> {
         let mut layout = Layout::new(document);
         let mut ids = vec![self.tokenizer.start()];
-        for (word, marks) in document.words.iter().zip(&mut layout.marks) {
+        let (mut sentences, mut sentence_starts) = (document.sentences.iter().peekable(), Vec::new());
+        for (place, (word, marks)) in document.words.iter().zip(&mut layout.marks).enumerate() {
+            while sentences.next_if(|&&first| first as usize <= place).is_some() {
+                sentence_starts.push(whole(ids.len()));
+            }
             if let Some(entity) = marks.opens {
                 marks.start = ids.len();
                 ids.push(self.marking.opening(entity));
@@ -154,11 +160,14 @@ impl Cutter {
             }
         }
         let kept = ids.len().min(self.most_pieces.saturating_sub(1));
+        sentence_starts.extend(sentences.map(|_| whole(kept)));
+        sentence_starts.iter_mut().for_each(|start| *start = (*start).min(whole(kept)));
         let truncated = whole(ids.len() - kept);
         ids.truncate(kept);
         ids.push(self.tokenizer.end());
         let [mention_starts, mention_ends] = layout.ends(document, kept);
-        Ok(PieceRow { doc_id: document.id.clone(), encoder, ids, mention_starts, mention_ends, truncated })
+        let doc_id = document.id.clone();
+        Ok(PieceRow { doc_id, encoder, ids, mention_starts, mention_ends, sentence_starts, truncated })
     }
 
     fn closing(&self, document: &MarkedDocument, (entity, mention): (usize, usize)) -> Result<u32, PiecesError> {
@@ -228,16 +237,16 @@ pub fn documents(
     let walk = Walk::<(TokenRow, MentionRow)>::open(folder)?;
     Ok(walk.map(|document| {
         let (row, (tokens, mentions)) = document?;
-        marked((&row.doc_id, row.n_entities as usize), tokens, &mentions)
+        marked((&row.doc_id, row.n_entities as usize, row.n_sentences), tokens, &mentions)
     }))
 }
 
-/// A document of its rows: its name and how many entities it has, its words, and its mentions by entity.
+/// A document of its rows: its name and how many entities and sentences it has, its words, and its mentions by entity.
 ///
 /// # Errors
 /// Where a mention does not fit the document.
 pub fn marked(
-    (doc_id, n_entities): (&Text, usize),
+    (doc_id, n_entities, n_sentences): (&Text, usize, u32),
     tokens: Vec<TokenRow>,
     mentions: &[MentionRow],
 ) -> Result<MarkedDocument, PiecesError> {
@@ -256,8 +265,14 @@ pub fn marked(
         mentions.ok_or_else(misfit)?.push((start, end));
         types.get_mut(entity as usize).ok_or_else(misfit)?.push(mention.r#type.clone());
     }
+    let sentences = sentences(n_sentences, &tokens);
     let words = tokens.into_iter().map(|token| token.text).collect();
-    Ok(MarkedDocument { id: doc_id.clone(), words, entities, types })
+    Ok(MarkedDocument { id: doc_id.clone(), words, sentences, entities, types })
+}
+
+/// The first word of each sentence; of one without words, that of the next.
+fn sentences(n_sentences: u32, tokens: &[TokenRow]) -> Vec<u32> {
+    (0..n_sentences).map(|sentence| whole(tokens.partition_point(|token| token.sent_id < sentence))).collect()
 }
 
 /// The rows of `pieces` for a corpus folder, some hundred documents at a time.

@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use checkpoint::DECISION;
-use decide::{Decision, MODEL, recount, write_relations};
+use decide::{Decision, MODEL, Writers, recount, write_relations};
 use ground::identity::Identity;
 use ground::observe::{Event, Observer};
-use table::rows::{ClaimRow, RelationRow, ScoreRow, TraceRow};
+use table::rows::{ClaimRow, EvidenceRow, RelationRow, ScoreRow, SentenceWeightRow, TraceRow};
 use table::{Ours, Row, Staging, TableError, TableWriter, check_making, fingerprint};
 
 use super::ended::Ended;
@@ -19,8 +19,10 @@ use super::{Options, Request};
 
 /// Puts back what a process that died has set aside.
 pub fn restore(out: &Path) -> Result<(), TableError> {
+    let of_evidence = [SentenceWeightRow::schema(), EvidenceRow::schema()];
     [TraceRow::schema(), ClaimRow::schema(), ScoreRow::schema(), RelationRow::schema()]
         .iter()
+        .chain(&of_evidence)
         .try_for_each(|schema| table::restore(&out.join(&schema.name), Ours::TABLES).map(drop))
 }
 
@@ -38,13 +40,22 @@ pub struct Tables {
     claims: Staging,
     scores: Staging,
     relations: Staging,
+    /// The weights of sentences, where the model learnt evidence.
+    weights: Option<Staging>,
+    /// What is evidence, likewise.
+    evidence: Option<Staging>,
 }
 
 impl Tables {
     /// Starts with all, where none is of another making or those may be replaced. `fingerprint` identifies what all but
     /// the relations are made from.
-    pub fn begin(&Decided { request, ref making, .. }: &Decided<'_>, fingerprint: &str) -> Result<Self, TableError> {
+    pub fn begin(
+        &Decided { request, ref making, learnt_evidence, .. }: &Decided<'_>,
+        fingerprint: &str,
+    ) -> Result<Self, TableError> {
         Ok(Self {
+            weights: learnt_evidence.then(|| begin::<SentenceWeightRow>(request, fingerprint)).transpose()?,
+            evidence: learnt_evidence.then(|| begin::<EvidenceRow>(request, making)).transpose()?,
             relations: begin::<RelationRow>(request, making)?,
             scores: begin::<ScoreRow>(request, fingerprint)?,
             claims: begin::<ClaimRow>(request, fingerprint)?,
@@ -54,6 +65,9 @@ impl Tables {
 
     /// Puts the parts together, of this making.
     pub fn fill(&self, parts: &Parts, making: &str, notes: &Notes<'_>) -> Result<(), ScoreError> {
+        if let Some(weights) = &self.weights {
+            parts.join::<SentenceWeightRow>(TableWriter::inside(weights.folder().to_path_buf(), making))?;
+        }
         parts.join::<TraceRow>(TableWriter::inside(self.traces.folder().to_path_buf(), making))?;
         let claims = TableWriter::inside(self.claims.folder().to_path_buf(), making);
         parts.join::<ClaimRow>(claims.noting(MODEL, notes.model.to_owned()))?;
@@ -67,7 +81,9 @@ impl Tables {
     pub fn commit(self) -> Result<(), TableError> {
         self.traces.commit()?;
         self.claims.commit()?;
+        self.weights.map_or(Ok(()), Staging::commit)?;
         self.scores.commit()?;
+        self.evidence.map_or(Ok(()), Staging::commit)?;
         self.relations.commit()
     }
 }
@@ -100,48 +116,69 @@ pub struct Decided<'a> {
     decision: Decision,
     /// Identifies what the claims are made from.
     making: String,
+    /// Whether the model learnt evidence.
+    learnt_evidence: bool,
 }
 
 impl<'a> Decided<'a> {
     /// What the request or the checkpoint says; nothing, where neither does. `scores` identifies what those are made from.
-    pub fn of(request: &'a Request<'a>, scores: &str) -> Result<Self, ScoreError> {
+    pub fn of(request: &'a Request<'a>, scores: &str, learnt_evidence: bool) -> Result<Self, ScoreError> {
         let decision = decision(request.checkpoint, request.decision, &request.options)?;
         let making = Identity::of("relations").field("scores", scores).field("decision", &decision).finish();
-        Ok(Self { request, decision, making })
+        Ok(Self { request, decision, making, learnt_evidence })
     }
 
     /// Claims, where the table of scores stands and that of claims is not of this decision.
     pub fn over_scores(&self, too_large: u64, observe: Observer<'_>) -> Result<Ended, ScoreError> {
         let name = &RelationRow::schema().name;
-        if fingerprint(self.request.out, name)?.as_ref() == Some(&self.making) {
+        let is_made =
+            |name: &str| Ok::<_, TableError>(fingerprint(self.request.out, name)?.as_ref() == Some(&self.making));
+        if is_made(name)? && (!self.learnt_evidence || is_made(&EvidenceRow::schema().name)?) {
             if self.decision.names_anything() {
                 let scores = [self.request.out.join(&ScoreRow::schema().name)];
-                let claims = recount(&self.request_over(&scores))?;
+                let claims = recount(&self.request_over(&scores, &[]))?;
                 claims.warnings().into_iter().for_each(|warning| observe(Event::Warning(warning)));
             }
             return Ok(Ended::UpToDate { too_large });
         }
         let staging = begin::<RelationRow>(self.request, &self.making)?;
-        let relations = self.write(self.request.out.join(&ScoreRow::schema().name), &staging, observe)?;
+        let evidence = self.learnt_evidence.then(|| begin::<EvidenceRow>(self.request, &self.making)).transpose()?;
+        let table = |name: &str| self.request.out.join(name);
+        let weights = self.learnt_evidence.then(|| table(&SentenceWeightRow::schema().name));
+        let relations = self.write(table(&ScoreRow::schema().name), weights, (&staging, evidence.as_ref()), observe)?;
+        evidence.map_or(Ok(()), Staging::commit)?;
         staging.commit()?;
         Ok(Ended::Decided { relations, too_large })
     }
 
     /// Claims of scores that have not their name yet, and how many.
     pub fn over(&self, tables: &Tables, observe: Observer<'_>) -> Result<u64, ScoreError> {
-        self.write(tables.scores.folder().to_path_buf(), &tables.relations, observe)
+        let folder = |staging: &Staging| staging.folder().to_path_buf();
+        let weights = tables.weights.as_ref().map(folder);
+        self.write(folder(&tables.scores), weights, (&tables.relations, tables.evidence.as_ref()), observe)
     }
 
-    fn write(&self, scores: PathBuf, staging: &Staging, observe: Observer<'_>) -> Result<u64, ScoreError> {
-        let writer = TableWriter::inside(staging.folder().to_path_buf(), &self.making);
-        let claims = write_relations(&self.request_over(&[scores]), writer)?;
+    fn write(
+        &self,
+        scores: PathBuf,
+        weights: Option<PathBuf>,
+        (relations, evidence): (&Staging, Option<&Staging>),
+        observe: Observer<'_>,
+    ) -> Result<u64, ScoreError> {
+        let weights: Vec<PathBuf> = weights.into_iter().collect();
+        let writers = Writers {
+            relations: TableWriter::inside(relations.folder().to_path_buf(), &self.making),
+            evidence: evidence.map(|evidence| TableWriter::inside(evidence.folder().to_path_buf(), &self.making)),
+        };
+        let claims = write_relations(&self.request_over(&[scores], &weights), writers)?;
         claims.warnings().into_iter().for_each(|warning| observe(Event::Warning(warning)));
         Ok(claims.count)
     }
 
-    fn request_over<'b>(&'b self, scores: &'b [PathBuf]) -> decide::Request<'b> {
+    fn request_over<'b>(&'b self, scores: &'b [PathBuf], weights: &'b [PathBuf]) -> decide::Request<'b> {
         decide::Request {
             scores,
+            weights,
             split: Some(self.request.split).filter(|_| self.decision.asks_types()),
             decision: &self.decision,
             run_id: None,

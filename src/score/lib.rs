@@ -5,6 +5,9 @@
 //! or by the decision that travels with the checkpoint. Where the scores stand, another decision is taken over them.
 //! `traces` are the changes that inference made of predictions, and `claims` what stood between two of them.
 //!
+//! Of a checkpoint that learnt evidence, `sentence_weights` are what it looked at for a pair, and `evidence` the sentences
+//! of these that support what is claimed.
+//!
 //! A checkpoint's card says what it is for ([`purpose`]): pairs of types that its training left out are not scored, unless
 //! that is asked for, and in what else the split differs from what it was trained on, is told when it is scored.
 //!
@@ -206,7 +209,7 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
     let compute = request.device.open(request.options.precision)?;
     let basis = Basis::of(request, observe)?;
     let fingerprint = basis.fingerprint(compute.precision)?;
-    let decided = Decided::of(request, &fingerprint)?;
+    let decided = basis.decided(&fingerprint)?;
     clear_leftovers(request.out, Ours::TABLES);
     if let Some(ended) = basis.standing(&fingerprint, &decided, observe)? {
         return Ok(ended);
@@ -241,6 +244,16 @@ impl<'a> Basis<'a> {
         Ok(Self { request, checkpoint, standing, purpose, first })
     }
 
+    /// Whether the model learnt what is evidence.
+    fn learnt_evidence(&self) -> bool {
+        self.checkpoint.config.model.evidence_weight() > 0.0
+    }
+
+    /// What is decided of the scores that a fingerprint identifies.
+    fn decided(&self, fingerprint: &str) -> Result<Decided<'a>, ScoreError> {
+        Decided::of(self.request, fingerprint, self.learnt_evidence())
+    }
+
     /// Identifies what the scores are made from.
     fn fingerprint(&self, precision: Precision) -> Result<String, TableError> {
         let Options { most_pairs, margin, .. } = &self.request.options;
@@ -261,7 +274,7 @@ impl<'a> Basis<'a> {
         observe: Observer<'_>,
     ) -> Result<Option<Ended>, ScoreError> {
         let request = self.request;
-        let Some(too_large) = lacks(request.out, fingerprint)? else { return Ok(None) };
+        let Some(too_large) = lacks(request.out, fingerprint, self.learnt_evidence())? else { return Ok(None) };
         parts::remove_leftovers(request.out);
         told::again(request.out)?.into_iter().chain(lacking(too_large)).for_each(observe);
         let ended = decided.over_scores(too_large, observe)?;
@@ -289,7 +302,7 @@ impl<'a> Basis<'a> {
         let cutter = Cutter::new(self.checkpoint.tokenizer.clone(), core.config.most_pieces);
         let mut cutter = cutter.marking(&core.config.markers)?;
         let (left_out, documents) = (&self.purpose.left_out, core.documents_at_once());
-        let taken = Taken { relations: &relations, left_out, passes_over: true, documents };
+        let taken = Taken { relations: &relations, left_out, passes_over: true, evidence: false, documents };
         let mut parts = Parts::new(request.out);
         overlap(
             || {

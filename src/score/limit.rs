@@ -5,10 +5,10 @@ use std::path::Path;
 use ground::observe::Event;
 use model::Model;
 use model::example::Example;
-pub(crate) use model::large::TooLarge;
+pub use model::large::TooLarge;
 use model::large::{Bound, SHOWN};
 use model::predict::USUAL_BYTES;
-use table::rows::{ClaimRow, ScoreRow, TraceRow};
+use table::rows::{ClaimRow, ScoreRow, SentenceWeightRow, TraceRow};
 use table::{Row, TableError};
 
 /// What bounds a document's pairs, and what becomes of one that has more.
@@ -24,11 +24,12 @@ pub(crate) fn marked(fingerprint: String, lacks: u64) -> String {
 }
 
 /// How many documents the scores in `out` lack, where they and what was made beside them are those of this fingerprint.
-pub(crate) fn lacks(out: &Path, fingerprint: &str) -> Result<Option<u64>, TableError> {
+pub(crate) fn lacks(out: &Path, fingerprint: &str, learnt_evidence: bool) -> Result<Option<u64>, TableError> {
     let lacks = table_lacks::<ScoreRow>(out, fingerprint)?;
     let is_beside = lacks.is_some()
         && table_lacks::<TraceRow>(out, fingerprint)? == lacks
-        && table_lacks::<ClaimRow>(out, fingerprint)? == lacks;
+        && table_lacks::<ClaimRow>(out, fingerprint)? == lacks
+        && (!learnt_evidence || table_lacks::<SentenceWeightRow>(out, fingerprint)? == lacks);
     Ok(lacks.filter(|_| is_beside))
 }
 

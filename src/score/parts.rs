@@ -48,10 +48,9 @@ pub fn is_kept(work: &Path, key: &str) -> Result<bool, TableError> {
     Ok(table::fingerprint(&work.join(key), &ScoreRow::schema().name)?.as_deref() == Some(key))
 }
 
-/// With a document as a model sees it; its labels, which no prediction hangs on, are left out.
+/// With a document as a model sees it; its labels and evidence, which no prediction hangs on, are left out.
 pub fn with_example(identity: Identity, example: &Example) -> Identity {
-    let Example { doc_id, ids, mentions, mention_ends, n_mentions, pairs, labels: _, truncated, first, kept: _ } =
-        example;
+    let Example { doc_id, ids, mentions, mention_ends, n_mentions, pairs, truncated, first, sentences, .. } = example;
     let identity = identity
         .field("doc_id", doc_id)
         .numbers("ids", ids.iter().copied().map(u64::from))
@@ -59,6 +58,7 @@ pub fn with_example(identity: Identity, example: &Example) -> Identity {
         .numbers("mention_ends", mention_ends.iter().copied().map(u64::from))
         .numbers("n_mentions", n_mentions.iter().map(|&count| count as u64))
         .numbers("pairs", pairs.iter().flat_map(|&(head, tail)| [head, tail]).map(u64::from))
+        .numbers("sentences", sentences.iter().copied().map(u64::from))
         .field("truncated", truncated);
     if first.is_some() { identity.field("first", first) } else { identity }
 }
@@ -89,6 +89,9 @@ impl Parts {
         let (folder, key) = (self.work.join(&part.key), &part.key);
         match &part.found {
             Some(found) => {
+                if rows.config.model.evidence_weight() > 0.0 {
+                    write(&folder, key, found.iter().flat_map(|(name, found)| rows.sentences(name, found)))?;
+                }
                 write(&folder, key, found.iter().flat_map(|(name, found)| rows.traces(name, found)))?;
                 write(&folder, key, found.iter().flat_map(|(name, found)| rows.claims(name, found)))?;
                 write(&folder, key, found.iter().flat_map(|(name, found)| rows.scores(name, found)))?;
@@ -185,15 +188,15 @@ mod tests {
             pairs: vec![(0, 1)],
             labels: vec![vec![3]],
             truncated: 0,
-            first: None,
-            kept: None,
+            sentences: vec![0, 1],
+            ..Example::default()
         }
     }
 
     #[test]
     fn a_part_hangs_on_all_that_its_documents_are_predicted_from() {
         let key = |example: &Example| with_example(Identity::of("part"), example).finish();
-        let changes: [fn(&mut Example); 10] = [
+        let changes: [fn(&mut Example); 11] = [
             |example| example.doc_id = "b".into(),
             |example| example.ids[1] = 3,
             |example| example.ids.push(0),
@@ -202,6 +205,7 @@ mod tests {
             |example| example.n_mentions = vec![2],
             |example| example.pairs = vec![(1, 0)],
             |example| example.truncated = 1,
+            |example| example.sentences = vec![0],
             |example| example.first = Some(Vec::new()),
             |example| example.first = Some(vec![(0, 1, 2)]),
         ];
@@ -211,5 +215,6 @@ mod tests {
             assert_ne!(key(&changed), key(&example()), "{place}");
         }
         assert_eq!(key(&Example { labels: vec![Vec::new()], ..example() }), key(&example()));
+        assert_eq!(key(&Example { evidence: vec![((0, 1), vec![0])], ..example() }), key(&example()));
     }
 }

@@ -20,7 +20,7 @@ use nn::device::DeviceChoice;
 use pieces::{Cutter, MarkedDocument, Tokenizer, marked};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use table::rows::{AnnotatedRow, ClaimRow, EntityRow, RelationRow, ScoreRow, TraceRow};
+use table::rows::{AnnotatedRow, ClaimRow, EntityRow, EvidenceRow, RelationRow, ScoreRow, SentenceWeightRow, TraceRow};
 use table::stream::batch_of;
 use table::{RecordBatch, Text, rows_of};
 
@@ -84,8 +84,12 @@ impl<'a> Setup<'a> {
 pub struct Outcome {
     /// What is claimed.
     pub relations: RecordBatch,
+    /// The sentences that support it, where the model learnt what is evidence.
+    pub evidence: RecordBatch,
     /// What lies near the threshold or above it.
     pub scores: RecordBatch,
+    /// How much each sentence counts for that, where the model learnt what is evidence.
+    pub sentence_weights: RecordBatch,
     /// What was predicted at each iteration of a model that infers.
     pub claims: RecordBatch,
     /// Where inference changed that.
@@ -228,19 +232,25 @@ impl Scorer {
     /// Scores some documents.
     fn add(&self, documents: &[Taken], tables: &mut Tables) -> Result<(), ScoreError> {
         let marked = |document: &Taken| {
-            marked((document.doc_id(), document.n_entities()), document.tokens(), &document.mentions())
+            let counted = (document.doc_id(), document.n_entities(), document.n_sentences());
+            marked(counted, document.tokens(), &document.mentions())
         };
         let words: Vec<MarkedDocument> = documents.par_iter().map(marked).collect::<Result<_, _>>()?;
         let pieces = self.cutting(|cutter| Ok(cutter.cut(&words)?))?;
         drop(words);
         let (left_out, documents_at_once) = (&self.purpose.left_out, self.documents_at_once());
-        let taken =
-            examples::Taken { relations: &self.relations, left_out, passes_over: true, documents: documents_at_once };
+        let taken = examples::Taken {
+            relations: &self.relations,
+            left_out,
+            passes_over: true,
+            evidence: false,
+            documents: documents_at_once,
+        };
         let unknown = self.tokenizer.unknown();
         let mut batch = Batch::default();
         for (document, pieces) in documents.iter().zip(pieces) {
             let (pairs, tokens) = (document.pairs().map(Ok), document.tokens().into_iter().map(Ok));
-            let beside = Beside { entities: document.entities(), pairs, tokens };
+            let beside = Beside { entities: document.entities(), facts: Vec::new(), pairs, tokens };
             batch.add(&pieces, beside, &taken, unknown, Path::new(BATCH))?;
             if batch.is_full(documents_at_once) {
                 self.predict(std::mem::take(&mut batch), documents, tables)?;
@@ -278,7 +288,11 @@ impl Scorer {
         let rows = self.core.rows();
         let scores: Vec<ScoreRow> = rows.scores(document, found).collect::<Result<_, _>>()?;
         tables.scores.extend(scores.iter().cloned());
-        tables.relations.extend(self.decider.claim(document, scores, entities, &mut tables.seen.tally)?);
+        let weights: Vec<SentenceWeightRow> = rows.sentences(document, found).collect::<Result<_, _>>()?;
+        let claimed = self.decider.claim(document, scores, entities, &mut tables.seen.tally)?;
+        tables.evidence.extend(self.decider.evidence(&weights, &claimed));
+        tables.relations.extend(claimed);
+        tables.sentence_weights.extend(weights);
         for claim in rows.claims(document, found) {
             tables.claims.push(claim?);
         }
@@ -309,6 +323,8 @@ impl Scorer {
 #[derive(Default)]
 struct Tables {
     relations: Vec<RelationRow>,
+    evidence: Vec<EvidenceRow>,
+    sentence_weights: Vec<SentenceWeightRow>,
     scores: Vec<ScoreRow>,
     claims: Vec<ClaimRow>,
     traces: Vec<TraceRow>,
@@ -318,9 +334,11 @@ struct Tables {
 
 impl Tables {
     fn outcome(self) -> Result<Outcome, ScoreError> {
-        let Self { relations, scores, claims, traces, too_large, seen } = self;
+        let Self { relations, evidence, scores, sentence_weights, claims, traces, too_large, seen } = self;
         Ok(Outcome {
             relations: batch_of(relations)?,
+            evidence: batch_of(evidence)?,
+            sentence_weights: batch_of(sentence_weights)?,
             scores: batch_of(scores)?,
             claims: batch_of(claims)?,
             traces: batch_of(traces)?,

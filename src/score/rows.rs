@@ -2,10 +2,10 @@
 
 use checkpoint::CheckpointConfig;
 use ground::whole;
-use model::predict::{Found, Given, Prediction};
+use model::predict::{Found, Given, Prediction, SentenceShare};
 use model::trace::{Change, Span, changes};
 use table::Text;
-use table::rows::{ClaimRow, ScoreRow, TraceRow};
+use table::rows::{ClaimRow, ScoreRow, SentenceWeightRow, TraceRow};
 
 use super::error::ScoreError;
 
@@ -48,6 +48,24 @@ impl Rows<'_> {
                 iteration,
                 margin: self.margin,
                 most_labels: whole(self.config.most_labels),
+            })
+        })
+    }
+
+    /// What it looks at for that.
+    pub fn sentences(
+        &self,
+        doc_id: &Text,
+        found: &Found,
+    ) -> impl Iterator<Item = Result<SentenceWeightRow, ScoreError>> {
+        found.sentences.iter().map(|&SentenceShare { head, tail, sentence, share }| {
+            Ok(SentenceWeightRow {
+                run_id: self.run_id.clone(),
+                doc_id: doc_id.clone(),
+                head,
+                tail,
+                sent_id: sentence,
+                weight: share,
             })
         })
     }

@@ -21,7 +21,7 @@ use nn::device::{Compute, Precision};
 use table::rows::{DocumentRow, ScoreRow};
 use table::{Ours, Row, Staging, Table, TableError, TableFiles, TableWriter, check_workplace, clear_leftovers};
 
-use super::decided::{self, Decided, Tables};
+use super::decided::{self, Tables};
 use super::ended::{Ended, Scored};
 use super::error::ScoreError;
 use super::parts::{Parts, is_kept, work_folder};
@@ -172,7 +172,7 @@ pub fn join(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Score
     let mut fingerprints = BTreeMap::new();
     for precision in precisions {
         let fingerprint = basis.fingerprint(precision)?;
-        let decided = Decided::of(request, &fingerprint)?;
+        let decided = basis.decided(&fingerprint)?;
         if found.is_empty()
             && let Some(ended) = basis.standing(&fingerprint, &decided, observe)?
         {
@@ -182,7 +182,7 @@ pub fn join(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Score
     }
     let records = found.complete(request.out, &fingerprints)?;
     let fingerprint = records.first().map(|record| record.fingerprint.clone()).unwrap_or_default();
-    let decided = Decided::of(request, &fingerprint)?;
+    let decided = basis.decided(&fingerprint)?;
     let tables = Tables::begin(&decided, &fingerprint)?;
     check_workplace(&work_folder(request.out), &FURTHER)?;
     basis.purpose.has_relations(request)?;

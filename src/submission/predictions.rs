@@ -1,12 +1,13 @@
 //! Predicted facts: a table by any program, or a submission.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use ground::excerpt::quoted;
 use ground::observe::{Event, Observer};
-use table::rows::{PredictionRow, RelationRow};
-use table::{Row, Table, TableError, TableFiles, found_under};
+use table::rows::{EvidenceRow, PredictionRow, RelationRow};
+use table::{Cursor, Row, Table, TableError, TableFiles, Text, found_under};
 
 use crate::{NO_ENTITY, Predicted, SubmissionError, read_submission_about};
 
@@ -37,6 +38,49 @@ fn batches(path: &Path, split: &Path, observe: Observer<'_>) -> Result<Batches, 
         return Ok(Box::new(std::iter::once(Ok(submission(path, split, observe)?))));
     }
     Ok(Box::new(Table::<PredictionRow>::require_at(&place(path)?)?.conformed()?))
+}
+
+/// The same, where those that name no evidence have that of a table `evidence`, whose documents come in the same order.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_supported(
+    path: &Path,
+    evidence: Option<&Path>,
+    split: &Path,
+    observe: Observer<'_>,
+) -> Result<impl Iterator<Item = Result<PredictionRow, SubmissionError>> + use<>, SubmissionError> {
+    let mut supports = evidence.map(Supports::open).transpose()?;
+    Ok(read(path, split, observe)?.map(move |row| match &mut supports {
+        Some(supports) => supports.support(row?),
+        None => row,
+    }))
+}
+
+/// The evidence of one document after the other.
+struct Supports {
+    rows: Cursor<EvidenceRow>,
+    document: Option<Text>,
+    sentences: BTreeMap<(Text, u32, u32), Vec<u32>>,
+}
+
+impl Supports {
+    fn open(evidence: &Path) -> Result<Self, TableError> {
+        Ok(Self { rows: Table::require_at(evidence)?.cursor()?, document: None, sentences: BTreeMap::new() })
+    }
+
+    fn support(&mut self, row: PredictionRow) -> Result<PredictionRow, SubmissionError> {
+        let Some(run_id) = row.run_id.as_ref().filter(|_| row.evidence.is_none()) else { return Ok(row) };
+        if self.document.as_ref() != Some(&row.doc_id) {
+            self.document = Some(row.doc_id.clone());
+            self.sentences.clear();
+            for EvidenceRow { run_id, head, tail, sent_id, .. } in self.rows.of(&row.doc_id)? {
+                self.sentences.entry((run_id, head, tail)).or_default().push(sent_id);
+            }
+        }
+        let evidence = self.sentences.get(&(run_id.clone(), row.head, row.tail)).cloned();
+        Ok(PredictionRow { evidence: Some(evidence.unwrap_or_default()), ..row })
+    }
 }
 
 /// Where the facts of a path lie: in a folder of tables, they are `relations`.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Cell, Row, TableSchema, Text, annotated};
 
 /// Every table's schema, sorted by name.
-pub fn all() -> [&'static TableSchema; 28] {
+pub fn all() -> [&'static TableSchema; 30] {
     [
         AnnotatedRow::schema(),
         ClaimRow::schema(),
@@ -16,6 +16,7 @@ pub fn all() -> [&'static TableSchema; 28] {
         DocumentRow::schema(),
         EdgeRow::schema(),
         EntityRow::schema(),
+        EvidenceRow::schema(),
         FactRow::schema(),
         ImpliedRow::schema(),
         MentionRow::schema(),
@@ -33,6 +34,7 @@ pub fn all() -> [&'static TableSchema; 28] {
         RelationRow::schema(),
         ReliabilityRow::schema(),
         ScoreRow::schema(),
+        SentenceWeightRow::schema(),
         SentenceRow::schema(),
         SummaryRow::schema(),
         TokenRow::schema(),
@@ -210,6 +212,7 @@ rows! {
         ids: Vec<u32>,
         mention_starts: Vec<Vec<u32>>,
         mention_ends: Vec<Vec<u32>>,
+        sentence_starts: Vec<u32>,
         truncated: u32,
     }
 
@@ -242,6 +245,26 @@ rows! {
         iteration: Option<u32>,
         margin: f32,
         most_labels: u32,
+    }
+
+    /// A row of `sentence_weights`.
+    SentenceWeightRow in "sentence_weights" {
+        run_id: Text,
+        doc_id: Text,
+        head: u32,
+        tail: u32,
+        sent_id: u32,
+        weight: f32,
+    }
+
+    /// A row of `evidence`.
+    EvidenceRow in "evidence" {
+        run_id: Text,
+        doc_id: Text,
+        head: u32,
+        tail: u32,
+        sent_id: u32,
+        weight: f32,
     }
 
     /// A row of `model_relations`.
@@ -421,6 +444,7 @@ rows! {
         loss: f64,
         threshold_loss: f64,
         auxiliary_loss: Option<f64>,
+        evidence_loss: Option<f64>,
         encoder_rate: f64,
         head_rate: f64,
         gradient_norm: f64,

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::rows::{
-    ClaimRow, DocumentRow, EntityRow, FactRow, ImpliedRow, MentionRow, ModelRelationRow, PairRow, PieceRow,
-    RelationTypeRow, ScoreRow, SentenceRow, TokenRow,
+    ClaimRow, DocumentRow, EntityRow, EvidenceRow, FactRow, ImpliedRow, MentionRow, ModelRelationRow, PairRow,
+    PieceRow, RelationTypeRow, ScoreRow, SentenceRow, SentenceWeightRow, TokenRow,
 };
 use super::{Cursor, Row, Standing, Table, TableError, Text};
 
@@ -27,7 +27,8 @@ macro_rules! of_document {
     )*};
 }
 
-of_document! { SentenceRow TokenRow MentionRow EntityRow PairRow FactRow ImpliedRow PieceRow ScoreRow ClaimRow }
+of_document! { SentenceRow TokenRow MentionRow EntityRow PairRow FactRow ImpliedRow PieceRow ScoreRow ClaimRow
+SentenceWeightRow EvidenceRow }
 
 /// Tables of a split by their types of rows, as a tuple: `(TokenRow, MentionRow)`.
 pub trait SplitTables {

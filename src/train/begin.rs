@@ -152,6 +152,8 @@ pub fn begin_with(folder: &Path, config: &TrainConfig, of: &CheckpointConfig) ->
 pub fn base(folder: &Path, config: &TrainConfig, of: &CheckpointConfig) -> Result<Begun, TrainError> {
     let mut checkpoint = of_the_same_reading("base", folder, of)?;
     let misfit = |what| TrainError::Misfit { role: "base", folder: folder.to_path_buf(), what };
+    let model = &checkpoint.config.model;
+    config.check_evidence_of_base(model).map_err(misfit)?;
     // Settings of what comes after the base may differ: the variables tell whether it is one.
     let model = of.model.base().unwrap_or_else(|| of.model.clone());
     let mut told = Vec::new();

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use examples::cut_off;
 use ground::whole;
+use model::evidence::gold;
 use model::example::Example;
 use pieces::CutOff;
 use table::{RecordWriter, Records, TableError};
@@ -22,6 +23,7 @@ pub struct DocumentWriter {
     lengths: Vec<u32>,
     cut_off: CutOff,
     has_facts: bool,
+    has_evidence: bool,
 }
 
 impl DocumentWriter {
@@ -31,7 +33,7 @@ impl DocumentWriter {
     /// Where the system refuses the file.
     pub fn inside(folder: &Path) -> Result<Self, TableError> {
         let (records, cut_off) = (RecordWriter::inside(folder)?, CutOff::default());
-        Ok(Self { records, bytes: Vec::new(), lengths: Vec::new(), cut_off, has_facts: false })
+        Ok(Self { records, bytes: Vec::new(), lengths: Vec::new(), cut_off, has_facts: false, has_evidence: false })
     }
 
     /// Takes a document.
@@ -45,6 +47,7 @@ impl DocumentWriter {
         self.lengths.push(whole(example.ids.len()));
         self.cut_off += cut_off(example);
         self.has_facts |= example.labels.iter().any(|labels| !labels.is_empty());
+        self.has_evidence |= !gold(example).is_empty();
         Ok(())
     }
 
@@ -53,8 +56,8 @@ impl DocumentWriter {
     /// # Errors
     /// As [`Self::push`].
     pub fn finish(self) -> Result<Documents, TableError> {
-        let Self { records, lengths, cut_off, has_facts, .. } = self;
-        Ok(Documents { records: records.finish()?, lengths, cut_off, has_facts })
+        let Self { records, lengths, cut_off, has_facts, has_evidence, .. } = self;
+        Ok(Documents { records: records.finish()?, lengths, cut_off, has_facts, has_evidence })
     }
 }
 
@@ -67,6 +70,8 @@ pub struct Documents {
     pub cut_off: CutOff,
     /// Whether there is anything to learn from.
     pub has_facts: bool,
+    /// Whether there is evidence to learn.
+    pub has_evidence: bool,
 }
 
 impl Documents {

@@ -35,6 +35,9 @@ pub enum TrainError {
     /// A split has nothing to learn from.
     #[error("{}: expected documents with facts, found none", .0.display())]
     Empty(PathBuf),
+    /// A split has no evidence to learn from.
+    #[error("{}: expected facts with evidence, which `evidence_weight` is to teach, found none", .0.display())]
+    NoEvidence(PathBuf),
     /// The tokenizer has pieces that the encoder does not know.
     #[error("encoder `{encoder}`: expected at most {expected} pieces in its vocabulary, the tokenizer has {got}")]
     Vocabulary {
@@ -113,6 +116,9 @@ impl Hint for TrainError {
             Self::Exists(_) => Some("pass `--resume` to go on with it, or choose another `--out`".into()),
             Self::OtherRun(_) => {
                 Some("give it the settings and the corpus that it was begun with, or choose another `--out`".into())
+            }
+            Self::NoEvidence(_) => {
+                Some("set `evidence_weight` to 0, or train on a corpus whose facts name their sentences".into())
             }
             Self::Misfit { role: "base", .. } => {
                 Some("name the checkpoint `base` that a run of two stages with this corpus and encoder has left".into())

@@ -21,6 +21,7 @@ mod documents;
 mod over;
 mod part;
 mod prepare;
+mod record;
 mod present;
 mod schedule;
 mod plan;

@@ -1,6 +1,8 @@
 //! Whether what another run trains can be what a run begins with, as far as the settings of both tell, before either has
 //! begun. What they do not tell, as relations, [`prepare`](super::prepare) finds in the checkpoint.
 
+use checkpoint::ModelConfig;
+
 use super::config::{EncoderSource, Scratch, TrainConfig};
 
 impl TrainConfig {
@@ -17,7 +19,20 @@ impl TrainConfig {
         }
         let of_other = if is_base { other.model.base() } else { None };
         let model = of_other.as_ref().unwrap_or(&other.model);
-        model.check_as_base_of(&self.model).map_err(|what| format!("expected the {what}"))
+        model.check_as_base_of(&self.model).map_err(|what| format!("expected the {what}"))?;
+        self.check_evidence_of_base(model).map_err(|what| format!("expected the {what}"))
+    }
+
+    /// Whether a base that stays as it is was taught what is evidence, where that is wanted.
+    ///
+    /// # Errors
+    /// What it is expected to be.
+    pub(super) fn check_evidence_of_base(&self, base: &ModelConfig) -> Result<(), String> {
+        let stays = self.second_stage().is_some_and(|second| second.is_frozen());
+        if stays && self.model.evidence_weight() > 0.0 && base.evidence_weight() <= 0.0 {
+            return Err("base of the model, taught evidence (`evidence_weight`): it stays as it is".to_owned());
+        }
+        Ok(())
     }
 
     /// Whether the model of another run reads the same pieces.

@@ -140,8 +140,10 @@ fn part(example: &Example, share: f64, random: &mut Random) -> Example {
             *count = 0;
         }
     }
+    let is_kept = |(head, tail): &(u32, u32)| kept.contains(head) && kept.contains(tail);
+    of_part.evidence.retain(|(pair, _)| is_kept(pair));
     let pairs = example.pairs.iter().zip(&example.labels);
-    let pairs = pairs.filter(|((head, tail), _)| kept.contains(head) && kept.contains(tail));
+    let pairs = pairs.filter(|(pair, _)| is_kept(pair));
     (of_part.pairs, of_part.labels) = pairs.map(|(pair, labels)| (*pair, labels.clone())).unzip();
     of_part
 }
@@ -161,6 +163,7 @@ mod tests {
             mentions: (0..20).flat_map(|entity| vec![entity; entity as usize % 3]).collect(),
             n_mentions,
             labels: pairs.iter().map(|&(head, tail)| vec![100 * head + tail]).collect(),
+            evidence: pairs.iter().map(|&(head, tail)| ((head, tail), vec![head])).collect(),
             pairs,
             ..Example::default()
         };
@@ -175,6 +178,8 @@ mod tests {
                 entities.iter().filter(|entity| *entity % 2 == 1).count(),
             );
             assert_eq!(found.pairs.len(), n_heads * n_tails);
+            let evidence: Vec<(u32, u32)> = found.evidence.iter().map(|(pair, _)| *pair).collect();
+            assert_eq!(evidence, found.pairs);
             for (&(head, tail), labels) in found.pairs.iter().zip(&found.labels) {
                 assert_eq!(labels, &[100 * head + tail]);
             }

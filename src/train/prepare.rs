@@ -82,16 +82,23 @@ impl Prepared {
         let mut cutter = Cutter::new(tokenizer, config.most_pieces).marking(&config.markers)?;
         let splits = standing.each_ref().map(|split| read_as(split, &cutter));
         let identity = Identity::of("prepared").field("splits", &splits.into_iter().collect::<Result<Vec<_>, _>>()?);
+        let learns_evidence = config.model.evidence_weight() > 0.0;
+        let evidence = learns_evidence.then(|| standing[0].identity(&["facts"])).transpose()?;
+        let identity = evidence.iter().fold(identity, |identity, facts| identity.field("evidence", facts));
         let corpus = identity.clone().finish();
-        let mut read =
-            |split: &Path, is_taken: fn(&Example) -> bool| read((split, out), &mut cutter, &relations, is_taken);
-        let (train_documents, profile) = read(&train, |example| !example.pairs.is_empty())?;
-        let (dev_documents, dev_profile) = read(&dev, |_| true)?;
+        let mut read = |split: &Path, evidence, is_taken: fn(&Example) -> bool| {
+            read((split, out), &mut cutter, (&relations, evidence), is_taken)
+        };
+        let (train_documents, profile) = read(&train, learns_evidence, |example| !example.pairs.is_empty())?;
+        let (dev_documents, dev_profile) = read(&dev, false, |_| true)?;
         standing.iter().try_for_each(Standing::check)?;
         for (split, documents) in [(&train, &train_documents), (&dev, &dev_documents)] {
             if !documents.has_facts {
                 return Err(TrainError::Empty(split.clone()));
             }
+        }
+        if learns_evidence && !train_documents.has_evidence {
+            return Err(TrainError::NoEvidence(train));
         }
         let (teacher, taught) =
             config.teacher.as_ref().map(|folder| teacher(folder, &checkpoint, compute)).transpose()?.unzip();
@@ -213,11 +220,12 @@ fn is_of_classifier(name: &str) -> bool {
 fn read(
     (split, out): (&Path, &Path),
     cutter: &mut Cutter,
-    relations: &Relations,
+    (relations, evidence): (&Relations, bool),
     is_taken: fn(&Example) -> bool,
 ) -> Result<(Documents, Profile), TrainError> {
     let (mut documents, mut profile) = (DocumentWriter::inside(out)?, Profile::default());
-    let taken = Taken { relations, left_out: &BTreeSet::new(), passes_over: false, documents: DOCUMENTS_AT_ONCE };
+    let (left_out, passes_over, at_once) = (&BTreeSet::new(), false, DOCUMENTS_AT_ONCE);
+    let taken = Taken { relations, left_out, passes_over, evidence, documents: at_once };
     for batch in examples(split, cutter, taken)? {
         let batch = batch?;
         batch.examples.iter().filter(|example| is_taken(example)).try_for_each(|example| documents.push(example))?;

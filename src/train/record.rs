@@ -8,7 +8,8 @@ use model::example::Example;
 /// Appends a document's bytes. Every field is named, so that a new one is not left out; features are made later, and are
 /// not kept here.
 pub fn write(example: &Example, bytes: &mut Vec<u8>) {
-    let Example { doc_id, ids, mentions, mention_ends, n_mentions, pairs, labels, truncated, first, kept } = example;
+    let Example { doc_id, ids, mentions, mention_ends, n_mentions, pairs, labels, .. } = example;
+    let Example { truncated, sentences, evidence, first, kept, .. } = example;
     debug_assert!(kept.is_none(), "a document is read before features are made of it");
     doc_id.write(bytes);
     ids.write(bytes);
@@ -18,6 +19,8 @@ pub fn write(example: &Example, bytes: &mut Vec<u8>) {
     pairs.write(bytes);
     labels.write(bytes);
     truncated.write(bytes);
+    sentences.write(bytes);
+    evidence.write(bytes);
     first.write(bytes);
 }
 
@@ -33,6 +36,8 @@ pub fn read(mut bytes: &[u8]) -> Option<Example> {
         pairs: Stored::read(rest)?,
         labels: Stored::read(rest)?,
         truncated: Stored::read(rest)?,
+        sentences: Stored::read(rest)?,
+        evidence: Stored::read(rest)?,
         first: Stored::read(rest)?,
         kept: None,
     };
@@ -166,6 +171,8 @@ mod tests {
             pairs: vec![(0, 1), (200, 3)],
             labels: vec![vec![], vec![1, 96]],
             truncated: 7,
+            sentences: vec![1, 1, 9000],
+            evidence: vec![((0, 1), vec![0, 2]), ((200, 3), vec![])],
             first: Some(vec![(0, 1, 2)]),
             kept: None,
         };

@@ -210,7 +210,8 @@ impl<'a> Run<'a> {
         let shards: Vec<Vec<Example>> = shards.iter().map(|shard| self.examples(shard)).collect::<Result<_, _>>()?;
         let shards = self.bound().parts(&*self.model, shards, &mut Random::stream(self.config.seed ^ PARTS, draw));
         let counts = shards.iter().map(|shard| self.counts(shard));
-        let all = counts.fold([0, 0], |[judged, pairs], more| [judged + more[0], pairs + more[1]]);
+        let all =
+            counts.fold([0; 3], |[judged, pairs, taught], more| [judged + more[0], pairs + more[1], taught + more[2]]);
         let parts = self.workers.run((0u64..).zip(&shards).collect(), |(place, batch)| {
             let mut random = Random::stream(self.config.seed ^ MASKS, (draw << 16) + place);
             let shared = Random::stream(self.config.seed ^ SHARED, draw);
@@ -235,6 +236,7 @@ impl<'a> Run<'a> {
             loss: losses.total(),
             threshold_loss: losses.threshold,
             auxiliary_loss: losses.auxiliary,
+            evidence_loss: losses.evidence,
             encoder_rate,
             head_rate,
             gradient_norm,
@@ -266,16 +268,18 @@ impl<'a> Run<'a> {
         places.map(|&place| self.prepared.train.read(place)).collect()
     }
 
-    /// Of how many pairs the threshold losses of some documents are means, and of how many all else that is learnt is.
-    fn counts(&self, examples: &[Example]) -> [usize; 2] {
-        [self.model.n_judged(examples), examples.iter().map(|example| example.pairs.len()).sum()]
+    /// Of how many pairs the threshold losses of some documents are means, of how many the evidence loss is, the last, and
+    /// of how many all else that is learnt.
+    fn counts(&self, examples: &[Example]) -> [usize; 3] {
+        let n_pairs = examples.iter().map(|example| example.pairs.len()).sum();
+        [self.model.n_judged(examples), n_pairs, self.model.n_taught(examples)]
     }
 
     /// A batch's share of the mean losses over the step's pairs, which are counted, and the gradients of their sum.
     fn gradients(
         &self,
         batch: &[Example],
-        (all, shared): ([usize; 2], Random),
+        (all, shared): ([usize; 3], Random),
         random: &mut Random,
     ) -> TensorResult<(Losses, GradStore)> {
         let progress = self.adam.steps() as f64 / self.steps as f64;
@@ -284,13 +288,15 @@ impl<'a> Run<'a> {
         let Some(loss) = self.model.loss(&lesson, random)? else {
             candle_core::bail!("expected pairs in every batch, found none");
         };
-        let [judged, pairs] = self.counts(batch);
-        let shares = [judged as f64 / all[0] as f64, pairs as f64 / all[1] as f64];
+        let [judged, pairs, taught] = self.counts(batch);
+        let of_taught = taught as f64 / all[2].max(1) as f64;
+        let shares = [judged as f64 / all[0] as f64, pairs as f64 / all[1] as f64, of_taught];
         let number = |loss: &Tensor, share| Ok::<_, candle_core::Error>(f64::from(loss.to_scalar::<f32>()?) * share);
         // Before they are read, which waits for the device.
         let grads = loss.shared(shares)?.backward()?;
         let auxiliary = loss.auxiliary.as_ref().map(|loss| number(loss, shares[1])).transpose()?;
-        Ok((Losses { threshold: number(&loss.threshold, shares[0])?, auxiliary }, grads))
+        let evidence = loss.evidence.as_ref().map(|loss| number(loss, shares[2])).transpose()?;
+        Ok((Losses { threshold: number(&loss.threshold, shares[0])?, auxiliary, evidence }, grads))
     }
 
     /// What the model does in each dev document.

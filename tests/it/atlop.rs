@@ -223,6 +223,7 @@ fn rows_that_do_not_fit_are_refused() {
         ids: vec![2, 9, 3],
         mention_starts: vec![vec![1], vec![]],
         mention_ends: vec![vec![1], vec![]],
+        sentence_starts: vec![1],
         truncated: 0,
     };
     let pair = |head, tail, label: &str, candidate| PairRow {

@@ -79,6 +79,7 @@ const READERS: [(&str, Reader); 4] = [
             relations: &relations,
             split,
             model_relations: None,
+            evidence: None,
             aliases: None,
             out: &out,
             options: &options,

@@ -70,7 +70,7 @@ fn marked(document: &Value) -> MarkedDocument {
             .iter()
             .map(|mentions| mentions.as_array().unwrap().iter().map(mention).collect())
             .collect(),
-        types: Vec::new(),
+        ..MarkedDocument::default()
     }
 }
 

@@ -68,6 +68,7 @@ impl Made {
             relations: &relations,
             split,
             model_relations: None,
+            evidence: None,
             aliases: None,
             out: &out,
             options,

@@ -27,6 +27,7 @@ mod distant;
 mod documents_on_disk;
 mod encoder;
 mod evaluate;
+mod evidence;
 mod evaluate_scores;
 mod evaluate_undirected;
 mod first_relations;

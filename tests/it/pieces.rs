@@ -20,8 +20,29 @@ fn document(words: &str, entities: &[&[(u32, u32)]]) -> MarkedDocument {
         id: "d".into(),
         words: words.split_whitespace().map(Text::from).collect(),
         entities: entities.iter().map(|mentions| mentions.to_vec()).collect(),
-        types: Vec::new(),
+        ..MarkedDocument::default()
     }
+}
+
+#[test]
+fn sentences_begin_at_their_first_word_or_its_marker() {
+    // [CLS] * A B * | C | (a sentence without words) | * D * [SEP]
+    let document = MarkedDocument { sentences: vec![0, 2, 3, 3], ..document("a b c d", &[&[(0, 2)], &[(3, 4)]]) };
+    let starts = |most_pieces| {
+        let tokenizer = cutter(FOLDERS[0]).into_tokenizer();
+        let row = Cutter::new(tokenizer, most_pieces).cut(std::slice::from_ref(&document)).unwrap().remove(0);
+        (row.sentence_starts, row.ids.len())
+    };
+    let (whole, n_pieces) = starts(100);
+    let row = cutter(FOLDERS[0]).cut(std::slice::from_ref(&document)).unwrap().remove(0);
+    let last_mention = row.mention_starts[1][0];
+    assert_eq!(whole, [1, row.mention_ends[0][0] + 1, last_mention, last_mention]);
+    // What is cut off begins where the end piece is.
+    let (cut, n_kept) = starts(last_mention as usize);
+    assert!(n_kept < n_pieces);
+    let end = n_kept as u32 - 1;
+    assert_eq!(cut, [1, whole[1], end, end]);
+    assert_eq!(starts(3), (vec![1, 2, 2, 2], 3));
 }
 
 #[test]

@@ -320,7 +320,7 @@ fn features_are_in_the_type_of_products() {
     for feature in [PairFeature::Ffn, PairFeature::GroupedBilinear, PairFeature::Released] {
         let mut weights = Weights::fresh(1, &Device::Cpu).computing_in(DType::BF16);
         let (width, block, averaged_layers, mentions) = (WIDTH, 4, 1, Mentions::Opening);
-        let shape = Shape { width, block, feature, averaged_layers, mentions, normed: true };
+        let shape = Shape { width, block, feature, averaged_layers, mentions, normed: true, evidence: false };
         let base = PairBase::new(&encoder, &shape, &mut weights).unwrap();
         let features = base.forward(&documents(), &mut Mode::Evaluate).unwrap().unwrap();
         assert_eq!(features.dtype(), DType::BF16, "{feature:?}");

@@ -70,7 +70,7 @@ impl Fixture {
         let config = checkpoint.config;
         let cutter = Cutter::new(checkpoint.tokenizer, config.most_pieces).marking(&config.markers);
         let (relations, none) = (config.relations(), BTreeSet::new());
-        let taken = Taken { relations: &relations, left_out: &none, passes_over: false, documents: 2 };
+        let taken = Taken { relations: &relations, left_out: &none, passes_over: false, evidence: false, documents: 2 };
         let mut batches: Vec<Batch> =
             examples(&self.path("corpus/dev"), &mut cutter.unwrap(), taken).unwrap().map(Result::unwrap).collect();
         assert_eq!(batches.len(), 1);

@@ -106,7 +106,8 @@ fn documents(folder: &Path, split: &Path) -> Vec<Example> {
     let mut cutter = Cutter::new(checkpoint.tokenizer, checkpoint.config.most_pieces);
     let relations = checkpoint.config.relations();
     let none = BTreeSet::new();
-    let taken = Taken { relations: &relations, left_out: &none, passes_over: false, documents: DOCUMENTS_AT_ONCE };
+    let documents = DOCUMENTS_AT_ONCE;
+    let taken = Taken { relations: &relations, left_out: &none, passes_over: false, evidence: false, documents };
     examples(split, &mut cutter, taken).unwrap().flat_map(|batch| batch.unwrap().examples).collect()
 }
 

@@ -91,6 +91,7 @@ fn every_table_is_written_as_its_schema_file_says_and_read_back() {
         ids: vec![2, 3],
         mention_starts,
         mention_ends: vec![vec![2]],
+        sentence_starts: vec![1],
         truncated: 1,
     };
     check(vec![pieces(vec![]), pieces(vec![vec![1, 2], vec![], vec![3]])]);
@@ -493,7 +494,15 @@ fn a_null_in_a_list_is_refused_at_any_depth() {
         }
         starts.append(true);
         let (doc_id, encoder) = (text("a"), text("e"));
-        let row = PieceRow { doc_id, encoder, ids: vec![], mention_starts: vec![], mention_ends: vec![], truncated: 0 };
+        let row = PieceRow {
+            doc_id,
+            encoder,
+            ids: vec![],
+            mention_starts: vec![],
+            mention_ends: vec![],
+            sentence_starts: vec![],
+            truncated: 0,
+        };
         let batch = PieceRow::to_batch(vec![row]).unwrap();
         let mut columns = batch.columns().to_vec();
         columns[3] = Arc::new(starts.finish());

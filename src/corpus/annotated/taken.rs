@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use ground::whole;
 use table::Text;
 use table::rows::{AnnotatedRow, EntityRow, MentionRow, PairRow, TokenRow};
 
@@ -30,6 +31,11 @@ impl Taken {
     /// How many entities it has.
     pub fn n_entities(&self) -> usize {
         self.0.document.entities.len()
+    }
+
+    /// How many sentences it has.
+    pub fn n_sentences(&self) -> u32 {
+        whole(self.0.document.sentences.len())
     }
 
     /// Its rows of `tokens`.

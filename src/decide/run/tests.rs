@@ -129,7 +129,7 @@ impl Fixture {
     pub fn decide(&self, decision: &Decision) -> Result<Ended, DecideError> {
         let out = &self.folder.path().join("out");
         let (scores, split, run_id, force) = (&*self.runs, self.split.as_deref(), None, true);
-        super::decide(&Request { scores, split, decision, run_id, iteration: None, out, force })
+        super::decide(&Request { scores, weights: &[], split, decision, run_id, iteration: None, out, force })
     }
 
     pub fn rows(&self, decision: &Decision) -> Vec<RelationRow> {
@@ -271,7 +271,7 @@ fn a_decision_is_fitted_on_a_labelled_split_and_knows_its_documents() {
     let split = fixture.split.as_deref().unwrap();
     let decision = &Decision { most_labels: Some(3), ..Decision::default() };
     let fitted = |options: &FitOptions| {
-        fit(&FitRequest { scores: &fixture.runs, split, decision, types_of: None, options }).unwrap()
+        fit(&FitRequest { scores: &fixture.runs, weights: &[], split, decision, types_of: None, options }).unwrap()
     };
     // Right or wrong from above: a 3, b 2, c 1, c 0 (in `e`), a -1, b -3; right are a, c and c, and b of `e` 0>2 has no
     // score: 4 facts, one about no candidate left out. F1 is greatest with four claims: 2 * 3 / (4 + 4).
@@ -302,7 +302,7 @@ fn types_are_those_that_a_relation_joins_in_training() {
     let fixture = Fixture::over_a_split(vec![scores()]);
     let split = fixture.split.as_deref().unwrap();
     let (decision, options) = (&Decision::default(), &FitOptions { recall: Some(0.0), ..FitOptions::default() });
-    let request = FitRequest { scores: &fixture.runs, split, decision, types_of: Some(split), options };
+    let request = FitRequest { scores: &fixture.runs, weights: &[], split, decision, types_of: Some(split), options };
     let types = fit(&request).unwrap().decision.types;
     let told: Vec<String> = types.iter().map(|(of, pairs)| format!("{of} {}", serde_json::json!(pairs))).collect();
     let expected = [
@@ -356,7 +356,7 @@ fn claims_of_an_iteration_are_neither_joined_nor_held_to_inverses() {
     let out = &fixture.folder.path().join("out");
     let told = |scores: &[PathBuf], decision: &Decision| {
         let (split, run_id, iteration) = (fixture.split.as_deref(), None, Some(0));
-        let request = Request { scores, split, decision, run_id, iteration, out, force: true };
+        let request = Request { scores, weights: &[], split, decision, run_id, iteration, out, force: true };
         let refused = recount(&request).unwrap_err();
         assert!(refused.hint().unwrap().contains("`--iterations N`"));
         refused.to_string()
@@ -402,7 +402,8 @@ fn a_fitted_decision_is_told_where_it_is_taken_of_another_model_or_of_an_earlier
     let (own, other) = (claims("m"), claims("n"));
     let told = |decision: &Decision, scores: &PathBuf, iteration: u32| {
         let (scores, iteration, out) = (std::slice::from_ref(scores), Some(iteration), folder.path());
-        let request = Request { scores, split: None, decision, run_id: None, iteration, out, force: true };
+        let request =
+            Request { scores, weights: &[], split: None, decision, run_id: None, iteration, out, force: true };
         recount(&request).unwrap().warnings()
     };
     let fitted_runs = vec![FittedRun { run_id: "mine".into(), model: Some("m".into()) }];
@@ -472,7 +473,7 @@ fn scores_without_right_ones_are_not_fitted_on_nor_those_without_wrong_ones_cali
     let fitted = |rows: Vec<ScoreRow>| {
         let fixture = Fixture::over_a_split(vec![rows]);
         let split = fixture.split.as_deref().unwrap();
-        fit(&FitRequest { scores: &fixture.runs, split, decision, types_of: None, options })
+        fit(&FitRequest { scores: &fixture.runs, weights: &[], split, decision, types_of: None, options })
     };
     let refusal = |rows| fitted(rows).unwrap_err().to_string();
     assert!(refusal(Vec::new()).ends_with("expected scores of which some are right, got 0 wrong ones"));

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::negatives::Negatives;
 use crate::base::{PairFeature, Shape, check_layers};
 use crate::bounds::{GREATEST_WIDTH, MOST};
+use crate::evidence::check_weight;
 use crate::pair::Mentions;
 use crate::recipe::Recipe;
 use crate::teaching::Teaching;
@@ -75,6 +76,8 @@ pub struct DocreIiConfig {
     /// Whether the module predicts by the second noisy view too, as in the released program: then each view is compared
     /// with the other one reversed.
     pub second_view: bool,
+    /// How much it counts what a pair's context is made of, as its evidence teaches it; with 0 nothing is taught.
+    pub evidence_weight: f64,
 }
 
 /// What the two units of a layer attend to.
@@ -188,6 +191,7 @@ impl Default for DocreIiConfig {
             logits: Logits::Last,
             negatives: Negatives::All,
             second_view: false,
+            evidence_weight: 0.0,
         }
     }
 }
@@ -249,6 +253,7 @@ impl DocreIiConfig {
         if self.negatives == Negatives::APositive(0) {
             return Err("`negatives`: expected `all` or at least 1 a positive, got 0".to_owned());
         }
+        check_weight(self.evidence_weight)?;
         within("noise", self.noise, 0.0, 1.0)
     }
 
@@ -259,7 +264,7 @@ impl DocreIiConfig {
 
     /// The base alone of a shape.
     pub(crate) fn base_of(shape: &Shape) -> Self {
-        let Shape { width, block, feature, averaged_layers, mentions, normed: _ } = *shape;
+        let Shape { width, block, feature, averaged_layers, mentions, normed: _, evidence: _ } = *shape;
         let base =
             Self { embedding: width, block, pair_feature: feature, averaged_layers, mentions, ..Self::default() };
         Self { iterations: 0, ..base }
@@ -268,7 +273,8 @@ impl DocreIiConfig {
     /// The shape of its base.
     pub(crate) fn shape(&self) -> Shape {
         let Self { embedding: width, block, pair_feature: feature, averaged_layers, mentions, .. } = *self;
-        Shape { width, block, feature, averaged_layers, mentions, normed: false }
+        let evidence = self.evidence_weight > 0.0;
+        Shape { width, block, feature, averaged_layers, mentions, normed: false, evidence }
     }
 
     /// The width of the inference module's vectors.

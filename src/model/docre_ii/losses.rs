@@ -91,7 +91,7 @@ impl DocreIi {
         let states = (&states, others.as_ref().map(|(states, ..)| states));
         let contrast = self.contrast(&seen, [&first, &second], states, &matrices(lesson.examples), mode)?;
         let auxiliary = added(contrast, taught)?;
-        Ok(Loss { threshold, auxiliary })
+        Ok(Loss { auxiliary, ..threshold.into() })
     }
 
     /// The contrastive loss, where there is one, by what the module makes of the first view and, where it predicts by that

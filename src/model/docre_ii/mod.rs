@@ -28,10 +28,11 @@ use nn::{Mode, Weights};
 use crate::all_pairs::{AllPairs, n_pairs};
 use crate::attention::rows_at_once;
 use crate::attention::{Matrices, matrix_bytes};
-use crate::base::PairBase;
+use crate::base::{PairBase, PairsRead};
 use crate::chunks::{by_rows, chunks, pairs_at_once, rows_of};
 use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
 use crate::decode::{Predicted, decode, given};
+use crate::evidence::{n_taught, taught};
 use crate::example::{Example, indicators, labels};
 use crate::pair_matrix::{PairMatrix, entities_in_pairs};
 use crate::trace::{Held, Span};
@@ -293,7 +294,8 @@ impl Model for DocreIi {
         // What a pair was given: nothing to most of them, so one relation an iteration is ample.
         let held = (size_of::<Held>() as u64).div_ceil(4) * (self.config.iterations as u64 + 1);
         let logits = if self.config.logits == Logits::Sum { 3 } else { 1 } * self.n_classes as u64;
-        Need::of(pairs, 11 * width + logits + held).and(matrix)
+        let sentences = if self.config.evidence_weight > 0.0 { example.sentences.len() as u64 } else { 0 };
+        Need::of(pairs, 11 * width + logits + held + sentences).and(matrix)
     }
 
     /// Beside the base's, in each view of the module what its layers and its ends make, and a second loss.
@@ -311,17 +313,22 @@ impl Model for DocreIi {
 
     fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {
         let all = self.meeting(examples);
-        let Some(features) = self.base.forward(&all.examples, &mut Mode::InChunks(at_once))? else { return Ok(()) };
+        let Some(read) = self.base.read(&all.examples, &mut Mode::InChunks(at_once))? else { return Ok(()) };
+        let PairsRead { features, sentences } = read;
+        let of_sentences =
+            |rows: &Range<usize>| sentences.as_ref().map(|sentences| all.asked(sentences, rows)).transpose();
         let base = |rows: &Range<usize>| self.first_logits(&all.asked(&features, rows)?, &mut Mode::Evaluate);
         let Some(inference) = &self.inference else {
-            return chunks(features.dim(0)?, at_once).try_for_each(|rows| found(base(&rows)?.into()));
+            return chunks(features.dim(0)?, at_once)
+                .try_for_each(|rows| found(Scores { sentences: of_sentences(&rows)?, ..base(&rows)?.into() }));
         };
         let (logits, changed, held) = self.infer(inference, &all, &features, at_once)?;
         // The base's logits are made anew: kept, they would be as many again.
         chunks(all.n_asked(), at_once).try_for_each(|rows| {
             let (logits, base) = (all.asked(&logits, &rows)?, Some(base(&rows)?));
             let held = within(&held, &rows);
-            found(Scores { logits, base, changed: Some(all.asked_of(&changed, &rows)), held })
+            let changed = Some(all.asked_of(&changed, &rows));
+            found(Scores { logits, base, changed, held, sentences: of_sentences(&rows)? })
         })
     }
 
@@ -331,15 +338,24 @@ impl Model for DocreIi {
 
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
         let (examples, all) = (lesson.examples, self.meeting(lesson.examples));
-        let Some(features) = self.base.forward(&all.examples, &mut Mode::Train(random))? else { return Ok(None) };
+        let Some(read) = self.base.read(&all.examples, &mut Mode::Train(random))? else { return Ok(None) };
+        let PairsRead { features, sentences } = read;
+        let evidence = taught(&all.examples, sentences.as_ref(), self.config.evidence_weight)?;
         let logits = self.first_logits(&features, &mut Mode::Train(random))?;
         let labels = labels(examples, self.n_classes, features.device())?;
         let judge = self.config.loss.judge(lesson, self.n_classes, features.device())?;
-        let Some(inference) = &self.inference else {
-            let auxiliary = self.config.teaching.of(lesson.teacher.as_ref(), [&logits])?;
-            return Ok(Some(Loss { threshold: judge.of(&logits, &labels)?, auxiliary }));
+        let loss = match &self.inference {
+            Some(inference) => self.losses(inference, (lesson, &all, &judge), [&features, &logits, &labels], random)?,
+            None => {
+                let auxiliary = self.config.teaching.of(lesson.teacher.as_ref(), [&logits])?;
+                Loss { auxiliary, ..judge.of(&logits, &labels)?.into() }
+            }
         };
-        self.losses(inference, (lesson, &all, &judge), [&features, &logits, &labels], random).map(Some)
+        Ok(Some(Loss { evidence, ..loss }))
+    }
+
+    fn n_taught(&self, examples: &[Example]) -> usize {
+        n_taught(examples, self.config.evidence_weight)
     }
 
     fn n_judged(&self, examples: &[Example]) -> usize {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{PairFeature, Shape, check_layers};
 use crate::bounds::MOST;
+use crate::evidence::check_weight;
 use crate::pair::Mentions;
 use crate::recipe::Recipe;
 use crate::teaching::Teaching;
@@ -49,6 +50,8 @@ pub struct DocreSdConfig {
     pub highway: bool,
     /// What the layers are before they learn.
     pub start: Start,
+    /// How much it counts what a pair's context is made of, as its evidence teaches it; with 0 nothing is taught.
+    pub evidence_weight: f64,
 }
 
 /// What the layers are before they learn.
@@ -95,6 +98,7 @@ impl Default for DocreSdConfig {
             moving_average: false,
             highway: false,
             start: Start::Random,
+            evidence_weight: 0.0,
         }
     }
 }
@@ -119,7 +123,8 @@ impl DocreSdConfig {
     /// The shape of its base.
     pub(crate) fn shape(&self) -> Shape {
         let Self { embedding: width, block, pair_feature: feature, averaged_layers, mentions, .. } = *self;
-        Shape { width, block, feature, averaged_layers, mentions, normed: true }
+        let evidence = self.evidence_weight > 0.0;
+        Shape { width, block, feature, averaged_layers, mentions, normed: true, evidence }
     }
 
     /// Whether a model can be made of it.
@@ -140,6 +145,7 @@ impl DocreSdConfig {
         self.loss.check()?;
         self.teaching.check()?;
         within("mask_rate", self.mask_rate, 0.0, 1.0)?;
+        check_weight(self.evidence_weight)?;
         if self.moving_average && self.distillation != Distillation::Itself {
             return Err(
                 "`moving_average`: expected `distillation` to be `self`, whose masked branch it teaches".to_owned()

@@ -21,9 +21,10 @@ use nn::{Init, Linear, Mode, Weights};
 
 use crate::all_pairs::{AllPairs, n_pairs};
 use crate::attention::matrix_bytes;
-use crate::base::PairBase;
+use crate::base::{PairBase, PairsRead};
 use crate::chunks::{by_rows, chunks, rows_of};
-use crate::contract::{Lesson, Loss, Model, Need, Taker, Task};
+use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
+use crate::evidence;
 use crate::example::{Example, labels};
 use crate::loss::{cosine, divergence, relative_entropy};
 use crate::pair_matrix::PairMatrix;
@@ -230,7 +231,8 @@ impl Model for DocreSd {
         let n_entities = if pairs == 0 { 0 } else { example.n_entities() as u64 };
         let matrix = matrix_bytes(n_entities, self.config.patterns.len(), is_fused(&self.classifier.bias));
         let tensors = if self.output.is_some() { 9 } else { 8 };
-        Need::of(pairs, tensors * self.config.embedding as u64).and(matrix)
+        let sentences = if self.config.evidence_weight > 0.0 { example.sentences.len() as u64 } else { 0 };
+        Need::of(pairs, tensors * self.config.embedding as u64 + sentences).and(matrix)
     }
 
     /// Beside the base's, in each branch what its layers and its ends make, and its loss; an average learns nothing.
@@ -249,9 +251,12 @@ impl Model for DocreSd {
 
     fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {
         let (all, mut mode) = (AllPairs::of(examples), Mode::InChunks(at_once));
-        let Some(features) = self.base.forward(&all.examples, &mut mode)? else { return Ok(()) };
-        let states = self.states(&self.layers, features, &all, &mut mode)?;
-        chunks(all.n_asked(), at_once).try_for_each(|rows| found(self.classify(&all.asked(&states, &rows)?)?.into()))
+        let Some(read) = self.base.read(&all.examples, &mut mode)? else { return Ok(()) };
+        let states = self.states(&self.layers, read.features, &all, &mut mode)?;
+        chunks(all.n_asked(), at_once).try_for_each(|rows| {
+            let sentences = read.sentences.as_ref().map(|sentences| all.asked(sentences, &rows)).transpose()?;
+            found(Scores { sentences, ..self.classify(&all.asked(&states, &rows)?)?.into() })
+        })
     }
 
     fn features(&self, examples: &[Example]) -> Result<Option<Tensor>> {
@@ -260,7 +265,9 @@ impl Model for DocreSd {
 
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
         let all = AllPairs::of(lesson.examples);
-        let Some(features) = self.base.forward(&all.examples, &mut Mode::Train(random))? else { return Ok(None) };
+        let Some(read) = self.base.read(&all.examples, &mut Mode::Train(random))? else { return Ok(None) };
+        let PairsRead { features, sentences } = read;
+        let evidence = evidence::taught(&all.examples, sentences.as_ref(), self.config.evidence_weight)?;
         let labels = labels(lesson.examples, self.n_classes, features.device())?;
         let [_, logits] = self.reason(&self.layers, &features, &all, &mut Mode::Train(random))?;
         let (others, distilled) = self.distil(&features, &logits, lesson, &all, random)?;
@@ -271,7 +278,11 @@ impl Model for DocreSd {
         }
         let predictions = [&logits].into_iter().chain(&others);
         let auxiliary = added(distilled, self.config.teaching.of(lesson.teacher.as_ref(), predictions)?)?;
-        Ok(Some(Loss { threshold, auxiliary }))
+        Ok(Some(Loss { threshold, auxiliary, evidence }))
+    }
+
+    fn n_taught(&self, examples: &[Example]) -> usize {
+        evidence::n_taught(examples, self.config.evidence_weight)
     }
 
     fn follow(&self) -> Result<()> {

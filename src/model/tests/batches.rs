@@ -26,7 +26,7 @@ use super::{distance, example, examples};
 
 /// Documents of several sizes: longer than the encoder's positions or not, without pairs, with an entity that is cut off,
 /// with none that is not, with some pairs only.
-fn documents() -> Vec<Example> {
+pub fn documents() -> Vec<Example> {
     let [mut bare, mut cut, mut unseen, mut asked] = [1, 0, 1, 2].map(example);
     let mut often = example(3);
     often.mentions.splice(..often.n_mentions[0], 1..=60);
@@ -129,7 +129,7 @@ fn states_are_told_from_those_of_their_own_document() {
     }
 }
 
-fn models() -> Vec<ModelConfig> {
+pub fn models() -> Vec<ModelConfig> {
     let docre_ii = || DocreIiConfig { embedding: 16, block: 8, iterations: 2, ..DocreIiConfig::default() };
     vec![
         ModelConfig::Atlop(AtlopConfig { embedding: 16, block: 8, ..AtlopConfig::default() }),

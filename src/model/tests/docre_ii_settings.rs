@@ -344,7 +344,7 @@ fn what_is_learnt_is_what_the_settings_say() {
     let examples = &examples()[..3];
     for config in lessons() {
         let (model, weights) = model(&config);
-        let Loss { threshold, auxiliary } = model.loss(&lesson(examples), &mut Random::new(1)).unwrap().unwrap();
+        let Loss { threshold, auxiliary, .. } = model.loss(&lesson(examples), &mut Random::new(1)).unwrap().unwrap();
         let parts = Parts::new(&config, weights, examples);
         let (expected, added) = expected_losses(&parts, &mut Random::new(5), &mut Random::new(1));
         let off = (f64::from(number(&threshold)) - expected).abs();

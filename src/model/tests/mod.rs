@@ -9,6 +9,7 @@ mod batches;
 mod docre_ii;
 mod docre_ii_settings;
 mod docre_sd;
+mod evidence;
 mod heads;
 mod large_documents;
 mod layer_cost;

@@ -1,8 +1,6 @@
-//! `decide`: scores of one run or several, and a decision → the table `relations`.
+//! `decide`: scores of one run or several, and a decision → the table `relations`; by the weights of sentences, `evidence`.
 //!
 //! The options are what the file of a decision says, and the run's name; or the file is an input.
-
-use std::collections::BTreeMap;
 
 use anyhow::ensure;
 use toml::Table;
@@ -14,8 +12,14 @@ use crate::pipeline::options::settings;
 
 pub const KIND: Kind = Kind {
     name: "decide",
-    inputs: &[(role::SCORES, Needs::Several), (role::CORPUS, Needs::Optional), (role::DECISION, Needs::Optional)],
+    inputs: &[
+        (role::SCORES, Needs::Several),
+        (role::SENTENCE_WEIGHTS, Needs::Any),
+        (role::CORPUS, Needs::Optional),
+        (role::DECISION, Needs::Optional),
+    ],
     outputs: &[role::RELATIONS],
+    optional_outputs: &[role::EVIDENCE],
     options: || keys_of::<Options>().into_iter().chain(keys_of::<Decision>()).collect(),
     parse,
     ..Kind::PLAIN
@@ -25,6 +29,7 @@ pub const KIND: Kind = Kind {
 struct Decide {
     options: Options,
     decision: Decision,
+    knows_weights: bool,
 }
 
 fn parse(options: Table, inputs: &[String]) -> anyhow::Result<Box<dyn Action>> {
@@ -38,7 +43,8 @@ fn parse(options: Table, inputs: &[String]) -> anyhow::Result<Box<dyn Action>> {
         set.map_or("", String::as_str),
         role::DECISION
     );
-    Ok(Box::new(Decide { options: settings(options)?, decision: settings(decision)? }))
+    let knows_weights = inputs.iter().any(|role| role == role::SENTENCE_WEIGHTS);
+    Ok(Box::new(Decide { options: settings(options)?, decision: settings(decision)?, knows_weights }))
 }
 
 impl Action for Decide {
@@ -47,6 +53,7 @@ impl Action for Decide {
         let decision = read.unwrap_or_else(|| self.decision.clone()).at(self.options.at())?;
         let ended = decide::decide(&Request {
             scores: work.inputs.get(role::SCORES).map_or(&[], Vec::as_slice),
+            weights: work.inputs.get(role::SENTENCE_WEIGHTS).map_or(&[], Vec::as_slice),
             split: work.optional(role::CORPUS),
             decision: &decision,
             run_id: Some(self.options.run_id.as_deref().unwrap_or(work.pipeline)),
@@ -55,10 +62,14 @@ impl Action for Decide {
             force: true,
         })?;
         Ok(Made {
-            outputs: BTreeMap::from([(role::RELATIONS, work.folder.join(role::RELATIONS))]),
+            outputs: [role::RELATIONS, role::EVIDENCE].map(|role| (role, work.folder.join(role))).into(),
             notes: vec![ended.claims().counted()],
             warnings: ended.claims().warnings(),
             ..Made::default()
         })
+    }
+
+    fn lacks(&self, role: &str) -> Option<&'static str> {
+        (role == role::EVIDENCE && !self.knows_weights).then_some("without the input `sentence_weights` there is none")
     }
 }

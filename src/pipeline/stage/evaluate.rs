@@ -23,6 +23,7 @@ pub const KIND: Kind = Kind {
     inputs: &[
         (role::CORPUS, Needs::One),
         (role::RELATIONS, Needs::Optional),
+        (role::EVIDENCE, Needs::Optional),
         (role::SCORES, Needs::Optional),
         (TRAINING, Needs::Optional),
         (DECISION, Needs::Optional),
@@ -48,7 +49,8 @@ fn parse(options: Toml, inputs: &[String]) -> anyhow::Result<Box<dyn Action>> {
     let given = |role: &str| inputs.iter().any(|input| input == role);
     let (relations, scores) = (given(role::RELATIONS), given(role::SCORES));
     ensure!(relations || scores, "expected an input `{}` or `{}`, got neither", role::RELATIONS, role::SCORES);
-    for (beside, input, there) in [(TRAINING, role::RELATIONS, relations), (DECISION, role::SCORES, scores)] {
+    let of_relations = [TRAINING, role::EVIDENCE].map(|beside| (beside, role::RELATIONS, relations));
+    for (beside, input, there) in of_relations.into_iter().chain([(DECISION, role::SCORES, scores)]) {
         ensure!(there || !given(beside), "input `{beside}`: expected it beside `{input}`, got it alone");
     }
     Ok(Box::new(Evaluate { options, scores }))
@@ -79,9 +81,14 @@ impl Action for Evaluate {
         let (mut rows, mut warnings) = (Vec::new(), Vec::new());
         if let Some(relations) = work.optional(role::RELATIONS) {
             let request = Request::new(corpus, relations).with(&self.options);
-            let training_facts = work.optional(TRAINING);
-            let evaluation =
-                metrics::evaluate(&Request { training_facts, corpus: work.pipeline, split: &split, ..request })?;
+            let (training_facts, evidence) = (work.optional(TRAINING), work.optional(role::EVIDENCE));
+            let evaluation = metrics::evaluate(&Request {
+                training_facts,
+                evidence,
+                corpus: work.pipeline,
+                split: &split,
+                ..request
+            })?;
             warnings.extend(evaluation.notes.warnings());
             // Rows would name their documents, and be refused.
             warnings.extend(Some(evaluation.notes.rows).filter(|rows| *rows == 0).and_then(|_| made_of_another(work)));

@@ -11,6 +11,7 @@ pub const KIND: Kind = Kind {
     name: "fit",
     inputs: &[
         (role::SCORES, Needs::Several),
+        (role::SENTENCE_WEIGHTS, Needs::Any),
         (role::CORPUS, Needs::One),
         (TRAINING, Needs::Optional),
         (role::DECISION, Needs::Optional),
@@ -29,6 +30,7 @@ impl Action for FitOptions {
         let decision = work.optional(role::DECISION).map(Decision::read).transpose()?.unwrap_or_default();
         let fit = decide::fit(&FitRequest {
             scores: work.inputs.get(role::SCORES).map_or(&[], Vec::as_slice),
+            weights: work.inputs.get(role::SENTENCE_WEIGHTS).map_or(&[], Vec::as_slice),
             split: work.input(role::CORPUS)?,
             decision: &decision,
             types_of: work.optional(TRAINING),
@@ -38,7 +40,7 @@ impl Action for FitOptions {
         fit.decision.write(&file, true)?;
         Ok(Made {
             outputs: BTreeMap::from([(role::DECISION, file)]),
-            notes: fit.told().into(),
+            notes: fit.told().into_iter().chain(fit.told_of_evidence()).collect(),
             warnings: fit.warning().into_iter().collect(),
             ..Made::default()
         })

@@ -1,5 +1,5 @@
 //! `score`: a checkpoint and a split → the table `relations`, and `scores`, `traces`, `claims` and `model_relations`
-//! beside it.
+//! beside it; of a checkpoint that learnt evidence, `sentence_weights` and `evidence`.
 
 use anyhow::ensure;
 
@@ -20,7 +20,14 @@ pub const KIND: Kind = Kind {
         (role::FIRST_RELATIONS, Needs::Optional),
     ],
     outputs: &[role::RELATIONS],
-    optional_outputs: &[role::SCORES, role::TRACES, role::CLAIMS, role::MODEL_RELATIONS],
+    optional_outputs: &[
+        role::SCORES,
+        role::TRACES,
+        role::CLAIMS,
+        role::MODEL_RELATIONS,
+        role::SENTENCE_WEIGHTS,
+        role::EVIDENCE,
+    ],
     options: keys_of::<Options>,
     parse: |options, _| Ok(Box::new(settings::<Options>(options)?)),
     ..Kind::PLAIN
@@ -51,9 +58,11 @@ impl Action for Options {
             request.decided_by(work.optional(role::DECISION)).begun_with(work.optional(role::FIRST_RELATIONS));
         let ended = score::score(&request, work.observe)?;
         Ok(Made {
-            outputs: [role::RELATIONS, role::SCORES, role::TRACES, role::CLAIMS, role::MODEL_RELATIONS]
+            outputs: [&[role::RELATIONS], KIND.optional_outputs]
+                .concat()
+                .into_iter()
                 .map(|role| (role, work.folder.join(role)))
-                .into(),
+                .collect(),
             notes: match ended {
                 Ended::UpToDate { .. } => Vec::new(),
                 made => vec![made.to_string()],

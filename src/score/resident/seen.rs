@@ -47,8 +47,7 @@ impl Seen {
         let lacking = lacking(self.scored.too_large).and_then(line);
         let decided = decider.claims(&self.tally).warnings();
         let told = told(purpose, &self.met, self.scored.cut_off, most_pieces);
-        let named = self.too_large.iter().map(ToString::to_string);
-        named.chain(decided).chain(told).chain(lacking).collect()
+        named(&self.too_large, 0).filter_map(line).chain(decided).chain(told).chain(lacking).collect()
     }
 }
 
