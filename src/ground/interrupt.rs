@@ -65,6 +65,12 @@ pub fn tell(signal: Signal) {
     let _ = TOLD.compare_exchange(UNTOLD, place, Ordering::Relaxed, Ordering::Relaxed);
 }
 
+/// Takes back what was told, once the work that it stopped has ended: for a program that goes on after that, as an
+/// interpreter does.
+pub fn take_back() {
+    TOLD.store(UNTOLD, Ordering::Relaxed);
+}
+
 /// Whether work may go on. Asking costs next to nothing.
 ///
 /// # Errors

@@ -20,6 +20,7 @@ pub mod cell;
 mod cursor;
 mod error;
 mod files;
+pub mod found;
 mod folder;
 mod foreign;
 mod handle;
