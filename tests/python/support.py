@@ -36,7 +36,7 @@ model = { kind = "atlop", embedding = 16, block = 4 }
 encoder.scratch = { layers = 1, hidden = 16, heads = 2, inner = 16, vocabulary = 200 }
 encoder_rate = 1e-2
 head_rate = 1e-2
-epochs = 6
+epochs = 20
 batch = 3
 inputs = { train = "train", dev = "dev" }
 outputs = { checkpoint = "model", log = "training_log" }
