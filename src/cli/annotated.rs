@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use docre::corpus::annotated::set_down;
 use docre::table::rows::AnnotatedRow;
-use docre::table::{Row, Table, TableFiles, stream};
+use docre::table::{Row, Table, TableError, TableFiles, stream};
 
 use super::pipe::{self, Scratch};
 use super::{Usage, holds_documents, split_folder, splits_in};
@@ -26,14 +26,22 @@ pub struct Taken {
 /// # Errors
 /// Where there is none, or a row is wrong.
 pub fn split(corpus: &Path, split: Option<&str>, scratch: &mut Scratch) -> anyhow::Result<Taken> {
-    if pipe::is(corpus) && split.is_some() {
-        bail!(Usage("`--split`: expected none: rows on stdin are one split".to_owned()));
-    }
-    let path = split.map_or_else(|| corpus.to_path_buf(), |split| corpus.join(split));
+    let path = path_of(corpus, split)?;
     match rows(&path, "rows", scratch)? {
         Some(folder) => Ok(Taken { folder, is_rows: true }),
         None => Ok(Taken { folder: split_folder(corpus, split)?, is_rows: false }),
     }
+}
+
+/// Where the split is, if it is not `-`.
+///
+/// # Errors
+/// Where a split of stdin is asked for.
+pub fn path_of(corpus: &Path, split: Option<&str>) -> anyhow::Result<PathBuf> {
+    if pipe::is(corpus) && split.is_some() {
+        bail!(Usage("`--split`: expected none: rows on stdin are one split".to_owned()));
+    }
+    Ok(split.map_or_else(|| corpus.to_path_buf(), |split| corpus.join(split)))
 }
 
 /// The folder in which the rows at a path, or on stdin, were set down as a split of some name; `None` where there are none.
@@ -41,15 +49,26 @@ pub fn split(corpus: &Path, split: Option<&str>, scratch: &mut Scratch) -> anyho
 /// # Errors
 /// Where a row is wrong.
 pub fn rows(path: &Path, name: &str, scratch: &mut Scratch) -> anyhow::Result<Option<PathBuf>> {
+    let Some((source, rows)) = read(path)? else { return Ok(None) };
+    let folder = scratch.folder(name)?;
+    set_down(rows, &source, &folder)?;
+    Ok(Some(folder))
+}
+
+/// Rows as they come, some at a time.
+pub type Rows = Box<dyn Iterator<Item = Result<Vec<AnnotatedRow>, TableError>>>;
+
+/// The rows at a path or on stdin, and what messages call the source; `None` where there are none.
+///
+/// # Errors
+/// Where the path leads to no rows, or there is no stream.
+pub fn read(path: &Path) -> anyhow::Result<Option<(PathBuf, Rows)>> {
     if pipe::is(path) {
-        let folder = scratch.folder(name)?;
-        set_down(stream::receive::<AnnotatedRow>(pipe::stdin())?, Path::new(STDIN), &folder)?;
-        return Ok(Some(folder));
+        return Ok(Some((STDIN.into(), Box::new(stream::receive::<AnnotatedRow>(pipe::stdin())?))));
     }
     let Some(table) = table_at(path)? else { return Ok(None) };
-    let folder = scratch.folder(name)?;
-    set_down(Table::<AnnotatedRow>::require_at(&table)?.conformed()?, &table, &folder)?;
-    Ok(Some(folder))
+    let rows = Table::<AnnotatedRow>::require_at(&table)?.conformed()?;
+    Ok(Some((table, Box::new(rows))))
 }
 
 /// Where the table is: a file, a folder of files, or in a folder under its name. A split, or a corpus of such, goes before

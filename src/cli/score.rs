@@ -3,16 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use anyhow::bail;
 use clap::Args;
 use docre::ground::folder_name;
 use docre::ground::parsed::FolderName;
 use docre::nn::device::{DeviceChoice, Precision};
-use docre::score::{self, Candidates, Ended, Options, Request};
+use docre::score::{self, Candidates, Ended, Options, Request, Shard};
 use docre::table::rows::RelationRow;
 use docre::table::stream;
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, annotated, checked, number, one_of, output, whole};
+use super::{Messages, Outcome, Usage, annotated, checked, number, one_of, output, whole};
+
+mod passing;
 
 /// Predict the relations of a split with a trained model.
 #[derive(Args)]
@@ -72,6 +75,12 @@ pub struct ScoreArgs {
     /// The type of matrix products: f32 or bf16 [default: bf16 on a CUDA device, f32 on the CPU].
     #[arg(long, value_name = "TYPE", value_parser = one_of::<Precision>())]
     precision: Option<Precision>,
+    /// Score a share of the documents: the first of four is 0/4. The shards of a run have one --out.
+    #[arg(long, value_name = "I/N", conflicts_with = "join")]
+    shard: Option<Shard>,
+    /// Score nothing, and make the tables of a run of which all shards are finished.
+    #[arg(long)]
+    join: bool,
     /// Replace tables that were made by another checkpoint, of another split or with other options.
     #[arg(long)]
     force: bool,
@@ -97,18 +106,28 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
         at_recall: args.at_recall,
         precision: args.precision,
     })?;
+    let piped = pipe::is(&args.out);
+    if piped && (args.shard.is_some() || args.join) {
+        bail!(Usage("`--out`: expected a folder, which the shards of a run have in common, got `-`".to_owned()));
+    }
+    if piped
+        && args.first_relations.is_none()
+        && let Some(rows) = annotated::read(&annotated::path_of(&args.corpus, args.split.as_deref())?)?
+    {
+        return passing::score(args, options, rows, messages);
+    }
     let mut scratch = Scratch::default();
     let split = annotated::split(&args.corpus, args.split.as_deref(), &mut scratch)?.folder;
-    let piped = pipe::is(&args.out);
     let out = if piped { scratch.folder("scored")? } else { args.out.clone() };
     let name = if piped { &args.checkpoint } else { &args.out };
     let name = folder_name(name);
     let request = Request::new(&args.checkpoint, &split, &out, &name, args.device).with(&options);
     // A pipe's table is nobody's.
     let request = request.decided_by(args.decision.as_deref()).forced(args.force || piped);
-    let request = request.begun_with(args.first_relations.as_deref());
+    let request = request.begun_with(args.first_relations.as_deref()).of_shard(args.shard);
     let (began, listener) = (Instant::now(), messages.listener());
-    let ended = score::score(&request, &|event| listener.hear(&event))?;
+    let observe = |event| listener.hear(&event);
+    let ended = if args.join { score::join(&request, &observe)? } else { score::score(&request, &observe)? };
     drop(listener);
     messages.say(&said(&args.out, ended, began.elapsed().as_secs_f64()));
     if piped {
@@ -120,7 +139,9 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
 fn said(out: &Path, ended: Ended, seconds: f64) -> String {
     let table = out.join("relations");
     let table = table.display();
-    let Some(scored) = ended.scored() else { return format!("{table}: {ended}") };
+    let Some(scored) = ended.scored().filter(|scored| scored.documents > scored.kept) else {
+        return format!("{table}: {ended}");
+    };
     let rate = (scored.documents - scored.kept) as f64 / seconds;
-    format!("{table}: {scored}, {rate:.0} documents/s")
+    format!("{table}: {ended}, {rate:.0} documents/s")
 }

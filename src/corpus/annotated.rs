@@ -6,16 +6,17 @@
 //! Rows are a table of ours or of any program. What is wrong in one is an error, as in every table that is read, and names
 //! document and field: whoever makes rows has said already what stands and what does not.
 
+mod names;
 mod read;
+mod taken;
 mod write;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rayon::prelude::*;
 
 use ground::excerpt::quoted;
-use ground::identity;
 use table::rows::AnnotatedRow;
 use table::{TableError, Text};
 
@@ -23,6 +24,8 @@ use crate::error::CorpusError;
 use crate::fault::Fault;
 use crate::tables::{Accepted, CorpusWriter, Totals};
 
+pub use names::Names;
+pub use taken::Taken;
 pub(crate) use write::{Rows, size};
 
 /// What the split and the source of such documents are called in the tables.
@@ -40,29 +43,29 @@ pub fn set_down(
 ) -> Result<Totals, CorpusError> {
     // Of content alone: the same rows are the same split, wherever they come from.
     let mut writer = CorpusWriter::create(folder, NAME, "", false)?;
-    let (mut words, mut seen) = (Words::default(), HashSet::new());
-    let refused = |document: &Text, Fault { column, reason }: Fault| {
-        let reason = format!("document {}: `{column}`: {reason}", quoted(document));
-        CorpusError::Format { path: source.to_path_buf(), reason }
-    };
+    let (mut words, mut names) = (Words::default(), Names::of(source));
     for batch in rows {
         let batch = batch?;
         for row in &batch {
             words.add(row);
-            if !seen.insert(identity::key(row.doc_id.as_bytes())) {
-                let fault = Fault::new("doc_id", "expected a name of its own, got that of a row before it");
-                return Err(refused(&row.doc_id, fault));
-            }
+            names.add(&row.doc_id)?;
         }
-        let read = |row| read::accepted(row).map_err(|(document, fault)| refused(&document, fault));
+        let read = |row| accepted(row, source);
         let documents: Vec<Accepted> = batch.into_par_iter().map(read).collect::<Result<_, _>>()?;
         writer.write(&documents)?;
     }
-    if seen.is_empty() {
-        let reason = "expected documents, a row each, got none".to_owned();
-        return Err(CorpusError::Format { path: source.to_path_buf(), reason });
-    }
+    names.check_any()?;
     Ok(writer.finish(&words.labels, |relation| words.undirected.contains(relation))?)
+}
+
+/// The document of a row of a source.
+fn accepted(row: AnnotatedRow, source: &Path) -> Result<Accepted, CorpusError> {
+    read::accepted(row).map_err(|(document, fault)| refused(source, &document, fault))
+}
+
+fn refused(source: &Path, document: &str, Fault { column, reason }: Fault) -> CorpusError {
+    let reason = format!("document {}: `{column}`: {reason}", quoted(document));
+    CorpusError::Format { path: source.to_path_buf(), reason }
 }
 
 /// What rows say of relations.

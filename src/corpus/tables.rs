@@ -297,7 +297,7 @@ fn sentence_rows(accepted: &Accepted) -> Vec<SentenceRow> {
     (0..).zip(&document.sentences).zip(sentence_spans(&document.sentences)).map(row).collect()
 }
 
-fn token_rows(accepted: &Accepted) -> Vec<TokenRow> {
+pub(crate) fn token_rows(accepted: &Accepted) -> Vec<TokenRow> {
     let document = &accepted.document;
     let tokens =
         (0..).zip(&document.sentences).flat_map(|(sent_id, tokens)| tokens.iter().map(move |token| (sent_id, token)));
@@ -312,7 +312,7 @@ fn token_rows(accepted: &Accepted) -> Vec<TokenRow> {
     (0..).zip(tokens).map(row).collect()
 }
 
-fn mention_rows(accepted: &Accepted) -> Vec<MentionRow> {
+pub(crate) fn mention_rows(accepted: &Accepted) -> Vec<MentionRow> {
     let document = &accepted.document;
     let row = |entity_id: Option<u32>, mention_id: u32, mention: &Mention| MentionRow {
         doc_id: document.id.clone(),
@@ -332,7 +332,7 @@ fn mention_rows(accepted: &Accepted) -> Vec<MentionRow> {
     rows
 }
 
-fn entity_rows(accepted: &Accepted) -> Vec<EntityRow> {
+pub(crate) fn entity_rows(accepted: &Accepted) -> Vec<EntityRow> {
     let document = &accepted.document;
     let row = |(entity_id, entity): (u32, &Entity)| EntityRow {
         doc_id: document.id.clone(),
@@ -357,7 +357,7 @@ fn write_pairs(writer: &mut TableWriter<PairRow>, documents: &[Accepted], at_onc
     }
 }
 
-fn pair_rows(accepted: &Accepted) -> impl Iterator<Item = PairRow> + '_ {
+pub(crate) fn pair_rows(accepted: &Accepted) -> impl Iterator<Item = PairRow> + '_ {
     let document = &accepted.document;
     let sentences: Vec<Vec<u32>> = document.entities.iter().map(sentences_of).collect();
     let mut facts = document.facts.iter().flatten().peekable();

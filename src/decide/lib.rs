@@ -17,6 +17,7 @@
 mod calibrate;
 mod claims;
 mod consistent;
+mod decider;
 mod decision;
 mod ensemble;
 mod ended;
@@ -30,6 +31,7 @@ mod source;
 mod seen;
 
 pub use claims::probability;
+pub use decider::{Decider, Tally};
 pub use decision::{At, Calibration, Decision, Ensemble, FittedRun, MODEL, Point, Step};
 pub use ended::{Claims, Ended, relations};
 pub use error::DecideError;

@@ -3,24 +3,24 @@
 //! Training and scoring read a split alike, here, and count on the way what it is made of ([`Profile`]). This crate
 //! computes nothing.
 
+mod beside;
 mod profile;
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use ground::hint::{Hint, Words};
 use ground::up_to_error;
 use model::example::{Example, Relations};
 use pieces::{CutOff, Cutter, PiecesError, stored};
-use table::rows::{EntityRow, PairRow, PieceRow, TokenRow};
+use table::rows::{DocumentRow, EntityRow, PairRow, PieceRow, TokenRow};
 use table::{Followers, Standing, Table, TableError, Text};
 
+pub use beside::Beside;
 pub use profile::{MOST_TYPES, Profile, TypePairs, Written};
 pub use rows::{Misfit, example};
-
-use profile::{Kinds, Letters};
-use rows::{foreign, push, unknown, without_pairs};
 
 /// Documents at a time: what is in memory at once.
 pub const DOCUMENTS_AT_ONCE: usize = 256;
@@ -78,6 +78,8 @@ pub struct Batch {
     pub profile: Profile,
     /// Labels that were passed over, by relation.
     pub passed_over: BTreeMap<Text, u64>,
+    /// Pairs of all examples.
+    n_pairs: usize,
 }
 
 /// The documents of a split in order, some hundred at a time or, where they have many pairs, fewer.
@@ -89,22 +91,40 @@ pub fn examples<'c>(
     cutter: &'c mut Cutter,
     taken: Taken<'c>,
 ) -> Result<impl Iterator<Item = Result<Batch, ExamplesError>> + use<'c>, TableError> {
+    examples_within(split, cutter, taken, 0..usize::MAX)
+}
+
+/// The same of the documents at these places in the split alone. So many as come at a time never reach over a place that is
+/// a multiple of their number: who takes a split in several stretches of such is given the same.
+///
+/// # Errors
+/// As [`examples`].
+pub fn examples_within<'c>(
+    split: &Path,
+    cutter: &'c mut Cutter,
+    taken: Taken<'c>,
+    places: Range<usize>,
+) -> Result<impl Iterator<Item = Result<Batch, ExamplesError>> + use<'c>, TableError> {
     let standing = Standing::of(split)?;
     let unknown = cutter.tokenizer().unknown();
     let mut tables = Tables::open(split, &standing)?;
-    let mut rows = stored::read(split, cutter)?.flat_map(one_by_one);
+    tables.pass_over(places.start, &standing)?;
+    let (mut place, is_to_the_end) = (places.start, places.end == usize::MAX);
+    let mut rows = stored::read_within(split, cutter, places)?.flat_map(one_by_one);
     let mut next = move || {
-        let (mut batch, mut n_pairs) = (Batch::default(), 0);
-        while batch.examples.len() < taken.documents && n_pairs < PAIRS_AT_ONCE {
+        let mut batch = Batch::default();
+        while !batch.is_full(taken.documents) {
             let Some(pieces) = rows.next() else { break };
-            let pieces = pieces?;
-            tables.read(&pieces, &taken, &mut batch)?;
-            let lacking = pieces.ids.iter().filter(|id| Some(**id) == unknown);
-            batch.profile.unknown_pieces += lacking.count() as u64;
-            n_pairs += batch.examples.last().map_or(0, |example| example.pairs.len());
+            tables.read(&pieces?, &taken, unknown, &mut batch)?;
+            place += 1;
+            if place % taken.documents == 0 {
+                break;
+            }
         }
         if batch.examples.is_empty() {
-            tables.pairs.finish()?;
+            if is_to_the_end {
+                tables.pairs.finish()?;
+            }
             return Ok(None);
         }
         Ok(Some(batch))
@@ -131,41 +151,33 @@ impl Tables {
         Ok(Self { split: split.to_path_buf(), pairs, tokens, entities })
     }
 
-    /// Adds a document to a batch. Its pairs are never in memory as rows.
-    fn read(&mut self, pieces: &PieceRow, taken: &Taken<'_>, batch: &mut Batch) -> Result<(), ExamplesError> {
-        let misfit = |reason| ExamplesError::Misfit { split: self.split.clone(), reason };
-        let (mut example, document) = (without_pairs(pieces).map_err(misfit)?, &pieces.doc_id);
-        let entities = self.entities.as_mut().map(|entities| entities.of(document)).transpose()?;
-        let mut kinds = Kinds::of(example.n_entities(), entities.into_iter().flat_map(|(entities,)| entities));
-        while let Some(pair) = self.pairs.next_of(document)? {
-            if !pair.candidate {
-                continue;
-            }
-            kinds.count(&pair);
-            for relation in foreign(&pair, taken.relations) {
-                if !taken.passes_over {
-                    return Err(misfit(unknown(&pair, relation, taken.relations)));
-                }
-                *batch.passed_over.entry(relation.clone()).or_default() += 1;
-            }
-            let types = || kinds.types(&pair).map(|(head, tail)| (head.clone(), tail.clone()));
-            let is_left_out =
-                !taken.left_out.is_empty() && types().is_some_and(|types| taken.left_out.contains(&types));
-            if !is_left_out {
-                push(&mut example, &pair, taken.relations).map_err(misfit)?;
-            }
+    /// Passes over the first documents of the split.
+    fn pass_over(&mut self, documents: usize, standing: &Standing) -> Result<(), TableError> {
+        let mut rows = Table::<DocumentRow>::require(&self.split)?.of_split(standing).cursor()?;
+        for _ in 0..documents {
+            let Some(document) = rows.next_if(|_| true)? else { break };
+            while self.pairs.next_of(&document.doc_id)?.is_some() {}
+            while self.tokens.next_of(&document.doc_id)?.is_some() {}
+            self.entities.as_mut().map_or(Ok(None), |entities| entities.of(&document.doc_id).map(Some))?;
         }
-        let mut letters = Letters::default();
-        while let Some(token) = self.tokens.next_of(document)? {
-            letters.read(&token.text);
-        }
-        let profile = &mut batch.profile;
-        profile.documents += 1;
-        profile.pieces += pieces.ids.len() as u64;
-        kinds.add_to(profile);
-        letters.add_to(profile);
-        batch.examples.push(example);
         Ok(())
+    }
+
+    /// Adds a document to a batch. Its pairs are never in memory as rows.
+    fn read(
+        &mut self,
+        pieces: &PieceRow,
+        taken: &Taken<'_>,
+        unknown: Option<u32>,
+        batch: &mut Batch,
+    ) -> Result<(), ExamplesError> {
+        let document = &pieces.doc_id;
+        let entities = self.entities.as_mut().map(|entities| entities.of(document)).transpose()?;
+        let entities = entities.map(|(entities,)| entities).unwrap_or_default();
+        let pairs = || self.pairs.next_of(document).transpose();
+        let tokens = || self.tokens.next_of(document).transpose();
+        let (pairs, tokens) = (std::iter::from_fn(pairs), std::iter::from_fn(tokens));
+        batch.add(pieces, Beside { entities, pairs, tokens }, taken, unknown, &self.split)
     }
 }
 

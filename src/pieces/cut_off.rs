@@ -3,9 +3,10 @@
 use std::ops::AddAssign;
 
 use ground::observe::Event;
+use serde::{Deserialize, Serialize};
 
 /// What documents lost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CutOff {
     /// Documents that lost pieces at their end.
     pub documents: u64,

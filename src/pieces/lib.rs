@@ -14,6 +14,7 @@ mod word_piece;
 mod vocabulary;
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use ground::settings::{Settings, at_least};
 use ground::{up_to_error, whole};
-use table::rows::{DocumentRow, MentionRow, PieceRow, TokenRow};
+use table::rows::{MentionRow, PieceRow, TokenRow};
 use table::{TableError, Text, Walk};
 
 pub use cut_off::CutOff;
@@ -227,12 +228,20 @@ pub fn documents(
     let walk = Walk::<(TokenRow, MentionRow)>::open(folder)?;
     Ok(walk.map(|document| {
         let (row, (tokens, mentions)) = document?;
-        marked(&row, tokens, &mentions)
+        marked((&row.doc_id, row.n_entities as usize), tokens, &mentions)
     }))
 }
 
-fn marked(row: &DocumentRow, tokens: Vec<TokenRow>, mentions: &[MentionRow]) -> Result<MarkedDocument, PiecesError> {
-    let (n_entities, n_words) = (row.n_entities as usize, tokens.len());
+/// A document of its rows: its name and how many entities it has, its words, and its mentions by entity.
+///
+/// # Errors
+/// Where a mention does not fit the document.
+pub fn marked(
+    (doc_id, n_entities): (&Text, usize),
+    tokens: Vec<TokenRow>,
+    mentions: &[MentionRow],
+) -> Result<MarkedDocument, PiecesError> {
+    let n_words = tokens.len();
     let (mut entities, mut types) = (vec![Vec::new(); n_entities], vec![Vec::new(); n_entities]);
     for mention in mentions {
         // A mention without identity is part of no pair: it gets no marker.
@@ -242,13 +251,13 @@ fn marked(row: &DocumentRow, tokens: Vec<TokenRow>, mentions: &[MentionRow]) -> 
             let expected = format!("expected one of {n_entities} entities and words of {n_words}");
             format!("mention {}: {expected}, got entity {entity}, words {start} to {end}", mention.mention_id)
         };
-        let misfit = || PiecesError::Mention { document: row.doc_id.to_string(), reason: reason() };
+        let misfit = || PiecesError::Mention { document: doc_id.to_string(), reason: reason() };
         let mentions = entities.get_mut(entity as usize).filter(|_| start < end && end as usize <= n_words);
         mentions.ok_or_else(misfit)?.push((start, end));
         types.get_mut(entity as usize).ok_or_else(misfit)?.push(mention.r#type.clone());
     }
     let words = tokens.into_iter().map(|token| token.text).collect();
-    Ok(MarkedDocument { id: row.doc_id.clone(), words, entities, types })
+    Ok(MarkedDocument { id: doc_id.clone(), words, entities, types })
 }
 
 /// The rows of `pieces` for a corpus folder, some hundred documents at a time.
@@ -259,10 +268,25 @@ pub fn encode<'c>(
     folder: &Path,
     cutter: &'c mut Cutter,
 ) -> Result<impl Iterator<Item = Result<Vec<PieceRow>, PiecesError>> + use<'c>, TableError> {
-    let mut documents = documents(folder)?;
+    encode_within(folder, cutter, 0..usize::MAX)
+}
+
+/// The same of the documents at these places in the folder alone.
+fn encode_within<'c>(
+    folder: &Path,
+    cutter: &'c mut Cutter,
+    places: Range<usize>,
+) -> Result<impl Iterator<Item = Result<Vec<PieceRow>, PiecesError>> + use<'c>, TableError> {
+    let mut documents = within(documents(folder)?, places);
     let next = move || {
         let batch: Vec<MarkedDocument> = documents.by_ref().take(DOCUMENTS_AT_ONCE).collect::<Result<_, _>>()?;
         if batch.is_empty() { Ok(None) } else { cutter.cut(&batch).map(Some) }
     };
     Ok(up_to_error(next))
+}
+
+/// The items at these places; an error at a place before them is one of theirs.
+fn within<T, E>(items: impl Iterator<Item = Result<T, E>>, places: Range<usize>) -> impl Iterator<Item = Result<T, E>> {
+    let items = items.enumerate().take_while(move |(place, _)| *place < places.end);
+    items.filter(move |(place, item)| item.is_err() || *place >= places.start).map(|(_, item)| item)
 }

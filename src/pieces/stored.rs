@@ -1,6 +1,7 @@
 //! The table `pieces` of a split: written once, and read where it is still what the split would give.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 
 use ground::identity::Identity;
@@ -11,7 +12,7 @@ use table::{
     restore,
 };
 
-use super::{CutOff, Cutter, PiecesError, encode};
+use super::{CutOff, Cutter, PiecesError, encode, encode_within, within};
 
 /// What was written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -85,13 +86,21 @@ pub fn write(
 /// # Errors
 /// Where a table is missing or not as its schema says; later, where one is damaged or the tokenizer fails on a word.
 pub fn read<'c>(split: &Path, cutter: &'c mut Cutter) -> Result<Rows<'c>, TableError> {
+    read_within(split, cutter, 0..usize::MAX)
+}
+
+/// The same of the documents at these places in the split alone.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_within<'c>(split: &Path, cutter: &'c mut Cutter, places: Range<usize>) -> Result<Rows<'c>, TableError> {
     if is_current(split, &fingerprint(&Standing::of(split)?, cutter)?)? {
-        return Ok(Box::new(Walk::<(PieceRow,)>::open(split)?.map(|document| {
+        return Ok(Box::new(within(Walk::<(PieceRow,)>::open(split)?, places).map(|document| {
             let (_, (pieces,)) = document?;
             Ok(pieces)
         })));
     }
-    Ok(Box::new(encode(split, cutter)?))
+    Ok(Box::new(encode_within(split, cutter, places)?))
 }
 
 fn is_current(folder: &Path, fingerprint: &str) -> Result<bool, TableError> {

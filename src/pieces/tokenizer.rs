@@ -25,6 +25,7 @@ pub enum Family {
 }
 
 /// Words → ids of pieces.
+#[derive(Clone)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     family: Family,

@@ -7,6 +7,7 @@
 mod arrow;
 mod commands;
 mod failure;
+mod scorer;
 mod tables;
 mod work;
 
@@ -21,6 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn _docre(module: &Bound<'_, PyModule>) -> PyResult<()> {
     docre::ground::identity::set_build(docre::BUILD);
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<scorer::Scorer>()?;
     module.add_class::<tables::Table>()?;
     module.add_function(wrap_pyfunction!(commands::call, module)?)?;
     module.add_function(wrap_pyfunction!(commands::described, module)?)?;

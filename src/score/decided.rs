@@ -10,12 +10,12 @@ use ground::observe::{Event, Observer};
 use table::rows::{ClaimRow, RelationRow, ScoreRow, TraceRow};
 use table::{Ours, Row, Staging, TableError, TableWriter, check_making, fingerprint};
 
-use super::Request;
 use super::ended::Ended;
 use super::error::ScoreError;
 use super::limit::table_lacks;
 use super::parts::Parts;
 use super::told::noting;
+use super::{Options, Request};
 
 /// Puts back what a process that died has set aside.
 pub fn restore(out: &Path) -> Result<(), TableError> {
@@ -72,6 +72,18 @@ impl Tables {
     }
 }
 
+/// What a file or the checkpoint says, at the threshold that is asked for; nothing, where neither does.
+pub fn decision(checkpoint: &Path, file: Option<&Path>, options: &Options) -> Result<Decision, ScoreError> {
+    let decision = match file {
+        Some(file) => Decision::read(file)?,
+        None => Decision::find(&checkpoint.join(DECISION))?.unwrap_or_default(),
+    };
+    let decision = decision.at(options.at())?;
+    // Before a model has scored for hours.
+    decision.check_reach(options.margin)?;
+    Ok(decision)
+}
+
 /// Starts with a table, unless one stands there of another making.
 fn begin<R: Row>(request: &Request<'_>, making: &str) -> Result<Staging, TableError> {
     let name = &R::schema().name;
@@ -93,13 +105,7 @@ pub struct Decided<'a> {
 impl<'a> Decided<'a> {
     /// What the request or the checkpoint says; nothing, where neither does. `scores` identifies what those are made from.
     pub fn of(request: &'a Request<'a>, scores: &str) -> Result<Self, ScoreError> {
-        let decision = match request.decision {
-            Some(file) => Decision::read(file)?,
-            None => Decision::find(&request.checkpoint.join(DECISION))?.unwrap_or_default(),
-        };
-        let decision = decision.at(request.options.at())?;
-        // Before a model has scored for hours.
-        decision.check_reach(request.options.margin)?;
+        let decision = decision(request.checkpoint, request.decision, &request.options)?;
         let making = Identity::of("relations").field("scores", scores).field("decision", &decision).finish();
         Ok(Self { request, decision, making })
     }

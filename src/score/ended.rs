@@ -3,6 +3,9 @@
 use std::fmt;
 
 use pieces::CutOff;
+use serde::{Deserialize, Serialize};
+
+use super::shard::Shard;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub enum Ended {
     },
     /// They were made.
     Scored(Scored),
+    /// A share of the documents was scored, and nothing decided yet.
+    Shard(Shard, Scored),
 }
 
 impl Ended {
@@ -28,16 +33,17 @@ impl Ended {
     pub fn scored(self) -> Option<Scored> {
         match self {
             Self::UpToDate { .. } | Self::Decided { .. } => None,
-            Self::Scored(scored) => Some(scored),
+            Self::Scored(scored) | Self::Shard(_, scored) => Some(scored),
         }
     }
 
     /// Documents that the tables lack: they are too large.
     pub fn too_large(self) -> u64 {
         match self {
-            Self::UpToDate { too_large } | Self::Decided { too_large, .. } | Self::Scored(Scored { too_large, .. }) => {
-                too_large
-            }
+            Self::UpToDate { too_large }
+            | Self::Decided { too_large, .. }
+            | Self::Scored(Scored { too_large, .. })
+            | Self::Shard(_, Scored { too_large, .. }) => too_large,
         }
     }
 }
@@ -50,12 +56,15 @@ impl fmt::Display for Ended {
                 write!(f, "{}, of scores that were there", decide::relations(*relations))
             }
             Self::Scored(scored) => scored.fmt(f),
+            Self::Shard(shard, scored) => {
+                write!(f, "shard {shard}: {}{}", scored.counted(), scored.left_out())
+            }
         }
     }
 }
 
 /// What was done.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scored {
     /// Documents, those of kept parts included.
     pub documents: u64,
@@ -69,11 +78,21 @@ pub struct Scored {
     pub too_large: u64,
 }
 
+impl Scored {
+    fn counted(&self) -> String {
+        let Self { documents, kept, .. } = self;
+        let kept = if *kept > 0 { format!(" ({kept} were there already)") } else { String::new() };
+        format!("{documents} documents{kept}")
+    }
+
+    fn left_out(&self) -> String {
+        let too_large = self.too_large;
+        if too_large > 0 { format!("; {too_large} too large, not scored") } else { String::new() }
+    }
+}
+
 impl fmt::Display for Scored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { documents, kept, relations, too_large, .. } = self;
-        let kept = if *kept > 0 { format!(" ({kept} were there already)") } else { String::new() };
-        write!(f, "{documents} documents{kept}, {}", decide::relations(*relations))?;
-        if *too_large > 0 { write!(f, "; {too_large} too large, not scored") } else { Ok(()) }
+        write!(f, "{}, {}{}", self.counted(), decide::relations(self.relations), self.left_out())
     }
 }

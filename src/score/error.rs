@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use checkpoint::CheckpointError;
+use corpus::CorpusError;
 use decide::DecideError;
 use examples::ExamplesError;
 use ground::hint::{Hint, Words};
@@ -11,6 +12,8 @@ use nn::device::{DeviceError, FOR_ANOTHER_CARD, Failure};
 use pieces::PiecesError;
 use submission::SubmissionError;
 use table::TableError;
+
+use super::shard::Shard;
 
 /// Why a split cannot be scored. Finished parts are kept.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +42,45 @@ pub enum ScoreError {
     /// Inference is to begin with relations, and not to take place.
     #[error("`first_relations`: expected none, as `iterations` is 0 and nothing begins with them")]
     FirstOfNone,
+    /// An option is out of range.
+    #[error("{0}")]
+    Options(String),
+    /// A row of documents in memory is wrong.
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
+    /// No shard of a run is finished.
+    #[error("{}: expected the finished shards of a run, found none", .0.display())]
+    NoShards(PathBuf),
+    /// Some shards of a run are not finished.
+    #[error("{}: expected {of} finished shards, found none of {shards}", out.display())]
+    Missing {
+        /// Where they go.
+        out: PathBuf,
+        /// How many there are to be.
+        of: usize,
+        /// Which are missing.
+        shards: String,
+        /// The first of them.
+        first: Shard,
+    },
+    /// Some shards are of another run.
+    #[error("{}: expected shards of this checkpoint, corpus and options, got others: {shards}", out.display())]
+    Foreign {
+        /// Where they are.
+        out: PathBuf,
+        /// Which.
+        shards: String,
+        /// The first of them.
+        first: Shard,
+    },
+    /// What finished shards have left word of cannot be read or written.
+    #[error("{}: cannot read or write", path.display())]
+    Shards {
+        /// The folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
     /// None of the relations to begin with can be used.
     #[error(
         "{}: expected relations of the model about documents of the split, got {count} of others alone, the first {first}",
@@ -95,6 +137,11 @@ impl Hint for ScoreError {
             Self::First(error) => error.hint(),
             Self::Table(error) => error.hint(),
             Self::Device(error) => error.hint(),
+            Self::Corpus(error) => error.hint(),
+            Self::NoShards(_) => Some("score each first: the same command with `--shard I/N` for `--join`".into()),
+            Self::Missing { first, .. } | Self::Foreign { first, .. } => Some(
+                format!("the same command with `--shard {first}` for `--join` scores it, or goes on with it").into(),
+            ),
             Self::Model(error) => Failure::of(error).map(of_device),
             _ => None,
         }

@@ -13,21 +13,29 @@
 //!
 //! Inference may begin with another system's relations in place of what the model's base predicts ([`mod@first`]).
 //!
+//! A [`Scorer`] does the same in memory, for who holds documents as rows of `annotated`: it is loaded once, and knows no
+//! files but its checkpoint's. Both have one core ([`mod@loaded`]).
+//!
 //! Documents are scored in parts of some hundred: while one is computed, the next is read and cut, and the one before is
 //! written. A finished part is kept in a hidden folder beside the table, under a name that is a hash of the model and of
 //! the part's content, so a run that was killed goes on where it stopped, and ends with the same table as one that was
-//! not.
+//! not. Several jobs may make the parts of one run, a share of the documents each ([`Shard`]), and another puts them
+//! together ([`join()`]).
 
 mod decided;
 mod ended;
 mod error;
 mod first;
 mod limit;
+mod loaded;
 mod parts;
 mod purpose;
+mod resident;
 mod rows;
+mod shard;
 mod told;
 
+use std::ops::Range;
 use std::path::Path;
 
 use candle_core::Device;
@@ -35,38 +43,35 @@ use serde::{Deserialize, Serialize};
 
 use checkpoint::Checkpoint;
 use decide::At;
-use examples::{Batch, DOCUMENTS_AT_ONCE, Taken, cut_off, examples};
+use examples::{Taken, examples_within};
 use ground::identity::Identity;
-use ground::interrupt;
 use ground::observe::{Event, Observer, Progress};
 use ground::settings::{Settings, at_least, within};
-use ground::workers::{Workers, overlap};
-use model::decode::Wanted;
-use model::example::Example;
+use ground::workers::overlap;
+use model::MOST;
 pub use model::predict::USUAL_BYTES;
-use model::predict::{Budget, predict_traced};
-use model::{MOST, Model};
 use nn::device::{Compute, DeviceChoice, Precision};
-use pieces::{CutOff, Cutter};
-use table::{Ours, Standing, TableError, Text, check_workplace, clear_leftovers};
+use pieces::Cutter;
+use table::{Ours, Standing, TableError, check_workplace, clear_leftovers};
 
 pub use ended::{Ended, Scored};
 pub use error::ScoreError;
+pub use limit::TooLarge;
 pub use purpose::Candidates;
+pub use resident::{Grouping, Outcome, Scorer, Seen, Setup};
+pub use shard::{Shard, join};
 
 use decided::{Decided, Notes, Tables};
 use first::First;
-use limit::{lacking, lacks, marked, named, take_out};
-use parts::{Part, Parts, work_folder};
-use purpose::{Met, Purpose};
-use rows::Rows;
+use limit::{lacking, lacks, marked, named};
+use loaded::Core;
+use parts::{Parts, work_folder};
+use purpose::Purpose;
 
 /// How far below the threshold class's logit those lie that are kept, unless asked otherwise: a few a pair.
 pub const MARGIN: f32 = 5.0;
 /// The same at most: all relations of any pair.
 const MOST_MARGIN: f32 = 1000.0;
-/// Documents of a part on a CUDA device, which is idle where a part ends.
-const DOCUMENTS_ON_A_CARD: usize = 2048;
 
 /// How a split is scored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -149,13 +154,15 @@ pub struct Request<'a> {
     pub device: DeviceChoice,
     /// Whether tables of another making are replaced.
     pub force: bool,
+    /// The share of the documents that is scored; `None`: all.
+    pub shard: Option<Shard>,
 }
 
 impl<'a> Request<'a> {
     /// The usual run, of this name.
     pub fn new(checkpoint: &'a Path, split: &'a Path, out: &'a Path, run_id: &'a str, device: DeviceChoice) -> Self {
-        let options = Options::default();
-        Self { checkpoint, split, out, run_id, options, first_relations: None, decision: None, device, force: false }
+        let (options, force, shard) = (Options::default(), false, None);
+        Self { checkpoint, split, out, run_id, options, first_relations: None, decision: None, device, force, shard }
     }
 
     /// The same with other options.
@@ -177,6 +184,12 @@ impl<'a> Request<'a> {
         Self { decision, ..self }
     }
 
+    /// The same of a share of the documents, which leaves parts for [`join()`].
+    #[must_use]
+    pub fn of_shard(self, shard: Option<Shard>) -> Self {
+        Self { shard, ..self }
+    }
+
     /// The same, which also replaces a table of another making.
     #[must_use]
     pub fn forced(self, force: bool) -> Self {
@@ -191,73 +204,136 @@ impl<'a> Request<'a> {
 pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, ScoreError> {
     decided::restore(request.out)?;
     let compute = request.device.open(request.options.precision)?;
-    let checkpoint = load(request)?;
-    let standing = Standing::of(request.split)?;
-    let purpose = Purpose::of(request)?;
-    let first = first(request, &checkpoint, observe)?;
-    let fingerprint = fingerprint(request, &standing, &checkpoint, &purpose, &compute)?;
-    let fingerprint = match &first {
-        Some(first) => {
-            Identity::of("scores begun").field("scores", &fingerprint).field("first", &first.identity()).finish()
-        }
-        None => fingerprint,
-    };
+    let basis = Basis::of(request, observe)?;
+    let fingerprint = basis.fingerprint(compute.precision)?;
     let decided = Decided::of(request, &fingerprint)?;
     clear_leftovers(request.out, Ours::TABLES);
-    if let Some(too_large) = lacks(request.out, &fingerprint)? {
+    if let Some(ended) = basis.standing(&fingerprint, &decided, observe)? {
+        return Ok(ended);
+    }
+    if let Some(shard) = request.shard {
+        return shard::score(&basis, shard, compute, &fingerprint, observe);
+    }
+    let tables = Tables::begin(&decided, &fingerprint)?;
+    check_workplace(&work_folder(request.out), &shard::FURTHER)?;
+    basis.purpose.has_relations(request)?;
+    let core = basis.core(compute, observe)?;
+    let parts = basis.parts(&core, 0..usize::MAX, observe)?;
+    basis.end((fingerprint, &decided), tables, parts, observe)
+}
+
+/// What a request scores with and what: all but the model in memory.
+struct Basis<'a> {
+    request: &'a Request<'a>,
+    checkpoint: Checkpoint,
+    standing: Standing,
+    purpose: Purpose,
+    /// What inference begins with, where that is not what the base predicts.
+    first: Option<First>,
+}
+
+impl<'a> Basis<'a> {
+    fn of(request: &'a Request<'a>, observe: Observer<'_>) -> Result<Self, ScoreError> {
+        let checkpoint = load(request.checkpoint, request.options.iterations)?;
+        let standing = Standing::of(request.split)?;
+        let purpose = Purpose::of(request.checkpoint, request.options.candidates)?;
+        let first = first(request, &checkpoint, observe)?;
+        Ok(Self { request, checkpoint, standing, purpose, first })
+    }
+
+    /// Identifies what the scores are made from.
+    fn fingerprint(&self, precision: Precision) -> Result<String, TableError> {
+        let Options { most_pairs, margin, .. } = &self.request.options;
+        let tables = self.standing.identity(&["documents", "tokens", "mentions", "pairs"])?;
+        let identity = Identity::of("scores").field("tables", &tables).field("run_id", self.request.run_id);
+        let identity = identity.field("checkpoint", &self.checkpoint.fingerprint).field("most_pairs", most_pairs);
+        let identity = identity.field("margin", margin).field("left_out", &self.purpose.left_out);
+        let scores = identity.field("precision", &precision.to_string()).finish();
+        let Some(first) = &self.first else { return Ok(scores) };
+        Ok(Identity::of("scores begun").field("scores", &scores).field("first", &first.identity()).finish())
+    }
+
+    /// How the run ends where the scores stand: only something else may have to be decided of them.
+    fn standing(
+        &self,
+        fingerprint: &str,
+        decided: &Decided<'_>,
+        observe: Observer<'_>,
+    ) -> Result<Option<Ended>, ScoreError> {
+        let request = self.request;
+        let Some(too_large) = lacks(request.out, fingerprint)? else { return Ok(None) };
         parts::remove_leftovers(request.out);
         told::again(request.out)?.into_iter().chain(lacking(too_large)).for_each(observe);
         let ended = decided.over_scores(too_large, observe)?;
-        purpose.keep_relations(request)?;
-        return Ok(ended);
+        self.purpose.keep_relations(request)?;
+        Ok(Some(ended))
     }
-    let tables = Tables::begin(&decided, &fingerprint)?;
-    check_workplace(&work_folder(request.out), &[])?;
-    purpose.has_relations(request)?;
-    let (model, unused) = checkpoint.model(&compute)?;
-    observe(compute.event());
-    observe(Event::Detail(format!("reads the checkpoint {}", request.checkpoint.display())));
-    observe(Event::Detail(format!("reads the split {}", request.split.display())));
-    purpose.unknown(request).into_iter().for_each(observe);
-    // The base alone has no place for the rest.
-    unused.event().filter(|_| request.options.iterations != Some(0)).into_iter().for_each(observe);
-    let (workers, of_checkpoint) = (compute.scorers()?, &checkpoint.fingerprint);
-    let scorer = Scorer { workers, model, compute: &compute, request, fingerprint: of_checkpoint, first };
-    let rows = Rows { run_id: request.run_id.into(), margin: request.options.margin, config: &checkpoint.config };
-    let relations = checkpoint.config.relations();
-    let cutter = Cutter::new(checkpoint.tokenizer, checkpoint.config.most_pieces);
-    let mut cutter = cutter.marking(&checkpoint.config.markers)?;
-    let documents = if compute.device.is_cpu() { DOCUMENTS_AT_ONCE } else { DOCUMENTS_ON_A_CARD };
-    let taken = Taken { relations: &relations, left_out: &purpose.left_out, passes_over: true, documents };
-    let mut parts = Parts::new(request.out);
-    overlap(
-        || Ok(examples(request.split, &mut cutter, taken)?.map(|batch| Ok(scorer.begin(batch?)))),
-        |(part, examples)| scorer.score(part, examples),
-        |part| {
-            named(&part.too_large, parts.scored.too_large).for_each(observe);
-            parts.keep(part, &rows)?;
-            observe(Event::Progress(Progress::documents(parts.scored.documents)));
-            Ok(())
-        },
-    )?;
-    let making = marked(fingerprint, parts.scored.too_large);
-    let told = told::told(&purpose, &parts, checkpoint.config.most_pieces);
-    tables.fill(&parts, &making, &Notes { model: &checkpoint.fingerprint, told: &told })?;
-    parts.scored.relations = decided.over(&tables, observe)?;
-    standing.check()?;
-    tables.commit()?;
-    purpose.keep_relations(request)?;
-    let scored = parts.remove()?;
-    told.into_iter().map(Event::Warning).chain(lacking(scored.too_large)).for_each(observe);
-    Ok(Ended::Scored(scored))
+
+    /// The model, loaded.
+    fn core(&self, compute: Compute, observe: Observer<'_>) -> Result<Core, ScoreError> {
+        let request = self.request;
+        let (core, unused) = Core::load(&self.checkpoint, compute, request.run_id, &request.options)?;
+        observe(core.compute.event());
+        observe(Event::Detail(format!("reads the checkpoint {}", request.checkpoint.display())));
+        observe(Event::Detail(format!("reads the split {}", request.split.display())));
+        self.purpose.unknown(request.checkpoint).into_iter().for_each(observe);
+        // The base alone has no place for the rest.
+        unused.event().filter(|_| request.options.iterations != Some(0)).into_iter().for_each(observe);
+        Ok(core)
+    }
+
+    /// The parts of the documents at these places, finished.
+    fn parts(&self, core: &Core, places: Range<usize>, observe: Observer<'_>) -> Result<Parts, ScoreError> {
+        let request = self.request;
+        let (rows, relations, work) = (core.rows(), core.config.relations(), work_folder(request.out));
+        let cutter = Cutter::new(self.checkpoint.tokenizer.clone(), core.config.most_pieces);
+        let mut cutter = cutter.marking(&core.config.markers)?;
+        let (left_out, documents) = (&self.purpose.left_out, core.documents_at_once());
+        let taken = Taken { relations: &relations, left_out, passes_over: true, documents };
+        let mut parts = Parts::new(request.out);
+        overlap(
+            || {
+                let batches = examples_within(request.split, &mut cutter, taken, places)?;
+                Ok(batches.map(|batch| Ok(core.begin(batch?, self.first.as_ref()))))
+            },
+            |(part, examples)| core.finish(part, examples, &work),
+            |part| {
+                named(&part.too_large, parts.scored.too_large).for_each(observe);
+                parts.keep(part, &rows)?;
+                observe(Event::Progress(Progress::documents(parts.scored.documents)));
+                Ok(())
+            },
+        )?;
+        Ok(parts)
+    }
+
+    /// Makes the tables of all parts. `decided` is over what the fingerprint identifies.
+    fn end(
+        &self,
+        (fingerprint, decided): (String, &Decided<'_>),
+        tables: Tables,
+        mut parts: Parts,
+        observe: Observer<'_>,
+    ) -> Result<Ended, ScoreError> {
+        let making = marked(fingerprint, parts.scored.too_large);
+        let told = told::told(&self.purpose, &parts.met, parts.scored.cut_off, self.checkpoint.config.most_pieces);
+        tables.fill(&parts, &making, &Notes { model: &self.checkpoint.fingerprint, told: &told })?;
+        parts.scored.relations = decided.over(&tables, observe)?;
+        self.standing.check()?;
+        tables.commit()?;
+        self.purpose.keep_relations(self.request)?;
+        let scored = parts.remove()?;
+        told.into_iter().map(Event::Warning).chain(lacking(scored.too_large)).for_each(observe);
+        Ok(Ended::Scored(scored))
+    }
 }
 
-/// The checkpoint, with the iterations that are asked for.
-fn load(request: &Request<'_>) -> Result<Checkpoint, ScoreError> {
-    let mut checkpoint = Checkpoint::load(request.checkpoint, &Device::Cpu)?;
-    if let Some(iterations) = request.options.iterations {
+/// The checkpoint of a folder, with the iterations that are asked for.
+fn load(folder: &Path, iterations: Option<usize>) -> Result<Checkpoint, ScoreError> {
+    let mut checkpoint = Checkpoint::load(folder, &Device::Cpu)?;
+    if let Some(iterations) = iterations {
         let model = checkpoint.config.model.with_iterations(iterations);
-        checkpoint.config.model = model.ok_or_else(|| ScoreError::Iterations(request.checkpoint.to_path_buf()))?;
+        checkpoint.config.model = model.ok_or_else(|| ScoreError::Iterations(folder.to_path_buf()))?;
         let identity = Identity::of("checkpoint").field("checkpoint", &checkpoint.fingerprint);
         checkpoint.fingerprint = identity.field("iterations", &iterations).finish();
     }
@@ -274,74 +350,4 @@ fn first(request: &Request<'_>, checkpoint: &Checkpoint, observe: Observer<'_>) 
         });
     }
     First::read(path, request.split, &checkpoint.config.relations(), observe).map(Some)
-}
-
-/// Identifies what the scores are made from.
-fn fingerprint(
-    request: &Request<'_>,
-    split: &Standing,
-    checkpoint: &Checkpoint,
-    purpose: &Purpose,
-    compute: &Compute,
-) -> Result<String, TableError> {
-    let Options { most_pairs, margin, .. } = &request.options;
-    let tables = split.identity(&["documents", "tokens", "mentions", "pairs"])?;
-    let identity = Identity::of("scores").field("tables", &tables).field("run_id", request.run_id);
-    let identity = identity.field("checkpoint", &checkpoint.fingerprint).field("most_pairs", most_pairs);
-    let identity = identity.field("margin", margin).field("left_out", &purpose.left_out);
-    Ok(identity.field("precision", &compute.precision.to_string()).finish())
-}
-
-/// What turns documents into rows.
-struct Scorer<'a> {
-    workers: Workers,
-    model: Box<dyn Model>,
-    compute: &'a Compute,
-    request: &'a Request<'a>,
-    /// The checkpoint's.
-    fingerprint: &'a str,
-    /// What inference begins with, where that is not what the base predicts.
-    first: Option<First>,
-}
-
-impl Scorer<'_> {
-    /// How much is computed at a time.
-    fn budget(&self) -> Budget {
-        Budget::on(&self.compute.device, &*self.model, self.request.options.pieces_at_once)
-    }
-
-    /// A part that is not scored yet, with its documents.
-    fn begin(&self, batch: Batch) -> (Part, Vec<Example>) {
-        let Request { run_id, options: Options { most_pairs, margin, .. }, .. } = self.request;
-        let Batch { examples, profile, passed_over: foreign } = batch;
-        let (examples, too_large) = take_out(&*self.model, examples, *most_pairs);
-        let begun = |example| match &self.first {
-            Some(first) => first.begun(example),
-            None => example,
-        };
-        let examples: Vec<Example> = examples.into_iter().map(begun).collect();
-        let identity = Identity::of("part").field("checkpoint", self.fingerprint).field("run_id", run_id);
-        let identity = identity.field("compute", &self.compute.to_string()).field("budget", &self.budget().pieces);
-        let identity = identity.field("margin", margin);
-        let key = examples.iter().fold(identity, parts::with_example).finish();
-        let mut lost = CutOff::default();
-        examples.iter().for_each(|example| lost += cut_off(example));
-        let (documents, met) = (examples.len() as u64, Met { profile, foreign });
-        (Part { key, documents, cut_off: lost, too_large, met, found: None }, examples)
-    }
-
-    /// Scores some documents, unless their part is there.
-    fn score(&self, part: Part, examples: Vec<Example>) -> Result<Part, ScoreError> {
-        if part.is_kept(&work_folder(self.request.out))? {
-            return Ok(part);
-        }
-        let names: Vec<Text> = examples.iter().map(|example| example.doc_id.clone()).collect();
-        let wanted = Wanted::within(self.request.options.margin);
-        let predicted = predict_traced(&self.workers, &*self.model, examples, wanted, self.budget());
-        if predicted.is_err() {
-            interrupt::check()?;
-        }
-        let found = predicted?;
-        Ok(Part { found: Some(names.into_iter().zip(found).collect()), ..part })
-    }
 }

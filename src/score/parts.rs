@@ -9,7 +9,7 @@ use model::example::Example;
 use model::predict::Found;
 use pieces::CutOff;
 use table::rows::ScoreRow;
-use table::{Lock, Ours, Row, Staging, Table, TableError, TableWriter, Text};
+use table::{Lock, Ours, Row, Staging, TableError, TableWriter, Text};
 
 use super::ended::Scored;
 use super::error::ScoreError;
@@ -39,8 +39,13 @@ pub struct Part {
 impl Part {
     /// Whether an earlier run has written it below `work`: its scores are the last that it wrote.
     pub fn is_kept(&self, work: &Path) -> Result<bool, TableError> {
-        Ok(table::fingerprint(&work.join(&self.key), &ScoreRow::schema().name)?.as_ref() == Some(&self.key))
+        is_kept(work, &self.key)
     }
+}
+
+/// Whether a part is finished below `work`.
+pub fn is_kept(work: &Path, key: &str) -> Result<bool, TableError> {
+    Ok(table::fingerprint(&work.join(key), &ScoreRow::schema().name)?.as_deref() == Some(key))
 }
 
 /// With a document as a model sees it; its labels, which no prediction hangs on, are left out.
@@ -98,15 +103,21 @@ impl Parts {
         Ok(())
     }
 
+    /// Parts that were finished before, in order, by their keys.
+    pub fn finished(out: &Path, scored: Scored, met: Met, keys: &[String]) -> Self {
+        let work = work_folder(out);
+        Self { scored, met, folders: keys.iter().map(|key| work.join(key)).collect(), work }
+    }
+
+    /// What identifies each, in order.
+    pub fn keys(&self) -> Vec<String> {
+        let name = |folder: &PathBuf| Some(folder.file_name()?.to_str()?.to_owned());
+        self.folders.iter().filter_map(name).collect()
+    }
+
     /// Puts a table of the parts together, by columns: their rows are not looked at.
-    pub fn join<R: Row + 'static>(&self, mut writer: TableWriter<R>) -> Result<(), TableError> {
-        for folder in &self.folders {
-            for batch in Table::<R>::require(folder)?.record_batches()? {
-                let batch = batch?;
-                writer.write_batch(&batch)?;
-            }
-        }
-        writer.finish()
+    pub fn join<R: Row + 'static>(&self, writer: TableWriter<R>) -> Result<(), TableError> {
+        table::join(&self.folders, writer)
     }
 
     /// Removes them, once the table stands.

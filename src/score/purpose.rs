@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
 
 use checkpoint::{Card, CardRelation};
 use examples::Profile;
@@ -44,7 +47,7 @@ pub struct Purpose {
 }
 
 /// What was met on the way.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Met {
     /// What the documents are made of.
     pub profile: Profile,
@@ -62,10 +65,10 @@ impl AddAssign<&Self> for Met {
 }
 
 impl Purpose {
-    /// That of the request's checkpoint, as far as its card tells.
-    pub fn of(request: &Request<'_>) -> Result<Self, ScoreError> {
-        let card = Card::find(request.checkpoint)?;
-        let left_out = match (&card, request.options.candidates) {
+    /// That of a checkpoint, as far as its card tells.
+    pub fn of(checkpoint: &Path, candidates: Candidates) -> Result<Self, ScoreError> {
+        let card = Card::find(checkpoint)?;
+        let left_out = match (&card, candidates) {
             (Some(card), Candidates::Model) => card.left_out(),
             _ => BTreeSet::new(),
         };
@@ -112,8 +115,8 @@ impl Purpose {
     }
 
     /// What is to be said of a checkpoint that says nothing of itself, as one that was imported.
-    pub fn unknown(&self, request: &Request<'_>) -> Option<Event> {
-        let checkpoint = request.checkpoint.display();
+    pub fn unknown(&self, checkpoint: &Path) -> Option<Event> {
+        let checkpoint = checkpoint.display();
         let words = "has no `card.json`: nobody knows whether its model was trained on documents like these";
         self.card.is_none().then(|| Event::Note(format!("{checkpoint} {words}")))
     }

@@ -4,22 +4,22 @@
 use std::path::Path;
 
 use ground::observe::Event;
+use pieces::CutOff;
 use table::rows::ScoreRow;
 use table::{Row, TableError, TableFiles, TableWriter};
 
-use super::parts::Parts;
-use super::purpose::Purpose;
+use super::purpose::{Met, Purpose};
 
 /// The key under which it is kept, as lines: no line of it has a break.
 const TOLD: &str = "told";
 
-/// What is to be told of the parts, a line each.
-pub fn told(purpose: &Purpose, parts: &Parts, most_pieces: usize) -> Vec<String> {
-    let cut_off = parts.scored.cut_off.event_of_model(most_pieces).and_then(|event| match event {
+/// What is to be told of documents by what was met in them and lost at their ends, a line each.
+pub fn told(purpose: &Purpose, met: &Met, cut_off: CutOff, most_pieces: usize) -> Vec<String> {
+    let cut_off = cut_off.event_of_model(most_pieces).and_then(|event| match event {
         Event::Warning(line) => Some(line),
         _ => None,
     });
-    purpose.warnings(&parts.met).into_iter().chain(cut_off).collect()
+    purpose.warnings(met).into_iter().chain(cut_off).collect()
 }
 
 /// The writer of a table that keeps it.

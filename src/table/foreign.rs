@@ -7,11 +7,25 @@ use arrow::array::{ArrayRef, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
+use parquet::errors::ParquetError;
+
+use ground::caught::caught;
 
 use super::nested::{self, Nested};
 use super::nulls::without_nulls;
 use super::schema::ColumnSchema;
-use super::{TableError, TableSchema};
+use super::{Row, TableError, TableSchema};
+
+/// The rows of a batch in memory, whoever made it: its columns stand in any order and are brought to the schema's types;
+/// others are passed over. `source` is what it is called in messages.
+///
+/// # Errors
+/// Where a column is missing, or of a type or with values that do not fit.
+pub fn rows_of<R: Row>(batch: &RecordBatch, source: &Path) -> Result<Vec<R>, TableError> {
+    let fault = |reason: &dyn ToString| TableError::read(source)(ParquetError::General(reason.to_string()));
+    let rows = caught(|| Ok(R::from_batch(&conform(batch, R::schema(), source)?)));
+    rows.unwrap_or_else(|caught| Err(fault(&caught)))
+}
 
 /// A batch's columns as the schema has them, in its order.
 pub(super) fn conform(batch: &RecordBatch, schema: &TableSchema, path: &Path) -> Result<RecordBatch, TableError> {

@@ -25,6 +25,7 @@ mod folder;
 mod foreign;
 mod handle;
 mod integrity;
+mod joined;
 mod leftovers;
 mod lock;
 mod nested;
@@ -45,7 +46,7 @@ pub mod stream;
 mod whole;
 mod write;
 
-use arrow::record_batch::RecordBatch;
+pub use arrow::record_batch::RecordBatch;
 
 pub use aside::{found_under, stands_for};
 pub use beside::{is_random, sibling};
@@ -54,8 +55,10 @@ pub use cursor::Cursor;
 pub use error::TableError;
 pub use files::{TableFiles, fingerprint, is_part_name, verify};
 pub use folder::{make_folder, not_ours};
+pub use foreign::rows_of;
 pub use ground::Text;
 pub use handle::{Table, read};
+pub use joined::join;
 pub use leftovers::clear_leftovers;
 pub use lock::Lock;
 pub use objects::json_rows;

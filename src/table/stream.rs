@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::io::{self, BufRead, Read, Write};
 use std::marker::PhantomData;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Schema};
@@ -56,6 +57,14 @@ impl<R: Row, W: Write> StreamWriter<R, W> {
         self.writer.write(&R::to_batch(rows)?)
     }
 
+    /// Appends rows that stand in columns, as [`batch_of`] makes them.
+    ///
+    /// # Errors
+    /// Where the output refuses.
+    pub fn write_batch(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
+        self.writer.write(batch)
+    }
+
     /// Ends the stream and gives the output back, for the next one.
     ///
     /// # Errors
@@ -64,6 +73,15 @@ impl<R: Row, W: Write> StreamWriter<R, W> {
         self.writer.finish()?;
         self.writer.into_inner()
     }
+}
+
+/// Rows as a batch, whose schema names the table as that of a stream does.
+///
+/// # Errors
+/// Where they are too many for Arrow.
+pub fn batch_of<R: Row>(rows: Vec<R>) -> Result<RecordBatch, TableError> {
+    let batch = R::to_batch(rows).and_then(|batch| batch.with_schema(Arc::new(named_schema::<R>())));
+    batch.map_err(|source| TableError::Stream { name: R::schema().name.clone(), source })
 }
 
 fn named_schema<R: Row>() -> Schema {

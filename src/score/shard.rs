@@ -1,0 +1,303 @@
+//! Shares of a run: jobs that know nothing of each other score a share of the documents each, into one folder on a disk
+//! that they share, and another joins them.
+//!
+//! Shares are stretches of the split, of whole parts: the first of four has the first fourth of the parts. So each job
+//! makes just the parts that one run would make, and what is joined is that run's, byte for byte. A job that was killed
+//! goes on from its parts. A finished one leaves word of them, in `shards` beside the parts, and joining refuses where
+//! one's is missing or is of something else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use ground::observe::Observer;
+use nn::device::{Compute, Precision};
+use table::rows::{DocumentRow, ScoreRow};
+use table::{Ours, Row, Staging, Table, TableError, TableFiles, TableWriter, check_workplace, clear_leftovers};
+
+use super::decided::{self, Decided, Tables};
+use super::ended::{Ended, Scored};
+use super::error::ScoreError;
+use super::parts::{Parts, is_kept, work_folder};
+use super::purpose::Met;
+use super::{Basis, Request};
+
+/// Where finished shards leave word, beside the parts.
+const SHARDS: &str = "shards";
+/// What else stands there.
+pub const FURTHER: [&str; 1] = [SHARDS];
+/// Under this key they do.
+const RECORD: &str = "shard";
+/// Shards that a message names.
+const SHOWN: usize = 8;
+
+/// A share of the documents: the first of four is `0/4`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shard {
+    index: usize,
+    of: usize,
+}
+
+impl Shard {
+    /// The places of its documents in a split of so many, of which so many make a part.
+    fn places(self, documents: usize, at_once: usize) -> Range<usize> {
+        let parts = documents.div_ceil(at_once);
+        // Wide enough for any number of parts.
+        let first = |shard: usize| {
+            let part = parts as u128 * shard as u128 / self.of as u128;
+            usize::try_from(part).unwrap_or(parts) * at_once
+        };
+        // The last one also sees what stands behind the last document.
+        let end = if self.index + 1 == self.of { usize::MAX } else { first(self.index + 1) };
+        first(self.index)..end
+    }
+
+    fn folder(self, out: &Path) -> PathBuf {
+        work_folder(out).join(SHARDS).join(format!("{}-of-{}", self.index, self.of))
+    }
+
+    fn of_folder(name: &str) -> Option<Self> {
+        name.replace("-of-", "/").parse().ok()
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text.split_once('/').and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
+        match numbers {
+            Some((index, of)) if index < of => Ok(Self { index, of }),
+            _ => Err(format!("expected I/N, a shard from 0 on and how many there are, such as 0/4, got `{text}`")),
+        }
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.of)
+    }
+}
+
+/// What a finished shard leaves word of.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Record {
+    /// Identifies what its scores are made from.
+    fingerprint: String,
+    precision: String,
+    /// Documents of a part.
+    at_once: usize,
+    parts: Vec<String>,
+    scored: Scored,
+    met: Met,
+}
+
+impl Record {
+    fn write(&self, shard: Shard, out: &Path) -> Result<(), ScoreError> {
+        let staging = Staging::begin(&shard.folder(out).join(&ScoreRow::schema().name))?;
+        let writer = TableWriter::<ScoreRow>::inside(staging.folder().to_path_buf(), &self.fingerprint);
+        let told = serde_json::to_string(self).map_err(Into::into);
+        let told = told.map_err(|source| ScoreError::Shards { path: shard.folder(out), source })?;
+        writer.noting(RECORD, told).finish()?;
+        Ok(staging.commit()?)
+    }
+
+    /// That of a shard; `None` where there is none, or a part of it is gone.
+    fn find(shard: Shard, out: &Path) -> Result<Option<Self>, TableError> {
+        let files = TableFiles::find(&shard.folder(out), &ScoreRow::schema().name)?;
+        let told = files.map(|files| files.note(RECORD)).transpose()?.flatten();
+        let record: Option<Self> = told.and_then(|told| serde_json::from_str(&told).ok());
+        let Some(record) = record else { return Ok(None) };
+        let work = work_folder(out);
+        for key in &record.parts {
+            if !is_kept(&work, key)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(record))
+    }
+}
+
+/// Scores the documents of a shard, unless it is finished.
+pub fn score(
+    basis: &Basis<'_>,
+    shard: Shard,
+    compute: Compute,
+    fingerprint: &str,
+    observe: Observer<'_>,
+) -> Result<Ended, ScoreError> {
+    let out = basis.request.out;
+    check_workplace(&work_folder(out), &FURTHER)?;
+    let at_once = super::loaded::documents_at_once(&compute);
+    let is_same = |record: &Record| record.fingerprint == fingerprint && record.at_once == at_once;
+    if let Some(record) = Record::find(shard, out)?.filter(is_same) {
+        return Ok(Ended::UpToDate { too_large: record.scored.too_large });
+    }
+    let places = shard.places(documents(basis)?, at_once);
+    let core = basis.core(compute, observe)?;
+    let parts = basis.parts(&core, places, observe)?;
+    basis.standing.check()?;
+    let precision = core.compute.precision.to_string();
+    let (scored, met) = (Scored { kept: 0, ..parts.scored }, parts.met.clone());
+    let fingerprint = fingerprint.to_owned();
+    Record { fingerprint, precision, at_once, parts: parts.keys(), scored, met }.write(shard, out)?;
+    Ok(Ended::Shard(shard, parts.scored))
+}
+
+/// How many documents the split has.
+fn documents(basis: &Basis<'_>) -> Result<usize, TableError> {
+    let table = Table::<DocumentRow>::require(basis.request.split)?.of_split(&basis.standing);
+    table.record_batches()?.try_fold(0, |sum, batch| Ok(sum + batch?.num_rows()))
+}
+
+/// Makes the tables of a run of which all shards are finished, unless they are up to date. The request is that of the
+/// shards, but for which of them.
+///
+/// # Errors
+/// Where a shard is missing or is not of this request; and as [`score`](super::score()).
+pub fn join(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, ScoreError> {
+    decided::restore(request.out)?;
+    let basis = Basis::of(request, observe)?;
+    clear_leftovers(request.out, Ours::TABLES);
+    let found = Found::of(request.out)?;
+    // Shards may be of another machine's device: what they computed in, they say.
+    let all = [Precision::F32, Precision::Bf16];
+    let precisions = all.into_iter().filter(|of| request.options.precision.is_none_or(|wanted| wanted == *of));
+    let mut fingerprints = BTreeMap::new();
+    for precision in precisions {
+        let fingerprint = basis.fingerprint(precision)?;
+        let decided = Decided::of(request, &fingerprint)?;
+        if found.is_empty()
+            && let Some(ended) = basis.standing(&fingerprint, &decided, observe)?
+        {
+            return Ok(ended);
+        }
+        fingerprints.insert(precision.to_string(), fingerprint);
+    }
+    let records = found.complete(request.out, &fingerprints)?;
+    let fingerprint = records.first().map(|record| record.fingerprint.clone()).unwrap_or_default();
+    let decided = Decided::of(request, &fingerprint)?;
+    let tables = Tables::begin(&decided, &fingerprint)?;
+    check_workplace(&work_folder(request.out), &FURTHER)?;
+    basis.purpose.has_relations(request)?;
+    basis.end((fingerprint, &decided), tables, parts(request.out, &records), observe)
+}
+
+/// The parts of all shards, in order.
+fn parts(out: &Path, records: &[Record]) -> Parts {
+    let (mut scored, mut met) = (Scored::default(), Met::default());
+    for record in records {
+        scored.documents += record.scored.documents;
+        scored.kept += record.scored.documents;
+        scored.cut_off += record.scored.cut_off;
+        scored.too_large += record.scored.too_large;
+        met += &record.met;
+    }
+    let keys: Vec<String> = records.iter().flat_map(|record| record.parts.iter().cloned()).collect();
+    Parts::finished(out, scored, met, &keys)
+}
+
+/// Shards that have left word, by how many there are to be.
+struct Found(BTreeMap<usize, BTreeSet<Shard>>);
+
+impl Found {
+    fn of(out: &Path) -> Result<Self, ScoreError> {
+        let path = work_folder(out).join(SHARDS);
+        let refused = |source| ScoreError::Shards { path: path.clone(), source };
+        let mut found: BTreeMap<usize, BTreeSet<Shard>> = BTreeMap::new();
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self(found)),
+            Err(error) => return Err(refused(error)),
+        };
+        for entry in entries {
+            let name = entry.map_err(refused)?.file_name();
+            if let Some(shard) = name.to_str().and_then(Shard::of_folder) {
+                found.entry(shard.of).or_default().insert(shard);
+            }
+        }
+        Ok(Self(found))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The records of all shards of one number, of which none is missing and none of another making. `fingerprints` are
+    /// those that they may have, by precision.
+    fn complete(&self, out: &Path, fingerprints: &BTreeMap<String, String>) -> Result<Vec<Record>, ScoreError> {
+        let mut refusal = None;
+        for &of in self.0.keys() {
+            match complete(of, out, fingerprints) {
+                Ok(records) => return Ok(records),
+                Err(error) => refusal = refusal.or(Some(error)),
+            }
+        }
+        Err(refusal.unwrap_or_else(|| ScoreError::NoShards(out.to_path_buf())))
+    }
+}
+
+fn complete(of: usize, out: &Path, fingerprints: &BTreeMap<String, String>) -> Result<Vec<Record>, ScoreError> {
+    let (mut records, mut missing, mut foreign) = (Vec::<Record>::new(), Vec::new(), Vec::new());
+    for index in 0..of {
+        let shard = Shard { index, of };
+        match Record::find(shard, out)? {
+            None => missing.push(shard),
+            Some(record) => {
+                let is_wanted = fingerprints.get(&record.precision) == Some(&record.fingerprint);
+                let first = records.first();
+                let is_alike = first
+                    .is_none_or(|first| (&first.fingerprint, first.at_once) == (&record.fingerprint, record.at_once));
+                if is_wanted && is_alike { records.push(record) } else { foreign.push(shard) }
+            }
+        }
+    }
+    let out = out.to_path_buf();
+    match (missing.first(), foreign.first()) {
+        (None, None) => Ok(records),
+        (Some(&first), _) => Err(ScoreError::Missing { out, of, shards: named(&missing), first }),
+        (None, Some(&first)) => Err(ScoreError::Foreign { out, shards: named(&foreign), first }),
+    }
+}
+
+fn named(shards: &[Shard]) -> String {
+    let names: Vec<String> = shards.iter().take(SHOWN).map(|shard| format!("`{shard}`")).collect();
+    let more = shards.len() - names.len();
+    names.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_are_stretches_of_whole_parts_and_leave_nothing_out() {
+        for documents in [0, 1, 255, 256, 257, 600, 1000, 5000] {
+            for of in [1, 2, 3, 7, 40] {
+                let mut next = 0;
+                for index in 0..of {
+                    let Range { start, end } = Shard { index, of }.places(documents, 256);
+                    assert_eq!((start, start % 256), (next, 0), "{index} of {of}");
+                    next = end;
+                }
+                assert_eq!(next, usize::MAX, "{documents}, {of}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_shard_is_told_as_it_is_named() {
+        let shard: Shard = "2/4".parse().unwrap();
+        assert_eq!((shard.to_string(), Shard::of_folder("2-of-4")), ("2/4".to_owned(), Some(shard)));
+        for text in ["4/4", "-1/4", "1", "1/0", "a/b", "1/2/3", ""] {
+            assert!(text.parse::<Shard>().unwrap_err().ends_with(&format!("got `{text}`")));
+        }
+    }
+}
