@@ -7,7 +7,7 @@ use arrow::compute::concat_batches;
 use docre::ground::choice::Choice;
 use docre::ground::observe::Event;
 use docre::nn::device::{DeviceChoice, Precision};
-use docre::score::{Candidates, Grouping, Options, Outcome, ScoreError, Scorer as Loaded, Setup};
+use docre::score::{Grouping, Options, Outcome, ScoreError, Scorer as Loaded, Setup};
 use pyo3::prelude::*;
 
 use crate::arrow::{Batches, batches_in};

@@ -56,7 +56,7 @@ class Page(unittest.TestCase):
         self.assertIn("MultiDiGraph", said)
         self.assertEqual(names["rows"].num_rows, 3)
         self.assertEqual(sorted(names["entities"]), ["fjord", "nordlys", "solheim"])
-        self.assertEqual(len(names["entities"]["nordlys"]), 4)
+        self.assertEqual(len(names["entities"]["nordlys"]), 7)
 
 
 if __name__ == "__main__":

@@ -111,6 +111,8 @@ def score(
     at_recall: float | None = None,
     device: str | None = None,
     precision: Literal["f32", "bf16"] | None = None,
+    shard: str | None = None,
+    join: bool = False,
     force: bool = False,
 ) -> Table | None:
     """Predict the relations of a split with a trained model."""

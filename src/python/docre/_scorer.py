@@ -116,7 +116,7 @@ class Scorer:
         (relations, scores, claims, traces), too_large, odd = self._scorer.score(rows)
         if odd and not self._warned:
             self._warned = True
-            for line in odd:
+            for line in (line for line in odd if line not in {said for _, said in too_large}):
                 LOGGER.warning("%s", line)
         if too_large:
             warnings.warn("\n".join(said for _, said in too_large), RejectedWarning, stacklevel=2)
