@@ -67,7 +67,8 @@ def written(described):
 
 
 def main():
-    text = "\n".join([HEAD, "\n\n".join(written(described) for described in _made.DESCRIBED)]) + "\n"
+    names = "".join(f"    {function!r},\n".replace("'", '"') for function in _made.FUNCTIONS)
+    text = "\n".join([HEAD, f"__all__ = [\n{names}]\n", "\n\n".join(written(described) for described in _made.DESCRIBED)]) + "\n"
     if "--bless" in sys.argv:
         STUB.write_text(text)
     elif STUB.read_text() != text:

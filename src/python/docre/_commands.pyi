@@ -9,6 +9,24 @@ from ._rows import Rows
 
 _Path: TypeAlias = str | os.PathLike[str]
 
+__all__ = [
+    "convert",
+    "split",
+    "synthesize",
+    "encode",
+    "train",
+    "checkpoint_show",
+    "score",
+    "fit",
+    "decide",
+    "evaluate",
+    "graph",
+    "query",
+    "report",
+    "run",
+    "devices",
+]
+
 def convert(
     input: _Path | Rows | Iterable[_Path | Rows],
     *,

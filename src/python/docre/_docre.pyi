@@ -7,6 +7,19 @@ from typing import final
 
 from typing_extensions import CapsuleType
 
+__all__ = [
+    "Scorer",
+    "Table",
+    "__version__",
+    "call",
+    "described",
+    "environment",
+    "of_stream",
+    "program",
+    "read",
+    "schema",
+]
+
 __version__: str
 
 @final

@@ -97,4 +97,4 @@ def score(source: str | list[str], checkpoint: StrPath, out: str, *, resume: str
     finally:
         context.checkpoint_config = before
     kept = ray.data.read_parquet(f"{resume}/documents")
-    kept.map_batches(flat, batch_format="pyarrow").write_parquet(out, mode="overwrite")
+    kept.map_batches(flat, batch_format="pyarrow").write_parquet(out, mode=ray.data.SaveMode.OVERWRITE)
