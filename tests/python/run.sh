@@ -18,10 +18,11 @@ $full/bin/python -m unittest discover --start-directory tests/python --pattern '
 $full/bin/python tests/python/stubs.py
 # In a folder of its own: what is installed is tested, not what stands here.
 here=$PWD
-cd "$(mktemp -d)"
+scratch=$(mktemp -d)
+cd "$scratch"
 "$here/$full/bin/mypy" --strict --config-file "$here/src/python/pyproject.toml" -p docre
 "$here/$full/bin/python" -m mypy.stubtest docre --mypy-config-file "$here/src/python/pyproject.toml" \
   --ignore-unused-allowlist --allowlist "$here/tests/python/stubtest.txt"
-rmdir "$PWD" 2>/dev/null || true
 cd "$here"
+rm -r "$scratch"
 $full/bin/twine check "$wheel"
