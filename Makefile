@@ -12,9 +12,10 @@ FUZZERS = docred docred_hf pubtator bioc_xml bioc_json edge_graph gda jsonl bigb
 DENY = $(CARGO) deny --config tests/deny.toml
 FAULTS ?=
 TORCH = target/torch/bin/python
+PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help build pipelines test check sample synthesize bench gpu-pack gpu-check peers fuzz faults deny clean
+.PHONY: help build wheel wheel-test pipelines test check sample synthesize bench gpu-pack gpu-check peers fuzz faults deny clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +23,14 @@ help: ## list the targets
 build: ## build the program: target/release/docre; for a card, too, where there is one (not with FEATURES=)
 	@$(if $(filter cuda,$(FEATURES)),echo 'with the feature cuda; make FEATURES= builds for the CPU alone')
 	$(CARGO) build --release$(WITH)
+
+wheel: ## build the Python package: target/wheels/docre-*.whl; needs Python, and fetches maturin
+	test -x target/python/bin/maturin || { $(PYTHON) -m venv target/python && target/python/bin/pip install --quiet 'maturin>=1.9.4,<2'; }
+	target/python/bin/maturin build --release --quiet --manifest-path src/python/Cargo.toml$(WITH) --out target/wheels
+	@ls -sh target/wheels/docre-*.whl
+
+wheel-test: wheel ## test the Python package with what it works with, which is fetched, and alone
+	tests/python/run.sh $(PYTHON)
 
 test: ## run every test, with the same build as the program
 	$(CARGO) test --release --workspace$(WITH)

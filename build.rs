@@ -10,10 +10,19 @@ use std::path::{Path, PathBuf};
 /// What the program is built from, where it is there.
 const SOURCES: [&str; 5] = ["Cargo.lock", "Cargo.toml", "build.rs", "schemas", "src"];
 
+/// What stands among them and is built from the program: the Python package.
+const ASIDE: &str = "src/python";
+
 fn main() -> io::Result<()> {
     let root = Path::new(".");
-    for source in SOURCES.iter().filter(|source| root.join(source).exists()) {
+    for source in SOURCES.iter().filter(|source| **source != "src" && root.join(source).exists()) {
         println!("cargo::rerun-if-changed={source}");
+    }
+    for entry in fs::read_dir(root.join("src"))? {
+        let source = format!("src/{}", entry?.file_name().to_string_lossy());
+        if source != ASIDE {
+            println!("cargo::rerun-if-changed={source}");
+        }
     }
     println!("cargo::rustc-env=DOCRE_BUILD={}", identity(root)?);
     Ok(())
@@ -43,9 +52,10 @@ fn list(path: &Path, name: String, files: &mut Vec<(String, PathBuf)>) -> io::Re
         for entry in fs::read_dir(path)? {
             let entry = entry?;
             let step = entry.file_name().to_string_lossy().into_owned();
+            let name = format!("{name}/{step}");
             // Hidden ones are those of editors; prose is not built.
-            if !step.starts_with('.') && entry.path().extension().is_none_or(|ending| ending != "md") {
-                list(&entry.path(), format!("{name}/{step}"), files)?;
+            if name != ASIDE && !step.starts_with('.') && entry.path().extension().is_none_or(|ending| ending != "md") {
+                list(&entry.path(), name, files)?;
             }
         }
     } else if path.exists() {

@@ -75,7 +75,8 @@
 //! # Code map
 //! Each folder of `src/` but `pipeline` and `cli` is a crate, a room of this house, and names in its `Cargo.toml` only those below it; here they
 //! stand from the ground floor up. Start at [`table`], then follow the flow. The root package has the roof: [`pipeline`],
-//! and the program, `main.rs` and `cli`, which adds arguments, messages and exit codes, and no more.
+//! and `cli`, which adds arguments, messages and exit codes, and no more: [`command_line`], which is the program, `main.rs`,
+//! and which `python` calls.
 //!
 //! | room | from → to | knows nothing of |
 //! | --- | --- | --- |
@@ -98,6 +99,7 @@
 //! | [`graph`] | relations of many documents → one graph, in the formats that others load | how relations are found |
 //! | [`query`] | SQL or SPARQL → a result, over any folder of tables or a graph | what the tables are for |
 //! | [`report`] | a run's tables → one HTML page | how relations are found, how figures are reckoned |
+//! | `python` | the library and its command line → a Python package, which stands on all of this | how anything is done |
 //! | [`pipeline`] | a pipeline file → the stages above, each where it is not up to date | how they do it |
 //!
 //! # Where a change goes
@@ -129,7 +131,7 @@
 //! - A corpus format's name appears in [`corpus`] and in pipeline files alone: a new corpus is one reader and one file.
 //! - An outside library has one home: polars in `frames`, [`metrics`] and [`query`], its SQL parser in [`query`], Arrow
 //!   and Parquet in [`table`], hashes in [`ground`], what unfolds files in [`corpus`], the compressor of pages in
-//!   [`report`], tokenizers in [`pieces`], RDF in [`graph`], TOML in [`pipeline`], clap in the binary.
+//!   [`report`], tokenizers in [`pieces`], RDF in [`graph`], TOML in [`pipeline`], clap in `cli`.
 //! - A room installs no handler of signals: long work asks [`ground::interrupt`], which the program tells
 //!   (`cli/signals.rs`).
 //! - Under a table's final name there is a whole table or none, at any moment, whatever kills the process.
@@ -137,7 +139,8 @@
 //!   documents, with the same number of them.
 //! - What a thing is made from is identified in one way, by [`ground::identity`], and the build of docre is a part of it:
 //!   a changed program makes its things again.
-//! - Unsafe code stands where `kernels` speaks to CUDA's driver alone; built without the feature `cuda`, docre has none.
+//! - Unsafe code stands where `kernels` speaks to CUDA's driver and where `python` takes Arrow of other libraries alone; the
+//!   program has none where it is built without the feature `cuda`.
 //! - Bad input is an error or a row of `rejects`, which names file, record and field; never a panic.
 
 pub use checkpoint;
@@ -159,6 +162,12 @@ pub use table;
 pub use train;
 
 pub mod pipeline;
+
+mod cli;
+pub use cli::line as command_line;
+
+// The rooms above speak of this library by its name, as the program does that stands on it.
+extern crate self as docre;
 
 /// Which build of docre this is: a hash of its sources, schemas and lock file. A program that uses the library tells it
 /// to [`ground::identity::set_build`] if its own things are to be made again when docre changes.

@@ -1,7 +1,7 @@
 //! `docre checkpoint`: a model that other code has trained → a checkpoint; `show`: what a checkpoint is for.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
@@ -13,7 +13,7 @@ use docre::encoder::hub;
 use docre::ground::excerpt::harmless;
 use serde::Serialize;
 
-use super::{Messages, Outcome, Shown, Usage, checked, one_of, whole};
+use super::{Messages, Outcome, Shown, Usage, checked, one_of, output, whole};
 
 /// Make a checkpoint of a model that the released code of ATLOP, DocRE-II or DocRE-SD has trained, or show what a
 /// checkpoint is for.
@@ -118,7 +118,7 @@ fn show(args: &ShowArgs) -> anyhow::Result<Outcome> {
         Shown::Json => serde_json::to_string_pretty(&description)? + "\n",
         Shown::Text => harmless(&description.to_string()).into_owned(),
     };
-    let mut stdout = io::stdout().lock();
+    let mut stdout = output::stdout();
     stdout.write_all(text.as_bytes())?;
     stdout.flush()?;
     Ok(Outcome::Done)

@@ -1,11 +1,11 @@
 //! `docre completions`: what a shell completes the program's arguments by.
 
-use std::io;
+use std::io::Write;
 
 use clap::{Args, Command};
 use clap_complete::{Shell, generate};
 
-use super::Outcome;
+use super::{Outcome, output};
 
 /// Print what a shell needs to complete arguments.
 #[derive(Args)]
@@ -21,6 +21,6 @@ pub fn run(args: &CompletionsArgs, mut line: Command) -> anyhow::Result<Outcome>
     // Into memory first: the library panics where the output refuses.
     let mut text = Vec::new();
     generate(args.shell, &mut line, "docre", &mut text);
-    io::Write::write_all(&mut io::stdout().lock(), &text)?;
+    output::stdout().write_all(&text)?;
     Ok(Outcome::Done)
 }

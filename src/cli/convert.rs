@@ -10,7 +10,7 @@ use docre::corpus::{Export, Exported, Format};
 use docre::ground::parsed::{FolderName, TypePair};
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, Usage, checked, one_of, told, whole};
+use super::{Messages, Outcome, Usage, checked, one_of, output, told, whole};
 
 /// Turn an annotated corpus into tables, or tables back into files that others read.
 #[derive(Args)]
@@ -141,6 +141,9 @@ fn export(args: &ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let [split] = args.input.as_slice() else {
         bail!(Usage(format!("expected the folder of one split, got {}", args.input.len())))
     };
+    if args.out.is_none() && output::caller().is_some() {
+        bail!(Usage("`--out`: expected where to write, got none".to_owned()));
+    }
     let listener = messages.listener();
     let export = Export { split, relations: args.relations.as_deref(), format: args.to.unwrap_or(Exported::DocRed) };
     export.run(args.out.as_deref(), args.force, &|event| listener.hear(&event))?;

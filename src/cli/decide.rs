@@ -1,6 +1,5 @@
 //! `docre decide`: scores and a decision → the table `relations`.
 
-use std::io;
 use std::path::PathBuf;
 
 use anyhow::bail;
@@ -11,7 +10,7 @@ use docre::table::rows::RelationRow;
 use docre::table::stream;
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, Usage, checked, number, one_of, split_folder, whole};
+use super::{Messages, Outcome, Usage, checked, number, one_of, output, split_folder, whole};
 
 /// Decide which relations to claim of what a model thinks, once or again, of one run or several.
 #[derive(Args)]
@@ -116,7 +115,7 @@ pub fn run(args: &DecideArgs, messages: Messages) -> anyhow::Result<Outcome> {
     messages.say(&format!("{}: {told}", args.out.join("relations").display()));
     ended.claims().warnings().iter().for_each(|warning| messages.say(&format!("warning: {warning}")));
     if piped {
-        stream::send::<RelationRow, _>(&out, io::stdout().lock()).map(drop)?;
+        stream::send::<RelationRow, _>(&out, output::stdout()).map(drop)?;
     }
     Ok(Outcome::Done)
 }

@@ -1,13 +1,13 @@
 //! `docre devices`: what there is to compute on → stdout.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::Args;
 use docre::ground::excerpt::harmless;
 use docre::nn::device::{self, Card, DeviceChoice, DeviceError, Precision};
 use serde::Serialize;
 
-use super::{Outcome, Shown, one_of};
+use super::{Outcome, Shown, one_of, output};
 
 /// List what models can be computed on, and which of it `auto` takes.
 #[derive(Args)]
@@ -59,7 +59,7 @@ pub fn run(args: &DevicesArgs) -> anyhow::Result<Outcome> {
         Shown::Json => serde_json::to_string_pretty(&found)? + "\n",
         Shown::Text => found.lines().iter().map(|line| format!("{}\n", harmless(line))).collect(),
     };
-    let mut stdout = io::stdout().lock();
+    let mut stdout = output::stdout();
     stdout.write_all(text.as_bytes())?;
     stdout.flush()?;
     Ok(Outcome::Done)

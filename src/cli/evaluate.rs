@@ -1,7 +1,7 @@
 //! `docre evaluate`: facts and predictions → figures.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
@@ -14,7 +14,7 @@ use docre::table::{self, Row, TableError};
 use serde::Serialize;
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, SplitArgs, Usage, checked, one_of, whole};
+use super::{Messages, Outcome, SplitArgs, Usage, checked, one_of, output, whole};
 
 /// Score predicted relations, or scores, against a split's facts.
 #[derive(Args)]
@@ -105,7 +105,7 @@ pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
     if let Some(out) = args.out.as_ref().filter(|_| !args.force) {
         found.check(args, out)?;
     }
-    let mut stdout = BufWriter::new(io::stdout().lock());
+    let mut stdout = BufWriter::new(output::stdout());
     stdout.write_all(found.shown(args)?.as_bytes())?;
     stdout.flush()?;
     if let Some(out) = &args.out {

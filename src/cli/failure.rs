@@ -1,7 +1,7 @@
 //! What is said where a command fails, and with which exit code it ends.
 
 use std::error::Error;
-use std::io::{self, Write};
+use std::io;
 
 use docre::checkpoint::CheckpointError;
 use docre::corpus::CorpusError;
@@ -10,7 +10,6 @@ use docre::encoder::LoadError;
 use docre::encoder::hub::NotFound;
 use docre::examples::ExamplesError;
 use docre::graph::GraphError;
-use docre::ground::excerpt::harmless;
 use docre::ground::hint::{Hint, Words};
 use docre::metrics::Error as MetricsError;
 use docre::nn::device::DeviceError;
@@ -23,7 +22,7 @@ use docre::submission::SubmissionError;
 use docre::table::TableError;
 use docre::train::TrainError;
 
-use super::Usage;
+use super::{Usage, output};
 
 /// Whether the command was called wrongly: nothing was tried.
 pub fn is_usage(error: &anyhow::Error) -> bool {
@@ -40,11 +39,9 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
 
 /// Says what went wrong, and what to do next where there is a choice.
 pub fn report(error: &anyhow::Error) {
-    let mut stderr = io::stderr();
-    // Nothing can be done where stderr itself refuses.
-    let _ = writeln!(stderr, "error: {}", harmless(&format!("{error:#}")));
+    output::say(&format!("error: {error:#}"));
     if let Some(hint) = hint(error) {
-        let _ = writeln!(stderr, "hint: {}", harmless(&hint));
+        output::say(&format!("hint: {hint}"));
     }
 }
 

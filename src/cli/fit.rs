@@ -1,13 +1,12 @@
 //! `docre fit`: scores of a labelled split → a decision.
 
-use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
 use docre::decide::{self, Calibrated, Decision, FitOptions, FitRequest};
 
 use super::pipe;
-use super::{Messages, Outcome, SplitArgs, checked, number, one_of};
+use super::{Messages, Outcome, SplitArgs, checked, number, one_of, output};
 
 /// Fit a decision on a labelled split: a threshold, and probabilities that say how often a claim is right.
 #[derive(Args)]
@@ -69,7 +68,7 @@ pub fn run(args: &FitArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let request = FitRequest { scores, weights, split: &split, decision: &decision, types_of, options: &options };
     let fit = decide::fit(&request)?;
     let is_new = if pipe::is(&args.out) {
-        fit.decision.send(io::stdout().lock())?;
+        fit.decision.send(output::stdout())?;
         true
     } else {
         fit.decision.write(&args.out, args.force)?

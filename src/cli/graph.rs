@@ -1,6 +1,5 @@
 //! `docre graph`: relations and a corpus → a knowledge graph.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -11,7 +10,7 @@ use docre::table::rows::{EdgeRow, MergeRow, NodeRow, ProvenanceRow};
 use docre::table::{TableError, evidence_of, stream};
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, SplitArgs, checked, number, one_of, whole};
+use super::{Messages, Outcome, SplitArgs, checked, number, one_of, output, whole};
 
 /// Merge the relations of many documents into a knowledge graph.
 #[derive(Args)]
@@ -132,7 +131,7 @@ fn options(args: &GraphArgs) -> Options {
 }
 
 fn send(folder: &Path, table: Sent) -> Result<(), TableError> {
-    let output = io::stdout().lock();
+    let output = output::stdout();
     let sent = match table {
         Sent::Nodes => stream::send::<NodeRow, _>(folder, output),
         Sent::Edges => stream::send::<EdgeRow, _>(folder, output),

@@ -1,6 +1,5 @@
 //! `docre man`: the help of all commands as manual pages.
 
-use std::io;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -8,7 +7,7 @@ use clap::{Args, Command};
 use clap_mangen::{Man, generate_to};
 use docre::table::make_folder;
 
-use super::{Messages, Outcome};
+use super::{Messages, Outcome, output};
 
 /// Print the manual page, or write that of each command into a folder.
 #[derive(Args)]
@@ -22,7 +21,7 @@ pub struct ManArgs {
 /// Prints or writes, for the whole of a command line.
 pub fn run(args: &ManArgs, line: Command, messages: Messages) -> anyhow::Result<Outcome> {
     let Some(out) = &args.out else {
-        Man::new(line).render(&mut io::stdout().lock())?;
+        Man::new(line).render(&mut output::stdout())?;
         return Ok(Outcome::Done);
     };
     let refused = || format!("{}: cannot write", out.display());

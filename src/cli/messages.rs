@@ -1,12 +1,14 @@
 //! What goes to stderr: lines, and how far the work is, as a bar on a terminal and as lines with the time in a log.
 
-use std::io::{self, IsTerminal, Write};
-use std::sync::Mutex;
+use std::io::{self, IsTerminal};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use docre::ground::excerpt::harmless;
 use docre::ground::observe::{Event, Pace, Progress, time_of_day};
 use indicatif::{ProgressBar, ProgressStyle};
+
+use super::output::{self, Caller};
 
 /// What goes to stderr while a command runs.
 #[derive(Clone, Copy)]
@@ -21,7 +23,7 @@ impl Messages {
     /// Says a line.
     pub fn say(self, line: &str) {
         if !self.quiet {
-            let _ = writeln!(io::stderr(), "{}", harmless(line));
+            output::say(line);
         }
     }
 
@@ -34,9 +36,10 @@ impl Messages {
 
     /// Who hears what work tells; silent again when it is dropped.
     pub fn listener(self) -> Listener {
-        let is_terminal = io::stderr().is_terminal();
+        let caller = output::caller();
+        let is_terminal = caller.is_none() && io::stderr().is_terminal();
         let bar = if self.quiet || !is_terminal { ProgressBar::hidden() } else { ProgressBar::new(PARTS) };
-        Listener { messages: self, is_terminal, bar, heard: Mutex::default() }
+        Listener { messages: self, caller, is_terminal, bar, heard: Mutex::default() }
     }
 }
 
@@ -48,6 +51,8 @@ const DRAWN: Duration = Duration::from_millis(100);
 /// Says what work tells.
 pub struct Listener {
     messages: Messages,
+    /// Who hears it in the place of stderr.
+    caller: Option<Arc<dyn Caller>>,
     is_terminal: bool,
     bar: ProgressBar,
     heard: Mutex<Heard>,
@@ -68,14 +73,21 @@ impl Listener {
         match event {
             Event::Progress(_) if self.messages.quiet => {}
             Event::Progress(progress) => self.progress(progress),
-            event => self.bar.suspend(|| self.messages.tell(event)),
+            Event::Detail(_) if !self.messages.verbose => {}
+            _ if self.messages.quiet => {}
+            event => self.bar.suspend(|| output::say_to(self.caller.as_ref(), &event.to_string())),
         }
     }
 
     fn progress(&self, progress: &Progress) {
         let (now, Ok(mut heard)) = (Instant::now(), self.heard.lock()) else { return };
         heard.pace.note(progress, now);
-        if !self.is_terminal {
+        if let Some(caller) = &self.caller {
+            if heard.drawn.is_none_or(|drawn| now - drawn >= DRAWN) {
+                heard.drawn = Some(now);
+                caller.progress(&harmless(&heard.pace.told(progress, now)), progress.share);
+            }
+        } else if !self.is_terminal {
             if heard.pace.is_due(now) {
                 let told = heard.pace.told(progress, now);
                 self.messages.say(&format!("{} {told}", time_of_day(SystemTime::now())));

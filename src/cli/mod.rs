@@ -2,6 +2,7 @@
 
 pub mod annotated;
 pub mod checkpoint;
+pub mod commands;
 pub mod completions;
 pub mod convert;
 pub mod decide;
@@ -13,10 +14,12 @@ pub mod evaluate;
 pub mod failure;
 pub mod fit;
 pub mod graph;
+pub mod line;
 #[cfg(unix)]
 pub mod listening;
 pub mod man;
 mod messages;
+pub mod output;
 pub mod pipe;
 pub mod query;
 pub mod report;

@@ -11,6 +11,8 @@ use anyhow::Context;
 use docre::ground::interrupt;
 use tempfile::{Builder, TempDir};
 
+use super::output;
+
 /// Whether a path stands for stdin or stdout.
 pub fn is(path: &Path) -> bool {
     path.as_os_str() == "-"
@@ -60,8 +62,8 @@ const LOOK: Duration = Duration::from_millis(100);
 /// after a signal.
 pub fn stdin() -> impl io::BufRead {
     let (blocks, read) = sync_channel(BLOCKS);
+    let mut stdin = output::stdin();
     thread::spawn(move || {
-        let mut stdin = io::stdin().lock();
         loop {
             let mut block = Vec::with_capacity(BLOCK);
             let read = stdin.by_ref().take(BLOCK as u64).read_to_end(&mut block).map(|_| block);

@@ -1,7 +1,7 @@
 //! `docre query`: SQL or SPARQL → a result on stdout.
 
 use std::env;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use std::str::FromStr;
 use clap::Args;
 use docre::query::{self, Memory, Options, Output, QueryError};
 
-use super::{Outcome, checked, number, one_of, signals};
+use super::{Outcome, checked, number, one_of, output, signals};
 
 /// Query the tables of a folder with SQL, or its graph with SPARQL.
 #[derive(Args)]
@@ -40,13 +40,13 @@ pub struct QueryArgs {
 /// Queries.
 pub fn run(args: &QueryArgs) -> anyhow::Result<Outcome> {
     let options = checked(Options { timeout: args.timeout, memory: args.memory })?;
-    let stdout = io::stdout();
+    let stdout = output::stdout();
     if args.format == Output::Table && stdout.is_terminal() {
         let mut text = Vec::new();
         write(args, &options, &mut text)?;
         signals::while_paging(|| page(&text))?;
     } else {
-        write(args, &options, &mut BufWriter::new(stdout.lock()))?;
+        write(args, &options, &mut BufWriter::new(stdout))?;
     }
     Ok(Outcome::Done)
 }

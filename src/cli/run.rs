@@ -11,7 +11,7 @@ use docre::ground::excerpt::harmless;
 use docre::ground::interrupt;
 use docre::pipeline::{self, DeviceChoice, Ended, LeftOut, Pipeline, Request};
 
-use super::{Messages, Outcome, Usage};
+use super::{Messages, Outcome, Usage, output};
 
 /// Run the stages of a pipeline file that are not up to date.
 ///
@@ -136,7 +136,7 @@ fn run_file(file: &Path, args: &RunArgs, messages: Messages) -> anyhow::Result<O
     if !pipeline.without.stages.is_empty() && request.stages(&pipeline).is_ok() {
         messages.say(&format!("{}: {}", pipeline.name, pipeline.without));
     }
-    let mut stdout = io::stdout().lock();
+    let mut stdout = output::stdout();
     if args.dry_run {
         for planned in pipeline::plan(&pipeline, &request)? {
             writeln!(stdout, "{}", harmless(&format!("{}/{planned}", pipeline.name)))?;

@@ -1,6 +1,5 @@
 //! `docre score`: a checkpoint and a corpus → the tables `relations`, `scores`, `traces`, `claims` and `model_relations`.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -14,7 +13,7 @@ use docre::table::rows::RelationRow;
 use docre::table::stream;
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, Usage, annotated, checked, number, one_of, whole};
+use super::{Messages, Outcome, Usage, annotated, checked, number, one_of, output, whole};
 
 mod passing;
 
@@ -132,7 +131,7 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
     drop(listener);
     messages.say(&said(&args.out, ended, began.elapsed().as_secs_f64()));
     if piped {
-        stream::send::<RelationRow, _>(&out, io::stdout().lock()).map(drop)?;
+        stream::send::<RelationRow, _>(&out, output::stdout()).map(drop)?;
     }
     Ok(if ended.too_large() == 0 { Outcome::Done } else { Outcome::SomeRejected })
 }

@@ -21,6 +21,7 @@ mod cursor;
 mod error;
 mod evidence;
 mod files;
+pub mod found;
 mod folder;
 mod foreign;
 mod handle;

@@ -129,7 +129,13 @@ fn a_build_is_its_sources() {
     let build = of(&files);
     assert_eq!(build.len(), 32);
     assert_eq!(of(&files), build, "the same sources elsewhere are the same build");
-    let beside = [("README.md", "."), ("src/metrics/README.md", "."), ("src/.lib.rs.swp", "."), ("target/x", ".")];
+    let beside = [
+        ("README.md", "."),
+        ("src/metrics/README.md", "."),
+        ("src/.lib.rs.swp", "."),
+        ("src/python/lib.rs", "."),
+        ("target/x", "."),
+    ];
     assert_eq!(of(&[&files[..], &beside].concat()), build, "what is not built is no part of it");
     for place in 0..files.len() {
         let mut changed = files;

@@ -1,6 +1,6 @@
 //! Rows in, relations out, and nothing set down between them.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use docre::table::rows::{AnnotatedRow, RelationRow};
 use docre::table::stream::StreamWriter;
 
 use super::super::annotated::Rows;
-use super::super::{Messages, Outcome};
+use super::super::{Messages, Outcome, output};
 use super::ScoreArgs;
 
 /// Scores rows as they come, in parts of as many documents as a split is scored in.
@@ -37,7 +37,7 @@ pub fn score(
     let observe = |event| listener.hear(&event);
     let scorer = Scorer::load(&setup, &observe)?;
     let mut passing = Passing { names: Names::of(&source), source, scorer: &scorer, seen: Seen::default() };
-    passing.all(rows, io::stdout().lock(), &observe)?;
+    passing.all(rows, output::stdout(), &observe)?;
     let seen = passing.seen;
     scorer.warnings(&seen).into_iter().map(Event::Warning).for_each(observe);
     drop(listener);

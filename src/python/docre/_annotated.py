@@ -1,0 +1,195 @@
+"""Documents in which other programs have marked entities → rows of `annotated`."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from . import _docre
+from ._made import call
+
+CURIE = re.compile(r"[A-Za-z][A-Za-z0-9._-]*:[^\s]+")
+WIKIDATA = re.compile(r"Q[0-9]+")
+
+
+def annotated(
+    documents: object,
+    *,
+    ids: Sequence[str] | None = None,
+    types: Mapping[str, str | None] | None = None,
+    base: str | None = None,
+) -> _docre.Table:
+    """The rows of `annotated` for documents whose entities are marked, a row a document.
+
+    `documents`: one or several of
+    - spaCy's `Doc`: `doc.ents` are the mentions, `ent.kb_id_` their identity, and where `doc._.coref_clusters` or
+      `doc.spans["coref_clusters_…"]` are there, mentions in one cluster are one entity;
+    - a dict `{"id", "title", "text", "entities": [{"start", "end", "label", "text"}]}`, as GLiNER's entities are; a
+      mention may also have a `kb_id` and a `cluster`, a name or number for all mentions of one thing in the document;
+    - a dict as `docre convert --format jsonl` reads it, whose entities have `mentions`.
+
+    Offsets count characters (as Python's strings do) from 0, `end` is one past the last. Mentions with one `kb_id`, in
+    one cluster, or with one name (case aside) and type are one entity.
+
+    `ids`: the documents' names, which must differ; otherwise a dict's `id`, a Doc's `user_data["id"]`, or
+    `document-0`, `document-1`, …
+    `types`: what a type is called instead, as `{"PERSON": "PER", "GPE": "LOC", "CARDINAL": None}`; `None` leaves it out.
+    `base`: the knowledge base of identities that name none, as `"wikidata"` or `"MESH"`.
+
+    What cannot stand (a mention over two sentences, beyond the text) is left out, with a `docre.RejectedWarning`.
+    """
+    lines = [
+        json.dumps(_document(document, place, ids, types or {}, base), ensure_ascii=False)
+        for place, document in enumerate(_several(documents))
+    ]
+    if ids is not None and len(ids) != len(lines):
+        raise ValueError(f"`ids`: expected as many as documents, {len(lines)}, got {len(ids)}")
+    with tempfile.TemporaryDirectory(prefix="docre-") as folder:
+        tables, rows = pathlib.Path(folder, "all"), pathlib.Path(folder, "annotated")
+        unlabelled = [] if any('"relations": [' in line for line in lines) else ["--unlabelled"]
+        said = ["convert", "--format=jsonl", "--split=all", f"--out={folder}", *unlabelled, "--", "-"]
+        call(said, "\n".join(lines).encode("utf-8", "surrogatepass"))
+        call(["convert", "--to=annotated", f"--out={rows}", "--", str(tables)])
+        return _docre.read(rows, whole=True)
+
+
+def _several(documents: object) -> Iterator[object]:
+    if isinstance(documents, Mapping) or _is_spacy(documents):
+        yield documents
+    elif isinstance(documents, Iterable) and not isinstance(documents, (str, bytes)):
+        yield from documents
+    else:
+        raise TypeError(_expected(documents))
+
+
+def _expected(found: object) -> str:
+    return f"expected documents of spaCy or dicts with `text` and `entities`, got {type(found).__qualname__}"
+
+
+def _is_spacy(document: object) -> bool:
+    return all(hasattr(document, name) for name in ("ents", "text", "spans", "user_data"))
+
+
+def _document(
+    document: Any, place: int, ids: Sequence[str] | None, types: Mapping[str, str | None], base: str | None
+) -> dict[str, Any]:
+    if _is_spacy(document):
+        found = {"id": document.user_data.get("id"), "title": document.user_data.get("title"), "text": document.text}
+        mentions = _of_spacy(document)
+    elif isinstance(document, Mapping):
+        found = dict(document)
+        entities = found.pop("entities", None)
+        if not isinstance(entities, Sequence) or isinstance(entities, str):
+            raise ValueError(f"document {place}: `entities`: expected a list, got {type(entities).__qualname__}")
+        if any("mentions" in entity for entity in entities):
+            found["entities"] = entities
+            return _named(found, place, ids)
+        text = str(found.get("text", ""))
+        mentions = [
+            _of_dict(mention, text, f"document {place}: `entities[{number}]`") for number, mention in enumerate(entities)
+        ]
+    else:
+        raise TypeError(_expected(document))
+    kept = [{**mention, "type": types.get(mention["type"], mention["type"])} for mention in mentions]
+    found["entities"] = _entities([mention for mention in kept if mention["type"]], base)
+    return _named(found, place, ids)
+
+
+def _named(found: dict[str, Any], place: int, ids: Sequence[str] | None) -> dict[str, Any]:
+    name = ids[place] if ids is not None and place < len(ids) else found.get("id")
+    found["id"] = f"document-{place}" if name is None else name
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _of_dict(mention: Mapping[str, Any], text: str, where: str) -> dict[str, Any]:
+    found = {key: mention.get(key) for key in ("start", "end", "text", "kb_id", "cluster")}
+    found["type"] = mention.get("label", mention.get("type"))
+    for key in ("start", "end", "type"):
+        if found[key] is None:
+            raise ValueError(f"{where}.{'label' if key == 'type' else key}: expected it, got none")
+    if found["text"] is None and isinstance(found["start"], int) and isinstance(found["end"], int):
+        found["text"] = text[found["start"] : found["end"]]
+    return found
+
+
+def _of_spacy(document: Any) -> list[dict[str, Any]]:
+    clusters = _clusters(document)
+    return [
+        {
+            "start": mention.start_char,
+            "end": mention.end_char,
+            "text": mention.text,
+            "type": mention.label_,
+            "kb_id": mention.kb_id_ or None,
+            "cluster": clusters.get((mention.start_char, mention.end_char)),
+        }
+        for mention in document.ents
+    ]
+
+
+def _clusters(document: Any) -> dict[tuple[int, int], int]:
+    """The cluster of each span that is in one."""
+    groups: list[Any] = [spans for name, spans in document.spans.items() if name.startswith("coref_clusters")]
+    if document.has_extension("coref_clusters"):
+        groups += document._.coref_clusters or []
+    found = {}
+    for number, group in enumerate(groups):
+        for span in group:
+            start, end = (span.start_char, span.end_char) if hasattr(span, "start_char") else span
+            found[start, end] = number
+    return found
+
+
+def _entities(mentions: list[dict[str, Any]], base: str | None) -> list[dict[str, Any]]:
+    """Mentions as entities, in the order of their first: joined by identity, then by cluster, then by name."""
+    joined = list(range(len(mentions)))
+    identities = [mention["kb_id"] or None for mention in mentions]
+
+    def first(place: int) -> int:
+        while joined[place] != place:
+            place = joined[place]
+        return place
+
+    for key in (_identity, _cluster, _name):
+        known: dict[Any, int] = {}
+        for place, mention in enumerate(mentions):
+            if (value := key(mention)) is None:
+                continue
+            one, other = sorted((first(known.setdefault(value, place)), first(place)))
+            # Two things of one name are two.
+            if None in (identities[one], identities[other]) or identities[one] == identities[other]:
+                joined[other], identities[one] = one, identities[one] or identities[other]
+    groups: dict[int, list[dict[str, Any]]] = {}
+    for place, mention in enumerate(mentions):
+        groups.setdefault(first(place), []).append(mention)
+    return [_entity(group, identities[place], base) for place, group in groups.items()]
+
+
+def _identity(mention: dict[str, Any]) -> Any:
+    return mention["kb_id"] or None
+
+
+def _cluster(mention: dict[str, Any]) -> Any:
+    return mention["cluster"]
+
+
+def _name(mention: dict[str, Any]) -> Any:
+    name = " ".join(str(mention["text"] or "").casefold().split())
+    return (mention["type"], name) if name else None
+
+
+def _entity(mentions: list[dict[str, Any]], identity: str | None, base: str | None) -> dict[str, Any]:
+    kept = [
+        {key: mention[key] for key in ("start", "end", "text", "type") if mention[key] is not None} for mention in mentions
+    ]
+    entity = {"type": mentions[0]["type"], "mentions": kept}
+    if identity is not None:
+        if CURIE.fullmatch(identity):
+            entity["kb_id"] = identity
+        elif base is not None or WIKIDATA.fullmatch(identity):
+            entity["kb_id"] = f"{base or 'wikidata'}:{identity}"
+    return entity

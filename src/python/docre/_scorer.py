@@ -1,0 +1,148 @@
+"""A scorer that stays loaded."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from . import _docre
+from ._errors import RejectedWarning
+from ._heard import LOGGER
+from ._rows import Rows
+
+StrPath = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What is said of the documents of a batch, in their order: rows of the tables that `docre score` writes."""
+
+    #: What is claimed: a row a document, pair and relation, with its logit and probability (0 to 1).
+    relations: _docre.Table
+    #: What lies above the model's threshold, or no further below it than `margin` (logits).
+    scores: _docre.Table
+    #: What each iteration of a model that infers predicted.
+    claims: _docre.Table
+    #: Where inference changed that.
+    traces: _docre.Table
+    #: The names of documents that have too many pairs of entities, and were not scored.
+    too_large: tuple[str, ...]
+    #: What is odd about the documents, for the model's training.
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Said:
+    """How a scorer scores."""
+
+    checkpoint: StrPath
+    device: str
+    threads: int | None
+    decision: StrPath | None
+    run_id: str | None
+    iterations: int | None
+    margin: float | None
+    candidates: str | None
+    at_precision: float | None
+    at_recall: float | None
+    precision: str | None
+    most_pairs: int | None
+    pieces_at_once: int | None
+    together: bool | None
+
+
+class Scorer:
+    """A model that is loaded once, and scores batches of documents.
+
+    >>> scorer = docre.Scorer("runs/sample/model")
+    >>> scored = scorer(rows)           # rows of `annotated`, a document each, in whatever speaks Arrow
+    >>> polars.DataFrame(scored.relations)
+
+    What is said of a document does not depend on the batch in which it comes. Threads may share a scorer; other threads
+    of Python go on while it works. Ctrl-C stops it, a batch that is wrong is a `docre.InputError`, and after either it
+    goes on with the next. It can be pickled, as its arguments: it is loaded anew where it arrives.
+    """
+
+    def __init__(
+        self,
+        checkpoint: StrPath,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        decision: StrPath | None = None,
+        run_id: str | None = None,
+        iterations: int | None = None,
+        margin: float | None = None,
+        candidates: Literal["model", "corpus"] | None = None,
+        at_precision: float | None = None,
+        at_recall: float | None = None,
+        precision: Literal["f32", "bf16"] | None = None,
+        most_pairs: int | None = None,
+        pieces_at_once: int | None = None,
+        together: bool | None = None,
+    ) -> None:
+        """Loads the checkpoint in a folder.
+
+        device: `auto` (a CUDA device, if there is one and the package is built for it), `cpu` or `cuda:N`.
+        threads: threads of its own [default: those that all work of docre shares, as many as there are cores].
+        decision: a decision in JSON, what to claim [default: decision.json of the checkpoint, if it has one].
+        run_id: what the rows call the run [default: the name of the checkpoint's folder].
+        iterations: how often docre-ii infers; 0: its base alone.
+        margin: what to keep in `scores`, in logits below the model's threshold [default: 5].
+        candidates: which pairs to score: `model`, those of types that its training asked about, or `corpus`, all.
+        at_precision, at_recall: claim at the threshold that came to this, 0 to 1, where the decision was fitted.
+        precision: of matrix products [default: bf16 on a CUDA device, f32 on the CPU].
+        most_pairs: leave out documents with more ordered pairs of entities [default: as the model holds in 3 GiB].
+        pieces_at_once: pieces that are computed in one batch.
+        together: compute documents of like length together: faster, but the last bits of a logit hang on the company
+        [default: on a CUDA device].
+        """
+        self._said = _Said(
+            checkpoint, device, threads, decision, run_id, iterations, margin, candidates, at_precision, at_recall,
+            precision, most_pairs, pieces_at_once, together,
+        )  # fmt: skip
+        self._scorer, told = _docre.Scorer.load(self._said)
+        self._warned = False
+        for line in told:
+            LOGGER.warning("%s", line.removeprefix("warning: "))
+
+    def __call__(self, rows: Rows) -> Scored:
+        """Scores documents: rows of `annotated`, one each; `docre.annotated` and `docre.convert` make them.
+
+        Raises `docre.InputError`, which names document and field, where a row is wrong.
+        """
+        (relations, scores, claims, traces), too_large, odd = self._scorer.score(rows)
+        if odd and not self._warned:
+            self._warned = True
+            for line in (line for line in odd if line not in {said for _, said in too_large}):
+                LOGGER.warning("%s", line)
+        if too_large:
+            warnings.warn("\n".join(said for _, said in too_large), RejectedWarning, stacklevel=2)
+        return Scored(relations, scores, claims, traces, tuple(name for name, _ in too_large), tuple(odd))
+
+    @property
+    def relations(self) -> list[str]:
+        """The relations that the model tells apart."""
+        return self._scorer.relations
+
+    @property
+    def device(self) -> str:
+        """Where it computes, and in which type: `cpu, f32`."""
+        return self._scorer.device
+
+    @property
+    def documents_at_once(self) -> int:
+        """Documents with which a batch keeps all threads, or the card, at work."""
+        return self._scorer.documents_at_once
+
+    def __repr__(self) -> str:
+        return f"<docre.Scorer of {os.fspath(self._said.checkpoint)}, {len(self.relations)} relations, {self.device}>"
+
+    def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
+        return _loaded, ({field.name: getattr(self._said, field.name) for field in fields(self._said)},)
+
+
+def _loaded(said: dict[str, Any]) -> Scorer:
+    return Scorer(**said)
