@@ -148,6 +148,7 @@ pub struct Described {
 
 /// An argument of a command.
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is told by itself, and all of them can hold")]
 pub struct DescribedArgument {
     /// Its name: `most-pairs` of `--most-pairs`, `input` of `INPUT`.
     pub name: String,

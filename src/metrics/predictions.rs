@@ -146,7 +146,7 @@ impl PredictionTable {
         };
         let evidence = sentences.map(|rows| rows.select([&fact[..], &[col(EVIDENCE).alias("sentence")]].concat()));
         let evidence = match (evidence, &self.evidence) {
-            (None, Some(table)) => Some(self.beside(table, &columns, keep, &facts)?),
+            (None, Some(table)) => Some(beside(table, &columns, keep, &facts)?),
             (evidence, _) => evidence,
         };
         Ok(Predictions {
@@ -160,22 +160,14 @@ impl PredictionTable {
     }
 }
 
-impl PredictionTable {
-    /// The sentences of predicted facts, by the table that has those of their pairs.
-    fn beside(
-        &self,
-        table: &Path,
-        columns: &[(&str, DataType)],
-        keep: Expr,
-        facts: &LazyFrame,
-    ) -> Result<LazyFrame, Error> {
-        let own = columns.iter().filter(|(name, _)| *name != "relation").cloned();
-        let columns: Vec<(&str, DataType)> = own.chain([("sent_id", DataType::UInt32)]).collect();
-        let pair = ["doc_id", "head", "tail"].map(col);
-        let sentences = scan_foreign(table, &columns)?.filter(keep);
-        let sentences = sentences.select([&pair[..], &[col("sent_id").alias("sentence")]].concat());
-        Ok(facts.clone().join(sentences, &pair, &pair, JoinArgs::new(JoinType::Inner)))
-    }
+/// The sentences of predicted facts, by the table that has those of their pairs.
+fn beside(table: &Path, columns: &[(&str, DataType)], keep: Expr, facts: &LazyFrame) -> Result<LazyFrame, Error> {
+    let own = columns.iter().filter(|(name, _)| *name != "relation").cloned();
+    let columns: Vec<(&str, DataType)> = own.chain([("sent_id", DataType::UInt32)]).collect();
+    let pair = ["doc_id", "head", "tail"].map(col);
+    let sentences = scan_foreign(table, &columns)?.filter(keep);
+    let sentences = sentences.select([&pair[..], &[col("sent_id").alias("sentence")]].concat());
+    Ok(facts.clone().join(sentences, &pair, &pair, JoinArgs::new(JoinType::Inner)))
 }
 
 /// Whether a file stands at a path; what the system refuses to look at is not absent.

@@ -134,8 +134,8 @@ fn value_of(text: &str) -> anyhow::Result<Value> {
         Err(error) => error,
     };
     // Within a list, the number that it was.
-    let numbers = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || "+-_.".contains(letter)));
-    if let Some(reason) = numbers.filter_map(too_great).next() {
+    let mut numbers = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || "+-_.".contains(letter)));
+    if let Some(reason) = numbers.find_map(too_great) {
         bail!(reason);
     }
     if text.trim_start().starts_with(['[', '{', '"', '\'']) {

@@ -129,13 +129,11 @@ impl Sent {
             None => writer.finish()?,
         }
         let bytes = std::mem::take(writer.get_mut());
-        match batch {
-            Some(batch) => batch.map(|_| bytes),
-            None => {
-                self.writer = None;
-                Ok(bytes)
-            }
-        }
+        let Some(batch) = batch else {
+            self.writer = None;
+            return Ok(bytes);
+        };
+        batch.map(|_| bytes)
     }
 }
 

@@ -7,7 +7,7 @@ use arrow::compute::concat_batches;
 use docre::ground::choice::Choice;
 use docre::ground::observe::Event;
 use docre::nn::device::{DeviceChoice, Precision};
-use docre::score::{Grouping, Options, Outcome, ScoreError, Scorer as Loaded, Setup};
+use docre::score::{Grouping, Options, Outcome, ScoreError, Scorer as Loaded, Setup, not_scored};
 use pyo3::prelude::*;
 
 use crate::arrow::{Batches, batches_in};
@@ -20,7 +20,7 @@ use crate::work::work;
 pub struct Scorer(Loaded);
 
 /// Tables, documents that are too large with what is said of each, and what is odd.
-type Outgoing = ([Table; 4], Vec<(String, String)>, Vec<String>);
+type Outgoing = ([Table; 6], Vec<(String, String)>, Vec<String>);
 
 /// How a scorer scores, as Python says it.
 #[derive(FromPyObject)]
@@ -116,7 +116,7 @@ impl Scorer {
         self.0.documents_at_once()
     }
 
-    /// Scores rows: relations, scores, claims, traces; documents that are too large; what is odd about them.
+    /// Scores rows: relations, their evidence, scores, the weights of sentences, claims, traces; documents that are too large; what is odd about them.
     fn score(&self, py: Python<'_>, rows: &Bound<'_, PyAny>) -> PyResult<Outgoing> {
         let batches = batches_in(rows)?;
         let batch = work(py, || whole(batches))?.map_err(|error| of_arrow(py, error))?;
@@ -126,9 +126,10 @@ impl Scorer {
             error => raised(py, &error.into()),
         })?;
         let warnings = self.0.warnings(&outcome.seen);
-        let Outcome { relations, scores, claims, traces, too_large, .. } = outcome;
-        let tables = [relations, scores, claims, traces].map(|batch| Table::of_batches(batch.schema(), vec![batch]));
-        let too_large = too_large.iter().map(|left| (left.document.to_string(), left.to_string())).collect();
+        let Outcome { relations, evidence, scores, sentence_weights, claims, traces, too_large, .. } = outcome;
+        let tables = [relations, evidence, scores, sentence_weights, claims, traces];
+        let tables = tables.map(|batch| Table::of_batches(batch.schema(), vec![batch]));
+        let too_large = too_large.iter().map(|left| (left.document.to_string(), not_scored(left))).collect();
         Ok((tables, too_large, warnings))
     }
 }

@@ -59,7 +59,7 @@ use table::{Ours, Standing, TableError, check_workplace, clear_leftovers};
 
 pub use ended::{Ended, Scored};
 pub use error::ScoreError;
-pub use limit::TooLarge;
+pub use limit::{TooLarge, not_scored};
 pub use purpose::Candidates;
 pub use resident::{Grouping, Outcome, Scorer, Seen, Setup};
 pub use shard::{Shard, join};

@@ -40,10 +40,15 @@ pub(crate) fn table_lacks<R: Row>(out: &Path, fingerprint: &str) -> Result<Optio
     Ok(rest.and_then(|rest| if rest.is_empty() { Some(0) } else { rest.strip_prefix(LACKS)?.parse().ok() }))
 }
 
+/// What is said of one.
+pub fn not_scored(document: &TooLarge) -> String {
+    document.told(SET_BY, FATE)
+}
+
 /// What is said of documents that are too large, where so many were before them: the first few are named.
 pub(crate) fn named(too_large: &[TooLarge], before: u64) -> impl Iterator<Item = Event> + '_ {
     let named = (before..SHOWN as u64).zip(too_large);
-    named.map(|(_, document)| Event::Warning(document.told(SET_BY, FATE)))
+    named.map(|(_, document)| Event::Warning(not_scored(document)))
 }
 
 /// What is said of so many documents that a table lacks.

@@ -665,7 +665,7 @@ fn weights_of_an_encoder_that_are_not_used_are_told() {
         candle_core::safetensors::save(weights, folder.join("model.safetensors")).unwrap();
     };
     let encoder = EncoderSource::Pretrained(folder.to_str().unwrap().to_owned());
-    let config = TrainConfig { encoder, epochs: 1, ..fixture.config() };
+    let config = TrainConfig { encoder, epochs: 1, second_stage: None, ..fixture.config() };
     save(&weights);
     let run = fixture.train(&config, "known", &[]);
     assert!(run.stderr.starts_with("note: 2 weights are not used: `model.pooler.dense.bias`"), "{}", run.stderr);

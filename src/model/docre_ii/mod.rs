@@ -344,12 +344,11 @@ impl Model for DocreIi {
         let logits = self.first_logits(&features, &mut Mode::Train(random))?;
         let labels = labels(examples, self.n_classes, features.device())?;
         let judge = self.config.loss.judge(lesson, self.n_classes, features.device())?;
-        let loss = match &self.inference {
-            Some(inference) => self.losses(inference, (lesson, &all, &judge), [&features, &logits, &labels], random)?,
-            None => {
-                let auxiliary = self.config.teaching.of(lesson.teacher.as_ref(), [&logits])?;
-                Loss { auxiliary, ..judge.of(&logits, &labels)?.into() }
-            }
+        let loss = if let Some(inference) = &self.inference {
+            self.losses(inference, (lesson, &all, &judge), [&features, &logits, &labels], random)?
+        } else {
+            let auxiliary = self.config.teaching.of(lesson.teacher.as_ref(), [&logits])?;
+            Loss { auxiliary, ..judge.of(&logits, &labels)?.into() }
         };
         Ok(Some(Loss { evidence, ..loss }))
     }

@@ -54,8 +54,7 @@ fn supported() -> Vec<Example> {
         let n_sentences = example.sentences.len();
         for &pair in &example.pairs {
             if random.chance(0.4) {
-                let mut sentences: Vec<u32> =
-                    (0..1 + random.below(3)).map(|_| random.below(n_sentences) as u32).collect();
+                let mut sentences: Vec<u32> = (0..=random.below(3)).map(|_| random.below(n_sentences) as u32).collect();
                 sentences.sort_unstable();
                 sentences.dedup();
                 example.evidence.push((pair, sentences));

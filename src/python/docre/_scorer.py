@@ -21,8 +21,12 @@ class Scored:
 
     #: What is claimed: a row a document, pair and relation, with its logit and probability (0 to 1).
     relations: _docre.Table
+    #: The sentences that support it, with their weights (0 to 1): a row each, where the model learnt what is evidence.
+    evidence: _docre.Table
     #: What lies above the model's threshold, or no further below it than `margin` (logits).
     scores: _docre.Table
+    #: How much each sentence counts for that (0 to 1), where the model learnt what is evidence.
+    sentence_weights: _docre.Table
     #: What each iteration of a model that infers predicted.
     claims: _docre.Table
     #: Where inference changed that.
@@ -113,14 +117,14 @@ class Scorer:
 
         Raises `docre.InputError`, which names document and field, where a row is wrong.
         """
-        (relations, scores, claims, traces), too_large, odd = self._scorer.score(rows)
+        tables, too_large, odd = self._scorer.score(rows)
         if odd and not self._warned:
             self._warned = True
             for line in (line for line in odd if line not in {said for _, said in too_large}):
                 LOGGER.warning("%s", line)
         if too_large:
             warnings.warn("\n".join(said for _, said in too_large), RejectedWarning, stacklevel=2)
-        return Scored(relations, scores, claims, traces, tuple(name for name, _ in too_large), tuple(odd))
+        return Scored(*tables, tuple(name for name, _ in too_large), tuple(odd))
 
     @property
     def relations(self) -> list[str]:
