@@ -2,6 +2,7 @@
 //! the pairs of these. A document that is scored is looked at as a whole; one that is learnt from need not be.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use ground::observe::Event;
 use ground::random::Random;
@@ -129,17 +130,21 @@ fn part(example: &Example, share: f64, random: &mut Random) -> Example {
     let mut others: Vec<u32> = (0..example.n_entities() as u32).filter(|&one| one != head && one != tail).collect();
     random.shuffle(&mut others);
     let kept: BTreeSet<u32> = [head, tail].into_iter().chain(others).take(n_kept).collect();
-    let mut mentions = example.mentions.iter().copied();
-    let mut of_part = Example { mentions: Vec::new(), pairs: Vec::new(), labels: Vec::new(), ..example.clone() };
+    let some = |places: &[u32], of: &Range<usize>| places.get(of.clone()).unwrap_or_default().to_vec();
+    let (mut mentions, mut mention_ends, mut next) = (Vec::new(), Vec::new(), 0);
+    let mut of_part = example.clone();
     for (entity, count) in (0..).zip(&mut of_part.n_mentions) {
-        let places = mentions.by_ref().take(*count);
+        let places = next..next + *count;
+        next = places.end;
         if kept.contains(&entity) {
-            of_part.mentions.extend(places);
+            mentions.extend(some(&example.mentions, &places));
+            // A model that reads where mentions begin alone has none.
+            mention_ends.extend(some(&example.mention_ends, &places));
         } else {
-            places.for_each(drop);
             *count = 0;
         }
     }
+    (of_part.mentions, of_part.mention_ends) = (mentions, mention_ends);
     let is_kept = |(head, tail): &(u32, u32)| kept.contains(head) && kept.contains(tail);
     of_part.evidence.retain(|(pair, _)| is_kept(pair));
     let pairs = example.pairs.iter().zip(&example.labels);
@@ -161,6 +166,7 @@ mod tests {
         let example = Example {
             // Mentions and labels tell whose they are.
             mentions: (0..20).flat_map(|entity| vec![entity; entity as usize % 3]).collect(),
+            mention_ends: (0..20).flat_map(|entity| vec![100 + entity; entity as usize % 3]).collect(),
             n_mentions,
             labels: pairs.iter().map(|&(head, tail)| vec![100 * head + tail]).collect(),
             evidence: pairs.iter().map(|&(head, tail)| ((head, tail), vec![head])).collect(),
@@ -185,6 +191,8 @@ mod tests {
             }
             let whose = (0..20).flat_map(|entity| vec![entity as u32; found.n_mentions[entity]]);
             assert_eq!(found.mentions, whose.collect::<Vec<_>>());
+            let ends = found.mentions.iter().map(|whose| 100 + whose);
+            assert_eq!(found.mention_ends, ends.collect::<Vec<_>>());
             assert!(entities.iter().all(|&entity| found.n_mentions[entity as usize] == entity as usize % 3));
             met.extend(found.pairs);
         }
