@@ -48,9 +48,22 @@ pub fn is_kept(work: &Path, key: &str) -> Result<bool, TableError> {
     Ok(table::fingerprint(&work.join(key), &ScoreRow::schema().name)?.as_deref() == Some(key))
 }
 
-/// With a document as a model sees it; its labels and evidence, which no prediction hangs on, are left out.
+/// With a document as a model sees it. Every field is named; labels and evidence, which no prediction hangs on, are left out.
 pub fn with_example(identity: Identity, example: &Example) -> Identity {
-    let Example { doc_id, ids, mentions, mention_ends, n_mentions, pairs, truncated, first, sentences, .. } = example;
+    let Example {
+        doc_id,
+        ids,
+        mentions,
+        mention_ends,
+        n_mentions,
+        pairs,
+        labels: _,
+        truncated,
+        sentences,
+        evidence: _,
+        first,
+        kept: _,
+    } = example;
     let identity = identity
         .field("doc_id", doc_id)
         .numbers("ids", ids.iter().copied().map(u64::from))

@@ -47,7 +47,7 @@ impl DocumentWriter {
         self.lengths.push(whole(example.ids.len()));
         self.cut_off += cut_off(example);
         self.has_facts |= example.labels.iter().any(|labels| !labels.is_empty());
-        self.has_evidence |= !gold(example).is_empty();
+        self.has_evidence = self.has_evidence || !gold(example).is_empty();
         Ok(())
     }
 

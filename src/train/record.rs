@@ -8,8 +8,20 @@ use model::example::Example;
 /// Appends a document's bytes. Every field is named, so that a new one is not left out; features are made later, and are
 /// not kept here.
 pub fn write(example: &Example, bytes: &mut Vec<u8>) {
-    let Example { doc_id, ids, mentions, mention_ends, n_mentions, pairs, labels, .. } = example;
-    let Example { truncated, sentences, evidence, first, kept, .. } = example;
+    let Example {
+        doc_id,
+        ids,
+        mentions,
+        mention_ends,
+        n_mentions,
+        pairs,
+        labels,
+        truncated,
+        sentences,
+        evidence,
+        first,
+        kept,
+    } = example;
     debug_assert!(kept.is_none(), "a document is read before features are made of it");
     doc_id.write(bytes);
     ids.write(bytes);
