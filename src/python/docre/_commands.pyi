@@ -79,6 +79,7 @@ def synthesize(
     across: float | None = None,
     paraphrase: float | None = None,
     label_noise: float | None = None,
+    false_facts: float | None = None,
     json: bool = False,
     force: bool = False,
 ) -> None:
@@ -164,6 +165,7 @@ def decide(
     at_recall: float | None = None,
     temperature: float | None = None,
     most_labels: float | None = None,
+    evidence_threshold: float | None = None,
     ensemble: Literal["margins", "probabilities"] | None = None,
     iteration: float | None = None,
     run_id: str | None = None,

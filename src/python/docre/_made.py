@@ -24,7 +24,7 @@ from ._heard import Listener
 FORMATS = {"checkpoint_show": "json", "devices": "json", "evaluate": "json", "query": "parquet"}
 LEFT_OUT = {"completions", "man"}
 # What values are called that are numbers.
-NUMBERS = {"LOGITS", "N", "P", "SECONDS", "SHARE", "T"}
+NUMBERS = {"LOGITS", "N", "P", "SECONDS", "SHARE", "T", "WEIGHT"}
 REQUIRED = inspect.Parameter.empty
 
 
