@@ -1,10 +1,10 @@
 //! How much of what a model looks at for a pair each sentence has: of one run, or the mean of several.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use table::rows::{EvidenceRow, RelationRow, SentenceWeightRow};
-use table::{Cursor, Row, Table, TableError, TableFiles, Text};
+use table::{Cursor, Row, Table, TableError, Text, weights_of};
 
 use crate::error::DecideError;
 
@@ -26,14 +26,7 @@ pub struct Shares(BTreeMap<(u32, u32), BTreeMap<u32, f32>>);
 /// # Errors
 /// Where the system refuses to look.
 pub fn weights_beside(scores: &[PathBuf]) -> Result<Vec<PathBuf>, TableError> {
-    let beside = |path: &PathBuf| {
-        let holds = TableFiles::find(path, "scores")?.is_some();
-        let folder = if holds { path.as_path() } else { path.parent().unwrap_or(Path::new("")) };
-        let name = &SentenceWeightRow::schema().name;
-        let made = table::fingerprint(folder, name)?;
-        Ok((made.is_some() && made == table::fingerprint(folder, "scores")?).then(|| folder.join(name)))
-    };
-    scores.iter().filter_map(|path| beside(path).transpose()).collect()
+    scores.iter().filter_map(|path| weights_of(path).transpose()).collect()
 }
 
 impl Sentences {
