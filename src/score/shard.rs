@@ -6,7 +6,7 @@
 //! goes on from its parts. A finished one leaves word of them, in `shards` beside the parts, and joining refuses where
 //! one's is missing or is of something else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
@@ -38,7 +38,7 @@ const RECORD: &str = "shard";
 const SHOWN: usize = 8;
 
 /// A share of the documents: the first of four is `0/4`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
     index: usize,
     of: usize,
@@ -90,7 +90,6 @@ impl fmt::Display for Shard {
 struct Record {
     /// Identifies what its scores are made from.
     fingerprint: String,
-    precision: String,
     /// Documents of a part.
     at_once: usize,
     parts: Vec<String>,
@@ -143,10 +142,9 @@ pub fn score(
     let core = basis.core(compute, observe)?;
     let parts = basis.parts(&core, places, observe)?;
     basis.standing.check()?;
-    let precision = core.compute.precision.to_string();
     let (scored, met) = (Scored { kept: 0, ..parts.scored }, parts.met.clone());
     let fingerprint = fingerprint.to_owned();
-    Record { fingerprint, precision, at_once, parts: parts.keys(), scored, met }.write(shard, out)?;
+    Record { fingerprint, at_once, parts: parts.keys(), scored, met }.write(shard, out)?;
     Ok(Ended::Shard(shard, parts.scored))
 }
 
@@ -165,23 +163,23 @@ pub fn join(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Score
     decided::restore(request.out)?;
     let basis = Basis::of(request, observe)?;
     clear_leftovers(request.out, Ours::TABLES);
-    let found = Found::of(request.out)?;
+    let found = found(request.out)?;
     // Shards may be of another machine's device: what they computed in, they say.
     let all = [Precision::F32, Precision::Bf16];
     let precisions = all.into_iter().filter(|of| request.options.precision.is_none_or(|wanted| wanted == *of));
-    let mut fingerprints = BTreeMap::new();
-    for precision in precisions {
-        let fingerprint = basis.fingerprint(precision)?;
-        let decided = basis.decided(&fingerprint)?;
-        if found.is_empty()
-            && let Some(ended) = basis.standing(&fingerprint, &decided, observe)?
-        {
-            return Ok(ended);
+    let fingerprints = precisions.map(|of| basis.fingerprint(of)).collect::<Result<Vec<_>, _>>()?;
+    if found.is_empty() {
+        for fingerprint in &fingerprints {
+            let decided = basis.decided(fingerprint)?;
+            if let Some(ended) = basis.standing(fingerprint, &decided, observe)? {
+                return Ok(ended);
+            }
         }
-        fingerprints.insert(precision.to_string(), fingerprint);
     }
-    let records = found.complete(request.out, &fingerprints)?;
-    let fingerprint = records.first().map(|record| record.fingerprint.clone()).unwrap_or_default();
+    let records = complete_of_any(&found, request.out, &fingerprints)?;
+    let Some(fingerprint) = records.first().map(|record| record.fingerprint.clone()) else {
+        return Err(ScoreError::NoShards(request.out.to_path_buf()));
+    };
     let decided = basis.decided(&fingerprint)?;
     let tables = Tables::begin(&decided, &fingerprint)?;
     check_workplace(&work_folder(request.out), &FURTHER)?;
@@ -203,54 +201,44 @@ fn parts(out: &Path, records: &[Record]) -> Parts {
     Parts::finished(out, scored, met, &keys)
 }
 
-/// Shards that have left word, by how many there are to be.
-struct Found(BTreeMap<usize, BTreeSet<Shard>>);
-
-impl Found {
-    fn of(out: &Path) -> Result<Self, ScoreError> {
-        let path = work_folder(out).join(SHARDS);
-        let refused = |source| ScoreError::Shards { path: path.clone(), source };
-        let mut found: BTreeMap<usize, BTreeSet<Shard>> = BTreeMap::new();
-        let entries = match fs::read_dir(&path) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self(found)),
-            Err(error) => return Err(refused(error)),
-        };
-        for entry in entries {
-            let name = entry.map_err(refused)?.file_name();
-            if let Some(shard) = name.to_str().and_then(Shard::of_folder) {
-                found.entry(shard.of).or_default().insert(shard);
-            }
-        }
-        Ok(Self(found))
+/// Of how many shards each is that has left word.
+fn found(out: &Path) -> Result<BTreeSet<usize>, ScoreError> {
+    let path = work_folder(out).join(SHARDS);
+    let refused = |source| ScoreError::Shards { path: path.clone(), source };
+    let mut found = BTreeSet::new();
+    let entries = match fs::read_dir(&path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(found),
+        Err(error) => return Err(refused(error)),
+    };
+    for entry in entries {
+        let name = entry.map_err(refused)?.file_name();
+        found.extend(name.to_str().and_then(Shard::of_folder).map(|shard| shard.of));
     }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The records of all shards of one number, of which none is missing and none of another making. `fingerprints` are
-    /// those that they may have, by precision.
-    fn complete(&self, out: &Path, fingerprints: &BTreeMap<String, String>) -> Result<Vec<Record>, ScoreError> {
-        let mut refusal = None;
-        for &of in self.0.keys() {
-            match complete(of, out, fingerprints) {
-                Ok(records) => return Ok(records),
-                Err(error) => refusal = refusal.or(Some(error)),
-            }
-        }
-        Err(refusal.unwrap_or_else(|| ScoreError::NoShards(out.to_path_buf())))
-    }
+    Ok(found)
 }
 
-fn complete(of: usize, out: &Path, fingerprints: &BTreeMap<String, String>) -> Result<Vec<Record>, ScoreError> {
+/// The records of all shards of one of these numbers, of which none is missing and none of another making. `fingerprints`
+/// are those that they may have.
+fn complete_of_any(found: &BTreeSet<usize>, out: &Path, fingerprints: &[String]) -> Result<Vec<Record>, ScoreError> {
+    let mut refusal = None;
+    for &of in found {
+        match complete(of, out, fingerprints) {
+            Ok(records) => return Ok(records),
+            Err(error) => refusal = refusal.or(Some(error)),
+        }
+    }
+    Err(refusal.unwrap_or_else(|| ScoreError::NoShards(out.to_path_buf())))
+}
+
+fn complete(of: usize, out: &Path, fingerprints: &[String]) -> Result<Vec<Record>, ScoreError> {
     let (mut records, mut missing, mut foreign) = (Vec::<Record>::new(), Vec::new(), Vec::new());
     for index in 0..of {
         let shard = Shard { index, of };
         match Record::find(shard, out)? {
             None => missing.push(shard),
             Some(record) => {
-                let is_wanted = fingerprints.get(&record.precision) == Some(&record.fingerprint);
+                let is_wanted = fingerprints.contains(&record.fingerprint);
                 let first = records.first();
                 let is_alike = first
                     .is_none_or(|first| (&first.fingerprint, first.at_once) == (&record.fingerprint, record.at_once));
