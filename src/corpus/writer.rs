@@ -105,31 +105,15 @@ impl<'d> Written<'d> {
         for (number, sentence) in (0..).zip(&document.sentences) {
             let known = document.uneven.get(&number).and_then(|text| gaps(text, sentence)).unwrap_or_default();
             for (place, token) in sentence.iter().enumerate() {
-                if let Some(known) = place.checked_sub(1).and_then(|before| known.get(before)) {
-                    let told = plain(known);
-                    if told != *known {
-                        exact.get_or_insert_with(|| text.clone());
-                    }
-                    exact.iter_mut().for_each(|exact| exact.extend([*known, &*token.text]));
-                    text.extend([&*told, &*token.text]);
-                    let first = length.saturating_add(count(known));
-                    length = first.saturating_add(count(&token.text));
-                    tokens.push((first, length));
-                    continue;
+                let known = place.checked_sub(1).and_then(|before| known.get(before)).copied();
+                let between = known.map_or_else(|| blanks_before(token, (place, length), &mut blanks), str::to_owned);
+                let told = if known.is_some() { plain(&between) } else { between.clone() };
+                if told != between {
+                    exact.get_or_insert_with(|| text.clone());
                 }
-                let start = match token.characters {
-                    Some((start, _)) => start.max(length),
-                    None => length + u32::from(length > 0),
-                };
-                let gap = if start - length > blanks { 1 } else { start - length };
-                blanks -= gap.min(blanks);
-                let ends_line = place == 0 && gap > 1 && length > 0;
-                let between = if ends_line { "\n" } else { " " }.repeat(gap as usize);
-                [Some(&mut text), exact.as_mut()]
-                    .into_iter()
-                    .flatten()
-                    .for_each(|to| to.extend([&*between, &*token.text]));
-                let first = length.saturating_add(gap);
+                exact.iter_mut().for_each(|exact| exact.extend([&*between, &*token.text]));
+                text.extend([&*told, &*token.text]);
+                let first = length.saturating_add(count(&between));
                 length = first.saturating_add(count(&token.text));
                 tokens.push((first, length));
             }
@@ -176,6 +160,19 @@ impl<'d> Written<'d> {
         let own = self.tokens.get(start as usize..(start + n_tokens) as usize)?;
         Some((own.first()?.0, own.last()?.1))
     }
+}
+
+/// What stands for what is not known before a token at a place of its sentence, where the text has come to a length: blanks,
+/// or line ends. `left` of more than one may stand in a text.
+fn blanks_before(token: &Token, (place, length): (usize, u32), left: &mut u32) -> String {
+    let start = match token.characters {
+        Some((start, _)) => start.max(length),
+        None => length + u32::from(length > 0),
+    };
+    let gap = if start - length > *left { 1 } else { start - length };
+    *left -= gap.min(*left);
+    let ends_line = place == 0 && gap > 1 && length > 0;
+    if ends_line { "\n" } else { " " }.repeat(gap as usize)
 }
 
 /// What stands between the tokens of a sentence in its text; `None` where they do not stand there one behind the other, or
