@@ -270,9 +270,11 @@ fn halve(Instance { name, mut table, place, cells, .. }: Instance) -> anyhow::Re
     let head: Table = common.iter().filter_map(|&key| table.remove_entry(key)).collect();
     // A misspelt key is told as such, not as the one that is missing for it.
     let kind = head.get("kind").and_then(Value::as_str).and_then(|kind| registry::named(kind).ok());
-    let check =
-        kind.map_or(Ok(()), |kind| check_keys_among(&table, &[(kind.options)(), common.to_vec()].concat(), &told));
-    check?;
+    if let Some(kind) = kind {
+        let known = [(kind.options)(), common.to_vec()].concat();
+        settings::check_within_model(&table, &known).with_context(|| told.clone())?;
+        check_keys_among(&table, &known, &told)?;
+    }
     let head: Common = typed(head).context(told)?;
     debug_assert!(name.ends_with(&*head.name), "`{name}` is no run of `{}`", head.name);
     Ok(Half { name, place, cells, head, options: table })

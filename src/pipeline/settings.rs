@@ -248,6 +248,20 @@ fn set_in(table: &mut Table, key: &str, value: Value) -> anyhow::Result<()> {
     }
 }
 
+/// Whether no key of a stage should stand in its model's table.
+///
+/// # Errors
+/// The first that should.
+pub fn check_within_model(stage: &Table, known: &[&str]) -> anyhow::Result<()> {
+    let kinds = usual_models();
+    let is_of_model =
+        |key: &&String| !known.contains(&key.as_str()) && kinds.iter().any(|kind| kind.contains_key(*key));
+    match stage.keys().find(is_of_model).filter(|_| known.contains(&MODEL)) {
+        Some(key) => bail!("unknown key `{key}`, it is one of `{MODEL}`: {MODEL} = {{ {key} = … }}"),
+        None => Ok(()),
+    }
+}
+
 /// Leaves out what the kind of a model has no use for but another kind has, and says so.
 fn leave_out(model: &mut Table) -> Option<String> {
     let kinds = usual_models();

@@ -124,6 +124,7 @@ fn settings_reach_into_tables() {
         ("train.model.kind=\"docre\"", "unknown variant `docre`, expected "),
         ("train.epoch=1", "unknown key `epoch`, the nearest known one is `epochs`"),
         ("train.corpus=x", "unknown key `corpus`"),
+        ("train.noise=0.1", "unknown key `noise`, it is one of `model`: model = { noise = … }"),
         ("train.epochs=0", "`epochs`: expected at least 1, got 0"),
         ("train.inputs.encoder=dev", "`encoder`: expected it once, as an input or as an option, got it twice"),
     ];
