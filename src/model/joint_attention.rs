@@ -6,7 +6,9 @@ use rayon::prelude::*;
 use nn::ops::{NO_ROW, Places, gather, is_fused, operand, values};
 
 use crate::chunks::chunks;
-use crate::pair::PRODUCTS_AT_ONCE;
+
+/// Numbers in the products of all entities with all, of documents that are looked at together.
+pub(crate) const PRODUCTS_AT_ONCE: usize = 1 << 27;
 
 /// The mean over heads of the product of two entities' attentions: `(entities, heads, pieces)` → `(pairs, pieces)`.
 ///

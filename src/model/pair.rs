@@ -13,11 +13,8 @@ use crate::chunks::pairs_at_once;
 use crate::evidence::by_sentence;
 use crate::example::Example;
 pub use crate::joint_attention::joint_attention;
-use crate::joint_attention::joint_attention_of_padded;
+use crate::joint_attention::{PRODUCTS_AT_ONCE, joint_attention_of_padded};
 pub use crate::pooling::{Mentions, Pooling};
-
-/// Numbers in the products of all entities with all, of documents that are looked at together.
-pub(crate) const PRODUCTS_AT_ONCE: usize = 1 << 27;
 
 /// What the classifier sees of a batch's pairs.
 #[derive(Debug, Clone)]
