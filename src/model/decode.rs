@@ -18,17 +18,25 @@ pub struct Wanted {
     pub most: usize,
     /// How far below the threshold's a logit may lie.
     pub margin: f32,
+    /// Whether the best is wanted where none lies so high: of a pair that was looked at there is then something.
+    pub best: bool,
 }
 
 impl Wanted {
     /// What is above the threshold.
     pub fn predicted(most: usize) -> Self {
-        Self { most, margin: 0.0 }
+        Self { most, margin: 0.0, best: false }
     }
 
     /// All that is above it or within a margin below.
     pub fn within(margin: f32) -> Self {
-        Self { most: usize::MAX, margin }
+        Self { most: usize::MAX, margin, best: false }
+    }
+
+    /// The same with the best, wherever it lies.
+    #[must_use]
+    pub fn or_best(self) -> Self {
+        Self { best: true, ..self }
     }
 }
 
@@ -44,12 +52,16 @@ pub fn given(logits: &[f32], classes: &[u32]) -> Vec<Predicted> {
 }
 
 /// The same of those that are wanted.
-pub fn decode_wanted(logits: &[f32], Wanted { most, margin }: Wanted) -> Vec<Predicted> {
+pub fn decode_wanted(logits: &[f32], Wanted { most, margin, best }: Wanted) -> Vec<Predicted> {
     let Some((&threshold, relations)) = logits.split_first() else { return Vec::new() };
     // Rounded, the bound never lies above the threshold: what is above that one stays.
     let bound = threshold - margin;
     let above = (1u32..).zip(relations).filter(|(_, logit)| **logit > bound);
-    ranked(above.map(|(class, &logit)| (class, logit)).collect(), most)
+    let above: Vec<(u32, f32)> = above.map(|(class, &logit)| (class, logit)).collect();
+    if above.is_empty() && best {
+        return ranked((1..).zip(relations.iter().copied()).collect(), 1);
+    }
+    ranked(above, most)
 }
 
 fn ranked(mut found: Vec<(u32, f32)>, most: usize) -> Vec<Predicted> {
