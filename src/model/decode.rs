@@ -69,3 +69,21 @@ fn ranked(mut found: Vec<(u32, f32)>, most: usize) -> Vec<Predicted> {
     let ranked = (0..).zip(found).take(most);
     ranked.map(|(rank, (class, logit))| Predicted { class, logit, rank }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_is_there_wherever_it_lies_where_that_is_wanted() {
+        let found = |logits: &[f32], wanted| {
+            decode_wanted(logits, wanted).iter().map(|found| (found.class, found.rank)).collect::<Vec<_>>()
+        };
+        let within = Wanted::within(1.0);
+        assert_eq!(found(&[0.0, -3.0, -2.0], within), []);
+        assert_eq!(found(&[0.0, -3.0, -2.0], within.or_best()), [(2, 0)]);
+        // Of those that are wanted anyway none is more.
+        assert_eq!(found(&[0.0, -0.5, 2.0, -4.0], within.or_best()), found(&[0.0, -0.5, 2.0, -4.0], within));
+        assert_eq!(found(&[0.0], within.or_best()), []);
+    }
+}

@@ -277,9 +277,9 @@ fn refusals(fixture: &Fixture) {
     let twice = [&BOTH[..], &alone].concat();
     refused(&decide(fixture, &twice, &["--ensemble", "fusion", "--out", "@no"]), 1, "one table of each, got 2 and 1");
     let unfused = decide(fixture, &alone, &["--without-evidence", "-1", "--out", "@no"]);
-    refused(&unfused, 2, "without_evidence`: expected it with the ensemble `fusion`, got `margins`");
+    refused(&unfused, 2, "--without-evidence`: expected it with the ensemble `fusion`, got `margins`");
     let bonus = decide(fixture, &BOTH, &["--ensemble", "fusion", "--without-evidence", "1", "--out", "@no"]);
-    refused(&bonus, 2, "without_evidence`: expected -1000 to 0, got 1");
+    refused(&bonus, 2, "--without-evidence`: expected -1000 to 0, got 1");
     let score = |out: &str, more: &[&str]| score(fixture, "corpus/dev", out, more);
     refused(&score("@no", &["--decision", "@fused.json"]), 1, one_of_each);
     fs::copy(fixture.path("fused.json"), fixture.path("model/best/decision.json")).unwrap();
