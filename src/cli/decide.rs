@@ -53,9 +53,13 @@ pub struct DecideArgs {
     /// Above which weight a sentence is evidence, where the weights of sentences lie beside the scores [default: 0.2].
     #[arg(long, value_name = "WEIGHT", value_parser = number::<f32>)]
     evidence_threshold: Option<f32>,
-    /// What is averaged of several runs: margins, how far logits are above the threshold, or probabilities.
+    /// What is made of what several runs say: the mean of margins, how far logits are above the threshold, or of
+    /// probabilities; of a run and one by `docre score --evidence-only`, fusion, the sum of margins [default: margins].
     #[arg(long, value_name = "WHAT", value_parser = one_of::<Ensemble>())]
     ensemble: Option<Ensemble>,
+    /// With fusion, what a pair without evidence has in place of a second margin [default: 0].
+    #[arg(long, value_name = "LOGITS", value_parser = number::<f32>)]
+    without_evidence: Option<f32>,
     /// The iteration of a model that infers whose claims are wanted, 0: its base [default: the last].
     #[arg(long, value_name = "N", value_parser = whole::<u32>)]
     iteration: Option<u32>,
@@ -81,6 +85,7 @@ impl DecideArgs {
             calibration: self.temperature.map(Calibration::Temperature).or(read.calibration),
             most_labels: self.most_labels.or(read.most_labels),
             ensemble: self.ensemble.unwrap_or(read.ensemble),
+            without_evidence: self.without_evidence.or(read.without_evidence),
             evidence_threshold: self.evidence_threshold.or(read.evidence_threshold),
             ..read
         })

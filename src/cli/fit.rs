@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use docre::decide::{self, Calibrated, Decision, FitOptions, FitRequest};
+use docre::decide::{self, Calibrated, Decision, Ensemble, FitOptions, FitRequest};
 
 use super::pipe;
 use super::{Messages, Outcome, SplitArgs, checked, number, one_of, output};
@@ -46,6 +46,10 @@ pub struct FitArgs {
     /// How probabilities are calibrated.
     #[arg(long, value_parser = one_of::<Calibrated>(), default_value_t)]
     calibration: Calibrated,
+    /// What is made of what several runs say [default: as the decision says, or margins]: the mean of margins or of
+    /// probabilities; of a run and one by `docre score --evidence-only`, fusion, the sum of margins.
+    #[arg(long, value_name = "WHAT", value_parser = one_of::<Ensemble>())]
+    ensemble: Option<Ensemble>,
     /// Replace a decision that docre wrote there.
     #[arg(long)]
     force: bool,
@@ -59,6 +63,7 @@ pub fn run(args: &FitArgs, messages: Messages) -> anyhow::Result<Outcome> {
         per_relation: args.per_relation,
         shrinkage: args.shrinkage,
         calibration: args.calibration,
+        ensemble: args.ensemble,
     })?;
     let decision = args.decision.as_deref().map(Decision::read).transpose()?.unwrap_or_default();
     let split = args.split.folder()?;

@@ -46,6 +46,10 @@ pub struct ScoreArgs {
     /// Begin inference with these predictions, a table or a submission, in place of those of docre-ii's base.
     #[arg(long, value_name = "TABLE|FILE")]
     first_relations: Option<PathBuf>,
+    /// Score each pair on its evidence alone, the sentences that weigh above the decision's threshold by these
+    /// weights of a run over the same split: its folder, or the table `sentence_weights`.
+    #[arg(long, value_name = "DIR|TABLE", conflicts_with = "first_relations")]
+    evidence_only: Option<PathBuf>,
     /// Pieces that are computed in one batch [default: 2048 on the CPU, 32768 on a CUDA device].
     #[arg(long, value_name = "N", value_parser = whole::<usize>)]
     pieces_at_once: Option<usize>,
@@ -112,6 +116,7 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
     }
     if piped
         && args.first_relations.is_none()
+        && args.evidence_only.is_none()
         && let Some(rows) = annotated::read(&annotated::path_of(&args.corpus, args.split.as_deref())?)?
     {
         return passing::score(args, options, rows, messages);
@@ -125,6 +130,7 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
     // A pipe's table is nobody's.
     let request = request.decided_by(args.decision.as_deref()).forced(args.force || piped);
     let request = request.begun_with(args.first_relations.as_deref()).of_shard(args.shard);
+    let request = request.on_evidence(args.evidence_only.as_deref());
     let (began, listener) = (Instant::now(), messages.listener());
     let observe = |event| listener.hear(&event);
     let ended = if args.join { score::join(&request, &observe)? } else { score::score(&request, &observe)? };

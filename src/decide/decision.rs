@@ -20,6 +20,8 @@ use crate::shares;
 
 /// What a decision's file says first where docre wrote it.
 const MARK: (&str, &str) = ("docre", "decision");
+/// How far below the threshold a score is said to lie at most.
+const MOST_MARGIN: f32 = 1000.0;
 /// Bytes of a decision's file at most: one that was fitted on a million documents is a third of it.
 const MOST_BYTES: u64 = 64 << 20;
 
@@ -42,6 +44,9 @@ pub struct Decision {
     pub inverses: BTreeMap<Text, Text>,
     /// How several runs are joined.
     pub ensemble: Ensemble,
+    /// What a pair without evidence has in place of a second score, where `ensemble` is `fusion`; none: 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_evidence: Option<f32>,
     /// Above which weight a sentence is evidence; none: 0.2, as in DREEAM.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence_threshold: Option<f32>,
@@ -66,6 +71,9 @@ pub struct FittedRun {
 
 /// Under this key a table of scores or claims notes the model that it is of.
 pub const MODEL: &str = "model";
+
+/// Under this key a table of scores or claims of evidence alone notes above which weight a sentence was that.
+pub const EVIDENCE_ONLY: &str = "evidence_only";
 
 /// A threshold, and what it came to.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -123,17 +131,19 @@ pub struct Step {
     pub probability: f32,
 }
 
-/// What is averaged where several runs have scored the same documents.
+/// What is made of what several runs say, where they have scored the same documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Ensemble {
-    /// How far the logits are above the threshold classes'.
+    /// The mean of how far the logits are above the threshold classes'.
     #[default]
     Margins,
-    /// The sigmoids of that.
+    /// The mean of the sigmoids of that.
     Probabilities,
+    /// The sum of how far they are above, of a run over documents and one over their evidence alone.
+    Fusion,
 }
 
-choice!(Ensemble, "ensemble", { Margins => "margins", Probabilities => "probabilities" });
+choice!(Ensemble, "ensemble", { Margins => "margins", Probabilities => "probabilities", Fusion => "fusion" });
 
 impl Decision {
     /// Reads the file at a path.
@@ -248,6 +258,20 @@ impl Decision {
         self.evidence_threshold.unwrap_or(shares::THRESHOLD)
     }
 
+    /// What a pair without evidence has in place of a second score.
+    pub(crate) fn without_evidence(&self) -> f32 {
+        self.without_evidence.unwrap_or_default()
+    }
+
+    /// Refuses what one run says, where it fuses two.
+    ///
+    /// # Errors
+    /// Where it does.
+    pub fn check_one_run(&self) -> Result<(), DecideError> {
+        let fuses = self.ensemble == Ensemble::Fusion;
+        if fuses { Err(DecideError::Fusion { documents: 1, evidence: 0 }) } else { Ok(()) }
+    }
+
     /// Whether it was fitted on a document.
     pub(crate) fn was_fitted_on(&self, document: &str) -> bool {
         !self.fitted_on.is_empty() && self.fitted_on.contains(&hashed(document))
@@ -293,6 +317,11 @@ impl Settings for Decision {
     fn check(&self) -> Result<(), String> {
         finite("shift", self.shift)?;
         self.shifts.iter().try_for_each(|(relation, shift)| finite(&format!("shifts.{relation}"), *shift))?;
+        let without = self.without_evidence.unwrap_or_default();
+        within("without_evidence", without, -MOST_MARGIN, 0.0)?;
+        if self.without_evidence.is_some() && self.ensemble != Ensemble::Fusion {
+            return Err(format!("`without_evidence`: expected it with the ensemble `fusion`, got `{}`", self.ensemble));
+        }
         within("evidence_threshold", self.evidence_threshold.unwrap_or_default(), 0.0, 1.0)?;
         at_least("most_labels", self.most_labels.unwrap_or(1), 1)?;
         self.calibration.as_ref().map_or(Ok(()), Calibration::check)?;

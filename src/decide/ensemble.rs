@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use table::rows::ScoreRow;
 
 use crate::decision::Ensemble;
+use crate::fusion;
 use crate::scores::{Score, in_order};
 
 impl Ensemble {
@@ -12,7 +13,7 @@ impl Ensemble {
     fn value(self, above: f32) -> f64 {
         let above = f64::from(above);
         match self {
-            Self::Margins => above,
+            Self::Margins | Self::Fusion => above,
             Self::Probabilities => 1.0 / (1.0 + (-above).exp()),
         }
     }
@@ -20,7 +21,7 @@ impl Ensemble {
     /// How far above a logit lies, of that.
     fn above(self, value: f64) -> f64 {
         match self {
-            Self::Margins => value,
+            Self::Margins | Self::Fusion => value,
             Self::Probabilities => (value / (1.0 - value)).ln(),
         }
     }
@@ -34,8 +35,9 @@ impl Ensemble {
         self.above(sum / n_runs as f64) as f32
     }
 
-    /// Joins the scores of a document by several runs of one margin.
-    pub fn join(self, runs: Vec<Vec<Score>>, margin: f32) -> Vec<Score> {
+    /// Joins the scores of a document by several runs of one margin. Where they are fused, the first is of documents, the
+    /// second of their evidence, and a pair without evidence has `without` in place of its score.
+    pub fn join(self, runs: Vec<Vec<Score>>, margin: f32, without: f32) -> Vec<Score> {
         let n_runs = runs.len();
         let mut all: Vec<(usize, Score)> = runs
             .into_iter()
@@ -44,17 +46,18 @@ impl Ensemble {
             .collect();
         all.sort_by_cached_key(|(run, score)| (score.key(), *run));
         let pairs = all.chunk_by(|(_, one), (_, other)| one.pair() == other.pair());
-        let mut joined: Vec<Score> = pairs.flat_map(|pair| self.joined(pair, n_runs, margin)).collect();
+        let mut joined: Vec<Score> = pairs.flat_map(|pair| self.joined(pair, n_runs, [margin, without])).collect();
         joined.sort_by(in_order);
         joined
     }
 
     /// One score of those that runs gave each relation of a pair.
-    fn joined(self, pair: &[(usize, Score)], n_runs: usize, margin: f32) -> Vec<Score> {
+    fn joined(self, pair: &[(usize, Score)], n_runs: usize, [margin, without]: [f32; 2]) -> Vec<Score> {
         // One of the pair, whichever runs have scored a relation.
         let thresholds: BTreeMap<usize, f32> =
             pair.iter().map(|(run, score)| (*run, score.row.threshold_logit)).collect();
         let threshold_logit = thresholds.values().sum::<f32>() / thresholds.len() as f32;
+        let absent = [-margin, if thresholds.contains_key(&fusion::EVIDENCE) { -margin } else { without }];
         let relations = pair.chunk_by(|(_, one), (_, other)| one.row.relation == other.row.relation);
         let joined = relations.filter_map(|group| {
             let (_, first) = group.first()?;
@@ -67,7 +70,13 @@ impl Ensemble {
                 margin,
                 ..first.row.clone()
             };
-            Some(Score::new(row).at(self.mean(group, n_runs, margin)))
+            match self {
+                // What lies below both margins is not among scores of this margin either.
+                Self::Fusion => {
+                    Some(Score::new(row).at(fusion::sum(group, absent))).filter(|score| score.above > -margin)
+                }
+                _ => Some(Score::new(row).at(self.mean(group, n_runs, margin))),
+            }
         });
         joined.collect()
     }
@@ -84,7 +93,7 @@ mod tests {
             vec![score(0, 1, "a", 3.0), score(0, 1, "b", -2.0)],
             vec![score(0, 1, "b", 4.0), score(2, 1, "a", 5.0)],
         ];
-        let found = Ensemble::Margins.join(runs, 4.0);
+        let found = Ensemble::Margins.join(runs, 4.0, 0.0);
         // b: (-2 + 4) / 2; a: (3 - 4) / 2, and (-4 + 5) / 2.
         assert_eq!(found, [score(0, 1, "b", 1.0), score(0, 1, "a", -0.5), score(2, 1, "a", 0.5)]);
     }
@@ -93,7 +102,7 @@ mod tests {
     fn probabilities_are_averaged() {
         let odds = |odds: f32| odds.ln();
         let runs = vec![vec![score(0, 1, "a", odds(4.0))], vec![score(0, 1, "a", odds(1.5))]];
-        let found = Ensemble::Probabilities.join(runs, 4.0);
+        let found = Ensemble::Probabilities.join(runs, 4.0, 0.0);
         // 0.8 and 0.6: 0.7, whose odds are 7 to 3.
         assert!((found[0].above - odds(7.0 / 3.0)).abs() < 1e-6, "{found:?}");
         assert!((found[0].row.margin - 4.0).abs() < 1e-6);

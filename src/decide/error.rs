@@ -62,6 +62,23 @@ pub enum DecideError {
         /// Another.
         other: f32,
     },
+    /// What is to be fused is not there.
+    #[error(
+        "`ensemble` of a decision: expected for `fusion` the scores of documents and those of their evidence alone, one \
+         table of each, got {documents} and {evidence}"
+    )]
+    Fusion {
+        /// Tables of scores of documents.
+        documents: usize,
+        /// Those of evidence alone.
+        evidence: usize,
+    },
+    /// Scores of evidence alone among others.
+    #[error("{}: expected scores of documents, as the others are, got those of their evidence alone", .0.display())]
+    EvidenceOnly(PathBuf),
+    /// What is asked for does not fit what a decision says.
+    #[error("{0}")]
+    Options(String),
     /// Several runs at an iteration.
     #[error(
         "expected claims of one run, since of an iteration nothing tells what lay below the threshold, got {0} runs"
@@ -151,6 +168,10 @@ impl Hint for DecideError {
             }
             Self::Iteration { .. } => Some("score with a larger `--iterations`".into()),
             Self::Margins { .. } => Some("score again with one `--margin`".into()),
+            Self::Fusion { .. } => Some(
+                "score a second time with `--evidence-only`, and decide over both: `docre decide` with `--scores` twice".into(),
+            ),
+            Self::EvidenceOnly(_) => Some("pass `--ensemble fusion` (`ensemble = \"fusion\"` of a decision)".into()),
             Self::OneRun(_) => Some("score each with `--iterations N`, and decide over these scores".into()),
             Self::NoInverses => Some("score with `--iterations N`, and decide over these scores".into()),
             Self::Lowered { .. } => {

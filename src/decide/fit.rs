@@ -13,7 +13,7 @@ use ground::counts::Counts;
 use ground::settings::{Settings, at_least};
 
 use crate::calibrate::{steps, temperature};
-use crate::decision::{Calibration, Decision, Point};
+use crate::decision::{Calibration, Decision, Ensemble, Point};
 use crate::ended::relations;
 use crate::error::DecideError;
 use crate::judged::{Evidence, OfRelation, counts, sentences};
@@ -33,6 +33,8 @@ pub struct FitOptions {
     pub shrinkage: f64,
     /// How probabilities are calibrated.
     pub calibration: Calibrated,
+    /// What is made of what several runs say; absent: as the decision says.
+    pub ensemble: Option<Ensemble>,
 }
 
 /// How probabilities are calibrated.
@@ -52,7 +54,7 @@ choice!(Calibrated, "calibration", { None => "none", Temperature => "temperature
 impl Default for FitOptions {
     fn default() -> Self {
         let calibration = Calibrated::default();
-        Self { precision: None, recall: None, per_relation: false, shrinkage: 20.0, calibration }
+        Self { precision: None, recall: None, per_relation: false, shrinkage: 20.0, calibration, ensemble: None }
     }
 }
 
@@ -149,7 +151,9 @@ fn figures(counts: Counts) -> String {
 pub fn fit(request: &FitRequest<'_>) -> Result<Fit, DecideError> {
     let FitRequest { scores, weights, split, decision, types_of, options } = *request;
     let types = types_of.map_or_else(|| Ok(decision.types.clone()), types_seen)?;
-    let own = Decision { shift: 0.0, shifts: [].into(), types, ..decision.clone() };
+    let ensemble = options.ensemble.unwrap_or(decision.ensemble);
+    let own = Decision { shift: 0.0, shifts: [].into(), types, ensemble, ..decision.clone() };
+    own.check().map_err(DecideError::Options)?;
     let evidence = Evidence::take(scores, split, &own)?;
     let pooled = evidence.above(&own);
     let right = pooled.scores.iter().filter(|score| score.holds).count();

@@ -7,6 +7,8 @@
 //! scores, and rows come out in the order of the table without being sorted. (As a query, the same asks for windows over
 //! pairs and joins of runs, for which an engine holds a table whole and loses its order.)
 //!
+//! Scores of documents are fused with those of their evidence alone, where there are both ([`Ensemble::Fusion`]).
+//!
 //! Of a model that infers, the claims of any of its iterations are had in the same way, of the table `claims`.
 //!
 //! [`judge`] says of a labelled split's scores which are right; on that [`fit()`] finds a decision, and `metrics` puts
@@ -23,6 +25,7 @@ mod ensemble;
 mod ended;
 mod error;
 mod fit;
+mod fusion;
 mod judged;
 mod run;
 mod runs;
@@ -33,13 +36,13 @@ mod seen;
 
 pub use claims::probability;
 pub use decider::{Decider, Tally};
-pub use decision::{At, Calibration, Decision, Ensemble, FittedRun, MODEL, Point, Step};
+pub use decision::{At, Calibration, Decision, EVIDENCE_ONLY, Ensemble, FittedRun, MODEL, Point, Step};
 pub use ended::{Claims, Ended, relations};
 pub use error::DecideError;
 pub use fit::{Calibrated, Fit, FitOptions, FitRequest, fit};
 pub use judged::{Judged, JudgedDocument, Judging, judge};
 pub use run::{Options, Request, Writers, decide, recount, write_relations};
-pub use shares::weights_beside;
+pub use shares::{Sentences, Shares, weights_beside};
 
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,8 @@ pub struct Runs {
     margin: Option<f32>,
     iteration: Option<u32>,
     ensemble: Ensemble,
+    /// What a pair without evidence has in place of a second score, where they are fused.
+    without_evidence: f32,
     inverses: Inverses,
     /// Relations that somebody names in a decision, and no score has been of yet.
     unscored: BTreeSet<Text>,
@@ -37,11 +39,13 @@ impl Runs {
             return Err(DecideError::NoInverses);
         }
         let sources: Vec<Source> = paths.iter().map(|path| Source::open(path, iteration)).collect::<Result<_, _>>()?;
-        let (margin, ensemble) = (one_margin(&sources)?, decision.ensemble);
+        let (ensemble, without_evidence) = (decision.ensemble, decision.without_evidence());
+        let sources = of_kinds(sources, ensemble)?;
+        let margin = one_margin(&sources)?;
         // Claims do not tell what was scored.
         let unscored = if iteration.is_none() { decision.names() } else { BTreeSet::new() };
         let inverses = Inverses::new(&decision.inverses);
-        Ok(Self { sources, margin, iteration, ensemble, inverses, unscored })
+        Ok(Self { sources, margin, iteration, ensemble, without_evidence, inverses, unscored })
     }
 
     /// What they are called: as the first that has any scores; `None`: none has.
@@ -85,7 +89,17 @@ impl Runs {
         };
         let Some(scores) = run.next()? else { return Ok(None) };
         self.met(&scores);
-        Ok(Some(self.inverses.consistent(scores)))
+        Ok(Some(self.inverses.consistent(self.within(scores))))
+    }
+
+    /// Of evidence alone the best of a pair is kept wherever it lies, which tells those that fuse that the pair has evidence:
+    /// by itself it is a score like others, and within the margin or none.
+    fn within(&self, mut scores: Vec<Score>) -> Vec<Score> {
+        if self.ensemble != Ensemble::Fusion && self.sources.first().is_some_and(Source::is_of_evidence) {
+            let reach = self.reach();
+            scores.retain(|score| score.above > -reach);
+        }
+        scores
     }
 
     /// Takes note of relations that were scored: before those that follow from their inverses are among them.
@@ -104,11 +118,12 @@ impl Runs {
     /// found nothing there.
     pub fn of(&mut self, document: &Text) -> Result<Vec<Score>, DecideError> {
         let scores = self.sources.iter_mut().map(|run| run.of(document));
-        let mut scores: Vec<Vec<Score>> = scores.collect::<Result<_, DecideError>>()?;
+        let scores: Vec<Vec<Score>> = scores.collect::<Result<_, DecideError>>()?;
         scores.iter().for_each(|scores| self.met(scores));
+        let mut scores: Vec<Vec<Score>> = scores.into_iter().map(|scores| self.within(scores)).collect();
         let scores = match scores.len() {
             1 => scores.remove(0),
-            _ => self.ensemble.join(scores, self.reach()),
+            _ => self.ensemble.join(scores, self.reach(), self.without_evidence),
         };
         Ok(self.inverses.consistent(scores))
     }
@@ -116,6 +131,18 @@ impl Runs {
     /// Refuses scores behind the last document of the corpus.
     pub fn finish(&mut self) -> Result<(), DecideError> {
         Ok(self.sources.iter_mut().try_for_each(Source::finish)?)
+    }
+}
+
+/// The tables that an ensemble takes: of documents or of their evidence alone; to be fused one of each, that of documents
+/// first.
+fn of_kinds(sources: Vec<Source>, ensemble: Ensemble) -> Result<Vec<Source>, DecideError> {
+    let (evidence, documents): (Vec<Source>, Vec<Source>) = sources.into_iter().partition(Source::is_of_evidence);
+    match (ensemble, documents.len(), evidence.as_slice()) {
+        (Ensemble::Fusion, 1, [_]) => Ok(documents.into_iter().chain(evidence).collect()),
+        (Ensemble::Fusion, documents, evidence) => Err(DecideError::Fusion { documents, evidence: evidence.len() }),
+        (_, 1.., [first, ..]) => Err(DecideError::EvidenceOnly(first.path().to_path_buf())),
+        _ => Ok(if documents.is_empty() { evidence } else { documents }),
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use table::rows::{ClaimRow, ScoreRow};
 use table::{Cursor, Row, Table, TableError, TableFiles, Text};
 
-use crate::decision::{FittedRun, MODEL};
+use crate::decision::{EVIDENCE_ONLY, FittedRun, MODEL};
 use crate::error::DecideError;
 use crate::scores::{Score, checked};
 
@@ -21,6 +21,8 @@ pub struct Source {
     model: Option<Text>,
     /// Whether these are claims of an iteration before the last.
     is_early: bool,
+    /// Whether they are of what is evidence in documents alone.
+    is_of_evidence: bool,
     /// The documents that were met, by hashes of their names, where no corpus says which comes next.
     met: HashSet<u64>,
 }
@@ -40,10 +42,6 @@ pub fn files(path: &Path, iteration: Option<u32>) -> Result<TableFiles, TableErr
     }
 }
 
-fn noted_model(path: &Path, iteration: Option<u32>) -> Result<Option<Text>, TableError> {
-    Ok(files(path, iteration)?.note(MODEL)?.map(Text::from))
-}
-
 fn table<R: Row + 'static>(path: &Path) -> Result<Table<R>, TableError> {
     let is_above = TableFiles::find(path, &R::schema().name)?.is_some();
     if is_above { Table::require(path) } else { Table::require_at(path) }
@@ -52,7 +50,13 @@ fn table<R: Row + 'static>(path: &Path) -> Result<Table<R>, TableError> {
 impl Source {
     /// Its beginning.
     pub fn open(path: &Path, iteration: Option<u32>) -> Result<Self, DecideError> {
-        let Some(wanted) = iteration else { return Self::of_scores(path) };
+        let source = iteration.map_or_else(|| Self::of_scores(path), |wanted| Self::of_claims(path, wanted))?;
+        let files = files(path, iteration)?;
+        let (model, is_of_evidence) = (files.note(MODEL)?.map(Text::from), files.note(EVIDENCE_ONLY)?.is_some());
+        Ok(Self { model, is_of_evidence, ..source })
+    }
+
+    fn of_claims(path: &Path, wanted: u32) -> Result<Self, DecideError> {
         let table = table::<ClaimRow>(path)?;
         let first = table.cursor()?.next_if(|_| true)?;
         if let Some(ClaimRow { iterations, .. }) = first.as_ref().filter(|row| wanted > row.iterations) {
@@ -61,7 +65,7 @@ impl Source {
         let is_early = first.as_ref().is_some_and(|row| wanted < row.iterations);
         // Nothing is known of what lay below the threshold.
         let source = Self::new(path, Rows::Claims(table.cursor()?, wanted), first.map(|row| (row.run_id, 0.0)));
-        Ok(Self { is_early, model: noted_model(path, iteration)?, ..source })
+        Ok(Self { is_early, ..source })
     }
 
     fn of_scores(path: &Path) -> Result<Self, DecideError> {
@@ -71,12 +75,13 @@ impl Source {
         let source = Self::new(path, Rows::Scores(table.cursor()?), of);
         match first.filter(|row| !(row.margin.is_finite() && row.margin >= 0.0)) {
             Some(row) => Err(source.refused(&row.doc_id, format!("`margin`: expected 0 or more, got {}", row.margin))),
-            None => Ok(Self { model: noted_model(path, None)?, ..source }),
+            None => Ok(source),
         }
     }
 
     fn new(path: &Path, rows: Rows, of: Option<(Text, f32)>) -> Self {
-        Self { rows, path: path.to_path_buf(), of, model: None, is_early: false, met: HashSet::new() }
+        let (model, is_early, is_of_evidence) = (None, false, false);
+        Self { rows, path: path.to_path_buf(), of, model, is_early, is_of_evidence, met: HashSet::new() }
     }
 
     /// The run that they are of; `None`: it has no scores.
@@ -87,6 +92,16 @@ impl Source {
     /// Whether these are claims of an iteration before the last.
     pub fn is_early(&self) -> bool {
         self.is_early
+    }
+
+    /// Whether they are of what is evidence in documents alone.
+    pub fn is_of_evidence(&self) -> bool {
+        self.is_of_evidence
+    }
+
+    /// Where they are.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// What it is called; `None`: it has no scores.

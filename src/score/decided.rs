@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use checkpoint::DECISION;
-use decide::{Decision, MODEL, Writers, recount, write_relations};
+use decide::{Decision, EVIDENCE_ONLY, MODEL, Writers, recount, write_relations};
 use ground::identity::Identity;
 use ground::observe::{Event, Observer};
 use table::rows::{ClaimRow, EvidenceRow, RelationRow, ScoreRow, SentenceWeightRow, TraceRow};
@@ -30,8 +30,21 @@ pub fn restore(out: &Path) -> Result<(), TableError> {
 pub struct Notes<'a> {
     /// Identifies the model.
     pub model: &'a str,
+    /// Above which weight a sentence is evidence, where that alone was scored.
+    pub evidence_only: Option<f32>,
     /// What was told of the documents, a line each.
     pub told: &'a [String],
+}
+
+impl Notes<'_> {
+    /// The writer of a table that says what it is of.
+    fn on<R: Row + 'static>(&self, writer: TableWriter<R>) -> TableWriter<R> {
+        let writer = writer.noting(MODEL, self.model.to_owned());
+        match self.evidence_only {
+            Some(threshold) => writer.noting(EVIDENCE_ONLY, threshold.to_string()),
+            None => writer,
+        }
+    }
 }
 
 /// The tables in the making.
@@ -40,7 +53,7 @@ pub struct Tables {
     claims: Staging,
     scores: Staging,
     relations: Staging,
-    /// The weights of sentences, where the model learnt evidence.
+    /// The weights of sentences, where the model learnt evidence and sees all of them.
     weights: Option<Staging>,
     /// What is evidence, likewise.
     evidence: Option<Staging>,
@@ -50,12 +63,12 @@ impl Tables {
     /// Starts with all, where none is of another making or those may be replaced. `fingerprint` identifies what all but
     /// the relations are made from.
     pub fn begin(
-        &Decided { request, ref making, learnt_evidence, .. }: &Decided<'_>,
+        &Decided { request, ref making, tells_evidence, .. }: &Decided<'_>,
         fingerprint: &str,
     ) -> Result<Self, TableError> {
         Ok(Self {
-            weights: learnt_evidence.then(|| begin::<SentenceWeightRow>(request, fingerprint)).transpose()?,
-            evidence: learnt_evidence.then(|| begin::<EvidenceRow>(request, making)).transpose()?,
+            weights: tells_evidence.then(|| begin::<SentenceWeightRow>(request, fingerprint)).transpose()?,
+            evidence: tells_evidence.then(|| begin::<EvidenceRow>(request, making)).transpose()?,
             relations: begin::<RelationRow>(request, making)?,
             scores: begin::<ScoreRow>(request, fingerprint)?,
             claims: begin::<ClaimRow>(request, fingerprint)?,
@@ -69,10 +82,8 @@ impl Tables {
             parts.join::<SentenceWeightRow>(TableWriter::inside(weights.folder().to_path_buf(), making))?;
         }
         parts.join::<TraceRow>(TableWriter::inside(self.traces.folder().to_path_buf(), making))?;
-        let claims = TableWriter::inside(self.claims.folder().to_path_buf(), making);
-        parts.join::<ClaimRow>(claims.noting(MODEL, notes.model.to_owned()))?;
-        let scores = TableWriter::inside(self.scores.folder().to_path_buf(), making);
-        let scores = scores.noting(MODEL, notes.model.to_owned());
+        parts.join::<ClaimRow>(notes.on(TableWriter::inside(self.claims.folder().to_path_buf(), making)))?;
+        let scores = notes.on(TableWriter::inside(self.scores.folder().to_path_buf(), making));
         Ok(parts.join::<ScoreRow>(noting(scores, notes.told))?)
     }
 
@@ -95,6 +106,7 @@ pub fn decision(checkpoint: &Path, file: Option<&Path>, options: &Options) -> Re
         None => Decision::find(&checkpoint.join(DECISION))?.unwrap_or_default(),
     };
     let decision = decision.at(options.at())?;
+    decision.check_one_run()?;
     // Before a model has scored for hours.
     decision.check_reach(options.margin)?;
     Ok(decision)
@@ -116,16 +128,16 @@ pub struct Decided<'a> {
     decision: Decision,
     /// Identifies what the claims are made from.
     making: String,
-    /// Whether the model learnt evidence.
-    learnt_evidence: bool,
+    /// Whether the model tells what is evidence.
+    tells_evidence: bool,
 }
 
 impl<'a> Decided<'a> {
     /// What the request or the checkpoint says; nothing, where neither does. `scores` identifies what those are made from.
-    pub fn of(request: &'a Request<'a>, scores: &str, learnt_evidence: bool) -> Result<Self, ScoreError> {
+    pub fn of(request: &'a Request<'a>, scores: &str, tells_evidence: bool) -> Result<Self, ScoreError> {
         let decision = decision(request.checkpoint, request.decision, &request.options)?;
         let making = Identity::of("relations").field("scores", scores).field("decision", &decision).finish();
-        Ok(Self { request, decision, making, learnt_evidence })
+        Ok(Self { request, decision, making, tells_evidence })
     }
 
     /// Claims, where the table of scores stands and that of claims is not of this decision.
@@ -133,7 +145,7 @@ impl<'a> Decided<'a> {
         let name = &RelationRow::schema().name;
         let is_made =
             |name: &str| Ok::<_, TableError>(fingerprint(self.request.out, name)?.as_ref() == Some(&self.making));
-        if is_made(name)? && (!self.learnt_evidence || is_made(&EvidenceRow::schema().name)?) {
+        if is_made(name)? && (!self.tells_evidence || is_made(&EvidenceRow::schema().name)?) {
             if self.decision.names_anything() {
                 let scores = [self.request.out.join(&ScoreRow::schema().name)];
                 let claims = recount(&self.request_over(&scores, &[]))?;
@@ -142,9 +154,9 @@ impl<'a> Decided<'a> {
             return Ok(Ended::UpToDate { too_large });
         }
         let staging = begin::<RelationRow>(self.request, &self.making)?;
-        let evidence = self.learnt_evidence.then(|| begin::<EvidenceRow>(self.request, &self.making)).transpose()?;
+        let evidence = self.tells_evidence.then(|| begin::<EvidenceRow>(self.request, &self.making)).transpose()?;
         let table = |name: &str| self.request.out.join(name);
-        let weights = self.learnt_evidence.then(|| table(&SentenceWeightRow::schema().name));
+        let weights = self.tells_evidence.then(|| table(&SentenceWeightRow::schema().name));
         let relations = self.write(table(&ScoreRow::schema().name), weights, (&staging, evidence.as_ref()), observe)?;
         evidence.map_or(Ok(()), Staging::commit)?;
         staging.commit()?;

@@ -94,6 +94,30 @@ pub enum ScoreError {
         /// A relation or a document of the first.
         first: String,
     },
+    /// Inference is to begin with relations, where evidence alone is scored.
+    #[error("`first_relations`: expected none where documents are scored on their evidence alone")]
+    FirstOnEvidence,
+    /// There are no weights of sentences.
+    #[error("{}: expected the table `sentence_weights` of a run over the same split, found none", .0.display())]
+    NoWeights(PathBuf),
+    /// The weights lie where the tables are to go.
+    #[error("{}: expected another folder than that of the run whose evidence is scored", .0.display())]
+    OverItself(PathBuf),
+    /// A weight is of a sentence that its document does not have.
+    #[error("{}: document `{document}`: expected one of its {n_sentences} sentences, got sentence {sentence}", path.display())]
+    Sentence {
+        /// The weights.
+        path: PathBuf,
+        /// The document.
+        document: String,
+        /// The sentence.
+        sentence: u32,
+        /// How many it has.
+        n_sentences: usize,
+    },
+    /// What is cut of a document is not in it: a fault of docre's.
+    #[error("expected sentences of the documents that are scored together, got others")]
+    Cut,
     /// The relations to begin with cannot be read.
     #[error(transparent)]
     First(#[from] SubmissionError),
@@ -142,6 +166,12 @@ impl Hint for ScoreError {
             Self::Missing { first, .. } | Self::Foreign { first, .. } => Some(
                 format!("the same command with `--shard {first}` for `--join` scores it, or goes on with it").into(),
             ),
+            Self::NoWeights(_) => Some(
+                "score the split first with a model that was taught evidence (`evidence_weight` when it is trained)"
+                    .into(),
+            ),
+            Self::OverItself(_) => Some("choose another `--out`: both tables of scores are wanted".into()),
+            Self::Sentence { .. } => Some("name the weights of a run over this split".into()),
             Self::Model(error) => Failure::of(error).map(of_device),
             _ => None,
         }

@@ -16,6 +16,9 @@
 //!
 //! Inference may begin with another system's relations in place of what the model's base predicts ([`mod@first`]).
 //!
+//! Documents may be scored a second time on what a run before found to be evidence in them, and nothing else
+//! ([`mod@on_evidence`]): scores that a decision fuses with those of the documents.
+//!
 //! A [`Scorer`] does the same in memory, for who holds documents as rows of `annotated`: it is loaded once, and knows no
 //! files but its checkpoint's. Both have one core ([`mod@loaded`]).
 //!
@@ -31,6 +34,7 @@ mod error;
 mod first;
 mod limit;
 mod loaded;
+mod on_evidence;
 mod parts;
 mod purpose;
 mod resident;
@@ -55,7 +59,7 @@ use model::MOST;
 pub use model::predict::USUAL_BYTES;
 use nn::device::{Compute, DeviceChoice, Precision};
 use pieces::Cutter;
-use table::{Ours, Standing, TableError, check_workplace, clear_leftovers};
+use table::{Ours, Standing, check_workplace, clear_leftovers};
 
 pub use ended::{Ended, Scored};
 pub use error::ScoreError;
@@ -67,8 +71,9 @@ pub use shard::{Shard, join};
 use decided::{Decided, Notes, Tables};
 use first::First;
 use limit::{lacking, lacks, marked, named};
-use loaded::Core;
-use parts::{Parts, work_folder};
+use loaded::{Core, Documents};
+use on_evidence::OnEvidence;
+use parts::{Part, Parts, work_folder};
 use purpose::Purpose;
 
 /// How far below the threshold class's logit those lie that are kept, unless asked otherwise: a few a pair.
@@ -151,6 +156,9 @@ pub struct Request<'a> {
     pub options: Options,
     /// Predictions with which inference begins, a table or a submission; `None`: those of the model's base.
     pub first_relations: Option<&'a Path>,
+    /// The weights of sentences of a run over the split, a folder with the table or the table: then each pair is scored on
+    /// what they make its evidence alone. `None`: on its document.
+    pub evidence_only: Option<&'a Path>,
     /// The file of the decision; `None`: that in the checkpoint's folder, if there is one.
     pub decision: Option<&'a Path>,
     /// Where to compute.
@@ -165,7 +173,8 @@ impl<'a> Request<'a> {
     /// The usual run, of this name.
     pub fn new(checkpoint: &'a Path, split: &'a Path, out: &'a Path, run_id: &'a str, device: DeviceChoice) -> Self {
         let (options, force, shard) = (Options::default(), false, None);
-        Self { checkpoint, split, out, run_id, options, first_relations: None, decision: None, device, force, shard }
+        let (first_relations, evidence_only, decision) = (None, None, None);
+        Self { checkpoint, split, out, run_id, options, first_relations, evidence_only, decision, device, force, shard }
     }
 
     /// The same with other options.
@@ -179,6 +188,12 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn begun_with(self, first_relations: Option<&'a Path>) -> Self {
         Self { first_relations, ..self }
+    }
+
+    /// The same of what these weights make evidence alone.
+    #[must_use]
+    pub fn on_evidence(self, weights: Option<&'a Path>) -> Self {
+        Self { evidence_only: weights, ..self }
     }
 
     /// The same, decided by a file.
@@ -233,6 +248,8 @@ struct Basis<'a> {
     purpose: Purpose,
     /// What inference begins with, where that is not what the base predicts.
     first: Option<First>,
+    /// What is evidence, where that alone is scored.
+    evidence: Option<OnEvidence>,
 }
 
 impl<'a> Basis<'a> {
@@ -241,27 +258,39 @@ impl<'a> Basis<'a> {
         let standing = Standing::of(request.split)?;
         let purpose = Purpose::of(request.checkpoint, request.options.candidates)?;
         let first = first(request, &checkpoint, observe)?;
-        Ok(Self { request, checkpoint, standing, purpose, first })
+        let evidence = on_evidence(request)?;
+        Ok(Self { request, checkpoint, standing, purpose, first, evidence })
     }
 
-    /// Whether the model learnt what is evidence.
-    fn learnt_evidence(&self) -> bool {
-        self.checkpoint.config.model.evidence_weight() > 0.0
+    /// Whether the model tells what is evidence: it learnt that, and sees whole documents.
+    fn tells_evidence(&self) -> bool {
+        self.checkpoint.config.model.evidence_weight() > 0.0 && self.evidence.is_none()
+    }
+
+    /// Identifies the model, and what it sees of documents: a decision that was fitted on scores of whole ones is not for
+    /// those of evidence.
+    fn model(&self) -> String {
+        let of_checkpoint = &self.checkpoint.fingerprint;
+        let on_evidence = || Identity::of("model on evidence").field("checkpoint", of_checkpoint).finish();
+        if self.evidence.is_some() { on_evidence() } else { of_checkpoint.clone() }
     }
 
     /// What is decided of the scores that a fingerprint identifies.
     fn decided(&self, fingerprint: &str) -> Result<Decided<'a>, ScoreError> {
-        Decided::of(self.request, fingerprint, self.learnt_evidence())
+        Decided::of(self.request, fingerprint, self.tells_evidence())
     }
 
     /// Identifies what the scores are made from.
-    fn fingerprint(&self, precision: Precision) -> Result<String, TableError> {
+    fn fingerprint(&self, precision: Precision) -> Result<String, ScoreError> {
         let Options { most_pairs, margin, .. } = &self.request.options;
         let tables = self.standing.identity(&["documents", "tokens", "mentions", "pairs"])?;
         let identity = Identity::of("scores").field("tables", &tables).field("run_id", self.request.run_id);
         let identity = identity.field("checkpoint", &self.checkpoint.fingerprint).field("most_pairs", most_pairs);
         let identity = identity.field("margin", margin).field("left_out", &self.purpose.left_out);
         let scores = identity.field("precision", &precision.to_string()).finish();
+        if let Some(evidence) = &self.evidence {
+            return evidence.identity(&scores);
+        }
         let Some(first) = &self.first else { return Ok(scores) };
         Ok(Identity::of("scores begun").field("scores", &scores).field("first", &first.identity()).finish())
     }
@@ -274,7 +303,7 @@ impl<'a> Basis<'a> {
         observe: Observer<'_>,
     ) -> Result<Option<Ended>, ScoreError> {
         let request = self.request;
-        let Some(too_large) = lacks(request.out, fingerprint, self.learnt_evidence())? else { return Ok(None) };
+        let Some(too_large) = lacks(request.out, fingerprint, self.tells_evidence())? else { return Ok(None) };
         parts::remove_leftovers(request.out);
         told::again(request.out)?.into_iter().chain(lacking(too_large)).for_each(observe);
         let ended = decided.over_scores(too_large, observe)?;
@@ -303,13 +332,22 @@ impl<'a> Basis<'a> {
         let mut cutter = cutter.marking(&core.config.markers)?;
         let (left_out, documents) = (&self.purpose.left_out, core.documents_at_once());
         let taken = Taken { relations: &relations, left_out, passes_over: true, evidence: false, documents };
-        let mut parts = Parts::new(request.out);
+        let mut parts = Parts::new(request.out, self.tells_evidence());
         overlap(
             || {
-                let batches = examples_within(request.split, &mut cutter, taken, places)?;
-                Ok(batches.map(|batch| Ok(core.begin(batch?, self.first.as_ref()))))
+                let stretch = (places.start, places.end == usize::MAX);
+                let batches = examples_within(request.split, &mut cutter, taken, places)?.map(|batch| Ok(batch?));
+                let Some(evidence) = &self.evidence else {
+                    let begun = batches.map(|batch| Ok(core.begin(batch?, self.first.as_ref())));
+                    return Ok(Box::new(begun) as Begun<'_>);
+                };
+                let begun = evidence.beside(request.split, stretch, batches)?.map(|batch| {
+                    let (batch, shares) = batch?;
+                    core.begin_on_evidence(batch, (evidence, &shares))
+                });
+                Ok(Box::new(begun) as Begun<'_>)
             },
-            |(part, examples)| core.finish(part, examples, &work),
+            |(part, documents)| core.finish(part, documents, &work),
             |part| {
                 named(&part.too_large, parts.scored.too_large).for_each(observe);
                 parts.keep(part, &rows)?;
@@ -330,7 +368,8 @@ impl<'a> Basis<'a> {
     ) -> Result<Ended, ScoreError> {
         let making = marked(fingerprint, parts.scored.too_large);
         let told = told::told(&self.purpose, &parts.met, parts.scored.cut_off, self.checkpoint.config.most_pieces);
-        tables.fill(&parts, &making, &Notes { model: &self.checkpoint.fingerprint, told: &told })?;
+        let evidence_only = self.evidence.as_ref().map(|evidence| evidence.threshold);
+        tables.fill(&parts, &making, &Notes { model: &self.model(), evidence_only, told: &told })?;
         parts.scored.relations = decided.over(&tables, observe)?;
         self.standing.check()?;
         tables.commit()?;
@@ -340,6 +379,9 @@ impl<'a> Basis<'a> {
         Ok(Ended::Scored(scored))
     }
 }
+
+/// Parts that are not scored yet, with their documents.
+type Begun<'b> = Box<dyn Iterator<Item = Result<(Part, Documents), ScoreError>> + 'b>;
 
 /// The checkpoint of a folder, with the iterations that are asked for.
 fn load(folder: &Path, iterations: Option<usize>) -> Result<Checkpoint, ScoreError> {
@@ -351,6 +393,16 @@ fn load(folder: &Path, iterations: Option<usize>) -> Result<Checkpoint, ScoreErr
         checkpoint.fingerprint = identity.field("iterations", &iterations).finish();
     }
     Ok(checkpoint)
+}
+
+/// What is evidence, where the request asks for that alone: by the threshold of its decision.
+fn on_evidence(request: &Request<'_>) -> Result<Option<OnEvidence>, ScoreError> {
+    let Some(weights) = request.evidence_only else { return Ok(None) };
+    if request.first_relations.is_some() {
+        return Err(ScoreError::FirstOnEvidence);
+    }
+    let decision = decided::decision(request.checkpoint, request.decision, &request.options)?;
+    OnEvidence::of(weights, request.out, decision.evidence_threshold()).map(Some)
 }
 
 /// The relations that inference begins with, where the request names some and the model infers.

@@ -24,12 +24,12 @@ pub(crate) fn marked(fingerprint: String, lacks: u64) -> String {
 }
 
 /// How many documents the scores in `out` lack, where they and what was made beside them are those of this fingerprint.
-pub(crate) fn lacks(out: &Path, fingerprint: &str, learnt_evidence: bool) -> Result<Option<u64>, TableError> {
+pub(crate) fn lacks(out: &Path, fingerprint: &str, tells_evidence: bool) -> Result<Option<u64>, TableError> {
     let lacks = table_lacks::<ScoreRow>(out, fingerprint)?;
     let is_beside = lacks.is_some()
         && table_lacks::<TraceRow>(out, fingerprint)? == lacks
         && table_lacks::<ClaimRow>(out, fingerprint)? == lacks
-        && (!learnt_evidence || table_lacks::<SentenceWeightRow>(out, fingerprint)? == lacks);
+        && (!tells_evidence || table_lacks::<SentenceWeightRow>(out, fingerprint)? == lacks);
     Ok(lacks.filter(|_| is_beside))
 }
 

@@ -20,6 +20,7 @@ use super::Options;
 use super::error::ScoreError;
 use super::first::First;
 use super::limit::take_out;
+use super::on_evidence::{Cut, OnEvidence, SharesOf, in_order, with_cuts};
 use super::parts::{self, Part};
 use super::purpose::Met;
 use super::rows::Rows;
@@ -41,6 +42,14 @@ pub struct Core {
     model: Box<dyn Model>,
     /// How much is computed at a time.
     budget: Budget,
+}
+
+/// Documents that are scored together.
+pub struct Documents {
+    /// As a model sees them.
+    examples: Vec<Example>,
+    /// What is evidence in them, where that alone is scored.
+    cuts: Option<Vec<Cut>>,
 }
 
 /// Documents that are read, and kept as a part, at a time on a device.
@@ -74,7 +83,7 @@ impl Core {
     }
 
     /// A part that is not scored yet, with its documents.
-    pub fn begin(&self, batch: Batch, first: Option<&First>) -> (Part, Vec<Example>) {
+    pub fn begin(&self, batch: Batch, first: Option<&First>) -> (Part, Documents) {
         let Options { most_pairs, margin, .. } = &self.options;
         let Batch { examples, profile, passed_over: foreign, .. } = batch;
         let (examples, too_large) = take_out(&*self.model, examples, *most_pairs);
@@ -90,25 +99,63 @@ impl Core {
         let mut lost = CutOff::default();
         examples.iter().for_each(|example| lost += cut_off(example));
         let (documents, met) = (examples.len() as u64, Met { profile, foreign });
-        (Part { key, documents, cut_off: lost, too_large, met, found: None }, examples)
+        (Part { key, documents, cut_off: lost, too_large, met, found: None }, Documents { examples, cuts: None })
+    }
+
+    /// The same of what is evidence in them alone.
+    ///
+    /// # Errors
+    /// Where the evidence is of other documents.
+    pub fn begin_on_evidence(
+        &self,
+        batch: Batch,
+        (evidence, shares): (&OnEvidence, &SharesOf),
+    ) -> Result<(Part, Documents), ScoreError> {
+        let (part, Documents { examples, .. }) = self.begin(batch, None);
+        let cuts = evidence.cuts(&examples, shares)?;
+        let key = with_cuts(Identity::of("part on evidence").field("part", &part.key), &cuts).finish();
+        Ok((Part { key, ..part }, Documents { examples, cuts: Some(cuts) }))
     }
 
     /// The part with what is predicted, unless it is kept below `work`.
-    pub fn finish(&self, part: Part, examples: Vec<Example>, work: &Path) -> Result<Part, ScoreError> {
+    pub fn finish(&self, part: Part, documents: Documents, work: &Path) -> Result<Part, ScoreError> {
         if part.is_kept(work)? {
             return Ok(part);
         }
-        Ok(Part { found: Some(self.predict(examples)?), ..part })
+        Ok(Part { found: Some(self.predict(documents)?), ..part })
     }
 
     /// The name of each document and what is predicted of it.
-    pub fn predict(&self, examples: Vec<Example>) -> Result<Vec<(Text, Found)>, ScoreError> {
+    pub fn predict(&self, documents: Documents) -> Result<Vec<(Text, Found)>, ScoreError> {
+        let Documents { examples, cuts } = documents;
         let names: Vec<Text> = examples.iter().map(|example| example.doc_id.clone()).collect();
         let wanted = Wanted::within(self.options.margin);
+        let found = match cuts {
+            Some(cuts) => self.predict_cuts(&examples, &cuts, wanted.or_best())?,
+            None => self.predict_each(examples, wanted)?,
+        };
+        Ok(names.into_iter().zip(found).collect())
+    }
+
+    /// What is predicted of documents cut by cut, as many of these at a time as there are documents: however many pairs have
+    /// evidence of their own, no more is in memory.
+    fn predict_cuts(&self, examples: &[Example], cuts: &[Cut], wanted: Wanted) -> Result<Vec<Found>, ScoreError> {
+        let mut found = vec![Found::default(); examples.len()];
+        for some in cuts.chunks(self.documents_at_once()) {
+            let documents = some.iter().map(|cut| cut.example(examples)).collect::<Result<_, _>>()?;
+            for (cut, of_cut) in some.iter().zip(self.predict_each(documents, wanted)?) {
+                cut.give(of_cut, found.get_mut(cut.document).ok_or(ScoreError::Cut)?);
+            }
+        }
+        found.iter_mut().for_each(in_order);
+        Ok(found)
+    }
+
+    fn predict_each(&self, examples: Vec<Example>, wanted: Wanted) -> Result<Vec<Found>, ScoreError> {
         let predicted = predict_traced(&self.workers, &*self.model, examples, wanted, self.budget);
         if predicted.is_err() {
             interrupt::check()?;
         }
-        Ok(names.into_iter().zip(predicted?).collect())
+        Ok(predicted?)
     }
 }

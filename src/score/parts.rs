@@ -83,6 +83,8 @@ pub struct Parts {
     /// What was met so far.
     pub met: Met,
     work: PathBuf,
+    /// Whether those that are kept have the weights of sentences.
+    weighed: bool,
     folders: Vec<PathBuf>,
 }
 
@@ -92,9 +94,10 @@ pub fn work_folder(out: &Path) -> PathBuf {
 }
 
 impl Parts {
-    /// No parts yet of a table in `out`.
-    pub fn new(out: &Path) -> Self {
-        Self { scored: Scored::default(), met: Met::default(), work: work_folder(out), folders: Vec::new() }
+    /// No parts yet of a table in `out`, with the weights of sentences or without.
+    pub fn new(out: &Path, weighed: bool) -> Self {
+        let (scored, met) = (Scored::default(), Met::default());
+        Self { scored, met, work: work_folder(out), weighed, folders: Vec::new() }
     }
 
     /// Writes the next part, unless it is there.
@@ -102,7 +105,7 @@ impl Parts {
         let (folder, key) = (self.work.join(&part.key), &part.key);
         match &part.found {
             Some(found) => {
-                if rows.config.model.evidence_weight() > 0.0 {
+                if self.weighed {
                     write(&folder, key, found.iter().flat_map(|(name, found)| rows.sentences(name, found)))?;
                 }
                 write(&folder, key, found.iter().flat_map(|(name, found)| rows.traces(name, found)))?;
@@ -122,7 +125,8 @@ impl Parts {
     /// Parts that were finished before, in order, by their keys.
     pub fn finished(out: &Path, scored: Scored, met: Met, keys: &[String]) -> Self {
         let work = work_folder(out);
-        Self { scored, met, folders: keys.iter().map(|key| work.join(key)).collect(), work }
+        let folders = keys.iter().map(|key| work.join(key)).collect();
+        Self { scored, met, work, weighed: false, folders }
     }
 
     /// What identifies each, in order.

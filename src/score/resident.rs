@@ -263,8 +263,8 @@ impl Scorer {
         if batch.examples.is_empty() {
             return Ok(());
         }
-        let (part, examples) = self.core.begin(batch, None);
-        let found = self.core.predict(examples)?;
+        let (part, documents_of_part) = self.core.begin(batch, None);
+        let found = self.core.predict(documents_of_part)?;
         tables.seen.add(&part);
         tables.too_large.extend(part.too_large);
         let mut documents = documents.iter();

@@ -32,6 +32,7 @@ mod evaluate_scores;
 mod evaluate_undirected;
 mod first_relations;
 mod faults;
+mod fusion;
 mod golden;
 mod gpu;
 mod graph;

@@ -84,6 +84,13 @@ fn what_one_refuses_the_other_refuses() {
         ("fit", "shrinkage = -1", ["--shrinkage", "-1"], "shrinkage`: expected 0 or more, got -1"),
         ("fit", r#"calibration = "platt""#, ["--calibration", "platt"], "platt"),
         ("decide", r#"ensemble = "means""#, ["--ensemble", "means"], "means"),
+        ("fit", r#"ensemble = "means""#, ["--ensemble", "means"], "means"),
+        (
+            "decide",
+            "without_evidence = -1",
+            ["--without-evidence", "-1"],
+            "expected it with the ensemble `fusion`, got",
+        ),
         ("evaluate", "resamples = 1000001", ["--resamples", "1000001"], "resamples`: expected 0 to 1000000, got"),
         ("graph", "min_probability = 1.5", ["--min-probability", "1.5"], "probability`: expected 0 to 1, got 1.5"),
         ("graph", r#"base = "x""#, ["--base", "x"], "`x`: expected an absolute IRI that ends in `/`"),

@@ -1,5 +1,6 @@
 //! `score`: a checkpoint and a split → the table `relations`, and `scores`, `traces`, `claims` and `model_relations`
-//! beside it; of a checkpoint that learnt evidence, `sentence_weights` and `evidence`.
+//! beside it; of a checkpoint that learnt evidence, `sentence_weights` and `evidence`. With the weights of a run before,
+//! what is evidence by these alone is scored.
 
 use anyhow::ensure;
 
@@ -18,6 +19,7 @@ pub const KIND: Kind = Kind {
         (role::CORPUS, Needs::One),
         (role::DECISION, Needs::Optional),
         (role::FIRST_RELATIONS, Needs::Optional),
+        (role::SENTENCE_WEIGHTS, Needs::Optional),
     ],
     outputs: &[role::RELATIONS],
     optional_outputs: &[
@@ -29,18 +31,28 @@ pub const KIND: Kind = Kind {
         role::EVIDENCE,
     ],
     options: keys_of::<Options>,
-    parse: |options, _| Ok(Box::new(settings::<Options>(options)?)),
+    parse: |options, inputs| {
+        let on_evidence = inputs.iter().any(|role| role == role::SENTENCE_WEIGHTS);
+        Ok(Box::new(Score { options: settings(options)?, on_evidence }))
+    },
     ..Kind::PLAIN
 };
 
-impl Action for Options {
+struct Score {
+    options: Options,
+    /// Whether evidence alone is scored.
+    on_evidence: bool,
+}
+
+impl Action for Score {
     fn check(&self, before: &Before<'_>) -> anyhow::Result<()> {
         let begins = !before.inputs(role::FIRST_RELATIONS).is_empty();
-        ensure!(!begins || self.iterations != Some(0), ScoreError::FirstOfNone);
+        ensure!(!begins || self.options.iterations != Some(0), ScoreError::FirstOfNone);
+        ensure!(!begins || !self.on_evidence, ScoreError::FirstOnEvidence);
         let Some((maker, trained, made)) = before.trained(CHECKPOINT) else { return Ok(()) };
         let of_base = if made == BASE { trained.model.base() } else { None };
         let model = of_base.unwrap_or_else(|| trained.model.clone());
-        let infers = self.iterations.is_none_or(|iterations| model.with_iterations(iterations).is_some());
+        let infers = self.options.iterations.is_none_or(|iterations| model.with_iterations(iterations).is_some());
         ensure!(
             infers && !(begins && model.iterations() == 0),
             "input `{CHECKPOINT}`: expected a model that infers, `docre-ii` with `K` above 0, got another from stage `{}`",
@@ -50,12 +62,14 @@ impl Action for Options {
     }
 
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
-        let device = work.device.open(self.precision)?.to_string();
+        let device = work.device.open(self.options.precision)?.to_string();
         let (checkpoint, split) = (work.input(CHECKPOINT)?, work.split(role::CORPUS)?);
-        let request =
-            Request::new(checkpoint, &split.folder, work.folder, work.pipeline, work.device).with(self).forced(true);
-        let request =
-            request.decided_by(work.optional(role::DECISION)).begun_with(work.optional(role::FIRST_RELATIONS));
+        // Of one pipeline both scorings would bear its name.
+        let run_id = if self.on_evidence { &format!("{}-evidence", work.pipeline) } else { work.pipeline };
+        let request = Request::new(checkpoint, &split.folder, work.folder, run_id, work.device).with(&self.options);
+        let request = request.decided_by(work.optional(role::DECISION)).forced(true);
+        let request = request.begun_with(work.optional(role::FIRST_RELATIONS));
+        let request = request.on_evidence(work.optional(role::SENTENCE_WEIGHTS));
         let ended = score::score(&request, work.observe)?;
         Ok(Made {
             outputs: [&[role::RELATIONS], KIND.optional_outputs]
@@ -71,5 +85,11 @@ impl Action for Options {
             device: Some(device),
             ..Made::default()
         })
+    }
+
+    fn lacks(&self, role: &str) -> Option<&'static str> {
+        let is_of_evidence = [role::SENTENCE_WEIGHTS, role::EVIDENCE].contains(&role);
+        (is_of_evidence && self.on_evidence)
+            .then_some("of evidence alone there is no other evidence than what it was given")
     }
 }

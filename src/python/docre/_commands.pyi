@@ -121,6 +121,7 @@ def score(
     run_id: str | None = None,
     iterations: float | None = None,
     first_relations: _Path | None = None,
+    evidence_only: _Path | None = None,
     pieces_at_once: float | None = None,
     most_pairs: float | None = None,
     margin: float | None = None,
@@ -149,6 +150,7 @@ def fit(
     per_relation: bool = False,
     shrinkage: float | None = None,
     calibration: Literal["none", "temperature", "isotonic"] | None = None,
+    ensemble: Literal["margins", "probabilities", "fusion"] | None = None,
     force: bool = False,
 ) -> Any:
     """Fit a decision on a labelled split: a threshold, and probabilities that say how often a claim is right."""
@@ -166,7 +168,8 @@ def decide(
     temperature: float | None = None,
     most_labels: float | None = None,
     evidence_threshold: float | None = None,
-    ensemble: Literal["margins", "probabilities"] | None = None,
+    ensemble: Literal["margins", "probabilities", "fusion"] | None = None,
+    without_evidence: float | None = None,
     iteration: float | None = None,
     run_id: str | None = None,
     force: bool = False,

@@ -1,0 +1,254 @@
+//! Documents scored a second time, on what is evidence in them alone (EIDER, Xie et al. 2022, section 3.3; DREEAM, Ma et al.
+//! 2023, section 3.4): what a pair's sentences say, without what stands around them.
+//!
+//! A pair's evidence are the sentences whose weight a run before has found above the decision's threshold, and, as in
+//! DREEAM's program, where they do not mention one of its entities, the sentence that mentions it first. These sentences, in
+//! their order, are a document of their own, a cut, with the mentions that stand in them: pairs of one evidence share one.
+//! A model sees all candidates of a cut, as it would of such a document, so what infers over pairs infers over these; of what
+//! it thinks of them the pair's own is kept. (DREEAM's program also gives a pair the best that the cuts of others say of it,
+//! in which its entities happen to be mentioned. EIDER's equation has one score of a pair, of its own evidence, and so has
+//! this: the more pairs a document has, the more often the best of many is a chance find.)
+//!
+//! Entities, and the markers around them, keep the numbers that they have in the document. A pair without evidence, by whose
+//! weights no sentence stands out or whose entity is cut off, is not scored.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use decide::{Sentences, Shares};
+use examples::Batch;
+use ground::identity::Identity;
+use ground::up_to_error;
+use model::example::Example;
+use model::predict::Found;
+use table::rows::{DocumentRow, SentenceWeightRow};
+use table::{Row, Standing, Table, TableFiles, Text, identity};
+
+use super::error::ScoreError;
+
+/// What was evidence to a run before.
+#[derive(Debug, Clone)]
+pub struct OnEvidence {
+    /// Its table of the weights of sentences.
+    weights: PathBuf,
+    /// Above which of them a sentence is evidence.
+    pub threshold: f32,
+}
+
+/// The sentences of a document that are the evidence of some of its pairs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// The document's place among those that are scored together.
+    pub document: usize,
+    /// The sentences, in order.
+    pub sentences: Vec<u32>,
+    /// The pairs, (head, tail), in order.
+    pub pairs: Vec<(u32, u32)>,
+}
+
+/// The pieces of a cut.
+struct Pieces {
+    ids: Vec<u32>,
+    /// Where each sentence of the document begins among them.
+    starts: BTreeMap<u32, u32>,
+}
+
+/// The shares of sentences, by document.
+pub type SharesOf = BTreeMap<Text, Shares>;
+
+impl OnEvidence {
+    /// The weights at a path, a folder that holds the table or the table itself, for a run that goes into `out`.
+    ///
+    /// # Errors
+    /// Where there are none, or `out` is where they lie: the run before is needed beside this one.
+    pub fn of(path: &Path, out: &Path, threshold: f32) -> Result<Self, ScoreError> {
+        let name = &SentenceWeightRow::schema().name;
+        let is_above = TableFiles::find(path, name)?.is_some();
+        let weights = if is_above { path.join(name) } else { path.to_path_buf() };
+        if TableFiles::at(&weights)?.is_none() {
+            return Err(ScoreError::NoWeights(path.to_path_buf()));
+        }
+        let place = |path: &Path| path.canonicalize().ok();
+        if place(&out.join(name)).is_some_and(|standing| Some(standing) == place(&weights)) {
+            return Err(ScoreError::OverItself(out.to_path_buf()));
+        }
+        Ok(Self { weights, threshold })
+    }
+
+    /// Identifies scores of this evidence, of what identifies those of the documents.
+    pub fn identity(&self, scores: &str) -> Result<String, ScoreError> {
+        let weights = identity(&TableFiles::require_at(&self.weights)?)?;
+        let identity = Identity::of("scores on evidence").field("scores", scores).field("weights", &weights);
+        Ok(identity.field("threshold", &self.threshold).finish())
+    }
+
+    /// Batches of the documents of a split from a place on, each with the shares of its sentences.
+    ///
+    /// # Errors
+    /// Where the weights cannot be read, or are of documents that the split lacks.
+    pub fn beside<B: Iterator<Item = Result<Batch, ScoreError>>>(
+        &self,
+        split: &Path,
+        (first, is_to_the_end): (usize, bool),
+        mut batches: B,
+    ) -> Result<impl Iterator<Item = Result<(Batch, SharesOf), ScoreError>> + use<B>, ScoreError> {
+        let mut sentences = Sentences::open(std::slice::from_ref(&self.weights))?;
+        let mut documents = Table::<DocumentRow>::require(split)?.of_split(&Standing::of(split)?).cursor()?;
+        for _ in 0..first {
+            let Some(document) = documents.next_if(|_| true)? else { break };
+            sentences.of(&document.doc_id)?;
+        }
+        Ok(up_to_error(move || {
+            let Some(batch) = batches.next().transpose()? else {
+                if is_to_the_end {
+                    sentences.finish()?;
+                }
+                return Ok(None);
+            };
+            let of = |example: &Example| Ok((example.doc_id.clone(), sentences.of(&example.doc_id)?));
+            let shares = batch.examples.iter().map(of).collect::<Result<_, ScoreError>>()?;
+            Ok(Some((batch, shares)))
+        }))
+    }
+
+    /// The cuts of some documents, document by document.
+    ///
+    /// # Errors
+    /// Where a weight is of a sentence that its document does not have.
+    pub fn cuts(&self, examples: &[Example], shares: &SharesOf) -> Result<Vec<Cut>, ScoreError> {
+        let mut cuts = Vec::new();
+        for (document, example) in examples.iter().enumerate() {
+            let Some(shares) = shares.get(&example.doc_id) else { continue };
+            let mut of_document: BTreeMap<Vec<u32>, Vec<(u32, u32)>> = BTreeMap::new();
+            let mentioned = mentioned(example);
+            for &pair in &example.pairs {
+                if let Some(sentences) = self.evidence(example, shares, &mentioned, pair)? {
+                    of_document.entry(sentences).or_default().push(pair);
+                }
+            }
+            cuts.extend(of_document.into_iter().map(|(sentences, pairs)| Cut { document, sentences, pairs }));
+        }
+        Ok(cuts)
+    }
+
+    /// The sentences of a pair; `None`: none stands out, or an entity is mentioned nowhere.
+    fn evidence(
+        &self,
+        example: &Example,
+        shares: &Shares,
+        mentioned: &[BTreeSet<u32>],
+        pair: (u32, u32),
+    ) -> Result<Option<Vec<u32>>, ScoreError> {
+        let above = shares.of(pair).filter(|(_, share)| *share > self.threshold);
+        let mut sentences: BTreeSet<u32> = above.map(|(sentence, _)| sentence).collect();
+        let n_sentences = example.sentences.len();
+        if let Some(&sentence) = sentences.last().filter(|last| **last as usize >= n_sentences) {
+            let (path, document) = (self.weights.clone(), example.doc_id.to_string());
+            return Err(ScoreError::Sentence { path, document, sentence, n_sentences });
+        }
+        if sentences.is_empty() {
+            return Ok(None);
+        }
+        for entity in [pair.0, pair.1] {
+            let Some(of_entity) = mentioned.get(entity as usize) else { return Ok(None) };
+            let Some(&first) = of_entity.first() else { return Ok(None) };
+            if of_entity.is_disjoint(&sentences) {
+                sentences.insert(first);
+            }
+        }
+        Ok(Some(sentences.into_iter().collect()))
+    }
+}
+
+/// The sentences that mention each entity of a document.
+fn mentioned(example: &Example) -> Vec<BTreeSet<u32>> {
+    let mut mentions = example.mentions.iter().zip(&example.mention_ends);
+    let of_entity = |&count: &usize| {
+        let of_mention = |(&start, &end): (&u32, &u32)| {
+            let sentence = sentence_of(example, start);
+            sentence.filter(|sentence| Some(*sentence) == sentence_of(example, end))
+        };
+        mentions.by_ref().take(count).filter_map(of_mention).collect()
+    };
+    example.n_mentions.iter().map(of_entity).collect()
+}
+
+/// The sentence of a piece; `None`: of none, as the first piece and the last.
+fn sentence_of(example: &Example, piece: u32) -> Option<u32> {
+    let is_within = (piece as usize) + 1 < example.ids.len();
+    let next = example.sentences.partition_point(|&start| start <= piece);
+    u32::try_from(next.checked_sub(1).filter(|_| is_within)?).ok()
+}
+
+impl Cut {
+    /// Its document of its own, with all candidates of the entities that it mentions. `examples` are those that are scored
+    /// together.
+    ///
+    /// # Errors
+    /// Where it is of none of these.
+    pub fn example(&self, examples: &[Example]) -> Result<Example, ScoreError> {
+        let whole = examples.get(self.document).ok_or(ScoreError::Cut)?;
+        let pieces = self.pieces(whole).ok_or(ScoreError::Cut)?;
+        let mut example = Example { doc_id: whole.doc_id.clone(), ids: pieces.ids, ..Example::default() };
+        example.sentences = self.sentences.iter().filter_map(|sentence| pieces.starts.get(sentence)).copied().collect();
+        let place = |piece: u32| {
+            let sentence = sentence_of(whole, piece)?;
+            let within = piece - whole.sentences.get(sentence as usize)?;
+            Some((sentence, pieces.starts.get(&sentence)? + within))
+        };
+        let mut mentions = whole.mentions.iter().zip(&whole.mention_ends);
+        for &count in &whole.n_mentions {
+            let before = example.mentions.len();
+            for (&start, &end) in mentions.by_ref().take(count) {
+                let (Some((sentence, start)), Some((last, end))) = (place(start), place(end)) else { continue };
+                if sentence == last {
+                    example.mentions.push(start);
+                    example.mention_ends.push(end);
+                }
+            }
+            example.n_mentions.push(example.mentions.len() - before);
+        }
+        let is_there = |entity: u32| example.n_mentions.get(entity as usize).is_some_and(|&count| count > 0);
+        let pairs = whole.pairs.iter().copied().filter(|&(head, tail)| is_there(head) && is_there(tail));
+        example.pairs = pairs.collect();
+        example.labels = vec![Vec::new(); example.pairs.len()];
+        Ok(example)
+    }
+
+    /// The pieces of its sentences, between those that begin and end every document.
+    fn pieces(&self, whole: &Example) -> Option<Pieces> {
+        let spans: Vec<Range<usize>> = whole.sentence_spans().collect();
+        let mut ids: Vec<u32> = whole.ids.first().copied().into_iter().collect();
+        let mut starts = BTreeMap::new();
+        for &sentence in &self.sentences {
+            starts.insert(sentence, u32::try_from(ids.len()).ok()?);
+            ids.extend(whole.ids.get(spans.get(sentence as usize)?.clone())?);
+        }
+        ids.extend(whole.ids.last());
+        Some(Pieces { ids, starts })
+    }
+
+    /// What is found of its pairs goes to what is found of its document.
+    pub fn give(&self, found: Found, whole: &mut Found) {
+        let is_own = |head: u32, tail: u32| self.pairs.binary_search(&(head, tail)).is_ok();
+        let predictions = found.predictions.into_iter().filter(|found| is_own(found.head, found.tail));
+        whole.predictions.extend(predictions);
+        let given = found.given.into_iter().filter(|given| is_own(given.prediction.head, given.prediction.tail));
+        whole.given.extend(given);
+    }
+}
+
+/// Puts what was found cut by cut in the order of pairs.
+pub fn in_order(found: &mut Found) {
+    found.predictions.sort_by_key(|found| (found.head, found.tail));
+    found.given.sort_by_key(|given| (given.prediction.head, given.prediction.tail));
+}
+
+/// With the cuts of documents that are scored together.
+pub fn with_cuts(identity: Identity, cuts: &[Cut]) -> Identity {
+    cuts.iter().fold(identity, |identity, Cut { document, sentences, pairs }| {
+        let identity = identity.field("cut", document).numbers("sentences", sentences.iter().copied().map(u64::from));
+        identity.numbers("pairs", pairs.iter().flat_map(|&(head, tail)| [head, tail]).map(u64::from))
+    })
+}
