@@ -26,6 +26,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
         &[
             "pieces",
             "training_log",
+            "training_figures",
             "scores",
             "relations",
             "sentence_weights",
