@@ -5,6 +5,7 @@ use anyhow::ensure;
 
 use super::kind::{Action, Before, Kind, Made, Needs, Work, keys_of};
 use crate::ground::manifest::role;
+use crate::ground::suggest::unknown;
 use crate::pipeline::options::settings;
 use crate::score::{self, Ended, Options, Request, ScoreError};
 use crate::train::BASE;
@@ -38,6 +39,15 @@ impl Action for Options {
         let begins = !before.inputs(role::FIRST_RELATIONS).is_empty();
         ensure!(!begins || self.iterations != Some(0), ScoreError::FirstOfNone);
         let Some((maker, trained, made)) = before.trained(CHECKPOINT) else { return Ok(()) };
+        if let Some(corpus) = &self.like {
+            let known: Vec<&str> = trained.corpora.iter().map(|corpus| &*corpus.name).collect();
+            ensure!(
+                known.contains(&&**corpus),
+                "`like`: {}, of stage `{}`",
+                unknown("corpus", corpus, &known),
+                maker.name
+            );
+        }
         let of_base = if made == BASE { trained.model.base() } else { None };
         let model = of_base.unwrap_or_else(|| trained.model.clone());
         let infers = self.iterations.is_none_or(|iterations| model.with_iterations(iterations).is_some());
