@@ -6,7 +6,7 @@
 //!    (or synthesize)                  │
 //!                                  encode → pieces                            subwords, for one encoder
 //!                                     │
-//!                       pieces pairs ─┼─ train → a checkpoint, training_log
+//!                       pieces pairs ─┼─ train → a checkpoint, training_log, training_figures
 //!                       pieces pairs ─┼─ score → scores relations traces claims  by a checkpoint
 //!                             scores ─┼─ decide → relations                   by a decision, of one run or several
 //!                       scores facts ─┼─ fit → a decision                     for F1, precision or recall

@@ -1,7 +1,7 @@
 //! What a checkpoint is for: on what it was trained, as `card.json` beside it says. Checkpoints of an earlier docre, and
 //! those that other code has trained, have none, and score as before.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use serde_json::Value;
 use examples::Profile;
 use ground::counts::Counts;
 use ground::resample::{f1_difference_interval, f1_interval};
+use ground::suggest::unknown;
 use ground::{present, settings};
 use table::Text;
 
@@ -32,6 +33,9 @@ pub struct Card {
     pub figures: Option<Figures>,
     /// What the base that it was trained over did there, where it was trained over one.
     pub base: Option<OfBase>,
+    /// Those of several corpora that it was trained on together; none where there was one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub corpora: Vec<CardCorpus>,
     /// What it was trained with; places of files are left out.
     pub settings: Value,
     /// The model's keys whose values were not those of its recipe, where it had one.
@@ -50,6 +54,79 @@ pub struct SplitName {
     pub identity: Text,
     /// Documents.
     pub documents: u64,
+}
+
+impl SplitName {
+    /// Several in one: their names side by side, their documents added up.
+    pub fn of_all<'s>(splits: impl Iterator<Item = &'s Self> + Clone) -> Self {
+        let joined = |of: fn(&Self) -> &Text| {
+            let mut names: Vec<&str> = splits.clone().map(|split| &**of(split)).collect();
+            names.dedup();
+            names.join("+").into()
+        };
+        let documents = splits.clone().map(|split| split.documents).sum();
+        Self {
+            corpus: joined(|s| &s.corpus),
+            split: joined(|s| &s.split),
+            identity: joined(|s| &s.identity),
+            documents,
+        }
+    }
+}
+
+/// One of several corpora that a model was trained on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CardCorpus {
+    /// What the settings call it.
+    pub name: Text,
+    /// Its split that the model was trained on.
+    pub train: SplitName,
+    /// Its split among those that chose the model.
+    pub dev: SplitName,
+    /// What the split that the model was trained on is made of.
+    pub profile: Profile,
+    /// Its relations.
+    pub relations: Vec<CorpusRelation>,
+    /// What the model did on its dev split.
+    pub figures: Option<Figures>,
+}
+
+/// A relation of one of several corpora, as that calls it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CorpusRelation {
+    /// What it is there.
+    #[serde(flatten)]
+    pub told: CardRelation,
+    /// What the model calls it; absent: it is left out.
+    pub model: Option<Text>,
+}
+
+impl CardCorpus {
+    /// The relations of the model that it has, as its own documents are to call them: by its own name where that is one, by
+    /// the model's where the model makes one of several; each with the model's name. In the order of the model's names.
+    pub fn own_relations(&self) -> Vec<(Text, CardRelation)> {
+        let mut joined: BTreeMap<&Text, Vec<&CardRelation>> = BTreeMap::new();
+        for relation in &self.relations {
+            joined.extend(
+                relation.model.as_ref().filter(|model| !joined.contains_key(model)).map(|model| (model, vec![])),
+            );
+            let of_model = relation.model.as_ref().and_then(|model| joined.get_mut(model));
+            of_model.into_iter().for_each(|of_model| of_model.push(&relation.told));
+        }
+        let own = |(model, told): (&Text, Vec<&CardRelation>)| {
+            let own = match told[..] {
+                [one] => one.clone(),
+                _ => CardRelation {
+                    relation: model.clone(),
+                    label: None,
+                    facts: told.iter().map(|told| told.facts).sum(),
+                    undirected: told.iter().any(|told| told.undirected),
+                },
+            };
+            (model.clone(), own)
+        };
+        joined.into_iter().map(own).collect()
+    }
 }
 
 /// A relation that a model tells from others.
@@ -85,13 +162,28 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Those of an epoch, by the counts of each document.
-    pub fn of(stage: u32, epoch: u32, documents: &[Counts]) -> Self {
-        let counts: Counts = documents.iter().copied().sum();
-        let (f1_low, f1_high) = f1_interval(documents, 0).unzip();
-        let (precision, recall, f1) = (counts.precision(), counts.recall(), counts.f1());
+    /// Those of an epoch, by the counts of each document, corpus by corpus: of several, the means over these.
+    pub fn of(stage: u32, epoch: u32, corpora: &[Vec<Counts>]) -> Self {
+        let (precision, recall, f1) = means(corpora);
+        let (f1_low, f1_high) = f1_interval(corpora, 0).unzip();
         Self { stage, epoch, precision, recall, f1, f1_low, f1_high }
     }
+}
+
+/// The means over corpora of precision, recall and F1, by the counts of each document.
+fn means(corpora: &[Vec<Counts>]) -> (Option<f64>, Option<f64>, f64) {
+    let counts: Vec<Counts> = corpora.iter().map(|documents| documents.iter().copied().sum()).collect();
+    let mean = |of: fn(&Counts) -> Option<f64>| {
+        let each = counts.iter().map(of).collect::<Option<Vec<f64>>>()?;
+        Some(each.iter().sum::<f64>() / each.len() as f64)
+    };
+    let f1 = mean(|counts| Some(counts.f1())).unwrap_or_default();
+    (mean(Counts::precision), mean(Counts::recall), f1)
+}
+
+/// The mean over corpora of F1, by the counts of each document.
+pub fn mean_f1(corpora: &[Vec<Counts>]) -> f64 {
+    means(corpora).2
 }
 
 /// What the base of a model did on the dev split, and how the model compares.
@@ -112,12 +204,11 @@ pub struct OfBase {
 }
 
 impl OfBase {
-    /// By the counts of each document, the base's and the model's.
-    pub fn of(base: &[Counts], model: &[Counts]) -> Self {
-        let [counts, ours] = [base, model].map(|documents| documents.iter().copied().sum::<Counts>());
+    /// By the counts of each document, the base's and the model's, corpus by corpus: of several, the means over these.
+    pub fn of(base: &[Vec<Counts>], model: &[Vec<Counts>]) -> Self {
+        let (precision, recall, f1) = means(base);
         let (low, high) = f1_difference_interval(model, base, 0).unzip();
-        let (precision, recall, f1) = (counts.precision(), counts.recall(), counts.f1());
-        Self { precision, recall, f1, difference: ours.f1() - f1, low, high }
+        Self { precision, recall, f1, difference: mean_f1(model) - f1, low, high }
     }
 
     /// Whether the model is better.
@@ -147,6 +238,23 @@ impl Card {
         let path = folder.join(CARD);
         let text = serde_json::to_string_pretty(self).map_err(|error| fault(&path, &error))?;
         write(&path, &(text + "\n"))
+    }
+
+    /// One of the corpora that it was trained on together.
+    ///
+    /// # Errors
+    /// Where there is none of that name, in words.
+    pub fn corpus(&self, name: &str) -> Result<&CardCorpus, String> {
+        let known: Vec<&str> = self.corpora.iter().map(|corpus| &*corpus.name).collect();
+        self.corpora.iter().find(|corpus| &*corpus.name == name).ok_or_else(|| unknown("corpus", name, &known))
+    }
+
+    /// The same of one of them alone, as if the model had been trained on that.
+    #[must_use]
+    pub fn like(self, corpus: &CardCorpus) -> Self {
+        let relations = corpus.own_relations().into_iter().map(|(_, own)| own).collect();
+        let (train, dev, figures) = (corpus.train.clone(), corpus.dev.clone(), corpus.figures);
+        Self { train, dev, profile: corpus.profile.clone(), relations, figures, corpora: Vec::new(), ..self }
     }
 
     /// The recipe by which the model's settings were given, where there was one, and which of them were not by it.
@@ -190,9 +298,10 @@ mod tests {
             tails.insert(tail.into(), TypePairs { pairs, candidates });
         }
         let relations = vec![CardRelation { relation: "r".into(), label: None, facts: 1, undirected }];
-        let (train, dev) = (split.clone(), split);
+        let (train, dev, corpora) = (split.clone(), split, Vec::new());
         let (settings, beside_recipe) = (json!({}), Vec::new());
-        Card { docre: "0".into(), train, dev, profile, relations, figures: None, base: None, settings, beside_recipe }
+        let (docre, figures, base) = ("0".into(), None, None);
+        Card { docre, train, dev, profile, relations, figures, base, corpora, settings, beside_recipe }
     }
 
     #[test]
@@ -210,7 +319,7 @@ mod tests {
     #[test]
     fn a_model_is_better_than_its_base_where_its_f1_is_above() {
         let document = |true_positives| Counts { true_positives, predicted: 4, gold: 4, known: 0 };
-        let [base, model] = [[1, 2, 2], [2, 3, 4]].map(|correct| correct.map(document));
+        let [base, model] = [[1, 2, 2], [2, 3, 4]].map(|correct| [correct.map(document).to_vec()]);
         let of_base = OfBase::of(&base, &model);
         // 5 and 9 of 12.
         assert!((of_base.f1 - 5.0 / 12.0).abs() < 1e-12 && (of_base.difference - 4.0 / 12.0).abs() < 1e-12);
@@ -223,7 +332,7 @@ mod tests {
     fn a_card_is_read_as_it_was_written_and_one_of_a_later_docre_as_far_as_it_is_known() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Card::find(folder.path()).unwrap(), None);
-        let figures = Figures::of(1, 2, &[Counts { true_positives: 1, predicted: 3, gold: 2, known: 0 }]);
+        let figures = Figures::of(1, 2, &[vec![Counts { true_positives: 1, predicted: 3, gold: 2, known: 0 }]]);
         let card = Card { figures: Some(figures), ..card(false, &[("a", "b", 4, 3)]) };
         card.save(folder.path()).unwrap();
         assert_eq!(Card::find(folder.path()).unwrap(), Some(card.clone()));

@@ -29,7 +29,7 @@ use nn::{Unused, Weights};
 use pieces::{Markers, PiecesError, Tokenizer};
 use table::{Ours, TableError, Text, found_under, holds_only, is_named_file, is_random};
 
-pub use card::{Card, CardRelation, Figures, OfBase, SplitName};
+pub use card::{Card, CardCorpus, CardRelation, CorpusRelation, Figures, OfBase, SplitName, mean_f1};
 pub use model::ModelConfig;
 
 /// A checkpoint that cannot be read, written or used.

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use examples::{MOST_TYPES, TypePairs};
+use examples::{MOST_TYPES, Profile, TypePairs};
 use ground::aligned::{Side, lines};
 use serde_json::Value;
 
-use super::{Card, Figures, OfBase, SplitName};
+use super::{Card, CardCorpus, CorpusRelation, Figures, OfBase, SplitName};
 
 /// Types of entities, and pairs of these, that are listed; all are counted.
 const SHOWN: usize = 12;
@@ -18,6 +18,8 @@ impl fmt::Display for Card {
         let scripts = profile.scripts.keys().map(|script| format!("{script} {}", percent(profile.share(script))));
         let settings = self.settings.as_object().into_iter().flatten();
         let settings = settings.filter(|(_, value)| !value.is_null()).map(|(name, value)| setting(name, value));
+        let corpora = self.corpora.iter().map(|corpus| (&*corpus.name, corpus.to_string()));
+        let corpora = corpora.map(|(name, told)| format!("{:13} `{name}`: {told}\n", "corpus"));
         let of_base = base.as_ref().map(|base| ("its base", base.to_string()));
         let rows = [
             ("trained by", format!("docre {docre}")),
@@ -26,7 +28,7 @@ impl fmt::Display for Card {
             ("figures", figures.as_ref().map_or_else(|| "none".to_owned(), Figures::to_string)),
             of_base.unwrap_or_default(),
             ("entity types", self.entity_types()),
-            ("candidates", self.candidates()),
+            ("candidates", candidates(profile)),
             ("not asked", self.not_asked()),
             ("pieces", pieces),
             ("letters", or_none(scripts.collect::<Vec<_>>().join(", "))),
@@ -35,6 +37,7 @@ impl fmt::Display for Card {
         rows.iter()
             .filter(|(name, _)| !name.is_empty())
             .try_for_each(|(name, told)| writeln!(f, "{name:13} {told}"))?;
+        f.write_str(&corpora.collect::<String>())?;
         writeln!(f)?;
         self.relations().try_for_each(|line| writeln!(f, "{line}"))
     }
@@ -51,17 +54,6 @@ impl Card {
         }
     }
 
-    fn candidates(&self) -> String {
-        let asked = self.profile.pairs_by_type().filter(|(.., found)| found.candidates > 0);
-        let mut asked: Vec<_> = asked.collect();
-        asked.sort_by_key(|(.., found)| std::cmp::Reverse(found.candidates));
-        first(
-            asked
-                .into_iter()
-                .map(|(head, tail, TypePairs { pairs, candidates })| format!("{head}:{tail} {candidates} of {pairs}")),
-        )
-    }
-
     fn not_asked(&self) -> String {
         first(self.left_out().iter().map(|(head, tail)| format!("{head}:{tail}")))
     }
@@ -75,6 +67,21 @@ impl Card {
         };
         let rows: Vec<Vec<String>> = self.relations.iter().map(row).collect();
         lines(&heads, &[Side::Left, Side::Left, Side::Right, Side::Left], Some('─'), &rows)
+    }
+}
+
+impl fmt::Display for CardCorpus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name: _, train, dev, profile, relations, figures } = self;
+        write!(f, "trained on {train}, chosen on {dev}; ")?;
+        figures.as_ref().map_or(Ok(()), |figures| write!(f, "{figures}; "))?;
+        write!(f, "candidates {}; relations ", candidates(profile))?;
+        let relations = relations.iter().map(|CorpusRelation { told, model }| match model {
+            Some(model) if *model == told.relation => format!("{model} {}", told.facts),
+            Some(model) => format!("{} as {model} {}", told.relation, told.facts),
+            None => format!("{} left out", told.relation),
+        });
+        f.write_str(&relations.collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -107,6 +114,17 @@ impl fmt::Display for OfBase {
         write!(f, ", F1 {}", points(difference))?;
         low.zip(high).map_or(Ok(()), |(low, high)| write!(f, " ({} to {})", points(low), points(high)))
     }
+}
+
+fn candidates(profile: &Profile) -> String {
+    let asked = profile.pairs_by_type().filter(|(.., found)| found.candidates > 0);
+    let mut asked: Vec<_> = asked.collect();
+    asked.sort_by_key(|(.., found)| std::cmp::Reverse(found.candidates));
+    first(
+        asked
+            .into_iter()
+            .map(|(head, tail, TypePairs { pairs, candidates })| format!("{head}:{tail} {candidates} of {pairs}")),
+    )
 }
 
 fn setting(name: &str, value: &Value) -> String {

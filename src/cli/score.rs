@@ -73,6 +73,10 @@ pub struct ScoreArgs {
     /// Claim at the threshold that came to this recall where the decision was fitted.
     #[arg(long, value_name = "SHARE", value_parser = number::<f64>)]
     at_recall: Option<f64>,
+    /// Score as documents of one of the corpora that the model was trained on together: its relations alone, as it calls
+    /// them, and its candidates.
+    #[arg(long, value_name = "CORPUS")]
+    like: Option<String>,
     /// Where to compute: auto (a CUDA device, if there is one), cpu or cuda:N.
     #[arg(long, value_name = "DEVICE", default_value_t)]
     device: DeviceChoice,
@@ -109,6 +113,7 @@ pub fn run(args: &ScoreArgs, messages: Messages) -> anyhow::Result<Outcome> {
         at_precision: args.at_precision,
         at_recall: args.at_recall,
         precision: args.precision,
+        like: args.like.clone(),
     })?;
     let piped = pipe::is(&args.out);
     if piped && (args.shard.is_some() || args.join) {

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use docre::ground::folder_name;
 use docre::ground::settings::{Settings, from_json};
 use docre::nn::device::DeviceChoice;
 use docre::train::{self, BEST, TrainConfig};
@@ -52,17 +51,18 @@ pub fn run(args: &TrainArgs, messages: Messages) -> anyhow::Result<Outcome> {
 /// The same with splits in the place of rows of `annotated`, under the names that they have there: a checkpoint's card
 /// tells them.
 fn with_rows(mut config: TrainConfig, scratch: &mut Scratch) -> anyhow::Result<TrainConfig> {
-    let corpus = folder_name(&config.corpus);
-    let piped = |split: &String| pipe::is(Path::new(split));
-    if piped(&config.train) && piped(&config.dev) {
+    let piped = |split: &str| pipe::is(Path::new(split));
+    let folder = config.corpus.clone();
+    let splits = config.places();
+    if splits.iter().filter(|(_, split)| piped(split)).count() > 1 {
         bail!(Usage("`-`: expected it once: stdin can be read once".to_owned()));
     }
-    for split in [&mut config.train, &mut config.dev] {
-        let path = if piped(split) { PathBuf::from(&*split) } else { config.corpus.join(&*split) };
+    for (corpus, split) in splits {
+        let path = if piped(split) { PathBuf::from(&*split) } else { folder.join(&*split) };
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let name = if piped(split) { "stdin" } else { &*name };
-        if let Some(folder) = annotated::rows(&path, &format!("{corpus}/{name}"), scratch)? {
-            *split = folder.to_string_lossy().into_owned();
+        if let Some(rows) = annotated::rows(&path, &format!("{corpus}/{name}"), scratch)? {
+            *split = rows.to_string_lossy().into_owned();
         }
     }
     Ok(config)

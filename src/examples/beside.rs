@@ -45,7 +45,7 @@ impl Batch {
         T: Iterator<Item = Result<TokenRow, TableError>>,
     {
         let misfit = |reason| ExamplesError::Misfit { split: source.to_path_buf(), reason };
-        let mut example = without_pairs(pieces).map_err(misfit)?;
+        let mut example = without_pairs(pieces, taken.relations).map_err(misfit)?;
         let mut kinds = Kinds::of(example.n_entities(), beside.entities);
         for pair in beside.pairs {
             let pair = pair?;

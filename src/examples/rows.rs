@@ -70,7 +70,7 @@ pub enum Misfit {
 /// # Errors
 /// Where a pair names an entity that the pieces do not have, or a label a relation that the model does not have.
 pub fn example(pieces: &PieceRow, pairs: &[PairRow], relations: &Relations) -> Result<Example, Misfit> {
-    let mut example = without_pairs(pieces)?;
+    let mut example = without_pairs(pieces, relations)?;
     for pair in pairs.iter().filter(|pair| pair.candidate) {
         foreign(pair, relations).next().map_or(Ok(()), |relation| Err(unknown(pair, relation, relations)))?;
         push(&mut example, pair, relations)?;
@@ -79,13 +79,14 @@ pub fn example(pieces: &PieceRow, pairs: &[PairRow], relations: &Relations) -> R
 }
 
 /// A document before its pairs are read.
-pub(super) fn without_pairs(pieces: &PieceRow) -> Result<Example, Misfit> {
+pub(super) fn without_pairs(pieces: &PieceRow, relations: &Relations) -> Result<Example, Misfit> {
     let example = Example {
         doc_id: pieces.doc_id.clone(),
         ids: pieces.ids.clone(),
         mentions: pieces.mention_starts.concat(),
         mention_ends: pieces.mention_ends.concat(),
         n_mentions: pieces.mention_starts.iter().map(Vec::len).collect(),
+        absent: relations.absent().to_vec(),
         truncated: pieces.truncated,
         sentences: pieces.sentence_starts.clone(),
         ..Example::default()
@@ -111,7 +112,14 @@ pub(super) fn push(example: &mut Example, pair: &PairRow, relations: &Relations)
         return Err(Misfit::Entity { doc_id: example.doc_id.clone(), head, tail, n_entities });
     }
     example.pairs.push((head, tail));
-    example.labels.push(pair.labels.iter().flatten().filter_map(|relation| relations.class(relation)).collect());
+    let mut classes = Vec::new();
+    for class in pair.labels.iter().flatten().filter_map(|relation| relations.class(relation)) {
+        // Several relations of a corpus may be one of the model's.
+        if !classes.contains(&class) {
+            classes.push(class);
+        }
+    }
+    example.labels.push(classes);
     Ok(())
 }
 

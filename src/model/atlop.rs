@@ -9,6 +9,7 @@ use encoder::Encoder;
 use ground::random::Random;
 use nn::{Mode, Weights};
 
+use crate::absent::Absent;
 use crate::base::{Ends, PairFeature, Shape, check_layers};
 use crate::bilinear::Bilinear;
 use crate::bounds::check_blocks;
@@ -91,10 +92,15 @@ impl Atlop {
     /// # Errors
     /// Where a piece is not in the encoder's vocabulary.
     pub fn forward(&self, examples: &[Example], mode: &mut Mode) -> Result<Option<Tensor>> {
-        self.ends.forward(examples, mode)?.map(|pairs| self.classify(&pairs)).transpose()
+        let Some(pairs) = self.ends.forward(examples, mode)? else { return Ok(None) };
+        self.absent(examples)?.leave_out_of_all(self.classify(&pairs)?).map(Some)
     }
 
-    /// The classifier's logits of pairs with these features.
+    fn absent(&self, examples: &[Example]) -> Result<Absent> {
+        Absent::of(examples, self.n_classes, self.bilinear.device())
+    }
+
+    /// The classifier's logits of pairs with these features, of all classes.
     ///
     /// # Errors
     /// Where the shapes do not fit.
@@ -141,15 +147,17 @@ impl Model for Atlop {
         let encoded = self.ends.encode(examples, &mut Mode::InChunks(at_once))?;
         let Some(pooled) = self.ends.pool(examples, &encoded)? else { return Ok(()) };
         let mut chunks = chunks(pooled.n_pairs(), pooled.pairs_at_once(at_once));
+        let absent = self.absent(examples)?;
         chunks.try_for_each(|rows| {
             let pairs = pooled.features(&rows)?;
-            found(Scores { sentences: pairs.sentences()?, ..self.classify(&pairs)?.into() })
+            let logits = absent.leave_out(self.classify(&pairs)?, &rows)?;
+            found(Scores { sentences: pairs.sentences()?, ..logits.into() })
         })
     }
 
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
         let Some(pairs) = self.ends.forward(lesson.examples, &mut Mode::Train(random))? else { return Ok(None) };
-        let logits = self.classify(&pairs)?;
+        let logits = self.absent(lesson.examples)?.leave_out_of_all(self.classify(&pairs)?)?;
         let labels = labels(lesson.examples, logits.dim(1)?, logits.device())?;
         let threshold = self.loss.judge(lesson, self.n_classes, logits.device())?.of(&logits, &labels)?;
         let auxiliary = self.teaching.of(lesson.teacher.as_ref(), [&logits])?;

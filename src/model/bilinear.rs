@@ -38,6 +38,11 @@ impl Bilinear {
         Ok(Self { linear: Linear::new(weights, name, (n_classes, columns), [init; 2])?, block })
     }
 
+    /// Where it computes.
+    pub fn device(&self) -> &Device {
+        self.linear.weight.device()
+    }
+
     /// `(pairs, width)` twice → logits `(pairs, classes)` in f32.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! A document as a model sees it, and its labels as tensors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use candle_core::{Device, Result, Tensor};
@@ -16,6 +16,7 @@ pub const THRESHOLD: u32 = 0;
 pub struct Relations {
     names: Vec<Text>,
     classes: BTreeMap<Text, u32>,
+    absent: Vec<u32>,
 }
 
 impl Relations {
@@ -23,7 +24,24 @@ impl Relations {
     pub fn new(names: impl IntoIterator<Item = Text>) -> Self {
         let names: Vec<Text> = names.into_iter().collect();
         let classes = names.iter().cloned().zip(1..).collect();
-        Self { names, classes }
+        Self { names, classes, absent: Vec::new() }
+    }
+
+    /// The same for documents of a corpus that calls them otherwise, and not all of them anything: `names` has for each
+    /// relation of the corpus the one that it is here. Several may be one.
+    #[must_use]
+    pub fn called(&self, names: &BTreeMap<Text, Text>) -> Self {
+        let class = |(own, name): (&Text, &Text)| Some((own.clone(), self.class(name)?));
+        let classes: BTreeMap<Text, u32> = names.iter().filter_map(class).collect();
+        let told: BTreeSet<u32> = classes.values().copied().collect();
+        let absent = (1..self.n_classes() as u32).filter(|class| !told.contains(class)).collect();
+        Self { names: self.names.clone(), classes, absent }
+    }
+
+    /// The same under other names, by class less one.
+    #[must_use]
+    pub fn named(self, names: Vec<Text>) -> Self {
+        Self { names, ..self }
     }
 
     /// Their names, by class less one.
@@ -39,6 +57,11 @@ impl Relations {
     /// A relation's class.
     pub fn class(&self, name: &str) -> Option<u32> {
         self.classes.get(name).copied()
+    }
+
+    /// The classes of which the corpus says nothing, ascending.
+    pub fn absent(&self) -> &[u32] {
+        &self.absent
     }
 }
 
@@ -59,6 +82,8 @@ pub struct Example {
     pub pairs: Vec<(u32, u32)>,
     /// The classes of the relations that hold, for each pair; empty for none.
     pub labels: Vec<Vec<u32>>,
+    /// The classes of relations that nobody has annotated in it, ascending: that a pair lacks one of them says nothing.
+    pub absent: Vec<u32>,
     /// Pieces that it lost at its end.
     pub truncated: u32,
     /// Where each of its sentences begins, with the marker of a mention that begins there; where its last piece is, if it

@@ -4,7 +4,7 @@
 //! ([`pair`]), of which sentences have shares ([`evidence`]), and the vectors of their two ends ([`base`]). ATLOP ([`atlop`]) classifies these ([`bilinear`]); DocRE-II
 //! ([`docre_ii`]) and DocRE-SD ([`docre_sd`]) first let pairs learn from each other ([`attention`]), along the axes of
 //! the document's matrix of pairs ([`pair_matrix`]), asked about or not ([`all_pairs`]). Each pair gets a logit for each relation and for the threshold
-//! class, which is class 0; [`threshold_loss`] and [`loss`] train them, beside them maybe a teacher ([`teaching`]), and
+//! class, which is class 0; [`threshold_loss`] and [`loss`] train them, but for those of relations that the document's corpus does not annotate ([`absent`]), beside them maybe a teacher ([`teaching`]), and
 //! [`decode`] reads them, and [`trace`] what a model that infers thought
 //! on its way.
 //!
@@ -16,6 +16,7 @@ pub mod contract;
 mod bounds;
 pub mod chunks;
 pub mod example;
+mod absent;
 mod pooling;
 pub mod evidence;
 mod joint_attention;

@@ -4,8 +4,16 @@
 use candle_core::{D, DType, Result, Tensor};
 use candle_nn::ops::log_softmax;
 
-/// Keeps a class out of a softmax; −∞ would give NaN.
+/// Keeps a class out of a softmax; −∞ would give NaN. The logit of a class that is absent of a pair ([`crate::absent`]).
 pub(crate) const FAR: f64 = -1e30;
+
+/// 1 for each class that is there, 0 for one that is absent of its pair: `(pairs, classes)`.
+///
+/// # Errors
+/// Where the device refuses.
+pub fn present(logits: &Tensor) -> Result<Tensor> {
+    logits.detach().gt(FAR / 2.0)?.to_dtype(logits.dtype())
+}
 
 /// The adaptive-threshold loss (Zhou et al. 2021, equation 10): the mean over pairs of `L₁ + L₂`, with P the relations that hold, N the others, and TH the threshold class:
 /// `L₁ = −Σ_{r∈P} log softmax_{P∪TH}(r)` and `L₂ = −log softmax_{N∪TH}(TH)`.

@@ -1,11 +1,11 @@
 //! What a model learns from a teacher's logits, beside the labels: knowledge distillation (Hinton et al. 2015), whatever
 //! the model is.
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{D, Result, Tensor, bail};
 use ground::settings::within;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::loss::relative_entropy;
+use crate::loss::{present, relative_entropy};
 use crate::named::by_name;
 
 /// The greatest weight: more is a slip.
@@ -101,10 +101,18 @@ impl Teaching {
     fn one(self, teacher: &Tensor, logits: &Tensor) -> Result<Option<Tensor>> {
         match self {
             Self::None => Ok(None),
-            Self::Mse { weight } => ((logits - teacher)?.sqr()?.mean_all()? * weight).map(Some),
+            Self::Mse { weight } => (squares(teacher, logits)?.mean_all()? * weight).map(Some),
             Self::Kl { weight } => (relative_entropy(teacher, logits)? * weight).map(Some),
         }
     }
+}
+
+/// `(l − t)²`, of a pair of which classes are absent as many times as much as it has fewer of them: the mean over classes is
+/// that over those that are there. `(pairs, classes)` twice → the same.
+fn squares(teacher: &Tensor, logits: &Tensor) -> Result<Tensor> {
+    let n_present = present(logits)?.sum_keepdim(D::Minus1)?;
+    let scale = (n_present.affine(0.0, logits.dim(1)? as f64)? / n_present)?;
+    (logits - teacher)?.sqr()?.broadcast_mul(&scale)
 }
 
 /// The sum of what there is.

@@ -2,7 +2,8 @@
 //! then given the relations whose logit is above the threshold's, whichever of them a model has learnt by.
 //!
 //! All are means over pairs of what follows for one, with P the relations that hold, N the others, TH the threshold
-//! class, and `p_r = exp(l_r) / (exp(l_r) + exp(l_TH))`.
+//! class, and `p_r = exp(l_r) / (exp(l_r) + exp(l_TH))`. A class that is absent of a pair ([`crate::absent`]) is in none of
+//! these.
 
 use candle_core::{D, Device, Result, Tensor};
 use candle_nn::ops::log_softmax;
@@ -11,7 +12,7 @@ use ground::settings::within;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::contract::Lesson;
-use crate::loss::{FAR, adaptive_threshold};
+use crate::loss::{FAR, adaptive_threshold, present};
 use crate::named::by_name;
 
 /// The greatest exponent and the greatest weight: more is a slip.
@@ -184,12 +185,11 @@ fn moving_threshold(
     drawn: Option<&Tensor>,
     [holding_entropy, other_entropy]: [f64; 2],
 ) -> Result<Tensor> {
-    let (n_pairs, n_classes) = logits.dims2()?;
+    let n_pairs = logits.dim(0)?;
     let [holds, fails] = against_threshold(logits)?;
-    let relations = labels.ones_like()?.slice_assign(&[0..n_pairs, 0..1], &labels.zeros_like()?.narrow(1, 0, 1)?)?;
+    let relations = present(logits)?.slice_assign(&[0..n_pairs, 0..1], &labels.zeros_like()?.narrow(1, 0, 1)?)?;
     let others = (relations - labels)?;
-    let n_holding = labels.sum_keepdim(D::Minus1)?;
-    let n_others = n_holding.affine(-1.0, n_classes as f64 - 1.0)?;
+    let [n_holding, n_others] = [labels.sum_keepdim(D::Minus1)?, others.sum_keepdim(D::Minus1)?];
     let others = match drawn {
         None => others,
         Some(drawn) => {

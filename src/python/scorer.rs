@@ -39,6 +39,7 @@ struct Said {
     most_pairs: Option<u64>,
     pieces_at_once: Option<usize>,
     together: Option<bool>,
+    like: Option<String>,
 }
 
 impl Said {
@@ -54,6 +55,7 @@ impl Said {
             at_precision: self.at_precision,
             at_recall: self.at_recall,
             precision: named::<Precision>(self.precision.as_deref(), "precision")?,
+            like: self.like.clone(),
         })
     }
 

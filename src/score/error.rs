@@ -39,6 +39,22 @@ pub enum ScoreError {
     /// The model does not iterate.
     #[error("{}: expected a model that infers, `docre-ii` with `K` above 0", .0.display())]
     Iterations(PathBuf),
+    /// The checkpoint was trained on one corpus, or nobody knows on what.
+    #[error("{}: expected the card of a checkpoint of several corpora, to score like one of `{corpus}`, found none", checkpoint.display())]
+    OfNone {
+        /// The checkpoint.
+        checkpoint: PathBuf,
+        /// The corpus.
+        corpus: String,
+    },
+    /// The checkpoint was trained on several corpora, none of which is called so.
+    #[error("{}: {reason}", checkpoint.display())]
+    Unlike {
+        /// The checkpoint.
+        checkpoint: PathBuf,
+        /// What is known.
+        reason: String,
+    },
     /// Inference is to begin with relations, and not to take place.
     #[error("`first_relations`: expected none, as `iterations` is 0 and nothing begins with them")]
     FirstOfNone,

@@ -32,6 +32,7 @@ mod decided;
 mod ended;
 mod error;
 mod first;
+mod like;
 mod limit;
 mod loaded;
 mod on_evidence;
@@ -56,6 +57,7 @@ use ground::observe::{Event, Observer, Progress};
 use ground::settings::{Settings, at_least, within};
 use ground::workers::overlap;
 use model::MOST;
+use model::example::Relations;
 pub use model::predict::USUAL_BYTES;
 use nn::device::{Compute, DeviceChoice, Precision};
 use pieces::Cutter;
@@ -106,6 +108,9 @@ pub struct Options {
     pub at_recall: Option<f64>,
     /// The type in which matrix products are computed; absent: `bf16` on a CUDA device, `f32` on the CPU.
     pub precision: Option<Precision>,
+    /// The one of the corpora that the model was trained on together as whose documents these are scored: what that does not
+    /// annotate is not claimed, relations are called as there, and its candidates are scored. Absent: as none of them.
+    pub like: Option<String>,
 }
 
 impl Options {
@@ -127,6 +132,7 @@ impl Default for Options {
             at_precision: None,
             at_recall: None,
             precision: None,
+            like: None,
         }
     }
 }
@@ -244,6 +250,8 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
 struct Basis<'a> {
     request: &'a Request<'a>,
     checkpoint: Checkpoint,
+    /// Its relations as the documents call them.
+    relations: Relations,
     standing: Standing,
     purpose: Purpose,
     /// What inference begins with, where that is not what the base predicts.
@@ -254,12 +262,12 @@ struct Basis<'a> {
 
 impl<'a> Basis<'a> {
     fn of(request: &'a Request<'a>, observe: Observer<'_>) -> Result<Self, ScoreError> {
-        let checkpoint = load(request.checkpoint, request.options.iterations)?;
+        let (checkpoint, relations) = load(request.checkpoint, &request.options)?;
         let standing = Standing::of(request.split)?;
-        let purpose = Purpose::of(request.checkpoint, request.options.candidates)?;
-        let first = first(request, &checkpoint, observe)?;
+        let purpose = Purpose::of(request.checkpoint, &request.options)?;
+        let first = first(request, (&checkpoint, &relations), observe)?;
         let evidence = on_evidence(request)?;
-        Ok(Self { request, checkpoint, standing, purpose, first, evidence })
+        Ok(Self { request, checkpoint, relations, standing, purpose, first, evidence })
     }
 
     /// Whether the model tells what is evidence: it learnt that, and sees whole documents.
@@ -327,11 +335,11 @@ impl<'a> Basis<'a> {
     /// The parts of the documents at these places, finished.
     fn parts(&self, core: &Core, places: Range<usize>, observe: Observer<'_>) -> Result<Parts, ScoreError> {
         let request = self.request;
-        let (rows, relations, work) = (core.rows(), core.config.relations(), work_folder(request.out));
+        let (rows, relations, work) = (core.rows(), &self.relations, work_folder(request.out));
         let cutter = Cutter::new(self.checkpoint.tokenizer.clone(), core.config.most_pieces);
         let mut cutter = cutter.marking(&core.config.markers)?;
         let (left_out, documents) = (&self.purpose.left_out, core.documents_at_once());
-        let taken = Taken { relations: &relations, left_out, passes_over: true, evidence: false, documents };
+        let taken = Taken { relations, left_out, passes_over: true, evidence: false, documents };
         let mut parts = Parts::new(request.out, self.tells_evidence());
         overlap(
             || {
@@ -383,16 +391,20 @@ impl<'a> Basis<'a> {
 /// Parts that are not scored yet, with their documents.
 type Begun<'b> = Box<dyn Iterator<Item = Result<(Part, Documents), ScoreError>> + 'b>;
 
-/// The checkpoint of a folder, with the iterations that are asked for.
-fn load(folder: &Path, iterations: Option<usize>) -> Result<Checkpoint, ScoreError> {
+/// The checkpoint of a folder, with the iterations that are asked for, and its relations; both as documents call them.
+fn load(folder: &Path, options: &Options) -> Result<(Checkpoint, Relations), ScoreError> {
     let mut checkpoint = Checkpoint::load(folder, &Device::Cpu)?;
-    if let Some(iterations) = iterations {
+    let relations = match &options.like {
+        Some(corpus) => like::called(&mut checkpoint, folder, corpus)?,
+        None => checkpoint.config.relations(),
+    };
+    if let Some(iterations) = options.iterations {
         let model = checkpoint.config.model.with_iterations(iterations);
         checkpoint.config.model = model.ok_or_else(|| ScoreError::Iterations(folder.to_path_buf()))?;
         let identity = Identity::of("checkpoint").field("checkpoint", &checkpoint.fingerprint);
         checkpoint.fingerprint = identity.field("iterations", &iterations).finish();
     }
-    Ok(checkpoint)
+    Ok((checkpoint, relations))
 }
 
 /// What is evidence, where the request asks for that alone: by the threshold of its decision.
@@ -406,7 +418,11 @@ fn on_evidence(request: &Request<'_>) -> Result<Option<OnEvidence>, ScoreError> 
 }
 
 /// The relations that inference begins with, where the request names some and the model infers.
-fn first(request: &Request<'_>, checkpoint: &Checkpoint, observe: Observer<'_>) -> Result<Option<First>, ScoreError> {
+fn first(
+    request: &Request<'_>,
+    (checkpoint, relations): (&Checkpoint, &Relations),
+    observe: Observer<'_>,
+) -> Result<Option<First>, ScoreError> {
     let Some(path) = request.first_relations else { return Ok(None) };
     if checkpoint.config.model.iterations() == 0 {
         return Err(match request.options.iterations {
@@ -414,5 +430,5 @@ fn first(request: &Request<'_>, checkpoint: &Checkpoint, observe: Observer<'_>) 
             _ => ScoreError::Iterations(request.checkpoint.to_path_buf()),
         });
     }
-    First::read(path, request.split, &checkpoint.config.relations(), observe).map(Some)
+    First::read(path, request.split, relations, observe).map(Some)
 }

@@ -190,7 +190,8 @@ impl Cut {
     pub fn example(&self, examples: &[Example]) -> Result<Example, ScoreError> {
         let whole = examples.get(self.document).ok_or(ScoreError::Cut)?;
         let pieces = self.pieces(whole).ok_or(ScoreError::Cut)?;
-        let mut example = Example { doc_id: whole.doc_id.clone(), ids: pieces.ids, ..Example::default() };
+        let (doc_id, absent) = (whole.doc_id.clone(), whole.absent.clone());
+        let mut example = Example { doc_id, ids: pieces.ids, absent, ..Example::default() };
         example.sentences = self.sentences.iter().filter_map(|sentence| pieces.starts.get(sentence)).copied().collect();
         let place = |piece: u32| {
             let sentence = sentence_of(whole, piece)?;

@@ -58,6 +58,7 @@ pub fn with_example(identity: Identity, example: &Example) -> Identity {
         n_mentions,
         pairs,
         labels: _,
+        absent,
         truncated,
         sentences,
         evidence: _,
@@ -73,6 +74,7 @@ pub fn with_example(identity: Identity, example: &Example) -> Identity {
         .numbers("pairs", pairs.iter().flat_map(|&(head, tail)| [head, tail]).map(u64::from))
         .numbers("sentences", sentences.iter().copied().map(u64::from))
         .field("truncated", truncated);
+    let identity = if absent.is_empty() { identity } else { identity.field("absent", absent) };
     if first.is_some() { identity.field("first", first) } else { identity }
 }
 

@@ -15,8 +15,9 @@ use ground::observe::Event;
 use table::rows::ModelRelationRow;
 use table::{Ours, Row, TableError, Text, check_making, check_place, fingerprint};
 
-use super::Request;
 use super::error::ScoreError;
+use super::like::of_card;
+use super::{Options, Request};
 
 /// Which pairs are scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,9 +67,9 @@ impl AddAssign<&Self> for Met {
 
 impl Purpose {
     /// That of a checkpoint, as far as its card tells.
-    pub fn of(checkpoint: &Path, candidates: Candidates) -> Result<Self, ScoreError> {
-        let card = Card::find(checkpoint)?;
-        let left_out = match (&card, candidates) {
+    pub fn of(checkpoint: &Path, options: &Options) -> Result<Self, ScoreError> {
+        let card = of_card(checkpoint, options.like.as_deref())?;
+        let left_out = match (&card, options.candidates) {
             (Some(card), Candidates::Model) => card.left_out(),
             _ => BTreeSet::new(),
         };

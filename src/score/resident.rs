@@ -125,8 +125,8 @@ impl Scorer {
     pub fn load(setup: &Setup<'_>, observe: Observer<'_>) -> Result<Self, ScoreError> {
         setup.options.check().map_err(ScoreError::Options)?;
         let decision = decision(setup.checkpoint, setup.decision, &setup.options)?;
-        let purpose = Purpose::of(setup.checkpoint, setup.options.candidates)?;
-        let checkpoint = load(setup.checkpoint, setup.options.iterations)?;
+        let purpose = Purpose::of(setup.checkpoint, &setup.options)?;
+        let (checkpoint, relations) = load(setup.checkpoint, &setup.options)?;
         let threads = |threads| ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = setup.threads.map(threads).transpose()?;
         let run_id = setup.options.run_id.as_deref().unwrap_or(setup.run_id);
@@ -135,7 +135,7 @@ impl Scorer {
         let (core, told) = pool.as_ref().map_or_else(load, |pool| pool.install(load))?;
         told.into_iter().chain(purpose.unknown(setup.checkpoint)).for_each(observe);
         Ok(Self {
-            relations: core.config.relations(),
+            relations,
             core,
             purpose,
             decider: Decider::new(decision, run, setup.options.margin),

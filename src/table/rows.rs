@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Cell, Row, TableSchema, Text, annotated};
 
 /// Every table's schema, sorted by name.
-pub fn all() -> [&'static TableSchema; 30] {
+pub fn all() -> [&'static TableSchema; 31] {
     [
         AnnotatedRow::schema(),
         ClaimRow::schema(),
@@ -39,6 +39,7 @@ pub fn all() -> [&'static TableSchema; 30] {
         SummaryRow::schema(),
         TokenRow::schema(),
         TraceRow::schema(),
+        TrainingFigureRow::schema(),
         TrainingLogRow::schema(),
     ]
 }
@@ -434,6 +435,16 @@ rows! {
         entity_id: u32,
         node_id: Text,
         merged_by: Text,
+    }
+
+    /// A row of `training_figures`.
+    TrainingFigureRow in "training_figures" {
+        epoch: u32,
+        corpus: Text,
+        stage: u32,
+        precision: Option<f64>,
+        recall: Option<f64>,
+        f1: f64,
     }
 
     /// A row of `training_log`.

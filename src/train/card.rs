@@ -1,7 +1,7 @@
 //! What a checkpoint's card says of its training.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ use super::config::{EncoderSource, TrainConfig};
 const PLACES: [&str; 6] = ["corpus", "train", "dev", "base", "teacher", "begin_with"];
 
 /// The relations of both splits, by name, with what the tables say of them.
-pub fn relations(train: &Path, dev: &Path) -> Result<Vec<CardRelation>, TableError> {
+pub fn relations([train, dev]: &[PathBuf; 2]) -> Result<Vec<CardRelation>, TableError> {
     let mut relations: BTreeMap<Text, CardRelation> = BTreeMap::new();
     for (split, trains) in [(train, 1), (dev, 0)] {
         for rows in table::read::<RelationTypeRow>(split)? {
@@ -48,6 +48,10 @@ pub fn settings(config: &TrainConfig, given: [Option<&str>; 3]) -> serde_json::R
     let mut settings = serde_json::to_value(config)?;
     if let Some(fields) = settings.as_object_mut() {
         PLACES.iter().for_each(|place| drop(fields.remove(*place)));
+        let corpora = fields.get_mut("corpora").and_then(Value::as_array_mut);
+        for corpus in corpora.into_iter().flatten().filter_map(Value::as_object_mut) {
+            ["train", "dev"].iter().for_each(|place| drop(corpus.remove(*place)));
+        }
         // Of a folder the checkpoint has the shape: the same encoder elsewhere is no other one.
         if matches!(&config.encoder, EncoderSource::Pretrained(name) if Path::new(name).is_dir()) {
             fields.remove("encoder");

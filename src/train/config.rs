@@ -11,6 +11,8 @@ use model::teaching::Teaching;
 use nn::device::Precision;
 use pieces::{Markers, VocabularyOptions};
 
+use super::corpora::CorpusConfig;
+
 /// The settings of a training run, as a file or a section of one gives them. Unknown keys are errors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +29,9 @@ pub struct TrainConfig {
     /// The split that chooses the best checkpoint.
     #[serde(default = "dev")]
     pub dev: String,
+    /// Several corpora, in the place of one; each has such splits in its own folder below `corpus`, or says where.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub corpora: Vec<CorpusConfig>,
     /// Peak learning rate of the encoder's variables.
     pub encoder_rate: f64,
     /// Peak learning rate of all others.
@@ -251,7 +256,9 @@ impl TrainConfig {
     pub(super) fn without_places(&self) -> Self {
         let second_stage = self.second_stage.clone().map(|second| SecondStage { most_kept: 0, ..second });
         let (corpus, train, dev) = (PathBuf::new(), String::new(), String::new());
-        Self { corpus, train, dev, base: None, teacher: None, begin_with: None, second_stage, ..self.clone() }
+        let placeless = |corpus: &CorpusConfig| CorpusConfig { train: None, dev: None, ..corpus.clone() };
+        let corpora = self.corpora.iter().map(placeless).collect();
+        Self { corpus, train, dev, corpora, base: None, teacher: None, begin_with: None, second_stage, ..self.clone() }
     }
 
     /// Whether there are as many documents as folds.
@@ -343,6 +350,7 @@ impl Settings for TrainConfig {
         if self.clip.is_nan() || self.clip <= 0.0 {
             return Err(format!("`clip`: expected more than 0, got {}", self.clip));
         }
+        self.check_corpora()?;
         self.check_checkpoints()?;
         self.check_second_stage()?;
         self.model.check().map_err(|reason| format!("`model`: {reason}"))

@@ -1,4 +1,4 @@
-//! The documents of a split, on disk beside the run: a step reads its own, and what plans the steps is in memory.
+//! The documents of a split, or of those of several corpora one after the other, on disk beside the run: a step reads its own, and what plans the steps is in memory.
 //!
 //! Of a document that is 30 bytes: its length in pieces, and where it is. So memory does not grow with their text and their
 //! pairs, and an epoch reads them in any order. There is one path for few documents and for many: the few stay in the
@@ -22,8 +22,11 @@ pub struct DocumentWriter {
     bytes: Vec<u8>,
     lengths: Vec<u32>,
     cut_off: CutOff,
-    has_facts: bool,
     has_evidence: bool,
+    /// How many there were when each corpus ended.
+    ends: Vec<usize>,
+    /// Whether a document of the present corpus has facts.
+    has_facts: bool,
 }
 
 impl DocumentWriter {
@@ -33,7 +36,8 @@ impl DocumentWriter {
     /// Where the system refuses the file.
     pub fn inside(folder: &Path) -> Result<Self, TableError> {
         let (records, cut_off) = (RecordWriter::inside(folder)?, CutOff::default());
-        Ok(Self { records, bytes: Vec::new(), lengths: Vec::new(), cut_off, has_facts: false, has_evidence: false })
+        let (lengths, ends) = (Vec::new(), Vec::new());
+        Ok(Self { records, bytes: Vec::new(), lengths, cut_off, has_evidence: false, ends, has_facts: false })
     }
 
     /// Takes a document.
@@ -51,13 +55,19 @@ impl DocumentWriter {
         Ok(())
     }
 
+    /// Ends a corpus, the next of whose documents are of another, and tells whether it has any facts.
+    pub fn end_corpus(&mut self) -> bool {
+        self.ends.push(self.lengths.len());
+        std::mem::take(&mut self.has_facts)
+    }
+
     /// Ends the taking.
     ///
     /// # Errors
     /// As [`Self::push`].
     pub fn finish(self) -> Result<Documents, TableError> {
-        let Self { records, lengths, cut_off, has_facts, has_evidence, .. } = self;
-        Ok(Documents { records: records.finish()?, lengths, cut_off, has_facts, has_evidence })
+        let Self { records, lengths, cut_off, has_evidence, ends, .. } = self;
+        Ok(Documents { records: records.finish()?, lengths, cut_off, has_evidence, ends })
     }
 }
 
@@ -68,16 +78,32 @@ pub struct Documents {
     lengths: Vec<u32>,
     /// What they lost at their ends.
     pub cut_off: CutOff,
-    /// Whether there is anything to learn from.
-    pub has_facts: bool,
     /// Whether there is evidence to learn.
     pub has_evidence: bool,
+    /// Where those of each corpus end.
+    ends: Vec<usize>,
 }
 
 impl Documents {
     /// How many there are.
     pub fn count(&self) -> usize {
         self.records.count()
+    }
+
+    /// The corpus of a document, by its place among all.
+    pub fn corpus(&self, place: usize) -> usize {
+        self.ends.partition_point(|end| *end <= place)
+    }
+
+    /// How many corpora there are.
+    pub fn corpora(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// How many documents one of them has.
+    pub fn count_of(&self, corpus: usize) -> usize {
+        let end = |corpus: Option<usize>| corpus.and_then(|corpus| self.ends.get(corpus)).copied().unwrap_or_default();
+        end(Some(corpus)) - end(corpus.checked_sub(1))
     }
 
     /// Pieces of a document.

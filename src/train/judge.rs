@@ -5,7 +5,7 @@ use std::path::Path;
 
 use candle_core::Device;
 
-use checkpoint::{BASE, BEST, Card, CheckpointConfig};
+use checkpoint::{BASE, BEST, Card, CheckpointConfig, Figures, OfBase, mean_f1};
 use ground::counts::Counts;
 use ground::interrupt;
 use ground::observe::{Event, Observer};
@@ -16,14 +16,64 @@ use model::example::Example;
 use model::predict::{Budget, Size, predict_each};
 use nn::Weights;
 use nn::device::Compute;
+use table::rows::TrainingFigureRow;
 
 use super::TrainError;
 use super::config::TrainConfig;
+use super::corpora::Corpus;
 use super::documents::Documents;
 use super::features::{Features, OverFeatures};
 use super::part::{Scored, scored};
 use super::prepare::Prepared;
 use super::present::Trained;
+
+/// What a model does in dev documents: counts of each, corpus by corpus.
+#[derive(Debug, Clone)]
+pub struct Judged(Vec<Vec<Counts>>);
+
+impl Judged {
+    /// The mean of the corpora's F1, which chooses the best checkpoint.
+    pub fn f1(&self) -> f64 {
+        mean_f1(&self.0)
+    }
+
+    /// What is told of it: of several corpora each with its name.
+    pub fn told(&self, corpora: &[Corpus]) -> Vec<(Option<String>, Counts)> {
+        let of = |(corpus, documents): (&Corpus, &Vec<Counts>)| {
+            (corpus.name().map(str::to_owned), documents.iter().copied().sum())
+        };
+        corpora.iter().zip(&self.0).map(of).collect()
+    }
+
+    /// Rows of the table of an epoch's figures.
+    pub fn rows(&self, corpora: &[Corpus], stage: u32, epoch: u32) -> Vec<TrainingFigureRow> {
+        let row = |(name, counts): (Option<String>, Counts)| TrainingFigureRow {
+            epoch,
+            corpus: name.unwrap_or_default().into(),
+            stage,
+            precision: counts.precision(),
+            recall: counts.recall(),
+            f1: counts.f1(),
+        };
+        let mut rows: Vec<TrainingFigureRow> = self.told(corpora).into_iter().map(row).collect();
+        rows.sort_by(|one, other| one.corpus.cmp(&other.corpus));
+        rows
+    }
+
+    /// How it compares with what the base does in the same documents.
+    pub fn beside(&self, base: &Self) -> OfBase {
+        OfBase::of(&base.0, &self.0)
+    }
+
+    /// A card with its figures.
+    pub fn on(&self, mut card: Card, stage: u32, epoch: u32) -> Card {
+        card.figures = Some(Figures::of(stage, epoch, &self.0));
+        for (corpus, documents) in card.corpora.iter_mut().zip(&self.0) {
+            corpus.figures = Some(Figures::of(stage, epoch, std::slice::from_ref(documents)));
+        }
+        card
+    }
+}
 
 /// Predicts documents as scoring does, and counts in each.
 pub fn judge(
@@ -32,7 +82,7 @@ pub fn judge(
     (documents, dev): (&Documents, &[Scored]),
     most_labels: usize,
     device: &Device,
-) -> Result<Vec<Counts>, TrainError> {
+) -> Result<Judged, TrainError> {
     let asked = (Wanted::predicted(most_labels), Budget::on(device, model, None));
     let read = |place| Ok::<_, TrainError>(documents.read(place)?);
     let counts = predict_each(workers, model, dev.to_vec(), asked, read, |example, found| {
@@ -42,7 +92,13 @@ pub fn judge(
     if counts.is_err() {
         interrupt::check()?;
     }
-    counts
+    let mut corpora = vec![Vec::new(); documents.corpora()];
+    for (counts, (_, place)) in counts?.into_iter().zip(dev) {
+        if let Some(corpus) = corpora.get_mut(documents.corpus(*place)) {
+            corpus.push(counts);
+        }
+    }
+    Ok(Judged(corpora))
 }
 
 /// What holds in a document: (head, tail, class).
@@ -61,7 +117,7 @@ pub fn judge_base(
     (out, prepared): (&Path, &Prepared),
     features: Option<&Features>,
     (workers, compute): (&Workers, &Compute),
-) -> Result<Option<Vec<Counts>>, TrainError> {
+) -> Result<Option<Judged>, TrainError> {
     let Some(model) = config.model.base() else { return Ok(None) };
     let (weights, _) = prepared.base(out)?;
     let build = |model| -> Result<Box<dyn Model>, TrainError> {

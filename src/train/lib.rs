@@ -4,7 +4,8 @@
 //! the masks of a step on the seed and the step, and what its threads share on these alone. So a run that goes on from
 //! its last whole epoch comes to the same weights as one that was never stopped.
 //!
-//! Documents do not lie in memory ([`documents`]): each step reads its own, by place.
+//! Documents do not lie in memory ([`documents`]): each step reads its own, by place. They may be of several corpora
+//! ([`corpora`]), each with a share of an epoch ([`mixture`]).
 //!
 //! A run may begin with what another has learnt ([`begin`]), as one over clean labels does after one over many noisy
 //! ones. A model with a base takes two stages ([`plan`]): the second begins with the best checkpoint of the first, read back
@@ -16,6 +17,8 @@ mod batches;
 mod begin;
 mod card;
 pub mod config;
+pub mod corpora;
+mod mixture;
 mod error;
 mod documents;
 mod over;

@@ -1,11 +1,11 @@
-//! Settings and a corpus → documents on disk, a tokenizer, and the weights to begin with.
+//! Settings and corpora → documents on disk, a tokenizer, and the weights to begin with.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 
-use checkpoint::{BASE, Card, Checkpoint, CheckpointConfig, find_config};
+use checkpoint::{BASE, Card, Checkpoint, CheckpointConfig, SplitName, find_config};
 use encoder::{EncoderConfig, hub, read_config, read_weights};
 use examples::{DOCUMENTS_AT_ONCE, Profile, Taken, examples};
 use ground::identity::Identity;
@@ -15,13 +15,13 @@ use model::example::{Example, Relations};
 use nn::Weights;
 use nn::device::Compute;
 use pieces::{CutOff, Cutter, Tokenizer, WordCounts, documents, stored};
-use table::rows::PairRow;
 use table::{Standing, TableError, found_under};
 
 use super::TrainError;
 use super::begin::{self, Begun, like_minded};
 use super::card;
 use super::config::{EncoderSource, Scratch, TrainConfig};
+use super::corpora::{self, Corpus};
 use super::documents::{DocumentWriter, Documents};
 use super::plan::{CLASSIFIER, Stage};
 
@@ -31,6 +31,8 @@ pub struct Prepared {
     pub train: Documents,
     /// The documents that choose the best checkpoint.
     pub dev: Documents,
+    /// The corpora that both are of.
+    pub corpora: Vec<Corpus>,
     /// What the checkpoints are for, before an epoch has ended.
     pub card: Card,
     /// What checkpoints say of themselves.
@@ -58,15 +60,11 @@ impl Prepared {
     /// # Errors
     /// Where a split or the encoder cannot be used.
     pub fn read(config: &TrainConfig, out: &Path, compute: &Compute) -> Result<Self, TrainError> {
-        let [train, dev] = [&config.train, &config.dev].map(|split| config.corpus.join(split));
-        let standing = [Standing::of(&train)?, Standing::of(&dev)?];
-        for split in [&train, &dev] {
-            check_labels(split)?;
-        }
-        let told = card::relations(&train, &dev)?;
+        let corpora = Corpus::all(config)?;
+        let told = corpora::relations(&corpora);
         let relations = Relations::new(told.iter().map(|told| told.relation.clone()));
         let (encoder, shape, tokenizer) = match &config.encoder {
-            EncoderSource::Scratch(scratch) => from_scratch(scratch, &train)?,
+            EncoderSource::Scratch(scratch) => from_scratch(scratch, &corpora)?,
             EncoderSource::Pretrained(name) => pretrained(name)?,
         };
         let checkpoint = CheckpointConfig {
@@ -80,25 +78,20 @@ impl Prepared {
             most_labels: config.most_labels,
         };
         let mut cutter = Cutter::new(tokenizer, config.most_pieces).marking(&config.markers)?;
-        let splits = standing.each_ref().map(|split| read_as(split, &cutter));
-        let identity = Identity::of("prepared").field("splits", &splits.into_iter().collect::<Result<Vec<_>, _>>()?);
+        let standing = || corpora.iter().flat_map(|corpus| &corpus.standing);
+        let splits = standing().map(|split| read_as(split, &cutter));
+        let identity = Identity::of("prepared").field("splits", &splits.collect::<Result<Vec<_>, _>>()?);
         let learns_evidence = config.model.evidence_weight() > 0.0;
-        let evidence = learns_evidence.then(|| standing[0].identity(&["facts"])).transpose()?;
+        let evidence = corpora.iter().filter(|_| learns_evidence).map(|corpus| corpus.standing[0].identity(&["facts"]));
+        let evidence = evidence.collect::<Result<Vec<_>, _>>()?;
         let identity = evidence.iter().fold(identity, |identity, facts| identity.field("evidence", facts));
         let corpus = identity.clone().finish();
-        let mut read = |split: &Path, evidence, is_taken: fn(&Example) -> bool| {
-            read((split, out), &mut cutter, (&relations, evidence), is_taken)
-        };
-        let (train_documents, profile) = read(&train, learns_evidence, |example| !example.pairs.is_empty())?;
-        let (dev_documents, dev_profile) = read(&dev, false, |_| true)?;
-        standing.iter().try_for_each(Standing::check)?;
-        for (split, documents) in [(&train, &train_documents), (&dev, &dev_documents)] {
-            if !documents.has_facts {
-                return Err(TrainError::Empty(split.clone()));
-            }
-        }
-        if learns_evidence && !train_documents.has_evidence {
-            return Err(TrainError::NoEvidence(train));
+        let mut reading = Reading { out, cutter: &mut cutter, relations: &relations, corpora: &corpora };
+        let (train, profiles) = reading.read(0, learns_evidence, |example| !example.pairs.is_empty())?;
+        let (dev, dev_profiles) = reading.read(1, false, |_| true)?;
+        standing().try_for_each(Standing::check)?;
+        if learns_evidence && !train.has_evidence {
+            return Err(TrainError::NoEvidence(corpora[0].splits[0].clone()));
         }
         let (teacher, taught) =
             config.teacher.as_ref().map(|folder| teacher(folder, &checkpoint, compute)).transpose()?.unzip();
@@ -108,22 +101,39 @@ impl Prepared {
         let [of_base, of_begun] = [&base, &begun].map(|begun| begun.as_ref().map(|begun| begun.identity.as_str()));
         let fingerprint = identity.field("teacher", &taught).field("base", &of_base);
         let fingerprint = fingerprint.field("begin_with", &of_begun).finish();
+        let of_corpora = corpora.iter().zip(&profiles).zip(&dev_profiles);
+        let of_corpora = of_corpora.map(|((corpus, profile), dev)| corpus.card(dev.documents, profile));
+        let of_corpora = of_corpora.collect::<Result<Vec<_>, _>>()?;
         let card = Card {
             docre: checkpoint.docre.as_str().into(),
-            train: card::split_name(&train, &standing[0], profile.documents)?,
-            dev: card::split_name(&dev, &standing[1], dev_profile.documents)?,
-            profile,
+            train: SplitName::of_all(of_corpora.iter().map(|corpus| &corpus.train)),
+            dev: SplitName::of_all(of_corpora.iter().map(|corpus| &corpus.dev)),
+            profile: sum(&profiles),
             relations: told,
             figures: None,
+            corpora: if config.corpora.is_empty() { Vec::new() } else { of_corpora },
             base: None,
             beside_recipe: config.model.beside_recipe(),
             settings: card::settings(config, [taught.as_deref(), of_base, of_begun])
                 .map_err(|error| TrainError::Config(error.to_string()))?,
         };
         let tokenizer = cutter.into_tokenizer();
-        let (train, dev) = (train_documents, dev_documents);
         config.check_folds(train.count()).map_err(TrainError::Config)?;
-        Ok(Self { train, dev, card, checkpoint, tokenizer, corpus, fingerprint, teacher, taught, base, begun, encoder })
+        Ok(Self {
+            train,
+            dev,
+            corpora,
+            card,
+            checkpoint,
+            tokenizer,
+            corpus,
+            fingerprint,
+            teacher,
+            taught,
+            base,
+            begun,
+            encoder,
+        })
     }
 
     /// What the documents of both splits lost at their ends.
@@ -135,14 +145,18 @@ impl Prepared {
 
     /// What was read, and from where.
     pub fn sources(&self, config: &TrainConfig) -> Vec<String> {
-        let split = |name: &str, documents: &Documents| {
-            format!("reads {} documents of {}", documents.count(), config.corpus.join(name).display())
+        let split = |(place, path): (usize, &PathBuf), corpus: usize| {
+            let documents = if place == 0 { &self.train } else { &self.dev };
+            format!("reads {} documents of {}", documents.count_of(corpus), path.display())
+        };
+        let of_corpus = |(place, corpus): (usize, &Corpus)| {
+            corpus.splits.iter().enumerate().map(|of| split(of, place)).collect::<Vec<_>>()
         };
         let encoder = self.encoder.as_ref().map(|folder| format!("reads the encoder {}", folder.display()));
         let checkpoints = config.base.iter().chain(&config.teacher).chain(&config.begin_with);
         let checkpoints = checkpoints.map(|folder| format!("reads the checkpoint {}", folder.display()));
-        let splits = [split(&config.train, &self.train), split(&config.dev, &self.dev)];
-        splits.into_iter().chain(encoder).chain(checkpoints).collect()
+        let splits = self.corpora.iter().enumerate().flat_map(of_corpus);
+        splits.chain(encoder).chain(checkpoints).collect()
     }
 
     /// What was taken of the checkpoints that it begins with, and what not.
@@ -216,22 +230,51 @@ fn is_of_classifier(name: &str) -> bool {
     name.split('.').next() == Some(CLASSIFIER)
 }
 
-/// The documents of a split, set down in a folder as far as they are taken, and what all are made of.
-fn read(
-    (split, out): (&Path, &Path),
-    cutter: &mut Cutter,
-    (relations, evidence): (&Relations, bool),
-    is_taken: fn(&Example) -> bool,
-) -> Result<(Documents, Profile), TrainError> {
-    let (mut documents, mut profile) = (DocumentWriter::inside(out)?, Profile::default());
-    let (left_out, passes_over, at_once) = (&BTreeSet::new(), false, DOCUMENTS_AT_ONCE);
-    let taken = Taken { relations, left_out, passes_over, evidence, documents: at_once };
-    for batch in examples(split, cutter, taken)? {
-        let batch = batch?;
-        batch.examples.iter().filter(|example| is_taken(example)).try_for_each(|example| documents.push(example))?;
-        profile += &batch.profile;
+/// What documents are read with.
+struct Reading<'a> {
+    /// The folder of the run.
+    out: &'a Path,
+    cutter: &'a mut Cutter,
+    relations: &'a Relations,
+    corpora: &'a [Corpus],
+}
+
+impl Reading<'_> {
+    /// The documents of the training splits of all corpora, or of the others, set down as far as they are taken; and what
+    /// all of each corpus are made of.
+    fn read(
+        &mut self,
+        split: usize,
+        evidence: bool,
+        is_taken: fn(&Example) -> bool,
+    ) -> Result<(Documents, Vec<Profile>), TrainError> {
+        let (mut documents, mut profiles) = (DocumentWriter::inside(self.out)?, Vec::new());
+        for corpus in self.corpora {
+            let (relations, passes_over) = (&corpus.classes(self.relations), corpus.leaves_out());
+            let (left_out, at_once) = (&BTreeSet::new(), DOCUMENTS_AT_ONCE);
+            let taken = Taken { relations, left_out, passes_over, evidence, documents: at_once };
+            let mut profile = Profile::default();
+            for batch in examples(&corpus.splits[split], self.cutter, taken)? {
+                let batch = batch?;
+                for mut example in batch.examples.into_iter().filter(is_taken) {
+                    example.doc_id = corpus.document(&example.doc_id);
+                    documents.push(&example)?;
+                }
+                profile += &batch.profile;
+            }
+            if !documents.end_corpus() {
+                return Err(TrainError::Empty(corpus.splits[split].clone()));
+            }
+            profiles.push(profile);
+        }
+        Ok((documents.finish()?, profiles))
     }
-    Ok((documents.finish()?, profile))
+}
+
+fn sum(profiles: &[Profile]) -> Profile {
+    let mut sum = Profile::default();
+    profiles.iter().for_each(|profile| sum += profile);
+    sum
 }
 
 /// The teacher and what identifies it.
@@ -247,10 +290,12 @@ fn teacher(folder: &Path, of: &CheckpointConfig, compute: &Compute) -> Result<(B
 
 type EncoderParts = (Option<PathBuf>, EncoderConfig, Tokenizer);
 
-fn from_scratch(scratch: &Scratch, train: &Path) -> Result<EncoderParts, TrainError> {
+fn from_scratch(scratch: &Scratch, corpora: &[Corpus]) -> Result<EncoderParts, TrainError> {
     let mut counts = WordCounts::default();
-    for document in documents(train)? {
-        counts.add(&document?.words);
+    for corpus in corpora {
+        for document in documents(&corpus.splits[0])? {
+            counts.add(&document?.words);
+        }
     }
     let tokenizer = counts.vocabulary(scratch.vocabulary())?;
     let shape = scratch.encoder(tokenizer.n_pieces());
@@ -276,13 +321,4 @@ fn pretrained(name: &str) -> Result<EncoderParts, TrainError> {
 /// Identifies what a split is read as: its pieces and its pairs, as they stand.
 fn read_as(split: &Standing, cutter: &Cutter) -> Result<[String; 2], TableError> {
     Ok([stored::fingerprint(split, cutter)?, split.identity(&["pairs", "relation_types"])?])
-}
-
-fn check_labels(split: &Path) -> Result<(), TrainError> {
-    for rows in table::read::<PairRow>(split)? {
-        if let Some(pair) = rows?.into_iter().find(|pair| pair.labels.is_none()) {
-            return Err(TrainError::Unlabelled { split: split.to_path_buf(), document: pair.doc_id.to_string() });
-        }
-    }
-    Ok(())
 }

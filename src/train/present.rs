@@ -8,7 +8,7 @@ use table::rows::TrainingLogRow;
 use super::plan::Fold;
 
 /// An epoch that has ended.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Epoch {
     /// Its stage, where the run has several.
     pub stage: Option<u32>,
@@ -20,8 +20,8 @@ pub struct Epoch {
     pub loss: f64,
     /// Documents that it trained on, a second.
     pub documents_per_second: f64,
-    /// What the model then did on the dev split.
-    pub dev: Counts,
+    /// What the model then did on the dev split; of several corpora on that of each, with its name.
+    pub dev: Vec<(Option<String>, Counts)>,
     /// Whether no epoch before it was as good.
     pub is_best: bool,
 }
@@ -85,16 +85,16 @@ impl fmt::Display for Epoch {
         if let Some(Fold { number, of }) = self.fold {
             write!(f, "without fold {number} of {of}, ")?;
         }
-        write!(
-            f,
-            "epoch {}: loss {:.4}, {:.1} documents/s, dev P {} R {} F1 {}{}",
-            self.number,
-            self.loss,
-            self.documents_per_second,
-            percent(self.dev.precision()),
-            percent(self.dev.recall()),
-            percent(Some(self.dev.f1())),
-            if self.is_best { ", the best" } else { "" }
-        )
+        write!(f, "epoch {}: loss {:.4}, {:.1} documents/s", self.number, self.loss, self.documents_per_second)?;
+        if self.dev.len() > 1 {
+            let mean = self.dev.iter().map(|(_, counts)| counts.f1()).sum::<f64>() / self.dev.len() as f64;
+            write!(f, ", dev mean F1 {}", percent(Some(mean)))?;
+        }
+        for (name, counts) in &self.dev {
+            let [precision, recall] = [counts.precision(), counts.recall()].map(percent);
+            let name = name.as_deref().filter(|_| self.dev.len() > 1).unwrap_or("dev");
+            write!(f, ", {name} P {precision} R {recall} F1 {}", percent(Some(counts.f1())))?;
+        }
+        f.write_str(if self.is_best { ", the best" } else { "" })
     }
 }

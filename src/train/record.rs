@@ -16,6 +16,7 @@ pub fn write(example: &Example, bytes: &mut Vec<u8>) {
         n_mentions,
         pairs,
         labels,
+        absent,
         truncated,
         sentences,
         evidence,
@@ -30,6 +31,7 @@ pub fn write(example: &Example, bytes: &mut Vec<u8>) {
     n_mentions.write(bytes);
     pairs.write(bytes);
     labels.write(bytes);
+    absent.write(bytes);
     truncated.write(bytes);
     sentences.write(bytes);
     evidence.write(bytes);
@@ -47,6 +49,7 @@ pub fn read(mut bytes: &[u8]) -> Option<Example> {
         n_mentions: Stored::read(rest)?,
         pairs: Stored::read(rest)?,
         labels: Stored::read(rest)?,
+        absent: Stored::read(rest)?,
         truncated: Stored::read(rest)?,
         sentences: Stored::read(rest)?,
         evidence: Stored::read(rest)?,
@@ -182,6 +185,7 @@ mod tests {
             n_mentions: vec![2, 0, 300],
             pairs: vec![(0, 1), (200, 3)],
             labels: vec![vec![], vec![1, 96]],
+            absent: vec![2, 300],
             truncated: 7,
             sentences: vec![1, 1, 9000],
             evidence: vec![((0, 1), vec![0, 2]), ((200, 3), vec![])],

@@ -7,8 +7,7 @@ use std::time::Instant;
 use candle_core::backprop::GradStore;
 use candle_core::{Result as TensorResult, Tensor};
 
-use checkpoint::{Card, CheckpointConfig, Figures, OfBase};
-use ground::counts::Counts;
+use checkpoint::{Card, CheckpointConfig};
 use ground::interrupt;
 use ground::observe::{Event, Observer, Progress};
 use ground::present;
@@ -19,15 +18,16 @@ use model::{Lesson, Model};
 use nn::Weights;
 use nn::device::Compute;
 use nn::optimizer::{AdamOptions, AdamW};
-use table::rows::TrainingLogRow;
+use table::rows::{TrainingFigureRow, TrainingLogRow};
 use table::{Lock, Staging, TableError};
 
 use super::batches;
 use super::config::TrainConfig;
 use super::error::TrainError;
 use super::features::{Features, OverFeatures};
-use super::judge::judge;
+use super::judge::{Judged, judge};
 use super::losses::Losses;
+use super::mixture::Mixture;
 use super::part::{self, Bound, Scored};
 use super::plan::{Stage, stages, undrawn};
 use super::prepare::Prepared;
@@ -71,11 +71,15 @@ pub struct Run<'a> {
     undrawn: (u32, u64),
     /// The places of the documents that it trains on.
     documents: Vec<usize>,
+    /// Which of these an epoch takes.
+    mixture: Mixture,
     /// What the base that it stands over does in each dev document.
-    of_base: Option<Vec<Counts>>,
+    of_base: Option<Judged>,
     /// Epochs done.
     epochs: u32,
     log: Vec<TrainingLogRow>,
+    /// What it did on the dev splits of several corpora.
+    figures: Vec<TrainingFigureRow>,
 }
 
 impl<'a> Run<'a> {
@@ -102,18 +106,19 @@ impl<'a> Run<'a> {
         let options = AdamOptions { clip: Some(config.clip), ..AdamOptions::default() };
         let group = |name: &str| stage.rates.group(name, config.weight_decay);
         let mut adam = AdamW::new(weights.variables(), group, options)?;
-        let (mut epochs, mut log) = (0, Vec::new());
+        let (mut epochs, mut log, mut figures) = (0, Vec::new(), Vec::new());
         if let Some(saved) = saved {
             if saved.state.stage == stage.number {
                 adam.restore(&saved.moments, saved.state.steps)?;
             }
-            (epochs, log) = (saved.state.epochs, saved.log);
+            (epochs, log, figures) = (saved.state.epochs, saved.log, saved.figures);
         }
         let earlier = log.iter().filter(|row: &&TrainingLogRow| row.stage < stage.number);
         let before = earlier.map(|row| row.epoch).max().unwrap_or_default();
         let undrawn = undrawn(&log, stage);
         let documents = stage.documents(prepared.train.count(), config.seed);
-        let batches = documents.len().div_ceil(config.batch);
+        let mixture = Mixture::of(&prepared.corpora, &prepared.train, &documents);
+        let batches = mixture.count().div_ceil(config.batch);
         let steps = batches.div_ceil(config.accumulation) as u64 * u64::from(stage.epochs);
         let schedule = Schedule::new(steps, config.warm_up);
         let workers = compute.workers()?;
@@ -138,14 +143,16 @@ impl<'a> Run<'a> {
             before,
             undrawn,
             documents,
+            mixture,
             of_base: None,
             epochs,
             log,
+            figures,
         })
     }
 
     /// The same over a base that does so in each dev document and, where it stays as it is, has these features.
-    pub fn over(mut self, of_base: Option<Vec<Counts>>, features: Option<Features>) -> Self {
+    pub fn over(mut self, of_base: Option<Judged>, features: Option<Features>) -> Self {
         if let Some(Features { train, dev }) = features {
             self.model = Box::new(OverFeatures { model: self.model, features: train });
             self.judge = Box::new(OverFeatures { model: self.judge, features: dev });
@@ -172,42 +179,48 @@ impl<'a> Run<'a> {
 
     pub fn epoch(&mut self, lock: &Lock, observe: Observer<'_>) -> Result<(), TrainError> {
         let (epoch, begun, start) = (self.epochs + 1, Instant::now(), self.log.len());
-        let lengths: Vec<usize> = self.documents.iter().map(|&place| self.prepared.train.length(place)).collect();
-        let mut random = Random::stream(self.config.seed, u64::from(epoch - self.undrawn.0));
+        let drawn = u64::from(epoch - self.undrawn.0);
+        let places = self.mixture.of_epoch(self.config.seed, drawn - 1);
+        let places: Vec<usize> = places.iter().filter_map(|&place| self.documents.get(place)).copied().collect();
+        let lengths: Vec<usize> = places.iter().map(|&place| self.prepared.train.length(place)).collect();
+        let mut random = Random::stream(self.config.seed, drawn);
         let order = batches::batches(&lengths, self.config.batch, &mut random);
         for batches in order.chunks(self.config.accumulation) {
             interrupt::check()?;
-            self.step(epoch, batches)?;
+            self.step(epoch, (&places, batches))?;
             observe(Event::Progress(Progress::step(self.adam.steps(), self.steps)));
         }
         let documents_per_second = lengths.len() as f64 / begun.elapsed().as_secs_f64();
         let losses: Vec<f64> = self.log.iter().skip(start).map(|row| row.loss).collect();
         let (judged, before, mean_weights) = (self.judged()?, self.best(), self.judge.mean_weights()?);
-        let dev: Counts = judged.iter().copied().sum();
+        let dev_f1 = judged.f1();
         if let Some(row) = self.log.last_mut() {
-            row.dev_f1 = Some(dev.f1());
+            row.dev_f1 = Some(dev_f1);
             [row.feature_weight, row.relation_weight] = mean_weights.map_or([None; 2], |means| means.map(Some));
         }
         self.epochs = epoch;
-        let is_best = before.is_none_or(|(_, f1)| dev.f1() > f1);
+        self.figures.extend(judged.rows(&self.prepared.corpora, self.stage.number, epoch));
+        let is_best = before.is_none_or(|(_, f1)| dev_f1 > f1);
         // Before, lest it be made anew with half of the run in it; behind, lest the run end well without it.
         lock.check()?;
         self.save(is_best, &judged)?;
         lock.check()?;
         let loss = losses.iter().sum::<f64>() / losses.len() as f64;
         let stage = (stages(self.config).len() > 1).then_some(self.stage.number);
+        let dev = judged.told(&self.prepared.corpora);
         let ended = Epoch { stage, fold: self.stage.fold, number: epoch, loss, documents_per_second, dev, is_best };
         observe(Event::Line(ended.to_string()));
         Ok(())
     }
 
     /// One step on some batches. Threads share them, and what they find is added up in the batches' order.
-    fn step(&mut self, epoch: u32, batches: &[Vec<usize>]) -> Result<(), TrainError> {
+    fn step(&mut self, epoch: u32, (places, batches): (&[usize], &[Vec<usize>])) -> Result<(), TrainError> {
         let (begun, taken) = (Instant::now(), self.adam.steps());
         let step = self.log.last().map_or(0, |row| row.step) + 1;
         let (fault, draw) = (|source| TrainError::Step { step, source }, step - self.undrawn.1);
         let shards = batches::shards(batches, self.workers.count());
-        let shards: Vec<Vec<Example>> = shards.iter().map(|shard| self.examples(shard)).collect::<Result<_, _>>()?;
+        let shards: Vec<Vec<Example>> =
+            shards.iter().map(|shard| self.examples(places, shard)).collect::<Result<_, _>>()?;
         let shards = self.bound().parts(&*self.model, shards, &mut Random::stream(self.config.seed ^ PARTS, draw));
         let counts = shards.iter().map(|shard| self.counts(shard));
         let all =
@@ -262,9 +275,9 @@ impl<'a> Run<'a> {
         Ok(told.into_iter().chain(unscored).collect())
     }
 
-    /// Some of its documents, by their places among these.
-    fn examples(&self, places: &[usize]) -> Result<Vec<Example>, TableError> {
-        let places = places.iter().filter_map(|&place| self.documents.get(place));
+    /// Some of the documents in some places, by their places among these.
+    fn examples(&self, places: &[usize], some: &[usize]) -> Result<Vec<Example>, TableError> {
+        let places = some.iter().filter_map(|&one| places.get(one));
         places.map(|&place| self.prepared.train.read(place)).collect()
     }
 
@@ -300,7 +313,7 @@ impl<'a> Run<'a> {
     }
 
     /// What the model does in each dev document.
-    fn judged(&self) -> Result<Vec<Counts>, TrainError> {
+    fn judged(&self) -> Result<Judged, TrainError> {
         judge(
             &self.workers,
             &*self.judge,
@@ -325,16 +338,18 @@ impl<'a> Run<'a> {
 
     /// The best checkpoint goes first and the state last: killed in between, the run does the epoch again and writes
     /// the same.
-    fn save(&self, is_best: bool, judged: &[Counts]) -> Result<(), TrainError> {
+    fn save(&self, is_best: bool, judged: &Judged) -> Result<(), TrainError> {
         let (checkpoint, tokenizer) = (&self.checkpoint, &self.prepared.tokenizer);
-        let figures = Figures::of(self.stage.number, self.epochs, judged);
-        let base = self.of_base.as_ref().map(|base| OfBase::of(base, judged));
-        let card = Card { figures: Some(figures), base, ..self.prepared.card.clone() };
+        let base = self.of_base.as_ref().map(|base| judged.beside(base));
+        let card = judged.on(Card { base, ..self.prepared.card.clone() }, self.stage.number, self.epochs);
         if is_best {
             let staging = Staging::begin_over(&self.out.join(&self.stage.best), checkpoint::OURS)?;
             checkpoint.save(staging.folder(), tokenizer, self.weights.variables())?;
             card.save(staging.folder())?;
             staging.commit()?;
+        }
+        if self.prepared.corpora.len() > 1 {
+            table::write(self.out, &self.identity, self.figures.clone())?;
         }
         table::write(self.out, &self.identity, self.log.clone())?;
         let staging = Staging::begin_over(&self.out.join(LAST), checkpoint::OURS)?;

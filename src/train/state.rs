@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use checkpoint::{BASE, BEST, Checkpoint, CheckpointError, OURS, read_tensors, save_tensors};
 use ground::present;
 use nn::optimizer::AdamW;
-use table::rows::TrainingLogRow;
+use table::rows::{TrainingFigureRow, TrainingLogRow};
 use table::{Ours, Row, Table, check_place, restore};
 
 use super::TrainError;
@@ -45,6 +45,8 @@ pub struct Saved {
     pub moments: BTreeMap<String, Tensor>,
     /// Its log so far.
     pub log: Vec<TrainingLogRow>,
+    /// Its figures by corpus so far.
+    pub figures: Vec<TrainingFigureRow>,
 }
 
 impl State {
@@ -68,9 +70,11 @@ impl State {
         let last = out.join(LAST);
         let rows = Table::<TrainingLogRow>::require(out)?.all()?;
         let log = rows.into_iter().filter(|row| row.epoch <= self.epochs).collect();
+        let figures = Table::<TrainingFigureRow>::find(out)?.map(|table| table.all()).transpose()?.unwrap_or_default();
+        let figures = figures.into_iter().filter(|row| row.epoch <= self.epochs).collect();
         let weights = weights(out, LAST)?;
         let moments = read_tensors(&last.join(MOMENTS), &Device::Cpu)?;
-        Ok(Saved { state: self, weights, moments, log })
+        Ok(Saved { state: self, weights, moments, log, figures })
     }
 
     /// Writes the state and the optimizer's moments beside a checkpoint.
@@ -93,7 +97,10 @@ pub fn recover(out: &Path, stages: &[Stage]) -> Result<(), TrainError> {
     for checkpoint in checkpoints(stages) {
         restore(&out.join(checkpoint), OURS)?;
     }
-    Ok(restore(&out.join(&TrainingLogRow::schema().name), Ours::TABLES)?)
+    for table in tables() {
+        restore(&out.join(table), Ours::TABLES)?;
+    }
+    Ok(())
 }
 
 /// Refuses what no run may replace, before one is begun.
@@ -104,7 +111,15 @@ pub fn check_places(out: &Path, stages: &[Stage]) -> Result<(), TrainError> {
     for checkpoint in checkpoints(stages) {
         check_place(&out.join(checkpoint), OURS)?;
     }
-    Ok(check_place(&out.join(&TrainingLogRow::schema().name), Ours::TABLES)?)
+    for table in tables() {
+        check_place(&out.join(table), Ours::TABLES)?;
+    }
+    Ok(())
+}
+
+/// The names of the tables that a run may leave.
+fn tables() -> [&'static str; 2] {
+    [&TrainingLogRow::schema().name, &TrainingFigureRow::schema().name]
 }
 
 /// The folders of the checkpoints that a run may leave.

@@ -16,6 +16,7 @@ mod atlop;
 mod bioc;
 mod card;
 mod convert;
+mod corpora;
 mod cuda;
 mod curie;
 mod cut_off;

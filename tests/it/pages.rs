@@ -26,6 +26,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
         &[
             "pieces",
             "training_log",
+            "training_figures",
             "scores",
             "relations",
             "sentence_weights",
@@ -279,7 +280,8 @@ fn the_page_of_pipelines_tells_the_defaults() {
     };
     let of_models = ["atlop", "docre-ii", "docre-sd"].map(|kind| settings(json!({"model": {"kind": kind}})));
     let [atlop, docre_ii, docre_sd] = &of_models;
-    check_defaults("### `train`", atlop, &["second_stage"]);
+    // One corpus is told by none of them.
+    check_defaults("### `train`", atlop, &["second_stage", "corpora"]);
     check_defaults("`encoder.scratch` draws", &atlop["encoder"]["scratch"], &[]);
     check_defaults("`second_stage`:", &atlop["second_stage"], &[]);
     let graph = serde_json::to_value(graph::Options::default()).unwrap();

@@ -62,6 +62,7 @@ impl Fixture {
             corpus: self.path("corpus"),
             train: "train".into(),
             dev: "dev".into(),
+            corpora: Vec::new(),
             encoder_rate: 1e-2,
             head_rate: 1e-2,
             weight_decay: 0.01,

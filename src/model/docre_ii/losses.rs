@@ -21,10 +21,11 @@ use super::DocreIi;
 use super::config::{Contrastive, NoiseOn};
 use super::inference::Inference;
 use super::negatives::{Negatives, Sample};
-use super::noise::{DRAWN, Told, noisy, noisy_gold, shares};
+use super::noise::{Classes, DRAWN, Told, noisy, noisy_gold, shares};
 use crate::all_pairs::AllPairs;
 use crate::attention::{Matrices, matrices};
 use crate::contract::{Lesson, Loss};
+use crate::example::Example;
 use crate::loss::{among_others, among_others_of_padded, cosine};
 use crate::pair_matrix::{PairMatrix, by_document, by_documents};
 use crate::teaching::added;
@@ -47,6 +48,8 @@ struct Seen<'a> {
     found: Vec<Vec<u32>>,
     /// What holds for each pair that is asked about.
     gold: Vec<&'a Vec<u32>>,
+    /// The documents, with the pairs that are asked about alone.
+    examples: &'a [Example],
 }
 
 impl DocreIi {
@@ -69,14 +72,15 @@ impl DocreIi {
             NoiseOn::Gold => Vec::new(),
         };
         let features = &inference.reduce(features, &mut Mode::Train(random))?;
-        let seen = Seen { inference, features, all, found, gold };
+        let seen = Seen { inference, features, all, found, gold, examples: lesson.examples };
         let [for_first, for_second] = self.shares(lesson);
         let (first, second) =
             (self.view(&seen, false, for_first, random)?, self.view(&seen, true, for_second, random)?);
         let mode = &mut Mode::Train(random);
+        let absent = self.absent(lesson.examples, features.device())?;
         let mut read = |view: &View| {
             let states = all.asked(&inference.forward(features, &view.relations, all.matrices(), mode)?, &asked)?;
-            let logits = inference.classify(&states)?;
+            let logits = absent.leave_out_of_all(inference.classify(&states)?)?;
             let loss = of_rows(judge, [&logits, labels], view.rows.as_deref())?;
             Ok::<_, candle_core::Error>((states, logits, loss))
         };
@@ -156,11 +160,13 @@ impl DocreIi {
         let Told { sets, is_wrong } = match self.config.noise_on {
             NoiseOn::Predictions => {
                 let gold: Vec<&Vec<u32>> = seen.all.examples.iter().flat_map(|example| &example.labels).collect();
-                let Told { sets, is_wrong } = noisy(&seen.found, &gold, self.n_classes, shares[0], random);
+                let classes = Classes::of(&seen.all.examples, self.n_classes);
+                let Told { sets, is_wrong } = noisy(&seen.found, &gold, &classes, shares[0], random);
                 Told { sets, is_wrong: seen.all.asked_of(&is_wrong, &(0..seen.all.n_asked())) }
             }
             NoiseOn::Gold => {
-                let Told { sets, is_wrong } = noisy_gold(&seen.gold, &sample, self.n_classes, shares, random);
+                let classes = Classes::of(seen.examples, self.n_classes);
+                let Told { sets, is_wrong } = noisy_gold(&seen.gold, &sample, &classes, shares, random);
                 Told { sets: seen.all.spread(sets), is_wrong }
             }
         };

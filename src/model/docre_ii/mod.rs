@@ -18,13 +18,14 @@ mod reading;
 
 use std::ops::Range;
 
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 
 use encoder::Encoder;
 use ground::random::Random;
 use nn::ops::is_fused;
 use nn::{Mode, Weights};
 
+use crate::absent::Absent;
 use crate::all_pairs::{AllPairs, n_pairs};
 use crate::attention::rows_at_once;
 use crate::attention::{Matrices, matrix_bytes};
@@ -132,7 +133,7 @@ impl DocreIi {
     fn iterate(
         &self,
         inference: &Inference,
-        (features, readings): (&Tensor, &mut [Reading]),
+        (features, readings, absent): (&Tensor, &mut [Reading], &Absent),
         mut sum: Option<Tensor>,
         held: &mut Vec<Held>,
         mode: &mut Mode,
@@ -151,7 +152,8 @@ impl DocreIi {
                 matrices = open.iter().map(|reading| reading.matrix.clone()).collect::<Vec<_>>().into();
             }
             let sets: Vec<Vec<u32>> = open.iter().flat_map(|reading| reading.sets.iter().cloned()).collect();
-            let mut logits = self.think(inference, features, &sets, &matrices, mode)?;
+            let absent = if is_whole { absent.clone() } else { absent.some(open.iter().flat_map(|open| open.rows())) };
+            let mut logits = absent.leave_out_of_all(self.think(inference, features, &sets, &matrices, mode)?)?;
             if let Some(sum) = &mut sum {
                 // No document is closed where they are added up: all have a row in the sum.
                 logits = (&*sum + logits)?;
@@ -163,10 +165,13 @@ impl DocreIi {
         read.last(readings)
     }
 
-    /// The base's logits of all pairs.
-    fn all_first_logits(&self, features: &Tensor, mode: &Mode) -> Result<Tensor> {
+    /// The base's logits of all pairs, without what is absent.
+    fn all_first_logits(&self, features: &Tensor, absent: &Absent, mode: &Mode) -> Result<Tensor> {
         let at_once = rows_at_once(features, mode);
-        let logits = |rows| Ok([self.first_logits(&rows_of(features, &rows)?, &mut Mode::Evaluate)?]);
+        let logits = |rows| {
+            let logits = self.first_logits(&rows_of(features, &rows)?, &mut Mode::Evaluate)?;
+            Ok([absent.leave_out(logits, &rows)?])
+        };
         let [logits] = by_rows(features.dim(0)?, at_once, logits)?;
         Ok(logits)
     }
@@ -211,7 +216,12 @@ impl DocreIi {
     }
 
     /// The documents as the base reads them, and what each pair is given by it; or by another, where a document says so.
-    fn readings(&self, all: &AllPairs, features: &Tensor, at_once: usize) -> Result<(Vec<Reading>, Vec<Held>)> {
+    fn readings(
+        &self,
+        (all, absent): (&AllPairs, &Absent),
+        features: &Tensor,
+        at_once: usize,
+    ) -> Result<(Vec<Reading>, Vec<Held>)> {
         let (mut sets, mut held) = (Vec::with_capacity(features.dim(0)?), Vec::new());
         let first = first(&all.examples);
         for rows in chunks(features.dim(0)?, at_once) {
@@ -220,13 +230,10 @@ impl DocreIi {
                 Some(Some(classes)) => given(logits, classes),
                 _ => decode(logits, self.most_labels),
             };
-            sets.extend(self.read_by(
-                &self.first_logits(&rows_of(features, &rows)?, &mut Mode::Evaluate)?,
-                found,
-                |pair, relation, threshold| {
-                    held.push(Held { pair: (rows.start + pair) as u32, span, relation, threshold });
-                },
-            )?);
+            let logits = self.first_logits(&rows_of(features, &rows)?, &mut Mode::Evaluate)?;
+            sets.extend(self.read_by(&absent.leave_out(logits, &rows)?, found, |pair, relation, threshold| {
+                held.push(Held { pair: (rows.start + pair) as u32, span, relation, threshold });
+            })?);
         }
         let (mut first, mut sets) = (0, sets.into_iter());
         let reading = |matrix: &PairMatrix| {
@@ -246,20 +253,25 @@ impl DocreIi {
         features: &Tensor,
         at_once: usize,
     ) -> Result<(Tensor, Vec<u32>, Vec<Held>)> {
-        let (mut readings, mut held) = self.readings(all, features, at_once)?;
+        let absent = self.absent(&all.examples, features.device())?;
+        let (mut readings, mut held) = self.readings((all, &absent), features, at_once)?;
         let mode = &mut Mode::InChunks(at_once);
         let [reduced] = by_rows(features.dim(0)?, rows_at_once(features, mode), |rows| {
             Ok([inference.reduce(&rows_of(features, &rows)?, mode)?])
         })?;
         let sum = match self.config.logits {
             Logits::Last => None,
-            Logits::Sum => Some(self.all_first_logits(features, mode)?),
+            Logits::Sum => Some(self.all_first_logits(features, &absent, mode)?),
         };
-        let logits = self.iterate(inference, (&reduced, &mut readings), sum, &mut held, mode)?;
+        let logits = self.iterate(inference, (&reduced, &mut readings, &absent), sum, &mut held, mode)?;
         let changed = readings.iter().flat_map(|reading| &reading.changed).copied().collect();
         // Each iteration's came in the order of pairs.
         held.sort_by_key(|held| held.pair);
         Ok((logits, changed, all.held_by_asked(held)))
+    }
+
+    fn absent(&self, examples: &[Example], device: &Device) -> Result<Absent> {
+        Absent::of(examples, self.n_classes, device)
     }
 
     /// The pairs that meet in the matrix: the base looks at each by itself.
@@ -317,7 +329,10 @@ impl Model for DocreIi {
         let PairsRead { features, sentences } = read;
         let of_sentences =
             |rows: &Range<usize>| sentences.as_ref().map(|sentences| all.asked(sentences, rows)).transpose();
-        let base = |rows: &Range<usize>| self.first_logits(&all.asked(&features, rows)?, &mut Mode::Evaluate);
+        let absent = self.absent(examples, features.device())?;
+        let base = |rows: &Range<usize>| {
+            absent.leave_out(self.first_logits(&all.asked(&features, rows)?, &mut Mode::Evaluate)?, rows)
+        };
         let Some(inference) = &self.inference else {
             return chunks(features.dim(0)?, at_once)
                 .try_for_each(|rows| found(Scores { sentences: of_sentences(&rows)?, ..base(&rows)?.into() }));
@@ -342,6 +357,7 @@ impl Model for DocreIi {
         let PairsRead { features, sentences } = read;
         let evidence = taught(&all.examples, sentences.as_ref(), self.config.evidence_weight)?;
         let logits = self.first_logits(&features, &mut Mode::Train(random))?;
+        let logits = self.absent(&all.examples, features.device())?.leave_out_of_all(logits)?;
         let labels = labels(examples, self.n_classes, features.device())?;
         let judge = self.config.loss.judge(lesson, self.n_classes, features.device())?;
         let loss = if let Some(inference) = &self.inference {

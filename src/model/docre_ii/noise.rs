@@ -4,12 +4,42 @@ use ground::random::Random;
 
 use super::config::NoiseOn;
 use super::negatives::{Negatives, Sample};
+use crate::example::Example;
 
 /// The least and the greatest share, of the pairs with a relation and of the drawn others, of which the released program
 /// tells something wrong (`create_sample` in its model.py).
 const OF_GOLD: [[f64; 2]; 2] = [[0.2, 0.5], [0.05, 0.15]];
 /// The others that it draws.
 pub const DRAWN: Negatives = Negatives::APositive(5);
+
+/// The classes of which a pair may be told.
+pub struct Classes<'a> {
+    /// How many there are, the threshold's included.
+    n_classes: usize,
+    /// Those that are absent of each pair; none of any where it is empty.
+    absent: Vec<&'a [u32]>,
+}
+
+impl<'a> Classes<'a> {
+    /// All.
+    pub fn all(n_classes: usize) -> Self {
+        Self { n_classes, absent: Vec::new() }
+    }
+
+    /// Those of all pairs of some documents, in order.
+    pub fn of(examples: &'a [Example], n_classes: usize) -> Self {
+        if examples.iter().all(|example| example.absent.is_empty()) {
+            return Self::all(n_classes);
+        }
+        let of_pairs = |example: &'a Example| example.pairs.iter().map(|_| &*example.absent);
+        Self { n_classes, absent: examples.iter().flat_map(of_pairs).collect() }
+    }
+
+    fn of_pair(&self, pair: usize) -> impl Iterator<Item = u32> {
+        let absent = self.absent.get(pair).copied().unwrap_or_default();
+        (0..self.n_classes as u32).filter(move |class| !absent.contains(class))
+    }
+}
 
 /// What is told of each pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,15 +64,15 @@ pub fn shares(on: NoiseOn, most: f64, random: &mut Random) -> [f64; 2] {
 /// Of the pairs that are given a relation, each is replaced with probability r; its new class is any that does not hold
 /// for it, the threshold class too where some relation holds. Of the pairs that are given none, as many get a wrong
 /// relation, in expectation: since most pairs have none, a share r of those would drown what is right. `gold` has the
-/// classes that hold for each pair, `n_classes` counts the threshold's.
-pub fn noisy(found: &[Vec<u32>], gold: &[&Vec<u32>], n_classes: usize, share: f64, random: &mut Random) -> Told {
+/// classes that hold for each pair.
+pub fn noisy(found: &[Vec<u32>], gold: &[&Vec<u32>], classes: &Classes, share: f64, random: &mut Random) -> Told {
     let given = found.iter().filter(|classes| !classes.is_empty()).count();
     let of_none = share * given as f64 / (found.len() - given).max(1) as f64;
-    let mut told = |(found, gold): (&Vec<u32>, &&Vec<u32>)| {
+    let mut told = |(pair, (found, gold)): (usize, (&Vec<u32>, &&Vec<u32>))| {
         let is_wrong = random.chance(if found.is_empty() { of_none } else { share });
-        (if is_wrong { wrong(gold, n_classes, random) } else { found.clone() }, is_wrong)
+        (if is_wrong { wrong(gold, classes.of_pair(pair), random) } else { found.clone() }, is_wrong)
     };
-    let (sets, is_wrong) = found.iter().zip(gold).map(&mut told).unzip();
+    let (sets, is_wrong) = found.iter().zip(gold).enumerate().map(&mut told).unzip();
     Told { sets, is_wrong }
 }
 
@@ -51,7 +81,7 @@ pub fn noisy(found: &[Vec<u32>], gold: &[&Vec<u32>], n_classes: usize, share: f6
 pub fn noisy_gold(
     gold: &[&Vec<u32>],
     sample: &Sample,
-    n_classes: usize,
+    classes: &Classes,
     shares: [f64; 2],
     random: &mut Random,
 ) -> Told {
@@ -65,15 +95,15 @@ pub fn noisy_gold(
             }
         }
     }
-    let mut told = |(gold, is_wrong): (&&Vec<u32>, &bool)| {
-        if *is_wrong { wrong(gold, n_classes, random) } else { (*gold).clone() }
+    let mut told = |(pair, (gold, is_wrong)): (usize, (&&Vec<u32>, &bool))| {
+        if *is_wrong { wrong(gold, classes.of_pair(pair), random) } else { (*gold).clone() }
     };
-    Told { sets: gold.iter().zip(&is_wrong).map(&mut told).collect(), is_wrong }
+    Told { sets: gold.iter().zip(&is_wrong).enumerate().map(&mut told).collect(), is_wrong }
 }
 
-/// One class that does not hold, as a set: empty for the threshold's.
-fn wrong(gold: &[u32], n_classes: usize, random: &mut Random) -> Vec<u32> {
+/// One of some classes that does not hold, as a set: empty for the threshold's.
+fn wrong(gold: &[u32], classes: impl Iterator<Item = u32>, random: &mut Random) -> Vec<u32> {
     let holds = |class: u32| if gold.is_empty() { class == 0 } else { gold.contains(&class) };
-    let wrong: Vec<u32> = (0..n_classes as u32).filter(|&class| !holds(class)).collect();
+    let wrong: Vec<u32> = classes.filter(|&class| !holds(class)).collect();
     random.pick(&wrong).copied().filter(|&class| class != 0).into_iter().collect()
 }

@@ -40,6 +40,11 @@ impl Reading {
         self.sets = sets;
     }
 
+    /// The places of its pairs among those of all documents.
+    pub fn rows(&self) -> Range<usize> {
+        self.first_pair..self.first_pair + self.sets.len()
+    }
+
     /// Tells of what a pair is given when that last changed, and until when it holds: if the document is read again, not
     /// even the logits stay.
     pub fn mark(&self, held: &mut Held) {
@@ -109,7 +114,7 @@ pub fn first(examples: &[Example]) -> Vec<Option<Vec<u32>>> {
 
 /// The rows of the documents that are to be read.
 pub fn rows_of_open(features: &Tensor, open: &[&mut Reading]) -> Result<Tensor> {
-    let places = open.iter().flat_map(|reading| reading.first_pair..reading.first_pair + reading.sets.len());
+    let places = open.iter().flat_map(|reading| reading.rows());
     gather(features, &Places::new(places.map(|row| row as u32).collect::<Vec<u32>>(), features.device())?)
 }
 

@@ -19,6 +19,7 @@ use nn::layers::linear_alike;
 use nn::ops::is_fused;
 use nn::{Init, Linear, Mode, Weights};
 
+use crate::absent::Absent;
 use crate::all_pairs::{AllPairs, n_pairs};
 use crate::attention::matrix_bytes;
 use crate::base::{PairBase, PairsRead};
@@ -100,12 +101,12 @@ impl DocreSd {
         &self,
         layers: &[ReasoningLayer],
         features: &Tensor,
-        all: &AllPairs,
+        (all, absent): (&AllPairs, &Absent),
         mode: &mut Mode,
     ) -> Result<[Tensor; 2]> {
         let pairs = self.states(layers, features.clone(), all, mode)?;
         let logits = self.classify(&all.asked(&pairs, &(0..all.n_asked()))?)?;
-        Ok([pairs, logits])
+        Ok([pairs, absent.leave_out_of_all(logits)?])
     }
 
     /// What layers make of the features of all pairs, which are used up; `F + W M + b`, where they begin by passing F on.
@@ -129,11 +130,12 @@ impl DocreSd {
         features: &Tensor,
         logits: &Tensor,
         lesson: &Lesson,
-        all: &AllPairs,
+        (all, absent): (&AllPairs, &Absent),
         random: &mut Random,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let other =
-            |features: &Tensor, random: &mut Random| self.reason(&self.layers, features, all, &mut Mode::Train(random));
+        let other = |features: &Tensor, random: &mut Random| {
+            self.reason(&self.layers, features, (all, absent), &mut Mode::Train(random))
+        };
         match (self.config.distillation, &self.mask) {
             (Distillation::Teacher, _) => {
                 let Some(teacher) = &lesson.teacher else { candle_core::bail!("expected a teacher, found none") };
@@ -154,7 +156,8 @@ impl DocreSd {
                 let [states, others] = other(&replaced(features, mask, &places)?, random)?;
                 let mut divergence = divergence(&others, logits)?;
                 if let Some(average) = &self.average {
-                    let [fixed, teacher] = self.reason(&average.layers, features, all, &mut Mode::Evaluate)?;
+                    let [fixed, teacher] =
+                        self.reason(&average.layers, features, (all, absent), &mut Mode::Evaluate)?;
                     let learnt = taught([&teacher.detach(), &others], [&states, &fixed.detach()], &places)?;
                     divergence = (divergence + learnt)?;
                 }
@@ -253,9 +256,11 @@ impl Model for DocreSd {
         let (all, mut mode) = (AllPairs::of(examples), Mode::InChunks(at_once));
         let Some(read) = self.base.read(&all.examples, &mut mode)? else { return Ok(()) };
         let states = self.states(&self.layers, read.features, &all, &mut mode)?;
+        let absent = Absent::of(examples, self.n_classes, states.device())?;
         chunks(all.n_asked(), at_once).try_for_each(|rows| {
             let sentences = read.sentences.as_ref().map(|sentences| all.asked(sentences, &rows)).transpose()?;
-            found(Scores { sentences, ..self.classify(&all.asked(&states, &rows)?)?.into() })
+            let logits = absent.leave_out(self.classify(&all.asked(&states, &rows)?)?, &rows)?;
+            found(Scores { sentences, ..logits.into() })
         })
     }
 
@@ -269,8 +274,10 @@ impl Model for DocreSd {
         let PairsRead { features, sentences } = read;
         let evidence = evidence::taught(&all.examples, sentences.as_ref(), self.config.evidence_weight)?;
         let labels = labels(lesson.examples, self.n_classes, features.device())?;
-        let [_, logits] = self.reason(&self.layers, &features, &all, &mut Mode::Train(random))?;
-        let (others, distilled) = self.distil(&features, &logits, lesson, &all, random)?;
+        let absent = Absent::of(lesson.examples, self.n_classes, features.device())?;
+        let seen = (&all, &absent);
+        let [_, logits] = self.reason(&self.layers, &features, seen, &mut Mode::Train(random))?;
+        let (others, distilled) = self.distil(&features, &logits, lesson, seen, random)?;
         let judge = self.config.loss.judge(lesson, self.n_classes, features.device())?;
         let mut threshold = judge.of(&logits, &labels)?;
         if let Some(others) = &others {

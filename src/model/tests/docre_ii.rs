@@ -6,7 +6,7 @@ use crate::attention::{Heads, Reach};
 use crate::attention::{Matrices, matrices};
 use crate::base::PairFeature;
 use crate::docre_ii::inference::{AXES, CrossAttention, Inference, InferenceLayer};
-use crate::docre_ii::noise::{Told, noisy, shares};
+use crate::docre_ii::noise::{Classes, Told, noisy, shares};
 use crate::docre_ii::{Attention, Contrastive, DocreIi, DocreIiConfig, NoiseOn, Pairs};
 use crate::docre_sd::reasoning::axes;
 use crate::example::Example;
@@ -639,7 +639,7 @@ fn noise_replaces_a_share_by_what_does_not_hold() {
     let gold: Vec<&Vec<u32>> = gold.iter().collect();
     let found: Vec<Vec<u32>> = gold.iter().map(|classes| (*classes).clone()).collect();
     let noisy = |found: &[Vec<u32>], gold: &[&Vec<u32>], n_classes, share, seed| {
-        let Told { sets, is_wrong } = noisy(found, gold, n_classes, share, &mut Random::new(seed));
+        let Told { sets, is_wrong } = noisy(found, gold, &Classes::all(n_classes), share, &mut Random::new(seed));
         assert!(found.iter().zip(&sets).zip(&is_wrong).all(|((old, new), is_wrong)| *is_wrong || old == new));
         sets
     };

@@ -8,7 +8,7 @@ use crate::decode::decode;
 use crate::docre_ii::inference::{CrossAttention, Inference, InferenceLayer};
 use crate::docre_ii::losses::apart;
 use crate::docre_ii::negatives::Sample;
-use crate::docre_ii::noise::{DRAWN, Told, noisy, noisy_gold, shares};
+use crate::docre_ii::noise::{Classes, DRAWN, Told, noisy, noisy_gold, shares};
 use crate::docre_ii::{
     Attention, Contrastive, DocreIi, DocreIiConfig, Embed, Logits, Memory, Negatives, NoiseOn, Start,
 };
@@ -271,9 +271,9 @@ fn expected_losses(parts: &Parts, shared: &mut Random, random: &mut Random) -> (
         let on_gold = config.noise_on == NoiseOn::Gold;
         let sample = Sample::draw(&gold, if on_gold && !some { DRAWN } else { config.negatives }, random);
         let Told { sets, is_wrong } = if on_gold {
-            noisy_gold(&gold, &sample, CLASSES, shares, random)
+            noisy_gold(&gold, &sample, &Classes::all(CLASSES), shares, random)
         } else {
-            noisy(&found, &gold, CLASSES, shares[0], random)
+            noisy(&found, &gold, &Classes::all(CLASSES), shares[0], random)
         };
         let rows = some.then(|| if is_second { sample.rows_of_second(&is_wrong, random) } else { sample.rows() });
         (parts.embedded(&sets), rows)
@@ -501,7 +501,7 @@ fn noise_on_gold_has_the_released_shares() {
     let gold = many();
     let gold: Vec<&Vec<u32>> = gold.iter().collect();
     let sample = Sample::draw(&gold, DRAWN, &mut Random::new(1));
-    let Told { sets, is_wrong } = noisy_gold(&gold, &sample, 6, [0.3, 0.1], &mut Random::new(2));
+    let Told { sets, is_wrong } = noisy_gold(&gold, &sample, &Classes::all(6), [0.3, 0.1], &mut Random::new(2));
     let wrong = |of: &[u32]| of.iter().filter(|row| is_wrong[**row as usize]).count();
     // 0.3 · 500 + 1 and 0.1 · 2,500 + 1.
     assert_eq!((wrong(&sample.positives), wrong(&sample.negatives)), (151, 251));

@@ -16,10 +16,10 @@ use nn::Weights;
 
 use super::{distance, example};
 
-const CLASSES: usize = 12;
+pub const CLASSES: usize = 12;
 
-const FOCAL: ThresholdLoss = ThresholdLoss::AdaptiveFocal { gamma: 2.0 };
-const MOVING: ThresholdLoss = moving(0.7, 0.3, 1.0);
+pub const FOCAL: ThresholdLoss = ThresholdLoss::AdaptiveFocal { gamma: 2.0 };
+pub const MOVING: ThresholdLoss = moving(0.7, 0.3, 1.0);
 const SAMPLED: ThresholdLoss = moving(0.7, 0.3, 0.5);
 /// Of pairs without a relation it learns nothing.
 const SILENT: ThresholdLoss = moving(0.0, 0.0, 0.0);
@@ -28,12 +28,12 @@ const fn moving(holding_entropy: f64, other_entropy: f64, sampled: f64) -> Thres
     ThresholdLoss::MovingThreshold { holding_entropy, other_entropy, sampled }
 }
 
-fn lesson(examples: &[Example]) -> Lesson<'_> {
+pub fn lesson(examples: &[Example]) -> Lesson<'_> {
     Lesson { examples, progress: 0.5, teacher: None, shared: Random::new(3) }
 }
 
 /// Logits from −20 to 20 and labels of so many pairs: every third has none, others one to three.
-fn drawn(n_pairs: usize, n_classes: usize) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
+pub fn drawn(n_pairs: usize, n_classes: usize) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
     let mut random = Random::new(8);
     let logits = (0..n_pairs).map(|_| (0..n_classes).map(|_| 40.0 * random.unit() - 20.0).collect()).collect();
     let mut labels = vec![vec![0.0; n_classes]; n_pairs];
@@ -43,12 +43,12 @@ fn drawn(n_pairs: usize, n_classes: usize) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
     (logits, labels)
 }
 
-fn tensor(rows: &[Vec<f64>], kind: DType) -> Tensor {
+pub fn tensor(rows: &[Vec<f64>], kind: DType) -> Tensor {
     let (n_rows, width) = (rows.len(), rows[0].len());
     Tensor::from_vec(rows.concat(), (n_rows, width), &Device::Cpu).unwrap().to_dtype(kind).unwrap()
 }
 
-fn number(scalar: &Tensor) -> f64 {
+pub fn number(scalar: &Tensor) -> f64 {
     scalar.to_dtype(DType::F64).unwrap().to_scalar().unwrap()
 }
 
@@ -73,7 +73,7 @@ fn kept(loss: ThresholdLoss, n_classes: usize) -> Vec<bool> {
 }
 
 /// The equations, pair by pair and relation by relation.
-fn naive(loss: ThresholdLoss, logits: &[Vec<f64>], labels: &[Vec<f64>]) -> f64 {
+pub fn naive(loss: ThresholdLoss, logits: &[Vec<f64>], labels: &[Vec<f64>]) -> f64 {
     let kept = match loss {
         ThresholdLoss::MovingThreshold { .. } => kept(loss, logits[0].len()),
         _ => Vec::new(),
@@ -183,7 +183,7 @@ fn pairs_without_a_relation_are_judged_by_a_share_of_them() {
 }
 
 /// A model of each kind, in all ways in which they predict more than once.
-fn every_way(loss: ThresholdLoss, teaching: Teaching) -> Vec<ModelConfig> {
+pub fn every_way(loss: ThresholdLoss, teaching: Teaching) -> Vec<ModelConfig> {
     let docre_ii = || DocreIiConfig { embedding: 16, block: 8, loss, teaching, ..DocreIiConfig::default() };
     let docre_sd = |distillation| DocreSdConfig {
         embedding: 16,

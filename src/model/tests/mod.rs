@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "what is measured is said in words")]
 #![expect(clippy::float_cmp, reason = "plain tests")]
 
+mod absent;
 mod batches;
 mod docre_ii;
 mod docre_ii_settings;

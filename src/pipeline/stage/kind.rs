@@ -199,7 +199,18 @@ impl Work<'_> {
     /// # Errors
     /// Where a row is wrong, or the disk refuses.
     pub fn split(&self, role: &str) -> anyhow::Result<Split> {
-        let path = self.input(role)?;
+        self.split_at(self.input(role)?)
+    }
+
+    /// The splits in a role that takes several.
+    ///
+    /// # Errors
+    /// As [`Self::split`].
+    pub fn splits(&self, role: &str) -> anyhow::Result<Vec<Split>> {
+        self.inputs.get(role).into_iter().flatten().map(|path| self.split_at(path)).collect()
+    }
+
+    fn split_at(&self, path: &Path) -> anyhow::Result<Split> {
         let Some(table) = annotated::table_at(path)? else {
             return Ok(Split { folder: path.to_path_buf(), _held: None });
         };

@@ -6,6 +6,7 @@ use anyhow::ensure;
 
 use super::kind::{Action, Before, Kind, Made, Needs, Work, keys_of};
 use crate::ground::manifest::role;
+use crate::ground::suggest::unknown;
 use crate::pipeline::options::settings;
 use crate::score::{self, Ended, Options, Request, ScoreError};
 use crate::train::BASE;
@@ -50,6 +51,15 @@ impl Action for Score {
         ensure!(!begins || self.options.iterations != Some(0), ScoreError::FirstOfNone);
         ensure!(!begins || !self.on_evidence, ScoreError::FirstOnEvidence);
         let Some((maker, trained, made)) = before.trained(CHECKPOINT) else { return Ok(()) };
+        if let Some(corpus) = &self.like {
+            let known: Vec<&str> = trained.corpora.iter().map(|corpus| &*corpus.name).collect();
+            ensure!(
+                known.contains(&&**corpus),
+                "`like`: {}, of stage `{}`",
+                unknown("corpus", corpus, &known),
+                maker.name
+            );
+        }
         let of_base = if made == BASE { trained.model.base() } else { None };
         let model = of_base.unwrap_or_else(|| trained.model.clone());
         let infers = self.options.iterations.is_none_or(|iterations| model.with_iterations(iterations).is_some());

@@ -1,4 +1,4 @@
-//! `train`: two labelled splits → the best checkpoint, and the log of its training.
+//! `train`: two labelled splits, or those of several corpora → the best checkpoint, and the log of its training.
 //!
 //! The options are the settings of `docre train`, less the paths, which are inputs: the splits, and the checkpoints of a
 //! base, a teacher or what all begins with. The encoder is an input, where it is a folder; or an option, where it starts at random or stands in
@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use toml::{Table, Value};
 
-use super::kind::{Action, AmongRuns, Before, Kind, Made, Needs, Work, keys_of};
+use super::kind::{Action, AmongRuns, Before, Kind, Made, Needs, Split, Work, keys_of};
 use crate::checkpoint::Card;
 use crate::ground::manifest::role;
 use crate::pipeline::options::settings;
@@ -22,15 +22,15 @@ use crate::train::{self, BEST, TrainConfig, Trained};
 pub const KIND: Kind = Kind {
     name: "train",
     inputs: &[
-        ("train", Needs::One),
-        ("dev", Needs::One),
+        (TRAIN, Needs::Several),
+        (DEV, Needs::Several),
         (ENCODER, Needs::Optional),
         (BASE, Needs::Optional),
         (TEACHER, Needs::Optional),
         (BEGIN_WITH, Needs::Optional),
     ],
     outputs: &["checkpoint", role::LOG],
-    optional_outputs: &[BASE],
+    optional_outputs: &[BASE, FIGURES],
     among_runs: AmongRuns::Learns,
     options: || keys_of::<TrainConfig>().into_iter().filter(|key| !PATHS.contains(key)).collect(),
     parse,
@@ -38,7 +38,10 @@ pub const KIND: Kind = Kind {
 };
 
 /// The settings that inputs stand for.
-const PATHS: [&str; 6] = ["corpus", "train", "dev", BASE, TEACHER, BEGIN_WITH];
+const PATHS: [&str; 6] = ["corpus", TRAIN, DEV, BASE, TEACHER, BEGIN_WITH];
+const TRAIN: &str = "train";
+const DEV: &str = "dev";
+const FIGURES: &str = "figures";
 const ENCODER: &str = "encoder";
 const BASE: &str = "base";
 const TEACHER: &str = "teacher";
@@ -64,11 +67,15 @@ fn parse(mut options: Table, inputs: &[String]) -> anyhow::Result<Box<dyn Action
 }
 
 impl Train {
-    fn config(&self, work: &Work<'_>, [train, dev]: [&Path; 2]) -> anyhow::Result<TrainConfig> {
+    fn config(&self, work: &Work<'_>, [train, dev]: [&[Split]; 2]) -> anyhow::Result<TrainConfig> {
         let mut config = self.0.clone();
         config.corpus = PathBuf::new();
-        config.train = text(train)?;
-        config.dev = text(dev)?;
+        for (corpus, (train, dev)) in config.corpora.iter_mut().zip(train.iter().zip(dev)) {
+            (corpus.train, corpus.dev) = (Some(text(&train.folder)?), Some(text(&dev.folder)?));
+        }
+        if let ([train], [dev], true) = (train, dev, config.corpora.is_empty()) {
+            (config.train, config.dev) = (text(&train.folder)?, text(&dev.folder)?);
+        }
         config.base = work.optional(BASE).map(Path::to_path_buf);
         config.teacher = work.optional(TEACHER).map(Path::to_path_buf);
         config.begin_with = work.optional(BEGIN_WITH).map(Path::to_path_buf);
@@ -87,17 +94,34 @@ fn text(path: &Path) -> anyhow::Result<String> {
 impl Action for Train {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
         let device = work.device.open(self.0.precision)?.to_string();
-        let [train, dev] = [work.split("train")?, work.split("dev")?];
-        let config = self.config(work, [&train.folder, &dev.folder])?;
+        let [train, dev] = [work.splits(TRAIN)?, work.splits(DEV)?];
+        let config = self.config(work, [&train, &dev])?;
         train::train(&config, work.folder, true, work.device, work.observe)?;
         let mut outputs =
             BTreeMap::from([("checkpoint", work.folder.join(BEST)), (role::LOG, work.folder.join("training_log"))]);
-        // Where a first stage has trained one.
-        outputs.extend(Some((BASE, work.folder.join(train::BASE))).filter(|(_, base)| base.exists()));
+        // Where a first stage has trained one, and where there are several corpora.
+        let further = [(BASE, work.folder.join(train::BASE)), (FIGURES, work.folder.join("training_figures"))];
+        outputs.extend(further.into_iter().filter(|(_, output)| output.exists()));
         Ok(Made { outputs, device: Some(device), ..Made::default() })
     }
 
     fn check(&self, before: &Before<'_>) -> anyhow::Result<()> {
+        let n_corpora = self.0.corpora.len();
+        for role in [TRAIN, DEV] {
+            let got = before.inputs(role).len();
+            ensure!(
+                n_corpora > 0 || got == 1,
+                "`corpora`: expected one for each of the {got} inputs `{role}`, to name it, got none"
+            );
+            ensure!(
+                n_corpora == 0 || got == n_corpora,
+                "input `{role}`: expected {n_corpora}, one for each of `corpora`, got {got}"
+            );
+        }
+        let placed = self.0.corpora.iter().find(|corpus| corpus.train.is_some() || corpus.dev.is_some());
+        if let Some(corpus) = placed {
+            bail!("`corpora`: `{}`: expected no `{TRAIN}` and no `{DEV}`, as inputs are that", corpus.name);
+        }
         for role in [BASE, TEACHER] {
             let Some((maker, other, made)) = before.trained(role) else { continue };
             let fits = if role == BASE { self.0.check_base(other, made == BASE) } else { self.0.check_pieces(other) };
@@ -111,7 +135,11 @@ impl Action for Train {
     }
 
     fn lacks(&self, role: &str) -> Option<&'static str> {
-        (role == BASE && !self.0.trains_base()).then_some("no first stage trains a base with these options")
+        match role {
+            BASE if !self.0.trains_base() => Some("no first stage trains a base with these options"),
+            FIGURES if self.0.corpora.len() < 2 => Some("figures by corpus are of several `corpora`"),
+            _ => None,
+        }
     }
 
     fn summary(&self, place: &str, outputs: &BTreeMap<&str, PathBuf>) -> anyhow::Result<Option<String>> {

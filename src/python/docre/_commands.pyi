@@ -129,6 +129,7 @@ def score(
     decision: _Path | None = None,
     at_precision: float | None = None,
     at_recall: float | None = None,
+    like: str | None = None,
     device: str | None = None,
     precision: Literal["f32", "bf16"] | None = None,
     shard: str | None = None,

@@ -55,6 +55,7 @@ class _Said:
     most_pairs: int | None
     pieces_at_once: int | None
     together: bool | None
+    like: str | None
 
 
 class Scorer:
@@ -86,6 +87,7 @@ class Scorer:
         most_pairs: int | None = None,
         pieces_at_once: int | None = None,
         together: bool | None = None,
+        like: str | None = None,
     ) -> None:
         """Loads the checkpoint in a folder.
 
@@ -102,10 +104,11 @@ class Scorer:
         pieces_at_once: pieces that are computed in one batch.
         together: compute documents of like length together: faster, but the last bits of a logit hang on the company
         [default: on a CUDA device].
+        like: of a model of several corpora, the one as whose documents to score: its relations alone, as it calls them.
         """
         self._said = _Said(
             checkpoint, device, threads, decision, run_id, iterations, margin, candidates, at_precision, at_recall,
-            precision, most_pairs, pieces_at_once, together,
+            precision, most_pairs, pieces_at_once, together, like,
         )  # fmt: skip
         self._scorer, told = _docre.Scorer.load(self._said)
         self._warned = False
