@@ -73,6 +73,7 @@ mod query_limits;
 mod recipes;
 mod released;
 mod report;
+mod report_evidence;
 mod report_predictions;
 mod resident;
 mod sample;
