@@ -29,6 +29,22 @@ pub fn weights_beside(scores: &[PathBuf]) -> Result<Vec<PathBuf>, TableError> {
     scores.iter().filter_map(|path| weights_of(path).transpose()).collect()
 }
 
+/// What is to be said where evidence is asked for, and the weights of sentences are not known of all runs.
+pub fn lacking(weights: usize, runs: usize, is_asked: bool) -> Option<String> {
+    match weights {
+        0 if is_asked => Some(
+            "the decision says above which weight a sentence is evidence, and no `sentence_weights` are beside the scores: \
+             none is told"
+                .to_owned(),
+        ),
+        0 => None,
+        some if some < runs => Some(format!(
+            "evidence is by the `sentence_weights` of {some} runs of {runs}: beside the scores of the others there are none"
+        )),
+        _ => None,
+    }
+}
+
 impl Sentences {
     /// Their beginnings.
     pub fn open(paths: &[PathBuf]) -> Result<Self, TableError> {

@@ -32,15 +32,19 @@ enum Rows {
 }
 
 /// The files of the scores at a path: a folder that holds the table, or the table itself.
-pub fn files(path: &Path, iteration: Option<u32>) -> Result<TableFiles, TableError> {
+///
+/// # Errors
+/// Where there are none, or the system refuses to look.
+pub fn files(path: &Path, iteration: Option<u32>) -> Result<TableFiles, DecideError> {
     let schema = if iteration.is_some() { ClaimRow::schema() } else { ScoreRow::schema() };
-    match TableFiles::find(path, &schema.name)? {
-        Some(files) => Ok(files),
-        None => TableFiles::require_at(path),
-    }
+    let found = match TableFiles::find(path, &schema.name)? {
+        None => TableFiles::at(path)?,
+        found => found,
+    };
+    found.ok_or_else(|| DecideError::NoTable { path: path.to_path_buf(), table: &schema.name })
 }
 
-fn noted_model(path: &Path, iteration: Option<u32>) -> Result<Option<Text>, TableError> {
+fn noted_model(path: &Path, iteration: Option<u32>) -> Result<Option<Text>, DecideError> {
     Ok(files(path, iteration)?.note(MODEL)?.map(Text::from))
 }
 
@@ -53,8 +57,15 @@ impl Source {
     /// Its beginning.
     pub fn open(path: &Path, iteration: Option<u32>) -> Result<Self, DecideError> {
         let Some(wanted) = iteration else { return Self::of_scores(path) };
+        files(path, iteration)?;
         let table = table::<ClaimRow>(path)?;
-        let first = table.cursor()?.next_if(|_| true)?;
+        let first = table.cursor().and_then(|mut rows| rows.next_if(|_| true)).map_err(|error| match error {
+            // Scores, most likely.
+            TableError::NoColumn { .. } => {
+                DecideError::NoTable { path: path.to_path_buf(), table: &ClaimRow::schema().name }
+            }
+            other => other.into(),
+        })?;
         if let Some(ClaimRow { iterations, .. }) = first.as_ref().filter(|row| wanted > row.iterations) {
             return Err(DecideError::Iteration { path: path.to_path_buf(), wanted, most: *iterations });
         }
@@ -65,6 +76,7 @@ impl Source {
     }
 
     fn of_scores(path: &Path) -> Result<Self, DecideError> {
+        files(path, None)?;
         let table = table::<ScoreRow>(path)?;
         let first = table.cursor()?.next_if(|_| true)?;
         let of = first.as_ref().map(|row| (row.run_id.clone(), row.margin));

@@ -57,6 +57,7 @@ mod observe;
 mod oddities;
 mod operations;
 mod optimizer;
+mod outdated;
 mod pages;
 mod papers;
 mod paths;
