@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use docre::corpus::annotated::{set_down, table_at};
 use docre::table::rows::AnnotatedRow;
-use docre::table::{Table, TableError, stream};
+use docre::table::{Table, TableError, found_under, stream};
 
 use super::pipe::{self, Scratch};
 use super::{Usage, split_folder, splits_in};
@@ -36,12 +36,20 @@ pub fn split(corpus: &Path, split: Option<&str>, scratch: &mut Scratch) -> anyho
 /// Where the split is, if it is not `-`.
 ///
 /// # Errors
-/// Where a split of stdin is asked for.
+/// Where a split of rows is asked for, which are one.
 pub fn path_of(corpus: &Path, split: Option<&str>) -> anyhow::Result<PathBuf> {
-    if pipe::is(corpus) && split.is_some() {
+    let Some(split) = split else { return Ok(corpus.to_path_buf()) };
+    if pipe::is(corpus) {
         bail!(Usage("`--split`: expected none: rows on stdin are one split".to_owned()));
     }
-    Ok(split.map_or_else(|| corpus.to_path_buf(), |split| corpus.join(split)))
+    let path = corpus.join(split);
+    if !found_under(&path).exists() && splits_in(corpus)?.is_empty() && table_at(corpus)?.is_some() {
+        let corpus = corpus.display();
+        bail!(Usage(format!(
+            "`--split`: expected none: the rows of `annotated` in {corpus} are one split, got `{split}`"
+        )));
+    }
+    Ok(path)
 }
 
 /// The folder in which the rows at a path, or on stdin, were set down as a split of some name; `None` where there are none.

@@ -138,6 +138,7 @@ impl fmt::Display for Description {
             ("encoder", format!("{}, {shape}, {} pieces", name_of(&encoder.family)?, encoder.vocab_size)),
             ("reads", format!("at most {} pieces of a document", config.most_pieces)),
             ("loss", with_numbers(&config.model.judged().0)?),
+            ("evidence", learnt_evidence(config.model.evidence_weight())),
             ("decision", decided),
         ] {
             writeln!(f, "{name:13} {told}")?;
@@ -166,9 +167,14 @@ fn with_numbers(setting: &impl Serialize) -> Result<String, fmt::Error> {
     Ok(name_of(&value)? + &numbers.concat())
 }
 
+/// Whether a model learnt which sentences are evidence.
+fn learnt_evidence(weight: f64) -> String {
+    if weight > 0.0 { format!("learnt, with a weight of {weight}") } else { "not learnt".to_owned() }
+}
+
 /// A decision in a line.
 fn decided(decision: &Decision) -> String {
-    let Decision { shift, shifts, calibration, fitted_on, types, inverses, .. } = decision;
+    let Decision { shift, shifts, calibration, fitted_on, types, inverses, evidence_threshold, .. } = decision;
     let calibration = match calibration {
         None => "not calibrated".to_owned(),
         Some(Calibration::Temperature(temperature)) => format!("temperature {temperature}"),
@@ -178,6 +184,7 @@ fn decided(decision: &Decision) -> String {
     let counts = [(shifts.len(), "relations with a shift of their own"), (types.len(), "relations held to types")];
     let counts = counts.into_iter().chain([(inverses.len(), "relations with an inverse")]);
     told.extend(counts.filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+    told.extend(evidence_threshold.map(|above| format!("evidence above a weight of {above}")));
     told.extend([calibration, format!("fitted on {} documents", fitted_on.len())]);
     told.join(", ")
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
-use docre::decide::{self, Calibration, Decision, Ended, Ensemble, Options, Request};
+use docre::decide::{self, Calibration, DecideError, Decision, Ended, Ensemble, Options, Request};
 use docre::ground::parsed::FolderName;
 use docre::table::rows::RelationRow;
 use docre::table::stream;
@@ -102,6 +102,9 @@ pub fn run(args: &DecideArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let piped = pipe::is(&args.out);
     let out = if piped { scratch.folder("decided")? } else { args.out.clone() };
     let weights = decide::weights_beside(&args.scores)?;
+    if args.evidence_threshold.is_some() && weights.is_empty() {
+        return Err(DecideError::NoWeights(args.scores.first().cloned().unwrap_or_default()).into());
+    }
     let ended = decide::decide(&Request {
         scores: &args.scores,
         weights: &weights,

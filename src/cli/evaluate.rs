@@ -10,6 +10,7 @@ use docre::decide::Decision;
 use docre::graph;
 use docre::ground::{choice, folder_name, interrupt};
 use docre::metrics::{self, Comparison, Evaluation, Metric, Notes, Options, Request, Scored, ScoresRequest, present};
+use docre::table::rows::{PrecisionRecallRow, ReliabilityRow};
 use docre::table::{self, Row, TableError};
 use serde::Serialize;
 
@@ -220,9 +221,21 @@ impl Found {
         Ok(text)
     }
 
+    /// The tables that are not made now and stand beside figures that are not these.
+    fn outdated(&self, args: &EvaluateArgs, out: &Path) -> anyhow::Result<Vec<&'static str>> {
+        let made = table::fingerprint(out, &Metric::schema().name)?;
+        if made.as_ref() == Some(&metrics::fingerprint(&self.metrics)) {
+            return Ok(Vec::new());
+        }
+        let compared = Some(&*Comparison::schema().name).filter(|_| args.against.is_empty());
+        let of_scores = [PrecisionRecallRow::schema(), ReliabilityRow::schema()].map(|schema| &*schema.name);
+        Ok(compared.into_iter().chain(of_scores.into_iter().filter(|_| self.scored.is_none())).collect())
+    }
+
     /// Refuses tables there that hold other figures.
     fn check(&self, args: &EvaluateArgs, out: &Path) -> anyhow::Result<()> {
         check(out, &self.metrics)?;
+        table::check_outdated(out, &self.outdated(args, out)?, false)?;
         if !args.against.is_empty() {
             check(out, &self.comparisons)?;
         }
@@ -235,6 +248,7 @@ impl Found {
 
     fn write(self, args: &EvaluateArgs, out: &Path) -> anyhow::Result<()> {
         table::clear_leftovers(out, table::Ours::TABLES);
+        table::remove_outdated(out, &self.outdated(args, out)?)?;
         write(out, self.metrics)?;
         if !args.against.is_empty() {
             write(out, self.comparisons)?;

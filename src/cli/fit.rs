@@ -82,6 +82,6 @@ pub fn run(args: &FitArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let what = if is_new { what } else { format!("up to date, {what}") };
     messages.say(&format!("{}: {what}", args.out.display()));
     lines.iter().chain(&fit.told_of_evidence()).for_each(|line| messages.say(line));
-    fit.warning().iter().for_each(|warning| messages.say(&format!("warning: {warning}")));
+    fit.warnings().iter().for_each(|warning| messages.say(&format!("warning: {warning}")));
     Ok(Outcome::Done)
 }

@@ -10,8 +10,9 @@ use super::{Messages, Outcome, checked, whole};
 /// Write a page that shows a run: figures, curves, documents, graph.
 ///
 /// The page is one HTML file. It works from disk, in any browser of the last years, and loads nothing. It shows what the
-/// folder has: manifest.json; a folder with a split's tables; and the tables relations, model_relations, traces, metrics,
-/// comparisons, precision_recall, reliability, training_log, and graph/nodes with graph/edges.
+/// folder has: manifest.json; a folder with a split's tables; and the tables relations, evidence, sentence_weights,
+/// model_relations, traces, metrics, comparisons, precision_recall, reliability, training_log, and graph/nodes with
+/// graph/edges.
 #[derive(Args)]
 #[command(
     allow_negative_numbers = true,

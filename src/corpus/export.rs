@@ -68,6 +68,11 @@ impl Exported {
         !matches!(self, Self::PubTator | Self::Brat | Self::Doccano | Self::LabelStudio)
     }
 
+    /// Whether white space within a sentence is written as it is, where sentences are.
+    fn keeps_blanks(self) -> bool {
+        matches!(self, Self::DocRed | Self::Jsonl | Self::Submission | Self::Annotated)
+    }
+
     /// What writes a split into one file; `None` where it is a folder, or a table.
     fn writer(self, split: &Path) -> Result<Option<Box<dyn Writer>>, CorpusError> {
         Ok(Some(match self {
@@ -115,6 +120,31 @@ impl Evidence {
         let (first, format) = (self.first.as_ref()?, format.name());
         Some(format!(
             "relations whose evidence is not written, for which `{format}` has no place: {}, such as {first}",
+            self.count
+        ))
+    }
+}
+
+/// Documents whose text is written as tools take it.
+#[derive(Default)]
+struct Plain {
+    count: usize,
+    first: Option<Text>,
+}
+
+impl Plain {
+    fn count(&mut self, written: &Written) {
+        if written.is_altered() {
+            self.count += 1;
+            self.first.get_or_insert_with(|| written.document.id.clone());
+        }
+    }
+
+    /// That they are not as they were, where there are any.
+    fn told(&self) -> Option<String> {
+        let first = quoted(self.first.as_deref()?);
+        Some(format!(
+            "documents with `\\r`, or an empty line within a sentence, which are written as blanks: {}, such as {first}",
             self.count
         ))
     }
@@ -211,7 +241,8 @@ impl Export<'_> {
     ) -> Result<(), CorpusError> {
         let mut predicted = self.relations.map(|path| by_document(path, self.split, observe)).transpose()?;
         let (n_predicted, mut n_documents) = (predicted.as_ref().map_or(0, HashMap::len), 0);
-        let (mut is_known, mut joining, mut evidence) = (false, Joining::default(), Evidence::default());
+        let (mut is_known, mut plain) = (false, Plain::default());
+        let (mut joining, mut evidence) = (Joining::default(), Evidence::default());
         for document in tables::read(self.split)? {
             let document: Document = document?;
             let written = match &mut predicted {
@@ -226,11 +257,13 @@ impl Export<'_> {
             is_known |= written.claims.is_some();
             joining.count(&written);
             evidence.count(&written);
+            plain.count(&written);
             with(&written)?;
         }
         let joining = joining.told().filter(|_| self.format.marks_mentions());
         let evidence = evidence.told(self.format).filter(|_| !self.format.has_evidence());
-        joining.into_iter().chain(evidence).map(Event::Warning).for_each(observe);
+        let plain = plain.told().filter(|_| !self.format.keeps_blanks());
+        joining.into_iter().chain(evidence).chain(plain).map(Event::Warning).for_each(observe);
         if !is_known && self.format == Exported::Submission {
             let words = "no document of the split is labelled, so none has relations: `--relations` writes predictions";
             observe(Event::Warning(words.to_owned()));

@@ -122,6 +122,11 @@ impl<'d> Written<'d> {
         Self { document, text, exact, claims, is_predicted, tokens, sentences }
     }
 
+    /// Whether its text has something in it that tools take otherwise.
+    pub fn is_altered(&self) -> bool {
+        self.exact.is_some()
+    }
+
     /// The text as tools take it. Where it begins with the title, which is a sentence, that is a line.
     pub fn text_by_lines(&self) -> String {
         self.by_lines(&self.text)

@@ -108,6 +108,7 @@ impl Decider {
             fitted_on: tally.fitted_on,
             unscored: self.decision.names().difference(&tally.named).cloned().collect(),
             fitted_elsewhere: differ.map(told),
+            lacking: None,
         }
     }
 }

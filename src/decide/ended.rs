@@ -16,6 +16,8 @@ pub struct Claims {
     pub unscored: Vec<Text>,
     /// What is to be said where the decision was fitted on other scores than these.
     pub fitted_elsewhere: Option<String>,
+    /// What is to be said where evidence is not by the weights of all runs.
+    pub lacking: Option<String>,
 }
 
 impl Claims {
@@ -24,7 +26,12 @@ impl Claims {
         let documents = self.fitted_on;
         let flattered = (documents > 0)
             .then(|| format!("the decision was fitted on {documents} of these documents: figures of them flatter it"));
-        flattered.into_iter().chain(self.unscored_told()).chain(self.fitted_elsewhere.clone()).collect()
+        flattered
+            .into_iter()
+            .chain(self.unscored_told())
+            .chain(self.fitted_elsewhere.clone())
+            .chain(self.lacking.clone())
+            .collect()
     }
 
     /// One in whose name a letter is wrong decides nothing, and nothing else would tell.

@@ -79,6 +79,17 @@ pub enum DecideError {
     /// What is asked for does not fit what a decision says.
     #[error("{0}")]
     Options(String),
+    /// Nobody says how much of what a model looks at a sentence has.
+    #[error("{}: expected the table `sentence_weights` of one making beside the scores, as evidence is asked for, found none", .0.display())]
+    NoWeights(PathBuf),
+    /// Scores, or claims of an iteration, are not where they were said to be.
+    #[error("{}: expected the table `{table}`{}, found none", path.display(), of_iteration(table))]
+    NoTable {
+        /// The folder, or a table that is another.
+        path: PathBuf,
+        /// What the table is called.
+        table: &'static str,
+    },
     /// Several runs at an iteration.
     #[error(
         "expected claims of one run, since of an iteration nothing tells what lay below the threshold, got {0} runs"
@@ -167,6 +178,10 @@ impl Hint for DecideError {
                 Some("score with a larger `--margin`".into())
             }
             Self::Iteration { .. } => Some("score with a larger `--iterations`".into()),
+            Self::NoWeights(_) => {
+                Some("score with a model that was trained with an `evidence_weight`, or leave the threshold out".into())
+            }
+            Self::NoTable { .. } => Some("name the folder into which `docre score` has written".into()),
             Self::Margins { .. } => Some("score again with one `--margin`".into()),
             Self::Fusion { .. } => Some(
                 "score a second time with `--evidence-only`, and decide over both: `docre decide` with `--scores` twice".into(),
@@ -193,6 +208,11 @@ impl Hint for DecideError {
             _ => None,
         }
     }
+}
+
+/// Who reads a table of these.
+fn of_iteration(table: &str) -> &'static str {
+    if table == "claims" { ", which tells of iterations" } else { "" }
 }
 
 fn told(best: Option<f64>, fitted: bool) -> String {

@@ -18,6 +18,7 @@ use crate::ended::relations;
 use crate::error::DecideError;
 use crate::judged::{Evidence, OfRelation, counts, sentences};
 use crate::seen::types_seen;
+use crate::shares::lacking;
 
 /// How a decision is fitted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,6 +109,8 @@ pub struct Fit {
     pub all_right: bool,
     /// Sentences of evidence with the threshold for them, where it was fitted.
     pub evidence: Option<Counts>,
+    /// What is to be said where that is not by the weights of all runs.
+    pub lacking: Option<String>,
 }
 
 impl Fit {
@@ -134,8 +137,9 @@ impl Fit {
     }
 
     /// What is to be said of what could not be done.
-    pub fn warning(&self) -> Option<String> {
-        self.all_right.then(|| "no score is wrong: probabilities stay as the model has them".to_owned())
+    pub fn warnings(&self) -> Vec<String> {
+        let right = self.all_right.then(|| "no score is wrong: probabilities stay as the model has them".to_owned());
+        right.into_iter().chain(self.lacking.clone()).collect()
     }
 }
 
@@ -179,8 +183,9 @@ pub fn fit(request: &FitRequest<'_>) -> Result<Fit, DecideError> {
     let (fitted_on, fitted_runs) = (evidence.documents, evidence.runs);
     let decision = Decision { calibration, points, fitted_on, fitted_runs, ..decision };
     let all_right = options.calibration != Calibrated::None && right == pooled.scores.len();
+    let lacking = lacking(&decision, weights.len(), scores.len());
     let (decision, evidence) = of_evidence([scores, weights], split, decision)?;
-    Ok(Fit { decision, before, after, all_right, evidence })
+    Ok(Fit { decision, before, after, all_right, evidence, lacking })
 }
 
 /// A decision with the threshold of sentences for the greatest F1 of evidence, and what it comes to, where the weights of

@@ -8,8 +8,8 @@ use ground::identity::Identity;
 use ground::settings::Settings;
 use table::rows::{DocumentRow, EntityRow, EvidenceRow, RelationRow};
 use table::{
-    Ours, Row, Staging, Standing, TableError, TableFiles, TableWriter, Text, Walk, check_making, clear_leftovers,
-    fingerprint, identity, restore,
+    Ours, Row, Staging, Standing, TableError, TableFiles, TableWriter, Text, Walk, check_making, check_outdated,
+    clear_leftovers, fingerprint, identity, remove_outdated, restore,
 };
 
 use crate::claims::{Types, claims};
@@ -18,7 +18,7 @@ use crate::ended::{Claims, Ended};
 use crate::error::DecideError;
 use crate::runs::Runs;
 use crate::scores::Score;
-use crate::shares::{Sentences, Shares};
+use crate::shares::{Sentences, Shares, lacking};
 use crate::source::files;
 
 /// Claims that are written at once, and those of one more document.
@@ -74,7 +74,7 @@ pub struct Request<'a> {
 }
 
 /// Makes the table of relations, and that of their evidence where the weights of sentences are known, unless they are up
-/// to date.
+/// to date. Evidence of other relations, which would be taken for theirs, does not stay beside them.
 ///
 /// # Errors
 /// Where a table cannot be used, or the scores do not suffice for the decision.
@@ -83,10 +83,13 @@ pub fn decide(request: &Request<'_>) -> Result<Ended, DecideError> {
     let names: Vec<&str> = [RelationRow::schema()].into_iter().chain(evidence).map(|schema| &*schema.name).collect();
     names.iter().try_for_each(|name| restore(&request.out.join(name), Ours::TABLES).map(drop))?;
     clear_leftovers(request.out, Ours::TABLES);
+    let outdated: &[&str] = if evidence.is_some() { &[] } else { &[&EvidenceRow::schema().name] };
+    check_outdated(request.out, outdated, request.force)?;
     let making = making(request)?;
     let made = names.iter().map(|name| fingerprint(request.out, name)).collect::<Result<Vec<_>, _>>()?;
     if made.iter().all(|made| made.as_ref() == Some(&making)) {
-        return Ok(Ended::UpToDate(recount(request)?));
+        remove_outdated(request.out, outdated)?;
+        return Ok(Ended::UpToDate(with_lacking(request, recount(request)?)));
     }
     let begin = |name: &&str| {
         let staging = Staging::begin(&request.out.join(name))?;
@@ -99,9 +102,15 @@ pub fn decide(request: &Request<'_>) -> Result<Ended, DecideError> {
     let evidence = folders.next().map(|folder| TableWriter::inside(folder, &making));
     let writers = Writers { relations: TableWriter::inside(relations, &making), evidence };
     let claims = write_relations(request, writers)?;
+    remove_outdated(request.out, outdated)?;
     // Relations last: evidence is of relations of its making alone.
     stagings.into_iter().rev().try_for_each(Staging::commit)?;
-    Ok(Ended::Decided(claims))
+    Ok(Ended::Decided(with_lacking(request, claims)))
+}
+
+/// Claims, with what is to be said of their evidence.
+fn with_lacking(request: &Request<'_>, claims: Claims) -> Claims {
+    Claims { lacking: lacking(request.decision, request.weights.len(), request.scores.len()), ..claims }
 }
 
 /// Identifies what the table is made from.

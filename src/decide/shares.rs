@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use table::rows::{EvidenceRow, RelationRow, SentenceWeightRow};
 use table::{Cursor, Row, Table, TableError, Text, weights_of};
 
+use crate::decision::{Decision, Ensemble};
 use crate::error::DecideError;
 
 /// Above which share a sentence is evidence, unless a decision says otherwise: as in DREEAM.
@@ -27,6 +28,24 @@ pub struct Shares(BTreeMap<(u32, u32), BTreeMap<u32, f32>>);
 /// Where the system refuses to look.
 pub fn weights_beside(scores: &[PathBuf]) -> Result<Vec<PathBuf>, TableError> {
     scores.iter().filter_map(|path| weights_of(path).transpose()).collect()
+}
+
+/// What is to be said where evidence is asked for, and the weights of sentences are not known of all runs.
+pub fn lacking(decision: &Decision, weights: usize, scores: usize) -> Option<String> {
+    // Of evidence alone there are none.
+    let runs = if decision.ensemble == Ensemble::Fusion { 1 } else { scores };
+    match weights {
+        0 if decision.evidence_threshold.is_some() => Some(
+            "the decision says above which weight a sentence is evidence, and no `sentence_weights` are beside the scores: \
+             none is told"
+                .to_owned(),
+        ),
+        0 => None,
+        some if some < runs => Some(format!(
+            "evidence is by the `sentence_weights` of {some} runs of {runs}: beside the scores of the others there are none"
+        )),
+        _ => None,
+    }
 }
 
 impl Sentences {

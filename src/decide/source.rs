@@ -34,12 +34,16 @@ enum Rows {
 }
 
 /// The files of the scores at a path: a folder that holds the table, or the table itself.
-pub fn files(path: &Path, iteration: Option<u32>) -> Result<TableFiles, TableError> {
+///
+/// # Errors
+/// Where there are none, or the system refuses to look.
+pub fn files(path: &Path, iteration: Option<u32>) -> Result<TableFiles, DecideError> {
     let schema = if iteration.is_some() { ClaimRow::schema() } else { ScoreRow::schema() };
-    match TableFiles::find(path, &schema.name)? {
-        Some(files) => Ok(files),
-        None => TableFiles::require_at(path),
-    }
+    let found = match TableFiles::find(path, &schema.name)? {
+        None => TableFiles::at(path)?,
+        found => found,
+    };
+    found.ok_or_else(|| DecideError::NoTable { path: path.to_path_buf(), table: &schema.name })
 }
 
 fn table<R: Row + 'static>(path: &Path) -> Result<Table<R>, TableError> {
@@ -50,15 +54,22 @@ fn table<R: Row + 'static>(path: &Path) -> Result<Table<R>, TableError> {
 impl Source {
     /// Its beginning.
     pub fn open(path: &Path, iteration: Option<u32>) -> Result<Self, DecideError> {
-        let source = iteration.map_or_else(|| Self::of_scores(path), |wanted| Self::of_claims(path, wanted))?;
+        // Before its first row is read, as what is wrong with the files says more.
         let files = files(path, iteration)?;
+        let source = iteration.map_or_else(|| Self::of_scores(path), |wanted| Self::of_claims(path, wanted))?;
         let (model, is_of_evidence) = (files.note(MODEL)?.map(Text::from), files.note(EVIDENCE_ONLY)?.is_some());
         Ok(Self { model, is_of_evidence, ..source })
     }
 
     fn of_claims(path: &Path, wanted: u32) -> Result<Self, DecideError> {
         let table = table::<ClaimRow>(path)?;
-        let first = table.cursor()?.next_if(|_| true)?;
+        let first = table.cursor().and_then(|mut rows| rows.next_if(|_| true)).map_err(|error| match error {
+            // Scores, most likely.
+            TableError::NoColumn { .. } => {
+                DecideError::NoTable { path: path.to_path_buf(), table: &ClaimRow::schema().name }
+            }
+            other => other.into(),
+        })?;
         if let Some(ClaimRow { iterations, .. }) = first.as_ref().filter(|row| wanted > row.iterations) {
             return Err(DecideError::Iteration { path: path.to_path_buf(), wanted, most: *iterations });
         }

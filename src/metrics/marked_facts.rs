@@ -54,19 +54,24 @@ pub(super) fn counted() -> Expr {
 
 /// The facts among the given (those of [`union`] that are not null) whose pairs are candidates, with their pairs' marks:
 /// `intra`, `engaged` (an edge of a triangle of predicted pairs), and the name of each [`Pattern`] (concluded from gold
-/// pairs); and their own: `known` (a correct prediction that training showed) and `implied` (stated by no sentence).
+/// pairs); and their own: `known` (a correct prediction that training showed), and in a synthetic corpus `implied` (it only
+/// follows) and `stated` (a sentence states it): false facts that noise has put among the labels are neither.
 pub(super) fn marked_facts(
     facts: &DataFrame,
     split: &Split,
     numbering: &Numbering,
     training: Option<LazyFrame>,
 ) -> Result<DataFrame, Error> {
-    let (by_pair, (known, implied)) = rayon::join(
+    let (by_pair, (known, implied, shown)) = rayon::join(
         || marked_by_pair(facts, split, numbering),
-        || (known_among(facts, split, numbering, training), implied_facts(facts, split, numbering)),
+        || {
+            let known = known_among(facts, split, numbering, training);
+            (known, implied_facts(facts, split, numbering), shown_facts(facts, split, numbering))
+        },
     );
     let facts = marked(by_pair?.lazy(), known?, "known");
-    collect(marked(facts, implied?, "implied"), "marked facts")
+    let facts = marked(marked(facts, implied?, "implied"), shown?, "stated");
+    collect(facts.with_column(col("stated").and(col("implied").not())), "marked facts")
 }
 
 /// The facts whose pairs are candidates, with their pairs' marks.
@@ -169,6 +174,17 @@ fn implied_facts(facts: &DataFrame, split: &Split, numbering: &Numbering) -> Res
     let implied = numbering.with_code(split.in_labelled(split.table("implied", &FACT)?));
     let implied = implied.select([numbering.fact_of_row().alias("fact")]);
     collect(implied.unique(None, UniqueKeepStrategy::Any), "implied facts")
+}
+
+/// The facts of a synthetic corpus that sentences show, a column `fact`; none of another corpus. Each that holds has its
+/// sentences, by construction.
+fn shown_facts(facts: &DataFrame, split: &Split, numbering: &Numbering) -> Result<DataFrame, Error> {
+    if !split.has_implied()? {
+        return collect(facts.clone().lazy().select([col("fact")]).limit(0), "no stated facts");
+    }
+    let shown = numbering.with_code(split.in_labelled(split.evidence()?));
+    let shown = shown.select([numbering.fact_of_row().alias("fact")]);
+    collect(shown.unique(None, UniqueKeepStrategy::Any), "facts that sentences show")
 }
 
 /// Adds a column: whether the fact is one of these.

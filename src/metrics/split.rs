@@ -115,6 +115,17 @@ impl Split {
         Ok(self.directed(self.table("facts", &FACT)?))
     }
 
+    /// Sentences of evidence: the same and `evidence`, one row a sentence.
+    ///
+    /// # Errors
+    /// As [`Self::facts`].
+    pub fn evidence(&self) -> Result<LazyFrame, Error> {
+        let sentences = DataType::List(Box::new(DataType::UInt32));
+        let columns: Vec<_> = FACT.into_iter().chain([("evidence", sentences)]).collect();
+        let options = ExplodeOptions { empty_as_null: false, keep_nulls: false };
+        Ok(self.directed(self.table("facts", &columns)?).explode(by_name(["evidence"], true, false), options))
+    }
+
     /// Rows of facts, those of undirected relations in the one direction that gold facts have: from the entity of the
     /// smaller number.
     pub fn directed(&self, rows: LazyFrame) -> LazyFrame {

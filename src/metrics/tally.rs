@@ -11,7 +11,7 @@ use ground::scope::Scope;
 
 use crate::error::{self, Error, given};
 use crate::marked_facts::TRIANGLE;
-use crate::split::{FACT, Numbering, Split, collect, stands};
+use crate::split::{Numbering, Split, collect, stands};
 
 /// What an evaluation is told besides facts and predictions.
 #[derive(Debug, Clone, Copy)]
@@ -32,9 +32,9 @@ fn members(scope: Scope, knowledge: Knowledge) -> Option<[Expr; 2]> {
         Scope::Infer => [col("engaged"), any_of(&TRIANGLE)],
         Scope::InferGold => [lit(true), any_of(&TRIANGLE)],
         Scope::Stated | Scope::Implied if !knowledge.implied => return None,
-        Scope::Stated => [col("implied").not(), col("implied").not()],
-        // A wrong prediction is no stated fact, so it may be meant as an implied one.
-        Scope::Implied => [col("implied").or(col("gold").not()), col("implied")],
+        // What is neither may be meant as either: a prediction that is wrong, or is right by a false label alone.
+        Scope::Stated => [col("implied").not(), col("stated")],
+        Scope::Implied => [col("stated").not(), col("implied")],
     })
 }
 
@@ -253,10 +253,6 @@ pub(super) fn evidence(
     split: &Split,
     numbering: &Numbering,
 ) -> Result<Counts, Error> {
-    let mut columns = FACT.to_vec();
-    columns.push(("evidence", DataType::List(Box::new(DataType::UInt32))));
-    let options = ExplodeOptions { empty_as_null: false, keep_nulls: false };
-    let gold = split.directed(split.table("facts", &columns)?).explode(by_name(["evidence"], true, false), options);
     let sentences = |rows: LazyFrame, sentence: &str, gold: bool| {
         numbering.with_code(split.in_labelled(rows).filter(stands("head").and(stands("tail")))).select([
             numbering.fact_of_row().alias("fact"),
@@ -265,7 +261,7 @@ pub(super) fn evidence(
             lit(!gold).alias("predicted"),
         ])
     };
-    let both = [sentences(gold, "evidence", true), sentences(predicted, "sentence", false)];
+    let both = [sentences(split.evidence()?, "evidence", true), sentences(predicted, "sentence", false)];
     let both = concat(both, UnionArgs::default()).map_err(error::query("evidence"))?;
     let distinct = both
         .semi_join(facts.clone().lazy(), col("fact"), col("fact"))

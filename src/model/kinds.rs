@@ -229,12 +229,12 @@ impl ModelConfig {
         matches!(self, Self::DocreSd(config) if config.distillation == Distillation::RDrop)
     }
 
-    /// That part as the bases of folds are trained: with the settings that its features hang on and what judges them,
-    /// all others at their defaults.
+    /// That part as the bases of folds are trained: with the settings that its features hang on, what judges them and how
+    /// much evidence counts, all others at their defaults.
     pub fn base_of_folds(&self) -> Option<Self> {
         let Self::DocreIi(base) = self.base_of_features()? else { return None };
-        let (loss, teaching) = self.judged();
-        Some(Self::DocreIi(DocreIiConfig { loss, teaching, ..base }))
+        let ((loss, teaching), evidence_weight) = (self.judged(), self.evidence_weight());
+        Some(Self::DocreIi(DocreIiConfig { loss, teaching, evidence_weight, ..base }))
     }
 
     /// That part with the settings that its features hang on, all others at their defaults.

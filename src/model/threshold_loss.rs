@@ -110,7 +110,9 @@ impl ThresholdLoss {
             Self::MovingThreshold { holding_entropy, other_entropy, sampled } => {
                 within("loss.holding_entropy", holding_entropy, 0.0, GREATEST)?;
                 within("loss.other_entropy", other_entropy, 0.0, GREATEST)?;
-                within("loss.sampled", sampled, 0.0, 1.0)
+                within("loss.sampled", sampled, 0.0, 1.0)?;
+                // Then no label would ever say of a pair that it has no relation.
+                if sampled > 0.0 { Ok(()) } else { Err(format!("`loss.sampled`: expected above 0, got {sampled}")) }
             }
         }
     }

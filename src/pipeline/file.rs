@@ -13,6 +13,7 @@ use super::gather;
 use super::matrix::{Cells, Expanded, Instance, expand};
 use super::optional::{Without, leave_out};
 use super::options::{check_keys, check_keys_among, keys, typed};
+use super::order::ordered;
 use super::settings::{self, Top};
 use super::sources::{OneOrMore, Source};
 use super::stage::kind::{Action, Before, Kind};
@@ -167,6 +168,7 @@ impl Pipeline {
         let mut top = read_top(file, &[], &mut notes)?;
         notes.extend(settings::apply(&mut top, settings)?);
         ensure!(!top.stage.is_empty(), "expected a `[[stage]]`, got none");
+        top.stage = ordered(top.stage)?;
         let names = top.stage.iter().map(|stage| settings::name(stage).to_owned()).collect();
         let whole = |stages, cells, notes| {
             let (stages, without) = leave_out(stages)?;

@@ -2,6 +2,7 @@
 //! left of that where some runs failed or were not asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::slice::from_ref;
 
 use anyhow::{anyhow, ensure};
 use toml::{Table, Value};
@@ -37,6 +38,12 @@ pub fn names_mut(roles: &mut Table) -> Vec<&mut String> {
         }
     }
     names
+}
+
+/// The names in a table of roles, as they are.
+pub fn names_in(roles: &Table) -> Vec<&str> {
+    let each = roles.values().flat_map(|value| value.as_array().map_or(from_ref(value), Vec::as_slice));
+    each.filter_map(Value::as_str).collect()
 }
 
 /// The stages of a file as they would be without what it repeats.

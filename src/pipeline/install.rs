@@ -86,6 +86,14 @@ fn may_replace(path: &Path, is_known: bool) -> bool {
     is_an_output(path) || is_known && is_whole()
 }
 
+/// Takes an output away that nothing makes any more.
+///
+/// # Errors
+/// Where the file system refuses.
+pub fn clear(path: &Path) -> anyhow::Result<()> {
+    remove(path).with_context(|| format!("{}: cannot remove", path.display()))
+}
+
 fn remove(path: &Path) -> io::Result<()> {
     match path.symlink_metadata() {
         Ok(found) if found.is_dir() => fs::remove_dir_all(path),

@@ -15,12 +15,12 @@
 //! kind = "convert"
 //! format = "docred"
 //! split = "dev"
-//! inputs = { documents = "documents" }             # sources, or outputs of stages above
+//! inputs = { documents = "documents" }             # sources, or outputs of other stages
 //! outputs = { tables = "dev" }                     # paths in the pipeline's run folder, `runs/NAME`
 //! ```
 //!
-//! [`Pipeline::read`] checks the whole file before anything runs: keys, kinds, and that each input is made exactly once
-//! and before it is needed. [`run`] then goes through the stages. A stage is up to date when the manifest says that this
+//! [`Pipeline::read`] checks the whole file before anything runs: keys, kinds, and that each input is made exactly once.
+//! [`run`] then goes through the stages, each behind those whose outputs it reads ([`order`]), and else in the file's order. A stage is up to date when the manifest says that this
 //! build of docre made its outputs, with these options, from inputs of this content, and the outputs still have the
 //! content they had then. So a stage runs again after a change of any of these, and the stages behind it do where its
 //! outputs came out different.
@@ -43,6 +43,7 @@ mod gather;
 mod install;
 mod optional;
 mod options;
+mod order;
 mod plan;
 mod request;
 mod run_folder;

@@ -1,6 +1,6 @@
 //! A run folder: what its manifest says, what its files hold, and where stages work in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -79,6 +79,23 @@ impl<'p> RunFolder<'p> {
         let before = before.filter(|other| stage.sees(other));
         let stages = before.filter_map(|other| self.manifest.entry(&other.name)).cloned().collect();
         Manifest { pipeline: self.pipeline.name.clone(), stages }
+    }
+
+    /// What a stage has made before, and no stage makes any more: paths and outputs. What was changed since is somebody's.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn outdated(&mut self, stage: &Stage) -> anyhow::Result<Vec<(PathBuf, String)>> {
+        let made: BTreeSet<&String> = self.pipeline.stages.iter().flat_map(|stage| stage.outputs.values()).collect();
+        let before = self.manifest.entry(&stage.name).map(|entry| entry.outputs.clone()).unwrap_or_default();
+        let mut outdated = Vec::new();
+        for Artefact { path: output, hash } in before.into_values().filter(|before| !made.contains(&before.path)) {
+            let path = self.path.join(&output);
+            if self.content(&path)? == Some(hash) {
+                outdated.push((path, output));
+            }
+        }
+        Ok(outdated)
     }
 
     /// Where a stage finds what it reads, by role.

@@ -162,6 +162,11 @@ impl Runner<'_> {
         let folder = self.folder.work_folder(stage, &recipe, self.force)?;
         let acted = self.act(stage, &folder, tell).inspect_err(|_| self.folder.prune(stage, &folder));
         let (made, warnings) = acted?;
+        // Beside what is new it would be taken for its own.
+        for (path, output) in self.folder.outdated(stage)? {
+            install::clear(&path)?;
+            tell(Event::Line(format!("takes its output `{output}` away, which it makes no more")));
+        }
         let outputs = self.install(stage, &made, &folder)?;
         for (role, Artefact { path, hash }) in &outputs {
             tell(Event::Detail(format!("made {role}: {}, {hash}", self.folder.path.join(path).display())));

@@ -13,6 +13,7 @@ use table::{Followers, Scratch, TableError, Text, Walk};
 
 use crate::error::ReportError;
 use crate::predictions::{Places, Prediction, Predictions};
+use crate::shares::{OfPairs, Share, Shares};
 use crate::traces::{Change, Traces};
 
 /// Tokens of a document that a page has at most, each an element where it is part of a mention.
@@ -21,6 +22,8 @@ const MOST_TOKENS: usize = 20_000;
 const MOST_FACTS: usize = 2_000;
 /// Changes of a document that a page has at most.
 const MOST_CHANGES: usize = 2_000;
+/// Sentences of predicted evidence that a fact has at most in a page, and of those that it was looked for in.
+const MOST_SHARES: usize = 200;
 
 /// A document.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -101,6 +104,12 @@ pub struct Fact {
     /// Gold evidence: sentences.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<u32>,
+    /// Predicted evidence.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub predicted_evidence: Vec<Share>,
+    /// Sentences that the model looked at and that are no predicted evidence.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub looked_at: Vec<Share>,
 }
 
 /// What a run says of a fact, as far as it says it.
@@ -125,6 +134,10 @@ pub struct Claim {
 pub struct Shown<'s> {
     /// The predictions.
     pub relations: Option<&'s Path>,
+    /// The table of their evidence.
+    pub evidence: Option<&'s Path>,
+    /// The table of how much the model looked at each sentence.
+    pub sentence_weights: Option<&'s Path>,
     /// Those of another run.
     pub against: Option<&'s Path>,
     /// The table of what inference changed.
@@ -137,6 +150,8 @@ pub struct Split {
     pairs: Followers<(PairRow,)>,
     predictions: Predictions,
     others: Option<Predictions>,
+    evidence: Option<Shares>,
+    weights: Option<Shares>,
     traces: Option<Traces>,
     position: u32,
 }
@@ -156,12 +171,16 @@ impl Split {
         let places = Places::of(folder)?;
         let sorted =
             |path: &Path, name: &str| Predictions::sorted((folder, &places), path, scratch.folder(name), observe);
+        let evidence = shown.evidence.map(|path| Shares::of_evidence(&places, path, scratch.folder("evidence")));
+        let weights = shown.sentence_weights.map(|path| Shares::of_weights(&places, path, scratch.folder("weights")));
         let traces = shown.traces.map(|path| Traces::sorted(&places, path, scratch.folder("changes")));
         Ok(Self {
             pairs: Followers::open(folder, walk.standing())?,
             walk,
             predictions: shown.relations.map_or_else(|| Ok(Predictions::none()), |path| sorted(path, "sorted"))?,
             others: shown.against.map(|path| sorted(path, "others")).transpose()?,
+            evidence: evidence.transpose()?,
+            weights: weights.transpose()?,
             traces: traces.transpose()?,
             position: 0,
         })
@@ -219,7 +238,24 @@ impl Split {
         for fact in &mut facts {
             fact.distance = pair(fact).map(|pair| pair.sentence_distance);
         }
+        self.support(&mut facts, position)?;
         Ok(facts)
+    }
+
+    /// Says of a document's facts which sentences bear them out: evidence is of what is predicted, weights of all.
+    fn support(&mut self, facts: &mut [Fact], position: u32) -> Result<(), TableError> {
+        let of = |shares: &mut Option<Shares>| shares.as_mut().map_or(Ok(OfPairs::default()), |all| all.of(position));
+        let (evidence, weights) = (of(&mut self.evidence)?, of(&mut self.weights)?);
+        for fact in facts {
+            let pair = (fact.head, fact.tail);
+            if fact.is_predicted() && fact.predicted_evidence.is_empty() {
+                fact.predicted_evidence = evidence.of(pair).to_vec();
+            }
+            let is_evidence =
+                |share: &&Share| fact.predicted_evidence.iter().any(|other| other.sentence == share.sentence);
+            fact.looked_at = weights.of(pair).iter().filter(|share| !is_evidence(share)).copied().collect();
+        }
+        Ok(())
     }
 
     /// Predictions of the next document that the split has not, once it was walked: wrong ones. None behind the last.
@@ -259,6 +295,10 @@ impl Document {
             self.n_facts = Some(self.facts.len());
             self.facts.truncate(MOST_FACTS);
         }
+        for fact in &mut self.facts {
+            fact.predicted_evidence.truncate(MOST_SHARES);
+            fact.looked_at.truncate(MOST_SHARES);
+        }
         self.changes.truncate(MOST_CHANGES);
         self
     }
@@ -288,15 +328,18 @@ fn judged(
     for row in gold {
         sides.entry((row.head, row.tail, row.relation)).or_default().gold = Some(row.evidence);
     }
-    for row in predicted {
-        let place = &mut sides.entry((row.head, row.tail, row.relation.clone())).or_default().claim;
-        *place = place.or(Some(Claim::from(row)));
+    for mut row in predicted {
+        let sides = sides.entry((row.head, row.tail, row.relation.clone())).or_default();
+        if sides.claim.is_none() {
+            sides.named = std::mem::take(&mut row.evidence);
+            sides.claim = Some(Claim::from(row));
+        }
     }
     for row in others.into_iter().flatten() {
         let place = &mut sides.entry((row.head, row.tail, row.relation.clone())).or_default().other;
         *place = place.or(Some(Claim::from(row)));
     }
-    let fact = |((head, tail, relation), Sides { gold, claim, other })| {
+    let fact = |((head, tail, relation), Sides { gold, claim, named, other })| {
         let verdict = |claim: Option<Claim>| verdict(labelled, gold.is_some(), claim.is_some());
         Fact {
             head,
@@ -308,6 +351,8 @@ fn judged(
             claim: claim.unwrap_or_default(),
             other_probability: other.and_then(|other| other.probability),
             evidence: gold.unwrap_or_default(),
+            predicted_evidence: named.into_iter().map(Share::unweighed).collect(),
+            looked_at: Vec::new(),
         }
     };
     sides.into_iter().map(fact).collect()
@@ -326,6 +371,8 @@ struct Sides {
     /// Its evidence, where it is gold.
     gold: Option<Vec<u32>>,
     claim: Option<Claim>,
+    /// The sentences that the prediction itself names as its evidence.
+    named: Vec<u32>,
     other: Option<Claim>,
 }
 
@@ -351,7 +398,7 @@ impl From<Prediction> for Claim {
 }
 
 /// To four places: no reader sees more.
-fn rounded(share: f32) -> f32 {
+pub fn rounded(share: f32) -> f32 {
     (share * 1e4).round() / 1e4
 }
 

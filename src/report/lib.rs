@@ -20,6 +20,7 @@
 
 mod error;
 mod predictions;
+mod shares;
 mod traces;
 mod documents;
 mod tally;
@@ -129,6 +130,8 @@ pub fn write(
 fn shown(sources: &Sources) -> Shown<'_> {
     Shown {
         relations: sources.relations.as_deref(),
+        evidence: sources.evidence.as_deref(),
+        sentence_weights: sources.sentence_weights.as_deref(),
         against: sources.against.as_deref(),
         traces: sources.traces.as_deref(),
     }

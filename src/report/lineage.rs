@@ -19,3 +19,14 @@ pub fn judged(manifest: &Manifest) -> (Option<&str>, Option<&str>) {
     let relations = read(role::RELATIONS).or_else(|| stage.outputs.get(role::RELATIONS));
     (relations.map(|one| one.path.as_str()), read(role::CORPUS).map(|one| one.path.as_str()))
 }
+
+/// Where what is of one making with those relations is, in another role: the stage that made them made it too, or alone
+/// read it.
+pub fn of_maker<'m>(manifest: &'m Manifest, role: &str) -> Option<&'m str> {
+    let relations = judged(manifest).0?;
+    let makes = |stage: &&Entry| stage.outputs.get(role::RELATIONS).is_some_and(|made| made.path == relations);
+    let maker = manifest.stages.iter().find(makes)?;
+    let read = || maker.recipe.inputs.get(role).and_then(|all| <&[_; 1]>::try_from(all.as_slice()).ok());
+    let found = maker.outputs.get(role).or_else(|| read().map(|[one]| one));
+    found.map(|one| one.path.as_str())
+}

@@ -14,7 +14,7 @@ use table::rows::{ComparisonRow, MetricRow, PrecisionRecallRow, ReliabilityRow};
 use table::{RelationWords, Row, Scratch, Table, TableError, Text, Undirected, relation_words};
 
 use crate::curve::{self, Point};
-use crate::documents::{Document, Shown, Split};
+use crate::documents::{Document, Fact, Shown, Split};
 use crate::error::ReportError;
 use crate::learning::{self, Learning};
 use crate::lineage;
@@ -45,6 +45,9 @@ pub struct Overview<'s> {
     precision_recall: Vec<PrecisionRecallRow>,
     reliability: Vec<ReliabilityRow>,
     traced: bool,
+    /// Whether the run says of any fact where in the text it is.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    evidence: bool,
     labels: BTreeMap<Text, Text>,
     /// Relations that hold both ways.
     undirected: Undirected,
@@ -95,6 +98,8 @@ pub struct Walked {
     pub tally: Tally,
     pub listed: Vec<Listed>,
     pub blocks: Vec<String>,
+    /// Whether any fact shown has predicted evidence, or sentences that the model looked at.
+    pub evidence: bool,
     /// What the run and the other are called by their predictions.
     pub runs: [Option<Text>; 2],
 }
@@ -103,6 +108,7 @@ pub struct Walked {
 pub fn overview(sources: &Sources, walked: Option<Walked>) -> Result<Overview<'_>, ReportError> {
     let corpus = sources.corpus.as_deref();
     let file_name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let evidence = walked.as_ref().is_some_and(|walked| walked.evidence);
     let runs = walked.as_ref().map_or_else(Vec::new, |walked| sources.runs(&walked.runs));
     let (mut tally, documents) =
         walked.map_or_else(|| (None, Vec::new()), |walked| (Some(walked.tally), walked.listed));
@@ -127,6 +133,7 @@ pub fn overview(sources: &Sources, walked: Option<Walked>) -> Result<Overview<'_
         precision_recall: rows(sources.precision_recall.as_deref())?,
         reliability: rows(sources.reliability.as_deref())?,
         traced: sources.traces.is_some(),
+        evidence,
         labels,
         undirected,
         bases: curie::registered().collect(),
@@ -168,6 +175,8 @@ pub fn walk(
             continue;
         }
         walked.listed.push(Listed::from(&document));
+        let is_supported = |fact: &Fact| !(fact.predicted_evidence.is_empty() && fact.looked_at.is_empty());
+        walked.evidence |= document.facts.iter().any(is_supported);
         block.push(document.cut());
         if block.len() == DOCUMENTS_IN_BLOCK {
             walked.blocks.push(packed::pack(&block)?);

@@ -38,6 +38,8 @@ sortable! {
         base_probability: Option<f32>,
         /// The iteration at which it last changed.
         iteration: Option<u32>,
+        /// The sentences that it names as its evidence.
+        evidence: Vec<u32>,
     }
 }
 
@@ -209,7 +211,10 @@ impl From<RelationRow> for Said {
 }
 
 impl From<PredictionRow> for Said {
-    fn from(PredictionRow { run_id, doc_id, head, tail, relation, probability, .. }: PredictionRow) -> Self {
-        Self { run_id, prediction: Prediction { doc_id, head, tail, relation, probability, ..Prediction::default() } }
+    fn from(row: PredictionRow) -> Self {
+        let PredictionRow { run_id, doc_id, head, tail, relation, probability, evidence, .. } = row;
+        let evidence = evidence.unwrap_or_default();
+        let said = Prediction { doc_id, head, tail, relation, probability, evidence, ..Prediction::default() };
+        Self { run_id, prediction: said }
     }
 }

@@ -8,10 +8,10 @@ use ground::manifest::{Manifest, role};
 use ground::present;
 use submission::predictions;
 use table::rows::DocumentRow;
-use table::{TableError, TableFiles, Text, found_under, read};
+use table::{TableError, TableFiles, Text, evidence_of, found_under, read, weights_of};
 
 use crate::error::ReportError;
-use crate::lineage::judged;
+use crate::lineage::{judged, of_maker};
 use crate::predictions::first_document;
 
 /// Where the parts of a page lie. A part that is `None` is left out of the page, which says so.
@@ -25,6 +25,10 @@ pub struct Sources {
     pub corpus: Option<PathBuf>,
     /// The predicted facts: a table by any program, or a submission.
     pub relations: Option<PathBuf>,
+    /// The table of the sentences that support them.
+    pub evidence: Option<PathBuf>,
+    /// The table of how much of what the model looks at each sentence has.
+    pub sentence_weights: Option<PathBuf>,
     /// Those of another run, shown beside them.
     pub against: Option<PathBuf>,
     /// The table of what the model says of its relations.
@@ -71,6 +75,19 @@ impl Sources {
             Some(path) => Some(path.clone()),
             None => relations(run, lineage.as_ref())?,
         };
+        // Only what is known to be of these relations.
+        let told = |role| match (&given.relations, &lineage) {
+            (None, Some(lineage)) => of_maker(lineage, role).map_or(Ok(None), |path| located(run, path)),
+            _ => Ok(None),
+        };
+        let evidence = match (told(role::EVIDENCE)?, &relations) {
+            (None, Some(relations)) => evidence_of(relations)?,
+            (told, _) => told,
+        };
+        let sentence_weights = match (told(role::SENTENCE_WEIGHTS)?, &given.relations) {
+            (None, None) => weights_of(run)?,
+            (told, _) => told,
+        };
         let graphs = output(role::GRAPH).map_or(Ok(None), |path| located(run, path))?;
         let graphs = graphs.into_iter().chain([run.join("graph"), run.to_path_buf()]);
         let corpus = corpus.map_or(Ok(None), |path| located(run, path))?;
@@ -85,6 +102,8 @@ impl Sources {
                 None => split(run, relations.as_deref())?,
             },
             relations,
+            evidence,
+            sentence_weights,
             against: given.against.as_deref().map(of_other).transpose()?,
             model_relations: usual(role::MODEL_RELATIONS)?,
             traces: usual(role::TRACES)?,

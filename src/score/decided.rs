@@ -8,7 +8,7 @@ use decide::{Decision, EVIDENCE_ONLY, MODEL, Writers, recount, write_relations};
 use ground::identity::Identity;
 use ground::observe::{Event, Observer};
 use table::rows::{ClaimRow, EvidenceRow, RelationRow, ScoreRow, SentenceWeightRow, TraceRow};
-use table::{Ours, Row, Staging, TableError, TableWriter, check_making, fingerprint};
+use table::{Ours, Row, Staging, TableError, TableWriter, check_making, check_outdated, fingerprint, remove_outdated};
 
 use super::ended::Ended;
 use super::error::ScoreError;
@@ -138,6 +138,22 @@ impl<'a> Decided<'a> {
         let decision = decision(request.checkpoint, request.decision, &request.options)?;
         let making = Identity::of("relations").field("scores", scores).field("decision", &decision).finish();
         Ok(Self { request, decision, making, tells_evidence })
+    }
+
+    /// Refuses where evidence stands that a model learnt, which this one has not, unless it may be replaced.
+    pub fn check_outdated(&self) -> Result<(), TableError> {
+        check_outdated(self.request.out, &self.outdated(), self.request.force)
+    }
+
+    /// Removes it.
+    pub fn remove_outdated(&self) -> Result<(), TableError> {
+        remove_outdated(self.request.out, &self.outdated())
+    }
+
+    /// The tables of evidence, where there are none now.
+    fn outdated(&self) -> Vec<&'static str> {
+        let of_evidence = [SentenceWeightRow::schema(), EvidenceRow::schema()].map(|schema| &*schema.name);
+        of_evidence.into_iter().filter(|_| !self.learnt_evidence).collect()
     }
 
     /// Claims, where the table of scores stands and that of claims is not of this decision.

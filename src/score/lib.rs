@@ -285,7 +285,9 @@ impl<'a> Basis<'a> {
 
     /// What is decided of the scores that a fingerprint identifies.
     fn decided(&self, fingerprint: &str) -> Result<Decided<'a>, ScoreError> {
-        Decided::of(self.request, fingerprint, self.tells_evidence())
+        let decided = Decided::of(self.request, fingerprint, self.tells_evidence())?;
+        decided.check_outdated()?;
+        Ok(decided)
     }
 
     /// Identifies what the scores are made from.
@@ -314,6 +316,7 @@ impl<'a> Basis<'a> {
         let Some(too_large) = lacks(request.out, fingerprint, self.tells_evidence())? else { return Ok(None) };
         parts::remove_leftovers(request.out);
         told::again(request.out)?.into_iter().chain(lacking(too_large)).for_each(observe);
+        decided.remove_outdated()?;
         let ended = decided.over_scores(too_large, observe)?;
         self.purpose.keep_relations(request)?;
         Ok(Some(ended))
@@ -380,6 +383,7 @@ impl<'a> Basis<'a> {
         tables.fill(&parts, &making, &Notes { model: &self.model(), evidence_only, told: &told })?;
         parts.scored.relations = decided.over(&tables, observe)?;
         self.standing.check()?;
+        decided.remove_outdated()?;
         tables.commit()?;
         self.purpose.keep_relations(self.request)?;
         let scored = parts.remove()?;

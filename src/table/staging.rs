@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ground::present;
+
 use super::TableError;
 use super::aside::stands;
 use super::beside::{parent, sibling, sync_folder, through};
@@ -75,6 +77,18 @@ impl Staging {
         put(&self.partial, &self.target)?;
         self.committed = true;
         Ok(())
+    }
+
+    /// Takes away what stood under the folder's name, and puts nothing there.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub fn clear(self) -> Result<(), TableError> {
+        self.check()?;
+        // In one step, and gone with the rest of this work.
+        let moved = fs::rename(&self.target, self.partial.join("old"));
+        present(moved).map_err(TableError::io(&self.target, "remove"))?;
+        sync_folder(parent(&self.target))
     }
 
     /// Refuses to replace what is not ours.

@@ -426,6 +426,12 @@ fn what_is_no_table_of_rows_is_refused() {
     let run = score(&fixture.path("corpus/dev/tokens"), &[]);
     assert_eq!(run.code, Some(1));
     assert!(run.stderr.contains("column `sentences`: expected List("), "{}", run.stderr);
+    let table = fixture.path("rows");
+    made(&fixture.path("corpus/dev"), &table);
+    let run = score(&table, &["--split", "dev"]);
+    let expected =
+        format!("`--split`: expected none: the rows of `annotated` in {} are one split, got `dev`", table.display());
+    assert!(run.code == Some(2) && run.stderr.contains(&expected), "{}", run.stderr);
     let run = score(Path::new("-"), &["--split", "dev"]);
     assert!(run.code == Some(2) && run.stderr.contains("`--split`: expected none"), "{}", run.stderr);
     let run = score(Path::new("-"), &[]);

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use docre::checkpoint;
 use docre::decide::{Calibration, Decision};
-use docre::table::rows::{FactRow, RelationRow, ScoreRow};
+use docre::table::rows::{EntityRow, FactRow, RelationRow, ScoreRow, SentenceWeightRow};
 use docre::table::{self, Table};
 use docre::train::TrainConfig;
 use tempfile::TempDir;
@@ -325,4 +325,82 @@ fn a_stage_fits_what_others_decide_by_and_replaces_its_own_file_alone() {
     let refused = run("");
     assert!(refused.code == Some(1) && refused.stderr.contains("fits/decision.json"), "{}", refused.stderr);
     assert_eq!(fs::read_to_string(&file).unwrap(), theirs);
+}
+
+/// A run with these scores, and where it knows them, weights of sentences.
+fn run_of(folder: &Path, name: &str, knows_weights: bool) -> String {
+    let run = folder.join(name);
+    table::write(&run, "", vec![ScoreRow { run_id: name.into(), ..score(0, "P17", 2.0) }]).unwrap();
+    if knows_weights {
+        let row =
+            SentenceWeightRow { run_id: name.into(), doc_id: "d".into(), head: 0, tail: 1, sent_id: 0, weight: 0.5 };
+        table::write(&run, "", vec![row]).unwrap();
+    }
+    run.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn evidence_that_is_asked_for_and_cannot_be_had_is_told() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let [bare, one, other] =
+        [("bare", false), ("one", true), ("other", true)].map(|(name, knows)| run_of(folder, name, knows));
+    let out = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let refused = docre(["decide", "--scores", &bare, "--out", &out("a"), "--evidence-threshold", "0.3"]);
+    assert_eq!(refused.code, Some(1));
+    let expected = format!("error: {bare}: expected the table `sentence_weights` of one making beside the scores");
+    assert!(refused.stderr.starts_with(&expected) && refused.stderr.contains("hint: "), "{}", refused.stderr);
+    assert!(!folder.join("a/relations").exists());
+    let own = Decision { evidence_threshold: Some(0.3), ..Decision::default() };
+    own.write(&folder.join("own.json"), true).unwrap();
+    let decide = |scores: &[&str], more: &[&str]| {
+        let scores = scores.iter().flat_map(|scores| ["--scores", scores]);
+        docre(["decide"].into_iter().chain(scores).chain(more.iter().copied()))
+    };
+    let of_file = ["--decision", &out("own.json"), "--out", &out("b")];
+    // Told again where the table stands.
+    for _ in 0..2 {
+        let told = decide(&[&bare], &of_file);
+        assert!(
+            told.code == Some(0) && told.stderr.contains("no `sentence_weights` are beside the scores: none is told"),
+            "{}",
+            told.stderr
+        );
+    }
+    table::write(&folder.join("split"), "", vec![crate::support::document_row("d", 0)]).unwrap();
+    table::write::<EntityRow>(&folder.join("split"), "", Vec::new()).unwrap();
+    let joined = ["--corpus", &out("split"), "--out", &out("c")];
+    let told = decide(&[&one, &bare, &other], &joined);
+    let expected = "warning: evidence is by the `sentence_weights` of 2 runs of 3: beside the scores of the others";
+    assert!(told.code == Some(0) && told.stderr.contains(expected), "{}", told.stderr);
+    let told = decide(&[&one, &other], &[&joined[..], &["--force"]].concat());
+    assert!(told.code == Some(0) && !told.stderr.contains("warning"), "{}", told.stderr);
+}
+
+#[test]
+fn an_iteration_of_what_has_no_claims_is_told_as_that() {
+    let folder = TempDir::new().unwrap();
+    scores(folder.path());
+    for place in ["run", "run/scores", "nowhere"] {
+        let scores = folder.path().join(place);
+        let out = folder.path().join("out").join(place);
+        let arguments =
+            ["decide", "--scores", scores.to_str().unwrap(), "--out", out.to_str().unwrap(), "--iteration", "0"];
+        let told = docre(arguments);
+        assert_eq!(told.code, Some(1));
+        let expected = format!(
+            "error: {}: expected the table `claims`, which tells of iterations, found none\n",
+            scores.display()
+        );
+        let hint = "hint: name the folder into which `docre score` has written\n";
+        assert!(told.stderr == expected + hint, "{}", told.stderr);
+        let bare = docre(&arguments[..5]);
+        assert_eq!(bare.code, Some(i32::from(place == "nowhere")), "{}", bare.stderr);
+        assert_eq!(
+            bare.stderr.contains("expected the table `scores`, found none"),
+            place == "nowhere",
+            "{}",
+            bare.stderr
+        );
+    }
 }

@@ -81,6 +81,30 @@ fn stated_and_implied_facts_of_a_synthetic_corpus_are_told_apart() {
     assert!(0.0 < of_all && of_all < 1.0);
 }
 
+/// Labels that noise has added are of no sentence: who finds what is stated misses none of it.
+#[test]
+fn false_facts_are_neither_stated_nor_implied() {
+    let folder = TempDir::new().unwrap();
+    let arguments = ["synthesize", "--docs", "30", "--false-facts", "0.5", "--split", "test", "--out"];
+    assert_eq!(docre(arguments.into_iter().chain([folder.path().to_str().unwrap()])).code, Some(0));
+    let tables = folder.path().join("test");
+    let facts = "SELECT doc_id, head, tail, relation FROM facts WHERE ";
+    let written =
+        |name: &str, condition: &str| submission(&folder.path().join(name), &tables, &(facts.to_owned() + condition));
+    let holding = written("holding.json", "array_length(evidence) > 0");
+    let false_ones = written("false.json", "array_length(evidence) = 0");
+    let count = |path: &Path| serde_json::from_slice::<Vec<Value>>(&fs::read(path).unwrap()).unwrap().len();
+    assert!(count(&false_ones) > 20, "{}", count(&false_ones));
+    let figures = |relations: &Path| {
+        let run = evaluate(&tables, relations, &["--format", "json", "--resamples", "0"]);
+        ["stated", "implied"].map(|scope| f1(&run, scope))
+    };
+    assert_eq!(figures(&holding), [1.0, 1.0]);
+    assert_eq!(figures(&false_ones), [0.0, 0.0]);
+    let run = evaluate(&tables, &holding, &["--format", "json", "--resamples", "0"]);
+    assert!(f1(&run, "all") < 1.0, "labels are labels");
+}
+
 #[test]
 fn figures_go_to_stdout_and_to_tables() {
     let folder = TempDir::new().unwrap();

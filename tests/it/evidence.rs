@@ -9,7 +9,7 @@ use docre::decide::Decision;
 use docre::model::atlop::AtlopConfig;
 use docre::model::docre_ii::DocreIiConfig;
 use docre::table::rows::{EvidenceRow, FactRow, MetricRow, ProvenanceRow, RelationRow, ScoreRow, SentenceWeightRow};
-use docre::table::{Row, Table, evidence_of};
+use docre::table::{self, Row, Table, evidence_of};
 use docre::train::config::{SecondStage, TrainConfig};
 use serde_json::Value;
 
@@ -203,6 +203,9 @@ fn decided(fixture: &Fixture, of_pairs: &Sentences, before: f64) {
     let after = check_judged(fixture, "own", "judged-own");
     assert!(before > 0.0 && after > 0.0, "{before} and {after}");
     fs::copy(fixture.path("decision.json"), fixture.path("model/best/decision.json")).unwrap();
+    let shown = command(fixture, &["checkpoint", "show", "@model/best"]).stdout;
+    assert!(shown.contains("evidence      learnt, with a weight of 1\n"), "{shown}");
+    assert!(shown.contains(&format!("evidence above a weight of {threshold}")), "{shown}");
     let score = ["score", "--checkpoint", "@model/best", "--corpus", "@corpus", "--split", "dev", "--force", "--out"];
     done(&command(fixture, &[&score[..], &["@scored"]].concat()));
     assert_eq!(evidence(fixture, "scored"), evidence(fixture, "decided"));
@@ -221,6 +224,32 @@ fn what_was_not_taught_has_no_such_tables() {
     for table in ["evidence", "sentence_weights"] {
         assert!(!fixture.path(&format!("scored/{table}")).exists());
     }
+    // What another model left there is not of these relations.
+    for whole in [true, false] {
+        table::write::<EvidenceRow>(&fixture.path("scored"), "other", Vec::new()).unwrap();
+        table::write::<SentenceWeightRow>(&fixture.path("scored"), "other", Vec::new()).unwrap();
+        if !whole {
+            fs::remove_dir_all(fixture.path("scored/scores")).unwrap();
+        }
+        let told = score(&fixture, "model", "@scored");
+        assert!(told.code == Some(1) && told.stderr.contains("--force"), "{}", told.stderr);
+        let arguments = [
+            "score",
+            "--checkpoint",
+            "@model/best",
+            "--corpus",
+            "@corpus",
+            "--split",
+            "dev",
+            "--force",
+            "--out",
+            "@scored",
+        ];
+        done(&command(&fixture, &arguments));
+        assert!(!fixture.path("scored/evidence").exists() && !fixture.path("scored/sentence_weights").exists());
+    }
+    let shown = command(&fixture, &["checkpoint", "show", "@model/best"]).stdout;
+    assert!(shown.contains("evidence      not learnt\n"), "{shown}");
     let nothing =
         rows(&fixture.path("model"), "SELECT evidence_loss FROM training_log WHERE evidence_loss IS NOT NULL");
     assert!(nothing.is_empty());
@@ -276,7 +305,36 @@ fn a_base_that_stays_as_it_is_was_taught_before() {
     let refused = fixture.train(&config(0.1, Some("bare/base")), "refused", &[]);
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.contains("expected the base of the model, taught evidence (`evidence_weight`)"));
+    let refused = fixture.train(&folded(config(0.1, Some("bare/base"))), "refused", &[]);
+    assert!(refused.stderr.contains("taught evidence (`evidence_weight`)"), "{}", refused.stderr);
     done(&fixture.train(&config(0.1, Some("taught/base")), "over", &[]));
     done(&score(&fixture, "over", "@scored"));
     assert!(!weights(&fixture, "scored").is_empty());
+}
+
+fn folded(config: TrainConfig) -> TrainConfig {
+    let second = SecondStage { folds: 2, ..config.second_stage.clone().unwrap() };
+    TrainConfig { second_stage: Some(second), ..config }
+}
+
+#[test]
+fn the_bases_of_folds_are_taught_as_the_base_is_and_are_not_those_of_another_weight() {
+    let fixture = Fixture::new();
+    let config = |evidence_weight, base: Option<&str>| {
+        let model = ModelConfig::DocreIi(DocreIiConfig { evidence_weight, ..docre_ii() });
+        let base = base.map(|base| fixture.path(base));
+        folded(TrainConfig { model, epochs: 2, second_stage: Some(second_stage()), base, ..fixture.config() })
+    };
+    done(&fixture.train(&config(0.5, None), "taught", &[]));
+    let checkpoint = |name: &str| Checkpoint::load(&fixture.path(name), &candle_core::Device::Cpu).unwrap();
+    for base in ["base", "fold-1", "fold-2"] {
+        assert!(checkpoint(&format!("taught/{base}")).config.model.evidence_weight() == 0.5, "{base}");
+    }
+    let taught = "SELECT stage, count(evidence_loss) > 0 FROM training_log GROUP BY stage ORDER BY stage";
+    assert_eq!(rows(&fixture.path("taught"), taught), ["1,true", "2,true", "3,true", "4,false"]);
+    // Over the same base, what bases of folds made that were taught otherwise serves nobody.
+    let same = fixture.train(&config(0.5, Some("taught/base")), "same", &[]);
+    assert!(same.stderr.contains("features of the base are taken from "), "{}", same.stderr);
+    let other = fixture.train(&config(0.25, Some("taught/base")), "other", &[]);
+    assert!(other.code == Some(0) && !other.stderr.contains("are taken from "), "{}", other.stderr);
 }

@@ -518,6 +518,19 @@ fn a_file_extends_another() {
     place.write("same.toml", "extends = \"more.toml\"\n[matrix]\nagainst = \"two\"\n[[variant]]\nname = \"one\"\n[[variant]]\nname = \"two\"\n");
     let same = place.docre(&["same.toml", "--dry-run"]);
     assert!(same.code == Some(0) && !same.stderr.contains("leaves out"), "{}", same.stderr);
+    // What is added runs before what comes to read it, and else behind the rest.
+    let page = "[[stage]]\nname = \"NAME\"\nkind = \"query\"\ninputs = { sql = \"copy\", test = \"FROM\" }\noutputs = { table = \"OF\" }\n";
+    let stage = |name: &str, from: &str, of: &str| page.replace("NAME", name).replace("FROM", from).replace("OF", of);
+    let stages = stage("copy", "before.parquet", "copied.parquet")
+        + &stage("last", "test", "last.parquet")
+        + &stage("before", "test", "before.parquet");
+    place.write("ordered.toml", &("extends = \"tiny.toml\"\n".to_owned() + &stages));
+    let ordered = place.docre(&["ordered.toml", "--dry-run", "--variant", "whole"]);
+    let names = ordered.stdout.lines().map(|line| line.split(": ").next().unwrap().rsplit('/').next().unwrap());
+    let names: Vec<&str> = names.collect();
+    let place_of = |name: &str| names.iter().position(|other| *other == name).unwrap();
+    assert!(place_of("test") < place_of("before") && place_of("before") < place_of("copy"), "{names:?}");
+    assert!(place_of("copy") < place_of("last"), "{names:?}");
     place.write("circle.toml", "extends = \"circle.toml\"\n");
     let circle = place.docre(&["circle.toml"]);
     let expected = "in no circle, got `circle.toml`, which extends `circle.toml`";

@@ -269,7 +269,8 @@ fn a_file_with_a_fault_is_refused_before_anything_runs() {
         (
             "test = \"test\"",
             "test = \"figures\"",
-            "stage `copy`: `figures` is made only afterwards, by stage `evaluate`",
+            "stages that read one another's outputs in no circle, got `copy`, which reads from `evaluate`, which reads \
+             from `copy`",
         ),
         ("test = \"test\"", "test = [\"test\", \"train\"]", "stage `copy`: input `test`: expected one name, got 2"),
         ("training =", "trainig =", "stage `evaluate`: unknown input `trainig`, the nearest known one is `training`"),

@@ -80,6 +80,17 @@ fn what_a_model_has_no_use_for_is_refused_before_it_is_trained() {
     assert!(refused(&place, &[&alone[..], &[begun]].concat()).contains(infers));
     let of_none = refused(&place, &[begun, "score.iterations=0"]);
     assert!(of_none.contains("stage `score`: `first_relations`: expected none, as `iterations` is 0"), "{of_none}");
+    for role in ["evidence", "sentence_weights"] {
+        let outputs = format!("score.outputs={{ relations = \"relations\", {role} = \"{role}\" }}");
+        let told = refused(&place, &[&outputs]);
+        let expected =
+            format!("stage `score`: output `{role}`: expected a model that learns evidence, with `evidence_weight`");
+        assert!(told.contains(&expected) && told.contains("got another from stage `whole`"), "{told}");
+        let taught = ["whole.model.evidence_weight=0.1", "base.model.evidence_weight=0.1", &outputs];
+        let arguments = taught.iter().flat_map(|setting| ["--set", setting]);
+        let arguments: Vec<&str> = ["tiny.toml", "--dry-run"].into_iter().chain(arguments).collect();
+        assert_eq!(place.docre(&arguments).code, Some(0), "{}", place.docre(&arguments).stderr);
+    }
     let folds = refused(&place, &[&alone[..], &["whole.second_stage.folds=2"]].concat());
     let expected = "`second_stage.folds`: expected 0, as the model has no base that is trained before it, got 2";
     assert!(folds.contains(expected), "{folds}");

@@ -133,8 +133,18 @@ fn what_stands_between_tokens_is_written_as_it_stood() {
         let out = folder.path().join(format!("out-{format}"));
         let run = docre(["convert", "--to", format, "--out", out.to_str().unwrap(), split.to_str().unwrap()]);
         assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let told = "warning: documents with `\\r`, or an empty line within a sentence, which are written as blanks: 1, such as";
+        assert_eq!(
+            run.stderr.contains(told),
+            !["jsonl", "docred", "annotated"].contains(&format),
+            "{format}: {}",
+            run.stderr
+        );
         out
     };
+    for format in ["bioc-json", "pubtator", "docred", "annotated"] {
+        written(format);
+    }
     let json =
         |format: &str| -> serde_json::Value { serde_json::from_slice(&fs::read(written(format)).unwrap()).unwrap() };
     assert_eq!(json("jsonl")["text"], text);

@@ -22,6 +22,8 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 DOCRE = sys.argv[1]
+# Further pages with evidence, to be looked at.
+PAGES = [pathlib.Path(page) for page in sys.argv[2:]]
 SHOTS = ROOT / "target/peers/report"
 SECTIONS = ["summary", "metrics", "learning", "curve", "relations", "errors", "inference", "predictions", "documents", "graph", "lineage"]
 HOSTILE = [
@@ -38,6 +40,46 @@ NAMES = [
 ]
 # What a word and the relation of another program may be: no reader bounds them.
 LONG = "z" * 1_000_000
+
+# Scores from facts and the weights of sentences: what is evidence has most, and something else a little.
+SUPPORTED = """
+CREATE TABLE f AS SELECT *, row_number() OVER () AS n FROM '{split}/facts/*.parquet';
+CREATE TABLE s AS SELECT doc_id, sent_id FROM '{split}/sentences/*.parquet';
+CREATE TABLE d AS SELECT doc_id, position FROM '{split}/documents/*.parquet';
+COPY (SELECT 'peers' AS run_id, doc_id, head, tail, CASE WHEN n % 5 = 0 THEN 'wrong_' || relation ELSE relation END AS relation,
+    (1 + n % 4)::FLOAT AS logit, 0::FLOAT AS threshold_logit, NULL::FLOAT AS base_logit, NULL::FLOAT AS base_threshold_logit,
+    NULL::UINTEGER AS iteration, 5::FLOAT AS margin, 9::UINTEGER AS most_labels FROM f JOIN d USING (doc_id) WHERE n % 7 != 0
+    ORDER BY position, head, tail, logit DESC, relation) TO '{run}/scores.parquet';
+CREATE TABLE w AS SELECT doc_id, head, tail, sent_id,
+    max(CASE WHEN n % 5 = 0 AND sent_id = n % 3 THEN 0.5 WHEN n % 5 = 0 THEN 0.05 WHEN list_contains(evidence, sent_id) AND n % 3 != 1 THEN 0.3 + sent_id / 50
+        WHEN sent_id % 4 = 0 THEN 0.25 ELSE 0 END) AS weight FROM f JOIN s USING (doc_id) GROUP BY ALL;
+COPY (SELECT 'peers' AS run_id, doc_id, head, tail, sent_id, least(weight, 1)::FLOAT AS weight FROM w JOIN d USING (doc_id) WHERE weight > 0
+    ORDER BY position, head, tail, sent_id) TO '{run}/sentence_weights.parquet';
+"""
+PIPELINE = """
+[sources]
+test = "test"
+scores = "scores.parquet"
+weights = "sentence_weights.parquet"
+
+[[stage]]
+name = "decide"
+kind = "decide"
+inputs = { scores = "scores", sentence_weights = "weights" }
+outputs = { relations = "relations", evidence = "evidence" }
+
+[[stage]]
+name = "evaluate"
+kind = "evaluate"
+inputs = { corpus = "test", relations = "relations", evidence = "evidence" }
+outputs = { metrics = "metrics" }
+
+[[stage]]
+name = "page"
+kind = "report"
+inputs = { corpus = "test", relations = "relations", evidence = "evidence", sentence_weights = "weights", metrics = "metrics" }
+outputs = { page = "report.html" }
+"""
 
 # Predictions from facts: each fifth missed, each seventh of the others wrong; what a base had said of them; and a graph
 # of the entities' names.
@@ -122,6 +164,19 @@ def make_run(run, documents):
     return run / "report.html"
 
 
+def make_supported(folder, documents):
+    """A page of predictions with evidence and the weights of sentences, by a pipeline: each seventh of the facts is missed,
+    each fifth is of the wrong relation, and looks at the wrong sentence."""
+    docre("synthesize", "--docs", str(documents), "--seed", "4", "--split", "test", "--out", str(folder / "made"), "--json")
+    made = json.loads((folder / "made/test.json").read_text())
+    (folder / "test.json").write_text(json.dumps([*made, hostile_document()]))
+    docre("convert", "--format", "docred", "--split", "test", "--out", str(folder), str(folder / "test.json"))
+    duckdb.connect().execute(SUPPORTED.format(split=folder / "test", run=folder))
+    (folder / "supported.toml").write_text(PIPELINE)
+    docre("run", "supported.toml", cwd=folder)
+    return folder / "runs/supported/report.html"
+
+
 def make_plain(folder):
     """A page of documents without labels, and of predictions by another program that gives no more than they are."""
     (folder / "plain.txt").write_text(ARTICLE)
@@ -132,8 +187,8 @@ def make_plain(folder):
     return folder / "report.html"
 
 
-def docre(*arguments):
-    subprocess.run([DOCRE, "--quiet", *arguments], check=True, stdout=subprocess.DEVNULL)
+def docre(*arguments, cwd=None):
+    subprocess.run([DOCRE, "--quiet", *arguments], check=True, stdout=subprocess.DEVNULL, cwd=cwd)
 
 
 def browser(profile):
@@ -314,6 +369,76 @@ def check_traces(page):
     page.wait(lambda: len(page.all(".mention[aria-pressed=true]")) >= 2)
 
 
+def check_evidence(page):
+    """The sentences of the chosen fact are marked and named; of one that is pointed at they are marked, and nothing moves."""
+    page.check_sections()
+    marks = lambda: page.driver.execute_script("""
+        return [...document.querySelectorAll(".sentence:has(.evidence-name)")].map((sentence) => {
+          const name = sentence.querySelector(".evidence-name");
+          return { name: name.textContent, seen: getComputedStyle(name).visibility === "visible", first: sentence.textContent.startsWith(name.textContent),
+            classes: [...sentence.classList], weight: Number(sentence.style.getPropertyValue("--weight")), ground: getComputedStyle(sentence).backgroundColor };
+        })""")
+    met = set()
+    facts = page.all(".fact")
+    for fact in facts[:20]:
+        page.click(fact)
+        page.wait(lambda: fact.get_attribute("aria-pressed") == "true")
+        page.driver.execute_script("arguments[0].blur(); document.body.focus()", fact)
+        for mark in marks():
+            is_gold, is_predicted = "evidence" in mark["classes"], "predicted" in mark["classes"]
+            expected = "evidence" if is_predicted else "gold evidence" if is_gold else "weight"
+            assert mark["name"].startswith(expected) and mark["first"], mark
+            assert mark["name"].endswith("gold") == (is_gold and is_predicted), mark
+            assert mark["weight"] == 0 or f"{mark['weight']:.2f}"[:3] == mark["name"].replace(" · gold", "")[-4:][:3], mark
+            met.add((is_gold, is_predicted))
+        grounds = {mark["weight"]: mark["ground"] for mark in marks()}
+        assert len(set(grounds.values())) == len(grounds), grounds
+    assert (False, True) in met, met
+    check_pointing(page, facts, marks)
+    check_keys(page, marks)
+    page.reach_list()
+    heads = [head.get_attribute("textContent") for head in page.all("#predictions thead th")]
+    assert heads[-1] == "Evidence", heads
+    cells = [cell.get_attribute("textContent") for cell in page.all("#predictions tbody td:last-child")]
+    assert any("(0." in cell for cell in cells), cells
+    return met
+
+
+def check_pointing(page, facts, marks):
+    """What is pointed at has its marks, and no words that would move the text."""
+    page.click(facts[0])
+    text = lambda: page.driver.execute_script("const { x, y, height } = document.querySelector('.words').getBoundingClientRect(); return [x, y + scrollY, height]")
+    before = text()
+    page.driver.execute_script("arguments[0].dispatchEvent(new PointerEvent('pointerenter'))", facts[1])
+    assert text() == before and not any(mark["seen"] for mark in marks()), marks()
+    page.driver.execute_script("arguments[0].dispatchEvent(new PointerEvent('pointerleave'))", facts[1])
+    assert text() == before and all(mark["seen"] for mark in marks()), marks()
+
+
+def check_keys(page, marks):
+    """With keys alone a fact is reached and chosen."""
+    page.driver.execute_script("document.querySelector('.fact').focus()")
+    page.driver.switch_to.active_element.send_keys(Keys.ARROW_DOWN)
+    page.wait(lambda: page.driver.execute_script("return document.activeElement === document.querySelectorAll('.fact')[1]"))
+    page.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    page.wait(lambda: page.all(".fact")[1].get_attribute("aria-pressed") == "true")
+    page.wait(lambda: all(mark["seen"] for mark in marks()))
+
+
+def check_evidence_file(page, downloads):
+    """The list as a file has the sentences of each prediction, with as many weights."""
+    page.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(downloads)})
+    page.reach_list()
+    page.click(page.one("#list-download"))
+    page.wait(lambda: list(downloads.glob("supported-predictions.csv")))
+    rows = list(csv.DictReader((downloads / "supported-predictions.csv").open(encoding="utf-8-sig", newline="")))
+    supported = [row for row in rows if row["predicted_evidence"]]
+    assert supported and all(row["verdict"] != "missed" for row in supported)
+    for row in supported:
+        weights = row["predicted_evidence_weights"].split(" ")
+        assert len(row["predicted_evidence"].split(" ")) == len(weights) and all(0.2 < float(weight) <= 1 for weight in weights), row
+
+
 def check_plain(page):
     """Without labels and probabilities nothing is said of them; what is said leads on."""
     page.check_sections({"metrics", "curve"})
@@ -398,10 +523,10 @@ def main():
         return print("skipped: no chromium and chromedriver here (Debian: apt-get install chromium chromium-driver)")
     SHOTS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        run, plain, downloads = (pathlib.Path(folder, name) for name in ["run <b>&amp;", "plain", "downloads"])
-        for place in [run, plain, downloads]:
+        run, plain, supported, downloads = (pathlib.Path(folder, name) for name in ["run <b>&amp;", "plain", "supported", "downloads"])
+        for place in [run, plain, supported, downloads]:
             place.mkdir()
-        made, bare = make_run(run, 60), make_plain(plain)
+        made, bare, supported = make_run(run, 60), make_plain(plain), make_supported(supported, 12)
         driver = browser(pathlib.Path(folder, "profile"))
         try:
             page = Page(driver, made)
@@ -420,6 +545,19 @@ def main():
             check_plain(page)
             look(page, "plain")
             page.check_quiet()
+            page = Page(driver, supported)
+            # Gold evidence that is found and that is missed, and found where none is; weights stand in no label's way.
+            assert check_evidence(page) >= {(True, True), (True, False), (False, True), (False, False)}
+            check_evidence_file(page, downloads)
+            look(page, "supported")
+            page.shoot_section("documents", "supported-documents")
+            check_harmless(page)
+            page.check_quiet()
+            for number, path in enumerate(PAGES):
+                page = Page(driver, path)
+                check_evidence(page)
+                look(page, f"page-{number}")
+                page.check_quiet()
             sample = ROOT / "runs/sample/report.html"
             if sample.is_file():
                 page = Page(driver, sample)

@@ -481,9 +481,9 @@ fn scores_without_right_ones_are_not_fitted_on_nor_those_without_wrong_ones_cali
     assert!(refusal(wrong).ends_with("expected scores of which some are right, got 2 wrong ones"));
     let found = fitted(vec![score(0, 1, "a", 3.0)]).unwrap();
     assert_eq!(found.decision.calibration, None);
-    assert_eq!(found.warning().unwrap(), "no score is wrong: probabilities stay as the model has them");
+    assert_eq!(found.warnings(), ["no score is wrong: probabilities stay as the model has them"]);
     let found = fitted(scores()).unwrap();
-    assert!(found.decision.calibration.is_some() && found.warning().is_none());
+    assert!(found.decision.calibration.is_some() && found.warnings().is_empty());
     for wanted in [0.0, -0.5, 1.5, f64::NAN] {
         for options in [
             FitOptions { precision: Some(wanted), ..FitOptions::default() },

@@ -313,6 +313,8 @@ fn a_loss_is_read_from_its_name_or_a_table() {
     assert!(told.iter().all(|told| told == "`loss.gamma`: expected 0 to 1000, got -1"), "{told:?}");
     let told: Vec<String> = refused(moving(1.0, 1.0, 2.0));
     assert!(told.iter().all(|told| told == "`loss.sampled`: expected 0 to 1, got 2"), "{told:?}");
+    let told: Vec<String> = refused(moving(1.0, 1.0, 0.0));
+    assert!(told.iter().all(|told| told == "`loss.sampled`: expected above 0, got 0"), "{told:?}");
     let told = every_way(FOCAL, Teaching::Mse { weight: -1.0 })[0].check().unwrap_err();
     assert_eq!(told, "`teaching.weight`: expected 0 to 1000, got -1");
 }

@@ -44,7 +44,13 @@ fn parse(options: Table, inputs: &[String]) -> anyhow::Result<Box<dyn Action>> {
         role::DECISION
     );
     let knows_weights = inputs.iter().any(|role| role == role::SENTENCE_WEIGHTS);
-    Ok(Box::new(Decide { options: settings(options)?, decision: settings(decision)?, knows_weights }))
+    let decision: Decision = settings(decision)?;
+    ensure!(
+        knows_weights || decision.evidence_threshold.is_none(),
+        "`evidence_threshold`: expected it beside the input `{}`, got it alone",
+        role::SENTENCE_WEIGHTS
+    );
+    Ok(Box::new(Decide { options: settings(options)?, decision, knows_weights }))
 }
 
 impl Action for Decide {

@@ -41,7 +41,7 @@ impl Action for FitOptions {
         Ok(Made {
             outputs: BTreeMap::from([(role::DECISION, file)]),
             notes: fit.told().into_iter().chain(fit.told_of_evidence()).collect(),
-            warnings: fit.warning().into_iter().collect(),
+            warnings: fit.warnings(),
             ..Made::default()
         })
     }

@@ -154,6 +154,11 @@ impl<'s> Before<'s> {
         self.stage.inputs.get(role).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether the stage is to make an output in a role.
+    pub fn makes(&self, role: &str) -> bool {
+        self.stage.outputs.contains_key(role)
+    }
+
     /// The stage that makes an input, and the role in which it does; `None` of a source.
     pub fn maker(&self, input: &Input) -> Option<(&'s Stage, &'s str)> {
         let Input::Made(name) = input else { return None };

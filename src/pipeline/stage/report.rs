@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::ensure;
+use toml::Table;
+
 use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
 use crate::ground::manifest::{REPORT, role};
 use crate::pipeline::options::settings;
@@ -15,6 +18,8 @@ pub const KIND: Kind = Kind {
     inputs: &[
         (role::CORPUS, Needs::One),
         (role::RELATIONS, Needs::Optional),
+        (role::EVIDENCE, Needs::Optional),
+        (role::SENTENCE_WEIGHTS, Needs::Optional),
         (AGAINST, Needs::Optional),
         (role::MODEL_RELATIONS, Needs::Optional),
         (role::TRACES, Needs::Optional),
@@ -27,9 +32,16 @@ pub const KIND: Kind = Kind {
     ],
     outputs: &["page"],
     options: keys_of::<Options>,
-    parse: |options, _| Ok(Box::new(settings::<Options>(options)?)),
+    parse,
     ..Kind::PLAIN
 };
+
+fn parse(options: Table, inputs: &[String]) -> anyhow::Result<Box<dyn Action>> {
+    let given = |role: &str| inputs.iter().any(|input| input == role);
+    let (evidence, relations) = (role::EVIDENCE, role::RELATIONS);
+    ensure!(given(relations) || !given(evidence), "input `{evidence}`: expected it beside `{relations}`, got it alone");
+    Ok(Box::new(settings::<Options>(options)?))
+}
 
 impl Action for Options {
     fn shows_stages_before(&self) -> bool {
@@ -43,6 +55,8 @@ impl Action for Options {
             lineage: Some(work.before.clone()),
             corpus: path(role::CORPUS),
             relations: path(role::RELATIONS),
+            evidence: path(role::EVIDENCE),
+            sentence_weights: path(role::SENTENCE_WEIGHTS),
             against: path(AGAINST),
             model_relations: path(role::MODEL_RELATIONS),
             traces: path(role::TRACES),

@@ -2,7 +2,7 @@
 //! beside it; of a checkpoint that learnt evidence, `sentence_weights` and `evidence`. With the weights of a run before,
 //! what is evidence by these alone is scored.
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 
 use super::kind::{Action, Before, Kind, Made, Needs, Work, keys_of};
 use crate::ground::manifest::role;
@@ -68,6 +68,14 @@ impl Action for Score {
             "input `{CHECKPOINT}`: expected a model that infers, `docre-ii` with `K` above 0, got another from stage `{}`",
             maker.name
         );
+        let of_evidence = [role::SENTENCE_WEIGHTS, role::EVIDENCE].into_iter();
+        if let Some(role) = of_evidence.filter(|_| model.evidence_weight() <= 0.0).find(|role| before.makes(role)) {
+            bail!(
+                "output `{role}`: expected a model that learns evidence, with `evidence_weight` above 0, got another from \
+                 stage `{}`",
+                maker.name
+            );
+        }
         Ok(())
     }
 

@@ -11,7 +11,7 @@ const BODY: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
 
 /// In the order in which they build on each other; together they are one script.
-const SCRIPTS: [&str; 13] = [
+const SCRIPTS: [&str; 14] = [
     include_str!("elements.js"),
     include_str!("blocks.js"),
     include_str!("plots.js"),
@@ -20,6 +20,7 @@ const SCRIPTS: [&str; 13] = [
     include_str!("curves.js"),
     include_str!("lineage.js"),
     include_str!("text.js"),
+    include_str!("evidence.js"),
     include_str!("reader.js"),
     include_str!("csv.js"),
     include_str!("predictions.js"),

@@ -96,6 +96,7 @@ class Listing {
 
   /** Heads that sort by their column, and the other way round where that is an order too. */
   heads() {
+    const { run } = this;
     const sorts = (name, ...orders) => {
       const next = orders[(orders.indexOf(this.order) + 1) % orders.length];
       const button = h("button", { type: "button", class: "sorts", onclick: () => { this.sortBy(next); this.place.querySelector(`[data-sorts="${name}"]`)?.focus(); }, "data-sorts": name }, name, h("span", { "aria-hidden": "true" }, orders.includes(this.order) ? (this.order.startsWith("most") ? " ↓" : " ↑") : ""));
@@ -104,7 +105,7 @@ class Listing {
     };
     const verdicts = this.run.runs.length > 1 ? this.run.runs.map((name) => clipped(name, 18)) : this.run.tally.labelled ? [sorts("Verdict", "verdict")] : [];
     return [sorts("Head", "head"), sorts("Relation", "relation"), sorts("Tail", "tail"), sorts("Document", "document"),
-      ...(this.least ? [[sorts("p", "most probable first", "least probable first"), true]] : []), ["Apart", true], ...verdicts];
+      ...(this.least ? [[sorts("p", "most probable first", "least probable first"), true]] : []), ["Apart", true], ...verdicts, ...(run.evidence ? ["Evidence"] : [])];
   }
 
   cells({ doc, place, fact, relation, head, tail }) {
@@ -113,7 +114,8 @@ class Listing {
     const verdicts = run.runs.length > 1 || run.tally.labelled ? run.runs.map((_, number) => number ? fact.other : fact.verdict) : [];
     return [this.entity(head), [h("span", { class: "relation" }, inRow(relation)), " ", arrowOf(run, fact.relation)], this.entity(tail), open,
       ...(this.least ? [fact.probability === undefined ? "–" : fact.probability.toFixed(3)] : []), fact.distance === null ? "–" : whole(fact.distance),
-      ...verdicts.map((verdict) => h("span", { class: `sign ${verdict ?? "absent"}` }, h("span", { "aria-hidden": "true" }, `${SIGNS[verdict] ?? "·"} `), verdict ?? "not predicted"))];
+      ...verdicts.map((verdict) => h("span", { class: `sign ${verdict ?? "absent"}` }, h("span", { "aria-hidden": "true" }, `${SIGNS[verdict] ?? "·"} `), verdict ?? "not predicted")),
+      ...(run.evidence ? [evidenceCell(fact)] : [])];
   }
 
   entity({ name, type, kb_id }) {
@@ -125,9 +127,11 @@ class Listing {
     const { run } = this;
     const isCompared = run.runs.length > 1;
     const heads = ["document", "title", "head", "head_name", "head_type", "head_id", "relation", "label", "tail", "tail_name", "tail_type", "tail_id", "probability", "probability_before_inference", "iteration", "sentences_apart", "verdict", "evidence",
+      ...(run.evidence ? ["predicted_evidence", "predicted_evidence_weights"] : []),
       ...(isCompared ? ["other_run", "other_verdict", "other_probability"] : [])];
     const cells = ({ doc, fact, head, tail }) => [doc.id, doc.title, fact.head, head.name, head.type, head.kb_id, fact.relation, run.labels.get(fact.relation), fact.tail, tail.name, tail.type, tail.kb_id,
       fact.probability, fact.base, fact.iteration, fact.distance, fact.verdict, (fact.evidence ?? []).join(" "),
+      ...(run.evidence ? evidenceCells(fact) : []),
       ...(isCompared ? [run.runs[1], fact.other, fact.other_probability] : [])];
     return [heads, ...this.sorted.map(cells)];
   }

@@ -81,7 +81,7 @@ class Reader {
     this.changes = h("div", { class: "changes" });
     return h("article", { class: "document", "aria-labelledby": "reader-title" },
       h("div", { class: "turn" }, this.before, this.after),
-      this.title, this.about, legendOf(this.hue), this.holder, this.changes);
+      this.title, this.about, legendOf(this.hue), this.run.evidence && evidenceLegend(this.run), this.holder, this.changes);
   }
 
   nameOf(relation) {
@@ -259,7 +259,8 @@ class Reader {
     const fact = pointed ?? this.chosen;
     text.spans.flat().forEach(({ span }) => span.setAttribute("aria-pressed", "false"));
     for (const end of fact ? [fact.head, fact.tail] : [entity]) text.spans[end]?.forEach(({ span }) => span.setAttribute("aria-pressed", "true"));
-    text.sentences.forEach((sentence, place) => sentence.classList.toggle("evidence", Boolean(fact?.evidence?.includes(place))));
+    markSentences(text, fact);
+    if (this.run.evidence) labelSentences(text, this.chosen, fact);
     [...this.facts.querySelectorAll(".fact")].forEach((button, place) => button.setAttribute("aria-pressed", String(shown[place] === this.chosen)));
     const others = this.all.checked || (entity !== null && !fact) ? shown.filter((other) => other !== fact) : [];
     drawFacts(this.canvas, this.holder, text, fact ? [...others, fact] : others, fact, ({ relation }) =>

@@ -65,7 +65,7 @@ function drawFacts(canvas, holder, text, facts, chosen, told) {
   const pitch = parseFloat(getComputedStyle(text.element).lineHeight);
   canvas.setAttribute("viewBox", `0 0 ${width} ${height}`);
   canvas.replaceChildren(...facts.flatMap((fact) => {
-    const ends = closest(text.spans[fact.head], text.spans[fact.tail], fact.evidence);
+    const ends = closest(text.spans[fact.head], text.spans[fact.tail], supporting(fact));
     if (!ends) return [];
     const [from, to] = nearestParts(ends.head, ends.tail);
     return from && to ? [arc(from, to, frame, fact, fact === chosen, { width, pitch }, told(fact))] : [];

@@ -1,0 +1,152 @@
+//! What an earlier making has left does not stay beside what a new one makes without it.
+
+use std::fs;
+use std::path::Path;
+
+use docre::table::rows::{EvidenceRow, RelationRow, ScoreRow, SentenceWeightRow};
+use docre::table::{self, Table};
+use tempfile::TempDir;
+
+use crate::pipeline::Place;
+use crate::report::{predicted, write};
+use crate::support::{Run, docre, rows};
+
+fn score(relation: &str) -> ScoreRow {
+    ScoreRow {
+        run_id: "r".into(),
+        doc_id: "d".into(),
+        head: 0,
+        tail: 1,
+        relation: relation.into(),
+        logit: 2.0,
+        threshold_logit: 0.0,
+        base_logit: None,
+        base_threshold_logit: None,
+        iteration: None,
+        margin: 5.0,
+        most_labels: 4,
+    }
+}
+
+fn weights() -> Vec<SentenceWeightRow> {
+    vec![SentenceWeightRow { run_id: "r".into(), doc_id: "d".into(), head: 0, tail: 1, sent_id: 3, weight: 0.75 }]
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn refused(run: &Run, table: &Path) {
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains(text(table)) && run.stderr.contains("--force"), "{}", run.stderr);
+}
+
+fn done(run: &Run) {
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+}
+
+#[test]
+fn evidence_of_other_relations_goes_with_them() {
+    let folder = TempDir::new().unwrap();
+    let [with, without, out] = ["with", "without", "out"].map(|name| folder.path().join(name));
+    write(&with, vec![score("P1")]);
+    write(&with, weights());
+    write(&without, vec![score("P2")]);
+    let decide = |scores: &Path, more: &[&str]| {
+        docre(["decide", "--scores", text(scores), "--out", text(&out)].iter().chain(more))
+    };
+    done(&decide(&with, &[]));
+    let evidence = out.join("evidence");
+    assert_eq!(Table::<EvidenceRow>::require(&out).unwrap().all().unwrap().len(), 1);
+    refused(&decide(&without, &[]), &out.join(""));
+    assert!(evidence.is_dir());
+    done(&decide(&without, &["--force"]));
+    assert!(!evidence.exists());
+    let relations: Vec<RelationRow> = Table::require(&out).unwrap().all().unwrap();
+    assert_eq!(&*relations[0].relation, "P2");
+    // Relations that stand are no reason to leave it; what is somebody's is not touched.
+    table::write(&out, "other", vec![evidence_row()]).unwrap();
+    refused(&decide(&without, &[]), &evidence);
+    done(&decide(&without, &["--force"]));
+    assert!(!evidence.exists());
+    fs::create_dir(&evidence).unwrap();
+    fs::write(evidence.join("mine.txt"), "mine").unwrap();
+    let told = decide(&without, &["--force"]);
+    assert!(told.code == Some(1) && evidence.join("mine.txt").exists(), "{}", told.stderr);
+    let leftovers = fs::read_dir(&out)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_str().unwrap().starts_with('.'));
+    assert_eq!(leftovers.count(), 0);
+}
+
+fn evidence_row() -> EvidenceRow {
+    EvidenceRow { run_id: "r".into(), doc_id: "d".into(), head: 0, tail: 1, sent_id: 3, weight: 0.75 }
+}
+
+#[test]
+fn comparisons_of_other_figures_go_with_them() {
+    let folder = TempDir::new().unwrap();
+    let (out, split) = (folder.path().join("out"), folder.path().join("test"));
+    done(&docre(["synthesize", "--docs", "3", "--split", "test", "--out", text(folder.path())]));
+    let document = rows(&split, "SELECT doc_id FROM documents")[0].clone();
+    let predictions = |name: &str, relations: &[&str]| {
+        let all = relations.iter().map(|relation| predicted(&document, 0, 1, relation, 1.0)).collect();
+        let run = folder.path().join(name);
+        write(&run, all);
+        run
+    };
+    let (one, other) = (predictions("one", &["P17"]), predictions("other", &["P17", "P36"]));
+    let evaluate = |of: &Path, more: &[&str]| {
+        let usual =
+            ["evaluate", "--corpus", text(&split), "--resamples", "10", "--out", text(&out), "--relations", text(of)];
+        docre(usual.iter().chain(more))
+    };
+    done(&evaluate(&one, &["--against", text(&other)]));
+    let comparisons = out.join("comparisons");
+    // They are of these figures, whether they are compared again or not.
+    done(&evaluate(&one, &[]));
+    assert!(comparisons.is_dir());
+    refused(&evaluate(&other, &[]), &out.join("metrics"));
+    done(&evaluate(&other, &["--force"]));
+    assert!(!comparisons.exists());
+    fs::remove_dir_all(out.join("metrics")).unwrap();
+    done(&evaluate(&one, &["--against", text(&other)]));
+    fs::remove_dir_all(out.join("metrics")).unwrap();
+    refused(&evaluate(&other, &[]), &comparisons);
+}
+
+const DECIDE: &str = r#"
+[sources]
+scores = "made/scores"
+weights = "made/sentence_weights"
+
+[[stage]]
+name = "decide"
+kind = "decide"
+inputs = { scores = "scores", sentence_weights = "weights" }
+outputs = { relations = "relations", evidence = "evidence" }
+"#;
+
+#[test]
+fn an_output_that_a_stage_makes_no_more_goes_unless_somebody_changed_it() {
+    for changed in [false, true] {
+        let place = Place::new(DECIDE);
+        write(&place.path("made"), vec![score("P1")]);
+        write(&place.path("made"), weights());
+        place.run(&[]);
+        let evidence = place.path("runs/tiny/evidence");
+        assert!(evidence.is_dir());
+        if changed {
+            table::write(&place.path("runs/tiny"), "mine", vec![evidence_row()]).unwrap();
+        }
+        place.write(
+            "tiny.toml",
+            &DECIDE.replace(", evidence = \"evidence\"", "").replace("kind =", "shift = 0.5\nkind ="),
+        );
+        let run = place.docre(&["tiny.toml"]);
+        done(&run);
+        assert_eq!(evidence.is_dir(), changed, "{}", run.stderr);
+        assert_eq!(run.stderr.contains("takes its output `evidence` away"), !changed, "{}", run.stderr);
+        assert!(place.path("runs/tiny/relations").is_dir());
+    }
+}
