@@ -153,7 +153,7 @@ impl<'a> Decided<'a> {
     /// The tables of evidence, where there are none now.
     fn outdated(&self) -> Vec<&'static str> {
         let of_evidence = [SentenceWeightRow::schema(), EvidenceRow::schema()].map(|schema| &*schema.name);
-        of_evidence.into_iter().filter(|_| !self.learnt_evidence).collect()
+        of_evidence.into_iter().filter(|_| !self.tells_evidence).collect()
     }
 
     /// Claims, where the table of scores stands and that of claims is not of this decision.

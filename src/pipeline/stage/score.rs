@@ -51,14 +51,10 @@ impl Action for Score {
         ensure!(!begins || self.options.iterations != Some(0), ScoreError::FirstOfNone);
         ensure!(!begins || !self.on_evidence, ScoreError::FirstOnEvidence);
         let Some((maker, trained, made)) = before.trained(CHECKPOINT) else { return Ok(()) };
-        if let Some(corpus) = &self.like {
+        if let Some(corpus) = &self.options.like {
             let known: Vec<&str> = trained.corpora.iter().map(|corpus| &*corpus.name).collect();
-            ensure!(
-                known.contains(&&**corpus),
-                "`like`: {}, of stage `{}`",
-                unknown("corpus", corpus, &known),
-                maker.name
-            );
+            let told = || format!("`like`: {}, of stage `{}`", unknown("corpus", corpus, &known), maker.name);
+            ensure!(known.contains(&&**corpus), told());
         }
         let of_base = if made == BASE { trained.model.base() } else { None };
         let model = of_base.unwrap_or_else(|| trained.model.clone());
