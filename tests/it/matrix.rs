@@ -521,7 +521,7 @@ fn a_file_extends_another() {
     // What is added runs before what comes to read it, and else behind the rest.
     let page = "[[stage]]\nname = \"NAME\"\nkind = \"query\"\ninputs = { sql = \"copy\", test = \"FROM\" }\noutputs = { table = \"OF\" }\n";
     let stage = |name: &str, from: &str, of: &str| page.replace("NAME", name).replace("FROM", from).replace("OF", of);
-    let stages = stage("copy", "before.parquet", "copied.parquet")
+    let stages = stage("copy", "before.parquet", "relations.parquet")
         + &stage("last", "test", "last.parquet")
         + &stage("before", "test", "before.parquet");
     place.write("ordered.toml", &("extends = \"tiny.toml\"\n".to_owned() + &stages));
