@@ -43,8 +43,8 @@ pub struct Cut {
     pub document: usize,
     /// The sentences, in order.
     pub sentences: Vec<u32>,
-    /// The pairs, (head, tail), in order.
-    pub pairs: Vec<(u32, u32)>,
+    /// The pairs, (head, tail).
+    pub pairs: BTreeSet<(u32, u32)>,
 }
 
 /// The pieces of a cut.
@@ -120,11 +120,11 @@ impl OnEvidence {
         let mut cuts = Vec::new();
         for (document, example) in examples.iter().enumerate() {
             let Some(shares) = shares.get(&example.doc_id) else { continue };
-            let mut of_document: BTreeMap<Vec<u32>, Vec<(u32, u32)>> = BTreeMap::new();
+            let mut of_document: BTreeMap<Vec<u32>, BTreeSet<(u32, u32)>> = BTreeMap::new();
             let mentioned = mentioned(example);
             for &pair in &example.pairs {
                 if let Some(sentences) = self.evidence(example, shares, &mentioned, pair)? {
-                    of_document.entry(sentences).or_default().push(pair);
+                    of_document.entry(sentences).or_default().insert(pair);
                 }
             }
             cuts.extend(of_document.into_iter().map(|(sentences, pairs)| Cut { document, sentences, pairs }));
@@ -137,7 +137,7 @@ impl OnEvidence {
         &self,
         example: &Example,
         shares: &Shares,
-        mentioned: &[BTreeSet<u32>],
+        mentioned: &[BTreeSet<(u32, u32)>],
         pair: (u32, u32),
     ) -> Result<Option<Vec<u32>>, ScoreError> {
         let above = shares.of(pair).filter(|(_, share)| *share > self.threshold);
@@ -153,25 +153,20 @@ impl OnEvidence {
         for entity in [pair.0, pair.1] {
             let Some(of_entity) = mentioned.get(entity as usize) else { return Ok(None) };
             let Some(&first) = of_entity.first() else { return Ok(None) };
-            if of_entity.is_disjoint(&sentences) {
-                sentences.insert(first);
+            let is_there = |&(first, last): &(u32, u32)| (first..=last).all(|sentence| sentences.contains(&sentence));
+            if !of_entity.iter().any(is_there) {
+                sentences.extend(first.0..=first.1);
             }
         }
         Ok(Some(sentences.into_iter().collect()))
     }
 }
 
-/// The sentences that mention each entity of a document.
-fn mentioned(example: &Example) -> Vec<BTreeSet<u32>> {
+/// From which sentence to which the mentions of each entity of a document reach, the first mention first; mostly it is one.
+fn mentioned(example: &Example) -> Vec<BTreeSet<(u32, u32)>> {
     let mut mentions = example.mentions.iter().zip(&example.mention_ends);
-    let of_entity = |&count: &usize| {
-        let of_mention = |(&start, &end): (&u32, &u32)| {
-            let sentence = sentence_of(example, start);
-            sentence.filter(|sentence| Some(*sentence) == sentence_of(example, end))
-        };
-        mentions.by_ref().take(count).filter_map(of_mention).collect()
-    };
-    example.n_mentions.iter().map(of_entity).collect()
+    let reach = |(&start, &end): (&u32, &u32)| sentence_of(example, start).zip(sentence_of(example, end));
+    example.n_mentions.iter().map(|&count| mentions.by_ref().take(count).filter_map(reach).collect()).collect()
 }
 
 /// The sentence of a piece; `None`: of none, as the first piece and the last.
@@ -195,17 +190,17 @@ impl Cut {
         example.sentences = self.sentences.iter().filter_map(|sentence| pieces.starts.get(sentence)).copied().collect();
         let place = |piece: u32| {
             let sentence = sentence_of(whole, piece)?;
-            let within = piece - whole.sentences.get(sentence as usize)?;
-            Some((sentence, pieces.starts.get(&sentence)? + within))
+            Some(pieces.starts.get(&sentence)? + (piece - whole.sentences.get(sentence as usize)?))
         };
         let mut mentions = whole.mentions.iter().zip(&whole.mention_ends);
         for &count in &whole.n_mentions {
             let before = example.mentions.len();
             for (&start, &end) in mentions.by_ref().take(count) {
-                let (Some((sentence, start)), Some((last, end))) = (place(start), place(end)) else { continue };
-                if sentence == last {
-                    example.mentions.push(start);
-                    example.mention_ends.push(end);
+                let (Some(new_start), Some(new_end)) = (place(start), place(end)) else { continue };
+                // Of one that reaches into the next sentence, all is there.
+                if new_end.checked_sub(new_start) == end.checked_sub(start) {
+                    example.mentions.push(new_start);
+                    example.mention_ends.push(new_end);
                 }
             }
             example.n_mentions.push(example.mentions.len() - before);
@@ -232,7 +227,7 @@ impl Cut {
 
     /// What is found of its pairs goes to what is found of its document.
     pub fn give(&self, found: Found, whole: &mut Found) {
-        let is_own = |head: u32, tail: u32| self.pairs.binary_search(&(head, tail)).is_ok();
+        let is_own = |head: u32, tail: u32| self.pairs.contains(&(head, tail));
         let predictions = found.predictions.into_iter().filter(|found| is_own(found.head, found.tail));
         whole.predictions.extend(predictions);
         let given = found.given.into_iter().filter(|given| is_own(given.prediction.head, given.prediction.tail));
@@ -252,4 +247,76 @@ pub fn with_cuts(identity: Identity, cuts: &[Cut]) -> Identity {
         let identity = identity.field("cut", document).numbers("sentences", sentences.iter().copied().map(u64::from));
         identity.numbers("pairs", pairs.iter().flat_map(|&(head, tail)| [head, tail]).map(u64::from))
     })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+mod tests {
+    use super::*;
+
+    /// Three sentences of pieces 1 to 3, 4 and 5, 6 to 8. Entity 0 is mentioned in the first and the last, 1 in the second,
+    /// 2 from the second into the last, 3 nowhere.
+    fn document() -> Example {
+        Example {
+            doc_id: "d".into(),
+            ids: vec![100, 11, 12, 13, 21, 22, 31, 32, 33, 200],
+            sentences: vec![1, 4, 6],
+            mentions: vec![1, 7, 4, 5],
+            mention_ends: vec![2, 8, 4, 6],
+            n_mentions: vec![2, 1, 1, 0],
+            pairs: vec![(0, 1), (0, 2), (0, 3), (1, 0)],
+            labels: vec![Vec::new(); 4],
+            ..Example::default()
+        }
+    }
+
+    fn cuts(weights: &[(u32, u32, u32, f32)]) -> Result<Vec<Cut>, ScoreError> {
+        let mut shares = Shares::default();
+        for &(head, tail, sent_id, weight) in weights {
+            let (run_id, doc_id) = ("run".into(), "d".into());
+            shares.add(&SentenceWeightRow { run_id, doc_id, head, tail, sent_id, weight }, 1);
+        }
+        let evidence = OnEvidence { weights: "weights".into(), threshold: 0.2 };
+        evidence.cuts(&[document()], &SharesOf::from([("d".into(), shares)]))
+    }
+
+    #[test]
+    fn pairs_of_one_evidence_share_a_cut_and_what_is_not_mentioned_comes_with_its_first_sentence() {
+        let cut = |sentences: &[u32], pairs: &[(u32, u32)]| Cut {
+            document: 0,
+            sentences: sentences.to_vec(),
+            pairs: pairs.iter().copied().collect(),
+        };
+        // The last sentence mentions 0; 1 brings the second. Of (1, 0) nothing is told but the other direction. Beside the
+        // second, 0 brings the first, and 2 all that it reaches over; 3 is mentioned nowhere.
+        let weights = [(0, 1, 2, 0.5), (0, 1, 1, 0.2), (0, 2, 1, 0.9), (0, 3, 0, 0.9)];
+        assert_eq!(cuts(&weights).unwrap(), [cut(&[0, 1, 2], &[(0, 2)]), cut(&[1, 2], &[(0, 1), (1, 0)])]);
+        // Neither is mentioned: the first that mentions 0 is the first sentence.
+        assert_eq!(cuts(&[(0, 1, 1, 0.5), (1, 0, 0, 0.1)]).unwrap(), [cut(&[0, 1], &[(0, 1)])]);
+        assert_eq!(cuts(&[(0, 1, 0, 0.2)]).unwrap(), []);
+        let strange = cuts(&[(0, 1, 3, 0.5)]).unwrap_err().to_string();
+        assert_eq!(strange, "weights: document `d`: expected one of its 3 sentences, got sentence 3");
+    }
+
+    #[test]
+    fn a_cut_is_a_document_of_its_sentences() {
+        let cut = |sentences: &[u32]| {
+            let cut = Cut { document: 0, sentences: sentences.to_vec(), pairs: BTreeSet::new() };
+            cut.example(&[document()])
+        };
+        let found = cut(&[0, 1]).unwrap();
+        assert_eq!((&found.ids[..], &found.sentences[..]), (&[100, 11, 12, 13, 21, 22, 200][..], &[1, 4][..]));
+        let mentions = (&found.mentions[..], &found.mention_ends[..], &found.n_mentions[..]);
+        assert_eq!(mentions, (&[1, 4][..], &[2, 4][..], &[1, 1, 0, 0][..]));
+        assert_eq!(found.pairs, [(0, 1), (1, 0)]);
+        let found = cut(&[1, 2]).unwrap();
+        assert_eq!((&found.ids[..], &found.sentences[..]), (&[100, 21, 22, 31, 32, 33, 200][..], &[1, 3][..]));
+        let mentions = (&found.mentions[..], &found.mention_ends[..], &found.n_mentions[..]);
+        assert_eq!(mentions, (&[4, 1, 2][..], &[5, 1, 3][..], &[1, 1, 1, 0][..]));
+        assert_eq!(found.pairs, [(0, 1), (0, 2), (1, 0)]);
+        let found = cut(&[2]).unwrap();
+        assert_eq!((&found.ids[..], &found.sentences[..]), (&[100, 31, 32, 33, 200][..], &[1][..]));
+        assert_eq!((&found.mentions[..], &found.mention_ends[..], found.pairs.len()), (&[2][..], &[3][..], 0));
+        assert!(cut(&[3]).is_err());
+    }
 }
