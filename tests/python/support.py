@@ -76,3 +76,30 @@ def needs(*modules):
 def program():
     """The environment of a program that may import what tests may."""
     return {**os.environ, "PYTHONUNBUFFERED": "1"}
+
+
+def sorted_rows(table):
+    """A table's rows, in one order."""
+    import pyarrow
+
+    found = table if isinstance(table, list) else pyarrow.table(table).to_pylist()
+    return sorted(found, key=lambda row: [row[name] for name in ("doc_id", "head", "tail", "rank") if name in row])
+
+
+def relations_of(scored):
+    """The relations that were found, in one order."""
+    return sorted_rows(scored.relations)
+
+
+def below(root):
+    """The processes that stand below one."""
+    parents = {}
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+    found = [root]
+    for own in found:
+        found += [pid for pid, parent in parents.items() if parent == own]
+    return found[1:]
