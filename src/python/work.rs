@@ -26,10 +26,8 @@ const LOOK: Duration = Duration::from_millis(50);
 pub fn work<T: Send>(py: Python<'_>, task: impl FnOnce() -> T + Send) -> PyResult<T> {
     if *PROCESS.get_or_init(process::id) != process::id() {
         let message = "docre was at work before this process was forked, and its threads did not come along".to_owned();
-        let hint =
-            "start processes afresh, as by multiprocessing.get_context(\"spawn\"), or let each load its own docre"
-                .into();
-        return Err(of_failure(py, &Failure { message, hint: Some(hint), cause: Cause::Given }));
+        let hint = "start processes afresh, as by multiprocessing.get_context(\"spawn\"), or use docre in them alone";
+        return Err(of_failure(py, &Failure { message, hint: Some(hint.into()), cause: Cause::Given }));
     }
     let ended = Ended::default();
     thread::scope(|scope| {

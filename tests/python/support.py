@@ -67,6 +67,14 @@ def rows():
     return docre.read(out)
 
 
+@functools.cache
+def generous():
+    """A decision by which the model, which learnt little, claims something of most documents."""
+    path = run_folder().parent / "decision.json"
+    path.write_text('{"shift": -4.0}')
+    return str(path)
+
+
 def needs(*modules):
     """Skips a test where one of these is not installed."""
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
@@ -87,8 +95,10 @@ def sorted_rows(table):
 
 
 def relations_of(scored):
-    """The relations that were found, in one order."""
-    return sorted_rows(scored.relations)
+    """The relations that were found, in one order: some."""
+    found = sorted_rows(scored.relations)
+    assert found
+    return found
 
 
 def below(root):
