@@ -26,7 +26,7 @@ class Scorers(unittest.TestCase):
     def test_what_it_finds_are_the_tables_of_a_run(self):
         scored = scorer()(rows())
         self.assertIsInstance(scored, docre.Scored)
-        self.assertEqual(scored.too_large, ())
+        self.assertEqual(scored.too_large, {})
         for name in ("relations", "scores"):
             self.assertEqual(getattr(scored, name).column_names, docre.schema(name).column_names)
             self.assertEqual(len(getattr(scored, name)), len(docre.read(run_folder(), name)))

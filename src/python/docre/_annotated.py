@@ -141,7 +141,7 @@ def _named(found: dict[str, Any], place: int, ids: Sequence[str] | None) -> dict
 
 
 def _of_dict(mention: Mapping[str, Any], text: str, where: str) -> dict[str, Any]:
-    found = {key: mention.get(key) for key in ("start", "end", "text", "kb_id", "cluster")}
+    found: dict[str, Any] = {key: mention.get(key) for key in ("start", "end", "text", "kb_id", "cluster")}
     found["type"] = mention.get("label", mention.get("type"))
     for key in ("start", "end"):
         if not isinstance(found[key], SupportsIndex) or isinstance(found[key], bool):
