@@ -10,8 +10,8 @@ import unittest
 import docre
 from support import generous, needs, relations_of, rows, run_folder, sorted_rows
 
-def of_java():
-    """A session of Spark itself."""
+def begun():
+    """A session, and what ends it."""
     from pyspark.sql import SparkSession
 
     # Else its workers are whatever `python3` is.
@@ -23,20 +23,9 @@ def of_java():
     return session, session.stop
 
 
-def of_sail():
-    """One of Sail, which speaks as Spark does, in this process."""
-    from pysail.spark import SparkConnectServer
-    from pyspark.sql import SparkSession
-
-    server = SparkConnectServer()
-    server.start()
-    session = SparkSession.builder.remote(f"sc://localhost:{server.listening_address[1]}").getOrCreate()
-    return session, server.stop
-
-
-class Check:
-    """What holds whoever runs it."""
-
+@needs("pyspark", "pyarrow")
+@unittest.skipUnless(shutil.which("java"), "no Java runtime")
+class Spark(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.notes = pathlib.Path(tempfile.mkdtemp(prefix="docre-spark-"))
@@ -44,7 +33,7 @@ class Check:
         rows()
         cls.rows = run_folder().parent / "annotated"
         cls.expected = relations_of(docre.Scorer(run_folder() / "model", device="cpu", threads=1, decision=generous())(rows()))
-        cls.session, stop = cls.begin()
+        cls.session, stop = begun()
         cls.addClassCleanup(stop)
 
     def frame(self):
@@ -82,12 +71,6 @@ class Check:
         with self.assertRaises(docre.UsageError):
             docre.spark.relations(self.frame(), run_folder() / "model", threads=-1)
 
-
-@needs("pyspark", "pyarrow")
-@unittest.skipUnless(shutil.which("java"), "no Java runtime")
-class Spark(Check, unittest.TestCase):
-    begin = staticmethod(of_java)
-
     def test_the_model_is_loaded_once_a_worker(self):
         import docre.spark
 
@@ -96,11 +79,6 @@ class Spark(Check, unittest.TestCase):
         seen = {(row.pid, row.loaded) for _ in range(3) for row in found.collect()}
         self.assertTrue(seen)
         self.assertEqual({loaded for _, loaded in seen}, {1}, seen)
-
-
-@needs("pysail", "pyspark", "grpc", "pyarrow")
-class Sail(Check, unittest.TestCase):
-    begin = staticmethod(of_sail)
 
 
 def noting(checkpoint):
