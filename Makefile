@@ -12,6 +12,7 @@ FUZZERS = docred docred_hf pubtator bioc_xml bioc_json edge_graph gda jsonl bigb
 DENY = $(CARGO) deny --config tests/deny.toml
 FAULTS ?=
 TORCH = target/torch/bin/python
+MATURIN = target/python/bin/maturin
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
@@ -24,10 +25,12 @@ build: ## build the program: target/release/docre; for a card, too, where there 
 	@$(if $(filter cuda,$(FEATURES)),echo 'with the feature cuda; make FEATURES= builds for the CPU alone')
 	$(CARGO) build --release$(WITH)
 
-wheel: ## build the Python package: target/wheels/docre-*.whl; needs Python, and fetches maturin
-	test -x target/python/bin/maturin || { $(PYTHON) -m venv target/python && target/python/bin/pip install --quiet 'maturin>=1.9.4,<2'; }
-	target/python/bin/maturin build --release --quiet --manifest-path src/python/Cargo.toml$(WITH) --out target/wheels
+wheel: $(MATURIN) ## build the Python package: target/wheels/docre-*.whl; needs Python, and fetches maturin; minutes at first
+	$(MATURIN) build --release --manifest-path src/python/Cargo.toml$(WITH) --out target/wheels
 	@ls -sh target/wheels/docre-*.whl
+
+$(MATURIN):
+	$(PYTHON) -m venv target/python && target/python/bin/pip install --quiet 'maturin>=1.9.4,<2' || { rm -rf target/python; exit 1; }
 
 wheel-test: wheel ## test the Python package with what it works with, which is fetched, and alone
 	tests/python/run.sh $(PYTHON)
@@ -73,15 +76,21 @@ gpu-check: ## on a machine with a card: all that is to be seen there, in nine mi
 $(TORCH):
 	python3 -m venv target/torch && target/torch/bin/pip install --quiet torch transformers || { rm -rf target/torch; exit 1; }
 
-peers: pipelines ## our tables, graphs and pages in other programs, and other programs' entities in ours
+peers: pipelines wheel ## our tables, graphs and pages in other programs, other programs' entities in ours; relations by engines
 	python3 -m venv target/peers && target/peers/bin/pip install --quiet axe-core-python duckdb networkx rdflib selenium spacy
+	target/peers/bin/pip install --quiet pyarrow && target/peers/bin/pip install --quiet --force-reinstall --no-deps \
+	  "$$(ls -t target/wheels/docre-*.whl | head -n 1)"
+	-target/peers/bin/pip install --quiet 'ray[data]>=2.55'
+	-target/peers/bin/pip install --quiet 'pyspark>=3.5'
+	-target/peers/bin/pip install --quiet daft
 	-target/peers/bin/pip install --quiet biolink-model
 	-target/peers/bin/pip install --quiet attrs iso-639 pandas pycountry setuptools 'sh<2' && \
 	  target/peers/bin/pip install --quiet --no-deps kgtk # which asks for packages that no longer install
-	for peer in annotated duckdb_f1 graph_readers own_documents report; do \
+	for peer in annotated duckdb_f1 engines graph_readers own_documents report; do \
 	  target/peers/bin/python tests/peers/$$peer.py "$$($(CARGO) metadata --no-deps --format-version 1 | \
 	    target/peers/bin/python -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/release/docre" || exit 1; \
 	done
+	target/peers/bin/python -m unittest discover --start-directory tests/python --pattern 'engine_*.py'
 
 fuzz: ## run each reader's fuzzer for FUZZ_SECONDS; needs cargo-fuzz
 	for reader in $(FUZZERS); do \

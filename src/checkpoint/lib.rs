@@ -231,7 +231,11 @@ pub fn find_config(folder: &Path) -> Result<Option<CheckpointConfig>, Checkpoint
 }
 
 /// Identifies a checkpoint by its three files.
-fn fingerprint(folder: &Path) -> Result<String, CheckpointError> {
+///
+/// # Errors
+/// Where one of them cannot be read.
+pub fn fingerprint(folder: &Path) -> Result<String, CheckpointError> {
+    let folder = &*found_under(folder);
     let mut identity = Identity::of("checkpoint");
     for file in [CONFIG, WEIGHTS, TOKENIZER] {
         let path = folder.join(file);

@@ -141,11 +141,12 @@ fn export(args: &ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let [split] = args.input.as_slice() else {
         bail!(Usage(format!("expected the folder of one split, got {}", args.input.len())))
     };
-    if args.out.is_none() && output::caller().is_some() {
-        bail!(Usage("`--out`: expected where to write, got none".to_owned()));
-    }
     let listener = messages.listener();
     let export = Export { split, relations: args.relations.as_deref(), format: args.to.unwrap_or(Exported::DocRed) };
-    export.run(args.out.as_deref(), args.force, &|event| listener.hear(&event))?;
+    let observe = |event| listener.hear(&event);
+    match &args.out {
+        Some(out) => export.run(out, args.force, &observe)?,
+        None => export.send(&mut output::stdout(), &observe)?,
+    }
     Ok(Outcome::Done)
 }

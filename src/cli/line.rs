@@ -1,5 +1,6 @@
 //! A command line, done: as the program's own, or called by another program within itself.
 
+use std::any::TypeId;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -162,6 +163,8 @@ pub struct DescribedArgument {
     pub is_many: bool,
     /// What its value is called: `DIR`.
     pub value: String,
+    /// Whether its value is a number.
+    pub is_number: bool,
     /// What the value may be, where that is one of some names.
     pub choices: Vec<String>,
     /// The value where it is not given, as the command line has it.
@@ -208,6 +211,7 @@ fn describe_argument(argument: &clap::Arg) -> DescribedArgument {
         is_flag,
         is_many: matches!(argument.get_action(), ArgAction::Append),
         value: if is_flag { String::new() } else { names.first().map(ToString::to_string).unwrap_or_default() },
+        is_number: !is_flag && is_number(&argument.get_value_parser().type_id()),
         choices: argument
             .get_possible_values()
             .iter()
@@ -217,4 +221,10 @@ fn describe_argument(argument: &clap::Arg) -> DescribedArgument {
         default: (!is_flag && !default.is_empty()).then(|| default.join(",")),
         help: argument.get_help().map(ToString::to_string).unwrap_or_default(),
     }
+}
+
+/// Whether values of a type are numbers, as settings have them.
+fn is_number(kind: &impl PartialEq<TypeId>) -> bool {
+    let whole = [TypeId::of::<u32>(), TypeId::of::<u64>(), TypeId::of::<usize>()];
+    whole.iter().chain(&[TypeId::of::<f32>(), TypeId::of::<f64>()]).any(|number| kind == number)
 }

@@ -3,7 +3,7 @@
 mod rows;
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
 use ground::choice;
@@ -177,30 +177,32 @@ impl Joining {
 }
 
 impl Export<'_> {
-    /// Writes to a file, which appears whole or not at all, or to stdout. A file that stands already is left where it
-    /// has the same bytes, and else replaced only where `force` is set. A folder is never written over: people go on to
-    /// work in it.
+    /// Writes to a file, which appears whole or not at all. A file that stands already is left where it has the same
+    /// bytes, and else replaced only where `force` is set. A folder is never written over: people go on to work in it.
     ///
     /// # Errors
     /// Where a table is missing or damaged, none of the predictions is about the split, or the output refuses.
-    pub fn run(&self, out: Option<&Path>, force: bool, observe: Observer<'_>) -> Result<(), CorpusError> {
+    pub fn run(&self, out: &Path, force: bool, observe: Observer<'_>) -> Result<(), CorpusError> {
         if self.format == Exported::Annotated {
             return self.write_rows(out, force, observe);
         }
-        let Some(writer) = self.format.writer(self.split)? else {
-            return self.write_folder(out.ok_or(CorpusError::NoFolder { format: self.format.name() })?, observe);
-        };
-        match out {
-            None => self.write(&*writer, &mut io::stdout().lock(), observe),
-            Some(path) => {
-                write_same(path, force, |file| self.write(&*writer, file, observe)).map_err(|error| match error {
-                    CorpusError::Write(source) => {
-                        TableError::Io { path: path.to_path_buf(), action: "write", source }.into()
-                    }
-                    other => other,
-                })
-            }
+        let Some(writer) = self.format.writer(self.split)? else { return self.write_folder(out, observe) };
+        write_same(out, force, |file| self.write(&*writer, file, observe)).map_err(|error| match error {
+            CorpusError::Write(source) => TableError::Io { path: out.to_path_buf(), action: "write", source }.into(),
+            other => other,
+        })
+    }
+
+    /// Writes to standard output, or what stands for it.
+    ///
+    /// # Errors
+    /// As [`Self::run`], and where the format is a folder.
+    pub fn send(&self, output: &mut impl Write, observe: Observer<'_>) -> Result<(), CorpusError> {
+        if self.format == Exported::Annotated {
+            return self.send_rows(output, observe);
         }
+        let writer = self.format.writer(self.split)?.ok_or(CorpusError::NoFolder { format: self.format.name() })?;
+        self.write(&*writer, output, observe)
     }
 
     fn write(&self, writer: &dyn Writer, output: &mut impl Write, observe: Observer<'_>) -> Result<(), CorpusError> {
@@ -314,5 +316,5 @@ fn by_document(path: &Path, split: &Path, observe: Observer<'_>) -> Result<HashM
 /// # Errors
 /// As [`Export::run`].
 pub fn export(split: &Path, out: &Path, force: bool) -> Result<(), CorpusError> {
-    Export { split, relations: None, format: Exported::DocRed }.run(Some(out), force, &|_| ())
+    Export { split, relations: None, format: Exported::DocRed }.run(out, force, &|_| ())
 }

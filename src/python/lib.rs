@@ -28,6 +28,7 @@ fn _docre(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(commands::described, module)?)?;
     module.add_function(wrap_pyfunction!(commands::environment, module)?)?;
     module.add_function(wrap_pyfunction!(commands::program, module)?)?;
+    module.add_function(wrap_pyfunction!(scorer::making, module)?)?;
     module.add_function(wrap_pyfunction!(tables::of_stream, module)?)?;
     module.add_function(wrap_pyfunction!(tables::read, module)?)?;
     module.add_function(wrap_pyfunction!(tables::schema, module)?)?;

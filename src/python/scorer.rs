@@ -2,16 +2,19 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context;
 use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::compute::concat_batches;
+use docre::checkpoint::{DECISION, fingerprint, read_config};
 use docre::ground::choice::Choice;
+use docre::ground::identity::Identity;
 use docre::ground::observe::Event;
 use docre::nn::device::{DeviceChoice, Precision};
 use docre::score::{Grouping, Options, Outcome, ScoreError, Scorer as Loaded, Setup, not_scored};
 use pyo3::prelude::*;
 
 use crate::arrow::{Batches, batches_in};
-use crate::failure::{of_arrow, raised, raised_as, wrong};
+use crate::failure::{raised, raised_as, wrong};
 use crate::tables::Table;
 use crate::work::work;
 
@@ -121,7 +124,7 @@ impl Scorer {
     /// Scores rows: relations, their evidence, scores, the weights of sentences, claims, traces; documents that are too large; what is odd about them.
     fn score(&self, py: Python<'_>, rows: &Bound<'_, PyAny>) -> PyResult<Outgoing> {
         let batches = batches_in(rows)?;
-        let batch = work(py, || whole(batches))?.map_err(|error| of_arrow(py, error))?;
+        let batch = work(py, || whole(batches))?.map_err(|error| raised_as(py, "InputError", &error.into()))?;
         let outcome = work(py, || self.0.score(&batch))?;
         let outcome = outcome.map_err(|error| match error {
             error @ (ScoreError::Corpus(_) | ScoreError::Table(_)) => raised_as(py, "InputError", &error.into()),
@@ -134,6 +137,21 @@ impl Scorer {
         let too_large = too_large.iter().map(|left| (left.document.to_string(), not_scored(left))).collect();
         Ok((tables, too_large, warnings))
     }
+}
+
+/// Identifies what relations are made of: by a checkpoint, a decision in a file or beside it, and `options` in a text.
+#[pyfunction]
+#[pyo3(signature = (checkpoint, decision, options))]
+pub fn making(py: Python<'_>, checkpoint: PathBuf, decision: Option<PathBuf>, options: &str) -> PyResult<String> {
+    let identified = || -> anyhow::Result<String> {
+        read_config(&checkpoint)?;
+        let identity = Identity::of("relations").bytes("options", options.as_bytes());
+        let identity = identity.field("checkpoint", &fingerprint(&checkpoint)?);
+        let beside = || Some(checkpoint.join(DECISION)).filter(|path| path.exists());
+        let Some(decision) = decision.or_else(beside) else { return Ok(identity.finish()) };
+        Ok(identity.file("decision", &decision).with_context(|| decision.display().to_string())?.finish())
+    };
+    work(py, identified)?.map_err(|error| raised(py, &error))
 }
 
 /// All rows as one batch: names must differ over all of them.

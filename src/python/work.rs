@@ -6,9 +6,11 @@ use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use docre::command_line::{Cause, Failure};
 use docre::ground::interrupt::{self, Signal};
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+
+use crate::failure::of_failure;
 
 /// The process whose threads share out work: those of a process do not come along where it is forked.
 static PROCESS: OnceLock<u32> = OnceLock::new();
@@ -23,9 +25,9 @@ const LOOK: Duration = Duration::from_millis(50);
 /// What Python raises while it waits, `KeyboardInterrupt` above all; the work is stopped first.
 pub fn work<T: Send>(py: Python<'_>, task: impl FnOnce() -> T + Send) -> PyResult<T> {
     if *PROCESS.get_or_init(process::id) != process::id() {
-        let words = "docre was at work before this process was forked, and its threads did not come along: start processes \
-                     afresh, as by multiprocessing.get_context(\"spawn\")";
-        return Err(PyRuntimeError::new_err(words));
+        let message = "docre was at work before this process was forked, and its threads did not come along".to_owned();
+        let hint = "start processes afresh, as by multiprocessing.get_context(\"spawn\"), or use docre in them alone";
+        return Err(of_failure(py, &Failure { message, hint: Some(hint.into()), cause: Cause::Given }));
     }
     let ended = Ended::default();
     thread::scope(|scope| {

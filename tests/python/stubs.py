@@ -24,7 +24,9 @@ from ._rows import Rows
 _Path: TypeAlias = str | os.PathLike[str]
 '''
 PATHS = {"DIR", "FILE", "PATH", "DIR|NAME", "TABLE|FILE", "INPUT", "FOLDER", "RUN", "FILES"}
-RETURNED = {"score": "Table | None", "decide": "Table | None", "graph": "Table | None", "query": "Any"}
+RETURNED = {
+    "convert": "Table | str | None", "decide": "Table | None", "graph": "Table | None", "query": "Any", "score": "Table | None"
+}
 SHOWN = {"checkpoint_show", "devices", "evaluate", "fit", "run"}
 
 
@@ -36,7 +38,7 @@ def type_of(argument):
         one = f"Literal[{', '.join(map(repr, argument['choices']))}]".replace("'", '"')
     elif argument["value"] in PATHS:
         one = "_Path | Rows" if _made.takes_pipe(argument) and argument["name"] != "out" else "_Path"
-    elif argument["value"] in _made.NUMBERS:
+    elif argument["is_number"]:
         one = "float"
     else:
         one = "str"
@@ -60,8 +62,6 @@ def written(described):
             lines.append(f"    {parameter.name}: {kind}{' | None' if default is None else ''} = {shown},")
     name = function.__name__
     returned = RETURNED.get(name, "Any" if name in SHOWN else "None")
-    if name == "convert":
-        returned = "None"
     doc = textwrap.indent(f'"""{described["about"].rstrip(".")}."""', "    ")
     return "\n".join([f"def {name}(", *lines, f") -> {returned}:", doc])
 

@@ -67,6 +67,14 @@ def rows():
     return docre.read(out)
 
 
+@functools.cache
+def generous():
+    """A decision by which the model, which learnt little, claims something of most documents."""
+    path = run_folder().parent / "decision.json"
+    path.write_text('{"shift": -4.0}')
+    return str(path)
+
+
 def needs(*modules):
     """Skips a test where one of these is not installed."""
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
@@ -76,3 +84,32 @@ def needs(*modules):
 def program():
     """The environment of a program that may import what tests may."""
     return {**os.environ, "PYTHONUNBUFFERED": "1"}
+
+
+def sorted_rows(table):
+    """A table's rows, in one order."""
+    import pyarrow
+
+    found = table if isinstance(table, list) else pyarrow.table(table).to_pylist()
+    return sorted(found, key=lambda row: [row[name] for name in ("doc_id", "head", "tail", "rank") if name in row])
+
+
+def relations_of(scored):
+    """The relations that were found, in one order: some."""
+    found = sorted_rows(scored.relations)
+    assert found
+    return found
+
+
+def below(root):
+    """The processes that stand below one."""
+    parents = {}
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+    found = [root]
+    for own in found:
+        found += [pid for pid, parent in parents.items() if parent == own]
+    return found[1:]

@@ -69,17 +69,41 @@ class Annotated(unittest.TestCase):
         document = {"text": TEXT, "entities": MENTIONS}
         self.assertEqual(docre.annotated([document, document]).num_rows, 2)
         self.assertEqual(docre.annotated([document, document], ids=["x", "y"]).num_rows, 2)
-        with self.assertRaisesRegex(ValueError, "`ids`: expected as many as documents, 1, got 2"):
+        with self.assertRaisesRegex(docre.UsageError, "`ids`: expected as many as documents, 1, got 2"):
             docre.annotated([document], ids=["x", "y"])
 
     def test_what_is_no_document_is_refused(self):
-        for wrong in ("text", 7, ["text"]):
+        for wrong in ("text", 7):
             with self.assertRaises(TypeError):
                 docre.annotated(wrong)
-        with self.assertRaisesRegex(ValueError, r"document 0: `entities`"):
-            docre.annotated({"text": "A"})
-        with self.assertRaisesRegex(ValueError, r"document 0: `entities\[0\]`.end"):
-            docre.annotated({"text": "A", "entities": [{"start": 0, "label": "X"}]})
+        with self.assertRaisesRegex(docre.InputError, "document 1: expected a document of spaCy or a dict .*, got str"):
+            docre.annotated([{"text": "A", "entities": []}, "text"])
+
+    def test_what_is_wrong_is_told_by_document_and_field(self):
+        wrong = {
+            "`entities`: expected a list, got none": None,
+            "`entities`: expected a list, got str": "Ada Byron",
+            r"`entities\[1\]`: expected a dict, got int": [MENTIONS[0], 7],
+            r"`entities\[0\].end`: expected a whole number, got none": [{"start": 0, "label": "X"}],
+            r"`entities\[0\].start`: expected a whole number, got float": [{"start": 0.5, "end": 1, "label": "X"}],
+            r"`entities\[0\].label`: expected a text, got none": [{"start": 0, "end": 1}],
+            r"`entities\[0\].kb_id`: expected a text, got int": [{**MENTIONS[0], "kb_id": 7259}],
+            r"`entities\[0\].cluster`: expected a name or a number, got list": [{**MENTIONS[0], "cluster": [1]}],
+            "expected what JSON can hold: .*set": [{"type": "X", "mentions": {1}}],
+        }
+        for words, entities in wrong.items():
+            with self.subTest(words), self.assertRaisesRegex(docre.InputError, f'document 0 \\("a"\\): {words}') as caught:
+                docre.annotated({"id": "a", "text": TEXT, "entities": entities})
+            self.assertIsInstance(caught.exception, ValueError)
+        with self.assertRaisesRegex(docre.InputError, r'document 1 \("y"\): '):
+            docre.annotated([{"text": TEXT, "entities": MENTIONS}, {"text": TEXT}], ids=["x", "y"])
+
+    @needs("numpy")
+    def test_offsets_may_be_those_of_numpy(self):
+        import numpy
+
+        theirs = [{**own, "start": numpy.int64(own["start"]), "end": numpy.int32(own["end"])} for own in MENTIONS]
+        self.assertEqual(docre.annotated({"id": "a", "text": TEXT, "entities": theirs}).num_rows, 1)
 
     @needs("spacy")
     def test_spacy(self):

@@ -1,6 +1,7 @@
 """The commands as functions: what they return and what they raise."""
 
 import inspect
+import json
 import logging
 import pathlib
 import signal
@@ -47,6 +48,23 @@ class Commands(unittest.TestCase):
             self.assertIsNone(docre.graph(relations=relations, corpus=split, out=folder, format=["graphml", "ntriples"]))
             self.assertTrue(list(pathlib.Path(folder).glob("*.graphml*")))
 
+    def test_files_of_convert_are_text(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for count in (1, 3):
+                docre.synthesize(documents=count, out=folder, force=True)
+                lines = docre.convert(pathlib.Path(folder, "train"), to="jsonl")
+                self.assertEqual(len({json.loads(line)["id"] for line in lines.splitlines()}), count)
+                listed = docre.convert(pathlib.Path(folder, "train"), to="docred")
+                self.assertEqual(len(json.loads(listed)), count)
+                self.assertIsInstance(docre.convert(pathlib.Path(folder, "train"), to="annotated"), docre.Table)
+
+    def test_numbers_are_known_by_the_types_of_the_parser(self):
+        arguments = {of["name"]: of for command in _made.DESCRIBED for of in command["arguments"]}
+        for name in ("most-pairs", "margin", "resamples", "at-precision", "timeout", "seed"):
+            self.assertTrue(arguments[name]["is_number"], name)
+        for name in ("checkpoint", "shard", "device", "force", "split", "candidates"):
+            self.assertFalse(arguments[name]["is_number"], name)
+
     def test_errors_have_hints(self):
         with self.assertRaises(docre.Error) as caught:
             docre.score(checkpoint=run_folder() / "dev", corpus=run_folder() / "dev")
@@ -68,7 +86,7 @@ class Commands(unittest.TestCase):
             docre.score(corpus="y")
         with self.assertRaises(TypeError):
             docre.score(checkpoint="x", corpus="y", force=3)
-        for wrong in ({"device": "abacus"}, {"margin": -1.0}, {"precision": "f7"}):
+        for wrong in ({"device": "abacus"}, {"margin": -1.0}, {"precision": "f7"}, {"most_pairs": -1}, {"iterations": 0.5}):
             with self.assertRaises(docre.UsageError) as caught:
                 docre.score(checkpoint="x", corpus="y", **wrong)
             self.assertIsInstance(caught.exception, ValueError)

@@ -26,7 +26,7 @@ class Scorers(unittest.TestCase):
     def test_what_it_finds_are_the_tables_of_a_run(self):
         scored = scorer()(rows())
         self.assertIsInstance(scored, docre.Scored)
-        self.assertEqual(scored.too_large, ())
+        self.assertEqual(scored.too_large, {})
         for name in ("relations", "scores"):
             self.assertEqual(getattr(scored, name).column_names, docre.schema(name).column_names)
             self.assertEqual(len(getattr(scored, name)), len(docre.read(run_folder(), name)))
@@ -69,6 +69,23 @@ class Scorers(unittest.TestCase):
         with self.assertRaisesRegex(TypeError, "__arrow_c_stream__"):
             loaded(documents.to_pylist())
 
+    @needs("pyarrow")
+    def test_a_row_that_is_not_there_is_told(self):
+        import pyarrow
+
+        loaded, documents = scorer(), pyarrow.table(rows())
+        structs = documents.to_struct_array().combine_chunks()
+        mask = pyarrow.array([False, True, False, False])
+        holed = pyarrow.StructArray.from_arrays(structs.flatten(), fields=list(structs.type), mask=mask)
+        for batch in (holed, pyarrow.chunked_array([structs, holed])):
+            with self.subTest(type(batch)), self.assertRaisesRegex(docre.InputError, "row 1: expected a row, got null"):
+                loaded(batch)
+        for batch in (structs, pyarrow.chunked_array([structs])):
+            self.assertEqual(len(loaded(batch).scores), len(docre.read(run_folder(), "scores")))
+        for other in (pyarrow.array([1, 2]), pyarrow.chunked_array([[1, 2]])):
+            with self.assertRaisesRegex(TypeError, "expected rows in Arrow, got an array of Int64"):
+                loaded(other)
+
     def test_options_are_checked(self):
         for wrong in ({"margin": -1.0}, {"precision": "f7"}, {"candidates": "all"}, {"at_precision": 3.0}):
             with self.subTest(wrong), self.assertRaises(docre.Error):
@@ -80,6 +97,23 @@ class Scorers(unittest.TestCase):
         with self.assertWarnsRegex(docre.RejectedWarning, "pairs"):
             scored = scorer(most_pairs=1)(rows())
         self.assertEqual((len(scored.too_large), len(scored.scores)), (4, 0))
+        for name, told in scored.too_large.items():
+            self.assertIn(name, told)
+
+    def test_numbers_are_checked_before_anything_is_loaded(self):
+        counts = {"threads": -1, "iterations": 1.5, "most_pairs": -3, "pieces_at_once": 1 << 70}
+        for name, wrong in {**counts, "threads ": 0, "margin": "5", "at_recall": True}.items():
+            with self.subTest(name), self.assertRaisesRegex(docre.UsageError, f"`{name.strip()}`: expected a .*number.*, got"):
+                docre.Scorer("nowhere", **{name.strip(): wrong})
+        with self.assertRaises(TypeError):
+            docre.Scorer("nowhere", nonsense=1)
+
+    @needs("numpy")
+    def test_numbers_may_be_those_of_numpy(self):
+        import numpy
+
+        scored = scorer(threads=numpy.int64(1), margin=numpy.float32(9.0))(rows())
+        self.assertGreaterEqual(len(scored.scores), len(docre.read(run_folder(), "scores")))
 
     def test_threads_share_a_scorer(self):
         loaded, found = scorer(), []
@@ -147,14 +181,14 @@ class Scorers(unittest.TestCase):
             if child == 0:
                 try:
                     scorer(docre.schema("annotated"))
-                except RuntimeError as error:
+                except docre.Error as error:
                     print(error, flush=True)
                 os._exit(0)
             os.waitpid(child, 0)
         """)
         command = [sys.executable, "-c", script, run_folder() / "model"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=program())
-        self.assertIn("spawn", done.stdout, done.stderr)
+        self.assertRegex(done.stdout, "forked.*\nhint: .*spawn", done.stderr)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 //! A split → the table `annotated`: a folder of Parquet files, or a stream.
 
-use std::io;
+use std::io::Write;
 use std::path::Path;
 
 use ground::identity::Identity;
@@ -20,15 +20,9 @@ const ROWS_AT_ONCE: usize = 1024;
 const MOST_AT_ONCE: usize = 1 << 19;
 
 impl Export<'_> {
-    /// Writes the table into a folder, which appears whole or not at all, or to stdout. A folder that holds the table of the
-    /// same split is left, another only replaced where `force` is set.
-    pub(super) fn write_rows(&self, out: Option<&Path>, force: bool, observe: Observer<'_>) -> Result<(), CorpusError> {
-        let Some(out) = out else {
-            let fault = |source| TableError::Stream { name: "standard output".to_owned(), source };
-            let mut stream = StreamWriter::<AnnotatedRow, _>::begin(io::stdout().lock()).map_err(fault)?;
-            self.each_rows(observe, |rows| stream.write(rows).map_err(fault))?;
-            return Ok(stream.finish().map(drop).map_err(fault)?);
-        };
+    /// Writes the table into a folder, which appears whole or not at all. A folder that holds the table of the same split
+    /// is left, another only replaced where `force` is set.
+    pub(super) fn write_rows(&self, out: &Path, force: bool, observe: Observer<'_>) -> Result<(), CorpusError> {
         // Predictions are no part of what identifies the table: with them it is made anew each time.
         let making = self.relations.is_none().then(|| self.making()).transpose()?;
         let staging = Staging::begin(out)?;
@@ -43,6 +37,14 @@ impl Export<'_> {
         self.each_rows(observe, |rows| writer.write(rows).and_then(|()| writer.end_group()))?;
         writer.finish()?;
         Ok(staging.commit()?)
+    }
+
+    /// Writes it as a stream.
+    pub(super) fn send_rows(&self, output: &mut impl Write, observe: Observer<'_>) -> Result<(), CorpusError> {
+        let fault = |source| TableError::Stream { name: "standard output".to_owned(), source };
+        let mut stream = StreamWriter::<AnnotatedRow, _>::begin(output).map_err(fault)?;
+        self.each_rows(observe, |rows| stream.write(rows).map_err(fault))?;
+        Ok(stream.finish().map(drop).map_err(fault)?)
     }
 
     fn making(&self) -> Result<String, TableError> {

@@ -40,7 +40,7 @@ fn told(relations: &[&str], format: Exported) -> Vec<String> {
         }
     };
     let export = Export { split: &folder.path().join("tables/all"), relations: None, format };
-    export.run(Some(&folder.path().join("out")), false, &observe).unwrap();
+    export.run(&folder.path().join("out"), false, &observe).unwrap();
     told.into_inner()
 }
 

@@ -215,7 +215,7 @@ fn what_a_form_cannot_have_is_told_once() {
                 told.borrow_mut().push(words);
             }
         };
-        export.run(Some(&path("out")), true, &hear).unwrap();
+        export.run(&path("out"), true, &hear).unwrap();
         told.into_inner()
     };
     let lost = "mentions without identity, for which DocRED's JSON has no place, not written: 2, the first in document `1|x`: `Ann`";

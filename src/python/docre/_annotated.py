@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import operator
 import pathlib
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, SupportsIndex
 
 from . import _docre
+from ._errors import InputError, UsageError
 from ._made import call
 
 CURIE = re.compile(r"[A-Za-z][A-Za-z0-9._-]*:[^\s]+")
@@ -40,14 +42,14 @@ def annotated(
     `types`: what a type is called instead, as `{"PERSON": "PER", "GPE": "LOC", "CARDINAL": None}`; `None` leaves it out.
     `base`: the knowledge base of identities that name none, as `"wikidata"` or `"MESH"`.
 
-    What cannot stand (a mention over two sentences, beyond the text) is left out, with a `docre.RejectedWarning`.
+    What cannot stand (a mention over two sentences, beyond the text) is left out, with a `docre.RejectedWarning`. What is
+    no document, or a mention without its ends or type, is a `docre.InputError` that names document and field.
     """
     lines = [
-        json.dumps(_document(document, place, ids, types or {}, base), ensure_ascii=False)
-        for place, document in enumerate(_several(documents))
+        _line(document, place, ids, types or {}, base) for place, document in enumerate(_several(documents))
     ]
     if ids is not None and len(ids) != len(lines):
-        raise ValueError(f"`ids`: expected as many as documents, {len(lines)}, got {len(ids)}")
+        raise UsageError(f"`ids`: expected as many as documents, {len(lines)}, got {len(ids)}")
     with tempfile.TemporaryDirectory(prefix="docre-") as folder:
         tables, rows = pathlib.Path(folder, "all"), pathlib.Path(folder, "annotated")
         unlabelled = [] if any('"relations": [' in line for line in lines) else ["--unlabelled"]
@@ -70,6 +72,38 @@ def _expected(found: object) -> str:
     return f"expected documents of spaCy or dicts with `text` and `entities`, got {type(found).__qualname__}"
 
 
+def _line(
+    document: object, place: int, ids: Sequence[str] | None, types: Mapping[str, str | None], base: str | None
+) -> str:
+    """A document as a line of JSON."""
+    try:
+        return json.dumps(_document(document, place, ids, types, base), ensure_ascii=False, default=_plain)
+    except _Fault as fault:
+        field, expected, found = fault.args
+        told = f"`{field}`: {expected}" if field else expected
+        raise InputError(f"{_called(document, place, ids)}: {told}, got {found}") from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{_called(document, place, ids)}: expected what JSON can hold: {error}") from None
+
+
+def _called(document: object, place: int, ids: Sequence[str] | None) -> str:
+    """How messages call a document: by its place, and its name where it has one."""
+    own = document.get("id") if isinstance(document, Mapping) else None
+    name = ids[place] if ids is not None and place < len(ids) else own
+    return f"document {place}" if name is None else f"document {place} ({json.dumps(str(name), ensure_ascii=False)})"
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's."""
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"got {type(value).__qualname__}")
+
+
+class _Fault(Exception):
+    """What is wrong in a document: the field, what was expected there, and what was found."""
+
+
 def _is_spacy(document: object) -> bool:
     return all(hasattr(document, name) for name in ("ents", "text", "spans", "user_data"))
 
@@ -83,17 +117,18 @@ def _document(
     elif isinstance(document, Mapping):
         found = dict(document)
         entities = found.pop("entities", None)
-        if not isinstance(entities, Sequence) or isinstance(entities, str):
-            raise ValueError(f"document {place}: `entities`: expected a list, got {type(entities).__qualname__}")
+        if not isinstance(entities, Sequence) or isinstance(entities, (str, bytes)):
+            raise _Fault("entities", "expected a list", _kind(entities))
+        for number, entity in enumerate(entities):
+            if not isinstance(entity, Mapping):
+                raise _Fault(f"entities[{number}]", "expected a dict", type(entity).__qualname__)
         if any("mentions" in entity for entity in entities):
             found["entities"] = entities
             return _named(found, place, ids)
         text = str(found.get("text", ""))
-        mentions = [
-            _of_dict(mention, text, f"document {place}: `entities[{number}]`") for number, mention in enumerate(entities)
-        ]
+        mentions = [_of_dict(mention, text, f"entities[{number}]") for number, mention in enumerate(entities)]
     else:
-        raise TypeError(_expected(document))
+        raise _Fault("", "expected a document of spaCy or a dict with `text` and `entities`", type(document).__qualname__)
     kept = [{**mention, "type": types.get(mention["type"], mention["type"])} for mention in mentions]
     found["entities"] = _entities([mention for mention in kept if mention["type"]], base)
     return _named(found, place, ids)
@@ -106,14 +141,24 @@ def _named(found: dict[str, Any], place: int, ids: Sequence[str] | None) -> dict
 
 
 def _of_dict(mention: Mapping[str, Any], text: str, where: str) -> dict[str, Any]:
-    found = {key: mention.get(key) for key in ("start", "end", "text", "kb_id", "cluster")}
+    found: dict[str, Any] = {key: mention.get(key) for key in ("start", "end", "text", "kb_id", "cluster")}
     found["type"] = mention.get("label", mention.get("type"))
-    for key in ("start", "end", "type"):
-        if found[key] is None:
-            raise ValueError(f"{where}.{'label' if key == 'type' else key}: expected it, got none")
-    if found["text"] is None and isinstance(found["start"], int) and isinstance(found["end"], int):
+    for key in ("start", "end"):
+        if not isinstance(found[key], SupportsIndex) or isinstance(found[key], bool):
+            raise _Fault(f"{where}.{key}", "expected a whole number", _kind(found[key]))
+        found[key] = operator.index(found[key])
+    for key, needed in [("type", True), ("text", False), ("kb_id", False)]:
+        if not isinstance(found[key], str) and (needed or found[key] is not None):
+            raise _Fault(f"{where}.{'label' if key == 'type' else key}", "expected a text", _kind(found[key]))
+    if not isinstance(found["cluster"], Hashable):
+        raise _Fault(f"{where}.cluster", "expected a name or a number", _kind(found["cluster"]))
+    if found["text"] is None:
         found["text"] = text[found["start"] : found["end"]]
     return found
+
+
+def _kind(value: object) -> str:
+    return "none" if value is None else type(value).__qualname__
 
 
 def _of_spacy(document: Any) -> list[dict[str, Any]]:

@@ -49,7 +49,7 @@ def convert(
     most_pairs: float | None = None,
     most_bytes: float | None = None,
     force: bool = False,
-) -> None:
+) -> Table | str | None:
     """Turn an annotated corpus into tables, or tables back into files that others read."""
 
 def split(

@@ -23,8 +23,8 @@ from ._heard import Listener
 # What a function returns of that which a command can write in several ways.
 FORMATS = {"checkpoint_show": "json", "devices": "json", "evaluate": "json", "query": "parquet"}
 LEFT_OUT = {"completions", "man"}
-# What values are called that are numbers.
-NUMBERS = {"LOGITS", "N", "P", "SECONDS", "SHARE", "T", "WEIGHT"}
+# What it writes is files, whatever they look like.
+WRITES_FILES = "convert"
 REQUIRED = inspect.Parameter.empty
 
 
@@ -59,7 +59,7 @@ def text_of(argument: dict[str, Any], value: Any) -> str:
     """A value as the command line has it."""
     if isinstance(value, (str, os.PathLike)):
         return os.fsdecode(value)
-    is_number = argument["value"] in NUMBERS
+    is_number = argument["is_number"]
     # As NumPy's numbers are.
     if is_number and hasattr(value, "item"):
         value = value.item()
@@ -75,20 +75,20 @@ def call(command: Iterable[str], input: object = None) -> Any:
     """Does a command line, the program's name left out: `docre.call(["convert", "--format", "jsonl", …])`.
 
     `input` stands for standard input: bytes, or an object with rows in Arrow. Returns what the command writes to
-    standard output: rows as a `docre.Table`, what is JSON as Python has it, other text as `str`, and `None` where it
-    writes nothing.
+    standard output: rows as a `docre.Table`, what is JSON as Python has it, other text and files of `convert` as `str`, and
+    `None` where it writes nothing.
     """
-    listener = Listener()
+    words, listener = list(command), Listener()
     try:
-        whole, output = _docre.call(list(command), input, listener)
+        whole, output = _docre.call(words, input, listener)
     finally:
         listener.clear()
     if not whole:
         warnings.warn("\n".join(listener.lines), RejectedWarning, stacklevel=3)
-    return returned(output)
+    return returned(output, is_file=WRITES_FILES in words[:1])
 
 
-def returned(output: bytes) -> Any:
+def returned(output: bytes, is_file: bool = False) -> Any:
     """What a command wrote, as Python has it."""
     if not output:
         return None
@@ -100,7 +100,7 @@ def returned(output: bytes) -> Any:
             path.write_bytes(output)
             return _docre.read(path, whole=True)
     text = output.decode()
-    if text[:1] in "{[":
+    if text[:1] in "{[" and not is_file:
         try:
             return json.loads(text)
         except ValueError:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, SupportsFloat, SupportsIndex
 
 from . import _docre
-from ._errors import RejectedWarning
+from ._errors import RejectedWarning, UsageError
 from ._heard import LOGGER
 from ._rows import Rows
 
@@ -31,31 +33,67 @@ class Scored:
     claims: _docre.Table
     #: Where inference changed that.
     traces: _docre.Table
-    #: The names of documents that have too many pairs of entities, and were not scored.
-    too_large: tuple[str, ...]
+    #: The documents that have too many pairs of entities, and were not scored: what is said of each, by its name.
+    too_large: dict[str, str]
     #: What is odd about the documents, for the model's training.
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Said:
     """How a scorer scores."""
 
     checkpoint: StrPath
-    device: str
-    threads: int | None
-    decision: StrPath | None
-    run_id: str | None
-    iterations: int | None
-    margin: float | None
-    candidates: str | None
-    at_precision: float | None
-    at_recall: float | None
-    precision: str | None
-    most_pairs: int | None
-    pieces_at_once: int | None
-    together: bool | None
-    like: str | None
+    device: str = "auto"
+    threads: int | None = None
+    decision: StrPath | None = None
+    run_id: str | None = None
+    iterations: int | None = None
+    margin: float | None = None
+    candidates: str | None = None
+    at_precision: float | None = None
+    at_recall: float | None = None
+    precision: str | None = None
+    most_pairs: int | None = None
+    pieces_at_once: int | None = None
+    together: bool | None = None
+    like: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, (expected, kind) in KINDS.items():
+            value = getattr(self, name)
+            if value is not None and (number := kind(value)) is None:
+                raise UsageError(f"`{name}`: expected {expected}, got {value!r}")
+            elif value is not None:
+                setattr(self, name, number)
+
+
+def _whole(value: object) -> int | None:
+    """A count, NumPy's too; `None` where it is none."""
+    number = operator.index(value) if isinstance(value, SupportsIndex) and not isinstance(value, bool) else -1
+    return number if 0 <= number < 1 << 63 else None
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, SupportsFloat) and not isinstance(value, bool) else None
+
+
+#: What values may be that the library takes as numbers; the ranges of most it knows itself.
+KINDS: dict[str, tuple[str, Callable[[object], float | None]]] = {
+    **dict.fromkeys(["iterations", "most_pairs", "pieces_at_once"], ("a whole number of 0 or more", _whole)),
+    **dict.fromkeys(["at_precision", "at_recall", "margin"], ("a number", _number)),
+    "threads": ("a whole number of 1 or more", lambda value: _whole(value) or None),
+}
+
+
+def elsewhere(checkpoint: StrPath, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a scorer that is loaded later, by another process in another folder.
+
+    Raises `docre.UsageError` where a number is out of its range, and `TypeError` where there is no such option.
+    """
+    _Said(checkpoint, **options)
+    paths = {"checkpoint": checkpoint, "decision": options.get("decision")}
+    return {**options, **{name: os.path.abspath(path) for name, path in paths.items() if path is not None}}
 
 
 class Scorer:
@@ -66,8 +104,9 @@ class Scorer:
     >>> polars.DataFrame(scored.relations)
 
     What is said of a document does not depend on the batch in which it comes. Threads may share a scorer; other threads
-    of Python go on while it works. Ctrl-C stops it, a batch that is wrong is a `docre.InputError`, and after either it
-    goes on with the next. It can be pickled, as its arguments: it is loaded anew where it arrives.
+    of Python go on while it works. Ctrl-C stops it and all other work of docre in the process, a batch that is wrong is a
+    `docre.InputError`, and after either it goes on with the next. It can be pickled, as its arguments: it is loaded anew
+    where it arrives. A process that is forked cannot use it, as the threads do not come along.
     """
 
     def __init__(
@@ -127,7 +166,7 @@ class Scorer:
                 LOGGER.warning("%s", line)
         if too_large:
             warnings.warn("\n".join(said for _, said in too_large), RejectedWarning, stacklevel=2)
-        return Scored(*tables, tuple(name for name, _ in too_large), tuple(odd))
+        return Scored(*tables, dict(too_large), tuple(odd))
 
     @property
     def relations(self) -> list[str]:
