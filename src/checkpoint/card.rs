@@ -252,7 +252,8 @@ impl Card {
     /// The same of one of them alone, as if the model had been trained on that.
     #[must_use]
     pub fn like(self, corpus: &CardCorpus) -> Self {
-        let relations = corpus.own_relations().into_iter().map(|(_, own)| own).collect();
+        let mut relations: Vec<CardRelation> = corpus.own_relations().into_iter().map(|(_, own)| own).collect();
+        relations.sort_by(|one, other| one.relation.cmp(&other.relation));
         let (train, dev, figures) = (corpus.train.clone(), corpus.dev.clone(), corpus.figures);
         Self { train, dev, profile: corpus.profile.clone(), relations, figures, corpora: Vec::new(), ..self }
     }
@@ -314,6 +315,41 @@ mod tests {
         let mut of_many = card(false, &pairs);
         of_many.profile.further_entities = 1;
         assert_eq!(of_many.left_out(), BTreeSet::new());
+    }
+
+    #[test]
+    fn a_card_of_several_corpora_can_be_that_of_one() {
+        let relation = |own: &str, facts, undirected, model: Option<&str>| CorpusRelation {
+            told: CardRelation { relation: own.into(), label: Some(own.into()), facts, undirected },
+            model: model.map(Into::into),
+        };
+        let relations = vec![
+            relation("one", 1, false, Some("r")),
+            relation("other", 2, true, Some("joined")),
+            relation("third", 4, false, Some("joined")),
+            relation("left out", 8, false, None),
+        ];
+        let of_all = card(false, &[("a", "a", 4, 2), ("a", "b", 4, 3)]);
+        let of_one = card(false, &[("a", "a", 2, 0), ("a", "b", 2, 1)]);
+        let corpus = CardCorpus {
+            name: "c".into(),
+            train: of_one.train.clone(),
+            dev: of_one.dev.clone(),
+            profile: of_one.profile,
+            relations,
+            figures: None,
+        };
+        let of_all = Card { corpora: vec![corpus.clone()], ..of_all };
+        assert_eq!(of_all.corpus("c"), Ok(&corpus));
+        assert_eq!(of_all.corpus("x"), Err("unknown corpus `x`, the nearest known one is `c`".to_owned()));
+        assert_eq!(of_all.left_out(), BTreeSet::new());
+        let like = of_all.like(&corpus);
+        assert_eq!(like.left_out(), BTreeSet::from([("a".into(), "a".into())]));
+        let told: Vec<_> = like.relations.iter().map(|told| (&*told.relation, told.facts, told.undirected)).collect();
+        // Two that are one to the model have its name, and hold both ways where one of them does.
+        assert_eq!(told, [("joined", 6, true), ("one", 1, false)]);
+        let splits = SplitName::of_all([&like.train, &like.dev].into_iter());
+        assert_eq!((&*splits.corpus, &*splits.split, splits.documents), ("c", "s", 2));
     }
 
     #[test]

@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn a_part_hangs_on_all_that_its_documents_are_predicted_from() {
         let key = |example: &Example| with_example(Identity::of("part"), example).finish();
-        let changes: [fn(&mut Example); 11] = [
+        let changes: [fn(&mut Example); 12] = [
             |example| example.doc_id = "b".into(),
             |example| example.ids[1] = 3,
             |example| example.ids.push(0),
@@ -225,6 +225,7 @@ mod tests {
             |example| example.pairs = vec![(1, 0)],
             |example| example.truncated = 1,
             |example| example.sentences = vec![0],
+            |example| example.absent = vec![2],
             |example| example.first = Some(Vec::new()),
             |example| example.first = Some(vec![(0, 1, 2)]),
         ];

@@ -129,16 +129,16 @@ fn losses_are_those_of_the_columns_that_are_left() {
     };
     for loss in [ThresholdLoss::AdaptiveThreshold, FOCAL, MOVING] {
         let judge = loss.judge(&lesson(&[]), CLASSES, &Device::Cpu).unwrap();
-        let [all, left] = [tensor(&logits, DType::F32), left(&tensor(&logits, DType::F32), D::Minus1)];
-        let [all, left] = [all, left].map(|logits| Var::from_tensor(&logits).unwrap());
+        let [all, of_few] = [tensor(&logits, DType::F32), left(&tensor(&logits, DType::F32), D::Minus1)];
+        let [all, of_few] = [all, of_few].map(|logits| Var::from_tensor(&logits).unwrap());
         let found =
             judge.of(&without(all.as_tensor(), &[&ABSENT[..]; 30]).unwrap(), &tensor(&labels, DType::F32)).unwrap();
-        let expected = judge.of(left.as_tensor(), &tensor(&few(&labels), DType::F32)).unwrap();
+        let expected = judge.of(of_few.as_tensor(), &tensor(&few(&labels), DType::F32)).unwrap();
         let by_hand = naive(loss, &few(&logits), &few(&labels));
         assert!((number(&found) / by_hand - 1.0).abs() < 1e-5, "{loss:?}: {}, {by_hand}", number(&found));
         let [found, expected] =
-            [(found, &all), (expected, &left)].map(|(loss, of)| loss.backward().unwrap().remove(of).unwrap());
-        assert!(distance(&super::absent::left(&found, D::Minus1), &expected) < 1e-6, "{loss:?}");
+            [(found, &all), (expected, &of_few)].map(|(loss, of)| loss.backward().unwrap().remove(of).unwrap());
+        assert!(distance(&left(&found, D::Minus1), &expected) < 1e-6, "{loss:?}");
         let of_absent = Tensor::new(&ABSENT, &Device::Cpu).unwrap();
         let of_absent = found.index_select(&of_absent, 1).unwrap().abs().unwrap().sum_all().unwrap();
         assert_eq!(number(&of_absent), 0.0, "{loss:?}");
