@@ -23,7 +23,10 @@ use crate::work::work;
 pub struct Scorer(Loaded);
 
 /// Tables, documents that are too large with what is said of each, and what is odd.
-type Outgoing = ([Table; 6], Vec<(String, String)>, Vec<String>);
+type Outgoing = (Tables, Vec<(String, String)>, Vec<String>);
+
+/// Relations, their evidence, scores, the weights of sentences, claims, traces.
+type Tables = (Table, Table, Table, Table, Table, Table);
 
 /// How a scorer scores, as Python says it.
 #[derive(FromPyObject)]
@@ -121,7 +124,7 @@ impl Scorer {
         self.0.documents_at_once()
     }
 
-    /// Scores rows: relations, their evidence, scores, the weights of sentences, claims, traces; documents that are too large; what is odd about them.
+    /// Scores rows: tables, documents that are too large, and what is odd about them.
     fn score(&self, py: Python<'_>, rows: &Bound<'_, PyAny>) -> PyResult<Outgoing> {
         let batches = batches_in(rows)?;
         let batch = work(py, || whole(batches))?.map_err(|error| raised_as(py, "InputError", &error.into()))?;
@@ -132,8 +135,9 @@ impl Scorer {
         })?;
         let warnings = self.0.warnings(&outcome.seen);
         let Outcome { relations, evidence, scores, sentence_weights, claims, traces, too_large, .. } = outcome;
-        let tables = [relations, evidence, scores, sentence_weights, claims, traces];
-        let tables = tables.map(|batch| Table::of_batches(batch.schema(), vec![batch]));
+        let table = |batch: RecordBatch| Table::of_batches(batch.schema(), vec![batch]);
+        let (relations, evidence, scores) = (table(relations), table(evidence), table(scores));
+        let tables = (relations, evidence, scores, table(sentence_weights), table(claims), table(traces));
         let too_large = too_large.iter().map(|left| (left.document.to_string(), not_scored(left))).collect();
         Ok((tables, too_large, warnings))
     }
