@@ -21,8 +21,8 @@ pub const CLASSES: usize = 12;
 pub const FOCAL: ThresholdLoss = ThresholdLoss::AdaptiveFocal { gamma: 2.0 };
 pub const MOVING: ThresholdLoss = moving(0.7, 0.3, 1.0);
 const SAMPLED: ThresholdLoss = moving(0.7, 0.3, 0.5);
-/// Of pairs without a relation it learns nothing.
-const SILENT: ThresholdLoss = moving(0.0, 0.0, 0.0);
+/// Of pairs without a relation it learns nothing: none is ever drawn.
+const SILENT: ThresholdLoss = moving(0.0, 0.0, f64::MIN_POSITIVE);
 
 const fn moving(holding_entropy: f64, other_entropy: f64, sampled: f64) -> ThresholdLoss {
     ThresholdLoss::MovingThreshold { holding_entropy, other_entropy, sampled }
