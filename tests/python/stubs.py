@@ -23,7 +23,7 @@ from ._rows import Rows
 
 _Path: TypeAlias = str | os.PathLike[str]
 '''
-PATHS = {"DIR", "FILE", "PATH", "DIR|NAME", "TABLE|FILE", "INPUT", "FOLDER", "RUN", "FILES"}
+PATHS = {"DIR", "DIR|TABLE", "FILE", "PATH", "DIR|NAME", "TABLE|FILE", "INPUT", "FOLDER", "RUN", "FILES"}
 RETURNED = {
     "convert": "Table | str | None", "decide": "Table | None", "graph": "Table | None", "query": "Any", "score": "Table | None"
 }
