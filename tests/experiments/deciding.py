@@ -1,5 +1,6 @@
-"""What deciding after scoring is worth: thresholds shifted for all or for each relation, types, ensembles, calibration and
-wanted precisions, fitted on one half of a labelled split and judged on the other, both ways.
+"""What deciding after scoring is worth: thresholds shifted for all or for each relation, types, ensembles, fusion with the
+scores of evidence alone, calibration and wanted precisions, fitted on one half of a labelled split and judged on the other,
+both ways.
 
     deciding.py --corpus runs/cdr/dev --training runs/cdr/train --out target/deciding/cdr \\
         runs/1/cdr/model runs/2/cdr/model runs/3/cdr/model
@@ -45,6 +46,9 @@ class Trial:
             for half in HALVES:
                 self.docre("score", "--checkpoint", checkpoint, "--corpus", self.halves / half, "--run-id", seed,
                            "--out", self.scores(seed, half))
+                if self.tells_evidence(seed):
+                    self.docre("score", "--checkpoint", checkpoint, "--corpus", self.halves / half, "--evidence-only",
+                               self.scores(seed, half), "--out", self.scores(on_evidence(seed), half))
         self.facts = {half: self.read_facts(half) for half in HALVES}
 
     def docre(self, *arguments):
@@ -59,6 +63,9 @@ class Trial:
 
     def scores(self, seed, half):
         return self.out / "scores" / seed / half
+
+    def tells_evidence(self, seed):
+        return all((self.scores(seed, half) / "sentence_weights").exists() for half in HALVES)
 
     def read_facts(self, half):
         """The facts of a half that count, those of undirected relations in both directions."""
@@ -121,6 +128,11 @@ class Trial:
         """Rows of scores or claims with whether each holds."""
         facts = self.facts[half]
         return [(row, (row["doc_id"], row["head"], row["tail"], row["relation"]) in facts) for row in rows]
+
+
+def on_evidence(seed):
+    """What a seed's second run is called, over evidence alone."""
+    return f"{seed}-evidence"
 
 
 def sigmoid(margin):
@@ -198,7 +210,7 @@ def variants(trial):
     types = ["--types-of", trial.arguments.training.resolve()] if trial.arguments.training else []
     single = [("as it is", None), ("one shift", []), ("a shift each", ["--per-relation"])]
     if types:
-        single += [("types alone", ["--recall", "0", *types]), ("a shift each, and types", ["--per-relation", *types])]
+        single += [("types alone", types), ("a shift each, and types", ["--per-relation", *types])]
     # Types without a shift: what is fitted is replaced by the model's own threshold.
     own = {"types alone": ["--shift", "0"]}
     results, base = [], {}
@@ -210,6 +222,12 @@ def variants(trial):
             found = trial.evaluate(trial.corpus, whole, base[seed] if name != "as it is" else None)
             halves = {half: trial.evaluate(trial.halves / half, claims[half])["f1"] for half in HALVES}
             results.append({"variant": name, "seed": seed, "halves": halves, **found})
+    fused = [("fusion", None, ["--ensemble", "fusion"]), ("fusion, one shift", ["--ensemble", "fusion"], [])]
+    for name, fitted, options in fused:
+        for seed in filter(trial.tells_evidence, trial.seeds):
+            claims = trial.both(f"{name}/{seed}", [seed, on_evidence(seed)], fitted, *options)
+            found = trial.evaluate(trial.corpus, trial.joined(f"{name}/{seed}", claims), base[seed])
+            results.append({"variant": name, "seed": seed, **found})
     if len(trial.seeds) < 2:
         return results
     together = [("ensemble, margins", None, "margins"), ("ensemble, probabilities", None, "probabilities"),
