@@ -27,6 +27,7 @@ const DOCUMENTS_IN_BLOCK: usize = 32;
 
 /// All of a page but documents and graph: what is shown at once.
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the page asks of each thing whether it is there")]
 pub struct Overview<'s> {
     docre: &'static str,
     name: &'s str,
