@@ -57,7 +57,9 @@ impl Ensemble {
         let thresholds: BTreeMap<usize, f32> =
             pair.iter().map(|(run, score)| (*run, score.row.threshold_logit)).collect();
         let threshold_logit = thresholds.values().sum::<f32>() / thresholds.len() as f32;
-        let absent = [-margin, if thresholds.contains_key(&fusion::EVIDENCE) { -margin } else { without }];
+        let lowest = |(_, score): &(usize, Score)| score.above;
+        let of_evidence = pair.iter().filter(|(run, _)| *run == fusion::EVIDENCE).map(lowest).reduce(f32::min);
+        let absent = [-margin, of_evidence.map_or(without, |lowest| lowest.min(-margin))];
         let relations = pair.chunk_by(|(_, one), (_, other)| one.row.relation == other.row.relation);
         let joined = relations.filter_map(|group| {
             let (_, first) = group.first()?;

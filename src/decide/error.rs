@@ -73,6 +73,13 @@ pub enum DecideError {
         /// Those of evidence alone.
         evidence: usize,
     },
+    /// What is to be fused is of two models.
+    #[error(
+        "{}: expected scores of evidence by the model of {}, with its relations called alike, got another's",
+        .0[1].display(),
+        .0[0].display()
+    )]
+    OtherModel([PathBuf; 2]),
     /// Scores of evidence alone among others.
     #[error("{}: expected scores of documents, as the others are, got those of their evidence alone", .0.display())]
     EvidenceOnly(PathBuf),
@@ -186,6 +193,9 @@ impl Hint for DecideError {
             Self::Fusion { .. } => Some(
                 "score a second time with `--evidence-only`, and decide over both: `docre decide` with `--scores` twice".into(),
             ),
+            Self::OtherModel(_) => {
+                Some("score both with one `--checkpoint`, and the same `--iterations` and `--like`".into())
+            }
             Self::EvidenceOnly(_) => Some("pass `--ensemble fusion` (`ensemble = \"fusion\"` of a decision)".into()),
             Self::OneRun(_) => Some("score each with `--iterations N`, and decide over these scores".into()),
             Self::NoInverses => Some("score with `--iterations N`, and decide over these scores".into()),

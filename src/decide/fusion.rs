@@ -5,13 +5,32 @@
 //! has P = σ(S_O + S_E − τ), where τ is all that is fitted, on dev. A decision's shift is τ: [`fit`](crate::fit()) sweeps
 //! it over the sums for the greatest F1, as the released programs of both do, and probabilities are calibrated as ever.
 //!
-//! A relation that one of the two scorings has not kept lies at the margin below its threshold, the most that it can be. A
-//! pair without evidence was scored once: its sum is S_O, with S_E of 0, or of what a decision says. DREEAM's program has
+//! A relation that one of the two scorings has not kept lies at the margin below its threshold, the most that it can be, or
+//! with the lowest of the pair that was kept, where that lies below. A pair without evidence was scored once: its sum is S_O, with S_E of 0, or of what a decision says. DREEAM's program has
 //! −10 there, and for relations that are not among a pair's best four; also it claims what both scorings claim, whatever τ
 //! is: with a τ of 0 or less that is so by itself, above it would be a second threshold, which none that is asked for by its
 //! precision could move.
 
+use ground::identity::Identity;
+
+use crate::error::DecideError;
 use crate::scores::Score;
+use crate::source::Source;
+
+/// Identifies a model that sees evidence alone, of what identifies the model.
+pub fn model_on_evidence(model: &str) -> String {
+    Identity::of("model on evidence").field("checkpoint", model).finish()
+}
+
+/// Refuses scores of evidence that are another model's than those of documents, or of relations that it calls otherwise.
+/// Where a table does not say whose it is, nobody knows.
+pub fn check_one_model(documents: &Source, evidence: &Source) -> Result<(), DecideError> {
+    let is_other = |(of, on_evidence): (_, &str)| model_on_evidence(of) != on_evidence;
+    match documents.model().zip(evidence.model()).is_some_and(is_other) {
+        true => Err(DecideError::OtherModel([documents, evidence].map(|source| source.path().to_path_buf()))),
+        false => Ok(()),
+    }
+}
 
 /// The place of the scores of evidence among those of a document; those of the whole document come first.
 pub const EVIDENCE: usize = 1;
@@ -51,6 +70,9 @@ mod tests {
         assert_eq!(fused(&whole, &[], 0.0), whole);
         assert_eq!(fused(&whole, &[], -3.5), [score(0, 1, "a", -0.5)]);
         // It has evidence, by which the relation is not kept.
-        assert_eq!(fused(&whole, &[score(0, 1, "c", -8.0)], 0.0), [score(0, 1, "a", -1.0)]);
+        let whole = [score(0, 1, "a", 3.0), score(0, 1, "b", 7.0)];
+        assert_eq!(fused(&whole, &[score(0, 1, "c", -2.0)], 0.0), [score(0, 1, "b", 3.0), score(0, 1, "a", -1.0)]);
+        // Nor lies it above the best of the pair by its evidence.
+        assert_eq!(fused(&whole, &[score(0, 1, "c", -8.0)], 0.0), [score(0, 1, "b", -1.0)]);
     }
 }

@@ -40,6 +40,7 @@ pub use decision::{At, Calibration, Decision, EVIDENCE_ONLY, Ensemble, FittedRun
 pub use ended::{Claims, Ended, relations};
 pub use error::DecideError;
 pub use fit::{Calibrated, Fit, FitOptions, FitRequest, fit};
+pub use fusion::model_on_evidence;
 pub use judged::{Judged, JudgedDocument, Judging, judge};
 pub use run::{Options, Request, Writers, decide, recount, write_relations};
 pub use shares::{Sentences, Shares, weights_beside};

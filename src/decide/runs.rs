@@ -8,6 +8,7 @@ use table::Text;
 use crate::consistent::Inverses;
 use crate::decision::{Decision, Ensemble, FittedRun};
 use crate::error::DecideError;
+use crate::fusion;
 use crate::scores::Score;
 use crate::source::Source;
 
@@ -139,7 +140,10 @@ impl Runs {
 fn of_kinds(sources: Vec<Source>, ensemble: Ensemble) -> Result<Vec<Source>, DecideError> {
     let (evidence, documents): (Vec<Source>, Vec<Source>) = sources.into_iter().partition(Source::is_of_evidence);
     match (ensemble, documents.len(), evidence.as_slice()) {
-        (Ensemble::Fusion, 1, [_]) => Ok(documents.into_iter().chain(evidence).collect()),
+        (Ensemble::Fusion, 1, [evidence_alone]) => {
+            documents.iter().try_for_each(|of| fusion::check_one_model(of, evidence_alone))?;
+            Ok(documents.into_iter().chain(evidence).collect())
+        }
         (Ensemble::Fusion, documents, evidence) => Err(DecideError::Fusion { documents, evidence: evidence.len() }),
         (_, 1.., [first, ..]) => Err(DecideError::EvidenceOnly(first.path().to_path_buf())),
         _ => Ok(if documents.is_empty() { evidence } else { documents }),

@@ -115,6 +115,11 @@ impl Source {
         &self.path
     }
 
+    /// What identifies the model; `None`: nothing says so.
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
     /// What it is called; `None`: it has no scores.
     pub fn run_id(&self) -> Option<&Text> {
         self.of.as_ref().map(|(run_id, _)| run_id)

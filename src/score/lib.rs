@@ -50,7 +50,7 @@ use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
 use checkpoint::Checkpoint;
-use decide::At;
+use decide::{At, model_on_evidence};
 use examples::{Taken, examples_within};
 use ground::identity::Identity;
 use ground::observe::{Event, Observer, Progress};
@@ -279,8 +279,7 @@ impl<'a> Basis<'a> {
     /// those of evidence.
     fn model(&self) -> String {
         let of_checkpoint = &self.checkpoint.fingerprint;
-        let on_evidence = || Identity::of("model on evidence").field("checkpoint", of_checkpoint).finish();
-        if self.evidence.is_some() { on_evidence() } else { of_checkpoint.clone() }
+        if self.evidence.is_some() { model_on_evidence(of_checkpoint) } else { of_checkpoint.clone() }
     }
 
     /// What is decided of the scores that a fingerprint identifies.

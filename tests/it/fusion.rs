@@ -191,7 +191,7 @@ fn sums(fixture: &Fixture, without: f32) -> BTreeMap<(String, u32, u32, String),
     {
         let of_document = documents.get(pair).and_then(|of| of.get(relation)).copied().unwrap_or(-5.0);
         let of_evidence = match alone.get(pair) {
-            Some(of) => of.get(relation).copied().unwrap_or(-5.0),
+            Some(of) => of.get(relation).copied().unwrap_or_else(|| of.values().copied().fold(-5.0, f32::min)),
             None => without,
         };
         sums.insert((pair.0.clone(), pair.1, pair.2, relation.clone()), of_document + of_evidence);
@@ -266,6 +266,24 @@ fn one_threshold_is_fitted_to_the_sums_and_decides_of_both() {
     refusals(&fixture);
 }
 
+/// What another model says of the evidence is not to be added.
+fn of_another_model(fixture: &Fixture) {
+    let [best, other] = ["model/best", "other"].map(|folder| fixture.path(folder));
+    fs::create_dir(&other).unwrap();
+    for file in fs::read_dir(&best).unwrap().map(Result::unwrap).filter(|file| file.path().is_file()) {
+        fs::copy(file.path(), other.join(file.file_name())).unwrap();
+    }
+    let config = other.join("config.json");
+    let mut settings: Value = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
+    settings["most_labels"] = json!(3);
+    fs::write(&config, settings.to_string()).unwrap();
+    let others = ["score", "--checkpoint", "@other", "--corpus", "@corpus/dev", "--evidence-only", "@documents"];
+    done(&command(fixture, &[&others[..], &["--out", "@others"]].concat()));
+    let scores = ["--scores", "@documents", "--scores", "@others"];
+    let told = "documents, with its relations called alike, got another's\nhint: score both with one `--checkpoint`";
+    refused(&decide(fixture, &scores, &["--ensemble", "fusion", "--out", "@no"]), 1, told);
+}
+
 fn refusals(fixture: &Fixture) {
     let one_of_each = "expected for `fusion` the scores of documents and those of their evidence alone, one table of each, \
                        got 1 and 0\nhint: score a second time with `--evidence-only`";
@@ -276,6 +294,7 @@ fn refusals(fixture: &Fixture) {
     refused(&decide(fixture, &BOTH, &["--out", "@no"]), 1, mixed);
     let twice = [&BOTH[..], &alone].concat();
     refused(&decide(fixture, &twice, &["--ensemble", "fusion", "--out", "@no"]), 1, "one table of each, got 2 and 1");
+    of_another_model(fixture);
     let unfused = decide(fixture, &alone, &["--without-evidence", "-1", "--out", "@no"]);
     refused(&unfused, 2, "--without-evidence`: expected it with the ensemble `fusion`, got `margins`");
     let bonus = decide(fixture, &BOTH, &["--ensemble", "fusion", "--without-evidence", "1", "--out", "@no"]);
