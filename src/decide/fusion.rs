@@ -26,10 +26,10 @@ pub fn model_on_evidence(model: &str) -> String {
 /// Where a table does not say whose it is, nobody knows.
 pub fn check_one_model(documents: &Source, evidence: &Source) -> Result<(), DecideError> {
     let is_other = |(of, on_evidence): (_, &str)| model_on_evidence(of) != on_evidence;
-    match documents.model().zip(evidence.model()).is_some_and(is_other) {
-        true => Err(DecideError::OtherModel([documents, evidence].map(|source| source.path().to_path_buf()))),
-        false => Ok(()),
+    if documents.model().zip(evidence.model()).is_some_and(is_other) {
+        return Err(DecideError::OtherModel([documents, evidence].map(|source| source.path().to_path_buf())));
     }
+    Ok(())
 }
 
 /// The place of the scores of evidence among those of a document; those of the whole document come first.
