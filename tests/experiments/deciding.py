@@ -46,9 +46,9 @@ class Trial:
             for half in HALVES:
                 self.docre("score", "--checkpoint", checkpoint, "--corpus", self.halves / half, "--run-id", seed,
                            "--out", self.scores(seed, half))
-                if self.tells_evidence(seed):
-                    self.docre("score", "--checkpoint", checkpoint, "--corpus", self.halves / half, "--evidence-only",
-                               self.scores(seed, half), "--out", self.scores(on_evidence(seed), half))
+            for half in HALVES if self.tells_evidence(seed) else []:
+                self.docre("score", "--checkpoint", checkpoint, "--corpus", self.halves / half, "--evidence-only",
+                           self.scores(seed, half), "--out", self.scores(on_evidence(seed), half))
         self.facts = {half: self.read_facts(half) for half in HALVES}
 
     def docre(self, *arguments):
