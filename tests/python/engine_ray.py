@@ -186,7 +186,7 @@ class Score(unittest.TestCase):
             self.assertEqual(docre.read(self.out, "documents").num_rows, 12 * number)
 
     def test_no_relations_are_a_table_too(self):
-        self.score(folder() / "rows" / "0.parquet", most_pairs=0)
+        self.score(folder() / "rows" / "0.parquet", most_pairs=1)
         self.assertEqual(docre.read(self.out, "relations").num_rows, 0)
 
     def test_a_bad_document_is_told_with_its_field(self):
@@ -201,12 +201,12 @@ class Score(unittest.TestCase):
             self.score(folder() / "wrong.parquet")
 
     def test_options_are_checked_before_anything_is_scored(self):
+        import docre.ray
+
         for wrong, kind in [({"threads": -1}, docre.UsageError), ({"nonsense": 1}, TypeError)]:
             with self.assertRaises(kind):
                 self.score(**wrong)
         with self.assertRaises(docre.Error):
-            import docre.ray
-
             docre.ray.score(str(folder() / "rows"), folder(), str(self.out))
 
 

@@ -36,6 +36,8 @@ StrPath = str | os.PathLike[str]
 TABLES, MADE = ("documents", "finished", "relations"), "made.json"
 #: Options that no relation hangs on.
 DEALING = {"batch_size", "concurrency", "cpus", "threads"}
+#: Options of `documents` that are Ray's and not those of `docre.Scorer`.
+OF_ENGINE = {"batch_size", "concurrency", "cpus", "gpus"}
 #: Documents that a warning names.
 NAMED = 10
 
@@ -115,6 +117,8 @@ def score(
     a thousand abstracts. The other options are those of `documents`.
     """
     _check_cores(**{name: options[name] for name in ("concurrency", "cpus") if name in options})
+    # What no worker could take is refused before anything is written.
+    elsewhere(checkpoint, {name: value for name, value in options.items() if name not in OF_ENGINE})
     files, root = _place(out)
     _begin(files, root, _made(checkpoint, options), force)
     noted = CheckpointConfig("doc_id", f"{root}/finished", delete_checkpoint_on_success=False, override_filesystem=files)
