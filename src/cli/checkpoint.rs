@@ -11,6 +11,7 @@ use docre::checkpoint::{Card, CheckpointConfig, DECISION, read_config};
 use docre::decide::{Calibration, Decision};
 use docre::encoder::hub;
 use docre::ground::excerpt::harmless;
+use docre::model::evidence::Taught;
 use serde::Serialize;
 
 use super::{Messages, Outcome, Shown, Usage, checked, one_of, output, whole};
@@ -138,7 +139,7 @@ impl fmt::Display for Description {
             ("encoder", format!("{}, {shape}, {} pieces", name_of(&encoder.family)?, encoder.vocab_size)),
             ("reads", format!("at most {} pieces of a document", config.most_pieces)),
             ("loss", with_numbers(&config.model.judged().0)?),
-            ("evidence", learnt_evidence(config.model.evidence_weight())),
+            ("evidence", learnt_evidence(config.model.taught())),
             ("decision", decided),
         ] {
             writeln!(f, "{name:13} {told}")?;
@@ -167,9 +168,12 @@ fn with_numbers(setting: &impl Serialize) -> Result<String, fmt::Error> {
     Ok(name_of(&value)? + &numbers.concat())
 }
 
-/// Whether a model learnt which sentences are evidence.
-fn learnt_evidence(weight: f64) -> String {
-    if weight > 0.0 { format!("learnt, with a weight of {weight}") } else { "not learnt".to_owned() }
+/// Whether a model learnt which sentences are evidence, and from what.
+fn learnt_evidence(taught: Taught) -> String {
+    let weights = [("gold evidence", taught.evidence), ("a teacher's attention", taught.attention)];
+    let weights = weights.iter().filter(|(_, weight)| *weight > 0.0);
+    let told: Vec<String> = weights.map(|(from, weight)| format!("{from}, with a weight of {weight}")).collect();
+    if told.is_empty() { "not learnt".to_owned() } else { format!("learnt from {}", told.join("; from ")) }
 }
 
 /// A decision in a line.

@@ -102,6 +102,7 @@ pub fn run(args: &DecideArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let piped = pipe::is(&args.out);
     let out = if piped { scratch.folder("decided")? } else { args.out.clone() };
     let weights = decide::weights_beside(&args.scores)?;
+    decide::weights_passed_over(&args.scores)?.iter().for_each(|told| messages.say(&format!("warning: {told}")));
     if args.evidence_threshold.is_some() && weights.is_empty() {
         return Err(DecideError::NoWeights(args.scores.first().cloned().unwrap_or_default()).into());
     }

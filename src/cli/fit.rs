@@ -69,6 +69,7 @@ pub fn run(args: &FitArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let split = args.split.folder()?;
     let types_of = args.types_of.as_deref();
     let weights = decide::weights_beside(&args.scores)?;
+    decide::weights_passed_over(&args.scores)?.iter().for_each(|told| messages.say(&format!("warning: {told}")));
     let (scores, weights) = (&*args.scores, &*weights);
     let request = FitRequest { scores, weights, split: &split, decision: &decision, types_of, options: &options };
     let fit = decide::fit(&request)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use table::rows::{EvidenceRow, RelationRow, SentenceWeightRow};
-use table::{Cursor, Row, Table, TableError, Text, weights_of};
+use table::{Cursor, Row, Table, TableError, Text, weights_of, weights_of_others};
 
 use crate::decision::{Decision, Ensemble};
 use crate::error::DecideError;
@@ -28,6 +28,15 @@ pub struct Shares(BTreeMap<(u32, u32), BTreeMap<u32, f32>>);
 /// Where the system refuses to look.
 pub fn weights_beside(scores: &[PathBuf]) -> Result<Vec<PathBuf>, TableError> {
     scores.iter().filter_map(|path| weights_of(path).transpose()).collect()
+}
+
+/// What is to be said of tables of weights that lie beside tables of scores and are of other ones.
+///
+/// # Errors
+/// Where the system refuses to look.
+pub fn passed_over(scores: &[PathBuf]) -> Result<Vec<String>, TableError> {
+    let others = scores.iter().filter_map(|path| weights_of_others(path).transpose());
+    others.map(|path| Ok(format!("{}: is of other scores than these, and is passed over", path?.display()))).collect()
 }
 
 /// What is to be said where evidence is asked for, and the weights of sentences are not known of all runs.

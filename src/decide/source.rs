@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use table::rows::{ClaimRow, ScoreRow};
-use table::{Cursor, Row, Table, TableError, TableFiles, Text};
+use table::{Cursor, Row, Table, TableError, TableFiles, Text, in_or_at};
 
 use crate::decision::{EVIDENCE_ONLY, FittedRun, MODEL};
 use crate::error::DecideError;
@@ -38,17 +38,16 @@ enum Rows {
 /// # Errors
 /// Where there are none, or the system refuses to look.
 pub fn files(path: &Path, iteration: Option<u32>) -> Result<TableFiles, DecideError> {
-    let schema = if iteration.is_some() { ClaimRow::schema() } else { ScoreRow::schema() };
-    let found = match TableFiles::find(path, &schema.name)? {
-        None => TableFiles::at(path)?,
-        found => found,
-    };
-    found.ok_or_else(|| DecideError::NoTable { path: path.to_path_buf(), table: &schema.name })
+    if iteration.is_some() { files_of::<ClaimRow>(path) } else { files_of::<ScoreRow>(path) }
+}
+
+fn files_of<R: Row>(path: &Path) -> Result<TableFiles, DecideError> {
+    let found = in_or_at::<R>(path)?.map(|(_, files)| files);
+    found.ok_or_else(|| DecideError::NoTable { path: path.to_path_buf(), table: &R::schema().name })
 }
 
 fn table<R: Row + 'static>(path: &Path) -> Result<Table<R>, TableError> {
-    let is_above = TableFiles::find(path, &R::schema().name)?.is_some();
-    if is_above { Table::require(path) } else { Table::require_at(path) }
+    Table::require_at(&in_or_at::<R>(path)?.map_or_else(|| path.to_path_buf(), |(place, _)| place))
 }
 
 impl Source {

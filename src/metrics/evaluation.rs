@@ -123,7 +123,7 @@ impl Run {
                 .filter(|(pattern, _)| pattern.is_none())
                 .map(|(_, counts)| self.coverage(counts.gold, whole.counts(Scope::All).gold)),
         );
-        metrics.extend(counted.evidence.map(|counts| self.row(Figure::EvidenceF1, counts)));
+        metrics.extend(counted.evidence.map(|counts| self.of_evidence(counts)));
         metrics.extend(self.of_relations(&counted.relations));
         sort(&mut metrics);
         Evaluation { metrics, notes: counted.notes, run: self, tallies: counted.tallies, knowledge }
@@ -167,6 +167,12 @@ impl Run {
         let row = self.row(figure.figure(), counts);
         let (f1_low, f1_high) = row.f1.and(interval).unzip();
         MetricRow { f1_low, f1_high, ..row }
+    }
+
+    /// That of evidence. Where no fact names any, nobody has annotated it: what is predicted is neither right nor wrong.
+    fn of_evidence(&self, counts: Counts) -> MetricRow {
+        let row = self.row(Figure::EvidenceF1, counts);
+        if counts.gold > 0 { row } else { MetricRow { precision: None, f1: None, ..row } }
     }
 
     /// The share of concluded facts that were predicted: a recall, without precision.

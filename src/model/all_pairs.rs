@@ -76,6 +76,14 @@ impl<'a> AllPairs<'a> {
         }
     }
 
+    /// The same of all of them, where there is anything of pairs.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    pub fn all_asked(&self, rows: Option<&Tensor>) -> Result<Option<Tensor>> {
+        rows.map(|rows| self.asked(rows, &(0..self.n_asked()))).transpose()
+    }
+
     /// The same of what each pair has.
     pub fn asked_of<T: Copy>(&self, each: &[T], some: &Range<usize>) -> Vec<T> {
         match &self.asked {

@@ -15,10 +15,10 @@ use crate::bilinear::Bilinear;
 use crate::bounds::check_blocks;
 use crate::chunks::chunks;
 use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
-use crate::evidence::{check_weight, n_taught, taught};
+use crate::evidence::Taught;
 use crate::example::{Example, labels};
 use crate::pair::{Mentions, PairFeatures};
-use crate::teaching::Teaching;
+use crate::teaching::{Teaching, added};
 use crate::threshold_loss::ThresholdLoss;
 
 /// The model's shape beside its encoder's. Absent fields have the paper's values.
@@ -39,13 +39,16 @@ pub struct AtlopConfig {
     pub teaching: Teaching,
     /// How much it counts what a pair's context is made of, as its evidence teaches it; with 0 nothing is taught.
     pub evidence_weight: f64,
+    /// How much it counts what a pair's context is made of, as a teacher's attention teaches it; with 0 nothing is taught.
+    pub attention_weight: f64,
 }
 
 impl Default for AtlopConfig {
     fn default() -> Self {
         let (loss, teaching) = (ThresholdLoss::default(), Teaching::None);
-        let (averaged_layers, mentions, evidence_weight) = (1, Mentions::Opening, 0.0);
-        Self { embedding: 768, block: 64, averaged_layers, mentions, loss, teaching, evidence_weight }
+        let (averaged_layers, mentions) = (1, Mentions::Opening);
+        let (evidence_weight, attention_weight) = (0.0, 0.0);
+        Self { embedding: 768, block: 64, averaged_layers, mentions, loss, teaching, evidence_weight, attention_weight }
     }
 }
 
@@ -58,7 +61,7 @@ pub struct Atlop {
     n_classes: usize,
     loss: ThresholdLoss,
     teaching: Teaching,
-    evidence_weight: f64,
+    taught: Taught,
 }
 
 impl Atlop {
@@ -74,7 +77,7 @@ impl Atlop {
             averaged_layers: config.averaged_layers,
             mentions: config.mentions,
             normed: false,
-            evidence: config.evidence_weight > 0.0,
+            taught: config.taught(),
         };
         Ok(Self {
             ends: Ends::new(task.encoder, &shape, weights)?,
@@ -83,7 +86,7 @@ impl Atlop {
             n_classes: task.n_classes,
             loss: config.loss,
             teaching: config.teaching,
-            evidence_weight: config.evidence_weight,
+            taught: config.taught(),
         })
     }
 
@@ -121,9 +124,14 @@ impl AtlopConfig {
     pub fn check(&self) -> std::result::Result<(), String> {
         check_blocks(self.embedding, self.block)?;
         check_layers(self.averaged_layers)?;
-        check_weight(self.evidence_weight)?;
+        self.taught().check()?;
         self.loss.check()?;
         self.teaching.check()
+    }
+
+    /// What teaches it what is evidence.
+    pub fn taught(&self) -> Taught {
+        Taught { evidence: self.evidence_weight, attention: self.attention_weight }
     }
 }
 
@@ -144,8 +152,9 @@ impl Model for Atlop {
     }
 
     fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {
-        let encoded = self.ends.encode(examples, &mut Mode::InChunks(at_once))?;
-        let Some(pooled) = self.ends.pool(examples, &encoded)? else { return Ok(()) };
+        let mode = &mut Mode::InChunks(at_once);
+        let encoded = self.ends.encode(examples, mode)?;
+        let Some(pooled) = self.ends.pool(examples, &encoded, mode)? else { return Ok(()) };
         let mut chunks = chunks(pooled.n_pairs(), pooled.pairs_at_once(at_once));
         let absent = self.absent(examples)?;
         chunks.try_for_each(|rows| {
@@ -155,17 +164,22 @@ impl Model for Atlop {
         })
     }
 
+    fn attention(&self, examples: &[Example]) -> Result<Option<Tensor>> {
+        self.ends.attention(examples)
+    }
+
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
         let Some(pairs) = self.ends.forward(lesson.examples, &mut Mode::Train(random))? else { return Ok(None) };
         let logits = self.absent(lesson.examples)?.leave_out_of_all(self.classify(&pairs)?)?;
         let labels = labels(lesson.examples, logits.dim(1)?, logits.device())?;
         let threshold = self.loss.judge(lesson, self.n_classes, logits.device())?.of(&logits, &labels)?;
-        let auxiliary = self.teaching.of(lesson.teacher.as_ref(), [&logits])?;
-        let evidence = taught(lesson.examples, pairs.sentences()?.as_ref(), self.evidence_weight)?;
+        let attention = self.taught.by_teacher(lesson.attention.as_ref(), pairs.pieces()?.as_ref())?;
+        let auxiliary = added(self.teaching.of(lesson.teacher.as_ref(), [&logits])?, attention)?;
+        let evidence = self.taught.by_gold(lesson.examples, pairs.sentences()?.as_ref())?;
         Ok(Some(Loss { threshold, auxiliary, evidence }))
     }
 
     fn n_taught(&self, examples: &[Example]) -> usize {
-        n_taught(examples, self.evidence_weight)
+        self.taught.n_pairs(examples)
     }
 }

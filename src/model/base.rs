@@ -4,7 +4,7 @@
 //! of the last layers, both markers of a mention, the vector of the document beside each end, and what becomes of the
 //! grouped bilinear product.
 
-use candle_core::{DType, Result, Tensor, bail};
+use candle_core::{DType, Error, Result, Tensor, bail};
 use serde::{Deserialize, Serialize};
 
 use encoder::{Encoded, Encoder, EncoderConfig, Input};
@@ -16,6 +16,7 @@ use nn::{Linear, Mode, Weights};
 use crate::bilinear::Bilinear;
 use crate::bounds::{GREATEST_WIDTH, MOST, check_blocks};
 use crate::chunks::by_rows;
+use crate::evidence::Taught;
 use crate::example::{Example, Kept};
 use crate::pair::{Mentions, PairFeatures, Pooled, Pooling, features};
 
@@ -47,8 +48,8 @@ pub struct Shape {
     pub mentions: Mentions,
     /// Whether features of the released programs end in dropout and a norm.
     pub normed: bool,
-    /// Whether it learns what is evidence.
-    pub evidence: bool,
+    /// What teaches it what is evidence.
+    pub taught: Taught,
 }
 
 impl Ends {
@@ -61,7 +62,9 @@ impl Ends {
         // out before anything of that width is drawn.
         let built = Encoder::new(encoder, weights, "model")?.averaging(shape.averaged_layers)?;
         let released = shape.feature == PairFeature::Released;
-        let pooling = Pooling { mentions: shape.mentions, released, sentences: shape.evidence };
+        let Taught { attention, .. } = shape.taught;
+        let pooling =
+            Pooling { mentions: shape.mentions, released, sentences: shape.taught.is_any(), pieces: attention > 0.0 };
         let of = if pooling.released { 3 } else { 2 } * encoder.hidden_size;
         Ok(Self {
             encoder: built,
@@ -78,7 +81,22 @@ impl Ends {
     /// # Errors
     /// Where a piece is not in the encoder's vocabulary.
     pub fn forward(&self, examples: &[Example], mode: &mut Mode) -> Result<Option<PairFeatures>> {
-        features(examples, &self.encode(examples, mode)?, self.pooling)
+        features(examples, &self.encode(examples, mode)?, self.pooling_in(mode))
+    }
+
+    /// The shares that pieces have of the contexts of the pairs of some documents, as [`crate::Model::attention`] has them.
+    ///
+    /// # Errors
+    /// Where a piece is not in the encoder's vocabulary.
+    pub fn attention(&self, examples: &[Example]) -> Result<Option<Tensor>> {
+        let encoded = self.encode(examples, &mut Mode::Evaluate)?;
+        let pairs = features(examples, &encoded, Pooling { sentences: false, pieces: true, ..self.pooling })?;
+        pairs.map_or(Ok(None), |pairs| pairs.pieces())
+    }
+
+    /// What is made of a batch: what pieces are to its pairs is asked for where that is learnt.
+    fn pooling_in(&self, mode: &Mode) -> Pooling {
+        Pooling { pieces: self.pooling.pieces && matches!(mode, Mode::Train(_)), ..self.pooling }
     }
 
     /// What the encoder makes of a batch.
@@ -92,12 +110,12 @@ impl Ends {
         self.encoder.encode(&inputs, mode)
     }
 
-    /// A batch as the encoder reads it; `None` where it has no pair.
+    /// A batch as the encoder reads it in a mode; `None` where it has no pair.
     ///
     /// # Errors
     /// Where the examples are not those that were encoded.
-    pub fn pool<'e>(&self, examples: &'e [Example], encoded: &'e Encoded) -> Result<Option<Pooled<'e>>> {
-        Pooled::new(examples, encoded, self.pooling)
+    pub fn pool<'e>(&self, examples: &'e [Example], encoded: &'e Encoded, mode: &Mode) -> Result<Option<Pooled<'e>>> {
+        Pooled::new(examples, encoded, self.pooling_in(mode))
     }
 
     /// `z_s = tanh(W_s [h_s; c_so])` and `z_o = tanh(W_o [h_o; c_so])`, `(pairs, width)` each; with the document's vector
@@ -111,8 +129,11 @@ impl Ends {
 
     /// Numbers that training holds of each pair of a document, of its ends, its feature and a loss over classes.
     pub fn training_numbers(&self, example: &Example, n_classes: usize) -> u64 {
-        // The shares of sentences come of those of pieces, whose gradients add up.
-        let pieces = if self.pooling.sentences { 9 } else { 7 } * example.ids.len();
+        // The shares of sentences come of those of pieces, whose gradients add up; beside a teacher's stand those of both
+        // directions of a pair, their logarithms and differences, and the gradients of all.
+        let of_sentences = if self.pooling.sentences { 2 } else { 0 };
+        let of_pieces = if self.pooling.pieces { 9 } else { 0 };
+        let pieces = (7 + of_sentences + of_pieces) * example.ids.len();
         (32 * self.width + 8 * self.hidden + pieces + 32 * n_classes) as u64
     }
 
@@ -197,6 +218,8 @@ pub struct PairsRead {
     pub features: Tensor,
     /// The shares that sentences have of their contexts, `(pairs, sentences)` in f32, where these are learnt and made.
     pub sentences: Option<Tensor>,
+    /// The same of pieces, `(pairs, pieces)`, in training.
+    pub pieces: Option<Tensor>,
 }
 
 /// A pair's feature from its ends.
@@ -254,22 +277,29 @@ impl PairBase {
     pub fn read(&self, examples: &[Example], mode: &mut Mode) -> Result<Option<PairsRead>> {
         if let Some(kept) = kept(examples)? {
             let features = kept.to_device(self.ends.head_extractor.weight.device())?;
-            return Ok(Some(PairsRead { features, sentences: None }));
+            return Ok(Some(PairsRead { features, sentences: None, pieces: None }));
         }
         let encoded = self.ends.encode(examples, mode)?;
-        let Some(pooled) = self.ends.pool(examples, &encoded)? else { return Ok(None) };
+        let Some(pooled) = self.ends.pool(examples, &encoded, mode)? else { return Ok(None) };
         let (n_pairs, at_once) = (pooled.n_pairs(), pooled.pairs_at_once(mode.rows_at_once()));
-        if !self.ends.pooling.sentences {
-            let [features] =
-                by_rows(n_pairs, at_once, |rows| Ok([self.feature(self.ends.of(&pooled.features(&rows)?)?, mode)?]))?;
-            return Ok(Some(PairsRead { features, sentences: None }));
-        }
-        let [features, sentences] = by_rows(n_pairs, at_once, |rows| {
+        let mut read = |rows| {
             let pairs = pooled.features(&rows)?;
-            let Some(sentences) = pairs.sentences()? else { bail!("expected the shares of sentences, found none") };
-            Ok([self.feature(self.ends.of(&pairs)?, mode)?, sentences])
+            let features = self.feature(self.ends.of(&pairs)?, mode)?;
+            Ok::<_, Error>(PairsRead { features, sentences: pairs.sentences()?, pieces: pairs.pieces()? })
+        };
+        if n_pairs <= at_once {
+            return read(0..n_pairs).map(Some);
+        }
+        // None trains: of pieces nothing is asked.
+        if !self.ends.pooling.sentences {
+            let [features] = by_rows(n_pairs, at_once, |rows| Ok([read(rows)?.features]))?;
+            return Ok(Some(PairsRead { features, sentences: None, pieces: None }));
+        }
+        let [features, sentences] = by_rows(n_pairs, at_once, |rows| match read(rows)? {
+            PairsRead { features, sentences: Some(sentences), .. } => Ok([features, sentences]),
+            PairsRead { .. } => bail!("expected the shares of sentences, found none"),
         })?;
-        Ok(Some(PairsRead { features, sentences: Some(sentences) }))
+        Ok(Some(PairsRead { features, sentences: Some(sentences), pieces: None }))
     }
 
     /// `F_so` of pairs by the vectors of their ends.

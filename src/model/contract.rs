@@ -56,6 +56,13 @@ pub trait Model: Send + Sync {
         Ok(None)
     }
 
+    /// What the contexts of all pairs of some documents are made of, in order, as scoring makes them: the shares that pieces
+    /// have, `(pairs, pieces)` in f32, padded by zeros to the longest document; `None` where they have no pair.
+    ///
+    /// # Errors
+    /// Where a piece is not in the encoder's vocabulary.
+    fn attention(&self, examples: &[Example]) -> Result<Option<Tensor>>;
+
     /// What there is to learn from some documents; `None` where they have no pair.
     ///
     /// # Errors
@@ -140,6 +147,8 @@ pub struct Lesson<'a> {
     pub progress: f64,
     /// A teacher's logits of their pairs, `(pairs, classes)`, where there is a teacher.
     pub teacher: Option<Tensor>,
+    /// What the contexts of their pairs are made of with the teacher, `(pairs, pieces)` ([`Model::attention`]).
+    pub attention: Option<Tensor>,
     /// Random numbers that all parts of a step share, whichever thread has which: each begins with the same one.
     pub shared: Random,
 }

@@ -1,5 +1,6 @@
 //! Evidence: how much of a pair's local context is made of each sentence, and what can be learnt of that (DREEAM, Ma et
-//! al. 2023). It has no parameters of its own: it is the attention by which contexts are pooled, summed by sentence.
+//! al. 2023): from gold evidence, by sentence, and from a teacher's attention, piece by piece, where nobody has annotated
+//! any. It has no parameters of its own: it is the attention by which contexts are pooled.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +11,20 @@ use nn::ops::{Places, gather};
 
 use crate::example::Example;
 
-/// What is added to a sentence's share before its logarithm is taken: of one that has none it would be infinite, and its
-/// gradient more than f32 holds.
+/// What is added to a share before its logarithm is taken: of one that is 0 it would be infinite, and its gradient more
+/// than f32 holds.
 const LEAST: f64 = 1e-10;
-/// The greatest weight of the loss: more is a slip.
+/// The greatest weight of a loss: more is a slip.
 const GREATEST_WEIGHT: f64 = 1000.0;
+
+/// What teaches a model what contexts are to be made of, and how much it counts; with 0 it teaches nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Taught {
+    /// The sentences that are gold evidence ([`Taught::by_gold`]).
+    pub evidence: f64,
+    /// A teacher's attention ([`Taught::by_teacher`]).
+    pub attention: f64,
+}
 
 /// The sentences of each document, as what sums the shares of pieces: `(documents, pieces, sentences)`, 1 where a piece is
 /// of a sentence, else 0.
@@ -51,25 +61,53 @@ pub fn gold(example: &Example) -> Vec<(usize, Vec<u32>)> {
     example.evidence.iter().filter_map(of).collect()
 }
 
-/// Of how many pairs of some documents the loss with a weight is the mean.
-pub fn n_taught(examples: &[Example], weight: f64) -> usize {
-    if weight > 0.0 { examples.iter().map(|example| gold(example).len()).sum() } else { 0 }
-}
+impl Taught {
+    /// Whether the model learns what is evidence.
+    pub fn is_any(self) -> bool {
+        self.evidence > 0.0 || self.attention > 0.0
+    }
 
-/// The loss by the shares that sentences have, where any are made.
-///
-/// # Errors
-/// As [`loss`].
-pub fn taught(examples: &[Example], shares: Option<&Tensor>, weight: f64) -> Result<Option<Tensor>> {
-    shares.map_or(Ok(None), |shares| loss(examples, shares, weight))
-}
+    /// Whether the weights may be these.
+    ///
+    /// # Errors
+    /// The first that may not, expected then got.
+    pub fn check(self) -> std::result::Result<(), String> {
+        within("evidence_weight", self.evidence, 0.0, GREATEST_WEIGHT)?;
+        within("attention_weight", self.attention, 0.0, GREATEST_WEIGHT)
+    }
 
-/// Whether the loss may have such a weight.
-///
-/// # Errors
-/// Expected, then got.
-pub fn check_weight(weight: f64) -> std::result::Result<(), String> {
-    within("evidence_weight", weight, 0.0, GREATEST_WEIGHT)
+    /// Of how many pairs of some documents the loss by gold evidence is the mean.
+    pub fn n_pairs(self, examples: &[Example]) -> usize {
+        if self.evidence > 0.0 { examples.iter().map(|example| gold(example).len()).sum() } else { 0 }
+    }
+
+    /// The loss by gold evidence, by the shares that sentences have, where any are made.
+    ///
+    /// # Errors
+    /// As [`loss`].
+    pub fn by_gold(self, examples: &[Example], shares: Option<&Tensor>) -> Result<Option<Tensor>> {
+        match shares {
+            Some(shares) if self.evidence > 0.0 => loss(examples, shares, self.evidence),
+            _ => Ok(None),
+        }
+    }
+
+    /// The mean over pairs of `KL(t ‖ a) = Σ t (log t − log a)`, with t the shares that pieces have of a pair's context with
+    /// the teacher, and a those with the model, `(pairs, pieces)` each: what DREEAM adds for documents whose evidence nobody
+    /// knows (`forward` in model.py of github.com/YoumiMa/dreeam). A scalar, times its weight; `None` where it has none, or
+    /// where no shares are made, as with kept features.
+    ///
+    /// # Errors
+    /// Where the teacher's shares are not there, or the shapes differ.
+    pub fn by_teacher(self, teacher: Option<&Tensor>, shares: Option<&Tensor>) -> Result<Option<Tensor>> {
+        let Some(shares) = shares.filter(|_| self.attention > 0.0) else { return Ok(None) };
+        let Some(teacher) = teacher.map(Tensor::detach) else {
+            bail!("expected the attention of a teacher, found none")
+        };
+        let log = |shares: &Tensor| (shares + LEAST)?.log();
+        let apart = (&teacher * (log(&teacher)? - log(shares)?)?)?;
+        (apart.sum(D::Minus1)?.mean_all()? * self.attention).map(Some)
+    }
 }
 
 /// The mean over pairs with evidence of `KL(g ‖ q) = Σ g (log g − log q)`, with g spread evenly over the sentences that are

@@ -12,6 +12,7 @@ use crate::base::PairFeature;
 use crate::contract::{Model, Task};
 use crate::docre_ii::{DocreIi, DocreIiConfig};
 use crate::docre_sd::{Distillation, DocreSd, DocreSdConfig};
+use crate::evidence::Taught;
 use crate::pair::Mentions;
 use crate::recipe::{Recipe, beside, from_fields_by_recipe};
 use crate::teaching::Teaching;
@@ -163,19 +164,24 @@ impl ModelConfig {
         }
     }
 
-    /// How much it counts what is taught of evidence, 0 where nothing is.
-    pub fn evidence_weight(&self) -> f64 {
+    /// What teaches it what is evidence.
+    pub fn taught(&self) -> Taught {
         match self {
-            Self::Atlop(config) => config.evidence_weight,
-            Self::DocreIi(config) => config.evidence_weight,
-            Self::DocreSd(config) => config.evidence_weight,
+            Self::Atlop(config) => config.taught(),
+            Self::DocreIi(config) => config.taught(),
+            Self::DocreSd(config) => config.taught(),
         }
     }
 
     /// Whether it learns from a teacher's predictions.
-    pub fn has_teacher(&self) -> bool {
+    pub fn learns_predictions(&self) -> bool {
         let is_distilled = matches!(self, Self::DocreSd(config) if config.distillation == Distillation::Teacher);
         is_distilled || self.judged().1 != Teaching::None
+    }
+
+    /// Whether it learns from a teacher: what that predicts, or where it looks.
+    pub fn has_teacher(&self) -> bool {
+        self.learns_predictions() || self.taught().attention > 0.0
     }
 
     /// The part of the model that can be trained before the whole, where there is one: it classifies features as they
@@ -186,8 +192,8 @@ impl ModelConfig {
                 DocreIiConfig { iterations: 0, recipe: None, ..config.clone() }
             }
             Self::DocreSd(config) => {
-                let (loss, teaching, evidence_weight) = (config.loss, config.teaching, config.evidence_weight);
-                DocreIiConfig { loss, teaching, evidence_weight, ..DocreIiConfig::base_of(&config.shape()) }
+                let (loss, teaching) = (config.loss, config.teaching);
+                DocreIiConfig { loss, teaching, ..DocreIiConfig::base_of(&config.shape()) }.taught_by(config.taught())
             }
             _ => return None,
         };
@@ -229,12 +235,12 @@ impl ModelConfig {
         matches!(self, Self::DocreSd(config) if config.distillation == Distillation::RDrop)
     }
 
-    /// That part as the bases of folds are trained: with the settings that its features hang on, what judges them and how
-    /// much evidence counts, all others at their defaults.
+    /// That part as the bases of folds are trained: with the settings that its features hang on, what judges them and what
+    /// teaches them evidence, all others at their defaults.
     pub fn base_of_folds(&self) -> Option<Self> {
         let Self::DocreIi(base) = self.base_of_features()? else { return None };
-        let ((loss, teaching), evidence_weight) = (self.judged(), self.evidence_weight());
-        Some(Self::DocreIi(DocreIiConfig { loss, teaching, evidence_weight, ..base }))
+        let (loss, teaching) = self.judged();
+        Some(Self::DocreIi(DocreIiConfig { loss, teaching, ..base }.taught_by(self.taught())))
     }
 
     /// That part with the settings that its features hang on, all others at their defaults.

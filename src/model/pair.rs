@@ -34,6 +34,8 @@ pub struct PairFeatures {
     /// Where they are asked for, the shares that sentences have of the contexts: `(unordered pairs of all documents,
     /// sentences)` in f32, padded by zeros to the most sentences.
     pub sentence_shares: Option<Tensor>,
+    /// Likewise those of pieces.
+    pub piece_shares: Option<Tensor>,
 }
 
 impl PairFeatures {
@@ -42,7 +44,19 @@ impl PairFeatures {
     /// # Errors
     /// Where the device refuses.
     pub fn sentences(&self) -> Result<Option<Tensor>> {
-        self.sentence_shares.as_ref().map(|shares| gather(shares, &self.context_of)).transpose()
+        self.of_pairs(self.sentence_shares.as_ref())
+    }
+
+    /// The same of pieces, `(pairs, pieces)`.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    pub fn pieces(&self) -> Result<Option<Tensor>> {
+        self.of_pairs(self.piece_shares.as_ref())
+    }
+
+    fn of_pairs(&self, shares: Option<&Tensor>) -> Result<Option<Tensor>> {
+        shares.map(|shares| gather(shares, &self.context_of)).transpose()
     }
 }
 
@@ -62,6 +76,14 @@ struct EntityAttention {
     documents: Vec<usize>,
     /// `(documents, entities, heads, pieces)`, padded to the most entities and the most pieces.
     shares: Tensor,
+}
+
+/// The contexts of unordered pairs, `(pairs, hidden)`, and where they are asked for what they are made of, in f32: the
+/// shares of sentences, `(pairs, sentences)`, and of pieces, `(pairs, pieces)`.
+struct Contexts {
+    states: Tensor,
+    sentences: Option<Tensor>,
+    pieces: Option<Tensor>,
 }
 
 /// The unordered pairs of a document, in order.
@@ -118,7 +140,7 @@ impl<'e> Pooled<'e> {
     pub fn features(&self, rows: &Range<usize>) -> Result<PairFeatures> {
         let asked = self.asked(rows);
         let unordered: Vec<Unordered> = asked.iter().map(|pairs| unordered(pairs)).collect();
-        let (contexts, sentence_shares, first_contexts) = self.contexts(&unordered)?;
+        let (contexts, first_contexts) = self.contexts(&unordered)?;
         let documents = self.pooling.released.then(|| self.documents(&asked)).transpose()?;
         let (mut heads, mut tails, mut context_of, mut first_entity) = (Vec::new(), Vec::new(), Vec::new(), 0);
         let of_documents = self.examples.iter().zip(asked).zip(unordered.iter().zip(first_contexts));
@@ -136,12 +158,13 @@ impl<'e> Pooled<'e> {
         let device = self.encoded.states.device();
         Ok(PairFeatures {
             entities: self.entities.clone(),
-            contexts,
+            contexts: contexts.states,
             heads: Places::new(heads, device)?,
             tails: Places::new(tails, device)?,
             context_of: Places::new(context_of, device)?,
             documents,
-            sentence_shares,
+            sentence_shares: contexts.sentences,
+            piece_shares: contexts.pieces,
         })
     }
 
@@ -166,11 +189,10 @@ impl<'e> Pooled<'e> {
         self.examples.iter().map(of).collect()
     }
 
-    /// The contexts of unordered pairs of each document, `(pairs, hidden)`, document by document in any order, the shares
-    /// that sentences have of them, and where each document's begin.
-    fn contexts(&self, unordered: &[Unordered]) -> Result<(Tensor, Option<Tensor>, Vec<Option<u32>>)> {
+    /// The contexts of unordered pairs of each document, document by document in any order, and where each document's
+    /// begin.
+    fn contexts(&self, unordered: &[Unordered]) -> Result<(Contexts, Vec<Option<u32>>)> {
         let (mut contexts, mut firsts, mut first) = (Vec::new(), vec![None; unordered.len()], 0);
-        let mut sentences = Vec::new();
         for of_entities in &self.attention {
             let documents = of_entities.asked(unordered)?;
             for place in documents.iter().flat_map(|group| group.documents.iter().copied()) {
@@ -181,25 +203,35 @@ impl<'e> Pooled<'e> {
                 first += n_pairs as u32;
             }
             for group in documents {
-                let (of_group, shares) = self.local_contexts(&group, unordered)?;
-                contexts.push(of_group);
-                sentences.extend(shares);
+                contexts.push(self.local_contexts(&group, unordered)?);
             }
         }
         if contexts.is_empty() {
-            let states = &self.encoded.states;
-            contexts.push(Tensor::zeros((1, states.dim(1)?), states.dtype(), states.device())?);
-            if self.pooling.sentences {
-                sentences.push(Tensor::zeros((1, self.most_sentences()), DType::F32, states.device())?);
-            }
+            contexts.push(self.no_contexts()?);
         }
-        let sentences = self.pooling.sentences.then(|| Tensor::cat(&sentences, 0)).transpose()?;
-        Ok((Tensor::cat(&contexts, 0)?, sentences, firsts))
+        Ok((Contexts::cat(&contexts)?, firsts))
+    }
+
+    /// A row that nothing reads, where no entity is mentioned.
+    fn no_contexts(&self) -> Result<Contexts> {
+        let states = &self.encoded.states;
+        let shares =
+            |are_asked: bool, n| are_asked.then(|| Tensor::zeros((1, n), DType::F32, states.device())).transpose();
+        Ok(Contexts {
+            states: Tensor::zeros((1, states.dim(1)?), states.dtype(), states.device())?,
+            sentences: shares(self.pooling.sentences, self.most_sentences())?,
+            pieces: shares(self.pooling.pieces, self.most_pieces())?,
+        })
     }
 
     /// Columns of the shares of sentences.
     fn most_sentences(&self) -> usize {
         self.examples.iter().map(|example| example.sentences.len()).max().unwrap_or_default().max(1)
+    }
+
+    /// Columns of the shares of pieces.
+    fn most_pieces(&self) -> usize {
+        self.encoded.spans.iter().map(|span| span.len).max().unwrap_or_default().max(1)
     }
 
     /// The shares of the sentences of some documents, `(documents, pairs, sentences)`, by those of their pieces; where they
@@ -213,11 +245,18 @@ impl<'e> Pooled<'e> {
         shares.to_dtype(DType::F32)?.matmul(&by_sentence(&documents, sizes, shares.device())?).map(Some)
     }
 
-    /// The contexts of unordered pairs of some documents, `(pairs, hidden)`, and the shares that sentences have of them.
+    /// The shares of pieces as they are given on, where they are asked for.
+    fn by_piece(&self, shares: &Tensor) -> Result<Option<Tensor>> {
+        let padding = self.most_pieces().saturating_sub(shares.dim(D::Minus1)?);
+        let padded = || shares.to_dtype(DType::F32)?.pad_with_zeros(D::Minus1, 0, padding);
+        self.pooling.pieces.then(padded).transpose()
+    }
+
+    /// The contexts of unordered pairs of some documents.
     ///
     /// `c = Hᵀ a` with `a = A_s·A_o / (Σ A_s·A_o + 1e-5)`, where `A_e` is the mean attention of an entity's mentions and
     /// the product is averaged over heads, or added up.
-    fn local_contexts(&self, group: &EntityAttention, unordered: &[Unordered]) -> Result<(Tensor, Option<Tensor>)> {
+    fn local_contexts(&self, group: &EntityAttention, unordered: &[Unordered]) -> Result<Contexts> {
         let states = &self.encoded.states;
         let of = |place: &usize| Some((self.encoded.spans.get(*place)?, unordered.get(*place)?.as_slice()));
         let (spans, pairs): (Vec<&Span>, Vec<Pairs>) = group.documents.iter().filter_map(of).unzip();
@@ -227,8 +266,11 @@ impl<'e> Pooled<'e> {
         if let ([span], [pairs]) = (spans.as_slice(), pairs.as_slice()) {
             let shares = normalised(joint_attention(&group.shares.squeeze(0)?.narrow(2, 0, span.len)?, pairs)?)?;
             let sentences = self.by_sentence(&group.documents, &shares.unsqueeze(0)?)?;
-            let contexts = shares.to_dtype(states.dtype())?.matmul(&states.narrow(0, span.start, span.len)?)?;
-            return Ok((contexts, sentences.map(|sentences| sentences.squeeze(0)).transpose()?));
+            return Ok(Contexts {
+                states: shares.to_dtype(states.dtype())?.matmul(&states.narrow(0, span.start, span.len)?)?,
+                sentences: sentences.map(|sentences| sentences.squeeze(0)).transpose()?,
+                pieces: self.by_piece(&shares)?,
+            });
         }
         let (n, _, _, longest) = group.shares.dims4()?;
         let shares = normalised(joint_attention_of_padded(&group.shares, &pairs)?)?;
@@ -236,9 +278,27 @@ impl<'e> Pooled<'e> {
         let places = Places::unpadded(pairs.iter().map(|pairs| pairs.len()), most, states.device())?;
         let unpadded = |of_pairs: Tensor| gather(&of_pairs.reshape((n * most, ()))?, &places);
         let sentences = self.by_sentence(&group.documents, &shares)?.map(unpadded).transpose()?;
+        let pieces = self.by_piece(&shares)?.map(unpadded).transpose()?;
         let shares = shares.to_dtype(states.dtype())?;
         let states = gather(states, &Places::padded(spans, longest, states.device())?)?;
-        Ok((unpadded(shares.matmul(&states.reshape((n, longest, ()))?)?)?, sentences))
+        let states = unpadded(shares.matmul(&states.reshape((n, longest, ()))?)?)?;
+        Ok(Contexts { states, sentences, pieces })
+    }
+}
+
+impl Contexts {
+    /// All of them, in order.
+    fn cat(parts: &[Self]) -> Result<Self> {
+        let cat = |of: fn(&Self) -> Option<&Tensor>| {
+            let parts: Vec<&Tensor> = parts.iter().filter_map(of).collect();
+            (!parts.is_empty()).then(|| Tensor::cat(&parts, 0)).transpose()
+        };
+        let states: Vec<&Tensor> = parts.iter().map(|part| &part.states).collect();
+        Ok(Self {
+            states: Tensor::cat(&states, 0)?,
+            sentences: cat(|part| part.sentences.as_ref())?,
+            pieces: cat(|part| part.pieces.as_ref())?,
+        })
     }
 }
 

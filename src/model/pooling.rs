@@ -70,4 +70,6 @@ pub struct Pooling {
     pub released: bool,
     /// Whether a pair has the shares that sentences have of its context, too.
     pub sentences: bool,
+    /// Whether it has those of pieces.
+    pub pieces: bool,
 }

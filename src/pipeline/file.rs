@@ -17,7 +17,7 @@ use super::order::ordered;
 use super::settings::{self, Top};
 use super::sources::{OneOrMore, Source};
 use super::stage::kind::{Action, Before, Kind};
-use super::stage::registry;
+use super::stage::{registry, scorings};
 use super::wiring::{Producers, check_output, check_roles};
 use crate::ground::parsed::FolderName;
 use crate::ground::suggest::unknown;
@@ -250,7 +250,8 @@ fn stages(instances: Vec<Instance>, sources: &BTreeMap<String, Source>) -> anyho
         stages.push(checked(half, sources, &mut producers, &later).context(place)?);
     }
     for stage in &stages {
-        let fits = stage.action.check(&Before { stage, stages: &stages });
+        let before = Before { stage, stages: &stages };
+        let fits = scorings::check_tables(&before).and_then(|()| stage.action.check(&before));
         fits.with_context(|| format!("stage `{}`", stage.name))?;
     }
     Ok(stages)

@@ -25,6 +25,16 @@ pub enum ReportError {
         /// What was looked for.
         tables: String,
     },
+    /// No prediction is about the split.
+    #[error("{}: expected predictions about the documents of {}, got {rows} that name others", predictions.display(), split.display())]
+    Elsewhere {
+        /// The predictions.
+        predictions: PathBuf,
+        /// The split's folder.
+        split: PathBuf,
+        /// How many there are.
+        rows: u64,
+    },
     /// The manifest cannot be read.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -48,6 +58,7 @@ impl Hint for ReportError {
             Self::NoRun { .. } => {
                 Some("name a folder that `docre run` made, such as `runs/sample`, or that of a split".into())
             }
+            Self::Elsewhere { .. } => Some("name the folder of the split that they are of: `--corpus`".into()),
             Self::Table(error) => error.hint(),
             Self::Predictions(error) => error.hint(),
             _ => None,

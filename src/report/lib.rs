@@ -40,7 +40,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use ground::observe::Observer;
+use ground::observe::{Event, Observer};
 use ground::settings::Settings;
 use table::{Scratch, Standing, TableError, is_file, write_file};
 
@@ -113,6 +113,12 @@ pub fn write(
         }
         None => None,
     };
+    if let (Some(relations), Some(corpus), Some(walked)) = (&sources.relations, &sources.corpus, &walked)
+        && walked.tally.is_of_others()
+    {
+        let (predictions, split, rows) = (relations.clone(), corpus.clone(), walked.tally.strays);
+        return Err(ReportError::Elsewhere { predictions, split, rows });
+    }
     let documents = walked.as_mut().map_or_else(Vec::new, |walked| std::mem::take(&mut walked.blocks));
     let written = walked.as_ref().map_or((0, 0), |walked| (walked.listed.len() as u64, walked.tally.documents));
     let mut blocks: Vec<(String, String)> =
@@ -120,7 +126,13 @@ pub fn write(
     if let Some(folder) = &sources.graph {
         blocks.push(("graph".to_owned(), packed::pack(&graph::graph(folder)?)?));
     }
-    blocks.insert(0, ("overview".to_owned(), packed::pack(&overview::overview(sources, walked)?)?));
+    let overview = overview::overview(sources, walked)?;
+    if overview.outdated {
+        observe(Event::Note(
+            "the metrics are of other predictions, and are left out: `docre evaluate` makes them anew".into(),
+        ));
+    }
+    blocks.insert(0, ("overview".to_owned(), packed::pack(&overview)?));
     standing.as_ref().map_or(Ok(()), Standing::check)?;
     put(out, force, &blocks)?;
     let bytes = out.metadata().map_or(0, |metadata| metadata.len());

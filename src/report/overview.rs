@@ -5,11 +5,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use ground::counts::Verdict;
+use ground::counts::{Counts, Verdict};
 use ground::curie;
 use ground::figure::Figure;
 use ground::manifest::Manifest;
 use ground::observe::Observer;
+use ground::scope::Scope;
 use table::rows::{ComparisonRow, MetricRow, PrecisionRecallRow, ReliabilityRow};
 use table::{RelationWords, Row, Scratch, Table, TableError, Text, Undirected, relation_words};
 
@@ -37,6 +38,9 @@ pub struct Overview<'s> {
     runs: Vec<String>,
     lineage: Option<Manifest>,
     metrics: Vec<Explained>,
+    /// Whether the table of figures is of other predictions than these, and is not shown.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub outdated: bool,
     comparisons: Vec<ComparisonRow>,
     learning: Option<Learning>,
     tally: Option<Tally>,
@@ -116,6 +120,10 @@ pub fn overview(sources: &Sources, walked: Option<Walked>) -> Result<Overview<'_
     let has_margins = tally.as_ref().is_none_or(|tally| tally.has_margins);
     let margins = tally.as_mut().map_or_else(Vec::new, |tally| std::mem::take(&mut tally.margins));
     let gold = tally.as_ref().map_or(0, |tally| tally.facts.counts.gold);
+    let metrics: Vec<MetricRow> = rows(sources.metrics.as_deref())?;
+    let outdated = tally.as_ref().is_some_and(|tally| !are_of(&metrics, tally)) && sources.relations.is_some();
+    let (metrics, comparisons) =
+        if outdated { (Vec::new(), Vec::new()) } else { (metrics, rows(sources.comparisons.as_deref())?) };
     let words = |split| relation_words(split, sources.model_relations.as_deref());
     let RelationWords { labels, undirected } = corpus.map(words).transpose()?.unwrap_or_default();
     Ok(Overview {
@@ -125,8 +133,9 @@ pub fn overview(sources: &Sources, walked: Option<Walked>) -> Result<Overview<'_
         predicted: sources.relations.is_some(),
         runs,
         lineage: sources.lineage.clone().map(lineage::shown),
-        metrics: explained(rows(sources.metrics.as_deref())?),
-        comparisons: rows(sources.comparisons.as_deref())?,
+        metrics: explained(metrics),
+        outdated,
+        comparisons,
         learning: sources.training_log.as_deref().map(learning::learning).transpose()?,
         tally,
         curve: curve::curve(margins, gold),
@@ -142,6 +151,15 @@ pub fn overview(sources: &Sources, walked: Option<Walked>) -> Result<Overview<'_
         documents_in_block: DOCUMENTS_IN_BLOCK,
         graph: sources.graph.is_some(),
     })
+}
+
+/// Whether figures are of the predictions that were counted: of as many, as many of which are right.
+fn are_of(metrics: &[MetricRow], tally: &Tally) -> bool {
+    let name = Figure::F1(Scope::All).names();
+    let all = |row: &&MetricRow| (&*row.metric, &*row.scope) == name && row.relation.is_none();
+    let Some(row) = metrics.iter().find(all).filter(|_| tally.labelled > 0) else { return true };
+    let Counts { true_positives, predicted, gold, .. } = tally.facts.counts;
+    [row.true_positives, row.predicted, row.gold] == [true_positives, predicted, gold].map(Some)
 }
 
 /// Figures in the order in which a reader looks for them, with what they mean.

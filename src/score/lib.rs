@@ -272,7 +272,7 @@ impl<'a> Basis<'a> {
 
     /// Whether the model tells what is evidence: it learnt that, and sees whole documents.
     fn tells_evidence(&self) -> bool {
-        self.checkpoint.config.model.evidence_weight() > 0.0 && self.evidence.is_none()
+        self.checkpoint.config.model.taught().is_any() && self.evidence.is_none()
     }
 
     /// Identifies the model, and what it sees of documents: a decision that was fitted on scores of whole ones is not for

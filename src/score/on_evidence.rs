@@ -23,7 +23,7 @@ use ground::up_to_error;
 use model::example::Example;
 use model::predict::Found;
 use table::rows::{DocumentRow, SentenceWeightRow};
-use table::{Row, Standing, Table, TableFiles, Text, identity};
+use table::{Row, Standing, Table, TableFiles, Text, identity, in_or_at};
 
 use super::error::ScoreError;
 
@@ -63,14 +63,12 @@ impl OnEvidence {
     /// # Errors
     /// Where there are none, or `out` is where they lie: the run before is needed beside this one.
     pub fn of(path: &Path, out: &Path, threshold: f32) -> Result<Self, ScoreError> {
-        let name = &SentenceWeightRow::schema().name;
-        let is_above = TableFiles::find(path, name)?.is_some();
-        let weights = if is_above { path.join(name) } else { path.to_path_buf() };
-        if TableFiles::at(&weights)?.is_none() {
+        let Some((weights, _)) = in_or_at::<SentenceWeightRow>(path)? else {
             return Err(ScoreError::NoWeights(path.to_path_buf()));
-        }
+        };
         let place = |path: &Path| path.canonicalize().ok();
-        if place(&out.join(name)).is_some_and(|standing| Some(standing) == place(&weights)) {
+        if place(&out.join(&SentenceWeightRow::schema().name)).is_some_and(|standing| Some(standing) == place(&weights))
+        {
             return Err(ScoreError::OverItself(out.to_path_buf()));
         }
         Ok(Self { weights, threshold })

@@ -23,11 +23,40 @@ pub fn weights_of(scores: &Path) -> Result<Option<PathBuf>, TableError> {
     made_with::<ScoreRow, SentenceWeightRow>(scores)
 }
 
+/// Where weights of sentences lie beside the scores at a path that are none of theirs.
+///
+/// # Errors
+/// Where the system refuses to look.
+pub fn weights_of_others(scores: &Path) -> Result<Option<PathBuf>, TableError> {
+    let beside = beside::<ScoreRow, SentenceWeightRow>(scores)?;
+    Ok(beside.filter(|(_, is_of_it)| !is_of_it).map(|(place, _)| place))
+}
+
+/// The files of a table of some rows at a path, a folder that holds it or the table itself, and where it lies.
+///
+/// # Errors
+/// Where the system refuses to look.
+pub fn in_or_at<R: Row>(path: &Path) -> Result<Option<(PathBuf, TableFiles)>, TableError> {
+    let name = &R::schema().name;
+    match TableFiles::find(path, name)? {
+        Some(files) => Ok(Some((path.join(name), files))),
+        None => Ok(TableFiles::at(path)?.map(|files| (path.to_path_buf(), files))),
+    }
+}
+
 fn made_with<Of: Row, R: Row>(path: &Path) -> Result<Option<PathBuf>, TableError> {
+    Ok(beside::<Of, R>(path)?.filter(|(_, is_of_it)| *is_of_it).map(|(place, _)| place))
+}
+
+/// Where a table lies beside another, and whether it is of one making with that.
+fn beside<Of: Row, R: Row>(path: &Path) -> Result<Option<(PathBuf, bool)>, TableError> {
     let [of, name] = [Of::schema(), R::schema()].map(|schema| &*schema.name);
     let holds = TableFiles::find(path, of)?.is_some();
     let folder = if holds { path } else { parent(path) };
+    if TableFiles::find(folder, name)?.is_none() {
+        return Ok(None);
+    }
     let made = fingerprint(folder, name)?;
     let is_of_it = made.is_some() && made == fingerprint(folder, of)?;
-    Ok(is_of_it.then(|| folder.join(name)))
+    Ok(Some((folder.join(name), is_of_it)))
 }

@@ -295,9 +295,10 @@ impl TrainConfig {
         let reason = match (self.model.has_teacher(), &self.teacher, &self.base) {
             (true, None, _) => {
                 let setting = match self.model.judged().1 {
-                    Teaching::None => "`distillation` is `teacher`",
                     Teaching::Mse { .. } => "`teaching` is `mse`",
                     Teaching::Kl { .. } => "`teaching` is `kl`",
+                    Teaching::None if self.model.learns_predictions() => "`distillation` is `teacher`",
+                    Teaching::None => "`attention_weight` is above 0",
                 };
                 return Err(format!(
                     "`teacher`: expected a checkpoint, as {setting}: its folder, or an input of a pipeline's stage"

@@ -29,8 +29,11 @@ impl TrainConfig {
     /// What it is expected to be.
     pub(super) fn check_evidence_of_base(&self, base: &ModelConfig) -> Result<(), String> {
         let stays = self.second_stage().is_some_and(|second| second.is_frozen());
-        if stays && self.model.evidence_weight() > 0.0 && base.evidence_weight() <= 0.0 {
-            return Err("base of the model, taught evidence (`evidence_weight`): it stays as it is".to_owned());
+        if stays && self.model.taught().is_any() && !base.taught().is_any() {
+            return Err(
+                "base of the model, taught evidence (`evidence_weight`, `attention_weight`): it stays as it is"
+                    .to_owned(),
+            );
         }
         Ok(())
     }

@@ -81,7 +81,7 @@ impl Prepared {
         let standing = || corpora.iter().flat_map(|corpus| &corpus.standing);
         let splits = standing().map(|split| read_as(split, &cutter));
         let identity = Identity::of("prepared").field("splits", &splits.collect::<Result<Vec<_>, _>>()?);
-        let learns_evidence = config.model.evidence_weight() > 0.0;
+        let learns_evidence = config.model.taught().evidence > 0.0;
         let evidence = corpora.iter().filter(|_| learns_evidence).map(|corpus| corpus.standing[0].identity(&["facts"]));
         let evidence = evidence.collect::<Result<Vec<_>, _>>()?;
         let identity = evidence.iter().fold(identity, |identity, facts| identity.field("evidence", facts));
@@ -280,7 +280,7 @@ fn sum(profiles: &[Profile]) -> Profile {
 /// The teacher and what identifies it.
 fn teacher(folder: &Path, of: &CheckpointConfig, compute: &Compute) -> Result<(Box<dyn Model>, String), TrainError> {
     let checkpoint = like_minded("teacher", folder, of)?;
-    if checkpoint.config.relations != of.relations {
+    if of.model.learns_predictions() && checkpoint.config.relations != of.relations {
         let what = "relations of the model".to_owned();
         return Err(TrainError::Misfit { role: "teacher", folder: folder.to_path_buf(), what });
     }

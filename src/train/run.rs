@@ -295,10 +295,7 @@ impl<'a> Run<'a> {
         (all, shared): ([usize; 3], Random),
         random: &mut Random,
     ) -> TensorResult<(Losses, GradStore)> {
-        let progress = self.adam.steps() as f64 / self.steps as f64;
-        let teacher = self.prepared.teacher.as_ref().map(|teacher| teacher.score(batch)).transpose()?.flatten();
-        let lesson = Lesson { examples: batch, progress, teacher: teacher.map(|scores| scores.logits), shared };
-        let Some(loss) = self.model.loss(&lesson, random)? else {
+        let Some(loss) = self.model.loss(&self.lesson(batch, shared)?, random)? else {
             candle_core::bail!("expected pairs in every batch, found none");
         };
         let [judged, pairs, taught] = self.counts(batch);
@@ -310,6 +307,20 @@ impl<'a> Run<'a> {
         let auxiliary = loss.auxiliary.as_ref().map(|loss| number(loss, shares[1])).transpose()?;
         let evidence = loss.evidence.as_ref().map(|loss| number(loss, shares[2])).transpose()?;
         Ok((Losses { threshold: number(&loss.threshold, shares[0])?, auxiliary, evidence }, grads))
+    }
+
+    /// What there is to learn of a batch, and of the teacher what the model learns from.
+    fn lesson<'b>(&self, batch: &'b [Example], shared: Random) -> TensorResult<Lesson<'b>> {
+        let (model, teacher) = (&self.stage.model, self.prepared.teacher.as_ref());
+        let logits = teacher.filter(|_| model.learns_predictions()).map(|teacher| teacher.score(batch));
+        let attention = teacher.filter(|_| model.taught().attention > 0.0).map(|teacher| teacher.attention(batch));
+        Ok(Lesson {
+            examples: batch,
+            progress: self.adam.steps() as f64 / self.steps as f64,
+            teacher: logits.transpose()?.flatten().map(|scores| scores.logits),
+            attention: attention.transpose()?.flatten(),
+            shared,
+        })
     }
 
     /// What the model does in each dev document.

@@ -285,5 +285,9 @@ fn a_teachers_logits_teach_every_kind_and_the_card_tells_the_loss() {
         ..with(&fixture, "atlop", &model)
     };
     let refused = fixture.train(&other, "refused", &[]);
-    assert!(refused.stderr.contains("teacher/best: expected the "), "{}", refused.stderr);
+    assert!(refused.stderr.contains("teacher/best: expected the relations of the model"), "{}", refused.stderr);
+    // One that shows where to look may tell other relations.
+    let shown = AtlopConfig { embedding: 16, block: 4, attention_weight: 0.1, ..AtlopConfig::default() };
+    let run = fixture.train(&TrainConfig { model: ModelConfig::Atlop(shown), ..other }, "shown", &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
 }

@@ -8,6 +8,7 @@ use docre::checkpoint::{Checkpoint, ModelConfig};
 use docre::decide::Decision;
 use docre::model::atlop::AtlopConfig;
 use docre::model::docre_ii::DocreIiConfig;
+use docre::model::docre_sd::DocreSdConfig;
 use docre::table::rows::{EvidenceRow, FactRow, MetricRow, ProvenanceRow, RelationRow, ScoreRow, SentenceWeightRow};
 use docre::table::{self, Row, Table, evidence_of};
 use docre::train::config::{SecondStage, TrainConfig};
@@ -204,7 +205,7 @@ fn decided(fixture: &Fixture, of_pairs: &Sentences, before: f64) {
     assert!(before > 0.0 && after > 0.0, "{before} and {after}");
     fs::copy(fixture.path("decision.json"), fixture.path("model/best/decision.json")).unwrap();
     let shown = command(fixture, &["checkpoint", "show", "@model/best"]).stdout;
-    assert!(shown.contains("evidence      learnt, with a weight of 1\n"), "{shown}");
+    assert!(shown.contains("evidence      learnt from gold evidence, with a weight of 1\n"), "{shown}");
     assert!(shown.contains(&format!("evidence above a weight of {threshold}")), "{shown}");
     let score = ["score", "--checkpoint", "@model/best", "--corpus", "@corpus", "--split", "dev", "--force", "--out"];
     done(&command(fixture, &[&score[..], &["@scored"]].concat()));
@@ -283,6 +284,41 @@ fn a_corpus_without_evidence_is_refused_where_that_is_to_be_taught() {
     assert!(run.stderr.contains("hint: set `evidence_weight` to 0"), "{}", run.stderr);
 }
 
+/// Of documents whose evidence nobody knows.
+#[test]
+fn a_teachers_attention_teaches_every_kind_what_evidence_is() {
+    let fixture = Fixture::new();
+    done(&fixture.train(&taught(&fixture, 1.0), "teacher", &[]));
+    let (corpus, attention_weight) = (without_evidence(&fixture), 1.0);
+    let atlop = AtlopConfig { embedding: 16, block: 4, attention_weight, ..AtlopConfig::default() };
+    let docre_sd = DocreSdConfig { embedding: 16, block: 4, attention_weight, ..DocreSdConfig::default() };
+    let docre_ii = DocreIiConfig { attention_weight, ..docre_ii() };
+    for (kind, model, epochs) in [
+        ("atlop", ModelConfig::Atlop(atlop), 12),
+        ("docre-ii", ModelConfig::DocreIi(docre_ii), 2),
+        ("docre-sd", ModelConfig::DocreSd(docre_sd), 2),
+    ] {
+        let second_stage = (kind == "docre-ii").then(second_stage);
+        let config = TrainConfig { model, epochs, second_stage, corpus: corpus.clone(), ..fixture.config() };
+        let alone = fixture.train(&config, kind, &[]);
+        let expected = "`teacher`: expected a checkpoint, as `attention_weight` is above 0";
+        assert!(alone.code == Some(1) && alone.stderr.contains(expected), "{}", alone.stderr);
+        let config = TrainConfig { teacher: Some(fixture.path("teacher/best")), ..config };
+        done(&fixture.train(&config, kind, &[]));
+        let of_stages = "SELECT stage, count(*) - count(auxiliary_loss), count(evidence_loss) FROM training_log \
+                         GROUP BY stage ORDER BY stage";
+        let expected = if kind == "docre-ii" { vec!["1,0,0", "2,0,0"] } else { vec!["1,0,0"] };
+        assert_eq!(rows(&fixture.path(kind), of_stages), expected);
+        let shown = command(&fixture, &["checkpoint", "show", &format!("@{kind}/best")]).stdout;
+        assert!(shown.contains("evidence      learnt from a teacher's attention, with a weight of 1\n"), "{shown}");
+    }
+    let of_epochs = "SELECT avg(auxiliary_loss) FROM training_log GROUP BY epoch ORDER BY epoch";
+    let losses: Vec<f64> = rows(&fixture.path("atlop"), of_epochs).iter().map(|loss| loss.parse().unwrap()).collect();
+    assert!(losses[11] < 0.5 * losses[0], "{losses:?}");
+    done(&score(&fixture, "atlop", "@scored"));
+    assert!(!weights(&fixture, "scored").is_empty());
+}
+
 /// Of a base that stays as it is the attention stays too: it is taught before, or not at all.
 #[test]
 fn a_base_that_stays_as_it_is_was_taught_before() {
@@ -295,7 +331,7 @@ fn a_base_that_stays_as_it_is_was_taught_before() {
     };
     done(&fixture.train(&config(0.1, None), "taught", &[]));
     let checkpoint = |name: &str| Checkpoint::load(&fixture.path(name), &candle_core::Device::Cpu).unwrap();
-    assert!(checkpoint("taught/base").config.model.evidence_weight() > 0.0);
+    assert!(checkpoint("taught/base").config.model.taught().evidence > 0.0);
     let told = rows(
         &fixture.path("taught"),
         "SELECT stage, count(evidence_loss) > 0 FROM training_log GROUP BY stage ORDER BY stage",
@@ -304,9 +340,9 @@ fn a_base_that_stays_as_it_is_was_taught_before() {
     done(&fixture.train(&config(0.0, None), "bare", &[]));
     let refused = fixture.train(&config(0.1, Some("bare/base")), "refused", &[]);
     assert_eq!(refused.code, Some(1));
-    assert!(refused.stderr.contains("expected the base of the model, taught evidence (`evidence_weight`)"));
+    assert!(refused.stderr.contains("expected the base of the model, taught evidence (`evidence_weight`"));
     let refused = fixture.train(&folded(config(0.1, Some("bare/base"))), "refused", &[]);
-    assert!(refused.stderr.contains("taught evidence (`evidence_weight`)"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("taught evidence (`evidence_weight`"), "{}", refused.stderr);
     done(&fixture.train(&config(0.1, Some("taught/base")), "over", &[]));
     done(&score(&fixture, "over", "@scored"));
     assert!(!weights(&fixture, "scored").is_empty());
@@ -328,7 +364,7 @@ fn the_bases_of_folds_are_taught_as_the_base_is_and_are_not_those_of_another_wei
     done(&fixture.train(&config(0.5, None), "taught", &[]));
     let checkpoint = |name: &str| Checkpoint::load(&fixture.path(name), &candle_core::Device::Cpu).unwrap();
     for base in ["base", "fold-1", "fold-2"] {
-        assert!(checkpoint(&format!("taught/{base}")).config.model.evidence_weight() == 0.5, "{base}");
+        assert!(checkpoint(&format!("taught/{base}")).config.model.taught().evidence == 0.5, "{base}");
     }
     let taught = "SELECT stage, count(evidence_loss) > 0 FROM training_log GROUP BY stage ORDER BY stage";
     assert_eq!(rows(&fixture.path("taught"), taught), ["1,true", "2,true", "3,true", "4,false"]);

@@ -9,23 +9,10 @@ use tempfile::TempDir;
 
 use crate::pipeline::Place;
 use crate::report::{predicted, write};
-use crate::support::{Run, docre, rows};
+use crate::support::{self, Run, docre, rows};
 
 fn score(relation: &str) -> ScoreRow {
-    ScoreRow {
-        run_id: "r".into(),
-        doc_id: "d".into(),
-        head: 0,
-        tail: 1,
-        relation: relation.into(),
-        logit: 2.0,
-        threshold_logit: 0.0,
-        base_logit: None,
-        base_threshold_logit: None,
-        iteration: None,
-        margin: 5.0,
-        most_labels: 4,
-    }
+    support::score("d", [0, 1], relation, 2.0)
 }
 
 fn weights() -> Vec<SentenceWeightRow> {
@@ -77,6 +64,18 @@ fn evidence_of_other_relations_goes_with_them() {
         .unwrap()
         .filter(|entry| entry.as_ref().unwrap().file_name().to_str().unwrap().starts_with('.'));
     assert_eq!(leftovers.count(), 0);
+}
+
+#[test]
+fn weights_of_other_scores_are_passed_over_and_told() {
+    let folder = TempDir::new().unwrap();
+    let [scored, out] = ["scored", "out"].map(|name| folder.path().join(name));
+    write(&scored, vec![score("P1")]);
+    table::write(&scored, "others", weights()).unwrap();
+    let run = docre(["decide", "--scores", text(&scored), "--out", text(&out)]);
+    done(&run);
+    let told = format!("warning: {}: is of other scores than these", text(&scored.join("sentence_weights")));
+    assert!(run.stderr.contains(&told) && !out.join("evidence").exists(), "{}", run.stderr);
 }
 
 fn evidence_row() -> EvidenceRow {

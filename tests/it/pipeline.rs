@@ -527,7 +527,8 @@ fn the_shipped_pipelines_take_every_kind_of_model() {
         }
         // What only DocRE-II has is told where another takes its place.
         let is_plain = path.file_name().unwrap().to_string_lossy().ends_with("-atlop.toml")
-            || path.ends_with("docred-distant.toml");
+            || path.ends_with("docred-distant.toml")
+            || path.ends_with("docred-dreeam.toml");
         for kind in ["atlop", "docre-ii", "docre-sd"] {
             let setting = format!("train.model.kind={kind}");
             let pipeline = Pipeline::read(&path, &[setting]).unwrap();

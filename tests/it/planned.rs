@@ -104,6 +104,63 @@ fn what_a_model_has_no_use_for_is_refused_before_it_is_trained() {
     );
 }
 
+/// A split scored as it is and on its evidence alone, a decision fitted on both, and taken.
+const FUSED: &str = r#"
+[[stage]]
+name = "on-evidence"
+kind = "score"
+inputs = { checkpoint = "model", corpus = "dev", sentence_weights = "weights" }
+outputs = { relations = "evidence-relations", scores = "evidence-scores" }
+
+[[stage]]
+name = "fit"
+kind = "fit"
+ensemble = "fusion"
+inputs = { scores = ["scores", "evidence-scores"], sentence_weights = "weights", corpus = "dev" }
+outputs = { decision = "decision.json" }
+
+[[stage]]
+name = "decide"
+kind = "decide"
+inputs = { scores = ["scores", "evidence-scores"], corpus = "dev", decision = "decision.json" }
+outputs = { relations = "decided" }
+"#;
+
+#[test]
+fn tables_that_are_not_what_they_are_wanted_as_are_refused() {
+    let place = Place::new(&(stages() + FUSED));
+    let outputs = "score.outputs={ relations = \"relations\", scores = \"scores\", sentence_weights = \"weights\" }";
+    let taught = ["whole.model.evidence_weight=0.1", "base.model.evidence_weight=0.1", outputs];
+    let refused = |settings: &[&str]| refused(&place, &[&taught[..], settings].concat());
+    let arguments = taught.iter().flat_map(|setting| ["--set", setting]);
+    let arguments: Vec<&str> = ["tiny.toml", "--dry-run"].into_iter().chain(arguments).collect();
+    assert_eq!(place.docre(&arguments).code, Some(0), "{}", place.docre(&arguments).stderr);
+    for (setting, expected) in [
+        (
+            "decide.inputs.scores=[\"relations\", \"evidence-scores\"]",
+            "stage `decide`: input `scores`: expected that output of stage `score`, got its `relations`",
+        ),
+        (
+            "fit.inputs.sentence_weights=scores",
+            "stage `fit`: input `sentence_weights`: expected that output of stage `score`, got its `scores`",
+        ),
+        (
+            "decide.inputs.scores=scores",
+            "stage `decide`: `ensemble` of a decision: expected for `fusion` the scores of documents and those of their \
+             evidence alone, one table of each, got 1 and 0",
+        ),
+        ("fit.inputs.scores=[\"scores\", \"scores\"]", "evidence alone, one table of each, got 2 and 0"),
+        (
+            "fit.ensemble=margins",
+            "stage `fit`: input `scores`: expected scores of documents or of evidence alone, got both, which `ensemble = \
+             \"fusion\"` fuses",
+        ),
+    ] {
+        let told = refused(&[setting]);
+        assert!(told.contains(expected), "{setting}: {told}");
+    }
+}
+
 #[test]
 fn branches_that_are_the_same_are_told() {
     let r_drop = "kind = \"docre-sd\", embedding = 16, block = 4, distillation = \"r-drop\"";

@@ -11,6 +11,7 @@ use docre::model::base::{PairBase, PairFeature, Shape};
 use docre::model::decode::decode;
 use docre::model::docre_ii::{Attention, Contrastive, DocreIiConfig, Embed, Logits, Memory};
 use docre::model::docre_sd::{Distillation, DocreSdConfig};
+use docre::model::evidence::Taught;
 use docre::model::example::Example;
 use docre::model::pair::Mentions;
 use docre::model::recipe::Recipe;
@@ -166,7 +167,7 @@ fn learn(
     let mut adam = AdamW::new(weights.variables(), group, AdamOptions::default()).unwrap();
     for step in 0..steps {
         let (teacher, shared) = (teacher(config, examples, &Device::Cpu), Random::new(step as u64));
-        let lesson = Lesson { examples, progress: 1.0, teacher, shared };
+        let lesson = Lesson { examples, progress: 1.0, teacher, attention: None, shared };
         let loss = model.loss(&lesson, &mut Random::new(step as u64)).unwrap().unwrap().total().unwrap();
         adam.step(&loss.backward().unwrap(), 1.0 - step as f64 / steps as f64).unwrap();
         model.follow().unwrap();
@@ -213,7 +214,7 @@ impl Found {
             labels.rotate_right(1);
         }
         let teacher = teacher(config, &other, &way.device);
-        let lesson = Lesson { examples: &other, progress: 1.0, teacher, shared: Random::new(1) };
+        let lesson = Lesson { examples: &other, progress: 1.0, teacher, attention: None, shared: Random::new(1) };
         let loss = model.loss(&lesson, &mut Random::new(1)).unwrap().unwrap();
         let grads = loss.total().unwrap().backward().unwrap();
         let learning = weights.variables().iter().filter(|(name, _)| !name.starts_with("average."));
@@ -320,7 +321,8 @@ fn features_are_in_the_type_of_products() {
     for feature in [PairFeature::Ffn, PairFeature::GroupedBilinear, PairFeature::Released] {
         let mut weights = Weights::fresh(1, &Device::Cpu).computing_in(DType::BF16);
         let (width, block, averaged_layers, mentions) = (WIDTH, 4, 1, Mentions::Opening);
-        let shape = Shape { width, block, feature, averaged_layers, mentions, normed: true, evidence: false };
+        let taught = Taught::default();
+        let shape = Shape { width, block, feature, averaged_layers, mentions, normed: true, taught };
         let base = PairBase::new(&encoder, &shape, &mut weights).unwrap();
         let features = base.forward(&documents(), &mut Mode::Evaluate).unwrap().unwrap();
         assert_eq!(features.dtype(), DType::BF16, "{feature:?}");

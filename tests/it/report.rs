@@ -86,7 +86,7 @@ pub fn predicted(doc_id: &str, head: u32, tail: u32, relation: &str, margin: f32
 }
 
 /// A synthetic split, and predictions of it: each third fact missed, each fifth of the wrong relation.
-fn synthetic() -> TempDir {
+pub fn synthetic() -> TempDir {
     let run = TempDir::new().unwrap();
     let out = run.path().to_str().unwrap();
     let done = docre(["synthesize", "--docs", "40", "--seed", "2", "--split", "test", "--out", out]);

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::pipeline::Place;
 use crate::report::{block, converted, page, predicted, report, write};
-use crate::support::{CONVERSION, DOCUMENT, docre};
+use crate::support::{self, CONVERSION, DOCUMENT, docre};
 
 fn evidence(head: u32, tail: u32, sent_id: u32, weight: f32) -> EvidenceRow {
     EvidenceRow { run_id: "r".into(), doc_id: "Altomonte".into(), head, tail, sent_id, weight }
@@ -21,20 +21,7 @@ fn weight(head: u32, tail: u32, sent_id: u32, weight: f32) -> SentenceWeightRow 
 }
 
 fn score(head: u32, tail: u32, relation: &str, logit: f32) -> ScoreRow {
-    ScoreRow {
-        run_id: "r".into(),
-        doc_id: "Altomonte".into(),
-        head,
-        tail,
-        relation: relation.into(),
-        logit,
-        threshold_logit: 0.0,
-        base_logit: None,
-        base_threshold_logit: None,
-        iteration: None,
-        margin: 5.0,
-        most_labels: 4,
-    }
+    support::score("Altomonte", [head, tail], relation, logit)
 }
 
 /// A right prediction, and a wrong one; the third fact is missed.

@@ -8,7 +8,7 @@ use docre::table::{self, Text};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::report::{block, converted, counted, page, predicted, report, write};
+use crate::report::{block, converted, counted, page, predicted, report, synthetic, write};
 use crate::support::{DOCUMENT, command, docre};
 
 /// A run of one split whose documents have no labels.
@@ -52,6 +52,27 @@ fn predictions_of_other_programs_are_shown_and_nothing_is_made_up() {
     assert_eq!(counted(&overview["tally"]["facts"]), [2, 2, 2]);
     assert_eq!([&overview["curve"], &overview["tally"]["inference"]["iterations"]], [&json!([]), &json!({})]);
     assert_eq!(overview["tally"]["inference"]["kept"]["found"], 0);
+}
+
+#[test]
+fn figures_of_other_predictions_are_not_shown_and_those_of_other_documents_are_refused() {
+    let run = synthetic();
+    assert!(block(&page(run.path()), "overview").get("outdated").is_none());
+    let mut relations: Vec<RelationRow> = table::read(run.path()).unwrap().flat_map(Result::unwrap).collect();
+    relations.pop();
+    fs::remove_dir_all(run.path().join("relations")).unwrap();
+    write(run.path(), relations);
+    let told = report(run.path(), &[]).stderr;
+    assert!(told.contains("the metrics are of other predictions, and are left out: `docre evaluate` makes"), "{told}");
+    let overview = block(&fs::read_to_string(run.path().join("report.html")).unwrap(), "overview");
+    assert_eq!([&overview["outdated"], &overview["metrics"]], [&json!(true), &json!([])]);
+
+    let other = TempDir::new().unwrap();
+    write(other.path(), vec![predicted("Nowhere", 0, 1, "P131", 1.0), predicted("Elsewhere", 0, 1, "P131", 1.0)]);
+    let split = run.path().join("test");
+    let given = ["--relations", other.path().to_str().unwrap(), "--corpus", split.to_str().unwrap()];
+    let refused = report(run.path(), &given);
+    assert!(refused.code == Some(1) && refused.stderr.contains("got 2 that name others\nhint: "), "{}", refused.stderr);
 }
 
 #[test]

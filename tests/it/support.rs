@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use docre::table::rows::DocumentRow;
+use docre::table::rows::{DocumentRow, ScoreRow};
 
 /// What a run of the program left.
 #[derive(Debug)]
@@ -12,6 +12,24 @@ pub struct Run {
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
+}
+
+/// A score of a pair of a document by the run `r`, so far above a threshold of 0, within a margin of 5.
+pub fn score(document: &str, [head, tail]: [u32; 2], relation: &str, logit: f32) -> ScoreRow {
+    ScoreRow {
+        run_id: "r".into(),
+        doc_id: document.into(),
+        head,
+        tail,
+        relation: relation.into(),
+        logit,
+        threshold_logit: 0.0,
+        base_logit: None,
+        base_threshold_logit: None,
+        iteration: None,
+        margin: 5.0,
+        most_labels: 4,
+    }
 }
 
 /// The program with arguments, not yet started.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::negatives::Negatives;
 use crate::base::{PairFeature, Shape, check_layers};
 use crate::bounds::{GREATEST_WIDTH, MOST};
-use crate::evidence::check_weight;
+use crate::evidence::Taught;
 use crate::pair::Mentions;
 use crate::recipe::Recipe;
 use crate::teaching::Teaching;
@@ -78,6 +78,8 @@ pub struct DocreIiConfig {
     pub second_view: bool,
     /// How much it counts what a pair's context is made of, as its evidence teaches it; with 0 nothing is taught.
     pub evidence_weight: f64,
+    /// How much it counts what a pair's context is made of, as a teacher's attention teaches it; with 0 nothing is taught.
+    pub attention_weight: f64,
 }
 
 /// What the two units of a layer attend to.
@@ -192,6 +194,7 @@ impl Default for DocreIiConfig {
             negatives: Negatives::All,
             second_view: false,
             evidence_weight: 0.0,
+            attention_weight: 0.0,
         }
     }
 }
@@ -253,7 +256,7 @@ impl DocreIiConfig {
         if self.negatives == Negatives::APositive(0) {
             return Err("`negatives`: expected `all` or at least 1 a positive, got 0".to_owned());
         }
-        check_weight(self.evidence_weight)?;
+        self.taught().check()?;
         within("noise", self.noise, 0.0, 1.0)
     }
 
@@ -264,17 +267,27 @@ impl DocreIiConfig {
 
     /// The base alone of a shape.
     pub(crate) fn base_of(shape: &Shape) -> Self {
-        let Shape { width, block, feature, averaged_layers, mentions, normed: _, evidence: _ } = *shape;
+        let Shape { width, block, feature, averaged_layers, mentions, normed: _, taught: _ } = *shape;
         let base =
             Self { embedding: width, block, pair_feature: feature, averaged_layers, mentions, ..Self::default() };
         Self { iterations: 0, ..base }
     }
 
+    /// What teaches it what is evidence.
+    pub fn taught(&self) -> Taught {
+        Taught { evidence: self.evidence_weight, attention: self.attention_weight }
+    }
+
+    /// The same where that teaches it what is evidence.
+    pub(crate) fn taught_by(self, Taught { evidence, attention }: Taught) -> Self {
+        Self { evidence_weight: evidence, attention_weight: attention, ..self }
+    }
+
     /// The shape of its base.
     pub(crate) fn shape(&self) -> Shape {
         let Self { embedding: width, block, pair_feature: feature, averaged_layers, mentions, .. } = *self;
-        let evidence = self.evidence_weight > 0.0;
-        Shape { width, block, feature, averaged_layers, mentions, normed: false, evidence }
+        let taught = self.taught();
+        Shape { width, block, feature, averaged_layers, mentions, normed: false, taught }
     }
 
     /// The width of the inference module's vectors.

@@ -33,9 +33,9 @@ use crate::base::{PairBase, PairsRead};
 use crate::chunks::{by_rows, chunks, pairs_at_once, rows_of};
 use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
 use crate::decode::{Predicted, decode, given};
-use crate::evidence::{n_taught, taught};
 use crate::example::{Example, indicators, labels};
 use crate::pair_matrix::{PairMatrix, entities_in_pairs};
+use crate::teaching::added;
 use crate::trace::{Held, Span};
 use classifier::Classifier;
 pub use config::{Attention, Contrastive, DocreIiConfig, Embed, Logits, Memory, NoiseOn, Pairs, Start};
@@ -306,7 +306,7 @@ impl Model for DocreIi {
         // What a pair was given: nothing to most of them, so one relation an iteration is ample.
         let held = (size_of::<Held>() as u64).div_ceil(4) * (self.config.iterations as u64 + 1);
         let logits = if self.config.logits == Logits::Sum { 3 } else { 1 } * self.n_classes as u64;
-        let sentences = if self.config.evidence_weight > 0.0 { example.sentences.len() as u64 } else { 0 };
+        let sentences = if self.config.taught().is_any() { example.sentences.len() as u64 } else { 0 };
         Need::of(pairs, 11 * width + logits + held + sentences).and(matrix)
     }
 
@@ -326,7 +326,7 @@ impl Model for DocreIi {
     fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {
         let all = self.meeting(examples);
         let Some(read) = self.base.read(&all.examples, &mut Mode::InChunks(at_once))? else { return Ok(()) };
-        let PairsRead { features, sentences } = read;
+        let PairsRead { features, sentences, .. } = read;
         let of_sentences =
             |rows: &Range<usize>| sentences.as_ref().map(|sentences| all.asked(sentences, rows)).transpose();
         let absent = self.absent(examples, features.device())?;
@@ -351,11 +351,17 @@ impl Model for DocreIi {
         self.base.forward(&self.meeting(examples).examples, &mut Mode::Evaluate)
     }
 
+    fn attention(&self, examples: &[Example]) -> Result<Option<Tensor>> {
+        self.base.ends().attention(examples)
+    }
+
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
         let (examples, all) = (lesson.examples, self.meeting(lesson.examples));
         let Some(read) = self.base.read(&all.examples, &mut Mode::Train(random))? else { return Ok(None) };
-        let PairsRead { features, sentences } = read;
-        let evidence = taught(&all.examples, sentences.as_ref(), self.config.evidence_weight)?;
+        let PairsRead { features, sentences, pieces } = read;
+        let taught = self.config.taught();
+        let evidence = taught.by_gold(&all.examples, sentences.as_ref())?;
+        let attention = taught.by_teacher(lesson.attention.as_ref(), all.all_asked(pieces.as_ref())?.as_ref())?;
         let logits = self.first_logits(&features, &mut Mode::Train(random))?;
         let logits = self.absent(&all.examples, features.device())?.leave_out_of_all(logits)?;
         let labels = labels(examples, self.n_classes, features.device())?;
@@ -366,11 +372,11 @@ impl Model for DocreIi {
             let auxiliary = self.config.teaching.of(lesson.teacher.as_ref(), [&logits])?;
             Loss { auxiliary, ..judge.of(&logits, &labels)?.into() }
         };
-        Ok(Some(Loss { evidence, ..loss }))
+        Ok(Some(Loss { auxiliary: added(loss.auxiliary, attention)?, evidence, ..loss }))
     }
 
     fn n_taught(&self, examples: &[Example]) -> usize {
-        n_taught(examples, self.config.evidence_weight)
+        self.config.taught().n_pairs(examples)
     }
 
     fn n_judged(&self, examples: &[Example]) -> usize {

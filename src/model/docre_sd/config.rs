@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{PairFeature, Shape, check_layers};
 use crate::bounds::MOST;
-use crate::evidence::check_weight;
+use crate::evidence::Taught;
 use crate::pair::Mentions;
 use crate::recipe::Recipe;
 use crate::teaching::Teaching;
@@ -52,6 +52,8 @@ pub struct DocreSdConfig {
     pub start: Start,
     /// How much it counts what a pair's context is made of, as its evidence teaches it; with 0 nothing is taught.
     pub evidence_weight: f64,
+    /// How much it counts what a pair's context is made of, as a teacher's attention teaches it; with 0 nothing is taught.
+    pub attention_weight: f64,
 }
 
 /// What the layers are before they learn.
@@ -99,6 +101,7 @@ impl Default for DocreSdConfig {
             highway: false,
             start: Start::Random,
             evidence_weight: 0.0,
+            attention_weight: 0.0,
         }
     }
 }
@@ -120,11 +123,16 @@ impl From<Recipe> for DocreSdConfig {
 }
 
 impl DocreSdConfig {
+    /// What teaches it what is evidence.
+    pub fn taught(&self) -> Taught {
+        Taught { evidence: self.evidence_weight, attention: self.attention_weight }
+    }
+
     /// The shape of its base.
     pub(crate) fn shape(&self) -> Shape {
         let Self { embedding: width, block, pair_feature: feature, averaged_layers, mentions, .. } = *self;
-        let evidence = self.evidence_weight > 0.0;
-        Shape { width, block, feature, averaged_layers, mentions, normed: true, evidence }
+        let taught = self.taught();
+        Shape { width, block, feature, averaged_layers, mentions, normed: true, taught }
     }
 
     /// Whether a model can be made of it.
@@ -145,7 +153,7 @@ impl DocreSdConfig {
         self.loss.check()?;
         self.teaching.check()?;
         within("mask_rate", self.mask_rate, 0.0, 1.0)?;
-        check_weight(self.evidence_weight)?;
+        self.taught().check()?;
         if self.moving_average && self.distillation != Distillation::Itself {
             return Err(
                 "`moving_average`: expected `distillation` to be `self`, whose masked branch it teaches".to_owned()

@@ -25,7 +25,6 @@ use crate::attention::matrix_bytes;
 use crate::base::{PairBase, PairsRead};
 use crate::chunks::{by_rows, chunks, rows_of};
 use crate::contract::{Lesson, Loss, Model, Need, Scores, Taker, Task};
-use crate::evidence;
 use crate::example::{Example, labels};
 use crate::loss::{cosine, divergence, relative_entropy};
 use crate::pair_matrix::PairMatrix;
@@ -234,7 +233,7 @@ impl Model for DocreSd {
         let n_entities = if pairs == 0 { 0 } else { example.n_entities() as u64 };
         let matrix = matrix_bytes(n_entities, self.config.patterns.len(), is_fused(&self.classifier.bias));
         let tensors = if self.output.is_some() { 9 } else { 8 };
-        let sentences = if self.config.evidence_weight > 0.0 { example.sentences.len() as u64 } else { 0 };
+        let sentences = if self.config.taught().is_any() { example.sentences.len() as u64 } else { 0 };
         Need::of(pairs, tensors * self.config.embedding as u64 + sentences).and(matrix)
     }
 
@@ -268,11 +267,17 @@ impl Model for DocreSd {
         self.base.forward(&AllPairs::of(examples).examples, &mut Mode::Evaluate)
     }
 
+    fn attention(&self, examples: &[Example]) -> Result<Option<Tensor>> {
+        self.base.ends().attention(examples)
+    }
+
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
         let all = AllPairs::of(lesson.examples);
         let Some(read) = self.base.read(&all.examples, &mut Mode::Train(random))? else { return Ok(None) };
-        let PairsRead { features, sentences } = read;
-        let evidence = evidence::taught(&all.examples, sentences.as_ref(), self.config.evidence_weight)?;
+        let PairsRead { features, sentences, pieces } = read;
+        let taught = self.config.taught();
+        let evidence = taught.by_gold(&all.examples, sentences.as_ref())?;
+        let attention = taught.by_teacher(lesson.attention.as_ref(), all.all_asked(pieces.as_ref())?.as_ref())?;
         let labels = labels(lesson.examples, self.n_classes, features.device())?;
         let absent = Absent::of(lesson.examples, self.n_classes, features.device())?;
         let seen = (&all, &absent);
@@ -285,11 +290,12 @@ impl Model for DocreSd {
         }
         let predictions = [&logits].into_iter().chain(&others);
         let auxiliary = added(distilled, self.config.teaching.of(lesson.teacher.as_ref(), predictions)?)?;
+        let auxiliary = added(auxiliary, attention)?;
         Ok(Some(Loss { threshold, auxiliary, evidence }))
     }
 
     fn n_taught(&self, examples: &[Example]) -> usize {
-        evidence::n_taught(examples, self.config.evidence_weight)
+        self.config.taught().n_pairs(examples)
     }
 
     fn follow(&self) -> Result<()> {

@@ -233,7 +233,8 @@ fn all_of_a_model_learns_from_a_batch() {
         DocreIiConfig { embedding: 16, block: 8, contrastive: Contrastive::Simclr, ..DocreIiConfig::default() };
     for config in models().into_iter().chain([ModelConfig::DocreIi(simclr)]) {
         let (model, weights) = model(&config, DType::BF16);
-        let lesson = Lesson { examples: &documents(), progress: 0.5, teacher: None, shared: Random::new(0) };
+        let lesson =
+            Lesson { examples: &documents(), progress: 0.5, teacher: None, attention: None, shared: Random::new(0) };
         let loss = model.loss(&lesson, &mut Random::new(1)).unwrap().unwrap().total().unwrap();
         let grads = loss.backward().unwrap();
         for (name, variable) in weights.variables().iter().filter(|(name, _)| !name.starts_with("average.")) {

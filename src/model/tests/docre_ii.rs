@@ -447,7 +447,7 @@ fn pairs_are_inferred_over_whether_they_are_asked_about_or_not() {
     assert!(!found.is_empty());
     assert_eq!(found, expected);
     check_chunks(&model_of_all, &asked);
-    let lesson = Lesson { examples: &asked, progress: 0.0, teacher: None, shared: Random::new(0) };
+    let lesson = Lesson { examples: &asked, progress: 0.0, teacher: None, attention: None, shared: Random::new(0) };
     let loss = model_of_all.loss(&lesson, &mut Random::new(1)).unwrap().unwrap().total().unwrap();
     assert!(loss.to_scalar::<f32>().unwrap().is_finite());
     // Among candidates alone two of the four axes are empty.
@@ -467,7 +467,8 @@ fn where_all_pairs_are_asked_about_none_is_added() {
     for contrastive in [Contrastive::StopGradient, Contrastive::Simclr] {
         let found = [Pairs::All, Pairs::Candidates].map(|pairs| {
             let (model, weights) = model(&DocreIiConfig { pairs, contrastive, ..small(16) });
-            let lesson = Lesson { examples: &examples, progress: 0.0, teacher: None, shared: Random::new(0) };
+            let lesson =
+                Lesson { examples: &examples, progress: 0.0, teacher: None, attention: None, shared: Random::new(0) };
             let loss = model.loss(&lesson, &mut Random::new(1)).unwrap().unwrap().total().unwrap();
             let grads = loss.backward().unwrap();
             let numbers = |x: &Tensor| -> Vec<u32> {
@@ -613,7 +614,7 @@ fn every_variable_learns() {
     ];
     for config in configs {
         let (model, weights) = model(&config);
-        let lesson = Lesson { examples, progress: 0.0, teacher: None, shared: Random::new(0) };
+        let lesson = Lesson { examples, progress: 0.0, teacher: None, attention: None, shared: Random::new(0) };
         let loss = model.loss(&lesson, &mut Random::new(1)).unwrap().unwrap();
         assert_eq!(loss.auxiliary.is_none(), config.contrastive().is_none());
         let grads = loss.total().unwrap().backward().unwrap();

@@ -45,7 +45,7 @@ fn model(config: &DocreIiConfig) -> (DocreIi, Weights) {
 }
 
 fn lesson(examples: &[Example]) -> Lesson<'_> {
-    Lesson { examples, progress: 0.0, teacher: None, shared: Random::new(5) }
+    Lesson { examples, progress: 0.0, teacher: None, attention: None, shared: Random::new(5) }
 }
 
 /// What the parts of a small model make of documents, put together by hand.

@@ -269,7 +269,7 @@ fn absent_pairs_do_not_matter_to_others() {
 }
 
 fn lesson(examples: &[Example], progress: f64, teacher: Option<Tensor>) -> Lesson<'_> {
-    Lesson { examples, progress, teacher, shared: Random::new(0) }
+    Lesson { examples, progress, teacher, attention: None, shared: Random::new(0) }
 }
 
 #[test]

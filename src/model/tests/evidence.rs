@@ -1,4 +1,4 @@
-//! Evidence: what the loss is and which way it leads, against plain arithmetic over a document's attention.
+//! Evidence: what its losses are and which way they lead, against plain arithmetic over a document's attention.
 
 use candle_core::{DType, Device, Tensor};
 use encoder::{EncoderConfig, Input};
@@ -26,17 +26,21 @@ fn taught(config: ModelConfig, evidence_weight: f64) -> ModelConfig {
 
 /// A model in a type over an encoder of 64 positions, nothing dropped.
 fn model(config: &ModelConfig, kind: DType) -> (Box<dyn Model>, Weights) {
+    build(config, kind, 7)
+}
+
+fn build(config: &ModelConfig, kind: DType, seed: u64) -> (Box<dyn Model>, Weights) {
     let small = EncoderConfig::small(1100, 16, 2, 4);
     let (hidden_dropout_prob, attention_probs_dropout_prob) = (0.0, 0.0);
     let encoder =
         EncoderConfig { max_position_embeddings: 64, hidden_dropout_prob, attention_probs_dropout_prob, ..small };
-    let mut weights = Weights::fresh(7, &Device::Cpu).computing_in(kind);
+    let mut weights = Weights::fresh(seed, &Device::Cpu).computing_in(kind);
     let model = config.build(&Task { encoder: &encoder, n_classes: 12, most_labels: 4 }, &mut weights).unwrap();
     (model, weights)
 }
 
 fn lesson(examples: &[Example]) -> Lesson<'_> {
-    Lesson { examples, progress: 0.5, teacher: None, shared: Random::new(5) }
+    Lesson { examples, progress: 0.5, teacher: None, attention: None, shared: Random::new(5) }
 }
 
 /// Documents of some sentences, the last of which may be cut off, with evidence for some pairs: of none, of some that are
@@ -77,30 +81,57 @@ fn of_entity(shares: &Tensor, example: &Example, entity: u32, both: bool) -> Opt
     (!rows.is_empty()).then(|| Tensor::stack(&rows, 0).unwrap().mean(0).unwrap())
 }
 
+/// The same model where a teacher shows it where to look.
+fn attentive(config: ModelConfig, attention_weight: f64) -> ModelConfig {
+    match config {
+        ModelConfig::Atlop(config) => ModelConfig::Atlop(crate::atlop::AtlopConfig { attention_weight, ..config }),
+        ModelConfig::DocreIi(config) => {
+            ModelConfig::DocreIi(crate::docre_ii::DocreIiConfig { attention_weight, ..config })
+        }
+        ModelConfig::DocreSd(config) => {
+            ModelConfig::DocreSd(crate::docre_sd::DocreSdConfig { attention_weight, ..config })
+        }
+    }
+}
+
+/// Whether entities are what both markers are, and whether products of their attentions are added up.
+fn ways(config: &ModelConfig) -> [bool; 2] {
+    let both = config.reads().1 == crate::pair::Mentions::Both;
+    [both, format!("{config:?}").contains("pair_feature: Released")]
+}
+
+/// What the encoder attends to from mentions, `(heads, pieces)` each; `None` where there are none.
+fn attention(model: &dyn Model, example: &Example, both: bool) -> Option<Tensor> {
+    let rows = if both { [&*example.mentions, &example.mention_ends].concat() } else { example.mentions.clone() };
+    let input = Input { ids: &example.ids, rows: &rows };
+    let encoded = model.encoder().encode(&[input], &mut Mode::Evaluate).unwrap();
+    encoded.attention.first().map(|attention| attention.shares.get(0).unwrap())
+}
+
+/// What the context of a pair is made of, `(pieces)`; `None` where an entity is not there.
+fn of_pair(shares: &Tensor, example: &Example, pair: (u32, u32), [both, released]: [bool; 2]) -> Option<Tensor> {
+    let [head, tail] = [pair.0, pair.1].map(|entity| of_entity(shares, example, entity, both));
+    let joint = (head? * tail?).unwrap();
+    let joint = if released { joint.sum(0).unwrap() } else { joint.mean(0).unwrap() };
+    Some(joint.broadcast_div(&(joint.sum_all().unwrap() + 1e-5).unwrap()).unwrap())
+}
+
 /// The loss and of how many pairs it is the mean, pair by pair and sentence by sentence.
 fn naive(model: &dyn Model, config: &ModelConfig, examples: &[Example]) -> (Tensor, usize) {
-    let both = config.reads().1 == crate::pair::Mentions::Both;
-    let released = format!("{config:?}").contains("pair_feature: Released");
+    let ways = ways(config);
     let (mut sum, mut n_pairs): (Option<Tensor>, usize) = (None, 0);
     for example in examples {
-        let rows = if both { [&*example.mentions, &example.mention_ends].concat() } else { example.mentions.clone() };
-        let input = Input { ids: &example.ids, rows: &rows };
-        let encoded = model.encoder().encode(&[input], &mut Mode::Evaluate).unwrap();
-        let Some(attention) = encoded.attention.first() else { continue };
-        let shares = attention.shares.get(0).unwrap();
+        let Some(shares) = attention(model, example, ways[0]) else { continue };
         let last = example.ids.len() - 1;
         let end = |sentence: usize| example.sentences.get(sentence + 1).map_or(last, |&next| next as usize);
         for (pair, sentences) in &example.evidence {
-            let ends = [pair.0, pair.1].map(|entity| of_entity(&shares, example, entity, both));
+            let q = of_pair(&shares, example, *pair, ways);
             let gold = sentences.iter().map(|&sentence| sentence as usize);
             let gold: Vec<usize> =
                 gold.filter(|&sentence| (example.sentences[sentence] as usize) < end(sentence)).collect();
-            let ([Some(head), Some(tail)], true) = (ends, example.pairs.contains(pair) && !gold.is_empty()) else {
+            let (Some(q), true) = (q, example.pairs.contains(pair) && !gold.is_empty()) else {
                 continue;
             };
-            let joint = (head * tail).unwrap();
-            let joint = if released { joint.sum(0).unwrap() } else { joint.mean(0).unwrap() };
-            let q = joint.broadcast_div(&(joint.sum_all().unwrap() + 1e-5).unwrap()).unwrap();
             let share = 1.0 / gold.len() as f64;
             for sentence in gold {
                 let first = example.sentences[sentence] as usize;
@@ -115,32 +146,86 @@ fn naive(model: &dyn Model, config: &ModelConfig, examples: &[Example]) -> (Tens
     ((sum.unwrap() / n_pairs as f64).unwrap(), n_pairs)
 }
 
+/// That two losses and their gradients are the same.
+fn assert_same(config: &ModelConfig, weights: &Weights, [found, expected]: [&Tensor; 2]) {
+    let [number, wanted] =
+        [found, expected].map(|loss| f64::from(loss.to_dtype(DType::F32).unwrap().to_scalar::<f32>().unwrap()));
+    assert!((number - wanted).abs() < 1e-4, "{config:?}: {number} for {wanted}");
+    let [found, expected] = [found, expected].map(|loss| loss.backward().unwrap());
+    let mut n_learnt = 0;
+    for (name, variable) in weights.variables() {
+        let Some(expected) = expected.get(variable) else {
+            assert!(found.get(variable).is_none(), "{config:?}: {name}");
+            continue;
+        };
+        let scale: f32 = expected.abs().unwrap().max_all().unwrap().to_scalar().unwrap();
+        let off = distance(found.get(variable).unwrap(), expected);
+        let rounded = name.ends_with("key.bias");
+        assert!(off <= 1e-3 * scale || rounded, "{config:?}: {name}: {off} of {scale}");
+        n_learnt += usize::from(scale > 0.0);
+    }
+    assert!(n_learnt > 10, "{n_learnt}");
+}
+
 #[test]
 fn the_loss_and_its_gradient_are_those_of_plain_arithmetic() {
     let examples = supported();
     for config in models().into_iter().map(|config| taught(config, 0.3)) {
-        for (kind, most) in [(DType::F32, 1e-4), (DType::F64, 1e-4)] {
+        for kind in [DType::F32, DType::F64] {
             let (model, weights) = model(&config, kind);
             let found = model.loss(&lesson(&examples), &mut Random::new(1)).unwrap().unwrap().evidence.unwrap();
             let (expected, n_pairs) = naive(&*model, &config, &examples);
             assert_eq!(model.n_taught(&examples), n_pairs);
-            let [number, wanted] = [&found, &expected]
-                .map(|loss| f64::from(loss.to_dtype(DType::F32).unwrap().to_scalar::<f32>().unwrap()));
-            assert!((number - 0.3 * wanted).abs() < most, "{config:?}, {kind:?}: {number} for 0.3 · {wanted}");
-            let [found, expected] = [found.backward().unwrap(), (expected * 0.3).unwrap().backward().unwrap()];
-            let mut n_learnt = 0;
-            for (name, variable) in weights.variables() {
-                let Some(expected) = expected.get(variable) else {
-                    assert!(found.get(variable).is_none(), "{config:?}: {name}");
-                    continue;
-                };
-                let scale: f32 = expected.abs().unwrap().max_all().unwrap().to_scalar().unwrap();
-                let off = distance(found.get(variable).unwrap(), expected);
-                let rounded = name.ends_with("key.bias");
-                assert!(off <= 1e-3 * scale || rounded, "{config:?}, {kind:?}: {name}: {off} of {scale}");
-                n_learnt += usize::from(scale > 0.0);
-            }
-            assert!(n_learnt > 10, "{n_learnt}");
+            assert_same(&config, &weights, [&found, &(expected * 0.3).unwrap()]);
+        }
+    }
+}
+
+/// The mean over all pairs of what a model's context lacks of a teacher's, piece by piece.
+fn naive_of_teacher([model, teacher]: [(&dyn Model, &ModelConfig); 2], examples: &[Example]) -> Tensor {
+    let (mut sum, mut n_pairs): (Option<Tensor>, usize) = (None, 0);
+    for example in examples {
+        let of = |(model, config): (&dyn Model, &ModelConfig)| attention(model, example, ways(config)[0]);
+        let [own, shown] = [of(model), of(teacher)];
+        for &pair in &example.pairs {
+            n_pairs += 1;
+            let of = |shares: &Option<Tensor>, config| of_pair(shares.as_ref()?, example, pair, ways(config));
+            let (Some(own), Some(shown)) = (of(&own, model.1), of(&shown, teacher.1)) else { continue };
+            let shown = shown.to_dtype(own.dtype()).unwrap().detach();
+            let log = |shares: &Tensor| (shares + 1e-10).unwrap().log().unwrap();
+            let apart = (&shown * (log(&shown) - log(&own)).unwrap()).unwrap().sum_all().unwrap();
+            sum = Some(sum.map_or_else(|| apart.clone(), |sum| (sum + &apart).unwrap()));
+        }
+    }
+    (sum.unwrap() / n_pairs as f64).unwrap()
+}
+
+#[test]
+fn a_teachers_attention_teaches_as_plain_arithmetic_says() {
+    let examples = supported();
+    let longest = examples.iter().map(|example| example.ids.len()).max().unwrap();
+    let n_pairs: usize = examples.iter().map(|example| example.pairs.len()).sum();
+    let configs = models();
+    for (config, of_teacher) in configs.iter().zip(configs.iter().cycle().skip(1)) {
+        let (teacher, _) = build(of_teacher, DType::F32, 8);
+        let shown = teacher.attention(&examples).unwrap().unwrap();
+        assert_eq!((shown.dims(), shown.dtype()), ([n_pairs, longest].as_slice(), DType::F32));
+        for kind in [DType::F32, DType::F64] {
+            let (model, weights) = model(&attentive(config.clone(), 0.3), kind);
+            let auxiliary = |attention: Tensor| {
+                let lesson = Lesson { attention: Some(attention), ..lesson(&examples) };
+                let loss = model.loss(&lesson, &mut Random::new(1)).unwrap().unwrap();
+                assert!(loss.evidence.is_none() && model.n_taught(&examples) == 0);
+                loss.auxiliary.unwrap()
+            };
+            let expected = naive_of_teacher([(&*model, config), (&*teacher, of_teacher)], &examples);
+            // Of a teacher that looks nowhere nothing is learnt: what else is auxiliary is left.
+            let others = auxiliary(shown.zeros_like().unwrap());
+            let expected = (expected.to_dtype(others.dtype()).unwrap() * 0.3).unwrap();
+            assert!(expected.to_dtype(DType::F32).unwrap().to_scalar::<f32>().unwrap() > 1e-3);
+            assert_same(config, &weights, [&auxiliary(shown.clone()), &(others + expected).unwrap()]);
+            let alone = model.loss(&lesson(&examples), &mut Random::new(1)).unwrap_err().to_string();
+            assert!(alone.starts_with("expected the attention of a teacher, found none"), "{alone}");
         }
     }
 }

@@ -29,7 +29,7 @@ const fn moving(holding_entropy: f64, other_entropy: f64, sampled: f64) -> Thres
 }
 
 pub fn lesson(examples: &[Example]) -> Lesson<'_> {
-    Lesson { examples, progress: 0.5, teacher: None, shared: Random::new(3) }
+    Lesson { examples, progress: 0.5, teacher: None, attention: None, shared: Random::new(3) }
 }
 
 /// Logits from −20 to 20 and labels of so many pairs: every third has none, others one to three.

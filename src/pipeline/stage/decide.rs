@@ -5,7 +5,8 @@
 use anyhow::ensure;
 use toml::Table;
 
-use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
+use super::kind::{Action, Before, Kind, Made, Needs, Work, keys_of};
+use super::scorings::check_kinds;
 use crate::decide::{self, Decision, Options, Request};
 use crate::ground::manifest::role;
 use crate::pipeline::options::settings;
@@ -54,6 +55,14 @@ fn parse(options: Table, inputs: &[String]) -> anyhow::Result<Box<dyn Action>> {
 }
 
 impl Action for Decide {
+    fn check(&self, before: &Before<'_>) -> anyhow::Result<()> {
+        let Some(read) = before.inputs(role::DECISION).first() else {
+            return check_kinds(before, self.decision.ensemble);
+        };
+        let fitted = before.maker(read).and_then(|(stage, _)| stage.action.fits());
+        fitted.map_or(Ok(()), |ensemble| check_kinds(before, ensemble))
+    }
+
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
         let read = work.optional(role::DECISION).map(Decision::read).transpose()?;
         let decision = read.unwrap_or_else(|| self.decision.clone()).at(self.options.at())?;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
-use crate::decide::{self, Decision, FitOptions, FitRequest};
+use super::kind::{Action, Before, Kind, Made, Needs, Work, keys_of};
+use super::scorings::check_kinds;
+use crate::decide::{self, Decision, Ensemble, FitOptions, FitRequest};
 use crate::ground::manifest::role;
 use crate::pipeline::options::settings;
 
@@ -26,6 +27,16 @@ pub const KIND: Kind = Kind {
 const TRAINING: &str = "training";
 
 impl Action for FitOptions {
+    fn check(&self, before: &Before<'_>) -> anyhow::Result<()> {
+        // Else a decision says it that is read.
+        let is_told = self.ensemble.is_some() || before.inputs(role::DECISION).is_empty();
+        if is_told { check_kinds(before, self.ensemble.unwrap_or_default()) } else { Ok(()) }
+    }
+
+    fn fits(&self) -> Option<Ensemble> {
+        self.ensemble
+    }
+
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
         let decision = work.optional(role::DECISION).map(Decision::read).transpose()?.unwrap_or_default();
         let fit = decide::fit(&FitRequest {

@@ -10,6 +10,7 @@ use toml::Table;
 
 use crate::corpus::annotated;
 use crate::corpus::convert::Summary;
+use crate::decide::Ensemble;
 use crate::ground::folder_name;
 use crate::ground::identity::Contents;
 use crate::ground::manifest::Manifest;
@@ -118,6 +119,11 @@ pub trait Action {
 
     /// The settings of the model that it trains, where it trains one.
     fn trains(&self) -> Option<&TrainConfig> {
+        None
+    }
+
+    /// How the decision that it fits joins tables of scores, where it fits one and says so.
+    fn fits(&self) -> Option<Ensemble> {
         None
     }
 

@@ -12,6 +12,7 @@ mod query;
 pub mod registry;
 mod report;
 mod score;
+pub mod scorings;
 mod split;
 mod summarise;
 mod synthesize;

@@ -65,9 +65,9 @@ impl Action for Score {
             maker.name
         );
         let of_evidence = [role::SENTENCE_WEIGHTS, role::EVIDENCE].into_iter();
-        if let Some(role) = of_evidence.filter(|_| model.evidence_weight() <= 0.0).find(|role| before.makes(role)) {
+        if let Some(role) = of_evidence.filter(|_| !model.taught().is_any()).find(|role| before.makes(role)) {
             bail!(
-                "output `{role}`: expected a model that learns evidence, with `evidence_weight` above 0, got another from \
+                "output `{role}`: expected a model that learns evidence, with `evidence_weight` or `attention_weight` above 0, got another from \
                  stage `{}`",
                 maker.name
             );

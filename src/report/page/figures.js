@@ -3,6 +3,7 @@
 function showMetrics(run) {
   const rows = run.metrics.filter((row) => row.relation === null);
   if (!rows.length && isUnlabelled(run)) return leaveOut("metrics");
+  if (run.outdated) return section("metrics", absent("The table metrics is of other predictions than these. docre evaluate makes it anew."));
   if (!rows.length) return section("metrics", absent("The run has no table metrics. docre evaluate writes it."));
   const heads = ["Metric", ["Figure", true], "", "95% interval", ["P", true], ["R", true], ["Correct", true], ["Predicted", true], ["Gold", true]];
   const count = (number) => (number === null ? "–" : whole(number));

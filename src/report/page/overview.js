@@ -30,7 +30,7 @@ function judgedFigures(run) {
     .map(([metric, row]) => keyFigure(metric, percent(row.f1), row.f1_low === null ? null : `95% from ${percent(row.f1_low)} to ${percent(row.f1_high)}`));
   if (!tally || !run.predicted || !tally.labelled) return figures;
   const { correct, predicted, gold, precision, recall, f1 } = tally.facts;
-  if (!figures.length) figures.push(keyFigure("F1", percent(f1), "counted here: no table metrics"));
+  if (!figures.length) figures.push(keyFigure("F1", percent(f1), run.outdated ? "counted here: the table metrics is of other predictions" : "counted here: no table metrics"));
   return [...figures,
     keyFigure("Precision", percent(precision), `${whole(correct)} of ${whole(predicted)} predictions`),
     keyFigure("Recall", percent(recall), `${whole(correct)} of ${whole(gold)} facts`)];

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use candle_core::{Result, bail};
+use candle_core::{Result, Tensor, bail};
 
 use encoder::Encoder;
 use ground::random::Random;
@@ -83,6 +83,10 @@ impl Model for OverFeatures {
 
     fn score_in_chunks(&self, examples: &[Example], at_once: usize, found: Taker<'_>) -> Result<()> {
         self.model.score_in_chunks(&self.features.with(examples)?, at_once, found)
+    }
+
+    fn attention(&self, examples: &[Example]) -> Result<Option<Tensor>> {
+        self.model.attention(examples)
     }
 
     fn loss(&self, lesson: &Lesson, random: &mut Random) -> Result<Option<Loss>> {
