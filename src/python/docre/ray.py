@@ -74,7 +74,8 @@ def documents(
         fn_constructor_args=(said,),
         batch_format="pyarrow",
         batch_size=batch_size,
-        compute=ray.data.ActorPoolStrategy(**_workers(concurrency)),
+        # One waits while one is scored. Of more, who is there sooner would take what others have to wait for.
+        compute=ray.data.ActorPoolStrategy(max_tasks_in_flight_per_actor=2, **_workers(concurrency)),
         num_cpus=cpus,
         num_gpus=gpus,
     )
@@ -99,7 +100,7 @@ def score(
     out: str,
     *,
     force: bool = False,
-    block_bytes: int = 8 << 20,
+    block_bytes: int = 4 << 20,
     **options: Any,
 ) -> None:
     """Scores the documents in Parquet files of `annotated`, and writes their `relations`.
@@ -113,8 +114,8 @@ def score(
     The cluster has two cores more than the workers: one for what reads and writes, and one that passes over what is done.
     Without them Ray waits for ever; what it waits for is told.
 
-    `block_bytes`: of documents in memory, which are dealt out together, written to a file, and then finished; 8 MiB are about
-    a thousand abstracts. The other options are those of `documents`.
+    `block_bytes`: of documents in memory, which are dealt out together, written to a file, and then finished; 4 MiB are some 480
+    abstracts. Each costs half a second of a core, and the last is what all wait for. The other options are those of `documents`.
     """
     _check_cores(**{name: options[name] for name in ("concurrency", "cpus") if name in options})
     # What no worker could take is refused before anything is written.
