@@ -29,7 +29,10 @@ def scored(scorer: Scorer, documents: pyarrow.Table | pyarrow.RecordBatch) -> py
     counts = {of["values"]: of["counts"] for of in counted}
     ends = list(itertools.accumulate((counts.get(name, 0) for name in names), initial=0))
     kinds = columns()
-    rows = relations.to_struct_array().combine_chunks().cast(kinds.field("relations").type.value_type)
+    fields = list(kinds.field("relations").type.value_type)
+    # Not `to_struct_array`, by which the first versions make nothing of no rows.
+    rows = [relations[field.name].combine_chunks().cast(field.type) for field in fields]
+    rows = pyarrow.StructArray.from_arrays(rows, fields=fields)
     lists = pyarrow.ListArray.from_arrays(pyarrow.array(ends, pyarrow.int32()), rows)
     return pyarrow.table([names, lists, [found.too_large.get(name) for name in names]], kinds)
 
