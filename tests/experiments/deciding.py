@@ -151,21 +151,32 @@ def calibrated(decision, margin):
 
 
 def brier(judged):
-    return statistics.mean((probability - holds) ** 2 for probability, holds in judged)
+    return statistics.mean((probability - holds) ** 2 for _, probability, holds in judged)
 
 
-def calibration_error(judged):
-    """The expected calibration error over ten equal bins."""
+def in_bins(judged):
+    """By document, how much more probable all of each of ten equal bins are than they hold; and how many they are."""
     bins = {}
-    for probability, holds in judged:
-        bins.setdefault(min(int(probability * 10), 9), []).append((probability, holds))
-    gaps = (abs(sum(p for p, _ in of) - sum(h for _, h in of)) for of in bins.values())
-    return sum(gaps) / len(judged)
+    for document, probability, holds in judged:
+        of = bins.setdefault(document, [0.0] * 10 + [0])
+        of[min(int(probability * 10), 9)] += probability - holds
+        of[10] += 1
+    return bins
+
+
+def calibration_error(bins):
+    """The expected calibration error over ten equal bins, of documents."""
+    *gaps, count = map(sum, zip(*bins))
+    return sum(map(abs, gaps)) / max(1, count)
 
 
 def calibration(trial, seed):
-    """Brier score and calibration error before and after, of all scores and of those above the threshold."""
-    found = {}
+    """Brier score and calibration error before and after, of all scores and of those above the threshold; that with its
+    bootstrap interval over documents.
+    """
+    found, draws = {}, random.Random(trial.arguments.seed)
+    documents = [row["doc_id"] for half in HALVES
+                 for row in trial.query(trial.halves / half, "SELECT doc_id FROM documents")]
     files = {name: {half: trial.fit(f"{name}/{seed}", [seed], half, "--calibration", name) for half in HALVES}
              for name in ("temperature", "isotonic")}
     for name, of in (("as the model says", None), *files.items()):
@@ -174,11 +185,15 @@ def calibration(trial, seed):
             decision = of and json.loads(of[OTHER[half]].read_text())
             sql = "SELECT doc_id, head, tail, relation, logit - threshold_logit AS margin FROM scores"
             rows = trial.judged(half, trial.query(trial.scores(seed, half), sql))
-            margins = [(float(row["margin"]), holds) for row, holds in rows]
-            judged += [(margin, calibrated(decision, margin), holds) for margin, holds in margins]
+            margins = [(row["doc_id"], float(row["margin"]), holds) for row, holds in rows]
+            judged += [(margin, document, calibrated(decision, margin), holds) for document, margin, holds in margins]
         for scope, least in (("scores", -math.inf), ("claims", 0.0)):
-            of_scope = [(probability, holds) for margin, probability, holds in judged if margin > least]
-            found[name, scope] = (brier(of_scope), calibration_error(of_scope))
+            of_scope = [of for margin, *of in judged if margin > least]
+            bins = in_bins(of_scope)
+            bins = [bins.get(document, [0] * 11) for document in documents]
+            drawn = sorted(calibration_error(draws.choices(bins, k=len(bins))) for _ in range(RESAMPLES))
+            interval = drawn[int(0.025 * RESAMPLES)], drawn[int(0.975 * RESAMPLES) - 1]
+            found[name, scope] = brier(of_scope), calibration_error(bins), *interval
     return found
 
 
@@ -272,8 +287,9 @@ def write_calibration(by_seed):
     for key in next(iter(by_seed.values())):
         briers, errors = ([of[key][place] for of in by_seed.values()] for place in (0, 1))
         spread = [f"{statistics.mean(of):.4f} ({', '.join(f'{one:.4f}' for one in of)})" for of in (briers, errors)]
-        rows.append([*key, *spread])
-    table(["probability", "of", "Brier score", "calibration error"], rows)
+        intervals = [f"{low:.3f} to {high:.3f}" for _, _, low, high in (of[key] for of in by_seed.values())]
+        rows.append([*key, *spread, "; ".join(intervals)])
+    table(["probability", "of", "Brier score", "calibration error", "95% of each"], rows)
 
 
 def precisions(trial, wanted):
@@ -329,7 +345,8 @@ def main():
     write_calibration(of_seeds)
     reached = precisions(trial, [float(share) for share in arguments.precisions.split(",")])
     write_precisions(reached)
-    told = [{"seed": seed, "probability": name, "of": scope, "brier": found[0], "calibration_error": found[1]}
+    told = [{"seed": seed, "probability": name, "of": scope, "brier": found[0], "calibration_error": found[1],
+             "low": found[2], "high": found[3]}
             for seed, of in of_seeds.items() for (name, scope), found in of.items()]
     results = {"variants": f1, "calibration": told, "precisions": reached}
     (trial.out / "deciding.json").write_text(json.dumps(results, indent=1))
