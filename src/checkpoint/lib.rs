@@ -74,6 +74,9 @@ impl Hint for CheckpointError {
                 "name a checkpoint: `model` in the folder of a pipeline's run, or `best` in that of `docre train`"
                     .into(),
             ),
+            Self::File { reason, .. } if reason.contains("unknown field") => {
+                Some("a later docre may have made it: score with that, or train it anew".into())
+            }
             Self::Io { .. } | Self::File { .. } => None,
         }
     }

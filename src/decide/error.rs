@@ -80,6 +80,9 @@ pub enum DecideError {
         .0[0].display()
     )]
     OtherModel([PathBuf; 2]),
+    /// The scores of one run are there twice.
+    #[error("{}: expected the scores of several runs, got these twice", .0.display())]
+    Twice(PathBuf),
     /// Scores of evidence alone among others.
     #[error("{}: expected scores of documents, as the others are, got those of their evidence alone", .0.display())]
     EvidenceOnly(PathBuf),

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use table::Text;
+use table::rows::ScoreRow;
+use table::{Text, in_or_at};
 
 use crate::consistent::Inverses;
 use crate::decision::{Decision, Ensemble, FittedRun};
@@ -39,6 +40,7 @@ impl Runs {
         if iteration.is_some() && !decision.inverses.is_empty() {
             return Err(DecideError::NoInverses);
         }
+        check_once(paths)?;
         let sources: Vec<Source> = paths.iter().map(|path| Source::open(path, iteration)).collect::<Result<_, _>>()?;
         let (ensemble, without_evidence) = (decision.ensemble, decision.without_evidence());
         let sources = of_kinds(sources, ensemble)?;
@@ -133,6 +135,19 @@ impl Runs {
     pub fn finish(&mut self) -> Result<(), DecideError> {
         Ok(self.sources.iter_mut().try_for_each(Source::finish)?)
     }
+}
+
+/// Refuses a table of scores that is there twice: it would count as two runs.
+fn check_once(paths: &[PathBuf]) -> Result<(), DecideError> {
+    let mut met = BTreeSet::new();
+    for path in paths {
+        // A folder that holds the table, or the table itself.
+        let place = in_or_at::<ScoreRow>(path)?.map_or_else(|| path.clone(), |(place, _)| place);
+        if !met.insert(place.canonicalize().unwrap_or(place)) {
+            return Err(DecideError::Twice(path.clone()));
+        }
+    }
+    Ok(())
 }
 
 /// The tables that an ensemble takes: of documents or of their evidence alone; to be fused one of each, that of documents

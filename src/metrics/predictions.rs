@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use polars::prelude::*;
 
 use ground::present;
+use submission::predictions::check_claimed;
 use table::{Snapshot, Standing, TableFiles, evidence_of};
 
 use crate::error::{self, Error, given};
@@ -120,7 +121,9 @@ impl PredictionTable {
     fn open(folder: PathBuf, evidence: Option<&Path>) -> Result<Self, Error> {
         let mut snapshots = Vec::new();
         for table in [Some(&*folder), evidence].into_iter().flatten() {
-            snapshots.extend(TableFiles::at(table)?.as_ref().map(Snapshot::of).transpose()?);
+            let files = TableFiles::at(table)?;
+            files.as_ref().map_or(Ok(()), |files| check_claimed(files, table))?;
+            snapshots.extend(files.as_ref().map(Snapshot::of).transpose()?);
             verify_all(table)?;
         }
         let runs = runs_in(&folder)?;

@@ -251,7 +251,7 @@ fn stages(instances: Vec<Instance>, sources: &BTreeMap<String, Source>) -> anyho
     }
     for stage in &stages {
         let before = Before { stage, stages: &stages };
-        let fits = scorings::check_tables(&before).and_then(|()| stage.action.check(&before));
+        let fits = scorings::check_made(&before).and_then(|()| stage.action.check(&before));
         fits.with_context(|| format!("stage `{}`", stage.name))?;
     }
     Ok(stages)

@@ -113,6 +113,10 @@ pub fn write(
         }
         None => None,
     };
+    if sources.relations.is_some() && sources.corpus.is_none() {
+        let told = "the split that the relations are of was not found: `--corpus` names it; no document is shown";
+        observe(Event::Note(told.to_owned()));
+    }
     if let (Some(relations), Some(corpus), Some(walked)) = (&sources.relations, &sources.corpus, &walked)
         && walked.tally.is_of_others()
     {

@@ -61,6 +61,14 @@ pub enum SubmissionError {
         /// The number.
         found: f32,
     },
+    /// A table tells what was weighed, not what is claimed.
+    #[error("{}: expected predicted facts, got a table `{table}`, of which not every row is claimed", path.display())]
+    Undecided {
+        /// The table.
+        path: PathBuf,
+        /// Which it is.
+        table: &'static str,
+    },
     /// A submission comes in another form.
     #[error("`{}`: expected predicted facts, got {found}", path.display())]
     Form {
@@ -75,6 +83,9 @@ impl Hint for SubmissionError {
     fn hint(&self) -> Option<Words> {
         match self {
             Self::Table(error) => error.hint(),
+            Self::Undecided { .. } => {
+                Some("name the table `relations` beside it, or decide first: `docre decide --scores`".into())
+            }
             Self::Form { .. } => Some(
                 "predictions are a JSON list of objects with `title`, `h_idx`, `t_idx` and `r`, or such objects one a \
                  line; or a table, in a file that ends in `.parquet` or a folder of such files"

@@ -88,7 +88,8 @@ impl Supports {
 /// # Errors
 /// Where there are none.
 pub fn place(path: &Path) -> Result<PathBuf, SubmissionError> {
-    if TableFiles::at(path)?.is_some() {
+    if let Some(files) = TableFiles::at(path)? {
+        check_claimed(&files, path)?;
         return Ok(path.to_path_buf());
     }
     // Else said to hold no table, as what is there and has another name.
@@ -96,6 +97,19 @@ pub fn place(path: &Path) -> Result<PathBuf, SubmissionError> {
     found.map_err(|source| SubmissionError::Io { path: path.to_path_buf(), source })?;
     Table::<RelationRow>::require(path)?;
     Ok(path.join(&RelationRow::schema().name))
+}
+
+/// Refuses a table that has more than what is claimed, as a model's scores, or what it claims at each iteration.
+///
+/// # Errors
+/// Where it has, or is no Parquet.
+pub fn check_claimed(files: &TableFiles, path: &Path) -> Result<(), SubmissionError> {
+    for (columns, table) in [(["margin", "threshold_logit"], "scores"), (["since", "until"], "claims")] {
+        if files.has_columns(&columns)? {
+            return Err(SubmissionError::Undecided { path: path.to_path_buf(), table });
+        }
+    }
+    Ok(())
 }
 
 /// A submission's entries, but for those about entities that the split has lost. Their scores are probabilities where all

@@ -285,6 +285,7 @@ impl Hint for TableError {
             }
             Self::Record { .. } => Some("run it again; if it is so once more, the disk is at fault".into()),
             Self::Io { source, .. } if is_full(source) => Some("make room there, or choose another place".into()),
+            Self::Stray { .. } => Some("name the split that its documents are of".into()),
             Self::Replaced { .. } => Some("read it again when whoever writes it is done".into()),
             _ => None,
         }

@@ -91,6 +91,17 @@ impl TableFiles {
         self.0.first().map_or(Ok(None), noted)
     }
 
+    /// Whether it has columns of these names, as its first file has them.
+    ///
+    /// # Errors
+    /// As [`Self::note`].
+    pub fn has_columns(&self, names: &[&str]) -> Result<bool, TableError> {
+        let Some(path) = self.0.first() else { return Ok(false) };
+        let footer = footer(&open(path)?, path)?;
+        let fields = footer.file_metadata().schema().get_fields();
+        Ok(names.iter().all(|name| fields.iter().any(|field| field.name() == *name)))
+    }
+
     /// What the table was made from, as its writer recorded it in each file; `None` where a file is damaged, not ours,
     /// or of another making than the others: such a table identifies nothing, and is made again.
     ///

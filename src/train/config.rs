@@ -351,10 +351,10 @@ impl Settings for TrainConfig {
         if self.clip.is_nan() || self.clip <= 0.0 {
             return Err(format!("`clip`: expected more than 0, got {}", self.clip));
         }
+        self.model.check().map_err(|reason| format!("`model`: {reason}"))?;
         self.check_corpora()?;
         self.check_checkpoints()?;
-        self.check_second_stage()?;
-        self.model.check().map_err(|reason| format!("`model`: {reason}"))
+        self.check_second_stage()
     }
 }
 

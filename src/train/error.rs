@@ -120,6 +120,13 @@ impl Hint for TrainError {
             Self::NoEvidence(_) => {
                 Some("set `evidence_weight` to 0, or train on a corpus whose facts name their sentences".into())
             }
+            Self::Misfit { role: "teacher", folder, what } if what.starts_with("tokenizer") => Some(
+                format!("take its encoder, too, in place of another: `pretrained` \"{}\"", folder.display()).into(),
+            ),
+            Self::Misfit { role: "teacher", what, .. } if what.starts_with("relations") => Some(
+                "train it on this corpus, or learn from where it looks alone: `attention_weight`, without `teaching`"
+                    .into(),
+            ),
             Self::Misfit { role: "base", .. } => {
                 Some("name the checkpoint `base` that a run of two stages with this corpus and encoder has left".into())
             }

@@ -23,15 +23,17 @@ impl TrainConfig {
         self.check_evidence_of_base(model).map_err(|what| format!("expected the {what}"))
     }
 
-    /// Whether a base that stays as it is was taught what is evidence, where that is wanted.
+    /// Whether a base that stays as it is was taught what is evidence, where that is wanted, and by what the model is to be:
+    /// that is what its card will say.
     ///
     /// # Errors
     /// What it is expected to be.
     pub(super) fn check_evidence_of_base(&self, base: &ModelConfig) -> Result<(), String> {
         let stays = self.second_stage().is_some_and(|second| second.is_frozen());
-        if stays && self.model.taught().is_any() && !base.taught().is_any() {
+        let by = |model: &ModelConfig| [model.taught().evidence, model.taught().attention].map(|weight| weight > 0.0);
+        if stays && self.model.taught().is_any() && by(&self.model) != by(base) {
             return Err(
-                "base of the model, taught evidence (`evidence_weight`, `attention_weight`): it stays as it is"
+                "base of the model, taught evidence (`evidence_weight`, `attention_weight`) as that is: it stays as it is"
                     .to_owned(),
             );
         }

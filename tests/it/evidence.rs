@@ -341,6 +341,16 @@ fn a_base_that_stays_as_it_is_was_taught_before() {
     let refused = fixture.train(&config(0.1, Some("bare/base")), "refused", &[]);
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.contains("expected the base of the model, taught evidence (`evidence_weight`"));
+    // Nor is one that was taught otherwise: the card would say what is not so.
+    let ModelConfig::DocreIi(model) = config(0.0, None).model else { panic!("another model") };
+    let attentive = ModelConfig::DocreIi(DocreIiConfig { attention_weight: 0.1, ..model });
+    let attentive = TrainConfig {
+        model: attentive,
+        teacher: Some(fixture.path("taught/base")),
+        ..config(0.0, Some("taught/base"))
+    };
+    let otherwise = fixture.train(&attentive, "refused", &[]);
+    assert!(otherwise.stderr.contains("taught evidence (`evidence_weight`, `attention_weight`) as that is"));
     let refused = fixture.train(&folded(config(0.1, Some("bare/base"))), "refused", &[]);
     assert!(refused.stderr.contains("taught evidence (`evidence_weight`"), "{}", refused.stderr);
     done(&fixture.train(&config(0.1, Some("taught/base")), "over", &[]));

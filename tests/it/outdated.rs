@@ -67,6 +67,28 @@ fn evidence_of_other_relations_goes_with_them() {
 }
 
 #[test]
+fn scores_are_not_taken_as_claims_nor_one_run_as_two() {
+    let folder = TempDir::new().unwrap();
+    let [scored, out] = ["scored", "out"].map(|name| folder.path().join(name));
+    done(&docre(["synthesize", "--docs", "3", "--split", "test", "--out", text(folder.path())]));
+    let split = folder.path().join("test");
+    let document = rows(&split, "SELECT doc_id FROM documents")[0].clone();
+    write(&scored, vec![ScoreRow { doc_id: document.as_str().into(), ..score("P17") }]);
+    let table = scored.join("scores");
+    let expected = format!("{}: expected predicted facts, got a table `scores`", text(&table));
+    for command in ["evaluate", "graph"] {
+        let run = docre([command, "--corpus", text(&split), "--relations", text(&table), "--out", text(&out)]);
+        assert!(run.code == Some(1) && run.stderr.contains(&expected), "{command}: {}", run.stderr);
+        assert!(run.stderr.contains("hint: name the table `relations`"), "{}", run.stderr);
+    }
+    let run = docre(["report", text(folder.path()), "--relations", text(&table), "--corpus", text(&split)]);
+    assert!(run.code == Some(1) && run.stderr.contains(&expected), "{}", run.stderr);
+    let twice = ["decide", "--scores", text(&scored), "--scores", text(&table), "--corpus", text(&split), "--out"];
+    let run = docre(twice.iter().chain(&[text(&out)]));
+    assert!(run.code == Some(1) && run.stderr.contains("expected the scores of several runs, got these twice"));
+}
+
+#[test]
 fn weights_of_other_scores_are_passed_over_and_told() {
     let folder = TempDir::new().unwrap();
     let [scored, out] = ["scored", "out"].map(|name| folder.path().join(name));

@@ -138,11 +138,11 @@ fn tables_that_are_not_what_they_are_wanted_as_are_refused() {
     for (setting, expected) in [
         (
             "decide.inputs.scores=[\"relations\", \"evidence-scores\"]",
-            "stage `decide`: input `scores`: expected that output of stage `score`, got its `relations`",
+            "stage `decide`: input `scores`: expected `scores` of stage `score`, got its `relations`",
         ),
         (
             "fit.inputs.sentence_weights=scores",
-            "stage `fit`: input `sentence_weights`: expected that output of stage `score`, got its `scores`",
+            "stage `fit`: input `sentence_weights`: expected `sentence_weights` of stage `score`, got its `scores`",
         ),
         (
             "decide.inputs.scores=scores",
@@ -150,6 +150,27 @@ fn tables_that_are_not_what_they_are_wanted_as_are_refused() {
              evidence alone, one table of each, got 1 and 0",
         ),
         ("fit.inputs.scores=[\"scores\", \"scores\"]", "evidence alone, one table of each, got 2 and 0"),
+        (
+            "decide.inputs={ scores = [\"scores\", \"evidence-scores\"], decision = \"decision.json\" }",
+            "stage `decide`: several tables of scores: expected the split beside them",
+        ),
+        ("decide.iteration=0", "stage `decide`: `iteration`: expected `claims` as the input `scores`, got scores"),
+        (
+            "decide.inputs.decision=base",
+            "stage `decide`: input `decision`: expected `decision` of stage `base`, got its `checkpoint`",
+        ),
+        (
+            "whole.inputs.base=evidence-scores",
+            "stage `whole`: input `base`: expected `base` of stage `on-evidence`, got its `scores`",
+        ),
+        (
+            "score.inputs.first_relations=evidence-scores",
+            "stage `score`: input `first_relations`: expected `relations` of stage `on-evidence`, got its `scores`",
+        ),
+        (
+            "on-evidence.inputs={ checkpoint = \"model\", corpus = \"dev\", decision = \"decision.json\" }",
+            "stage `on-evidence`: `ensemble` of a decision: expected for `fusion`",
+        ),
         (
             "fit.ensemble=margins",
             "stage `fit`: input `scores`: expected scores of documents or of evidence alone, got both, which `ensemble = \

@@ -6,7 +6,7 @@ use anyhow::ensure;
 use toml::Table;
 
 use super::kind::{Action, Before, Kind, Made, Needs, Work, keys_of};
-use super::scorings::check_kinds;
+use super::scorings::{check_kinds, check_split};
 use crate::decide::{self, Decision, Options, Request};
 use crate::ground::manifest::role;
 use crate::pipeline::options::settings;
@@ -56,6 +56,10 @@ fn parse(options: Table, inputs: &[String]) -> anyhow::Result<Box<dyn Action>> {
 
 impl Action for Decide {
     fn check(&self, before: &Before<'_>) -> anyhow::Result<()> {
+        check_split(before)?;
+        let made_as = before.inputs(role::SCORES).iter().filter_map(|input| before.maker(input)).map(|(_, made)| made);
+        let is_of_scores = self.options.iteration.is_some() && made_as.clone().any(|made| made == role::SCORES);
+        ensure!(!is_of_scores, "`iteration`: expected `{}` as the input `{}`, got scores", role::CLAIMS, role::SCORES);
         let Some(read) = before.inputs(role::DECISION).first() else {
             return check_kinds(before, self.decision.ensemble);
         };

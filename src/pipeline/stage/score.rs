@@ -5,6 +5,7 @@
 use anyhow::{bail, ensure};
 
 use super::kind::{Action, Before, Kind, Made, Needs, Work, keys_of};
+use crate::decide::{DecideError, Ensemble};
 use crate::ground::manifest::role;
 use crate::ground::suggest::unknown;
 use crate::pipeline::options::settings;
@@ -50,6 +51,9 @@ impl Action for Score {
         let begins = !before.inputs(role::FIRST_RELATIONS).is_empty();
         ensure!(!begins || self.options.iterations != Some(0), ScoreError::FirstOfNone);
         ensure!(!begins || !self.on_evidence, ScoreError::FirstOnEvidence);
+        let fitted = before.inputs(role::DECISION).first().and_then(|input| before.maker(input));
+        let fuses = fitted.and_then(|(stage, _)| stage.action.fits()) == Some(Ensemble::Fusion);
+        ensure!(!fuses, DecideError::Fusion { documents: 1, evidence: 0 });
         let Some((maker, trained, made)) = before.trained(CHECKPOINT) else { return Ok(()) };
         if let Some(corpus) = &self.options.like {
             let known: Vec<&str> = trained.corpora.iter().map(|corpus| &*corpus.name).collect();

@@ -1,13 +1,17 @@
-//! Tables that a stage before makes, told apart before anything runs: of several it is easily another.
+//! What a stage before makes, told apart before anything runs: of several tables it is easily another.
 
 use anyhow::ensure;
 
 use super::kind::Before;
 use crate::decide::{DecideError, Ensemble};
 use crate::ground::manifest::role;
+use crate::train::BASE;
 
-/// What `score` and `decide` make.
-const TABLES: [&str; 7] = [
+/// What `train`, `score`, `fit` and `decide` make. What others make may be anything: a query's table is what it says.
+const MADE: [&str; 10] = [
+    CHECKPOINT,
+    BASE,
+    role::DECISION,
     role::RELATIONS,
     role::SCORES,
     role::TRACES,
@@ -17,17 +21,37 @@ const TABLES: [&str; 7] = [
     role::EVIDENCE,
 ];
 
-/// What an input in a role may be made as, where that is not its name.
-const LIKEWISE: [(&str, &str); 1] = [(role::SCORES, role::CLAIMS)];
+const CHECKPOINT: &str = "checkpoint";
 
-/// Refuses an input that is made as another table than it is wanted as.
-pub fn check_tables(before: &Before<'_>) -> anyhow::Result<()> {
-    for wanted in [role::SCORES, role::SENTENCE_WEIGHTS, role::EVIDENCE] {
+/// What an input in a role may be made as.
+const WANTED: [(&str, &[&str]); 10] = [
+    (CHECKPOINT, &[CHECKPOINT, BASE]),
+    (BASE, &[BASE, CHECKPOINT]),
+    ("teacher", &[CHECKPOINT, BASE]),
+    ("begin_with", &[CHECKPOINT, BASE]),
+    (role::DECISION, &[role::DECISION]),
+    (role::RELATIONS, &[role::RELATIONS]),
+    (role::FIRST_RELATIONS, &[role::RELATIONS]),
+    (role::SCORES, &[role::SCORES, role::CLAIMS]),
+    (role::SENTENCE_WEIGHTS, &[role::SENTENCE_WEIGHTS]),
+    (role::EVIDENCE, &[role::EVIDENCE]),
+];
+
+/// Refuses an input that is made as another thing than it is wanted as.
+pub fn check_made(before: &Before<'_>) -> anyhow::Result<()> {
+    for (wanted, fitting) in WANTED {
         for (maker, made) in before.inputs(wanted).iter().filter_map(|input| before.maker(input)) {
-            let fits = made == wanted || !TABLES.contains(&made) || LIKEWISE.contains(&(wanted, made));
-            ensure!(fits, "input `{wanted}`: expected that output of stage `{0}`, got its `{made}`", maker.name);
+            let fits = fitting.contains(&made) || !MADE.contains(&made);
+            ensure!(fits, "input `{wanted}`: expected `{}` of stage `{}`, got its `{made}`", fitting[0], maker.name);
         }
     }
+    Ok(())
+}
+
+/// Refuses what one stage decides over several tables without the split that says which document is next.
+pub fn check_split(before: &Before<'_>) -> anyhow::Result<()> {
+    let (several, split) = (before.inputs(role::SCORES).len() > 1, !before.inputs(role::CORPUS).is_empty());
+    ensure!(split || !several, DecideError::NoCorpus("several tables of scores"));
     Ok(())
 }
 
