@@ -137,6 +137,7 @@ fn each_labelled(
 ) -> Result<Judging, DecideError> {
     let mut sentences = Sentences::open(weights)?;
     let mut runs = Runs::open(scores, decision, None)?;
+    runs.check_once()?;
     let undirected = undirected_relations(split)?;
     let mut judging = Judging {
         run_id: runs.run_id().cloned(),

@@ -195,6 +195,9 @@ fn claimed(request: &Request<'_>, writers: Option<Writers>) -> Result<Claims, De
     }
     let mut runs = Runs::open(request.scores, decision, request.iteration)?;
     runs.check_reach(decision)?;
+    if request.split.is_some() {
+        runs.check_once()?;
+    }
     let run_id = request.run_id.map(Text::from).or_else(|| runs.run_id().cloned());
     let mut sentences = Sentences::open(request.weights)?;
     let (rows, evidence) = (Vec::new(), Vec::new());

@@ -40,7 +40,6 @@ impl Runs {
         if iteration.is_some() && !decision.inverses.is_empty() {
             return Err(DecideError::NoInverses);
         }
-        check_once(paths)?;
         let sources: Vec<Source> = paths.iter().map(|path| Source::open(path, iteration)).collect::<Result<_, _>>()?;
         let (ensemble, without_evidence) = (decision.ensemble, decision.without_evidence());
         let sources = of_kinds(sources, ensemble)?;
@@ -49,6 +48,19 @@ impl Runs {
         let unscored = if iteration.is_none() { decision.names() } else { BTreeSet::new() };
         let inverses = Inverses::new(&decision.inverses);
         Ok(Self { sources, margin, iteration, ensemble, without_evidence, inverses, unscored })
+    }
+
+    /// Refuses a table of scores that is there twice: it would count as two runs.
+    pub fn check_once(&self) -> Result<(), DecideError> {
+        let mut met = BTreeSet::new();
+        for path in self.sources.iter().map(Source::path) {
+            // A folder that holds the table, or the table itself.
+            let place = in_or_at::<ScoreRow>(path)?.map_or_else(|| path.to_path_buf(), |(place, _)| place);
+            if !met.insert(place.canonicalize().unwrap_or(place)) {
+                return Err(DecideError::Twice(path.to_path_buf()));
+            }
+        }
+        Ok(())
     }
 
     /// What they are called: as the first that has any scores; `None`: none has.
@@ -135,19 +147,6 @@ impl Runs {
     pub fn finish(&mut self) -> Result<(), DecideError> {
         Ok(self.sources.iter_mut().try_for_each(Source::finish)?)
     }
-}
-
-/// Refuses a table of scores that is there twice: it would count as two runs.
-fn check_once(paths: &[PathBuf]) -> Result<(), DecideError> {
-    let mut met = BTreeSet::new();
-    for path in paths {
-        // A folder that holds the table, or the table itself.
-        let place = in_or_at::<ScoreRow>(path)?.map_or_else(|| path.clone(), |(place, _)| place);
-        if !met.insert(place.canonicalize().unwrap_or(place)) {
-            return Err(DecideError::Twice(path.clone()));
-        }
-    }
-    Ok(())
 }
 
 /// The tables that an ensemble takes: of documents or of their evidence alone; to be fused one of each, that of documents

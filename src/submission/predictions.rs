@@ -102,7 +102,7 @@ pub fn place(path: &Path) -> Result<PathBuf, SubmissionError> {
 /// Refuses a table that has more than what is claimed, as a model's scores, or what it claims at each iteration.
 ///
 /// # Errors
-/// Where it has, or is no Parquet.
+/// Where it has, or cannot be opened.
 pub fn check_claimed(files: &TableFiles, path: &Path) -> Result<(), SubmissionError> {
     for (columns, table) in [(["margin", "threshold_logit"], "scores"), (["since", "until"], "claims")] {
         if files.has_columns(&columns)? {

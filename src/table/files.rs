@@ -91,13 +91,13 @@ impl TableFiles {
         self.0.first().map_or(Ok(None), noted)
     }
 
-    /// Whether it has columns of these names, as its first file has them.
+    /// Whether it has columns of these names, as its first file has them; what is no Parquet has none.
     ///
     /// # Errors
-    /// As [`Self::note`].
+    /// Where it cannot be opened.
     pub fn has_columns(&self, names: &[&str]) -> Result<bool, TableError> {
         let Some(path) = self.0.first() else { return Ok(false) };
-        let footer = footer(&open(path)?, path)?;
+        let Ok(footer) = footer(&open(path)?, path) else { return Ok(false) };
         let fields = footer.file_metadata().schema().get_fields();
         Ok(names.iter().all(|name| fields.iter().any(|field| field.name() == *name)))
     }

@@ -152,7 +152,7 @@ fn tables_that_are_not_what_they_are_wanted_as_are_refused() {
         ("fit.inputs.scores=[\"scores\", \"scores\"]", "evidence alone, one table of each, got 2 and 0"),
         (
             "decide.inputs={ scores = [\"scores\", \"evidence-scores\"], decision = \"decision.json\" }",
-            "stage `decide`: several tables of scores: expected the split beside them",
+            "stage `decide`: several tables of scores: expected the corpus that was scored, got none",
         ),
         ("decide.iteration=0", "stage `decide`: `iteration`: expected `claims` as the input `scores`, got scores"),
         (
