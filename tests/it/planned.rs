@@ -104,7 +104,7 @@ fn what_a_model_has_no_use_for_is_refused_before_it_is_trained() {
     );
 }
 
-/// A split scored as it is and on its evidence alone, a decision fitted on both, and taken.
+/// A split scored as it is and on its evidence alone, a decision fitted on both, and taken; and another split scored.
 const FUSED: &str = r#"
 [[stage]]
 name = "on-evidence"
@@ -124,6 +124,12 @@ name = "decide"
 kind = "decide"
 inputs = { scores = ["scores", "evidence-scores"], corpus = "dev", decision = "decision.json" }
 outputs = { relations = "decided" }
+
+[[stage]]
+name = "taken"
+kind = "score"
+inputs = { checkpoint = "model", corpus = "train" }
+outputs = { relations = "taken" }
 "#;
 
 #[test]
@@ -160,16 +166,13 @@ fn tables_that_are_not_what_they_are_wanted_as_are_refused() {
             "stage `decide`: input `decision`: expected `decision` of stage `base`, got its `checkpoint`",
         ),
         (
-            "whole.inputs.base=evidence-scores",
-            "stage `whole`: input `base`: expected `base` of stage `on-evidence`, got its `scores`",
+            "taken.inputs.first_relations=scores",
+            "stage `taken`: input `first_relations`: expected `relations` of stage `score`, got its `scores`",
         ),
+        ("taken.inputs.decision=decision.json", "stage `taken`: `ensemble` of a decision: expected for `fusion`"),
         (
-            "score.inputs.first_relations=evidence-scores",
-            "stage `score`: input `first_relations`: expected `relations` of stage `on-evidence`, got its `scores`",
-        ),
-        (
-            "on-evidence.inputs={ checkpoint = \"model\", corpus = \"dev\", decision = \"decision.json\" }",
-            "stage `on-evidence`: `ensemble` of a decision: expected for `fusion`",
+            "taken.inputs.checkpoint=relations",
+            "stage `taken`: input `checkpoint`: expected `checkpoint` of stage `score`, got its `relations`",
         ),
         (
             "fit.ensemble=margins",
