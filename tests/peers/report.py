@@ -18,6 +18,7 @@ from axe_core_python.base import AxeBase
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -112,7 +113,7 @@ COPY (SELECT node_id, min(name) AS name, min(type) AS type, min(kb_id) AS kb_id,
 COPY (SELECT md5(head || relation || tail) AS edge_id, 'peers' AS run_id, doc_id, h AS head, t AS tail, probability,
     []::UINTEGER[] AS evidence, []::UINTEGER[][] AS head_mentions, []::UINTEGER[][] AS tail_mentions, []::VARCHAR[] AS attributes FROM g ORDER BY head, relation, tail) TO '{run}/graph/provenance.parquet';
 COPY (SELECT s::UBIGINT AS step, (1 + (s - 1) // 100)::UINTEGER AS epoch, 1::UINTEGER AS stage, 2 / sqrt(s) + random() / 9 AS loss,
-    2 / sqrt(s) AS threshold_loss, NULL::DOUBLE AS auxiliary_loss, 3e-5 * (1 - s / 1000) AS encoder_rate, 1e-4 * (1 - s / 1000) AS head_rate, 1.0::DOUBLE AS gradient_norm, 9.0::DOUBLE AS documents_per_second,
+    2 / sqrt(s) AS threshold_loss, NULL::DOUBLE AS auxiliary_loss, NULL::DOUBLE AS evidence_loss, 3e-5 * (1 - s / 1000) AS encoder_rate, 1e-4 * (1 - s / 1000) AS head_rate, 1.0::DOUBLE AS gradient_norm, 9.0::DOUBLE AS documents_per_second,
     NULL::DOUBLE AS feature_weight, NULL::DOUBLE AS relation_weight,
     CASE WHEN s % 100 = 0 THEN 0.6 - 30 / (s + 60) END AS dev_f1 FROM range(1, 1001) r(s)) TO '{run}/training_log.parquet';
 """
@@ -212,7 +213,7 @@ class Page:
         self.wait(lambda: driver.execute_script("return document.documentElement.dataset.ready"))
 
     def wait(self, condition):
-        return WebDriverWait(self.driver, 60).until(lambda _: condition())
+        return WebDriverWait(self.driver, 60, ignored_exceptions=[StaleElementReferenceException]).until(lambda _: condition())
 
     def one(self, selector):
         return self.wait(lambda: self.driver.find_element(By.CSS_SELECTOR, selector))
