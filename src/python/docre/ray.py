@@ -115,7 +115,8 @@ def score(
     Without them Ray waits for ever; what it waits for is told.
 
     `block_bytes`: of documents in memory, which are dealt out together, written to a file, and then finished; 4 MiB are some 480
-    abstracts. Each costs half a second of a core, and the last is what all wait for. The other options are those of `documents`.
+    abstracts. Each costs half a second of a core, and the last is what all wait for: less of them where a model is slow and
+    documents are few. The other options are those of `documents`.
     """
     _check_cores(**{name: options[name] for name in ("concurrency", "cpus") if name in options})
     # What no worker could take is refused before anything is written.
