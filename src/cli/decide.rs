@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
-use docre::decide::{self, Calibration, DecideError, Decision, Ended, Ensemble, Options, Request};
+use docre::decide::{self, Calibration, DecideError, Decision, Ended, Ensemble, Options, Request, WeightsBeside};
 use docre::ground::parsed::FolderName;
 use docre::table::rows::RelationRow;
 use docre::table::stream;
@@ -92,6 +92,13 @@ impl DecideArgs {
     }
 }
 
+/// The tables of weights beside tables of scores; what lies there of other scores is told.
+pub fn weights_of(scores: &[PathBuf], messages: Messages) -> anyhow::Result<Vec<PathBuf>> {
+    let WeightsBeside { own, told } = decide::weights_beside(scores)?;
+    told.iter().for_each(|told| messages.say(&format!("warning: {told}")));
+    Ok(own)
+}
+
 /// Decides.
 pub fn run(args: &DecideArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let &DecideArgs { ref run_id, iteration, at_precision, at_recall, .. } = args;
@@ -101,8 +108,7 @@ pub fn run(args: &DecideArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let mut scratch = Scratch::default();
     let piped = pipe::is(&args.out);
     let out = if piped { scratch.folder("decided")? } else { args.out.clone() };
-    let weights = decide::weights_beside(&args.scores)?;
-    decide::weights_passed_over(&args.scores)?.iter().for_each(|told| messages.say(&format!("warning: {told}")));
+    let weights = weights_of(&args.scores, messages)?;
     if args.evidence_threshold.is_some() && weights.is_empty() {
         return Err(DecideError::NoWeights(args.scores.first().cloned().unwrap_or_default()).into());
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use docre::decide::{self, Calibrated, Decision, Ensemble, FitOptions, FitRequest};
 
+use super::decide::weights_of;
 use super::pipe;
 use super::{Messages, Outcome, SplitArgs, checked, number, one_of, output};
 
@@ -68,8 +69,7 @@ pub fn run(args: &FitArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let decision = args.decision.as_deref().map(Decision::read).transpose()?.unwrap_or_default();
     let split = args.split.folder()?;
     let types_of = args.types_of.as_deref();
-    let weights = decide::weights_beside(&args.scores)?;
-    decide::weights_passed_over(&args.scores)?.iter().for_each(|told| messages.say(&format!("warning: {told}")));
+    let weights = weights_of(&args.scores, messages)?;
     let (scores, weights) = (&*args.scores, &*weights);
     let request = FitRequest { scores, weights, split: &split, decision: &decision, types_of, options: &options };
     let fit = decide::fit(&request)?;

@@ -6,7 +6,8 @@
 //! it over the sums for the greatest F1, as the released programs of both do, and probabilities are calibrated as ever.
 //!
 //! A relation that one of the two scorings has not kept lies at the margin below its threshold, the most that it can be, or
-//! with the lowest of the pair that was kept, where that lies below. A pair without evidence was scored once: its sum is S_O, with S_E of 0, or of what a decision says. DREEAM's program has
+//! with the lowest of the pair that was kept, where that lies below. A pair without evidence was scored once: its sum is
+//! S_O, with S_E of 0, or of what a decision says. DREEAM's program has
 //! −10 there, and for relations that are not among a pair's best four; also it claims what both scorings claim, whatever τ
 //! is: with a τ of 0 or less that is so by itself, above it would be a second threshold, which none that is asked for by its
 //! precision could move.

@@ -43,7 +43,7 @@ pub use fit::{Calibrated, Fit, FitOptions, FitRequest, fit};
 pub use fusion::model_on_evidence;
 pub use judged::{Judged, JudgedDocument, Judging, judge};
 pub use run::{Options, Request, Writers, decide, recount, write_relations};
-pub use shares::{Sentences, Shares, passed_over as weights_passed_over, weights_beside};
+pub use shares::{Sentences, Shares, WeightsBeside, weights_beside};
 
 #[cfg(test)]
 mod tests;

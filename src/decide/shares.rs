@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use table::rows::{EvidenceRow, RelationRow, SentenceWeightRow};
-use table::{Cursor, Row, Table, TableError, Text, weights_of, weights_of_others};
+use table::{Cursor, Row, Table, TableError, Text};
 
 use crate::decision::{Decision, Ensemble};
 use crate::error::DecideError;
@@ -21,22 +21,31 @@ pub struct Sentences {
 #[derive(Debug, Default)]
 pub struct Shares(BTreeMap<(u32, u32), BTreeMap<u32, f32>>);
 
-/// The tables of weights that lie beside tables of scores, and are of one making with them. Of runs of which some have none,
-/// those of the others.
-///
-/// # Errors
-/// Where the system refuses to look.
-pub fn weights_beside(scores: &[PathBuf]) -> Result<Vec<PathBuf>, TableError> {
-    scores.iter().filter_map(|path| weights_of(path).transpose()).collect()
+/// Tables of weights that lie beside tables of scores.
+#[derive(Debug, Default)]
+pub struct WeightsBeside {
+    /// Those that are of one making with the scores. Of runs of which some have none, those of the others.
+    pub own: Vec<PathBuf>,
+    /// What is to be said of those that are of other scores.
+    pub told: Vec<String>,
 }
 
-/// What is to be said of tables of weights that lie beside tables of scores and are of other ones.
+/// The tables of weights that lie beside tables of scores.
 ///
 /// # Errors
 /// Where the system refuses to look.
-pub fn passed_over(scores: &[PathBuf]) -> Result<Vec<String>, TableError> {
-    let others = scores.iter().filter_map(|path| weights_of_others(path).transpose());
-    others.map(|path| Ok(format!("{}: is of other scores than these, and is passed over", path?.display()))).collect()
+pub fn weights_beside(scores: &[PathBuf]) -> Result<WeightsBeside, TableError> {
+    let mut found = WeightsBeside::default();
+    for path in scores {
+        match table::weights_beside(path)? {
+            Some((place, true)) => found.own.push(place),
+            Some((place, false)) => {
+                found.told.push(format!("{}: is of other scores than these, and is passed over", place.display()));
+            }
+            None => {}
+        }
+    }
+    Ok(found)
 }
 
 /// What is to be said where evidence is asked for, and the weights of sentences are not known of all runs.

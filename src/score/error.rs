@@ -183,7 +183,8 @@ impl Hint for ScoreError {
                 format!("the same command with `--shard {first}` for `--join` scores it, or goes on with it").into(),
             ),
             Self::NoWeights(_) => Some(
-                "score the split first with a model that was taught evidence (`evidence_weight`, `attention_weight` when it is trained)"
+                "score the split first with a model that was taught evidence (`evidence_weight`, `attention_weight` when it \
+                 is trained)"
                     .into(),
             ),
             Self::OverItself(_) => Some("choose another `--out`: both tables of scores are wanted".into()),

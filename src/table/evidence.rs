@@ -12,7 +12,7 @@ use super::{Row, TableError, TableFiles, fingerprint};
 /// # Errors
 /// Where the system refuses to look.
 pub fn evidence_of(relations: &Path) -> Result<Option<PathBuf>, TableError> {
-    made_with::<RelationRow, EvidenceRow>(relations)
+    Ok(own(beside::<RelationRow, EvidenceRow>(relations)?))
 }
 
 /// Where the weights of sentences of the scores at a path lie, likewise.
@@ -20,16 +20,15 @@ pub fn evidence_of(relations: &Path) -> Result<Option<PathBuf>, TableError> {
 /// # Errors
 /// Where the system refuses to look.
 pub fn weights_of(scores: &Path) -> Result<Option<PathBuf>, TableError> {
-    made_with::<ScoreRow, SentenceWeightRow>(scores)
+    Ok(own(weights_beside(scores)?))
 }
 
-/// Where weights of sentences lie beside the scores at a path that are none of theirs.
+/// Where weights of sentences lie beside the scores at a path, and whether they are theirs.
 ///
 /// # Errors
 /// Where the system refuses to look.
-pub fn weights_of_others(scores: &Path) -> Result<Option<PathBuf>, TableError> {
-    let beside = beside::<ScoreRow, SentenceWeightRow>(scores)?;
-    Ok(beside.filter(|(_, is_of_it)| !is_of_it).map(|(place, _)| place))
+pub fn weights_beside(scores: &Path) -> Result<Option<(PathBuf, bool)>, TableError> {
+    beside::<ScoreRow, SentenceWeightRow>(scores)
 }
 
 /// The files of a table of some rows at a path, a folder that holds it or the table itself, and where it lies.
@@ -44,8 +43,8 @@ pub fn in_or_at<R: Row>(path: &Path) -> Result<Option<(PathBuf, TableFiles)>, Ta
     }
 }
 
-fn made_with<Of: Row, R: Row>(path: &Path) -> Result<Option<PathBuf>, TableError> {
-    Ok(beside::<Of, R>(path)?.filter(|(_, is_of_it)| *is_of_it).map(|(place, _)| place))
+fn own(beside: Option<(PathBuf, bool)>) -> Option<PathBuf> {
+    beside.filter(|(_, is_of_it)| *is_of_it).map(|(place, _)| place)
 }
 
 /// Where a table lies beside another, and whether it is of one making with that.

@@ -56,7 +56,7 @@ pub use beside::{is_random, sibling};
 pub use cell::Cell;
 pub use cursor::Cursor;
 pub use error::TableError;
-pub use evidence::{evidence_of, in_or_at, weights_of, weights_of_others};
+pub use evidence::{evidence_of, in_or_at, weights_beside, weights_of};
 pub use files::{TableFiles, fingerprint, is_part_name, verify};
 pub use folder::{make_folder, not_ours};
 pub use foreign::rows_of;

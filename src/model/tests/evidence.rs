@@ -7,21 +7,36 @@ use nn::{Mode, Weights};
 
 use super::batches::{documents, models};
 use super::{distance, example};
+use crate::atlop::AtlopConfig;
+use crate::docre_ii::DocreIiConfig;
+use crate::docre_sd::DocreSdConfig;
+use crate::evidence::Taught;
 use crate::example::Example;
 use crate::predict::{Budget, Found, LEAST_SHARE, predict_traced};
 use crate::{Lesson, Loss, Model, ModelConfig, Task};
 
-/// The same model where it learns evidence.
-fn taught(config: ModelConfig, evidence_weight: f64) -> ModelConfig {
+/// The same model where that teaches it evidence.
+fn taught_by(config: ModelConfig, Taught { evidence, attention }: Taught) -> ModelConfig {
+    let (evidence_weight, attention_weight) = (evidence, attention);
     match config {
-        ModelConfig::Atlop(config) => ModelConfig::Atlop(crate::atlop::AtlopConfig { evidence_weight, ..config }),
+        ModelConfig::Atlop(config) => ModelConfig::Atlop(AtlopConfig { evidence_weight, attention_weight, ..config }),
         ModelConfig::DocreIi(config) => {
-            ModelConfig::DocreIi(crate::docre_ii::DocreIiConfig { evidence_weight, ..config })
+            ModelConfig::DocreIi(DocreIiConfig { evidence_weight, attention_weight, ..config })
         }
         ModelConfig::DocreSd(config) => {
-            ModelConfig::DocreSd(crate::docre_sd::DocreSdConfig { evidence_weight, ..config })
+            ModelConfig::DocreSd(DocreSdConfig { evidence_weight, attention_weight, ..config })
         }
     }
+}
+
+/// The same model where gold evidence teaches it.
+fn taught(config: ModelConfig, evidence: f64) -> ModelConfig {
+    taught_by(config, Taught { evidence, attention: 0.0 })
+}
+
+/// The same model where a teacher shows it where to look.
+fn attentive(config: ModelConfig, attention: f64) -> ModelConfig {
+    taught_by(config, Taught { evidence: 0.0, attention })
 }
 
 /// A model in a type over an encoder of 64 positions, nothing dropped.
@@ -79,19 +94,6 @@ fn of_entity(shares: &Tensor, example: &Example, entity: u32, both: bool) -> Opt
         if both { of_starts.clone().chain(of_starts.map(|row| n + row)).collect() } else { of_starts.collect() };
     let rows: Vec<Tensor> = rows.iter().map(|&row| shares.get(row).unwrap()).collect();
     (!rows.is_empty()).then(|| Tensor::stack(&rows, 0).unwrap().mean(0).unwrap())
-}
-
-/// The same model where a teacher shows it where to look.
-fn attentive(config: ModelConfig, attention_weight: f64) -> ModelConfig {
-    match config {
-        ModelConfig::Atlop(config) => ModelConfig::Atlop(crate::atlop::AtlopConfig { attention_weight, ..config }),
-        ModelConfig::DocreIi(config) => {
-            ModelConfig::DocreIi(crate::docre_ii::DocreIiConfig { attention_weight, ..config })
-        }
-        ModelConfig::DocreSd(config) => {
-            ModelConfig::DocreSd(crate::docre_sd::DocreSdConfig { attention_weight, ..config })
-        }
-    }
 }
 
 /// Whether entities are what both markers are, and whether products of their attentions are added up.

@@ -57,14 +57,12 @@ fn parse(options: Table, inputs: &[String]) -> anyhow::Result<Box<dyn Action>> {
 impl Action for Decide {
     fn check(&self, before: &Before<'_>) -> anyhow::Result<()> {
         check_split(before)?;
-        let made_as = before.inputs(role::SCORES).iter().filter_map(|input| before.maker(input)).map(|(_, made)| made);
-        let is_of_scores = self.options.iteration.is_some() && made_as.clone().any(|made| made == role::SCORES);
+        let mut makers = before.inputs(role::SCORES).iter().filter_map(|input| before.maker(input));
+        let is_of_scores = self.options.iteration.is_some() && makers.any(|(_, made)| made == role::SCORES);
         ensure!(!is_of_scores, "`iteration`: expected `{}` as the input `{}`, got scores", role::CLAIMS, role::SCORES);
-        let Some(read) = before.inputs(role::DECISION).first() else {
-            return check_kinds(before, self.decision.ensemble);
-        };
-        let fitted = before.maker(read).and_then(|(stage, _)| stage.action.fits());
-        fitted.map_or(Ok(()), |ensemble| check_kinds(before, ensemble))
+        let is_read = !before.inputs(role::DECISION).is_empty();
+        let ensemble = if is_read { before.fitted() } else { Some(self.decision.ensemble) };
+        ensemble.map_or(Ok(()), |ensemble| check_kinds(before, ensemble))
     }
 
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {

@@ -13,7 +13,7 @@ use crate::corpus::convert::Summary;
 use crate::decide::Ensemble;
 use crate::ground::folder_name;
 use crate::ground::identity::Contents;
-use crate::ground::manifest::Manifest;
+use crate::ground::manifest::{Manifest, role};
 use crate::ground::observe::Observer;
 use crate::nn::device::DeviceChoice;
 use crate::pipeline::file::{Input, Stage};
@@ -170,6 +170,11 @@ impl<'s> Before<'s> {
         let Input::Made(name) = input else { return None };
         let makes = |stage: &'s Stage| Some((stage, &**stage.outputs.iter().find(|(_, output)| *output == name)?.0));
         self.stages.iter().find_map(makes)
+    }
+
+    /// How the decision that is an input joins tables of scores, where a stage before fits it and says so.
+    pub fn fitted(&self) -> Option<Ensemble> {
+        self.maker(self.inputs(role::DECISION).first()?)?.0.action.fits()
     }
 
     /// What is trained to make the one input in a role, and what that is of it.

@@ -12,7 +12,7 @@ use crate::pipeline::options::settings;
 use crate::score::{self, Ended, Options, Request, ScoreError};
 use crate::train::BASE;
 
-const CHECKPOINT: &str = "checkpoint";
+pub const CHECKPOINT: &str = "checkpoint";
 
 pub const KIND: Kind = Kind {
     name: "score",
@@ -51,8 +51,7 @@ impl Action for Score {
         let begins = !before.inputs(role::FIRST_RELATIONS).is_empty();
         ensure!(!begins || self.options.iterations != Some(0), ScoreError::FirstOfNone);
         ensure!(!begins || !self.on_evidence, ScoreError::FirstOnEvidence);
-        let fitted = before.inputs(role::DECISION).first().and_then(|input| before.maker(input));
-        let fuses = fitted.and_then(|(stage, _)| stage.action.fits()) == Some(Ensemble::Fusion);
+        let fuses = before.fitted() == Some(Ensemble::Fusion);
         ensure!(!fuses, DecideError::Fusion { documents: 1, evidence: 0 });
         let Some((maker, trained, made)) = before.trained(CHECKPOINT) else { return Ok(()) };
         if let Some(corpus) = &self.options.like {
@@ -71,8 +70,8 @@ impl Action for Score {
         let of_evidence = [role::SENTENCE_WEIGHTS, role::EVIDENCE].into_iter();
         if let Some(role) = of_evidence.filter(|_| !model.taught().is_any()).find(|role| before.makes(role)) {
             bail!(
-                "output `{role}`: expected a model that learns evidence, with `evidence_weight` or `attention_weight` above 0, got another from \
-                 stage `{}`",
+                "output `{role}`: expected a model that learns evidence, with `evidence_weight` or `attention_weight` above \
+                 0, got another from stage `{}`",
                 maker.name
             );
         }

@@ -3,32 +3,17 @@
 use anyhow::ensure;
 
 use super::kind::Before;
+use super::score::CHECKPOINT;
+use super::train::{BASE, BEGIN_WITH, TEACHER};
 use crate::decide::{DecideError, Ensemble};
 use crate::ground::manifest::role;
-use crate::train::BASE;
-
-/// What `train`, `score`, `fit` and `decide` make. What others make may be anything: a query's table is what it says.
-const MADE: [&str; 10] = [
-    CHECKPOINT,
-    BASE,
-    role::DECISION,
-    role::RELATIONS,
-    role::SCORES,
-    role::TRACES,
-    role::CLAIMS,
-    role::MODEL_RELATIONS,
-    role::SENTENCE_WEIGHTS,
-    role::EVIDENCE,
-];
-
-const CHECKPOINT: &str = "checkpoint";
 
 /// What an input in a role may be made as.
 const WANTED: [(&str, &[&str]); 10] = [
     (CHECKPOINT, &[CHECKPOINT, BASE]),
     (BASE, &[BASE, CHECKPOINT]),
-    ("teacher", &[CHECKPOINT, BASE]),
-    ("begin_with", &[CHECKPOINT, BASE]),
+    (TEACHER, &[CHECKPOINT, BASE]),
+    (BEGIN_WITH, &[CHECKPOINT, BASE]),
     (role::DECISION, &[role::DECISION]),
     (role::RELATIONS, &[role::RELATIONS]),
     (role::FIRST_RELATIONS, &[role::RELATIONS]),
@@ -37,11 +22,19 @@ const WANTED: [(&str, &[&str]); 10] = [
     (role::EVIDENCE, &[role::EVIDENCE]),
 ];
 
+/// What `score` makes and no input is.
+const SHOWN: [&str; 2] = [role::TRACES, role::MODEL_RELATIONS];
+
+/// Whether it is known what an output in a role is. What other stages make may be anything: a query's table is what it says.
+fn is_known(made: &str) -> bool {
+    SHOWN.contains(&made) || WANTED.iter().any(|(_, fitting)| fitting.contains(&made))
+}
+
 /// Refuses an input that is made as another thing than it is wanted as.
 pub fn check_made(before: &Before<'_>) -> anyhow::Result<()> {
     for (wanted, fitting) in WANTED {
         for (maker, made) in before.inputs(wanted).iter().filter_map(|input| before.maker(input)) {
-            let fits = fitting.contains(&made) || !MADE.contains(&made);
+            let fits = fitting.contains(&made) || !is_known(made);
             ensure!(fits, "input `{wanted}`: expected `{}` of stage `{}`, got its `{made}`", fitting[0], maker.name);
         }
     }

@@ -43,9 +43,9 @@ const TRAIN: &str = "train";
 const DEV: &str = "dev";
 const FIGURES: &str = "figures";
 const ENCODER: &str = "encoder";
-const BASE: &str = "base";
-const TEACHER: &str = "teacher";
-const BEGIN_WITH: &str = "begin_with";
+pub const BASE: &str = "base";
+pub const TEACHER: &str = "teacher";
+pub const BEGIN_WITH: &str = "begin_with";
 
 /// Settings in which paths are still to be put.
 struct Train(TrainConfig);
