@@ -208,9 +208,12 @@ impl Binder<'_, '_> {
         let arguments = arguments(function).to_vec();
         match (&*name, &arguments[..]) {
             ("len" | "length", [FunctionArg::Unnamed(FunctionArgExpr::Expr(value))]) => {
-                let scopes = &self.lowering.scopes;
-                let is_list =
-                    matches!(value, Expr::Array(_)) || scopes.iter().any(|scope| scope.is_list(&value.to_string()));
+                let is_made = match value {
+                    Expr::Array(_) => true,
+                    Expr::Function(inner) => name_of(inner) == "array_agg",
+                    _ => false,
+                };
+                let is_list = is_made || self.lowering.scopes.iter().any(|scope| scope.is_list(&value.to_string()));
                 let known = if is_list { "array_length" } else { "length" };
                 known.clone_into(&mut name);
             }

@@ -48,6 +48,9 @@ pub(super) const AGGREGATES: [&str; 28] = [
     "bool_or",
 ];
 
+/// Those for which the order of rows matters.
+const IN_ORDER: [&str; 6] = ["array_agg", "first", "group_concat", "last", "listagg", "string_agg"];
+
 /// A function and the column that its values have.
 pub(super) struct Taken {
     pub id: String,
@@ -140,8 +143,8 @@ fn filtered(function: &Function) -> Result<Function, QueryError> {
                 Some(argument) => argument.to_string(),
             };
             let case = raw(format!("CASE WHEN {condition} THEN {value} END"));
-            list.args.truncate(0);
-            list.args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(case)));
+            let case = FunctionArg::Unnamed(FunctionArgExpr::Expr(case));
+            list.args.splice(..list.args.len().min(1), [case]);
         }
         _ => function.args = one_argument(raw(format!("CASE WHEN {condition} THEN 1 END"))),
     }
@@ -218,15 +221,24 @@ impl Lowering<'_> {
             };
             self.before(value, &text, before);
         }
-        list.clauses.iter_mut().try_for_each(|clause| self.clause_before(clause, before))
+        if !IN_ORDER.contains(&&*name) {
+            // In any order the same.
+            list.clauses.retain(|clause| !matches!(clause, FunctionArgumentClause::OrderBy(_)));
+        }
+        list.clauses.iter_mut().try_for_each(|clause| self.clause_before(&name, clause, before))
     }
 
     fn clause_before(
         &mut self,
+        name: &str,
         clause: &mut FunctionArgumentClause,
         before: &mut Vec<String>,
     ) -> Result<(), QueryError> {
         match clause {
+            FunctionArgumentClause::OrderBy(_) if matches!(name, "first" | "last") => {
+                let instead = "take first_value(…) OVER (PARTITION BY … ORDER BY …)";
+                refused(format!("ORDER BY of `{name}`"), instead)
+            }
             FunctionArgumentClause::OrderBy(keys) => {
                 for key in keys {
                     let text = key.expr.to_string();

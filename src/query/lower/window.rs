@@ -15,6 +15,26 @@ use super::groups::Taken;
 use super::{Lowering, raw, refused};
 use crate::error::QueryError;
 
+/// The aggregates that the engine counts part by part; of the others it gives that of all rows.
+const OF_PARTS: [&str; 16] = [
+    "avg",
+    "count",
+    "first",
+    "last",
+    "max",
+    "median",
+    "min",
+    "stddev",
+    "stddev_samp",
+    "stdev",
+    "stdev_samp",
+    "sum",
+    "total",
+    "var",
+    "var_samp",
+    "variance",
+];
+
 /// Rows of a frame that has a number at both ends.
 pub(super) const MOST_ROWS: i64 = 64;
 
@@ -150,13 +170,16 @@ impl Lowering<'_> {
             ("nth_value" | "first_value" | "last_value", _) => {
                 return refused(format!("`{name}` with this frame"), "number the rows with row_number() and join");
             }
-            (_, Frame::All) => {
+            (_, Frame::All) if OF_PARTS.contains(&name) => {
                 let whole = format!("{} {}", bare_call(call.function), window.part);
                 format!("{} AS {id}", if name == "count" { number(&whole) } else { whole })
             }
             ("sum" | "count" | "min" | "max" | "avg", _) => return self.moving(call, frame, steps),
+            (_, Frame::All) => {
+                return refused(format!("`{name}` of a window"), "join a query in parentheses with a GROUP BY");
+            }
             _ => {
-                let instead = "there are sum, count, avg, min and max; without ORDER BY in OVER, all";
+                let instead = "there are sum, count, avg, min and max, and more without ORDER BY in OVER";
                 return refused(format!("`{name}` of a running window"), instead);
             }
         };
