@@ -1,11 +1,11 @@
 //! The facts of all documents → edges between nodes, each with where it comes from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::path::Path;
 
 use ground::identity::digest;
-use table::rows::{EdgeRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow};
+use table::rows::{EdgeRow, EvidenceRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow};
 use table::sort::{InOrder, Sorted, Sorter, sortable};
 use table::{Table, Text, Undirected};
 
@@ -14,7 +14,7 @@ use super::tables::Tables;
 use super::{GraphError, Options, Totals};
 
 sortable! {
-    /// A fact under its document; of several that differ in no more than their probability, the highest is the last.
+    /// A fact under its document; of several with one key, that of the highest probability is the last.
     Fact {
         doc_id: Text,
         head: u32,
@@ -22,8 +22,18 @@ sortable! {
         relation: Text,
         run_id: Text,
         probability: Option<f32>,
-        evidence: Vec<u32>,
+        // None: as a table of its own says.
+        evidence: Option<Vec<u32>>,
         attributes: Vec<Text>,
+    }
+
+    /// A sentence that supports what a run claims of a pair, under its document.
+    Sentence {
+        doc_id: Text,
+        run_id: Text,
+        head: u32,
+        tail: u32,
+        sent_id: u32,
     }
 
     /// A fact under its edge.
@@ -78,9 +88,20 @@ pub(super) fn facts(
             relation: row.relation,
             run_id: row.run_id.unwrap_or_else(|| run_id.clone()),
             probability: row.probability,
-            evidence: row.evidence.unwrap_or_default(),
+            evidence: row.evidence,
             attributes: row.attributes.unwrap_or_default(),
         })?;
+    }
+    Ok(sorter.finish()?)
+}
+
+/// The sentences of a table of evidence, under their documents; none where there is no such table.
+pub(super) fn sentences(evidence: Option<&Path>, folder: &Path) -> Result<Sorted<Sentence>, GraphError> {
+    let mut sorter = Sorter::new(folder.join("sentences"))?;
+    let rows = evidence.map(|path| Table::<EvidenceRow>::require_at(path)?.rows()).transpose()?;
+    for row in rows.into_iter().flatten() {
+        let EvidenceRow { doc_id, run_id, head, tail, sent_id, .. } = row?;
+        sorter.push(&Sentence { doc_id, run_id, head, tail, sent_id })?;
     }
     Ok(sorter.finish()?)
 }
@@ -88,7 +109,7 @@ pub(super) fn facts(
 /// Goes through the documents: writes where each entity went, and puts each fact under its edge.
 pub(super) fn supports(
     placed: &Sorted<Placed>,
-    facts: &Sorted<Fact>,
+    (facts, sentences): (&Sorted<Fact>, &Sorted<Sentence>),
     undirected: &Undirected,
     folder: &Path,
     tables: &Tables<'_>,
@@ -96,7 +117,7 @@ pub(super) fn supports(
 ) -> Result<Sorted<Support>, GraphError> {
     let mut sorter = Sorter::new(folder.join("supports"))?;
     let mut merges = tables.writer::<MergeRow>()?;
-    let (mut placed, mut facts) = (placed.read()?, facts.read()?);
+    let (mut placed, mut facts, mut sentences) = (placed.read()?, facts.read()?, sentences.read()?);
     let (mut named, mut stray) = (false, None);
     while let Some(entities) = next_document(&mut placed)? {
         // A document stands here by its entities: it has one at least.
@@ -105,8 +126,10 @@ pub(super) fn supports(
             totals.strays += 1;
             stray.get_or_insert(fact.doc_id);
         }
+        let evidence = Evidence::of(&doc_id, &mut sentences)?;
         while let Some(fact) = next_fact(&mut facts, &doc_id, totals)? {
             named = true;
+            let fact = evidence.supporting(fact, undirected);
             put(fact, &entities, undirected, &mut sorter, totals)?;
         }
         totals.documents += 1;
@@ -137,13 +160,57 @@ fn next_document(placed: &mut InOrder<Placed>) -> Result<Option<Vec<Placed>>, Gr
     Ok(Some(entities))
 }
 
+/// The sentences that support a document's pairs, run by run.
+struct Evidence(BTreeMap<(Text, u32, u32), BTreeSet<u32>>);
+
+impl Evidence {
+    /// That of a document, once those before it were passed.
+    fn of(doc_id: &Text, sentences: &mut InOrder<Sentence>) -> Result<Self, GraphError> {
+        while sentences.next_if(|row| row.doc_id < *doc_id)?.is_some() {}
+        let mut found: BTreeMap<_, BTreeSet<u32>> = BTreeMap::new();
+        while let Some(Sentence { run_id, head, tail, sent_id, .. }) = sentences.next_if(|row| row.doc_id == *doc_id)? {
+            found.entry((run_id, head, tail)).or_default().insert(sent_id);
+        }
+        Ok(Self(found))
+    }
+
+    /// A fact with its evidence. One that holds both ways may have been claimed in either direction.
+    fn supporting(&self, fact: Fact, undirected: &Undirected) -> Fact {
+        if fact.evidence.is_some() {
+            return fact;
+        }
+        let there = [(fact.head, fact.tail)];
+        let back = [(fact.tail, fact.head)];
+        let back = back.iter().filter(|_| undirected.contains(&fact.relation));
+        let of = |&(head, tail): &(u32, u32)| self.0.get(&(fact.run_id.clone(), head, tail));
+        let found: BTreeSet<u32> = there.iter().chain(back).filter_map(of).flatten().copied().collect();
+        Fact { evidence: Some(found.into_iter().collect()), ..fact }
+    }
+}
+
+impl Fact {
+    /// This one, with what another of its key says beside it.
+    fn with(mut self, other: Self) -> Self {
+        self.evidence = match (self.evidence, other.evidence) {
+            (Some(one), Some(other)) => {
+                Some(one.into_iter().chain(other).collect::<BTreeSet<_>>().into_iter().collect())
+            }
+            (one, other) => one.or(other),
+        };
+        let new = other.attributes.into_iter().filter(|attribute| !self.attributes.contains(attribute));
+        let new: Vec<Text> = new.collect();
+        self.attributes.extend(new);
+        self
+    }
+}
+
 /// The document's next fact, once.
 fn next_fact(facts: &mut InOrder<Fact>, doc_id: &Text, totals: &mut Totals) -> Result<Option<Fact>, GraphError> {
     let Some(mut fact) = facts.next_if(|fact| fact.doc_id == *doc_id)? else { return Ok(None) };
     let key = |fact: &Fact| (fact.head, fact.tail, fact.relation.clone(), fact.run_id.clone());
     while let Some(likelier) = facts.next_if(|next| next.doc_id == *doc_id && key(next) == key(&fact))? {
         totals.repeated += 1;
-        fact = likelier;
+        fact = likelier.with(fact);
     }
     Ok(Some(fact))
 }
@@ -182,7 +249,7 @@ fn put(
         tail: tail.entity_id,
         run_id: fact.run_id,
         probability: fact.probability,
-        evidence: fact.evidence,
+        evidence: fact.evidence.unwrap_or_default(),
         head_mentions: head.mentions.clone(),
         tail_mentions: tail.mentions.clone(),
         attributes: fact.attributes,

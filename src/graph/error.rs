@@ -45,7 +45,9 @@ pub enum GraphError {
         source: csv::Error,
     },
     /// No fact is about the split.
-    #[error("expected facts about documents of the split, got {facts} that name others, such as `{document}`")]
+    #[error(
+        "expected facts about documents of the split and their entities, got {facts} that name others, such as `{document}`"
+    )]
     Elsewhere {
         /// How many facts.
         facts: u64,
@@ -88,7 +90,7 @@ impl Hint for GraphError {
             Self::Table(error) => error.hint(),
             Self::Submission(error) => error.hint(),
             Self::Elsewhere { .. } => {
-                Some("compare their `doc_id` with that of `documents`: they may be of another split or corpus".into())
+                Some("compare their `doc_id` with that of `entities`: they may be of another split or corpus".into())
             }
             _ => None,
         }

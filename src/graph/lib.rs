@@ -127,7 +127,8 @@ fn is_whole(request: &Request<'_>, key: &str) -> Result<bool, GraphError> {
             return Ok(false);
         }
     }
-    let mut paths = request.options.formats.iter().map(|format| request.out.join(format.path()));
+    let files = request.options.formats.iter().flat_map(|format| format.files());
+    let mut paths = files.map(|(name, _)| request.out.join(name));
     let there = |path: PathBuf| present(fs::metadata(&path)).map_err(GraphError::io(path, "look at it"));
     paths.try_fold(true, |whole, path| Ok(whole && there(path)?.is_some()))
 }
@@ -197,15 +198,16 @@ fn make_tables(
     at(observe, "nodes", 0);
     let placed = nodes::nodes(&appearances, options, scratch, &mut totals)?;
     drop(appearances);
-    let counted = (1..).zip(predictions::read_supported(request.relations, request.evidence, split, observe)?);
+    let counted = (1..).zip(predictions::read(request.relations, split, observe)?);
     let counted = counted.map(|(number, row)| {
         at(observe, "facts", number);
         row.map_err(GraphError::from)
     });
     let RelationWords { labels, undirected } = relation_words(split, request.model_relations)?;
     let facts = edges::facts(counted, &run_id, &undirected, options, scratch, &mut totals)?;
-    let supports = edges::supports(&placed, &facts, &undirected, scratch, &tables, &mut totals)?;
-    drop((placed, facts));
+    let sentences = edges::sentences(request.evidence, scratch)?;
+    let supports = edges::supports(&placed, (&facts, &sentences), &undirected, scratch, &tables, &mut totals)?;
+    drop((placed, facts, sentences));
     at(observe, "edges", 0);
     let ends = edges::edges(&supports, &labels, options, scratch, &tables, &mut totals)?;
     drop(supports);

@@ -20,7 +20,7 @@ pub struct Totals {
     /// Facts that join an entity to itself.
     #[serde(default)]
     pub of_itself: u64,
-    /// Facts that came again with no more than another probability.
+    /// Facts that came again: their evidence and attributes are put together.
     pub repeated: u64,
     /// Facts that did not pass a filter.
     pub filtered: u64,

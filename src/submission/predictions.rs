@@ -1,13 +1,13 @@
 //! Predicted facts: a table by any program, or a submission.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use ground::excerpt::quoted;
 use ground::observe::{Event, Observer};
 use table::rows::{EvidenceRow, PredictionRow, RelationRow};
-use table::{Cursor, Row, Table, TableError, TableFiles, Text, found_under};
+use table::{Row, Table, TableError, TableFiles, Text, found_under};
 
 use crate::{NO_ENTITY, Predicted, SubmissionError, read_submission_about};
 
@@ -40,7 +40,7 @@ fn batches(path: &Path, split: &Path, observe: Observer<'_>) -> Result<Batches, 
     Ok(Box::new(Table::<PredictionRow>::require_at(&place(path)?)?.conformed()?))
 }
 
-/// The same, where those that name no evidence have that of a table `evidence`, whose documents come in the same order.
+/// The same, where those that name no evidence have that of a table `evidence`, which is held in memory.
 ///
 /// # Errors
 /// As [`read`].
@@ -50,36 +50,30 @@ pub fn read_supported(
     split: &Path,
     observe: Observer<'_>,
 ) -> Result<impl Iterator<Item = Result<PredictionRow, SubmissionError>> + use<>, SubmissionError> {
-    let mut supports = evidence.map(Supports::open).transpose()?;
-    Ok(read(path, split, observe)?.map(move |row| match &mut supports {
-        Some(supports) => supports.support(row?),
+    let supports = evidence.map(Supports::read).transpose()?;
+    Ok(read(path, split, observe)?.map(move |row| match &supports {
+        Some(supports) => row.map(|row| supports.support(row)),
         None => row,
     }))
 }
 
-/// The evidence of one document after the other.
-struct Supports {
-    rows: Cursor<EvidenceRow>,
-    document: Option<Text>,
-    sentences: BTreeMap<(Text, u32, u32), Vec<u32>>,
-}
+/// The evidence of each pair of a document, run by run.
+struct Supports(HashMap<(Text, Text, u32, u32), Vec<u32>>);
 
 impl Supports {
-    fn open(evidence: &Path) -> Result<Self, TableError> {
-        Ok(Self { rows: Table::require_at(evidence)?.cursor()?, document: None, sentences: BTreeMap::new() })
+    fn read(evidence: &Path) -> Result<Self, TableError> {
+        let mut sentences: HashMap<_, Vec<u32>> = HashMap::new();
+        for row in Table::<EvidenceRow>::require_at(evidence)?.rows()? {
+            let EvidenceRow { doc_id, run_id, head, tail, sent_id, .. } = row?;
+            sentences.entry((doc_id, run_id, head, tail)).or_default().push(sent_id);
+        }
+        Ok(Self(sentences))
     }
 
-    fn support(&mut self, row: PredictionRow) -> Result<PredictionRow, SubmissionError> {
-        let Some(run_id) = row.run_id.as_ref().filter(|_| row.evidence.is_none()) else { return Ok(row) };
-        if self.document.as_ref() != Some(&row.doc_id) {
-            self.document = Some(row.doc_id.clone());
-            self.sentences.clear();
-            for EvidenceRow { run_id, head, tail, sent_id, .. } in self.rows.of(&row.doc_id)? {
-                self.sentences.entry((run_id, head, tail)).or_default().push(sent_id);
-            }
-        }
-        let evidence = self.sentences.get(&(run_id.clone(), row.head, row.tail)).cloned();
-        Ok(PredictionRow { evidence: Some(evidence.unwrap_or_default()), ..row })
+    fn support(&self, row: PredictionRow) -> PredictionRow {
+        let Some(run_id) = row.run_id.as_ref().filter(|_| row.evidence.is_none()) else { return row };
+        let evidence = self.0.get(&(row.doc_id.clone(), run_id.clone(), row.head, row.tail)).cloned();
+        PredictionRow { evidence: Some(evidence.unwrap_or_default()), ..row }
     }
 }
 

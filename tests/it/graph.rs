@@ -12,7 +12,7 @@ use docre::graph::store::{Answer, Loaded};
 use docre::graph::{self, Clashes, Graph, Merge, Options, Request, Totals};
 use docre::ground::observe::unheard;
 use docre::table::rows::{
-    EdgeRow, EntityRow, MentionRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow, RelationRow,
+    EdgeRow, EntityRow, EvidenceRow, MentionRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow, RelationRow,
 };
 use docre::table::{self, Row, Table, Text, stream};
 use oxigraph::model::{NamedNode, Term};
@@ -179,6 +179,53 @@ fn entities_merge_and_edges_count_their_documents() {
     let of_city: Vec<_> = provenance.iter().filter(|row| row.edge_id == city.edge_id).collect();
     assert_eq!(of_city.iter().map(|row| &*row.doc_id).collect::<Vec<_>>(), ["a", "b", "c"]);
     assert_eq!((&of_city[2].head_mentions, &of_city[2].evidence), (&vec![vec![0, 3, 4]], &vec![0]));
+}
+
+#[test]
+fn evidence_is_found_in_any_order_and_that_of_what_comes_again_is_put_together() {
+    let folder = TempDir::new().unwrap();
+    let entities =
+        ["a", "b", "c"].map(|doc_id| [0, 1].map(|id| entity(doc_id, id, ["Rome", "Italy"][id as usize], "LOC", None)));
+    let claimed = |doc_id: &str, head: u32, tail: u32| PredictionRow {
+        evidence: None,
+        ..fact(doc_id, head, "P47", tail, Some(0.5))
+    };
+    let named = |evidence: &[u32], probability: f32, attribute: &str| PredictionRow {
+        evidence: Some(evidence.to_vec()),
+        attributes: Some(vec![attribute.into()]),
+        ..fact("b", 0, "P47", 1, Some(probability))
+    };
+    let facts = [claimed("c", 1, 0), named(&[4, 2], 0.75, "x"), named(&[3, 2], 0.25, "y"), claimed("a", 0, 1)];
+    write(folder.path(), entities.as_flattened(), &facts);
+    let sentence = |(doc_id, head, tail, sent_id): (&str, u32, u32, u32)| EvidenceRow {
+        run_id: "run".into(),
+        doc_id: doc_id.into(),
+        head,
+        tail,
+        sent_id,
+        weight: 0.5,
+    };
+    // Of `b` the facts themselves say it; of (1, 0) in `a` nothing is claimed.
+    let told = [("a", 0, 1, 5), ("a", 0, 1, 1), ("a", 1, 0, 7), ("b", 0, 1, 9), ("c", 1, 0, 6)].map(sentence);
+    table::write(&folder.path().join("told"), "", told.to_vec()).unwrap();
+    let (relations, evidence) = (folder.path().join("predictions"), folder.path().join("told/evidence"));
+    let (out, options) = (folder.path().join("graph"), Options::default());
+    let request = Request {
+        relations: &relations,
+        split: folder.path(),
+        model_relations: None,
+        evidence: Some(&evidence),
+        aliases: None,
+        out: &out,
+        options: &options,
+        force: true,
+    };
+    assert_eq!(graph::build(&request, &unheard).unwrap().unwrap().repeated, 1);
+    let mut provenance: Vec<ProvenanceRow> = read(folder.path());
+    provenance.sort_by(|one, other| one.doc_id.cmp(&other.doc_id));
+    let evidence: Vec<&[u32]> = provenance.iter().map(|row| &*row.evidence).collect();
+    assert_eq!(evidence, [&[1, 5][..], &[2, 3, 4], &[6]]);
+    assert_eq!((provenance[1].probability, &provenance[1].attributes), (Some(0.75), &vec!["x".into(), "y".into()]));
 }
 
 #[test]
@@ -495,6 +542,9 @@ fn a_graph_is_made_once_and_replaced_whole() {
     assert!(first.stderr.contains("5 nodes of 9 entities, 2 edges of 4 facts, 3 documents"), "{}", first.stderr);
     assert!(first.stderr.contains("warning: 2 of 7 facts name a document or an entity"), "{}", first.stderr);
     assert!(run(&["--format", "ntriples,neo4j"]).stderr.contains("up to date"));
+    let relationships = out.join("neo4j/relationships.csv");
+    fs::remove_file(&relationships).unwrap();
+    assert!(!run(&["--format", "ntriples,neo4j"]).stderr.contains("up to date") && relationships.is_file());
     // What a killed run has left is cleared, and what the new graph does not have goes.
     fs::create_dir_all(folder.path().join(".graph.work/0000/nodes")).unwrap();
     fs::create_dir_all(folder.path().join(".graph.partial/neo4j")).unwrap();
