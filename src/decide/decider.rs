@@ -92,9 +92,8 @@ impl Decider {
 
     /// The evidence of a document's claims, by the weights of its sentences.
     pub fn evidence(&self, weights: &[SentenceWeightRow], claims: &[RelationRow]) -> Vec<EvidenceRow> {
-        let (mut shares, mut evidence) = (Shares::default(), Vec::new());
-        weights.iter().for_each(|row| shares.add(row, 1));
-        shares.evidence(claims, self.decision.evidence_threshold(), &mut evidence);
+        let mut evidence = Vec::new();
+        Shares::of_run(weights).evidence(claims, self.decision.evidence_threshold(), &mut evidence);
         evidence
     }
 

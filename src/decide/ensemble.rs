@@ -9,30 +9,17 @@ use crate::fusion;
 use crate::scores::{Score, in_order};
 
 impl Ensemble {
-    /// What is averaged, of how far a logit lies above the threshold class's.
-    fn value(self, above: f32) -> f64 {
-        let above = f64::from(above);
-        match self {
-            Self::Margins | Self::Fusion => above,
-            Self::Probabilities => 1.0 / (1.0 + (-above).exp()),
-        }
-    }
-
-    /// How far above a logit lies, of that.
-    fn above(self, value: f64) -> f64 {
-        match self {
-            Self::Margins | Self::Fusion => value,
-            Self::Probabilities => (value / (1.0 - value)).ln(),
-        }
-    }
-
-    /// The mean of so many runs, each of which scores a relation once. What one has not scored lies at the margin below the
-    /// threshold, the most that it can be.
+    /// How far above the threshold class's a logit lies by the mean of so many runs, each of which scores a relation once.
+    /// What one has not scored lies at the margin below the threshold, the most that it can be.
     fn mean(self, found: &[(usize, Score)], n_runs: usize, margin: f32) -> f32 {
         let missing = std::iter::repeat_n(-margin, n_runs.saturating_sub(found.len()));
-        let values = found.iter().map(|(_, score)| score.above).chain(missing);
-        let sum: f64 = values.map(|above| self.value(above)).sum();
-        self.above(sum / n_runs as f64) as f32
+        let margins = found.iter().map(|(_, score)| score.above).chain(missing).map(f64::from);
+        let mean = match self {
+            Self::Margins | Self::Fusion => margins.sum::<f64>() / n_runs as f64,
+            // The odds of the mean; a probability next to 1 would be 1, and its odds without end.
+            Self::Probabilities => ln_of_sum(margins.clone()) - ln_of_sum(margins.map(|margin| -margin)),
+        };
+        mean as f32
     }
 
     /// Joins the scores of a document by several runs of one margin. Where they are fused, the first is of documents, the
@@ -84,6 +71,13 @@ impl Ensemble {
     }
 }
 
+/// ln Σ σ(margin).
+fn ln_of_sum(margins: impl Iterator<Item = f64>) -> f64 {
+    let logs: Vec<f64> = margins.map(|margin| margin.min(0.0) - (-margin.abs()).exp().ln_1p()).collect();
+    let greatest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    greatest + logs.iter().map(|log| (log - greatest).exp()).sum::<f64>().ln()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,5 +102,18 @@ mod tests {
         // 0.8 and 0.6: 0.7, whose odds are 7 to 3.
         assert!((found[0].above - odds(7.0 / 3.0)).abs() < 1e-6, "{found:?}");
         assert!((found[0].row.margin - 4.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn probabilities_next_to_1_are_told_apart() {
+        let above = |one: f32, other: f32| {
+            let runs = vec![vec![score(0, 1, "a", one)], vec![score(0, 1, "a", other)]];
+            Ensemble::Probabilities.join(runs, 4.0, 0.0)[0].above
+        };
+        // (e^-40 + e^-45) / 2 is lacking of 1, and (e^-100 + e^-100) / 2.
+        let lacking = f64::midpoint((-40.0_f64).exp(), (-45.0_f64).exp());
+        assert!((f64::from(above(40.0, 45.0)) + lacking.ln()).abs() < 1e-5);
+        assert!((above(100.0, 100.0) - 100.0).abs() < 1e-5);
+        assert!((above(-40.0, -45.0) + above(40.0, 45.0)).abs() < 1e-5);
     }
 }

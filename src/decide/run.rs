@@ -212,9 +212,8 @@ fn claimed(request: &Request<'_>, writers: Option<Writers>) -> Result<Claims, De
             runs.finish()?;
         }
         None => {
-            while let Some(scores) = runs.next()? {
-                let shares = scores.first().map(|score| sentences.of(&score.row.doc_id)).transpose()?;
-                claimed.add(&scores, None, &shares.unwrap_or_default())?;
+            while let Some((doc_id, scores)) = runs.next()? {
+                claimed.add(&scores, None, &sentences.of(&doc_id)?)?;
             }
         }
     }

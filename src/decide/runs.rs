@@ -97,14 +97,14 @@ impl Runs {
         }
     }
 
-    /// The scores of the next document that has any, of one run: of several, the corpus says which document is next.
-    pub fn next(&mut self) -> Result<Option<Vec<Score>>, DecideError> {
+    /// The next document that has any scores, and those, of one run: of several, the corpus says which document is next.
+    pub fn next(&mut self) -> Result<Option<(Text, Vec<Score>)>, DecideError> {
         let [run] = self.sources.as_mut_slice() else {
             return Err(DecideError::NoCorpus("several tables of scores"));
         };
-        let Some(scores) = run.next()? else { return Ok(None) };
+        let Some((doc_id, scores)) = run.next()? else { return Ok(None) };
         self.met(&scores);
-        Ok(Some(self.inverses.consistent(self.within(scores))))
+        Ok(Some((doc_id, self.inverses.consistent(self.within(scores)))))
     }
 
     /// Of evidence alone the best of a pair is kept wherever it lies, which tells those that fuse that the pair has evidence:

@@ -17,9 +17,14 @@ pub struct Sentences {
     runs: Vec<(PathBuf, Cursor<SentenceWeightRow>)>,
 }
 
-/// The shares of the sentences of a document's pairs.
+/// The shares of the sentences of a document's pairs, as each of several runs has them.
 #[derive(Debug, Default)]
-pub struct Shares(BTreeMap<(u32, u32), BTreeMap<u32, f32>>);
+pub struct Shares {
+    runs: Vec<OfPairs>,
+}
+
+/// Those of one run.
+type OfPairs = BTreeMap<(u32, u32), BTreeMap<u32, f32>>;
 
 /// Tables of weights that lie beside tables of scores.
 #[derive(Debug, Default)]
@@ -76,15 +81,15 @@ impl Sentences {
     /// Those of a document, where it is the next that has any.
     pub fn of(&mut self, document: &Text) -> Result<Shares, DecideError> {
         let mut shares = Shares::default();
-        let n_runs = self.runs.len();
         for (path, rows) in &mut self.runs {
-            for row in rows.of(document)? {
+            let rows = rows.of(document)?;
+            for row in &rows {
                 if !(row.weight >= 0.0 && row.weight <= 1.0 + f32::EPSILON * 64.0) {
                     let reason = format!("`weight`: expected a share of 1, got {}", row.weight);
                     return Err(DecideError::Scores { path: path.clone(), document: document.to_string(), reason });
                 }
-                shares.add(&row, n_runs);
             }
+            shares.runs.push(of_pairs(&rows));
         }
         Ok(shares)
     }
@@ -101,18 +106,31 @@ impl Sentences {
     }
 }
 
+fn of_pairs(rows: &[SentenceWeightRow]) -> OfPairs {
+    let mut pairs = OfPairs::new();
+    for row in rows {
+        pairs.entry((row.head, row.tail)).or_default().insert(row.sent_id, row.weight);
+    }
+    pairs
+}
+
 impl Shares {
-    /// Adds what one of several runs says.
-    pub fn add(&mut self, row: &SentenceWeightRow, n_runs: usize) {
-        let of_pair = self.0.entry((row.head, row.tail)).or_default();
-        // What a run does not list has next to nothing.
-        *of_pair.entry(row.sent_id).or_default() += row.weight / n_runs as f32;
+    /// Those of one run, of the rows of a document.
+    pub fn of_run(rows: &[SentenceWeightRow]) -> Self {
+        Self { runs: vec![of_pairs(rows)] }
     }
 
-    /// Those of a pair: its context is the same in the other direction, of which alone scores may tell.
-    pub fn of(&self, (head, tail): (u32, u32)) -> impl Iterator<Item = (u32, f32)> + '_ {
-        let shares = self.0.get(&(head, tail)).or_else(|| self.0.get(&(tail, head)));
-        shares.into_iter().flatten().map(|(&sentence, &share)| (sentence, share))
+    /// Those of a pair, by their sentences: the mean of the runs that tell of it. A run tells of pairs that it has scored,
+    /// and of sentences that have more than next to nothing. A pair's context is the same in the other direction, of which
+    /// alone it may tell.
+    pub fn of(&self, (head, tail): (u32, u32)) -> impl Iterator<Item = (u32, f32)> + use<> {
+        let of_run = |run| BTreeMap::get(run, &(head, tail)).or_else(|| run.get(&(tail, head)));
+        let told: Vec<&BTreeMap<u32, f32>> = self.runs.iter().filter_map(of_run).collect();
+        let mut mean: BTreeMap<u32, f32> = BTreeMap::new();
+        for (&sentence, share) in told.iter().copied().flatten() {
+            *mean.entry(sentence).or_default() += share / told.len() as f32;
+        }
+        mean.into_iter()
     }
 
     /// The evidence of a document's claims, which come pair by pair.
@@ -129,5 +147,25 @@ impl Shares {
                 weight,
             }));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_the_mean_of_the_runs_that_tell_of_a_pair_in_either_direction() {
+        let row = |(head, tail, sent_id, weight): (u32, u32, u32, f32)| {
+            let (run_id, doc_id) = ("run".into(), "d".into());
+            SentenceWeightRow { run_id, doc_id, head, tail, sent_id, weight }
+        };
+        let one = [(0, 1, 0, 0.35), (0, 1, 1, 0.5), (0, 2, 0, 0.75)].map(row);
+        let other = [(1, 0, 0, 0.35)].map(row);
+        let shares = Shares { runs: vec![of_pairs(&one), of_pairs(&other)] };
+        let of = |pair| shares.of(pair).collect::<Vec<_>>();
+        assert_eq!([of((0, 1)), of((1, 0))], [[(0, 0.35), (1, 0.25)], [(0, 0.35), (1, 0.25)]]);
+        assert_eq!([of((0, 2)), of((2, 0))], [[(0, 0.75)], [(0, 0.75)]]);
+        assert_eq!(of((1, 2)), []);
     }
 }

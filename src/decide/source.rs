@@ -129,15 +129,16 @@ impl Source {
         self.of.as_ref().map(|(_, margin)| *margin)
     }
 
-    /// The scores of the next document that has any; none may be left of it at an iteration.
-    pub fn next(&mut self) -> Result<Option<Vec<Score>>, DecideError> {
+    /// The next document that has any scores, and those; none may be left of it at an iteration.
+    pub fn next(&mut self) -> Result<Option<(Text, Vec<Score>)>, DecideError> {
         let Some(doc_id) = self.rows.document()? else { return Ok(None) };
         let mut hasher = DefaultHasher::new();
         doc_id.hash(&mut hasher);
         if !self.met.insert(hasher.finish()) {
             return Err(self.refused(&doc_id, "expected its scores one after the other, got others between".to_owned()));
         }
-        self.of(&doc_id).map(Some)
+        let scores = self.of(&doc_id)?;
+        Ok(Some((doc_id, scores)))
     }
 
     /// The scores of a document, where it is the next that has any.

@@ -269,11 +269,11 @@ mod tests {
     }
 
     fn cuts(weights: &[(u32, u32, u32, f32)]) -> Result<Vec<Cut>, ScoreError> {
-        let mut shares = Shares::default();
-        for &(head, tail, sent_id, weight) in weights {
+        let row = |&(head, tail, sent_id, weight): &(u32, u32, u32, f32)| {
             let (run_id, doc_id) = ("run".into(), "d".into());
-            shares.add(&SentenceWeightRow { run_id, doc_id, head, tail, sent_id, weight }, 1);
-        }
+            SentenceWeightRow { run_id, doc_id, head, tail, sent_id, weight }
+        };
+        let shares = Shares::of_run(&weights.iter().map(row).collect::<Vec<_>>());
         let evidence = OnEvidence { weights: "weights".into(), threshold: 0.2 };
         evidence.cuts(&[document()], &SharesOf::from([("d".into(), shares)]))
     }

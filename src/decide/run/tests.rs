@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use ground::hint::Hint;
 use table::Table;
-use table::rows::{ClaimRow, FactRow, PairRow, RelationTypeRow, ScoreRow};
+use table::rows::{ClaimRow, FactRow, PairRow, RelationTypeRow, ScoreRow, SentenceWeightRow};
 use tempfile::TempDir;
 
 use super::*;
@@ -341,6 +341,48 @@ fn joined_runs_are_called_as_the_first_that_has_scores() {
     assert_eq!(names, [(0, "one".into()), (2, "one".into())]);
     let judging = judge(&fixture.runs, fixture.split.as_deref().unwrap(), &decision, |_| {}).unwrap();
     assert_eq!(judging.run_id, Some("one".into()));
+}
+
+#[test]
+fn evidence_of_an_iteration_is_found_behind_a_document_without_claims() {
+    let folder = TempDir::new().unwrap();
+    let claim = |doc_id: &str, since: u32| {
+        let ScoreRow { run_id, head, tail, relation, logit, threshold_logit, most_labels, .. } = score(0, 1, "a", 3.0);
+        let (base_logit, base_threshold_logit, iteration) = (None, None, None);
+        let (doc_id, until, iterations) = (doc_id.into(), 1, 1);
+        ClaimRow {
+            run_id,
+            doc_id,
+            head,
+            tail,
+            relation,
+            logit,
+            threshold_logit,
+            base_logit,
+            base_threshold_logit,
+            iteration,
+            since,
+            until,
+            iterations,
+            most_labels,
+        }
+    };
+    let weight = |doc_id: &str| SentenceWeightRow {
+        run_id: "run".into(),
+        doc_id: doc_id.into(),
+        head: 0,
+        tail: 1,
+        sent_id: 0,
+        weight: 0.5,
+    };
+    let [claims, weights, out] = ["claims", "weights", "out"].map(|name| folder.path().join(name));
+    table::write(&claims, "", vec![claim("d", 1), claim("e", 0)]).unwrap();
+    table::write(&weights, "", vec![weight("d"), weight("e")]).unwrap();
+    let (scores, weights) = (&[claims], &[weights.join("sentence_weights")]);
+    let (decision, run_id, split, iteration) = (&Decision::default(), None, None, Some(0));
+    super::decide(&Request { scores, weights, split, decision, run_id, iteration, out: &out, force: true }).unwrap();
+    let evidence: Vec<EvidenceRow> = Table::require(&out).unwrap().all().unwrap();
+    assert_eq!(evidence.iter().map(|row| &*row.doc_id).collect::<Vec<_>>(), ["e"]);
 }
 
 #[test]
