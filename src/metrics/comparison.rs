@@ -67,13 +67,16 @@ pub fn compare(ours: &[Evaluation], theirs: &[Evaluation]) -> Result<Vec<Compari
     Ok(rows.collect())
 }
 
-/// Gives runs names of their own: those that share one are numbered.
+/// Gives runs names of their own: those that share one are numbered, and no other's name is taken.
 pub(super) fn name_apart(runs: &mut [Evaluation]) {
-    let mut seen = HashSet::new();
+    let mut taken = HashSet::new();
     let shared: HashSet<String> =
-        runs.iter().map(|run| run.run.name.clone()).filter(|name| !seen.insert(name.clone())).collect();
-    for (number, run) in (1..).zip(runs.iter_mut().filter(|run| shared.contains(&run.run.name))) {
-        run.rename(format!("{} {number}", run.run.name));
+        runs.iter().map(|run| run.run.name.clone()).filter(|name| !taken.insert(name.clone())).collect();
+    for run in runs.iter_mut().filter(|run| shared.contains(&run.run.name)) {
+        let mut numbered = (1_u64..).map(|number| format!("{} {number}", run.run.name));
+        if let Some(free) = numbered.find(|name| taken.insert(name.clone())) {
+            run.rename(free);
+        }
     }
 }
 

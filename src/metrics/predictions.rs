@@ -220,7 +220,7 @@ pub(super) fn known_facts(
         numbering.code_of(col("fact")).alias("code"),
     ]);
     let trained = numbering.with_code(training).select(&keys);
-    let known = named(facts, &split.mentions()?).join(trained, &keys, &keys, JoinArgs::new(JoinType::Semi));
+    let known = named(facts, &split.names()?).join(trained, &keys, &keys, JoinArgs::new(JoinType::Semi));
     collect(known.select([col("fact")]).unique(None, UniqueKeepStrategy::Any), "known facts")
 }
 
@@ -240,14 +240,14 @@ pub(super) fn training_facts(path: &Path) -> Result<Training, Error> {
     let split = Split::open(path)?;
     let facts = split.in_labelled(split.facts()?).filter(stands("head").and(stands("tail")));
     let facts = facts.select([entity("head").alias("head"), entity("tail").alias("tail"), col("relation")]);
-    let facts = named(facts, &split.mentions()?).select(["head_name", "tail_name", "relation"].map(col));
+    let facts = named(facts, &split.names()?).select(["head_name", "tail_name", "relation"].map(col));
     Ok(Training { facts, standing: Some(split.standing) })
 }
 
 /// A row each way to name a row's `head` and `tail`: `head_name` and `tail_name` in their place.
-fn named(facts: LazyFrame, mentions: &LazyFrame) -> LazyFrame {
+fn named(facts: LazyFrame, names: &LazyFrame) -> LazyFrame {
     let names =
-        |side: &str| mentions.clone().select([col("entity").alias(side), col("name").alias(format!("{side}_name"))]);
+        |side: &str| names.clone().select([col("entity").alias(side), col("name").alias(format!("{side}_name"))]);
     facts.inner_join(names("head"), col("head"), col("head")).inner_join(names("tail"), col("tail"), col("tail"))
 }
 

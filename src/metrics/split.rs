@@ -185,11 +185,12 @@ impl Split {
         Ok(sentences.unique(None, UniqueKeepStrategy::Any))
     }
 
-    /// Mentions of entities in labelled documents: `entity`, `name`.
-    pub fn mentions(&self) -> Result<LazyFrame, Error> {
+    /// What entities of labelled documents are called by their mentions, each name once: `entity`, `name`.
+    pub fn names(&self) -> Result<LazyFrame, Error> {
         let columns = [("doc_id", DataType::String), ("entity_id", DataType::UInt32), ("name", DataType::String)];
         let mentions = self.in_labelled(self.table("mentions", &columns)?.filter(col("entity_id").is_not_null()));
-        Ok(mentions.filter(stands("entity_id")).select([entity("entity_id").alias("entity"), col("name")]))
+        let names = mentions.filter(stands("entity_id")).select([entity("entity_id").alias("entity"), col("name")]);
+        Ok(names.unique(None, UniqueKeepStrategy::Any))
     }
 }
 

@@ -159,6 +159,25 @@ fn several_runs_are_shown_one_by_one_and_compared_by_their_means() {
 }
 
 #[test]
+fn runs_of_one_name_are_numbered_past_the_names_of_others() {
+    let folder = TempDir::new().unwrap();
+    let tables = sample(folder.path());
+    let all = "SELECT doc_id, head, tail, relation FROM facts";
+    let paths = ["x/a.json", "y/a.json", "x/b.json", "y/b.json", "z/a 1.json"].map(|name| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        submission(&path, &tables, all).to_str().unwrap().to_owned()
+    });
+    let [first, others @ ..] = &paths;
+    let out = folder.path().join("out");
+    let further = others.iter().flat_map(|path| ["--relations", path]).chain(["--out", out.to_str().unwrap()]);
+    let run = evaluate(&tables, Path::new(first), &further.collect::<Vec<_>>());
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let named = rows(&out, "SELECT DISTINCT run_id FROM metrics ORDER BY run_id");
+    assert_eq!(named, ["a 1", "a 2", "a 3", "b 1", "b 2"]);
+}
+
+#[test]
 fn oddities_of_both_sides_of_a_comparison_are_told() {
     let folder = TempDir::new().unwrap();
     let tables = sample(folder.path());
