@@ -58,7 +58,9 @@ impl Hint for ReportError {
             Self::NoRun { .. } => {
                 Some("name a folder that `docre run` made, such as `runs/sample`, or that of a split".into())
             }
-            Self::Elsewhere { .. } => Some("name the folder of the split that they are of: `--corpus`".into()),
+            Self::Elsewhere { .. } => {
+                Some("name predictions about these documents, or the split that they are of: `--corpus`".into())
+            }
             Self::Table(error) => error.hint(),
             Self::Predictions(error) => error.hint(),
             _ => None,

@@ -117,12 +117,6 @@ pub fn write(
         let told = "the split that the relations are of was not found: `--corpus` names it; no document is shown";
         observe(Event::Note(told.to_owned()));
     }
-    if let (Some(relations), Some(corpus), Some(walked)) = (&sources.relations, &sources.corpus, &walked)
-        && walked.tally.is_of_others()
-    {
-        let (predictions, split, rows) = (relations.clone(), corpus.clone(), walked.tally.strays);
-        return Err(ReportError::Elsewhere { predictions, split, rows });
-    }
     let documents = walked.as_mut().map_or_else(Vec::new, |walked| std::mem::take(&mut walked.blocks));
     let written = walked.as_ref().map_or((0, 0), |walked| (walked.listed.len() as u64, walked.tally.documents));
     let mut blocks: Vec<(String, String)> =

@@ -94,7 +94,7 @@ impl Predictions {
     /// Those at a path, sorted in a folder that is made and removed.
     ///
     /// # Errors
-    /// Where they cannot be read or are not what a graph takes, or the folder cannot be written.
+    /// Where they cannot be read or are not what a graph takes, none is about the split, or the folder cannot be written.
     pub fn sorted(
         (split, places): (&Path, &Places),
         path: &Path,
@@ -102,14 +102,20 @@ impl Predictions {
         observe: Observer<'_>,
     ) -> Result<Self, ReportError> {
         let (mut sorter, mut run) = (Sorter::new(scratch)?, None);
+        let (mut rows, mut strays) = (0, 0);
         for (place, said) in (0..).zip(said_at(path, split, observe)?) {
             let Said { run_id, mut prediction } = said?;
             run = run.or(run_id);
             prediction.place = place;
             prediction.position = places.position(&prediction.doc_id);
+            rows += 1;
+            strays += u64::from(prediction.position == STRAY);
             let ends = (prediction.head, prediction.tail);
             (prediction.head, prediction.tail) = places.directed(ends, &prediction.relation);
             sorter.push(&prediction)?;
+        }
+        if rows > 0 && rows == strays {
+            return Err(ReportError::Elsewhere { predictions: path.to_path_buf(), split: split.to_path_buf(), rows });
         }
         let sorted = sorter.finish()?;
         Ok(Self { rows: Some(sorted.read()?), _sorted: Some(sorted), run })

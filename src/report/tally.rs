@@ -254,11 +254,6 @@ impl Tally {
         self.margins.extend(fact.claim.margin.or(fact.claim.probability).map(|margin| (margin, is_correct)));
     }
 
-    /// Whether there are predictions, and none is about the split.
-    pub fn is_of_others(&self) -> bool {
-        self.strays > 0 && self.related == 0
-    }
-
     /// Counts a prediction about a document that the split has not: a wrong one, as long as facts are known at all.
     pub fn add_stray(&mut self, fact: &Fact) {
         let Some(verdict) = fact.verdict else {

@@ -7,7 +7,7 @@ use std::path::Path;
 use tempfile::{Builder, NamedTempFile};
 
 use super::TableError;
-use super::beside::{parent, sibling, sync_folder, through};
+use super::beside::{is_random, parent, sibling, sync_folder, through};
 use super::folder::check_above;
 use super::lock::{is_at, remove_unless_held};
 use super::place::is_file;
@@ -132,8 +132,8 @@ pub fn remove_leftovers(path: &Path) -> Result<(), TableError> {
         let entry = entry.map_err(TableError::io(folder, "list the folder"))?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let between = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(PARTIAL));
-        // A random part holds no dot: `.a.b.XXXXXX.partial` is of `a.b`, not of `a`.
-        if between.is_some_and(|random| !random.contains('.')) {
+        // What holds a dot is of another file: `.a.b.XXXXXX.partial` is of `a.b`, not of `a`.
+        if between.is_some_and(is_random) {
             // Its writer may end in between, and another user's is not ours to remove.
             let _ = remove_unless_held(&entry.path());
         }

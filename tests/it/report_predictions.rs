@@ -73,6 +73,8 @@ fn figures_of_other_predictions_are_not_shown_and_those_of_other_documents_are_r
     let given = ["--relations", other.path().to_str().unwrap(), "--corpus", split.to_str().unwrap()];
     let refused = report(run.path(), &given);
     assert!(refused.code == Some(1) && refused.stderr.contains("got 2 that name others\nhint: "), "{}", refused.stderr);
+    let refused = report(run.path(), &["--against", other.path().to_str().unwrap()]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("got 2 that name others\nhint: "), "{}", refused.stderr);
 }
 
 #[test]

@@ -638,6 +638,7 @@ fn a_file_that_failed_or_whose_writer_died_leaves_nothing() {
     let path = folder.path().join("page.html");
     fs::write(folder.path().join(".page.html.a1B2c3.partial"), "a dead writer's").unwrap();
     fs::write(folder.path().join(".page.html.other.partial.x"), "not ours").unwrap();
+    fs::write(folder.path().join(".page.html.mine.partial"), "nor this").unwrap();
     let held = File::create(folder.path().join(".page.html.d4E5f6.partial")).unwrap();
     held.lock().unwrap();
     let failed = table::write_file(&path, false, |_| Err(TableError::Sorted(path.clone())));
@@ -647,7 +648,8 @@ fn a_file_that_failed_or_whose_writer_died_leaves_nothing() {
     assert!(matches!(again, Err(TableError::Stands { .. })));
     let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
-    assert_eq!(names, [".page.html.d4E5f6.partial", ".page.html.other.partial.x", "page.html"]);
+    let stay = [".page.html.d4E5f6.partial", ".page.html.mine.partial", ".page.html.other.partial.x", "page.html"];
+    assert_eq!(names, stay);
 }
 
 #[cfg(unix)]
