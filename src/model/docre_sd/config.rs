@@ -12,6 +12,10 @@ use crate::recipe::Recipe;
 use crate::teaching::Teaching;
 use crate::threshold_loss::ThresholdLoss;
 
+/// The least chance of a pair with a relation to be masked, and the greatest at first, as in the released program.
+const LEAST_CHANCE: f64 = 0.1;
+const FIRST_CHANCE: f64 = 0.2;
+
 /// The model's shape beside its encoder's, and its training's. Absent fields have the paper's values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -44,6 +48,8 @@ pub struct DocreSdConfig {
     pub mask_rate: f64,
     /// Whether the share rises with the steps, γ_t = min(γ_max, t/T); else it is γ_max from the first.
     pub curriculum: bool,
+    /// Which pairs' features are masked.
+    pub masking: Masking,
     /// Whether a third branch, with the moving average of the layers' weights, teaches the masked one too.
     pub moving_average: bool,
     /// Whether layers end in a highway.
@@ -64,6 +70,17 @@ pub enum Start {
     Identity,
     /// They are drawn at random, and what they make of features takes the place of these, as in the paper.
     Random,
+}
+
+/// Which pairs' features the masked branch does not see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Masking {
+    /// A share of each document's pairs, γ_t, drawn uniformly, as in the paper.
+    Share,
+    /// Each pair that is asked about by a chance of its own, as in the released program: r with a relation, r/2 without.
+    /// Once a step r is drawn from 0.1 to γ_t, which begins at 0.2.
+    Chance,
 }
 
 /// From what the model learns beside the labels.
@@ -97,6 +114,7 @@ impl Default for DocreSdConfig {
             distillation: Distillation::Itself,
             mask_rate: 0.5,
             curriculum: true,
+            masking: Masking::Share,
             moving_average: false,
             highway: false,
             start: Start::Random,
@@ -116,7 +134,7 @@ impl From<Recipe> for DocreSdConfig {
             Recipe::Released => {
                 let base =
                     Self { pair_feature: PairFeature::Released, averaged_layers: 3, mentions: Mentions::Both, ..docre };
-                Self { moving_average: true, highway: true, ..base }
+                Self { moving_average: true, highway: true, masking: Masking::Chance, ..base }
             }
         }
     }
@@ -162,8 +180,19 @@ impl DocreSdConfig {
         Ok(())
     }
 
-    /// The share of pairs that is masked when a share of the steps is done.
+    /// The share of pairs that is masked when a share of the steps is done, or the greatest chance of one.
     pub fn masked_share(&self, progress: f64) -> f64 {
-        if self.curriculum { self.mask_rate.min(progress) } else { self.mask_rate }
+        let risen = match self.masking {
+            Masking::Share => progress,
+            Masking::Chance => progress + FIRST_CHANCE,
+        };
+        if self.curriculum { self.mask_rate.min(risen) } else { self.mask_rate }
+    }
+
+    /// The chance that a pair with a relation is masked in a step of which this is drawn from 0 to 1.
+    pub fn masked_chance(&self, progress: f64, drawn: f64) -> f64 {
+        let greatest = self.masked_share(progress);
+        let least = LEAST_CHANCE.min(greatest);
+        least + (greatest - least) * drawn
     }
 }

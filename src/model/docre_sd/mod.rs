@@ -29,7 +29,7 @@ use crate::example::{Example, labels};
 use crate::loss::{cosine, divergence, relative_entropy};
 use crate::pair_matrix::PairMatrix;
 use crate::teaching::added;
-pub use config::{Distillation, DocreSdConfig, Start};
+pub use config::{Distillation, DocreSdConfig, Masking, Start};
 use reasoning::ReasoningLayer;
 
 /// How slowly the moving average forgets, as in the released program.
@@ -123,6 +123,17 @@ impl DocreSd {
         self.classifier.forward(pairs)?.to_dtype(DType::F32)
     }
 
+    /// 1 for each pair that the masked branch does not see, else 0.
+    fn masked(&self, lesson: &Lesson, all: &AllPairs, random: &mut Random) -> Vec<f32> {
+        match self.config.masking {
+            Masking::Share => masked_share(all.matrices(), self.config.masked_share(lesson.progress), random),
+            Masking::Chance => {
+                let drawn = lesson.shared.clone().unit();
+                all.spread(masked_by_chance(lesson.examples, self.config.masked_chance(lesson.progress, drawn), random))
+            }
+        }
+    }
+
     /// The other branch's logits, and what there is to learn beside the labels.
     fn distil(
         &self,
@@ -150,7 +161,7 @@ impl DocreSd {
                 Ok((Some(others), Some(divergence)))
             }
             (Distillation::Itself, Some(mask)) => {
-                let places = masked_places(all.matrices(), self.config.masked_share(lesson.progress), random);
+                let places = self.masked(lesson, all, random);
                 let places = Tensor::new(places, features.device())?;
                 let [states, others] = other(&replaced(features, mask, &places)?, random)?;
                 let mut divergence = divergence(&others, logits)?;
@@ -186,8 +197,15 @@ pub(crate) fn taught(
     (relative_entropy(teacher, logits)? * TAUGHT)? + unlike
 }
 
+/// 1 for each pair that is masked, else 0: of pairs with a relation by this chance, of others by half of it.
+pub(crate) fn masked_by_chance(examples: &[Example], chance: f64, random: &mut Random) -> Vec<f32> {
+    let labels = examples.iter().flat_map(|example| &example.labels);
+    let chances = labels.map(|labels| if labels.is_empty() { chance / 2.0 } else { chance });
+    chances.map(|chance| if random.chance(chance) { 1.0 } else { 0.0 }).collect()
+}
+
 /// 1 for each pair that is masked, else 0: this share of each document's pairs, drawn uniformly.
-fn masked_places(matrices: &[PairMatrix], share: f64, random: &mut Random) -> Vec<f32> {
+fn masked_share(matrices: &[PairMatrix], share: f64, random: &mut Random) -> Vec<f32> {
     let mut places = Vec::new();
     for n_pairs in matrices.iter().map(PairMatrix::n_pairs) {
         let n_masked = (share * n_pairs as f64).round() as usize;

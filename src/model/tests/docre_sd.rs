@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::attention::{Matrices, matrices};
 use crate::docre_ii::{DocreIi, DocreIiConfig};
 use crate::docre_sd::reasoning::{ReasoningAttention, ReasoningLayer};
-use crate::docre_sd::{Distillation, DocreSd, DocreSdConfig, Start, taught};
+use crate::docre_sd::{Distillation, DocreSd, DocreSdConfig, Masking, Start, masked_by_chance, taught};
 use crate::example::Example;
 use crate::loss::{divergence, relative_entropy};
 use crate::pair_matrix::PairMatrix;
@@ -278,6 +278,7 @@ fn every_variable_learns() {
     let configs = [
         small(16),
         DocreSdConfig { moving_average: true, curriculum: false, ..small(16) },
+        DocreSdConfig { masking: Masking::Chance, ..small(16) },
         DocreSdConfig { highway: true, distillation: Distillation::RDrop, ..small(16) },
         DocreSdConfig { patterns: vec![Pattern::Inward; 2], distillation: Distillation::None, ..small(16) },
         DocreSdConfig { distillation: Distillation::Teacher, ..small(16) },
@@ -323,6 +324,32 @@ fn branches_differ_by_what_is_masked() {
     assert_eq!([0.0, 0.2, 0.9].map(|progress| config.masked_share(progress)), [0.0, 0.2, 0.5]);
     let fixed = DocreSdConfig { curriculum: false, mask_rate: 0.3, ..config };
     assert_eq!([0.0, 0.9].map(|progress| fixed.masked_share(progress)), [0.3, 0.3]);
+}
+
+#[test]
+fn pairs_are_masked_by_chance_as_the_released_program_does() {
+    let config = DocreSdConfig { masking: Masking::Chance, ..small(16) };
+    let near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-9, "{found}, not {expected}");
+    for (progress, drawn, expected) in
+        [(0.0, 0.0, 0.1), (0.0, 1.0, 0.2), (0.1, 0.5, 0.2), (0.9, 1.0, 0.5), (0.9, 0.5, 0.3)]
+    {
+        near(config.masked_chance(progress, drawn), expected);
+    }
+    near(DocreSdConfig { mask_rate: 0.05, ..config.clone() }.masked_chance(0.9, 0.5), 0.05);
+    // 4,000 pairs, each fourth with a relation.
+    let labels = (0..4000).map(|pair| if pair % 4 == 0 { vec![1] } else { Vec::new() }).collect();
+    let example = Example { pairs: vec![(0, 1); 4000], labels, ..Example::default() };
+    let places = masked_by_chance(&[example], 0.4, &mut Random::new(3));
+    let share = |with: bool| {
+        let of = places.iter().enumerate().filter(|(pair, _)| (pair % 4 == 0) == with).map(|(_, place)| *place);
+        let of: Vec<f32> = of.collect();
+        of.iter().sum::<f32>() / of.len() as f32
+    };
+    assert!((share(true) - 0.4).abs() < 0.05 && (share(false) - 0.2).abs() < 0.03, "{places:?}");
+    // Branches differ from the first step on.
+    let (model, _) = model(&config);
+    let loss = model.loss(&lesson(&examples()[..3], 0.0, None), &mut Random::new(1)).unwrap().unwrap();
+    assert!(loss.auxiliary.unwrap().to_scalar::<f32>().unwrap() > 1e-4);
 }
 
 /// The first pass is the same with one branch and with two; what the second adds tells what it drops.
