@@ -39,6 +39,7 @@
 mod error;
 mod split;
 mod predictions;
+mod closed;
 mod marked_facts;
 mod tally;
 mod strays;

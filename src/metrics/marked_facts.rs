@@ -3,8 +3,8 @@
 //! # Triangles
 //! Pairs that hold a fact are the edges of a document: what a fact could have been inferred from.
 //!
-//! Over the edges (h, e), (e, t) of a document, h, e and t distinct, one join finds every path. A path closed by the
-//! edge (h, t) engages its three edges, and each of them is the conclusion of one pattern of premises; a path closed by
+//! Over the edges (h, e), (e, t) of a document, h, e and t distinct, goes a path ([`closed`]). A path closed by the edge
+//! (h, t) engages its three edges, and each of them is the conclusion of one pattern of premises; a path closed by
 //! (t, h) is a ring, and its closing edge concludes the fourth pattern. With s the head of the conclusion, o its tail
 //! and i the bridge, h→e→t reads:
 //!
@@ -18,15 +18,13 @@
 use ground::pattern::Pattern;
 use polars::prelude::*;
 
+use crate::closed::{CONCLUDED, Edge, closed};
 use crate::error::{self, Error};
 use crate::predictions::{Predictions, known_facts};
 use crate::split::{FACT, Numbering, Split, collect, stands};
 
 /// What the edges of a closed triangle conclude, in the order of the table.
 pub(super) const TRIANGLE: [Pattern; 3] = [Pattern::Forward, Pattern::Inward, Pattern::Outward];
-/// What the closing edge of a ring concludes.
-const RING: Pattern = Pattern::Backward;
-
 /// The union of gold and predicted facts: `fact`, `document`, `gold`, `predicted`. One row of a null `fact` stands
 /// for strays, where there are any.
 pub(super) fn union(predictions: &Predictions, split: &Split, numbering: &Numbering) -> Result<DataFrame, Error> {
@@ -96,19 +94,40 @@ fn marked_pairs(facts: &DataFrame, split: &Split, numbering: &Numbering) -> Resu
         .with_column(col("intra").fill_null(lit(false)));
     let pairs = collect(pairs, "candidate pairs")?.lazy();
     let of_kind = |kind: &str| pairs.clone().filter(col(kind)).select([col("pair")]);
-    let engaged = triangles(&of_kind("predicted_pair"), numbering)?;
-    let engaged = engaged.columns().iter().map(among).reduce(Expr::or).unwrap_or_else(|| lit(false));
-    let gold = of_kind("gold_pair");
-    let (triangles, rings) = (triangles(&gold, numbering)?, rings(&gold, numbering)?);
-    let conclusions = TRIANGLE.iter().chain([&RING]).zip(triangles.columns().iter().chain(rings.columns()));
-    let mut marks = vec![col("pair"), col("intra"), engaged.alias("engaged")];
-    marks.extend(conclusions.map(|(pattern, pairs)| among(pairs).alias(pattern.name())));
-    collect(pairs.select(marks), "pairs in triangles")
+    let engaged = closing(of_kind("predicted_pair"), numbering)?.lazy();
+    let engaged = engaged.select([col("pair"), any_of(&TRIANGLE).alias("engaged")]);
+    let concluded = closing(of_kind("gold_pair"), numbering)?.lazy();
+    let patterns = CONCLUDED.iter().map(|pattern| pattern.name());
+    let marks = patterns.chain(["engaged"]).map(|mark| col(mark).fill_null(lit(false)));
+    let marks: Vec<Expr> = [col("pair"), col("intra")].into_iter().chain(marks).collect();
+    let by_pair = |one: LazyFrame, other: LazyFrame| one.left_join(other, col("pair"), col("pair"));
+    collect(by_pair(by_pair(pairs, engaged), concluded).select(marks), "pairs in triangles")
 }
 
-/// Whether the row's pair is one of the given.
-fn among(pairs: &Column) -> Expr {
-    col("pair").is_in(lit(pairs.as_materialized_series().clone()).implode(false), false)
+/// Whether a pair concludes by any of some patterns.
+pub(super) fn any_of(patterns: &[Pattern]) -> Expr {
+    patterns.iter().map(|pattern| col(pattern.name())).reduce(Expr::or).unwrap_or_else(|| lit(false))
+}
+
+/// What each of some distinct pairs (a column `pair`) concludes from two others of them: `pair`, and the name of each
+/// [`Pattern`].
+fn closing(pairs: LazyFrame, numbering: &Numbering) -> Result<DataFrame, Error> {
+    let [head, tail] = [numbering.head(col("pair")), numbering.tail(col("pair"))];
+    let [head, tail] = [head.alias("head"), tail.alias("tail")].map(|end| end.cast(DataType::UInt64));
+    let pairs = collect(pairs.select([col("pair"), head, tail]), "the ends of pairs")?;
+    let fault = || error::query("the ends of pairs");
+    let column = |name: &str| -> Result<Vec<u64>, Error> {
+        let numbers = pairs.column(name).and_then(|numbers| numbers.u64()).map_err(fault())?;
+        Ok(numbers.into_no_null_iter().collect())
+    };
+    let edges: Vec<Edge> = column("head")?.into_iter().zip(column("tail")?).collect();
+    let closed = closed(&edges);
+    let marks = CONCLUDED.iter().enumerate().map(|(place, pattern)| {
+        let concludes: Vec<bool> = closed.iter().filter_map(|by| by.get(place)).copied().collect();
+        Column::new(pattern.name().into(), concludes)
+    });
+    let marks: Vec<Column> = marks.collect();
+    pairs.select(["pair"]).and_then(|pairs| pairs.hstack(&marks)).map_err(fault())
 }
 
 /// Those of the given pairs that are intra or no candidates, as most are not: `pair`, `intra`, `candidate`.
@@ -191,29 +210,4 @@ fn shown_facts(facts: &DataFrame, split: &Split, numbering: &Numbering) -> Resul
 fn marked(facts: LazyFrame, these: DataFrame, name: &str) -> LazyFrame {
     let these = these.lazy().with_column(lit(true).alias(name));
     facts.left_join(these, col("fact"), col("fact")).with_column(col(name).fill_null(lit(false)))
-}
-
-/// The closed triangles over some distinct pairs (a column `pair`), three columns of pairs: what those of [`TRIANGLE`]
-/// conclude, in their order.
-fn triangles(pairs: &LazyFrame, numbering: &Numbering) -> Result<DataFrame, Error> {
-    let closing = numbering.pair(col("h"), col("t")).alias("closing");
-    let paths = paths(pairs, numbering).select([closing, col("first"), col("second")]);
-    collect(paths.semi_join(pairs.clone(), col("closing"), col("pair")), "triangles")
-}
-
-/// The rings over some distinct pairs, one column of pairs: what [`RING`] concludes.
-fn rings(pairs: &LazyFrame, numbering: &Numbering) -> Result<DataFrame, Error> {
-    let paths = paths(pairs, numbering).select([numbering.pair(col("t"), col("h")).alias("closing")]);
-    collect(paths.semi_join(pairs.clone(), col("closing"), col("pair")), "rings")
-}
-
-/// The paths h→e→t: `h`, `t`, and the pairs `first` and `second`.
-fn paths(pairs: &LazyFrame, numbering: &Numbering) -> LazyFrame {
-    let edges = pairs
-        .clone()
-        .select([numbering.head(col("pair")).alias("h"), numbering.tail(col("pair")).alias("t"), col("pair")])
-        .filter(col("h").neq(col("t")));
-    let first = edges.clone().select([col("h"), col("t").alias("e"), col("pair").alias("first")]);
-    let second = edges.select([col("h").alias("e"), col("t"), col("pair").alias("second")]);
-    first.inner_join(second, col("e"), col("e")).filter(col("h").neq(col("t")))
 }

@@ -10,7 +10,7 @@ use ground::pattern::Pattern;
 use ground::scope::Scope;
 
 use crate::error::{self, Error, given};
-use crate::marked_facts::TRIANGLE;
+use crate::marked_facts::{TRIANGLE, any_of};
 use crate::split::{Numbering, Split, collect, stands};
 
 /// What an evaluation is told besides facts and predictions.
@@ -144,10 +144,6 @@ fn counts(predicted: Expr, gold: Expr) -> [Expr; 3] {
     let predicted = col("predicted").and(predicted);
     let gold = col("gold").and(gold);
     [predicted.clone().and(gold.clone()), predicted, gold]
-}
-
-fn any_of(patterns: &[Pattern]) -> Expr {
-    patterns.iter().map(|pattern| col(pattern.name())).reduce(Expr::or).unwrap_or_else(|| lit(false))
 }
 
 fn count(mark: Expr) -> Expr {
