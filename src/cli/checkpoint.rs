@@ -14,7 +14,7 @@ use docre::ground::excerpt::harmless;
 use docre::model::evidence::Taught;
 use serde::Serialize;
 
-use super::{Messages, Outcome, Shown, Usage, checked, one_of, output, whole};
+use super::{Messages, Outcome, Shown, Usage, checked, no_stream, one_of, output, whole};
 
 /// Make a checkpoint of a model that the released code of ATLOP, DocRE-II or DocRE-SD has trained, or show what a
 /// checkpoint is for.
@@ -40,7 +40,7 @@ pub struct CheckpointArgs {
     #[arg(long, value_name = "FILE")]
     types: Option<PathBuf>,
     /// The folder of the checkpoint.
-    #[arg(long, value_name = "DIR", required = true)]
+    #[arg(long, value_name = "DIR", required = true, value_parser = no_stream)]
     out: Option<PathBuf>,
     /// Relations that a pair is given at most: 4 for DocRED, 1 for CDR and GDA.
     #[arg(long, value_name = "N", default_value_t = Options::default().most_labels, value_parser = whole::<usize>)]

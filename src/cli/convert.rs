@@ -84,6 +84,9 @@ pub struct ConvertArgs {
 
 /// Converts.
 pub fn run(args: ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
+    if args.to.is_none() && args.out.as_deref().is_some_and(pipe::is) {
+        bail!(Usage("`--out`: expected a path without `--to`: this is not written to stdout".to_owned()));
+    }
     let (Some(format), Some(split), Some(out), None) = (args.format, args.split.clone(), &args.out, args.to) else {
         return export(&args, messages);
     };
@@ -144,7 +147,7 @@ fn export(args: &ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let listener = messages.listener();
     let export = Export { split, relations: args.relations.as_deref(), format: args.to.unwrap_or(Exported::DocRed) };
     let observe = |event| listener.hear(&event);
-    match &args.out {
+    match args.out.as_ref().filter(|out| !pipe::is(out)) {
         Some(out) => export.run(out, args.force, &observe)?,
         None => export.send(&mut output::stdout(), &observe)?,
     }

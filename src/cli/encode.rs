@@ -12,7 +12,7 @@ use docre::pieces::{Cutter, Options, Tokenizer, stored};
 
 use super::annotated::{self, Taken};
 use super::pipe::Scratch;
-use super::{Messages, Outcome, Usage, checked, whole};
+use super::{Messages, Outcome, Usage, checked, no_stream, whole};
 
 /// Cut documents into an encoder's pieces, with markers around mentions.
 #[derive(Args)]
@@ -35,7 +35,7 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "N", default_value_t = Options::default().most_pieces, value_parser = whole::<usize>)]
     most_pieces: usize,
     /// Where the table goes [default: the folder of the split, where there is one].
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = no_stream)]
     out: Option<PathBuf>,
     /// Replace a table that was made from another split, with another tokenizer or other options.
     #[arg(long)]

@@ -15,7 +15,7 @@ use docre::table::{self, Row, TableError};
 use serde::Serialize;
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, SplitArgs, Usage, checked, one_of, output, whole};
+use super::{Messages, Outcome, SplitArgs, Usage, checked, no_stream, one_of, output, whole};
 
 /// Score predicted relations, or scores, against a split's facts.
 #[derive(Args)]
@@ -61,7 +61,7 @@ pub struct EvaluateArgs {
     format: Shown,
     /// Also write the tables `metrics`, `comparisons` with --against, and with --scores `precision_recall` and
     /// `reliability`, into this folder.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = no_stream)]
     out: Option<PathBuf>,
     /// Replace tables there that hold other figures.
     #[arg(long)]
@@ -106,12 +106,14 @@ pub fn run(args: &EvaluateArgs, messages: Messages) -> anyhow::Result<Outcome> {
     if let Some(out) = args.out.as_ref().filter(|_| !args.force) {
         found.check(args, out)?;
     }
-    let mut stdout = BufWriter::new(output::stdout());
-    stdout.write_all(found.shown(args)?.as_bytes())?;
-    stdout.flush()?;
+    let shown = found.shown(args)?;
+    // Whoever reads stdout may leave early.
     if let Some(out) = &args.out {
         found.write(args, out)?;
     }
+    let mut stdout = BufWriter::new(output::stdout());
+    stdout.write_all(shown.as_bytes())?;
+    stdout.flush()?;
     Ok(Outcome::Done)
 }
 
@@ -221,21 +223,27 @@ impl Found {
         Ok(text)
     }
 
-    /// The tables that are not made now and stand beside figures that are not these.
-    fn outdated(&self, args: &EvaluateArgs, out: &Path) -> anyhow::Result<Vec<&'static str>> {
+    /// The tables that stand beside figures that are not these, made anew now or not.
+    fn outdated(&self, out: &Path) -> anyhow::Result<Vec<&'static str>> {
         let made = table::fingerprint(out, &Metric::schema().name)?;
-        if made.as_ref() == Some(&metrics::fingerprint(&self.metrics)) {
-            return Ok(Vec::new());
-        }
-        let compared = Some(&*Comparison::schema().name).filter(|_| args.against.is_empty());
-        let of_scores = [PrecisionRecallRow::schema(), ReliabilityRow::schema()].map(|schema| &*schema.name);
-        Ok(compared.into_iter().chain(of_scores.into_iter().filter(|_| self.scored.is_none())).collect())
+        let is_these = made.as_ref() == Some(&metrics::fingerprint(&self.metrics));
+        Ok(if is_these { Vec::new() } else { beside().to_vec() })
+    }
+
+    /// The tables that are made.
+    fn made(&self, args: &EvaluateArgs) -> Vec<&'static str> {
+        let [compared, of_scores @ ..] = beside();
+        let compared = (!args.against.is_empty()).then_some(compared);
+        let of_scores = of_scores.into_iter().filter(|_| self.scored.is_some());
+        [&*Metric::schema().name].into_iter().chain(compared).chain(of_scores).collect()
     }
 
     /// Refuses tables there that hold other figures.
     fn check(&self, args: &EvaluateArgs, out: &Path) -> anyhow::Result<()> {
         check(out, &self.metrics)?;
-        table::check_outdated(out, &self.outdated(args, out)?, false)?;
+        let (made, outdated) = (self.made(args), self.outdated(out)?);
+        let gone: Vec<&str> = outdated.into_iter().filter(|name| !made.contains(name)).collect();
+        table::check_outdated(out, &gone, false)?;
         if !args.against.is_empty() {
             check(out, &self.comparisons)?;
         }
@@ -246,9 +254,12 @@ impl Found {
         Ok(())
     }
 
+    /// Writes the tables. None of other figures is beside the first of them, whatever comes in between.
     fn write(self, args: &EvaluateArgs, out: &Path) -> anyhow::Result<()> {
         table::clear_leftovers(out, table::Ours::TABLES);
-        table::remove_outdated(out, &self.outdated(args, out)?)?;
+        let outdated = self.outdated(out)?;
+        table::check_outdated(out, &[self.made(args), outdated.clone()].concat(), true)?;
+        table::remove_outdated(out, &outdated)?;
         write(out, self.metrics)?;
         if !args.against.is_empty() {
             write(out, self.comparisons)?;
@@ -259,6 +270,11 @@ impl Found {
         }
         Ok(())
     }
+}
+
+/// The tables that may stand beside `metrics`: that of comparisons, and those of scores.
+fn beside() -> [&'static str; 3] {
+    [Comparison::schema(), PrecisionRecallRow::schema(), ReliabilityRow::schema()].map(|schema| &*schema.name)
 }
 
 fn check<R: Row + Serialize>(out: &Path, rows: &[R]) -> Result<(), TableError> {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use docre::graph::{self, Base, Format, Merge, Options, Request};
 use docre::ground::choice;
@@ -10,7 +10,7 @@ use docre::table::rows::{EdgeRow, MergeRow, NodeRow, ProvenanceRow};
 use docre::table::{TableError, evidence_of, stream};
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, SplitArgs, checked, number, one_of, output, whole};
+use super::{Messages, Outcome, SplitArgs, Usage, checked, number, one_of, output, whole};
 
 /// Merge the relations of many documents into a knowledge graph.
 #[derive(Args)]
@@ -80,6 +80,9 @@ choice!(Sent, "table", { Nodes => "nodes", Edges => "edges", Provenance => "prov
 
 /// Makes a graph.
 pub fn run(args: &GraphArgs, messages: Messages) -> anyhow::Result<Outcome> {
+    if pipe::is(&args.out) && !args.format.is_empty() {
+        bail!(Usage("`--format`: expected none with `--out -`: a table goes to stdout".to_owned()));
+    }
     let mut scratch = Scratch::default();
     let relations = if pipe::is(&args.relations) {
         let folder = scratch.folder("stdin")?;

@@ -7,14 +7,14 @@ use clap::{Args, Command};
 use clap_mangen::{Man, generate_to};
 use docre::table::make_folder;
 
-use super::{Messages, Outcome, output};
+use super::{Messages, Outcome, no_stream, output};
 
 /// Print the manual page, or write that of each command into a folder.
 #[derive(Args)]
 #[command(after_help = include_str!("help/man.txt").trim_end())]
 pub struct ManArgs {
     /// The folder into which a page of each command goes: docre.1, docre-convert.1, … [default: docre.1 to stdout].
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = no_stream)]
     out: Option<PathBuf>,
 }
 

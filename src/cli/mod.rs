@@ -92,6 +92,14 @@ pub fn number<T: FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| "expected a number".to_owned())
 }
 
+/// A path for what no stream could carry.
+pub fn no_stream(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "-" => Err("expected a path: this is not written to stdout".to_owned()),
+        path => Ok(path.into()),
+    }
+}
+
 /// Settings that can be used.
 ///
 /// # Errors
@@ -104,7 +112,10 @@ pub fn checked<S: Settings>(settings: S) -> anyhow::Result<S> {
 /// A reason that begins with a setting's name, with that of the argument: `most_pieces` is `--most-pieces`.
 fn as_argument(reason: &str) -> String {
     match reason.strip_prefix('`').and_then(|rest| rest.split_once('`')) {
-        Some((name, rest)) => format!("`--{}`{rest}", name.replace('_', "-")),
+        Some((name, rest)) => {
+            let name = name.strip_prefix("calibration.").unwrap_or(name);
+            format!("`--{}`{rest}", name.replace('_', "-"))
+        }
         None => reason.to_owned(),
     }
 }

@@ -60,9 +60,12 @@ fn write(args: &QueryArgs, options: &Options, output: &mut impl Write) -> Result
 
 /// Shows a text in the pager that the user has chosen, or in `less`, which ends at once where the text fits the screen.
 fn page(text: &[u8]) -> io::Result<()> {
-    let pager = env::var_os("PAGER").filter(|pager| !pager.is_empty()).unwrap_or_else(|| "less".into());
+    let pager = env::var("PAGER").unwrap_or_default();
+    // Its options may stand behind it.
+    let mut words = pager.split_whitespace();
+    let pager = words.next().unwrap_or("less");
     let options = env::var_os("LESS").unwrap_or_else(|| "FRSX".into());
-    let started = Command::new(pager).env("LESS", options).stdin(Stdio::piped()).spawn();
+    let started = Command::new(pager).args(words).env("LESS", options).stdin(Stdio::piped()).spawn();
     let Ok(mut pager) = started else { return io::stdout().write_all(text) };
     if let Some(mut stdin) = pager.stdin.take() {
         // A reader who leaves before the end has read enough.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use docre::report::{self, Given, Options, Sources};
 
-use super::{Messages, Outcome, checked, whole};
+use super::{Messages, Outcome, checked, no_stream, whole};
 
 /// Write a page that shows a run: figures, curves, documents, graph.
 ///
@@ -36,7 +36,7 @@ pub struct ReportArgs {
     #[arg(long, value_name = "N", default_value_t = Options::default().documents, value_parser = whole::<u64>)]
     documents: u64,
     /// The page [default: RUN/report.html].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = no_stream)]
     out: Option<PathBuf>,
     /// Replace a file that is no page of docre's.
     #[arg(long)]

@@ -147,10 +147,13 @@ fn run_file(file: &Path, args: &RunArgs, messages: Messages) -> anyhow::Result<O
     let listener = messages.listener();
     let ended = pipeline::run(&pipeline, &request, &|event| listener.hear(&event))?;
     drop(listener);
-    for summary in pipeline::summaries(&pipeline, &request, &ended)? {
-        stdout.write_all(harmless(&summary).as_bytes())?;
+    let summaries = pipeline::summaries(&pipeline, &request, &ended)?;
+    let mut shown = summaries.iter().map(|summary| stdout.write_all(harmless(summary).as_bytes()));
+    match shown.try_for_each(|written| written).and_then(|()| stdout.flush()) {
+        // Nobody reads it any more; what failed is told, and what is to run runs.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written?,
     }
-    stdout.flush()?;
     told_failures(&pipeline.name, &ended)?;
     let (folder, seconds) = (args.runs.join(&pipeline.name), began.elapsed().as_secs_f64());
     let pages = pipeline.stages.iter().filter_map(|stage| stage.outputs.get("page"));

@@ -8,7 +8,7 @@ use clap::Args;
 use docre::corpus::split::{Division, Options};
 use docre::ground::parsed::FolderName;
 
-use super::{Messages, Outcome, SplitArgs, Usage, checked, told, whole};
+use super::{Messages, Outcome, SplitArgs, Usage, checked, no_stream, told, whole};
 
 /// Divide a split by its documents into several: train, dev and test of one corpus.
 ///
@@ -30,7 +30,7 @@ pub struct DivideArgs {
     #[arg(long, value_name = "NAME=FILE", value_parser = list)]
     ids: Vec<(FolderName, PathBuf)>,
     /// The folder of the corpus that is made: each new split is a folder in it.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = no_stream)]
     out: PathBuf,
     /// Replace tables that were made from other input or in another way.
     #[arg(long)]

@@ -8,7 +8,7 @@ use docre::corpus::synthetic::tables::{Portion, Synthesis, usual_split};
 use docre::ground::parsed::FolderName;
 use docre::ground::pattern::Pattern;
 
-use super::{Messages, Outcome, checked, number, one_of, told, whole};
+use super::{Messages, Outcome, checked, no_stream, number, one_of, told, whole};
 
 /// Make documents with facts that the text states and facts that it only implies.
 ///
@@ -32,7 +32,7 @@ pub struct SynthesizeArgs {
     #[arg(long, value_name = "NAME", default_value_t = usual_split())]
     split: FolderName,
     /// The folder of the corpus.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = no_stream)]
     out: PathBuf,
     /// Stated facts a document, on average.
     #[arg(long, value_name = "N", default_value_t = Options::default().facts, value_parser = whole::<usize>)]

@@ -10,7 +10,7 @@ use docre::nn::device::DeviceChoice;
 use docre::train::{self, BEST, TrainConfig};
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, Usage, annotated};
+use super::{Messages, Outcome, Usage, annotated, no_stream};
 
 /// Train a model on a labelled split.
 #[derive(Args)]
@@ -22,7 +22,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// The folder of the run.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = no_stream)]
     out: PathBuf,
     /// Go on where the run in the folder stopped, if there is one.
     #[arg(long)]
@@ -57,11 +57,12 @@ fn with_rows(mut config: TrainConfig, scratch: &mut Scratch) -> anyhow::Result<T
     if splits.iter().filter(|(_, split)| piped(split)).count() > 1 {
         bail!(Usage("`-`: expected it once: stdin can be read once".to_owned()));
     }
-    for (corpus, split) in splits {
+    for (place, (corpus, split)) in splits.into_iter().enumerate() {
         let path = if piped(split) { PathBuf::from(&*split) } else { folder.join(&*split) };
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let name = if piped(split) { "stdin" } else { &*name };
-        if let Some(rows) = annotated::rows(&path, &format!("{corpus}/{name}"), scratch)? {
+        // Two may bear one name.
+        if let Some(rows) = annotated::rows(&path, &format!("{place}/{corpus}/{name}"), scratch)? {
             *split = rows.to_string_lossy().into_owned();
         }
     }

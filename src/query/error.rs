@@ -136,7 +136,7 @@ pub enum QueryError {
     #[error("expected an answer that takes at most {megabytes} MB of memory; it would take more")]
     Memory {
         /// The limit.
-        megabytes: u64,
+        megabytes: f64,
     },
     /// More rows than the engine can count.
     #[error("expected less than 2^32 rows in each step of a statement, got more")]

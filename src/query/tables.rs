@@ -57,20 +57,21 @@ fn search(folder: &Path, way: &mut Vec<String>, found: &mut Vec<(Vec<String>, Ve
     let mut entries: Vec<PathBuf> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
     entries.sort();
     let name_of = |path: &Path| path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    // One that stands aside is found under its own name.
+    let called = |path: &Path| name_of(stands_for(path).as_deref().unwrap_or(path));
     let files: Vec<PathBuf> =
         entries.iter().filter(|path| path.is_file() && is_table(path, &name_of(path))).cloned().collect();
     let (parts, singles): (Vec<_>, Vec<_>) = files.into_iter().partition(|path| name_of(path).starts_with("part-"));
     if !parts.is_empty() {
-        let table = if way.is_empty() { vec![identifier(&name_of(folder))] } else { way.clone() };
+        let table = if way.is_empty() { vec![identifier(&called(folder))] } else { way.clone() };
         found.push((table, parts));
     }
     for single in singles {
         let stem = single.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         found.push((way.iter().cloned().chain([identifier(stem)]).collect(), vec![single]));
     }
-    for entry in entries.iter().filter(|path| path.is_dir()) {
-        // One that stands aside is found under its own name.
-        let name = name_of(&stands_for(entry).unwrap_or_else(|| entry.clone()));
+    for entry in entries.iter().filter(|path| path.is_dir() && !leads_back(path)) {
+        let name = called(entry);
         if way.len() < DEPTH && !name.starts_with('.') {
             way.push(identifier(&name));
             search(entry, way, found)?;
@@ -78,6 +79,12 @@ fn search(folder: &Path, way: &mut Vec<String>, found: &mut Vec<(Vec<String>, Ve
         }
     }
     Ok(())
+}
+
+/// Whether a folder is a link to one that it is in.
+fn leads_back(folder: &Path) -> bool {
+    let above = || Some(folder.parent()?.canonicalize().ok()?.starts_with(folder.canonicalize().ok()?));
+    folder.is_symlink() && above().unwrap_or(false)
 }
 
 /// Whether a file is a table by its name, or without an ending by its first bytes: so a stage of a pipeline may call one.

@@ -102,7 +102,7 @@ impl Watch {
         }
         match (self.memory, taken()) {
             (Some((limit, before)), Some(now)) if now.saturating_sub(before) > limit => {
-                Err(QueryError::Memory { megabytes: limit / 1_000_000 })
+                Err(QueryError::Memory { megabytes: limit as f64 / 1e6 })
             }
             _ => Ok(()),
         }

@@ -49,13 +49,13 @@ fn own(beside: Option<(PathBuf, bool)>) -> Option<PathBuf> {
 
 /// Where a table lies beside another, and whether it is of one making with that.
 fn beside<Of: Row, R: Row>(path: &Path) -> Result<Option<(PathBuf, bool)>, TableError> {
-    let [of, name] = [Of::schema(), R::schema()].map(|schema| &*schema.name);
-    let holds = TableFiles::find(path, of)?.is_some();
-    let folder = if holds { path } else { parent(path) };
+    let name = &R::schema().name;
+    let Some((place, files)) = in_or_at::<Of>(path)? else { return Ok(None) };
+    let folder = parent(&place);
     if TableFiles::find(folder, name)?.is_none() {
         return Ok(None);
     }
     let made = fingerprint(folder, name)?;
-    let is_of_it = made.is_some() && made == fingerprint(folder, of)?;
+    let is_of_it = made.is_some() && made == files.fingerprint()?;
     Ok(Some((folder.join(name), is_of_it)))
 }

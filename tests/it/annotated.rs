@@ -197,6 +197,24 @@ fn training_by_way_of_rows_gives_the_same_weights() {
     ended(&run);
 }
 
+#[test]
+fn rows_of_one_name_in_two_folders_are_two_splits() {
+    let fixture = Fixture::new();
+    let corpus = fixture.path("rows");
+    for split in ["train", "dev"] {
+        fs::create_dir_all(corpus.join(split)).unwrap();
+        made(&fixture.path("corpus").join(split), &corpus.join(split).join("annotated"));
+    }
+    let (train, dev) = ("train/annotated".into(), "dev/annotated".into());
+    ended(&fixture.train(&TrainConfig { epochs: 1, corpus, train, dev, ..fixture.config() }, "model", &[]));
+    let card = fs::read(fixture.path("model/best/card.json")).unwrap();
+    let card: serde_json::Value = serde_json::from_slice(&card).unwrap();
+    let count = |split: &str| rows(&fixture.path("corpus").join(split), "SELECT count(*) FROM documents")[0].clone();
+    let documents = ["train", "dev"].map(|split| card[split]["documents"].to_string());
+    assert_eq!(documents, ["train", "dev"].map(count));
+    assert_ne!(documents[0], documents[1]);
+}
+
 /// A sound row.
 pub fn row() -> AnnotatedRow {
     let token = |text: &str| Token { text: text.into(), char_start: None, char_end: None };

@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
 use docre::table::rows::{EvidenceRow, RelationRow, ScoreRow, SentenceWeightRow};
-use docre::table::{self, Table};
+use docre::table::{self, Lock, Table, evidence_of};
 use tempfile::TempDir;
 
 use crate::pipeline::Place;
 use crate::report::{predicted, write};
-use crate::support::{self, Run, docre, rows};
+use crate::support::{self, Run, command, docre, rows};
 
 fn score(relation: &str) -> ScoreRow {
     support::score("d", [0, 1], relation, 2.0)
@@ -134,6 +135,56 @@ fn comparisons_of_other_figures_go_with_them() {
     done(&evaluate(&one, &["--against", text(&other)]));
     fs::remove_dir_all(out.join("metrics")).unwrap();
     refused(&evaluate(&other, &[]), &comparisons);
+}
+
+#[test]
+fn figures_are_written_all_or_none_though_nobody_reads_them() {
+    let folder = TempDir::new().unwrap();
+    let (out, split) = (folder.path().join("out"), folder.path().join("test"));
+    done(&docre(["synthesize", "--docs", "3", "--split", "test", "--out", text(folder.path())]));
+    let document = rows(&split, "SELECT doc_id FROM documents")[0].clone();
+    let runs = ["one", "other"].map(|name| {
+        let run = folder.path().join(name);
+        write(&run, vec![predicted(&document, 0, 1, if name == "one" { "P17" } else { "P36" }, 1.0)]);
+        run
+    });
+    let [one, other] = runs.each_ref().map(|run| text(run));
+    let usual = ["evaluate", "--corpus", text(&split), "--resamples", "10", "--relations", one, "--against", other];
+    // Somebody's folder has the place of a table.
+    fs::create_dir_all(out.join("comparisons")).unwrap();
+    fs::write(out.join("comparisons/notes.txt"), "mine").unwrap();
+    let run = docre(usual.iter().chain(&["--out", text(&out)]));
+    assert!(run.code == Some(1) && !out.join("metrics").exists(), "{}", run.stderr);
+    fs::remove_dir_all(out.join("comparisons")).unwrap();
+
+    let mut child = command(usual.iter().chain(&["--out", text(&out)])).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(out.join("metrics").is_dir() && out.join("comparisons").is_dir());
+    // Of a run that is killed between its tables, none is beside those of another.
+    let lock = Lock::beside(&out.join("comparisons")).unwrap();
+    let again = ["--out", text(&out), "--force", "--run-id", "two"];
+    assert_eq!(docre(usual.iter().chain(&again)).code, Some(1));
+    drop(lock);
+    assert_eq!(rows(&out, "SELECT DISTINCT run_id FROM metrics"), ["one"]);
+}
+
+#[test]
+fn evidence_beside_other_relations_is_none_of_a_table_in_the_same_folder() {
+    let folder = TempDir::new().unwrap();
+    let run = folder.path();
+    table::write(run, "a", vec![predicted("d", 0, 1, "P17", 1.0)]).unwrap();
+    table::write(run, "a", vec![evidence_row()]).unwrap();
+    assert_eq!(evidence_of(run).unwrap(), Some(run.join("evidence")));
+    assert_eq!(evidence_of(&run.join("relations")).unwrap(), Some(run.join("evidence")));
+    let other = run.join("other");
+    table::write(&other, "b", vec![predicted("d", 0, 1, "P36", 1.0)]).unwrap();
+    let file = run.join("few.parquet");
+    fs::rename(other.join("relations/part-00000.parquet"), &file).unwrap();
+    assert_eq!(evidence_of(&file).unwrap(), None);
+    let answer = run.join("answer.json");
+    fs::write(&answer, "[]").unwrap();
+    assert_eq!(evidence_of(&answer).unwrap(), None);
 }
 
 const DECIDE: &str = r#"

@@ -85,3 +85,26 @@ fn no_path_means_anything() {
         }
     }
 }
+
+#[test]
+fn a_dash_is_no_path_for_what_no_stream_carries() {
+    let place = TempDir::new().unwrap();
+    let said = |arguments: &[&str]| command(arguments).current_dir(place.path()).output().unwrap();
+    assert_eq!(said(&["synthesize", "--documents", "2", "--split", "test", "--out", "c"]).status.code(), Some(0));
+    let (facts, corpus) = (["--relations", "c/test/facts"], ["--corpus", "c", "--split", "test"]);
+    for arguments in [
+        [&["evaluate"][..], &facts, &corpus].concat(),
+        [&["graph", "--format", "graphml"][..], &facts, &corpus].concat(),
+        vec!["report", "c", "--corpus", "c/test"],
+        vec!["split", "--corpus", "c", "--split", "test", "--shares", "train=0.5", "--shares", "dev=0.5"],
+        vec!["synthesize", "--documents", "2"],
+    ] {
+        let output = said(&[&arguments[..], &["--out", "-"]].concat());
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && told.contains("stdout"), "{arguments:?}: {told}");
+        assert!(output.stdout.is_empty() && !place.path().join("-").exists());
+    }
+    // A file of docre's own can go there.
+    let output = said(&["convert", "--to", "docred", "c/test", "--out", "-"]);
+    assert!(output.status.success() && output.stdout.starts_with(b"[") && !place.path().join("-").exists());
+}

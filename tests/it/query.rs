@@ -106,6 +106,19 @@ fn a_table_cuts_a_long_cell_off_and_the_others_do_not() {
 }
 
 #[test]
+fn a_table_that_stands_aside_has_its_name_and_links_that_lead_back_are_passed_over() {
+    let folder = TempDir::new().unwrap();
+    facts(folder.path(), &["P17"]);
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(".", folder.path().join("loop")).unwrap();
+    assert_eq!(query(folder.path(), "SHOW TABLES", "csv").lines().count(), 2);
+    fs::rename(folder.path().join("facts"), folder.path().join(".facts.replaced")).unwrap();
+    for place in [folder.path().to_path_buf(), folder.path().join("facts")] {
+        assert_eq!(query(&place, "SELECT count(*) AS n FROM facts", "csv"), "n\n1\n");
+    }
+}
+
+#[test]
 fn a_table_is_named_by_its_folder_or_by_its_path() {
     let folder = TempDir::new().unwrap();
     facts(&folder.path().join("dev"), &["P1"]);
