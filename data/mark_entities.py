@@ -21,15 +21,17 @@ the longer counts, of two alike that of the finder named first here.
 
 Mentions with one identifier are one entity; those without are one if their names and types agree. An identifier in a
 knowledge base, by which documents may be joined, becomes an entity's `kb_id`, `PREFIX:ID`: a name's third column, spaCy's
-`kb_id_`, or `kb_id` in a span. A program's own numbers of entities, which begin anew in each document, are never taken
-for one.
+`kb_id_`, or `kb_id` in a span. One that stands for none, as the `NIL` of spaCy's linker, is none, and a program's own
+numbers of entities, which begin anew in each document, are never taken for one.
 
-A text that is not UTF-8 and a span that its document cannot have are left out and told; the exit code is then 3.
+A text that is not UTF-8, a span that its document cannot have (beyond its text, of nothing but white space, of more than
+1000 characters) and spans of a document that is not there are left out and told; the exit code is then 3.
 
 Needs nothing but Python 3.9; with --spacy also spaCy.
 """
 
 import argparse
+import bisect
 import json
 import pathlib
 import re
@@ -40,6 +42,9 @@ from dataclasses import dataclass, field
 LONGEST_SPAN = 1_000  # characters that docre takes for a mention
 # A character that goes on with a word. Scripts that set no spaces between words have none.
 OF_WORD = r"[^\W\u2e80-\U0010ffff]"
+# Identifiers that stand for none, as src/ground/bases.rs has them.
+NONE = {"", "-", "--", "-1", "none", "null", "nil", "na", "nan", "n/a", "unknown", "cui-less", "cuiless", "?"}
+NAMES_SHOWN = 5  # of documents, in a message
 
 
 left_out = 0  # what was told
@@ -53,9 +58,9 @@ def tell(what):
 
 
 def read(path):
-    """The text of a file."""
+    """The text of a file, or of standard input."""
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return (sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected UTF-8, got another encoding or no text ({error})") from error
 
@@ -76,18 +81,31 @@ class Entity:
     names: set = field(default_factory=set)
 
 
+def is_unicode(text):
+    """Whether a text is one: JSON and the names of files may have halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def of_lines(text, file, *keys):
-    """The objects of JSON lines, each with these keys."""
+    """The objects of JSON lines, each with these keys, and a name."""
     for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
         try:
-            one = json.loads(line) if line.strip() else None
-        except ValueError as error:
+            one = json.loads(line)
+        except (ValueError, RecursionError) as error:
             sys.exit(f"{file}: line {number}: {error}")
-        if one is not None:
-            missing = [key for key in keys if not isinstance(one, dict) or key not in one]
-            if missing:
-                sys.exit(f"{file}: line {number}: expected an object with the key `{missing[0]}`")
-            yield {**one, "id": str(one["id"])}
+        missing = [key for key in ("id", *keys) if not isinstance(one, dict) or key not in one]
+        if missing:
+            sys.exit(f"{file}: line {number}: expected an object with the key `{missing[0]}`")
+        name = one["id"]
+        if not (type(name) is int and name >= 0 or isinstance(name, str) and name.strip()):
+            sys.exit(f"{file}: line {number}: `id`: expected a text or a whole number from 0, got {json.dumps(name)}")
+        yield number, {**one, "id": str(name)}
 
 
 def documents(paths):
@@ -100,16 +118,24 @@ def documents(paths):
         except ValueError as error:
             tell(error)
             continue
-        if path.suffix == ".jsonl":
-            lines = of_lines(source, path, "id", "text")
-            found = [(one["id"], one["text"], one.get("title", "")) for one in lines]
-        else:
-            found = [(path.stem, source, "")]
-        for name, text, title in found:
+        for name, text, title in of_json(source, path) if path.suffix == ".jsonl" else [(path.stem, source, "")]:
             if name in known:
                 sys.exit(f"{path}: two documents are named `{name}`")
             known.add(name)
-            yield name, text, title
+            if is_unicode(name + text + title):
+                yield name, text, title
+            else:
+                tell(f"{path}: document {json.dumps(name)}: expected characters of Unicode, got half of one")
+
+
+def of_json(source, path):
+    """Each document's name, text and title in JSON lines."""
+    for number, one in of_lines(source, path, "text"):
+        text, title = one["text"], one.get("title")
+        for key, value in [("text", text), ("title", "" if title is None else title)]:
+            if not isinstance(value, str):
+                sys.exit(f"{path}: line {number}: `{key}`: expected a text, got {json.dumps(value)}")
+        yield one["id"], text, title or ""
 
 
 def parts(text):
@@ -179,45 +205,62 @@ def by_spacy(name):
     return find
 
 
-def given(file):
+class Given:
     """Finds what another program has found."""
-    text = sys.stdin.read() if str(file) == "-" else read(file)
-    by_document = {}
-    for one in of_lines(text, file, "id", "entities"):
-        listed = one["entities"]
-        by_document.setdefault(one["id"], []).extend(listed if isinstance(listed, list) else [listed])
 
-    def find(name, text):
-        for found in by_document.get(name, []):
+    def __init__(self, file):
+        self.file, self.by_document = file, {}
+        for _, one in of_lines(read(file), file, "entities"):
+            listed = one["entities"]
+            self.by_document.setdefault(one["id"], []).extend(listed if isinstance(listed, list) else [listed])
+
+    def __call__(self, name, text):
+        for found in self.by_document.pop(name, []):
             one = found if isinstance(found, dict) else {}
             kind = next((one[key] for key in ("type", "label", "entity_group") if key in one), None)
-            start, end = one.get("start"), one.get("end")
+            start, end, identifier = one.get("start"), one.get("end"), one.get("kb_id")
             is_span = type(start) is int and type(end) is int and 0 <= start <= end <= len(text)
-            if not isinstance(kind, str) or not is_span:
-                tell(f"{file}: document `{name}`: expected a type and a span of its {len(text)} characters, got {found}")
-                continue
-            yield Span(start, end, kind, str(one.get("kb_id") or ""))
+            wrong = f"{self.file}: document `{name}`: expected"
+            if not isinstance(kind, str) or not is_unicode(kind) or not is_span:
+                tell(f"{wrong} a type and a span of its {len(text)} characters, got {found}")
+            elif identifier is not None and type(identifier) not in (str, int) or not is_unicode(str(identifier)):
+                tell(f"{wrong} a text or a whole number as `kb_id`, got {found}")
+            else:
+                yield Span(start, end, kind, "" if identifier is None else str(identifier))
 
-    return find
+    def tell_rest(self):
+        """Tells the spans of documents that did not come."""
+        rest = {name: listed for name, listed in self.by_document.items() if listed}
+        if rest:
+            more = ", …" if len(rest) > NAMES_SHOWN else ""
+            names = ", ".join(f"`{name}`" for name in list(rest)[:NAMES_SHOWN]) + more
+            count = sum(map(len, rest.values()))
+            tell(f"{self.file}: expected spans of documents that are there, got {count} of {names}")
 
 
-def trimmed(spans, text):
+def trimmed(spans, name, text):
     """Spans without white space at their ends, and none that docre would refuse."""
     for span in spans:
         part = text[span.start : span.end]
-        span.start += len(part) - len(part.lstrip())
-        span.end = span.start + len(part.strip())
-        if 0 < span.end - span.start <= LONGEST_SPAN:
+        start, length = span.start + len(part) - len(part.lstrip()), len(part.strip())
+        if 0 < length <= LONGEST_SPAN:
+            span.start, span.end = start, start + length
             yield span
+        else:
+            got = f"{length} from {span.start} to {span.end}"
+            tell(f"document `{name}`: expected a mention of 1 to {LONGEST_SPAN} characters less white space, got {got}")
 
 
 def apart(spans):
     """Spans in the order of the text, of which none overlap: the longer stays, of two alike the first."""
-    taken = []
+    starts, taken = [], []
     for span in sorted(spans, key=lambda span: span.start - span.end):
-        if all(span.end <= other.start or other.end <= span.start for other in taken):
-            taken.append(span)
-    return sorted(taken, key=lambda span: span.start)
+        place = bisect.bisect(starts, span.start)
+        # Of those that are taken the one before it and the one behind it can overlap it, if any do.
+        if (place == 0 or taken[place - 1].end <= span.start) and (place == len(taken) or span.end <= starts[place]):
+            starts.insert(place, span.start)
+            taken.insert(place, span)
+    return taken
 
 
 def fold(name):
@@ -225,18 +268,23 @@ def fold(name):
     return unicodedata.normalize("NFC", " ".join(name.split())).casefold()
 
 
-def is_short_for(short, name):
-    """Whether a name is the first or the last words of another."""
-    return name.startswith(short + " ") or name.endswith(" " + short)
+def short_names(name):
+    """The first and the last words of a name."""
+    words = name.split(" ")
+    return {" ".join(part) for place in range(1, len(words)) for part in (words[:place], words[place:])}
 
 
-def identity(identifier, base):
-    """An identifier with its knowledge base."""
-    if not identifier or re.fullmatch(r"[A-Za-z][\w.-]*:\S+", identifier, re.ASCII):
+def identity(identifier, base, name):
+    """An identifier with its knowledge base, of a mention in a document."""
+    identifier = identifier.strip()
+    if identifier.split(":", 1)[-1].strip().lower() in NONE:
+        return ""
+    if re.fullmatch(r"[A-Za-z][\w.-]*:\S+", identifier, re.ASCII):
         return identifier
     if base or re.fullmatch(r"Q[0-9]+", identifier):
         return f"{base or 'wikidata'}:{identifier}"
-    sys.exit(f"expected an identifier as PREFIX:ID, got `{identifier}` (--base PREFIX says whose it is)")
+    wrong = f"document `{name}`: expected an identifier as PREFIX:ID, got `{identifier}`"
+    sys.exit(f"{wrong} (--base PREFIX says whose it is)")
 
 
 def entities(spans, text, short_types):
@@ -247,17 +295,21 @@ def entities(spans, text, short_types):
         entity = found.setdefault(span.identifier or (name, span.type), Entity(span.type, span.identifier))
         entity.spans.append(span)
         entity.names.add(name)
-    for key, entity in list(found.items()):
-        if entity.identifier:
-            continue
-        name, others = key[0], [other for other in found.values() if other is not entity and other.type == entity.type]
-        homes = [other for other in others if name in other.names]
-        if not homes and entity.type in short_types:
-            homes = [other for other in others if any(is_short_for(name, longer) for longer in other.names)]
+    # Entities by type and name, and by type and what may be short for it.
+    called, short = {}, {}
+    for key, entity in found.items():
+        for name in entity.names:
+            called.setdefault((entity.type, name), set()).add(key)
+            for part in short_names(name) if entity.type in short_types else ():
+                short.setdefault((entity.type, part), set()).add(key)
+    # Longer names first: where they belong is known when a shorter one is asked about, whichever comes first in the text.
+    home_of = {}
+    for key in sorted((key for key in found if not found[key].identifier), key=lambda key: -len(key[0])):
+        name, kind = key
+        homes = called[kind, name] - {key} or {home_of.get(other, other) for other in short.get((kind, name), ())}
         if len(homes) == 1:
-            homes[0].spans += entity.spans
-            homes[0].names |= entity.names
-            del found[key]
+            home_of[key] = homes.pop()
+            found[home_of[key]].spans += found.pop(key).spans
     return sorted(found.values(), key=lambda entity: min(span.start for span in entity.spans))
 
 
@@ -273,6 +325,15 @@ def record(name, text, title, found):
     return {"id": name, **({"title": title} if title else {}), "text": text, "entities": listed}
 
 
+def renamed(parser, listed):
+    """What types are called instead: nothing of those that are left out."""
+    pairs = [pair.strip() for pair in listed.split(",") if pair.strip()]
+    for pair in pairs:
+        if pair.find("=") < 1:
+            parser.error(f"--types: expected A=B, or A= where A is left out, got `{pair}`")
+    return dict(pair.partition("=")[::2] for pair in pairs)
+
+
 def main():
     about, _, _ = __doc__.partition("\n")
     parser = argparse.ArgumentParser(description=about, epilog="The head of this file says what each option takes.")
@@ -284,21 +345,27 @@ def main():
     parser.add_argument("--short", default="PER,PERSON", metavar="A,…")
     parser.add_argument("files", nargs="+", type=pathlib.Path)
     options = parser.parse_args()
-    makers = [(named, options.names), (by_spacy, options.spacy), (given, options.spans)]
+    makers = [(named, options.names), (by_spacy, options.spacy), (Given, options.spans)]
     finders = [make(argument) for make, argument in makers if argument is not None]
     if not finders:
         parser.error("expected one of --names, --spacy and --spans, got none")
-    types = dict(pair.partition("=")[::2] for pair in options.types.split(",") if pair)
+    types = renamed(parser, options.types)
+    sys.stdout.reconfigure(encoding="utf-8")
     n_documents = n_entities = n_mentions = 0
     for name, text, title in documents(options.files):
-        spans = [span for find in finders for span in trimmed(find(name, text), text)]
+        spans = [span for find in finders for span in find(name, text)]
         for span in spans:
             span.type = types.get(span.type, span.type)
-            span.identifier = identity(span.identifier, options.base)
-        spans = apart(span for span in spans if span.type)
-        found = entities(spans, text, options.short.split(","))
+        spans = list(trimmed((span for span in spans if span.type), name, text))
+        for span in spans:
+            span.identifier = identity(span.identifier, options.base, name)
+        spans = apart(spans)
+        found = entities(spans, text, {kind.strip() for kind in options.short.split(",")})
         print(json.dumps(record(name, text, title, found), ensure_ascii=False))
         n_documents, n_entities, n_mentions = n_documents + 1, n_entities + len(found), n_mentions + len(spans)
+    for find in finders:
+        if isinstance(find, Given):
+            find.tell_rest()
     print(f"{n_documents} documents, {n_entities} entities, {n_mentions} mentions", file=sys.stderr)
     if left_out:
         sys.exit(3)

@@ -1,5 +1,8 @@
 """Documents in which other programs have marked entities."""
 
+import ast
+import pathlib
+import re
 import unittest
 import warnings
 
@@ -7,6 +10,7 @@ import docre
 from docre import _annotated
 from support import needs
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TEXT = "Ada Byron met Charles Babbage. Babbage admired Ada Byron in London."
 
 
@@ -46,6 +50,23 @@ class Annotated(unittest.TestCase):
         self.assertEqual(grouped([{**own, "kb_id": "D1"} for own in MENTIONS[:1]], base="MESH"), [([0], "MESH:D1")])
         self.assertEqual(grouped([{**own, "kb_id": "17"} for own in MENTIONS[:1]]), [([0], None)])
 
+    def test_what_stands_for_no_identity_joins_nothing(self):
+        for kb_id in ("NIL", "wikidata:NIL", "-", " None ", "MESH:-1", ""):
+            unknown = [{**own, "kb_id": kb_id} for own in MENTIONS]
+            for base in (None, "wikidata"):
+                with self.subTest(kb_id, base=base):
+                    self.assertEqual(grouped(unknown, base=base), grouped(MENTIONS))
+        # One mention is linked, the other of the same name is not.
+        linked = [{**MENTIONS[0], "kb_id": "Q7259"}, {**MENTIONS[3], "kb_id": "NIL"}]
+        self.assertEqual(grouped(linked), [([0, 47], "wikidata:Q7259")])
+
+    def test_ids_that_stand_for_none_are_those_of_the_library(self):
+        of_library, of_script = r"const NONE: &\[&str\] =\s*&(\[[^\]]*\]);", r"\nNONE = (.*)\n"
+        lists = {"src/ground/bases.rs": of_library, "data/mark_entities.py": of_script}
+        for path, listed in lists.items():
+            (found,) = re.findall(listed, (ROOT / path).read_text())
+            self.assertEqual(set(ast.literal_eval(found)), _annotated.NONE, path)
+
     def test_one_name_of_two_things_is_two_entities(self):
         two = [{**MENTIONS[0], "kb_id": "Q1"}, {**MENTIONS[3], "kb_id": "Q2"}]
         self.assertEqual(grouped(two), [([0], "wikidata:Q1"), ([47], "wikidata:Q2")])
@@ -54,6 +75,32 @@ class Annotated(unittest.TestCase):
         self.assertEqual(len(grouped(MENTIONS, types={"LOC": None})), 3)
         table = docre.annotated({"id": "a", "text": TEXT, "entities": MENTIONS}, types={"PER": "PERSON"})
         self.assertEqual((table.num_rows, table.column_names), (1, docre.schema("annotated").column_names))
+        loose = {"text": TEXT, "entities": [], "mentions": [{"type": own["label"]} for own in MENTIONS]}
+        found = _annotated._document(loose, 0, None, {"PER": "PERSON", "LOC": None}, None)
+        self.assertEqual(found["mentions"], [{"type": "PERSON"}] * 4)
+
+    def test_types_and_base_are_those_of_entities_that_have_mentions_too(self):
+        def entity(start, end, label, **more):
+            return {"type": label, "mentions": [{"start": start, "end": end}], **more}
+
+        entities = [
+            entity(60, 66, "GPE", id="london"),
+            entity(0, 9, "PERSON", kb_id="Q7259"),
+            entity(14, 29, "PERSON", kb_id="NIL", id=7),
+            entity(31, 38, "PERSON", kb_id="MESH:D1"),
+            {"type": "X", "mentions": [{"start": 47, "end": 56, "type": "GPE"}]},
+        ]
+        ends = [("london", 1), (1, 2), (0, 3), (3, "7"), (7, 1), (9, 1), (3, 4)]
+        relations = [{"head": head, "tail": tail, "type": "R"} for head, tail in ends]
+        document = {"id": "a", "text": TEXT, "entities": entities, "relations": relations}
+        found = _annotated._document(document, 0, None, {"PERSON": "PER", "GPE": None}, "wikidata")
+        kept = [(own["type"], own.get("kb_id"), own["mentions"][0]["start"]) for own in found["entities"]]
+        self.assertEqual(kept, [("PER", "wikidata:Q7259", 0), ("PER", None, 14), ("PER", "MESH:D1", 31)])
+        # Places are less by 1; 9 is nobody, then as before.
+        self.assertEqual([(own["head"], own["tail"]) for own in found["relations"]], [(0, 1), (2, 1), (1, 0), ("9", 0)])
+        with self.assertWarnsRegex(docre.RejectedWarning, "1 of 4 relations"):
+            docre.annotated(document, types={"PERSON": "PER", "GPE": None})
+        self.assertEqual(_annotated._document(document, 0, None, {}, None)["relations"], relations)
 
     def test_what_cannot_stand_is_told(self):
         over = [*MENTIONS, mention(22, "Babbage. Babbage", "PER")]
@@ -76,6 +123,24 @@ class Annotated(unittest.TestCase):
         for wrong in ("text", 7):
             with self.assertRaises(TypeError):
                 docre.annotated(wrong)
+        self.assertEqual(docre.annotated([]).num_rows, 0)
+        wrong = {
+            "`text`: expected a text, got int": {"text": 5},
+            "`text`: expected a text, got none": {"text": None},
+            "`title`: expected a text, got int": {"title": 5},
+            "`id`: expected a text or a whole number from 0, got -1": {"id": -1},
+            "`id`: expected a text or a whole number from 0, got ' '": {"id": " "},
+            "`id`: expected a text or a whole number from 0, got float": {"id": 1.5},
+            "`relations`: expected a list, got str": {"relations": "none"},
+            "expected what JSON can hold: .*surrogates": {"text": "A\ud800"},
+            "expected what JSON can hold: .*[Ff]loat": {"more": float("nan")},
+        }
+        for words, changed in wrong.items():
+            for entities in ([], [{"type": "X", "mentions": []}]):
+                with self.subTest(words), self.assertRaisesRegex(docre.InputError, f"document 0.*: {words}"):
+                    docre.annotated({"text": "A", **changed, "entities": entities})
+        with self.assertRaisesRegex(docre.InputError, r"`ids\[0\]`: expected a text or a whole number from 0, got float"):
+            docre.annotated({"text": "A", "entities": []}, ids=[0.5])
         with self.assertRaisesRegex(docre.InputError, "document 1: expected a document of spaCy or a dict .*, got str"):
             docre.annotated([{"text": "A", "entities": []}, "text"])
 
@@ -118,6 +183,9 @@ class Annotated(unittest.TestCase):
         self.assertEqual(named, [(own["start"], own["label"]) for own in MENTIONS])
         found = _annotated._document(document, 0, ["d"], {}, None)
         self.assertEqual([[own["start"] for own in entity["mentions"]] for entity in found["entities"]], [[0, 47], [14], [31], [60]])
+        unknown = language(TEXT)
+        unknown.ents = [spacy.tokens.Span(unknown, own.start, own.end, own.label_, kb_id="NIL") for own in unknown.ents]
+        self.assertEqual(_annotated._document(unknown, 0, ["d"], {}, "wikidata"), found)
         document.spans["coref_clusters_1"] = [document.ents[1], document.ents[2]]
         found = _annotated._document(document, 0, ["d"], {}, None)
         self.assertEqual([[own["start"] for own in entity["mentions"]] for entity in found["entities"]], [[0, 47], [14, 31], [60]])

@@ -58,6 +58,17 @@ class Commands(unittest.TestCase):
                 self.assertEqual(len(json.loads(listed)), count)
                 self.assertIsInstance(docre.convert(pathlib.Path(folder, "train"), to="annotated"), docre.Table)
 
+    def test_text_is_text_however_much_there_is(self):
+        for limit, n_lines in [(0, 0), (1, 1), (2, 2)]:
+            sql = f"SELECT doc_id FROM dev_documents LIMIT {limit}"
+            self.assertEqual(docre.query(run_folder(), sql, format="json").count("\n"), n_lines)
+        self.assertEqual(docre.query(run_folder(), 'SELECT 1 AS "{}" FROM dev_documents LIMIT 0', format="csv"), "{}\n")
+        self.assertEqual(docre.query(run_folder(), 'SELECT 1 AS "PAR1" FROM dev_documents LIMIT 0', format="csv"), "PAR1\n")
+        convert = ["convert", "--to", "docred", str(run_folder() / "dev")]
+        listed = docre.call(convert)
+        self.assertIsInstance(listed, str)
+        self.assertEqual(docre.call(["--quiet", *convert]), listed)
+
     def test_numbers_are_known_by_the_types_of_the_parser(self):
         arguments = {of["name"]: of for command in _made.DESCRIBED for of in command["arguments"]}
         for name in ("most-pairs", "margin", "resamples", "at-precision", "timeout", "seed"):

@@ -100,6 +100,20 @@ class Scorers(unittest.TestCase):
         for name, told in scored.too_large.items():
             self.assertIn(name, told)
 
+    def test_what_is_odd_is_logged_once_of_each_kind(self):
+        loaded = scorer(most_pairs=1)
+        strange, stranger = [
+            docre.annotated({"text": "Ada.", "entities": [{"start": 0, "end": 3, "label": label}]}) for label in ("X", "Y")
+        ]
+        with self.assertWarnsRegex(docre.RejectedWarning, "pairs"), self.assertLogs("docre", "WARNING") as logged:
+            self.assertEqual(len(loaded(rows()).too_large), 4)
+        self.assertNotIn("types", " ".join(logged.output))
+        with self.assertLogs("docre", "WARNING") as logged:
+            loaded(strange)
+        self.assertIn("of types that the model was not trained on: `X`", " ".join(logged.output))
+        with self.assertNoLogs("docre", "WARNING"):
+            self.assertIn("`Y`", " ".join(loaded(stranger).warnings))
+
     def test_numbers_are_checked_before_anything_is_loaded(self):
         counts = {"threads": -1, "iterations": 1.5, "most_pairs": -3, "pieces_at_once": 1 << 70}
         for name, wrong in {**counts, "threads ": 0, "margin": "5", "at_recall": True}.items():

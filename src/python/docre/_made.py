@@ -23,8 +23,8 @@ from ._heard import Listener
 # What a function returns of that which a command can write in several ways.
 FORMATS = {"checkpoint_show": "json", "devices": "json", "evaluate": "json", "query": "parquet"}
 LEFT_OUT = {"completions", "man"}
-# What it writes is files, whatever they look like.
-WRITES_FILES = "convert"
+# What they write as text is files and rows, which stay text, whatever they look like.
+WRITES_TEXT = {"convert", "query"}
 REQUIRED = inspect.Parameter.empty
 
 
@@ -75,8 +75,8 @@ def call(command: Iterable[str], input: object = None) -> Any:
     """Does a command line, the program's name left out: `docre.call(["convert", "--format", "jsonl", …])`.
 
     `input` stands for standard input: bytes, or an object with rows in Arrow. Returns what the command writes to
-    standard output: rows as a `docre.Table`, what is JSON as Python has it, other text and files of `convert` as `str`, and
-    `None` where it writes nothing.
+    standard output: rows as a `docre.Table`, what is JSON as Python has it, files of `convert`, rows that `query` writes as
+    text (`csv`, `json`: a line each) and other text as `str`, and `None` where it writes nothing.
     """
     words, listener = list(command), Listener()
     try:
@@ -85,22 +85,24 @@ def call(command: Iterable[str], input: object = None) -> Any:
         listener.clear()
     if not whole:
         warnings.warn("\n".join(listener.lines), RejectedWarning, stacklevel=3)
-    return returned(output, is_file=WRITES_FILES in words[:1])
+    # Options of all commands, which are flags, may come first.
+    return returned(output, next((word for word in words if not word.startswith("-")), ""))
 
 
-def returned(output: bytes, is_file: bool = False) -> Any:
+def returned(output: bytes, command: str) -> Any:
     """What a command wrote, as Python has it."""
     if not output:
-        return None
+        # Of no rows.
+        return "" if command == "query" else None
     if output.startswith(b"\xff\xff\xff\xff"):
         return _docre.of_stream(output)
-    if output.startswith(b"PAR1"):
+    if output.startswith(b"PAR1") and output.endswith(b"PAR1"):
         with tempfile.TemporaryDirectory(prefix="docre-") as folder:
             path = pathlib.Path(folder, "result.parquet")
             path.write_bytes(output)
             return _docre.read(path, whole=True)
     text = output.decode()
-    if text[:1] in "{[" and not is_file:
+    if text[:1] in "{[" and command not in WRITES_TEXT:
         try:
             return json.loads(text)
         except ValueError:

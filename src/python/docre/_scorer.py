@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -15,6 +16,7 @@ from ._heard import LOGGER
 from ._rows import Rows
 
 StrPath = str | os.PathLike[str]
+NUMBER = re.compile(r"[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ class Scorer:
             precision, most_pairs, pieces_at_once, together, like,
         )  # fmt: skip
         self._scorer, told = _docre.Scorer.load(self._said)
-        self._warned = False
+        self._told: set[str] = set()
         for line in told:
             LOGGER.warning("%s", line.removeprefix("warning: "))
 
@@ -160,9 +162,11 @@ class Scorer:
         Raises `docre.InputError`, which names document and field, where a row is wrong.
         """
         tables, too_large, odd = self._scorer.score(rows)
-        if odd and not self._warned:
-            self._warned = True
-            for line in (line for line in odd if line not in {said for _, said in too_large}):
+        for line in (line for line in odd if line not in {said for _, said in too_large}):
+            # Each kind once: batches differ in numbers and names.
+            kind = NUMBER.sub("", line.partition(":")[0])
+            if kind not in self._told:
+                self._told.add(kind)
                 LOGGER.warning("%s", line)
         if too_large:
             warnings.warn("\n".join(said for _, said in too_large), RejectedWarning, stacklevel=2)
