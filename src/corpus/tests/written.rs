@@ -148,6 +148,28 @@ fn pubtator_keeps_names_apart_and_tells() {
 }
 
 #[test]
+fn an_entity_stays_one_in_pubtator() {
+    let reader = PubTator { dialect: DIALECT, ..PubTator::default() };
+    let facts = Some(vec![Fact { head: 0, tail: 1, relation: "R".into(), ..Fact::default() }]);
+    let mut document = Document { facts: facts.clone(), ..document() };
+    for (kb_ids, n_lists) in [
+        (["inchi:1S/C2H6O/c1-2-3,4", "x:a|b;c"], 2),
+        (["MESH:D1;", "wikidata:Q1"], 1),
+        (["p|FS|S,A|290,291||;Gene:11", "wikidata:Q1"], 0),
+    ] {
+        for (entity, kb_id) in document.entities.iter_mut().zip(kb_ids) {
+            entity.kb_id = Some(kb_id.into());
+        }
+        let read = through(&PubTatorWriter, &reader, &document);
+        assert_eq!((read.entities.len(), &read.facts, losses(&read)), (2, &facts, vec![]), "{kb_ids:?}");
+        let told = told(&PubTatorWriter, &document);
+        let what = "entities whose identifiers PubTator has as lists of several, written without";
+        assert_eq!(told.len(), n_lists, "{told:?}");
+        assert!(told.iter().all(|remark| remark.0 == what), "{told:?}");
+    }
+}
+
+#[test]
 fn bioc_keeps_who_is_first_and_what_is_not_labelled() {
     let mut document = document();
     document.entities[0].mentions.insert(0, mention("home", 2, 5));
