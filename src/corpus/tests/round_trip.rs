@@ -183,6 +183,17 @@ fn different_names_stay_different_in_brat() {
 }
 
 #[test]
+fn different_identifiers_stay_different_in_brat() {
+    let mut document = small();
+    let kb_ids = ["x:a b", "x:a c"];
+    document.entities[1].mentions[0].kind = document.entities[0].kind();
+    document.entities.iter_mut().zip(kb_ids).for_each(|(entity, kb_id)| entity.kb_id = Some(kb_id.into()));
+    let read = through_brat(&Written::annotated(&document));
+    let kb_ids: Vec<Option<&str>> = read.entities.iter().map(|entity| entity.kb_id.as_deref()).collect();
+    assert_eq!(kb_ids, [Some("x:a_b"), Some("x:a_c")]);
+}
+
+#[test]
 fn label_studio_shows_what_is_predicted() {
     let document = small();
     let claim = |probability| Claim { probability, ..Claim::from(&document.facts.as_ref().unwrap()[0]) };

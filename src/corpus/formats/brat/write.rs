@@ -25,7 +25,7 @@ const LONGEST_NAME: usize = 150;
 ///
 /// A document has its text and one file of annotations. All mentions of an entity are tied by `Equiv` and have its
 /// identifier; a relation stands between those mentions of its entities that are closest, and a prediction has its
-/// probability in a note. brat knows no blanks in names of types and relations: they become `_`, and a name that another
+/// probability in a note. brat knows no blanks in names of types and relations and in identifiers: they become `_`, and a name that another
 /// has already gets a number. What it has no place for is not written: evidence, and that nobody has looked for
 /// relations; a title that begins the text is its first line, and no more. A mention without identity comes back as an entity.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub struct BratFolder {
     kinds: Names,
     relations: Names,
     attribute_names: Names,
+    /// Identifiers with blanks.
+    identifiers: Names,
     /// The values of each.
     attributes: BTreeMap<String, BTreeSet<String>>,
     /// Documents whose names are not those of their files, and the first with its file's.
@@ -68,6 +70,7 @@ impl BratFolder {
             kinds: Names::default(),
             relations: Names::default(),
             attribute_names: Names::default(),
+            identifiers: Names::default(),
             attributes: BTreeMap::new(),
             renamed: 0,
             first_renamed: None,
@@ -87,7 +90,7 @@ impl BratFolder {
         let (document, mut file) = (written.document, Annotations::of(written));
         let mut spans: Vec<Vec<Spanned>> = Vec::with_capacity(document.entities.len());
         for entity in &document.entities {
-            spans.push(file.entity(entity, &mut self.kinds));
+            spans.push(file.entity(entity, &mut self.kinds, &mut self.identifiers));
         }
         for mention in &document.loose_mentions {
             file.mention(mention, &mut self.kinds);
@@ -144,7 +147,7 @@ impl BratFolder {
     }
 
     fn renamed_types(&self) -> Option<String> {
-        let all = [&self.kinds, &self.relations, &self.attribute_names];
+        let all = [&self.kinds, &self.relations, &self.attribute_names, &self.identifiers];
         let mut changed = all.into_iter().flat_map(|names| &names.called).filter(|(name, called)| name != called);
         let (name, called) = changed.next()?;
         let count = 1 + changed.count();
@@ -198,14 +201,15 @@ impl<'w> Annotations<'w> {
         Self { written, text, lines, n_mentions: 0, n_identifiers: 0, n_relations: 0, n_attributes: 0 }
     }
 
-    fn entity(&mut self, entity: &Entity, kinds: &mut Names) -> Vec<Spanned> {
+    fn entity(&mut self, entity: &Entity, kinds: &mut Names, identifiers: &mut Names) -> Vec<Spanned> {
         let mut spans = Vec::with_capacity(entity.mentions.len());
         for mention in &entity.mentions {
             let Some((span, number)) = self.mention(mention, kinds) else { continue };
             if let Some(kb_id) = &entity.kb_id {
                 let base = if kb_id.contains(':') { "" } else { NO_BASE };
                 self.n_identifiers += 1;
-                let (id, name) = (one_line(kb_id), one_line(&mention.name));
+                let id = if kb_id.contains(is_blank) { identifiers.call(kb_id) } else { kb_id.to_string() };
+                let name = one_line(&mention.name);
                 line(&mut self.lines, format_args!("N{}\tReference T{number} {base}{id}\t{name}", self.n_identifiers));
             }
             spans.push((span, number));
