@@ -181,6 +181,35 @@ fn bioc_keeps_who_is_first_and_what_is_not_labelled() {
 }
 
 #[test]
+fn evidence_in_bioc_is_of_the_sentences_that_are_read() {
+    let source = |sentences: &str, evidence: &str| {
+        format!(
+            r#"{{"id": "d", "text": "Ann ran. Bob sat. Cy met Di. Ed left.", "sentences": {sentences}, "entities": [
+                {{"type": "PER", "mentions": [{{"start": 18, "end": 20}}]}},
+                {{"type": "PER", "mentions": [{{"start": 25, "end": 27}}]}}],
+                "relations": [{{"head": 0, "tail": 1, "type": "met", "evidence": {evidence}}}]}}"#
+        )
+    };
+    let shown = |document: &Document| -> String {
+        let all = sentences(document);
+        let evidence = document.facts.iter().flatten().flat_map(|fact| &fact.evidence);
+        evidence.map(|&sentence| all[sentence as usize].replace(' ', "")).collect()
+    };
+    let wordless = "relations whose evidence is a sentence without words, for which BioC has no place";
+    for (bounds, evidence, expected, n_told) in [
+        ("[[0,17],[18,28],[29,37]]", "[1]", "CymetDi.", 0),
+        ("[[0,17],[18,28],[29,37]]", "[0, 2]", "Annran.Bobsat.Edleft.", 0),
+        ("[[0,8],[9,17],[17,17],[18,28],[29,37]]", "[3]", "CymetDi.", 0),
+        ("[[0,8],[9,17],[17,17],[18,28],[29,37]]", "[2, 4]", "Edleft.", 1),
+    ] {
+        let document = super::reading::document(&LINES, source(bounds, evidence).replace('\n', ""));
+        let read = through(&BioCJsonWriter, &BioC { dialect: DIALECT }, &document);
+        assert_eq!(shown(&read), expected, "{bounds} {evidence}");
+        assert_eq!(told(&BioCJsonWriter, &document), vec![(wordless, "`met`".to_owned()); n_told]);
+    }
+}
+
+#[test]
 fn relations_in_bioc_make_a_document_labelled() {
     let facts = Some(vec![Fact { head: 0, tail: 1, relation: "R".into(), ..Fact::default() }]);
     let labelled = bytes(&BioCJsonWriter, &Document { facts: facts.clone(), ..document() });
