@@ -17,6 +17,7 @@ use crate::document::Document;
 use crate::error::CorpusError;
 use crate::formats::brat::BratFolder;
 use crate::formats::marked::joins;
+use crate::formats::tied;
 use crate::formats::{bioc, doccano, docred, jsonl, label_studio, pubtator};
 use crate::losses::Remarks;
 use crate::tables;
@@ -232,9 +233,13 @@ impl Export<'_> {
         }
         let staging = Staging::begin_over(out, Ours { is: is_empty, names: BratFolder::holds })?;
         let mut folder = BratFolder::new(staging.folder());
-        self.each(observe, |written| Ok(folder.write(written)?))?;
+        let mut remarks = Remarks::default();
+        self.each(observe, |written| {
+            remarks.add(&written.document.id, tied::remarks(written));
+            Ok(folder.write(written)?)
+        })?;
         folder.finish()?;
-        folder.renamed().into_iter().map(Event::Warning).for_each(observe);
+        remarks.lines().into_iter().chain(folder.renamed()).map(Event::Warning).for_each(observe);
         Ok(staging.commit()?)
     }
 

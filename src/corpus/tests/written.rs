@@ -9,8 +9,10 @@ use crate::export::{Export, Exported};
 use crate::formats::Format;
 use crate::formats::bioc::{BioC, BioCJsonWriter};
 use crate::formats::dialect::Dialect;
+use crate::formats::doccano::{Doccano, DoccanoWriter};
 use crate::formats::docred::{DocRed, DocRedWriter};
 use crate::formats::jsonl::{JsonLines, JsonLinesWriter};
+use crate::formats::label_studio::{LabelStudio, LabelStudioWriter};
 use crate::formats::pubtator::{PubTator, PubTatorWriter};
 use crate::{Document, Entity, Fact, Mention, Reader, Record, Token, Writer, Written};
 
@@ -167,6 +169,32 @@ fn an_entity_stays_one_in_pubtator() {
         assert_eq!(told.len(), n_lists, "{told:?}");
         assert!(told.iter().all(|remark| remark.0 == what), "{told:?}");
     }
+}
+
+#[test]
+fn entities_that_come_back_as_others_are_told() {
+    let mut document = Document { facts: Some(Vec::new()), ..document() };
+    document.entities.iter_mut().for_each(|entity| entity.kb_id = Some("MESH:D1".into()));
+    document.loose_mentions = vec![mention("home", 2, 5)];
+    let one = "entities of the identity and type of another, read back as one with it";
+    let each = "mentions without identity, read back as an entity each";
+    let readers: [(&dyn Writer, Document); 2] = [
+        (&DoccanoWriter, through(&DoccanoWriter, &Doccano::default(), &document)),
+        (&LabelStudioWriter, through(&LabelStudioWriter, &LabelStudio::default(), &document)),
+    ];
+    for (writer, read) in readers {
+        assert_eq!((read.entities.len(), read.loose_mentions.len()), (2, 0));
+        assert_eq!(told(writer, &document), [(one, "`MESH:D1`".to_owned()), (each, "`home`".to_owned())]);
+    }
+    let read = through(&PubTatorWriter, &PubTator { dialect: DIALECT, ..PubTator::default() }, &document);
+    assert_eq!((read.entities.len(), read.loose_mentions.len()), (1, 1));
+    let of_pubtator = "entities of the identity of another, which PubTator has as one with it";
+    assert_eq!(told(&PubTatorWriter, &document), [(of_pubtator, "`MESH:D1`".to_owned())]);
+    // Of another type they are two to tools, and one to PubTator still.
+    document.entities[1].mentions[0].kind = "LOC".into();
+    document.loose_mentions.clear();
+    assert_eq!(through(&DoccanoWriter, &Doccano::default(), &document).entities.len(), 2);
+    assert_eq!((told(&DoccanoWriter, &document), told(&PubTatorWriter, &document).len()), (vec![], 1));
 }
 
 #[test]

@@ -27,7 +27,7 @@ const LONGEST_NAME: usize = 150;
 /// identifier; a relation stands between those mentions of its entities that are closest, and a prediction has its
 /// probability in a note. brat knows no blanks in names of types and relations and in identifiers: they become `_`, and a name that another
 /// has already gets a number. What it has no place for is not written: evidence, and that nobody has looked for
-/// relations; a title that begins the text is its first line, and no more. A mention without identity comes back as an entity.
+/// relations; a title that begins the text is its first line, and no more. Entities of one identity and type come back as one, a mention without identity as an entity, which is told.
 #[derive(Debug)]
 pub struct BratFolder {
     folder: PathBuf,

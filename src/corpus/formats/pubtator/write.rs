@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::io::{self, Write};
 use std::iter;
 
@@ -17,6 +17,7 @@ use crate::fault::Remark;
 use crate::text::segment;
 use crate::writer::{Claim, Writer, Written};
 
+const ALIKE: &str = "entities of the identity of another, which PubTator has as one with it";
 const LISTS: &str = "entities whose identifiers PubTator has as lists of several, written without";
 /// Times that a text is cut anew before each sentence becomes a passage.
 const MOST_ROUNDS: u32 = 4;
@@ -27,7 +28,7 @@ const MOST_ROUNDS: u32 = 4;
 ///
 /// A mention has a line for each of its entities, in the order of the text as far as the order of entities allows. An
 /// entity without identity is called `local:DOCUMENT_NUMBER`, which is read as none, and so is one whose identifier would be
-/// read as a list of several, which is told; a mention without, `-`.
+/// read as a list of several, which is told; a mention without, `-`. Entities of one identity are one there, which is told.
 /// A prediction's probability is a fifth column, and so is the novelty of an annotated relation, or its score.
 #[derive(Debug, Clone, Copy)]
 pub struct PubTatorWriter;
@@ -93,7 +94,11 @@ impl Writer for PubTatorWriter {
         });
         let lists = written.document.entities.iter().filter(|entity| is_list(entity));
         let lists = lists.filter_map(|entity| Some(Remark { what: LISTS, example: quoted(entity.kb_id.as_deref()?) }));
-        renamed.into_iter().chain(unlabelled).chain(lists).collect()
+        let mut known = HashSet::new();
+        let names = Name::of_all(written.document, &name);
+        let alike = names.iter().filter(|name| name.curie.as_ref().is_some_and(|identity| !known.insert(identity)));
+        let alike = alike.map(|name| Remark { what: ALIKE, example: quoted(&name.id) });
+        renamed.into_iter().chain(unlabelled).chain(lists).chain(alike).collect()
     }
 }
 
