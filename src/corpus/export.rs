@@ -3,7 +3,7 @@
 mod rows;
 
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use ground::choice;
@@ -195,7 +195,7 @@ impl Export<'_> {
         }
         let Some(writer) = self.format.writer(self.split)? else { return self.write_folder(out, observe) };
         write_same(out, force, |file| self.write(&*writer, file, observe)).map_err(|error| match error {
-            CorpusError::Write(source) => TableError::Io { path: out.to_path_buf(), action: "write", source }.into(),
+            CorpusError::Write(source) => unwritten(out, source),
             other => other,
         })
     }
@@ -236,9 +236,9 @@ impl Export<'_> {
         let mut remarks = Remarks::default();
         self.each(observe, |written| {
             remarks.add(&written.document.id, tied::remarks(written));
-            Ok(folder.write(written)?)
+            folder.write(written).map_err(|(place, source)| unwritten(&out.join(place), source))
         })?;
-        folder.finish()?;
+        folder.finish().map_err(|source| unwritten(out, source))?;
         remarks.lines().into_iter().chain(folder.renamed()).map(Event::Warning).for_each(observe);
         Ok(staging.commit()?)
     }
@@ -334,6 +334,10 @@ fn given_again(one: &Claim, other: &Claim) -> Option<String> {
     let reason =
         || format!("expected each fact once, got {} of {} and {} again", quoted(&one.relation), one.head, one.tail);
     is_same.then(reason)
+}
+
+fn unwritten(path: &Path, source: io::Error) -> CorpusError {
+    TableError::Io { path: path.to_path_buf(), action: "write", source }.into()
 }
 
 fn by_document(path: &Path, split: &Path, observe: Observer<'_>) -> Result<HashMap<Text, Vec<Claim>>, CorpusError> {

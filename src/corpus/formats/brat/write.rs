@@ -85,8 +85,8 @@ impl BratFolder {
     /// Writes a document's files.
     ///
     /// # Errors
-    /// That of the system.
-    pub fn write(&mut self, written: &Written<'_>) -> io::Result<()> {
+    /// That of the system, with the document's place in the folder.
+    pub fn write(&mut self, written: &Written<'_>) -> Result<(), (PathBuf, io::Error)> {
         let (document, mut file) = (written.document, Annotations::of(written));
         let mut spans: Vec<Vec<Spanned>> = Vec::with_capacity(document.entities.len());
         for entity in &document.entities {
@@ -106,13 +106,8 @@ impl BratFolder {
             self.renamed += 1;
             self.first_renamed.get_or_insert_with(|| (document.id.to_string(), below.display().to_string()));
         }
-        let place = self.folder.join(below);
-        if let Some(above) = place.parent() {
-            fs::create_dir_all(above)?;
-        }
-        let beside = |ending: &str| place.with_file_name(format!("{}{ending}", name_of(&place)));
-        write_file(&beside(".txt"), &lines_of(written))?;
-        write_file(&beside(".ann"), &file.lines)
+        let place = self.folder.join(&below);
+        write_files(&place, &lines_of(written), &file.lines).map_err(|error| (below, error))
     }
 
     /// Writes what brat is to know of the types.
@@ -240,7 +235,10 @@ fn place_of(id: &str) -> PathBuf {
     let is_step = |step: &str| {
         !step.is_empty() && !step.starts_with(['.', ' ']) && step.len() <= LONGEST_NAME && step.chars().all(is_plain)
     };
-    if id.split('/').all(is_step) {
+    // A folder of such a name could be in the way of another document's file.
+    let is_folder = |step: &str| is_step(step) && !BratFolder::holds(step);
+    let (folders, file) = id.rsplit_once('/').map_or((None, id), |(above, file)| (Some(above), file));
+    if is_step(file) && folders.iter().flat_map(|above| above.split('/')).all(is_folder) {
         return id.split('/').collect();
     }
     let step = |character| if is_plain(character) && !matches!(character, '/' | '.' | ' ') { character } else { '_' };
@@ -265,6 +263,16 @@ fn lines_of(written: &Written<'_>) -> String {
 
 fn name_of(place: &Path) -> String {
     place.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// A text and its annotations.
+fn write_files(place: &Path, text: &str, annotations: &str) -> io::Result<()> {
+    if let Some(above) = place.parent() {
+        fs::create_dir_all(above)?;
+    }
+    let beside = |ending: &str| place.with_file_name(format!("{}{ending}", name_of(place)));
+    write_file(&beside(".txt"), text)?;
+    write_file(&beside(".ann"), annotations)
 }
 
 fn write_file(path: &Path, text: &str) -> io::Result<()> {
