@@ -238,6 +238,21 @@ fn evidence_in_bioc_is_of_the_sentences_that_are_read() {
 }
 
 #[test]
+fn a_few_words_far_apart_are_written_near() {
+    let source = |offset: u32| {
+        format!(
+            r#"{{"documents": [{{"id": "d", "passages": [{{"offset": 0, "text": "Ann ran."}},
+                {{"offset": {offset}, "text": "Bob sat."}}]}}]}}"#
+        )
+    };
+    let length = |offset| {
+        let document = super::reading::document(&BioC { dialect: DIALECT }, source(offset));
+        Written::annotated(&document).text.len()
+    };
+    assert_eq!([9, 1_000_000, 2_000_000, 60_000_000].map(length), [17, 1_000_008, 17, 17]);
+}
+
+#[test]
 fn relations_in_bioc_make_a_document_labelled() {
     let facts = Some(vec![Fact { head: 0, tail: 1, relation: "R".into(), ..Fact::default() }]);
     let labelled = bytes(&BioCJsonWriter, &Document { facts: facts.clone(), ..document() });
