@@ -1,6 +1,6 @@
 //! What becomes of a document between its source and the tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use ground::excerpt::quoted;
@@ -55,7 +55,7 @@ impl Acceptance<'_> {
         if self.unlabelled {
             document.facts = None;
         }
-        document.facts.iter_mut().flatten().for_each(|fact| self.turn(fact));
+        self.turn(&mut document);
         let (n_relations, n_lost) = (n_relations(&document), n_lost(&document));
         let mut document = identify(document.sound()?);
         if let Some(relations) = self.relations {
@@ -78,12 +78,34 @@ impl Acceptance<'_> {
         self.undirected.iter().any(|name| &**name == EVERY || &**name == relation)
     }
 
-    /// Gives a fact of an undirected relation its one direction: from the entity of the smaller number.
-    fn turn(&self, fact: &mut Fact) {
-        if fact.head > fact.tail && self.holds_both_ways(&fact.relation) {
-            mem::swap(&mut fact.head, &mut fact.tail);
+    /// Gives facts of undirected relations their one direction, from the entity of the smaller number, and so the pairs that
+    /// the source asks about: all where every relation is such, else those of these facts beside their own. A pair is left out
+    /// where it is in each direction that is asked about.
+    fn turn(&self, document: &mut Document) {
+        let Document { facts, asked, left_out, .. } = document;
+        for fact in facts.iter_mut().flatten().filter(|fact| self.holds_both_ways(&fact.relation)) {
+            let pair = (fact.head, fact.tail);
+            (fact.head, fact.tail) = turned(pair);
+            if let Some(asked) = asked.as_mut().filter(|asked| asked.contains(&pair) && !left_out.contains(&pair)) {
+                asked.insert(turned(pair));
+                left_out.remove(&turned(pair));
+            }
+        }
+        if !self.holds_both_ways(EVERY) {
+            return;
+        }
+        let kept: BTreeSet<(u32, u32)> =
+            asked.iter().flatten().filter(|pair| !left_out.contains(*pair)).copied().map(turned).collect();
+        *left_out = left_out.iter().copied().map(turned).filter(|pair| !kept.contains(pair)).collect();
+        if let Some(asked) = asked {
+            *asked = mem::take(asked).into_iter().map(turned).collect();
         }
     }
+}
+
+/// A pair from the entity of the smaller number.
+fn turned((head, tail): (u32, u32)) -> (u32, u32) {
+    (head.min(tail), head.max(tail))
 }
 
 /// How many relations of the source a document's facts are.

@@ -3,7 +3,7 @@
 mod rows;
 
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use ground::choice;
@@ -17,6 +17,7 @@ use crate::document::Document;
 use crate::error::CorpusError;
 use crate::formats::brat::BratFolder;
 use crate::formats::marked::joins;
+use crate::formats::tied;
 use crate::formats::{bioc, doccano, docred, jsonl, label_studio, pubtator};
 use crate::losses::Remarks;
 use crate::tables;
@@ -68,6 +69,11 @@ impl Exported {
         !matches!(self, Self::PubTator | Self::Brat | Self::Doccano | Self::LabelStudio)
     }
 
+    /// Whether how sure a prediction is has a place.
+    fn has_probabilities(self) -> bool {
+        self != Self::Annotated
+    }
+
     /// Whether white space within a sentence is written as it is, where sentences are.
     fn keeps_blanks(self) -> bool {
         matches!(self, Self::DocRed | Self::Jsonl | Self::Submission | Self::Annotated)
@@ -99,16 +105,16 @@ pub struct Export<'a> {
     pub format: Exported,
 }
 
-/// Relations with evidence.
+/// Relations of which something is said that a format has no place for.
 #[derive(Default)]
-struct Evidence {
+struct Unwritten {
     count: usize,
     first: Option<String>,
 }
 
-impl Evidence {
-    fn count(&mut self, written: &Written) {
-        for claim in written.claims.iter().flatten().filter(|claim| !claim.evidence.is_empty()) {
+impl Unwritten {
+    fn count(&mut self, written: &Written, is_said: impl Fn(&Claim) -> bool) {
+        for claim in written.claims.iter().flatten().filter(|claim| is_said(claim)) {
             self.count += 1;
             let example = || format!("{} of document {}", quoted(&claim.relation), quoted(&written.document.id));
             self.first.get_or_insert_with(example);
@@ -116,10 +122,10 @@ impl Evidence {
     }
 
     /// That it is lost, where there is any.
-    fn told(&self, format: Exported) -> Option<String> {
+    fn told(&self, what: &str, format: Exported) -> Option<String> {
         let (first, format) = (self.first.as_ref()?, format.name());
         Some(format!(
-            "relations whose evidence is not written, for which `{format}` has no place: {}, such as {first}",
+            "relations whose {what} is not written, for which `{format}` has no place: {}, such as {first}",
             self.count
         ))
     }
@@ -181,14 +187,15 @@ impl Export<'_> {
     /// bytes, and else replaced only where `force` is set. A folder is never written over: people go on to work in it.
     ///
     /// # Errors
-    /// Where a table is missing or damaged, none of the predictions is about the split, or the output refuses.
+    /// Where a table is missing or damaged, none of the predictions is about the split, one cannot be of its document, or
+    /// the output refuses.
     pub fn run(&self, out: &Path, force: bool, observe: Observer<'_>) -> Result<(), CorpusError> {
         if self.format == Exported::Annotated {
             return self.write_rows(out, force, observe);
         }
         let Some(writer) = self.format.writer(self.split)? else { return self.write_folder(out, observe) };
         write_same(out, force, |file| self.write(&*writer, file, observe)).map_err(|error| match error {
-            CorpusError::Write(source) => TableError::Io { path: out.to_path_buf(), action: "write", source }.into(),
+            CorpusError::Write(source) => unwritten(out, source),
             other => other,
         })
     }
@@ -226,9 +233,13 @@ impl Export<'_> {
         }
         let staging = Staging::begin_over(out, Ours { is: is_empty, names: BratFolder::holds })?;
         let mut folder = BratFolder::new(staging.folder());
-        self.each(observe, |written| Ok(folder.write(written)?))?;
-        folder.finish()?;
-        folder.renamed().into_iter().map(Event::Warning).for_each(observe);
+        let mut remarks = Remarks::default();
+        self.each(observe, |written| {
+            remarks.add(&written.document.id, tied::remarks(written));
+            folder.write(written).map_err(|(place, source)| unwritten(&out.join(place), source))
+        })?;
+        folder.finish().map_err(|source| unwritten(out, source))?;
+        remarks.lines().into_iter().chain(folder.renamed()).map(Event::Warning).for_each(observe);
         Ok(staging.commit()?)
     }
 
@@ -244,7 +255,7 @@ impl Export<'_> {
         let mut predicted = self.relations.map(|path| by_document(path, self.split, observe)).transpose()?;
         let (n_predicted, mut n_documents) = (predicted.as_ref().map_or(0, HashMap::len), 0);
         let (mut is_known, mut plain) = (false, Plain::default());
-        let (mut joining, mut evidence) = (Joining::default(), Evidence::default());
+        let (mut joining, mut evidence, mut sure) = (Joining::default(), Unwritten::default(), Unwritten::default());
         for document in tables::read(self.split)? {
             let document: Document = document?;
             let written = match &mut predicted {
@@ -258,14 +269,16 @@ impl Export<'_> {
             self.check(&written)?;
             is_known |= written.claims.is_some();
             joining.count(&written);
-            evidence.count(&written);
+            evidence.count(&written, |claim| !claim.evidence.is_empty());
+            sure.count(&written, |claim| claim.probability.is_some());
             plain.count(&written);
             with(&written)?;
         }
         let joining = joining.told().filter(|_| self.format.marks_mentions());
-        let evidence = evidence.told(self.format).filter(|_| !self.format.has_evidence());
+        let evidence = evidence.told("evidence", self.format).filter(|_| !self.format.has_evidence());
+        let sure = sure.told("probability", self.format).filter(|_| !self.format.has_probabilities());
         let plain = plain.told().filter(|_| !self.format.keeps_blanks());
-        joining.into_iter().chain(evidence).chain(plain).map(Event::Warning).for_each(observe);
+        joining.into_iter().chain(evidence).chain(sure).chain(plain).map(Event::Warning).for_each(observe);
         if !is_known && self.format == Exported::Submission {
             let words = "no document of the split is labelled, so none has relations: `--relations` writes predictions";
             observe(Event::Warning(words.to_owned()));
@@ -284,21 +297,47 @@ impl Export<'_> {
         Ok(())
     }
 
-    /// Refuses predictions about entities that are not there.
+    /// Refuses predictions that are none of the document, as a row of `annotated` would be: of entities or sentences that are
+    /// not there, of an entity with itself, without a name, or given again.
     fn check(&self, written: &Written<'_>) -> Result<(), CorpusError> {
-        let n_entities = written.document.entities.len();
-        let outside = |claim: &&Claim| claim.head.max(claim.tail) as usize >= n_entities;
-        match written.claims.iter().flatten().find(outside) {
+        let claims = written.claims.as_deref().unwrap_or_default();
+        let wrong = claims.iter().find_map(|claim| refusal(claim, written.document));
+        let again = || claims.windows(2).find_map(|pair| given_again(&pair[0], &pair[1]));
+        match wrong.or_else(again) {
             None => Ok(()),
-            Some(Claim { head, tail, .. }) => Err(CorpusError::Format {
+            Some(reason) => Err(CorpusError::Format {
                 path: self.relations.unwrap_or(self.split).to_path_buf(),
-                reason: format!(
-                    "document `{}`: expected entities below {n_entities}, got {head} and {tail}",
-                    written.document.id
-                ),
+                reason: format!("document `{}`: {reason}", written.document.id),
             }),
         }
     }
+}
+
+/// Why a claim cannot be one of a document: expected, then got.
+fn refusal(claim: &Claim, document: &Document) -> Option<String> {
+    let Claim { head, tail, relation, evidence, .. } = claim;
+    let (n_entities, n_sentences) = (document.entities.len(), document.sentences.len());
+    if (*head).max(*tail) as usize >= n_entities {
+        Some(format!("expected entities below {n_entities}, got {head} and {tail}"))
+    } else if head == tail {
+        Some(format!("expected two entities, got {head} twice"))
+    } else if relation.is_empty() {
+        Some(format!("expected the name of the relation of {head} and {tail}, got none"))
+    } else {
+        let sentence = evidence.iter().find(|&&sentence| sentence as usize >= n_sentences)?;
+        Some(format!("expected evidence in sentences below {n_sentences}, got {sentence}"))
+    }
+}
+
+fn given_again(one: &Claim, other: &Claim) -> Option<String> {
+    let is_same = (one.head, one.tail, &one.relation) == (other.head, other.tail, &other.relation);
+    let reason =
+        || format!("expected each fact once, got {} of {} and {} again", quoted(&one.relation), one.head, one.tail);
+    is_same.then(reason)
+}
+
+fn unwritten(path: &Path, source: io::Error) -> CorpusError {
+    TableError::Io { path: path.to_path_buf(), action: "write", source }.into()
 }
 
 fn by_document(path: &Path, split: &Path, observe: Observer<'_>) -> Result<HashMap<Text, Vec<Claim>>, CorpusError> {

@@ -32,7 +32,7 @@ impl Pairs {
     }
 
     /// The same where every relation holds both ways: each two entities once, the smaller number as the head, if their
-    /// types fit in either order.
+    /// types fit in either order. Pairs that the source lists are taken as they are, turned before.
     pub fn undirected(document: &Document, candidates: &[TypePair]) -> Self {
         Self::of(document, candidates, true)
     }
@@ -45,13 +45,10 @@ impl Pairs {
         };
         if let Some(listed) = &document.asked {
             let kind = |entity: u32| kinds.get(entity as usize);
-            let fits = |&(head, tail): &(u32, u32)| {
+            let fits = |&&(head, tail): &&(u32, u32)| {
                 head != tail && kind(head).zip(kind(tail)).is_some_and(|(head, tail)| fits(head, tail))
             };
-            let turned =
-                |&(head, tail): &(u32, u32)| if one_way { (head.min(tail), head.max(tail)) } else { (head, tail) };
-            let further: BTreeSet<(u32, u32)> = listed.iter().map(turned).filter(fits).collect();
-            let further = further.into_iter().collect();
+            let further = listed.iter().filter(fits).copied().collect();
             return Self { tails: Vec::new(), of_head: Vec::new(), one_way, further };
         }
         let (mut tails, mut lists) = (Vec::new(), BTreeMap::new());

@@ -8,6 +8,7 @@ use table::rows::PredictionRow;
 
 use crate::document::{Document, Fact, Mention, Token, sentence_spans};
 use crate::fault::Remark;
+use crate::text::MOST_BLANKS;
 
 /// Writes documents into one stream.
 pub trait Writer {
@@ -40,9 +41,6 @@ pub struct Frame {
     /// All, where there is no document.
     pub empty: &'static str,
 }
-
-/// Blanks of a text at most: more than a record has bytes, and places in a damaged table may lie far apart.
-const MOST_BLANKS: u32 = 64 << 20;
 
 /// A document, its text put together from its tokens, and the relations to be written.
 ///
@@ -101,12 +99,12 @@ impl<'d> Written<'d> {
 
     fn new(document: &'d Document, claims: Option<Vec<Claim>>, is_predicted: bool) -> Self {
         let (mut text, mut length, mut tokens) = (String::new(), 0_u32, Vec::new());
-        let (mut blanks, mut exact) = (MOST_BLANKS, None::<String>);
+        let (mut blanks, mut exact) = (Blanks { left: MOST_BLANKS, cut: 0 }, None::<String>);
         for (number, sentence) in (0..).zip(&document.sentences) {
             let known = document.uneven.get(&number).and_then(|text| gaps(text, sentence)).unwrap_or_default();
             for (place, token) in sentence.iter().enumerate() {
                 let known = place.checked_sub(1).and_then(|before| known.get(before)).copied();
-                let between = known.map_or_else(|| blanks_before(token, (place, length), &mut blanks), str::to_owned);
+                let between = known.map_or_else(|| blanks.before(token, place, length), str::to_owned);
                 let told = if known.is_some() { plain(&between) } else { between.clone() };
                 if told != between {
                     exact.get_or_insert_with(|| text.clone());
@@ -167,17 +165,31 @@ impl<'d> Written<'d> {
     }
 }
 
-/// What stands for what is not known before a token at a place of its sentence, where the text has come to a length: blanks,
-/// or line ends. `left` of more than one may stand in a text.
-fn blanks_before(token: &Token, (place, length): (usize, u32), left: &mut u32) -> String {
-    let start = match token.characters {
-        Some((start, _)) => start.max(length),
-        None => length + u32::from(length > 0),
-    };
-    let gap = if start - length > *left { 1 } else { start - length };
-    *left -= gap.min(*left);
-    let ends_line = place == 0 && gap > 1 && length > 0;
-    if ends_line { "\n" } else { " " }.repeat(gap as usize)
+/// Blanks that a text may have still where one would do, and those that it was to have beyond them: what follows has moved
+/// up by so many.
+struct Blanks {
+    left: u32,
+    cut: u32,
+}
+
+impl Blanks {
+    /// What stands for what is not known before a token at a place of its sentence, where the text has come to a length:
+    /// blanks, or line ends; a single one where there would be too many.
+    fn before(&mut self, token: &Token, place: usize, length: u32) -> String {
+        let start = match token.characters {
+            Some((start, _)) => start.saturating_sub(self.cut).max(length),
+            None => length + u32::from(length > 0),
+        };
+        let mut gap = start - length;
+        let more = gap.saturating_sub(1);
+        if more > self.left {
+            (self.cut, gap) = (self.cut + more, 1);
+        } else {
+            self.left -= more;
+        }
+        let ends_line = place == 0 && gap > 1 && length > 0;
+        if ends_line { "\n" } else { " " }.repeat(gap as usize)
+    }
 }
 
 /// What stands between the tokens of a sentence in its text; `None` where they do not stand there one behind the other, or

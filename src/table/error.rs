@@ -202,6 +202,12 @@ pub enum TableError {
         /// The folder, or the file in its place.
         path: PathBuf,
     },
+    /// Tables stand where something else was to go.
+    #[error("{}: holds other tables than what would be made: they will not be replaced", path.display())]
+    OtherTables {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Something that is no folder stands where docre was to make something.
     #[error("{}: expected nothing or what docre has made, found {found}: it will not be replaced", path.display())]
     Taken {
@@ -272,7 +278,9 @@ impl Hint for TableError {
             Self::Taken { .. } => Some("move it away, or choose another place for what is made".into()),
             Self::NoFolder { .. } => Some("make the folder first".into()),
             Self::NoFile { .. } => Some("write what it carries into a file, and name that".into()),
-            Self::NotAFile { .. } | Self::NotAFolder { .. } => Some("choose another place for what is made".into()),
+            Self::OtherTables { .. } | Self::NotAFile { .. } | Self::NotAFolder { .. } => {
+                Some("choose another place for what is made".into())
+            }
             Self::Stands { .. } | Self::OtherMaking { .. } => {
                 Some("pass `--force` to replace it, or choose another `--out`".into())
             }

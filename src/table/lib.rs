@@ -66,7 +66,7 @@ pub use joined::join;
 pub use leftovers::clear_leftovers;
 pub use lock::Lock;
 pub use objects::json_rows;
-pub use ours::{Ours, check_workplace, holds_only, holds_only_tables, is_marked, is_named_file};
+pub use ours::{Ours, check_workplace, holds_only, holds_only_table, holds_only_tables, is_marked, is_named_file};
 pub use outdated::{check_outdated, remove_outdated};
 pub use place::{check_place, is_file, put, restore};
 pub use read::RecordBatches;

@@ -13,6 +13,9 @@ use super::folder::not_ours;
 use super::lock::is_held;
 use super::{TableError, is_part_name};
 
+/// What a table's file has its schema under, as `relations/1`.
+const SCHEMA: &str = "docre.schema";
+
 /// How folders of one kind are known.
 #[derive(Debug, Clone, Copy)]
 pub struct Ours {
@@ -26,6 +29,18 @@ pub struct Ours {
 impl Ours {
     /// Tables, and folders of tables.
     pub const TABLES: Self = Self { is: holds_only_tables, names: |_| false };
+
+    /// Refuses to replace what stands at a path and is not of the kind.
+    pub(super) fn check(self, target: &Path) -> Result<(), TableError> {
+        if !stands(target)? || (self.is)(target) {
+            return Ok(());
+        }
+        let path = target.to_path_buf();
+        if is_folder(target) && holds_only_tables(target) {
+            return Err(TableError::OtherTables { path });
+        }
+        Err(not_ours(path))
+    }
 
     /// Whether a folder is what a process that died has left in making one of the kind, or in removing it: half
     /// written, it has no marks, so that its names must do. They are hidden, and below a hidden name.
@@ -51,6 +66,16 @@ pub fn holds_only_tables(folder: &Path) -> bool {
     found.only_tables(folder) && (found.damaged == 0 || found.marked > 0)
 }
 
+/// The same of one table, by its schema's name: no other stands there, nor in folders below.
+pub fn holds_only_table(folder: &Path, name: &str) -> bool {
+    let is_of = |path: &Path| {
+        let schema = said(path, SCHEMA);
+        schema.is_none_or(|schema| schema.split('/').next() == Some(name))
+    };
+    holds_only_tables(folder)
+        && entries(folder, |path, entry| entry.starts_with('.') || !is_folder(path) && is_of(path))
+}
+
 /// Parts of tables.
 #[derive(Default)]
 struct Found {
@@ -72,9 +97,10 @@ impl Found {
     }
 
     fn is_table(&mut self, path: &Path, name: &str) -> bool {
-        if let Some(marked) = says(path, "docre.schema") {
-            self.marked += usize::from(marked);
-            return marked;
+        if let Some(schema) = said(path, SCHEMA) {
+            let is_marked = !schema.is_empty();
+            self.marked += usize::from(is_marked);
+            return is_marked;
         }
         self.damaged += 1;
         is_part_of_ours(name)
@@ -119,22 +145,23 @@ pub fn check_workplace(work: &Path, further: &[&str]) -> Result<(), TableError> 
 /// Whether docre says in a Parquet file that it wrote it, a table or a query's answer; `None` where the file cannot be
 /// read as one.
 pub fn is_marked(path: &Path) -> Option<bool> {
-    says(path, "docre.producer")
+    said(path, "docre.producer").map(|producer| !producer.is_empty())
 }
 
-/// Whether a Parquet file has an entry of this key; `None` where it cannot be read as one.
-fn says(path: &Path, key: &str) -> Option<bool> {
+/// What a Parquet file has under this key; empty where it has nothing, `None` where it cannot be read as one.
+fn said(path: &Path, key: &str) -> Option<String> {
     if !fs::metadata(path).is_ok_and(|found| found.is_file()) {
-        return Some(false);
+        return Some(String::new());
     }
     // What the system does not let us read is not ours.
-    let Ok(file) = open(path) else { return Some(false) };
+    let Ok(file) = open(path) else { return Some(String::new()) };
     match footer(&file, path) {
         Ok(metadata) => {
-            let entries = metadata.file_metadata().key_value_metadata();
-            Some(entries.is_some_and(|entries| entries.iter().any(|entry| entry.key == key)))
+            let mut entries = metadata.file_metadata().key_value_metadata().into_iter().flatten();
+            let found = entries.find(|entry| entry.key == key);
+            Some(found.and_then(|found| found.value.clone()).unwrap_or_default())
         }
-        Err(TableError::Io { .. }) => Some(false),
+        Err(TableError::Io { .. }) => Some(String::new()),
         Err(_) => None,
     }
 }

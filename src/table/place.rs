@@ -96,10 +96,7 @@ pub fn check_place(target: &Path, ours: Ours) -> Result<(), TableError> {
         let _lock = Lock::beside(&target)?;
         recover(&target, ours)?;
     }
-    if stands(&target)? && !(ours.is)(&target) {
-        return Err(not_ours(target));
-    }
-    Ok(())
+    ours.check(&target)
 }
 
 /// Under the lock: puts back or clears what a process that died has left beside `target`. What docre did not leave is

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use ground::present;
 
 use super::TableError;
-use super::aside::stands;
 use super::beside::{parent, sibling, sync_folder, through};
-use super::folder::{make_folder, not_ours};
+use super::folder::make_folder;
 use super::lock::Lock;
 use super::ours::Ours;
 use super::place::{put, recover};
@@ -56,7 +55,7 @@ impl Staging {
         let partial = sibling(&target, "partial");
         let mut staging = Self { target, partial, ours, lock, made, committed: true };
         recover(&staging.target, ours)?;
-        staging.check()?;
+        staging.ours.check(&staging.target)?;
         fs::create_dir(&staging.partial).map_err(TableError::io(&staging.partial, "create the folder"))?;
         staging.committed = false;
         Ok(staging)
@@ -73,7 +72,7 @@ impl Staging {
     /// Where the system refuses, or somebody has put files there in the meantime; the old content stands then.
     pub fn commit(mut self) -> Result<(), TableError> {
         sync_tree(&self.partial)?;
-        self.check()?;
+        self.ours.check(&self.target)?;
         put(&self.partial, &self.target)?;
         self.committed = true;
         Ok(())
@@ -84,19 +83,11 @@ impl Staging {
     /// # Errors
     /// As [`Self::commit`].
     pub fn clear(self) -> Result<(), TableError> {
-        self.check()?;
+        self.ours.check(&self.target)?;
         // In one step, and gone with the rest of this work.
         let moved = fs::rename(&self.target, self.partial.join("old"));
         present(moved).map_err(TableError::io(&self.target, "remove"))?;
         sync_folder(parent(&self.target))
-    }
-
-    /// Refuses to replace what is not ours.
-    fn check(&self) -> Result<(), TableError> {
-        if stands(&self.target)? && !(self.ours.is)(&self.target) {
-            return Err(not_ours(self.target.clone()));
-        }
-        Ok(())
     }
 }
 

@@ -7,13 +7,15 @@ use ground::identity::Identity;
 use ground::observe::Observer;
 use table::rows::AnnotatedRow;
 use table::stream::StreamWriter;
-use table::{Row, Staging, Standing, TableError, TableFiles, TableWriter};
+use table::{Ours, Row, Staging, Standing, TableError, TableFiles, TableWriter, holds_only_table};
 
 use super::Export;
 use crate::annotated::{Rows, size};
 use crate::error::CorpusError;
 use crate::tables::TABLES;
 
+/// How the table is known: other tables of docre's, as those of a split, are not replaced by it.
+const OURS: Ours = Ours { is: |folder| holds_only_table(folder, &AnnotatedRow::schema().name), names: |_| false };
 /// Rows that are written at once, unless they hold so much before.
 const ROWS_AT_ONCE: usize = 1024;
 /// Tokens and pairs.
@@ -21,11 +23,11 @@ const MOST_AT_ONCE: usize = 1 << 19;
 
 impl Export<'_> {
     /// Writes the table into a folder, which appears whole or not at all. A folder that holds the table of the same split
-    /// is left, another only replaced where `force` is set.
+    /// is left, another only replaced where `force` is set, and other tables never.
     pub(super) fn write_rows(&self, out: &Path, force: bool, observe: Observer<'_>) -> Result<(), CorpusError> {
         // Predictions are no part of what identifies the table: with them it is made anew each time.
         let making = self.relations.is_none().then(|| self.making()).transpose()?;
-        let staging = Staging::begin(out)?;
+        let staging = Staging::begin_over(out, OURS)?;
         if let Some(found) = TableFiles::at(out)?
             && !force
         {

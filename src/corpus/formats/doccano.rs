@@ -22,10 +22,10 @@ use super::dialect::Dialect;
 use super::json::{Field, Json};
 use super::marked::{Arrow, Marked, Marking, attributes, parse};
 use super::objects;
-use super::tied::{COREFERENCE, Tied, arrows, ties};
+use super::tied::{self, COREFERENCE, Tied, arrows, ties};
 use crate::cut::CutError;
 use crate::document::Document;
-use crate::fault::{Fault, Part};
+use crate::fault::{Fault, Part, Remark};
 use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
 use crate::writer::{Claim, Writer, Written};
@@ -131,7 +131,8 @@ fn arrow<'v>(field: &Field<'_, 'v>) -> Result<Arrow<'v>, Fault> {
 
 /// Writes doccano's JSON lines. The mentions of an entity are tied by the relation `coreference`, a relation stands
 /// between those mentions of its entities that are closest. What doccano has no place for is not written: evidence, and
-/// that a text without relations is unlabelled once it has several mentions of an entity.
+/// that a text without relations is unlabelled once it has several mentions of an entity. Entities of one identity and type
+/// come back as one, a mention without identity as an entity, which is told.
 #[derive(Debug, Clone, Copy)]
 pub struct DoccanoWriter;
 
@@ -139,6 +140,10 @@ impl Writer for DoccanoWriter {
     fn write(&self, written: &Written<'_>, output: &mut dyn Write) -> io::Result<()> {
         serde_json::to_writer(&mut *output, &task(written))?;
         output.write_all(b"\n")
+    }
+
+    fn remarks(&self, written: &Written<'_>) -> Vec<Remark> {
+        tied::remarks(written)
     }
 }
 

@@ -26,7 +26,7 @@ use super::dialect::Dialect;
 use super::json::{Field, Json};
 use super::marked::{Arrow, Marked, Marking, attributes, joins, parse};
 use super::objects;
-use super::tied::{COREFERENCE, Tied, arrows, ties};
+use super::tied::{self, COREFERENCE, Tied, arrows, ties};
 use crate::cut::CutError;
 use crate::document::Document;
 use crate::fault::{Fault, Part, Remark};
@@ -295,7 +295,8 @@ fn count_utf_16(text: &str, marked: &mut Marked<'_>) {
 /// Annotated relations are an annotation. Predicted ones, and entities without known relations, are a prediction, which
 /// the tool shows to be corrected: its score is the least probability in it, so that tasks sorted by it begin with the
 /// uncertain. Mentions of an entity are tied by the relation `coreference`, a relation stands between those mentions of
-/// its entities that are closest. Evidence is not written.
+/// its entities that are closest. Evidence is not written. Entities of one identity and type come back as one, a mention
+/// without identity as an entity, which is told.
 #[derive(Debug, Clone, Copy)]
 pub struct LabelStudioWriter;
 
@@ -306,6 +307,10 @@ impl Writer for LabelStudioWriter {
 
     fn write(&self, written: &Written<'_>, output: &mut dyn Write) -> io::Result<()> {
         serde_json::to_writer(output, &task(written)).map_err(io::Error::from)
+    }
+
+    fn remarks(&self, written: &Written<'_>) -> Vec<Remark> {
+        tied::remarks(written)
     }
 }
 

@@ -1,13 +1,21 @@
 //! Documents for tools that know mentions alone: the mentions of an entity are tied to each other, and a relation stands
 //! between two of them.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
+use ground::curie::within_document;
+use ground::excerpt::quoted;
+
 use crate::document::Mention;
+use crate::fault::Remark;
 use crate::writer::{Claim, Written};
 
 /// The relation by which the mentions of an entity are tied, where a tool has none of its own: see [`super::marked`].
 pub const COREFERENCE: &str = "coreference";
+
+const ALIKE: &str = "entities of the identity and type of another, read back as one with it";
+const LOOSE: &str = "mentions without identity, read back as an entity each";
 
 /// A mention as its characters and a number.
 pub type Spanned = (Range<u32>, usize);
@@ -38,6 +46,22 @@ impl<'d> Tied<'d> {
         };
         of_entities.chain(loose).filter_map(tied).collect()
     }
+}
+
+/// What of a document is another thing to who reads it back, by [`super::marked`].
+pub fn remarks(written: &Written<'_>) -> Vec<Remark> {
+    let (mut known, mut alike) = (HashMap::new(), Vec::new());
+    for (place, entity) in written.document.entities.iter().enumerate() {
+        let kb_id = entity.kb_id.as_deref().unwrap_or_default();
+        let kinds = entity.mentions.iter().map(|mention| &mention.kind);
+        let identities = kinds.filter_map(|kind| Some((within_document(kb_id, kind)?, kind)));
+        if identities.filter(|identity| *known.entry(identity.clone()).or_insert(place) != place).count() > 0 {
+            alike.push(Remark { what: ALIKE, example: quoted(kb_id) });
+        }
+    }
+    let loose = written.document.loose_mentions.iter();
+    alike.extend(loose.map(|mention| Remark { what: LOOSE, example: quoted(&mention.name) }));
+    alike
 }
 
 /// The places of each two neighbouring mentions of an entity.

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::Acceptance;
 use crate::formats::edge_graph::EdgeGraph;
+use crate::tables::pair_rows;
 use proptest::prelude::*;
+use table::rows::PairRow;
 
 use super::reading::{cut_error, document, facts, fault, mentions, read, sentences, survive};
 
@@ -36,6 +39,35 @@ fn a_document_is_read() {
     assert_eq!(facts(&document), [(1, "CID", 2), (0, "CPD", 2)]);
     assert_eq!(document.asked, Some(BTreeSet::from([(1, 2), (2, 0), (0, 1), (0, 2)])));
     assert_eq!(document.left_out, BTreeSet::from([(0, 1)]));
+}
+
+/// The pairs of a document, each with whether it is a candidate and what holds of it.
+fn pairs(lines: &[(&str, &str, &str)], undirected: &[&str]) -> Vec<(u32, u32, bool, Vec<String>)> {
+    let undirected: Vec<table::Text> = undirected.iter().map(|&name| name.into()).collect();
+    let acceptance = Acceptance { undirected: &undirected, ..Acceptance::default() };
+    let accepted = acceptance.accept(document(&EdgeGraph, line(TEXT, lines)), "s".into()).unwrap();
+    let labels = |row: &PairRow| row.labels.iter().flatten().map(ToString::to_string).collect();
+    pair_rows(&accepted).map(|row| (row.head, row.tail, row.candidate, labels(&row))).collect()
+}
+
+#[test]
+fn what_is_left_out_has_one_direction_as_what_is_asked() {
+    let one = [("2:CPD:1", RASH, ZETA), ("not_include", RASH, BETA)];
+    let fact = || vec!["CPD".to_owned()];
+    assert_eq!(pairs(&one, &[]), [(0, 2, true, fact()), (2, 1, false, vec![])]);
+    assert_eq!(pairs(&one, &["*"]), [(0, 2, true, fact()), (1, 2, false, vec![])]);
+    // Asked about in one direction, and left out in the other.
+    let both =
+        [("not_include", RASH, ZETA), ("1:NR:2", ZETA, RASH), ("not_include", RASH, BETA), ("not_include", BETA, RASH)];
+    assert_eq!(pairs(&both, &["*"]), [(0, 2, true, vec![]), (1, 2, false, vec![])]);
+}
+
+#[test]
+fn a_fact_that_is_turned_is_asked_about_still() {
+    let turned = [("1:CPD:2", RASH, ZETA), ("1:CID:2", RASH, BETA)];
+    let of = |label: &str| vec![label.to_owned()];
+    let expected = [(0, 2, true, of("CPD")), (2, 0, true, vec![]), (2, 1, true, of("CID"))];
+    assert_eq!(pairs(&turned, &["CPD"]), expected);
 }
 
 #[test]

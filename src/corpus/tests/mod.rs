@@ -10,6 +10,7 @@ mod chemical_disease;
 mod doccano;
 mod docred;
 mod edge_graph;
+mod export;
 mod gda;
 mod json;
 mod jsonl;

@@ -170,6 +170,28 @@ fn brat_shows_what_is_predicted() {
 }
 
 #[test]
+fn no_document_is_in_the_way_of_another_in_brat() {
+    let ids = ["a", "a.txt/b", "annotation.conf/c", "d.ann/e/f", "a.txt", "g/h"];
+    let folder = tempfile::tempdir().unwrap();
+    let mut brat = BratFolder::new(folder.path());
+    for id in ids {
+        brat.write(&Written::annotated(&Document { id: id.into(), ..small() })).unwrap();
+    }
+    brat.finish().unwrap();
+    let read = read_path(&Brat::default(), folder.path()).unwrap();
+    let mut names: Vec<String> = read.into_iter().map(|document| document.unwrap().id.to_string()).collect();
+    names.sort_unstable();
+    assert_eq!((names.len(), &*names[0], &*names[1], &*names[5]), (6, "a", "a.txt", "g/h"), "{names:?}");
+    assert!(
+        brat.renamed()[0].contains("written with others: 3, such as `a.txt/b` as `a_txt_b-"),
+        "{:?}",
+        brat.renamed()
+    );
+    let (place, _) = brat.write(&Written::annotated(&Document { id: "g/h".into(), ..small() })).unwrap_err();
+    assert_eq!(place, Path::new("g/h"));
+}
+
+#[test]
 fn different_names_stay_different_in_brat() {
     let mut document = small();
     let names = ["is in", "is_in", "is_in_2"];
@@ -180,6 +202,17 @@ fn different_names_stay_different_in_brat() {
     let relations: Vec<&str> = read.facts.iter().flatten().map(|fact| &*fact.relation).collect();
     assert_eq!(relations, ["is_in", "is_in_2", "is_in_2_2"]);
     assert_eq!((&*read.entities[0].kind(), &*read.entities[1].kind()), ("Hot_Drink", "Hot_Drink_2"));
+}
+
+#[test]
+fn different_identifiers_stay_different_in_brat() {
+    let mut document = small();
+    let kb_ids = ["x:a b", "x:a c"];
+    document.entities[1].mentions[0].kind = document.entities[0].kind();
+    document.entities.iter_mut().zip(kb_ids).for_each(|(entity, kb_id)| entity.kb_id = Some(kb_id.into()));
+    let read = through_brat(&Written::annotated(&document));
+    let kb_ids: Vec<Option<&str>> = read.entities.iter().map(|entity| entity.kb_id.as_deref()).collect();
+    assert_eq!(kb_ids, [Some("x:a_b"), Some("x:a_c")]);
 }
 
 #[test]

@@ -9,8 +9,10 @@ use crate::export::{Export, Exported};
 use crate::formats::Format;
 use crate::formats::bioc::{BioC, BioCJsonWriter};
 use crate::formats::dialect::Dialect;
+use crate::formats::doccano::{Doccano, DoccanoWriter};
 use crate::formats::docred::{DocRed, DocRedWriter};
 use crate::formats::jsonl::{JsonLines, JsonLinesWriter};
+use crate::formats::label_studio::{LabelStudio, LabelStudioWriter};
 use crate::formats::pubtator::{PubTator, PubTatorWriter};
 use crate::{Document, Entity, Fact, Mention, Reader, Record, Token, Writer, Written};
 
@@ -148,6 +150,54 @@ fn pubtator_keeps_names_apart_and_tells() {
 }
 
 #[test]
+fn an_entity_stays_one_in_pubtator() {
+    let reader = PubTator { dialect: DIALECT, ..PubTator::default() };
+    let facts = Some(vec![Fact { head: 0, tail: 1, relation: "R".into(), ..Fact::default() }]);
+    let mut document = Document { facts: facts.clone(), ..document() };
+    for (kb_ids, n_lists) in [
+        (["inchi:1S/C2H6O/c1-2-3,4", "x:a|b;c"], 2),
+        (["MESH:D1;", "wikidata:Q1"], 1),
+        (["p|FS|S,A|290,291||;Gene:11", "wikidata:Q1"], 0),
+    ] {
+        for (entity, kb_id) in document.entities.iter_mut().zip(kb_ids) {
+            entity.kb_id = Some(kb_id.into());
+        }
+        let read = through(&PubTatorWriter, &reader, &document);
+        assert_eq!((read.entities.len(), &read.facts, losses(&read)), (2, &facts, vec![]), "{kb_ids:?}");
+        let told = told(&PubTatorWriter, &document);
+        let what = "entities whose identifiers PubTator has as lists of several, written without";
+        assert_eq!(told.len(), n_lists, "{told:?}");
+        assert!(told.iter().all(|remark| remark.0 == what), "{told:?}");
+    }
+}
+
+#[test]
+fn entities_that_come_back_as_others_are_told() {
+    let mut document = Document { facts: Some(Vec::new()), ..document() };
+    document.entities.iter_mut().for_each(|entity| entity.kb_id = Some("MESH:D1".into()));
+    document.loose_mentions = vec![mention("home", 2, 5)];
+    let one = "entities of the identity and type of another, read back as one with it";
+    let each = "mentions without identity, read back as an entity each";
+    let readers: [(&dyn Writer, Document); 2] = [
+        (&DoccanoWriter, through(&DoccanoWriter, &Doccano::default(), &document)),
+        (&LabelStudioWriter, through(&LabelStudioWriter, &LabelStudio::default(), &document)),
+    ];
+    for (writer, read) in readers {
+        assert_eq!((read.entities.len(), read.loose_mentions.len()), (2, 0));
+        assert_eq!(told(writer, &document), [(one, "`MESH:D1`".to_owned()), (each, "`home`".to_owned())]);
+    }
+    let read = through(&PubTatorWriter, &PubTator { dialect: DIALECT, ..PubTator::default() }, &document);
+    assert_eq!((read.entities.len(), read.loose_mentions.len()), (1, 1));
+    let of_pubtator = "entities of the identity of another, which PubTator has as one with it";
+    assert_eq!(told(&PubTatorWriter, &document), [(of_pubtator, "`MESH:D1`".to_owned())]);
+    // Of another type they are two to tools, and one to PubTator still.
+    document.entities[1].mentions[0].kind = "LOC".into();
+    document.loose_mentions.clear();
+    assert_eq!(through(&DoccanoWriter, &Doccano::default(), &document).entities.len(), 2);
+    assert_eq!((told(&DoccanoWriter, &document), told(&PubTatorWriter, &document).len()), (vec![], 1));
+}
+
+#[test]
 fn bioc_keeps_who_is_first_and_what_is_not_labelled() {
     let mut document = document();
     document.entities[0].mentions.insert(0, mention("home", 2, 5));
@@ -156,6 +206,50 @@ fn bioc_keeps_who_is_first_and_what_is_not_labelled() {
     document.facts = Some(Vec::new());
     let read = through(&BioCJsonWriter, &BioC { dialect: DIALECT }, &document);
     assert_eq!(read.facts, Some(Vec::new()));
+}
+
+#[test]
+fn evidence_in_bioc_is_of_the_sentences_that_are_read() {
+    let source = |sentences: &str, evidence: &str| {
+        format!(
+            r#"{{"id": "d", "text": "Ann ran. Bob sat. Cy met Di. Ed left.", "sentences": {sentences}, "entities": [
+                {{"type": "PER", "mentions": [{{"start": 18, "end": 20}}]}},
+                {{"type": "PER", "mentions": [{{"start": 25, "end": 27}}]}}],
+                "relations": [{{"head": 0, "tail": 1, "type": "met", "evidence": {evidence}}}]}}"#
+        )
+    };
+    let shown = |document: &Document| -> String {
+        let all = sentences(document);
+        let evidence = document.facts.iter().flatten().flat_map(|fact| &fact.evidence);
+        evidence.map(|&sentence| all[sentence as usize].replace(' ', "")).collect()
+    };
+    let wordless = "relations whose evidence is a sentence without words, for which BioC has no place";
+    for (bounds, evidence, expected, n_told) in [
+        ("[[0,17],[18,28],[29,37]]", "[1]", "CymetDi.", 0),
+        ("[[0,17],[18,28],[29,37]]", "[0, 2]", "Annran.Bobsat.Edleft.", 0),
+        ("[[0,8],[9,17],[17,17],[18,28],[29,37]]", "[3]", "CymetDi.", 0),
+        ("[[0,8],[9,17],[17,17],[18,28],[29,37]]", "[2, 4]", "Edleft.", 1),
+    ] {
+        let document = super::reading::document(&LINES, source(bounds, evidence).replace('\n', ""));
+        let read = through(&BioCJsonWriter, &BioC { dialect: DIALECT }, &document);
+        assert_eq!(shown(&read), expected, "{bounds} {evidence}");
+        assert_eq!(told(&BioCJsonWriter, &document), vec![(wordless, "`met`".to_owned()); n_told]);
+    }
+}
+
+#[test]
+fn a_few_words_far_apart_are_written_near() {
+    let source = |offset: u32| {
+        format!(
+            r#"{{"documents": [{{"id": "d", "passages": [{{"offset": 0, "text": "Ann ran."}},
+                {{"offset": {offset}, "text": "Bob sat."}}]}}]}}"#
+        )
+    };
+    let length = |offset| {
+        let document = super::reading::document(&BioC { dialect: DIALECT }, source(offset));
+        Written::annotated(&document).text.len()
+    };
+    assert_eq!([9, 1_000_000, 2_000_000, 60_000_000].map(length), [17, 1_000_008, 17, 17]);
 }
 
 #[test]

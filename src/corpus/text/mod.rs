@@ -23,6 +23,10 @@ use crate::document::Token;
 /// The longest span, in characters, that can be a mention.
 pub const LONGEST_SPAN: u32 = 1_000;
 
+/// Characters at most, all together, between what a source says to stand somewhere in a text: no text has so many beside its
+/// words, and a short record could ask for gigabytes of blanks.
+pub const MOST_BLANKS: u32 = 1 << 20;
+
 /// A text cut into sentences and tokens.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Segmented {

@@ -2,11 +2,7 @@
 
 use crate::fault::Fault;
 use crate::formats::json::{Field, Json};
-use crate::text::Characters;
-
-/// Characters between passages at most, all together: where there are more, their offsets are not to be trusted. A short
-/// record could ask for gigabytes of blanks.
-const WIDEST_GAPS: u32 = 1 << 20;
+use crate::text::{Characters, MOST_BLANKS};
 
 /// A document's text.
 #[derive(Debug, Default)]
@@ -41,7 +37,8 @@ impl Passages {
             parts.extend(texts.iter().enumerate().map(|(place, text)| (*text, offsets.get(place).map(|span| span.0))));
         }
         let joined = Self::laid_out(&parts, |length, _| Some(length + u32::from(length > 0)));
-        let mut left = WIDEST_GAPS;
+        // Where there are more, the offsets are not to be trusted.
+        let mut left = MOST_BLANKS;
         let placed = Self::laid_out(&parts, |length, start| {
             left = left.checked_sub(start?.checked_sub(length)?)?;
             start

@@ -1,11 +1,13 @@
 //! Documents → `BioC` JSON, as annotation tools take it and [`super::BioC`] reads it back.
 //!
-//! A passage ends where a sentence does that reading would not find again. Each mention of an entity is an annotation, and
+//! A passage ends where a sentence does that reading would not find again. Evidence names the sentences that reading finds
+//! where those of the document stand: of one that it parts, each part. Each mention of an entity is an annotation, and
 //! `docre:entity` in it the entity's number, by which entities without identifier survive; their ids have the order of an
 //! entity's mentions, the first of which is its name. A document without labels has the infon `docre:labelled`. A relation
 //! has nodes for its head and tail, and `entity1` and `entity2` where both have identifiers. A predicted one has its
 //! probability as `score`. An attribute's second value has the key `docre:2:NAME`, and so on.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
 use std::ops::Range;
@@ -39,10 +41,14 @@ impl Writer for BioCJsonWriter {
     }
 
     fn remarks(&self, written: &Written<'_>) -> Vec<Remark> {
-        let attributes = written.claims.iter().flatten().flat_map(|claim| &claim.attributes);
+        let claims = || written.claims.iter().flatten();
+        let is_lost = |claim: &&Claim| claim.evidence.iter().any(|&sentence| written.sentence(sentence).is_none());
+        let what = "relations whose evidence is a sentence without words, for which BioC has no place";
+        let wordless = claims().filter(is_lost).map(|claim| Remark { what, example: quoted(&claim.relation) });
+        let attributes = claims().flat_map(|claim| &claim.attributes);
         let lost = attributes.filter(|attribute| !comes_back(attribute));
         let what = "attributes of relations that are too long, blank or without value, not read back as they are";
-        lost.map(|attribute| Remark { what, example: quoted(attribute) }).collect()
+        lost.map(|attribute| Remark { what, example: quoted(attribute) }).chain(wordless).collect()
     }
 }
 
@@ -55,7 +61,8 @@ struct Passage {
 
 fn document(written: &Written<'_>) -> Value {
     let mentions = Tied::of(written);
-    let passages = Layout::new(written, &mentions).passages();
+    let layout = Layout::new(written, &mentions);
+    let passages = layout.passages();
     let characters: Vec<char> = written.text.chars().collect();
     let mut by_sentence: Vec<Vec<(usize, &Tied)>> = vec![Vec::new(); written.document.sentences.len()];
     for (id, tied) in mentions.iter().enumerate() {
@@ -82,9 +89,13 @@ fn document(written: &Written<'_>) -> Value {
     if written.claims.is_none() {
         infons.insert(LABELLED.to_owned(), Value::from("false"));
     }
-    let claims = written.claims.iter().flatten().enumerate();
-    let relations: Vec<Value> =
-        claims.filter_map(|(number, claim)| relation(number, claim, written, &mentions)).collect();
+    // Sentences are looked for where something is said of them.
+    let begins = LazyCell::new(|| layout.begins_in(&passages));
+    let evidence = |claim: &Claim| -> BTreeSet<usize> {
+        claim.evidence.iter().flat_map(|&sentence| found(written.sentence(sentence), &begins)).collect()
+    };
+    let relation = |(number, claim)| relation(number, claim, &evidence(claim), written, &mentions);
+    let relations: Vec<Value> = written.claims.iter().flatten().enumerate().filter_map(relation).collect();
     json!({
         "id": &*written.document.id, "infons": infons, "passages": passages.iter().map(passage).collect::<Vec<_>>(),
         "annotations": [], "relations": relations,
@@ -108,7 +119,13 @@ fn annotation(id: usize, tied: &Tied, characters: &[char]) -> Value {
 }
 
 /// A relation; `None` where an end has no mention.
-fn relation(number: usize, claim: &Claim, written: &Written<'_>, mentions: &[Tied]) -> Option<Value> {
+fn relation(
+    number: usize,
+    claim: &Claim,
+    evidence: &BTreeSet<usize>,
+    written: &Written<'_>,
+    mentions: &[Tied],
+) -> Option<Value> {
     let node = |entity: u32, role: &str| {
         let id = mentions.partition_point(|tied| tied.entity.is_some_and(|number| number < entity as usize));
         mentions.get(id).filter(|tied| tied.entity == Some(entity as usize))?;
@@ -130,11 +147,18 @@ fn relation(number: usize, claim: &Claim, written: &Written<'_>, mentions: &[Tie
         *count += 1;
         infons.insert(key_of(name, *count), Value::from(value));
     }
-    if !claim.evidence.is_empty() {
-        let sentences: Vec<String> = claim.evidence.iter().map(u32::to_string).collect();
+    if !evidence.is_empty() {
+        let sentences: Vec<String> = evidence.iter().map(usize::to_string).collect();
         infons.insert(EVIDENCE.to_owned(), Value::from(sentences.join(",")));
     }
     Some(json!({ "id": format!("R{number}"), "infons": infons, "nodes": nodes }))
+}
+
+/// The sentences, of those that begin at these characters, in which characters stand.
+fn found(span: Option<(u32, u32)>, begins: &[u32]) -> Range<usize> {
+    let Some((start, end)) = span else { return 0..0 };
+    let first = begins.partition_point(|&begin| begin <= start).saturating_sub(1);
+    first..begins.partition_point(|&begin| begin < end)
 }
 
 /// How the sentences of a document become passages.
@@ -227,6 +251,11 @@ impl<'w, 'd> Layout<'w, 'd> {
             }
         }
         cuts.into_iter().filter(|cut| (first + 1..past).contains(cut)).collect()
+    }
+
+    /// Where reading the document has sentences begin.
+    fn begins_in(&self, passages: &[Passage]) -> Vec<u32> {
+        passages.iter().flat_map(|passage| self.begins(passage.sentences.0, passage.sentences.1)).collect()
     }
 
     /// Where reading these sentences as one passage has sentences begin.

@@ -25,15 +25,17 @@ const LONGEST_NAME: usize = 150;
 ///
 /// A document has its text and one file of annotations. All mentions of an entity are tied by `Equiv` and have its
 /// identifier; a relation stands between those mentions of its entities that are closest, and a prediction has its
-/// probability in a note. brat knows no blanks in names of types and relations: they become `_`, and a name that another
+/// probability in a note. brat knows no blanks in names of types and relations and in identifiers: they become `_`, and a name that another
 /// has already gets a number. What it has no place for is not written: evidence, and that nobody has looked for
-/// relations; a title that begins the text is its first line, and no more. A mention without identity comes back as an entity.
+/// relations; a title that begins the text is its first line, and no more. Entities of one identity and type come back as one, a mention without identity as an entity, which is told.
 #[derive(Debug)]
 pub struct BratFolder {
     folder: PathBuf,
     kinds: Names,
     relations: Names,
     attribute_names: Names,
+    /// Identifiers with blanks.
+    identifiers: Names,
     /// The values of each.
     attributes: BTreeMap<String, BTreeSet<String>>,
     /// Documents whose names are not those of their files, and the first with its file's.
@@ -68,6 +70,7 @@ impl BratFolder {
             kinds: Names::default(),
             relations: Names::default(),
             attribute_names: Names::default(),
+            identifiers: Names::default(),
             attributes: BTreeMap::new(),
             renamed: 0,
             first_renamed: None,
@@ -82,12 +85,12 @@ impl BratFolder {
     /// Writes a document's files.
     ///
     /// # Errors
-    /// That of the system.
-    pub fn write(&mut self, written: &Written<'_>) -> io::Result<()> {
+    /// That of the system, with the document's place in the folder.
+    pub fn write(&mut self, written: &Written<'_>) -> Result<(), (PathBuf, io::Error)> {
         let (document, mut file) = (written.document, Annotations::of(written));
         let mut spans: Vec<Vec<Spanned>> = Vec::with_capacity(document.entities.len());
         for entity in &document.entities {
-            spans.push(file.entity(entity, &mut self.kinds));
+            spans.push(file.entity(entity, &mut self.kinds, &mut self.identifiers));
         }
         for mention in &document.loose_mentions {
             file.mention(mention, &mut self.kinds);
@@ -103,13 +106,8 @@ impl BratFolder {
             self.renamed += 1;
             self.first_renamed.get_or_insert_with(|| (document.id.to_string(), below.display().to_string()));
         }
-        let place = self.folder.join(below);
-        if let Some(above) = place.parent() {
-            fs::create_dir_all(above)?;
-        }
-        let beside = |ending: &str| place.with_file_name(format!("{}{ending}", name_of(&place)));
-        write_file(&beside(".txt"), &lines_of(written))?;
-        write_file(&beside(".ann"), &file.lines)
+        let place = self.folder.join(&below);
+        write_files(&place, &lines_of(written), &file.lines).map_err(|error| (below, error))
     }
 
     /// Writes what brat is to know of the types.
@@ -144,7 +142,7 @@ impl BratFolder {
     }
 
     fn renamed_types(&self) -> Option<String> {
-        let all = [&self.kinds, &self.relations, &self.attribute_names];
+        let all = [&self.kinds, &self.relations, &self.attribute_names, &self.identifiers];
         let mut changed = all.into_iter().flat_map(|names| &names.called).filter(|(name, called)| name != called);
         let (name, called) = changed.next()?;
         let count = 1 + changed.count();
@@ -198,14 +196,15 @@ impl<'w> Annotations<'w> {
         Self { written, text, lines, n_mentions: 0, n_identifiers: 0, n_relations: 0, n_attributes: 0 }
     }
 
-    fn entity(&mut self, entity: &Entity, kinds: &mut Names) -> Vec<Spanned> {
+    fn entity(&mut self, entity: &Entity, kinds: &mut Names, identifiers: &mut Names) -> Vec<Spanned> {
         let mut spans = Vec::with_capacity(entity.mentions.len());
         for mention in &entity.mentions {
             let Some((span, number)) = self.mention(mention, kinds) else { continue };
             if let Some(kb_id) = &entity.kb_id {
                 let base = if kb_id.contains(':') { "" } else { NO_BASE };
                 self.n_identifiers += 1;
-                let (id, name) = (one_line(kb_id), one_line(&mention.name));
+                let id = if kb_id.contains(is_blank) { identifiers.call(kb_id) } else { kb_id.to_string() };
+                let name = one_line(&mention.name);
                 line(&mut self.lines, format_args!("N{}\tReference T{number} {base}{id}\t{name}", self.n_identifiers));
             }
             spans.push((span, number));
@@ -236,7 +235,10 @@ fn place_of(id: &str) -> PathBuf {
     let is_step = |step: &str| {
         !step.is_empty() && !step.starts_with(['.', ' ']) && step.len() <= LONGEST_NAME && step.chars().all(is_plain)
     };
-    if id.split('/').all(is_step) {
+    // A folder of such a name could be in the way of another document's file.
+    let is_folder = |step: &str| is_step(step) && !BratFolder::holds(step);
+    let (folders, file) = id.rsplit_once('/').map_or((None, id), |(above, file)| (Some(above), file));
+    if is_step(file) && folders.iter().flat_map(|above| above.split('/')).all(is_folder) {
         return id.split('/').collect();
     }
     let step = |character| if is_plain(character) && !matches!(character, '/' | '.' | ' ') { character } else { '_' };
@@ -261,6 +263,16 @@ fn lines_of(written: &Written<'_>) -> String {
 
 fn name_of(place: &Path) -> String {
     place.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// A text and its annotations.
+fn write_files(place: &Path, text: &str, annotations: &str) -> io::Result<()> {
+    if let Some(above) = place.parent() {
+        fs::create_dir_all(above)?;
+    }
+    let beside = |ending: &str| place.with_file_name(format!("{}{ending}", name_of(place)));
+    write_file(&beside(".txt"), text)?;
+    write_file(&beside(".ann"), annotations)
 }
 
 fn write_file(path: &Path, text: &str) -> io::Result<()> {

@@ -2,18 +2,23 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::io::{self, Write};
 use std::iter;
 
 use ground::curie::{LOCAL, curie};
+use ground::excerpt::quoted;
 use table::Text;
 
-use crate::document::{Document, Mention};
+use super::super::dialect::Bars;
+use super::ids::things;
+use crate::document::{Document, Entity, Mention};
 use crate::fault::Remark;
 use crate::text::segment;
 use crate::writer::{Claim, Writer, Written};
 
+const ALIKE: &str = "entities of the identity of another, which PubTator has as one with it";
+const LISTS: &str = "entities whose identifiers PubTator has as lists of several, written without";
 /// Times that a text is cut anew before each sentence becomes a passage.
 const MOST_ROUNDS: u32 = 4;
 
@@ -22,7 +27,8 @@ const MOST_ROUNDS: u32 = 4;
 /// Two names of documents never become one: a name that is changed gets a hash.
 ///
 /// A mention has a line for each of its entities, in the order of the text as far as the order of entities allows. An
-/// entity without identity is called `local:DOCUMENT_NUMBER`, which is read as none; a mention without, `-`.
+/// entity without identity is called `local:DOCUMENT_NUMBER`, which is read as none, and so is one whose identifier would be
+/// read as a list of several, which is told; a mention without, `-`. Entities of one identity are one there, which is told.
 /// A prediction's probability is a fifth column, and so is the novelty of an annotated relation, or its score.
 #[derive(Debug, Clone, Copy)]
 pub struct PubTatorWriter;
@@ -86,7 +92,13 @@ impl Writer for PubTatorWriter {
             what: "documents that are not labelled, which PubTator cannot say: to be read with `--unlabelled`",
             example: "nobody annotated its relations".to_owned(),
         });
-        renamed.into_iter().chain(unlabelled).collect()
+        let lists = written.document.entities.iter().filter(|entity| is_list(entity));
+        let lists = lists.filter_map(|entity| Some(Remark { what: LISTS, example: quoted(entity.kb_id.as_deref()?) }));
+        let mut known = HashSet::new();
+        let names = Name::of_all(written.document, &name);
+        let alike = names.iter().filter(|name| name.curie.as_ref().is_some_and(|identity| !known.insert(identity)));
+        let alike = alike.map(|name| Remark { what: ALIKE, example: quoted(&name.id) });
+        renamed.into_iter().chain(unlabelled).chain(lists).chain(alike).collect()
     }
 }
 
@@ -241,7 +253,7 @@ impl Name {
     }
 
     fn of(document: &Document, entity: usize, doc_id: &str) -> Self {
-        let named = document.entities.get(entity).and_then(|entity| {
+        let named = document.entities.get(entity).filter(|entity| !is_list(entity)).and_then(|entity| {
             let kb_id = entity.kb_id.as_deref()?;
             Some(Self { id: on_one_line(kb_id), curie: Some(curie(kb_id, &entity.kind())?), is_shared: false })
         });
@@ -261,6 +273,11 @@ impl Name {
     fn in_relations(&self) -> &str {
         self.curie.as_deref().filter(|_| self.is_shared).unwrap_or(&self.id)
     }
+}
+
+/// Whether reading would find several things in an entity's identifier.
+fn is_list(entity: &Entity) -> bool {
+    entity.kb_id.as_deref().is_some_and(|kb_id| things(&on_one_line(kb_id), Bars::Entities).len() > 1)
 }
 
 /// The fifth column of a relation, with the tab before it.
