@@ -477,6 +477,15 @@ fn what_cannot_be_trained_is_refused_and_earlier_checkpoints_stay() {
     refused(&TrainConfig { dev: "mixed".into(), ..config.clone() }, "other", &[], stray);
     let neither = SecondStage { pretrain_base: false, freeze_base: true, ..SecondStage::default() };
     refused(&TrainConfig { second_stage: Some(neither), ..config.clone() }, "other", &[], "or the base learns nothing");
+    for (wrong, expected) in [
+        (TrainConfig { epochs: u32::MAX, ..config.clone() }, "`epochs`: expected 1 to 1000000, got 4294967295"),
+        (
+            TrainConfig { second_stage: Some(SecondStage { epochs: 1 << 30, ..second_stage() }), ..config.clone() },
+            "`second_stage.epochs`: expected 1 to 1000000, got 1073741824",
+        ),
+    ] {
+        refused(&wrong, "other", &[], expected);
+    }
     let rates = TrainConfig { encoder_rate: 1e30, head_rate: 1e30, epochs: 9, warm_up: 0.0, ..config.clone() };
     refused(&rates, "other", &[], "expected a");
     assert_eq!(files(&fixture.path("run")), before);
