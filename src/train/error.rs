@@ -81,6 +81,14 @@ pub enum TrainError {
         /// Why.
         source: candle_core::Error,
     },
+    /// The dev split cannot be scored.
+    #[error("step {step}: on dev")]
+    Dev {
+        /// The last step before, from 1.
+        step: u64,
+        /// Why.
+        source: candle_core::Error,
+    },
     /// The encoder is not at hand.
     #[error(transparent)]
     Encoder(#[from] NotFound),
@@ -135,6 +143,10 @@ impl Hint for TrainError {
                     .into(),
             ),
             Self::Device(error) => error.hint(),
+            Self::Dev { source, .. } => Some(
+                Failure::of(source)
+                    .map_or("where that is a NaN, training has diverged: try smaller learning rates".into(), of_device),
+            ),
             Self::Step { source, .. } => Failure::of(source).map(of_device),
             Self::Model(error) => Failure::of(error).map(of_device),
             Self::Encoder(error) => error.hint(),

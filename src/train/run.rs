@@ -325,13 +325,18 @@ impl<'a> Run<'a> {
 
     /// What the model does in each dev document.
     fn judged(&self) -> Result<Judged, TrainError> {
-        judge(
+        let judged = judge(
             &self.workers,
             &*self.judge,
             (&self.prepared.dev, &self.dev),
             self.config.most_labels,
             &self.compute.device,
-        )
+        );
+        let step = self.log.last().map_or(0, |row| row.step);
+        judged.map_err(|error| match error {
+            TrainError::Model(source) => TrainError::Dev { step, source },
+            error => error,
+        })
     }
 
     /// Refuses to end where a checkpoint of the stage is not there any more.

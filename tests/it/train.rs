@@ -486,6 +486,17 @@ fn what_cannot_be_trained_is_refused_and_earlier_checkpoints_stay() {
     ] {
         refused(&wrong, "other", &[], expected);
     }
+    // After a step that is the epoch's only one the dev split shows it.
+    let rate = 1e10;
+    let rates =
+        TrainConfig { encoder_rate: rate, head_rate: rate, clip: 1e30, warm_up: 0.0, batch: 12, ..config.clone() };
+    refused(&rates, "other", &[], "step 1: on dev: document `");
+    refused(
+        &rates,
+        "other",
+        &[],
+        "got a NaN\nhint: where that is a NaN, training has diverged: try smaller learning rates",
+    );
     let rates = TrainConfig { encoder_rate: 1e30, head_rate: 1e30, epochs: 9, warm_up: 0.0, ..config.clone() };
     refused(&rates, "other", &[], "expected a");
     assert_eq!(files(&fixture.path("run")), before);
