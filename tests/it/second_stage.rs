@@ -65,7 +65,8 @@ fn kept_features_train_as_those_that_are_made_in_each_step() {
         let over = |config: &TrainConfig| TrainConfig { base: Some(fixture.path("kept/base")), ..config.clone() };
         let told = train(&fixture, &over(&kept), "taken", &[]);
         assert!(told.stderr.contains("features of the base are taken from "), "{}", told.stderr);
-        train(&fixture, &over(&made), "alone", &[]);
+        let told = train(&fixture, &over(&made), "alone", &[]);
+        assert!(told.stderr.contains("are made anew in each step: "), "{}", told.stderr);
         assert!(weights(&fixture, "taken/last") == weights(&fixture, "alone/last"));
         assert_eq!(log(&fixture, "taken", "true"), log(&fixture, "alone", "true"));
         let other = TrainConfig { base: None, seed: 6, ..kept.clone() };

@@ -126,12 +126,12 @@ impl<'a> Frozen<'a> {
         Ok(Self { config, prepared, compute, out, base, n_folds, folder, train, dev })
     }
 
-    /// Those that are kept, where they are.
+    /// Those that are kept, where they are and may be held.
     ///
     /// # Errors
     /// Where they cannot be read, or the device refuses.
     pub fn find(&self, observe: Observer<'_>) -> Result<Option<Features>, TrainError> {
-        if self.is_in_parts() {
+        if self.is_in_parts() || self.bytes() > self.most() {
             return Ok(None);
         }
         let Some([train, dev]) = self.folder.read() else { return Ok(None) };
