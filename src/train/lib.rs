@@ -134,7 +134,7 @@ fn take<'s>(
         if stage.fold.is_some() && features.is_some() {
             continue;
         }
-        let saved = State::read(out)?.map(|state| state.load(out)).transpose()?;
+        let saved = State::read(out)?.map(|state| state.load(out, prepared.corpora.len())).transpose()?;
         let mut run = Run::new(config, stage, out, prepared, identity.clone(), compute, saved)?;
         if stage.is_over_a_base() {
             if stage.needs_features() && features.is_none() {

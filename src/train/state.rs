@@ -62,19 +62,27 @@ impl State {
         Ok(state.map_err(|error| CheckpointError::File { path, reason: error.to_string() })?)
     }
 
-    /// All that the run needs to go on.
+    /// All that the run needs to go on, which is of several corpora or of one.
     ///
     /// # Errors
     /// Where a file is missing or damaged.
-    pub fn load(self, out: &Path) -> Result<Saved, TrainError> {
+    pub fn load(self, out: &Path, n_corpora: usize) -> Result<Saved, TrainError> {
         let last = out.join(LAST);
-        let rows = Table::<TrainingLogRow>::require(out)?.all()?;
-        let log = rows.into_iter().filter(|row| row.epoch <= self.epochs).collect();
-        let figures = Table::<TrainingFigureRow>::find(out)?.map(|table| table.all()).transpose()?.unwrap_or_default();
+        let log = self.log(out)?;
+        let figures = if n_corpora > 1 { Table::<TrainingFigureRow>::require(out)?.all()? } else { Vec::new() };
         let figures = figures.into_iter().filter(|row| row.epoch <= self.epochs).collect();
         let weights = weights(out, LAST)?;
         let moments = read_tensors(&last.join(MOMENTS), &Device::Cpu)?;
         Ok(Saved { state: self, weights, moments, log, figures })
+    }
+
+    /// The run's log up to here.
+    ///
+    /// # Errors
+    /// Where it is missing or damaged.
+    pub fn log(&self, out: &Path) -> Result<Vec<TrainingLogRow>, TrainError> {
+        let rows = Table::<TrainingLogRow>::require(out)?.all()?;
+        Ok(rows.into_iter().filter(|row| row.epoch <= self.epochs).collect())
     }
 
     /// Writes the state and the optimizer's moments beside a checkpoint.
