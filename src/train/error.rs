@@ -24,6 +24,9 @@ pub enum TrainError {
     /// The folder's run was made with other settings, from another corpus or by another build.
     #[error("{}: expected a run of these settings on this corpus by this build of docre, got another", .0.display())]
     OtherRun(PathBuf),
+    /// A checkpoint stands where the run's is to be, and it is none that a run here has left.
+    #[error("{}: expected a checkpoint of this run, found another", .0.display())]
+    OtherCheckpoint(PathBuf),
     /// A split has documents without labels.
     #[error("{}: document `{document}`: expected labels, it has none", split.display())]
     Unlabelled {
@@ -125,6 +128,7 @@ impl Hint for TrainError {
             Self::OtherRun(_) => {
                 Some("give it the settings and the corpus that it was begun with, or choose another `--out`".into())
             }
+            Self::OtherCheckpoint(_) => Some("move it away, or choose another `--out`".into()),
             Self::NoEvidence(_) => {
                 Some("set `evidence_weight` to 0, or train on a corpus whose facts name their sentences".into())
             }

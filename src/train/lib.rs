@@ -106,11 +106,7 @@ pub fn train(
     if state.is_some() {
         let reached = stages.iter().filter(|stage| stage.number <= reached).filter(|stage| stage.is_left_in(out));
         state::check(out, reached.map(|stage| &*stage.best))?;
-    } else if [BASE, BEST].iter().any(|checkpoint| out.join(checkpoint).exists()) {
-        // Its last checkpoint was taken away, or it was killed before there was one.
-        if table::fingerprint(out, "training_log")?.is_some_and(|made| made != identity) {
-            return Err(TrainError::OtherRun(out.to_path_buf()));
-        }
+    } else if state::is_begun(out, &identity)? {
         observe(Event::Note(present::ANEW.to_owned()));
     }
     let to_come = stages.iter().filter(|stage| stage.number >= reached);

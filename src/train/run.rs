@@ -352,22 +352,22 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The best checkpoint goes first and the state last: killed in between, the run does the epoch again and writes
-    /// the same.
+    /// The log goes first, by which the checkpoints are known as the run's, and the state last: killed in between, the
+    /// run does the epoch again and writes the same.
     fn save(&self, is_best: bool, judged: &Judged) -> Result<(), TrainError> {
         let (checkpoint, tokenizer) = (&self.checkpoint, &self.prepared.tokenizer);
         let base = self.of_base.as_ref().map(|base| judged.beside(base));
         let card = judged.on(Card { base, ..self.prepared.card.clone() }, self.stage.number, self.epochs);
+        if self.prepared.corpora.len() > 1 {
+            table::write(self.out, &self.identity, self.figures.clone())?;
+        }
+        table::write(self.out, &self.identity, self.log.clone())?;
         if is_best {
             let staging = Staging::begin_over(&self.out.join(&self.stage.best), checkpoint::OURS)?;
             checkpoint.save(staging.folder(), tokenizer, self.weights.variables())?;
             card.save(staging.folder())?;
             staging.commit()?;
         }
-        if self.prepared.corpora.len() > 1 {
-            table::write(self.out, &self.identity, self.figures.clone())?;
-        }
-        table::write(self.out, &self.identity, self.log.clone())?;
         let staging = Staging::begin_over(&self.out.join(LAST), checkpoint::OURS)?;
         checkpoint.save(staging.folder(), tokenizer, self.weights.variables())?;
         card.save(staging.folder())?;

@@ -11,7 +11,7 @@ use checkpoint::{BASE, BEST, Checkpoint, CheckpointError, OURS, read_tensors, sa
 use ground::present;
 use nn::optimizer::AdamW;
 use table::rows::{TrainingFigureRow, TrainingLogRow};
-use table::{Ours, Row, Table, check_place, restore};
+use table::{Ours, Row, Table, TableFiles, check_place, restore};
 
 use super::TrainError;
 use super::plan::Stage;
@@ -114,15 +114,37 @@ pub fn recover(out: &Path, stages: &[Stage]) -> Result<(), TrainError> {
 /// Refuses what no run may replace, before one is begun.
 ///
 /// # Errors
-/// Where something that docre did not make stands in a place of the run's.
+/// Where something that docre did not make stands in a place of the run's, or a checkpoint of no run that is told here.
 pub fn check_places(out: &Path, stages: &[Stage]) -> Result<(), TrainError> {
-    for checkpoint in checkpoints(stages) {
-        check_place(&out.join(checkpoint), OURS)?;
-    }
     for table in tables() {
         check_place(&out.join(table), Ours::TABLES)?;
     }
+    let is_told = TableFiles::find(out, &TrainingLogRow::schema().name)?.is_some();
+    for checkpoint in checkpoints(stages) {
+        let path = out.join(checkpoint);
+        check_place(&path, OURS)?;
+        // A run writes its log before all of them, and its state with the last.
+        if path.exists() && (checkpoint == LAST || !is_told) {
+            return Err(TrainError::OtherCheckpoint(path));
+        }
+    }
     Ok(())
+}
+
+/// Whether a run that has no state was begun before: its last checkpoint was taken away, or it was killed before there was
+/// one.
+///
+/// # Errors
+/// Where a table is that of another run, or cannot be read.
+pub fn is_begun(out: &Path, run: &str) -> Result<bool, TrainError> {
+    let found = tables().into_iter().filter_map(|table| TableFiles::find(out, table).transpose());
+    let found = found.collect::<Result<Vec<_>, _>>()?;
+    for table in &found {
+        if table.fingerprint()?.as_deref() != Some(run) {
+            return Err(TrainError::OtherRun(out.to_path_buf()));
+        }
+    }
+    Ok(!found.is_empty())
 }
 
 /// The names of the tables that a run may leave.

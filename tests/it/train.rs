@@ -622,6 +622,42 @@ fn a_damaged_run_is_not_gone_on_with() {
     assert_eq!((run.code, run.stderr.contains("training begins anew")), (Some(0), true), "{}", run.stderr);
 }
 
+/// Copies a checkpoint of the fixture.
+fn copy(fixture: &Fixture, from: &str, to: &str) {
+    for (path, bytes) in files(&fixture.path(from)) {
+        let copy = fixture.path(to).join(path.file_name().unwrap());
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        fs::write(copy, bytes).unwrap();
+    }
+}
+
+#[test]
+fn nothing_of_another_run_is_replaced() {
+    let fixture = Fixture::new();
+    let config = TrainConfig { epochs: 1, ..fixture.config() };
+    let other = TrainConfig { seed: 6, ..config.clone() };
+    assert_eq!(fixture.train(&config, "run", &[]).code, Some(0));
+    let refused = |out: &str, expected: &str| {
+        let before = files(&fixture.path(out));
+        for more in [&[][..], &["--resume"]] {
+            let run = fixture.train(&other, out, more);
+            assert!(run.code == Some(1) && run.stderr.contains(expected), "{out}: {}", run.stderr);
+        }
+        assert!(files(&fixture.path(out)) == before, "{out}");
+    };
+    for checkpoint in ["best", "base", "last"] {
+        let out = format!("only {checkpoint}");
+        copy(&fixture, "run/best", &format!("{out}/{checkpoint}"));
+        let expected = "expected a checkpoint of this run, found another\nhint: move";
+        refused(&out, &format!("{checkpoint}: {expected}"));
+    }
+    copy(&fixture, "run/training_log", "only log/training_log");
+    refused("only log", "expected a run of these settings");
+    // What a run leaves that is killed between its log and its checkpoint.
+    let begun = fixture.train(&config, "only log", &[]);
+    assert_eq!((begun.code, begun.stderr.contains("training begins anew")), (Some(0), true), "{}", begun.stderr);
+}
+
 #[test]
 fn a_full_disk_leaves_the_earlier_checkpoint() {
     let fixture = Fixture::new();
