@@ -87,7 +87,6 @@ pub fn train(
     if state.is_none() {
         state::check_places(out, &stages)?;
     }
-    let reached = state.as_ref().map_or(1, |state| state.stage);
     let compute = device.open(config.precision)?;
     observe(compute.event());
     let prepared = Prepared::read(config, out, &compute)?;
@@ -103,20 +102,24 @@ pub fn train(
     if state.as_ref().is_some_and(|state| state.run != identity) {
         return Err(TrainError::OtherRun(out.to_path_buf()));
     }
-    if state.is_some() {
-        let reached = stages.iter().filter(|stage| stage.number <= reached).filter(|stage| stage.is_left_in(out));
-        state::check(out, reached.map(|stage| &*stage.best))?;
+    let mut to_come: Vec<&Stage> = stages.iter().collect();
+    if let Some(state) = &state {
+        let reached = stages.iter().filter(|stage| stage.number <= state.stage);
+        state::check(out, reached.filter(|stage| stage.is_left_in(out)).map(|stage| &*stage.best))?;
+        let log = state.log(out)?;
+        let has_ended = stages.last().is_some_and(|stage| stage.is_over(&log, config.patience));
+        // Bases of folds that a run did without are trained where the features that it found are gone.
+        to_come.retain(|stage| stage.number >= state.stage || !has_ended && !stage.is_left_in(out));
     } else if state::is_begun(out, &identity)? {
         observe(Event::Note(present::ANEW.to_owned()));
     }
-    let to_come = stages.iter().filter(|stage| stage.number >= reached);
-    let trained = take(to_come, (config, out, &lock), (&prepared, &compute, identity), observe)?;
+    let trained = take(&to_come, (config, out, &lock), (&prepared, &compute, identity), observe)?;
     compared(trained, config, out, observe)
 }
 
 /// Takes the stages that are to come.
-fn take<'s>(
-    stages: impl Iterator<Item = &'s Stage>,
+fn take(
+    stages: &[&Stage],
     (config, out, lock): (&TrainConfig, &Path, &Lock),
     (prepared, compute, identity): (&Prepared, &Compute, String),
     observe: Observer<'_>,
@@ -130,9 +133,13 @@ fn take<'s>(
         if stage.fold.is_some() && features.is_some() {
             continue;
         }
-        let saved = State::read(out)?.map(|state| state.load(out, prepared.corpora.len())).transpose()?;
+        let mut saved = State::read(out)?.map(|state| state.load(out, prepared.corpora.len())).transpose()?;
+        if let Some(later) = saved.take_if(|saved| saved.state.stage > stage.number) {
+            observe(Event::Note(present::went_back(stage.number)));
+            saved = Some(later.before(stage.number));
+        }
         let mut run = Run::new(config, stage, out, prepared, identity.clone(), compute, saved)?;
-        if stage.is_over_a_base() {
+        if stage.is_over_a_base() && !run.is_over() {
             if stage.needs_features() && features.is_none() {
                 features = Some(frozen()?.make(&run.workers, observe)?);
             }

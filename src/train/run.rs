@@ -65,8 +65,6 @@ pub struct Run<'a> {
     schedule: Schedule,
     /// Steps of the stage in all.
     steps: u64,
-    /// Epochs done before the stage.
-    before: u32,
     /// Epochs and steps before that its random numbers do not count.
     undrawn: (u32, u64),
     /// The places of the documents that it trains on.
@@ -113,8 +111,6 @@ impl<'a> Run<'a> {
             }
             (epochs, log, figures) = (saved.state.epochs, saved.log, saved.figures);
         }
-        let earlier = log.iter().filter(|row: &&TrainingLogRow| row.stage < stage.number);
-        let before = earlier.map(|row| row.epoch).max().unwrap_or_default();
         let undrawn = undrawn(&log, stage);
         let documents = stage.documents(prepared.train.count(), config.seed);
         let mixture = Mixture::of(&prepared.corpora, &prepared.train, &documents);
@@ -140,7 +136,6 @@ impl<'a> Run<'a> {
             adam,
             schedule,
             steps,
-            before,
             undrawn,
             documents,
             mixture,
@@ -172,9 +167,7 @@ impl<'a> Run<'a> {
     }
 
     pub fn is_over(&self) -> bool {
-        let waited = self.epochs - self.best().map_or(self.before, |(epoch, _)| epoch);
-        let done = self.epochs - self.before;
-        done >= self.stage.epochs || self.config.patience.is_some_and(|patience| waited >= patience)
+        self.stage.is_over(&self.log, self.config.patience)
     }
 
     pub fn epoch(&mut self, lock: &Lock, observe: Observer<'_>) -> Result<(), TrainError> {

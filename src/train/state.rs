@@ -49,6 +49,19 @@ pub struct Saved {
     pub figures: Vec<TrainingFigureRow>,
 }
 
+impl Saved {
+    /// The same as it stood before a stage.
+    #[must_use]
+    pub fn before(mut self, stage: u32) -> Self {
+        self.log.retain(|row| row.stage < stage);
+        self.figures.retain(|row| row.stage < stage);
+        self.state.epochs = self.log.last().map_or(0, |row| row.epoch);
+        // Of weights and moments the stage takes none.
+        self.state.stage = stage - 1;
+        self
+    }
+}
+
 impl State {
     /// Where the run in a folder stands; `None` where no epoch has ended.
     ///

@@ -231,6 +231,31 @@ fn folds_go_on_from_any_epoch_and_are_left_out_where_features_are_kept() {
 }
 
 #[test]
+fn a_run_trains_the_folds_that_it_did_without_where_their_features_are_gone() {
+    let fixture = Fixture::new();
+    let config = with(&frozen(&fixture, ModelConfig::DocreIi(docre_ii())), |second| second.folds = 2);
+    train(&fixture, &config, "first", &[]);
+    let over = |config: &TrainConfig| TrainConfig { base: Some(fixture.path("first/base")), ..config.clone() };
+    // It finds features, and is stopped in its one stage.
+    let stopped = copy_after(1, &fixture, &over(&config));
+    assert!(!stopped.join("fold-1").exists());
+    train(&fixture, &TrainConfig { seed: 6, ..over(&config) }, "second", &[]);
+    let told = train(&fixture, &over(&config), "stopped", &["--resume"]).stderr;
+    assert!(told.contains("goes back to stage 2") && told.contains("stage 3, without fold 2 of 2"), "{told}");
+    for checkpoint in ["best", "last"] {
+        let [whole, resumed] = ["whole", "stopped"].map(|run| weights(&fixture, &format!("{run}/{checkpoint}")));
+        assert!(whole == resumed, "{checkpoint}");
+    }
+    assert_eq!(log(&fixture, "stopped", "stage = 4"), log(&fixture, "whole", "stage = 4"));
+    // A run that has ended needs neither.
+    fs::remove_dir_all(stopped.join("fold-1")).unwrap();
+    fs::remove_dir_all(fixture.path("first/base.features-of-2-folds")).unwrap();
+    let before = files(&stopped);
+    train(&fixture, &over(&config), "stopped", &["--resume"]);
+    assert!(files(&stopped) == before);
+}
+
+#[test]
 fn folds_that_cannot_be_are_refused() {
     let fixture = Fixture::new();
     let config = frozen(&fixture, ModelConfig::DocreIi(docre_ii()));
