@@ -260,7 +260,22 @@ impl TrainConfig {
         let (corpus, train, dev) = (PathBuf::new(), String::new(), String::new());
         let placeless = |corpus: &CorpusConfig| CorpusConfig { train: None, dev: None, ..corpus.clone() };
         let corpora = self.corpora.iter().map(placeless).collect();
-        Self { corpus, train, dev, corpora, base: None, teacher: None, begin_with: None, second_stage, ..self.clone() }
+        let encoder = match &self.encoder {
+            EncoderSource::Pretrained(_) => EncoderSource::Pretrained(String::new()),
+            scratch @ EncoderSource::Scratch(_) => scratch.clone(),
+        };
+        Self {
+            encoder,
+            corpus,
+            train,
+            dev,
+            corpora,
+            base: None,
+            teacher: None,
+            begin_with: None,
+            second_stage,
+            ..self.clone()
+        }
     }
 
     /// Whether there are as many documents as folds.

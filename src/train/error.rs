@@ -21,8 +21,11 @@ pub enum TrainError {
     /// The folder holds a run.
     #[error("{}: holds a training run", .0.display())]
     Exists(PathBuf),
-    /// The folder's run was made with other settings, from another corpus or by another build.
-    #[error("{}: expected a run of these settings on this corpus by this build of docre, got another", .0.display())]
+    /// The folder's run was made with other settings, from another corpus, encoder or checkpoint, or by another build.
+    #[error(
+        "{}: expected a run of these settings on this corpus, with this encoder and by this build of docre, got another",
+        .0.display()
+    )]
     OtherRun(PathBuf),
     /// A checkpoint stands where the run's is to be, and it is none that a run here has left.
     #[error("{}: expected a checkpoint of this run, found another", .0.display())]
@@ -125,9 +128,10 @@ impl Hint for TrainError {
     fn hint(&self) -> Option<Words> {
         match self {
             Self::Exists(_) => Some("pass `--resume` to go on with it, or choose another `--out`".into()),
-            Self::OtherRun(_) => {
-                Some("give it the settings and the corpus that it was begun with, or choose another `--out`".into())
-            }
+            Self::OtherRun(_) => Some(
+                "give it the settings, the corpus and the encoder that it was begun with, or choose another `--out`"
+                    .into(),
+            ),
             Self::OtherCheckpoint(_) => Some("move it away, or choose another `--out`".into()),
             Self::NoEvidence(_) => {
                 Some("set `evidence_weight` to 0, or train on a corpus whose facts name their sentences".into())

@@ -36,7 +36,7 @@ mod state;
 
 use std::path::Path;
 
-use ground::identity::Identity;
+use ground::identity::{Contents, Identity};
 use ground::observe::{Event, Observer};
 use ground::settings::Settings;
 use nn::device::{Compute, DeviceChoice};
@@ -73,6 +73,21 @@ pub fn train(
     device: DeviceChoice,
     observe: Observer<'_>,
 ) -> Result<Trained, TrainError> {
+    train_knowing(&Contents::default(), config, out, resume, device, observe)
+}
+
+/// As [`train`]; an encoder whose content is known is not read once more to identify it.
+///
+/// # Errors
+/// As there.
+pub fn train_knowing(
+    contents: &Contents,
+    config: &TrainConfig,
+    out: &Path,
+    resume: bool,
+    device: DeviceChoice,
+    observe: Observer<'_>,
+) -> Result<Trained, TrainError> {
     config.check().map_err(TrainError::Config)?;
     let lock = Lock::inside(out)?;
     clear_leftovers(out, checkpoint::OURS);
@@ -89,7 +104,7 @@ pub fn train(
     }
     let compute = device.open(config.precision)?;
     observe(compute.event());
-    let prepared = Prepared::read(config, out, &compute)?;
+    let prepared = Prepared::read(config, out, &compute, contents)?;
     prepared.sources(config).into_iter().map(Event::Detail).for_each(observe);
     prepared.told().for_each(observe);
     prepared.cut_off().event(config.most_pieces).into_iter().for_each(observe);
@@ -157,7 +172,7 @@ fn take(
     Ok(trained)
 }
 
-/// Identifies settings, corpus and checkpoints, wherever these are.
+/// Identifies settings, corpus, encoder and checkpoints, wherever these are.
 fn identity(config: &TrainConfig, prepared: &Prepared) -> String {
     let settings = config.without_places();
     Identity::of("train").field("settings", &settings).field("prepared", &prepared.fingerprint).finish()

@@ -11,8 +11,9 @@ use docre::model::docre_sd::DocreSdConfig;
 use docre::model::example::Example;
 use docre::nn::device::DeviceChoice;
 use docre::pieces::Cutter;
-use docre::train::config::{SecondStage, TrainConfig};
+use docre::train::config::{EncoderSource, SecondStage, TrainConfig};
 
+use crate::pipeline_of_models::{encoder, scale};
 use crate::support::{Run, docre, files, rows};
 use crate::train::{Fixture, copy_after, docre_ii, second_stage};
 
@@ -253,6 +254,20 @@ fn a_run_trains_the_folds_that_it_did_without_where_their_features_are_gone() {
     let before = files(&stopped);
     train(&fixture, &over(&config), "stopped", &["--resume"]);
     assert!(files(&stopped) == before);
+}
+
+#[test]
+fn features_of_folds_are_of_their_encoder() {
+    let fixture = Fixture::new();
+    encoder(&fixture.path("encoder"));
+    let pretrained = EncoderSource::Pretrained(fixture.path("encoder").to_str().unwrap().to_owned());
+    let config = TrainConfig { encoder: pretrained, epochs: 1, ..frozen(&fixture, ModelConfig::DocreIi(docre_ii())) };
+    let config = with(&config, |second| (second.folds, second.epochs) = (2, 1));
+    train(&fixture, &config, "run", &[]);
+    let over = TrainConfig { base: Some(fixture.path("run/base")), ..config };
+    assert!(train(&fixture, &over, "same", &[]).stderr.contains("are taken from "));
+    scale(&fixture.path("encoder"));
+    assert!(train(&fixture, &over, "other", &[]).stderr.contains("without fold 2 of 2"));
 }
 
 #[test]

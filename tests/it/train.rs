@@ -21,6 +21,7 @@ use docre::train::config::{EncoderSource, Scratch, SecondStage, TrainConfig};
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::pipeline_of_models::{encoder, scale};
 use crate::support::{Run, build_as_the_program, command, docre, files, rows};
 
 /// A corpus of a few synthetic documents.
@@ -656,6 +657,24 @@ fn nothing_of_another_run_is_replaced() {
     // What a run leaves that is killed between its log and its checkpoint.
     let begun = fixture.train(&config, "only log", &[]);
     assert_eq!((begun.code, begun.stderr.contains("training begins anew")), (Some(0), true), "{}", begun.stderr);
+}
+
+#[test]
+fn an_encoder_is_known_by_its_content() {
+    let fixture = Fixture::new();
+    let pretrained = |name: &str| {
+        let encoder = EncoderSource::Pretrained(fixture.path(name).to_str().unwrap().to_owned());
+        TrainConfig { encoder, epochs: 2, second_stage: None, ..fixture.config() }
+    };
+    encoder(&fixture.path("encoder"));
+    copy(&fixture, "encoder", "moved");
+    let stopped = copy_after(1, &fixture, &pretrained("encoder"));
+    scale(&fixture.path("encoder"));
+    let refused = fixture.train(&pretrained("encoder"), "stopped", &["--resume"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("with this encoder"), "{}", refused.stderr);
+    let resumed = fixture.train(&pretrained("moved"), "stopped", &["--resume"]);
+    assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
+    assert!(checkpoints(&stopped) == checkpoints(&fixture.path("whole")));
 }
 
 #[test]
