@@ -50,7 +50,7 @@ impl Command {
     /// How it is stopped.
     pub fn stopping(&self) -> Stopping {
         let goes_on = match self {
-            Self::Train(_) => "go on from the last whole epoch with --resume",
+            Self::Train(_) => "--resume goes on from the last whole epoch, if there is one",
             Self::Score(args) => args.goes_on(),
             Self::Run(_) => "the same command goes on where it stopped",
             _ => "run it again",

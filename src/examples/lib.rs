@@ -20,7 +20,7 @@ use table::{Followers, Standing, Table, TableError, Text};
 
 pub use beside::Beside;
 pub use profile::{MOST_TYPES, Profile, TypePairs, Written};
-pub use rows::{Misfit, example};
+pub use rows::Misfit;
 
 /// Documents at a time: what is in memory at once.
 pub const DOCUMENTS_AT_ONCE: usize = 256;

@@ -65,19 +65,6 @@ pub enum Misfit {
     },
 }
 
-/// A document from its rows; only candidate pairs are taken.
-///
-/// # Errors
-/// Where a pair names an entity that the pieces do not have, or a label a relation that the model does not have.
-pub fn example(pieces: &PieceRow, pairs: &[PairRow], relations: &Relations) -> Result<Example, Misfit> {
-    let mut example = without_pairs(pieces, relations)?;
-    for pair in pairs.iter().filter(|pair| pair.candidate) {
-        foreign(pair, relations).next().map_or(Ok(()), |relation| Err(unknown(pair, relation, relations)))?;
-        push(&mut example, pair, relations)?;
-    }
-    Ok(example)
-}
-
 /// A document before its pairs are read.
 pub(super) fn without_pairs(pieces: &PieceRow, relations: &Relations) -> Result<Example, Misfit> {
     let example = Example {

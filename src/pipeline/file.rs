@@ -303,8 +303,10 @@ fn checked(
     }
     let input =
         |name: String| sources.get(&name).map_or(Input::Made(name.clone()), |source| Input::Source(source.clone()));
-    let inputs = names.into_iter().map(|(role, names)| (role, names.into_iter().map(input).collect())).collect();
+    let mut inputs: BTreeMap<String, Vec<Input>> =
+        names.into_iter().map(|(role, names)| (role, names.into_iter().map(input).collect())).collect();
     let action = (kind.parse)(options.clone(), &roles)?;
+    inputs.extend(action.reads().map(|(role, source)| (role.to_owned(), vec![Input::Source(source)])));
     for role in head.outputs.keys() {
         if let Some(reason) = action.lacks(role) {
             bail!("output `{role}`: expected none, as {reason}");

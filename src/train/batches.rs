@@ -10,7 +10,7 @@ const BATCHES_OF_A_BUCKET: usize = 16;
 pub fn batches(lengths: &[usize], size: usize, random: &mut Random) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     random.shuffle(&mut order);
-    for bucket in order.chunks_mut(size.max(1) * BATCHES_OF_A_BUCKET) {
+    for bucket in order.chunks_mut(size.max(1).saturating_mul(BATCHES_OF_A_BUCKET)) {
         bucket.sort_by_key(|&place| lengths.get(place).copied());
     }
     let mut batches: Vec<Vec<usize>> = order.chunks(size.max(1)).map(<[usize]>::to_vec).collect();
@@ -51,5 +51,7 @@ mod tests {
         // One bucket, whose lengths are 0 to 79: five in a row to a batch.
         assert!(found.iter().all(|batch| spread(batch) == 4));
         assert_ne!(found, batches(&lengths, 5, &mut Random::new(2)));
+        // So many that sixteen times as many are no number.
+        assert_eq!(batches(&lengths, usize::MAX / 16 + 1, &mut Random::new(1)).len(), 1);
     }
 }

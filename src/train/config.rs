@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use checkpoint::{MOST_LABELS, ModelConfig};
 use encoder::{EncoderConfig, EncoderFamily};
-use ground::settings::{Settings, at_least};
+use ground::settings::{Settings, at_least, within};
 use model::teaching::Teaching;
 use nn::device::Precision;
 use pieces::{Markers, VocabularyOptions};
@@ -145,6 +145,8 @@ impl SecondStage {
     }
 }
 
+/// Epochs of a stage at most: more is a slip, and those of all stages are counted through.
+const MOST_EPOCHS: u32 = 1_000_000;
 /// Folds at most: each costs the training of a base.
 const MOST_FOLDS: u32 = 100;
 
@@ -258,7 +260,22 @@ impl TrainConfig {
         let (corpus, train, dev) = (PathBuf::new(), String::new(), String::new());
         let placeless = |corpus: &CorpusConfig| CorpusConfig { train: None, dev: None, ..corpus.clone() };
         let corpora = self.corpora.iter().map(placeless).collect();
-        Self { corpus, train, dev, corpora, base: None, teacher: None, begin_with: None, second_stage, ..self.clone() }
+        let encoder = match &self.encoder {
+            EncoderSource::Pretrained(_) => EncoderSource::Pretrained(String::new()),
+            scratch @ EncoderSource::Scratch(_) => scratch.clone(),
+        };
+        Self {
+            encoder,
+            corpus,
+            train,
+            dev,
+            corpora,
+            base: None,
+            teacher: None,
+            begin_with: None,
+            second_stage,
+            ..self.clone()
+        }
     }
 
     /// Whether there are as many documents as folds.
@@ -329,6 +346,8 @@ impl Settings for TrainConfig {
         if let Some((name, _)) = counts.iter().find(|(_, count)| *count == 0) {
             return Err(format!("`{name}`: expected at least 1, got 0"));
         }
+        within("epochs", self.epochs, 1, MOST_EPOCHS)?;
+        within("second_stage.epochs", second.epochs, 1, MOST_EPOCHS)?;
         pieces::Options { most_pieces: self.most_pieces, markers: self.markers.clone() }.check()?;
         at_least("most_pairs", self.most_pairs.unwrap_or(1), 1)?;
         let amounts = [

@@ -21,9 +21,15 @@ pub enum TrainError {
     /// The folder holds a run.
     #[error("{}: holds a training run", .0.display())]
     Exists(PathBuf),
-    /// The folder's run was made with other settings, from another corpus or by another build.
-    #[error("{}: expected a run of these settings on this corpus by this build of docre, got another", .0.display())]
+    /// The folder's run was made with other settings, from another corpus, encoder or checkpoint, or by another build.
+    #[error(
+        "{}: expected a run of these settings on this corpus, with this encoder and by this build of docre, got another",
+        .0.display()
+    )]
     OtherRun(PathBuf),
+    /// A checkpoint stands where the run's is to be, and it is none that a run here has left.
+    #[error("{}: expected a checkpoint of this run, found another", .0.display())]
+    OtherCheckpoint(PathBuf),
     /// A split has documents without labels.
     #[error("{}: document `{document}`: expected labels, it has none", split.display())]
     Unlabelled {
@@ -81,6 +87,14 @@ pub enum TrainError {
         /// Why.
         source: candle_core::Error,
     },
+    /// The dev split cannot be scored.
+    #[error("step {step}: on dev")]
+    Dev {
+        /// The last step before, from 1.
+        step: u64,
+        /// Why.
+        source: candle_core::Error,
+    },
     /// The encoder is not at hand.
     #[error(transparent)]
     Encoder(#[from] NotFound),
@@ -114,9 +128,11 @@ impl Hint for TrainError {
     fn hint(&self) -> Option<Words> {
         match self {
             Self::Exists(_) => Some("pass `--resume` to go on with it, or choose another `--out`".into()),
-            Self::OtherRun(_) => {
-                Some("give it the settings and the corpus that it was begun with, or choose another `--out`".into())
-            }
+            Self::OtherRun(_) => Some(
+                "give it the settings, the corpus and the encoder that it was begun with, or choose another `--out`"
+                    .into(),
+            ),
+            Self::OtherCheckpoint(_) => Some("move it away, or choose another `--out`".into()),
             Self::NoEvidence(_) => {
                 Some("set `evidence_weight` to 0, or train on a corpus whose facts name their sentences".into())
             }
@@ -135,6 +151,10 @@ impl Hint for TrainError {
                     .into(),
             ),
             Self::Device(error) => error.hint(),
+            Self::Dev { source, .. } => Some(
+                Failure::of(source)
+                    .map_or("where that is a NaN, training has diverged: try smaller learning rates".into(), of_device),
+            ),
             Self::Step { source, .. } => Failure::of(source).map(of_device),
             Self::Model(error) => Failure::of(error).map(of_device),
             Self::Encoder(error) => error.hint(),

@@ -36,7 +36,7 @@ mod state;
 
 use std::path::Path;
 
-use ground::identity::Identity;
+use ground::identity::{Contents, Identity};
 use ground::observe::{Event, Observer};
 use ground::settings::Settings;
 use nn::device::{Compute, DeviceChoice};
@@ -73,6 +73,21 @@ pub fn train(
     device: DeviceChoice,
     observe: Observer<'_>,
 ) -> Result<Trained, TrainError> {
+    train_knowing(&Contents::default(), config, out, resume, device, observe)
+}
+
+/// As [`train`]; an encoder whose content is known is not read once more to identify it.
+///
+/// # Errors
+/// As there.
+pub fn train_knowing(
+    contents: &Contents,
+    config: &TrainConfig,
+    out: &Path,
+    resume: bool,
+    device: DeviceChoice,
+    observe: Observer<'_>,
+) -> Result<Trained, TrainError> {
     config.check().map_err(TrainError::Config)?;
     let lock = Lock::inside(out)?;
     clear_leftovers(out, checkpoint::OURS);
@@ -87,10 +102,9 @@ pub fn train(
     if state.is_none() {
         state::check_places(out, &stages)?;
     }
-    let reached = state.as_ref().map_or(1, |state| state.stage);
     let compute = device.open(config.precision)?;
     observe(compute.event());
-    let prepared = Prepared::read(config, out, &compute)?;
+    let prepared = Prepared::read(config, out, &compute, contents)?;
     prepared.sources(config).into_iter().map(Event::Detail).for_each(observe);
     prepared.told().for_each(observe);
     prepared.cut_off().event(config.most_pieces).into_iter().for_each(observe);
@@ -103,24 +117,24 @@ pub fn train(
     if state.as_ref().is_some_and(|state| state.run != identity) {
         return Err(TrainError::OtherRun(out.to_path_buf()));
     }
-    if state.is_some() {
-        let reached = stages.iter().filter(|stage| stage.number <= reached).filter(|stage| stage.is_left_in(out));
-        state::check(out, reached.map(|stage| &*stage.best))?;
-    } else if [BASE, BEST].iter().any(|checkpoint| out.join(checkpoint).exists()) {
-        // Its last checkpoint was taken away, or it was killed before there was one.
-        if table::fingerprint(out, "training_log")?.is_some_and(|made| made != identity) {
-            return Err(TrainError::OtherRun(out.to_path_buf()));
-        }
+    let mut to_come: Vec<&Stage> = stages.iter().collect();
+    if let Some(state) = &state {
+        let reached = stages.iter().filter(|stage| stage.number <= state.stage);
+        state::check(out, reached.filter(|stage| stage.is_left_in(out)).map(|stage| &*stage.best))?;
+        let log = state.log(out)?;
+        let has_ended = stages.last().is_some_and(|stage| stage.is_over(&log, config.patience));
+        // Bases of folds that a run did without are trained where the features that it found are gone.
+        to_come.retain(|stage| stage.number >= state.stage || !has_ended && !stage.is_left_in(out));
+    } else if state::is_begun(out, &identity)? {
         observe(Event::Note(present::ANEW.to_owned()));
     }
-    let to_come = stages.iter().filter(|stage| stage.number >= reached);
-    let trained = take(to_come, (config, out, &lock), (&prepared, &compute, identity), observe)?;
+    let trained = take(&to_come, (config, out, &lock), (&prepared, &compute, identity), observe)?;
     compared(trained, config, out, observe)
 }
 
 /// Takes the stages that are to come.
-fn take<'s>(
-    stages: impl Iterator<Item = &'s Stage>,
+fn take(
+    stages: &[&Stage],
     (config, out, lock): (&TrainConfig, &Path, &Lock),
     (prepared, compute, identity): (&Prepared, &Compute, String),
     observe: Observer<'_>,
@@ -134,9 +148,13 @@ fn take<'s>(
         if stage.fold.is_some() && features.is_some() {
             continue;
         }
-        let saved = State::read(out)?.map(|state| state.load(out)).transpose()?;
+        let mut saved = State::read(out)?.map(|state| state.load(out, prepared.corpora.len())).transpose()?;
+        if let Some(later) = saved.take_if(|saved| saved.state.stage > stage.number) {
+            observe(Event::Note(present::went_back(stage.number)));
+            saved = Some(later.before(stage.number));
+        }
         let mut run = Run::new(config, stage, out, prepared, identity.clone(), compute, saved)?;
-        if stage.is_over_a_base() {
+        if stage.is_over_a_base() && !run.is_over() {
             if stage.needs_features() && features.is_none() {
                 features = Some(frozen()?.make(&run.workers, observe)?);
             }
@@ -154,7 +172,7 @@ fn take<'s>(
     Ok(trained)
 }
 
-/// Identifies settings, corpus and checkpoints, wherever these are.
+/// Identifies settings, corpus, encoder and checkpoints, wherever these are.
 fn identity(config: &TrainConfig, prepared: &Prepared) -> String {
     let settings = config.without_places();
     Identity::of("train").field("settings", &settings).field("prepared", &prepared.fingerprint).finish()

@@ -10,6 +10,7 @@ use nn::optimizer::Group;
 use table::rows::TrainingLogRow;
 
 use super::config::TrainConfig;
+use super::present::Trained;
 
 /// One stage.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +44,13 @@ impl Stage {
     /// features alone, and was not trained where these were found.
     pub fn is_left_in(&self, out: &Path) -> bool {
         self.fold.is_none() || out.join(&self.best).exists()
+    }
+
+    /// Whether it has had its epochs, or waited for a better one as long as it may.
+    pub fn is_over(&self, log: &[TrainingLogRow], patience: Option<u32>) -> bool {
+        let Some(Trained { best_epoch, epochs, .. }) = Trained::of_stage(log, self.number) else { return false };
+        let first = log.iter().find(|row| row.stage == self.number).map_or(epochs, |row| row.epoch);
+        epochs - first + 1 >= self.epochs || patience.is_some_and(|patience| epochs - best_epoch >= patience)
     }
 
     /// The places of the documents that it trains on, of so many.

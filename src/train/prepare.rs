@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 
 use checkpoint::{BASE, Card, Checkpoint, CheckpointConfig, SplitName, find_config};
-use encoder::{EncoderConfig, hub, read_config, read_weights};
+use encoder::{EncoderConfig, LoadError, hub, read_config, read_weights};
 use examples::{DOCUMENTS_AT_ONCE, Profile, Taken, examples};
-use ground::identity::Identity;
+use ground::identity::{Contents, Identity, content};
 use ground::observe::Event;
 use model::Model;
 use model::example::{Example, Relations};
@@ -41,7 +41,7 @@ pub struct Prepared {
     pub tokenizer: Tokenizer,
     /// Identifies both splits as they were cut.
     pub corpus: String,
-    /// The same and the checkpoints that were given.
+    /// The same, and the encoder and the checkpoints that were given.
     pub fingerprint: String,
     /// What the model learns from, where it has a teacher.
     pub teacher: Option<Box<dyn Model>>,
@@ -51,21 +51,29 @@ pub struct Prepared {
     base: Option<Begun>,
     /// What all begins with.
     begun: Option<Begun>,
-    encoder: Option<PathBuf>,
+    encoder: Option<Pretrained>,
+}
+
+/// An encoder that was trained before.
+struct Pretrained {
+    folder: PathBuf,
+    /// The content of the folder.
+    content: String,
 }
 
 impl Prepared {
-    /// Reads what the settings name. Documents are set down in the folder `out` for as long as this lives.
+    /// Reads what the settings name. Documents are set down in the folder `out` for as long as this lives. Of `contents`
+    /// that are known nothing is read to identify it.
     ///
     /// # Errors
     /// Where a split or the encoder cannot be used.
-    pub fn read(config: &TrainConfig, out: &Path, compute: &Compute) -> Result<Self, TrainError> {
+    pub fn read(config: &TrainConfig, out: &Path, compute: &Compute, contents: &Contents) -> Result<Self, TrainError> {
         let corpora = Corpus::all(config)?;
         let told = corpora::relations(&corpora);
         let relations = Relations::new(told.iter().map(|told| told.relation.clone()));
         let (encoder, shape, tokenizer) = match &config.encoder {
             EncoderSource::Scratch(scratch) => from_scratch(scratch, &corpora)?,
-            EncoderSource::Pretrained(name) => pretrained(name)?,
+            EncoderSource::Pretrained(name) => pretrained(name, contents)?,
         };
         let checkpoint = CheckpointConfig {
             docre: env!("CARGO_PKG_VERSION").to_owned(),
@@ -99,8 +107,9 @@ impl Prepared {
         let begun =
             config.begin_with.as_ref().map(|folder| begin::begin_with(folder, config, &checkpoint)).transpose()?;
         let [of_base, of_begun] = [&base, &begun].map(|begun| begun.as_ref().map(|begun| begun.identity.as_str()));
-        let fingerprint = identity.field("teacher", &taught).field("base", &of_base);
-        let fingerprint = fingerprint.field("begin_with", &of_begun).finish();
+        let fingerprint = identity.field("teacher", &taught).field("base", &of_base).field("begin_with", &of_begun);
+        let of_encoder = encoder.as_ref().map(|encoder| &encoder.content);
+        let fingerprint = fingerprint.field("encoder", &of_encoder).finish();
         let of_corpora = corpora.iter().zip(&profiles).zip(&dev_profiles);
         let of_corpora = of_corpora.map(|((corpus, profile), dev)| corpus.card(dev.documents, profile));
         let of_corpora = of_corpora.collect::<Result<Vec<_>, _>>()?;
@@ -152,7 +161,7 @@ impl Prepared {
         let of_corpus = |(place, corpus): (usize, &Corpus)| {
             corpus.splits.iter().enumerate().map(|of| split(of, place)).collect::<Vec<_>>()
         };
-        let encoder = self.encoder.as_ref().map(|folder| format!("reads the encoder {}", folder.display()));
+        let encoder = self.encoder.as_ref().map(|encoder| format!("reads the encoder {}", encoder.folder.display()));
         let checkpoints = config.base.iter().chain(&config.teacher).chain(&config.begin_with);
         let checkpoints = checkpoints.map(|folder| format!("reads the checkpoint {}", folder.display()));
         let splits = self.corpora.iter().enumerate().flat_map(of_corpus);
@@ -167,6 +176,11 @@ impl Prepared {
     /// What identifies the checkpoint that all begins with.
     pub fn begun(&self) -> Option<&str> {
         self.begun.as_ref().map(|begun| begun.identity.as_str())
+    }
+
+    /// What identifies the encoder that was trained before, where it is one.
+    pub fn encoder(&self) -> Option<&str> {
+        self.encoder.as_ref().map(|encoder| encoder.content.as_str())
     }
 
     /// The weights that a stage of the run in `out` begins with, on a device; what the model has beside these begins at
@@ -198,7 +212,7 @@ impl Prepared {
             let weights = begun.weights.clone().into_iter().filter(|(name, _)| is_whole || !self.is_of_module(name));
             return Ok(Some(weights.collect()));
         }
-        let Some(folder) = &self.encoder else { return Ok(None) };
+        let Some(Pretrained { folder, .. }) = &self.encoder else { return Ok(None) };
         let mut weights = read_weights(folder, &Device::Cpu)?;
         if find_config(folder)?.is_some() {
             weights.retain(|name, _| name.starts_with("model."));
@@ -288,7 +302,7 @@ fn teacher(folder: &Path, of: &CheckpointConfig, compute: &Compute) -> Result<(B
     Ok((model, checkpoint.fingerprint))
 }
 
-type EncoderParts = (Option<PathBuf>, EncoderConfig, Tokenizer);
+type EncoderParts = (Option<Pretrained>, EncoderConfig, Tokenizer);
 
 fn from_scratch(scratch: &Scratch, corpora: &[Corpus]) -> Result<EncoderParts, TrainError> {
     let mut counts = WordCounts::default();
@@ -303,7 +317,7 @@ fn from_scratch(scratch: &Scratch, corpora: &[Corpus]) -> Result<EncoderParts, T
     Ok((None, shape, tokenizer))
 }
 
-fn pretrained(name: &str) -> Result<EncoderParts, TrainError> {
+fn pretrained(name: &str, contents: &Contents) -> Result<EncoderParts, TrainError> {
     let folder = hub::resolve(name)?;
     // A checkpoint has an encoder too.
     let (folder, shape) = match find_config(&folder)? {
@@ -315,7 +329,9 @@ fn pretrained(name: &str) -> Result<EncoderParts, TrainError> {
     if got > expected {
         return Err(TrainError::Vocabulary { encoder: name.to_owned(), expected, got });
     }
-    Ok((Some(folder), shape, tokenizer))
+    let read = || content(&folder).map_err(|source| LoadError::Io { path: folder.clone(), source });
+    let content = contents.known(&folder).map_or_else(read, |known| Ok(known.to_owned()))?;
+    Ok((Some(Pretrained { folder, content }), shape, tokenizer))
 }
 
 /// Identifies what a split is read as: its pieces and its pairs, as they stand.

@@ -44,6 +44,11 @@ pub struct Trained {
 /// What is said where a run that is to go on begins anew.
 pub const ANEW: &str = "the checkpoint `last` is not there, so training begins anew";
 
+/// What is said where a run goes back to a stage that it did without.
+pub fn went_back(stage: u32) -> String {
+    format!("features of the base are gone, and a base that makes them: the run goes back to stage {stage}")
+}
+
 impl Trained {
     /// What the log of a run says of its last stage; `None` where no epoch has ended.
     pub fn of(log: &[TrainingLogRow]) -> Option<Self> {

@@ -65,8 +65,6 @@ pub struct Run<'a> {
     schedule: Schedule,
     /// Steps of the stage in all.
     steps: u64,
-    /// Epochs done before the stage.
-    before: u32,
     /// Epochs and steps before that its random numbers do not count.
     undrawn: (u32, u64),
     /// The places of the documents that it trains on.
@@ -113,8 +111,6 @@ impl<'a> Run<'a> {
             }
             (epochs, log, figures) = (saved.state.epochs, saved.log, saved.figures);
         }
-        let earlier = log.iter().filter(|row: &&TrainingLogRow| row.stage < stage.number);
-        let before = earlier.map(|row| row.epoch).max().unwrap_or_default();
         let undrawn = undrawn(&log, stage);
         let documents = stage.documents(prepared.train.count(), config.seed);
         let mixture = Mixture::of(&prepared.corpora, &prepared.train, &documents);
@@ -140,7 +136,6 @@ impl<'a> Run<'a> {
             adam,
             schedule,
             steps,
-            before,
             undrawn,
             documents,
             mixture,
@@ -172,9 +167,7 @@ impl<'a> Run<'a> {
     }
 
     pub fn is_over(&self) -> bool {
-        let waited = self.epochs - self.best().map_or(self.before, |(epoch, _)| epoch);
-        let done = self.epochs - self.before;
-        done >= self.stage.epochs || self.config.patience.is_some_and(|patience| waited >= patience)
+        self.stage.is_over(&self.log, self.config.patience)
     }
 
     pub fn epoch(&mut self, lock: &Lock, observe: Observer<'_>) -> Result<(), TrainError> {
@@ -325,13 +318,18 @@ impl<'a> Run<'a> {
 
     /// What the model does in each dev document.
     fn judged(&self) -> Result<Judged, TrainError> {
-        judge(
+        let judged = judge(
             &self.workers,
             &*self.judge,
             (&self.prepared.dev, &self.dev),
             self.config.most_labels,
             &self.compute.device,
-        )
+        );
+        let step = self.log.last().map_or(0, |row| row.step);
+        judged.map_err(|error| match error {
+            TrainError::Model(source) => TrainError::Dev { step, source },
+            error => error,
+        })
     }
 
     /// Refuses to end where a checkpoint of the stage is not there any more.
@@ -347,22 +345,22 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The best checkpoint goes first and the state last: killed in between, the run does the epoch again and writes
-    /// the same.
+    /// The log goes first, by which the checkpoints are known as the run's, and the state last: killed in between, the
+    /// run does the epoch again and writes the same.
     fn save(&self, is_best: bool, judged: &Judged) -> Result<(), TrainError> {
         let (checkpoint, tokenizer) = (&self.checkpoint, &self.prepared.tokenizer);
         let base = self.of_base.as_ref().map(|base| judged.beside(base));
         let card = judged.on(Card { base, ..self.prepared.card.clone() }, self.stage.number, self.epochs);
+        if self.prepared.corpora.len() > 1 {
+            table::write(self.out, &self.identity, self.figures.clone())?;
+        }
+        table::write(self.out, &self.identity, self.log.clone())?;
         if is_best {
             let staging = Staging::begin_over(&self.out.join(&self.stage.best), checkpoint::OURS)?;
             checkpoint.save(staging.folder(), tokenizer, self.weights.variables())?;
             card.save(staging.folder())?;
             staging.commit()?;
         }
-        if self.prepared.corpora.len() > 1 {
-            table::write(self.out, &self.identity, self.figures.clone())?;
-        }
-        table::write(self.out, &self.identity, self.log.clone())?;
         let staging = Staging::begin_over(&self.out.join(LAST), checkpoint::OURS)?;
         checkpoint.save(staging.folder(), tokenizer, self.weights.variables())?;
         card.save(staging.folder())?;

@@ -11,7 +11,7 @@ use checkpoint::{BASE, BEST, Checkpoint, CheckpointError, OURS, read_tensors, sa
 use ground::present;
 use nn::optimizer::AdamW;
 use table::rows::{TrainingFigureRow, TrainingLogRow};
-use table::{Ours, Row, Table, check_place, restore};
+use table::{Ours, Row, Table, TableFiles, check_place, restore};
 
 use super::TrainError;
 use super::plan::Stage;
@@ -49,6 +49,19 @@ pub struct Saved {
     pub figures: Vec<TrainingFigureRow>,
 }
 
+impl Saved {
+    /// The same as it stood before a stage.
+    #[must_use]
+    pub fn before(mut self, stage: u32) -> Self {
+        self.log.retain(|row| row.stage < stage);
+        self.figures.retain(|row| row.stage < stage);
+        self.state.epochs = self.log.last().map_or(0, |row| row.epoch);
+        // Of weights and moments the stage takes none.
+        self.state.stage = stage - 1;
+        self
+    }
+}
+
 impl State {
     /// Where the run in a folder stands; `None` where no epoch has ended.
     ///
@@ -62,19 +75,27 @@ impl State {
         Ok(state.map_err(|error| CheckpointError::File { path, reason: error.to_string() })?)
     }
 
-    /// All that the run needs to go on.
+    /// All that the run needs to go on, which is of several corpora or of one.
     ///
     /// # Errors
     /// Where a file is missing or damaged.
-    pub fn load(self, out: &Path) -> Result<Saved, TrainError> {
+    pub fn load(self, out: &Path, n_corpora: usize) -> Result<Saved, TrainError> {
         let last = out.join(LAST);
-        let rows = Table::<TrainingLogRow>::require(out)?.all()?;
-        let log = rows.into_iter().filter(|row| row.epoch <= self.epochs).collect();
-        let figures = Table::<TrainingFigureRow>::find(out)?.map(|table| table.all()).transpose()?.unwrap_or_default();
+        let log = self.log(out)?;
+        let figures = if n_corpora > 1 { Table::<TrainingFigureRow>::require(out)?.all()? } else { Vec::new() };
         let figures = figures.into_iter().filter(|row| row.epoch <= self.epochs).collect();
         let weights = weights(out, LAST)?;
         let moments = read_tensors(&last.join(MOMENTS), &Device::Cpu)?;
         Ok(Saved { state: self, weights, moments, log, figures })
+    }
+
+    /// The run's log up to here.
+    ///
+    /// # Errors
+    /// Where it is missing or damaged.
+    pub fn log(&self, out: &Path) -> Result<Vec<TrainingLogRow>, TrainError> {
+        let rows = Table::<TrainingLogRow>::require(out)?.all()?;
+        Ok(rows.into_iter().filter(|row| row.epoch <= self.epochs).collect())
     }
 
     /// Writes the state and the optimizer's moments beside a checkpoint.
@@ -106,15 +127,37 @@ pub fn recover(out: &Path, stages: &[Stage]) -> Result<(), TrainError> {
 /// Refuses what no run may replace, before one is begun.
 ///
 /// # Errors
-/// Where something that docre did not make stands in a place of the run's.
+/// Where something that docre did not make stands in a place of the run's, or a checkpoint of no run that is told here.
 pub fn check_places(out: &Path, stages: &[Stage]) -> Result<(), TrainError> {
-    for checkpoint in checkpoints(stages) {
-        check_place(&out.join(checkpoint), OURS)?;
-    }
     for table in tables() {
         check_place(&out.join(table), Ours::TABLES)?;
     }
+    let is_told = TableFiles::find(out, &TrainingLogRow::schema().name)?.is_some();
+    for checkpoint in checkpoints(stages) {
+        let path = out.join(checkpoint);
+        check_place(&path, OURS)?;
+        // A run writes its log before all of them, and its state with the last.
+        if path.exists() && (checkpoint == LAST || !is_told) {
+            return Err(TrainError::OtherCheckpoint(path));
+        }
+    }
     Ok(())
+}
+
+/// Whether a run that has no state was begun before: its last checkpoint was taken away, or it was killed before there was
+/// one.
+///
+/// # Errors
+/// Where a table is that of another run, or cannot be read.
+pub fn is_begun(out: &Path, run: &str) -> Result<bool, TrainError> {
+    let found = tables().into_iter().filter_map(|table| TableFiles::find(out, table).transpose());
+    let found = found.collect::<Result<Vec<_>, _>>()?;
+    for table in &found {
+        if table.fingerprint()?.as_deref() != Some(run) {
+            return Err(TrainError::OtherRun(out.to_path_buf()));
+        }
+    }
+    Ok(!found.is_empty())
 }
 
 /// The names of the tables that a run may leave.

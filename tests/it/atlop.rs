@@ -1,8 +1,12 @@
 //! ATLOP against the reference: contexts, logits, predictions, loss, gradients, six steps of training.
 
+use std::collections::BTreeSet;
+use std::iter::empty;
+use std::path::Path;
+
 use candle_core::{DType, Device, Tensor};
 use docre::encoder::{read_config, read_weights};
-use docre::examples::example as example_of;
+use docre::examples::{Batch, Beside, ExamplesError, Misfit, Taken};
 use docre::model::atlop::{Atlop, AtlopConfig};
 use docre::model::bilinear::Bilinear;
 use docre::model::decode::decode;
@@ -47,7 +51,21 @@ fn example(golden: &Golden, place: usize, row: &PieceRow) -> Example {
         labels: Some((1..CLASSES).filter(|class| labels[*class] == 1).map(|class| class.to_string().into()).collect()),
     };
     let rows: Vec<PairRow> = pairs.chunks(2).zip(labels.chunks(CLASSES)).map(pair).collect();
-    example_of(row, &rows, &relations()).unwrap()
+    example_of(row, &rows).unwrap()
+}
+
+/// A document as a model sees it, from its rows.
+fn example_of(pieces: &PieceRow, pairs: &[PairRow]) -> Result<Example, Misfit> {
+    let (relations, left_out) = (&relations(), &BTreeSet::new());
+    let taken = Taken { relations, left_out, passes_over: false, evidence: false, documents: 1 };
+    let pairs = pairs.iter().cloned().map(Ok);
+    let beside = Beside { entities: Vec::new(), facts: Vec::new(), pairs, tokens: empty() };
+    let mut batch = Batch::default();
+    match batch.add(pieces, beside, &taken, None, Path::new("golden")) {
+        Ok(()) => Ok(batch.examples.remove(0)),
+        Err(ExamplesError::Misfit { reason, .. }) => Err(reason),
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// How the golden model computes. On the CPU f32 takes the fused operations, any other type those composed of candle's.
@@ -235,7 +253,7 @@ fn rows_that_do_not_fit_are_refused() {
         candidate,
         labels: Some(vec![label.into()]),
     };
-    let fault = |piece: &PieceRow, pair| example_of(piece, &[pair], &relations()).unwrap_err().to_string();
+    let fault = |piece: &PieceRow, pair| example_of(piece, &[pair]).unwrap_err().to_string();
     let unknown = fault(&piece, pair(0, 1, "P17", true));
     assert_eq!(unknown, "document `d`: pair (0, 1): expected one of the model's 96 relations, got `P17`");
     assert!(fault(&piece, pair(0, 2, "1", true)).contains("expected two of the 2 entities"));
@@ -243,7 +261,7 @@ fn rows_that_do_not_fit_are_refused() {
     assert!(place.contains("mention at piece 3: expected one of its 3 pieces"));
     let ends = fault(&PieceRow { mention_ends: vec![vec![], vec![1]], ..piece.clone() }, pair(0, 1, "1", true));
     assert_eq!(ends, "document `d`: expected `mention_ends` of the mentions of `mention_starts`, got those of others");
-    let left_out = example_of(&piece, &[pair(0, 1, "P17", false)], &relations()).unwrap();
+    let left_out = example_of(&piece, &[pair(0, 1, "P17", false)]).unwrap();
     assert_eq!((left_out.pairs.len(), left_out.n_mentions), (0, vec![1, 0]));
 }
 

@@ -181,6 +181,11 @@ fn a_run_over_several_corpora_goes_on_from_any_epoch() {
     let log = rows(&stopped, "SELECT dev_f1 FROM training_log WHERE dev_f1 IS NOT NULL ORDER BY epoch");
     let numbers = |rows: &[String]| rows.iter().map(|row| row.parse::<f64>().unwrap()).collect::<Vec<_>>();
     assert!(numbers(&means).iter().zip(numbers(&log)).all(|(mean, logged)| (mean - logged).abs() < 1e-12));
+    // Without its figures it would lose them.
+    fs::rename(stopped.join("training_figures"), fixture.path("figures")).unwrap();
+    let refused = fixture.train(&config, "stopped", &["--resume"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("training_figures"), "{}", refused.stderr);
+    fs::rename(fixture.path("figures"), stopped.join("training_figures")).unwrap();
     // Other shares are another run.
     config.corpora[1].share = Some(0.4);
     let refused = fixture.train(&config, "stopped", &["--resume"]);

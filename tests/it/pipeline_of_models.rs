@@ -1,5 +1,6 @@
 //! `docre run` on stages that train and score: what is made, what is gone on from, and what is refused.
 
+use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::process::Stdio;
 use std::sync::LazyLock;
 use std::thread;
 
-use candle_core::{Device, safetensors};
+use candle_core::{Device, Tensor, safetensors};
 
 use crate::models::{splits, training};
 use crate::pipeline::{Place, outputs};
@@ -60,7 +61,7 @@ fn in_work(run: &Path, stage: &str, found: impl Fn(&Path) -> bool) -> bool {
 }
 
 /// The golden encoder without the classifier above it, in a folder that is made.
-fn encoder(folder: &Path) {
+pub fn encoder(folder: &Path) {
     let golden = crate::golden::folder("atlop_bert");
     fs::create_dir_all(folder).unwrap();
     for file in ["config.json", "tokenizer.json"] {
@@ -69,6 +70,15 @@ fn encoder(folder: &Path) {
     let mut weights = safetensors::load(golden.join("model.safetensors"), &Device::Cpu).unwrap();
     weights.retain(|name, _| name.starts_with("model."));
     safetensors::save(&weights, folder.join("model.safetensors")).unwrap();
+}
+
+/// The encoder in a folder becomes another of the same shape.
+pub fn scale(folder: &Path) {
+    let file = folder.join("model.safetensors");
+    let weights = safetensors::load(&file, &Device::Cpu).unwrap();
+    let scaled: HashMap<String, Tensor> =
+        weights.into_iter().map(|(name, weight)| (name, (weight * 1.01).unwrap())).collect();
+    safetensors::save(&scaled, file).unwrap();
 }
 
 /// A Hugging Face cache that holds it as `org/tiny`.
@@ -293,6 +303,21 @@ outputs = { pieces = "pieces" }
     assert_eq!(rows(&place.path("runs/tiny"), "SELECT count(*) FROM pieces"), ["4"]);
     encoder(&place.path("encoders/tiny"));
     assert_eq!(place.run(&[]), ["train", "encode"], "another place, the same model: scoring is up to date");
+}
+
+#[test]
+fn an_encoder_that_an_option_names_is_an_input() {
+    let named = MODEL.replace("encoder.scratch =", "encoder.pretrained = \"encoders/tiny\" #");
+    let place = Place::new(&named.replace("epochs = 6", "epochs = 1"));
+    let missing = place.failure(&[]);
+    assert!(missing.contains("tiny: left out: `encoders/tiny` is not there\nhint: "), "{missing}");
+    encoder(&place.path("encoders/tiny"));
+    assert_eq!(place.run(&[]), STAGES);
+    assert_eq!(place.run(&[]), [""; 0]);
+    scale(&place.path("encoders/tiny"));
+    let told = place.docre(&["tiny.toml", "--dry-run"]).stdout;
+    assert!(told.contains("tiny/train: to run: input `encoder` changed\n"), "{told}");
+    assert_eq!(place.run(&[])[0], "train");
 }
 
 #[test]

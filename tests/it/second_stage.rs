@@ -11,8 +11,9 @@ use docre::model::docre_sd::DocreSdConfig;
 use docre::model::example::Example;
 use docre::nn::device::DeviceChoice;
 use docre::pieces::Cutter;
-use docre::train::config::{SecondStage, TrainConfig};
+use docre::train::config::{EncoderSource, SecondStage, TrainConfig};
 
+use crate::pipeline_of_models::{encoder, scale};
 use crate::support::{Run, docre, files, rows};
 use crate::train::{Fixture, copy_after, docre_ii, second_stage};
 
@@ -65,7 +66,8 @@ fn kept_features_train_as_those_that_are_made_in_each_step() {
         let over = |config: &TrainConfig| TrainConfig { base: Some(fixture.path("kept/base")), ..config.clone() };
         let told = train(&fixture, &over(&kept), "taken", &[]);
         assert!(told.stderr.contains("features of the base are taken from "), "{}", told.stderr);
-        train(&fixture, &over(&made), "alone", &[]);
+        let told = train(&fixture, &over(&made), "alone", &[]);
+        assert!(told.stderr.contains("are made anew in each step: "), "{}", told.stderr);
         assert!(weights(&fixture, "taken/last") == weights(&fixture, "alone/last"));
         assert_eq!(log(&fixture, "taken", "true"), log(&fixture, "alone", "true"));
         let other = TrainConfig { base: None, seed: 6, ..kept.clone() };
@@ -227,6 +229,45 @@ fn folds_go_on_from_any_epoch_and_are_left_out_where_features_are_kept() {
             assert_eq!(log(&fixture, "over", "stage = 4"), log(&fixture, "again", "stage = 4"));
         }
     }
+}
+
+#[test]
+fn a_run_trains_the_folds_that_it_did_without_where_their_features_are_gone() {
+    let fixture = Fixture::new();
+    let config = with(&frozen(&fixture, ModelConfig::DocreIi(docre_ii())), |second| second.folds = 2);
+    train(&fixture, &config, "first", &[]);
+    let over = |config: &TrainConfig| TrainConfig { base: Some(fixture.path("first/base")), ..config.clone() };
+    // It finds features, and is stopped in its one stage.
+    let stopped = copy_after(1, &fixture, &over(&config));
+    assert!(!stopped.join("fold-1").exists());
+    train(&fixture, &TrainConfig { seed: 6, ..over(&config) }, "second", &[]);
+    let told = train(&fixture, &over(&config), "stopped", &["--resume"]).stderr;
+    assert!(told.contains("goes back to stage 2") && told.contains("stage 3, without fold 2 of 2"), "{told}");
+    for checkpoint in ["best", "last"] {
+        let [whole, resumed] = ["whole", "stopped"].map(|run| weights(&fixture, &format!("{run}/{checkpoint}")));
+        assert!(whole == resumed, "{checkpoint}");
+    }
+    assert_eq!(log(&fixture, "stopped", "stage = 4"), log(&fixture, "whole", "stage = 4"));
+    // A run that has ended needs neither.
+    fs::remove_dir_all(stopped.join("fold-1")).unwrap();
+    fs::remove_dir_all(fixture.path("first/base.features-of-2-folds")).unwrap();
+    let before = files(&stopped);
+    train(&fixture, &over(&config), "stopped", &["--resume"]);
+    assert!(files(&stopped) == before);
+}
+
+#[test]
+fn features_of_folds_are_of_their_encoder() {
+    let fixture = Fixture::new();
+    encoder(&fixture.path("encoder"));
+    let pretrained = EncoderSource::Pretrained(fixture.path("encoder").to_str().unwrap().to_owned());
+    let config = TrainConfig { encoder: pretrained, epochs: 1, ..frozen(&fixture, ModelConfig::DocreIi(docre_ii())) };
+    let config = with(&config, |second| (second.folds, second.epochs) = (2, 1));
+    train(&fixture, &config, "run", &[]);
+    let over = TrainConfig { base: Some(fixture.path("run/base")), ..config };
+    assert!(train(&fixture, &over, "same", &[]).stderr.contains("are taken from "));
+    scale(&fixture.path("encoder"));
+    assert!(train(&fixture, &over, "other", &[]).stderr.contains("without fold 2 of 2"));
 }
 
 #[test]

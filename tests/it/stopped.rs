@@ -173,7 +173,7 @@ fn what_a_model_does_goes_on_where_it_was_stopped() {
     let run = stop(&["INT"], &fixture.path("stopped"), &train, || fixture.path("stopped/last/state.json").is_file());
     assert_eq!(run.code, Some(130), "{}", run.stderr);
     assert!(
-        run.stderr.ends_with("stopped by SIGINT: go on from the last whole epoch with --resume\n"),
+        run.stderr.ends_with("stopped by SIGINT: --resume goes on from the last whole epoch, if there is one\n"),
         "{}",
         run.stderr
     );

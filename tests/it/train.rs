@@ -21,6 +21,7 @@ use docre::train::config::{EncoderSource, Scratch, SecondStage, TrainConfig};
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::pipeline_of_models::{encoder, scale};
 use crate::support::{Run, build_as_the_program, command, docre, files, rows};
 
 /// A corpus of a few synthetic documents.
@@ -477,6 +478,26 @@ fn what_cannot_be_trained_is_refused_and_earlier_checkpoints_stay() {
     refused(&TrainConfig { dev: "mixed".into(), ..config.clone() }, "other", &[], stray);
     let neither = SecondStage { pretrain_base: false, freeze_base: true, ..SecondStage::default() };
     refused(&TrainConfig { second_stage: Some(neither), ..config.clone() }, "other", &[], "or the base learns nothing");
+    for (wrong, expected) in [
+        (TrainConfig { epochs: u32::MAX, ..config.clone() }, "`epochs`: expected 1 to 1000000, got 4294967295"),
+        (
+            TrainConfig { second_stage: Some(SecondStage { epochs: 1 << 30, ..second_stage() }), ..config.clone() },
+            "`second_stage.epochs`: expected 1 to 1000000, got 1073741824",
+        ),
+    ] {
+        refused(&wrong, "other", &[], expected);
+    }
+    // After a step that is the epoch's only one the dev split shows it.
+    let rate = 1e10;
+    let rates =
+        TrainConfig { encoder_rate: rate, head_rate: rate, clip: 1e30, warm_up: 0.0, batch: 12, ..config.clone() };
+    refused(&rates, "other", &[], "step 1: on dev: document `");
+    refused(
+        &rates,
+        "other",
+        &[],
+        "got a NaN\nhint: where that is a NaN, training has diverged: try smaller learning rates",
+    );
     let rates = TrainConfig { encoder_rate: 1e30, head_rate: 1e30, epochs: 9, warm_up: 0.0, ..config.clone() };
     refused(&rates, "other", &[], "expected a");
     assert_eq!(files(&fixture.path("run")), before);
@@ -600,6 +621,60 @@ fn a_damaged_run_is_not_gone_on_with() {
     fs::rename(stopped.join("last"), stopped.join("best")).unwrap();
     let run = fixture.train(&config, "stopped", &["--resume"]);
     assert_eq!((run.code, run.stderr.contains("training begins anew")), (Some(0), true), "{}", run.stderr);
+}
+
+/// Copies a checkpoint of the fixture.
+fn copy(fixture: &Fixture, from: &str, to: &str) {
+    for (path, bytes) in files(&fixture.path(from)) {
+        let copy = fixture.path(to).join(path.file_name().unwrap());
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        fs::write(copy, bytes).unwrap();
+    }
+}
+
+#[test]
+fn nothing_of_another_run_is_replaced() {
+    let fixture = Fixture::new();
+    let config = TrainConfig { epochs: 1, ..fixture.config() };
+    let other = TrainConfig { seed: 6, ..config.clone() };
+    assert_eq!(fixture.train(&config, "run", &[]).code, Some(0));
+    let refused = |out: &str, expected: &str| {
+        let before = files(&fixture.path(out));
+        for more in [&[][..], &["--resume"]] {
+            let run = fixture.train(&other, out, more);
+            assert!(run.code == Some(1) && run.stderr.contains(expected), "{out}: {}", run.stderr);
+        }
+        assert!(files(&fixture.path(out)) == before, "{out}");
+    };
+    for checkpoint in ["best", "base", "last"] {
+        let out = format!("only {checkpoint}");
+        copy(&fixture, "run/best", &format!("{out}/{checkpoint}"));
+        let expected = "expected a checkpoint of this run, found another\nhint: move";
+        refused(&out, &format!("{checkpoint}: {expected}"));
+    }
+    copy(&fixture, "run/training_log", "only log/training_log");
+    refused("only log", "expected a run of these settings");
+    // What a run leaves that is killed between its log and its checkpoint.
+    let begun = fixture.train(&config, "only log", &[]);
+    assert_eq!((begun.code, begun.stderr.contains("training begins anew")), (Some(0), true), "{}", begun.stderr);
+}
+
+#[test]
+fn an_encoder_is_known_by_its_content() {
+    let fixture = Fixture::new();
+    let pretrained = |name: &str| {
+        let encoder = EncoderSource::Pretrained(fixture.path(name).to_str().unwrap().to_owned());
+        TrainConfig { encoder, epochs: 2, second_stage: None, ..fixture.config() }
+    };
+    encoder(&fixture.path("encoder"));
+    copy(&fixture, "encoder", "moved");
+    let stopped = copy_after(1, &fixture, &pretrained("encoder"));
+    scale(&fixture.path("encoder"));
+    let refused = fixture.train(&pretrained("encoder"), "stopped", &["--resume"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("with this encoder"), "{}", refused.stderr);
+    let resumed = fixture.train(&pretrained("moved"), "stopped", &["--resume"]);
+    assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
+    assert!(checkpoints(&stopped) == checkpoints(&fixture.path("whole")));
 }
 
 #[test]

@@ -18,6 +18,7 @@ use crate::ground::observe::Observer;
 use crate::nn::device::DeviceChoice;
 use crate::pipeline::file::{Input, Stage};
 use crate::pipeline::options::keys;
+use crate::pipeline::sources::Source;
 use crate::train::TrainConfig;
 
 /// A sort of stage, as a pipeline file calls for it.
@@ -115,6 +116,11 @@ pub trait Action {
     /// The input that does not.
     fn check(&self, _inputs: &Before<'_>) -> anyhow::Result<()> {
         Ok(())
+    }
+
+    /// What is read that its options name, and in which role: an input like those that the file names.
+    fn reads(&self) -> Option<(&'static str, Source)> {
+        None
     }
 
     /// The settings of the model that it trains, where it trains one.

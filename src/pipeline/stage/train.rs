@@ -1,8 +1,8 @@
 //! `train`: two labelled splits, or those of several corpora → the best checkpoint, and the log of its training.
 //!
 //! The options are the settings of `docre train`, less the paths, which are inputs: the splits, and the checkpoints of a
-//! base, a teacher or what all begins with. The encoder is an input, where it is a folder; or an option, where it starts at random or stands in
-//! the Hugging Face cache.
+//! base, a teacher or what all begins with. The encoder is an input; or an option, where it starts at random, or which
+//! names what is then an input too.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use super::kind::{Action, AmongRuns, Before, Kind, Made, Needs, Split, Work, key
 use crate::checkpoint::Card;
 use crate::ground::manifest::role;
 use crate::pipeline::options::settings;
+use crate::pipeline::sources::{ENCODER, Source};
 use crate::table;
 use crate::table::rows::TrainingLogRow;
 use crate::train::config::EncoderSource;
@@ -42,7 +43,6 @@ const PATHS: [&str; 6] = ["corpus", TRAIN, DEV, BASE, TEACHER, BEGIN_WITH];
 const TRAIN: &str = "train";
 const DEV: &str = "dev";
 const FIGURES: &str = "figures";
-const ENCODER: &str = "encoder";
 pub const BASE: &str = "base";
 pub const TEACHER: &str = "teacher";
 pub const BEGIN_WITH: &str = "begin_with";
@@ -79,7 +79,9 @@ impl Train {
         config.base = work.optional(BASE).map(Path::to_path_buf);
         config.teacher = work.optional(TEACHER).map(Path::to_path_buf);
         config.begin_with = work.optional(BEGIN_WITH).map(Path::to_path_buf);
-        if let Some(encoder) = work.optional(ENCODER) {
+        // An option keeps the name, which the card tells.
+        let is_input = matches!(&config.encoder, EncoderSource::Pretrained(name) if name.is_empty());
+        if let Some(encoder) = work.optional(ENCODER).filter(|_| is_input) {
             config.encoder = EncoderSource::Pretrained(text(encoder)?);
         }
         Ok(config)
@@ -96,7 +98,7 @@ impl Action for Train {
         let device = work.device.open(self.0.precision)?.to_string();
         let [train, dev] = [work.splits(TRAIN)?, work.splits(DEV)?];
         let config = self.config(work, [&train, &dev])?;
-        train::train(&config, work.folder, true, work.device, work.observe)?;
+        train::train_knowing(work.contents, &config, work.folder, true, work.device, work.observe)?;
         let mut outputs =
             BTreeMap::from([("checkpoint", work.folder.join(BEST)), (role::LOG, work.folder.join("training_log"))]);
         // Where a first stage has trained one, and where there are several corpora.
@@ -128,6 +130,13 @@ impl Action for Train {
             fits.map_err(|reason| anyhow!("input `{role}`: {reason}, got another from stage `{}`", maker.name))?;
         }
         Ok(())
+    }
+
+    fn reads(&self) -> Option<(&'static str, Source)> {
+        match &self.0.encoder {
+            EncoderSource::Pretrained(name) if !name.is_empty() => Some((ENCODER, name.as_str().into())),
+            _ => None,
+        }
     }
 
     fn trains(&self) -> Option<&TrainConfig> {

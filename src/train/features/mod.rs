@@ -31,7 +31,7 @@ use nn::device::Compute;
 use table::Text;
 
 use super::TrainError;
-use super::config::TrainConfig;
+use super::config::{EncoderSource, TrainConfig};
 use super::documents::Documents;
 use super::part::Bound;
 use super::plan::{fold_folder, folds};
@@ -126,12 +126,12 @@ impl<'a> Frozen<'a> {
         Ok(Self { config, prepared, compute, out, base, n_folds, folder, train, dev })
     }
 
-    /// Those that are kept, where they are.
+    /// Those that are kept, where they are and may be held.
     ///
     /// # Errors
     /// Where they cannot be read, or the device refuses.
     pub fn find(&self, observe: Observer<'_>) -> Result<Option<Features>, TrainError> {
-        if self.is_in_parts() {
+        if self.is_in_parts() || self.bytes() > self.most() {
             return Ok(None);
         }
         let Some([train, dev]) = self.folder.read() else { return Ok(None) };
@@ -237,13 +237,15 @@ fn maker(
 
 /// The settings that the bases of folds hang on: training is the same wherever its files lie.
 fn of_first_stage(config: &TrainConfig, prepared: &Prepared) -> TrainConfig {
+    let placeless = config.without_places();
     TrainConfig {
         model: config.model.base_of_folds().unwrap_or_else(|| config.model.clone()),
         second_stage: None,
         // What identifies them, wherever they are.
         teacher: prepared.taught.as_ref().map(Into::into),
         begin_with: prepared.begun().map(Into::into),
-        ..config.without_places()
+        encoder: prepared.encoder().map_or(placeless.encoder, |content| EncoderSource::Pretrained(content.to_owned())),
+        ..placeless
     }
 }
 
