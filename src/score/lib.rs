@@ -292,7 +292,8 @@ impl<'a> Basis<'a> {
     /// Identifies what the scores are made from.
     fn fingerprint(&self, precision: Precision) -> Result<String, ScoreError> {
         let Options { most_pairs, margin, .. } = &self.request.options;
-        let tables = self.standing.identity(&["documents", "tokens", "mentions", "pairs"])?;
+        // Of entities the types: by these pairs are left out, and oddities told.
+        let tables = self.standing.identity(&["documents", "tokens", "mentions", "entities", "pairs"])?;
         let identity = Identity::of("scores").field("tables", &tables).field("run_id", self.request.run_id);
         let identity = identity.field("checkpoint", &self.checkpoint.fingerprint).field("most_pairs", most_pairs);
         let identity = identity.field("margin", margin).field("left_out", &self.purpose.left_out);
