@@ -127,8 +127,8 @@ pub const FOR_RESUMING: [&str; 2] = ["state.json", "optimizer.safetensors"];
 pub const BEST: &str = "best";
 /// The folder of the base's best checkpoint, where a first stage trains it.
 pub const BASE: &str = "base";
-/// A file that may stand beside these: what is decided of what it scores.
-pub const DECISION: &str = "decision.json";
+/// A file that may stand beside these: what is decided of what it scores. Where it is to be read, [`decision_in`] says.
+const DECISION: &str = "decision.json";
 /// A file that may stand beside these: what the model is for.
 pub const CARD: &str = "card.json";
 const CONFIG: &str = "config.json";
@@ -231,6 +231,11 @@ pub fn find_config(folder: &Path) -> Result<Option<CheckpointConfig>, Checkpoint
     let text = text.map_err(|source| CheckpointError::Io { path, action: "read", source })?;
     let is_ours = |text: &String| serde_json::from_str(text).is_ok_and(|config: Value| config.get("docre").is_some());
     text.filter(is_ours).map(|_| read_config(folder)).transpose()
+}
+
+/// Where the decision lies that travels with the checkpoint in a folder, if there is one.
+pub fn decision_in(folder: &Path) -> PathBuf {
+    found_under(folder).join(DECISION)
 }
 
 /// Identifies a checkpoint by its three files.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::compute::concat_batches;
-use docre::checkpoint::{DECISION, fingerprint, read_config};
+use docre::checkpoint::{decision_in, fingerprint, read_config};
 use docre::ground::choice::Choice;
 use docre::ground::identity::Identity;
 use docre::ground::observe::Event;
@@ -151,7 +151,8 @@ pub fn making(py: Python<'_>, checkpoint: PathBuf, decision: Option<PathBuf>, op
         read_config(&checkpoint)?;
         let identity = Identity::of("relations").bytes("options", options.as_bytes());
         let identity = identity.field("checkpoint", &fingerprint(&checkpoint)?);
-        let beside = || Some(checkpoint.join(DECISION)).filter(|path| path.exists());
+        // A link that leads nowhere is there, and refused.
+        let beside = || Some(decision_in(&checkpoint)).filter(|path| path.symlink_metadata().is_ok());
         let Some(decision) = decision.or_else(beside) else { return Ok(identity.finish()) };
         Ok(identity.file("decision", &decision).with_context(|| decision.display().to_string())?.finish())
     };

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use checkpoint::DECISION;
+use checkpoint::decision_in;
 use decide::{Decision, EVIDENCE_ONLY, MODEL, Writers, recount, write_relations};
 use ground::identity::Identity;
 use ground::observe::{Event, Observer};
@@ -103,7 +103,7 @@ impl Tables {
 pub fn decision(checkpoint: &Path, file: Option<&Path>, options: &Options) -> Result<Decision, ScoreError> {
     let decision = match file {
         Some(file) => Decision::read(file)?,
-        None => Decision::find(&checkpoint.join(DECISION))?.unwrap_or_default(),
+        None => Decision::find(&decision_in(checkpoint))?.unwrap_or_default(),
     };
     let decision = decision.at(options.at())?;
     decision.check_one_run()?;

@@ -414,4 +414,10 @@ fn the_decision_of_a_checkpoint_is_taken_over_scores_that_stand() {
     assert!(after.len() > before.len() && after.iter().all(|row| row.logit > row.threshold_logit - 2.0));
     assert_eq!(files(&paths.out.join("scores")), scores);
     assert_eq!(score::score(&request, &unheard).unwrap(), Ended::UpToDate { too_large: 0 });
+    // Where the checkpoint stands aside, as one does that was being replaced, so does its decision.
+    fs::rename(&paths.checkpoint, paths.checkpoint.with_file_name(".best.replaced")).unwrap();
+    assert_eq!(score::score(&request, &unheard).unwrap(), Ended::UpToDate { too_large: 0 });
+    let aside = Paths { out: fixture.path("aside"), ..paths };
+    aside.score(2048).unwrap();
+    assert_eq!(relations(&aside.out), after);
 }
