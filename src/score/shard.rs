@@ -24,13 +24,11 @@ use table::{Ours, Row, Staging, Table, TableError, TableFiles, TableWriter, chec
 use super::decided::{self, Tables};
 use super::ended::{Ended, Scored};
 use super::error::ScoreError;
-use super::parts::{Parts, is_kept, work_folder};
+use super::parts::{Parts, RUN, SHARDS, is_kept, work_folder};
 use super::purpose::Met;
 use super::{Basis, Request};
 
-/// Where finished shards leave word, beside the parts.
-const SHARDS: &str = "shards";
-/// What else stands there.
+/// What else stands among the parts.
 pub const FURTHER: [&str; 1] = [SHARDS];
 /// Under this key they do.
 const RECORD: &str = "shard";
@@ -60,6 +58,11 @@ impl Shard {
 
     fn folder(self, out: &Path) -> PathBuf {
         work_folder(out).join(SHARDS).join(format!("{}-of-{}", self.index, self.of))
+    }
+
+    /// Identifies the run of which it has left word.
+    fn run(self, out: &Path) -> Result<Option<String>, TableError> {
+        table::fingerprint(&self.folder(out), &ScoreRow::schema().name)
     }
 
     fn of_folder(name: &str) -> Option<Self> {
@@ -103,7 +106,7 @@ impl Record {
         let writer = TableWriter::<ScoreRow>::inside(staging.folder().to_path_buf(), &self.fingerprint);
         let told = serde_json::to_string(self).map_err(Into::into);
         let told = told.map_err(|source| ScoreError::Shards { path: shard.folder(out), source })?;
-        writer.noting(RECORD, told).finish()?;
+        writer.noting(RUN, self.fingerprint.clone()).noting(RECORD, told).finish()?;
         Ok(staging.commit()?)
     }
 
@@ -140,7 +143,7 @@ pub fn score(
     }
     let places = shard.places(documents(basis)?, at_once);
     let core = basis.core(compute, observe)?;
-    let parts = basis.parts(&core, places, observe)?;
+    let parts = basis.parts((&core, fingerprint), places, observe)?;
     basis.standing.check()?;
     let (scored, met) = (Scored { kept: 0, ..parts.scored }, parts.met.clone());
     let fingerprint = fingerprint.to_owned();
@@ -163,12 +166,12 @@ pub fn join(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Score
     decided::restore(request.out)?;
     let basis = Basis::of(request, observe)?;
     clear_leftovers(request.out, Ours::TABLES);
-    let found = found(request.out)?;
+    let told = told(request.out)?;
     // Shards may be of another machine's device: what they computed in, they say.
     let all = [Precision::F32, Precision::Bf16];
     let precisions = all.into_iter().filter(|of| request.options.precision.is_none_or(|wanted| wanted == *of));
     let fingerprints = precisions.map(|of| basis.fingerprint(of)).collect::<Result<Vec<_>, _>>()?;
-    if found.is_empty() {
+    if told.is_empty() {
         for fingerprint in &fingerprints {
             let decided = basis.decided(fingerprint)?;
             if let Some(ended) = basis.standing(fingerprint, &decided, observe)? {
@@ -176,7 +179,8 @@ pub fn join(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Score
             }
         }
     }
-    let records = complete_of_any(&found, request.out, &fingerprints)?;
+    let numbers: BTreeSet<usize> = told.iter().map(|shard| shard.of).collect();
+    let records = complete_of_any(&numbers, request.out, &fingerprints)?;
     let Some(fingerprint) = records.first().map(|record| record.fingerprint.clone()) else {
         return Err(ScoreError::NoShards(request.out.to_path_buf()));
     };
@@ -184,11 +188,12 @@ pub fn join(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Score
     let tables = Tables::begin(&decided, &fingerprint)?;
     check_workplace(&work_folder(request.out), &FURTHER)?;
     basis.purpose.has_relations(request)?;
-    basis.end((fingerprint, &decided), tables, parts(request.out, &records), observe)
+    let parts = parts((request.out, &fingerprint), &records);
+    basis.end((fingerprint, &decided), tables, parts, observe)
 }
 
-/// The parts of all shards, in order.
-fn parts(out: &Path, records: &[Record]) -> Parts {
+/// The parts of all shards of a run, in order.
+fn parts((out, run): (&Path, &str), records: &[Record]) -> Parts {
     let (mut scored, mut met) = (Scored::default(), Met::default());
     for record in records {
         scored.documents += record.scored.documents;
@@ -198,31 +203,44 @@ fn parts(out: &Path, records: &[Record]) -> Parts {
         met += &record.met;
     }
     let keys: Vec<String> = records.iter().flat_map(|record| record.parts.iter().cloned()).collect();
-    Parts::finished(out, scored, met, &keys)
+    Parts::finished(out, run, (scored, met), &keys)
 }
 
-/// Of how many shards each is that has left word.
-fn found(out: &Path) -> Result<BTreeSet<usize>, ScoreError> {
+/// The parts of finished shards of other runs than the one that this identifies; `None` where there are no such shards.
+pub fn parts_of_others(out: &Path, run: &str) -> Result<Option<BTreeSet<String>>, ScoreError> {
+    let mut parts = None;
+    for shard in told(out)? {
+        if shard.run(out)?.is_some_and(|of| of != run)
+            && let Some(record) = Record::find(shard, out)?
+        {
+            parts.get_or_insert_with(BTreeSet::new).extend(record.parts);
+        }
+    }
+    Ok(parts)
+}
+
+/// The shards that have left word.
+fn told(out: &Path) -> Result<Vec<Shard>, ScoreError> {
     let path = work_folder(out).join(SHARDS);
     let refused = |source| ScoreError::Shards { path: path.clone(), source };
-    let mut found = BTreeSet::new();
+    let mut told = Vec::new();
     let entries = match fs::read_dir(&path) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(found),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(told),
         Err(error) => return Err(refused(error)),
     };
     for entry in entries {
         let name = entry.map_err(refused)?.file_name();
-        found.extend(name.to_str().and_then(Shard::of_folder).map(|shard| shard.of));
+        told.extend(name.to_str().and_then(Shard::of_folder));
     }
-    Ok(found)
+    Ok(told)
 }
 
 /// The records of all shards of one of these numbers, of which none is missing and none of another making. `fingerprints`
 /// are those that they may have.
-fn complete_of_any(found: &BTreeSet<usize>, out: &Path, fingerprints: &[String]) -> Result<Vec<Record>, ScoreError> {
+fn complete_of_any(numbers: &BTreeSet<usize>, out: &Path, fingerprints: &[String]) -> Result<Vec<Record>, ScoreError> {
     let mut refusal = None;
-    for &of in found {
+    for &of in numbers {
         match complete(of, out, fingerprints) {
             Ok(records) => return Ok(records),
             Err(error) => refusal = refusal.or(Some(error)),
