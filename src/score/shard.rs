@@ -171,12 +171,16 @@ pub fn join(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Score
     let all = [Precision::F32, Precision::Bf16];
     let precisions = all.into_iter().filter(|of| request.options.precision.is_none_or(|wanted| wanted == *of));
     let fingerprints = precisions.map(|of| basis.fingerprint(of)).collect::<Result<Vec<_>, _>>()?;
-    if told.is_empty() {
-        for fingerprint in &fingerprints {
-            let decided = basis.decided(fingerprint)?;
-            if let Some(ended) = basis.standing(fingerprint, &decided, observe)? {
-                return Ok(ended);
-            }
+    let begun =
+        told.iter().filter_map(|shard| shard.run(request.out).transpose()).collect::<Result<BTreeSet<_>, _>>()?;
+    for fingerprint in &fingerprints {
+        // Shards that computed in another type are to take the place of these tables.
+        if begun.iter().any(|other| other != fingerprint && fingerprints.contains(other)) {
+            continue;
+        }
+        let decided = basis.decided(fingerprint)?;
+        if let Some(ended) = basis.standing(fingerprint, &decided, observe)? {
+            return Ok(ended);
         }
     }
     let numbers: BTreeSet<usize> = told.iter().map(|shard| shard.of).collect();
