@@ -9,7 +9,7 @@ mod card;
 pub mod published;
 mod told;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use encoder::{EncoderConfig, LoadError, read_weights};
+use ground::excerpt::quoted;
 use ground::hint::{Hint, Words};
 use ground::identity::Identity;
 use ground::present;
@@ -216,9 +217,25 @@ pub fn read_config(folder: &Path) -> Result<CheckpointConfig, CheckpointError> {
         let reason = format!("expected a checkpoint, found a run: `{BEST}` in it is one{another}");
         return Err(CheckpointError::File { path: folder.to_path_buf(), reason });
     }
-    let text = read(&path)?;
-    serde_json::from_slice(&text)
-        .map_err(|error| CheckpointError::File { path, reason: format!("expected a checkpoint of docre: {error}") })
+    let config: CheckpointConfig = serde_json::from_slice(&read(&path)?)
+        .map_err(|error| fault(&path, &format!("expected a checkpoint of docre: {error}")))?;
+    check_relations(&path, &config.relations)?;
+    Ok(config)
+}
+
+/// Refuses relations that a file names, by class less one, where one has no name or that of another: what is predicted of
+/// them could not be told apart.
+fn check_relations(path: &Path, relations: &[Text]) -> Result<(), CheckpointError> {
+    let mut known = BTreeSet::new();
+    for (class, relation) in (1..).zip(relations) {
+        if relation.is_empty() {
+            return Err(fault(path, &format!("class {class}: expected a relation's name, got an empty one")));
+        }
+        if !known.insert(relation) {
+            return Err(fault(path, &format!("expected each relation once, got {} again", quoted(relation))));
+        }
+    }
+    Ok(())
 }
 
 /// The same, where the folder is that of a checkpoint at all; of an encoder's it is none.
