@@ -236,7 +236,7 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
         return Ok(ended);
     }
     if let Some(shard) = request.shard {
-        return shard::score(&basis, shard, compute, &fingerprint, observe);
+        return shard::score(&basis, shard, compute, (&fingerprint, &decided), observe);
     }
     let tables = Tables::begin(&decided, &fingerprint)?;
     check_workplace(&work_folder(request.out), &shard::FURTHER)?;

@@ -21,7 +21,7 @@ use nn::device::{Compute, Precision};
 use table::rows::{DocumentRow, ScoreRow};
 use table::{Ours, Row, Staging, Table, TableError, TableFiles, TableWriter, check_workplace, clear_leftovers};
 
-use super::decided::{self, Tables};
+use super::decided::{self, Decided, Tables};
 use super::ended::{Ended, Scored};
 use super::error::ScoreError;
 use super::parts::{Parts, RUN, SHARDS, is_kept, work_folder};
@@ -131,11 +131,14 @@ pub fn score(
     basis: &Basis<'_>,
     shard: Shard,
     compute: Compute,
-    fingerprint: &str,
+    (fingerprint, decided): (&str, &Decided<'_>),
     observe: Observer<'_>,
 ) -> Result<Ended, ScoreError> {
     let out = basis.request.out;
+    // What the join would refuse is refused before anything is computed.
+    decided.check_tables(fingerprint)?;
     check_workplace(&work_folder(out), &FURTHER)?;
+    basis.purpose.has_relations(basis.request)?;
     let at_once = super::loaded::documents_at_once(&compute);
     let is_same = |record: &Record| record.fingerprint == fingerprint && record.at_once == at_once;
     if let Some(record) = Record::find(shard, out)?.filter(is_same) {

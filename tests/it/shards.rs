@@ -116,6 +116,10 @@ fn what_another_run_has_finished_outlives_a_run_that_is_up_to_date_or_ends() {
     let other = |further: &[&str]| score(&fixture, "parts", &[&["--margin", "4", "--force"], further].concat());
     let shard = |shard: &str| ended(&other(&["--shard", shard]), &format!("shard {shard}: "));
     ended(&score(&fixture, "parts", &[]), "600 documents, ");
+    // Nothing is computed of which the tables may not take the place of these.
+    let shard_of_other = score(&fixture, "parts", &["--margin", "4", "--shard", "0/2"]);
+    refused(&shard_of_other, "relations: holds a table that was made from other input or with other options");
+    assert!(!fixture.path("parts/.scores.work").exists());
     shard("0/2");
     shard("1/2");
     ended(&score(&fixture, "parts", &[]), "up to date");
