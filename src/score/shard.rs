@@ -16,6 +16,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use ground::interrupt;
 use ground::observe::Observer;
 use nn::device::{Compute, Precision};
 use table::rows::{DocumentRow, ScoreRow};
@@ -32,6 +33,8 @@ use super::{Basis, Request};
 pub const FURTHER: [&str; 1] = [SHARDS];
 /// Under this key they do.
 const RECORD: &str = "shard";
+/// Shards at most: a job each, of which no cluster runs as many, and the join looks for every one.
+const MOST: usize = 100_000;
 /// Shards that a message names.
 const SHOWN: usize = 8;
 
@@ -76,6 +79,7 @@ impl FromStr for Shard {
     fn from_str(text: &str) -> Result<Self, String> {
         let numbers = text.split_once('/').and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
         match numbers {
+            Some((_, of)) if of > MOST => Err(format!("expected {MOST} shards at most, got `{text}`")),
             Some((index, of)) if index < of => Ok(Self { index, of }),
             _ => Err(format!("expected I/N, a shard from 0 on and how many there are, such as 0/4, got `{text}`")),
         }
@@ -118,6 +122,7 @@ impl Record {
         let Some(record) = record else { return Ok(None) };
         let work = work_folder(out);
         for key in &record.parts {
+            interrupt::check()?;
             if !is_kept(&work, key)? {
                 return Ok(None);
             }
@@ -259,6 +264,7 @@ fn complete_of_any(numbers: &BTreeSet<usize>, out: &Path, fingerprints: &[String
 fn complete(of: usize, out: &Path, fingerprints: &[String]) -> Result<Vec<Record>, ScoreError> {
     let (mut records, mut missing, mut foreign) = (Vec::<Record>::new(), Vec::new(), Vec::new());
     for index in 0..of {
+        interrupt::check()?;
         let shard = Shard { index, of };
         match Record::find(shard, out)? {
             None => missing.push(shard),
@@ -309,7 +315,8 @@ mod tests {
     fn a_shard_is_told_as_it_is_named() {
         let shard: Shard = "2/4".parse().unwrap();
         assert_eq!((shard.to_string(), Shard::of_folder("2-of-4")), ("2/4".to_owned(), Some(shard)));
-        for text in ["4/4", "-1/4", "1", "1/0", "a/b", "1/2/3", ""] {
+        assert_eq!(format!("0/{MOST}").parse::<Shard>().unwrap().of, MOST);
+        for text in ["4/4", "-1/4", "1", "1/0", "a/b", "1/2/3", "", "0/100001", "0/30000000"] {
             assert!(text.parse::<Shard>().unwrap_err().ends_with(&format!("got `{text}`")));
         }
     }
