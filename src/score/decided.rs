@@ -50,16 +50,16 @@ impl Notes<'_> {
     }
 }
 
-/// The tables in the making.
+/// The tables in the making. The last was begun first, and so goes last: what was made for it is empty then.
 pub struct Tables {
     traces: Staging,
     claims: Staging,
     scores: Staging,
     relations: Staging,
-    /// The weights of sentences, where the model learnt evidence and sees all of them.
-    weights: Option<Staging>,
-    /// What is evidence, likewise.
+    /// What is evidence, where the model learnt that and sees all sentences.
     evidence: Option<Staging>,
+    /// The weights of these, likewise.
+    weights: Option<Staging>,
 }
 
 impl Tables {

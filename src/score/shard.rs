@@ -31,7 +31,7 @@ use super::{Basis, Request};
 
 /// What else stands among the parts.
 pub const FURTHER: [&str; 1] = [SHARDS];
-/// Under this key they do.
+/// Under this key finished shards leave word.
 const RECORD: &str = "shard";
 /// Shards at most: a job each, of which no cluster runs as many, and the join looks for every one.
 const MOST: usize = 100_000;
