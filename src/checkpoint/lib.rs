@@ -9,7 +9,7 @@ mod card;
 pub mod published;
 mod told;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use encoder::{EncoderConfig, LoadError, read_weights};
+use ground::excerpt::quoted;
 use ground::hint::{Hint, Words};
 use ground::identity::Identity;
 use ground::present;
@@ -127,8 +128,8 @@ pub const FOR_RESUMING: [&str; 2] = ["state.json", "optimizer.safetensors"];
 pub const BEST: &str = "best";
 /// The folder of the base's best checkpoint, where a first stage trains it.
 pub const BASE: &str = "base";
-/// A file that may stand beside these: what is decided of what it scores.
-pub const DECISION: &str = "decision.json";
+/// A file that may stand beside these: what is decided of what it scores. Where it is to be read, [`decision_in`] says.
+const DECISION: &str = "decision.json";
 /// A file that may stand beside these: what the model is for.
 pub const CARD: &str = "card.json";
 const CONFIG: &str = "config.json";
@@ -216,9 +217,25 @@ pub fn read_config(folder: &Path) -> Result<CheckpointConfig, CheckpointError> {
         let reason = format!("expected a checkpoint, found a run: `{BEST}` in it is one{another}");
         return Err(CheckpointError::File { path: folder.to_path_buf(), reason });
     }
-    let text = read(&path)?;
-    serde_json::from_slice(&text)
-        .map_err(|error| CheckpointError::File { path, reason: format!("expected a checkpoint of docre: {error}") })
+    let config: CheckpointConfig = serde_json::from_slice(&read(&path)?)
+        .map_err(|error| fault(&path, &format!("expected a checkpoint of docre: {error}")))?;
+    check_relations(&path, &config.relations)?;
+    Ok(config)
+}
+
+/// Refuses relations that a file names, by class less one, where one has no name or that of another: what is predicted of
+/// them could not be told apart.
+fn check_relations(path: &Path, relations: &[Text]) -> Result<(), CheckpointError> {
+    let mut known = BTreeSet::new();
+    for (class, relation) in (1..).zip(relations) {
+        if relation.is_empty() {
+            return Err(fault(path, &format!("class {class}: expected a relation's name, got an empty one")));
+        }
+        if !known.insert(relation) {
+            return Err(fault(path, &format!("expected each relation once, got {} again", quoted(relation))));
+        }
+    }
+    Ok(())
 }
 
 /// The same, where the folder is that of a checkpoint at all; of an encoder's it is none.
@@ -231,6 +248,11 @@ pub fn find_config(folder: &Path) -> Result<Option<CheckpointConfig>, Checkpoint
     let text = text.map_err(|source| CheckpointError::Io { path, action: "read", source })?;
     let is_ours = |text: &String| serde_json::from_str(text).is_ok_and(|config: Value| config.get("docre").is_some());
     text.filter(is_ours).map(|_| read_config(folder)).transpose()
+}
+
+/// Where the decision lies that travels with the checkpoint in a folder, if there is one.
+pub fn decision_in(folder: &Path) -> PathBuf {
+    found_under(folder).join(DECISION)
 }
 
 /// Identifies a checkpoint by its three files.

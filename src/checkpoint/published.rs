@@ -22,7 +22,7 @@ use nn::{Unused, Weights};
 use pieces::{Cutter, Markers, Tokenizer};
 use table::{Staging, TableError, Text, restore};
 
-use super::{CheckpointConfig, CheckpointError, MOST_LABELS, ModelConfig, OURS, fault, read};
+use super::{CheckpointConfig, CheckpointError, MOST_LABELS, ModelConfig, OURS, check_relations, fault, read};
 use names::{Kind, count};
 
 /// Layers of the encoder that the code of DocRE-II and DocRE-SD reads.
@@ -229,6 +229,13 @@ enum RelationNames {
 
 /// The relations from class 1 on.
 fn relations(path: &Path, of: &str, classes: usize) -> Result<Vec<Text>, CheckpointError> {
+    let relations = named(path, of, classes)?;
+    check_relations(path, &relations)?;
+    Ok(relations)
+}
+
+/// The same as the file names them.
+fn named(path: &Path, of: &str, classes: usize) -> Result<Vec<Text>, CheckpointError> {
     let names: RelationNames = serde_json::from_slice(&read(path)?).map_err(|_| {
         fault(path, &"expected an object that gives each relation its class, or a list of relations, got neither")
     })?;

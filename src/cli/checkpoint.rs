@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use docre::checkpoint::published::{Options, Published, convert};
-use docre::checkpoint::{Card, CheckpointConfig, DECISION, read_config};
+use docre::checkpoint::{Card, CheckpointConfig, decision_in, read_config};
 use docre::decide::{Calibration, Decision};
 use docre::encoder::hub;
 use docre::ground::excerpt::harmless;
@@ -108,7 +108,7 @@ struct Description {
 impl Description {
     fn read(folder: &Path) -> anyhow::Result<Self> {
         let config = read_config(folder)?;
-        let decision = Decision::find(&docre::table::found_under(folder).join(DECISION))?;
+        let decision = Decision::find(&decision_in(folder))?;
         Ok(Self { config, card: Card::find(folder)?, decision })
     }
 }

@@ -96,15 +96,16 @@ pub fn decide(request: &Request<'_>) -> Result<Ended, DecideError> {
         let is_checked = request.force || fingerprint(request.out, name)?.as_ref() == Some(&making);
         if is_checked { Ok(staging) } else { check_making(request.out, name, None).map(|()| staging) }
     };
-    let stagings = names.iter().map(begin).collect::<Result<Vec<_>, TableError>>()?;
-    let mut folders = stagings.iter().map(|staging| staging.folder().to_path_buf());
+    let mut stagings = names.iter().map(begin).collect::<Result<Vec<_>, TableError>>()?;
+    // Relations last: evidence is of relations of its making alone, and what was made for the first is empty then.
+    stagings.reverse();
+    let mut folders = stagings.iter().rev().map(|staging| staging.folder().to_path_buf());
     let Some(relations) = folders.next() else { return Err(DecideError::NoScores) };
     let evidence = folders.next().map(|folder| TableWriter::inside(folder, &making));
     let writers = Writers { relations: TableWriter::inside(relations, &making), evidence };
     let claims = write_relations(request, writers)?;
     remove_outdated(request.out, outdated)?;
-    // Relations last: evidence is of relations of its making alone.
-    stagings.into_iter().rev().try_for_each(Staging::commit)?;
+    stagings.into_iter().try_for_each(Staging::commit)?;
     Ok(Ended::Decided(with_lacking(request, claims)))
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::compute::concat_batches;
-use docre::checkpoint::{DECISION, fingerprint, read_config};
+use docre::checkpoint::{Card, decision_in, fingerprint, read_config};
 use docre::ground::choice::Choice;
 use docre::ground::identity::Identity;
 use docre::ground::observe::Event;
@@ -143,15 +143,18 @@ impl Scorer {
     }
 }
 
-/// Identifies what relations are made of: by a checkpoint, a decision in a file or beside it, and `options` in a text.
+/// Identifies what relations are made of: by a checkpoint with its card, which says what pairs are scored and what the
+/// relations of a corpus are called, a decision in a file or beside it, and `options` in a text.
 #[pyfunction]
 #[pyo3(signature = (checkpoint, decision, options))]
 pub fn making(py: Python<'_>, checkpoint: PathBuf, decision: Option<PathBuf>, options: &str) -> PyResult<String> {
     let identified = || -> anyhow::Result<String> {
         read_config(&checkpoint)?;
         let identity = Identity::of("relations").bytes("options", options.as_bytes());
-        let identity = identity.field("checkpoint", &fingerprint(&checkpoint)?);
-        let beside = || Some(checkpoint.join(DECISION)).filter(|path| path.exists());
+        let identity =
+            identity.field("checkpoint", &fingerprint(&checkpoint)?).field("card", &Card::find(&checkpoint)?);
+        // A link that leads nowhere is there, and refused.
+        let beside = || Some(decision_in(&checkpoint)).filter(|path| path.symlink_metadata().is_ok());
         let Some(decision) = decision.or_else(beside) else { return Ok(identity.finish()) };
         Ok(identity.file("decision", &decision).with_context(|| decision.display().to_string())?.finish())
     };

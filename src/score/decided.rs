@@ -3,12 +3,15 @@
 
 use std::path::{Path, PathBuf};
 
-use checkpoint::DECISION;
+use checkpoint::decision_in;
 use decide::{Decision, EVIDENCE_ONLY, MODEL, Writers, recount, write_relations};
 use ground::identity::Identity;
 use ground::observe::{Event, Observer};
 use table::rows::{ClaimRow, EvidenceRow, RelationRow, ScoreRow, SentenceWeightRow, TraceRow};
-use table::{Ours, Row, Staging, TableError, TableWriter, check_making, check_outdated, fingerprint, remove_outdated};
+use table::{
+    Ours, Row, Staging, TableError, TableWriter, check_making, check_outdated, check_place, fingerprint,
+    remove_outdated,
+};
 
 use super::ended::Ended;
 use super::error::ScoreError;
@@ -47,16 +50,16 @@ impl Notes<'_> {
     }
 }
 
-/// The tables in the making.
+/// The tables in the making. The last was begun first, and so goes last: what was made for it is empty then.
 pub struct Tables {
     traces: Staging,
     claims: Staging,
     scores: Staging,
     relations: Staging,
-    /// The weights of sentences, where the model learnt evidence and sees all of them.
-    weights: Option<Staging>,
-    /// What is evidence, likewise.
+    /// What is evidence, where the model learnt that and sees all sentences.
     evidence: Option<Staging>,
+    /// The weights of these, likewise.
+    weights: Option<Staging>,
 }
 
 impl Tables {
@@ -103,7 +106,7 @@ impl Tables {
 pub fn decision(checkpoint: &Path, file: Option<&Path>, options: &Options) -> Result<Decision, ScoreError> {
     let decision = match file {
         Some(file) => Decision::read(file)?,
-        None => Decision::find(&checkpoint.join(DECISION))?.unwrap_or_default(),
+        None => Decision::find(&decision_in(checkpoint))?.unwrap_or_default(),
     };
     let decision = decision.at(options.at())?;
     decision.check_one_run()?;
@@ -114,12 +117,21 @@ pub fn decision(checkpoint: &Path, file: Option<&Path>, options: &Options) -> Re
 
 /// Starts with a table, unless one stands there of another making.
 fn begin<R: Row>(request: &Request<'_>, making: &str) -> Result<Staging, TableError> {
-    let name = &R::schema().name;
-    let staging = Staging::begin(&request.out.join(name))?;
-    if !request.force && table_lacks::<R>(request.out, making)?.is_none() {
-        check_making(request.out, name, None)?;
-    }
+    let staging = Staging::begin(&request.out.join(&R::schema().name))?;
+    check_of::<R>(request, making)?;
     Ok(staging)
+}
+
+/// Refuses where a table stands of another making, unless it may be replaced.
+fn check_of<R: Row>(request: &Request<'_>, making: &str) -> Result<(), TableError> {
+    let is_free = request.force || table_lacks::<R>(request.out, making)?.is_some();
+    if is_free { Ok(()) } else { check_making(request.out, &R::schema().name, None) }
+}
+
+/// The same before a table is begun, and where something else than a table stands.
+fn check_for<R: Row>(request: &Request<'_>, making: &str) -> Result<(), TableError> {
+    check_of::<R>(request, making)?;
+    check_place(&request.out.join(&R::schema().name), Ours::TABLES)
 }
 
 /// What is decided of a run's scores.
@@ -138,6 +150,20 @@ impl<'a> Decided<'a> {
         let decision = decision(request.checkpoint, request.decision, &request.options)?;
         let making = Identity::of("relations").field("scores", scores).field("decision", &decision).finish();
         Ok(Self { request, decision, making, tells_evidence })
+    }
+
+    /// Refuses where tables stand that the run's may not replace, before any is begun. `fingerprint` identifies what all but
+    /// the claims are made from.
+    pub fn check_tables(&self, fingerprint: &str) -> Result<(), TableError> {
+        let &Self { request, ref making, tells_evidence, .. } = self;
+        if tells_evidence {
+            check_for::<SentenceWeightRow>(request, fingerprint)?;
+            check_for::<EvidenceRow>(request, making)?;
+        }
+        check_for::<RelationRow>(request, making)?;
+        check_for::<ScoreRow>(request, fingerprint)?;
+        check_for::<ClaimRow>(request, fingerprint)?;
+        check_for::<TraceRow>(request, fingerprint)
     }
 
     /// Refuses where evidence stands that a model learnt, which this one has not, unless it may be replaced.

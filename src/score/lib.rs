@@ -236,13 +236,13 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
         return Ok(ended);
     }
     if let Some(shard) = request.shard {
-        return shard::score(&basis, shard, compute, &fingerprint, observe);
+        return shard::score(&basis, shard, compute, (&fingerprint, &decided), observe);
     }
     let tables = Tables::begin(&decided, &fingerprint)?;
     check_workplace(&work_folder(request.out), &shard::FURTHER)?;
     basis.purpose.has_relations(request)?;
     let core = basis.core(compute, observe)?;
-    let parts = basis.parts(&core, 0..usize::MAX, observe)?;
+    let parts = basis.parts((&core, &fingerprint), 0..usize::MAX, observe)?;
     basis.end((fingerprint, &decided), tables, parts, observe)
 }
 
@@ -292,7 +292,8 @@ impl<'a> Basis<'a> {
     /// Identifies what the scores are made from.
     fn fingerprint(&self, precision: Precision) -> Result<String, ScoreError> {
         let Options { most_pairs, margin, .. } = &self.request.options;
-        let tables = self.standing.identity(&["documents", "tokens", "mentions", "pairs"])?;
+        // Of entities the types: by these pairs are left out, and oddities told.
+        let tables = self.standing.identity(&["documents", "tokens", "mentions", "entities", "pairs"])?;
         let identity = Identity::of("scores").field("tables", &tables).field("run_id", self.request.run_id);
         let identity = identity.field("checkpoint", &self.checkpoint.fingerprint).field("most_pairs", most_pairs);
         let identity = identity.field("margin", margin).field("left_out", &self.purpose.left_out);
@@ -313,7 +314,7 @@ impl<'a> Basis<'a> {
     ) -> Result<Option<Ended>, ScoreError> {
         let request = self.request;
         let Some(too_large) = lacks(request.out, fingerprint, self.tells_evidence())? else { return Ok(None) };
-        parts::remove_leftovers(request.out);
+        parts::remove_leftovers(request.out, fingerprint);
         told::again(request.out)?.into_iter().chain(lacking(too_large)).for_each(observe);
         decided.remove_outdated()?;
         let ended = decided.over_scores(too_large, observe)?;
@@ -334,15 +335,20 @@ impl<'a> Basis<'a> {
         Ok(core)
     }
 
-    /// The parts of the documents at these places, finished.
-    fn parts(&self, core: &Core, places: Range<usize>, observe: Observer<'_>) -> Result<Parts, ScoreError> {
+    /// The parts of the documents at these places, finished, of the run that a fingerprint identifies.
+    fn parts(
+        &self,
+        (core, fingerprint): (&Core, &str),
+        places: Range<usize>,
+        observe: Observer<'_>,
+    ) -> Result<Parts, ScoreError> {
         let request = self.request;
         let (rows, relations, work) = (core.rows(), &self.relations, work_folder(request.out));
         let cutter = Cutter::new(self.checkpoint.tokenizer.clone(), core.config.most_pieces);
         let mut cutter = cutter.marking(&core.config.markers)?;
         let (left_out, documents) = (&self.purpose.left_out, core.documents_at_once());
         let taken = Taken { relations, left_out, passes_over: true, evidence: false, documents };
-        let mut parts = Parts::new(request.out, self.tells_evidence());
+        let mut parts = Parts::new(request.out, fingerprint, self.tells_evidence());
         overlap(
             || {
                 let stretch = (places.start, places.end == usize::MAX);
@@ -376,7 +382,7 @@ impl<'a> Basis<'a> {
         mut parts: Parts,
         observe: Observer<'_>,
     ) -> Result<Ended, ScoreError> {
-        let making = marked(fingerprint, parts.scored.too_large);
+        let making = marked(fingerprint.clone(), parts.scored.too_large);
         let told = told::told(&self.purpose, &parts.met, parts.scored.cut_off, self.checkpoint.config.most_pieces);
         let evidence_only = self.evidence.as_ref().map(|evidence| evidence.threshold);
         tables.fill(&parts, &making, &Notes { model: &self.model(), evidence_only, told: &told })?;
@@ -385,7 +391,7 @@ impl<'a> Basis<'a> {
         decided.remove_outdated()?;
         tables.commit()?;
         self.purpose.keep_relations(self.request)?;
-        let scored = parts.remove()?;
+        let scored = parts.remove(shard::parts_of_others(self.request.out, &fingerprint)?.as_ref())?;
         told.into_iter().map(Event::Warning).chain(lacking(scored.too_large)).for_each(observe);
         Ok(Ended::Scored(scored))
     }

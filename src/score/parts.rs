@@ -1,5 +1,6 @@
 //! The parts of tables in the making: written as they are finished, kept if the run is killed, put together at its end.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use model::example::Example;
 use model::predict::Found;
 use pieces::CutOff;
 use table::rows::ScoreRow;
-use table::{Lock, Ours, Row, Staging, TableError, TableWriter, Text};
+use table::{Lock, Ours, Row, Staging, TableError, TableFiles, TableWriter, Text};
 
 use super::ended::Scored;
 use super::error::ScoreError;
@@ -17,6 +18,10 @@ use super::limit::TooLarge;
 use super::purpose::Met;
 use super::rows::Rows;
 
+/// Where finished shards leave word, beside the parts.
+pub const SHARDS: &str = "shards";
+/// Under this key what lies among the parts says of which run it is.
+pub const RUN: &str = "run";
 /// Rows that are built at once.
 const ROWS_AT_ONCE: usize = 1 << 18;
 
@@ -85,6 +90,8 @@ pub struct Parts {
     /// What was met so far.
     pub met: Met,
     work: PathBuf,
+    /// Identifies the run.
+    run: String,
     /// Whether those that are kept have the weights of sentences.
     weighed: bool,
     folders: Vec<PathBuf>,
@@ -96,15 +103,15 @@ pub fn work_folder(out: &Path) -> PathBuf {
 }
 
 impl Parts {
-    /// No parts yet of a table in `out`, with the weights of sentences or without.
-    pub fn new(out: &Path, weighed: bool) -> Self {
+    /// No parts yet of a table in `out`, of the run that this identifies, with the weights of sentences or without.
+    pub fn new(out: &Path, run: &str, weighed: bool) -> Self {
         let (scored, met) = (Scored::default(), Met::default());
-        Self { scored, met, work: work_folder(out), weighed, folders: Vec::new() }
+        Self { scored, met, work: work_folder(out), run: run.to_owned(), weighed, folders: Vec::new() }
     }
 
     /// Writes the next part, unless it is there.
     pub fn keep(&mut self, part: Part, rows: &Rows<'_>) -> Result<(), ScoreError> {
-        let (folder, key) = (self.work.join(&part.key), &part.key);
+        let (folder, key) = (self.work.join(&part.key), (part.key.as_str(), self.run.as_str()));
         match &part.found {
             Some(found) => {
                 if self.weighed {
@@ -125,16 +132,15 @@ impl Parts {
     }
 
     /// Parts that were finished before, in order, by their keys.
-    pub fn finished(out: &Path, scored: Scored, met: Met, keys: &[String]) -> Self {
-        let work = work_folder(out);
+    pub fn finished(out: &Path, run: &str, (scored, met): (Scored, Met), keys: &[String]) -> Self {
+        let (work, run) = (work_folder(out), run.to_owned());
         let folders = keys.iter().map(|key| work.join(key)).collect();
-        Self { scored, met, work, weighed: false, folders }
+        Self { scored, met, work, run, weighed: false, folders }
     }
 
     /// What identifies each, in order.
     pub fn keys(&self) -> Vec<String> {
-        let name = |folder: &PathBuf| Some(folder.file_name()?.to_str()?.to_owned());
-        self.folders.iter().filter_map(name).collect()
+        self.folders.iter().filter_map(|folder| key_of(folder)).map(str::to_owned).collect()
     }
 
     /// Puts a table of the parts together, by columns: their rows are not looked at.
@@ -142,10 +148,17 @@ impl Parts {
         table::join(&self.folders, writer)
     }
 
-    /// Removes them, once the table stands.
-    pub fn remove(self) -> Result<Scored, ScoreError> {
-        let path = self.work.clone();
-        fs::remove_dir_all(&path).or_else(absent).map_err(|source| ScoreError::Remove { path, source })?;
+    /// Removes them, once the table stands, and what dead runs have left; where shards of another run are finished, whose
+    /// parts are these `others`, only what is not among those.
+    pub fn remove(mut self, others: Option<&BTreeSet<String>>) -> Result<Scored, ScoreError> {
+        let own = std::mem::take(&mut self.folders).into_iter();
+        let gone = match others {
+            Some(others) => own.filter(|folder| key_of(folder).is_some_and(|key| !others.contains(key))).collect(),
+            None => vec![self.work.clone()],
+        };
+        for path in gone {
+            fs::remove_dir_all(&path).or_else(absent).map_err(|source| ScoreError::Remove { path, source })?;
+        }
         Ok(self.scored)
     }
 }
@@ -157,10 +170,12 @@ impl Drop for Parts {
     }
 }
 
-/// Removes the parts that a run has left which was killed, where the table in `out` stands and nobody makes it anew.
-pub fn remove_leftovers(out: &Path) {
+/// Removes the parts that a run has left which was killed, where its table stands in `out` and nobody makes it anew. They
+/// stay where another run than this one has finished any: it goes on from them.
+pub fn remove_leftovers(out: &Path, run: &str) {
     let work = work_folder(out);
     if work.exists()
+        && !holds_another(&work, run)
         && let Ok(_held) = Lock::beside(&out.join(&ScoreRow::schema().name))
         && Ours::TABLES.is_left(&work)
     {
@@ -169,14 +184,22 @@ pub fn remove_leftovers(out: &Path) {
     }
 }
 
-/// Writes a table of a part, some of its rows at a time.
+/// Whether a part of another run is finished, or a shard of one has left word.
+fn holds_another(work: &Path, run: &str) -> bool {
+    let of = |folder: &Path| TableFiles::find(folder, &ScoreRow::schema().name).ok()??.note(RUN).ok()?;
+    let folders = [work.to_path_buf(), work.join(SHARDS)];
+    let entries = folders.into_iter().flat_map(fs::read_dir).flatten().flatten();
+    entries.map(|entry| entry.path()).any(|folder| of(&folder).is_some_and(|of| of != run))
+}
+
+/// Writes a table of a part, some of its rows at a time. The key and the run identify it and whose it is.
 fn write<R: Row + 'static>(
     folder: &Path,
-    key: &str,
+    (key, run): (&str, &str),
     mut rows: impl Iterator<Item = Result<R, ScoreError>>,
 ) -> Result<(), ScoreError> {
     let staging = Staging::begin(&folder.join(&R::schema().name))?;
-    let mut writer = TableWriter::inside(staging.folder().to_path_buf(), key);
+    let mut writer = TableWriter::inside(staging.folder().to_path_buf(), key).noting(RUN, run.to_owned());
     loop {
         let some: Vec<R> = rows.by_ref().take(ROWS_AT_ONCE).collect::<Result<_, _>>()?;
         let is_last = some.len() < ROWS_AT_ONCE;
@@ -187,6 +210,10 @@ fn write<R: Row + 'static>(
     }
     writer.finish()?;
     Ok(staging.commit()?)
+}
+
+fn key_of(folder: &Path) -> Option<&str> {
+    folder.file_name()?.to_str()
 }
 
 fn absent(error: io::Error) -> io::Result<()> {

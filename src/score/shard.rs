@@ -16,24 +16,25 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use ground::interrupt;
 use ground::observe::Observer;
 use nn::device::{Compute, Precision};
 use table::rows::{DocumentRow, ScoreRow};
 use table::{Ours, Row, Staging, Table, TableError, TableFiles, TableWriter, check_workplace, clear_leftovers};
 
-use super::decided::{self, Tables};
+use super::decided::{self, Decided, Tables};
 use super::ended::{Ended, Scored};
 use super::error::ScoreError;
-use super::parts::{Parts, is_kept, work_folder};
+use super::parts::{Parts, RUN, SHARDS, is_kept, work_folder};
 use super::purpose::Met;
 use super::{Basis, Request};
 
-/// Where finished shards leave word, beside the parts.
-const SHARDS: &str = "shards";
-/// What else stands there.
+/// What else stands among the parts.
 pub const FURTHER: [&str; 1] = [SHARDS];
-/// Under this key they do.
+/// Under this key finished shards leave word.
 const RECORD: &str = "shard";
+/// Shards at most: a job each, of which no cluster runs as many, and the join looks for every one.
+const MOST: usize = 100_000;
 /// Shards that a message names.
 const SHOWN: usize = 8;
 
@@ -62,6 +63,11 @@ impl Shard {
         work_folder(out).join(SHARDS).join(format!("{}-of-{}", self.index, self.of))
     }
 
+    /// Identifies the run of which it has left word.
+    fn run(self, out: &Path) -> Result<Option<String>, TableError> {
+        table::fingerprint(&self.folder(out), &ScoreRow::schema().name)
+    }
+
     fn of_folder(name: &str) -> Option<Self> {
         name.replace("-of-", "/").parse().ok()
     }
@@ -73,6 +79,7 @@ impl FromStr for Shard {
     fn from_str(text: &str) -> Result<Self, String> {
         let numbers = text.split_once('/').and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
         match numbers {
+            Some((_, of)) if of > MOST => Err(format!("expected {MOST} shards at most, got `{text}`")),
             Some((index, of)) if index < of => Ok(Self { index, of }),
             _ => Err(format!("expected I/N, a shard from 0 on and how many there are, such as 0/4, got `{text}`")),
         }
@@ -103,7 +110,7 @@ impl Record {
         let writer = TableWriter::<ScoreRow>::inside(staging.folder().to_path_buf(), &self.fingerprint);
         let told = serde_json::to_string(self).map_err(Into::into);
         let told = told.map_err(|source| ScoreError::Shards { path: shard.folder(out), source })?;
-        writer.noting(RECORD, told).finish()?;
+        writer.noting(RUN, self.fingerprint.clone()).noting(RECORD, told).finish()?;
         Ok(staging.commit()?)
     }
 
@@ -115,6 +122,7 @@ impl Record {
         let Some(record) = record else { return Ok(None) };
         let work = work_folder(out);
         for key in &record.parts {
+            interrupt::check()?;
             if !is_kept(&work, key)? {
                 return Ok(None);
             }
@@ -128,11 +136,14 @@ pub fn score(
     basis: &Basis<'_>,
     shard: Shard,
     compute: Compute,
-    fingerprint: &str,
+    (fingerprint, decided): (&str, &Decided<'_>),
     observe: Observer<'_>,
 ) -> Result<Ended, ScoreError> {
     let out = basis.request.out;
+    // What the join would refuse is refused before anything is computed.
+    decided.check_tables(fingerprint)?;
     check_workplace(&work_folder(out), &FURTHER)?;
+    basis.purpose.has_relations(basis.request)?;
     let at_once = super::loaded::documents_at_once(&compute);
     let is_same = |record: &Record| record.fingerprint == fingerprint && record.at_once == at_once;
     if let Some(record) = Record::find(shard, out)?.filter(is_same) {
@@ -140,7 +151,7 @@ pub fn score(
     }
     let places = shard.places(documents(basis)?, at_once);
     let core = basis.core(compute, observe)?;
-    let parts = basis.parts(&core, places, observe)?;
+    let parts = basis.parts((&core, fingerprint), places, observe)?;
     basis.standing.check()?;
     let (scored, met) = (Scored { kept: 0, ..parts.scored }, parts.met.clone());
     let fingerprint = fingerprint.to_owned();
@@ -163,20 +174,25 @@ pub fn join(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Score
     decided::restore(request.out)?;
     let basis = Basis::of(request, observe)?;
     clear_leftovers(request.out, Ours::TABLES);
-    let found = found(request.out)?;
+    let told = told(request.out)?;
     // Shards may be of another machine's device: what they computed in, they say.
     let all = [Precision::F32, Precision::Bf16];
     let precisions = all.into_iter().filter(|of| request.options.precision.is_none_or(|wanted| wanted == *of));
     let fingerprints = precisions.map(|of| basis.fingerprint(of)).collect::<Result<Vec<_>, _>>()?;
-    if found.is_empty() {
-        for fingerprint in &fingerprints {
-            let decided = basis.decided(fingerprint)?;
-            if let Some(ended) = basis.standing(fingerprint, &decided, observe)? {
-                return Ok(ended);
-            }
+    let begun =
+        told.iter().filter_map(|shard| shard.run(request.out).transpose()).collect::<Result<BTreeSet<_>, _>>()?;
+    for fingerprint in &fingerprints {
+        // Shards that computed in another type are to take the place of these tables.
+        if begun.iter().any(|other| other != fingerprint && fingerprints.contains(other)) {
+            continue;
+        }
+        let decided = basis.decided(fingerprint)?;
+        if let Some(ended) = basis.standing(fingerprint, &decided, observe)? {
+            return Ok(ended);
         }
     }
-    let records = complete_of_any(&found, request.out, &fingerprints)?;
+    let numbers: BTreeSet<usize> = told.iter().map(|shard| shard.of).collect();
+    let records = complete_of_any(&numbers, request.out, &fingerprints)?;
     let Some(fingerprint) = records.first().map(|record| record.fingerprint.clone()) else {
         return Err(ScoreError::NoShards(request.out.to_path_buf()));
     };
@@ -184,11 +200,12 @@ pub fn join(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Score
     let tables = Tables::begin(&decided, &fingerprint)?;
     check_workplace(&work_folder(request.out), &FURTHER)?;
     basis.purpose.has_relations(request)?;
-    basis.end((fingerprint, &decided), tables, parts(request.out, &records), observe)
+    let parts = parts((request.out, &fingerprint), &records);
+    basis.end((fingerprint, &decided), tables, parts, observe)
 }
 
-/// The parts of all shards, in order.
-fn parts(out: &Path, records: &[Record]) -> Parts {
+/// The parts of all shards of a run, in order.
+fn parts((out, run): (&Path, &str), records: &[Record]) -> Parts {
     let (mut scored, mut met) = (Scored::default(), Met::default());
     for record in records {
         scored.documents += record.scored.documents;
@@ -198,31 +215,44 @@ fn parts(out: &Path, records: &[Record]) -> Parts {
         met += &record.met;
     }
     let keys: Vec<String> = records.iter().flat_map(|record| record.parts.iter().cloned()).collect();
-    Parts::finished(out, scored, met, &keys)
+    Parts::finished(out, run, (scored, met), &keys)
 }
 
-/// Of how many shards each is that has left word.
-fn found(out: &Path) -> Result<BTreeSet<usize>, ScoreError> {
+/// The parts of finished shards of other runs than the one that this identifies; `None` where there are no such shards.
+pub fn parts_of_others(out: &Path, run: &str) -> Result<Option<BTreeSet<String>>, ScoreError> {
+    let mut parts = None;
+    for shard in told(out)? {
+        if shard.run(out)?.is_some_and(|of| of != run)
+            && let Some(record) = Record::find(shard, out)?
+        {
+            parts.get_or_insert_with(BTreeSet::new).extend(record.parts);
+        }
+    }
+    Ok(parts)
+}
+
+/// The shards that have left word.
+fn told(out: &Path) -> Result<Vec<Shard>, ScoreError> {
     let path = work_folder(out).join(SHARDS);
     let refused = |source| ScoreError::Shards { path: path.clone(), source };
-    let mut found = BTreeSet::new();
+    let mut told = Vec::new();
     let entries = match fs::read_dir(&path) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(found),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(told),
         Err(error) => return Err(refused(error)),
     };
     for entry in entries {
         let name = entry.map_err(refused)?.file_name();
-        found.extend(name.to_str().and_then(Shard::of_folder).map(|shard| shard.of));
+        told.extend(name.to_str().and_then(Shard::of_folder));
     }
-    Ok(found)
+    Ok(told)
 }
 
 /// The records of all shards of one of these numbers, of which none is missing and none of another making. `fingerprints`
 /// are those that they may have.
-fn complete_of_any(found: &BTreeSet<usize>, out: &Path, fingerprints: &[String]) -> Result<Vec<Record>, ScoreError> {
+fn complete_of_any(numbers: &BTreeSet<usize>, out: &Path, fingerprints: &[String]) -> Result<Vec<Record>, ScoreError> {
     let mut refusal = None;
-    for &of in found {
+    for &of in numbers {
         match complete(of, out, fingerprints) {
             Ok(records) => return Ok(records),
             Err(error) => refusal = refusal.or(Some(error)),
@@ -234,6 +264,7 @@ fn complete_of_any(found: &BTreeSet<usize>, out: &Path, fingerprints: &[String])
 fn complete(of: usize, out: &Path, fingerprints: &[String]) -> Result<Vec<Record>, ScoreError> {
     let (mut records, mut missing, mut foreign) = (Vec::<Record>::new(), Vec::new(), Vec::new());
     for index in 0..of {
+        interrupt::check()?;
         let shard = Shard { index, of };
         match Record::find(shard, out)? {
             None => missing.push(shard),
@@ -284,7 +315,8 @@ mod tests {
     fn a_shard_is_told_as_it_is_named() {
         let shard: Shard = "2/4".parse().unwrap();
         assert_eq!((shard.to_string(), Shard::of_folder("2-of-4")), ("2/4".to_owned(), Some(shard)));
-        for text in ["4/4", "-1/4", "1", "1/0", "a/b", "1/2/3", ""] {
+        assert_eq!(format!("0/{MOST}").parse::<Shard>().unwrap().of, MOST);
+        for text in ["4/4", "-1/4", "1", "1/0", "a/b", "1/2/3", "", "0/100001", "0/30000000"] {
             assert!(text.parse::<Shard>().unwrap_err().ends_with(&format!("got `{text}`")));
         }
     }

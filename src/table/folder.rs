@@ -14,15 +14,45 @@ use super::beside::{parent, through};
 /// # Errors
 /// Where what is no folder stands in the way, or the system refuses.
 pub fn make_folder(path: &Path) -> Result<(), TableError> {
-    if path.as_os_str().is_empty() || is_folder(path)? {
-        return Ok(());
+    Made::missing(path).map(Made::keep)
+}
+
+/// Folders that were made where they were missing: those to which nothing came until this is dropped go again.
+#[derive(Debug)]
+pub(super) struct Made(Vec<PathBuf>);
+
+impl Made {
+    /// Makes a folder, and its like above it, as [`make_folder`] does.
+    pub(super) fn missing(path: &Path) -> Result<Self, TableError> {
+        let mut made = Self(Vec::new());
+        made.make(path)?;
+        Ok(made)
     }
-    let target = &*through(path)?;
-    make_folder(parent(target))?;
-    match fs::create_dir(target) {
-        // Another process may make it at the same time.
-        Err(found) if found.kind() == ErrorKind::AlreadyExists && is_folder(target)? => Ok(()),
-        made => made.map_err(TableError::io(target, "create the folder")),
+
+    fn make(&mut self, path: &Path) -> Result<(), TableError> {
+        if path.as_os_str().is_empty() || is_folder(path)? {
+            return Ok(());
+        }
+        let target = &*through(path)?;
+        self.make(parent(target))?;
+        match fs::create_dir(target) {
+            Ok(()) => self.0.push(target.to_path_buf()),
+            // Another process may make it at the same time.
+            Err(found) if found.kind() == ErrorKind::AlreadyExists && is_folder(target)? => {}
+            Err(source) => return Err(TableError::io(target, "create the folder")(source)),
+        }
+        Ok(())
+    }
+
+    fn keep(mut self) {
+        self.0.clear();
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        // The lowest first. The system removes none in which there is anything.
+        let _ = self.0.iter().rev().try_for_each(fs::remove_dir);
     }
 }
 
@@ -74,5 +104,36 @@ pub(super) fn called(kind: FileType) -> &'static str {
         kind if kind.is_file() => "a file",
         kind if kind.is_symlink() => "a link",
         _ => "something else",
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::super::{Lock, Staging};
+    use super::*;
+
+    #[test]
+    fn folders_to_which_nothing_came_go_again() {
+        let above = TempDir::new().unwrap();
+        let [top, deep] = ["a", "a/b/c"].map(|path| above.path().join(path));
+        drop(Made::missing(&deep).unwrap());
+        assert!(!top.exists());
+        drop(Lock::inside(&deep).unwrap());
+        assert!(!top.exists());
+        let two = [deep.join("one"), deep.join("two")].map(|target| Staging::begin(&target).unwrap());
+        assert!(deep.exists());
+        two.into_iter().rev().for_each(drop);
+        assert!(!top.exists());
+        let made = Made::missing(&deep).unwrap();
+        fs::write(top.join("mine"), "").unwrap();
+        drop(made);
+        assert!(top.join("mine").exists() && !top.join("b").exists());
+        drop(Made::missing(&top).unwrap());
+        Staging::begin(&deep).unwrap().commit().unwrap();
+        make_folder(&deep.join("kept")).unwrap();
+        assert!(deep.join("kept").exists());
     }
 }

@@ -12,7 +12,7 @@ use rustix::fs::OFlags;
 
 use super::TableError;
 use super::beside::{parent, sibling};
-use super::folder::make_folder;
+use super::folder::Made;
 
 /// Keeps other processes from a file or folder until it is dropped.
 ///
@@ -23,6 +23,8 @@ pub struct Lock {
     path: PathBuf,
     /// Held: closing it releases the lock.
     file: File,
+    /// The folders above it that were made for it.
+    made: Option<Made>,
 }
 
 impl Lock {
@@ -34,13 +36,16 @@ impl Lock {
         patiently(|| Self::hold(sibling(target, "lock"), target))
     }
 
-    /// Keeps others out of a folder, which is made where it is missing, by a hidden file in it.
+    /// Keeps others out of a folder, which is made where it is missing, by a hidden file in it. One that was made and that
+    /// nothing came to goes with the lock.
     ///
     /// # Errors
     /// As [`Self::beside`].
     pub fn inside(folder: &Path) -> Result<Self, TableError> {
-        make_folder(folder)?;
-        patiently(|| Self::hold(folder.join(".lock"), folder))
+        let made = Made::missing(folder)?;
+        let mut lock = patiently(|| Self::hold(folder.join(".lock"), folder))?;
+        lock.made = Some(made);
+        Ok(lock)
     }
 
     /// Refuses a folder that was removed, or in whose place another stands, since it was locked: what goes to its path
@@ -65,7 +70,7 @@ impl Lock {
                 Err(TryLockError::Error(source)) => return Err(TableError::io(&path, "lock the file")(source)),
             }
             if is_at(&file, &path).map_err(TableError::io(&path, "lock the file"))? {
-                return Ok(Self { path, file });
+                return Ok(Self { path, file, made: None });
             }
         }
     }
@@ -77,6 +82,7 @@ impl Drop for Lock {
         if self.file.metadata().is_ok_and(|found| found.len() == 0) {
             let _ = fs::remove_file(&self.path);
         }
+        drop(self.made.take());
     }
 }
 

@@ -7,7 +7,7 @@ use ground::present;
 
 use super::TableError;
 use super::beside::{parent, sibling, sync_folder, through};
-use super::folder::make_folder;
+use super::folder::Made;
 use super::lock::Lock;
 use super::ours::Ours;
 use super::place::{put, recover};
@@ -27,8 +27,8 @@ pub struct Staging {
     ours: Ours,
     /// Held, never read.
     lock: Option<Lock>,
-    /// The folder above, where this made it.
-    made: Option<PathBuf>,
+    /// The folders above that were made for it: they go with work that is not committed.
+    made: Option<Made>,
     committed: bool,
 }
 
@@ -48,9 +48,7 @@ impl Staging {
     pub fn begin_over(target: &Path, ours: Ours) -> Result<Self, TableError> {
         // A link stays a link: what it points to is replaced.
         let target = through(target)?;
-        let above = parent(&target);
-        let made = (!above.exists()).then(|| above.to_path_buf());
-        make_folder(above)?;
+        let made = Some(Made::missing(parent(&target))?);
         let lock = Some(Lock::beside(&target)?);
         let partial = sibling(&target, "partial");
         let mut staging = Self { target, partial, ours, lock, made, committed: true };
@@ -98,9 +96,7 @@ impl Drop for Staging {
             let _ = fs::remove_dir_all(&self.partial);
         }
         drop(self.lock.take());
-        if let (false, Some(made)) = (self.committed, &self.made) {
-            let _ = fs::remove_dir(made);
-        }
+        drop(self.made.take());
     }
 }
 

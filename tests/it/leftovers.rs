@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use docre::table::Lock;
+use docre::train::TrainConfig;
 use tempfile::TempDir;
 
 use crate::pipeline::Place;
 use crate::stopped::{corpus, hidden, text};
 use crate::support::{CONVERSION, DOCUMENT, Run, docre, files};
+use crate::train::Fixture;
 
 const NONE: [PathBuf; 0] = [];
 
@@ -125,6 +127,17 @@ fn a_run_that_is_up_to_date_clears_what_killed_ones_left() {
     assert_eq!(place.run(&[]), [] as [&str; 0]);
     assert_eq!(hidden(&runs), [runs.join(".work")]);
     assert_eq!(files(&runs.join(".work")).len(), 1, "what is not a stage's is somebody's");
+}
+
+#[test]
+fn training_that_fails_leaves_no_folder_that_it_made() {
+    let fixture = Fixture::new();
+    let nowhere = TrainConfig { corpus: fixture.path("nowhere"), ..fixture.config() };
+    assert_eq!(fixture.train(&nowhere, "fresh/dir", &[]).code, Some(1));
+    assert!(!fixture.path("fresh").exists());
+    fs::create_dir_all(fixture.path("mine/dir")).unwrap();
+    assert_eq!(fixture.train(&nowhere, "mine/dir", &[]).code, Some(1));
+    assert!(fixture.path("mine/dir").exists());
 }
 
 #[test]

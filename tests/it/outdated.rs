@@ -65,6 +65,10 @@ fn evidence_of_other_relations_goes_with_them() {
         .unwrap()
         .filter(|entry| entry.as_ref().unwrap().file_name().to_str().unwrap().starts_with('.'));
     assert_eq!(leftovers.count(), 0);
+    // What was made for both tables goes where they cannot be.
+    let fresh = folder.path().join("fresh");
+    let beyond = docre(["decide", "--scores", text(&with), "--out", text(&fresh.join("deep")), "--shift", "-900"]);
+    assert!(beyond.code == Some(1) && !fresh.exists(), "{}", beyond.stderr);
 }
 
 #[test]

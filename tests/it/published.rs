@@ -117,7 +117,18 @@ fn relations_come_in_any_of_three_forms() {
     refused(json!(names[2..]), "relations.json: expected the 97 classes of `bilinear.weight`, got 95");
     refused(json!({"Na": 0, "P17": 2}), "relations.json: expected the classes 0, 1, …, got 2 for 1");
     refused(json!({"P17": "country"}), "relations.json: expected an object that gives each relation its class");
+    let last = |name: &str| [&names[1..96], &[name.to_owned()]].concat();
+    let twice = format!("expected each relation once, got `{}` again", names[1]);
+    refused(json!(last(&names[1])), &format!("relations.json: {twice}"));
+    refused(json!(last("")), "relations.json: class 96: expected a relation's name, got an empty one");
     assert_eq!(config(), expected);
+    // So are those that somebody has changed in a checkpoint.
+    let changed = expected.replace(&format!("\"{}\"", names[96]), &format!("\"{}\"", names[1]));
+    fs::write(fixture.path("checkpoint/config.json"), changed).unwrap();
+    let shown = docre(["checkpoint", "show", fixture.path("checkpoint").to_str().unwrap()]);
+    assert_eq!(shown.code, Some(1));
+    assert!(shown.stderr.contains(&format!("config.json: {twice}")), "{}", shown.stderr);
+    fs::write(fixture.path("checkpoint/config.json"), &expected).unwrap();
     let run = fixture.convert(&fixture.weights(), &json!(names), &[]);
     assert_eq!(run.code, Some(1));
     assert!(run.stderr.contains("hint: pass `--force` to replace it"), "{}", run.stderr);

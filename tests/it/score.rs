@@ -9,10 +9,11 @@ use docre::checkpoint::ModelConfig;
 use docre::ground::observe::{Event, Observer, unheard};
 use docre::nn::device::DeviceChoice;
 use docre::score::{self, Ended, Options, Request, Scored};
-use docre::table::rows::{RelationRow, ScoreRow, TokenRow};
+use docre::table::rows::{EntityRow, RelationRow, ScoreRow, TokenRow};
 use docre::table::{self, stream};
 use docre::train::TrainConfig;
 use docre::train::config::SecondStage;
+use serde_json::json;
 
 use crate::pipeline::Place;
 use crate::support::{command, docre, files, rows};
@@ -161,6 +162,29 @@ fn a_split_of_other_tokens_is_not_up_to_date() {
     table::write(&paths.split, "of another split", tokens).unwrap();
     let refused = paths.score(2048).unwrap_err().to_string();
     assert!(refused.contains("tables `documents` and `tokens` were made from different sources"), "{refused}");
+}
+
+#[test]
+fn a_split_of_other_types_is_not_up_to_date() {
+    let fixture = trained();
+    let paths = Paths::new(&fixture, "dev", "out");
+    paths.score(2048).unwrap();
+    let RelationRow { doc_id, head, tail, relation, .. } = relations(&paths.out).swap_remove(0);
+    let entities: Vec<EntityRow> = table::read(&paths.split).unwrap().flat_map(Result::unwrap).collect();
+    let type_of = |entity| entities.iter().find(|row| (&row.doc_id, row.entity_id) == (&doc_id, entity)).unwrap();
+    let types = [head, tail].map(|entity| &*type_of(entity).r#type).join(":");
+    let decision = fixture.path("typed.json");
+    fs::write(&decision, json!({"types": {&*relation: [types]}}).to_string()).unwrap();
+    let request = Request::new(&paths.checkpoint, &paths.split, &paths.out, "run", DeviceChoice::Cpu);
+    let request = request.decided_by(Some(&decision)).forced(true);
+    let is_claimed = || relations(&paths.out).iter().any(|row| row.relation == relation);
+    assert!(matches!(score::score(&request, &unheard).unwrap(), Ended::Decided { .. }) && is_claimed());
+    let others: Vec<EntityRow> = entities.iter().map(|row| EntityRow { r#type: "X".into(), ..row.clone() }).collect();
+    table::write(&paths.split, "", others).unwrap();
+    // What is scored hangs on types where the model's training left some out, what is claimed where a decision asks.
+    let refused = paths.score(2048).unwrap_err().to_string();
+    assert!(refused.contains("out/relations"), "{refused}");
+    assert!(matches!(score::score(&request, &unheard).unwrap(), Ended::Scored(_)) && !is_claimed());
 }
 
 #[test]
@@ -390,4 +414,10 @@ fn the_decision_of_a_checkpoint_is_taken_over_scores_that_stand() {
     assert!(after.len() > before.len() && after.iter().all(|row| row.logit > row.threshold_logit - 2.0));
     assert_eq!(files(&paths.out.join("scores")), scores);
     assert_eq!(score::score(&request, &unheard).unwrap(), Ended::UpToDate { too_large: 0 });
+    // Where the checkpoint stands aside, as one does that was being replaced, so does its decision.
+    fs::rename(&paths.checkpoint, paths.checkpoint.with_file_name(".best.replaced")).unwrap();
+    assert_eq!(score::score(&request, &unheard).unwrap(), Ended::UpToDate { too_large: 0 });
+    let aside = Paths { out: fixture.path("aside"), ..paths };
+    aside.score(2048).unwrap();
+    assert_eq!(relations(&aside.out), after);
 }

@@ -41,6 +41,12 @@ fn refused(run: &Run, expected: &str) {
     assert!(run.stderr.contains(expected), "expected `{expected}`, got {}", run.stderr);
 }
 
+/// How many parts are finished.
+fn finished(parts: &Path) -> usize {
+    let parts = fs::read_dir(parts).into_iter().flatten();
+    parts.filter(|part| part.as_ref().unwrap().path().join("scores").exists()).count()
+}
+
 /// The tables that two runs have made are the same, byte for byte.
 fn same(one: &Path, other: &Path) {
     for table in ["relations", "scores", "traces", "claims", "model_relations"] {
@@ -65,8 +71,16 @@ fn joined_shards_are_the_tables_of_one_run() {
     ended(&score(&fixture, "parts", &["--shard", "1/3"]), "shard 1/3: 256 documents, ");
     ended(&score(&fixture, "parts", &["--shard", "1/3"]), "up to date");
     assert!(!parts.join("relations").exists());
+    let word = files(&parts.join(".scores.work/shards"));
     ended(&score(&fixture, "parts", &["--join"]), "600 documents (600 were there already), ");
     same(&whole, &parts);
+    assert!(!parts.join(".scores.work").exists());
+    // Killed while it removed the parts, it may have left word of the shards.
+    for (path, bytes) in word {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    ended(&score(&fixture, "parts", &["--join"]), "up to date");
     assert!(!parts.join(".scores.work").exists());
     ended(&score(&fixture, "parts", &["--join"]), "up to date");
     ended(&score(&fixture, "parts", &["--shard", "1/3"]), "up to date");
@@ -84,12 +98,8 @@ fn a_shard_that_was_killed_goes_on() {
     ended(&score(&fixture, "whole", &[]), "600 documents, ");
     ended(&score(&fixture, "parts", &["--shard", "0/2"]), "shard 0/2: 256 documents, ");
     let parts = fixture.path("parts/.scores.work");
-    let finished = || {
-        let parts = fs::read_dir(&parts).into_iter().flatten();
-        parts.filter(|part| part.as_ref().unwrap().path().join("scores").exists()).count()
-    };
     let mut process = command(arguments(&fixture, "parts", &["--shard", "1/2"])).spawn().unwrap();
-    while finished() < 2 && process.try_wait().unwrap().is_none() {
+    while finished(&parts) < 2 && process.try_wait().unwrap().is_none() {
         std::thread::yield_now();
     }
     process.kill().unwrap();
@@ -98,6 +108,42 @@ fn a_shard_that_was_killed_goes_on() {
     ended(&score(&fixture, "parts", &["--shard", "1/2"]), "shard 1/2: 344 documents (256 were there already)");
     ended(&score(&fixture, "parts", &["--join"]), "600 documents (600 were there already), ");
     same(&fixture.path("whole"), &fixture.path("parts"));
+}
+
+#[test]
+fn what_another_run_has_finished_outlives_a_run_that_is_up_to_date_or_ends() {
+    let fixture = trained();
+    let other = |further: &[&str]| score(&fixture, "parts", &[&["--margin", "4", "--force"], further].concat());
+    let shard = |shard: &str| ended(&other(&["--shard", shard]), &format!("shard {shard}: "));
+    ended(&score(&fixture, "parts", &[]), "600 documents, ");
+    // Nothing is computed of which the tables may not take the place of these.
+    let shard_of_other = score(&fixture, "parts", &["--margin", "4", "--shard", "0/2"]);
+    refused(&shard_of_other, "relations: holds a table that was made from other input or with other options");
+    assert!(!fixture.path("parts/.scores.work").exists());
+    shard("0/2");
+    shard("1/2");
+    ended(&score(&fixture, "parts", &[]), "up to date");
+    ended(&other(&["--join"]), "600 documents (600 were there already), ");
+    // The tables of the first run, made anew, take nothing of the shards with them, nor do its own shards.
+    shard("0/2");
+    for own in ["0/3", "1/3", "2/3"] {
+        ended(&score(&fixture, "parts", &["--force", "--shard", own]), &format!("shard {own}: "));
+    }
+    ended(&score(&fixture, "parts", &["--force", "--join"]), "600 documents (600 were there already), ");
+    ended(&other(&["--shard", "0/2"]), "up to date");
+    shard("1/2");
+    ended(&other(&["--join"]), "600 documents (600 were there already), ");
+    assert!(!fixture.path("parts/.scores.work").exists());
+    // A run that was killed goes on, too.
+    let parts = fixture.path("parts/.scores.work");
+    let mut process = command(arguments(&fixture, "parts", &["--force"])).spawn().unwrap();
+    while finished(&parts) == 0 && process.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    process.kill().unwrap();
+    assert_eq!(process.wait().unwrap().code(), None, "the run ended before it was killed");
+    ended(&score(&fixture, "parts", &["--margin", "4"]), "up to date");
+    ended(&score(&fixture, "parts", &["--force"]), " were there already), ");
 }
 
 #[test]

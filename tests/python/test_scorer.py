@@ -1,8 +1,12 @@
 """A model that is loaded once."""
 
+import json
+import pathlib
 import pickle
+import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import unittest
@@ -142,6 +146,24 @@ class Scorers(unittest.TestCase):
     def test_it_can_be_pickled(self):
         again = pickle.loads(pickle.dumps(scorer(margin=9.0)))
         self.assertGreaterEqual(len(again(rows()).scores), len(docre.read(run_folder(), "scores")))
+
+    def test_relations_are_made_of_a_checkpoint_and_what_stands_beside_it(self):
+        from docre._docre import making
+
+        with tempfile.TemporaryDirectory() as folder:
+            model = pathlib.Path(folder, "model")
+            shutil.copytree(run_folder() / "model", model)
+            made = lambda: making(model, None, "{}")
+            makings = [made()]
+            (model / "decision.json").write_text('{"shift": 0.5}')
+            makings.append(made())
+            card = json.loads((model / "card.json").read_text())
+            (model / "card.json").write_text(json.dumps({**card, "relations": []}))
+            makings.append(made())
+            self.assertEqual(len(set(makings)), 3)
+            # As one that is being replaced stands for a moment.
+            model.rename(model.with_name(".model.replaced"))
+            self.assertEqual(made(), makings[-1])
 
     @needs("pyarrow")
     @unittest.skipIf(sys.platform == "win32", "signals")
