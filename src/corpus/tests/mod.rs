@@ -26,6 +26,7 @@ mod round;
 mod round_trip;
 mod source;
 mod split;
+mod standing;
 mod text;
 mod variants;
 mod written;
