@@ -376,8 +376,9 @@ pub(super) fn begin(target: &Path, tables: &[&str], fingerprint: &str, force: bo
     if let Some(summary) = current()? {
         return Ok(Begun::UpToDate(summary));
     }
-    // The same tables, one of them damaged or removed, are made again.
-    let same = || Ok::<_, TableError>(table::fingerprint(target, "documents")?.as_deref() == Some(fingerprint));
+    // The same tables, one of them damaged or removed, are made again: the first that says what it was made from decides.
+    let recorded = || tables.iter().find_map(|table| table::fingerprint(target, table).transpose()).transpose();
+    let same = || Ok::<_, TableError>(recorded()?.as_deref() == Some(fingerprint));
     let vacant = || !target.exists() || is_empty(target);
     if force || vacant() || same()? {
         Ok(Begun::Work(staging))

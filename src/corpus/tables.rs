@@ -75,6 +75,11 @@ impl fmt::Display for Totals {
 pub const TABLES: [&str; 9] =
     ["documents", "sentences", "tokens", "mentions", "entities", "pairs", "facts", "relation_types", "rejects"];
 
+/// The tables of a synthetic split: these, and which facts follow from others.
+pub(crate) fn synthetic_tables() -> Vec<&'static str> {
+    [&TABLES[..], &["implied"]].concat()
+}
+
 /// Writes the corpus tables of one split.
 pub struct CorpusWriter {
     split: Text,
