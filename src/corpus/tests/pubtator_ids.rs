@@ -344,6 +344,21 @@ fn lines_end_as_the_first_one_does() {
 }
 
 #[test]
+fn lines_end_alike_however_long_the_first_is() {
+    let n_entities = |source: String| -> Vec<usize> {
+        let read = super::reading::read(&reader(Bars::Entities, Unit::Document), source).unwrap();
+        read.into_iter().map(|one| one.unwrap().entities.len()).collect()
+    };
+    for length in [400, 600, 70_000, 2 << 20] {
+        let title = "one ".repeat(length / 4);
+        let source = format!("7|t|{title}\n7|a|two\n7\t0\t3\tone\tGene\t1\n\n8|t|one\n8|a|two\n");
+        assert_eq!(n_entities(source.replace('\n', "\r")), [1, 0], "{length}");
+        let stray = source.replacen("one one", "one\rone", 1);
+        assert_eq!(n_entities(stray), [1, 0], "a `\\r` in a first line of {length} bytes");
+    }
+}
+
+#[test]
 fn a_long_article_is_not_held() {
     let reader = PubTator { dialect: Dialect { most_bytes: 40, ..Dialect::default() }, ..PubTator::default() };
     let source = format!("7|t|one\n{}8|t|two\n", "7\t0\t3\tone\tGene\t1\n".repeat(1_000));
