@@ -194,8 +194,7 @@ impl CorpusWriter {
                 self.totals.facts += 1;
                 *self.n_facts.entry(fact.relation.clone()).or_default() += 1;
             }
-            let n_facts = || document.facts.as_ref().map_or(0, Vec::len) as u64;
-            self.totals.relations += document.n_relations.unwrap_or_else(n_facts);
+            self.totals.relations += document.relations().values().sum::<u64>();
         }
     }
 

@@ -7,6 +7,7 @@ mod bigbio;
 mod bioc;
 mod brat;
 mod chemical_disease;
+mod counted;
 mod doccano;
 mod docred;
 mod edge_graph;

@@ -29,11 +29,14 @@ pub(super) mod relations;
 pub(crate) mod beside;
 mod write;
 
+use std::collections::BTreeMap;
+use std::mem;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use ground::excerpt::quoted;
+use table::Text;
 
 use super::dialect::{Dialect, Unit};
 use super::lines::Lines;
@@ -98,7 +101,7 @@ impl Reader for PubTator {
         self.parse_all(record).into_iter().next().unwrap_or_else(|| Err(Reject { name: None, fault: fault() }))
     }
 
-    fn parse_all(&self, record: &Record) -> Vec<Result<Document, Reject>> {
+    fn parse_those(&self, record: &Record, asked: &dyn Fn(&str) -> bool) -> Vec<Result<Document, Reject>> {
         let source = match str::from_utf8(&record.bytes) {
             Ok(source) => source,
             Err(error) => {
@@ -106,7 +109,7 @@ impl Reader for PubTator {
                 return vec![Err(Reject { name: None, fault })];
             }
         };
-        match self.documents(source) {
+        match self.documents(source, asked) {
             Ok(documents) => documents.into_iter().map(Ok).collect(),
             Err(fault) => {
                 let name = source.split(['|', '\t', '\n']).next().map(str::trim).filter(|name| !name.is_empty());
@@ -117,8 +120,8 @@ impl Reader for PubTator {
 }
 
 impl PubTator {
-    /// The documents of an article, at least one.
-    fn documents(&self, source: &str) -> Result<Vec<Document>, Fault> {
+    /// The documents of an article that are asked for. What is in none of all of them is lost in the first.
+    fn documents(&self, source: &str, asked: &dyn Fn(&str) -> bool) -> Result<Vec<Document>, Fault> {
         let mut article = Article::read(source)?;
         if let Some(beside) = &self.beside {
             let (relations, losses) = beside.of(article.id);
@@ -126,20 +129,17 @@ impl PubTator {
             article.losses.extend(losses);
         }
         let laid = Laid::of(&article)?;
-        let mut making = Making::new(self, &article, &laid);
         let units = Laid::units(&article, self.dialect.unit);
-        let mut documents = units.iter().map(|unit| making.document(unit)).collect::<Result<Vec<_>, _>>()?;
-        let n_relations = making.unplaced.iter().filter(|unplaced| unplaced.is_none()).count() as u64;
+        if units.is_empty() {
+            return Err(Fault::new("line 1", "expected a passage with text, got none"));
+        }
+        let (mut making, mut documents) = (Making::new(self, &article, &laid), Vec::new());
+        for unit in &units {
+            documents.extend(making.document(unit, asked)?);
+        }
         let mut losses = making.losses();
         losses.append(&mut article.losses);
-        documents.iter_mut().for_each(|document| document.n_relations = Some(0));
-        match documents.first_mut() {
-            Some(first) => {
-                first.n_relations = Some(n_relations);
-                first.losses.append(&mut losses);
-            }
-            None => return Err(Fault::new("line 1", "expected a passage with text, got none")),
-        }
+        documents.first_mut().into_iter().for_each(|first: &mut Document| first.losses.append(&mut losses));
         Ok(documents)
     }
 }
@@ -151,6 +151,8 @@ struct Making<'m, 't> {
     laid: &'m Laid,
     /// What keeps each relation line out of the documents so far; `None`: it is in one.
     unplaced: Vec<Option<Fault>>,
+    /// Whether each relation line counts in a document that is asked for.
+    counted: Vec<bool>,
     /// Whether each mention line is in a document.
     placed: Vec<bool>,
     room: Rc<Room>,
@@ -158,13 +160,19 @@ struct Making<'m, 't> {
 
 impl<'m, 't> Making<'m, 't> {
     fn new(reader: &'m PubTator, article: &'m Article<'t>, laid: &'m Laid) -> Self {
-        let placed = vec![false; article.mentions.len()];
-        Self { reader, article, laid, unplaced: Vec::new(), placed, room: Rc::default() }
+        let (placed, counted) = (vec![false; article.mentions.len()], vec![false; article.relations.len()]);
+        Self { reader, article, laid, unplaced: Vec::new(), counted, placed, room: Rc::default() }
     }
 
-    /// The document of some passages.
-    fn document(&mut self, (number, passages): &(usize, Range<usize>)) -> Result<Document, Fault> {
+    /// The document of some passages, where it is asked for.
+    fn document(
+        &mut self,
+        (number, passages): &(usize, Range<usize>),
+        asked: &dyn Fn(&str) -> bool,
+    ) -> Result<Option<Document>, Fault> {
         let (whole, ends) = (self.reader.dialect.unit == Unit::Document, self.ends(passages));
+        let id: Text = if whole { self.article.id.into() } else { format!("{}#{number}", self.article.id).into() };
+        let is_asked = asked(&id);
         let characters = Characters::new(&self.laid.text);
         let text = if whole { &self.laid.text } else { characters.slice(ends).unwrap_or_default() };
         let mentions = self.mentions(ends);
@@ -178,24 +186,27 @@ impl<'m, 't> Making<'m, 't> {
             gathered.add(line.ids, line.kind, mention);
         }
         let known = gathered.finish();
+        let mut n_relations = BTreeMap::new();
+        let counting = is_asked.then_some(&mut n_relations);
         let facts = match (self.reader.labelled, self.article.relations.is_empty()) {
             (false, _) => None,
             (true, true) => Some(Vec::new()),
-            (true, false) => Some(self.facts(Facts::of(&known, Rc::clone(&self.room)), &mut remarks)),
+            (true, false) => Some(self.facts(Facts::of(&known, Rc::clone(&self.room)), &mut remarks, counting)),
         };
         let first = self.article.passages.get(passages.start).filter(|passage| passage.is_title);
-        let id = self.article.id;
-        Ok(Document {
-            id: if whole { id.into() } else { format!("{id}#{number}").into() },
+        let document = Document {
+            id,
             title: first.map_or("", |passage| passage.text).into(),
             sentences: segmented.sentences,
             uneven: segmented.uneven,
             entities: known.entities,
             loose_mentions: known.loose,
             facts,
+            n_relations: Some(n_relations),
             remarks,
             ..Document::default()
-        })
+        };
+        Ok(is_asked.then_some(document))
     }
 
     /// First and one past the last character of passages.
@@ -228,10 +239,20 @@ impl<'m, 't> Making<'m, 't> {
         segment(text, &breaks, &spans).map_err(|unfit| Fault::new("text", unfit.reason))
     }
 
-    /// The facts of a document, and what is said of them.
-    fn facts(&mut self, mut facts: Facts<'_, 't>, remarks: &mut Vec<Remark>) -> Vec<Fact> {
-        for (place, line) in self.article.relations.iter().enumerate() {
+    /// The facts of a document, and what is said of them; `counting` takes the relations that are in no document before.
+    fn facts(
+        &mut self,
+        mut facts: Facts<'_, 't>,
+        remarks: &mut Vec<Remark>,
+        mut counting: Option<&mut BTreeMap<Text, u64>>,
+    ) -> Vec<Fact> {
+        for ((place, line), is_counted) in self.article.relations.iter().enumerate().zip(&mut self.counted) {
             let fault = facts.add(line);
+            if let (None, Some(counts)) = (&fault, &mut counting)
+                && !mem::replace(is_counted, true)
+            {
+                *counts.entry(line.relation.into()).or_default() += 1;
+            }
             match self.unplaced.get_mut(place) {
                 None => self.unplaced.push(fault),
                 Some(unplaced) => *unplaced = unplaced.take().and(fault),
