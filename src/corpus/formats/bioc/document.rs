@@ -7,6 +7,7 @@ use ground::excerpt::quoted;
 use table::Text;
 
 use super::super::dialect::{Bars, Dialect};
+use super::super::pubtator::reach::{Key, Reach};
 use super::super::pubtator::relations::{Facts, LISTED, SHARED};
 use super::super::pubtator::room::Room;
 use super::blocks::{Blocks, Homed, Placed};
@@ -60,7 +61,7 @@ pub(super) fn documents(
     let builder = Builder { blocks: &blocks, found: &found, by_block: &by_block, alone, bars: dialect.bars };
     let built: Result<Vec<Built>, Reject> = plans.into_iter().map(|plan| builder.build(plan)).collect();
     let mut documents = match built {
-        Ok(built) => related(built, claimed, asked, &mut losses, &mut remarks),
+        Ok(built) => related(built, claimed, dialect.bars, asked, &mut losses, &mut remarks),
         Err(reject) => return vec![Err(reject)],
     };
     let is_empty = |document: &Document| document.facts.iter().all(Vec::is_empty);
@@ -216,21 +217,26 @@ impl<'a, 'b> Builder<'a, 'b> {
 fn related(
     built: Vec<Built>,
     claimed: Vec<Result<Claimed, Fault>>,
+    bars: Bars,
     asked: &dyn Fn(&str) -> bool,
     losses: &mut Vec<Loss>,
     remarks: &mut Vec<Remark>,
 ) -> Vec<Document> {
     let room = Rc::new(Room::default());
+    let reach = Reach::of(built.iter().map(|one| one.entities.keys()));
+    let of_passages =
+        built.iter().enumerate().flat_map(|(place, one)| one.passages.iter().map(move |passage| (*passage, place)));
+    let by_passage = of_passages.collect();
     let finders = built.iter().map(|one| (one, Facts::of(&one.entities.known, Rc::clone(&room)))).collect();
-    let facts = built.iter().map(|one| Stated { is_asked: asked(&one.document.id), ..Stated::default() }).collect();
-    let mut relating = Relating { finders, room, facts, losses, remarks };
+    let stated = built.iter().map(|one| Stated { is_asked: asked(&one.document.id), ..Stated::default() }).collect();
+    let mut relating = Relating { finders, reach, by_passage, bars, room, stated, losses, remarks };
     for claimed in claimed {
         match claimed {
             Ok(claimed) => relating.add(&claimed),
             Err(fault) => relating.losses.push(Loss::new(Part::Relation, fault)),
         }
     }
-    let stated = relating.facts;
+    let stated = relating.stated;
     let whole = |(Built { document, entities, .. }, stated): (_, Stated)| Document {
         entities: entities.known.entities,
         loose_mentions: entities.known.loose,
@@ -254,8 +260,12 @@ struct Stated {
 /// Relations on their way into documents.
 struct Relating<'b, 's, 'l> {
     finders: Vec<(&'b Built<'s>, Facts<'b, 's>)>,
+    reach: Reach<'s>,
+    /// Of each passage the document that it is in.
+    by_passage: HashMap<usize, usize>,
+    bars: Bars,
     room: Rc<Room>,
-    facts: Vec<Stated>,
+    stated: Vec<Stated>,
     losses: &'l mut Vec<Loss>,
     remarks: &'l mut Vec<Remark>,
 }
@@ -277,13 +287,19 @@ impl Relating<'_, '_, '_> {
     /// to whoever counts.
     fn add(&mut self, claimed: &Claimed) {
         let is_one = self.finders.len() == 1;
+        let ends = [claimed.head, claimed.tail];
+        let keys = ends.map(|end| end.keys(self.bars));
+        let passage = claimed.passage.filter(|_| !is_one);
+        let places = match passage {
+            Some(passage) => self.by_passage.get(&passage).copied().into_iter().collect(),
+            None => self.reach.both(keys.each_ref().map(Vec::as_slice)),
+        };
         let (mut outcome, mut counting) = (Outcome::default(), None);
-        for ((built, names), Stated { is_asked, facts, n_relations }) in self.finders.iter().zip(&mut self.facts) {
-            if !is_one && claimed.passage.is_some_and(|passage| !built.passages.contains(&passage)) {
-                continue;
-            }
-            let ends = [claimed.head, claimed.tail].map(|end| built.entities.find(end, names));
+        for place in places {
+            let found = self.finders.get(place).zip(self.stated.get_mut(place));
+            let Some(((built, names), Stated { is_asked, facts, .. })) = found else { continue };
             let n_before = facts.len();
+            let ends = ends.map(|end| built.entities.find(end, names));
             if !outcome.take(ends, &self.room, |head, tail| {
                 let evidence = if is_one { claimed.evidence.clone() } else { Vec::new() };
                 let (relation, attributes) = (claimed.name.into(), claimed.attributes.clone());
@@ -292,8 +308,11 @@ impl Relating<'_, '_, '_> {
                 break;
             }
             if *is_asked && facts.len() > n_before {
-                counting.get_or_insert(n_relations);
+                counting.get_or_insert(place);
             }
+        }
+        if passage.is_none() && outcome.crowded.is_none() {
+            self.look_further(&mut outcome, ends, &keys);
         }
         if outcome.is_shared {
             self.remarks.push(Remark { what: SHARED, example: column(claimed.id) });
@@ -303,8 +322,22 @@ impl Relating<'_, '_, '_> {
         }
         if let Some(reason) = outcome.fault() {
             self.losses.push(Loss::new(Part::Relation, Fault::new(column(claimed.id), reason)));
-        } else if let Some(counts) = counting {
-            *counts.entry(claimed.name.into()).or_default() += 1;
+        } else if let Some(stated) = counting.and_then(|place| self.stated.get_mut(place)) {
+            *stated.n_relations.entry(claimed.name.into()).or_default() += 1;
+        }
+    }
+
+    /// Looks for the ids that those documents lack which have something of both ends: each may be in another.
+    fn look_further(&self, outcome: &mut Outcome, ends: [End; 2], keys: &[Vec<Key>; 2]) {
+        for ((end, keys), missing) in ends.into_iter().zip(keys).zip(&mut outcome.missing) {
+            for place in self.reach.either(keys) {
+                if missing.as_ref().is_some_and(Vec::is_empty) {
+                    break;
+                }
+                if let Some((built, names)) = self.finders.get(place) {
+                    keep_missing(missing, built.entities.find(end, names).missing);
+                }
+            }
         }
     }
 }
@@ -330,10 +363,7 @@ impl Outcome {
             }
         }
         for (missing, end) in self.missing.iter_mut().zip(ends) {
-            match missing {
-                Some(ids) => ids.retain(|id| end.missing.contains(id)),
-                None => *missing = Some(end.missing),
-            }
+            keep_missing(missing, end.missing);
         }
         true
     }
@@ -348,6 +378,14 @@ impl Outcome {
             None if self.n_pairs == 0 => Some(OUT_OF_REACH.to_owned()),
             None => None,
         }
+    }
+}
+
+/// Keeps the ids that another document lacks too.
+fn keep_missing(missing: &mut Option<Vec<String>>, of_another: Vec<String>) {
+    match missing {
+        Some(ids) => ids.retain(|id| of_another.contains(id)),
+        None => *missing = Some(of_another),
     }
 }
 
