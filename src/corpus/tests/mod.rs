@@ -12,6 +12,7 @@ mod doccano;
 mod docred;
 mod edge_graph;
 mod gda;
+mod hints;
 mod json;
 mod jsonl;
 mod label_studio;
