@@ -56,12 +56,11 @@ impl Acceptance<'_> {
             document.facts = None;
         }
         self.turn(&mut document);
-        let (n_relations, n_lost) = (n_relations(&document), n_lost(&document));
+        document.n_relations = Some(document.relations());
         let mut document = identify(document.sound()?);
         if let Some(relations) = self.relations {
             drop_unknown(&mut document, relations);
         }
-        document.n_relations = Some(n_relations.saturating_sub(self::n_lost(&document) - n_lost));
         let pairs = if self.holds_both_ways(EVERY) { Pairs::undirected } else { Pairs::asked };
         let asked = pairs(&document, self.candidates);
         asked.check(self.most_pairs)?;
@@ -108,25 +107,20 @@ fn turned((head, tail): (u32, u32)) -> (u32, u32) {
     (head.min(tail), head.max(tail))
 }
 
-/// How many relations of the source a document's facts are.
-fn n_relations(document: &Document) -> u64 {
-    let n_facts =
-        || document.facts.as_ref().map_or(0, |facts| facts.iter().filter(|fact| !fact.is_none()).count() as u64);
-    document.n_relations.filter(|_| document.facts.is_some()).unwrap_or_else(n_facts)
-}
-
-/// How many of its relations are lost.
-fn n_lost(document: &Document) -> u64 {
-    document.losses.iter().filter(|loss| loss.part == Part::Relation).count() as u64
-}
-
-/// Takes out the facts whose relation is not in the list of relations.
+/// Takes out the facts whose relation is not in the list of relations. What is lost is as many relations as the source
+/// has, each with one of its facts: one of lists is several facts, several that are the same are one.
 fn drop_unknown(document: &mut Document, labels: &BTreeMap<Text, Text>) {
     let Some(facts) = &mut document.facts else { return };
-    let unknown: Vec<Fact> = facts.extract_if(.., |fact| !labels.contains_key(&fact.relation)).collect();
-    for fact in unknown {
-        let column = format!("fact ({}, {})", fact.head, fact.tail);
-        let reason = format!("relation {} is not in the list of relations", quoted(&fact.relation));
-        document.lose(Part::Relation, Fault::new(column, reason));
+    let mut unknown = BTreeMap::<Text, Vec<Fact>>::new();
+    for fact in facts.extract_if(.., |fact| !labels.contains_key(&fact.relation)) {
+        unknown.entry(fact.relation.clone()).or_default().push(fact);
+    }
+    for (relation, facts) in unknown {
+        let count = document.n_relations.as_mut().and_then(|relations| relations.remove(&relation));
+        let reason = format!("relation {} is not in the list of relations", quoted(&relation));
+        for fact in facts.iter().cycle().take(count.unwrap_or_default() as usize) {
+            let column = format!("fact ({}, {})", fact.head, fact.tail);
+            document.lose(Part::Relation, Fault::new(column, &*reason));
+        }
     }
 }

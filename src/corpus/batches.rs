@@ -122,7 +122,11 @@ impl Parser<'_> {
                 return vec![Parsed { source, record: *record, outcome }];
             }
         };
-        let read = self.bounded(record).map_or_else(|reject| vec![Err(reject)], |()| self.reader.parse_all(record));
+        let asked = |name: &str| self.asked.is_none_or(|asked| asked.contains(name));
+        let read = match self.bounded(record) {
+            Ok(()) => self.reader.parse_those(record, &asked),
+            Err(reject) => vec![Err(reject)],
+        };
         read.into_iter().filter_map(|read| self.parsed(&source, record.number, read)).collect()
     }
 

@@ -16,8 +16,9 @@ use ground::identity::{self, Contents, Identity};
 use ground::observe::{Event, Observer, Progress};
 use ground::parsed::{FolderName, TypePair};
 use ground::settings::{Settings, at_least, within};
-use table::rows::RejectRow;
-use table::{Ours, Staging, TableError, Text};
+use table::found::Found;
+use table::rows::{DocumentRow, RejectRow};
+use table::{Ours, Staging, Table, TableError, Text};
 
 use crate::acceptance::{Acceptance, EVERY};
 use crate::admission::{Admission, Asked};
@@ -166,8 +167,9 @@ impl Conversion {
     /// Unless `force` is set, tables made from the same input and options are left as they are, and others refused.
     ///
     /// # Errors
-    /// Where an input cannot be read or is not of the format, no document of it could be taken over, one that is asked
-    /// for is not in it, or the folder holds something else or cannot be written.
+    /// Where an input cannot be read or is not of the format, no document of it could be taken over, more were lost than
+    /// may be (also for tables that are left as they are), one that is asked for is not in it, or the folder holds
+    /// something else or cannot be written.
     pub fn run(&self, out: &Path, force: bool, observe: Observer<'_>) -> Result<Summary, CorpusError> {
         self.run_knowing(&Contents::default(), out, force, observe)
     }
@@ -190,7 +192,7 @@ impl Conversion {
         }
         prepared.listing.aside.iter().cloned().map(Event::Note).for_each(observe);
         let staging = match begin(&target, &TABLES, &prepared.fingerprint, force)? {
-            Begun::UpToDate(summary) => return Ok(summary),
+            Begun::UpToDate(summary) => return self.confirmed(summary),
             Begun::Work(staging) => staging,
         };
         let mut writer = CorpusWriter::create(staging.folder(), &self.options.split, &prepared.fingerprint, false)?;
@@ -209,7 +211,7 @@ impl Conversion {
         }
         admission.check()?;
         self.lose_strays(&prepared, &mut writer, &mut admission)?;
-        self.check_losses(&admission)?;
+        self.check_losses(admission.n_documents, &admission.losses)?;
         let unseen = self.unseen(&writer);
         writer.keep_undirected(&self.options.undirected);
         let totals = writer.finish(&prepared.labels, |relation| batches.parser.rules.holds_both_ways(relation))?;
@@ -241,9 +243,19 @@ impl Conversion {
         Ok(writer.reject(rows)?)
     }
 
+    /// What stands already, where no more was lost on the way there than may be now: that is no part of what it was made
+    /// from.
+    fn confirmed(&self, summary: Summary) -> Result<Summary, CorpusError> {
+        if summary.losses.of(Part::Document) > 0 {
+            let documents = Table::<DocumentRow>::require(&summary.folder)?;
+            self.check_losses(Found::of(documents.files())?.n_rows(), &summary.losses)?;
+        }
+        Ok(summary)
+    }
+
     /// Fails where nothing was taken, or too little.
-    fn check_losses(&self, Admission { n_documents, losses, .. }: &Admission) -> Result<(), CorpusError> {
-        let (taken, lost, most) = (*n_documents, losses.of(Part::Document), self.options.max_rejected);
+    fn check_losses(&self, taken: u64, losses: &Losses) -> Result<(), CorpusError> {
+        let (lost, most) = (losses.of(Part::Document), self.options.max_rejected);
         if taken == 0 {
             let reasons = if losses.is_empty() { Vec::new() } else { losses.lines(|_| None) };
             return Err(CorpusError::NoDocument { inputs: self.inputs.clone(), reasons });
@@ -364,8 +376,9 @@ pub(super) fn begin(target: &Path, tables: &[&str], fingerprint: &str, force: bo
     if let Some(summary) = current()? {
         return Ok(Begun::UpToDate(summary));
     }
-    // The same tables, one of them damaged or removed, are made again.
-    let same = || Ok::<_, TableError>(table::fingerprint(target, "documents")?.as_deref() == Some(fingerprint));
+    // The same tables, one of them damaged or removed, are made again: the first that says what it was made from decides.
+    let recorded = || tables.iter().find_map(|table| table::fingerprint(target, table).transpose()).transpose();
+    let same = || Ok::<_, TableError>(recorded()?.as_deref() == Some(fingerprint));
     let vacant = || !target.exists() || is_empty(target);
     if force || vacant() || same()? {
         Ok(Begun::Work(staging))

@@ -39,8 +39,9 @@ pub struct Document {
     pub loose_mentions: Vec<Mention>,
     /// The relations that hold; `None` where the source is unlabelled.
     pub facts: Option<Vec<Fact>>,
-    /// How many relations of the source these facts are, where one relation can be several facts; `None`: a fact each.
-    pub n_relations: Option<u64>,
+    /// How many relations of the source these facts are, by name, where one relation can be several facts; `None`: a fact
+    /// each.
+    pub n_relations: Option<BTreeMap<Text, u64>>,
     /// Pairs (head, tail) that the source itself keeps out of training and scoring.
     pub left_out: BTreeSet<(u32, u32)>,
     /// The only pairs (head, tail) that the source asks about; `None`: the options decide.
@@ -171,6 +172,24 @@ impl Document {
         self.uneven.get(&sentence).cloned().unwrap_or_else(|| spacing::text(placed).into())
     }
 
+    /// How many relations of the source its facts are, by name.
+    pub fn relations(&self) -> BTreeMap<Text, u64> {
+        let Some(facts) = &self.facts else { return BTreeMap::new() };
+        let each = || {
+            let mut each = BTreeMap::new();
+            facts.iter().for_each(|fact| *each.entry(fact.relation.clone()).or_default() += 1);
+            each
+        };
+        self.n_relations.clone().unwrap_or_else(each)
+    }
+
+    /// Notes the loss of a fact, which is one relation of the source less.
+    fn lose_fact(&mut self, fact: &Fact, reason: impl Into<String>) {
+        let count = self.n_relations.as_mut().and_then(|relations| relations.get_mut(&fact.relation));
+        count.into_iter().for_each(|count| *count = count.saturating_sub(1));
+        self.lose(Part::Relation, Fault::new(column_of(fact), reason));
+    }
+
     /// Notes the loss of a part.
     pub fn lose(&mut self, part: Part, fault: Fault) {
         self.losses.push(Loss::new(part, fault));
@@ -220,13 +239,9 @@ impl Document {
                 Some((head, tail)) => left.push(Fact { head, tail, ..fact }),
                 // What is out of range has a fault of its own, and no place to move to.
                 None if fact.head.max(fact.tail) as usize >= places.len() => {
-                    let fault = out_of_range(&fact, places.len());
-                    self.losses.push(Loss::new(Part::Relation, fault));
+                    self.lose_fact(&fact, out_of_range(&fact, places.len()));
                 }
-                None => {
-                    let reason = "expected entities with mentions, got one without";
-                    self.losses.push(Loss::new(Part::Relation, Fault::new(column_of(&fact), reason)));
-                }
+                None => self.lose_fact(&fact, "expected entities with mentions, got one without"),
             }
         }
         self.facts = Some(left);
@@ -236,20 +251,21 @@ impl Document {
     fn sound_fact(&mut self, mut fact: Fact) -> Option<Fact> {
         if fact.is_none() {
             self.remarks.push(Remark { what: NO_RELATIONS, example: column_of(&fact) });
+            self.n_relations.as_mut().and_then(|relations| relations.remove(&fact.relation));
             return None;
         }
         let n_entities = self.entities.len();
-        let fault = if fact.head.max(fact.tail) as usize >= n_entities {
+        let reason = if fact.head.max(fact.tail) as usize >= n_entities {
             Some(out_of_range(&fact, n_entities))
         } else if fact.head == fact.tail {
-            Some(Fault::new(column_of(&fact), "expected two entities, got one and the same"))
+            Some("expected two entities, got one and the same".to_owned())
         } else if fact.relation.is_empty() {
-            Some(Fault::new(column_of(&fact), "expected the relation's name, got none"))
+            Some("expected the relation's name, got none".to_owned())
         } else {
             None
         };
-        if let Some(fault) = fault {
-            self.lose(Part::Relation, fault);
+        if let Some(reason) = reason {
+            self.lose_fact(&fact, reason);
             return None;
         }
         let n_sentences = self.sentences.len();
@@ -289,9 +305,9 @@ fn check_mention(mention: &Mention, sentences: &[(u32, u32)]) -> Result<(), Faul
     Err(Fault::new(format!("mention {}", quoted(&mention.name)), reason))
 }
 
-fn out_of_range(fact: &Fact, n_entities: usize) -> Fault {
+fn out_of_range(fact: &Fact, n_entities: usize) -> String {
     let end = if fact.head as usize >= n_entities { fact.head } else { fact.tail };
-    Fault::new(column_of(fact), format!("entity {end} is out of range, the document has {n_entities} entities"))
+    format!("entity {end} is out of range, the document has {n_entities} entities")
 }
 
 fn column_of(fact: &Fact) -> String {

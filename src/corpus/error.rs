@@ -137,6 +137,7 @@ impl Hint for CorpusError {
             Self::Format { reason, .. } if ["`<?xml", "`<collection"].iter().any(|start| reason.contains(start)) => {
                 Some("`--format bioc` reads BioC, in XML and JSON".into())
             }
+            Self::NoDocument { reasons, .. } if are_limits(reasons) => None,
             Self::NoDocument { .. } => Some("check that `--format` names the format of the files".into()),
             Self::Table(error) => error.hint(),
             Self::NoFolder { .. } => Some("name one with `--out`".into()),
@@ -153,6 +154,12 @@ fn display(paths: &[PathBuf]) -> String {
 
 fn indented(reasons: &[String]) -> String {
     reasons.iter().map(|reason| format!("\n  {}", reason.trim_start())).collect()
+}
+
+/// Whether what was lost was too much each time, whose reason names the option that allows more.
+fn are_limits(reasons: &[String]) -> bool {
+    // The first line counts.
+    reasons.split_first().is_some_and(|(_, reasons)| reasons.iter().all(|reason| reason.contains("`--most-")))
 }
 
 /// A row of `rejects` as one line: file, record, name, field, reason.

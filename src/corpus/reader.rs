@@ -51,6 +51,12 @@ pub trait Reader: Send + Sync {
 
     /// The documents of one record, where it can have several.
     fn parse_all(&self, record: &Record) -> Vec<Result<Document, Reject>> {
+        self.parse_those(record, &|_| true)
+    }
+
+    /// Of the documents of one record those that are asked for by name, or all where it has but one. What is wrong with
+    /// the record is lost in the first of them.
+    fn parse_those(&self, record: &Record, _asked: &dyn Fn(&str) -> bool) -> Vec<Result<Document, Reject>> {
         vec![self.parse(record)]
     }
 }

@@ -23,12 +23,12 @@ use ground::whole;
 use table::rows::{
     DocumentRow, EntityRow, FactRow, ImpliedRow, MentionRow, PairRow, RejectRow, RelationTypeRow, SentenceRow, TokenRow,
 };
-use table::{OfDocument, Row, Staging, Standing, Table, TableError, TableWriter, Text};
+use table::{OfDocument, Row, Staging, Standing, Table, TableError, TableFiles, TableWriter, Text};
 
 use crate::convert::{Begun, Summary, begin, content_of};
 use crate::error::CorpusError;
 use crate::fault::Part as Lost;
-use crate::tables::{TABLES, Totals};
+use crate::tables::{Totals, synthetic_tables};
 
 use places::{Place, Places};
 
@@ -143,7 +143,7 @@ impl Division {
         }
         let list = self.lists.get(name).map(|list| content_of(list, contents)).transpose()?;
         let fingerprint = Identity::of("split")
-            .field("tables", &source.identity(&[&TABLES[..], &["implied"]].concat())?)
+            .field("tables", &source.identity(&synthetic_tables())?)
             .field("options", &self.options)
             .field("list", &list)
             .field("name", name)
@@ -156,11 +156,15 @@ impl Division {
         Ok(Part { name: (&**name).into(), target, fingerprint, staging, totals, n_facts })
     }
 
-    /// The tables of each new split: one of an earlier time has no `sentences` to give.
+    /// The tables of each new split: one of an earlier time has no `sentences` to give, and most have no `implied`.
     fn tables(&self) -> Result<Vec<&'static str>, TableError> {
-        let sentences = &SentenceRow::schema().name;
-        let lacks = Table::<SentenceRow>::find(&self.source)?.is_none();
-        Ok(TABLES.into_iter().filter(|table| !(lacks && table == sentences)).collect())
+        let mut tables = synthetic_tables();
+        for optional in [SentenceRow::schema(), ImpliedRow::schema()] {
+            if TableFiles::find(&self.source, &optional.name)?.is_none() {
+                tables.retain(|table| *table != optional.name);
+            }
+        }
+        Ok(tables)
     }
 
     /// Where each document goes.

@@ -75,6 +75,11 @@ impl fmt::Display for Totals {
 pub const TABLES: [&str; 9] =
     ["documents", "sentences", "tokens", "mentions", "entities", "pairs", "facts", "relation_types", "rejects"];
 
+/// The tables of a synthetic split: these, and which facts follow from others.
+pub(crate) fn synthetic_tables() -> Vec<&'static str> {
+    [&TABLES[..], &["implied"]].concat()
+}
+
 /// Writes the corpus tables of one split.
 pub struct CorpusWriter {
     split: Text,
@@ -189,8 +194,7 @@ impl CorpusWriter {
                 self.totals.facts += 1;
                 *self.n_facts.entry(fact.relation.clone()).or_default() += 1;
             }
-            let n_facts = || document.facts.as_ref().map_or(0, Vec::len) as u64;
-            self.totals.relations += document.n_relations.unwrap_or_else(n_facts);
+            self.totals.relations += document.relations().values().sum::<u64>();
         }
     }
 

@@ -8,6 +8,7 @@ use memchr::memchr;
 
 use crate::cut::{BYTE_ORDER_MARK, CutError, Unreadable};
 use crate::reader::{Record, Records};
+use crate::source::unfold::peek;
 use crate::source::{Input, Stream};
 
 /// A longer line is damage: without this, a file without line ends would fill the memory.
@@ -15,8 +16,8 @@ const LONGEST_LINE: usize = 256 << 20;
 /// For a longer one there is room at once.
 const LONG_LINE: usize = 16 << 20;
 
-/// The lines of a file without their ends (`\n` or `\r\n`; `\r` in a file that has no other) and without a byte order
-/// mark at the start of the file.
+/// The lines of a file without their ends (`\n` or `\r\n`; `\r` in a file that has no other within its first 16 MiB)
+/// and without a byte order mark at the start of the file.
 ///
 /// After an error nothing more comes.
 pub struct Lines {
@@ -42,11 +43,11 @@ impl Lines {
 
     fn read(&mut self) -> io::Result<Option<Record>> {
         let mut bytes = Vec::new();
-        let Some(source) = &mut self.source else { return Ok(None) };
         let end = match self.end {
             Some(end) => end,
-            None => *self.end.insert(line_end(source.fill_buf()?)),
+            None => self.find_end()?,
         };
+        let Some(source) = &mut self.source else { return Ok(None) };
         let mut read = source.take(LONG_LINE as u64).read_until(end, &mut bytes)?;
         if read == LONG_LINE && bytes.last() != Some(&end) {
             // At once, as a list that grows by itself takes three times as much at the end.
@@ -70,6 +71,14 @@ impl Lines {
             bytes.drain(..BYTE_ORDER_MARK.len());
         }
         Ok(Some(Record { number: self.number, bytes }))
+    }
+
+    /// Looks for what ends the lines: as far as the first `\n`, or where there could be one.
+    fn find_end(&mut self) -> io::Result<u8> {
+        let Some(source) = self.source.take() else { return Ok(b'\n') };
+        let (start, source, _) = peek(source, |source, start| source.take(LONG_LINE as u64).read_until(b'\n', start))?;
+        self.source = Some(source);
+        Ok(*self.end.insert(line_end(&start)))
     }
 }
 

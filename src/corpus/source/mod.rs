@@ -5,7 +5,7 @@
 pub(crate) mod listing;
 mod header;
 mod tar;
-mod unfold;
+pub(crate) mod unfold;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};

@@ -55,7 +55,7 @@ pub(super) struct Content {
 /// # Errors
 /// Where the system refuses, or the stream is of a kind that is not read.
 pub(super) fn unfold(stream: Stream) -> io::Result<Content> {
-    let (mut head, mut stream, mut is_sound) = peek(stream)?;
+    let (mut head, mut stream, mut is_sound) = peek(stream, read_head)?;
     for _ in 0..MOST_LAYERS {
         let unfolded = match decoder(&head, stream)? {
             Ok(unfolded) => unfolded,
@@ -64,7 +64,7 @@ pub(super) fn unfold(stream: Stream) -> io::Result<Content> {
                 break;
             }
         };
-        (head, stream, is_sound) = peek(unfolded)?;
+        (head, stream, is_sound) = peek(unfolded, read_head)?;
     }
     if let Some(what) = foreign(&head) {
         return Err(Unreadable::foreign(what));
@@ -107,11 +107,18 @@ fn foreign(head: &[u8]) -> Option<&'static str> {
     is_page.then_some("a page of HTML, not a corpus")
 }
 
-/// The first bytes of a stream, the stream with them, and whether no error came with them. An error comes again where it
-/// is read, behind the bytes before it.
-fn peek(mut stream: Stream) -> io::Result<(Vec<u8>, Stream, bool)> {
+fn read_head(stream: &mut Stream, head: &mut Vec<u8>) -> io::Result<usize> {
+    stream.take(HEAD as u64).read_to_end(head)
+}
+
+/// The first bytes of a stream, so many as `look` reads, the stream with them, and whether no error came with them. An
+/// error comes again where it is read, behind the bytes before it.
+pub(crate) fn peek(
+    mut stream: Stream,
+    look: impl FnOnce(&mut Stream, &mut Vec<u8>) -> io::Result<usize>,
+) -> io::Result<(Vec<u8>, Stream, bool)> {
     let mut head = Vec::with_capacity(HEAD);
-    let read = stream.by_ref().take(HEAD as u64).read_to_end(&mut head);
+    let read = look(&mut stream, &mut head);
     let is_sound = read.is_ok();
     let rest: Stream = match read {
         Ok(_) => stream,

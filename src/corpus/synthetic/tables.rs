@@ -18,7 +18,7 @@ use crate::convert::{Begun, Summary, begin};
 use crate::error::CorpusError;
 use crate::export::export;
 use crate::pairs::Pairs;
-use crate::tables::{Accepted, CorpusWriter, TABLES};
+use crate::tables::{Accepted, CorpusWriter, synthetic_tables};
 
 const BATCH_DOCUMENTS: u64 = 512;
 
@@ -69,7 +69,7 @@ impl Synthesis {
         self.options.check().and_then(|()| self.portion.check()).map_err(CorpusError::Options)?;
         let target = out.join(&self.portion.split);
         let fingerprint = self.fingerprint();
-        let summary = match begin(&target, &TABLES, &fingerprint, force)? {
+        let summary = match begin(&target, &synthetic_tables(), &fingerprint, force)? {
             Begun::UpToDate(summary) => summary,
             Begun::Work(staging) => self.write(staging, target.clone(), &fingerprint, observe)?,
         };

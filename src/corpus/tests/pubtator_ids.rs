@@ -198,7 +198,11 @@ fn a_line_is_one_relation_to_whoever_counts() {
     let found = read(&[&lines[..], &["R 1 2,3", "S 1 1,2,9,8", "R 1 3", "T 1 2"]].concat());
     assert_eq!(facts(&found), [(0, "R", 1), (0, "R", 2), (0, "S", 1), (0, "T", 1)]);
     assert_eq!(losses(&found), ["relation: line 7, tail: expected the id of a mention, got `9`"]);
-    assert_eq!(found.n_relations, Some(3), "what became of three lines: one is spoilt in part");
+    assert_eq!(
+        found.n_relations,
+        Some([("R".into(), 2), ("T".into(), 1)].into()),
+        "what became of three lines: one is spoilt in part"
+    );
     let listed: Vec<&str> = found.remarks.iter().map(|remark| remark.what).collect();
     assert_eq!(listed, ["relations of several things, a fact for each pair"; 2]);
 }
@@ -340,6 +344,21 @@ fn lines_end_as_the_first_one_does() {
     for end in ["\r", "\r\n"] {
         let read = super::reading::read(&reader(Bars::Entities, Unit::Document), source.replace('\n', end)).unwrap();
         assert_eq!(read.iter().map(|one| one.as_ref().unwrap().entities.len()).collect::<Vec<_>>(), [1, 0]);
+    }
+}
+
+#[test]
+fn lines_end_alike_however_long_the_first_is() {
+    let n_entities = |source: String| -> Vec<usize> {
+        let read = super::reading::read(&reader(Bars::Entities, Unit::Document), source).unwrap();
+        read.into_iter().map(|one| one.unwrap().entities.len()).collect()
+    };
+    for length in [400, 600, 70_000, 2 << 20] {
+        let title = "one ".repeat(length / 4);
+        let source = format!("7|t|{title}\n7|a|two\n7\t0\t3\tone\tGene\t1\n\n8|t|one\n8|a|two\n");
+        assert_eq!(n_entities(source.replace('\n', "\r")), [1, 0], "{length}");
+        let stray = source.replacen("one one", "one\rone", 1);
+        assert_eq!(n_entities(stray), [1, 0], "a `\\r` in a first line of {length} bytes");
     }
 }
 

@@ -1,11 +1,13 @@
 //! [`Article`] → [`Document`]s.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
 use ground::excerpt::quoted;
+use table::Text;
 
 use super::super::dialect::{Bars, Dialect};
+use super::super::pubtator::reach::{Key, Reach};
 use super::super::pubtator::relations::{Facts, LISTED, SHARED};
 use super::super::pubtator::room::Room;
 use super::blocks::{Blocks, Homed, Placed};
@@ -28,8 +30,12 @@ struct Found<'a> {
     placed: Placed,
 }
 
-/// The documents of an article. What is wrong with it by itself is lost in the first.
-pub(super) fn documents(article: &Article, dialect: &Dialect) -> Vec<Result<Document, Reject>> {
+/// The documents of an article that are asked for. What is wrong with it by itself is lost in the first.
+pub(super) fn documents(
+    article: &Article,
+    dialect: &Dialect,
+    asked: &dyn Fn(&str) -> bool,
+) -> Vec<Result<Document, Reject>> {
     if article.id.trim().is_empty() {
         return vec![Err(Reject { name: None, fault: Fault::new("id", "expected the document's id, got none") })];
     }
@@ -55,13 +61,14 @@ pub(super) fn documents(article: &Article, dialect: &Dialect) -> Vec<Result<Docu
     let builder = Builder { blocks: &blocks, found: &found, by_block: &by_block, alone, bars: dialect.bars };
     let built: Result<Vec<Built>, Reject> = plans.into_iter().map(|plan| builder.build(plan)).collect();
     let mut documents = match built {
-        Ok(built) => related(built, claimed, &mut losses, &mut remarks),
+        Ok(built) => related(built, claimed, dialect.bars, asked, &mut losses, &mut remarks),
         Err(reject) => return vec![Err(reject)],
     };
     let is_empty = |document: &Document| document.facts.iter().all(Vec::is_empty);
     if article.infons.get(&[LABELLED]) == Some("false") && documents.iter().all(is_empty) {
         documents.iter_mut().for_each(|document| document.facts = None);
     }
+    documents.retain(|document| asked(&document.id));
     if let Some(first) = documents.first_mut() {
         first.losses = losses;
         first.remarks = remarks;
@@ -210,39 +217,55 @@ impl<'a, 'b> Builder<'a, 'b> {
 fn related(
     built: Vec<Built>,
     claimed: Vec<Result<Claimed, Fault>>,
+    bars: Bars,
+    asked: &dyn Fn(&str) -> bool,
     losses: &mut Vec<Loss>,
     remarks: &mut Vec<Remark>,
 ) -> Vec<Document> {
     let room = Rc::new(Room::default());
+    let reach = Reach::of(built.iter().map(|one| one.entities.keys()));
+    let of_passages =
+        built.iter().enumerate().flat_map(|(place, one)| one.passages.iter().map(move |passage| (*passage, place)));
+    let by_passage = of_passages.collect();
     let finders = built.iter().map(|one| (one, Facts::of(&one.entities.known, Rc::clone(&room)))).collect();
-    let mut relating =
-        Relating { finders, room, n_relations: 0, facts: vec![Vec::new(); built.len()], losses, remarks };
+    let stated = built.iter().map(|one| Stated { is_asked: asked(&one.document.id), ..Stated::default() }).collect();
+    let mut relating = Relating { finders, reach, by_passage, bars, room, stated, losses, remarks };
     for claimed in claimed {
         match claimed {
             Ok(claimed) => relating.add(&claimed),
             Err(fault) => relating.losses.push(Loss::new(Part::Relation, fault)),
         }
     }
-    let (facts, n_relations) = (relating.facts, relating.n_relations);
-    let whole = |(Built { document, entities, .. }, facts)| Document {
+    let stated = relating.stated;
+    let whole = |(Built { document, entities, .. }, stated): (_, Stated)| Document {
         entities: entities.known.entities,
         loose_mentions: entities.known.loose,
-        facts: Some(facts),
+        facts: Some(stated.facts),
+        n_relations: Some(stated.n_relations),
         ..document
     };
-    let mut documents: Vec<Document> = built.into_iter().zip(facts).map(whole).collect();
-    documents.iter_mut().for_each(|document| document.n_relations = Some(0));
-    documents.first_mut().into_iter().for_each(|first| first.n_relations = Some(n_relations));
-    documents
+    built.into_iter().zip(stated).map(whole).collect()
+}
+
+/// The facts of a document.
+#[derive(Default)]
+struct Stated {
+    is_asked: bool,
+    facts: Vec<Fact>,
+    /// By name the relations that they are and there is nothing wrong with, but for those of an earlier document that is
+    /// asked for too.
+    n_relations: BTreeMap<Text, u64>,
 }
 
 /// Relations on their way into documents.
 struct Relating<'b, 's, 'l> {
     finders: Vec<(&'b Built<'s>, Facts<'b, 's>)>,
+    reach: Reach<'s>,
+    /// Of each passage the document that it is in.
+    by_passage: HashMap<usize, usize>,
+    bars: Bars,
     room: Rc<Room>,
-    /// Relations that are in a document, and nothing wrong with them.
-    n_relations: u64,
-    facts: Vec<Vec<Fact>>,
+    stated: Vec<Stated>,
     losses: &'l mut Vec<Loss>,
     remarks: &'l mut Vec<Remark>,
 }
@@ -264,12 +287,19 @@ impl Relating<'_, '_, '_> {
     /// to whoever counts.
     fn add(&mut self, claimed: &Claimed) {
         let is_one = self.finders.len() == 1;
-        let mut outcome = Outcome::default();
-        for ((built, names), facts) in self.finders.iter().zip(&mut self.facts) {
-            if !is_one && claimed.passage.is_some_and(|passage| !built.passages.contains(&passage)) {
-                continue;
-            }
-            let ends = [claimed.head, claimed.tail].map(|end| built.entities.find(end, names));
+        let ends = [claimed.head, claimed.tail];
+        let keys = ends.map(|end| end.keys(self.bars));
+        let passage = claimed.passage.filter(|_| !is_one);
+        let places = match passage {
+            Some(passage) => self.by_passage.get(&passage).copied().into_iter().collect(),
+            None => self.reach.both(keys.each_ref().map(Vec::as_slice)),
+        };
+        let (mut outcome, mut counting) = (Outcome::default(), None);
+        for place in places {
+            let found = self.finders.get(place).zip(self.stated.get_mut(place));
+            let Some(((built, names), Stated { is_asked, facts, .. })) = found else { continue };
+            let n_before = facts.len();
+            let ends = ends.map(|end| built.entities.find(end, names));
             if !outcome.take(ends, &self.room, |head, tail| {
                 let evidence = if is_one { claimed.evidence.clone() } else { Vec::new() };
                 let (relation, attributes) = (claimed.name.into(), claimed.attributes.clone());
@@ -277,6 +307,12 @@ impl Relating<'_, '_, '_> {
             }) {
                 break;
             }
+            if *is_asked && facts.len() > n_before {
+                counting.get_or_insert(place);
+            }
+        }
+        if passage.is_none() && outcome.crowded.is_none() {
+            self.look_further(&mut outcome, ends, &keys);
         }
         if outcome.is_shared {
             self.remarks.push(Remark { what: SHARED, example: column(claimed.id) });
@@ -284,11 +320,24 @@ impl Relating<'_, '_, '_> {
         if !outcome.is_shared && outcome.n_pairs > 1 && outcome.crowded.is_none() {
             self.remarks.push(Remark { what: LISTED, example: column(claimed.id) });
         }
-        let n_facts = outcome.n_pairs;
         if let Some(reason) = outcome.fault() {
             self.losses.push(Loss::new(Part::Relation, Fault::new(column(claimed.id), reason)));
-        } else if n_facts > 0 {
-            self.n_relations += 1;
+        } else if let Some(stated) = counting.and_then(|place| self.stated.get_mut(place)) {
+            *stated.n_relations.entry(claimed.name.into()).or_default() += 1;
+        }
+    }
+
+    /// Looks for the ids that those documents lack which have something of both ends: each may be in another.
+    fn look_further(&self, outcome: &mut Outcome, ends: [End; 2], keys: &[Vec<Key>; 2]) {
+        for ((end, keys), missing) in ends.into_iter().zip(keys).zip(&mut outcome.missing) {
+            for place in self.reach.either(keys) {
+                if missing.as_ref().is_some_and(Vec::is_empty) {
+                    break;
+                }
+                if let Some((built, names)) = self.finders.get(place) {
+                    keep_missing(missing, built.entities.find(end, names).missing);
+                }
+            }
         }
     }
 }
@@ -314,10 +363,7 @@ impl Outcome {
             }
         }
         for (missing, end) in self.missing.iter_mut().zip(ends) {
-            match missing {
-                Some(ids) => ids.retain(|id| end.missing.contains(id)),
-                None => *missing = Some(end.missing),
-            }
+            keep_missing(missing, end.missing);
         }
         true
     }
@@ -332,6 +378,14 @@ impl Outcome {
             None if self.n_pairs == 0 => Some(OUT_OF_REACH.to_owned()),
             None => None,
         }
+    }
+}
+
+/// Keeps the ids that another document lacks too.
+fn keep_missing(missing: &mut Option<Vec<String>>, of_another: Vec<String>) {
+    match missing {
+        Some(ids) => ids.retain(|id| of_another.contains(id)),
+        None => *missing = Some(of_another),
     }
 }
 

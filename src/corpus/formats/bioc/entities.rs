@@ -9,7 +9,8 @@ use table::Text;
 use super::super::dialect::Bars;
 use super::super::pubtator::entities::{Gathered, Known};
 use super::super::pubtator::ids::things;
-use super::super::pubtator::relations::Facts;
+use super::super::pubtator::reach::Key;
+use super::super::pubtator::relations::{Facts, keys_of};
 use super::model::Annotation;
 use crate::document::{Entity, Mention};
 
@@ -96,6 +97,17 @@ pub(super) enum End<'s> {
     Alone(usize),
     /// What docre calls an entity within the document.
     Local(&'s str),
+}
+
+impl<'s> End<'s> {
+    /// The keys by which it is found.
+    pub(super) fn keys(self, bars: Bars) -> Vec<Key<'s>> {
+        match self {
+            Self::Known(ids) | Self::Typed(_, ids) => keys_of(ids, bars),
+            Self::Alone(annotation) => vec![Key::Alone(annotation)],
+            Self::Local(local) => vec![Key::Local(local)],
+        }
+    }
 }
 
 /// The entities of a document under way.
@@ -204,7 +216,13 @@ pub(super) struct Ends {
     pub(super) is_shared: bool,
 }
 
-impl Settled<'_> {
+impl<'s> Settled<'s> {
+    /// The keys of its entities.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key<'s>> {
+        let locals = self.by_local.keys().map(|local| Key::Local(local));
+        self.known.keys().chain(locals).chain(self.by_annotation.keys().map(|annotation| Key::Alone(*annotation)))
+    }
+
     /// Which entities an end means; `names` are those of this document.
     pub(super) fn find(&self, end: End, names: &Facts) -> Ends {
         let found = match end {

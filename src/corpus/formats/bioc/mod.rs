@@ -57,17 +57,17 @@ impl Reader for BioC {
         self.parse_all(record).into_iter().next().ok_or_else(none)?
     }
 
-    fn parse_all(&self, record: &Record) -> Vec<Result<Document, Reject>> {
+    fn parse_those(&self, record: &Record, asked: &dyn Fn(&str) -> bool) -> Vec<Result<Document, Reject>> {
         let refused = |fault| vec![Err(Reject { name: None, fault })];
         if record.bytes.trim_ascii_start().first() == Some(&b'<') {
             return match xml::parse(&record.bytes) {
-                Ok(article) => document::documents(&article, &self.dialect),
+                Ok(article) => document::documents(&article, &self.dialect, asked),
                 Err(fault) => refused(fault),
             };
         }
         match Json::parse(&record.bytes) {
             Ok(json) => match json::article(&json) {
-                Ok(article) => document::documents(&article, &self.dialect),
+                Ok(article) => document::documents(&article, &self.dialect, asked),
                 Err(fault) => refused(fault),
             },
             Err(fault) => refused(fault),

@@ -24,16 +24,19 @@ pub(super) mod spelling;
 pub(super) mod ids;
 pub(super) mod entities;
 mod names;
+pub(super) mod reach;
 pub(super) mod room;
 pub(super) mod relations;
 pub(crate) mod beside;
 mod write;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use ground::excerpt::quoted;
+use table::Text;
 
 use super::dialect::{Dialect, Unit};
 use super::lines::Lines;
@@ -44,12 +47,13 @@ use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::Input;
 use crate::text::{Characters, Segmented, segment};
 
-use article::{Article, MentionLine, fault};
+use article::{Article, MentionLine, RelationLine, fault};
 use beside::Beside;
 use cut::Articles;
-use entities::Gathered;
+use entities::{Gathered, Known};
 use layout::{Laid, Standing};
-use relations::Facts;
+use reach::Reach;
+use relations::{Facts, keys_of};
 use room::Room;
 
 pub(crate) use write::PubTatorWriter;
@@ -98,7 +102,7 @@ impl Reader for PubTator {
         self.parse_all(record).into_iter().next().unwrap_or_else(|| Err(Reject { name: None, fault: fault() }))
     }
 
-    fn parse_all(&self, record: &Record) -> Vec<Result<Document, Reject>> {
+    fn parse_those(&self, record: &Record, asked: &dyn Fn(&str) -> bool) -> Vec<Result<Document, Reject>> {
         let source = match str::from_utf8(&record.bytes) {
             Ok(source) => source,
             Err(error) => {
@@ -106,7 +110,7 @@ impl Reader for PubTator {
                 return vec![Err(Reject { name: None, fault })];
             }
         };
-        match self.documents(source) {
+        match self.documents(source, asked) {
             Ok(documents) => documents.into_iter().map(Ok).collect(),
             Err(fault) => {
                 let name = source.split(['|', '\t', '\n']).next().map(str::trim).filter(|name| !name.is_empty());
@@ -117,8 +121,8 @@ impl Reader for PubTator {
 }
 
 impl PubTator {
-    /// The documents of an article, at least one.
-    fn documents(&self, source: &str) -> Result<Vec<Document>, Fault> {
+    /// The documents of an article that are asked for. What is in none of all of them is lost in the first.
+    fn documents(&self, source: &str, asked: &dyn Fn(&str) -> bool) -> Result<Vec<Document>, Fault> {
         let mut article = Article::read(source)?;
         if let Some(beside) = &self.beside {
             let (relations, losses) = beside.of(article.id);
@@ -126,21 +130,81 @@ impl PubTator {
             article.losses.extend(losses);
         }
         let laid = Laid::of(&article)?;
-        let mut making = Making::new(self, &article, &laid);
         let units = Laid::units(&article, self.dialect.unit);
-        let mut documents = units.iter().map(|unit| making.document(unit)).collect::<Result<Vec<_>, _>>()?;
-        let n_relations = making.unplaced.iter().filter(|unplaced| unplaced.is_none()).count() as u64;
-        let mut losses = making.losses();
-        losses.append(&mut article.losses);
-        documents.iter_mut().for_each(|document| document.n_relations = Some(0));
-        match documents.first_mut() {
-            Some(first) => {
-                first.n_relations = Some(n_relations);
-                first.losses.append(&mut losses);
-            }
-            None => return Err(Fault::new("line 1", "expected a passage with text, got none")),
+        if units.is_empty() {
+            return Err(Fault::new("line 1", "expected a passage with text, got none"));
         }
+        let mut making = Making::new(self, &article, &laid);
+        let made = units.iter().map(|unit| making.document(unit)).collect::<Result<Vec<_>, _>>()?;
+        let mut losses = making.losses();
+        let mut documents = self.related(made, &article.relations, asked, &mut losses);
+        losses.append(&mut article.losses);
+        documents.first_mut().into_iter().for_each(|first| first.losses.append(&mut losses));
         Ok(documents)
+    }
+
+    /// Those of the documents that are asked for, each with the relations whose ends it has. A relation that none of all
+    /// has is lost.
+    fn related(
+        &self,
+        made: Vec<Made>,
+        lines: &[RelationLine],
+        asked: &dyn Fn(&str) -> bool,
+        losses: &mut Vec<Loss>,
+    ) -> Vec<Document> {
+        let reach = Reach::of(made.iter().map(|made| made.known.keys()));
+        let room = Rc::new(Room::default());
+        let mut under_way: Vec<Facts> = made.iter().map(|made| Facts::of(&made.known, Rc::clone(&room))).collect();
+        let are_asked: Vec<bool> = made.iter().map(|made| asked(&made.document.id)).collect();
+        let mut n_relations = vec![BTreeMap::<Text, u64>::new(); made.len()];
+        for line in lines.iter().filter(|_| self.labelled) {
+            let [heads, tails] = [line.heads, line.tails].map(|ids| keys_of(ids, self.dialect.bars));
+            let (mut placed, mut fault) = (Vec::new(), None);
+            for place in reach.both([&heads, &tails]) {
+                match under_way.get_mut(place).and_then(|facts| facts.add(line)) {
+                    None => placed.push(place),
+                    wrong => fault = wrong,
+                }
+            }
+            let counting = placed.iter().find(|place| are_asked.get(**place) == Some(&true));
+            if let Some(counts) = counting.and_then(|place| n_relations.get_mut(*place)) {
+                *counts.entry(line.relation.into()).or_default() += 1;
+            }
+            if placed.is_empty() {
+                // What is out of the reach of all, any says.
+                let fault = fault.or_else(|| under_way.last_mut()?.add(line));
+                losses.extend(fault.map(|fault| Loss::new(Part::Relation, fault)));
+            }
+        }
+        let found: Vec<_> = under_way.into_iter().map(Facts::finish).collect();
+        let related = made.into_iter().zip(found).zip(n_relations).zip(are_asked);
+        let related = related.filter(|(_, is_asked)| *is_asked).map(|(related, _)| related);
+        related.map(|((made, found), n_relations)| made.with(found, n_relations, self.labelled)).collect()
+    }
+}
+
+/// A document without its relations.
+struct Made<'t> {
+    document: Document,
+    known: Known<'t>,
+}
+
+impl Made<'_> {
+    fn with(
+        self,
+        (facts, remarks): (Vec<Fact>, Vec<Remark>),
+        n_relations: BTreeMap<Text, u64>,
+        labelled: bool,
+    ) -> Document {
+        let Self { mut document, known } = self;
+        document.remarks.extend(remarks);
+        Document {
+            entities: known.entities,
+            loose_mentions: known.loose,
+            facts: labelled.then_some(facts),
+            n_relations: Some(n_relations),
+            ..document
+        }
     }
 }
 
@@ -149,24 +213,27 @@ struct Making<'m, 't> {
     reader: &'m PubTator,
     article: &'m Article<'t>,
     laid: &'m Laid,
-    /// What keeps each relation line out of the documents so far; `None`: it is in one.
-    unplaced: Vec<Option<Fault>>,
+    characters: Characters<'m>,
+    /// Where mention lines begin in the text, and their places, ascending.
+    starts: Vec<(u32, usize)>,
     /// Whether each mention line is in a document.
     placed: Vec<bool>,
-    room: Rc<Room>,
 }
 
 impl<'m, 't> Making<'m, 't> {
     fn new(reader: &'m PubTator, article: &'m Article<'t>, laid: &'m Laid) -> Self {
+        let standing =
+            laid.mentions.iter().enumerate().filter_map(|(place, mention)| Some((place, mention.as_ref().ok()?)));
+        let mut starts: Vec<(u32, usize)> = standing.map(|(place, standing)| (standing.span.0, place)).collect();
+        starts.sort_unstable();
         let placed = vec![false; article.mentions.len()];
-        Self { reader, article, laid, unplaced: Vec::new(), placed, room: Rc::default() }
+        Self { reader, article, laid, characters: Characters::new(&laid.text), starts, placed }
     }
 
     /// The document of some passages.
-    fn document(&mut self, (number, passages): &(usize, Range<usize>)) -> Result<Document, Fault> {
+    fn document(&mut self, (number, passages): &(usize, Range<usize>)) -> Result<Made<'t>, Fault> {
         let (whole, ends) = (self.reader.dialect.unit == Unit::Document, self.ends(passages));
-        let characters = Characters::new(&self.laid.text);
-        let text = if whole { &self.laid.text } else { characters.slice(ends).unwrap_or_default() };
+        let text = if whole { &self.laid.text } else { self.characters.slice(ends).unwrap_or_default() };
         let mentions = self.mentions(ends);
         let segmented = self.segment(text, passages, ends.0, &mentions)?;
         let (mut gathered, mut remarks) = (Gathered::new(self.reader.dialect.bars), Vec::new());
@@ -177,25 +244,17 @@ impl<'m, 't> Making<'m, 't> {
             }
             gathered.add(line.ids, line.kind, mention);
         }
-        let known = gathered.finish();
-        let facts = match (self.reader.labelled, self.article.relations.is_empty()) {
-            (false, _) => None,
-            (true, true) => Some(Vec::new()),
-            (true, false) => Some(self.facts(Facts::of(&known, Rc::clone(&self.room)), &mut remarks)),
-        };
         let first = self.article.passages.get(passages.start).filter(|passage| passage.is_title);
         let id = self.article.id;
-        Ok(Document {
+        let document = Document {
             id: if whole { id.into() } else { format!("{id}#{number}").into() },
             title: first.map_or("", |passage| passage.text).into(),
             sentences: segmented.sentences,
             uneven: segmented.uneven,
-            entities: known.entities,
-            loose_mentions: known.loose,
-            facts,
             remarks,
             ..Document::default()
-        })
+        };
+        Ok(Made { document, known: gathered.finish() })
     }
 
     /// First and one past the last character of passages.
@@ -204,13 +263,16 @@ impl<'m, 't> Making<'m, 't> {
         (passages.first().map_or(0, |ends| ends.0), passages.last().map_or(0, |ends| ends.1))
     }
 
-    /// The mentions that stand between two characters.
+    /// The mentions that stand between two characters, in the order of their lines.
     fn mentions(&mut self, (start, end): (u32, u32)) -> Vec<(&'m MentionLine<'t>, &'m Standing)> {
-        let lines = self.article.mentions.iter().zip(&self.laid.mentions).zip(&mut self.placed);
-        let within = lines.filter_map(|((line, standing), is_placed)| {
-            let standing = standing.as_ref().ok().filter(|Standing { span, .. }| start <= span.0 && span.1 <= end)?;
-            *is_placed = true;
-            Some((line, standing))
+        let first = self.starts.partition_point(|(other, _)| *other < start);
+        let behind = self.starts.get(first..).unwrap_or_default().iter();
+        let mut places: Vec<usize> = behind.take_while(|(start, _)| *start < end).map(|(_, place)| *place).collect();
+        places.sort_unstable();
+        let within = places.into_iter().filter_map(|place| {
+            let standing = self.laid.mentions.get(place)?.as_ref().ok().filter(|standing| standing.span.1 <= end)?;
+            *self.placed.get_mut(place)? = true;
+            Some((self.article.mentions.get(place)?, standing))
         });
         within.collect()
     }
@@ -228,21 +290,7 @@ impl<'m, 't> Making<'m, 't> {
         segment(text, &breaks, &spans).map_err(|unfit| Fault::new("text", unfit.reason))
     }
 
-    /// The facts of a document, and what is said of them.
-    fn facts(&mut self, mut facts: Facts<'_, 't>, remarks: &mut Vec<Remark>) -> Vec<Fact> {
-        for (place, line) in self.article.relations.iter().enumerate() {
-            let fault = facts.add(line);
-            match self.unplaced.get_mut(place) {
-                None => self.unplaced.push(fault),
-                Some(unplaced) => *unplaced = unplaced.take().and(fault),
-            }
-        }
-        let (facts, found) = facts.finish();
-        remarks.extend(found);
-        facts
-    }
-
-    /// What is in none of the documents.
+    /// The mentions that are in none of the documents.
     fn losses(self) -> Vec<Loss> {
         let mut losses = Vec::new();
         for ((line, standing), is_placed) in self.article.mentions.iter().zip(&self.laid.mentions).zip(self.placed) {
@@ -250,8 +298,6 @@ impl<'m, 't> Making<'m, 't> {
             let fault = standing.as_ref().err().cloned().or_else(|| (!is_placed).then(across));
             losses.extend(fault.map(|fault| Loss::new(Part::Mention, fault)));
         }
-        let unplaced = self.unplaced.into_iter().flatten();
-        losses.extend(unplaced.map(|fault| Loss::new(Part::Relation, fault)));
         losses
     }
 }

@@ -56,7 +56,7 @@ impl<'k> Variants<'k> {
             own.genes.extend(variant.genes);
             own.numbers.extend(variant.number);
             by_name.push((plain(name).into(), *entity));
-            by_name.extend(variant.number.map(|number| (of_number(number), *entity)));
+            by_name.extend(variant.number.map(|number| (of_number(number).into(), *entity)));
             by_name.extend(variant.others.into_iter().map(|other| (other.into(), *entity)));
         }
         Self { by_name: Names::of(by_name.into_iter()), said }
@@ -91,6 +91,7 @@ impl Said<'_> {
     }
 }
 
-fn of_number<'n>(number: &str) -> Cow<'n, str> {
-    format!("rs{number}").into()
+/// The name of a number in dbSNP.
+pub(super) fn of_number(number: &str) -> String {
+    format!("rs{number}")
 }

@@ -7,15 +7,18 @@ use std::rc::Rc;
 
 use ground::curie::{curie, folds_to};
 use ground::excerpt::quoted;
+use ground::variant::Variant;
 use table::Text;
 
 use crate::document::{CONTRADICTED, Entity, Fact};
 use crate::fault::{Fault, Remark};
+use crate::formats::dialect::Bars;
 
 use super::article::RelationLine;
 use super::entities::Known;
 use super::ids::{is_variant, plain, things};
-use super::names::{Names, Variants};
+use super::names::{Names, Variants, of_number};
+use super::reach::Key;
 use super::room::Room;
 
 pub(in crate::formats) const SHARED: &str = "relations whose id several entities share, taken for each";
@@ -33,6 +36,35 @@ pub(in crate::formats) struct Facts<'k, 't> {
     found: Vec<Fact>,
     places: HashMap<(u32, u32, &'t str), usize>,
     remarks: Vec<Remark>,
+}
+
+/// The keys of ids at one end of a relation: [`Facts::find`] finds nothing but by one of them.
+pub(in crate::formats) fn keys_of(ids: &str, bars: Bars) -> Vec<Key<'_>> {
+    let ids = ids.trim();
+    let rest = ids.split_once('|').filter(|(kind, _)| is_type(kind)).map(|(_, rest)| rest);
+    let listed = [Some(ids), rest].into_iter().flatten().flat_map(|ids| things(ids, bars)).flatten();
+    let mut keys: Vec<Key> =
+        listed.flat_map(|name| forms(&name).map(|form| Key::Name(form.into())).collect::<Vec<_>>()).collect();
+    keys.push(Key::Name(ids.into()));
+    keys
+}
+
+/// The forms of a name by which another can stand for the same.
+fn forms(name: &str) -> impl Iterator<Item = String> {
+    let variant = Variant::of(name);
+    let behind_prefix = name.split_once(':').map(|(_, rest)| rest.trim());
+    let texts = [name, plain(name)].into_iter().chain(behind_prefix).chain(variant.others);
+    let forms: Vec<String> = texts.map(str::to_owned).chain(variant.number.map(of_number)).collect();
+    forms.into_iter()
+}
+
+impl Known<'_> {
+    /// The keys of its entities.
+    pub(in crate::formats) fn keys<'k>(&self) -> impl Iterator<Item = Key<'k>> {
+        let identities = self.entities.iter().filter_map(identity);
+        let names = self.names.iter().flat_map(|(name, _)| forms(name));
+        identities.chain(names).map(|form| Key::Name(form.into()))
+    }
 }
 
 /// What ids of one end come to.
@@ -162,7 +194,6 @@ impl<'k, 't> Facts<'k, 't> {
     }
 
     fn identities(&self) -> Names<String> {
-        let identity = |entity: &Entity| entity.kb_id.as_deref().and_then(|id| curie(id, &entity.kind()));
         let places = (0..).zip(&self.known.entities);
         Names::of(places.filter_map(|(place, entity)| Some((identity(entity)?, place))))
     }
@@ -179,6 +210,10 @@ impl<'k, 't> Facts<'k, 't> {
             found.is_shared &= found.entities.len() > 1;
         }
     }
+}
+
+fn identity(entity: &Entity) -> Option<String> {
+    entity.kb_id.as_deref().and_then(|id| curie(id, &entity.kind()))
 }
 
 /// Whether a text can be the name of a type.
