@@ -170,7 +170,7 @@ fn figures_are_written_all_or_none_though_nobody_reads_them() {
     let again = ["--out", text(&out), "--force", "--run-id", "two"];
     assert_eq!(docre(usual.iter().chain(&again)).code, Some(1));
     drop(lock);
-    assert_eq!(rows(&out, "SELECT DISTINCT run_id FROM metrics"), ["one"]);
+    assert_eq!(rows(&out, "SELECT DISTINCT run_id FROM metrics"), ["r"]);
 }
 
 #[test]

@@ -125,6 +125,7 @@ fn what_another_run_has_finished_outlives_a_run_that_is_up_to_date_or_ends() {
     ended(&score(&fixture, "parts", &[]), "up to date");
     ended(&other(&["--join"]), "600 documents (600 were there already), ");
     // The tables of the first run, made anew, take nothing of the shards with them, nor do its own shards.
+    fs::remove_dir_all(fixture.path("parts")).unwrap();
     shard("0/2");
     for own in ["0/3", "1/3", "2/3"] {
         ended(&score(&fixture, "parts", &["--force", "--shard", own]), &format!("shard {own}: "));
