@@ -198,6 +198,10 @@ fn a_tokenizer_cuts_any_word_and_each_time_alike() {
     let growing = normalizers(vec![replace("aaaaaaaaaa"); 30]);
     refused("atlop_bert", &|all| all["normalizer"] = growing.clone(), "expected a word to grow 1000 times at most");
     refused("atlop_bert", &|all| all["model"]["vocab"]["far"] = json!(3_000_000_000u32), "expected ids below 16777216");
+    let longest = |length: u32| move |all: &mut Value| all["model"]["max_input_chars_per_word"] = json!(length);
+    let expected = "`max_input_chars_per_word`: expected at most 1000, got 1000000000";
+    refused("atlop_bert", &longest(1_000_000_000), expected);
+    assert!(changed("atlop_bert", longest(1000)).is_ok());
     refused("atlop_roberta", &|all| all["model"]["dropout"] = json!(0.1), "`dropout`: expected none");
     refused("atlop_roberta", &|all| all["model"]["continuing_subword_prefix"] = json!("é"), "`merges`: expected");
     let harmless = changed("atlop_bert", |all| all["normalizer"] = normalizers(vec![replace("b"); 30])).ok().unwrap();
