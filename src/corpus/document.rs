@@ -6,7 +6,7 @@ use std::mem;
 use ground::excerpt::quoted;
 use ground::spacing;
 use submission::places::LOST_ENTITY;
-use table::Text;
+use table::{MOST_EMPTY, Text};
 
 use crate::fault::{Fault, Loss, Part, Remark};
 
@@ -151,12 +151,13 @@ impl Document {
     /// Entities whose last mention goes are taken out too, and those after them move up.
     ///
     /// # Errors
-    /// A name that is empty or very long: nothing can be made of such a document.
+    /// A name that is empty or very long, or sentences without number: nothing can be made of such a document.
     pub fn sound(mut self) -> Result<Self, Fault> {
         if self.id.trim().is_empty() {
             return Err(Fault::new("doc_id", "expected the document's name, got none"));
         }
         check_length("doc_id", &self.id)?;
+        self.check_sentences()?;
         self.drop_mentions();
         self.drop_entities();
         if let Some(facts) = self.facts.take() {
@@ -164,6 +165,16 @@ impl Document {
             self.facts = Some(once_each(sound, &mut self.remarks));
         }
         Ok(self)
+    }
+
+    /// Refuses more sentences than readers of its tables take.
+    fn check_sentences(&self) -> Result<(), Fault> {
+        let (n_sentences, n_tokens) = (self.sentences.len(), self.sentences.iter().map(Vec::len).sum::<usize>());
+        let most = n_tokens + MOST_EMPTY;
+        if n_sentences <= most {
+            return Ok(());
+        }
+        Err(Fault::new("sentences", format!("expected at most {most}, as it has {n_tokens} tokens, got {n_sentences}")))
     }
 
     /// The text of one of its sentences.

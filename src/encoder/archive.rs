@@ -32,7 +32,8 @@ pub fn read(path: &Path) -> Result<Vec<(String, Tensor)>, String> {
             let left = room.checked_sub(size);
             room = left.ok_or_else(|| format!("its weights take more than {MOST_SHARED} times its length"))?;
             let tensor = tensor(&mut archive, &folder, &saved, size);
-            tensors.insert(saved.name.clone(), tensor.map_err(|error| format!("weight `{}`: {error}", saved.name))?);
+            tensors
+                .insert(saved.name.to_string(), tensor.map_err(|error| format!("weight `{}`: {error}", saved.name))?);
         }
     }
     Ok(tensors.into_iter().collect())

@@ -98,7 +98,7 @@ pub fn read_state_dict(path: &Path, device: &Device) -> Result<BTreeMap<String, 
     let mut start = [0; ARCHIVE.len()];
     let opened = ground::open_file(path).and_then(|mut file| file.read_exact(&mut start));
     opened.map_err(|source| LoadError::Io { path: path.to_path_buf(), source })?;
-    let weights = if start == *ARCHIVE { unpickle(path)? } else { shard(path, device)? };
+    let weights = if [ARCHIVE, BARE].contains(&&start) { unpickle(path)? } else { shard(path, device)? };
     // Training on several devices puts `module.` before every name.
     let bare = |name: &str| published(name.strip_prefix("module.").unwrap_or(name));
     Ok(weights.into_iter().map(|(name, tensor)| (bare(&name), tensor)).collect())
@@ -106,6 +106,9 @@ pub fn read_state_dict(path: &Path, device: &Device) -> Result<BTreeMap<String, 
 
 /// How archives of PyTorch begin.
 const ARCHIVE: &[u8; 4] = b"PK\x03\x04";
+/// How files begin that PyTorch before 1.6 wrote, pickles one after another. No safetensors file does: its header would
+/// be of 177 MB or more, and the format allows 100.
+const BARE: &[u8; 4] = b"\x80\x02\x8a\x0a";
 
 /// What `model.safetensors.index.json` says: which file holds which weight.
 #[derive(Deserialize)]

@@ -2,28 +2,34 @@
 //!
 //! A pickle is a program for a small machine with a stack (Python's `pickletools` lists its instructions). Those that
 //! state dicts are made of are read here, and nothing is called: a class is its name. Objects lie in one list and name
-//! each other by their places, so that neither what they share nor how deep they nest costs more than the file's length.
+//! each other by their places, so that neither what they share nor how deep they nest costs more than the file's length;
+//! what is copied all the same is bounded.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use candle_core::DType;
+use ground::Text;
 
 /// A longer pickle holds more than weights' names.
 pub const LONGEST: u64 = 16 << 20;
 /// Objects of a pickle at most: some twenty a weight.
 const MOST_OBJECTS: usize = 1 << 22;
+/// Entries that dictionaries take from others at most.
+const MOST_COPIED: usize = MOST_OBJECTS;
+/// No weight has more dimensions: many weights may share one shape.
+const MOST_DIMENSIONS: usize = 8;
 
 /// Where a weight lies.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Saved {
-    pub name: String,
+    pub name: Text,
     pub dtype: DType,
     pub shape: Vec<usize>,
     pub strides: Vec<usize>,
     /// The first of its numbers in the storage.
     pub offset: usize,
     /// The name of its storage's file.
-    pub storage: String,
+    pub storage: Text,
 }
 
 /// A place in the list of objects.
@@ -34,7 +40,7 @@ enum Object {
     /// What no weight is described by.
     Other,
     Number(i64),
-    Text(String),
+    Text(Text),
     /// A class or function: module and name.
     Class(String, String),
     Tuple(Vec<Place>),
@@ -45,7 +51,7 @@ enum Object {
     Persistent(Place),
 }
 
-/// The weights that a pickle describes, in order. What it holds beside them is left aside.
+/// The weights that a pickle describes, by name; of several of one name the last. What it holds beside them is left aside.
 ///
 /// # Errors
 /// Where it is no pickle of PyTorch's, expected then got.
@@ -55,8 +61,9 @@ pub fn weights(bytes: &[u8]) -> Result<Vec<Saved>, String> {
     let Some(Object::Dict(entries)) = machine.stack.pop().and_then(|top| machine.objects.get(top)) else {
         return Ok(Vec::new());
     };
-    let saved = entries.iter().map(|&(name, value)| machine.saved(name, value));
-    saved.filter_map(Result::transpose).collect()
+    let named = entries.iter().filter_map(|&(name, value)| Some((machine.text_at(name)?, value)));
+    let named: BTreeMap<&Text, Place> = named.collect();
+    named.into_iter().filter_map(|(name, value)| machine.saved(name, value).transpose()).collect()
 }
 
 #[derive(Default)]
@@ -67,6 +74,8 @@ struct Machine<'b> {
     /// Heights of the stack.
     marks: Vec<usize>,
     memo: HashMap<u32, Place>,
+    /// Entries that dictionaries took from others.
+    copied: usize,
 }
 
 impl Machine<'_> {
@@ -139,17 +148,22 @@ impl Machine<'_> {
     /// Gives an object its state: to a dictionary more entries; a module's own is what stands for it.
     fn build(&mut self) -> Result<(), String> {
         let (state, object) = (self.pop()?, self.pop()?);
-        let Some(Object::Dict(more)) = self.objects.get(state).cloned() else {
-            self.stack.push(object);
-            return Ok(());
+        let built = match (self.objects.get(object), self.objects.get(state)) {
+            (Some(Object::Dict(_)), Some(Object::Dict(more))) => {
+                self.copied = self.copied.saturating_add(more.len());
+                if self.copied > MOST_COPIED {
+                    return Err(format!("the pickle copies more than {MOST_COPIED} entries of dictionaries"));
+                }
+                let more = more.clone();
+                if let Some(Object::Dict(entries)) = self.objects.get_mut(object) {
+                    entries.extend(more);
+                }
+                object
+            }
+            (Some(&Object::Call(callee, _)), Some(Object::Dict(_))) if self.is(callee, "__torch__", "Module") => state,
+            _ => object,
         };
-        if let Some(Object::Dict(entries)) = self.objects.get_mut(object) {
-            entries.extend(more);
-            self.stack.push(object);
-            return Ok(());
-        }
-        let is_module = matches!(self.objects.get(object), Some(&Object::Call(callee, _)) if self.is(callee, "__torch__", "Module"));
-        self.stack.push(if is_module { state } else { object });
+        self.stack.push(built);
         Ok(())
     }
 
@@ -222,9 +236,10 @@ impl Machine<'_> {
         Ok(self.take(width)?.iter().rev().fold(0, |number, byte| (number << 8) | i64::from(*byte)))
     }
 
-    fn text(&mut self) -> Result<String, String> {
+    fn text(&mut self) -> Result<Text, String> {
         let length = self.unsigned(4)? as usize;
-        String::from_utf8(self.take(length)?.to_vec()).map_err(|_| "a text of the pickle is not UTF-8".to_owned())
+        let text = std::str::from_utf8(self.take(length)?);
+        text.map(Text::from).map_err(|_| "a text of the pickle is not UTF-8".to_owned())
     }
 
     fn line(&mut self) -> Result<String, String> {
@@ -239,8 +254,7 @@ impl Machine<'_> {
     }
 
     /// The weight of an entry of the state dict, where it is one of a type that is read.
-    fn saved(&self, name: Place, value: Place) -> Result<Option<Saved>, String> {
-        let Some(Object::Text(name)) = self.objects.get(name) else { return Ok(None) };
+    fn saved(&self, name: &Text, value: Place) -> Result<Option<Saved>, String> {
         let Some(arguments) = self.tensor(value, true) else { return Ok(None) };
         let misfit = || format!("weight `{name}`: expected storage, offset, shape and strides, got none of PyTorch's");
         let [storage, offset, shape, strides] = *arguments.first_chunk().ok_or_else(misfit)?;
@@ -249,7 +263,11 @@ impl Machine<'_> {
             return Err(misfit());
         };
         let Some(dtype) = self.dtype(*class) else { return Ok(None) };
-        let Some(Object::Text(storage)) = self.objects.get(*storage) else { return Err(misfit()) };
+        let storage = self.text_at(*storage).ok_or_else(misfit)?;
+        let counts = [shape, strides].map(|place| self.tuple(place).map_or(0, <[Place]>::len));
+        if let Some(count) = counts.iter().find(|count| **count > MOST_DIMENSIONS) {
+            return Err(format!("weight `{name}`: expected at most {MOST_DIMENSIONS} dimensions, got {count}"));
+        }
         let (offset, shape, strides) = (self.number(offset), self.numbers(shape), self.numbers(strides));
         let ((offset, shape), strides) = offset.zip(shape).zip(strides).ok_or_else(misfit)?;
         Ok(Some(Saved { name: name.clone(), dtype, shape, strides, offset, storage: storage.clone() }))
@@ -281,6 +299,10 @@ impl Machine<'_> {
             "LongStorage" => DType::I64,
             _ => return None,
         })
+    }
+
+    fn text_at(&self, place: Place) -> Option<&Text> {
+        if let Some(Object::Text(text)) = self.objects.get(place) { Some(text) } else { None }
     }
 
     fn tuple(&self, place: Place) -> Option<&[Place]> {

@@ -410,7 +410,7 @@ fn number_documents(folder: &Path, standing: Standing, documents: DataFrame) -> 
     for (is_labelled, size) in documents.column("labelled")?.bool()?.iter().zip(sizes.iter()) {
         let size = u64::from(given(size, "n_entities")?);
         first_entities.push(entities);
-        pairs += size * size.saturating_sub(1);
+        pairs = pairs.saturating_add(size * size.saturating_sub(1));
         numbers.push((is_labelled == Some(true)).then_some(labelled));
         if is_labelled == Some(true) {
             labelled += 1;

@@ -1,5 +1,5 @@
-//! What a `tokenizer.json` may describe: parts that cut any word, in bounded memory, and the same word the same way each
-//! time. The library takes more than that.
+//! What a `tokenizer.json` may describe: parts that cut any word, in bounded time and memory, and the same word the same
+//! way each time. The library takes more than that.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -40,6 +40,8 @@ const PRE_TOKENIZERS: [&str; 11] = [
 const CHANCE: [&str; 3] = ["dropout", "alpha", "nbest_size"];
 /// How many times longer a word may become before it is cut: some times is what replaced spaces take.
 const MOST_GROWTH: u64 = 1000;
+/// How long a word may be that WordPiece cuts: the time grows with the cube of it. Published tokenizers have 100.
+const MOST_CHARACTERS: u64 = 1000;
 
 /// Checks the text of a `tokenizer.json`. What is not JSON is left to the library to refuse.
 ///
@@ -59,6 +61,9 @@ pub fn check(text: &str) -> Result<(), String> {
             "`{name}`: expected none, for the same word must have the same pieces, got {}",
             model[name]
         ));
+    }
+    if let Some(length) = model["max_input_chars_per_word"].as_u64().filter(|length| *length > MOST_CHARACTERS) {
+        return Err(format!("`max_input_chars_per_word`: expected at most {MOST_CHARACTERS}, got {length}"));
     }
     check_merges(model)
 }

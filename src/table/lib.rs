@@ -74,7 +74,7 @@ pub use records::{RecordWriter, Records};
 pub use schema::TableSchema;
 pub use scratch::Scratch;
 pub use split::{
-    EVERY_RELATION, Followers, OfDocument, RelationWords, SplitTables, Undirected, Walk, relation_words,
+    EVERY_RELATION, Followers, MOST_EMPTY, OfDocument, RelationWords, SplitTables, Undirected, Walk, relation_words,
     undirected_relations,
 };
 pub use staging::Staging;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use ground::excerpt::quoted;
 use serde::Serialize;
 
 use super::rows::{
@@ -11,10 +12,19 @@ use super::rows::{
 };
 use super::{Cursor, Row, Standing, Table, TableError, Text};
 
+/// Sentences without tokens, or entities without mentions, that a document has at most: whoever reads it takes memory
+/// for each.
+pub const MOST_EMPTY: usize = 1 << 12;
+
 /// A row that is about one document.
 pub trait OfDocument: Row + 'static {
     /// The document's name.
     fn doc_id(&self) -> &Text;
+
+    /// Among how many things its document shares such rows out, by that one's row, and the column that says so.
+    fn counted(_document: &DocumentRow) -> Option<(&'static str, u32)> {
+        None
+    }
 }
 
 macro_rules! of_document {
@@ -27,8 +37,27 @@ macro_rules! of_document {
     )*};
 }
 
-of_document! { SentenceRow TokenRow MentionRow EntityRow PairRow FactRow ImpliedRow PieceRow ScoreRow ClaimRow
-SentenceWeightRow EvidenceRow }
+of_document! { SentenceRow EntityRow PairRow FactRow ImpliedRow PieceRow ScoreRow ClaimRow SentenceWeightRow EvidenceRow }
+
+impl OfDocument for TokenRow {
+    fn doc_id(&self) -> &Text {
+        &self.doc_id
+    }
+
+    fn counted(document: &DocumentRow) -> Option<(&'static str, u32)> {
+        Some(("n_sentences", document.n_sentences))
+    }
+}
+
+impl OfDocument for MentionRow {
+    fn doc_id(&self) -> &Text {
+        &self.doc_id
+    }
+
+    fn counted(document: &DocumentRow) -> Option<(&'static str, u32)> {
+        Some(("n_entities", document.n_entities))
+    }
+}
 
 /// Tables of a split by their types of rows, as a tuple: `(TokenRow, MentionRow)`.
 pub trait SplitTables {
@@ -48,6 +77,9 @@ pub trait SplitTables {
     /// # Errors
     /// Where a table is damaged.
     fn of(cursors: &mut Self::Cursors, document: &Text) -> Result<Self::Rows, TableError>;
+
+    /// What a document's row says more of than its rows can bear out: the column; expected, then got.
+    fn excess(document: &DocumentRow, rows: &Self::Rows) -> Option<(&'static str, String)>;
 
     /// The first table that has rows left, and the document of the next.
     ///
@@ -70,6 +102,10 @@ macro_rules! split_tables {
                 Ok(($(cursors.$place.of(document)?,)*))
             }
 
+            fn excess(document: &DocumentRow, rows: &Self::Rows) -> Option<(&'static str, String)> {
+                None$(.or_else(|| excess(document, &rows.$place)))*
+            }
+
             fn left(cursors: &mut Self::Cursors) -> Result<Option<(&'static str, Text)>, TableError> {
                 $(if let Some(row) = cursors.$place.next_if(|_| true)? {
                     return Ok(Some((&$row::schema().name, row.doc_id().clone())));
@@ -78,6 +114,14 @@ macro_rules! split_tables {
             }
         }
     };
+}
+
+fn excess<R: OfDocument>(document: &DocumentRow, rows: &[R]) -> Option<(&'static str, String)> {
+    let (column, count) = R::counted(document)?;
+    let most = rows.len() + MOST_EMPTY;
+    let reason =
+        || format!("expected at most {most}, as it has {} rows of `{}`, got {count}", rows.len(), R::schema().name);
+    (count as usize > most).then(|| (column, reason()))
 }
 
 split_tables! { A 0 }
@@ -135,7 +179,8 @@ impl<R: OfDocument> Followers<(R,)> {
 /// document's rows, beside a few thousand of each table.
 ///
 /// Ends with an error where a table has rows that are of none of the documents: none is lost without a word. So it does
-/// where the split was replaced on the way.
+/// where the split was replaced on the way, and where a document says that it has more sentences or entities than its
+/// tokens or mentions can be of.
 pub struct Walk<T: SplitTables> {
     standing: Standing,
     documents: Cursor<DocumentRow>,
@@ -164,10 +209,18 @@ impl<T: SplitTables> Walk<T> {
         match self.documents.next_if(|_| true)? {
             Some(document) => {
                 let rows = self.followers.of(&document.doc_id)?;
-                Ok(Some((document, rows)))
+                match T::excess(&document, &rows) {
+                    None => Ok(Some((document, rows))),
+                    Some((field, reason)) => Err(self.misfit(&document, field, reason)),
+                }
             }
             None => self.followers.finish().map(|()| None),
         }
+    }
+
+    fn misfit(&self, document: &DocumentRow, field: &str, reason: String) -> TableError {
+        let path = self.followers.folder.join(&DocumentRow::schema().name);
+        TableError::Field { path, document: quoted(&document.doc_id), field: field.to_owned(), reason }
     }
 }
 

@@ -77,6 +77,8 @@ fn an_archive_is_read_as_far_as_it_is_true() {
     refused(&[1 << 30, 1 << 30], &[1 << 30, 1], 0, "is larger than the archive");
     refused(&[2, 3], &[1, 1], 0, "expected numbers one after another, got strides [1, 1]");
     refused(&[2, 3], &[], 0, "expected numbers one after another, got strides []");
+    refused(&[1; 9], &[1; 9], 0, "expected at most 8 dimensions, got 9");
+    refused(&[2, 3], &[1; 100_000], 0, "expected at most 8 dimensions, got 100000");
 }
 
 #[test]
@@ -86,10 +88,21 @@ fn a_pickle_costs_no_more_than_its_length() {
     assert_eq!(of(&[b"\x80\x02)", &b"q\x00h\x00\x86".repeat(60), b"."]).unwrap().len(), 0);
     // A million tuples, each in the next.
     assert_eq!(of(&[b"\x80\x02)", &b"\x85".repeat(1_000_000), b"."]).unwrap().len(), 0);
+    // A weight that is given a hundred thousand times is there once.
+    let whole = pickle(&[], &[], 0);
+    let again = b"X\x01\x00\x00\x00wh\x00".repeat(100_000);
+    let number = 7f32.to_le_bytes();
+    let weights = unpickled(&[&whole[..whole.len() - 2], b"q\x00", &again, b"u."].concat(), &number).unwrap();
+    let [(_, weight)] = &weights[..] else { panic!() };
+    assert_eq!(weight.to_scalar::<f32>().unwrap(), 7.0);
     let refused = |parts: &[&[u8]], expected: &str| {
         let error = of(parts).unwrap_err();
         assert!(error.contains(expected), "{error}");
     };
+    // A dictionary that takes its own entries forty times, and two that take each other's: 2^40 entries and more.
+    let copies = "the pickle copies more than 4194304 entries of dictionaries";
+    refused(&[b"\x80\x02}q\x00)Ns", &b"h\x00h\x00b".repeat(40), b"."], copies);
+    refused(&[b"\x80\x02}q\x00)Ns}q\x01)Ns", &b"h\x00h\x01bh\x01h\x00b".repeat(40), b"."], copies);
     refused(&[&b")".repeat(5_000_000)], "the pickle has more than 4194304 objects");
     refused(&[&b"N".repeat(17 << 20)], "expected a pickle of at most 16777216 bytes, got a longer one");
     // Four gigabytes of text, of which nothing is there.
@@ -185,6 +198,10 @@ fn a_tokenizer_cuts_any_word_and_each_time_alike() {
     let growing = normalizers(vec![replace("aaaaaaaaaa"); 30]);
     refused("atlop_bert", &|all| all["normalizer"] = growing.clone(), "expected a word to grow 1000 times at most");
     refused("atlop_bert", &|all| all["model"]["vocab"]["far"] = json!(3_000_000_000u32), "expected ids below 16777216");
+    let longest = |length: u32| move |all: &mut Value| all["model"]["max_input_chars_per_word"] = json!(length);
+    let expected = "`max_input_chars_per_word`: expected at most 1000, got 1000000000";
+    refused("atlop_bert", &longest(1_000_000_000), expected);
+    assert!(changed("atlop_bert", longest(1000)).is_ok());
     refused("atlop_roberta", &|all| all["model"]["dropout"] = json!(0.1), "`dropout`: expected none");
     refused("atlop_roberta", &|all| all["model"]["continuing_subword_prefix"] = json!("é"), "`merges`: expected");
     let harmless = changed("atlop_bert", |all| all["normalizer"] = normalizers(vec![replace("b"); 30])).ok().unwrap();

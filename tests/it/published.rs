@@ -159,4 +159,9 @@ fn what_is_no_state_dict_of_atlop_is_refused() {
     assert!(run.stderr.contains("expected the 0 classes of `bilinear.weight`, got 0"), "{}", run.stderr);
     refused(&fixture.golden.folder.join("config.json"), "config.json: expected a whole safetensors file");
     refused(&fixture.path("absent"), "absent: cannot read");
+    // As PyTorch before 1.6 begins a file: its mark, a number of ten bytes.
+    let old = fixture.path("old.pt");
+    std::fs::write(&old, b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.").unwrap();
+    refused(&old, "old.pt: expected a PyTorch archive: ");
+    refused(&old, "hint: a file that PyTorch before 1.6 wrote must be saved anew, as `model.safetensors`");
 }

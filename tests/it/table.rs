@@ -17,6 +17,8 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tempfile::TempDir;
 
+use crate::support::document_row;
+
 fn text(text: &str) -> Text {
     text.into()
 }
@@ -610,6 +612,31 @@ fn a_walk_gives_each_document_its_rows_and_refuses_strays() {
     assert_eq!(walk(of(&["b", "b", "c"])), Ok(vec![(text("b"), 2), (text("a"), 0), (text("c"), 1)]));
     assert_eq!(walk(of(&["b", "c", "d"])), refused("d"), "no such document");
     assert_eq!(walk(of(&["a", "b"])), refused("b"), "another order");
+}
+
+#[test]
+fn a_document_says_no_more_of_itself_than_its_rows_bear_out() {
+    let folder = TempDir::new().unwrap();
+    let token =
+        TokenRow { doc_id: text("a"), sent_id: 0, token_id: 0, text: text("x"), char_start: None, char_end: None };
+    table::write(folder.path(), "f", vec![token.clone(), TokenRow { token_id: 1, ..token }]).unwrap();
+    table::write(folder.path(), "f", Vec::<MentionRow>::new()).unwrap();
+    let walk = |n_sentences, n_entities| {
+        let document = DocumentRow { n_sentences, n_entities, ..document_row("a", 0) };
+        table::write(folder.path(), "f", vec![document]).unwrap();
+        let mut walk = Walk::<(TokenRow, MentionRow)>::open(folder.path()).unwrap();
+        let step = walk.next().unwrap().map(drop).map_err(|error| error.to_string());
+        step.map_err(|said| said.replace(folder.path().to_str().unwrap(), "DIR"))
+    };
+    let refused = |field, most, n_rows, table, got: u32| {
+        let expected = format!("expected at most {most}, as it has {n_rows} rows of `{table}`, got {got}");
+        Err(format!("DIR/documents: document `a`: `{field}`: {expected}"))
+    };
+    // 2 tokens and 4,096 sentences without any.
+    assert_eq!(walk(4098, 4096), Ok(()));
+    assert_eq!(walk(4099, 0), refused("n_sentences", 4098, 2, "tokens", 4099));
+    assert_eq!(walk(u32::MAX, 0), refused("n_sentences", 4098, 2, "tokens", u32::MAX));
+    assert_eq!(walk(1, u32::MAX), refused("n_entities", 4096, 0, "mentions", u32::MAX));
 }
 
 #[test]

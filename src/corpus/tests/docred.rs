@@ -47,6 +47,19 @@ fn an_empty_span_is_lost_alone() {
 }
 
 #[test]
+fn sentences_without_number_are_refused() {
+    let with = |n_empty: usize| {
+        let sentences = format!(r#"[["A"]{}]"#, ", []".repeat(n_empty));
+        document(&READER, format!(r#"{{"title": "Gaps", "sents": {sentences}, "vertexSet": [], "labels": []}}"#))
+            .sound()
+    };
+    // As many as it has tokens, which is 1, and 4,096.
+    assert_eq!(with(4096).unwrap().sentences.len(), 4097);
+    let said = with(4097).unwrap_err().to_string();
+    assert_eq!(said, "sentences: expected at most 4097, as it has 1 tokens, got 4098");
+}
+
+#[test]
 fn hugging_faces_layout_is_the_same_document() {
     let labels = r#"{"head": [0, 0], "tail": [1, 2], "relation_id": ["P108", "P551"], "relation_text": ["employer", "residence"], "evidence": [[0], [1]]}"#;
     assert_eq!(document(&READER, of(&format!(r#""vertexSet": {ENTITIES}, "labels": {labels}"#))), plain());
