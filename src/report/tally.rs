@@ -80,7 +80,7 @@ struct Figures {
     found: u64,
     precision: Option<f64>,
     recall: Option<f64>,
-    f1: f64,
+    f1: Option<f64>,
 }
 
 impl From<Counted> for Figures {
@@ -92,7 +92,7 @@ impl From<Counted> for Figures {
             found,
             precision: counts.precision(),
             recall: counts.recall(),
-            f1: counts.f1(),
+            f1: counts.f1_of_any(),
         }
     }
 }

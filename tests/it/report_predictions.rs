@@ -117,6 +117,22 @@ fn of_documents_without_labels_it_is_counted_what_was_found() {
 }
 
 #[test]
+fn what_has_neither_fact_nor_judged_prediction_has_no_f1() {
+    let other = DOCUMENT.replace("\"Altomonte\"", "\"Elsewhere\"");
+    let run = converted(&format!("[{DOCUMENT}, {other}]"));
+    let split = run.path().join("test");
+    let documents: Vec<DocumentRow> = table::read(&split).unwrap().flat_map(Result::unwrap).collect();
+    let labelled = |row: DocumentRow| DocumentRow { labelled: &*row.doc_id == "Altomonte", ..row };
+    write(&split, documents.into_iter().map(labelled).collect());
+    let facts = table::read(&split).unwrap().flat_map(Result::unwrap);
+    write(&split, facts.filter(|row: &FactRow| &*row.doc_id == "Altomonte").collect());
+    write(run.path(), vec![predicted("Altomonte", 0, 1, "P27", 1.0), predicted("Elsewhere", 0, 1, "ZZZ", 1.0)]);
+    let relations = block(&page(run.path()), "overview")["tally"]["relations"].clone();
+    assert_eq!([&relations["ZZZ"]["found"], &relations["ZZZ"]["f1"]], [&json!(1), &Value::Null]);
+    assert_eq!(relations["P27"]["f1"], 0.0, "a wrong prediction has one");
+}
+
+#[test]
 fn what_inference_added_and_dropped_is_told_pair_by_pair() {
     let run = converted(&format!("[{DOCUMENT}]"));
     let texts = |names: &[&str]| names.iter().map(|name| Text::from(*name)).collect::<Vec<_>>();

@@ -69,7 +69,7 @@ function showRelations(run) {
   if (!all.length) return section("relations", absent("No relation: nothing is gold or predicted."));
   const orders = new Map(isUnlabelled(run)
     ? [["found", (a, b) => b.found - a.found], ["documents", (a, b) => b.documents - a.documents], ["name", () => 0]]
-    : [["facts", (a, b) => b.gold - a.gold || b.predicted - a.predicted], ["F1", (a, b) => b.f1 - a.f1 || b.gold - a.gold], ["errors", (a, b) => errorsOf(b) - errorsOf(a)], ["name", () => 0]]);
+    : [["facts", (a, b) => b.gold - a.gold || b.predicted - a.predicted], ["F1", (a, b) => (b.f1 ?? -1) - (a.f1 ?? -1) || b.gold - a.gold], ["errors", (a, b) => errorsOf(b) - errorsOf(a)], ["name", () => 0]]);
   const place = h("div");
   let [order] = orders.keys();
   let shown = 20;
