@@ -51,6 +51,9 @@ pub struct Document {
     /// What inference changed, sorted by head, tail and iteration.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
+    /// How many pairs inference changed, where these are not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_changed: Option<usize>,
 }
 
 /// An entity.
@@ -107,9 +110,15 @@ pub struct Fact {
     /// Predicted evidence.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub predicted_evidence: Vec<Share>,
+    /// How many sentences that is, where these are not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_evidence: Option<usize>,
     /// Sentences that the model looked at and that are no predicted evidence.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub looked_at: Vec<Share>,
+    /// How many sentences that is, where these are not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_looked_at: Option<usize>,
 }
 
 /// What a run says of a fact, as far as it says it.
@@ -218,6 +227,7 @@ impl Split {
             facts,
             n_facts: None,
             changes: changes.unwrap_or_default(),
+            n_changed: None,
         }))
     }
 
@@ -291,17 +301,26 @@ impl Document {
             self.n_sentences = Some(n_sentences);
             self.mentions.retain(|mention| mention.end as usize <= MOST_TOKENS);
         }
-        if self.facts.len() > MOST_FACTS {
-            self.n_facts = Some(self.facts.len());
-            self.facts.truncate(MOST_FACTS);
-        }
+        self.n_facts = cut(&mut self.facts, MOST_FACTS);
         for fact in &mut self.facts {
-            fact.predicted_evidence.truncate(MOST_SHARES);
-            fact.looked_at.truncate(MOST_SHARES);
+            fact.n_evidence = cut(&mut fact.predicted_evidence, MOST_SHARES);
+            fact.n_looked_at = cut(&mut fact.looked_at, MOST_SHARES);
         }
-        self.changes.truncate(MOST_CHANGES);
+        // A pair is shown with all of its changes, or not at all.
+        if let Some(beyond) = self.changes.get(MOST_CHANGES).map(Change::pair) {
+            self.n_changed = Some(self.changes.chunk_by(|a, b| a.pair() == b.pair()).count());
+            self.changes.truncate(MOST_CHANGES);
+            self.changes.retain(|change| change.pair() != beyond);
+        }
         self
     }
+}
+
+/// Leaves the first of a list; how many there were, where these are not all.
+fn cut<T>(list: &mut Vec<T>, most: usize) -> Option<usize> {
+    let all = list.len();
+    list.truncate(most);
+    (all > most).then_some(all)
 }
 
 impl From<EntityRow> for Entity {
@@ -352,7 +371,9 @@ fn judged(
             other_probability: other.and_then(|other| other.probability),
             evidence: gold.unwrap_or_default(),
             predicted_evidence: named.into_iter().map(Share::unweighed).collect(),
+            n_evidence: None,
             looked_at: Vec::new(),
+            n_looked_at: None,
         }
     };
     sides.into_iter().map(fact).collect()

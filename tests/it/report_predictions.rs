@@ -170,6 +170,31 @@ fn what_inference_added_and_dropped_is_told_pair_by_pair() {
 }
 
 #[test]
+fn of_many_changes_whole_pairs_are_shown_and_all_are_counted() {
+    let entity = |place: u32| json!([{"name": "w", "type": "T", "sent_id": 0, "pos": [place, place + 1]}]);
+    let entities: Vec<Value> = (0..12).map(entity).collect();
+    let words = ["w"; 12];
+    let document = json!({"title": "Many", "sents": [words], "vertexSet": entities, "labels": []});
+    let run = converted(&json!([document]).to_string());
+    // 132 pairs, each with 19 changes: 105 pairs have 1,995 of the 2,000 that a page has.
+    let ends = (0..12).flat_map(|head| (0..12).map(move |tail| (head, tail))).filter(|(head, tail)| head != tail);
+    let claimed = |is: bool| if is { vec![Text::from("P17")] } else { Vec::new() };
+    let trace = |((head, tail), iteration): ((u32, u32), u32)| TraceRow {
+        run_id: "r".into(),
+        doc_id: "Many".into(),
+        head,
+        tail,
+        iteration,
+        before: claimed(iteration % 2 == 0),
+        after: claimed(iteration % 2 == 1),
+    };
+    write(run.path(), ends.flat_map(|ends| (1..20).map(move |iteration| (ends, iteration))).map(trace).collect());
+    write(run.path(), vec![predicted("Many", 0, 1, "P17", 2.0)]);
+    let document = block(&page(run.path()), "documents-0")[0].clone();
+    assert_eq!((document["changes"].as_array().unwrap().len(), &document["n_changed"]), (105 * 19, &json!(132)));
+}
+
+#[test]
 fn two_runs_stand_side_by_side_and_their_names_differ() {
     let run = converted(&format!("[{DOCUMENT}]"));
     let second = run.path().join("second");

@@ -225,7 +225,8 @@ class Reader {
   /** Lists the pairs whose predictions inference changed, each with what was added and dropped when. */
   showChanges() {
     const pairs = [...Map.groupBy(this.doc.changes ?? [], ({ head, tail }) => `${head} ${tail}`).values()];
-    if (!pairs.length) return this.changes.replaceChildren();
+    const { n_changed } = this.doc;
+    if (!pairs.length && n_changed === undefined) return this.changes.replaceChildren();
     const step = (change) => h("span", { class: change.right === undefined ? "step" : `step ${change.right ? "correct" : "wrong"}`, title: change.right === undefined ? null : `${change.right ? "rightly" : "wrongly"} ${change.added ? "added" : "dropped"}` },
       `${change.added ? "+" : "−"} ${clipped(this.nameOf(change.relation), 120)}`, change.right !== undefined && (change.right ? " ✓" : " ✕"));
     const line = ([iteration, changes]) => h("li", {}, h("span", { class: "when" }, `Iteration ${iteration}`), " ", changes.map((change) => [step(change), " "]));
@@ -236,8 +237,8 @@ class Reader {
       return h("li", {}, h("button", { type: "button", class: "link", onclick: show }, this.dot(head), this.entityName(head), ` ${arrowOf(this.run, relation)} `, this.dot(tail), this.entityName(tail)),
         h("ul", {}, [...Map.groupBy(changes, ({ iteration }) => iteration)].map(line)));
     };
-    this.changes.replaceChildren(h("h4", {}, `Inference changed ${plural(pairs.length, "pair")}`),
-      h("p", { class: "note" }, "What each iteration added (+) to the pair's relations, and dropped (−)."), h("ul", { class: "pairs" }, pairs.map(item)));
+    this.changes.replaceChildren(h("h4", {}, `Inference changed ${plural(n_changed ?? pairs.length, "pair")}`),
+      h("p", { class: "note" }, `What each iteration added (+) to the pair's relations, and dropped (−)${n_changed === undefined ? "" : `: ${ofAll(pairs.length, n_changed, "pair")}`}.`), h("ul", { class: "pairs" }, pairs.map(item)));
   }
 
   /** Shows the facts of an entity alone, or again those of all. */
@@ -315,7 +316,14 @@ function toldOf(run, doc, fact) {
     probability !== undefined && [p(probability), before || ""].join(""),
     other_probability !== undefined && `${p(other_probability)} in ${clipped(run.runs[1], 24)}`,
     storyOf(doc, fact),
+    cutOf(fact),
   ].filter(Boolean).join(" · ");
+}
+
+/** Of how many sentences of a fact only the first are here. */
+function cutOf({ predicted_evidence = [], n_evidence, looked_at = [], n_looked_at }) {
+  if (n_evidence !== undefined) return `evidence: ${ofAll(predicted_evidence.length, n_evidence, "sentence")}`;
+  return n_looked_at !== undefined && `looked at: ${ofAll(looked_at.length, n_looked_at, "sentence")}`;
 }
 
 /** What inference did to a fact, iteration by iteration where that is known. */
