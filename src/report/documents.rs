@@ -268,18 +268,19 @@ impl Split {
         Ok(())
     }
 
-    /// Predictions of the next document that the split has not, once it was walked: wrong ones. None behind the last.
-    /// Those of the run come first, then those of the other.
+    /// Predictions of the next document that the split has not, once it was walked: wrong ones, those of the run and of
+    /// the other side by side. None behind the last.
     ///
     /// # Errors
     /// Where what was sorted cannot be read.
     pub fn next_strays(&mut self) -> Result<Vec<Fact>, TableError> {
-        let strays = self.predictions.next_strays()?;
-        if !strays.is_empty() {
-            return Ok(judged(true, Vec::new(), strays, None));
-        }
-        let others = self.others.as_mut().map(Predictions::next_strays).transpose()?;
-        Ok(judged(true, Vec::new(), Vec::new(), others))
+        let others = self.others.as_mut().map_or(Ok(None), Predictions::next_document)?;
+        let Some(document) = self.predictions.next_document()?.into_iter().chain(others).min() else {
+            return Ok(Vec::new());
+        };
+        let predicted = self.predictions.about(&document)?;
+        let others = self.others.as_mut().map(|others| others.about(&document)).transpose()?;
+        Ok(judged(true, Vec::new(), predicted, others))
     }
 }
 

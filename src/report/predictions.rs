@@ -129,15 +129,26 @@ impl Predictions {
         self.take_while(|row| row.position == position)
     }
 
-    /// The predictions of the next document that the split has not; none behind the last.
+    /// The document of the next prediction; `None` behind the last. Documents that the split has not come in the order of
+    /// their names.
     ///
     /// # Errors
     /// Where what was sorted cannot be read.
-    pub fn next_strays(&mut self) -> Result<Vec<Prediction>, TableError> {
-        let Some(first) = self.next_if(|_| true)? else { return Ok(Vec::new()) };
-        let mut strays = self.take_while(|row| row.doc_id == first.doc_id)?;
-        strays.insert(0, first);
-        Ok(strays)
+    pub fn next_document(&mut self) -> Result<Option<Text>, TableError> {
+        let mut document = None;
+        self.next_if(|row| {
+            document = Some(row.doc_id.clone());
+            false
+        })?;
+        Ok(document)
+    }
+
+    /// The next predictions, as long as they are of this document.
+    ///
+    /// # Errors
+    /// Where what was sorted cannot be read.
+    pub fn about(&mut self, document: &Text) -> Result<Vec<Prediction>, TableError> {
+        self.take_while(|row| row.doc_id == *document)
     }
 
     fn take_while(&mut self, wanted: impl Fn(&Prediction) -> bool) -> Result<Vec<Prediction>, TableError> {
@@ -148,7 +159,7 @@ impl Predictions {
         Ok(taken)
     }
 
-    fn next_if(&mut self, wanted: impl Fn(&Prediction) -> bool) -> Result<Option<Prediction>, TableError> {
+    fn next_if(&mut self, wanted: impl FnOnce(&Prediction) -> bool) -> Result<Option<Prediction>, TableError> {
         self.rows.as_mut().map_or(Ok(None), |rows| rows.next_if(wanted))
     }
 }

@@ -256,12 +256,10 @@ impl Tally {
 
     /// Counts a prediction about a document that the split has not: a wrong one, as long as facts are known at all.
     pub fn add_stray(&mut self, fact: &Fact) {
-        let Some(verdict) = fact.verdict else {
-            if self.labelled > 0 {
-                self.other.add(fact);
-            }
-            return;
-        };
+        if self.labelled > 0 {
+            self.other.add(fact);
+        }
+        let Some(verdict) = fact.verdict else { return };
         self.strays += 1;
         if self.labelled > 0 {
             self.facts.add(verdict);

@@ -223,6 +223,20 @@ fn two_runs_stand_side_by_side_and_their_names_differ() {
 }
 
 #[test]
+fn what_both_predict_of_documents_that_the_split_has_not_counts_for_both() {
+    let run = converted(&format!("[{DOCUMENT}]"));
+    let second = run.path().join("second");
+    let row = |document: &str, tail: u32| predicted(document, 0, tail, "P131", 2.0);
+    write(run.path(), vec![row("Nowhere", 1), row("Altomonte", 1), row("Beyond", 1)]);
+    write(&second, vec![row("Altomonte", 1), row("Anywhere", 1), row("Nowhere", 1), row("Nowhere", 2)]);
+    assert_eq!(report(run.path(), &["--against", second.to_str().unwrap()]).code, Some(0));
+    let tally = block(&fs::read_to_string(run.path().join("report.html")).unwrap(), "overview")["tally"].clone();
+    let sides = [&tally["facts"], &tally["other"]["facts"], &tally["other"]["both"]].map(counted);
+    assert_eq!(sides, [[1, 3, 2], [1, 4, 2], [1, 2, 1]], "both: the right one, and that of Nowhere");
+    assert_eq!(tally["strays"], 2);
+}
+
+#[test]
 fn curves_over_scores_come_from_their_tables() {
     let run = converted(&format!("[{DOCUMENT}]"));
     let (run_id, predicted, correct) = (Text::from("r"), 4, 2);
