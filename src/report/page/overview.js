@@ -43,6 +43,9 @@ function foundFigures({ tally, predicted }) {
     keyFigure("Entities related", whole(tally.related), `of ${whole(tally.entities)}`)];
 }
 
+/** Whether it is known of any prediction what inference did to it, judged or not. */
+const hasInferred = ({ tally }) => tally !== null && tally.inference.kept.found + tally.inference.added.found > 0;
+
 /** What the run found, in a sentence. */
 function headline(run) {
   const { tally } = run;

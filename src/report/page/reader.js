@@ -45,7 +45,6 @@ class Reader {
     const labelled = (relation) => [relation, this.run.labels.has(relation) ? `${this.nameOf(relation)} (${named(relation)})` : named(relation)];
     const same = (value) => [value, named(value)];
     const verdicts = [...(tally.labelled ? ["correct", "wrong", "missed"] : []), ...(tally.unjudged ? ["unjudged"] : [])];
-    const inferred = tally.inference.kept.predicted + tally.inference.added.predicted > 0;
     let waiting = 0;
     const later = () => { clearTimeout(waiting); waiting = setTimeout(() => this.filter(), 150); };
     this.search = h("input", { id: "reader-search", type: "search", placeholder: "words of title or text", autocomplete: "off", oninput: later });
@@ -55,7 +54,7 @@ class Reader {
       this.choice("relation", "Relation", "any relation", Object.keys(tally.relations).map(labelled)),
       verdicts.length > 1 && this.choice("verdict", "Verdict", "any verdict", verdicts.map(same)),
       this.choice("type", "Entity type", "any type", tally.types.map(same)),
-      inferred && this.choice("inference", "Inference", "any", [["kept", "made by the base, kept"], ["added", "added by inference"]]),
+      hasInferred(this.run) && this.choice("inference", "Inference", "any", [["kept", "made by the base, kept"], ["added", "added by inference"]]),
       this.run.runs.length > 1 && this.choice("runs", "Runs", "any", runChoices(this.run)),
       h("button", { type: "reset" }, "Clear"));
     return this.controls;
