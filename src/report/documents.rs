@@ -130,12 +130,32 @@ pub struct Claim {
     /// The same before inference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<f32>,
+    /// What inference did to it, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inference: Option<Inferred>,
     /// The iteration of inference at which it last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iteration: Option<u32>,
     /// How far the prediction's logit lies above the threshold's.
     #[serde(skip)]
     pub margin: Option<f32>,
+}
+
+/// What inference did to a prediction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Inferred {
+    /// The base had made it.
+    Kept,
+    /// Inference alone made it.
+    Added,
+}
+
+impl Inferred {
+    /// By what the base had said, to its last digit.
+    fn of(base: f32) -> Self {
+        if base > 0.5 { Self::Kept } else { Self::Added }
+    }
 }
 
 /// Whose predictions are shown beside a split, and what inference did to them.
@@ -413,6 +433,7 @@ impl From<Prediction> for Claim {
         Self {
             probability: row.probability.map(rounded),
             base: row.base_probability.map(rounded),
+            inference: row.base_probability.map(Inferred::of),
             iteration: row.iteration,
             margin: row.margin,
         }

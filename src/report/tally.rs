@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use ground::counts::{Counts, Verdict};
 use table::Text;
 
-use crate::documents::{Claim, Document, Fact};
+use crate::documents::{Claim, Document, Fact, Inferred};
 use crate::traces::Change;
 
 /// Sentences between the closest mentions.
@@ -281,8 +281,11 @@ impl Other {
 
 impl Inference {
     fn add(&mut self, fact: &Fact, verdict: Verdict) {
-        let Claim { base, iteration, .. } = fact.claim;
-        let half = base.map(|base| if base > 0.5 { &mut self.kept } else { &mut self.added });
+        let Claim { inference, iteration, .. } = fact.claim;
+        let half = inference.map(|inference| match inference {
+            Inferred::Kept => &mut self.kept,
+            Inferred::Added => &mut self.added,
+        });
         let iteration = iteration.map(|iteration| self.iterations.entry(iteration).or_default());
         half.into_iter().chain(iteration).for_each(|counted| counted.add(verdict));
     }

@@ -117,6 +117,21 @@ fn of_documents_without_labels_it_is_counted_what_was_found() {
 }
 
 #[test]
+fn what_the_base_said_is_compared_before_it_is_rounded() {
+    let run = converted(&format!("[{DOCUMENT}]"));
+    let base = |tail: u32, base: f32| RelationRow {
+        base_probability: Some(base),
+        ..predicted("Altomonte", 0, tail, "P131", 1.0)
+    };
+    write(run.path(), vec![base(1, 0.50003), base(2, 0.49997)]);
+    let page = page(run.path());
+    let inference = block(&page, "overview")["tally"]["inference"].clone();
+    assert_eq!([&inference["kept"]["found"], &inference["added"]["found"]], [1, 1]);
+    let told: Vec<Value> = facts(&page).iter().filter_map(|fact| fact.get("inference").cloned()).collect();
+    assert_eq!(told, ["kept", "added"]);
+}
+
+#[test]
 fn what_has_neither_fact_nor_judged_prediction_has_no_f1() {
     let other = DOCUMENT.replace("\"Altomonte\"", "\"Elsewhere\"");
     let run = converted(&format!("[{DOCUMENT}, {other}]"));

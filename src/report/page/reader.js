@@ -276,7 +276,7 @@ function matches(doc, { words, filters }) {
 
 function fits(doc, fact, { relation, verdict, type, inference, runs }) {
   const types = [fact.head, fact.tail].map((entity) => doc.entities[entity]?.type);
-  return (relation === undefined || fact.relation === relation) && (verdict === undefined || fact.verdict === verdict) && (type === undefined || types.includes(type)) && (inference === undefined || inferenceOf(fact) === inference) && (runs === undefined || runsOf(fact) === runs);
+  return (relation === undefined || fact.relation === relation) && (verdict === undefined || fact.verdict === verdict) && (type === undefined || types.includes(type)) && (inference === undefined || fact.inference === inference) && (runs === undefined || runsOf(fact) === runs);
 }
 
 /** The types of entities, each in its colour. */
@@ -299,12 +299,6 @@ function runsOf({ verdict, other }) {
 const runChoices = ({ runs: [first, second], tally }) =>
   [["both", "both predict"], ["first", `only ${clipped(first, 24)}`], ["second", `only ${clipped(second, 24)}`], ...(tally.labelled ? [["neither", "neither predicts"]] : [])];
 
-/** What inference did to a prediction: `kept`, `added`, or nothing that is known. */
-function inferenceOf({ base }) {
-  if (base === undefined) return "";
-  return base > 0.5 ? "kept" : "added";
-}
-
 /** What there is to say of a fact beside its three parts. */
 function toldOf(run, doc, fact) {
   const { distance, probability, other_probability, base } = fact;
@@ -326,9 +320,9 @@ function cutOf({ predicted_evidence = [], n_evidence, looked_at = [], n_looked_a
 }
 
 /** What inference did to a fact, iteration by iteration where that is known. */
-function storyOf({ changes = [] }, { head, tail, relation, base, iteration }) {
+function storyOf({ changes = [] }, { head, tail, relation, inference, iteration }) {
   const own = changes.filter((change) => change.head === head && change.tail === tail && change.relation === relation);
   if (own.length) return own.map((change) => `${change.added ? "added" : "dropped"} at iteration ${change.iteration}`).join(", ");
-  if (base !== undefined && base <= 0.5) return iteration ? `added by inference, iteration ${iteration}` : "added by inference";
+  if (inference === "added") return iteration ? `added by inference, iteration ${iteration}` : "added by inference";
   return iteration ? `pair changed at iteration ${iteration}` : "";
 }
