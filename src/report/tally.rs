@@ -136,13 +136,16 @@ pub struct Tally {
     pub other: Other,
     /// The types of entities.
     pub types: BTreeSet<Text>,
-    /// What sorts each prediction that counts, the surest first, and whether it is correct: margins over the threshold,
-    /// or probabilities where the predictions have no logits.
+    /// What each prediction that counts says of how sure it is, and whether it is correct.
     #[serde(skip)]
-    pub margins: Vec<(f32, bool)>,
-    /// Whether they are margins.
-    #[serde(skip)]
-    pub has_margins: bool,
+    pub ordered: Vec<(Sure, bool)>,
+}
+
+/// How sure a prediction is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sure {
+    margin: Option<f32>,
+    probability: Option<f32>,
 }
 
 /// What is counted of a relation.
@@ -250,8 +253,18 @@ impl Tally {
 
     /// Takes a prediction in among those that are sorted by how sure they are.
     fn order(&mut self, fact: &Fact, is_correct: bool) {
-        self.has_margins |= fact.claim.margin.is_some();
-        self.margins.extend(fact.claim.margin.or(fact.claim.probability).map(|margin| (margin, is_correct)));
+        let Claim { margin, probability, .. } = fact.claim;
+        self.ordered.push((Sure { margin, probability }, is_correct));
+    }
+
+    /// What sorts the predictions that count, the surest first, and whether each is correct: their margins over the
+    /// threshold, where every one has a margin, and else probabilities; and what these are called.
+    pub fn margins(&self) -> (Vec<(f32, bool)>, &'static str) {
+        let is_sorted = self.ordered.iter().all(|(sure, _)| sure.margin.is_some());
+        let by = |of: fn(&Sure) -> Option<f32>| {
+            self.ordered.iter().filter_map(|(sure, is_correct)| Some((of(sure)?, *is_correct))).collect()
+        };
+        if is_sorted { (by(|sure| sure.margin), "margin") } else { (by(|sure| sure.probability), "probability") }
     }
 
     /// Counts a prediction about a document that the split has not: a wrong one, as long as facts are known at all.

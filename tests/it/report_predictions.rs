@@ -117,6 +117,38 @@ fn of_documents_without_labels_it_is_counted_what_was_found() {
 }
 
 #[test]
+fn what_is_no_probability_is_refused_and_logits_that_are_no_numbers_are_not_sorted_by() {
+    let run = converted(&format!("[{DOCUMENT}]"));
+    let row = |logit: f32, threshold_logit: f32, probability: f32| RelationRow {
+        logit,
+        threshold_logit,
+        probability,
+        ..predicted("Altomonte", 0, 1, "P131", 1.0)
+    };
+    let of_base = |base: f32| RelationRow { base_probability: Some(base), ..row(2.0, 1.0, 0.75) };
+    let none = [
+        (row(2.0, 1.0, f32::NAN), "probability", "NaN"),
+        (row(2.0, 1.0, 7.0), "probability", "7"),
+        (of_base(f32::NAN), "base_probability", "NaN"),
+        (of_base(-0.5), "base_probability", "-0.5"),
+    ];
+    for (row, column, found) in none {
+        write(run.path(), vec![row]);
+        let refused = report(run.path(), &[]);
+        let expected = format!("document `Altomonte`: column `{column}`: expected a number from 0 to 1, got {found}");
+        assert!(refused.code == Some(1) && refused.stderr.contains(&expected), "{}", refused.stderr);
+    }
+    let second = RelationRow { tail: 2, ..row(2.0, 1.0, 0.5) };
+    for (logit, threshold) in [(f32::INFINITY, f32::INFINITY), (f32::INFINITY, 0.0), (f32::NAN, 0.0)] {
+        write(run.path(), vec![row(logit, threshold, 0.75), second.clone()]);
+        let overview = block(&page(run.path()), "overview");
+        let points = overview["curve"].as_array().unwrap();
+        assert_eq!(points.iter().map(|point| &point["margin"]).collect::<Vec<_>>(), [&json!(0.75), &json!(0.5)]);
+        assert_eq!(overview["curve_by"], "probability");
+    }
+}
+
+#[test]
 fn what_the_base_said_is_compared_before_it_is_rounded() {
     let run = converted(&format!("[{DOCUMENT}]"));
     let base = |tail: u32, base: f32| RelationRow {
