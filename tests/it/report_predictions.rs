@@ -293,9 +293,23 @@ fn curves_over_scores_come_from_their_tables() {
     let bin = ReliabilityRow { run_id, low: 0.5, high: 0.6, predicted, correct, probability: 0.55, share: 0.5 };
     write(run.path(), vec![point]);
     write(run.path(), vec![bin]);
+    let texts = vec![Text::from("P131")];
+    let (before, after) = (Vec::new(), texts);
+    let trace =
+        TraceRow { run_id: "r".into(), doc_id: "Altomonte".into(), head: 0, tail: 1, iteration: 1, before, after };
+    write(run.path(), vec![trace]);
+    write(run.path(), vec![predicted("Altomonte", 0, 1, "P131", 1.0)]);
     let overview = block(&page(run.path()), "overview");
     assert_eq!(overview["precision_recall"][0]["margin"], -1.5);
     assert_eq!(overview["reliability"][0]["share"], 0.5);
+    assert_eq!(overview["traced"], true);
+    // They say nothing of predictions that come from elsewhere.
+    let theirs = run.path().join("theirs");
+    write(&theirs, vec![predicted("Altomonte", 0, 2, "P17", 1.0)]);
+    assert_eq!(report(run.path(), &["--relations", theirs.to_str().unwrap()]).code, Some(0));
+    let overview = block(&fs::read_to_string(run.path().join("report.html")).unwrap(), "overview");
+    assert_eq!([&overview["precision_recall"], &overview["reliability"]], [&json!([]); 2]);
+    assert_eq!([&overview["traced"], &overview["tally"]["changes"]], [&json!(false), &json!({})]);
 }
 
 #[test]

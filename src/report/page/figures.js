@@ -140,7 +140,7 @@ function showInference(run) {
 
 /** What each iteration added and dropped, whatever came of it later. */
 function showChanges({ tally, traced }) {
-  if (!traced) return [h("p", { class: "note" }, "What was dropped again is in the table traces, which the run lacks.")];
+  if (!traced) return [h("p", { class: "note" }, "What was dropped again a table traces tells; of these predictions there is none.")];
   const all = Object.entries(tally?.changes ?? {}).sort(([a], [b]) => a - b);
   if (!all.length) return [absent("Inference changed no prediction.")];
   const right = (right, judged) => (judged ? `${whole(right)} of ${whole(judged)}` : "–");
