@@ -340,18 +340,52 @@ fn relations_of_any_name_are_counted() {
     assert_eq!(facts(&page).len(), 2 + names.len());
 }
 
+/// What an expression gives after a script of the page; `None` where there is no node to run it.
+fn value_of(script: &str, expression: &str) -> Option<Value> {
+    let script = format!("{script}\nconsole.log(JSON.stringify({expression}));\n");
+    let Ok(ran) = std::process::Command::new("node").args(["-e", &script]).output() else {
+        println!("skipped: no node here, which would run the page's script");
+        return None;
+    };
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    Some(serde_json::from_slice(&ran.stdout).unwrap())
+}
+
+#[test]
+fn the_best_epoch_is_that_of_the_last_stage() {
+    let run = converted(&format!("[{DOCUMENT}]"));
+    let row = |epoch: u32, stage: u32, dev_f1: f64| TrainingLogRow {
+        step: epoch.into(),
+        epoch,
+        stage,
+        loss: 1.0,
+        threshold_loss: 1.0,
+        auxiliary_loss: None,
+        evidence_loss: None,
+        encoder_rate: 0.1,
+        head_rate: 0.1,
+        gradient_norm: 1.0,
+        documents_per_second: 1.0,
+        feature_weight: None,
+        relation_weight: None,
+        dev_f1: Some(dev_f1),
+    };
+    write(run.path(), vec![row(1, 1, 0.95), row(2, 2, 0.5), row(3, 2, 0.75), row(4, 2, 0.75)]);
+    let learning = block(&page(run.path()), "overview")["learning"].clone();
+    let script = "const document = { getElementById: () => ({}) };\n".to_owned()
+        + include_str!("../../src/report/page/elements.js")
+        + include_str!("../../src/report/page/overview.js");
+    let Some(best) = value_of(&script, &format!("bestEpoch({learning})")) else { return };
+    assert_eq!(best, "best on dev of stage 2: 3, F1 75.00");
+}
+
 /// What a spreadsheet would take for a formula, a separator or the end of a row stays text.
 #[test]
 fn cells_of_the_download_are_quoted_and_no_formulas() {
-    let script = include_str!("../../src/report/page/csv.js").to_owned()
-        + "\nconsole.log(JSON.stringify([\"=1+1\", \"+7\", \"-7\", \"@x\", \" =1\", \"\\t=1\", \"\\uff1d1\", \"a,b\", \"a;b\", \
-           \"say \\\"x\\\"\", \"two\\nlines\", \"plain\", \"\", null, undefined, 0.25].map(csvCell)));\n";
-    let Ok(ran) = std::process::Command::new("node").args(["-e", &script]).output() else {
-        println!("skipped: no node here, which would run the page's script");
-        return;
-    };
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-    let cells: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let script = include_str!("../../src/report/page/csv.js");
+    let cells = "[\"=1+1\", \"+7\", \"-7\", \"@x\", \" =1\", \"\\t=1\", \"\\uff1d1\", \"a,b\", \"a;b\", \
+           \"say \\\"x\\\"\", \"two\\nlines\", \"plain\", \"\", null, undefined, 0.25].map(csvCell)";
+    let Some(cells) = value_of(script, cells) else { return };
     let expected = json!([
         "'=1+1",
         "'+7",

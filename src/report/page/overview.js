@@ -88,11 +88,13 @@ function showRuns({ tally, runs }) {
   section("summary", h("h3", {}, "Two runs"), h("p", { class: "note" }, "The reader shows them side by side."), table("Two runs", heads, sides.map(cells)));
 }
 
+/** The epoch whose checkpoint is the model: the best of the last stage, of equals the first. */
 function bestEpoch({ epochs }) {
-  const scored = epochs.filter(({ dev_f1 }) => dev_f1 !== null);
+  const { stage: last } = epochs.at(-1) ?? {};
+  const scored = epochs.filter(({ stage, dev_f1 }) => stage === last && dev_f1 !== null);
   if (!scored.length) return null;
   const best = scored.reduce((best, epoch) => (epoch.dev_f1 > best.dev_f1 ? epoch : best));
-  return `best on dev: ${best.epoch}, F1 ${percent(best.dev_f1)}`;
+  return `best on dev${last > 1 ? ` of stage ${last}` : ""}: ${best.epoch}, F1 ${percent(best.dev_f1)}`;
 }
 
 /** What a reader should know before the figures. */
