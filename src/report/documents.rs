@@ -24,6 +24,8 @@ const MOST_FACTS: usize = 2_000;
 const MOST_CHANGES: usize = 2_000;
 /// Sentences of predicted evidence that a fact has at most in a page, and of those that it was looked for in.
 const MOST_SHARES: usize = 200;
+/// By how much a probability differs from another one at least, for a reader.
+const NOTICED: f32 = 1e-3;
 
 /// A document.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -127,10 +129,10 @@ pub struct Claim {
     /// The prediction's probability.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probability: Option<f32>,
-    /// The same before inference.
+    /// The same before inference, where it is of the same making: a calibrated probability is not compared with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<f32>,
-    /// What inference did to it, where that is known.
+    /// What inference did to it, by the model's own threshold; not said of what only a decision with a lower one predicts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inference: Option<Inferred>,
     /// The iteration of inference at which it last changed.
@@ -430,10 +432,14 @@ fn verdict(labelled: bool, is_gold: bool, is_predicted: bool) -> Option<Verdict>
 
 impl From<Prediction> for Claim {
     fn from(row: Prediction) -> Self {
+        let is_plain = |probability: f32, margin: f32| (probability - 1.0 / (1.0 + (-margin).exp())).abs() < NOTICED;
+        let is_plain =
+            row.probability.zip(row.margin).is_some_and(|(probability, margin)| is_plain(probability, margin));
+        let is_models_own = row.margin.is_some_and(|margin| margin > 0.0);
         Self {
             probability: row.probability.map(rounded),
-            base: row.base_probability.map(rounded),
-            inference: row.base_probability.map(Inferred::of),
+            base: row.base_probability.filter(|_| is_plain).map(rounded),
+            inference: row.base_probability.filter(|_| is_models_own).map(Inferred::of),
             iteration: row.iteration,
             margin: row.margin,
         }

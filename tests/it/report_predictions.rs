@@ -164,6 +164,24 @@ fn what_the_base_said_is_compared_before_it_is_rounded() {
 }
 
 #[test]
+fn a_decision_adds_nothing_to_inference_and_a_calibrated_probability_has_no_base() {
+    let run = converted(&format!("[{DOCUMENT}]"));
+    let base = |tail: u32, margin: f32, base: f32| RelationRow {
+        base_probability: Some(base),
+        iteration: Some(0),
+        ..predicted("Altomonte", 0, tail, "P131", margin)
+    };
+    // Below the model's own threshold before inference and after it; and above it after it, calibrated.
+    write(run.path(), vec![base(1, -0.75, 0.31), RelationRow { probability: 0.68, ..base(2, 2.0, 0.91) }]);
+    let page = page(run.path());
+    let inference = block(&page, "overview")["tally"]["inference"].clone();
+    assert_eq!([&inference["kept"]["found"], &inference["added"]["found"]], [1, 0]);
+    let facts: Vec<Value> = facts(&page).into_iter().filter(|fact| fact.get("probability").is_some()).collect();
+    let has = |key: &str| facts.iter().map(|fact| fact.get(key).is_some()).collect::<Vec<_>>();
+    assert_eq!([has("base"), has("inference")], [[true, false], [false, true]]);
+}
+
+#[test]
 fn what_has_neither_fact_nor_judged_prediction_has_no_f1() {
     let other = DOCUMENT.replace("\"Altomonte\"", "\"Elsewhere\"");
     let run = converted(&format!("[{DOCUMENT}, {other}]"));

@@ -126,13 +126,14 @@ function showInference(run) {
   const { tally } = run;
   const inference = tally?.inference;
   const known = hasInferred(run);
+  const beside = known && tally.facts.found - (tally.labelled ? tally.strays : 0) - inference.kept.found - inference.added.found;
   const iterations = Object.entries(inference?.iterations ?? {}).sort(([a], [b]) => a - b);
   if (!known && !iterations.length && !run.traced) return section("inference", absent("Base and inference cannot be told apart: the predictions do not say what the base made of them, as those of a model without an inference module."));
   const judged = !isUnlabelled(run);
   const cells = ([name, { found, correct, predicted, precision }]) => [name, whole(found), ...(judged ? [whole(correct), whole(predicted - correct), percent(precision), shareBar(precision)] : [])];
   const heads = (first) => [first, ["Predictions", true], ...(judged ? [["Correct", true], ["Wrong", true], ["Precision", true], ""] : [])];
   const when = (iteration) => (iteration === "0" ? "pair as the base left it" : `pair last changed at iteration ${iteration}`);
-  section("inference", h("p", { class: "lead" }, "What the last iteration predicts, by whether the base, the model before inference, had predicted it.", known ? " The reader below filters by it." : ""),
+  section("inference", h("p", { class: "lead" }, "What the last iteration predicts, by whether the base, the model before inference, had predicted it.", known ? " The reader below filters by it." : "", beside > 0 && ` Not told of ${plural(beside, "prediction")}, which a lower threshold than the model's lets in, or which say nothing of the base.`),
     known ? table("Base and inference", heads("Prediction"), [["made by the base and kept", inference.kept], ["added by inference", inference.added]].map(cells)) : "",
     iterations.length ? table("By iteration", heads("Prediction"), iterations.map(([name, counts]) => cells([when(name), counts]))) : "",
     ...showChanges(run));
