@@ -24,6 +24,8 @@ const MOST_FACTS: usize = 2_000;
 const MOST_CHANGES: usize = 2_000;
 /// Sentences of predicted evidence that a fact has at most in a page, and of those that it was looked for in.
 const MOST_SHARES: usize = 200;
+/// By how much a probability differs from another one at least, for a reader.
+const NOTICED: f32 = 1e-3;
 
 /// A document.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -51,6 +53,9 @@ pub struct Document {
     /// What inference changed, sorted by head, tail and iteration.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
+    /// How many pairs inference changed, where these are not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_changed: Option<usize>,
 }
 
 /// An entity.
@@ -107,9 +112,15 @@ pub struct Fact {
     /// Predicted evidence.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub predicted_evidence: Vec<Share>,
+    /// How many sentences that is, where these are not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_evidence: Option<usize>,
     /// Sentences that the model looked at and that are no predicted evidence.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub looked_at: Vec<Share>,
+    /// How many sentences that is, where these are not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_looked_at: Option<usize>,
 }
 
 /// What a run says of a fact, as far as it says it.
@@ -118,15 +129,35 @@ pub struct Claim {
     /// The prediction's probability.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probability: Option<f32>,
-    /// The same before inference.
+    /// The same before inference, where it is of the same making: a calibrated probability is not compared with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<f32>,
+    /// What inference did to it, by the model's own threshold; not said of what only a decision with a lower one predicts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inference: Option<Inferred>,
     /// The iteration of inference at which it last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iteration: Option<u32>,
     /// How far the prediction's logit lies above the threshold's.
     #[serde(skip)]
     pub margin: Option<f32>,
+}
+
+/// What inference did to a prediction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Inferred {
+    /// The base had made it.
+    Kept,
+    /// Inference alone made it.
+    Added,
+}
+
+impl Inferred {
+    /// By what the base had said, to its last digit.
+    fn of(base: f32) -> Self {
+        if base > 0.5 { Self::Kept } else { Self::Added }
+    }
 }
 
 /// Whose predictions are shown beside a split, and what inference did to them.
@@ -218,6 +249,7 @@ impl Split {
             facts,
             n_facts: None,
             changes: changes.unwrap_or_default(),
+            n_changed: None,
         }))
     }
 
@@ -258,18 +290,19 @@ impl Split {
         Ok(())
     }
 
-    /// Predictions of the next document that the split has not, once it was walked: wrong ones. None behind the last.
-    /// Those of the run come first, then those of the other.
+    /// Predictions of the next document that the split has not, once it was walked: wrong ones, those of the run and of
+    /// the other side by side. None behind the last.
     ///
     /// # Errors
     /// Where what was sorted cannot be read.
     pub fn next_strays(&mut self) -> Result<Vec<Fact>, TableError> {
-        let strays = self.predictions.next_strays()?;
-        if !strays.is_empty() {
-            return Ok(judged(true, Vec::new(), strays, None));
-        }
-        let others = self.others.as_mut().map(Predictions::next_strays).transpose()?;
-        Ok(judged(true, Vec::new(), Vec::new(), others))
+        let others = self.others.as_mut().map_or(Ok(None), Predictions::next_document)?;
+        let Some(document) = self.predictions.next_document()?.into_iter().chain(others).min() else {
+            return Ok(Vec::new());
+        };
+        let predicted = self.predictions.about(&document)?;
+        let others = self.others.as_mut().map(|others| others.about(&document)).transpose()?;
+        Ok(judged(true, Vec::new(), predicted, others))
     }
 }
 
@@ -291,17 +324,26 @@ impl Document {
             self.n_sentences = Some(n_sentences);
             self.mentions.retain(|mention| mention.end as usize <= MOST_TOKENS);
         }
-        if self.facts.len() > MOST_FACTS {
-            self.n_facts = Some(self.facts.len());
-            self.facts.truncate(MOST_FACTS);
-        }
+        self.n_facts = cut(&mut self.facts, MOST_FACTS);
         for fact in &mut self.facts {
-            fact.predicted_evidence.truncate(MOST_SHARES);
-            fact.looked_at.truncate(MOST_SHARES);
+            fact.n_evidence = cut(&mut fact.predicted_evidence, MOST_SHARES);
+            fact.n_looked_at = cut(&mut fact.looked_at, MOST_SHARES);
         }
-        self.changes.truncate(MOST_CHANGES);
+        // A pair is shown with all of its changes, or not at all.
+        if let Some(beyond) = self.changes.get(MOST_CHANGES).map(Change::pair) {
+            self.n_changed = Some(self.changes.chunk_by(|a, b| a.pair() == b.pair()).count());
+            self.changes.truncate(MOST_CHANGES);
+            self.changes.retain(|change| change.pair() != beyond);
+        }
         self
     }
+}
+
+/// Leaves the first of a list; how many there were, where these are not all.
+fn cut<T>(list: &mut Vec<T>, most: usize) -> Option<usize> {
+    let all = list.len();
+    list.truncate(most);
+    (all > most).then_some(all)
 }
 
 impl From<EntityRow> for Entity {
@@ -352,7 +394,9 @@ fn judged(
             other_probability: other.and_then(|other| other.probability),
             evidence: gold.unwrap_or_default(),
             predicted_evidence: named.into_iter().map(Share::unweighed).collect(),
+            n_evidence: None,
             looked_at: Vec::new(),
+            n_looked_at: None,
         }
     };
     sides.into_iter().map(fact).collect()
@@ -388,9 +432,14 @@ fn verdict(labelled: bool, is_gold: bool, is_predicted: bool) -> Option<Verdict>
 
 impl From<Prediction> for Claim {
     fn from(row: Prediction) -> Self {
+        let is_plain = |probability: f32, margin: f32| (probability - 1.0 / (1.0 + (-margin).exp())).abs() < NOTICED;
+        let is_plain =
+            row.probability.zip(row.margin).is_some_and(|(probability, margin)| is_plain(probability, margin));
+        let is_models_own = row.margin.is_some_and(|margin| margin > 0.0);
         Self {
             probability: row.probability.map(rounded),
-            base: row.base_probability.map(rounded),
+            base: row.base_probability.filter(|_| is_plain).map(rounded),
+            inference: row.base_probability.filter(|_| is_models_own).map(Inferred::of),
             iteration: row.iteration,
             margin: row.margin,
         }

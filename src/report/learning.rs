@@ -35,6 +35,7 @@ pub struct Stretch {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Pass {
     epoch: u32,
+    stage: u32,
     step: u64,
     loss: f64,
     dev_f1: Option<f64>,
@@ -47,7 +48,7 @@ pub struct Pass {
 pub fn learning(path: &Path) -> Result<Learning, TableError> {
     let rows: Vec<TrainingLogRow> = Table::require_at(path)?.all()?;
     let steps_a_point = rows.len().div_ceil(POINTS).max(1);
-    // The stage is part of what tells epochs apart: each counts its own.
+    // Epochs are counted through all stages, and each is of one: a base is not compared with what stands over it.
     let epochs = rows.chunk_by(|a, b| (a.stage, a.epoch) == (b.stage, b.epoch)).filter_map(pass).collect();
     Ok(Learning { steps: rows.chunks(steps_a_point).filter_map(stretch).collect(), steps_a_point, epochs })
 }
@@ -59,8 +60,8 @@ fn stretch(rows: &[TrainingLogRow]) -> Option<Stretch> {
 }
 
 fn pass(rows: &[TrainingLogRow]) -> Option<Pass> {
-    let &TrainingLogRow { epoch, step, dev_f1, .. } = rows.last()?;
-    Some(Pass { epoch, step, loss: mean(rows, |row| row.loss), dev_f1 })
+    let &TrainingLogRow { epoch, stage, step, dev_f1, .. } = rows.last()?;
+    Some(Pass { epoch, stage, step, loss: mean(rows, |row| row.loss), dev_f1 })
 }
 
 fn mean(rows: &[TrainingLogRow], of: impl Fn(&TrainingLogRow) -> f64) -> f64 {

@@ -115,10 +115,8 @@ pub fn overview(sources: &Sources, walked: Option<Walked>) -> Result<Overview<'_
     let file_name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
     let evidence = walked.as_ref().is_some_and(|walked| walked.evidence);
     let runs = walked.as_ref().map_or_else(Vec::new, |walked| sources.runs(&walked.runs));
-    let (mut tally, documents) =
-        walked.map_or_else(|| (None, Vec::new()), |walked| (Some(walked.tally), walked.listed));
-    let has_margins = tally.as_ref().is_none_or(|tally| tally.has_margins);
-    let margins = tally.as_mut().map_or_else(Vec::new, |tally| std::mem::take(&mut tally.margins));
+    let (tally, documents) = walked.map_or_else(|| (None, Vec::new()), |walked| (Some(walked.tally), walked.listed));
+    let (margins, curve_by) = tally.as_ref().map_or_else(|| (Vec::new(), "margin"), Tally::margins);
     let gold = tally.as_ref().map_or(0, |tally| tally.facts.counts.gold);
     let metrics: Vec<MetricRow> = rows(sources.metrics.as_deref())?;
     let outdated = tally.as_ref().is_some_and(|tally| !are_of(&metrics, tally)) && sources.relations.is_some();
@@ -139,7 +137,7 @@ pub fn overview(sources: &Sources, walked: Option<Walked>) -> Result<Overview<'_
         learning: sources.training_log.as_deref().map(learning::learning).transpose()?,
         tally,
         curve: curve::curve(margins, gold),
-        curve_by: if has_margins { "margin" } else { "probability" },
+        curve_by,
         precision_recall: rows(sources.precision_recall.as_deref())?,
         reliability: rows(sources.reliability.as_deref())?,
         traced: sources.traces.is_some(),

@@ -1,13 +1,13 @@
 //! Predicted facts in the order of a split's documents, sorted on disk: their table may be in any order.
 //!
-//! Whoever made them, they are taken as `graph` takes them; of a table with logits, those are taken too. What the
-//! predictions do not say stays unsaid.
+//! Whoever made them, they are taken as `graph` takes them; of a table with logits, those are taken too, where they are
+//! numbers. What the predictions do not say stays unsaid.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use ground::observe::Observer;
-use submission::predictions;
+use submission::{SubmissionError, predictions};
 use table::rows::{DocumentRow, PredictionRow, RelationRow};
 use table::sort::{InOrder, Sorted, Sorter, sortable};
 use table::{Table, TableError, Text, Undirected, undirected_relations};
@@ -129,15 +129,26 @@ impl Predictions {
         self.take_while(|row| row.position == position)
     }
 
-    /// The predictions of the next document that the split has not; none behind the last.
+    /// The document of the next prediction; `None` behind the last. Documents that the split has not come in the order of
+    /// their names.
     ///
     /// # Errors
     /// Where what was sorted cannot be read.
-    pub fn next_strays(&mut self) -> Result<Vec<Prediction>, TableError> {
-        let Some(first) = self.next_if(|_| true)? else { return Ok(Vec::new()) };
-        let mut strays = self.take_while(|row| row.doc_id == first.doc_id)?;
-        strays.insert(0, first);
-        Ok(strays)
+    pub fn next_document(&mut self) -> Result<Option<Text>, TableError> {
+        let mut document = None;
+        self.next_if(|row| {
+            document = Some(row.doc_id.clone());
+            false
+        })?;
+        Ok(document)
+    }
+
+    /// The next predictions, as long as they are of this document.
+    ///
+    /// # Errors
+    /// Where what was sorted cannot be read.
+    pub fn about(&mut self, document: &Text) -> Result<Vec<Prediction>, TableError> {
+        self.take_while(|row| row.doc_id == *document)
     }
 
     fn take_while(&mut self, wanted: impl Fn(&Prediction) -> bool) -> Result<Vec<Prediction>, TableError> {
@@ -148,7 +159,7 @@ impl Predictions {
         Ok(taken)
     }
 
-    fn next_if(&mut self, wanted: impl Fn(&Prediction) -> bool) -> Result<Option<Prediction>, TableError> {
+    fn next_if(&mut self, wanted: impl FnOnce(&Prediction) -> bool) -> Result<Option<Prediction>, TableError> {
         self.rows.as_mut().map_or(Ok(None), |rows| rows.next_if(wanted))
     }
 }
@@ -164,7 +175,8 @@ type AllSaid = Box<dyn Iterator<Item = Result<Said, ReportError>>>;
 /// The predictions at a path: with their logits where a table has them.
 fn said_at(path: &Path, split: &Path, observe: Observer<'_>) -> Result<AllSaid, ReportError> {
     if let Some(rows) = with_logits(path)? {
-        return Ok(Box::new(rows.map(|row| Ok(Said::from(row?)))));
+        let path = path.to_path_buf();
+        return Ok(Box::new(rows.map(move |row| Ok(said(row?, &path)?))));
     }
     Ok(Box::new(predictions::read(path, split, observe)?.map(|row| Ok(Said::from(row?)))))
 }
@@ -207,13 +219,15 @@ pub fn first_document(path: &Path) -> Result<Option<Text>, ReportError> {
     Ok(first.map(|entry| entry.title.into()))
 }
 
-impl From<RelationRow> for Said {
-    fn from(row: RelationRow) -> Self {
-        let RelationRow { doc_id, head, tail, relation, base_probability, iteration, .. } = row;
-        let (margin, probability) = (Some(row.logit - row.threshold_logit), Some(row.probability));
-        let said = Prediction { doc_id, head, tail, relation, margin, probability, ..Prediction::default() };
-        Self { run_id: Some(row.run_id), prediction: Prediction { base_probability, iteration, ..said } }
-    }
+/// What a row says, where its probabilities are some. Logits may lie infinitely far apart, or nobody knows how far.
+fn said(row: RelationRow, path: &Path) -> Result<Said, SubmissionError> {
+    let checked = |found, column| predictions::probability(found, column, &row.doc_id, path);
+    let probability = Some(checked(row.probability, "probability")?);
+    let base_probability = row.base_probability.map(|found| checked(found, "base_probability")).transpose()?;
+    let margin = Some(row.logit - row.threshold_logit).filter(|margin| margin.is_finite());
+    let RelationRow { doc_id, head, tail, relation, iteration, .. } = row;
+    let said = Prediction { doc_id, head, tail, relation, margin, probability, ..Prediction::default() };
+    Ok(Said { run_id: Some(row.run_id), prediction: Prediction { base_probability, iteration, ..said } })
 }
 
 impl From<PredictionRow> for Said {

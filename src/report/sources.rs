@@ -62,7 +62,8 @@ pub struct Given {
 
 impl Sources {
     /// Finds the parts in a run folder: as its manifest says, and else under the tables' own names. The split is the one
-    /// that the relations are of. What is given is taken in the place of what is found.
+    /// that the relations are of. What is given is taken in the place of what is found; where relations are, what the
+    /// folder has of its own ones is left out.
     ///
     /// # Errors
     /// Where the manifest or a table cannot be read, or there is nothing to show.
@@ -70,6 +71,8 @@ impl Sources {
         let lineage = Manifest::read(run)?;
         let output = |role| lineage.as_ref().and_then(|lineage| lineage.output(role));
         let usual = |role: &'static str| table_at(run, output(role), role);
+        // What is of the run's own scores says nothing of other predictions.
+        let own = |role| if given.relations.is_some() { Ok(None) } else { usual(role) };
         let (_, corpus) = lineage.as_ref().map_or((None, None), judged);
         let relations = match &given.relations {
             Some(path) => Some(path.clone()),
@@ -106,11 +109,11 @@ impl Sources {
             sentence_weights,
             against: given.against.as_deref().map(of_other).transpose()?,
             model_relations: usual(role::MODEL_RELATIONS)?,
-            traces: usual(role::TRACES)?,
+            traces: own(role::TRACES)?,
             metrics: usual(role::METRICS)?,
             comparisons: table_at(run, None, role::COMPARISONS)?,
-            precision_recall: usual(role::PRECISION_RECALL)?,
-            reliability: usual(role::RELIABILITY)?,
+            precision_recall: own(role::PRECISION_RECALL)?,
+            reliability: own(role::RELIABILITY)?,
             training_log: table_at(run, output(role::LOG), "training_log")?,
             graph: first(graphs, |folder| holds(folder, "nodes"))?,
             lineage,

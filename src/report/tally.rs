@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use ground::counts::{Counts, Verdict};
 use table::Text;
 
-use crate::documents::{Claim, Document, Fact};
+use crate::documents::{Claim, Document, Fact, Inferred};
 use crate::traces::Change;
 
 /// Sentences between the closest mentions.
@@ -80,7 +80,7 @@ struct Figures {
     found: u64,
     precision: Option<f64>,
     recall: Option<f64>,
-    f1: f64,
+    f1: Option<f64>,
 }
 
 impl From<Counted> for Figures {
@@ -92,7 +92,7 @@ impl From<Counted> for Figures {
             found,
             precision: counts.precision(),
             recall: counts.recall(),
-            f1: counts.f1(),
+            f1: counts.f1_of_any(),
         }
     }
 }
@@ -136,13 +136,16 @@ pub struct Tally {
     pub other: Other,
     /// The types of entities.
     pub types: BTreeSet<Text>,
-    /// What sorts each prediction that counts, the surest first, and whether it is correct: margins over the threshold,
-    /// or probabilities where the predictions have no logits.
+    /// What each prediction that counts says of how sure it is, and whether it is correct.
     #[serde(skip)]
-    pub margins: Vec<(f32, bool)>,
-    /// Whether they are margins.
-    #[serde(skip)]
-    pub has_margins: bool,
+    pub ordered: Vec<(Sure, bool)>,
+}
+
+/// How sure a prediction is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sure {
+    margin: Option<f32>,
+    probability: Option<f32>,
 }
 
 /// What is counted of a relation.
@@ -250,18 +253,26 @@ impl Tally {
 
     /// Takes a prediction in among those that are sorted by how sure they are.
     fn order(&mut self, fact: &Fact, is_correct: bool) {
-        self.has_margins |= fact.claim.margin.is_some();
-        self.margins.extend(fact.claim.margin.or(fact.claim.probability).map(|margin| (margin, is_correct)));
+        let Claim { margin, probability, .. } = fact.claim;
+        self.ordered.push((Sure { margin, probability }, is_correct));
+    }
+
+    /// What sorts the predictions that count, the surest first, and whether each is correct: their margins over the
+    /// threshold, where every one has a margin, and else probabilities; and what these are called.
+    pub fn margins(&self) -> (Vec<(f32, bool)>, &'static str) {
+        let is_sorted = self.ordered.iter().all(|(sure, _)| sure.margin.is_some());
+        let by = |of: fn(&Sure) -> Option<f32>| {
+            self.ordered.iter().filter_map(|(sure, is_correct)| Some((of(sure)?, *is_correct))).collect()
+        };
+        if is_sorted { (by(|sure| sure.margin), "margin") } else { (by(|sure| sure.probability), "probability") }
     }
 
     /// Counts a prediction about a document that the split has not: a wrong one, as long as facts are known at all.
     pub fn add_stray(&mut self, fact: &Fact) {
-        let Some(verdict) = fact.verdict else {
-            if self.labelled > 0 {
-                self.other.add(fact);
-            }
-            return;
-        };
+        if self.labelled > 0 {
+            self.other.add(fact);
+        }
+        let Some(verdict) = fact.verdict else { return };
         self.strays += 1;
         if self.labelled > 0 {
             self.facts.add(verdict);
@@ -283,8 +294,11 @@ impl Other {
 
 impl Inference {
     fn add(&mut self, fact: &Fact, verdict: Verdict) {
-        let Claim { base, iteration, .. } = fact.claim;
-        let half = base.map(|base| if base > 0.5 { &mut self.kept } else { &mut self.added });
+        let Claim { inference, iteration, .. } = fact.claim;
+        let half = inference.map(|inference| match inference {
+            Inferred::Kept => &mut self.kept,
+            Inferred::Added => &mut self.added,
+        });
         let iteration = iteration.map(|iteration| self.iterations.entry(iteration).or_default());
         half.into_iter().chain(iteration).for_each(|counted| counted.add(verdict));
     }

@@ -47,6 +47,13 @@ pub struct Change {
     pub right: Option<bool>,
 }
 
+impl Change {
+    /// The pair: its head and its tail.
+    pub fn pair(&self) -> (u32, u32) {
+        (self.head, self.tail)
+    }
+}
+
 /// Steps, walked beside the documents.
 pub struct Traces {
     steps: InOrder<Step>,

@@ -52,12 +52,14 @@ pub enum SubmissionError {
     #[error(transparent)]
     Table(#[from] TableError),
     /// A probability is none.
-    #[error("{}: document `{doc_id}`: column `probability`: expected a number from 0 to 1, got {found}", path.display())]
+    #[error("{}: document `{doc_id}`: column `{column}`: expected a number from 0 to 1, got {found}", path.display())]
     Probability {
         /// The predictions.
         path: PathBuf,
         /// The document.
         doc_id: String,
+        /// The column.
+        column: &'static str,
         /// The number.
         found: f32,
     },

@@ -155,12 +155,19 @@ fn tell(entries: &[Predicted], observe: Observer<'_>) {
 }
 
 fn checked(row: PredictionRow, path: &Path) -> Result<PredictionRow, SubmissionError> {
-    match row.probability {
-        Some(found) if !(0.0..=1.0).contains(&found) => {
-            Err(SubmissionError::Probability { path: path.to_path_buf(), doc_id: row.doc_id.to_string(), found })
-        }
-        // A zero may be negative, which its bytes would not sort.
-        Some(found) => Ok(PredictionRow { probability: Some(found.abs()), ..row }),
-        None => Ok(row),
+    let checked = |found| probability(found, "probability", &row.doc_id, path);
+    Ok(PredictionRow { probability: row.probability.map(checked).transpose()?, ..row })
+}
+
+/// A number in a column of the predictions at a path, as a probability.
+///
+/// # Errors
+/// Where it is none.
+pub fn probability(found: f32, column: &'static str, doc_id: &str, path: &Path) -> Result<f32, SubmissionError> {
+    if !(0.0..=1.0).contains(&found) {
+        let (path, doc_id) = (path.to_path_buf(), doc_id.to_owned());
+        return Err(SubmissionError::Probability { path, doc_id, column, found });
     }
+    // A zero may be negative, which its bytes would not sort.
+    Ok(found.abs())
 }

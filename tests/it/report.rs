@@ -161,7 +161,7 @@ fn a_document_tells_gold_from_predicted() {
     assert_eq!(document["mentions"][1], json!({"entity": 0, "start": 5, "end": 6, "type": "LOC"}));
     let facts = json!([
         {"head": 0, "tail": 1, "relation": "P131", "verdict": "correct", "distance": 0, "probability": 0.8808,
-         "base": 0.25, "iteration": 2, "evidence": [0]},
+         "base": 0.25, "inference": "added", "iteration": 2, "evidence": [0]},
         {"head": 0, "tail": 2, "relation": "P17", "verdict": "missed", "distance": 0, "evidence": [1]},
         {"head": 1, "tail": 2, "relation": "P27", "verdict": "wrong", "distance": 1, "probability": 0.6225},
     ]);

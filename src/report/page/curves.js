@@ -9,7 +9,7 @@ function showCurve(run) {
   section("curve", h("div", { class: "plots" },
     curves.map((one) => curveFigure(one)),
     [...Map.groupBy(reliability, ({ run_id }) => run_id)].map(([name, rows]) => reliabilityFigure(name, rows))));
-  if (tally?.labelled && !reliability.length) section("curve", h("p", { class: "note" }, "No reliability diagram: the run lacks the table reliability, which docre evaluate --scores writes."));
+  if (tally?.labelled && !reliability.length) section("curve", h("p", { class: "note" }, "No reliability diagram: of these predictions there is no table reliability, which docre evaluate --scores writes."));
 }
 
 function curveLack({ tally, predicted }) {

@@ -66,7 +66,8 @@ function evidenceCell(fact) {
   const verdict = ({ predicted, gold }) => (predicted ? (gold ? "correct" : "wrong") : "missed");
   const sign = (of) => isJudged && [signOf(verdict(of)), " "];
   const item = ([sentence, of]) => h("span", { class: "sentence-number" }, sign(of), h("span", { class: "unseen" }, "sentence "), String(sentence), of.predicted && of.weight !== undefined && ` (${weightOf(of)})`);
-  const rest = all.length - LISTED_SENTENCES;
+  const beyond = fact.n_evidence === undefined ? 0 : fact.n_evidence - fact.predicted_evidence.length;
+  const rest = all.length + beyond - LISTED_SENTENCES;
   return all.length ? [all.slice(0, LISTED_SENTENCES).map((one) => [item(one), " "]), rest > 0 && `and ${rest} more`] : "–";
 }
 

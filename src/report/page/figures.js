@@ -69,7 +69,7 @@ function showRelations(run) {
   if (!all.length) return section("relations", absent("No relation: nothing is gold or predicted."));
   const orders = new Map(isUnlabelled(run)
     ? [["found", (a, b) => b.found - a.found], ["documents", (a, b) => b.documents - a.documents], ["name", () => 0]]
-    : [["facts", (a, b) => b.gold - a.gold || b.predicted - a.predicted], ["F1", (a, b) => b.f1 - a.f1 || b.gold - a.gold], ["errors", (a, b) => errorsOf(b) - errorsOf(a)], ["name", () => 0]]);
+    : [["facts", (a, b) => b.gold - a.gold || b.predicted - a.predicted], ["F1", (a, b) => (b.f1 ?? -1) - (a.f1 ?? -1) || b.gold - a.gold], ["errors", (a, b) => errorsOf(b) - errorsOf(a)], ["name", () => 0]]);
   const place = h("div");
   let [order] = orders.keys();
   let shown = 20;
@@ -125,14 +125,15 @@ function showSpread(tally) {
 function showInference(run) {
   const { tally } = run;
   const inference = tally?.inference;
-  const known = inference && inference.kept.found + inference.added.found > 0;
+  const known = hasInferred(run);
+  const beside = known && tally.facts.found - (tally.labelled ? tally.strays : 0) - inference.kept.found - inference.added.found;
   const iterations = Object.entries(inference?.iterations ?? {}).sort(([a], [b]) => a - b);
   if (!known && !iterations.length && !run.traced) return section("inference", absent("Base and inference cannot be told apart: the predictions do not say what the base made of them, as those of a model without an inference module."));
   const judged = !isUnlabelled(run);
   const cells = ([name, { found, correct, predicted, precision }]) => [name, whole(found), ...(judged ? [whole(correct), whole(predicted - correct), percent(precision), shareBar(precision)] : [])];
   const heads = (first) => [first, ["Predictions", true], ...(judged ? [["Correct", true], ["Wrong", true], ["Precision", true], ""] : [])];
   const when = (iteration) => (iteration === "0" ? "pair as the base left it" : `pair last changed at iteration ${iteration}`);
-  section("inference", h("p", { class: "lead" }, "What the last iteration predicts, by whether the base, the model before inference, had predicted it. The reader below filters by it."),
+  section("inference", h("p", { class: "lead" }, "What the last iteration predicts, by whether the base, the model before inference, had predicted it.", known ? " The reader below filters by it." : "", beside > 0 && ` Not told of ${plural(beside, "prediction")}, which a lower threshold than the model's lets in, or which say nothing of the base.`),
     known ? table("Base and inference", heads("Prediction"), [["made by the base and kept", inference.kept], ["added by inference", inference.added]].map(cells)) : "",
     iterations.length ? table("By iteration", heads("Prediction"), iterations.map(([name, counts]) => cells([when(name), counts]))) : "",
     ...showChanges(run));
@@ -140,7 +141,7 @@ function showInference(run) {
 
 /** What each iteration added and dropped, whatever came of it later. */
 function showChanges({ tally, traced }) {
-  if (!traced) return [h("p", { class: "note" }, "What was dropped again is in the table traces, which the run lacks.")];
+  if (!traced) return [h("p", { class: "note" }, "What was dropped again a table traces tells; of these predictions there is none.")];
   const all = Object.entries(tally?.changes ?? {}).sort(([a], [b]) => a - b);
   if (!all.length) return [absent("Inference changed no prediction.")];
   const right = (right, judged) => (judged ? `${whole(right)} of ${whole(judged)}` : "–");

@@ -43,6 +43,9 @@ function foundFigures({ tally, predicted }) {
     keyFigure("Entities related", whole(tally.related), `of ${whole(tally.entities)}`)];
 }
 
+/** Whether it is known of any prediction what inference did to it, judged or not. */
+const hasInferred = ({ tally }) => tally !== null && tally.inference.kept.found + tally.inference.added.found > 0;
+
 /** What the run found, in a sentence. */
 function headline(run) {
   const { tally } = run;
@@ -52,11 +55,12 @@ function headline(run) {
   const say = (text) => h("p", { class: "headline" }, text);
   if (!run.predicted) return say(`${plural(gold, "fact")} in ${documents}; nothing is predicted.`);
   if (!tally.labelled) return say(`${foundSaid(found)} between ${plural(tally.related, "entity", "entities")} in ${documents}${mostly(run)}.`);
-  const score = (overall(run, "F1", "all")?.f1 ?? f1) * 100;
+  const score = overall(run, "F1", "all")?.f1 ?? f1;
+  const scored = score === null ? "" : ` (F1 ${(100 * score).toFixed(1)})`;
   const where = tally.labelled < tally.documents ? `${plural(tally.labelled, "document")} with labels` : documents;
   const wrong = predicted - correct;
   const further = tally.unjudged > 0 && ` Without labels to judge them by, it found ${whole(tally.unjudged)} more in other documents.`;
-  return say([`The run found ${whole(correct)} of ${plural(gold, "fact")} in ${where} (F1 ${score.toFixed(1)}); `,
+  return say([`The run found ${whole(correct)} of ${plural(gold, "fact")} in ${where}${scored}; `,
     predicted === 0 ? "it predicts nothing." : wrong === 0 ? "none of its predictions is wrong." : `${whole(wrong)} of its ${plural(predicted, "prediction")} ${wrong === 1 ? "is" : "are"} wrong.`, further || ""].join(""));
 }
 
@@ -78,17 +82,19 @@ function showRuns({ tally, runs }) {
   const heads = judged ? ["Run", ["F1", true], ["P", true], ["R", true], ["Correct", true], ["Predicted", true]] : ["Run", ["Found", true]];
   const { gold } = tally.facts;
   const cells = ([name, { precision, correct, predicted, found }]) => {
-    const [recall, f1] = [gold ? correct / gold : null, (2 * correct) / (predicted + gold || 1)];
+    const [recall, f1] = [gold ? correct / gold : null, predicted + gold ? (2 * correct) / (predicted + gold) : null];
     return judged ? [name, percent(f1), percent(precision), percent(recall), whole(correct), whole(predicted)] : [name, whole(found)];
   };
   section("summary", h("h3", {}, "Two runs"), h("p", { class: "note" }, "The reader shows them side by side."), table("Two runs", heads, sides.map(cells)));
 }
 
+/** The epoch whose checkpoint is the model: the best of the last stage, of equals the first. */
 function bestEpoch({ epochs }) {
-  const scored = epochs.filter(({ dev_f1 }) => dev_f1 !== null);
+  const { stage: last } = epochs.at(-1) ?? {};
+  const scored = epochs.filter(({ stage, dev_f1 }) => stage === last && dev_f1 !== null);
   if (!scored.length) return null;
   const best = scored.reduce((best, epoch) => (epoch.dev_f1 > best.dev_f1 ? epoch : best));
-  return `best on dev: ${best.epoch}, F1 ${percent(best.dev_f1)}`;
+  return `best on dev${last > 1 ? ` of stage ${last}` : ""}: ${best.epoch}, F1 ${percent(best.dev_f1)}`;
 }
 
 /** What a reader should know before the figures. */

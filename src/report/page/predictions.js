@@ -26,6 +26,7 @@ class Listing {
     const row = (doc, place, fact) => ({ doc, place, fact, relation: relationName(run, fact.relation), head: doc.entities[fact.head] ?? missing(fact.head), tail: doc.entities[fact.tail] ?? missing(fact.tail) });
     this.rows = documents.flatMap((doc, place) => doc.facts.map((fact) => row(doc, place, fact)));
     this.cut = documents.filter((doc) => doc.n_facts !== undefined).length;
+    this.cutEvidence = this.rows.filter(({ fact }) => fact.n_evidence !== undefined).length;
     this.place = h("div", { class: "listing" });
     this.status = h("p", { class: "note", role: "status", id: "list-status" });
     section("predictions", this.buildControls(), this.status, this.place);
@@ -87,8 +88,9 @@ class Listing {
 
   show() {
     const all = plural(this.rows.length, "row");
-    const cut = this.cut > 0 && ` Of ${plural(this.cut, "document")} only the first facts are here.`;
-    this.status.textContent = (this.found.length === this.rows.length ? all : `${whole(this.found.length)} of ${all}`) + (cut || "");
+    const cut = [[this.cut, "document", "facts"], [this.cutEvidence, "fact", "sentences of evidence"]].filter(([number]) => number > 0)
+      .map(([number, one, parts]) => ` Of ${plural(number, one)} only the first ${parts} are here.`);
+    this.status.textContent = (this.found.length === this.rows.length ? all : `${whole(this.found.length)} of ${all}`) + cut.join("");
     const rest = this.sorted.length - this.most;
     const more = rest > 0 && h("button", { type: "button", class: "more", onclick: () => { this.most += 4 * ROWS; this.show(); } }, `Show more (${whole(rest)} further)`);
     this.place.replaceChildren(this.sorted.length ? table("Predictions", this.heads(), this.sorted.slice(0, this.most).map((row) => this.cells(row)), "list") : absent("Nothing is found."), more || "");

@@ -45,7 +45,6 @@ class Reader {
     const labelled = (relation) => [relation, this.run.labels.has(relation) ? `${this.nameOf(relation)} (${named(relation)})` : named(relation)];
     const same = (value) => [value, named(value)];
     const verdicts = [...(tally.labelled ? ["correct", "wrong", "missed"] : []), ...(tally.unjudged ? ["unjudged"] : [])];
-    const inferred = tally.inference.kept.predicted + tally.inference.added.predicted > 0;
     let waiting = 0;
     const later = () => { clearTimeout(waiting); waiting = setTimeout(() => this.filter(), 150); };
     this.search = h("input", { id: "reader-search", type: "search", placeholder: "words of title or text", autocomplete: "off", oninput: later });
@@ -55,7 +54,7 @@ class Reader {
       this.choice("relation", "Relation", "any relation", Object.keys(tally.relations).map(labelled)),
       verdicts.length > 1 && this.choice("verdict", "Verdict", "any verdict", verdicts.map(same)),
       this.choice("type", "Entity type", "any type", tally.types.map(same)),
-      inferred && this.choice("inference", "Inference", "any", [["kept", "made by the base, kept"], ["added", "added by inference"]]),
+      hasInferred(this.run) && this.choice("inference", "Inference", "any", [["kept", "made by the base, kept"], ["added", "added by inference"]]),
       this.run.runs.length > 1 && this.choice("runs", "Runs", "any", runChoices(this.run)),
       h("button", { type: "reset" }, "Clear"));
     return this.controls;
@@ -225,7 +224,8 @@ class Reader {
   /** Lists the pairs whose predictions inference changed, each with what was added and dropped when. */
   showChanges() {
     const pairs = [...Map.groupBy(this.doc.changes ?? [], ({ head, tail }) => `${head} ${tail}`).values()];
-    if (!pairs.length) return this.changes.replaceChildren();
+    const { n_changed } = this.doc;
+    if (!pairs.length && n_changed === undefined) return this.changes.replaceChildren();
     const step = (change) => h("span", { class: change.right === undefined ? "step" : `step ${change.right ? "correct" : "wrong"}`, title: change.right === undefined ? null : `${change.right ? "rightly" : "wrongly"} ${change.added ? "added" : "dropped"}` },
       `${change.added ? "+" : "−"} ${clipped(this.nameOf(change.relation), 120)}`, change.right !== undefined && (change.right ? " ✓" : " ✕"));
     const line = ([iteration, changes]) => h("li", {}, h("span", { class: "when" }, `Iteration ${iteration}`), " ", changes.map((change) => [step(change), " "]));
@@ -236,8 +236,8 @@ class Reader {
       return h("li", {}, h("button", { type: "button", class: "link", onclick: show }, this.dot(head), this.entityName(head), ` ${arrowOf(this.run, relation)} `, this.dot(tail), this.entityName(tail)),
         h("ul", {}, [...Map.groupBy(changes, ({ iteration }) => iteration)].map(line)));
     };
-    this.changes.replaceChildren(h("h4", {}, `Inference changed ${plural(pairs.length, "pair")}`),
-      h("p", { class: "note" }, "What each iteration added (+) to the pair's relations, and dropped (−)."), h("ul", { class: "pairs" }, pairs.map(item)));
+    this.changes.replaceChildren(h("h4", {}, `Inference changed ${plural(n_changed ?? pairs.length, "pair")}`),
+      h("p", { class: "note" }, `What each iteration added (+) to the pair's relations, and dropped (−)${n_changed === undefined ? "" : `: ${ofAll(pairs.length, n_changed, "pair")}`}.`), h("ul", { class: "pairs" }, pairs.map(item)));
   }
 
   /** Shows the facts of an entity alone, or again those of all. */
@@ -276,7 +276,7 @@ function matches(doc, { words, filters }) {
 
 function fits(doc, fact, { relation, verdict, type, inference, runs }) {
   const types = [fact.head, fact.tail].map((entity) => doc.entities[entity]?.type);
-  return (relation === undefined || fact.relation === relation) && (verdict === undefined || fact.verdict === verdict) && (type === undefined || types.includes(type)) && (inference === undefined || inferenceOf(fact) === inference) && (runs === undefined || runsOf(fact) === runs);
+  return (relation === undefined || fact.relation === relation) && (verdict === undefined || fact.verdict === verdict) && (type === undefined || types.includes(type)) && (inference === undefined || fact.inference === inference) && (runs === undefined || runsOf(fact) === runs);
 }
 
 /** The types of entities, each in its colour. */
@@ -299,12 +299,6 @@ function runsOf({ verdict, other }) {
 const runChoices = ({ runs: [first, second], tally }) =>
   [["both", "both predict"], ["first", `only ${clipped(first, 24)}`], ["second", `only ${clipped(second, 24)}`], ...(tally.labelled ? [["neither", "neither predicts"]] : [])];
 
-/** What inference did to a prediction: `kept`, `added`, or nothing that is known. */
-function inferenceOf({ base }) {
-  if (base === undefined) return "";
-  return base > 0.5 ? "kept" : "added";
-}
-
 /** What there is to say of a fact beside its three parts. */
 function toldOf(run, doc, fact) {
   const { distance, probability, other_probability, base } = fact;
@@ -315,13 +309,20 @@ function toldOf(run, doc, fact) {
     probability !== undefined && [p(probability), before || ""].join(""),
     other_probability !== undefined && `${p(other_probability)} in ${clipped(run.runs[1], 24)}`,
     storyOf(doc, fact),
+    cutOf(fact),
   ].filter(Boolean).join(" · ");
 }
 
+/** Of how many sentences of a fact only the first are here. */
+function cutOf({ predicted_evidence = [], n_evidence, looked_at = [], n_looked_at }) {
+  if (n_evidence !== undefined) return `evidence: ${ofAll(predicted_evidence.length, n_evidence, "sentence")}`;
+  return n_looked_at !== undefined && `looked at: ${ofAll(looked_at.length, n_looked_at, "sentence")}`;
+}
+
 /** What inference did to a fact, iteration by iteration where that is known. */
-function storyOf({ changes = [] }, { head, tail, relation, base, iteration }) {
+function storyOf({ changes = [] }, { head, tail, relation, inference, iteration }) {
   const own = changes.filter((change) => change.head === head && change.tail === tail && change.relation === relation);
   if (own.length) return own.map((change) => `${change.added ? "added" : "dropped"} at iteration ${change.iteration}`).join(", ");
-  if (base !== undefined && base <= 0.5) return iteration ? `added by inference, iteration ${iteration}` : "added by inference";
+  if (inference === "added") return iteration ? `added by inference, iteration ${iteration}` : "added by inference";
   return iteration ? `pair changed at iteration ${iteration}` : "";
 }
