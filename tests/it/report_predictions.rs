@@ -304,11 +304,18 @@ fn what_both_predict_of_documents_that_the_split_has_not_counts_for_both() {
 #[test]
 fn curves_over_scores_come_from_their_tables() {
     let run = converted(&format!("[{DOCUMENT}]"));
-    let (run_id, predicted, correct) = (Text::from("r"), 4, 2);
-    let (precision, recall, f1) = (0.5, 1.0, 2.0 / 3.0);
-    let point =
-        PrecisionRecallRow { run_id: run_id.clone(), margin: -1.5, predicted, correct, gold: 2, precision, recall, f1 };
-    let bin = ReliabilityRow { run_id, low: 0.5, high: 0.6, predicted, correct, probability: 0.55, share: 0.5 };
+    let (run_id, correct) = (Text::from("r"), 2);
+    let point = PrecisionRecallRow {
+        run_id: run_id.clone(),
+        margin: -1.5,
+        predicted: 4,
+        correct,
+        gold: 2,
+        precision: 0.5,
+        recall: 1.0,
+        f1: 2.0 / 3.0,
+    };
+    let bin = ReliabilityRow { run_id, low: 0.5, high: 0.6, predicted: 4, correct, probability: 0.55, share: 0.5 };
     write(run.path(), vec![point]);
     write(run.path(), vec![bin]);
     let texts = vec![Text::from("P131")];
