@@ -238,6 +238,24 @@ fn damaged_folders_are_told() {
 }
 
 #[test]
+fn heads_of_pre_training_are_known() {
+    let told = |names: &[&str]| {
+        let one = Tensor::new(&[1f32], &Device::Cpu).unwrap();
+        let given = names.iter().map(|name| ((*name).to_owned(), one.clone())).collect();
+        Weights::given(given, "model.", 0, &Device::Cpu).unused().event().unwrap().to_string()
+    };
+    let heads = [
+        "cls.predictions.bias",
+        "lm_head.dense.weight",
+        "discriminator_predictions.dense.weight",
+        "generator_predictions.dense.weight",
+        "generator_lm_head.bias",
+    ];
+    assert!(told(&heads).starts_with("note: 5 weights are not used: "), "{}", told(&heads));
+    assert_eq!(told(&["classifier.weight", heads[0]]), "warning: 1 weight is not used: `classifier.weight`");
+}
+
+#[test]
 fn pickled_weights_are_read() {
     let weights = read_weights(&crate::golden::folder("pickled"), &Device::Cpu).unwrap();
     let names: Vec<&str> = weights.keys().map(String::as_str).collect();

@@ -24,6 +24,9 @@ pub struct NotFound {
 impl Hint for NotFound {
     fn hint(&self) -> Option<Words> {
         let name = &self.name;
+        if !is_name(name) {
+            return Some("give the path of a folder, or a name of the hub's, `org/name`".into());
+        }
         Some(
             format!("download it where there is a network (`hf download {name}`), or give the path of a folder").into(),
         )
@@ -174,6 +177,9 @@ mod tests {
         fs::write(model.join("refs/main"), "abc\n").unwrap();
         fs::write(snapshot.join("config.json"), "{}").unwrap();
         assert_eq!(resolve_in(cache.path(), "org/name").unwrap(), snapshot);
-        assert!(resolve_in(cache.path(), "../../etc").is_err());
+        for path in ["../../etc", "/nonexistent/encoder"] {
+            let hint = resolve_in(cache.path(), path).unwrap_err().hint().unwrap();
+            assert_eq!(hint, "give the path of a folder, or a name of the hub's, `org/name`", "{path}");
+        }
     }
 }
