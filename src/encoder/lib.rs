@@ -2,7 +2,8 @@
 //!
 //! BERT, RoBERTa and their kin ([`bert`]) over documents of any length ([`window`]), with weights from a Hugging Face folder
 //! ([`load`], [`hub`]) or drawn at random ([`nn::Weights`]). Documents lie one after another in one matrix, without padding,
-//! so that a document's result does not depend on what it is batched with.
+//! so that a document's result does not depend on what it is batched with, but for the last bits of its numbers: in which
+//! order a product adds up may change with its size.
 //!
 //! This module knows no table.
 
