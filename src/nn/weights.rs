@@ -96,10 +96,11 @@ impl Unused {
 }
 
 fn is_known(name: &str) -> bool {
+    let of_bert = ["model.pooler.", "cls.", "lm_head."];
     let of_electra = ["discriminator_predictions.", "generator_predictions.", "generator_lm_head."];
-    let parts = ["model.pooler.", "cls.", "lm_head."].into_iter().chain(of_electra);
     let tables = [".position_ids", ".token_type_ids"];
-    parts.into_iter().any(|part| name.starts_with(part)) || tables.iter().any(|table| name.ends_with(table))
+    of_bert.iter().chain(&of_electra).any(|part| name.starts_with(part))
+        || tables.iter().any(|table| name.ends_with(table))
 }
 
 impl fmt::Display for Unused {

@@ -294,7 +294,9 @@ fn what_both_predict_of_documents_that_the_split_has_not_counts_for_both() {
     let row = |document: &str, tail: u32| predicted(document, 0, tail, "P131", 2.0);
     write(run.path(), vec![row("Nowhere", 1), row("Altomonte", 1), row("Beyond", 1)]);
     write(&second, vec![row("Altomonte", 1), row("Anywhere", 1), row("Nowhere", 1), row("Nowhere", 2)]);
-    assert_eq!(report(run.path(), &["--against", second.to_str().unwrap()]).code, Some(0));
+    let split = run.path().join("test");
+    let given = ["--against", second.to_str().unwrap(), "--corpus", split.to_str().unwrap()];
+    assert_eq!(report(run.path(), &given).code, Some(0));
     let tally = block(&fs::read_to_string(run.path().join("report.html")).unwrap(), "overview")["tally"].clone();
     let sides = [&tally["facts"], &tally["other"]["facts"], &tally["other"]["both"]].map(counted);
     assert_eq!(sides, [[1, 3, 2], [1, 4, 2], [1, 2, 1]], "both: the right one, and that of Nowhere");
