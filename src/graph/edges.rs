@@ -22,7 +22,7 @@ sortable! {
         relation: Text,
         run_id: Text,
         probability: Option<f32>,
-        // None: as a table of its own says.
+        /// `None`: as the table of evidence says.
         evidence: Option<Vec<u32>>,
         attributes: Vec<Text>,
     }
@@ -179,11 +179,10 @@ impl Evidence {
         if fact.evidence.is_some() {
             return fact;
         }
-        let there = [(fact.head, fact.tail)];
-        let back = [(fact.tail, fact.head)];
-        let back = back.iter().filter(|_| undirected.contains(&fact.relation));
-        let of = |&(head, tail): &(u32, u32)| self.0.get(&(fact.run_id.clone(), head, tail));
-        let found: BTreeSet<u32> = there.iter().chain(back).filter_map(of).flatten().copied().collect();
+        let back = undirected.contains(&fact.relation).then_some((fact.tail, fact.head));
+        let of = |(head, tail)| self.0.get(&(fact.run_id.clone(), head, tail));
+        let pairs = [(fact.head, fact.tail)].into_iter().chain(back);
+        let found: BTreeSet<u32> = pairs.filter_map(of).flatten().copied().collect();
         Fact { evidence: Some(found.into_iter().collect()), ..fact }
     }
 }

@@ -25,6 +25,7 @@ use crate::split::{FACT, Numbering, Split, collect, stands};
 
 /// What the edges of a closed triangle conclude, in the order of the table.
 pub(super) const TRIANGLE: [Pattern; 3] = [Pattern::Forward, Pattern::Inward, Pattern::Outward];
+
 /// The union of gold and predicted facts: `fact`, `document`, `gold`, `predicted`. One row of a null `fact` stands
 /// for strays, where there are any.
 pub(super) fn union(predictions: &Predictions, split: &Split, numbering: &Numbering) -> Result<DataFrame, Error> {

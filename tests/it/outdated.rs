@@ -1,7 +1,7 @@
 //! What an earlier making has left does not stay beside what a new one makes without it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use docre::table::rows::{EvidenceRow, RelationRow, ScoreRow, SentenceWeightRow};
@@ -109,19 +109,25 @@ fn evidence_row() -> EvidenceRow {
     EvidenceRow { run_id: "r".into(), doc_id: "d".into(), head: 0, tail: 1, sent_id: 3, weight: 0.75 }
 }
 
-#[test]
-fn comparisons_of_other_figures_go_with_them() {
-    let folder = TempDir::new().unwrap();
-    let (out, split) = (folder.path().join("out"), folder.path().join("test"));
-    done(&docre(["synthesize", "--docs", "3", "--split", "test", "--out", text(folder.path())]));
+/// A small split in a folder, and two runs over it: of the second there is one prediction more.
+fn two_runs(folder: &Path) -> (PathBuf, [PathBuf; 2]) {
+    let split = folder.join("test");
+    done(&docre(["synthesize", "--docs", "3", "--split", "test", "--out", text(folder)]));
     let document = rows(&split, "SELECT doc_id FROM documents")[0].clone();
     let predictions = |name: &str, relations: &[&str]| {
         let all = relations.iter().map(|relation| predicted(&document, 0, 1, relation, 1.0)).collect();
-        let run = folder.path().join(name);
+        let run = folder.join(name);
         write(&run, all);
         run
     };
-    let (one, other) = (predictions("one", &["P17"]), predictions("other", &["P17", "P36"]));
+    let runs = [predictions("one", &["P17"]), predictions("other", &["P17", "P36"])];
+    (split, runs)
+}
+
+#[test]
+fn comparisons_of_other_figures_go_with_them() {
+    let folder = TempDir::new().unwrap();
+    let (out, (split, [one, other])) = (folder.path().join("out"), two_runs(folder.path()));
     let evaluate = |of: &Path, more: &[&str]| {
         let usual =
             ["evaluate", "--corpus", text(&split), "--resamples", "10", "--out", text(&out), "--relations", text(of)];
@@ -144,14 +150,7 @@ fn comparisons_of_other_figures_go_with_them() {
 #[test]
 fn figures_are_written_all_or_none_though_nobody_reads_them() {
     let folder = TempDir::new().unwrap();
-    let (out, split) = (folder.path().join("out"), folder.path().join("test"));
-    done(&docre(["synthesize", "--docs", "3", "--split", "test", "--out", text(folder.path())]));
-    let document = rows(&split, "SELECT doc_id FROM documents")[0].clone();
-    let runs = ["one", "other"].map(|name| {
-        let run = folder.path().join(name);
-        write(&run, vec![predicted(&document, 0, 1, if name == "one" { "P17" } else { "P36" }, 1.0)]);
-        run
-    });
+    let (out, (split, runs)) = (folder.path().join("out"), two_runs(folder.path()));
     let [one, other] = runs.each_ref().map(|run| text(run));
     let usual = ["evaluate", "--corpus", text(&split), "--resamples", "10", "--relations", one, "--against", other];
     // Somebody's folder has the place of a table.

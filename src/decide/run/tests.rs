@@ -33,7 +33,31 @@ pub fn score(head: u32, tail: u32, relation: &str, logit: f32) -> ScoreRow {
     }
 }
 
-/// The same as a decision sees it.
+/// A claim of such a score at all iterations of two.
+fn claim() -> ClaimRow {
+    let ScoreRow { run_id, doc_id, head, tail, relation, logit, threshold_logit, most_labels, .. } =
+        score(0, 1, "a", 3.0);
+    let (base_logit, base_threshold_logit, iteration) = (None, None, None);
+    let (since, until, iterations) = (0, 2, 2);
+    ClaimRow {
+        run_id,
+        doc_id,
+        head,
+        tail,
+        relation,
+        logit,
+        threshold_logit,
+        base_logit,
+        base_threshold_logit,
+        iteration,
+        since,
+        until,
+        iterations,
+        most_labels,
+    }
+}
+
+/// Such a score as a decision sees it.
 pub fn seen(head: u32, tail: u32, relation: &str, logit: f32) -> Score {
     Score::new(score(head, tail, relation, logit))
 }
@@ -346,27 +370,8 @@ fn joined_runs_are_called_as_the_first_that_has_scores() {
 #[test]
 fn evidence_of_an_iteration_is_found_behind_a_document_without_claims() {
     let folder = TempDir::new().unwrap();
-    let claim = |doc_id: &str, since: u32| {
-        let ScoreRow { run_id, head, tail, relation, logit, threshold_logit, most_labels, .. } = score(0, 1, "a", 3.0);
-        let (base_logit, base_threshold_logit, iteration) = (None, None, None);
-        let (doc_id, until, iterations) = (doc_id.into(), 1, 1);
-        ClaimRow {
-            run_id,
-            doc_id,
-            head,
-            tail,
-            relation,
-            logit,
-            threshold_logit,
-            base_logit,
-            base_threshold_logit,
-            iteration,
-            since,
-            until,
-            iterations,
-            most_labels,
-        }
-    };
+    let claim =
+        |doc_id: &str, since: u32| ClaimRow { doc_id: doc_id.into(), since, until: 1, iterations: 1, ..claim() };
     let weight = |doc_id: &str| SentenceWeightRow {
         run_id: "run".into(),
         doc_id: doc_id.into(),
@@ -417,27 +422,7 @@ fn a_fitted_decision_is_told_where_it_is_taken_of_another_model_or_of_an_earlier
     let claims = |model: &str| {
         let out = folder.path().join(model);
         let mut writer = TableWriter::<ClaimRow>::create(&out, "").unwrap().noting(MODEL, model.to_owned());
-        let ScoreRow { run_id, doc_id, head, tail, relation, logit, threshold_logit, most_labels, .. } =
-            score(0, 1, "a", 3.0);
-        let (base_logit, base_threshold_logit, iteration) = (None, None, None);
-        let (since, until, iterations) = (0, 2, 2);
-        let row = ClaimRow {
-            run_id,
-            doc_id,
-            head,
-            tail,
-            relation,
-            logit,
-            threshold_logit,
-            base_logit,
-            base_threshold_logit,
-            iteration,
-            since,
-            until,
-            iterations,
-            most_labels,
-        };
-        writer.write(vec![row]).unwrap();
+        writer.write(vec![claim()]).unwrap();
         writer.finish().unwrap();
         out
     };

@@ -30,18 +30,3 @@ choice!(Format, "format", {
     Kgtk => "kgtk",
     Kgx => "kgx",
 });
-
-impl Format {
-    /// Its file or folder in that of the graph.
-    pub fn path(self) -> &'static str {
-        match self {
-            Self::NTriples => "graph.nt",
-            Self::NQuads => "graph.nq",
-            Self::Turtle => "graph.ttl",
-            Self::GraphMl => "graph.graphml",
-            Self::Neo4j => "neo4j",
-            Self::Kgtk => "graph.kgtk.tsv",
-            Self::Kgx => "kgx",
-        }
-    }
-}
