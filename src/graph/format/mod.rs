@@ -30,7 +30,7 @@ pub use name::Format;
 type Writer = fn(&Graph, &mut BufWriter<File>) -> Result<(), WriteError>;
 
 impl Format {
-    /// Its files, below [`Self::path`] where that is a folder.
+    /// Its files, in the folder of the graph.
     pub(super) fn files(self) -> &'static [(&'static str, Writer)] {
         match self {
             Self::NTriples => &[("graph.nt", ntriples::write)],
