@@ -14,7 +14,7 @@ use docre::ground::excerpt::harmless;
 use docre::model::evidence::Taught;
 use serde::Serialize;
 
-use super::{Messages, Outcome, Shown, Usage, checked, no_stream, one_of, output, whole};
+use super::{Messages, Outcome, Shown, Usage, checked, no_stdin, no_stream, one_of, output, whole};
 
 /// Make a checkpoint of a model that the released code of ATLOP, DocRE-II or DocRE-SD has trained, or show what a
 /// checkpoint is for.
@@ -28,16 +28,16 @@ pub struct CheckpointArgs {
     #[command(subcommand)]
     command: Option<CheckpointCommand>,
     /// The state dict: an archive of PyTorch (whatever its name) or a safetensors file. Whose it is its names tell.
-    #[arg(long, visible_alias = "from-atlop", value_name = "FILE", required = true)]
+    #[arg(long, visible_alias = "from-atlop", value_name = "FILE", required = true, value_parser = no_stdin)]
     from: Option<PathBuf>,
     /// The encoder that it was made from, for its shape and tokenizer: a folder, or a name in the Hugging Face cache.
     #[arg(long, value_name = "DIR|NAME", required = true)]
     encoder: Option<String>,
     /// Its relations in JSON: an object that gives each its class (rel2id.json), or a list in the order of the classes.
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(long, value_name = "FILE", required = true, value_parser = no_stdin)]
     relations: Option<PathBuf>,
     /// The types of its entities in JSON: an object that gives each its number (ner2id.json); of DocRE-II and DocRE-SD.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = no_stdin)]
     types: Option<PathBuf>,
     /// The folder of the checkpoint.
     #[arg(long, value_name = "DIR", required = true, value_parser = no_stream)]
@@ -63,7 +63,7 @@ enum CheckpointCommand {
 #[command(after_help = "Example:\n  docre checkpoint show runs/cdr/model --format json")]
 struct ShowArgs {
     /// The folder of the checkpoint.
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "DIR", value_parser = no_stdin)]
     checkpoint: PathBuf,
     /// How it is written to stdout: `json` has all of it.
     #[arg(long, value_parser = one_of::<Shown>(), default_value_t = Shown::Text)]

@@ -10,7 +10,7 @@ use docre::corpus::{Export, Exported, Format};
 use docre::ground::parsed::{FolderName, TypePair};
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, Usage, checked, one_of, output, told, whole};
+use super::{Messages, Outcome, Usage, checked, no_stdin, one_of, output, told, whole};
 
 /// Turn an annotated corpus into tables, or tables back into files that others read.
 #[derive(Args)]
@@ -28,7 +28,7 @@ pub struct ConvertArgs {
     #[arg(long, value_parser = one_of::<Exported>(), conflicts_with_all = ["format", "split", "candidates", "mesh", "relation_labels", "unlabelled", "undirected", "bars", "unit", "coreference", "max_rejected", "ids", "relations_file", "most_pairs", "most_bytes"])]
     to: Option<Exported>,
     /// With --to: write these predictions in place of the annotated relations, a table of them or a submission.
-    #[arg(long, value_name = "PATH", requires = "to")]
+    #[arg(long, value_name = "PATH", requires = "to", value_parser = no_stdin)]
     relations: Option<PathBuf>,
     /// The folder of the corpus; with --to, the file to write, for brat the folder [default with --to: stdout].
     #[arg(long, value_name = "PATH", required_unless_present = "to")]
@@ -37,10 +37,10 @@ pub struct ConvertArgs {
     #[arg(long, value_name = "HEAD:TAIL", value_delimiter = ',')]
     candidates: Vec<TypePair>,
     /// A MeSH tree file: leave out a negative pair whose tail is a broader term than that of a fact with the same head.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = no_stdin)]
     mesh: Option<PathBuf>,
     /// A JSON object from relation to label, such as DocRED's rel_info.json; other relations are rejected.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = no_stdin)]
     relation_labels: Option<PathBuf>,
     /// Relations that hold both ways, several separated by commas, `*` for all: each pair of such has one direction.
     #[arg(long, value_name = "RELATION", value_delimiter = ',')]
@@ -58,13 +58,13 @@ pub struct ConvertArgs {
     #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
     max_rejected: f64,
     /// For pubtator: a file with the relations, a line each of document, relation, head and tail, tab-separated.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = no_stdin)]
     relations_file: Option<PathBuf>,
     /// The source has no relations because nobody annotated any.
     #[arg(long)]
     unlabelled: bool,
     /// A file with the names of the documents to take, one a line; each must be in the source [default: all are taken].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = no_stdin)]
     ids: Option<PathBuf>,
     /// Reject a document with more ordered pairs of entities than this.
     #[arg(long, value_name = "N", default_value_t = usual_most_pairs(), value_parser = whole::<u64>)]

@@ -10,7 +10,7 @@ use docre::table::rows::RelationRow;
 use docre::table::stream;
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, Usage, checked, number, one_of, output, split_folder, whole};
+use super::{Messages, Outcome, Usage, checked, no_stdin, number, one_of, output, split_folder, whole};
 
 /// Decide which relations to claim of what a model thinks, once or again, of one run or several.
 #[derive(Args)]
@@ -21,10 +21,10 @@ use super::{Messages, Outcome, Usage, checked, number, one_of, output, split_fol
 pub struct DecideArgs {
     /// The scores: a folder with the table `scores` (with --iteration, `claims`), or a Parquet file of it; given several
     /// times, runs over the same documents, which are joined.
-    #[arg(long, value_name = "PATH", required = true)]
+    #[arg(long, value_name = "PATH", required = true, value_parser = no_stdin)]
     scores: Vec<PathBuf>,
     /// The folder of the corpus, or of the split itself: for several runs, and where types of entities count.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = no_stdin)]
     corpus: Option<PathBuf>,
     /// The split: the folder of this name in that of the corpus.
     #[arg(long, value_name = "NAME", requires = "corpus")]
@@ -33,7 +33,7 @@ pub struct DecideArgs {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// A decision in JSON, to which the other options add [default: the model's own threshold].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = no_stdin)]
     decision: Option<PathBuf>,
     /// How far above the model's threshold a logit must lie; below 0, how far below it may.
     #[arg(long, value_name = "LOGITS", value_parser = number::<f32>)]

@@ -15,7 +15,7 @@ use docre::table::{self, Row, TableError};
 use serde::Serialize;
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, SplitArgs, Usage, checked, no_stream, one_of, output, whole};
+use super::{Messages, Outcome, SplitArgs, Usage, checked, no_stdin, no_stream, one_of, output, whole};
 
 /// Score predicted relations, or scores, against a split's facts.
 #[derive(Args)]
@@ -32,13 +32,13 @@ pub struct EvaluateArgs {
     relations: Vec<PathBuf>,
     /// The scores, for figures over all thresholds and of probabilities: a folder with the table `scores`, or a Parquet
     /// file of it; given several times, runs over the same documents, which are joined.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = no_stdin)]
     scores: Vec<PathBuf>,
     /// A decision in JSON: what its calibration makes of scores are their probabilities.
-    #[arg(long, value_name = "FILE", requires = "scores")]
+    #[arg(long, value_name = "FILE", requires = "scores", value_parser = no_stdin)]
     decision: Option<PathBuf>,
     /// Facts seen in training, for IgnF1: the folder of a split, or a .fact file.
-    #[arg(long, value_name = "PATH", requires = "relations")]
+    #[arg(long, value_name = "PATH", requires = "relations", value_parser = no_stdin)]
     train_facts: Option<PathBuf>,
     /// Other predictions, to compare with by a paired bootstrap test; given several times, several runs, the mean of which
     /// is compared.

@@ -7,7 +7,7 @@ use docre::decide::{self, Calibrated, Decision, Ensemble, FitOptions, FitRequest
 
 use super::decide::weights_of;
 use super::pipe;
-use super::{Messages, Outcome, SplitArgs, checked, number, one_of, output};
+use super::{Messages, Outcome, SplitArgs, checked, no_stdin, number, one_of, output};
 
 /// Fit a decision on a labelled split: a threshold, and probabilities that say how often a claim is right.
 #[derive(Args)]
@@ -18,7 +18,7 @@ use super::{Messages, Outcome, SplitArgs, checked, number, one_of, output};
 pub struct FitArgs {
     /// The scores: a folder with the table `scores`, or a Parquet file of it; given several times, runs over the same
     /// documents, which are joined.
-    #[arg(long, value_name = "PATH", required = true)]
+    #[arg(long, value_name = "PATH", required = true, value_parser = no_stdin)]
     scores: Vec<PathBuf>,
     #[command(flatten)]
     split: SplitArgs,
@@ -26,11 +26,11 @@ pub struct FitArgs {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// A decision in JSON of which all but thresholds and calibration stays: types, inverses, how runs are joined.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = no_stdin)]
     decision: Option<PathBuf>,
     /// Let a relation join only types of entities that it joins among the facts of this split: the folder of the one
     /// that the model was trained on.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = no_stdin)]
     types_of: Option<PathBuf>,
     /// The precision that is wanted, with as much recall as there is [default: as much F1 as there is].
     #[arg(long, value_name = "SHARE", value_parser = number::<f64>)]

@@ -10,7 +10,7 @@ use docre::table::rows::{EdgeRow, MergeRow, NodeRow, ProvenanceRow};
 use docre::table::{TableError, evidence_of, stream};
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, SplitArgs, Usage, checked, number, one_of, output, whole};
+use super::{Messages, Outcome, SplitArgs, Usage, checked, no_stdin, number, one_of, output, whole};
 
 /// Merge the relations of many documents into a knowledge graph.
 #[derive(Args)]
@@ -39,7 +39,7 @@ pub struct GraphArgs {
     #[arg(long, value_parser = one_of::<Merge>(), default_value_t)]
     merge: Merge,
     /// A file of aliases: lines of alias, name and perhaps type, separated by tabs.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = no_stdin)]
     aliases: Option<PathBuf>,
     /// The IRI below which things lie that no knowledge base names.
     #[arg(long, value_name = "IRI", default_value_t)]

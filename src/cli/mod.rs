@@ -92,6 +92,14 @@ pub fn number<T: FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| "expected a number".to_owned())
 }
 
+/// A path of what is read there, and from no stream.
+pub fn no_stdin(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "-" => Err("expected a path: this is not read from stdin".to_owned()),
+        path => Ok(path.into()),
+    }
+}
+
 /// A path for what no stream could carry.
 pub fn no_stream(text: &str) -> Result<PathBuf, String> {
     match text {
@@ -124,7 +132,7 @@ fn as_argument(reason: &str) -> String {
 #[derive(Args)]
 pub struct SplitArgs {
     /// The folder of the corpus, or of the split itself.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = no_stdin)]
     pub corpus: PathBuf,
     /// The split: the folder of this name in that of the corpus.
     #[arg(long, value_name = "NAME")]

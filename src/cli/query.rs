@@ -9,7 +9,7 @@ use std::str::FromStr;
 use clap::Args;
 use docre::query::{self, Memory, Options, Output, QueryError};
 
-use super::{Outcome, checked, number, one_of, output, signals};
+use super::{Outcome, checked, no_stdin, number, one_of, output, signals};
 
 /// Query the tables of a folder with SQL, or its graph with SPARQL.
 #[derive(Args)]
@@ -19,6 +19,7 @@ use super::{Outcome, checked, number, one_of, output, signals};
 )]
 pub struct QueryArgs {
     /// A folder with tables at or below it.
+    #[arg(value_parser = no_stdin)]
     folder: PathBuf,
     /// One SQL statement.
     #[arg(allow_hyphen_values = true, required_unless_present = "sparql")]

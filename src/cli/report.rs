@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use docre::report::{self, Given, Options, Sources};
 
-use super::{Messages, Outcome, checked, no_stream, whole};
+use super::{Messages, Outcome, checked, no_stdin, no_stream, whole};
 
 /// Write a page that shows a run: figures, curves, documents, graph.
 ///
@@ -20,17 +20,17 @@ use super::{Messages, Outcome, checked, no_stream, whole};
 )]
 pub struct ReportArgs {
     /// The folder of the run.
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", value_parser = no_stdin)]
     run: PathBuf,
     /// Predicted facts in the place of the folder's: a folder with the table `relations`, a Parquet file, or a submission
     /// in DocRED's JSON.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = no_stdin)]
     relations: Option<PathBuf>,
     /// The folder of the split that they are of [default: the one in RUN that has their first document].
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = no_stdin)]
     corpus: Option<PathBuf>,
     /// Another run's folder, or its predicted facts as above, to show beside them.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = no_stdin)]
     against: Option<PathBuf>,
     /// How many documents the page holds at most; figures are of all.
     #[arg(long, value_name = "N", default_value_t = Options::default().documents, value_parser = whole::<u64>)]

@@ -13,7 +13,7 @@ use docre::table::rows::RelationRow;
 use docre::table::stream;
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, Usage, annotated, checked, number, one_of, output, whole};
+use super::{Messages, Outcome, Usage, annotated, checked, no_stdin, number, one_of, output, whole};
 
 mod passing;
 
@@ -25,7 +25,7 @@ mod passing;
 )]
 pub struct ScoreArgs {
     /// The folder of the checkpoint.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = no_stdin)]
     checkpoint: PathBuf,
     /// The folder of the corpus, or of the split itself; or the table `annotated`, a row a document: a folder, a file of
     /// Parquet, or `-`: an Arrow stream on stdin.
@@ -44,11 +44,11 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "N", value_parser = whole::<usize>)]
     iterations: Option<usize>,
     /// Begin inference with these predictions, a table or a submission, in place of those of docre-ii's base.
-    #[arg(long, value_name = "TABLE|FILE")]
+    #[arg(long, value_name = "TABLE|FILE", value_parser = no_stdin)]
     first_relations: Option<PathBuf>,
     /// Score each pair on its evidence alone, the sentences that weigh above the decision's threshold by these
     /// weights of a run over the same split: its folder, or the table `sentence_weights`.
-    #[arg(long, value_name = "DIR|TABLE", conflicts_with = "first_relations")]
+    #[arg(long, value_name = "DIR|TABLE", conflicts_with = "first_relations", value_parser = no_stdin)]
     evidence_only: Option<PathBuf>,
     /// Pieces that are computed in one batch [default: 2048 on the CPU, 32768 on a CUDA device].
     #[arg(long, value_name = "N", value_parser = whole::<usize>)]
@@ -65,7 +65,7 @@ pub struct ScoreArgs {
     #[arg(long, value_parser = one_of::<Candidates>(), default_value_t)]
     candidates: Candidates,
     /// A decision in JSON: which of the scores to claim [default: decision.json in the checkpoint's folder, if there is one].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = no_stdin)]
     decision: Option<PathBuf>,
     /// Claim at the threshold that came to this precision where the decision was fitted, not at its own.
     #[arg(long, value_name = "SHARE", value_parser = number::<f64>)]

@@ -10,7 +10,7 @@ use docre::nn::device::DeviceChoice;
 use docre::train::{self, BEST, TrainConfig};
 
 use super::pipe::{self, Scratch};
-use super::{Messages, Outcome, Usage, annotated, no_stream};
+use super::{Messages, Outcome, Usage, annotated, no_stdin, no_stream};
 
 /// Train a model on a labelled split.
 #[derive(Args)]
@@ -19,7 +19,7 @@ use super::{Messages, Outcome, Usage, annotated, no_stream};
 )]
 pub struct TrainArgs {
     /// A JSON file with the settings.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = no_stdin)]
     config: PathBuf,
     /// The folder of the run.
     #[arg(long, value_name = "DIR", value_parser = no_stream)]

@@ -31,7 +31,7 @@ impl CutOff {
 
     /// The warning that so much was lost with `most_pieces` a document, where anything was.
     pub fn event(&self, most_pieces: usize) -> Option<Event> {
-        self.warning(most_pieces, "a greater `most_pieces` (`--most-pieces`) keeps more")
+        self.warning(most_pieces, "a greater `most_pieces` keeps more")
     }
 
     /// The same where a model says how many pieces it reads.

@@ -30,6 +30,9 @@ pub enum TrainError {
     /// A checkpoint stands where the run's is to be, and it is none that a run here has left.
     #[error("{}: expected a checkpoint of this run, found another", .0.display())]
     OtherCheckpoint(PathBuf),
+    /// A part of the folder's run, without which it cannot go on, is not there.
+    #[error("{}: expected what the run has left there so far, found nothing", .0.display())]
+    Lost(PathBuf),
     /// A split has documents without labels.
     #[error("{}: document `{document}`: expected labels, it has none", split.display())]
     Unlabelled {
@@ -132,6 +135,9 @@ impl Hint for TrainError {
                 "give it the settings, the corpus and the encoder that it was begun with, or choose another `--out`"
                     .into(),
             ),
+            Self::Lost(_) => {
+                Some("put it back, or train anew in another `--out`: the run cannot go on without it".into())
+            }
             Self::OtherCheckpoint(_) => Some("move it away, or choose another `--out`".into()),
             Self::NoEvidence(_) => {
                 Some("set `evidence_weight` to 0, or train on a corpus whose facts name their sentences".into())

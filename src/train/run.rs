@@ -1,6 +1,5 @@
 //! A stage of training under way: its epochs, its steps, and what it leaves.
 
-use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
@@ -10,7 +9,6 @@ use candle_core::{Result as TensorResult, Tensor};
 use checkpoint::{Card, CheckpointConfig};
 use ground::interrupt;
 use ground::observe::{Event, Observer, Progress};
-use ground::present;
 use ground::random::Random;
 use ground::workers::Workers;
 use model::example::Example;
@@ -33,7 +31,7 @@ use super::plan::{Stage, stages, undrawn};
 use super::prepare::Prepared;
 use super::present::{Epoch, Trained};
 use super::schedule::Schedule;
-use super::state::{LAST, Saved, State};
+use super::state::{LAST, Saved, State, exists};
 
 /// Sets the stream of masks apart from that of orders.
 const MASKS: u64 = 0x6D61_736B;
@@ -336,9 +334,7 @@ impl<'a> Run<'a> {
     pub fn check_saved(&self) -> Result<(), TrainError> {
         for checkpoint in [&*self.stage.best, LAST] {
             let path = self.out.join(checkpoint);
-            let found = present(fs::metadata(&path));
-            let found = found.map_err(|source| TableError::Io { path: path.clone(), action: "look at it", source })?;
-            if found.is_none() {
+            if !exists(&path)? {
                 return Err(TableError::Gone { path }.into());
             }
         }

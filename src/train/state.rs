@@ -11,7 +11,7 @@ use checkpoint::{BASE, BEST, Checkpoint, CheckpointError, OURS, read_tensors, sa
 use ground::present;
 use nn::optimizer::AdamW;
 use table::rows::{TrainingFigureRow, TrainingLogRow};
-use table::{Ours, Row, Table, TableFiles, check_place, restore};
+use table::{Ours, Row, Table, TableError, TableFiles, check_place, restore};
 
 use super::TrainError;
 use super::plan::Stage;
@@ -82,7 +82,7 @@ impl State {
     pub fn load(self, out: &Path, n_corpora: usize) -> Result<Saved, TrainError> {
         let last = out.join(LAST);
         let log = self.log(out)?;
-        let figures = if n_corpora > 1 { Table::<TrainingFigureRow>::require(out)?.all()? } else { Vec::new() };
+        let figures = if n_corpora > 1 { rows::<TrainingFigureRow>(out)? } else { Vec::new() };
         let figures = figures.into_iter().filter(|row| row.epoch <= self.epochs).collect();
         let weights = weights(out, LAST)?;
         let moments = read_tensors(&last.join(MOMENTS), &Device::Cpu)?;
@@ -94,8 +94,7 @@ impl State {
     /// # Errors
     /// Where it is missing or damaged.
     pub fn log(&self, out: &Path) -> Result<Vec<TrainingLogRow>, TrainError> {
-        let rows = Table::<TrainingLogRow>::require(out)?.all()?;
-        Ok(rows.into_iter().filter(|row| row.epoch <= self.epochs).collect())
+        Ok(rows::<TrainingLogRow>(out)?.into_iter().filter(|row| row.epoch <= self.epochs).collect())
     }
 
     /// Writes the state and the optimizer's moments beside a checkpoint.
@@ -174,12 +173,32 @@ fn checkpoints(stages: &[Stage]) -> impl Iterator<Item = &str> {
 /// Whether a run's last checkpoint and its best ones, by their folders' names, can be read.
 ///
 /// # Errors
-/// Where a file of one is missing or damaged.
+/// Where one or a file of one is missing, or damaged.
 pub fn check<'s>(out: &Path, best: impl Iterator<Item = &'s str>) -> Result<(), TrainError> {
     for checkpoint in best.chain([LAST]) {
-        Checkpoint::load(&out.join(checkpoint), &Device::Cpu)?;
+        let path = out.join(checkpoint);
+        if !exists(&path)? {
+            return Err(TrainError::Lost(path));
+        }
+        Checkpoint::load(&path, &Device::Cpu)?;
     }
     Ok(())
+}
+
+/// The rows of a table that the run has left.
+fn rows<R: Row>(out: &Path) -> Result<Vec<R>, TrainError> {
+    let table = Table::<R>::find(out)?.ok_or_else(|| TrainError::Lost(out.join(&R::schema().name)))?;
+    Ok(table.all()?)
+}
+
+/// Whether something stands at a path.
+///
+/// # Errors
+/// Where the system refuses to look.
+pub fn exists(path: &Path) -> Result<bool, TableError> {
+    let found = present(fs::metadata(path));
+    let found = found.map_err(|source| TableError::Io { path: path.to_path_buf(), action: "look at it", source })?;
+    Ok(found.is_some())
 }
 
 /// The weights of one of the run's checkpoints.

@@ -51,7 +51,7 @@ fn heard(arguments: &[&str]) -> String {
 #[test]
 fn encoding_tells_what_it_cuts_off() {
     let place = Place::new();
-    let more = "; a greater `most_pieces` (`--most-pieces`) keeps more";
+    let more = "; a greater `most_pieces` keeps more";
     let told = |lost: &str| format!("{lost}{more}");
     let one = "warning: 1 document was cut off at 14 pieces: 1 entity has no mention left";
     let said = place.encode("dev", "14");

@@ -104,6 +104,21 @@ fn a_dash_is_no_path_for_what_no_stream_carries() {
         assert!(output.status.code() == Some(2) && told.contains("stdout"), "{arguments:?}: {told}");
         assert!(output.stdout.is_empty() && !place.path().join("-").exists());
     }
+    let out = ["--out", "o"];
+    for arguments in [
+        vec!["query", "-", "SELECT 1"],
+        vec!["report", "c", "--against", "-"],
+        vec!["train", "--config", "-", "--out", "o"],
+        [&["evaluate", "--relations", "c/test/facts", "--corpus", "-"][..], &out].concat(),
+        [&["fit", "--scores", "-"][..], &corpus, &out].concat(),
+        [&["decide", "--scores", "s", "--decision", "-"][..], &out].concat(),
+        [&["score", "--checkpoint", "m", "--first-relations", "-"][..], &corpus, &out].concat(),
+        [&["convert", "--to", "docred", "c/test", "--relations", "-"][..], &out].concat(),
+    ] {
+        let output = said(&arguments);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && told.contains("not read from stdin"), "{arguments:?}: {told}");
+    }
     // A file of docre's own can go there.
     let output = said(&["convert", "--to", "docred", "c/test", "--out", "-"]);
     assert!(output.status.success() && output.stdout.starts_with(b"[") && !place.path().join("-").exists());

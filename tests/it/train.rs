@@ -613,11 +613,19 @@ fn a_damaged_run_is_not_gone_on_with() {
         assert!(checkpoints(&stopped) == before, "{file}");
         fs::write(stopped.join(file), whole).unwrap();
     }
+    let lost = |part: &str| {
+        let [there, away] = [part, "away"].map(|name| stopped.join(name));
+        fs::rename(&there, &away).unwrap();
+        let run = fixture.train(&config, "stopped", &["--resume"]);
+        let expected = format!("{part}: expected what the run has left there so far, found nothing\nhint: put it back");
+        assert_eq!((run.code, run.stderr.contains(&expected)), (Some(1), true), "{part}: {}", run.stderr);
+        fs::rename(away, there).unwrap();
+    };
+    lost("training_log");
     assert_eq!(fixture.train(&config, "stopped", &["--resume"]).code, Some(0));
     // A run that has ended is looked at, too; one without a last checkpoint begins anew, and says so.
+    lost("best");
     fs::remove_dir_all(stopped.join("best")).unwrap();
-    let run = fixture.train(&config, "stopped", &["--resume"]);
-    assert_eq!((run.code, run.stderr.contains("best/config.json: cannot read")), (Some(1), true), "{}", run.stderr);
     fs::rename(stopped.join("last"), stopped.join("best")).unwrap();
     let run = fixture.train(&config, "stopped", &["--resume"]);
     assert_eq!((run.code, run.stderr.contains("training begins anew")), (Some(0), true), "{}", run.stderr);
