@@ -77,9 +77,9 @@ impl Acceptance<'_> {
         self.undirected.iter().any(|name| &**name == EVERY || &**name == relation)
     }
 
-    /// Gives facts of undirected relations their one direction, from the entity of the smaller number, and so the pairs that
-    /// the source asks about: all where every relation is such, else those of these facts beside their own. A pair is left out
-    /// where it is in each direction that is asked about.
+    /// Gives facts of undirected relations their one direction, from the entity of the smaller number, and so the pairs
+    /// that the source asks about: all where every relation is such, else those of these facts beside their own. A pair
+    /// is left out where it is in each direction that is asked about.
     fn turn(&self, document: &mut Document) {
         let Document { facts, asked, left_out, .. } = document;
         for fact in facts.iter_mut().flatten().filter(|fact| self.holds_both_ways(&fact.relation)) {

@@ -2,7 +2,8 @@
 
 mod rows;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -184,7 +185,8 @@ impl Joining {
 
 impl Export<'_> {
     /// Writes to a file, which appears whole or not at all. A file that stands already is left where it has the same
-    /// bytes, and else replaced only where `force` is set. A folder is never written over: people go on to work in it.
+    /// bytes, and else replaced only where `force` is set. A folder that holds anything else is never written over:
+    /// people go on to work in it.
     ///
     /// # Errors
     /// Where a table is missing or damaged, none of the predictions is about the split, one cannot be of its document, or
@@ -228,10 +230,9 @@ impl Export<'_> {
 
     fn write_folder(&self, out: &Path, observe: Observer<'_>) -> Result<(), CorpusError> {
         let is_empty: fn(&Path) -> bool = |folder| folder.read_dir().is_ok_and(|mut entries| entries.next().is_none());
-        if out.exists() && !is_empty(out) {
-            return Err(CorpusError::FolderStands { path: out.to_path_buf() });
-        }
-        let staging = Staging::begin_over(out, Ours { is: is_empty, names: BratFolder::holds })?;
+        let stands = out.exists() && !is_empty(out);
+        let is = if stands { |_: &Path| true } else { is_empty };
+        let staging = Staging::begin_over(out, Ours { is, names: BratFolder::holds })?;
         let mut folder = BratFolder::new(staging.folder());
         let mut remarks = Remarks::default();
         self.each(observe, |written| {
@@ -239,8 +240,14 @@ impl Export<'_> {
             folder.write(written).map_err(|(place, source)| unwritten(&out.join(place), source))
         })?;
         folder.finish().map_err(|source| unwritten(out, source))?;
-        remarks.lines().into_iter().chain(folder.renamed()).map(Event::Warning).for_each(observe);
-        Ok(staging.commit()?)
+        let renamed = folder.renamed();
+        if !stands {
+            staging.commit()?;
+        } else if !is_same(staging.folder(), out).map_err(|source| unread(out, source))? {
+            return Err(CorpusError::FolderStands { path: out.to_path_buf() });
+        }
+        remarks.lines().into_iter().chain(renamed).map(Event::Warning).for_each(observe);
+        Ok(())
     }
 
     /// Each document of the split in order, as it is to be written.
@@ -297,8 +304,8 @@ impl Export<'_> {
         Ok(())
     }
 
-    /// Refuses predictions that are none of the document, as a row of `annotated` would be: of entities or sentences that are
-    /// not there, of an entity with itself, without a name, or given again.
+    /// Refuses predictions that are none of the document, as a row of `annotated` would be: of entities or sentences
+    /// that are not there, of an entity with itself, without a name, or given again.
     fn check(&self, written: &Written<'_>) -> Result<(), CorpusError> {
         let claims = written.claims.as_deref().unwrap_or_default();
         let wrong = claims.iter().find_map(|claim| refusal(claim, written.document));
@@ -338,6 +345,32 @@ fn given_again(one: &Claim, other: &Claim) -> Option<String> {
 
 fn unwritten(path: &Path, source: io::Error) -> CorpusError {
     TableError::Io { path: path.to_path_buf(), action: "write", source }.into()
+}
+
+fn unread(path: &Path, source: io::Error) -> CorpusError {
+    TableError::Io { path: path.to_path_buf(), action: "read", source }.into()
+}
+
+/// Whether two folders hold the same files, folders below them included.
+fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
+    if !other.is_dir() {
+        return Ok(false);
+    }
+    let names = |folder: &Path| fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect();
+    let (ours, theirs): (io::Result<BTreeSet<_>>, io::Result<BTreeSet<_>>) = (names(one), names(other));
+    let ours = ours?;
+    if ours != theirs? {
+        return Ok(false);
+    }
+    for name in ours {
+        let (one, other) = (one.join(&name), other.join(&name));
+        let same =
+            if one.is_dir() { is_same(&one, &other)? } else { other.is_file() && fs::read(&one)? == fs::read(&other)? };
+        if !same {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn by_document(path: &Path, split: &Path, observe: Observer<'_>) -> Result<HashMap<Text, Vec<Claim>>, CorpusError> {

@@ -22,8 +22,9 @@ pub fn temperature(scores: &[Judged]) -> f32 {
     (1.0 / (low * high).sqrt()) as f32
 }
 
-/// Steps that only rise, each the share of what holds among its scores: of all such steps the nearest to the scores (pool
-/// adjacent violators). Where that is none or all, the step stays as far away from 0 or 1 as its scores can tell. They come with the greatest margin first.
+/// Steps that only rise, each the share of what holds among its scores: of all such steps the nearest to the scores
+/// (pool adjacent violators). Where that is none or all, the step stays as far away from 0 or 1 as its scores can tell.
+/// They come with the greatest margin first.
 pub fn steps(scores: &[Judged]) -> Vec<Step> {
     struct Block {
         margin: f32,

@@ -201,8 +201,8 @@ pub fn counts<const N: usize>(
     Ok(counts)
 }
 
-/// The sentences of what a decision claims of a labelled split, each with its weight and whether it is evidence, and how many
-/// sentences the evidence of all facts has: counted as in an evaluation.
+/// The sentences of what a decision claims of a labelled split, each with its weight and whether it is evidence, and
+/// how many sentences the evidence of all facts has: counted as in an evaluation.
 pub fn sentences(of: [&[PathBuf]; 2], split: &Path, decision: &Decision) -> Result<OfRelation, DecideError> {
     let mut sentences = OfRelation::default();
     each_labelled(of, split, decision, |_, (scores, shares), truth, types| {

@@ -107,8 +107,8 @@ impl Runs {
         Ok(Some((doc_id, self.inverses.consistent(self.within(scores)))))
     }
 
-    /// Of evidence alone the best of a pair is kept wherever it lies, which tells those that fuse that the pair has evidence:
-    /// by itself it is a score like others, and within the margin or none.
+    /// Of evidence alone the best of a pair is kept wherever it lies, which tells those that fuse that the pair has
+    /// evidence: by itself it is a score like others, and within the margin or none.
     fn within(&self, mut scores: Vec<Score>) -> Vec<Score> {
         if self.ensemble != Ensemble::Fusion && self.sources.first().is_some_and(Source::is_of_evidence) {
             let reach = self.reach();

@@ -40,7 +40,8 @@ pub struct Encoded {
     pub states: Tensor,
     /// Where each document lies in them.
     pub spans: Vec<Span>,
-    /// The attention of their rows, the mean over the same layers. A document without rows is in none of these, every other in one.
+    /// The attention of their rows, the mean over the same layers. A document without rows is in none of these, every
+    /// other in one.
     pub attention: Vec<Attention>,
 }
 

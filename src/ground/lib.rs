@@ -1,8 +1,8 @@
 //! What every room stands on, and what several of them share: settings and suggested names, random numbers, threads;
 //! the words for figures ([`mod@scope`], [`pattern`], [`figure`], [`counts`]); text as people see it ([`excerpt`],
-//! [`aligned`], [`spacing`]); identities of what is made ([`identity`]) and of what is spoken of ([`curie`], [`variant`]), the manifest
-//! of a run ([`manifest`]); what work tells while it goes on ([`observe`]), what to do next where it fails ([`hint`]), and whether
-//! it is to stop ([`interrupt`]).
+//! [`aligned`], [`spacing`]); identities of what is made ([`identity`]) and of what is spoken of ([`curie`],
+//! [`variant`]), the manifest of a run ([`manifest`]); what work tells while it goes on ([`observe`]), what to do next
+//! where it fails ([`hint`]), and whether it is to stop ([`interrupt`]).
 //!
 //! This crate knows no table, no tensor and no document.
 

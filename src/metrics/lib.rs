@@ -150,8 +150,9 @@ pub fn evaluate(request: &Request<'_>) -> Result<Evaluation, Error> {
     judge?.evaluation(predictions?)
 }
 
-/// The same of several runs, at one path or several, in place of the request's, with the evidence that lies beside each: a table may be of several. Those that
-/// share a name are numbered; the request's name is for a path with one run.
+/// The same of several runs, at one path or several, in place of the request's, with the evidence that lies beside
+/// each: a table may be of several. Those that share a name are numbered; the request's name is for a path with one
+/// run.
 ///
 /// # Errors
 /// As [`evaluate`].

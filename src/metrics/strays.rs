@@ -1,6 +1,6 @@
 //! Strays: predictions that name a document or an entity that the split lacks. They are wrong, and counted as such like
-//! the official scorer does where all predictions count, but no part of any other scope, triangle or evidence. And what else is odd about predictions
-//! ([`Notes`]).
+//! the official scorer does where all predictions count, but no part of any other scope, triangle or evidence. And what
+//! else is odd about predictions ([`Notes`]).
 
 use std::collections::BTreeMap;
 

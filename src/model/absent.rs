@@ -1,6 +1,6 @@
-//! Classes that a document says nothing of: its corpus annotates other relations. What a classifier makes of its pairs has for
-//! these a logit far below all others, from the first moment. So none of them is predicted, no softmax counts them, and
-//! losses leave them out ([`present`](crate::loss::present)): it is as if the model did not have them.
+//! Classes that a document says nothing of: its corpus annotates other relations. What a classifier makes of its pairs
+//! has for these a logit far below all others, from the first moment. So none of them is predicted, no softmax counts
+//! them, and losses leave them out ([`present`](crate::loss::present)): it is as if the model did not have them.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

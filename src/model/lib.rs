@@ -1,12 +1,13 @@
 //! The models, one file each, over batches of documents.
 //!
 //! A batch ([`example`]) goes through the encoder; entities are pooled and pairs of them get their local context
-//! ([`pair`]), of which sentences have shares ([`evidence`]), and the vectors of their two ends ([`base`]). ATLOP ([`atlop`]) classifies these ([`bilinear`]); DocRE-II
-//! ([`docre_ii`]) and DocRE-SD ([`docre_sd`]) first let pairs learn from each other ([`attention`]), along the axes of
-//! the document's matrix of pairs ([`pair_matrix`]), asked about or not ([`all_pairs`]). Each pair gets a logit for each relation and for the threshold
-//! class, which is class 0; [`threshold_loss`] and [`loss`] train them, but for those of relations that the document's corpus does not annotate ([`absent`]), beside them maybe a teacher ([`teaching`]), and
-//! [`decode`] reads them, and [`trace`] what a model that infers thought
-//! on its way.
+//! ([`pair`]), of which sentences have shares ([`evidence`]), and the vectors of their two ends ([`base`]). ATLOP
+//! ([`atlop`]) classifies these ([`bilinear`]); DocRE-II ([`docre_ii`]) and DocRE-SD ([`docre_sd`]) first let pairs
+//! learn from each other ([`attention`]), along the axes of the document's matrix of pairs ([`pair_matrix`]), asked
+//! about or not ([`all_pairs`]). Each pair gets a logit for each relation and for the threshold class, which is class
+//! 0; [`threshold_loss`] and [`loss`] train them, but for those of relations that the document's corpus does not
+//! annotate ([`absent`]), beside them maybe a teacher ([`teaching`]), and [`decode`] reads them, and [`trace`] what a
+//! model that infers thought on its way.
 //!
 //! To all else a model is what [`ModelConfig::build`] gives ([`kinds`]) by its settings, or those of a [`recipe`]: a
 //! [`Model`] ([`contract`]). [`predict`] asks it in batches, and of a document with many pairs a chunk of them

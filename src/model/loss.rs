@@ -15,8 +15,9 @@ pub fn present(logits: &Tensor) -> Result<Tensor> {
     logits.detach().gt(FAR / 2.0)?.to_dtype(logits.dtype())
 }
 
-/// The adaptive-threshold loss (Zhou et al. 2021, equation 10): the mean over pairs of `L₁ + L₂`, with P the relations that hold, N the others, and TH the threshold class:
-/// `L₁ = −Σ_{r∈P} log softmax_{P∪TH}(r)` and `L₂ = −log softmax_{N∪TH}(TH)`.
+/// The adaptive-threshold loss (Zhou et al. 2021, equation 10): the mean over pairs of `L₁ + L₂`, with P the relations
+/// that hold, N the others, and TH the threshold class: `L₁ = −Σ_{r∈P} log softmax_{P∪TH}(r)` and `L₂ = −log
+/// softmax_{N∪TH}(TH)`.
 ///
 /// `logits` and `labels` are `(pairs, classes)`, TH is class 0 and its label 0. The result is a scalar.
 ///

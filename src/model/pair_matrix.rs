@@ -1,10 +1,10 @@
 //! The entity pairs of one document as a matrix, heads by tails.
 //!
-//! The matrix holds the pairs of the example, and no others. These are the pairs that are to be classified: all pairs of
-//! distinct entities where a corpus asks for all, as DocRED does; of CDR's documents the pairs of a chemical and a
-//! disease, which DocRE-SD and DocRE-II join by all others. Rows and columns are the entities that stand in one of these pairs. Its
-//! other cells, the diagonal among them, are empty. A pair with an entity
-//! whose mentions are all cut off is absent: it sees itself and the others, but no other pair sees it.
+//! The matrix holds the pairs of the example, and no others. These are the pairs that are to be classified: all pairs
+//! of distinct entities where a corpus asks for all, as DocRED does; of CDR's documents the pairs of a chemical and a
+//! disease, which DocRE-SD and DocRE-II join by all others. Rows and columns are the entities that stand in one of
+//! these pairs. Its other cells, the diagonal among them, are empty. A pair with an entity whose mentions are all cut
+//! off is absent: it sees itself and the others, but no other pair sees it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -27,8 +27,8 @@ impl Mentions {
         }
     }
 
-    /// What each row of attention counts in the mean of each entity: `(entities, rows)`, padded. First come the rows of where
-    /// mentions begin, then those of where they end.
+    /// What each row of attention counts in the mean of each entity: `(entities, rows)`, padded. First come the rows of
+    /// where mentions begin, then those of where they end.
     pub fn means(self, example: &Example, n_rows: usize, n_entities: usize) -> Vec<f32> {
         let mut means = vec![0f32; n_entities * n_rows];
         let (mut first, n_ends) = (0, self.n_ends());

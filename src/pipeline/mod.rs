@@ -19,11 +19,11 @@
 //! outputs = { tables = "dev" }                     # paths in the pipeline's run folder, `runs/NAME`
 //! ```
 //!
-//! [`Pipeline::read`] checks the whole file before anything runs: keys, kinds, and that each input is made exactly once.
-//! [`run`] then goes through the stages, each behind those whose outputs it reads ([`order`]), and else in the file's order. A stage is up to date when the manifest says that this
-//! build of docre made its outputs, with these options, from inputs of this content, and the outputs still have the
-//! content they had then. So a stage runs again after a change of any of these, and the stages behind it do where its
-//! outputs came out different.
+//! [`Pipeline::read`] checks the whole file before anything runs: keys, kinds, and that each input is made exactly
+//! once. [`run`] then goes through the stages, each behind those whose outputs it reads ([`order`]), and else in the
+//! file's order. A stage is up to date when the manifest says that this build of docre made its outputs, with these
+//! options, from inputs of this content, and the outputs still have the content they had then. So a stage runs again
+//! after a change of any of these, and the stages behind it do where its outputs came out different.
 //!
 //! A stage that is `optional` is left out where its sources are not there, and with it the optional ones that need it:
 //! a test split is had by some and not by others.

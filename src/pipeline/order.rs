@@ -1,5 +1,5 @@
-//! In which order stages run: that of the file, but each behind those whose outputs it reads. So what a file adds to another,
-//! which it extends, runs before what needs it.
+//! In which order stages run: that of the file, but each behind those whose outputs it reads. So what a file adds to
+//! another, which it extends, runs before what needs it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

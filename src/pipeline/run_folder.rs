@@ -107,8 +107,8 @@ impl<'p> RunFolder<'p> {
         stage.inputs.iter().map(|(role, inputs)| Ok((role.as_str(), paths(inputs)?))).collect()
     }
 
-    /// Notes a stage in the manifest, in the pipeline's order; stages that the pipeline has no more go. Those of variants and
-    /// seeds that it does not have now stay, behind: who leaves one out for once has not lost its runs.
+    /// Notes a stage in the manifest, in the pipeline's order; stages that the pipeline has no more go. Those of
+    /// variants and seeds that it does not have now stay, behind: who leaves one out for once has not lost its runs.
     ///
     /// # Errors
     /// Where the manifest cannot be written.

@@ -2,12 +2,13 @@
 //! 2023, section 3.4): what a pair's sentences say, without what stands around them.
 //!
 //! A pair's evidence are the sentences whose weight a run before has found above the decision's threshold, and, as in
-//! DREEAM's program, where they do not mention one of its entities, the sentence that mentions it first. These sentences, in
-//! their order, are a document of their own, a cut, with the mentions that stand in them: pairs of one evidence share one.
-//! A model sees all candidates of a cut, as it would of such a document, so what infers over pairs infers over these; of what
-//! it thinks of them the pair's own is kept. (DREEAM's program also gives a pair the best that the cuts of others say of it,
-//! in which its entities happen to be mentioned. EIDER's equation has one score of a pair, of its own evidence, and so has
-//! this: the more pairs a document has, the more often the best of many is a chance find.)
+//! DREEAM's program, where they do not mention one of its entities, the sentence that mentions it first. These
+//! sentences, in their order, are a document of their own, a cut, with the mentions that stand in them: pairs of one
+//! evidence share one. A model sees all candidates of a cut, as it would of such a document, so what infers over pairs
+//! infers over these; of what it thinks of them the pair's own is kept. (DREEAM's program also gives a pair the best
+//! that the cuts of others say of it, in which its entities happen to be mentioned. EIDER's equation has one score of a
+//! pair, of its own evidence, and so has this: the more pairs a document has, the more often the best of many is a
+//! chance find.)
 //!
 //! Entities, and the markers around them, keep the numbers that they have in the document. A pair without evidence, by whose
 //! weights no sentence stands out or whose entity is cut off, is not scored.

@@ -53,7 +53,8 @@ pub fn is_kept(work: &Path, key: &str) -> Result<bool, TableError> {
     Ok(table::fingerprint(&work.join(key), &ScoreRow::schema().name)?.as_deref() == Some(key))
 }
 
-/// With a document as a model sees it. Every field is named; labels and evidence, which no prediction hangs on, are left out.
+/// With a document as a model sees it. Every field is named; labels and evidence, which no prediction hangs on, are
+/// left out.
 pub fn with_example(identity: Identity, example: &Example) -> Identity {
     let Example {
         doc_id,

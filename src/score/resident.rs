@@ -41,8 +41,8 @@ const BATCH: &str = "annotated";
 /// Which documents are computed together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grouping {
-    /// None: each is computed by itself, and every bit of what is said of it is the same, in whatever batches documents come.
-    /// As `docre score --pieces-at-once 1`.
+    /// None: each is computed by itself, and every bit of what is said of it is the same, in whatever batches documents
+    /// come. As `docre score --pieces-at-once 1`.
     Alone,
     /// Those of like length, as `docre score` does it: up to a fifth faster on the CPU where documents are short, and many
     /// times on a card. The last bits of a logit may hang on which these are. Batches of as many documents as a part of

@@ -14,8 +14,8 @@ use crate::{NO_ENTITY, Predicted, SubmissionError, read_submission_about};
 /// Facts a few thousand at a time.
 type Batches = Box<dyn Iterator<Item = Result<Vec<PredictionRow>, TableError>>>;
 
-/// The facts at a path about a split: the table `relations` in a folder, a folder of Parquet files or one of them, and any other
-/// file is a submission in DocRED's JSON. What of a submission is left out is told.
+/// The facts at a path about a split: the table `relations` in a folder, a folder of Parquet files or one of them, and
+/// any other file is a submission in DocRED's JSON. What of a submission is left out is told.
 ///
 /// # Errors
 /// Where there are none; later, where a table is damaged or a probability is none.

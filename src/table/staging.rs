@@ -17,9 +17,9 @@ use super::place::{put, recover};
 ///
 /// Killed at any moment, a process leaves under the folder's name what stood there before, or the whole new content;
 /// where the file system cannot exchange two folders, perhaps nothing, and the old content beside it, where
-/// [`found_under`](super::found_under) finds it. The next [`Staging::begin`] on the same folder puts it back, and clears what
-/// the dead process left. A lock, released by the system with the process, keeps a second writer out. A folder that
-/// docre did not make, or that holds more than that, is never replaced.
+/// [`found_under`](super::found_under) finds it. The next [`Staging::begin`] on the same folder puts it back, and
+/// clears what the dead process left. A lock, released by the system with the process, keeps a second writer out. A
+/// folder that docre did not make, or that holds more than that, is never replaced.
 #[derive(Debug)]
 pub struct Staging {
     target: PathBuf,

@@ -1,4 +1,5 @@
-//! The documents of a split, or of those of several corpora one after the other, on disk beside the run: a step reads its own, and what plans the steps is in memory.
+//! The documents of a split, or of those of several corpora one after the other, on disk beside the run: a step reads
+//! its own, and what plans the steps is in memory.
 //!
 //! Of a document that is 30 bytes: its length in pieces, and where it is. So memory does not grow with their text and their
 //! pairs, and an epoch reads them in any order. There is one path for few documents and for many: the few stay in the

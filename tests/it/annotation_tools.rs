@@ -140,6 +140,14 @@ fn a_folder_in_which_somebody_works_is_never_written_over() {
         assert!(run.stderr.contains("brat: expected a new or an empty folder"), "{}", run.stderr);
     }
     assert_eq!(fs::read_to_string(place.path("brat/d1.ann")).unwrap(), ANNOTATIONS);
+    // What nobody has touched since is up to date.
+    for _ in 0..2 {
+        assert_eq!(place.export("brat", "again", &[]).code, Some(0));
+    }
+    let at = place.path("again/d1.ann");
+    fs::write(&at, fs::read_to_string(&at).unwrap() + "#9\tAnnotatorNotes T1\tsure\n").unwrap();
+    assert_eq!(place.export("brat", "again", &[]).code, Some(1));
+    assert!(fs::read_to_string(at).unwrap().ends_with("sure\n"));
     let run = docre(["convert", "--to", "brat", place.path("tables/all").to_str().unwrap()]);
     assert!(run.stderr.contains("expected a folder to write `brat` to, got stdout\nhint: name one"), "{}", run.stderr);
 }

@@ -81,7 +81,8 @@ fn training_and_scoring_tell_what_they_cut_off() {
     fs::write(place.path("train.json"), settings).unwrap();
     let model = place.path("model");
     let said = heard(&["train", "--config", &place.path("train.json"), "--out", &model, "--device", "cpu"]);
-    // Mentions begin at 1 and 29, at 18, and at 34. The same document is in the split to learn from and in that to choose by.
+    // Mentions begin at 1 and 29, at 18, and at 34. The same document is in the split to learn from and in that to
+    // choose by.
     let lost = "2 documents were cut off at 30 pieces: 2 entities have no mention left, 2 facts can no longer be found";
     assert!(said.contains(lost) && said.contains("`--most-pieces`"), "{said}");
     for (split, facts) in [("dev", ", 1 fact can no longer be found"), ("test", "")] {

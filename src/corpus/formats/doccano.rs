@@ -11,7 +11,8 @@
 //! `[start, end, label]`, as projects without relations have it. Offsets count Unicode scalar values. doccano calls
 //! entities what are mentions: see [`super::marked`]. Without `relations` a document is unlabelled; one without `id` is
 //! called as its number in the file. Further keys are left aside, but for those of our own by which what we write
-//! survives the way out and back: `title`, also in `meta`, `kb_id` of an entity, `attributes` and `probability` of a relation.
+//! survives the way out and back: `title`, also in `meta`, `kb_id` of an entity, `attributes` and `probability` of a
+//! relation.
 
 use std::borrow::Cow;
 use std::io::{self, Write};

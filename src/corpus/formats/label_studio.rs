@@ -10,11 +10,11 @@
 //! ```
 //!
 //! One task a line is read too. Of several annotations of a task the one marked as ground truth counts, else the first
-//! that was not cancelled; where there is none, a prediction. Offsets count Unicode scalar values or, in older versions,
-//! UTF-16 units: what fits the texts of the regions. A relation may have several names; one in both directions is two
-//! facts, one without a name is none. A region of another text (`to_name`) is lost. A document is called as `doc_id` in
-//! `data`, else as the task's number; its `title` there is the document's. What a region is in a knowledge base may stand in its `meta` as `kb_id`, where we
-//! write it.
+//! that was not cancelled; where there is none, a prediction. Offsets count Unicode scalar values or, in older
+//! versions, UTF-16 units: what fits the texts of the regions. A relation may have several names; one in both
+//! directions is two facts, one without a name is none. A region of another text (`to_name`) is lost. A document is
+//! called as `doc_id` in `data`, else as the task's number; its `title` there is the document's. What a region is in a
+//! knowledge base may stand in its `meta` as `kb_id`, where we write it.
 
 use std::borrow::Cow;
 use std::io::{self, Write};

@@ -1,6 +1,6 @@
 //! Where the bytes of a source come from: a file, compressed or not, a member of an archive, or the folder that is one
-//! source. What a file is, its first bytes say ([`mod@unfold`]), never its name; archives are read as they come ([`mod@tar`]),
-//! nothing is unpacked to disk. Which files there are, [`listing`] says.
+//! source. What a file is, its first bytes say ([`mod@unfold`]), never its name; archives are read as they come
+//! ([`mod@tar`]), nothing is unpacked to disk. Which files there are, [`listing`] says.
 
 pub(crate) mod listing;
 mod header;

@@ -25,9 +25,10 @@ const LONGEST_NAME: usize = 150;
 ///
 /// A document has its text and one file of annotations. All mentions of an entity are tied by `Equiv` and have its
 /// identifier; a relation stands between those mentions of its entities that are closest, and a prediction has its
-/// probability in a note. brat knows no blanks in names of types and relations and in identifiers: they become `_`, and a name that another
-/// has already gets a number. What it has no place for is not written: evidence, and that nobody has looked for
-/// relations; a title that begins the text is its first line, and no more. Entities of one identity and type come back as one, a mention without identity as an entity, which is told.
+/// probability in a note. brat knows no blanks in names of types and relations and in identifiers: they become `_`, and
+/// a name that another has already gets a number. What it has no place for is not written: evidence, and that nobody
+/// has looked for relations; a title that begins the text is its first line, and no more. Entities of one identity and
+/// type come back as one, a mention without identity as an entity, which is told.
 #[derive(Debug)]
 pub struct BratFolder {
     folder: PathBuf,

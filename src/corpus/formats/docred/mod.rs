@@ -4,7 +4,8 @@
 //! A document is `{"title", "sents": [[token]], "vertexSet": [[{"name", "type", "sent_id", "pos": [start, end]}]],
 //! "labels"?: [{"r", "h", "t", "evidence"?}]}` (Yao et al. 2019). Its title is its identity: predictions name it.
 //! Without `labels` a document is unlabelled, which is told. Keys beyond these are left aside, but for `kb_id` in a
-//! mention and `attributes` in a label, by which corpora with these survive the way out and back. The other layouts, told by their keys:
+//! mention and `attributes` in a label, by which corpora with these survive the way out and back. The other layouts,
+//! told by their keys:
 //!
 //! - Hugging Face's: an object of lists for a list of objects; `head`, `tail`, `relation_id` in a label.
 //! - Linked-DocRED's (Genest et al. 2023): `entities` of `{"id", "type", "mentions", "entity_linking"}` and `relations`

@@ -11,10 +11,10 @@ use super::article::{Passage, column};
 
 /// The articles of a file, a record each: the lines of one id, blank lines between them as one.
 ///
-/// A title line of another id begins the next article, even where no blank line stands before it, and so does any passage
-/// line of another id behind a blank line. So does one of the same id behind the first passages, but in a full text of
-/// passages that are a title line and an empty abstract each: two articles of one id are not one. Annotations stay with the article before them, whatever their id: it says what
-/// it does not take.
+/// A title line of another id begins the next article, even where no blank line stands before it, and so does any
+/// passage line of another id behind a blank line. So does one of the same id behind the first passages, but in a full
+/// text of passages that are a title line and an empty abstract each: two articles of one id are not one. Annotations
+/// stay with the article before them, whatever their id: it says what it does not take.
 pub(super) struct Articles {
     lines: Peekable<Lines>,
     number: u64,

@@ -7,9 +7,9 @@
 //! ID  RELATION  HEAD_KB_ID  TAIL_KB_ID  [NOVELTY] …      a relation
 //! ```
 //!
-//! [`cut`] finds the articles, [`article`] takes their lines apart, [`layout`] says where mentions lie, [`ids`] what they
-//! name, [`entities`] and [`relations`] what comes of that, by their [`names`]; [`beside`] has relations of a file of their own, [`mod@write`]
-//! the way back.
+//! [`cut`] finds the articles, [`article`] takes their lines apart, [`layout`] says where mentions lie, [`ids`] what
+//! they name, [`entities`] and [`relations`] what comes of that, by their [`names`]; [`beside`] has relations of a file
+//! of their own, [`mod@write`] the way back.
 //!
 //! Offsets count Unicode scalar values over all passages, one between two, or anew where annotations follow each passage
 //! of a full text. A mention without id, or with one that stands for none (`-`, `-1`), has no identity. Ids joined by `,`
