@@ -6,7 +6,7 @@ use polars::prelude::*;
 use serde_json::{Map, Value};
 
 use ground::aligned::{self, Side};
-use ground::choice;
+use ground::{by_digits, choice};
 
 use crate::error::QueryError;
 
@@ -70,9 +70,14 @@ fn json(value: &AnyValue, odd: fn(f64) -> Value) -> Value {
         AnyValue::String(text) => Value::from(*text),
         AnyValue::StringOwned(text) => Value::from(text.as_str()),
         AnyValue::List(items) => items.iter().map(|item| json(&item, odd)).collect(),
+        AnyValue::Struct(_, _, fields) => object(fields, value._iter_struct_av(), odd),
+        AnyValue::StructOwned(fields) => object(&fields.1, fields.0.iter().cloned(), odd),
+        AnyValue::Categorical(..) | AnyValue::CategoricalOwned(..) | AnyValue::Enum(..) | AnyValue::EnumOwned(..) => {
+            value.get_str().map_or(Value::Null, Value::from)
+        }
         AnyValue::Float32(number) if !number.is_finite() => odd(f64::from(*number)),
         AnyValue::Float64(number) if !number.is_finite() => odd(*number),
-        AnyValue::Float32(number) => Value::from(in_decimal(*number)),
+        AnyValue::Float32(number) => Value::from(by_digits(*number)),
         AnyValue::Float64(number) => Value::from(*number),
         other => match (other.extract::<i64>(), other.extract::<u64>()) {
             (Some(number), _) if other.is_integer() => Value::from(number),
@@ -82,10 +87,10 @@ fn json(value: &AnyValue, odd: fn(f64) -> Value) -> Value {
     }
 }
 
-/// The number whose shortest decimal is that of a single-precision one: 0.59 stays 0.59, where widening the bits would
-/// show 0.5899999737739563.
-fn in_decimal(number: f32) -> f64 {
-    number.to_string().parse().unwrap_or_else(|_| f64::from(number))
+/// A struct by the names of its fields.
+fn object<'v>(fields: &[Field], values: impl Iterator<Item = AnyValue<'v>>, odd: fn(f64) -> Value) -> Value {
+    let fields = fields.iter().zip(values).map(|(field, value)| (field.name().to_string(), json(&value, odd)));
+    Value::Object(fields.collect())
 }
 
 /// A value as people read it: text bare, null as nothing.

@@ -8,6 +8,7 @@ use polars::prelude::*;
 use polars::sql::{SQLContext, keywords};
 use sqlparser::ast::Query;
 
+use ground::caught::caught;
 use ground::suggest::nearest;
 use table::{Snapshot, verify};
 
@@ -69,16 +70,14 @@ fn frame(tables: &Tables, sql: &str, progress: &Progress) -> Result<DataFrame, Q
     let rows = match statement.asked() {
         Asked::Columns(table) => engine.columns(&table.to_string()),
         Asked::Tables => engine.names(),
-        Asked::Plan(query) => {
-            let (text, meant) = engine.lowered(query, rows_of(&statement), progress)?;
+        Asked::Plan(query) => engine.lowered(query, rows_of(&statement), progress).and_then(|(text, meant)| {
             engine.rows(&format!("EXPLAIN {text}"), progress).map_err(|error| in_names(error, &meant))
-        }
-        Asked::Rows(query) => {
-            let (text, meant) = engine.lowered(query, rows_of(&statement), progress)?;
+        }),
+        Asked::Rows(query) => engine.lowered(query, rows_of(&statement), progress).and_then(|(text, meant)| {
             let rows = engine.rows(&text, progress);
             let rows = rows.and_then(|rows| Ok(engine.signs.take(rows, &statement.typed)?));
             rows.map_err(|error| in_names(error, &meant))
-        }
+        }),
     };
     let rows = rows.map_err(|error| with_tables(engine.why_odd(error), tables))?;
     snapshot.check()?;
@@ -109,8 +108,13 @@ impl<'t> Engine<'t> {
     }
 
     fn add(&mut self, name: &str, files: &[PathBuf]) -> PolarsResult<()> {
-        let mut table = frames::scan(files).and_then(|table| self.signs.add(table))?;
-        self.schemas.insert(name.to_owned(), table.collect_schema()?);
+        // Of some types the engine panics.
+        let read = caught(|| {
+            let mut table = frames::scan(files).and_then(|table| self.signs.add(table))?;
+            Ok::<_, PolarsError>((table.collect_schema()?, table))
+        });
+        let (schema, table) = read.unwrap_or_else(|source| polars_bail!(ComputeError: "{source}"))?;
+        self.schemas.insert(name.to_owned(), schema);
         self.context.register(name, table);
         Ok(())
     }
@@ -135,13 +139,12 @@ impl<'t> Engine<'t> {
         rows: Rows,
         progress: &Progress,
     ) -> Result<(String, BTreeMap<String, String>), QueryError> {
-        let Self { tables, context, schemas, .. } = self;
+        let Self { context, schemas, .. } = self;
         let mut ask = |sql: &str| answer(context, sql, progress);
         let mut lowering = Lowering::new(schemas, &mut ask);
         let text = lowering.statement(query, rows);
         let meant = std::mem::take(&mut lowering.meant);
-        let text = text.map_err(|error| with_tables(in_names(error, &meant), tables))?;
-        Ok((text, meant))
+        Ok((text.map_err(|error| in_names(error, &meant))?, meant))
     }
 
     fn rows(&mut self, sql: &str, progress: &Progress) -> Result<DataFrame, QueryError> {
@@ -244,7 +247,8 @@ fn failure(error: &str) -> QueryError {
     let unknown = reason.split_once("unsupported function '").and_then(|(_, rest)| rest.split('\'').next());
     let Some(name) = unknown else { return QueryError::Sql { reason: reason.to_owned(), hint: None } };
     let known = keywords::all_functions();
-    let near = nearest(name, &known).filter(|(edits, near)| *edits <= near.len().div_ceil(3));
+    // The list has some that this build of the engine lacks.
+    let near = nearest(name, &known).filter(|(edits, near)| (1..=near.len().div_ceil(3)).contains(edits));
     let hint = near.map(|(_, near)| format!("did you mean `{near}`"));
     QueryError::Sql { reason: format!("no function is named `{name}`"), hint }
 }

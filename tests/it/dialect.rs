@@ -118,6 +118,14 @@ fn subqueries_stand_where_values_do() {
             ("SELECT x FROM t WHERE (p, k) IN (('a', 1), ('b', 1))", "10 5"),
             ("SELECT x FROM t WHERE EXISTS (SELECT 1 FROM t AS u WHERE u.k = t.k AND u.p = 'b')", "10 5 \"\""),
             ("SELECT x FROM t WHERE NOT EXISTS (SELECT 1 FROM t AS u WHERE u.k = t.k AND u.p = 'b')", "20 30"),
+            // An order tells nothing there.
+            (
+                "SELECT x FROM t WHERE EXISTS (SELECT x FROM t AS u WHERE u.k = t.k AND u.p = 'b' ORDER BY u.x)",
+                "10 5 \"\"",
+            ),
+            // Of constants there are as many as there are rows.
+            ("SELECT count(*) FROM t WHERE k IN (SELECT 2 FROM t)", "2"),
+            ("SELECT count(*) FROM t WHERE p NOT IN (SELECT 'a')", "2"),
         ],
     );
 }
@@ -132,6 +140,17 @@ fn joins_keep_what_sql_keeps() {
             ("SELECT a.x, b.x FROM t a LEFT JOIN t b ON a.k = b.k AND b.p = 'b' ORDER BY 1, 2", "5,5 10,5 20, 30, ,"),
             ("SELECT k, count(*) FROM t JOIN (SELECT k FROM t WHERE p = 'b') u USING (k) GROUP BY k", "1,2 3,1"),
             ("SELECT * FROM t JOIN (SELECT 3 AS k) u USING (k)", "b,3,"),
+            // Text is no name, whatever it looks like.
+            (
+                "SELECT p || '__c1' AS q, count(*) FROM t GROUP BY p HAVING max(p) <> '__c2' ORDER BY 1",
+                "a__c1,3 b__c1,2",
+            ),
+            // What stands before a comma is joined last.
+            (
+                "SELECT a.x, c.k FROM (SELECT x, k FROM t WHERE p = 'b') b RIGHT JOIN (SELECT 9 AS k) c ON b.k = c.k, t a \
+                 WHERE a.p = 'a'",
+                "10,9 20,9 30,9",
+            ),
             // The name of a CTE and of an alias goes before that of a table.
             ("SELECT count(*) FROM (SELECT 1 AS one) AS facts", "1"),
         ],
@@ -150,6 +169,56 @@ fn quotients_and_rests_are_those_of_sql() {
                 "3.0,-3.0,0.13,0.33",
             ),
             ("SELECT log(100) AS a, log(2, 8) AS b, len('four') AS c, length([1, 2]) AS d", "2.0,3.0,4,2"),
+            ("SELECT - -k AS k FROM t WHERE p = 'a'", "1 2 2"),
+            ("SELECT round(x / 1000, 3) AS r FROM (VALUES (7), (26), (29), (57)) AS u(x)", "0.007 0.026 0.029 0.057"),
+            ("SELECT list_sum([1, 2]) AS a, list_sum(array_agg(x)) IS NULL AS b FROM t WHERE p = 'c'", "3,true"),
+        ],
+    );
+}
+
+#[test]
+fn numbers_of_a_statement_are_as_wide_as_those_of_tables() {
+    let (_folder, dev) = split();
+    check(
+        &dev,
+        &[
+            ("SELECT n * n FROM (SELECT 100000 AS n)", "10000000000"),
+            (
+                "SELECT n * 1000000000 FROM (SELECT CASE WHEN k > 1 THEN 3 ELSE NULL END AS n FROM t WHERE p = 'b')",
+                "\"\" 3000000000",
+            ),
+            ("SELECT CAST(k AS INT) * 3000000000 FROM t WHERE x = 30", "6000000000"),
+            ("SELECT CAST(2000000000 AS INTEGER) + CAST(2000000000 AS INTEGER) AS n", "4000000000"),
+            (
+                "SELECT CASE WHEN k > 1 THEN 3 ELSE 1 END * 1000000000 AS n FROM t WHERE p = 'b'",
+                "1000000000 3000000000",
+            ),
+            (
+                "SELECT coalesce(NULL, 2000000000) * 2 AS a, abs(-2000000000) - -2000000000 AS b",
+                "4000000000,4000000000",
+            ),
+            ("SELECT sum(CASE WHEN k > 1 THEN 2000000000 ELSE 0 END * 2) AS n FROM t WHERE p = 'b'", "4000000000"),
+            ("SELECT CAST(k AS SMALLINT) * 30000 AS y, k::TINYINT * 100 AS z FROM t WHERE x = 30", "60000,200"),
+            ("SELECT v + v FROM (VALUES (1), (3000000000)) AS u(v)", "2 6000000000"),
+            ("SELECT v FROM (VALUES (-(-1)), (+2), (-(3))) AS u(v)", "1 2 -3"),
+            // The first row alone does not say what a column is.
+            ("SELECT v FROM (VALUES (1), (2.5), (NULL), (-0.5)) AS u(v)", "1.0 2.5 \"\" -0.5"),
+            ("SELECT v FROM (VALUES (NULL), (-7)) AS u(v)", "\"\" -7"),
+        ],
+    );
+}
+
+#[test]
+fn places_in_texts_are_counted_in_characters() {
+    let (_folder, dev) = split();
+    check(
+        &dev,
+        &[
+            ("SELECT substr('Bodø kommune', strpos('Bodø kommune', 'k')) AS s", "kommune"),
+            (
+                "SELECT position('k' IN 'Bodø k') AS a, instr('øx', 'y') AS b, strpos('a', '') AS c, strpos(NULL, 'a') AS d",
+                "6,0,1,",
+            ),
         ],
     );
 }
@@ -207,6 +276,11 @@ fn what_is_not_had_is_refused_by_its_name_and_with_a_way_around() {
         (
             "SELECT a.head FROM facts a LEFT JOIN facts b ON a.head < b.head",
             "a LEFT JOIN whose ON is more than equations",
+        ),
+        ("SELECT 1 FROM facts a, facts b RIGHT JOIN facts c ON b.head = c.head", "a RIGHT JOIN behind a comma"),
+        (
+            "SELECT string_agg(DISTINCT relation, ',' ORDER BY relation) FROM facts",
+            "DISTINCT with ORDER BY in `string_agg`",
         ),
         ("SELECT (head, tail) FROM facts", "is not understood"),
         ("SELECT head FROM facts LIMIT head", "LIMIT or OFFSET of `head`"),

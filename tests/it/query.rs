@@ -1,12 +1,19 @@
 //! `docre query`: names, formats, and what it says when it cannot.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
+use arrow::array::{ArrayRef, Float32Array};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use arrow::record_batch::RecordBatch;
 use docre::query::{Options, Output, run};
-use docre::table::rows::FactRow;
+use docre::table::rows::{FactRow, PredictionRow};
 use docre::table::{self, Text};
+use parquet::arrow::ArrowWriter;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{command, docre};
@@ -253,4 +260,64 @@ fn an_odd_file_stops_only_statements_that_name_it() {
     fs::write(folder.path().join("LICENSE"), "text").unwrap();
     assert_eq!(query(folder.path(), "SELECT count(*) AS n FROM counts", "csv"), "n\n1\n");
     assert_eq!(query(folder.path(), "SHOW TABLES", "csv"), "name\ncounts\nodd\n");
+    // One of a type that the engine panics at.
+    let numbers: ArrayRef = Arc::new(Float32Array::from(vec![1.0]));
+    let halves = cast(&numbers, &DataType::Float16).unwrap();
+    let batch = RecordBatch::try_from_iter([("a", halves)]).unwrap();
+    let file = File::create(folder.path().join("half.parquet")).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    assert_eq!(query(folder.path(), "SELECT count(*) AS n FROM counts", "csv"), "n\n1\n");
+    let run = docre(["query", path, "SELECT a FROM half"]);
+    assert!(run.code == Some(1) && run.stderr.contains("half.parquet"), "{}", run.stderr);
+}
+
+#[test]
+fn a_list_of_structs_is_whole_and_named() {
+    let folder = TempDir::new().unwrap();
+    let fact = json!({"h": 0, "t": 1, "r": "P\"26", "evidence": [0, 1, 2, 3, 4]});
+    let mention = |name: &str, at: u32| json!([{"name": name, "type": "PER", "sent_id": 0, "pos": [at, at + 1]}]);
+    let document = json!([{
+        "title": "d",
+        "sents": [["Ann", "Bob"], ["a"], ["b"], ["c"], ["d"]],
+        "vertexSet": [mention("Ann", 0), mention("Bob", 1)],
+        "labels": [fact],
+    }]);
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(at("d.json"), document.to_string()).unwrap();
+    let run = docre(["convert", "--format", "docred", "--split", "s", "--out", &at("c"), &at("d.json")]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let run = docre(["convert", "--to", "annotated", "--out", &at("rows"), &at("c/s")]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let told = query(&folder.path().join("rows"), "SELECT facts FROM rows", "json");
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let found = &told["facts"][0];
+    assert_eq!((&found["evidence"], &found["relation"]), (&json!([0, 1, 2, 3, 4]), &json!("P\"26")), "{told}");
+}
+
+#[test]
+fn a_fraction_in_a_list_is_found_as_by_itself() {
+    let folder = TempDir::new().unwrap();
+    let row = |(place, probability): (u32, f32)| PredictionRow {
+        run_id: None,
+        doc_id: "d".into(),
+        head: place,
+        tail: place + 1,
+        relation: "P1".into(),
+        probability: Some(probability),
+        evidence: None,
+        attributes: None,
+    };
+    table::write(folder.path(), "", (0..).zip([0.59, 0.25, 1.0]).map(row).collect::<Vec<_>>()).unwrap();
+    for (condition, expected) in [
+        ("probability IN (0.59)", "1"),
+        ("probability NOT IN (0.59)", "2"),
+        ("probability IN (0.59, 0.25, 1)", "3"),
+        ("probability IN (1, 2)", "1"),
+        ("head IN (0, 2.0)", "2"),
+    ] {
+        let sql = format!("SELECT count(*) AS n FROM predictions WHERE {condition}");
+        assert_eq!(query(folder.path(), &sql, "csv"), format!("n\n{expected}\n"), "{condition}");
+    }
 }

@@ -11,6 +11,8 @@ use sqlparser::ast::{
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 
+use BinaryOperator::{Minus, Multiply, Plus};
+
 use super::groups::counts_groups;
 use super::scope::{Column, Scope};
 use super::{Lowering, raw, refused, truths};
@@ -156,6 +158,20 @@ impl Binder<'_, '_> {
                     *expression = renamed;
                 }
             }
+            // Whole numbers have 64 bits, also those that were to fit into fewer.
+            Expr::Cast { data_type, .. } if is_narrow(data_type) => *expression = signed(expression),
+            Expr::BinaryOp { left, op: Plus | Minus | Multiply, right } => {
+                for side in [left, right] {
+                    // The engine knows how wide a product of two numbers is, and not one of what is chosen from several.
+                    if truths::is_whole(side) && truths::written(side).is_none() {
+                        **side = signed(side);
+                    }
+                }
+            }
+            // Two in a row would begin a comment.
+            Expr::UnaryOp { op: UnaryOperator::Minus, expr } if expr.to_string().starts_with('-') => {
+                **expr = Expr::Nested(expr.clone());
+            }
             Expr::BinaryOp { left, op: BinaryOperator::Modulo, right } => *expression = remainder(left, right)?,
             Expr::BinaryOp { left, op: BinaryOperator::DuckIntegerDivide, right } => {
                 *expression = quotient(left, right)?;
@@ -225,6 +241,9 @@ impl Binder<'_, '_> {
             }
             ("mod", [one, other]) => return remainder(one, other).map(Some),
             ("div", [one, other]) => return quotient(one, other).map(Some),
+            ("array_sum", [value]) => {
+                return once(&format!("CASE WHEN ARRAY_LENGTH({value}) > 0 THEN ARRAY_SUM({value}) END")).map(Some);
+            }
             ("log", [value]) => return once(&format!("LOG10({value})")).map(Some),
             ("log", [base, value]) => return once(&format!("(LN({value}) / LN({base}))")).map(Some),
             ("round", [value]) => return rounded(value, 0).map(Some),
@@ -293,6 +312,12 @@ impl Scope {
     fn is_list(&self, id: &str) -> bool {
         self.relations.iter().flat_map(|relation| &relation.columns).any(|column| column.id == id && column.is_list)
     }
+}
+
+/// Whether a type is one of whole numbers of less than 64 bits.
+fn is_narrow(kind: &DataType) -> bool {
+    use DataType::{Int, Int2, Int4, Integer, MediumInt, SmallInt, TinyInt};
+    matches!(kind, Int(_) | Integer(_) | Int4(_) | MediumInt(_) | SmallInt(_) | Int2(_) | TinyInt(_))
 }
 
 /// A whole number with a sign: the engine counts without, and 3 - 4 would be 4294967295.
@@ -394,7 +419,9 @@ fn rounded(value: impl Display, places: i32) -> Result<Expr, QueryError> {
     let scale = 10_f64.powi(places);
     let (times, over) =
         if places == 0 { (String::new(), String::new()) } else { (format!(" * {scale:?}"), format!(" / {scale:?}")) };
-    once(&format!("(SIGN({value}) * FLOOR(ABS({value}){times} + 0.5){over})"))
+    let rounded = format!("(SIGN({value}) * FLOOR(ABS({value}){times} + 0.5){over})");
+    // The engine divides by a number by multiplying with its reciprocal: the last digit is put right.
+    once(&if places == 0 { rounded } else { format!("ROUND({rounded}, {places})") })
 }
 
 /// A text in which a part stands more than once: within each other they would double at each step.

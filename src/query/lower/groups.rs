@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, Value, VisitMut,
-    VisitorMut, visit_expressions,
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, Value,
+    VisitMut, VisitorMut, visit_expressions,
 };
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
@@ -220,6 +220,12 @@ impl Lowering<'_> {
                 value.to_string()
             };
             self.before(value, &text, before);
+        }
+        let is_distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
+        let is_ordered = || list.clauses.iter().any(|clause| matches!(clause, FunctionArgumentClause::OrderBy(_)));
+        if is_distinct && IN_ORDER.contains(&&*name) && is_ordered() {
+            let instead = "write it without DISTINCT, of a query in parentheses that has it";
+            return refused(format!("DISTINCT with ORDER BY in `{name}`"), instead);
         }
         if !IN_ORDER.contains(&&*name) {
             // In any order the same.

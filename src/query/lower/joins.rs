@@ -33,10 +33,21 @@ impl Lowering<'_> {
     pub(super) fn steps(&mut self, from: &[TableWithJoins]) -> Result<Vec<Step>, QueryError> {
         let mut steps = Vec::new();
         for tables in from {
+            let is_behind_a_comma = !steps.is_empty();
             let factor = self.factor(&tables.relation)?;
             steps.push(self.step(Kind::Inner, factor, &JoinConstraint::None)?);
             for join in &tables.joins {
-                steps.push(self.join(join)?);
+                let step = self.join(join)?;
+                if let Kind::Outer(word @ ("RIGHT" | "FULL")) = step.kind
+                    && is_behind_a_comma
+                {
+                    // It keeps rows of its own tables alone, and not of what stands before the comma.
+                    return refused(
+                        format!("a {word} JOIN behind a comma"),
+                        "write its tables first, and the comma behind them",
+                    );
+                }
+                steps.push(step);
             }
         }
         Ok(steps)

@@ -242,10 +242,23 @@ impl<'a> Lowering<'a> {
                 let what = format!("expected {n_columns} values in each row of VALUES, got {}", row.content.len());
                 return Err(QueryError::Name { what, hint: None });
             }
-            rows.push(format!("({})", list(row.content.iter().map(ToString::to_string))));
+            rows.push(&row.content);
         }
-        let ids = list(columns.iter().map(|column| column.id.clone()));
-        let sql = format!("SELECT {ids} FROM (VALUES {}) AS {} ({ids})", rows.join(", "), self.fresh("r"));
+        // The engine takes a column's type from its first row: numbers go as texts, and are read all together.
+        let of_column = |place: usize| rows.iter().filter_map(move |row| row.get(place));
+        let numbers: Vec<Option<&str>> = (0..n_columns).map(|place| number_type(of_column(place))).collect();
+        let cell = |(value, number): (&Expr, Option<&str>)| {
+            let digits = number.and_then(|_| truths::written(value));
+            digits.map_or_else(|| value.to_string(), |(digits, _)| text(&digits))
+        };
+        let rows = rows.iter().map(|row| format!("({})", list(row.iter().zip(numbers.iter().copied()).map(cell))));
+        let ids = || columns.iter().map(|column| column.id.clone());
+        let read = list(ids().zip(&numbers).map(|(id, number)| match number {
+            Some(kind) => format!("CAST({id} AS {kind}) AS {id}"),
+            None => id,
+        }));
+        let (rows, ids) = (list(rows), list(ids()));
+        let sql = format!("SELECT {read} FROM (VALUES {rows}) AS {} ({ids})", self.fresh("r"));
         Ok(Lowered { sql, columns })
     }
 
@@ -295,6 +308,14 @@ impl<'a> Lowering<'a> {
             scope.is_open = is_open;
         }
     }
+}
+
+/// The type of values that are all numbers, or NULL; `None` where others are among them, or none is a number.
+fn number_type<'e>(values: impl Iterator<Item = &'e Expr>) -> Option<&'static str> {
+    let numbers = values.filter(|value| !truths::is_null(value)).map(truths::written);
+    let kinds: Vec<bool> = numbers.map(|number| Some(number?.1)).collect::<Option<_>>()?;
+    let is_fraction = kinds.iter().any(|is_fraction| *is_fraction);
+    (!kinds.is_empty()).then_some(if is_fraction { "DOUBLE" } else { "BIGINT" })
 }
 
 /// The name of a column beside others: `x`, `x_1`, `x_2`.

@@ -127,8 +127,10 @@ pub fn same(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
 
-/// The ids in a text.
+/// The ids in a text, but for what looks like one within a literal.
 pub fn ids(text: &str) -> impl Iterator<Item = String> + '_ {
     let part = |c: char| !(c.is_alphanumeric() || c == '_');
-    text.split(part).filter(|word| word.starts_with("__")).map(ToOwned::to_owned)
+    // A quote within a literal is written twice, which ends and begins it.
+    let outside = text.split('\'').step_by(2);
+    outside.flat_map(move |text| text.split(part)).filter(|word| word.starts_with("__")).map(ToOwned::to_owned)
 }

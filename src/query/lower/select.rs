@@ -2,13 +2,13 @@
 
 use sqlparser::ast::{BinaryOperator, Distinct, Expr, GroupByExpr, OrderBy, Select, UnaryOperator};
 
-use super::bind::{Binder, groupings};
+use super::bind::{Binder, groupings, signed};
 use super::groups::{Extracted, Taken, bare};
 use super::items::Item;
 use super::joins::{all, conjuncts};
 use super::scope::{Column, Scope};
 use super::unnest::no_unnest;
-use super::{Lowered, Lowering, Rows, order_keys, output, raw, refused};
+use super::{Lowered, Lowering, Rows, order_keys, output, raw, refused, truths};
 use crate::error::QueryError;
 
 /// A key of ORDER BY: an expression, or the place of a column; and its options.
@@ -85,6 +85,10 @@ impl Lowering<'_> {
         let is_correlated = correlated && !before;
         let mut parts = Parts { items, filters, is_correlated, ..Parts::default() };
         self.rest(select, order, &mut parts)?;
+        if is_correlated && limit.is_empty() {
+            // In EXISTS and IN alone, where no order tells.
+            parts.order.clear();
+        }
         self.grouped_list(&mut parts)?;
         let mut taken = Extracted::default();
         self.take(&mut parts, &mut taken)?;
@@ -273,7 +277,10 @@ impl Lowering<'_> {
         for item in &parts.items {
             let id = self.fresh("o");
             self.meant.insert(id.clone(), item.name.clone());
-            texts.push(format!("{} AS {id}", item.value));
+            // The engine would give what is written 32 bits.
+            let is_wide = !parts.is_correlated && truths::is_whole(&item.value);
+            let value = if is_wide { signed(&item.value).to_string() } else { item.value.to_string() };
+            texts.push(format!("{value} AS {id}"));
             columns.push(Column::new(&item.name, id));
         }
         let is_distinct = matches!(select.distinct, Some(Distinct::Distinct));

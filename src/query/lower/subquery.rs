@@ -73,6 +73,11 @@ impl Lowering<'_> {
         }
         let not = if negated { "NOT " } else { "" };
         match items {
+            // Beside its own column it may have one that keeps rows apart.
+            [item] if is_open && !correlated => {
+                let column = lowered.columns.first().map(|column| column.id.clone()).unwrap_or_default();
+                Ok(raw(format!("{item} {not}IN (SELECT {column} FROM {})", self.staged(lowered.sql))))
+            }
             [item] if is_open => Ok(raw(format!("{item} {not}IN ({})", lowered.sql))),
             _ if negated => refused("NOT IN of several columns", "write NOT EXISTS (SELECT 1 FROM … WHERE …)"),
             _ if correlated || !is_open => {

@@ -2,9 +2,10 @@
 
 use std::fmt::Display;
 
-use sqlparser::ast::{BinaryOperator, Expr, UnaryOperator, Value};
+use sqlparser::ast::BinaryOperator::{self, Minus, Multiply, Plus};
+use sqlparser::ast::{DataType, Expr, FunctionArg, FunctionArgExpr, UnaryOperator, Value};
 
-use super::bind::{balanced, not, once};
+use super::bind::{arguments, balanced, name_of, not, once};
 use super::refused;
 use crate::error::QueryError;
 use crate::words::{DISTINCT, NOT_DISTINCT};
@@ -34,18 +35,20 @@ pub(super) fn known(expression: &Expr) -> Result<Option<Expr>, QueryError> {
     }))
 }
 
-/// Where a text stands in another, from 1; 0 where it does not.
+/// At which character a text stands in another, from 1; 0 where it does not. The engine finds the byte.
 pub(super) fn place(text: impl Display, part: impl Display) -> String {
-    format!("CAST(CASE WHEN {text} IS NOT NULL AND {part} IS NOT NULL THEN STRPOS({text}, {part}) END AS BIGINT)")
+    let (text, part) = (format!("CAST({text} AS VARCHAR)"), format!("CAST({part} AS VARCHAR)"));
+    format!(
+        "CAST(CASE WHEN {text} IS NULL OR {part} IS NULL THEN NULL WHEN {part} = '' THEN 1 WHEN STRPOS({text}, {part}) = 0 \
+         THEN 0 ELSE CHAR_LENGTH(SPLIT_PART({text}, {part}, 1)) + 1 END AS BIGINT)"
+    )
 }
 
-/// `x IN (…)` of a list that the engine takes no list of: of columns, or of whole numbers and fractions.
+/// `x IN (…)` of a list that the engine takes no list of: of columns, or with fractions, which it compares as doubles with
+/// numbers in single precision.
 fn one_of(value: &Expr, list: &[Expr], negated: bool) -> Option<Expr> {
-    if list.iter().all(is_literal) {
-        let is_fraction = |item: &Expr| number(item).is_some_and(|digits| digits.contains('.'));
-        let is_mixed = list.iter().any(is_fraction) && list.iter().any(|item| number(item).is_some_and(is_whole));
-        let list = list.iter().map(|item| if is_mixed { with_fraction(item) } else { item.clone() }).collect();
-        return is_mixed.then(|| Expr::InList { expr: Box::new(value.clone()), list, negated });
+    if list.iter().all(|item| is_literal(item) && !number(item).is_some_and(is_fraction)) {
+        return None;
     }
     let equal = |item: &Expr| Expr::BinaryOp { left: within(value), op: BinaryOperator::Eq, right: within(item) };
     let any = nested(balanced(&list.iter().map(equal).collect::<Vec<_>>(), &BinaryOperator::Or));
@@ -80,6 +83,7 @@ fn is_literal(expression: &Expr) -> bool {
 /// The digits of a number.
 fn number(expression: &Expr) -> Option<&str> {
     match expression {
+        Expr::Nested(inner) => number(inner),
         Expr::Value(value) => match &value.value {
             Value::Number(digits, _) => Some(digits),
             _ => None,
@@ -89,21 +93,54 @@ fn number(expression: &Expr) -> Option<&str> {
     }
 }
 
-fn is_whole(digits: &str) -> bool {
-    digits.chars().all(|digit| digit.is_ascii_digit())
+/// Whether digits are not those of a whole number.
+fn is_fraction(digits: &str) -> bool {
+    !digits.chars().all(|digit| digit.is_ascii_digit())
 }
 
-fn with_fraction(item: &Expr) -> Expr {
-    let mut item = item.clone();
-    let mut inner = &mut item;
-    while let Expr::UnaryOp { expr, .. } = inner {
-        inner = expr;
+/// Functions that make whole numbers of whole numbers.
+const WHOLE: [&str; 6] = ["abs", "coalesce", "greatest", "ifnull", "least", "nullif"];
+
+/// Whether an expression is a whole number that the statement writes, or one of several.
+pub(super) fn is_whole(expression: &Expr) -> bool {
+    let or_null = |expression: &Expr| is_null(expression) || is_whole(expression);
+    match expression {
+        Expr::Nested(inner) => is_whole(inner),
+        Expr::BinaryOp { left, op: Minus | Multiply | Plus, right } => is_whole(left) && is_whole(right),
+        Expr::Cast { data_type: DataType::BigInt(None), expr, .. } => is_whole(expr),
+        Expr::Case { conditions, else_result, .. } => {
+            let results = || conditions.iter().map(|when| &when.result).chain(else_result.as_deref());
+            results().all(or_null) && results().any(is_whole)
+        }
+        Expr::Function(function) if WHOLE.contains(&&*name_of(function)) => {
+            let value = |argument: &FunctionArg| match argument {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => or_null(value),
+                _ => false,
+            };
+            !arguments(function).is_empty() && arguments(function).iter().all(value)
+        }
+        _ => number(expression).is_some_and(|digits| !is_fraction(digits)),
     }
-    if let Expr::Value(value) = inner
-        && let Value::Number(digits, _) = &mut value.value
-        && is_whole(digits)
-    {
-        digits.push_str(".0");
+}
+
+/// Whether nothing is written.
+pub(super) fn is_null(expression: &Expr) -> bool {
+    matches!(expression, Expr::Value(value) if value.value == Value::Null)
+}
+
+/// A number that the statement writes, with its sign; whether it is not whole. `None` for all else, and for a whole number
+/// of more than 64 bits.
+pub(super) fn written(expression: &Expr) -> Option<(String, bool)> {
+    match expression {
+        Expr::Nested(inner) | Expr::UnaryOp { op: UnaryOperator::Plus, expr: inner } => written(inner),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => {
+            let (digits, is_fraction) = written(expr)?;
+            Some((digits.strip_prefix('-').map_or_else(|| format!("-{digits}"), ToOwned::to_owned), is_fraction))
+        }
+        _ => {
+            let digits = number(expression)?;
+            let is_fraction = is_fraction(digits);
+            (is_fraction || digits.parse::<i64>().is_ok()).then(|| (digits.to_owned(), is_fraction))
+        }
     }
-    item
 }
