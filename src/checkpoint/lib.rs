@@ -129,7 +129,7 @@ pub const BEST: &str = "best";
 /// The folder of the base's best checkpoint, where a first stage trains it.
 pub const BASE: &str = "base";
 /// A file that may stand beside these: what is decided of what it scores. Where it is to be read, [`decision_in`] says.
-const DECISION: &str = "decision.json";
+pub const DECISION: &str = "decision.json";
 /// A file that may stand beside these: what the model is for.
 pub const CARD: &str = "card.json";
 const CONFIG: &str = "config.json";
@@ -253,6 +253,11 @@ pub fn find_config(folder: &Path) -> Result<Option<CheckpointConfig>, Checkpoint
 /// Where the decision lies that travels with the checkpoint in a folder, if there is one.
 pub fn decision_in(folder: &Path) -> PathBuf {
     found_under(folder).join(DECISION)
+}
+
+/// Whether a folder is that of a checkpoint with a decision beside it.
+pub fn is_decided(folder: &Path) -> bool {
+    found_under(folder).join(CONFIG).is_file() && decision_in(folder).is_file()
 }
 
 /// Identifies a checkpoint by its three files.

@@ -254,7 +254,14 @@ fn named(path: &Path, of: &str, classes: usize) -> Result<Vec<Text>, CheckpointE
 }
 
 fn ordered(path: &Path, names: BTreeMap<Text, usize>) -> Result<Vec<Text>, CheckpointError> {
-    let by_class: BTreeMap<usize, Text> = names.into_iter().map(|(name, class)| (class, name)).collect();
+    let mut by_class: BTreeMap<usize, Text> = BTreeMap::new();
+    for (name, class) in names {
+        if let Some(other) = by_class.get(&class) {
+            let told = format!("expected a class of its own for each relation, got {class} for `{other}` and `{name}`");
+            return Err(fault(path, &told));
+        }
+        by_class.insert(class, name);
+    }
     match by_class.keys().zip(0..).find(|(class, place)| *class != place) {
         Some((class, place)) => Err(fault(path, &format!("expected the classes 0, 1, …, got {class} for {place}"))),
         None => Ok(by_class.into_values().collect()),

@@ -52,7 +52,7 @@ impl Command {
         let goes_on = match self {
             Self::Train(_) => "--resume goes on from the last whole epoch, if there is one",
             Self::Score(args) => args.goes_on(),
-            Self::Run(_) => "the same command goes on where it stopped",
+            Self::Run(args) => args.goes_on(),
             _ => "run it again",
         };
         let only_reads = match self {

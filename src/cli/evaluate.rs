@@ -69,9 +69,9 @@ pub struct EvaluateArgs {
 }
 
 impl EvaluateArgs {
-    /// Whether nothing is written but to stdout.
+    /// Whether nothing is written but to stdout: what comes on stdin is set down.
     pub fn only_reads(&self) -> bool {
-        self.out.is_none()
+        self.out.is_none() && !self.relations.iter().chain(&self.against).any(|path| pipe::is(path))
     }
 }
 
@@ -142,6 +142,7 @@ fn evaluated(args: &EvaluateArgs, options: &Options, scratch: &mut Scratch) -> a
         [] => Ok(Vec::new()),
         paths => metrics::evaluate_each(&Request { run_id, ..request.clone() }, paths),
     };
+    [&relations, &against].into_iter().try_for_each(|paths| metrics::check_once(paths))?;
     let (ours, theirs) = (each(&relations, request.run_id)?, each(&against, None)?);
     if ours.len() > 1 && args.run_id.is_some() {
         bail!(Usage(format!("`--run-id`: expected one run to name, got {}", ours.len())));

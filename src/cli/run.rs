@@ -56,6 +56,17 @@ pub struct RunArgs {
     runs: PathBuf,
 }
 
+impl RunArgs {
+    /// How a run that was stopped goes on: what is made though it is up to date begins anew each time.
+    pub fn goes_on(&self) -> &'static str {
+        if self.force {
+            "run it again: with --force every stage begins anew"
+        } else {
+            "the same command goes on where it stopped"
+        }
+    }
+}
+
 /// Runs.
 pub fn run(args: &RunArgs, messages: Messages) -> anyhow::Result<Outcome> {
     if let [file] = &*args.files {

@@ -1,8 +1,8 @@
 //! The tables of a split → those of several, document by document.
 //!
 //! Rows are carried over as they are, table by table and a few thousand at a time, so that nothing of a document is lost
-//! on the way. Made anew are the name of the split and the positions in it, and the counts of its relations. Rejects stay
-//! with the split that is divided.
+//! on the way. Made anew are the name of the split and the positions in it, and the counts of its relations. Rejected
+//! documents stay with the split that is divided; what else was rejected goes with its document.
 //!
 //! A share draws by a hash of the seed and the document's name: the order of the documents does not matter, and the
 //! numbers are exact.

@@ -166,11 +166,20 @@ fn short(hash: blake3::Hash) -> String {
 /// # Errors
 /// Where something cannot be read, or is neither a file nor a folder.
 pub fn content(path: &Path) -> io::Result<String> {
+    content_without(path, None)
+}
+
+/// The same of a folder without a file in it, where that is there.
+///
+/// # Errors
+/// As [`content`].
+pub fn content_without(path: &Path, file: Option<&str>) -> io::Result<String> {
     if !path.is_dir() {
         return Ok(short(file_content(path)?));
     }
     let mut files = Vec::new();
     list(path, &mut Vec::new(), &mut vec![path.canonicalize()?], &mut files)?;
+    files.retain(|(steps, _)| file.is_none_or(|file| steps != file.as_bytes()));
     files.sort();
     let hashes = files.par_iter().map(|(_, file)| file_content(file)).collect::<io::Result<Vec<_>>>()?;
     let mut fields = Fields::default();

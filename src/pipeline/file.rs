@@ -188,7 +188,7 @@ impl Pipeline {
     pub fn position(&self, stage: &str) -> anyhow::Result<usize> {
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
         let position = names.iter().position(|name| *name == stage);
-        if self.without.stages.iter().any(|name| name == stage) {
+        if self.without.stages.iter().any(|name| name.rsplit('/').next() == Some(stage)) {
             bail!("{}: stage `{stage}`: the run is {}", self.name, self.without);
         }
         position.ok_or_else(|| anyhow!("{}: {}", self.name, unknown("stage", stage, &names)))
@@ -208,6 +208,12 @@ fn read_top(file: &Path, above: &[&Path], notes: &mut Vec<String>) -> anyhow::Re
     check_keys(&table, keys::<Top>())?;
     let mut top: Top = typed(table)?;
     let Some(other) = top.extends.take() else { return Ok(top) };
+    // Else the later one would take the earlier one's place, too.
+    for (place, stage) in top.stage.iter().enumerate() {
+        let name = settings::name(stage);
+        let is_twice = !name.is_empty() && top.stage.iter().take(place).any(|other| settings::name(other) == name);
+        ensure!(!is_twice, "two stages are named `{name}`");
+    }
     let place = || format!("`extends`: {}", other.display());
     let above = [above, &[file]].concat();
     check_chain(&above, &other).context("`extends`")?;

@@ -15,6 +15,7 @@ use crate::graph;
 use crate::report::is_page;
 use crate::table::{
     Ours, TableError, check_workplace, holds_only_tables, is_file, is_marked, make_folder, not_ours, put, restore,
+    sibling, through,
 };
 
 /// How what stages make is known, whichever made it.
@@ -29,12 +30,15 @@ fn is_an_output(path: &Path) -> bool {
 }
 
 /// Puts a finished file or folder at `target`, in place of what stood there. `made` stays where it is, so that a run
-/// that is killed before the manifest knows of it has lost nothing. Works in `folder`, under a name that bears `role`.
+/// that is killed before the manifest knows of it has lost nothing. Works in `folder`, or beside what a link at `target` leads
+/// to, under a name that bears `role`.
 ///
 /// # Errors
 /// Where the file system refuses; the old content stands then.
 pub fn install(made: &Path, target: &Path, folder: &Path, role: &str) -> anyhow::Result<()> {
-    let new = folder.join(format!(".new-{role}"));
+    let reached = through(target)?;
+    // What a link leads to may be on another file system: it is made there.
+    let new = if reached == target { folder.join(format!(".new-{role}")) } else { sibling(&reached, role) };
     // May be left by a run that was killed in between; what was exchanged for it, too.
     remove(&new).and_then(|()| link(made, &new)).with_context(|| new.display().to_string())?;
     if let Some(parent) = target.parent() {
@@ -73,7 +77,7 @@ pub fn check_places(folder: &RunFolder<'_>, stages: &[&Stage]) -> Result<(), Tab
         if let Some(path) = above.find(|above| above.symlink_metadata().is_ok() && !above.is_dir()) {
             return Err(not_ours(path));
         }
-        let path = folder.path.join(output);
+        let path = through(&folder.path.join(output))?;
         if path.symlink_metadata().is_ok() && !may_replace(&path, known.contains(output.as_str())) {
             return Err(not_ours(path));
         }

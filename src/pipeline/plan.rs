@@ -3,12 +3,16 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use anyhow::Context;
+
 use super::file::{Input, Pipeline, Stage};
 use super::gather::{Absent, Reach, reach};
 use super::install::check_places;
 use super::request::{Request, inputs, to_fetch};
 use super::run_folder::RunFolder;
-use crate::ground::manifest::Entry;
+use crate::checkpoint;
+use crate::ground::identity::content_without;
+use crate::ground::manifest::{Artefact, Entry};
 
 /// What a run would do with a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +102,17 @@ pub fn reason(folder: &mut RunFolder<'_>, stage: &Stage, force: bool) -> anyhow:
     }
 }
 
+/// Whether a checkpoint is as it was made, but for a decision that somebody has put beside it since: that is no part of
+/// what the model is, though one of what it scores.
+fn is_decided(folder: &RunFolder<'_>, output: &str, known: &Artefact) -> anyhow::Result<bool> {
+    let path = folder.path.join(output);
+    if !checkpoint::is_decided(&path) {
+        return Ok(false);
+    }
+    let content = content_without(&path, Some(checkpoint::DECISION));
+    Ok(content.with_context(|| format!("{}: cannot read", path.display()))? == known.hash)
+}
+
 /// What became of the outputs since they were made.
 fn damage(folder: &mut RunFolder<'_>, stage: &Stage, entry: &Entry) -> anyhow::Result<Option<String>> {
     for (role, output) in &stage.outputs {
@@ -105,7 +120,7 @@ fn damage(folder: &mut RunFolder<'_>, stage: &Stage, entry: &Entry) -> anyhow::R
         let Some(known) = known else { return Ok(Some(format!("output `{output}` is new"))) };
         match folder.content(&folder.path.join(output))? {
             None => return Ok(Some(format!("output `{output}` is not there"))),
-            Some(hash) if hash != known.hash => {
+            Some(hash) if hash != known.hash && !is_decided(folder, output, known)? => {
                 return Ok(Some(format!("output `{output}` is not as it was made")));
             }
             Some(_) => {}

@@ -107,8 +107,9 @@ impl<'p> RunFolder<'p> {
         stage.inputs.iter().map(|(role, inputs)| Ok((role.as_str(), paths(inputs)?))).collect()
     }
 
-    /// Notes a stage in the manifest, in the pipeline's order; stages that the pipeline has no more go. Those of
-    /// variants and seeds that it does not have now stay, behind: who leaves one out for once has not lost its runs.
+    /// Notes a stage in the manifest, in the pipeline's order; stages that the file has no more go. Those stay, behind, of
+    /// variants and seeds that it does not have now, and those whose sources are not there: who leaves one out for once has
+    /// not lost its runs.
     ///
     /// # Errors
     /// Where the manifest cannot be written.
@@ -118,14 +119,24 @@ impl<'p> RunFolder<'p> {
         entries.retain(|other| other.stage != entry.stage);
         entries.push(entry);
         let place = |entry: &Entry| self.pipeline.stages.iter().position(|stage| stage.name == entry.stage);
-        let is_of_others = |entry: &Entry| {
-            let stage = entry.stage.rsplit_once('/').map(|(_, stage)| stage);
-            stage.is_some_and(|stage| self.pipeline.names.iter().any(|name| name == stage))
-        };
-        entries.retain(|entry| place(entry).is_some() || is_of_others(entry));
+        entries.retain(|entry| place(entry).is_some() || self.is_of_file(entry));
         entries.sort_by_key(|entry| place(entry).unwrap_or(usize::MAX));
         self.manifest.stages = entries;
         write_file(&self.path.join(MANIFEST), true, |file| Ok(self.manifest.write(file)?))
+    }
+
+    /// Whether a stage, of whatever variant and seed, is one of the file.
+    fn is_of_file(&self, entry: &Entry) -> bool {
+        let stage = entry.stage.rsplit('/').next();
+        stage.is_some_and(|stage| self.pipeline.names.iter().any(|name| name == stage))
+    }
+
+    /// The outputs that stand here of stages which the file has no more, and that no other makes.
+    pub fn left_behind(&self) -> Vec<String> {
+        let made: BTreeSet<&String> = self.pipeline.stages.iter().flat_map(|stage| stage.outputs.values()).collect();
+        let gone = self.manifest.stages.iter().filter(|entry| !self.is_of_file(entry));
+        let outputs = gone.flat_map(|entry| entry.outputs.values().map(|output| output.path.clone()));
+        outputs.filter(|output| !made.contains(output) && self.path.join(output).exists()).collect()
     }
 
     /// The folder in which a stage works, made. What was left by a killed run stays where the recipe is the same, unless

@@ -15,6 +15,7 @@ use super::plan::reason;
 use super::request::{Request, inputs, to_fetch};
 use super::run_folder::RunFolder;
 use super::stage::kind::{Made, Work};
+use crate::checkpoint;
 use crate::encoder::hub;
 use crate::ground::Text;
 use crate::ground::interrupt;
@@ -56,6 +57,10 @@ pub fn run(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> any
     let folder = RunFolder::open(pipeline, &request.runs)?;
     install::recover(&folder, &stages)?;
     install::check_places(&folder, &stages)?;
+    for output in folder.left_behind() {
+        let told = format!("{}: no stage makes `{output}` any more: it stays as it is", pipeline.name);
+        observe(Event::Line(told));
+    }
     fetch(&stages, observe)?;
     let mut runner = Runner { name: &pipeline.name, folder, force: request.force, device: request.device };
     let mut absent = Absent { aside: request.left_aside(pipeline)?, ..Absent::default() };
@@ -162,6 +167,13 @@ impl Runner<'_> {
         let folder = self.folder.work_folder(stage, &recipe, self.force)?;
         let acted = self.act(stage, &folder, tell).inspect_err(|_| self.folder.prune(stage, &folder));
         let (made, warnings) = acted?;
+        for output in stage.outputs.values().filter(|output| checkpoint::is_decided(&self.folder.path.join(output))) {
+            let file = self.folder.path.join(output).join(checkpoint::DECISION);
+            tell(Event::Warning(format!(
+                "{}: decided of the model that is replaced, and goes with it",
+                file.display()
+            )));
+        }
         // Beside what is new it would be taken for its own.
         for (path, output) in self.folder.outdated(stage)? {
             install::clear(&path)?;

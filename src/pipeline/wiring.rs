@@ -50,7 +50,8 @@ pub fn check_output(path: &str) -> anyhow::Result<()> {
         _ => false,
     };
     let inside = !path.is_empty() && Path::new(path).components().all(plain) && !path.ends_with('/');
-    ensure!(inside && path != MANIFEST, "output `{path}`: expected the path of a visible file or folder to be made");
+    let is_manifest = Path::new(path).starts_with(MANIFEST);
+    ensure!(inside && !is_manifest, "output `{path}`: expected the path of a visible file or folder to be made");
     Ok(())
 }
 

@@ -531,6 +531,10 @@ fn a_file_extends_another() {
     let place_of = |name: &str| names.iter().position(|other| *other == name).unwrap();
     assert!(place_of("test") < place_of("before") && place_of("before") < place_of("copy"), "{names:?}");
     assert!(place_of("copy") < place_of("last"), "{names:?}");
+    let twice = stage("more", "test", "one.parquet") + &stage("more", "test", "other.parquet");
+    place.write("twice.toml", &("extends = \"tiny.toml\"\n".to_owned() + &twice));
+    let twice = place.docre(&["twice.toml"]);
+    assert!(twice.code == Some(1) && twice.stderr.contains("two stages are named `more`"), "{}", twice.stderr);
     place.write("circle.toml", "extends = \"circle.toml\"\n");
     let circle = place.docre(&["circle.toml"]);
     let expected = "in no circle, got `circle.toml`, which extends `circle.toml`";

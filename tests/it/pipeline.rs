@@ -342,6 +342,40 @@ fn an_optional_stage_without_its_source_is_left_out_with_those_that_need_it() {
     // What is asked for without it is not told, and once its source is there it runs.
     place.write("copy.sql", COPY);
     assert_eq!(place.run(&[]), ["copy", "evaluate"]);
+    // What is not there for once was made all the same.
+    fs::rename(place.path("copy.sql"), place.path("away.sql")).unwrap();
+    assert_eq!(place.run(&["--set", "train.seed=5"]), ["train"]);
+    fs::rename(place.path("away.sql"), place.path("copy.sql")).unwrap();
+    assert_eq!(place.run(&[]), ["train"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_output_goes_to_where_a_link_in_its_place_leads() {
+    let place = Place::new(TINY);
+    fs::create_dir_all(place.path("runs/tiny")).unwrap();
+    fs::create_dir(place.path("far")).unwrap();
+    let link = place.path("runs/tiny/train");
+    std::os::unix::fs::symlink(place.path("far/train"), &link).unwrap();
+    place.run(&[]);
+    assert!(link.is_symlink() && place.path("far/train/facts").is_dir());
+    assert_eq!(place.run(&["--set", "train.documents=5"]), ["train", "evaluate"]);
+    let names = fs::read_dir(place.path("far")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!((link.is_symlink(), names.collect::<Vec<_>>()), (true, vec!["train".into()]));
+}
+
+#[test]
+fn what_no_stage_makes_any_more_is_told() {
+    let place = Place::new(TINY);
+    place.run(&[]);
+    place.write(
+        "tiny.toml",
+        &TINY.replace("name = \"evaluate\"", "name = \"judge\"").replace("\"figures\"", "\"judged\""),
+    );
+    let run = place.docre(&["tiny.toml"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.contains("tiny: no stage makes `figures` any more: it stays as it is\n"), "{}", run.stderr);
+    assert!(!place.docre(&["tiny.toml"]).stderr.contains("any more"));
 }
 
 #[test]

@@ -114,6 +114,13 @@ fn a_model_is_trained_scored_and_evaluated() {
     let again = place.docre(&["tiny.toml"]);
     assert_eq!((again.code, &again.stdout), (Some(0), &run.stdout));
     assert!(!again.stderr.contains("running"), "{}", again.stderr);
+    // What is decided of a model beside it is no part of the model, but of what it scores.
+    let decision = folder.join("model/decision.json");
+    fs::write(&decision, r#"{"shift": 0.5}"#).unwrap();
+    assert_eq!(place.run(&[]), ["score", "evaluate"]);
+    let anew = place.docre(&["tiny.toml", "--from", "train", "--until", "train", "--force"]);
+    assert!(anew.stderr.contains("decision.json: decided of the model that is replaced"), "{}", anew.stderr);
+    assert!(anew.code == Some(0) && !decision.exists());
 }
 
 #[test]

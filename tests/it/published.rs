@@ -97,6 +97,14 @@ fn relations_come_in_any_of_three_forms() {
     let config = || fs::read_to_string(fixture.path("checkpoint/config.json")).unwrap();
     assert_eq!(fixture.convert(&fixture.weights(), &fixture.golden.json["rel2id"], &[]).code, Some(0));
     let expected = config();
+    let mut twice = fixture.golden.json["rel2id"].clone();
+    twice["another"] = json!(1);
+    let run = fixture.convert(&fixture.weights(), &twice, &["--force"]);
+    assert!(
+        run.code == Some(1) && run.stderr.contains("expected a class of its own for each relation"),
+        "{}",
+        run.stderr
+    );
     let mut names: Vec<(u64, String)> = fixture.golden.json["rel2id"]
         .as_object()
         .unwrap()

@@ -5,7 +5,7 @@
 use anyhow::ensure;
 use toml::Table;
 
-use super::kind::{Action, Before, Kind, Made, Needs, Work, keys_of};
+use super::kind::{Action, Before, Kind, Made, Needs, Work, keys_of, warnings};
 use super::scorings::{check_kinds, check_split};
 use crate::decide::{self, Decision, Options, Request};
 use crate::ground::manifest::role;
@@ -81,7 +81,7 @@ impl Action for Decide {
         Ok(Made {
             outputs: [role::RELATIONS, role::EVIDENCE].map(|role| (role, work.folder.join(role))).into(),
             notes: vec![ended.claims().counted()],
-            warnings: ended.claims().warnings(),
+            warnings: warnings(ended.claims().warnings()),
             ..Made::default()
         })
     }

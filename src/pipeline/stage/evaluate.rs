@@ -9,7 +9,7 @@ use anyhow::ensure;
 use serde::Serialize;
 use toml::Table as Toml;
 
-use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
+use super::kind::{self, Action, Kind, Made, Needs, Work, keys_of};
 use crate::decide::Decision;
 use crate::ground::folder_name;
 use crate::ground::manifest::role;
@@ -106,8 +106,7 @@ impl Action for Evaluate {
         }
         metrics::sort(&mut rows);
         outputs.insert(role::METRICS, written(work.folder, rows)?);
-        let warnings = warnings.into_iter().map(|warning| format!("warning: {warning}")).collect();
-        Ok(Made { outputs, warnings, ..Made::default() })
+        Ok(Made { outputs, warnings: kind::warnings(warnings), ..Made::default() })
     }
 
     fn lacks(&self, role: &str) -> Option<&'static str> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::kind::{Action, Before, Kind, Made, Needs, Work, keys_of};
+use super::kind::{Action, Before, Kind, Made, Needs, Work, keys_of, warnings};
 use super::scorings::check_kinds;
 use crate::decide::{self, Decision, Ensemble, FitOptions, FitRequest};
 use crate::ground::manifest::role;
@@ -52,7 +52,7 @@ impl Action for FitOptions {
         Ok(Made {
             outputs: BTreeMap::from([(role::DECISION, file)]),
             notes: fit.told().into_iter().chain(fit.told_of_evidence()).collect(),
-            warnings: fit.warnings(),
+            warnings: warnings(fit.warnings()),
             ..Made::default()
         })
     }

@@ -284,6 +284,11 @@ pub fn keys_of<T: DeserializeOwned>() -> Vec<&'static str> {
     keys::<T>().to_vec()
 }
 
+/// What is to be said as warnings.
+pub fn warnings(told: Vec<String>) -> Vec<String> {
+    told.into_iter().map(|told| format!("warning: {told}")).collect()
+}
+
 /// The tables of a corpus, as an output `tables`.
 pub fn corpus(summary: Summary) -> Made {
     let mut warnings = summary.lost();
