@@ -39,6 +39,11 @@ impl<'a> AllPairs<'a> {
         let mut wider = examples.to_vec();
         for (example, others) in wider.iter_mut().zip(others) {
             asked.extend(n_pairs..n_pairs + example.pairs.len() as u32);
+            if !others.is_empty() {
+                // What is learnt is of those that are asked about.
+                let asked: BTreeSet<(u32, u32)> = example.pairs.iter().copied().collect();
+                example.evidence.retain(|(pair, _)| asked.contains(pair));
+            }
             example.pairs.extend(others);
             example.labels.resize(example.pairs.len(), Vec::new());
             n_pairs += example.pairs.len() as u32;

@@ -52,7 +52,8 @@ pub struct BaseLogits {
 /// What is predicted of a document.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Found {
-    /// What is wanted of its predictions, pair by pair and best first.
+    /// What is wanted of its predictions, pair by pair and best first; none of pairs with an entity of which no mention is
+    /// left.
     pub predictions: Vec<Prediction>,
     /// What its pairs were given on the way, pair by pair, the first iteration first and best first; none where the model
     /// does not iterate.
@@ -265,6 +266,11 @@ impl<P: Iterator<Item = (usize, (u32, u32))>> Reader<'_, P> {
             let of_pair;
             (of_pair, held) = held.split_at(held.iter().take_while(|held| held.pair == row).count());
             let (before, shares) = (found.predictions.len(), std::mem::take(&mut scored.sentences));
+            // Of what is cut off the model has seen nothing: whatever it says of a pair with such an end is of no text.
+            let is_seen = |entity: u32| example.n_mentions.get(entity as usize).is_some_and(|left| *left > 0);
+            if !(is_seen(pair.0) && is_seen(pair.1)) {
+                continue;
+            }
             add(found, &example.doc_id, pair, (scored, of_pair), self.wanted)?;
             if found.predictions.len() > before || !of_pair.is_empty() {
                 found.sentences.extend(shares_of(pair, shares, example.sentences.len()));

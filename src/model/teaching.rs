@@ -110,9 +110,11 @@ impl Teaching {
 /// `(l − t)²`, of a pair of which classes are absent as many times as much as it has fewer of them: the mean over classes is
 /// that over those that are there. `(pairs, classes)` twice → the same.
 fn squares(teacher: &Tensor, logits: &Tensor) -> Result<Tensor> {
-    let n_present = present(logits)?.sum_keepdim(D::Minus1)?;
+    let present = present(logits)?;
+    let n_present = present.sum_keepdim(D::Minus1)?;
     let scale = (n_present.affine(0.0, logits.dim(1)? as f64)? / n_present)?;
-    (logits - teacher)?.sqr()?.broadcast_mul(&scale)
+    // Two absent logits may be far from each other.
+    ((logits - teacher)? * present)?.sqr()?.broadcast_mul(&scale)
 }
 
 /// The sum of what there is.

@@ -53,7 +53,12 @@ pub fn check(text: &str) -> Result<(), String> {
     if growth > MOST_GROWTH {
         return Err(format!("`normalizer`: expected a word to grow {MOST_GROWTH} times at most, got {growth}"));
     }
-    parts(&described["pre_tokenizer"], "pre_tokenizer", &PRE_TOKENIZERS)?;
+    let growth = growth.saturating_mul(parts(&described["pre_tokenizer"], "pre_tokenizer", &PRE_TOKENIZERS)?);
+    if growth > MOST_GROWTH {
+        let told =
+            format!("expected a word to grow {MOST_GROWTH} times at most, the normalizer's included, got {growth}");
+        return Err(format!("`pre_tokenizer`: {told}"));
+    }
     let model = &described["model"];
     let chance = |name: &&&str| !matches!(&model[**name], Value::Null) && model[**name].as_f64() != Some(0.0);
     if let Some(name) = CHANCE.iter().find(chance) {
@@ -92,6 +97,8 @@ fn growth(kind: &str, part: &Value) -> Result<u64, String> {
         ("Replace", pattern @ 1..) => length(&part["content"]).div_ceil(pattern).max(1),
         // An expression may be found between any two characters.
         ("Replace", 0) => length(&part["content"]).saturating_add(1),
+        // Of each byte that is no printable character of ASCII it makes one of two bytes.
+        ("ByteLevel", _) => 2,
         ("Prepend", _) => length(&part["prepend"]).saturating_add(1),
         ("Precompiled", _) => {
             let table = part["precompiled_charsmap"].as_str().and_then(|text| STANDARD.decode(text).ok());

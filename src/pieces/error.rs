@@ -54,9 +54,9 @@ pub enum PiecesError {
         name: String,
     },
     /// The tokenizer fails on a word.
-    #[error("tokenizer: cannot cut the word `{word}`: {reason}")]
+    #[error("tokenizer: cannot cut the word {word}: {reason}")]
     Word {
-        /// The word.
+        /// The word in quotes, its middle left out where it is long.
         word: String,
         /// What the tokenizer says.
         reason: String,

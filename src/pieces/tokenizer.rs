@@ -3,17 +3,23 @@
 use std::fs;
 use std::path::Path;
 
+use serde::Deserialize;
 use tokenizers::models::bpe::BPE;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
 use ground::caught::caught;
+use ground::excerpt::quoted;
 use ground::{present, read_text};
 
+use crate::described;
 use crate::error::{END_OF_WORD, PiecesError, fault, tokenizer_fault};
-use crate::{described, word_piece};
+use crate::word_piece::{self, beside};
 
 /// Ids are below this: the library looks at every number up to the highest. The largest vocabularies have a million.
 const MOST_IDS: usize = 1 << 24;
+
+/// Pieces that mark mentions, the first that there is.
+const MARKERS: [&str; 3] = ["*", "[UNK]", "<unk>"];
 
 /// How an encoder's input begins and ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,13 +83,13 @@ impl Tokenizer {
             return Err(PiecesError::Tokenizer { reason });
         }
         let identifier = |piece| inner.token_to_id(piece).ok_or(PiecesError::NoPiece { piece });
-        let family = if identifier("<s>").is_ok() { Family::Roberta } else { Family::Bert };
-        let (start, end) = match family {
-            Family::Bert => (identifier("[CLS]")?, identifier("[SEP]")?),
-            Family::Roberta => (identifier("<s>")?, identifier("</s>")?),
+        let (family, start, end) = match (identifier("<s>"), identifier("</s>")) {
+            (Ok(start), Ok(end)) => (Family::Roberta, start, end),
+            _ => (Family::Bert, identifier("[CLS]")?, identifier("[SEP]")?),
         };
         // A vocabulary without `*` reads it as any other unknown piece, as the reference code does.
-        let marker = identifier("*").or_else(|_| identifier("[UNK]")).or_else(|_| identifier("<unk>"))?;
+        let marker = MARKERS.into_iter().find_map(|piece| identifier(piece).ok());
+        let marker = marker.ok_or(PiecesError::NoPiece { piece: "`*`, `[UNK]` or `<unk>`" })?;
         let text = inner.to_string(false).map_err(tokenizer_fault)?;
         let name = match family {
             Family::Bert => "bert",
@@ -98,7 +104,7 @@ impl Tokenizer {
     /// # Errors
     /// Where the tokenizer fails.
     pub fn pieces(&self, word: &str) -> Result<Vec<u32>, PiecesError> {
-        let fault = |error: tokenizers::Error| PiecesError::Word { word: word.to_owned(), reason: error.to_string() };
+        let fault = |error: tokenizers::Error| PiecesError::Word { word: quoted(word), reason: error.to_string() };
         let encoding = guarded(|| self.inner.encode_fast(word, false)).map_err(fault)?;
         Ok(encoding.get_ids().to_vec())
     }
@@ -163,6 +169,14 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, tokenizers::Error>) -> Result<T, 
     caught(work).unwrap_or_else(|caught| Err(caught.into()))
 }
 
+/// What `tokenizer_config.json` says beside byte pairs.
+#[derive(Default, Deserialize)]
+struct Settings {
+    /// Whether a word begins as one behind a blank does.
+    #[serde(default)]
+    add_prefix_space: bool,
+}
+
 fn byte_pairs(folder: &Path, vocabulary: &Path) -> Result<tokenizers::Tokenizer, PiecesError> {
     let merges = folder.join("merges.txt");
     if !merges.is_file() {
@@ -172,10 +186,11 @@ fn byte_pairs(folder: &Path, vocabulary: &Path) -> Result<tokenizers::Tokenizer,
     if text.contains(&format!("{END_OF_WORD}\"")) {
         return Err(PiecesError::NoBytes { path: vocabulary.to_path_buf() });
     }
+    let settings: Settings = beside(&folder.join("tokenizer_config.json"))?;
     let build = || -> Result<tokenizers::Tokenizer, tokenizers::Error> {
         let model = BPE::from_file(&vocabulary.to_string_lossy(), &merges.to_string_lossy()).build()?;
         let mut tokenizer = tokenizers::Tokenizer::new(model);
-        tokenizer.with_pre_tokenizer(Some(ByteLevel::new(false, true, true)));
+        tokenizer.with_pre_tokenizer(Some(ByteLevel::new(settings.add_prefix_space, true, true)));
         let special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"];
         tokenizer.add_special_tokens(special.map(|piece| tokenizers::AddedToken::from(piece, true)))?;
         Ok(tokenizer)

@@ -10,6 +10,7 @@ use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::{NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer};
 
+use ground::excerpt::quoted;
 use table::Text;
 
 use super::error::{PiecesError, tokenizer_fault};
@@ -81,7 +82,7 @@ fn parts(counts: BTreeMap<Text, u64>, normalizer: BertNormalizer) -> Result<BTre
     let mut parts: BTreeMap<String, u64> = BTreeMap::new();
     for (word, times) in counts {
         for part in split(&word, normalizer)
-            .map_err(|error| PiecesError::Word { word: word.to_string(), reason: error.to_string() })?
+            .map_err(|error| PiecesError::Word { word: quoted(&word), reason: error.to_string() })?
         {
             *parts.entry(part).or_default() += times;
         }

@@ -94,7 +94,7 @@ fn build(
 }
 
 /// What a file says, if there is one.
-fn beside<T: Default + DeserializeOwned>(path: &Path) -> Result<T, PiecesError> {
+pub(super) fn beside<T: Default + DeserializeOwned>(path: &Path) -> Result<T, PiecesError> {
     if !path.is_file() {
         return Ok(T::default());
     }

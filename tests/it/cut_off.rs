@@ -1,12 +1,13 @@
 //! What is cut off at a document's end is told where it is cut: in documents, entities, and facts out of reach.
 
 use std::fs;
+use std::path::Path;
 
 use docre::pieces::CutOff;
 use tempfile::TempDir;
 
 use crate::golden::folder;
-use crate::support::{self, DOCUMENT};
+use crate::support::{self, DOCUMENT, rows};
 
 struct Place {
     folder: TempDir,
@@ -84,15 +85,19 @@ fn training_and_scoring_tell_what_they_cut_off() {
     // Mentions begin at 1 and 29, at 18, and at 34. The same document is in the split to learn from and in that to
     // choose by.
     let lost = "2 documents were cut off at 30 pieces: 2 entities have no mention left, 2 facts can no longer be found";
-    assert!(said.contains(lost) && said.contains("`--most-pieces`"), "{said}");
+    assert!(said.contains(lost) && said.contains("a greater `most_pieces` keeps more"), "{said}");
     for (split, facts) in [("dev", ", 1 fact can no longer be found"), ("test", "")] {
         let (best, corpus, out) = (place.path("model/best"), place.path("corpus"), place.path(split));
         let arguments = ["score", "--checkpoint", &best, "--corpus", &corpus, "--split", split, "--out", &out];
+        let arguments = [&arguments[..], &["--margin", "1000"]].concat();
         let said = heard(&[&arguments[..], &["--device", "cpu"]].concat());
         let lost = format!(
             "1 document was cut off at 30 pieces: 1 entity has no mention left{facts}; a model that was trained or"
         );
         assert!(said.contains(&lost), "{said}");
+        // Of the third entity the model has seen nothing, and says nothing.
+        let pairs = rows(Path::new(&out), "SELECT DISTINCT head, tail FROM scores ORDER BY 1, 2");
+        assert_eq!(pairs, ["0,1", "1,0"]);
     }
 }
 

@@ -1,4 +1,4 @@
-//! FusedAttention of pairs without a matrix of scores: one pair's scores of one head exist at a time, forward and backward.
+//! Attention of pairs without a matrix of scores: one pair's scores of one head exist at a time, forward and backward.
 
 use std::ops::Range;
 

@@ -18,9 +18,10 @@ mod reading;
 
 use std::ops::Range;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Device, Error, Result, Tensor};
 
 use encoder::Encoder;
+use ground::interrupt;
 use ground::random::Random;
 use nn::ops::is_fused;
 use nn::{Mode, Weights};
@@ -140,6 +141,7 @@ impl DocreIi {
     ) -> Result<Tensor> {
         let (mut read, mut matrices) = (Read::default(), Matrices::default());
         for iteration in 1..=self.config.iterations as u32 {
+            interrupt::check().map_err(Error::wrap)?;
             let n_readings = readings.len();
             let mut open: Vec<&mut Reading> = readings.iter_mut().filter(|reading| reading.is_open).collect();
             if open.is_empty() {

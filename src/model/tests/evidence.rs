@@ -7,6 +7,7 @@ use nn::{Mode, Weights};
 
 use super::batches::{documents, models};
 use super::{distance, example};
+use crate::all_pairs::AllPairs;
 use crate::atlop::AtlopConfig;
 use crate::docre_ii::DocreIiConfig;
 use crate::docre_sd::DocreSdConfig;
@@ -200,6 +201,18 @@ fn naive_of_teacher([model, teacher]: [(&dyn Model, &ModelConfig); 2], examples:
         }
     }
     (sum.unwrap() / n_pairs as f64).unwrap()
+}
+
+#[test]
+fn pairs_that_are_only_met_teach_no_evidence() {
+    let mut example = supported().swap_remove(1);
+    assert!(example.evidence.iter().filter(|(pair, _)| example.pairs.contains(pair)).count() > 1);
+    let asked = example.evidence[0].0;
+    (example.pairs, example.labels) = (vec![asked], vec![Vec::new()]);
+    let examples = [example];
+    let all = AllPairs::of(&examples);
+    assert!(all.examples[0].pairs.len() > 1);
+    assert!(all.examples[0].evidence.iter().all(|(pair, _)| *pair == asked));
 }
 
 #[test]

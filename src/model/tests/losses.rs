@@ -281,6 +281,8 @@ fn every_kind_learns_from_a_teachers_logits() {
         number(&teaching.of(Some(&rows(teacher)), [&rows(logits)]).unwrap().unwrap())
     };
     assert!((of(Teaching::Mse { weight: 2.0 }, [1.0, 2.0], [0.0, 5.0]) - 10.0).abs() < 1e-6);
+    // What is absent of both is nothing to learn, however far below all else it is: 1² · 2/1, of two.
+    assert!((of(Teaching::Mse { weight: 1.0 }, [2.0, -4e30], [1.0, -1e30]) - 1.0).abs() < 1e-6);
     let expected = 0.75 * (0.75f64 / 0.5).ln() + 0.25 * (0.25f64 / 0.5).ln();
     assert!((of(Teaching::Kl { weight: 2.0 }, [3f32.ln(), 0.0], [1.0, 1.0]) - 2.0 * expected).abs() < 1e-6);
 }
