@@ -62,6 +62,14 @@ pub enum DecideError {
         /// Another.
         other: f32,
     },
+    /// Runs whose models give a pair more relations and fewer.
+    #[error("expected models that give a pair equally many relations at most, got {first} and {other}")]
+    MostLabels {
+        /// As the first does.
+        first: u32,
+        /// As another does.
+        other: u32,
+    },
     /// What is to be fused is not there.
     #[error(
         "`ensemble` of a decision: expected for `fusion` the scores of documents and those of their evidence alone, one \
@@ -193,6 +201,9 @@ impl Hint for DecideError {
             }
             Self::NoTable { .. } => Some("name the folder into which `docre score` has written".into()),
             Self::Margins { .. } => Some("score again with one `--margin`".into()),
+            Self::MostLabels { .. } => {
+                Some("say how many, by `most_labels` in a decision (`docre decide --most-labels`)".into())
+            }
             Self::Fusion { .. } => Some(
                 "score a second time with `--evidence-only`, and decide over both: `docre decide` with `--scores` twice".into(),
             ),

@@ -44,6 +44,9 @@ impl Runs {
         let (ensemble, without_evidence) = (decision.ensemble, decision.without_evidence());
         let sources = of_kinds(sources, ensemble)?;
         let margin = one_margin(&sources)?;
+        if decision.most_labels.is_none() {
+            check_most_labels(&sources)?;
+        }
         // Claims do not tell what was scored.
         let unscored = if iteration.is_none() { decision.names() } else { BTreeSet::new() };
         let inverses = Inverses::new(&decision.inverses);
@@ -162,6 +165,13 @@ fn of_kinds(sources: Vec<Source>, ensemble: Ensemble) -> Result<Vec<Source>, Dec
         (_, 1.., [first, ..]) => Err(DecideError::EvidenceOnly(first.path().to_path_buf())),
         _ => Ok(if documents.is_empty() { evidence } else { documents }),
     }
+}
+
+/// Refuses models that give a pair more relations and fewer: which of them, no mean says.
+fn check_most_labels(sources: &[Source]) -> Result<(), DecideError> {
+    let mut most = sources.iter().filter_map(Source::most_labels);
+    let Some(first) = most.next() else { return Ok(()) };
+    most.find(|&other| other != first).map_or(Ok(()), |other| Err(DecideError::MostLabels { first, other }))
 }
 
 /// The margin of all that have scores. With another each, what one has not scored would weigh as its margin says: a mean

@@ -15,8 +15,8 @@ use crate::scores::{Score, checked};
 pub struct Source {
     rows: Rows,
     path: PathBuf,
-    /// What the run is called, and how far below the threshold it reaches; `None`: it has no scores.
-    of: Option<(Text, f32)>,
+    /// What its scores say of the run; `None`: it has none.
+    of: Option<Said>,
     /// Identifies its model; `None`: the table does not say.
     model: Option<Text>,
     /// Whether these are claims of an iteration before the last.
@@ -25,6 +25,15 @@ pub struct Source {
     is_of_evidence: bool,
     /// The documents that were met, by hashes of their names, where no corpus says which comes next.
     met: HashSet<u64>,
+}
+
+/// What the rows of a run say of it, each of them the same.
+struct Said {
+    run_id: Text,
+    /// How far below the threshold they reach.
+    margin: f32,
+    /// How many relations the model gives a pair at most.
+    most_labels: u32,
 }
 
 enum Rows {
@@ -74,14 +83,19 @@ impl Source {
         }
         let is_early = first.as_ref().is_some_and(|row| wanted < row.iterations);
         // Nothing is known of what lay below the threshold.
-        let source = Self::new(path, Rows::Claims(table.cursor()?, wanted), first.map(|row| (row.run_id, 0.0)));
+        let of = first.map(|ClaimRow { run_id, most_labels, .. }| Said { run_id, margin: 0.0, most_labels });
+        let source = Self::new(path, Rows::Claims(table.cursor()?, wanted), of);
         Ok(Self { is_early, ..source })
     }
 
     fn of_scores(path: &Path) -> Result<Self, DecideError> {
         let table = table::<ScoreRow>(path)?;
         let first = table.cursor()?.next_if(|_| true)?;
-        let of = first.as_ref().map(|row| (row.run_id.clone(), row.margin));
+        let of = first.as_ref().map(|&ScoreRow { ref run_id, margin, most_labels, .. }| Said {
+            run_id: run_id.clone(),
+            margin,
+            most_labels,
+        });
         let source = Self::new(path, Rows::Scores(table.cursor()?), of);
         match first.filter(|row| !(row.margin.is_finite() && row.margin >= 0.0)) {
             Some(row) => Err(source.refused(&row.doc_id, format!("`margin`: expected 0 or more, got {}", row.margin))),
@@ -89,7 +103,7 @@ impl Source {
         }
     }
 
-    fn new(path: &Path, rows: Rows, of: Option<(Text, f32)>) -> Self {
+    fn new(path: &Path, rows: Rows, of: Option<Said>) -> Self {
         let (model, is_early, is_of_evidence) = (None, false, false);
         Self { rows, path: path.to_path_buf(), of, model, is_early, is_of_evidence, met: HashSet::new() }
     }
@@ -121,12 +135,17 @@ impl Source {
 
     /// What it is called; `None`: it has no scores.
     pub fn run_id(&self) -> Option<&Text> {
-        self.of.as_ref().map(|(run_id, _)| run_id)
+        self.of.as_ref().map(|said| &said.run_id)
     }
 
     /// How far below the threshold it reaches; `None`: it has no scores.
     pub fn margin(&self) -> Option<f32> {
-        self.of.as_ref().map(|(_, margin)| *margin)
+        self.of.as_ref().map(|said| said.margin)
+    }
+
+    /// How many relations its model gives a pair at most; `None`: it has no scores.
+    pub fn most_labels(&self) -> Option<u32> {
+        self.of.as_ref().map(|said| said.most_labels)
     }
 
     /// The next document that has any scores, and those; none may be left of it at an iteration.
@@ -144,7 +163,7 @@ impl Source {
     /// The scores of a document, where it is the next that has any.
     pub fn of(&mut self, doc_id: &Text) -> Result<Vec<Score>, DecideError> {
         let rows = self.rows.of(doc_id)?;
-        let Some((run_id, margin)) = &self.of else { return Ok(Vec::new()) };
+        let Some(Said { run_id, margin, .. }) = &self.of else { return Ok(Vec::new()) };
         checked(rows, run_id, *margin).map_err(|reason| self.refused(doc_id, reason))
     }
 

@@ -43,6 +43,9 @@ pub enum Error {
         /// What it said.
         source: Caught,
     },
+    /// Predictions are given twice: they would count as two runs.
+    #[error("`{}`: expected the predictions of each run once, got these twice", .0.display())]
+    Twice(PathBuf),
     /// No prediction is about the split.
     #[error("`{}`: expected predictions about the documents of `{}`, got {rows} that name others, such as `{document}`", predictions.display(), split.display())]
     Elsewhere {

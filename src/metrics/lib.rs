@@ -52,6 +52,7 @@ mod reliability;
 mod scores;
 pub mod present;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
@@ -148,6 +149,20 @@ pub fn evaluate(request: &Request<'_>) -> Result<Evaluation, Error> {
     let (judge, predictions) =
         rayon::join(|| Judge::open(request), || Predictions::open(predictions, evidence, tables, run_id));
     judge?.evaluation(predictions?)
+}
+
+/// Refuses predictions that are there twice, by whatever paths: they would count as two runs.
+///
+/// # Errors
+/// Where they are, or the system refuses to look.
+pub fn check_once(paths: &[PathBuf]) -> Result<(), Error> {
+    let mut met = BTreeSet::new();
+    for path in paths {
+        if !met.insert(predictions::place(path)?) {
+            return Err(Error::Twice(path.clone()));
+        }
+    }
+    Ok(())
 }
 
 /// The same of several runs, at one path or several, in place of the request's, with the evidence that lies beside

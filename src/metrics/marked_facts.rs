@@ -14,6 +14,8 @@
 //! | (h, e) | (s, i), (o, i) | `s>i,o>i` |
 //! | (e, t) | (i, s), (i, o) | `i>s,i>o` |
 //! | (t, h) | (o, i), (i, s) | `o>i,i>s` |
+//!
+//! A relation that holds both ways makes edges of both directions, and its fact is what either concludes.
 
 use ground::pattern::Pattern;
 use polars::prelude::*;
@@ -75,17 +77,33 @@ pub(super) fn marked_facts(
 
 /// The facts whose pairs are candidates, with their pairs' marks.
 fn marked_by_pair(facts: &DataFrame, split: &Split, numbering: &Numbering) -> Result<DataFrame, Error> {
-    let pairs = marked_pairs(facts, split, numbering)?.lazy();
-    let facts = facts.clone().lazy().with_column(numbering.pair_of(col("fact")).alias("pair"));
-    collect(facts.inner_join(pairs, col("pair"), col("pair")), "facts with the marks of their pairs")
+    let facts = with_pairs(facts, split, numbering);
+    let pairs = marked_pairs(facts.clone(), split, numbering)?.lazy();
+    let facts = facts.select([col("fact"), col("document"), col("gold"), col("predicted"), col("held")]);
+    let facts = facts.inner_join(pairs, col("held"), col("held"));
+    collect(facts.drop(by_name(["held"], true, false)), "facts with the marks of their pairs")
 }
 
-/// The pairs of the facts that are candidates: `pair` and its marks.
-fn marked_pairs(facts: &DataFrame, split: &Split, numbering: &Numbering) -> Result<DataFrame, Error> {
+/// Adds to facts the `pair` that each holds for, whether `both` ways, and the number of these two, `held`.
+fn with_pairs(facts: &DataFrame, split: &Split, numbering: &Numbering) -> LazyFrame {
+    let facts = facts.clone().lazy();
+    let facts = if split.has_undirected() {
+        numbering.with_relation(facts).with_column(split.is_undirected().alias("both"))
+    } else {
+        facts.with_column(lit(false).alias("both"))
+    };
+    facts.with_column(numbering.pair_of(col("fact")).alias("pair")).with_column(held(col("both")).alias("held"))
+}
+
+/// The number of a row's `pair`, held for both ways or in its one direction.
+fn held(both: Expr) -> Expr {
+    col("pair") * lit(2u64) + both.cast(DataType::UInt64)
+}
+
+/// What facts with their pairs hold for, of the pairs that are candidates: `pair`, `held` and the marks.
+fn marked_pairs(facts: LazyFrame, split: &Split, numbering: &Numbering) -> Result<DataFrame, Error> {
     let pairs = facts
-        .clone()
-        .lazy()
-        .group_by([numbering.pair_of(col("fact")).alias("pair")])
+        .group_by([col("held"), col("pair"), col("both")])
         .agg([col("gold").max().alias("gold_pair"), col("predicted").max().alias("predicted_pair")]);
     let pairs = collect(pairs, "pairs of facts")?.lazy();
     let special = special_pairs(split, numbering, &pairs)?.lazy();
@@ -94,15 +112,32 @@ fn marked_pairs(facts: &DataFrame, split: &Split, numbering: &Numbering) -> Resu
         .filter(col("candidate").fill_null(lit(true)))
         .with_column(col("intra").fill_null(lit(false)));
     let pairs = collect(pairs, "candidate pairs")?.lazy();
-    let of_kind = |kind: &str| pairs.clone().filter(col(kind)).select([col("pair")]);
-    let engaged = closing(of_kind("predicted_pair"), numbering)?.lazy();
-    let engaged = engaged.select([col("pair"), any_of(&TRIANGLE).alias("engaged")]);
-    let concluded = closing(of_kind("gold_pair"), numbering)?.lazy();
+    let of_kind = |kind: &str| pairs.clone().filter(col(kind));
+    let engaged = concluded(of_kind("predicted_pair"), split, numbering)?.lazy();
+    let engaged = engaged.select([col("held"), any_of(&TRIANGLE).alias("engaged")]);
+    let concluded = concluded(of_kind("gold_pair"), split, numbering)?.lazy();
     let patterns = CONCLUDED.iter().map(|pattern| pattern.name());
     let marks = patterns.chain(["engaged"]).map(|mark| col(mark).fill_null(lit(false)));
-    let marks: Vec<Expr> = [col("pair"), col("intra")].into_iter().chain(marks).collect();
-    let by_pair = |one: LazyFrame, other: LazyFrame| one.left_join(other, col("pair"), col("pair"));
-    collect(by_pair(by_pair(pairs, engaged), concluded).select(marks), "pairs in triangles")
+    let marks: Vec<Expr> = ["held", "pair", "intra"].map(col).into_iter().chain(marks).collect();
+    let by_held = |one: LazyFrame, other: LazyFrame| one.left_join(other, col("held"), col("held"));
+    collect(by_held(by_held(pairs, engaged), concluded).select(marks), "pairs in triangles")
+}
+
+/// What pairs conclude from each other: `held`, and the name of each [`Pattern`].
+fn concluded(pairs: LazyFrame, split: &Split, numbering: &Numbering) -> Result<DataFrame, Error> {
+    if !split.has_undirected() {
+        let closed = closing(pairs.select([col("pair")]), numbering)?.lazy();
+        return collect(closed.with_column(held(lit(false)).alias("held")), "what edges conclude");
+    }
+    let edges = pairs.clone().select([col("held"), col("pair")]);
+    let turned = pairs.filter(col("both")).select([col("held"), numbering.turned(col("pair")).alias("pair")]);
+    let edges = concat([edges, turned], UnionArgs::default()).map_err(error::query("edges"))?;
+    let edges = collect(edges, "edges")?.lazy();
+    let distinct = edges.clone().select([col("pair")]).unique(None, UniqueKeepStrategy::Any);
+    let closed = closing(distinct, numbering)?.lazy();
+    let edges = edges.inner_join(closed, col("pair"), col("pair"));
+    let either: Vec<Expr> = CONCLUDED.iter().map(|pattern| col(pattern.name()).max()).collect();
+    collect(edges.group_by([col("held")]).agg(either), "what edges of both directions conclude")
 }
 
 /// Whether a pair concludes by any of some patterns.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use polars::prelude::*;
 
 use ground::present;
-use submission::predictions::check_claimed;
+use submission::predictions::{check_claimed, run_name};
 use table::{Snapshot, Standing, TableFiles, evidence_of};
 
 use crate::error::{self, Error, given};
@@ -45,7 +45,7 @@ impl Predictions {
     /// What cannot be read, or is of several runs.
     pub fn open(path: &Path, evidence: Option<&Path>, split: &Path, run_id: Option<&str>) -> Result<Self, Error> {
         let Some(folder) = table_at(path)? else { return submission(path, split, run_id) };
-        let table = PredictionTable::open(folder, evidence)?;
+        let table = PredictionTable::open(path, folder, evidence)?;
         match table.runs.as_slice() {
             [] => table.of(None, run_id),
             [run] => table.of(Some(run), run_id),
@@ -62,7 +62,7 @@ impl Predictions {
     /// What cannot be read.
     pub fn open_each(path: &Path, split: &Path, run_id: Option<&str>) -> Result<Vec<Self>, Error> {
         let Some(folder) = table_at(path)? else { return Ok(vec![submission(path, split, run_id)?]) };
-        let table = PredictionTable::open(folder, evidence_of(path)?.as_deref())?;
+        let table = PredictionTable::open(path, folder, evidence_of(path)?.as_deref())?;
         match table.runs.as_slice() {
             [] => Ok(vec![table.of(None, run_id)?]),
             [run] => Ok(vec![table.of(Some(run), run_id)?]),
@@ -83,7 +83,7 @@ fn submission(path: &Path, split: &Path, run_id: Option<&str>) -> Result<Predict
     Ok(Predictions {
         path: path.to_path_buf(),
         snapshots: Vec::new(),
-        run_id: run_id.map_or_else(|| stem(path), str::to_owned),
+        run_id: run_id.map_or_else(|| run_name(path), str::to_owned),
         rows: facts.height() as u64,
         facts: facts.lazy(),
         evidence,
@@ -100,8 +100,16 @@ fn table_at(path: &Path) -> Result<Option<PathBuf>, Error> {
     Ok(Some(if holds_table { path.join("relations") } else { path.to_path_buf() }))
 }
 
+/// The file or folder that predictions are read from, by whatever path.
+pub(super) fn place(path: &Path) -> Result<PathBuf, Error> {
+    let place = table_at(path)?.unwrap_or_else(|| path.to_path_buf());
+    Ok(place.canonicalize().unwrap_or(place))
+}
+
 /// A table of predictions.
 struct PredictionTable {
+    /// What a run is called that it does not name.
+    name: String,
     folder: PathBuf,
     snapshots: Vec<Snapshot>,
     /// The table of evidence beside it.
@@ -118,7 +126,7 @@ struct RowsOfRun {
 }
 
 impl PredictionTable {
-    fn open(folder: PathBuf, evidence: Option<&Path>) -> Result<Self, Error> {
+    fn open(path: &Path, folder: PathBuf, evidence: Option<&Path>) -> Result<Self, Error> {
         let mut snapshots = Vec::new();
         for table in [Some(&*folder), evidence].into_iter().flatten() {
             let files = TableFiles::at(table)?;
@@ -127,7 +135,8 @@ impl PredictionTable {
             verify_all(table)?;
         }
         let runs = runs_in(&folder)?;
-        Ok(Self { folder, snapshots, evidence: evidence.map(Path::to_path_buf), runs })
+        let evidence = evidence.map(Path::to_path_buf);
+        Ok(Self { name: run_name(path), folder, snapshots, evidence, runs })
     }
 
     /// The predictions of one of its runs, or of none where it has no rows.
@@ -155,7 +164,7 @@ impl PredictionTable {
         Ok(Predictions {
             path: self.folder.clone(),
             snapshots: self.snapshots.clone(),
-            run_id: run_id.or(own).map_or_else(|| stem(&self.folder), str::to_owned),
+            run_id: run_id.or(own).unwrap_or(&self.name).to_owned(),
             rows: run.map_or(0, |run| run.count),
             facts,
             evidence,
@@ -198,10 +207,6 @@ fn runs_in(folder: &Path) -> Result<Vec<RowsOfRun>, Error> {
         .zip(rows)
         .map(|(name, count)| Ok(RowsOfRun { name: name.map(str::to_owned), count: given(count, "rows")? }));
     each.collect::<PolarsResult<_>>().map_err(place())
-}
-
-fn stem(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Those of some numbered facts that training showed: a column `fact`. `training` as [`training_facts`] has it.

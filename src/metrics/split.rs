@@ -152,7 +152,13 @@ impl Split {
         concat([names, turned], UnionArgs::default()).map_err(error::query("training facts"))
     }
 
-    fn is_undirected(&self) -> Expr {
+    /// Whether any relation holds both ways.
+    pub fn has_undirected(&self) -> bool {
+        !self.undirected.is_empty()
+    }
+
+    /// Whether the row's relation holds both ways.
+    pub fn is_undirected(&self) -> Expr {
         let names = Series::new("undirected".into(), &self.undirected);
         col("relation").is_in(lit(names).implode(false), false)
     }
@@ -233,6 +239,11 @@ impl Numbering {
         pair % lit(self.entities)
     }
 
+    /// The same in the other direction.
+    pub fn turned(&self, pair: Expr) -> Expr {
+        self.pair(self.tail(pair.clone()), self.head(pair))
+    }
+
     /// The number of a fact about a numbered pair.
     pub fn fact(&self, pair: Expr, code: Expr) -> Expr {
         pair * lit(self.n_relations()) + code
@@ -246,6 +257,11 @@ impl Numbering {
     /// The fact's relation.
     pub fn code_of(&self, fact: Expr) -> Expr {
         fact % lit(self.n_relations())
+    }
+
+    /// Adds a `relation` to numbered facts.
+    pub fn with_relation(&self, facts: LazyFrame) -> LazyFrame {
+        facts.left_join(self.relations.clone().lazy(), self.code_of(col("fact")), col("code"))
     }
 
     /// Adds `code` to rows with a `relation`; rows of other relations are lost.

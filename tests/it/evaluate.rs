@@ -369,4 +369,10 @@ fn predictions_come_on_stdin_in_any_form() {
     assert!(cut.code == Some(1) && cut.stderr.contains("Arrow"), "{}", cut.stderr);
     let twice = through(&stream, &["--against", "-"]);
     assert!(twice.code == Some(2) && twice.stderr.contains("stdin can be read once"), "{}", twice.stderr);
+    // By whatever path, a run counts once.
+    let again = json.parent().unwrap().join(".").join(json.file_name().unwrap());
+    let [json, again] = [&json, &again].map(|path| path.to_str().unwrap());
+    let arguments = ["evaluate", "--corpus", tables.to_str().unwrap(), "--relations", json, "--relations", again];
+    let run = docre(arguments);
+    assert!(run.code == Some(1) && run.stderr.contains("expected the predictions of each run once"), "{}", run.stderr);
 }

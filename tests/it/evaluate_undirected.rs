@@ -96,3 +96,38 @@ fn all_relations_can_be_undirected() {
     // Now A → B is right too: 2 · 3 / (4 + 3) = 6 / 7.
     assert_eq!(figure(&figures, "F1"), (3, 4, 3, 0.857_142_857_143));
 }
+
+#[test]
+fn what_is_inferred_does_not_hang_on_how_a_document_numbers_its_entities() {
+    // A–B both ways, B → C, C → A: read as B → A it closes the path B → C → A, as A → B a ring.
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let [a, b, c] = order;
+        let facts = [(a, "Association", b), (b, "Regulates", c), (c, "Regulates", a)];
+        let corpus = Corpus(TempDir::new().unwrap());
+        fs::write(corpus.path("dev.json"), json!([document("d", &["X", "Y", "Z"], &facts)]).to_string()).unwrap();
+        let (source, out) = (corpus.path("dev.json"), corpus.path("out"));
+        let options = ["convert", "--format", "docred", "--split", "dev", "--undirected", "Association", "--out"];
+        let run = docre(options.iter().copied().chain([&*out, &*source]));
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let (tables, facts) = (corpus.path("out/dev"), corpus.path("out/dev/facts"));
+        let paths = ["evaluate", "--corpus", &tables, "--relations", &facts, "--format", "json", "--resamples", "0"];
+        let run = docre(paths);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let told: Value = serde_json::from_str(&run.stdout).unwrap();
+        let count = |metric: &str, scope: &str, what: &str| {
+            let rows = told["metrics"].as_array().unwrap();
+            rows.iter().find(|row| row["metric"] == metric && row["scope"] == scope).unwrap()[what].as_u64().unwrap()
+        };
+        for scope in ["infer", "infer gold"] {
+            assert_eq!(
+                ["true_positives", "predicted", "gold"].map(|what| count("F1", scope, what)),
+                [3; 3],
+                "{order:?}"
+            );
+        }
+        // Each fact by another pattern, but A–B, which is the end of the path and of the ring.
+        for (scope, gold) in [("s>i,i>o", 1), ("s>i,o>i", 1), ("i>s,i>o", 1), ("o>i,i>s", 3)] {
+            assert_eq!(count("Infer-Ac", scope, "gold"), gold, "{order:?}: {scope}");
+        }
+    }
+}

@@ -391,6 +391,16 @@ fn evidence_of_an_iteration_is_found_behind_a_document_without_claims() {
 }
 
 #[test]
+fn models_that_give_a_pair_more_and_fewer_relations_are_joined_as_a_decision_says() {
+    let fewer = scores().into_iter().map(|row| ScoreRow { most_labels: 1, ..row }).collect();
+    let fixture = Fixture::over_a_split(vec![scores(), fewer]);
+    let expected = "expected models that give a pair equally many relations at most, got 2 and 1";
+    assert_eq!(fixture.refusal(&Decision::default()), expected);
+    let said = |most_labels| fixture.rows(&Decision { most_labels: Some(most_labels), ..Decision::default() }).len();
+    assert!(said(1) < said(2));
+}
+
+#[test]
 fn runs_of_different_margins_are_refused() {
     let wide = ScoreRow { margin: 5.0, ..score(0, 1, "a", 1.0) };
     let fixture = Fixture::over_a_split(vec![vec![score(0, 1, "a", 3.0)], Vec::new(), vec![wide]]);
