@@ -106,6 +106,13 @@ pub(super) fn sentences(evidence: Option<&Path>, folder: &Path) -> Result<Sorted
     Ok(sorter.finish()?)
 }
 
+/// Facts under their edges.
+pub(super) enum Supports {
+    Of(Sorted<Support>),
+    /// All facts are about other documents than those of the split, such as this.
+    Elsewhere(Text),
+}
+
 /// Goes through the documents: writes where each entity went, and puts each fact under its edge.
 pub(super) fn supports(
     placed: &Sorted<Placed>,
@@ -114,7 +121,7 @@ pub(super) fn supports(
     folder: &Path,
     tables: &Tables<'_>,
     totals: &mut Totals,
-) -> Result<Sorted<Support>, GraphError> {
+) -> Result<Supports, GraphError> {
     let mut sorter = Sorter::new(folder.join("supports"))?;
     let mut merges = tables.writer::<MergeRow>()?;
     let (mut placed, mut facts, mut sentences) = (placed.read()?, facts.read()?, sentences.read()?);
@@ -142,11 +149,12 @@ pub(super) fn supports(
         totals.strays += 1;
         stray.get_or_insert(doc_id);
     }
-    if let (false, Some(document)) = (named, stray) {
-        return Err(GraphError::Elsewhere { facts: totals.strays, document: document.to_string() });
-    }
+    let supports = match (named, stray) {
+        (false, Some(document)) => Supports::Elsewhere(document),
+        _ => Supports::Of(sorter.finish()?),
+    };
     merges.finish()?;
-    Ok(sorter.finish()?)
+    Ok(supports)
 }
 
 /// The entities of the next document, in order.

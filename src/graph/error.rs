@@ -41,14 +41,21 @@ pub enum GraphError {
     Aliases {
         /// The file.
         path: PathBuf,
-        /// What the reader says.
-        source: csv::Error,
+        /// What the system says.
+        source: io::Error,
     },
     /// No fact is about the split.
     #[error(
-        "expected facts about documents of the split and their entities, got {facts} that name others, such as `{document}`"
+        "{}: expected facts about documents of the split {} and their entities, got {facts} that name others, such as \
+         `{document}`",
+        relations.display(),
+        split.display()
     )]
     Elsewhere {
+        /// Where the facts are.
+        relations: PathBuf,
+        /// The folder of the split.
+        split: PathBuf,
         /// How many facts.
         facts: u64,
         /// A document that one names.

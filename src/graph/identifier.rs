@@ -7,6 +7,7 @@
 //! A local name is escaped so that `PREFIX:LOCAL` is a word of SPARQL and Turtle as it stands, and no two names become
 //! one ([`step`]).
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 use std::str::FromStr;
@@ -93,6 +94,13 @@ pub(crate) fn of_curie(curie: &str) -> String {
     }
 }
 
+/// The CURIE of a node whose identity is that of a knowledge base; of any other, and where it was cut, what it is called.
+pub(crate) fn curie_of(node_id: &str) -> Cow<'_, str> {
+    let whole = node_id.split_once(':').filter(|(prefix, _)| !is_own(prefix));
+    let whole = whole.and_then(|(prefix, local)| Some(format!("{prefix}:{}", unescaped(local)?)));
+    whole.map_or(Cow::Borrowed(node_id), Cow::Owned)
+}
+
 /// The node of all entities of a name and type.
 pub(crate) fn of_name(kind: &str, name: &str) -> String {
     let kind = step(kind);
@@ -138,11 +146,8 @@ fn escaped(text: &str, mut has_dots: bool) -> String {
         has_dots |= is_plain && character == '.' && characters.peek() != Some(&'.');
         if is_plain {
             encoded.push(character);
-            continue;
-        }
-        for byte in character.encode_utf8(&mut [0; 4]).bytes() {
-            // Writing to a string cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
+        } else {
+            percent_encoded(character, &mut encoded);
         }
     }
     if encoded.len() <= LONGEST_STEP {
@@ -152,6 +157,43 @@ fn escaped(text: &str, mut has_dots: bool) -> String {
     let cut = encoded.get(..encoded.floor_char_boundary(LONGEST_STEP)).unwrap_or_default();
     let cut = cut.rfind('%').filter(|place| place + 3 > cut.len()).and_then(|place| cut.get(..place)).unwrap_or(cut);
     format!("{cut}-{}", digest(text.as_bytes()))
+}
+
+/// The text that a step is of; `None` where it was cut.
+fn unescaped(step: &str) -> Option<String> {
+    if step.len() > LONGEST_STEP {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(step.len());
+    let mut rest = step;
+    while let Some((before, behind)) = rest.split_once('%') {
+        let (code, after) = behind.split_at_checked(2)?;
+        bytes.extend_from_slice(before.as_bytes());
+        bytes.push(u8::from_str_radix(code, 16).ok()?);
+        rest = after;
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8(bytes).ok()
+}
+
+/// A text as the last part of an IRI's path ([RFC 3987](https://www.rfc-editor.org/rfc/rfc3987), `ipath`).
+fn in_path(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for character in text.chars() {
+        if continues_name(character) || "-._~!$&'()*+,;=:@/".contains(character) {
+            encoded.push(character);
+        } else {
+            percent_encoded(character, &mut encoded);
+        }
+    }
+    encoded
+}
+
+fn percent_encoded(character: char, to: &mut String) {
+    for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+        // Writing to a string cannot fail.
+        let _ = write!(to, "%{byte:02X}");
+    }
 }
 
 /// The IRIs of a graph.
@@ -166,10 +208,11 @@ impl Iris {
         Self { base: base.0.clone() }
     }
 
-    /// A node's.
+    /// A node's: that of a known knowledge base as is registered, which escapes no more than an IRI must.
     pub fn node(&self, node_id: &str) -> NamedNode {
         let (prefix, local) = node_id.split_once(':').unwrap_or((KNOWLEDGE_BASE, node_id));
-        NamedNode::new_unchecked(format!("{}{local}", self.namespace(prefix)))
+        let registered = namespace(prefix).and_then(|_| unescaped(local)).map(|local| in_path(&local));
+        NamedNode::new_unchecked(format!("{}{}", self.namespace(prefix), registered.as_deref().unwrap_or(local)))
     }
 
     /// What a prefix of nodes stands for.
@@ -256,7 +299,30 @@ impl Iris {
 
 #[cfg(test)]
 mod tests {
-    use super::{Base, of_curie, of_name, step};
+    use super::{Base, Iris, curie_of, of_curie, of_name, step};
+
+    #[test]
+    fn ids_of_known_bases_have_the_iris_that_are_registered() {
+        let iris = Iris::new(&Base::default());
+        for (curie, node_id, iri) in [
+            ("MESH:D003000", "MESH:D003000", "http://id.nlm.nih.gov/mesh/D003000"),
+            ("DOI:10.1038/s41.2", "DOI:10.1038%2Fs41%2E2", "https://doi.org/10.1038/s41.2"),
+            (
+                "dbpedia:Paris_(mythology)",
+                "dbpedia:Paris_%28mythology%29",
+                "http://dbpedia.org/resource/Paris_(mythology)",
+            ),
+            ("dbpedia:100% <é>?", "dbpedia:100%25%20%3Cé%3E%3F", "http://dbpedia.org/resource/100%25%20%3Cé%3E%3F"),
+            ("Foo:a/b", "Foo:a%2Fb", "https://docre.example/Foo/a%2Fb"),
+        ] {
+            assert_eq!(of_curie(curie), node_id);
+            assert_eq!(curie_of(node_id), curie);
+            assert_eq!(iris.node(node_id).as_str(), iri);
+        }
+        let long = of_curie(&format!("dbpedia:{}", "/".repeat(1000)));
+        assert!(curie_of(&long) == long && iris.node(&long).as_str().ends_with(long.trim_start_matches("dbpedia:")));
+        assert_eq!(curie_of("name:LOC:a%20b"), "name:LOC:a%20b");
+    }
 
     #[test]
     fn nodes_are_called_as_queries_can_say() {

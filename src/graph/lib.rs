@@ -168,7 +168,7 @@ fn key(
     split: &Standing,
     [relations, told, evidence]: [Option<&TableFiles>; 3],
 ) -> Result<String, GraphError> {
-    let name = request.relations.file_stem().unwrap_or_default().to_string_lossy();
+    let name = predictions::run_name(request.relations);
     let identity = Identity::of("graph").field("options", request.options).field("name", &name);
     let identity = identity.field("relations", &relations.map(table::identity).transpose()?);
     let identity = identity.field("model_relations", &told.map(table::identity).transpose()?);
@@ -190,8 +190,8 @@ fn make_tables(
     let staging = Staging::begin_over(folder, OURS)?;
     let tables = Tables { folder: staging.folder(), fingerprint: key };
     let mut totals = Totals::default();
-    let stem = request.relations.file_stem().unwrap_or_default().to_string_lossy();
-    let run_id: Text = options.run_id.as_deref().unwrap_or(&stem).into();
+    let name = predictions::run_name(request.relations);
+    let run_id: Text = options.run_id.as_deref().unwrap_or(&name).into();
 
     let merger = Merger::new(options.merge, request.aliases)?;
     let appearances = nodes::appearances(split, &merger, scratch, observe)?;
@@ -206,7 +206,18 @@ fn make_tables(
     let RelationWords { labels, undirected } = relation_words(split, request.model_relations)?;
     let facts = edges::facts(counted, &run_id, &undirected, options, scratch, &mut totals)?;
     let sentences = edges::sentences(request.evidence, scratch)?;
-    let supports = edges::supports(&placed, (&facts, &sentences), &undirected, scratch, &tables, &mut totals)?;
+    let supports = match edges::supports(&placed, (&facts, &sentences), &undirected, scratch, &tables, &mut totals)? {
+        edges::Supports::Of(supports) => supports,
+        edges::Supports::Elsewhere(document) => {
+            let [relations, split] = [request.relations, split].map(Path::to_path_buf);
+            return Err(GraphError::Elsewhere {
+                relations,
+                split,
+                facts: totals.strays,
+                document: document.to_string(),
+            });
+        }
+    };
     drop((placed, facts, sentences));
     at(observe, "edges", 0);
     let ends = edges::edges(&supports, &labels, options, scratch, &tables, &mut totals)?;

@@ -7,6 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use ground::choice;
 use ground::curie::curie;
+use ground::read_text;
 use ground::variant::says_which;
 use table::rows::EntityRow;
 
@@ -110,15 +111,11 @@ pub fn are_foreign(name: &str, other: &str) -> bool {
 }
 
 fn read_aliases(path: &Path) -> Result<HashMap<(String, Option<String>), String>, GraphError> {
-    let fault = |source| GraphError::Aliases { path: path.to_path_buf(), source };
-    let mut options = csv::ReaderBuilder::new();
-    let reader = options.delimiter(b'\t').quoting(false).has_headers(false).flexible(true);
-    let mut reader = reader.from_path(path).map_err(fault)?;
+    let text = read_text(path).map_err(|source| GraphError::Aliases { path: path.to_path_buf(), source })?;
+    let lines = text.trim_start_matches('\u{feff}').lines();
     let mut aliases = HashMap::new();
-    for record in reader.records() {
-        let record = record.map_err(fault)?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let columns: Vec<&str> = record.iter().map(|text| text.trim_start_matches('\u{feff}')).collect();
+    for (line, text) in (1..).zip(lines).filter(|(_, text)| !text.is_empty()) {
+        let columns: Vec<&str> = text.split('\t').collect();
         let (alias, name, kind) = match columns.as_slice() {
             [alias, name] => (alias, name, None),
             [alias, name, kind] => (alias, name, Some(fold(kind))),

@@ -127,6 +127,12 @@ fn of_base(base: &Base, mut local: &str) -> Option<String> {
     if stands_for_none(local) {
         return None;
     }
+    if base.prefix == "freebase"
+        && let Some(path) = local.strip_prefix('/')
+    {
+        // Its IRIs have dots in the place of slashes.
+        return Some(joined(base.prefix, "", &path.replace('/', ".")));
+    }
     let (stem, rest) = match base.stem(local) {
         // The registered ids of species are numbers alone.
         Some((_, number)) if base.prefix == "NCBITaxon" => ("", number),

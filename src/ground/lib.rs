@@ -109,6 +109,13 @@ pub fn read_text(path: &Path) -> io::Result<String> {
     io::read_to_string(open_file(path)?)
 }
 
+/// A number as its shortest digits say it: widened, 0.1 would be 0.10000000149.
+pub fn by_digits(number: f32) -> f64 {
+    let parsed = number.to_string().parse();
+    debug_assert!(parsed.is_ok(), "what is written as a number is one");
+    parsed.unwrap_or_else(|_| f64::from(number))
+}
+
 /// A text that repeats often, such as a document's name down a column: cheap to copy.
 pub type Text = Arc<str>;
 
@@ -116,6 +123,14 @@ pub type Text = Arc<str>;
 #[expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_have_their_own_digits() {
+        for (number, expected) in [(0.1_f32, 0.1), (0.105, 0.105), (1.0, 1.0), (f32::MIN_POSITIVE, 1.175_494_4e-38)] {
+            assert!(by_digits(number).to_bits() == f64::to_bits(expected), "{number}");
+        }
+        assert!(by_digits(f32::NAN).is_nan() && by_digits(f32::NEG_INFINITY).is_infinite());
+    }
 
     #[test]
     fn folders_have_names_whatever_their_paths_end_with() {

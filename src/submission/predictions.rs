@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ground::excerpt::quoted;
+use ground::folder_name;
 use ground::observe::{Event, Observer};
 use table::rows::{EvidenceRow, PredictionRow, RelationRow};
 use table::{Row, Table, TableError, TableFiles, Text, found_under};
@@ -91,6 +92,14 @@ pub fn place(path: &Path) -> Result<PathBuf, SubmissionError> {
     found.map_err(|source| SubmissionError::Io { path: path.to_path_buf(), source })?;
     Table::<RelationRow>::require(path)?;
     Ok(path.join(&RelationRow::schema().name))
+}
+
+/// What the run of a path is called where nothing says so: as the folder, or as the file but for its extension.
+pub fn run_name(path: &Path) -> String {
+    if path.is_dir() {
+        return folder_name(path);
+    }
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Refuses a table that has more than what is claimed, as a model's scores, or what it claims at each iteration.

@@ -25,9 +25,14 @@ pub(super) fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// What a path leads to, be it there or not: a link stays a link, and what it points to is written.
-pub(super) fn through(path: &Path) -> Result<PathBuf, TableError> {
-    let mut reached = path.to_path_buf();
+/// What a path leads to, be it there or not: a link stays a link, and what it points to is written. A path that ends in
+/// no name, as `.` does, is resolved: what stands beside a folder is called like it.
+///
+/// # Errors
+/// Where links lead to no end.
+pub fn through(path: &Path) -> Result<PathBuf, TableError> {
+    let resolved = if path.file_name().is_none() { fs::canonicalize(path).ok() } else { None };
+    let mut reached = resolved.unwrap_or_else(|| path.to_path_buf());
     for _ in 0..MOST_LINKS {
         let Ok(named) = fs::read_link(&reached) else { return Ok(reached) };
         reached = parent(&reached).join(named);

@@ -62,7 +62,7 @@ impl TableFiles {
             }
         }
         let (folder, name) = place(path);
-        Self::find(folder, &name)
+        Self::find(&folder, &name)
     }
 
     /// The same of a table that must be there.
@@ -72,7 +72,7 @@ impl TableFiles {
     pub fn require_at(path: &Path) -> Result<Self, TableError> {
         let missing = || {
             let (folder, table) = place(path);
-            TableError::NoTable { folder: folder.to_path_buf(), table }
+            TableError::NoTable { folder, table }
         };
         Self::at(path)?.ok_or_else(missing)
     }
@@ -191,9 +191,11 @@ pub(super) fn open(path: &Path) -> Result<File, TableError> {
     File::open(path).map_err(TableError::io(path, "open"))
 }
 
-/// Where a table stands, and under which name.
-fn place(path: &Path) -> (&Path, String) {
-    (parent(path), path.file_name().unwrap_or_default().to_string_lossy().into_owned())
+/// Where a table stands, and under which name. A path that ends in none, as `..` does, is resolved.
+fn place(path: &Path) -> (PathBuf, String) {
+    let resolved = if path.file_name().is_none() { path.canonicalize().ok() } else { None };
+    let path = resolved.as_deref().unwrap_or(path);
+    (parent(path).to_path_buf(), path.file_name().unwrap_or_default().to_string_lossy().into_owned())
 }
 
 fn is_file(path: &Path) -> Result<bool, TableError> {

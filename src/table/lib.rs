@@ -52,7 +52,7 @@ mod write;
 pub use arrow::record_batch::RecordBatch;
 
 pub use aside::{found_under, stands_for};
-pub use beside::{is_random, sibling};
+pub use beside::{is_random, sibling, through};
 pub use cell::Cell;
 pub use cursor::Cursor;
 pub use error::TableError;

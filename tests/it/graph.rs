@@ -391,6 +391,30 @@ fn neo4j_csv_has_no_dangling_end() {
 }
 
 #[test]
+fn what_is_said_of_nodes_is_no_relation_and_ids_and_numbers_are_as_they_were_given() {
+    let folder = TempDir::new().unwrap();
+    let myth =
+        |id| entity("a", id, &format!("Paris {id}"), "PER", Some("dbpedia:Paris_(mythology)").filter(|_| id == 0));
+    let facts = ["alias", "label", "P26"].map(|relation| fact("a", 0, relation, 1, Some(0.105)));
+    write(folder.path(), &[myth(0), myth(1)], &facts);
+    build(folder.path(), &Options { formats: vec![Format::Kgtk, Format::Kgx], ..Options::default() });
+    let read = |name: &str| fs::read_to_string(folder.path().join("graph").join(name)).unwrap();
+    let table = read("graph.kgtk.tsv");
+    let edges = table.lines().filter(|line| line.split('\t').nth(3).is_some_and(|end| end.starts_with("name:")));
+    let mut relations: Vec<&str> = edges.filter_map(|line| line.split('\t').nth(2)).collect();
+    relations.sort_unstable();
+    assert_eq!(relations, ["P26", "relation:alias", "relation:label"]);
+    let nodes = read("kgx/nodes.jsonl");
+    assert!(nodes.contains(r#""id":"dbpedia:Paris_(mythology)""#), "{nodes}");
+    assert!(nodes.contains(r#""iri":"http://dbpedia.org/resource/Paris_(mythology)""#), "{nodes}");
+    let edges = read("kgx/edges.jsonl");
+    assert!(
+        edges.contains(r#""subject":"dbpedia:Paris_(mythology)""#) && edges.contains("\"best_probability\":0.105,"),
+        "{edges}"
+    );
+}
+
+#[test]
 fn kgtk_and_kgx_hold_every_name() {
     let folder = TempDir::new().unwrap();
     hostile(folder.path());
@@ -701,8 +725,8 @@ fn what_no_graph_can_be_made_of_is_said() {
     fs::write(&json, "[{\"title\": \"a\"}]").unwrap();
     refused(json.to_str().unwrap(), &[], "entry 1: `h_idx`: expected a value, got none");
     let aliases = folder.path().join("aliases.tsv");
-    fs::write(&aliases, "a\tb\nonly one\n").unwrap();
-    refused(facts, &["--aliases", aliases.to_str().unwrap()], "aliases.tsv: line 2: expected `alias`, `name`");
+    fs::write(&aliases, "a\tb\n\n\nonly one\n").unwrap();
+    refused(facts, &["--aliases", aliases.to_str().unwrap()], "aliases.tsv: line 4: expected `alias`, `name`");
     let entities = folder.path().join("entities");
     refused(entities.to_str().unwrap(), &[], "column `head`: expected UInt32, found no such column");
     table::write(folder.path(), "p", vec![fact("a", 0, "P17", 1, Some(f32::NAN))]).unwrap();

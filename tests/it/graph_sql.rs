@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use docre::table;
-use docre::table::rows::{RelationRow, RelationTypeRow};
+use docre::table::rows::{PredictionRow, RelationTypeRow};
 use tempfile::TempDir;
 
 use crate::support::{docre, rows};
@@ -31,19 +31,16 @@ fn made(folder: &Path) -> PathBuf {
         let [doc_id, head, tail, relation] = fact.split(',').collect::<Vec<_>>().try_into().unwrap();
         let (head, tail): (u32, u32) = (head.parse().unwrap(), tail.parse().unwrap());
         let (head, tail) = if turned { (tail, head) } else { (head, tail) };
-        RelationRow {
-            run_id: run_id.into(),
+        PredictionRow {
+            run_id: Some(run_id.into()),
             doc_id: doc_id.into(),
             head,
             tail,
             relation: relation.into(),
-            logit: 1.0,
-            threshold_logit: 0.0,
-            // 1 among them, whose logarithm there is none of the rest.
-            probability: (place % 8 + 1) as f32 / 8.0,
-            rank: 1,
-            base_probability: None,
-            iteration: None,
+            // 1 among them, whose logarithm there is none of the rest; and some without, as gold facts are.
+            probability: (place % 5 != 4).then_some((place % 8 + 1) as f32 / 8.0),
+            evidence: None,
+            attributes: None,
         }
     };
     let mut relations = Vec::new();
@@ -60,6 +57,7 @@ fn made(folder: &Path) -> PathBuf {
     relations.sort_by(|one, other| (&one.doc_id, one.head, one.tail).cmp(&(&other.doc_id, other.head, other.tail)));
     let all = folder.join("all");
     table::write(&all, "", relations).unwrap();
+    fs::rename(all.join("predictions"), all.join("relations")).unwrap();
     let words: Vec<RelationTypeRow> = table::read(&split).unwrap().flat_map(Result::unwrap).collect();
     let every_other = (0..).zip(words).map(|(place, row)| RelationTypeRow { undirected: place % 2 == 0, ..row });
     table::write(&split, "", every_other.collect::<Vec<_>>()).unwrap();

@@ -17,6 +17,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use ground::by_digits;
 use serde_json::{Value, json};
 
 use super::dialect::Dialect;
@@ -166,7 +167,7 @@ fn task(written: &Written) -> Value {
             relation["attributes"] = claim.attributes.iter().map(|attribute| &**attribute).collect();
         }
         if let Some(probability) = claim.and_then(|claim| claim.probability) {
-            relation["probability"] = probability.into();
+            relation["probability"] = by_digits(probability).into();
         }
         relations.push(relation);
     };

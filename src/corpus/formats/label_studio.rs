@@ -19,6 +19,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use ground::by_digits;
 use ground::excerpt::quoted;
 use serde_json::{Value, json};
 
@@ -359,7 +360,7 @@ fn results(written: &Written) -> Vec<Value> {
             result["attributes"] = claim.attributes.iter().map(|attribute| &**attribute).collect();
         }
         if let Some(probability) = claim.and_then(|claim| claim.probability) {
-            result["score"] = probability.into();
+            result["score"] = by_digits(probability).into();
         }
         result
     };

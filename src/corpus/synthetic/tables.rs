@@ -1,7 +1,7 @@
 //! Synthetic documents → the tables of one split, and DocRED's JSON where asked for.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,9 @@ pub struct Portion {
     pub first: u64,
 }
 
+/// The file of the labels of relations is called so.
+const LABELS: &str = "rel_info";
+
 /// The split, where none is named.
 pub fn usual_split() -> FolderName {
     FolderName::fixed("train")
@@ -67,23 +70,28 @@ impl Synthesis {
     /// Where an option is out of range, or the folder holds something else or cannot be written.
     pub fn run(&self, out: &Path, force: bool, observe: Observer<'_>) -> Result<Summary, CorpusError> {
         self.options.check().and_then(|()| self.portion.check()).map_err(CorpusError::Options)?;
+        if self.json && &*self.portion.split == LABELS {
+            let reason =
+                format!("`split`: expected another name than `{LABELS}`, whose file has the labels of relations");
+            return Err(CorpusError::Options(reason));
+        }
         let target = out.join(&self.portion.split);
         let fingerprint = self.fingerprint();
-        let summary = match begin(&target, &synthetic_tables(), &fingerprint, force)? {
-            Begun::UpToDate(summary) => summary,
-            Begun::Work(staging) => self.write(staging, target.clone(), &fingerprint, observe)?,
-        };
-        if self.json {
-            write_json(out, &target, &self.portion.split, force)?;
+        let write_json = |tables: &Path| if self.json { self.write_json(out, tables, force) } else { Ok(()) };
+        match begin(&target, &synthetic_tables(), &fingerprint, force)? {
+            Begun::UpToDate(summary) => {
+                write_json(&target)?;
+                Ok(summary)
+            }
+            Begun::Work(staging) => self.write((staging, &target), &fingerprint, write_json, observe),
         }
-        Ok(summary)
     }
 
     fn write(
         &self,
-        staging: Staging,
-        target: PathBuf,
+        (staging, target): (Staging, &Path),
         fingerprint: &str,
+        write_json: impl FnOnce(&Path) -> Result<(), CorpusError>,
         observe: Observer<'_>,
     ) -> Result<Summary, CorpusError> {
         let mut writer = CorpusWriter::create(staging.folder(), &self.portion.split, fingerprint, true)?;
@@ -100,8 +108,10 @@ impl Synthesis {
         let labels = relation_labels();
         let totals =
             writer.finish(&labels.iter().map(|&(name, label)| (name.into(), label.into())).collect(), |_| false)?;
+        // What it may not write is refused before the tables stand.
+        write_json(staging.folder())?;
         staging.commit()?;
-        Ok(Summary { folder: target, totals: Some(totals), ..Summary::default() })
+        Ok(Summary { folder: target.to_path_buf(), totals: Some(totals), ..Summary::default() })
     }
 
     fn document(&self, index: u64) -> Accepted {
@@ -122,19 +132,19 @@ impl Synthesis {
         Accepted { document, source: Text::from("synthetic"), pairs, implied }
     }
 
+    fn write_json(&self, out: &Path, tables: &Path, force: bool) -> Result<(), CorpusError> {
+        let labels: serde_json::Map<String, serde_json::Value> =
+            relation_labels().iter().map(|&(name, label)| (name.to_owned(), label.into())).collect();
+        // The same for every split: found again, it is left. Another corpus's is not ours to replace.
+        write_same(&out.join(format!("{LABELS}.json")), force, |file| {
+            serde_json::to_writer_pretty(&mut *file, &labels).map_err(std::io::Error::from)?;
+            Ok::<_, CorpusError>(file.write_all(b"\n")?)
+        })?;
+        export(tables, &out.join(format!("{}.json", self.portion.split)), force)
+    }
+
     fn fingerprint(&self) -> String {
         let Self { options, portion, json: _ } = self;
         Identity::of("synthesize").field("options", options).field("portion", portion).finish()
     }
-}
-
-fn write_json(out: &Path, tables: &Path, split: &str, force: bool) -> Result<(), CorpusError> {
-    export(tables, &out.join(format!("{split}.json")), force)?;
-    let labels: serde_json::Map<String, serde_json::Value> =
-        relation_labels().iter().map(|&(name, label)| (name.to_owned(), label.into())).collect();
-    // The same for every split: found again, it is left. Another corpus's is not ours to replace.
-    write_same(&out.join("rel_info.json"), force, |file| {
-        serde_json::to_writer_pretty(&mut *file, &labels).map_err(std::io::Error::from)?;
-        Ok(file.write_all(b"\n")?)
-    })
 }

@@ -62,10 +62,24 @@ fn write_edge(supported: &Supported, output: &mut impl Write) -> std::io::Result
     Ok(())
 }
 
-/// A relation as a symbol: the characters of a step of a path, behind a letter.
+/// What is said of nodes and edges.
+const WORDS: [&str; 9] = [
+    "label",
+    "type",
+    "alias",
+    "kb_id",
+    "n_documents",
+    "best_probability",
+    "combined_probability",
+    "document",
+    "attribute",
+];
+
+/// A relation as a symbol: the characters of a step of a path, behind a letter, and none of the words of this format.
 fn symbol(relation: &str) -> String {
     let step = step(relation);
-    if step.starts_with(char::is_alphabetic) { step } else { format!("relation:{step}") }
+    let is_apart = step.starts_with(char::is_alphabetic) && !WORDS.contains(&&*step);
+    if is_apart { step } else { format!("relation:{step}") }
 }
 
 /// A text as a string.

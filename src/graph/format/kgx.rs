@@ -6,10 +6,12 @@
 
 use std::io::Write;
 
+use ground::by_digits;
 use serde_json::{Value, json};
 
 use super::biolink::category;
 use super::error::WriteError;
+use crate::identifier::curie_of;
 use crate::{Graph, Supported};
 
 /// Writes the nodes.
@@ -20,7 +22,7 @@ pub fn write_nodes(graph: &Graph, output: &mut impl Write) -> Result<(), WriteEr
     for node in graph.nodes()? {
         let node = node?;
         let line = json!({
-            "id": node.node_id,
+            "id": curie_of(&node.node_id),
             "category": [category(&node.r#type)],
             "name": node.name,
             "synonym": node.aliases,
@@ -44,9 +46,9 @@ pub fn write_edges(graph: &Graph, output: &mut impl Write) -> Result<(), WriteEr
         let mut line = json!({
             "id": edge.edge_id,
             "category": ["biolink:Association"],
-            "subject": edge.head,
+            "subject": curie_of(&edge.head),
             "predicate": predicate(&edge.relation),
-            "object": edge.tail,
+            "object": curie_of(&edge.tail),
             "original_predicate": edge.relation,
             "knowledge_level": level,
             "agent_type": "text_mining_agent",
@@ -55,7 +57,7 @@ pub fn write_edges(graph: &Graph, output: &mut impl Write) -> Result<(), WriteEr
             "documents": documents,
         });
         if let (Some(best), Some(combined)) = (edge.best_probability, edge.combined_probability) {
-            line["best_probability"] = best.into();
+            line["best_probability"] = by_digits(best).into();
             line["combined_probability"] = combined.into();
         }
         if !attributes.is_empty() {

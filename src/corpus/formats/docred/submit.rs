@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io::{self, Write};
 
+use ground::by_digits;
 use serde_json::{Value, json};
 use submission::places::Places;
 
@@ -30,7 +31,7 @@ impl SubmissionWriter {
             json["evidence"] = Value::from(claim.evidence.clone());
         }
         if let Some(probability) = claim.probability {
-            json["score"] = Value::from(probability);
+            json["score"] = Value::from(by_digits(probability));
         }
         json
     }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use ground::by_digits;
 use ground::excerpt::quoted;
 use serde_json::{Value, json};
 
@@ -57,7 +58,7 @@ fn label_json(claim: &Claim) -> Value {
         json["attributes"] = Value::Object(attributes);
     }
     if let Some(probability) = claim.probability {
-        json["score"] = Value::from(probability);
+        json["score"] = Value::from(by_digits(probability));
     }
     json
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use ground::by_digits;
 use serde_json::{Value, json};
 
 use crate::document::{Entity, Mention};
@@ -81,7 +82,7 @@ fn relation_json(claim: &Claim) -> Value {
     }
     let mut attributes = attributes::written(claim);
     if let Some(probability) = claim.probability {
-        attributes.insert("probability".to_owned(), Value::from(probability));
+        attributes.insert("probability".to_owned(), Value::from(by_digits(probability)));
     }
     if !attributes.is_empty() {
         json["attributes"] = Value::Object(attributes);
