@@ -198,14 +198,15 @@ def relations_schema(folder):
     return pyarrow.schema([pyarrow.field(field.name, field.type) for field in found])
 
 
-def overhead(docre, model, folder, n_documents, rounds):
+def overhead(docre, model, folder, n_documents, rounds, ways):
     subprocess.run([docre, "--quiet", "synthesize", "--docs", str(n_documents), "--split", "all", "--out", folder], check=True)
     rows = annotated(docre, folder / "all", folder)
-    spent = {way: [] for way in there_are() if way in ("docre", "python", "ray")}
+    spent = {way: [] for way in there_are() if way in ("docre", *ways)}
     for number in range(rounds):
         for way in spent:
             out = folder / f"{way}-{number}"
             spent[way].append(measured(*commands(way, docre, rows, model, out)))
+            print(f"round {number + 1}, {way}: {spent[way][-1][0]:.1f} s", file=sys.stderr, flush=True)
             shutil.rmtree(out)
     least = {way: [min(of) for of in zip(*each)] for way, each in spent.items()}
     for way, (seconds, within, cpu, peak) in least.items():
@@ -236,6 +237,7 @@ def main():
     parser.add_argument("--model", type=pathlib.Path, default=ROOT / "runs" / "sample" / "model")
     parser.add_argument("--overhead", type=int, metavar="DOCUMENTS")
     parser.add_argument("--rounds", type=int, default=2, help="how often each is measured; the least counts")
+    parser.add_argument("--ways", nargs="+", choices=("python", "ray"), default=("python", "ray"), help="what --overhead measures")
     parser.add_argument("--way", nargs=4, metavar=("WAY", "ROWS", "MODEL", "OUT"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.way:
@@ -246,7 +248,7 @@ def main():
     with tempfile.TemporaryDirectory(dir=os.environ.get("DOCRE_SCRATCH")) as name:
         folder = pathlib.Path(name)
         if arguments.overhead:
-            overhead(docre, model, folder, arguments.overhead, arguments.rounds)
+            overhead(docre, model, folder, arguments.overhead, arguments.rounds, arguments.ways)
         else:
             same_rows(docre, documents(docre, folder), model, folder)
 
