@@ -205,7 +205,7 @@ fn naive_of_teacher([model, teacher]: [(&dyn Model, &ModelConfig); 2], examples:
 
 #[test]
 fn pairs_that_are_only_met_teach_no_evidence() {
-    let mut example = supported().swap_remove(1);
+    let mut example = supported().swap_remove(2);
     assert!(example.evidence.iter().filter(|(pair, _)| example.pairs.contains(pair)).count() > 1);
     let asked = example.evidence[0].0;
     (example.pairs, example.labels) = (vec![asked], vec![Vec::new()]);

@@ -13,7 +13,7 @@ use sqlparser::parser::Parser;
 
 use BinaryOperator::{Minus, Multiply, Plus};
 
-use super::groups::counts_groups;
+use super::groups::{bare, counts_groups};
 use super::scope::{Column, Scope};
 use super::{Lowering, raw, refused, truths};
 use crate::error::QueryError;
@@ -163,7 +163,7 @@ impl Binder<'_, '_> {
             Expr::BinaryOp { left, op: Plus | Minus | Multiply, right } => {
                 for side in [left, right] {
                     // The engine knows how wide a product of two numbers is, and not one of what is chosen from several.
-                    if truths::is_whole(side) && truths::written(side).is_none() {
+                    if matches!(bare(side), Expr::Case { .. } | Expr::Function(_)) && truths::is_whole(side) {
                         **side = signed(side);
                     }
                 }
