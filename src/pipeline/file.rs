@@ -207,13 +207,13 @@ fn read_top(file: &Path, above: &[&Path], notes: &mut Vec<String>) -> anyhow::Re
     let table: Table = text.parse().map_err(|error| located(&error, &text))?;
     check_keys(&table, keys::<Top>())?;
     let mut top: Top = typed(table)?;
-    let Some(other) = top.extends.take() else { return Ok(top) };
-    // Else the later one would take the earlier one's place, too.
-    for (place, stage) in top.stage.iter().enumerate() {
-        let name = settings::name(stage);
-        let is_twice = !name.is_empty() && top.stage.iter().take(place).any(|other| settings::name(other) == name);
-        ensure!(!is_twice, "two stages are named `{name}`");
+    // Before they take the places of others': the later one would take the earlier one's, too.
+    let mut names = BTreeSet::new();
+    // One without a name is told where stages are read.
+    for name in top.stage.iter().map(settings::name).filter(|name| !name.is_empty()) {
+        ensure!(names.insert(name), "two stages are named `{name}`");
     }
+    let Some(other) = top.extends.take() else { return Ok(top) };
     let place = || format!("`extends`: {}", other.display());
     let above = [above, &[file]].concat();
     check_chain(&above, &other).context("`extends`")?;
@@ -237,12 +237,7 @@ fn check_chain(files: &[&Path], other: &Path) -> anyhow::Result<()> {
 }
 
 fn stages(instances: Vec<Instance>, sources: &BTreeMap<String, Source>) -> anyhow::Result<Vec<Stage>> {
-    let mut halves: Vec<Half> = Vec::new();
-    for instance in instances {
-        let half = halve(instance)?;
-        ensure!(halves.iter().all(|other| other.name != half.name), "two stages are named `{}`", half.name);
-        halves.push(half);
-    }
+    let halves: Vec<Half> = instances.into_iter().map(halve).collect::<anyhow::Result<_>>()?;
     let mut producers = Producers::default();
     for name in sources.keys() {
         producers.add(name, "the sources".to_owned())?;

@@ -86,7 +86,7 @@ impl<'p> RunFolder<'p> {
     /// # Errors
     /// Where it cannot be read.
     pub fn outdated(&mut self, stage: &Stage) -> anyhow::Result<Vec<(PathBuf, String)>> {
-        let made: BTreeSet<&String> = self.pipeline.stages.iter().flat_map(|stage| stage.outputs.values()).collect();
+        let made = self.made();
         let before = self.manifest.entry(&stage.name).map(|entry| entry.outputs.clone()).unwrap_or_default();
         let mut outdated = Vec::new();
         for Artefact { path: output, hash } in before.into_values().filter(|before| !made.contains(&before.path)) {
@@ -125,6 +125,11 @@ impl<'p> RunFolder<'p> {
         write_file(&self.path.join(MANIFEST), true, |file| Ok(self.manifest.write(file)?))
     }
 
+    /// The outputs of the stages.
+    fn made(&self) -> BTreeSet<&'p String> {
+        self.pipeline.stages.iter().flat_map(|stage| stage.outputs.values()).collect()
+    }
+
     /// Whether a stage, of whatever variant and seed, is one of the file.
     fn is_of_file(&self, entry: &Entry) -> bool {
         let stage = entry.stage.rsplit('/').next();
@@ -133,7 +138,7 @@ impl<'p> RunFolder<'p> {
 
     /// The outputs that stand here of stages which the file has no more, and that no other makes.
     pub fn left_behind(&self) -> Vec<String> {
-        let made: BTreeSet<&String> = self.pipeline.stages.iter().flat_map(|stage| stage.outputs.values()).collect();
+        let made = self.made();
         let gone = self.manifest.stages.iter().filter(|entry| !self.is_of_file(entry));
         let outputs = gone.flat_map(|entry| entry.outputs.values().map(|output| output.path.clone()));
         outputs.filter(|output| !made.contains(output) && self.path.join(output).exists()).collect()

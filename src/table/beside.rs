@@ -1,5 +1,6 @@
 //! What stands beside a file or folder while it is made: hidden siblings, and the folder above.
 
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,14 +26,19 @@ pub(super) fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// What a path leads to, be it there or not: a link stays a link, and what it points to is written. A path that ends in
-/// no name, as `.` does, is resolved: what stands beside a folder is called like it.
+/// A path that ends in a name: one that ends in none, as `.` and `a/..` do, is resolved.
+pub(super) fn named(path: &Path) -> Cow<'_, Path> {
+    let resolved = if path.file_name().is_none() { path.canonicalize().ok() } else { None };
+    resolved.map_or(Cow::Borrowed(path), Cow::Owned)
+}
+
+/// What a path leads to, be it there or not: a link stays a link, and what it points to is written. What stands beside a
+/// folder is called like it, so that a path has its name.
 ///
 /// # Errors
 /// Where links lead to no end.
 pub fn through(path: &Path) -> Result<PathBuf, TableError> {
-    let resolved = if path.file_name().is_none() { fs::canonicalize(path).ok() } else { None };
-    let mut reached = resolved.unwrap_or_else(|| path.to_path_buf());
+    let mut reached = named(path).into_owned();
     for _ in 0..MOST_LINKS {
         let Ok(named) = fs::read_link(&reached) else { return Ok(reached) };
         reached = parent(&reached).join(named);

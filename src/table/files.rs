@@ -9,7 +9,7 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use super::TableError;
 use super::aside::found_under;
-use super::beside::parent;
+use super::beside::{named, parent};
 use super::bounds;
 use super::folder::called;
 use super::integrity::{Making, bears_checksum};
@@ -191,11 +191,10 @@ pub(super) fn open(path: &Path) -> Result<File, TableError> {
     File::open(path).map_err(TableError::io(path, "open"))
 }
 
-/// Where a table stands, and under which name. A path that ends in none, as `..` does, is resolved.
+/// Where a table stands, and under which name.
 fn place(path: &Path) -> (PathBuf, String) {
-    let resolved = if path.file_name().is_none() { path.canonicalize().ok() } else { None };
-    let path = resolved.as_deref().unwrap_or(path);
-    (parent(path).to_path_buf(), path.file_name().unwrap_or_default().to_string_lossy().into_owned())
+    let path = named(path);
+    (parent(&path).to_path_buf(), path.file_name().unwrap_or_default().to_string_lossy().into_owned())
 }
 
 fn is_file(path: &Path) -> Result<bool, TableError> {

@@ -3,15 +3,14 @@
 use std::fmt::Display;
 use std::ops::ControlFlow;
 
+use sqlparser::ast::BinaryOperator::{self, Minus, Multiply, Plus};
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    AccessExpr, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
     FunctionArguments, Ident, NamedWindowDefinition, NamedWindowExpr, ObjectName, ObjectNamePart, UnaryOperator, Value,
     VisitMut, VisitorMut, WindowType,
 };
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
-
-use BinaryOperator::{Minus, Multiply, Plus};
 
 use super::groups::{bare, counts_groups};
 use super::scope::{Column, Scope};

@@ -47,7 +47,8 @@ pub(super) fn place(text: impl Display, part: impl Display) -> String {
 /// `x IN (…)` of a list that the engine takes no list of: of columns, or with fractions, which it compares as doubles with
 /// numbers in single precision.
 fn one_of(value: &Expr, list: &[Expr], negated: bool) -> Option<Expr> {
-    if list.iter().all(|item| is_literal(item) && !number(item).is_some_and(is_fraction)) {
+    let is_fraction = |item: &Expr| written(item).is_some_and(|(_, is_fraction)| is_fraction);
+    if list.iter().all(|item| is_literal(item) && !is_fraction(item)) {
         return None;
     }
     let equal = |item: &Expr| Expr::BinaryOp { left: within(value), op: BinaryOperator::Eq, right: within(item) };
@@ -80,24 +81,6 @@ fn is_literal(expression: &Expr) -> bool {
     }
 }
 
-/// The digits of a number.
-fn number(expression: &Expr) -> Option<&str> {
-    match expression {
-        Expr::Nested(inner) => number(inner),
-        Expr::Value(value) => match &value.value {
-            Value::Number(digits, _) => Some(digits),
-            _ => None,
-        },
-        Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => number(expr),
-        _ => None,
-    }
-}
-
-/// Whether digits are not those of a whole number.
-fn is_fraction(digits: &str) -> bool {
-    !digits.chars().all(|digit| digit.is_ascii_digit())
-}
-
 /// Functions that make whole numbers of whole numbers.
 const WHOLE: [&str; 6] = ["abs", "coalesce", "greatest", "ifnull", "least", "nullif"];
 
@@ -119,7 +102,7 @@ pub(super) fn is_whole(expression: &Expr) -> bool {
             };
             !arguments(function).is_empty() && arguments(function).iter().all(value)
         }
-        _ => number(expression).is_some_and(|digits| !is_fraction(digits)),
+        _ => written(expression).is_some_and(|(_, is_fraction)| !is_fraction),
     }
 }
 
@@ -137,10 +120,13 @@ pub(super) fn written(expression: &Expr) -> Option<(String, bool)> {
             let (digits, is_fraction) = written(expr)?;
             Some((digits.strip_prefix('-').map_or_else(|| format!("-{digits}"), ToOwned::to_owned), is_fraction))
         }
-        _ => {
-            let digits = number(expression)?;
-            let is_fraction = is_fraction(digits);
-            (is_fraction || digits.parse::<i64>().is_ok()).then(|| (digits.to_owned(), is_fraction))
-        }
+        Expr::Value(value) => match &value.value {
+            Value::Number(digits, _) => {
+                let is_fraction = !digits.chars().all(|digit| digit.is_ascii_digit());
+                (is_fraction || digits.parse::<i64>().is_ok()).then(|| (digits.clone(), is_fraction))
+            }
+            _ => None,
+        },
+        _ => None,
     }
 }
