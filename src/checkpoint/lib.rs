@@ -23,12 +23,13 @@ use ground::excerpt::quoted;
 use ground::hint::{Hint, Words};
 use ground::identity::Identity;
 use ground::present;
+use ground::settings::{Settings, at_least};
 use model::example::Relations;
 use model::{Model, Task};
 use nn::device::Compute;
 use nn::{Unused, Weights};
 use pieces::{Markers, PiecesError, Tokenizer};
-use table::{Ours, TableError, Text, found_under, holds_only, is_named_file, is_random};
+use table::{Ours, Snapshot, TableError, Text, found_under, holds_only, is_named_file, is_random};
 
 pub use card::{Card, CardCorpus, CardRelation, CorpusRelation, Figures, OfBase, SplitName, mean_f1};
 pub use model::ModelConfig;
@@ -142,6 +143,17 @@ impl CheckpointConfig {
         Relations::new(self.relations.iter().cloned())
     }
 
+    /// Whether a model can be made of it.
+    ///
+    /// # Errors
+    /// The first field that does not fit, expected then got.
+    fn check(&self) -> Result<(), String> {
+        at_least("most_labels", self.most_labels, 1)?;
+        pieces::Options { most_pieces: self.most_pieces, markers: self.markers.clone() }.check()?;
+        self.model.check()?;
+        self.encoder.check()
+    }
+
     /// The model over some weights.
     ///
     /// # Errors
@@ -174,9 +186,12 @@ impl Checkpoint {
     /// Reads the checkpoint of a folder.
     ///
     /// # Errors
-    /// Where a file is missing or damaged, or the tokenizer is not the model's.
+    /// Where a file is missing, damaged, or replaced meanwhile, or the tokenizer is not the model's.
     pub fn load(folder: &Path, device: &Device) -> Result<Self, CheckpointError> {
         let folder = &*found_under(folder);
+        let mut files = [CONFIG, WEIGHTS, TOKENIZER].map(|file| folder.join(file)).to_vec();
+        files.retain(|file| file.exists());
+        let snapshot = Snapshot::of_files(&files)?;
         let config = read_config(folder)?;
         let tokenizer = Tokenizer::load(folder)?;
         let (expected, got) = (config.encoder.vocab_size, tokenizer.n_pieces());
@@ -190,6 +205,8 @@ impl Checkpoint {
         }
         let fingerprint = fingerprint(folder)?;
         let weights = read_weights(folder, device)?;
+        // A run that trains puts each better one in the place of the last.
+        snapshot.check()?;
         Ok(Self { config, tokenizer, weights, fingerprint, folder: folder.to_path_buf() })
     }
 
@@ -220,6 +237,7 @@ pub fn read_config(folder: &Path) -> Result<CheckpointConfig, CheckpointError> {
     let config: CheckpointConfig = serde_json::from_slice(&read(&path)?)
         .map_err(|error| fault(&path, &format!("expected a checkpoint of docre: {error}")))?;
     check_relations(&path, &config.relations)?;
+    config.check().map_err(|reason| fault(&path, &reason))?;
     Ok(config)
 }
 

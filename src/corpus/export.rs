@@ -80,6 +80,11 @@ impl Exported {
         matches!(self, Self::DocRed | Self::Jsonl | Self::Submission | Self::Annotated)
     }
 
+    /// Whether mentions are told by tokens, be they blank.
+    fn has_tokens(self) -> bool {
+        matches!(self, Self::DocRed | Self::Submission | Self::Annotated)
+    }
+
     /// What writes a split into one file; `None` where it is a folder, or a table.
     fn writer(self, split: &Path) -> Result<Option<Box<dyn Writer>>, CorpusError> {
         Ok(Some(match self {
@@ -106,80 +111,83 @@ pub struct Export<'a> {
     pub format: Exported,
 }
 
-/// Relations of which something is said that a format has no place for.
+/// How many there are of something that is another thing once it is written, and the first.
 #[derive(Default)]
-struct Unwritten {
+struct Noted {
     count: usize,
     first: Option<String>,
 }
 
+impl Noted {
+    fn note(&mut self, example: impl FnOnce() -> String) {
+        self.count += 1;
+        self.first.get_or_insert_with(example);
+    }
+
+    /// What they are, how many, and the first, where there are any.
+    fn told(&self, what: &str) -> Option<String> {
+        Some(format!("{what}: {}, such as {}", self.count, self.first.as_ref()?))
+    }
+}
+
+/// What documents have that not every format has a place for.
+#[derive(Default)]
+struct Unwritten {
+    /// Relations whose name stands for coreference.
+    joining: Noted,
+    /// Those with evidence.
+    shown: Noted,
+    /// Those with a probability.
+    sure: Noted,
+    /// Documents whose text is written as tools take it.
+    plain: Noted,
+    /// Mentions of white space.
+    blank: Noted,
+}
+
 impl Unwritten {
-    fn count(&mut self, written: &Written, is_said: impl Fn(&Claim) -> bool) {
-        for claim in written.claims.iter().flatten().filter(|claim| is_said(claim)) {
-            self.count += 1;
-            let example = || format!("{} of document {}", quoted(&claim.relation), quoted(&written.document.id));
-            self.first.get_or_insert_with(example);
-        }
-    }
-
-    /// That it is lost, where there is any.
-    fn told(&self, what: &str, format: Exported) -> Option<String> {
-        let (first, format) = (self.first.as_ref()?, format.name());
-        Some(format!(
-            "relations whose {what} is not written, for which `{format}` has no place: {}, such as {first}",
-            self.count
-        ))
-    }
-}
-
-/// Documents whose text is written as tools take it.
-#[derive(Default)]
-struct Plain {
-    count: usize,
-    first: Option<Text>,
-}
-
-impl Plain {
     fn count(&mut self, written: &Written) {
+        for claim in written.claims.iter().flatten() {
+            let place = || format!("{} of document {}", quoted(&claim.relation), quoted(&written.document.id));
+            if joins(&claim.relation, None) {
+                self.joining.note(|| quoted(&claim.relation));
+            }
+            if !claim.evidence.is_empty() {
+                self.shown.note(place);
+            }
+            if claim.probability.is_some() {
+                self.sure.note(place);
+            }
+        }
         if written.is_altered() {
-            self.count += 1;
-            self.first.get_or_insert_with(|| written.document.id.clone());
+            self.plain.note(|| quoted(&written.document.id));
+        }
+        let Document { entities, loose_mentions, .. } = written.document;
+        for _ in
+            entities.iter().flat_map(|entity| &entity.mentions).chain(loose_mentions).filter(|it| written.is_blank(it))
+        {
+            self.blank.note(|| format!("one of document {}", quoted(&written.document.id)));
         }
     }
 
-    /// That they are not as they were, where there are any.
-    fn told(&self) -> Option<String> {
-        let first = quoted(self.first.as_deref()?);
-        Some(format!(
-            "documents with `\\r`, or an empty line within a sentence, which are written as blanks: {}, such as {first}",
-            self.count
-        ))
-    }
-}
-
-/// Relations whose name stands for coreference.
-#[derive(Default)]
-struct Joining {
-    count: usize,
-    first: Option<Text>,
-}
-
-impl Joining {
-    fn count(&mut self, written: &Written) {
-        for claim in written.claims.iter().flatten().filter(|claim| joins(&claim.relation, None)) {
-            self.count += 1;
-            self.first.get_or_insert_with(|| claim.relation.clone());
-        }
-    }
-
-    /// What comes of them on the way back, where there are any.
-    fn told(&self) -> Option<String> {
-        let first = quoted(self.first.as_deref()?);
-        Some(format!(
-            "relations whose name stands for coreference: {}, such as {first}: read back, each makes one entity of its \
-             two, unless `--coreference` names others",
-            self.count
-        ))
+    /// What a format makes another thing of, or has no place for.
+    fn told(&self, format: Exported) -> impl Iterator<Item = String> {
+        let name = format.name();
+        let joining = self.joining.told("relations whose name stands for coreference").map(|told| {
+            format!("{told}: read back, each makes one entity of its two, unless `--coreference` names others")
+        });
+        let placeless = |what| format!("relations whose {what} is not written, for which `{name}` has no place");
+        let plain = "documents with `\\r`, or an empty line within a sentence, which are written as blanks";
+        let blank = format!("mentions of nothing but white space, which `{name}` does not bring back");
+        [
+            joining.filter(|_| format.marks_mentions()),
+            self.shown.told(&placeless("evidence")).filter(|_| !format.has_evidence()),
+            self.sure.told(&placeless("probability")).filter(|_| !format.has_probabilities()),
+            self.plain.told(plain).filter(|_| !format.keeps_blanks()),
+            self.blank.told(&blank).filter(|_| !format.has_tokens()),
+        ]
+        .into_iter()
+        .flatten()
     }
 }
 
@@ -261,8 +269,7 @@ impl Export<'_> {
     ) -> Result<(), CorpusError> {
         let mut predicted = self.relations.map(|path| by_document(path, self.split, observe)).transpose()?;
         let (n_predicted, mut n_documents) = (predicted.as_ref().map_or(0, HashMap::len), 0);
-        let (mut is_known, mut plain) = (false, Plain::default());
-        let (mut joining, mut evidence, mut sure) = (Joining::default(), Unwritten::default(), Unwritten::default());
+        let (mut is_known, mut unwritten) = (false, Unwritten::default());
         for document in tables::read(self.split)? {
             let document: Document = document?;
             let written = match &mut predicted {
@@ -275,17 +282,10 @@ impl Export<'_> {
             };
             self.check(&written)?;
             is_known |= written.claims.is_some();
-            joining.count(&written);
-            evidence.count(&written, |claim| !claim.evidence.is_empty());
-            sure.count(&written, |claim| claim.probability.is_some());
-            plain.count(&written);
+            unwritten.count(&written);
             with(&written)?;
         }
-        let joining = joining.told().filter(|_| self.format.marks_mentions());
-        let evidence = evidence.told("evidence", self.format).filter(|_| !self.format.has_evidence());
-        let sure = sure.told("probability", self.format).filter(|_| !self.format.has_probabilities());
-        let plain = plain.told().filter(|_| !self.format.keeps_blanks());
-        joining.into_iter().chain(evidence).chain(sure).chain(plain).map(Event::Warning).for_each(observe);
+        unwritten.told(self.format).map(Event::Warning).for_each(observe);
         if !is_known && self.format == Exported::Submission {
             let words = "no document of the split is labelled, so none has relations: `--relations` writes predictions";
             observe(Event::Warning(words.to_owned()));

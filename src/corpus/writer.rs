@@ -1,6 +1,7 @@
 //! What every format that tables are written back in is: a [`Writer`] of documents, each [`Written`] with its text and
 //! what is claimed of it.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use table::Text;
@@ -125,7 +126,7 @@ impl<'d> Written<'d> {
         self.exact.is_some()
     }
 
-    /// The text as tools take it. Where it begins with the title, which is a sentence, that is a line.
+    /// The text as tools take it. Where it begins with the title, and a sentence ends there, that is a line.
     pub fn text_by_lines(&self) -> String {
         self.by_lines(&self.text)
     }
@@ -137,7 +138,9 @@ impl<'d> Written<'d> {
 
     fn by_lines(&self, text: &str) -> String {
         let title = &*self.document.title;
-        let ends_title = self.sentence(0).is_some_and(|(_, end)| title.chars().count() == end as usize);
+        let (length, n_sentences) = (title.chars().count(), ground::whole(self.sentences.len()));
+        let ends_title =
+            (0..n_sentences).filter_map(|number| self.sentence(number)).any(|(_, end)| end as usize == length);
         match text.strip_prefix(title).and_then(|rest| rest.strip_prefix(' ')) {
             Some(rest) if ends_title && !title.is_empty() => format!("{title}\n{rest}"),
             _ => text.to_owned(),
@@ -155,6 +158,14 @@ impl<'d> Written<'d> {
     pub fn tokens_in_sentence(&self, mention: &Mention) -> (u32, u32) {
         let (first, _) = self.sentences.get(mention.sentence as usize).copied().unwrap_or_default();
         (mention.start.saturating_sub(first), mention.end.saturating_sub(first))
+    }
+
+    /// Whether a mention is of nothing but white space.
+    pub fn is_blank(&self, mention: &Mention) -> bool {
+        let (start, end) = self.tokens_in_sentence(mention);
+        let sentence = self.document.sentences.get(mention.sentence as usize);
+        let tokens = sentence.and_then(|tokens| tokens.get(start as usize..end as usize)).unwrap_or_default();
+        tokens.iter().all(|token| token.text.trim().is_empty())
     }
 
     /// First and one past the last character of a sentence; `None` for one without tokens.
@@ -190,6 +201,11 @@ impl Blanks {
         let ends_line = place == 0 && gap > 1 && length > 0;
         if ends_line { "\n" } else { " " }.repeat(gap as usize)
     }
+}
+
+/// A document's name where a format cannot have it as it is: as it can, and a hash makes it one's own again.
+pub fn own_name(name: &str, possible: String) -> Cow<'_, str> {
+    if possible == name { name.into() } else { format!("{possible}-{}", ground::identity::mark(name)).into() }
 }
 
 /// What stands between the tokens of a sentence in its text; `None` where they do not stand there one behind the other, or

@@ -78,6 +78,7 @@ struct Published {
     pad_token_id: Option<usize>,
     position_embedding_type: Option<String>,
     is_decoder: Option<bool>,
+    quantization_config: Option<serde_json::Value>,
 }
 
 /// How the names of a family's architectures begin.
@@ -91,9 +92,13 @@ const ARCHITECTURES: [(&str, EncoderFamily); 4] = [
 impl Published {
     /// The family; a file that names none is of a time when there was BERT alone, unless its architecture is another's.
     fn family(&self) -> EncoderFamily {
+        self.model_type.or_else(|| self.architecture()).unwrap_or(EncoderFamily::Bert)
+    }
+
+    /// That of the first architecture which names another than BERT.
+    fn architecture(&self) -> Option<EncoderFamily> {
         let named = |name: &String| ARCHITECTURES.iter().find(|(start, _)| name.starts_with(start));
-        let architecture = || self.architectures.iter().flatten().find_map(named);
-        self.model_type.or_else(|| architecture().map(|(_, family)| *family)).unwrap_or(EncoderFamily::Bert)
+        self.architectures.iter().flatten().find_map(named).map(|(_, family)| *family)
     }
 
     /// Refuses what changes the computation.
@@ -103,6 +108,14 @@ impl Published {
         }
         if self.is_decoder == Some(true) {
             return Err("encoder: `is_decoder`: expected false, got true".to_owned());
+        }
+        if self.quantization_config.is_some() {
+            return Err("encoder: `quantization_config`: expected none: weights are to be floating-point".to_owned());
+        }
+        let is_known = |name: &&String| name.starts_with("Bert") || self.architecture().is_some();
+        if let Some(got) = self.architectures.iter().flatten().find(|name| self.model_type.is_none() && !is_known(name))
+        {
+            return Err(format!("encoder: `architectures`: expected those of BERT or RoBERTa, got `{got}`"));
         }
         Ok(())
     }
@@ -200,6 +213,10 @@ impl EncoderConfig {
         let dropout = [self.hidden_dropout_prob, self.attention_probs_dropout_prob];
         if let Some(got) = dropout.iter().find(|probability| !(0.0..1.0).contains(*probability)) {
             return Err(format!("encoder: dropout: expected 0 or more and less than 1, got {got}"));
+        }
+        if !(0.0..1.0).contains(&self.layer_norm_eps) {
+            let got = self.layer_norm_eps;
+            return Err(format!("encoder: `layer_norm_eps`: expected 0 or more and less than 1, got {got}"));
         }
         match self.positions() {
             0..4 => Err(format!("encoder: `max_position_embeddings`: too few, got {}", self.max_position_embeddings)),

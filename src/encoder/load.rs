@@ -37,6 +37,14 @@ pub enum LoadError {
         path: PathBuf,
         /// What the reader says.
         reason: String,
+        /// Whether PyTorch before 1.6 wrote it.
+        is_bare: bool,
+    },
+    /// Git has put a pointer in the place of a file.
+    #[error("{}: expected weights, got a pointer of Git LFS to them", path.display())]
+    Pointer {
+        /// The file.
+        path: PathBuf,
     },
     /// The folder has no weights.
     #[error("{}: expected `model.safetensors`, `model.safetensors.index.json` or `pytorch_model.bin`, found none of them", folder.display())]
@@ -49,10 +57,11 @@ pub enum LoadError {
 impl Hint for LoadError {
     fn hint(&self) -> Option<Words> {
         match self {
-            Self::Pickled { .. } => {
+            Self::Pickled { is_bare: true, .. } => {
                 Some("a file that PyTorch before 1.6 wrote must be saved anew, as `model.safetensors`".into())
             }
-            Self::Io { .. } | Self::File { .. } | Self::NoWeights { .. } => None,
+            Self::Pointer { .. } => Some("fetch what it stands for, by `git lfs pull` in its folder".into()),
+            Self::Io { .. } | Self::File { .. } | Self::Pickled { .. } | Self::NoWeights { .. } => None,
         }
     }
 }
@@ -77,16 +86,16 @@ pub fn read_config(folder: &Path) -> Result<EncoderConfig, LoadError> {
 pub fn read_weights(folder: &Path, device: &Device) -> Result<BTreeMap<String, Tensor>, LoadError> {
     let [whole, index, pickled] =
         ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"].map(|name| folder.join(name));
-    let weights: Vec<(String, Tensor)> = if whole.is_file() {
-        shard(&whole, device)?
+    let (path, weights) = if whole.is_file() {
+        (&whole, shard(&whole, device)?)
     } else if index.is_file() {
-        sharded(folder, &index, device)?
+        (&index, sharded(folder, &index, device)?)
     } else if pickled.is_file() {
-        unpickle(&pickled)?
+        (&pickled, unpickle(&pickled)?)
     } else {
         return Err(LoadError::NoWeights { folder: folder.to_path_buf() });
     };
-    Ok(weights.into_iter().map(|(name, tensor)| (published(&name), tensor)).collect())
+    called(path, weights, published)
 }
 
 /// Every weight of a state dict, with names as [`read_weights`] gives them: a safetensors file or an archive of PyTorch,
@@ -95,13 +104,27 @@ pub fn read_weights(folder: &Path, device: &Device) -> Result<BTreeMap<String, T
 /// # Errors
 /// Where it is missing, damaged or neither.
 pub fn read_state_dict(path: &Path, device: &Device) -> Result<BTreeMap<String, Tensor>, LoadError> {
-    let mut start = [0; ARCHIVE.len()];
-    let opened = ground::open_file(path).and_then(|mut file| file.read_exact(&mut start));
-    opened.map_err(|source| LoadError::Io { path: path.to_path_buf(), source })?;
-    let weights = if [ARCHIVE, BARE].contains(&&start) { unpickle(path)? } else { shard(path, device)? };
+    let weights = if [ARCHIVE, BARE].contains(&&start_of(path)?) { unpickle(path)? } else { shard(path, device)? };
     // Training on several devices puts `module.` before every name.
-    let bare = |name: &str| published(name.strip_prefix("module.").unwrap_or(name));
-    Ok(weights.into_iter().map(|(name, tensor)| (bare(&name), tensor)).collect())
+    called(path, weights, |name| published(name.strip_prefix("module.").unwrap_or(name)))
+}
+
+/// Weights by what they are called here; a file may call one in several ways, but has it once.
+fn called(
+    path: &Path,
+    mut weights: Vec<(String, Tensor)>,
+    call: impl Fn(&str) -> String,
+) -> Result<BTreeMap<String, Tensor>, LoadError> {
+    weights.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let mut known: BTreeMap<String, (String, Tensor)> = BTreeMap::new();
+    for (name, tensor) in weights {
+        if let Some((other, _)) = known.get(&call(&name)) {
+            let reason = format!("expected each weight once, got `{other}` and `{name}`, which are one");
+            return Err(fault(path, &reason));
+        }
+        known.insert(call(&name), (name, tensor));
+    }
+    Ok(known.into_iter().map(|(called, (_, tensor))| (called, tensor)).collect())
 }
 
 /// How archives of PyTorch begin.
@@ -109,6 +132,9 @@ const ARCHIVE: &[u8; 4] = b"PK\x03\x04";
 /// How files begin that PyTorch before 1.6 wrote, pickles one after another. No safetensors file does: its header would
 /// be of 177 MB or more, and the format allows 100.
 const BARE: &[u8; 4] = b"\x80\x02\x8a\x0a";
+
+/// How what Git LFS leaves in the place of a large file begins.
+const POINTER: &[u8] = b"version https://git-lfs";
 
 /// What `model.safetensors.index.json` says: which file holds which weight.
 #[derive(Deserialize)]
@@ -145,7 +171,11 @@ fn sharded(folder: &Path, index: &Path, device: &Device) -> Result<Vec<(String, 
 }
 
 fn shard(path: &Path, device: &Device) -> Result<Vec<(String, Tensor)>, LoadError> {
-    let weights = safetensors::load_buffer(&read(path)?, device)
+    let bytes = read(path)?;
+    if bytes.starts_with(POINTER) {
+        return Err(LoadError::Pointer { path: path.to_path_buf() });
+    }
+    let weights = safetensors::load_buffer(&bytes, device)
         .map_err(|error| fault(path, &format!("expected a whole safetensors file: {error}")))?;
     Ok(weights.into_iter().collect())
 }
@@ -155,7 +185,19 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
 }
 
 fn unpickle(path: &Path) -> Result<Vec<(String, Tensor)>, LoadError> {
-    archive::read(path).map_err(|reason| LoadError::Pickled { path: path.to_path_buf(), reason })
+    let start = start_of(path)?;
+    if POINTER.starts_with(&start) {
+        return Err(LoadError::Pointer { path: path.to_path_buf() });
+    }
+    let is_bare = start == *BARE;
+    archive::read(path).map_err(|reason| LoadError::Pickled { path: path.to_path_buf(), reason, is_bare })
+}
+
+fn start_of(path: &Path) -> Result<[u8; ARCHIVE.len()], LoadError> {
+    let mut start = [0; ARCHIVE.len()];
+    let opened = ground::open_file(path).and_then(|mut file| file.read_exact(&mut start));
+    opened.map_err(|source| LoadError::Io { path: path.to_path_buf(), source })?;
+    Ok(start)
 }
 
 fn fault(path: &Path, reason: &impl ToString) -> LoadError {

@@ -6,7 +6,7 @@ use table::TableError;
 use table::rows::{EntityRow, FactRow, PairRow, PieceRow, TokenRow};
 
 use super::profile::{Kinds, Letters};
-use super::rows::{evidence, foreign, push, unknown, without_pairs};
+use super::rows::{check_once, evidence, foreign, push, unknown, without_pairs};
 use super::{Batch, ExamplesError, PAIRS_AT_ONCE, Taken};
 
 /// The rows of a document beside its pieces, one after another.
@@ -66,6 +66,7 @@ impl Batch {
                 push(&mut example, &pair, taken.relations).map_err(misfit)?;
             }
         }
+        check_once(&example).map_err(misfit)?;
         if taken.evidence {
             example.evidence = evidence(&beside.facts, taken.relations);
         }

@@ -125,7 +125,7 @@ pub fn examples_within<'c>(
         }
         if batch.examples.is_empty() {
             if is_to_the_end {
-                tables.pairs.finish()?;
+                tables.finish()?;
             }
             return Ok(None);
         }
@@ -167,6 +167,14 @@ impl Tables {
             self.facts.as_mut().map_or(Ok(None), |facts| facts.of(&document.doc_id).map(Some))?;
         }
         Ok(())
+    }
+
+    /// Refuses rows that no document had: they stand in another order than the documents.
+    fn finish(&mut self) -> Result<(), TableError> {
+        self.pairs.finish()?;
+        self.tokens.finish()?;
+        self.entities.as_mut().map_or(Ok(()), Followers::finish)?;
+        self.facts.as_mut().map_or(Ok(()), Followers::finish)
     }
 
     /// Adds a document to a batch. Its pairs are never in memory as rows.

@@ -25,7 +25,7 @@ pub enum Misfit {
         /// How many relations the model knows.
         known: usize,
     },
-    /// A pair of an entity that the pieces do not have.
+    /// A pair of an entity that the pieces do not have, or of one with itself.
     #[error(
         "document `{doc_id}`: pair ({head}, {tail}): expected two of the {n_entities} entities that its pieces have"
     )]
@@ -38,6 +38,16 @@ pub enum Misfit {
         tail: u32,
         /// Entities in the row of `pieces`.
         n_entities: usize,
+    },
+    /// A pair that is there twice.
+    #[error("document `{doc_id}`: expected each pair once, got ({head}, {tail}) again")]
+    Twice {
+        /// The document.
+        doc_id: Text,
+        /// Head entity.
+        head: u32,
+        /// Tail entity.
+        tail: u32,
     },
     /// The place of a mention that is past the pieces.
     #[error("document `{doc_id}`: mention at piece {place}: expected one of its {n_pieces} pieces")]
@@ -95,7 +105,7 @@ pub(super) fn without_pairs(pieces: &PieceRow, relations: &Relations) -> Result<
 /// Adds a candidate pair, and those of its labels that the model has a class for.
 pub(super) fn push(example: &mut Example, pair: &PairRow, relations: &Relations) -> Result<(), Misfit> {
     let (head, tail, n_entities) = (pair.head, pair.tail, example.n_mentions.len());
-    if head.max(tail) as usize >= n_entities {
+    if head.max(tail) as usize >= n_entities || head == tail {
         return Err(Misfit::Entity { doc_id: example.doc_id.clone(), head, tail, n_entities });
     }
     example.pairs.push((head, tail));
@@ -108,6 +118,16 @@ pub(super) fn push(example: &mut Example, pair: &PairRow, relations: &Relations)
     }
     example.labels.push(classes);
     Ok(())
+}
+
+/// Refuses a pair that is there twice.
+pub(super) fn check_once(example: &Example) -> Result<(), Misfit> {
+    let mut pairs = example.pairs.clone();
+    pairs.sort_unstable();
+    match pairs.windows(2).find(|two| two[0] == two[1]) {
+        Some(&[(head, tail), _]) => Err(Misfit::Twice { doc_id: example.doc_id.clone(), head, tail }),
+        _ => Ok(()),
+    }
 }
 
 /// The evidence of a document's facts: of each pair, the sentences of all of its relations that the model has a class for,

@@ -38,7 +38,7 @@ use submission::predictions;
 use table::rows::{ModelRelationRow, PredictionRow};
 use table::{
     RelationWords, Row, Snapshot, Staging, Standing, TableError, TableFiles, TableWriter, Text, clear_leftovers,
-    relation_words, restore, stream,
+    relation_words, restore, stream, through,
 };
 
 pub use error::GraphError;
@@ -81,6 +81,8 @@ pub struct Request<'a> {
 /// # Errors
 /// Where an input cannot be read or the graph not be written; what stood in its folder stands there still.
 pub fn build(request: &Request<'_>, observe: Observer<'_>) -> Result<Option<Totals>, GraphError> {
+    // A link stays a link: all that is made on the way lies beside what it points to.
+    let request = &Request { out: &through(request.out)?, ..*request };
     let standing = Standing::of(request.split)?;
     let relations = TableFiles::at(&predictions::place(request.relations)?)?;
     let told = request.model_relations.map(TableFiles::require_at).transpose()?;

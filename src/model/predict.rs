@@ -327,8 +327,8 @@ fn add(
     (Scored { logits, base, iteration, sentences: _ }, held): (Scored, &[Held]),
     wanted: Wanted,
 ) -> Result<()> {
-    if logits.iter().any(|logit| logit.is_nan()) {
-        bail!("document `{doc_id}`: pair ({head}, {tail}): expected logits, got a NaN");
+    if let Some(logit) = logits.iter().chain(base.iter().flatten()).find(|logit| !logit.is_finite()) {
+        bail!("document `{doc_id}`: pair ({head}, {tail}): expected finite logits, got {logit}");
     }
     let Some(&threshold) = logits.first() else { bail!("document `{doc_id}`: pair ({head}, {tail}): got no logits") };
     let before = |relation: &Predicted| {

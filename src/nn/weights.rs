@@ -26,6 +26,17 @@ pub enum Init {
     Waves(f64),
 }
 
+/// A weight as it is computed with.
+///
+/// # Errors
+/// Where its file has codes in the place of numbers, as quantised models do.
+fn numbers(name: &str, given: &Tensor) -> Result<Tensor> {
+    match given.dtype() {
+        DType::F64 | DType::F32 | DType::F16 | DType::BF16 => given.to_dtype(DType::F32),
+        other => bail!("weight `{name}`: expected floating-point numbers, got {}", other.as_str()),
+    }
+}
+
 impl Init {
     fn draw(self, shape: &Shape, random: &mut Random) -> Vec<f32> {
         let width = shape.dims().last().copied().unwrap_or(1).max(1);
@@ -153,7 +164,7 @@ impl Weights {
         if !self.variables.contains_key(name) {
             let other_given = || self.given.get(other).filter(|_| !self.is_required(name));
             let values = match self.given.get(name).or_else(other_given) {
-                Some(given) => given.to_dtype(DType::F32)?.to_device(&self.device)?,
+                Some(given) => numbers(name, given)?.to_device(&self.device)?,
                 None => self.draw(name, other, &shape, init)?,
             };
             self.variables.insert(name.to_owned(), Var::from_tensor(&values.contiguous()?)?);
@@ -182,7 +193,7 @@ impl Weights {
                 None if self.is_required(name) => bail!("weight `{name}`: expected, found no such weight"),
                 None => original.as_detached_tensor(),
             };
-            let values = values.to_dtype(DType::F32)?.to_device(&self.device)?.copy()?;
+            let values = numbers(name, &values)?.to_device(&self.device)?.copy()?;
             self.variables.insert(name.to_owned(), Var::from_tensor(&values)?);
         }
         match self.variables.get(name) {

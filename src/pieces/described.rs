@@ -82,9 +82,10 @@ fn parts(part: &Value, role: &str, known: &[&str]) -> Result<u64, String> {
     if !known.contains(&kind) {
         return Err(format!("`{role}`: expected one of `{}`, got `{kind}`", known.join("`, `")));
     }
-    let inner = ["normalizers", "pretokenizers"].iter().find_map(|name| part[*name].as_array());
+    // The library reads one of the two; what the other holds is looked at, too.
+    let inner = ["normalizers", "pretokenizers"].iter().filter_map(|name| part[*name].as_array());
     let mut growth = growth(kind, part)?;
-    for part in inner.into_iter().flatten() {
+    for part in inner.flatten() {
         growth = growth.saturating_mul(parts(part, role, known)?);
     }
     Ok(growth)

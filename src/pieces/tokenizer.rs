@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
+use tokenizers::models::ModelWrapper;
 use tokenizers::models::bpe::BPE;
+use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
 use ground::caught::caught;
@@ -44,7 +46,8 @@ pub struct Tokenizer {
 
 impl Tokenizer {
     /// The tokenizer of an encoder's folder: `tokenizer.json`, else `vocab.txt` (what becomes of case, marks and
-    /// ideographs `tokenizer_config.json` or the vocabulary itself tells), else `vocab.json` and `merges.txt`.
+    /// ideographs `tokenizer_config.json` or the vocabulary itself tells), else `vocab.json` and `merges.txt`. Where
+    /// `tokenizer_config.json` says otherwise than `tokenizer.json`, it counts, as in Hugging Face's library.
     ///
     /// # Errors
     /// Where there is none, a file is damaged, or the vocabulary lacks the start or end piece.
@@ -53,7 +56,10 @@ impl Tokenizer {
         let is_there = |path: &Path| present(fs::metadata(path)).map_err(|error| fault(path, &error));
         if is_there(&json)?.is_some() {
             let text = read_text(&json).map_err(|error| fault(&json, &error))?;
-            Self::from_json(&text).map_err(|error| fault(&json, &error))
+            let mut inner = described(&text).map_err(|error| fault(&json, &error))?;
+            word_piece::settle(folder, &mut inner)?;
+            settle(folder, &mut inner)?;
+            Self::new(inner).map_err(|error| fault(&json, &error))
         } else if is_there(&txt)?.is_some() {
             Self::new(word_piece::load(folder, &txt)?)
         } else if is_there(&bpe)?.is_some() {
@@ -68,9 +74,7 @@ impl Tokenizer {
     /// # Errors
     /// Where it describes none, or one whose pieces are left to chance, or its vocabulary lacks the start or end piece.
     pub fn from_json(text: &str) -> Result<Self, PiecesError> {
-        described::check(text).map_err(|reason| PiecesError::Tokenizer { reason })?;
-        let inner: tokenizers::Tokenizer = guarded(|| text.parse()).map_err(tokenizer_fault)?;
-        Self::new(inner)
+        Self::new(described(text)?)
     }
 
     fn new(mut inner: tokenizers::Tokenizer) -> Result<Self, PiecesError> {
@@ -83,9 +87,10 @@ impl Tokenizer {
             return Err(PiecesError::Tokenizer { reason });
         }
         let identifier = |piece| inner.token_to_id(piece).ok_or(PiecesError::NoPiece { piece });
-        let (family, start, end) = match (identifier("<s>"), identifier("</s>")) {
-            (Ok(start), Ok(end)) => (Family::Roberta, start, end),
-            _ => (Family::Bert, identifier("[CLS]")?, identifier("[SEP]")?),
+        let family = family(&inner);
+        let (start, end) = match family {
+            Family::Roberta => (identifier("<s>")?, identifier("</s>")?),
+            Family::Bert => (identifier("[CLS]")?, identifier("[SEP]")?),
         };
         // A vocabulary without `*` reads it as any other unknown piece, as the reference code does.
         let marker = MARKERS.into_iter().find_map(|piece| identifier(piece).ok());
@@ -160,6 +165,28 @@ impl Tokenizer {
     }
 }
 
+fn described(text: &str) -> Result<tokenizers::Tokenizer, PiecesError> {
+    described::check(text).map_err(|reason| PiecesError::Tokenizer { reason })?;
+    guarded(|| text.parse()).map_err(tokenizer_fault)
+}
+
+/// How input begins and ends: by the pieces that the vocabulary has. Where it has those of both families, the tokenizer's
+/// own template says by which, and where there is none, WordPiece is BERT's.
+fn family(tokenizer: &tokenizers::Tokenizer) -> Family {
+    let both = |start, end| tokenizer.token_to_id(start).zip(tokenizer.token_to_id(end));
+    match (both("[CLS]", "[SEP]"), both("<s>", "</s>")) {
+        (Some(bert), Some(roberta)) => {
+            let nothing = guarded(|| tokenizer.encode_fast("", true)).map(|nothing| nothing.get_ids().to_vec());
+            let template = nothing.unwrap_or_default();
+            let is_said = |(start, end)| template.first() == Some(&start) && template.last() == Some(&end);
+            let is_word_piece = matches!(tokenizer.get_model(), ModelWrapper::WordPiece(_));
+            if is_said(bert) || is_word_piece && !is_said(roberta) { Family::Bert } else { Family::Roberta }
+        }
+        (None, Some(_)) => Family::Roberta,
+        (_, None) => Family::Bert,
+    }
+}
+
 fn n_pieces(tokenizer: &tokenizers::Tokenizer) -> usize {
     tokenizer.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
 }
@@ -173,8 +200,17 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, tokenizers::Error>) -> Result<T, 
 #[derive(Default, Deserialize)]
 struct Settings {
     /// Whether a word begins as one behind a blank does.
-    #[serde(default)]
-    add_prefix_space: bool,
+    add_prefix_space: Option<bool>,
+}
+
+/// Gives byte pairs that `tokenizer.json` describes what the file beside it says.
+fn settle(folder: &Path, tokenizer: &mut tokenizers::Tokenizer) -> Result<(), PiecesError> {
+    let Some(PreTokenizerWrapper::ByteLevel(level)) = tokenizer.get_pre_tokenizer() else { return Ok(()) };
+    let Settings { add_prefix_space } = beside(&folder.join("tokenizer_config.json"))?;
+    let blank = add_prefix_space.unwrap_or(level.add_prefix_space);
+    let level = ByteLevel::new(blank, level.trim_offsets, level.use_regex);
+    tokenizer.with_pre_tokenizer(Some(level));
+    Ok(())
 }
 
 fn byte_pairs(folder: &Path, vocabulary: &Path) -> Result<tokenizers::Tokenizer, PiecesError> {
@@ -190,7 +226,7 @@ fn byte_pairs(folder: &Path, vocabulary: &Path) -> Result<tokenizers::Tokenizer,
     let build = || -> Result<tokenizers::Tokenizer, tokenizers::Error> {
         let model = BPE::from_file(&vocabulary.to_string_lossy(), &merges.to_string_lossy()).build()?;
         let mut tokenizer = tokenizers::Tokenizer::new(model);
-        tokenizer.with_pre_tokenizer(Some(ByteLevel::new(settings.add_prefix_space, true, true)));
+        tokenizer.with_pre_tokenizer(Some(ByteLevel::new(settings.add_prefix_space.unwrap_or_default(), true, true)));
         let special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"];
         tokenizer.add_special_tokens(special.map(|piece| tokenizers::AddedToken::from(piece, true)))?;
         Ok(tokenizer)

@@ -68,6 +68,24 @@ pub(super) fn load(folder: &Path, vocabulary: &Path) -> Result<tokenizers::Token
     built.map_err(|error| fault(vocabulary, &error))
 }
 
+/// Prepares text for a tokenizer that `tokenizer.json` describes as the file beside that says, where it says so.
+///
+/// # Errors
+/// Where that file cannot be read.
+pub(super) fn settle(folder: &Path, tokenizer: &mut tokenizers::Tokenizer) -> Result<(), PiecesError> {
+    let Some(NormalizerWrapper::BertNormalizer(bert)) = tokenizer.get_normalizer() else { return Ok(()) };
+    let file = folder.join("tokenizer_config.json");
+    let settings: Settings = beside(&file)?;
+    let settled = BertNormalizer::new(
+        bert.clean_text,
+        settings.tokenize_chinese_chars.unwrap_or(bert.handle_chinese_chars),
+        settings.strip_accents.or(bert.strip_accents),
+        settings.do_lower_case.unwrap_or(bert.lowercase),
+    );
+    tokenizer.with_normalizer(Some(settled)).map_err(|error| fault(&file, &error))?;
+    Ok(())
+}
+
 /// A WordPiece tokenizer as BERT has it; a piece's id is its place.
 pub(super) fn bert(
     pieces: impl Iterator<Item = String>,

@@ -26,13 +26,20 @@ pub enum Ended {
     Scored(Scored),
     /// A share of the documents was scored, and nothing decided yet.
     Shard(Shard, Scored),
+    /// A share of the documents had been scored.
+    ShardUpToDate {
+        /// Which.
+        shard: Shard,
+        /// Documents that it lacks: they are too large.
+        too_large: u64,
+    },
 }
 
 impl Ended {
     /// What was scored, where anything was.
     pub fn scored(self) -> Option<Scored> {
         match self {
-            Self::UpToDate { .. } | Self::Decided { .. } => None,
+            Self::UpToDate { .. } | Self::Decided { .. } | Self::ShardUpToDate { .. } => None,
             Self::Scored(scored) | Self::Shard(_, scored) => Some(scored),
         }
     }
@@ -41,6 +48,7 @@ impl Ended {
     pub fn too_large(self) -> u64 {
         match self {
             Self::UpToDate { too_large }
+            | Self::ShardUpToDate { too_large, .. }
             | Self::Decided { too_large, .. }
             | Self::Scored(Scored { too_large, .. })
             | Self::Shard(_, Scored { too_large, .. }) => too_large,
@@ -52,6 +60,7 @@ impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UpToDate { .. } => f.write_str("up to date"),
+            Self::ShardUpToDate { shard, .. } => write!(f, "shard {shard}: up to date"),
             Self::Decided { relations, .. } => {
                 write!(f, "{}, of scores that were there", decide::relations(*relations))
             }

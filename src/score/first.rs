@@ -9,8 +9,8 @@ use ground::identity::Identity;
 use ground::observe::{Event, Observer};
 use model::example::{Example, Relations};
 use submission::predictions;
-use table::Text;
-use table::rows::DocumentRow;
+use table::rows::{DocumentRow, PairRow};
+use table::{Followers, Standing, Table, Text, undirected_relations};
 
 use super::error::ScoreError;
 
@@ -33,7 +33,9 @@ struct Strays {
 impl Strays {
     fn add(&mut self, count: u64, name: &str) {
         self.count += count;
-        self.first.get_or_insert_with(|| quoted(name));
+        if count > 0 {
+            self.first.get_or_insert_with(|| quoted(name));
+        }
     }
 
     fn event(&self, what: &str) -> Option<Event> {
@@ -53,10 +55,15 @@ impl First {
     /// Where it cannot be read, or is of several runs.
     pub fn read(path: &Path, split: &Path, relations: &Relations, observe: Observer<'_>) -> Result<Self, ScoreError> {
         let (mut facts, mut runs, mut unknown) = (Facts::new(), BTreeSet::new(), Strays::default());
+        let undirected = undirected_relations(split)?;
         for row in predictions::read(path, split, observe)? {
             let row = row?;
             runs.insert(row.run_id);
             match relations.class(&row.relation) {
+                // One that holds both ways is asked about in the direction that facts of it have.
+                Some(class) if row.head > row.tail && undirected.contains(&row.relation) => {
+                    facts.entry(row.doc_id).or_default().push((row.tail, row.head, class));
+                }
                 Some(class) => facts.entry(row.doc_id).or_default().push((row.head, row.tail, class)),
                 None => unknown.add(1, &row.relation),
             }
@@ -64,10 +71,11 @@ impl First {
                 return Err(ScoreError::Runs(path.to_path_buf()));
             }
         }
-        let (facts, elsewhere, entities) = of_split(facts, split)?;
-        let left_out = unknown.count + elsewhere.count + entities.count;
+        let (facts, [elsewhere, entities, pairs]) = of_split(facts, split)?;
+        let strays = [&unknown, &elsewhere, &entities, &pairs];
+        let left_out = strays.iter().map(|strays| strays.count).sum();
         if facts.values().all(Vec::is_empty)
-            && let Some(first) = [&unknown, &elsewhere, &entities].into_iter().find_map(|strays| strays.first.clone())
+            && let Some(first) = strays.into_iter().find_map(|strays| strays.first.clone())
         {
             return Err(ScoreError::Elsewhere { path: path.to_path_buf(), count: left_out, first });
         }
@@ -75,6 +83,7 @@ impl First {
             unknown.event("relations that the model does not know"),
             elsewhere.event("documents that the split does not have"),
             entities.event("entities that their documents do not have"),
+            pairs.event("pairs that are no candidates"),
         ];
         told.into_iter().flatten().for_each(observe);
         Ok(Self { facts })
@@ -96,22 +105,35 @@ impl First {
     }
 }
 
-/// Those of the documents of a split and of their entities, in order and once each; and what is not.
-fn of_split(mut facts: Facts, split: &Path) -> Result<(Facts, Strays, Strays), ScoreError> {
-    let (mut kept, mut elsewhere, mut entities) = (Facts::new(), Strays::default(), Strays::default());
-    for rows in table::read::<DocumentRow>(split)? {
-        for document in rows? {
-            let Some(mut facts) = facts.remove(&document.doc_id) else { continue };
-            facts.sort_unstable();
-            facts.dedup();
-            let all = facts.len();
-            facts.retain(|&(head, tail, _)| head != tail && head.max(tail) < document.n_entities);
-            if facts.len() < all {
-                entities.add((all - facts.len()) as u64, &document.doc_id);
+/// Those of the documents of a split and of their candidate pairs, in order and once each; and what is of other documents,
+/// entities and pairs.
+fn of_split(mut facts: Facts, split: &Path) -> Result<(Facts, [Strays; 3]), ScoreError> {
+    let (mut kept, mut elsewhere, mut entities, mut pairs) =
+        (Facts::new(), Strays::default(), Strays::default(), Strays::default());
+    let standing = Standing::of(split)?;
+    let mut candidates = Followers::<(PairRow,)>::open(split, &standing)?;
+    let mut documents = Table::<DocumentRow>::require(split)?.of_split(&standing).cursor()?;
+    while let Some(document) = documents.next_if(|_| true)? {
+        let given = facts.remove(&document.doc_id);
+        let given_pairs: BTreeSet<_> = given.iter().flatten().map(|&(head, tail, _)| (head, tail)).collect();
+        let mut asked = BTreeSet::new();
+        while let Some(pair) = candidates.next_of(&document.doc_id)? {
+            if pair.candidate && given_pairs.contains(&(pair.head, pair.tail)) {
+                asked.insert((pair.head, pair.tail));
             }
-            kept.insert(document.doc_id, facts);
         }
+        let Some(mut given) = given else { continue };
+        given.sort_unstable();
+        given.dedup();
+        let all = given.len();
+        given.retain(|&(head, tail, _)| head != tail && head.max(tail) < document.n_entities);
+        let of_entities = given.len();
+        given.retain(|&(head, tail, _)| asked.contains(&(head, tail)));
+        entities.add((all - of_entities) as u64, &document.doc_id);
+        pairs.add((of_entities - given.len()) as u64, &document.doc_id);
+        kept.insert(document.doc_id, given);
     }
+    candidates.finish()?;
     facts.iter().for_each(|(document, facts)| elsewhere.add(facts.len() as u64, document));
-    Ok((kept, elsewhere, entities))
+    Ok((kept, [elsewhere, entities, pairs]))
 }

@@ -61,7 +61,7 @@ use model::example::Relations;
 pub use model::predict::USUAL_BYTES;
 use nn::device::{Compute, DeviceChoice, Precision};
 use pieces::Cutter;
-use table::{Ours, Standing, check_workplace, clear_leftovers};
+use table::{Ours, Standing, TableError, check_workplace, clear_leftovers};
 
 pub use ended::{Ended, Scored};
 pub use error::ScoreError;
@@ -275,6 +275,12 @@ impl<'a> Basis<'a> {
         self.checkpoint.config.model.taught().is_any() && self.evidence.is_none()
     }
 
+    /// Refuses documents or weights that were put in the place of those that it was to score.
+    fn check(&self) -> Result<(), TableError> {
+        self.standing.check()?;
+        self.evidence.as_ref().map_or(Ok(()), OnEvidence::check)
+    }
+
     /// Identifies the model, and what it sees of documents: a decision that was fitted on scores of whole ones is not for
     /// those of evidence.
     fn model(&self) -> String {
@@ -387,7 +393,7 @@ impl<'a> Basis<'a> {
         let evidence_only = self.evidence.as_ref().map(|evidence| evidence.threshold);
         tables.fill(&parts, &making, &Notes { model: &self.model(), evidence_only, told: &told })?;
         parts.scored.relations = decided.over(&tables, observe)?;
-        self.standing.check()?;
+        self.check()?;
         decided.remove_outdated()?;
         tables.commit()?;
         self.purpose.keep_relations(self.request)?;

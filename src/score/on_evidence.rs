@@ -24,7 +24,7 @@ use ground::up_to_error;
 use model::example::Example;
 use model::predict::Found;
 use table::rows::{DocumentRow, SentenceWeightRow};
-use table::{Row, Standing, Table, TableFiles, Text, identity, in_or_at};
+use table::{Row, Snapshot, Standing, Table, TableError, TableFiles, Text, identity, in_or_at};
 
 use super::error::ScoreError;
 
@@ -33,6 +33,8 @@ use super::error::ScoreError;
 pub struct OnEvidence {
     /// Its table of the weights of sentences.
     weights: PathBuf,
+    /// Its files as they are identified.
+    snapshot: Snapshot,
     /// Above which of them a sentence is evidence.
     pub threshold: f32,
 }
@@ -72,7 +74,16 @@ impl OnEvidence {
         {
             return Err(ScoreError::OverItself(out.to_path_buf()));
         }
-        Ok(Self { weights, threshold })
+        let snapshot = Snapshot::of(&TableFiles::require_at(&weights)?)?;
+        Ok(Self { weights, snapshot, threshold })
+    }
+
+    /// Refuses weights that were put in the place of those that it was made of.
+    ///
+    /// # Errors
+    /// Where there are any, or the system refuses to look.
+    pub fn check(&self) -> Result<(), TableError> {
+        self.snapshot.check()
     }
 
     /// Identifies scores of this evidence, of what identifies those of the documents.
@@ -275,7 +286,8 @@ mod tests {
             SentenceWeightRow { run_id, doc_id, head, tail, sent_id, weight }
         };
         let shares = Shares::of_run(&weights.iter().map(row).collect::<Vec<_>>());
-        let evidence = OnEvidence { weights: "weights".into(), threshold: 0.2 };
+        let evidence =
+            OnEvidence { weights: "weights".into(), snapshot: Snapshot::of_files([]).unwrap(), threshold: 0.2 };
         evidence.cuts(&[document()], &SharesOf::from([("d".into(), shares)]))
     }
 

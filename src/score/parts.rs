@@ -9,7 +9,7 @@ use ground::identity::Identity;
 use model::example::Example;
 use model::predict::Found;
 use pieces::CutOff;
-use table::rows::ScoreRow;
+use table::rows::{ClaimRow, ScoreRow, SentenceWeightRow, TraceRow};
 use table::{Lock, Ours, Row, Staging, TableError, TableFiles, TableWriter, Text};
 
 use super::ended::Scored;
@@ -48,9 +48,17 @@ impl Part {
     }
 }
 
-/// Whether a part is finished below `work`.
+/// Whether a part is finished below `work`, and nothing of it damaged since.
 pub fn is_kept(work: &Path, key: &str) -> Result<bool, TableError> {
-    Ok(table::fingerprint(&work.join(key), &ScoreRow::schema().name)?.as_deref() == Some(key))
+    let folder = work.join(key);
+    let is_whole = |name: &str| table::fingerprint(&folder, name).map(|found| found.as_deref() == Some(key));
+    for schema in [ScoreRow::schema(), ClaimRow::schema(), TraceRow::schema()] {
+        if !is_whole(&schema.name)? {
+            return Ok(false);
+        }
+    }
+    let weights = &SentenceWeightRow::schema().name;
+    Ok(TableFiles::find(&folder, weights)?.is_none() || is_whole(weights)?)
 }
 
 /// With a document as a model sees it. Every field is named; labels and evidence, which no prediction hangs on, are
@@ -115,6 +123,10 @@ impl Parts {
         let (folder, key) = (self.work.join(&part.key), (part.key.as_str(), self.run.as_str()));
         match &part.found {
             Some(found) => {
+                // What is there is not whole.
+                fs::remove_dir_all(&folder)
+                    .or_else(absent)
+                    .map_err(|source| ScoreError::Remove { path: folder.clone(), source })?;
                 if self.weighed {
                     write(&folder, key, found.iter().flat_map(|(name, found)| rows.sentences(name, found)))?;
                 }

@@ -25,6 +25,7 @@ use table::{Ours, Row, Staging, Table, TableError, TableFiles, TableWriter, chec
 use super::decided::{self, Decided, Tables};
 use super::ended::{Ended, Scored};
 use super::error::ScoreError;
+use super::limit::lacking;
 use super::parts::{Parts, RUN, SHARDS, is_kept, work_folder};
 use super::purpose::Met;
 use super::{Basis, Request};
@@ -147,12 +148,14 @@ pub fn score(
     let at_once = super::loaded::documents_at_once(&compute);
     let is_same = |record: &Record| record.fingerprint == fingerprint && record.at_once == at_once;
     if let Some(record) = Record::find(shard, out)?.filter(is_same) {
-        return Ok(Ended::UpToDate { too_large: record.scored.too_large });
+        let too_large = record.scored.too_large;
+        lacking(too_large).into_iter().for_each(observe);
+        return Ok(Ended::ShardUpToDate { shard, too_large });
     }
     let places = shard.places(documents(basis)?, at_once);
     let core = basis.core(compute, observe)?;
     let parts = basis.parts((&core, fingerprint), places, observe)?;
-    basis.standing.check()?;
+    basis.check()?;
     let (scored, met) = (Scored { kept: 0, ..parts.scored }, parts.met.clone());
     let fingerprint = fingerprint.to_owned();
     Record { fingerprint, at_once, parts: parts.keys(), scored, met }.write(shard, out)?;

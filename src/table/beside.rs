@@ -12,6 +12,7 @@ const MOST_LINKS: usize = 40;
 
 /// `.NAME.ROLE` beside `NAME`: hidden, and on the same file system, so that a rename is atomic.
 pub fn sibling(target: &Path, role: &str) -> PathBuf {
+    let target = named(target);
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     target.with_file_name(format!(".{name}.{role}"))
 }

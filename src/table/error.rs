@@ -216,6 +216,12 @@ pub enum TableError {
         /// What it is.
         found: &'static str,
     },
+    /// The folder in which the program was started, or one above it.
+    #[error("{}: docre was started in it: it will not be replaced", path.display())]
+    Here {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A table of another making stands where one was to go.
     #[error("{}: holds a table that was made from other input or with other options", path.display())]
     OtherMaking {
@@ -278,7 +284,7 @@ impl Hint for TableError {
             Self::Taken { .. } => Some("move it away, or choose another place for what is made".into()),
             Self::NoFolder { .. } => Some("make the folder first".into()),
             Self::NoFile { .. } => Some("write what it carries into a file, and name that".into()),
-            Self::OtherTables { .. } | Self::NotAFile { .. } | Self::NotAFolder { .. } => {
+            Self::OtherTables { .. } | Self::Here { .. } | Self::NotAFile { .. } | Self::NotAFolder { .. } => {
                 Some("choose another place for what is made".into())
             }
             Self::Stands { .. } | Self::OtherMaking { .. } => {

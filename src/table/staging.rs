@@ -1,5 +1,6 @@
 //! A folder that appears whole or not at all.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -36,7 +37,8 @@ impl Staging {
     /// Starts work towards the folder `target`, creating the folders above it.
     ///
     /// # Errors
-    /// Where something that is no table stands there, another process is at work on it, or the system refuses.
+    /// Where something that is no table stands there, the program was started in it, another process is at work on it, or
+    /// the system refuses.
     pub fn begin(target: &Path) -> Result<Self, TableError> {
         Self::begin_over(target, Ours::TABLES)
     }
@@ -54,6 +56,7 @@ impl Staging {
         let mut staging = Self { target, partial, ours, lock, made, committed: true };
         recover(&staging.target, ours)?;
         staging.ours.check(&staging.target)?;
+        check_elsewhere(&staging.target)?;
         fs::create_dir(&staging.partial).map_err(TableError::io(&staging.partial, "create the folder"))?;
         staging.committed = false;
         Ok(staging)
@@ -98,6 +101,16 @@ impl Drop for Staging {
         drop(self.lock.take());
         drop(self.made.take());
     }
+}
+
+/// Refuses the folder in which the program was started, and those above it: whoever called it would stand in the old one,
+/// which is gone.
+fn check_elsewhere(target: &Path) -> Result<(), TableError> {
+    let is_in = |here: PathBuf| target.canonicalize().is_ok_and(|target| here.starts_with(target));
+    if env::current_dir().is_ok_and(is_in) {
+        return Err(TableError::Here { path: target.to_path_buf() });
+    }
+    Ok(())
 }
 
 fn sync_tree(folder: &Path) -> Result<(), TableError> {

@@ -362,6 +362,13 @@ impl Settings for TrainConfig {
         }
         if let EncoderSource::Scratch(scratch) = &self.encoder {
             scratch.check().map_err(|reason| format!("`encoder.scratch.{reason}"))?;
+            let (averaged, _) = self.model.reads();
+            if averaged > scratch.layers {
+                let there = scratch.layers;
+                return Err(format!(
+                    "`model`: `averaged_layers`: expected at most the {there} of `encoder.scratch.layers`, got {averaged}"
+                ));
+            }
         }
         if !(0.0..1.0).contains(&self.warm_up) {
             return Err(format!("`warm_up`: expected 0 or more and less than 1, got {}", self.warm_up));
@@ -381,6 +388,8 @@ impl Settings for TrainConfig {
 const GREATEST_WIDTH: usize = 1 << 16;
 const MOST_LAYERS: usize = 1000;
 const GREATEST_VOCABULARY: usize = 10_000_000;
+/// A start, an end and two pieces between them.
+const FEWEST_POSITIONS: usize = 4;
 
 impl Scratch {
     /// Whether an encoder can be made of it.
@@ -398,6 +407,9 @@ impl Scratch {
         ];
         if let Some((name, got, most)) = counts.into_iter().find(|(_, count, most)| !(1..=*most).contains(count)) {
             return Err(format!("{name}`: expected 1 to {most}, got {got}"));
+        }
+        if self.positions < FEWEST_POSITIONS {
+            return Err(format!("positions`: expected at least {FEWEST_POSITIONS}, got {}", self.positions));
         }
         let (hidden, heads) = (self.hidden, self.heads);
         if !hidden.is_multiple_of(heads) {

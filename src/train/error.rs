@@ -71,9 +71,7 @@ pub enum TrainError {
     #[error(transparent)]
     Device(#[from] DeviceError),
     /// Training has diverged.
-    #[error(
-        "step {step}: expected a finite loss, got {loss} (first document `{document}`); try smaller learning rates"
-    )]
+    #[error("step {step}: expected a finite loss, got {loss} (first document `{document}`)")]
     Diverged {
         /// The step, from 1.
         step: u64,
@@ -157,6 +155,10 @@ impl Hint for TrainError {
                     .into(),
             ),
             Self::Device(error) => error.hint(),
+            Self::Diverged { step: 1, .. } => Some(
+                "nothing has been learnt yet: a weight of the encoder or the base, or a setting, is at fault".into(),
+            ),
+            Self::Diverged { .. } => Some("try smaller learning rates".into()),
             Self::Dev { source, .. } => Some(
                 Failure::of(source)
                     .map_or("where that is a NaN, training has diverged: try smaller learning rates".into(), of_device),

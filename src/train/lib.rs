@@ -2,7 +2,7 @@
 //!
 //! Nothing random has a state that must be kept: the order of an epoch's documents depends on the seed and the epoch,
 //! the masks of a step on the seed and the step, and what its threads share on these alone. So a run that goes on from
-//! its last whole epoch comes to the same weights as one that was never stopped.
+//! its last whole epoch, on as many threads, comes to the same weights as one that was never stopped.
 //!
 //! Documents do not lie in memory ([`documents`]): each step reads its own, by place. They may be of several corpora
 //! ([`corpora`]), each with a share of an epoch ([`mixture`]).
@@ -61,7 +61,7 @@ const EQUAL_BRANCHES: &str = "`distillation` is `r-drop` and nothing is dropped:
 
 /// Trains a model into the folder `out`: `best` and `last` are checkpoints, and `base`, where a first stage trains the
 /// model's base; `training_log` is a table. With `resume` a run that was stopped goes on from its last whole epoch, and
-/// comes to the same weights if the device is the same.
+/// comes to the same weights if the device is the same, and on a CPU the number of threads.
 ///
 /// # Errors
 /// Where settings, corpus or encoder cannot be used, the folder holds a run that is not to be resumed, or training

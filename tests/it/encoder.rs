@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 
-use candle_core::{Device, Tensor, safetensors};
+use candle_core::{DType, Device, Tensor, safetensors};
 use docre::encoder::{Encoded, Encoder, EncoderConfig, Input, read_config, read_weights};
 use docre::ground::random::Random;
 use docre::nn::{Mode, Weights};
@@ -216,6 +216,9 @@ fn a_missing_or_misshapen_weight_is_named() {
     assert!(missing.contains(&format!("weight `{name}`: expected shape [64, 128], found no such weight")), "{missing}");
     let misshapen = fault(&|given| drop(given.insert(name.to_owned(), Tensor::new(&[1f32], &Device::Cpu).unwrap())));
     assert!(misshapen.contains(&format!("weight `{name}`: expected shape [64, 128], got [1]")), "{misshapen}");
+    let codes = Tensor::zeros((64, 128), DType::U8, &Device::Cpu).unwrap();
+    let quantised = fault(&|given| drop(given.insert(name.to_owned(), codes.clone())));
+    assert!(quantised.contains(&format!("weight `{name}`: expected floating-point numbers, got u8")), "{quantised}");
 }
 
 #[test]

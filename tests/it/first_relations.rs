@@ -5,13 +5,13 @@ use std::path::Path;
 use docre::ground::observe::{Event, unheard};
 use docre::nn::device::DeviceChoice;
 use docre::score::{self, Options, Request};
-use docre::table::rows::{RelationRow, ScoreRow, TraceRow};
+use docre::table::rows::{ClaimRow, RelationRow, ScoreRow, TraceRow};
 use docre::table::{Row, Table};
 use docre::train::TrainConfig;
 use serde_json::json;
 
 use crate::pipeline::Place;
-use crate::support::docre;
+use crate::support::{DOCUMENT, docre};
 use crate::train::Fixture;
 
 fn read<R: Row + 'static>(folder: &Path) -> Vec<R> {
@@ -121,6 +121,54 @@ fn in_a_pipeline(fixture: &Fixture, others: &Path, expected: &[RelationRow]) {
     let run = place.docre(&["tiny.toml"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert_eq!(read::<RelationRow>(&place.path("runs/tiny")), expected);
+}
+
+#[test]
+fn what_is_begun_with_is_of_the_pairs_that_are_asked_about() {
+    let fixture = Fixture::new();
+    let run = fixture.train(&fixture.inferring(), "model", &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let path = |name: &str| fixture.path(name).to_str().unwrap().to_owned();
+    std::fs::write(
+        path("dev.json"),
+        format!(
+            "[{}]",
+            DOCUMENT.replacen("LOC\", \"sent_id\": 0, \"pos\": [3", "ORG\", \"sent_id\": 0, \"pos\": [3", 1)
+        ),
+    )
+    .unwrap();
+    let begun = |further: [&str; 2], facts: &serde_json::Value| {
+        let _ = std::fs::remove_dir_all(path("corpus/both"));
+        let convert = ["convert", "--format", "docred", "--split", "both", "--out", &path("corpus"), &path("dev.json")];
+        let run = docre(convert.into_iter().chain(further));
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        std::fs::write(path("first.json"), facts.to_string()).unwrap();
+        let [model, split, first, out] = ["model/best", "corpus/both", "first.json", "begun"].map(path);
+        let run = docre([
+            "score",
+            "--checkpoint",
+            &model,
+            "--corpus",
+            &split,
+            "--first-relations",
+            &first,
+            "--out",
+            &out,
+            "--force",
+        ]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let claims = read::<ClaimRow>(&fixture.path("begun")).into_iter().filter(|claim| claim.since == 0);
+        let claims: Vec<_> = claims.map(|claim| (claim.head, claim.relation.to_string(), claim.tail)).collect();
+        (claims, run.stderr)
+    };
+    let fact = |head: u32, tail: u32| json!({"title": "Altomonte", "h_idx": head, "t_idx": tail, "r": "P17"});
+    // Either direction of what holds both ways is the one that is asked about.
+    let (claims, told) = begun(["--undirected", "*"], &json!([fact(2, 0), fact(0, 1)]));
+    assert_eq!(claims, [(0, "P17".to_owned(), 1), (0, "P17".to_owned(), 2)], "{told}");
+    let (claims, told) = begun(["--candidates", "LOC:ORG"], &json!([fact(0, 1), fact(0, 2)]));
+    assert_eq!(claims, [(0, "P17".to_owned(), 1)]);
+    let expected = "1 of the first relations are of pairs that are no candidates: left out, the first of `Altomonte`";
+    assert!(told.contains(expected), "{told}");
 }
 
 #[test]

@@ -117,6 +117,13 @@ fn what_changes_the_computation_is_refused() {
         (r#", "is_decoder": true"#, "`is_decoder`: expected false, got true"),
         (r#", "model_type": "deberta-v2""#, "unknown variant `deberta-v2`, expected one of `bert`, `electra`"),
         (r#", "model_type": "electra", "embedding_size": 0"#, "`embedding_size`: expected at least 1, got 0"),
+        (r#", "quantization_config": {"bits": 8}"#, "`quantization_config`: expected none"),
+        (
+            r#", "architectures": ["DistilBertModel"]"#,
+            "`architectures`: expected those of BERT or RoBERTa, got `DistilBertModel`",
+        ),
+        (r#", "layer_norm_eps": -1"#, "`layer_norm_eps`: expected 0 or more and less than 1, got -1"),
+        (r#", "layer_norm_eps": 1e300"#, "`layer_norm_eps`: expected 0 or more and less than 1, got 1"),
     ] {
         let error = bare(rest).unwrap_err();
         assert!(error.contains("config.json: ") && error.contains(expected), "{error}");
@@ -193,6 +200,38 @@ fn settings_go_before_what_a_vocabulary_tells() {
     assert_eq!(cut(r#"{"do_lower_case": false, "strip_accents": true}"#, "Été"), [[7]]);
     assert_eq!(cut(r#"{"do_lower_case": null, "strip_accents": true}"#, "Été"), [[7]]);
     assert_eq!(cut(r#"{"tokenize_chinese_chars": true}"#, "東京"), [[9, 10]]);
+}
+
+#[test]
+fn settings_go_before_what_a_description_tells() {
+    let described = vocabulary("ete été Ete", &settings(r#"{"do_lower_case": true}"#));
+    let described = Tokenizer::load(described.path()).unwrap().to_json().unwrap();
+    let cut = |text: &str| {
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("tokenizer.json"), &described).unwrap();
+        fs::write(folder.path().join("tokenizer_config.json"), text).unwrap();
+        Tokenizer::load(folder.path()).unwrap().pieces("Ete").unwrap()
+    };
+    assert_eq!(cut("{}"), [5]);
+    assert_eq!(cut(r#"{"do_lower_case": true, "strip_accents": null}"#), [5]);
+    assert_eq!(cut(r#"{"do_lower_case": false}"#), [7]);
+}
+
+#[test]
+fn of_two_kinds_of_ends_the_template_says_which_or_the_model() {
+    let folder = vocabulary("<s> </s> ete", &[]);
+    let tokenizer = Tokenizer::load(folder.path()).unwrap();
+    assert_eq!((tokenizer.family(), tokenizer.start(), tokenizer.end()), (Family::Bert, 2, 3));
+    let described: serde_json::Value = serde_json::from_str(&tokenizer.to_json().unwrap()).unwrap();
+    let with = |start: (&str, u32), end: (&str, u32)| {
+        let mut described = described.clone();
+        let processor = serde_json::json!({"type": "BertProcessing", "sep": [end.0, end.1], "cls": [start.0, start.1]});
+        described["post_processor"] = processor;
+        let tokenizer = Tokenizer::from_json(&described.to_string()).unwrap();
+        (tokenizer.family(), tokenizer.start(), tokenizer.end())
+    };
+    assert_eq!(with(("[CLS]", 2), ("[SEP]", 3)), (Family::Bert, 2, 3));
+    assert_eq!(with(("<s>", 5), ("</s>", 6)), (Family::Roberta, 5, 6));
 }
 
 #[test]

@@ -86,6 +86,38 @@ fn no_path_means_anything() {
     }
 }
 
+/// `a/..` and `.` are the folders that they lead to.
+#[test]
+fn a_path_that_ends_in_no_name_has_that_of_its_folder() {
+    let place = TempDir::new().unwrap();
+    let said = |from: &str, arguments: &[&str]| {
+        let output = command(arguments).current_dir(place.path().join(from)).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    said(".", &["synthesize", "--documents", "4", "--split", "dev", "--out", "c"]);
+    fs::create_dir_all(place.path().join("few/relations/deeper")).unwrap();
+    let few = "SELECT 'few' AS run_id, doc_id, head, tail, relation FROM facts WHERE head = 0";
+    let few = command(["query", "c/dev", few, "--format", "parquet"]).current_dir(place.path()).output().unwrap();
+    fs::write(place.path().join("few/relations/part.parquet"), few.stdout).unwrap();
+    let corpus = place.path().join("c/dev");
+    let judged = |from: &str, relations: &str| {
+        let corpus = ["--corpus", corpus.to_str().unwrap(), "--resamples", "0"];
+        said(from, &[&["evaluate", "--relations", relations][..], &corpus].concat())
+    };
+    let expected = judged(".", "few/relations");
+    assert_ne!(expected, judged(".", "c/dev/facts"));
+    for (from, relations) in [
+        (".", "few/relations/deeper/.."),
+        ("few", "relations/deeper/.."),
+        ("few/relations", "."),
+        ("few/relations/deeper", ".."),
+        ("few/relations/deeper", "../.."),
+    ] {
+        assert_eq!(judged(from, relations), expected, "{relations} from {from}");
+    }
+}
+
 #[test]
 fn a_dash_is_no_path_for_what_no_stream_carries() {
     let place = TempDir::new().unwrap();

@@ -83,6 +83,25 @@ fn every_kind_of_file_gives_the_same_pieces() {
 }
 
 #[test]
+fn a_word_begins_as_behind_a_blank_where_the_tokenizers_settings_say_so() {
+    let other = tempfile::tempdir().unwrap();
+    for file in ["vocab.json", "merges.txt"] {
+        fs::copy(folder("atlop_roberta").join(file), other.path().join(file)).unwrap();
+    }
+    let pieces = |word: &str| Tokenizer::load(other.path()).unwrap().pieces(word).unwrap();
+    let bare = [pieces("the"), pieces(" the")];
+    assert_ne!(bare[0], bare[1]);
+    let set = |value: &str| {
+        let settings = format!(r#"{{"tokenizer_class": "RobertaTokenizer", "add_prefix_space": {value}}}"#);
+        fs::write(other.path().join("tokenizer_config.json"), settings).unwrap();
+    };
+    set("false");
+    assert_eq!([pieces("the"), pieces(" the")], bare);
+    set("true");
+    assert_eq!([pieces("the"), pieces(" the")], [bare[1].clone(), bare[1].clone()]);
+}
+
+#[test]
 fn mentions_that_share_a_word_share_its_marker() {
     let mut cutter = cutter("atlop_bert");
     let marker = cutter.tokenizer().marker();

@@ -7,7 +7,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::support::{DOCUMENT, Run, docre};
+use crate::stopped::{hidden, text};
+use crate::support::{DOCUMENT, Run, command, docre, files};
 
 /// A folder with a split, predictions about it, and what stands in the way: a file, a pipe, links that lead nowhere.
 struct Place(TempDir);
@@ -89,6 +90,39 @@ fn a_link_that_leads_nowhere_leads_to_what_is_made() {
         // The last of them.
         assert!(place.at(made).join("docre.1").is_file());
     }
+}
+
+#[test]
+fn the_folder_in_which_one_stands_is_not_replaced() {
+    let place = Place::new();
+    fs::create_dir(place.at("graph")).unwrap();
+    let graph = |from: &str, out: &[&str], code: i32| {
+        let split =
+            ["--corpus", text(&place.at("dev")), "--relations", text(&place.at("dev/facts"))].map(str::to_owned);
+        let out = out.iter().map(|&argument| argument.to_owned());
+        let arguments = ["graph", "--out"].map(str::to_owned).into_iter().chain(out).chain(split);
+        let output = command(arguments).current_dir(place.at(from)).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{told}");
+        told
+    };
+    let refusal = "graph: docre was started in it: it will not be replaced\nhint: choose another";
+    let told = graph("graph", &["."], 1);
+    assert!(told.contains(refusal), "{told}");
+    // Nothing was begun in it or beside it.
+    assert_eq!((files(&place.at("graph")), hidden(place.0.path())), (vec![], vec![]));
+    // Through a link, all is made beside what it points to.
+    symlink("graph", place.at("shown")).unwrap();
+    graph(".", &["shown"], 0);
+    assert!(place.at("shown").is_symlink() && place.at("graph/graph.json").is_file());
+    assert_eq!(hidden(place.0.path()), [] as [PathBuf; 0]);
+    let before = files(&place.at("graph"));
+    for (from, out) in [("graph", "."), ("graph/nodes", ".."), ("graph/nodes", "../../shown")] {
+        assert!(graph(from, &[out], 0).contains("up to date"));
+        let told = graph(from, &[out, "--min-support", "2", "--force"], 1);
+        assert!(told.contains(refusal), "{told}");
+    }
+    assert_eq!(files(&place.at("graph")), before);
 }
 
 #[test]

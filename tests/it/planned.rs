@@ -47,10 +47,10 @@ fn a_base_of_other_settings_is_refused_before_it_is_trained() {
         ("whole.model.pair_feature=released", shape),
         ("base.model.K=1", "base of the model alone, with a `K` of 0"),
         ("base.model.kind=atlop", "base of the model, a `docre-ii` with a `K` of 0"),
-        ("base.encoder.scratch.layers=2", "encoder of the model"),
+        ("base.encoder.scratch.layers=3", "encoder of the model"),
         ("base.markers.typed=[\"PER\"]", "`markers` of the model"),
     ] {
-        let told = refused(&place, &[setting]);
+        let told = refused(&place, &["base.encoder.scratch.layers=2", "whole.encoder.scratch.layers=2", setting]);
         let expected = format!(
             "error: tiny.toml: stage `whole`: input `base`: expected the {expected}, got another from stage `base`\n"
         );

@@ -9,8 +9,8 @@ use docre::checkpoint::ModelConfig;
 use docre::ground::observe::{Event, Observer, unheard};
 use docre::nn::device::DeviceChoice;
 use docre::score::{self, Ended, Options, Request, Scored};
-use docre::table::rows::{EntityRow, RelationRow, ScoreRow, TokenRow};
-use docre::table::{self, stream};
+use docre::table::rows::{EntityRow, PairRow, RelationRow, ScoreRow, TokenRow};
+use docre::table::{self, Row, Table, stream};
 use docre::train::TrainConfig;
 use docre::train::config::SecondStage;
 use serde_json::json;
@@ -209,6 +209,63 @@ fn what_the_checkpoint_cannot_score_is_refused() {
     let run = docre(["score", "--checkpoint", checkpoint, "--corpus", corpus, "--split", "dev", "--out", out]);
     assert_eq!(run.code, Some(1));
     assert!(run.stderr.contains("config.json: cannot read"), "{}", run.stderr);
+}
+
+/// The dev split with one of its tables changed.
+fn changed<R: Row + 'static>(fixture: &Fixture, change: impl FnOnce(&mut Vec<R>)) {
+    let (dev, split) = (fixture.path("corpus/dev"), fixture.path("corpus/changed"));
+    let _ = fs::remove_dir_all(&split);
+    for (file, bytes) in files(&dev) {
+        let copied = split.join(file.strip_prefix(&dev).unwrap());
+        fs::create_dir_all(copied.parent().unwrap()).unwrap();
+        fs::write(copied, bytes).unwrap();
+    }
+    let making = table::fingerprint(&dev, &R::schema().name).unwrap().unwrap();
+    let mut rows: Vec<R> = Table::require(&dev).unwrap().all().unwrap();
+    change(&mut rows);
+    table::write(&split, &making, rows).unwrap();
+}
+
+#[test]
+fn rows_that_fit_no_document_are_refused_before_anything_is_claimed() {
+    let fixture = Fixture::new();
+    let run = fixture.train(&TrainConfig { epochs: 1, ..fixture.config() }, "model", &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let paths = Paths::new(&fixture, "changed", "out");
+    let refused = |expected: &str| {
+        let error = paths.score(2048).unwrap_err().to_string();
+        assert!(error.contains(expected), "expected `{expected}`, got {error}");
+        assert!(!paths.out.join("relations").exists());
+    };
+    changed::<EntityRow>(&fixture, |rows| rows.reverse());
+    refused("`entities`");
+    changed::<TokenRow>(&fixture, |rows| rows.rotate_left(1));
+    refused("`tokens`");
+    changed::<PairRow>(&fixture, |rows| rows[0].tail = rows[0].head);
+    refused("pair (0, 0): expected two of the");
+    changed::<PairRow>(&fixture, |rows| rows.insert(1, rows[0].clone()));
+    refused("expected each pair once, got (0, 1) again");
+}
+
+#[test]
+fn a_configuration_that_does_not_fit_itself_is_told_by_its_file_and_field() {
+    let fixture = Fixture::new();
+    let run = fixture.train(&TrainConfig { epochs: 1, ..fixture.config() }, "model", &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let path = fixture.path("model/best/config.json");
+    let whole: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let paths = Paths::new(&fixture, "dev", "out");
+    let refused = |change: &dyn Fn(&mut serde_json::Value), expected: &str| {
+        let mut config = whole.clone();
+        change(&mut config);
+        fs::write(&path, config.to_string()).unwrap();
+        let error = paths.score(2048).unwrap_err().to_string();
+        assert!(error.contains(&format!("config.json: {expected}")), "expected `{expected}`, got {error}");
+    };
+    refused(&|config| config["most_labels"] = json!(0), "`most_labels`: expected 1 or more, got 0");
+    refused(&|config| config["most_pieces"] = json!(2), "`most_pieces`: expected 3 or more, got 2");
+    refused(&|config| config["model"]["block"] = json!(5), "`block`: expected");
+    refused(&|config| config["encoder"]["num_hidden_layers"] = json!(0), "encoder: `num_hidden_layers`: expected");
 }
 
 #[test]

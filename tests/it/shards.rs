@@ -69,7 +69,7 @@ fn joined_shards_are_the_tables_of_one_run() {
         "expected 3 finished shards, found none of `1/3`\nhint: the same command with `--shard 1/3` for `--join`";
     refused(&score(&fixture, "parts", &["--join"]), missing);
     ended(&score(&fixture, "parts", &["--shard", "1/3"]), "shard 1/3: 256 documents, ");
-    ended(&score(&fixture, "parts", &["--shard", "1/3"]), "up to date");
+    ended(&score(&fixture, "parts", &["--shard", "1/3"]), "shard 1/3: up to date");
     assert!(!parts.join("relations").exists());
     let word = files(&parts.join(".scores.work/shards"));
     ended(&score(&fixture, "parts", &["--join"]), "600 documents (600 were there already), ");
@@ -107,6 +107,31 @@ fn a_shard_that_was_killed_goes_on() {
     refused(&score(&fixture, "parts", &["--join"]), "found none of `1/2`");
     ended(&score(&fixture, "parts", &["--shard", "1/2"]), "shard 1/2: 344 documents (256 were there already)");
     ended(&score(&fixture, "parts", &["--join"]), "600 documents (600 were there already), ");
+    same(&fixture.path("whole"), &fixture.path("parts"));
+}
+
+#[test]
+fn a_part_of_which_a_table_is_gone_or_damaged_is_made_again() {
+    let fixture = trained();
+    ended(&score(&fixture, "whole", &[]), "600 documents, ");
+    let shard = |of: &str| ended(&score(&fixture, "parts", &["--shard", of]), &format!("shard {of}: "));
+    let part = || {
+        let work = fixture.path("parts/.scores.work");
+        let mut parts = fs::read_dir(work).unwrap().map(|entry| entry.unwrap().path());
+        parts.find(|path| path.join("claims").is_dir()).unwrap()
+    };
+    shard("0/2");
+    shard("1/2");
+    fs::remove_dir_all(part().join("claims")).unwrap();
+    refused(&score(&fixture, "parts", &["--join"]), "expected 2 finished shards, found none of `");
+    shard("0/2");
+    shard("1/2");
+    let table = part().join("traces/part-00000.parquet");
+    let mut bytes = fs::read(&table).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    fs::write(&table, bytes).unwrap();
+    ended(&score(&fixture, "parts", &["--force"]), "600 documents (");
     same(&fixture.path("whole"), &fixture.path("parts"));
 }
 

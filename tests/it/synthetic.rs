@@ -1,10 +1,14 @@
 //! The synthetic corpus: documents depend on options and index alone, and their gold facts are closed under the rules.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
 use docre::corpus::synthetic::{self, Generated, Options};
 use docre::ground::pattern::Pattern;
 use docre::ground::settings::Settings;
+use tempfile::TempDir;
+
+use crate::support::docre;
 
 /// Head, relation, tail.
 type Triple = (u32, String, u32);
@@ -207,6 +211,25 @@ fn options_out_of_range_are_refused() {
         refusal(Options { patterns: vec![], ..defaults() }),
         "`patterns`: expected at least one pattern, got none"
     );
+}
+
+#[test]
+fn what_stands_in_the_way_of_the_json_is_told_before_there_are_tables() {
+    let place = TempDir::new().unwrap();
+    let refused = |out: &str, split: &str| {
+        let out = place.path().join(out);
+        let run = docre(["synthesize", "--documents", "2", "--json", "--split", split, "--out", out.to_str().unwrap()]);
+        (run.code, run.stderr)
+    };
+    let (code, told) = refused("none", "rel_info");
+    assert!(code == Some(2) && told.contains("`split`: expected another name than `rel_info`"), "{told}");
+    assert!(!place.path().join("none").exists());
+    let mine = place.path().join("mine/dev.json");
+    fs::create_dir(place.path().join("mine")).unwrap();
+    fs::write(&mine, "mine").unwrap();
+    let (code, told) = refused("mine", "dev");
+    assert!(code == Some(1) && told.contains("dev.json: stands already"), "{told}");
+    assert!(fs::read_to_string(mine).unwrap() == "mine" && !place.path().join("mine/dev").exists());
 }
 
 #[test]

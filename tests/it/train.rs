@@ -496,7 +496,7 @@ fn what_cannot_be_trained_is_refused_and_earlier_checkpoints_stay() {
         &rates,
         "other",
         &[],
-        "got a NaN\nhint: where that is a NaN, training has diverged: try smaller learning rates",
+        "expected finite logits, got NaN\nhint: where that is a NaN, training has diverged: try smaller learning rates",
     );
     let rates = TrainConfig { encoder_rate: 1e30, head_rate: 1e30, epochs: 9, warm_up: 0.0, ..config.clone() };
     refused(&rates, "other", &[], "expected a");

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor, safetensors};
 use docre::encoder::read_weights;
+use docre::ground::hint::Hint;
 use tempfile::TempDir;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -127,6 +128,34 @@ fn shard(weights: &[(&str, f32)]) -> Vec<u8> {
     let tensor = |&(name, number): &(&str, f32)| (name.to_owned(), Tensor::new(&[number], &Device::Cpu).unwrap());
     safetensors::save(&weights.iter().map(tensor).collect(), &path).unwrap();
     fs::read(path).unwrap()
+}
+
+#[test]
+fn a_weight_of_two_names_is_refused() {
+    let refused = |one: &str, other: &str| {
+        let said = said(&[("model.safetensors", shard(&[(one, 1.0), (other, 2.0), ("cls.bias", 3.0)]))]);
+        let expected =
+            format!("model.safetensors: expected each weight once, got `{one}` and `{other}`, which are one");
+        assert!(said.contains(&expected), "{said}");
+    };
+    refused("bert.embeddings.LayerNorm.bias", "embeddings.LayerNorm.bias");
+    refused("bert.embeddings.LayerNorm.gamma", "bert.embeddings.LayerNorm.weight");
+    refused("bert.pooler.dense.bias", "roberta.pooler.dense.bias");
+}
+
+#[test]
+fn a_pointer_to_weights_is_told_as_such() {
+    let pointer = b"version https://git-lfs/spec/v1\noid sha256:0\nsize 133466304\n".to_vec();
+    for name in ["model.safetensors", "pytorch_model.bin"] {
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join(name), &pointer).unwrap();
+        let error = read_weights(folder.path(), &Device::Cpu).unwrap_err();
+        assert!(error.to_string().ends_with("expected weights, got a pointer of Git LFS to them"), "{error}");
+        assert!(error.hint().unwrap().contains("git lfs pull"));
+    }
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("pytorch_model.bin"), "no archive").unwrap();
+    assert_eq!(read_weights(folder.path(), &Device::Cpu).unwrap_err().hint(), None);
 }
 
 #[test]

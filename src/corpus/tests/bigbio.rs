@@ -97,6 +97,37 @@ fn several_ids_are_entities_in_one_database_and_names_in_several() {
 }
 
 #[test]
+fn relations_are_counted_as_the_source_has_them() {
+    let entities = json!([
+        mention("3", "Chemical", 0, "Zeta", &[("MESH", "D1"), ("MESH", "D3")]),
+        mention("4", "Chemical", 12, "Zeta", &[("MESH", "D1")]),
+        mention("5", "Disease", 27, "rash", &[("MESH", "D2")]),
+    ]);
+    let of = |relations: Value| document(&READER, with(&entities, &[("relations", relations)]));
+    let read = of(json!([relation("3", "R", "5"), relation("3", "R", "5"), relation("3", "Q", "4")]));
+    assert_eq!(facts(&read), [(0, "R", 2), (1, "R", 2), (1, "Q", 0)]);
+    assert_eq!(read.relations(), [("Q".into(), 1), ("R".into(), 2)].into());
+    assert!(lost(read).is_empty());
+    let read = of(json!([relation("4", "R", "4"), relation("4", "R", "5")])).sound().unwrap();
+    assert_eq!((read.relations(), read.losses.len()), ([("R".into(), 1)].into(), 1));
+}
+
+#[test]
+fn an_id_that_several_mentions_have_names_none() {
+    let entities = json!([
+        mention("3", "Chemical", 0, "Zeta", &[("MESH", "D1")]),
+        mention("5", "Disease", 27, "rash", &[("MESH", "D2")]),
+        mention("5", "Disease", 33, "Rash", &[("MESH", "D4")]),
+    ]);
+    let read = document(&READER, with(&entities, &[("relations", json!([relation("3", "R", "5")]))]));
+    assert_eq!((read.entities.len(), facts(&read)), (3, vec![]));
+    assert_eq!(
+        lost(read),
+        ["relation: relations[0].arg2_id: expected the id of one entity that was read, got the text `5`"]
+    );
+}
+
+#[test]
 fn passages_are_placed_or_joined_as_texts_fit() {
     let offset = |offsets: Value| {
         let passages = json!([
@@ -132,7 +163,7 @@ fn the_smallest_thing_that_is_wrong_is_lost() {
     let expected = [
         "mention: entities[1].offsets: expected the text of the span, `Zeta`, got `Beta`",
         "mention: entities[2].offsets: expected an end within the text's 45 characters, got 99",
-        "relation: relations[0].arg2_id: expected the id of an entity that was read, got the text `5`",
+        "relation: relations[0].arg2_id: expected the id of one entity that was read, got the text `5`",
         "relation: relations[2].arg2_id: missing",
     ];
     assert_eq!(facts(&document), [(0, "CID", 1)]);

@@ -36,7 +36,7 @@ fn document() -> Document {
     let entity = |mentions| Entity { kb_id: None, mentions };
     Document {
         id: "d".into(),
-        title: "d".into(),
+        title: "".into(),
         sentences: vec![sentence(&["ann", "came"]), sentence(&["bo", ".", "Went"]), sentence(&["home"])],
         entities: vec![entity(vec![mention("ann", 0, 0)]), entity(vec![mention("bo", 1, 2)])],
         ..Document::default()
@@ -150,6 +150,66 @@ fn pubtator_keeps_names_apart_and_tells() {
 }
 
 #[test]
+fn blanks_around_names_keep_documents_apart() {
+    let named = |id: &str| Document { id: id.into(), facts: Some(Vec::new()), ..document() };
+    let pubtator = PubTator { dialect: DIALECT, ..PubTator::default() };
+    for id in ["a ", " a", "a\u{a0}"] {
+        let bioc = through(&BioCJsonWriter, &BioC { dialect: DIALECT }, &named(id));
+        let read = through(&PubTatorWriter, &pubtator, &named(id));
+        assert!(bioc.id.starts_with("a-") && bioc.id == read.id, "{} {}", bioc.id, read.id);
+        assert_eq!((told(&BioCJsonWriter, &named(id)).len(), told(&PubTatorWriter, &named(id)).len()), (1, 1));
+    }
+    assert_eq!(told(&BioCJsonWriter, &named("a")), []);
+}
+
+#[test]
+fn a_title_that_is_put_before_a_text_is_told() {
+    let titled = |title: &str| Document { title: title.into(), facts: Some(Vec::new()), ..document() };
+    let what = "documents whose text does not begin with their title, before which PubTator has it as a sentence";
+    assert_eq!(told(&PubTatorWriter, &titled("Rome")), [(what, "`Rome`".to_owned())]);
+    assert_eq!(told(&PubTatorWriter, &titled("ann came")), []);
+    assert_eq!(told(&PubTatorWriter, &titled("")), []);
+}
+
+#[test]
+fn a_title_of_several_sentences_is_a_line() {
+    let source = r#"{"id": "d", "title": "What is Rome? A city", "text": "What is Rome? A city\nit is in Italy", "entities": []}"#;
+    let document = super::reading::document(&LINES, source);
+    let expected = ["What is Rome ?", "A city", "it is in Italy"];
+    assert_eq!(sentences(&document), expected);
+    assert_eq!(sentences(&through(&DoccanoWriter, &Doccano::default(), &document)), expected);
+    assert_eq!(sentences(&through(&LabelStudioWriter, &LabelStudio::default(), &document)), expected);
+}
+
+#[test]
+fn attributes_that_pubtator_reads_as_others_are_told() {
+    let what = "attributes of relations with `;`, tabs or line ends, which PubTator reads as others";
+    for (attribute, is_kept) in [
+        ("novelty=Novel", true),
+        ("score=0.5", true),
+        ("note=a b", true),
+        ("by=hand", true),
+        ("note=a;b", false),
+        ("note=a\tb", false),
+        ("note= a", true),
+        ("note=a ", false),
+    ] {
+        let fact =
+            Fact { head: 0, tail: 1, relation: "R".into(), attributes: vec![attribute.into()], ..Fact::default() };
+        let mut document = Document { facts: Some(vec![fact]), ..document() };
+        document
+            .entities
+            .iter_mut()
+            .zip(["MESH:D1", "MESH:D2"])
+            .for_each(|(entity, id)| entity.kb_id = Some(id.into()));
+        let read = through(&PubTatorWriter, &PubTator { dialect: DIALECT, ..PubTator::default() }, &document);
+        assert_eq!(read.facts == document.facts, is_kept, "{attribute:?}: {:?}", read.facts);
+        let expected = if is_kept { vec![] } else { vec![(what, ground::excerpt::quoted(attribute))] };
+        assert_eq!(told(&PubTatorWriter, &document), expected, "{attribute:?}");
+    }
+}
+
+#[test]
 fn an_entity_stays_one_in_pubtator() {
     let reader = PubTator { dialect: DIALECT, ..PubTator::default() };
     let facts = Some(vec![Fact { head: 0, tail: 1, relation: "R".into(), ..Fact::default() }]);
@@ -257,7 +317,7 @@ fn relations_in_bioc_make_a_document_labelled() {
     let facts = Some(vec![Fact { head: 0, tail: 1, relation: "R".into(), ..Fact::default() }]);
     let labelled = bytes(&BioCJsonWriter, &Document { facts: facts.clone(), ..document() });
     let said =
-        String::from_utf8(labelled).unwrap().replacen("\"infons\":{", "\"infons\":{\"docre:labelled\":\"false\",", 1);
+        String::from_utf8(labelled).unwrap().replacen("\"infons\":{}", "\"infons\":{\"docre:labelled\":\"false\"}", 1);
     assert!(said.contains("docre:labelled"), "{said}");
     let read = BioC { dialect: DIALECT }.parse(&Record { number: 1, bytes: said.into_bytes() }).unwrap();
     assert_eq!(read.facts, facts);

@@ -24,7 +24,9 @@ pub struct NotFound {
 impl Hint for NotFound {
     fn hint(&self) -> Option<Words> {
         let name = &self.name;
-        if !is_name(name) {
+        // A folder of that owner's name here makes it a path, which leads nowhere.
+        let above = Path::new(name).parent().filter(|above| !above.as_os_str().is_empty());
+        if !is_name(name) || above.is_some_and(Path::is_dir) {
             return Some("give the path of a folder, or a name of the hub's, `org/name`".into());
         }
         Some(

@@ -28,7 +28,8 @@ pub struct Merged {
     pub identities: Vec<Option<String>>,
     /// The entities that each mention is of; none: it has no identity.
     pub of: Vec<Vec<u32>>,
-    by_id: HashMap<String, usize>,
+    /// The mention of each id; `None` where several have it.
+    by_id: HashMap<String, Option<usize>>,
 }
 
 /// Each identity of each mention, by the mention's place; one without has none once.
@@ -48,7 +49,10 @@ fn keys(raw: &[Raw]) -> Vec<(usize, Option<String>)> {
 impl Merged {
     /// The entities of some mentions. `referred` are the ids of those that relations name.
     pub fn of(raw: &[Raw], coreferences: &[Vec<String>], referred: &BTreeSet<Cow<'_, str>>) -> Self {
-        let by_id = raw.iter().enumerate().map(|(place, mention)| (mention.id.to_string(), place)).collect();
+        let mut by_id = HashMap::new();
+        for (place, mention) in raw.iter().enumerate() {
+            by_id.entry(mention.id.to_string()).and_modify(|known| *known = None).or_insert(Some(place));
+        }
         let mut merged = Self { by_id, of: vec![Vec::new(); raw.len()], ..Self::default() };
         let keys = keys(raw);
         let mut sets = Sets::of(keys.len());
@@ -105,7 +109,7 @@ impl Merged {
         }
         let mut coreferring = BTreeSet::new();
         for ids in coreferences {
-            let places: Vec<usize> = ids.iter().filter_map(|id| self.by_id.get(id).copied()).collect();
+            let places: Vec<usize> = ids.iter().filter_map(|id| *self.by_id.get(id)?).collect();
             coreferring.extend(places.iter().copied());
             let mut found = places.iter().filter_map(|place| first_set.get(place).copied());
             let Some(one) = found.next() else { continue };
@@ -118,7 +122,7 @@ impl Merged {
 
     /// The entities of the mention that an id names.
     pub fn find(&self, id: &str) -> Option<&[u32]> {
-        let of = self.of.get(*self.by_id.get(id)?)?;
+        let of = self.of.get((*self.by_id.get(id)?)?)?;
         (!of.is_empty()).then_some(of)
     }
 }

@@ -11,7 +11,7 @@
 mod merge;
 mod passages;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use table::Text;
 
@@ -244,17 +244,18 @@ fn put_entities(raw: &[Raw], merged: &Merged, source: &Source, segmented: &Segme
 
 /// The facts. A mention of several entities speaks for all of them, unless another relation of the kind says of which.
 fn facts(relations: &Field, merged: &Merged, document: &mut Document) -> Result<Vec<Fact>, Fault> {
-    let (mut facts, mut several) = (Vec::new(), Vec::new());
+    let (mut facts, mut several, mut counts) = (Vec::new(), Vec::new(), BTreeMap::<Text, u64>::new());
     for relation in relations.items()? {
         let read = || -> Result<_, Fault> {
             let end = |name| {
                 let end = relation.key(name)?;
-                merged.find(&end.identifier()?).ok_or_else(|| end.expected("the id of an entity that was read"))
+                merged.find(&end.identifier()?).ok_or_else(|| end.expected("the id of one entity that was read"))
             };
             Ok((end("arg1_id")?, end("arg2_id")?, Text::from(relation.key("type")?.text()?)))
         };
         match read() {
             Ok(([head], [tail], kind)) => {
+                *counts.entry(kind.clone()).or_default() += 1;
                 facts.push(Fact { head: *head, tail: *tail, relation: kind, ..Fact::default() });
             }
             Ok(found) => several.push((relation.to_string(), found)),
@@ -266,7 +267,13 @@ fn facts(relations: &Field, merged: &Merged, document: &mut Document) -> Result<
     // What is said again is not spelt out again: a mention can be of thousands of entities.
     let mut spelt = BTreeSet::new();
     for (place, (heads, tails, kind)) in several {
-        let pairs = || heads.iter().flat_map(|head| tails.iter().map(move |tail| (*head, *tail)));
+        let all = || heads.iter().flat_map(|head| tails.iter().map(move |tail| (*head, *tail)));
+        let pairs = || all().filter(|(head, tail)| head != tail);
+        if pairs().next().is_none() {
+            document.lose(Part::Relation, Fault::new(place, "expected two entities, got one and the same"));
+            continue;
+        }
+        *counts.entry(kind.clone()).or_default() += 1;
         if pairs().any(|(head, tail)| known.contains(&(head, tail, kind.clone()))) {
             continue;
         }
@@ -276,5 +283,6 @@ fn facts(relations: &Field, merged: &Merged, document: &mut Document) -> Result<
             facts.extend(pairs().map(|(head, tail)| Fact { head, tail, relation: kind.clone(), ..Fact::default() }));
         }
     }
+    document.n_relations = Some(counts);
     Ok(facts)
 }

@@ -1,6 +1,8 @@
 //! [`Article`] → [`Document`]s.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 use std::rc::Rc;
 
 use ground::excerpt::quoted;
@@ -20,6 +22,8 @@ use crate::fault::{Fault, Loss, Part, Remark};
 use crate::reader::Reject;
 use crate::text::{Segmented, segment};
 
+/// What is said of a relation at too great a length, or by a key without a name.
+const UNFIT: &str = "infons of relations that are too long for attributes, left out";
 const OUT_OF_REACH: &str = "out of reach: expected both ends in one section or passage, got them in several";
 
 /// An annotation that is a mention.
@@ -47,11 +51,8 @@ pub(super) fn documents(
     if let Some(what) = blocks.counting.remark {
         remarks.push(Remark { what, example: "all its annotations".to_owned() });
     }
-    let found = found(&annotations, &said, placed, &mut losses, &mut remarks);
-    let by_id = annotations.iter().enumerate().rev().map(|(place, (annotation, _))| (&*annotation.id, place)).collect();
-    let kinds = said.iter().flatten().map(|said| said.kind).collect();
-    let context = Context { said: &said, kinds, by_id };
-    let claimed = claimed(article, &context);
+    let (found, same) = found(&annotations, &said, placed, &mut losses, &mut remarks);
+    let claimed = claimed(article, &Context::of(&annotations, &said, &same));
     let plans = plans(article, &blocks, dialect.unit);
     let mut by_block: HashMap<usize, Vec<usize>> = HashMap::new();
     for (place, found) in found.iter().enumerate() {
@@ -88,15 +89,15 @@ fn homed<'a>(article: &'a Article<'a>) -> Vec<Homed<'a>> {
     homed
 }
 
-/// The mentions among annotations, each once.
+/// The mentions among annotations, each once; and of those annotations that say it again, which was the first.
 fn found<'a>(
     annotations: &[Homed],
     said: &'a [Option<Said<'a>>],
     placed: Vec<Result<Placed, String>>,
     losses: &mut Vec<Loss>,
     remarks: &mut Vec<Remark>,
-) -> Vec<Found<'a>> {
-    let mut seen = HashSet::new();
+) -> (Vec<Found<'a>>, HashMap<usize, usize>) {
+    let (mut seen, mut same) = (HashMap::new(), HashMap::new());
     let mut found = Vec::with_capacity(placed.len());
     for (number, ((placed, said), (annotation, _))) in placed.into_iter().zip(said).zip(annotations).enumerate() {
         let said = said.as_ref().ok_or_else(|| "expected an infon `type`, got none".to_owned());
@@ -105,8 +106,12 @@ fn found<'a>(
                 if let Some(what) = placed.remark {
                     remarks.push(Remark { what, example: quoted(&annotation.text) });
                 }
-                if seen.insert((placed.block, placed.span, said.kind, said.local, &said.ids)) {
-                    found.push(Found { number, said, placed });
+                match seen.entry((placed.block, placed.span, said.kind, said.local, &said.ids)) {
+                    Entry::Occupied(first) => drop(same.insert(number, *first.get())),
+                    Entry::Vacant(entry) => {
+                        entry.insert(number);
+                        found.push(Found { number, said, placed });
+                    }
                 }
             }
             Err(reason) => {
@@ -115,7 +120,7 @@ fn found<'a>(
             }
         }
     }
-    found
+    (found, same)
 }
 
 /// Whether relations name annotations that have no identity.
@@ -134,17 +139,21 @@ struct Builder<'a, 'b> {
     bars: Bars,
 }
 
-/// A document without facts, its entities and the passages that it is made of.
+/// A document without facts, its entities and what it is made of.
 struct Built<'s> {
     document: Document,
     entities: Settled<'s>,
     passages: HashSet<usize>,
+    /// Of each of its blocks, which of its sentences come of it.
+    sentences: Vec<(usize, Range<u32>)>,
 }
 
-/// A block cut into tokens, and what stands before it in the document.
+/// A block cut into tokens.
 struct Cut {
     segmented: Segmented,
-    sentences: u32,
+    /// Which sentences of the document come of it.
+    sentences: Range<u32>,
+    /// Tokens of the document before it.
     tokens: u32,
 }
 
@@ -169,7 +178,8 @@ impl<'a, 'b> Builder<'a, 'b> {
             }
         }
         let passages = cuts.keys().filter_map(|&block| Some(self.blocks.list.get(block)?.passage)).collect();
-        Ok(Built { document, entities: entities.settle(), passages })
+        let sentences = cuts.into_iter().map(|(block, cut)| (block, cut.sentences)).collect();
+        Ok(Built { document, entities: entities.settle(), passages, sentences })
     }
 
     /// The mentions of a block, each with its place among all.
@@ -190,15 +200,15 @@ impl<'a, 'b> Builder<'a, 'b> {
         let spans: Vec<(u32, u32)> = self.found_in(number).map(|(_, found)| found.placed.span).collect();
         let mut segmented = segment(block.text, &[], &spans).map_err(|unfit| unfit.reason)?;
         let shift = block.start.saturating_sub(start);
-        let (sentences, tokens) = (ground::whole(document.sentences.len()), *n_tokens);
+        let (first, tokens) = (ground::whole(document.sentences.len()), *n_tokens);
         let uneven = std::mem::take(&mut segmented.uneven).into_iter();
-        document.uneven.extend(uneven.map(|(sentence, text)| (sentences + sentence, text)));
+        document.uneven.extend(uneven.map(|(sentence, text)| (first + sentence, text)));
         for mut sentence in std::mem::take(&mut segmented.sentences) {
             *n_tokens += ground::whole(sentence.len());
             sentence.iter_mut().for_each(|token| shift_token(token, shift));
             document.sentences.push(sentence);
         }
-        Ok(Some(Cut { segmented, sentences, tokens }))
+        Ok(Some(Cut { segmented, sentences: first..ground::whole(document.sentences.len()), tokens }))
     }
 
     fn mention(&self, found: &Found, cut: &Cut) -> Option<Mention> {
@@ -206,7 +216,7 @@ impl<'a, 'b> Builder<'a, 'b> {
         Some(Mention {
             name: self.blocks.list.get(found.placed.block)?.slice(found.placed.span).trim().into(),
             kind: found.said.kind.into(),
-            sentence: cut.sentences + place.sentence,
+            sentence: cut.sentences.start + place.sentence,
             start: cut.tokens + place.start,
             end: cut.tokens + place.end,
         })
@@ -227,9 +237,10 @@ fn related(
     let of_passages =
         built.iter().enumerate().flat_map(|(place, one)| one.passages.iter().map(move |passage| (*passage, place)));
     let by_passage = of_passages.collect();
+    let sentences = sentences(&built);
     let finders = built.iter().map(|one| (one, Facts::of(&one.entities.known, Rc::clone(&room)))).collect();
     let stated = built.iter().map(|one| Stated { is_asked: asked(&one.document.id), ..Stated::default() }).collect();
-    let mut relating = Relating { finders, reach, by_passage, bars, room, stated, losses, remarks };
+    let mut relating = Relating { finders, reach, by_passage, sentences, bars, room, stated, losses, remarks };
     for claimed in claimed {
         match claimed {
             Ok(claimed) => relating.add(&claimed),
@@ -245,6 +256,16 @@ fn related(
         ..document
     };
     built.into_iter().zip(stated).map(whole).collect()
+}
+
+/// Of each sentence of the article the document that it is in, and its number there.
+fn sentences(built: &[Built]) -> Vec<(usize, u32)> {
+    let mut blocks: Vec<(usize, usize, Range<u32>)> = Vec::new();
+    for (place, one) in built.iter().enumerate() {
+        blocks.extend(one.sentences.iter().map(|(block, sentences)| (*block, place, sentences.clone())));
+    }
+    blocks.sort_unstable_by_key(|(block, ..)| *block);
+    blocks.into_iter().flat_map(|(_, place, sentences)| sentences.map(move |sentence| (place, sentence))).collect()
 }
 
 /// The facts of a document.
@@ -263,6 +284,8 @@ struct Relating<'b, 's, 'l> {
     reach: Reach<'s>,
     /// Of each passage the document that it is in.
     by_passage: HashMap<usize, usize>,
+    /// Of each sentence of the article the document that it is in, and its number there.
+    sentences: Vec<(usize, u32)>,
     bars: Bars,
     room: Rc<Room>,
     stated: Vec<Stated>,
@@ -274,6 +297,8 @@ struct Relating<'b, 's, 'l> {
 #[derive(Default)]
 struct Outcome {
     n_pairs: usize,
+    /// Whether it is of several within one document.
+    is_listed: bool,
     /// Why it is of too many.
     crowded: Option<String>,
     is_same: bool,
@@ -295,13 +320,14 @@ impl Relating<'_, '_, '_> {
             None => self.reach.both(keys.each_ref().map(Vec::as_slice)),
         };
         let (mut outcome, mut counting) = (Outcome::default(), None);
+        let evidence = if is_one { Vec::new() } else { self.evidence(claimed) };
         for place in places {
             let found = self.finders.get(place).zip(self.stated.get_mut(place));
             let Some(((built, names), Stated { is_asked, facts, .. })) = found else { continue };
             let n_before = facts.len();
             let ends = ends.map(|end| built.entities.find(end, names));
             if !outcome.take(ends, &self.room, |head, tail| {
-                let evidence = if is_one { claimed.evidence.clone() } else { Vec::new() };
+                let evidence = if is_one { claimed.evidence.clone() } else { in_document(&evidence, place) };
                 let (relation, attributes) = (claimed.name.into(), claimed.attributes.clone());
                 facts.push(Fact { head, tail, relation, evidence, attributes });
             }) {
@@ -317,14 +343,32 @@ impl Relating<'_, '_, '_> {
         if outcome.is_shared {
             self.remarks.push(Remark { what: SHARED, example: column(claimed.id) });
         }
-        if !outcome.is_shared && outcome.n_pairs > 1 && outcome.crowded.is_none() {
+        if !outcome.is_shared && outcome.is_listed && outcome.crowded.is_none() {
             self.remarks.push(Remark { what: LISTED, example: column(claimed.id) });
+        }
+        for key in &claimed.unfit {
+            self.remarks.push(Remark { what: UNFIT, example: format!("`{key}` of {}", column(claimed.id)) });
         }
         if let Some(reason) = outcome.fault() {
             self.losses.push(Loss::new(Part::Relation, Fault::new(column(claimed.id), reason)));
         } else if let Some(stated) = counting.and_then(|place| self.stated.get_mut(place)) {
             *stated.n_relations.entry(claimed.name.into()).or_default() += 1;
         }
+    }
+
+    /// Where the sentences that show a relation are, each by its document and its number there.
+    fn evidence(&mut self, claimed: &Claimed) -> Vec<(usize, u32)> {
+        let mut found = Vec::new();
+        for &sentence in &claimed.evidence {
+            if let Some(place) = self.sentences.get(sentence as usize) {
+                found.push(*place);
+                continue;
+            }
+            let n_sentences = self.sentences.len();
+            let reason = format!("evidence {sentence} is out of range, the article has {n_sentences} sentences");
+            self.losses.push(Loss::new(Part::Evidence, Fault::new(column(claimed.id), reason)));
+        }
+        found
     }
 
     /// Looks for the ids that those documents lack which have something of both ends: each may be in another.
@@ -348,6 +392,7 @@ impl Outcome {
         let [heads, tails] = &ends;
         let n_pairs = heads.entities.len() * tails.entities.len();
         self.n_pairs += n_pairs;
+        self.is_listed |= n_pairs > 1;
         self.crowded = room.take_of(n_pairs, self.n_pairs).err();
         if self.crowded.is_some() {
             return false;
@@ -379,6 +424,11 @@ impl Outcome {
             None => None,
         }
     }
+}
+
+/// Those sentences that are in a document.
+fn in_document(sentences: &[(usize, u32)], document: usize) -> Vec<u32> {
+    sentences.iter().filter(|(place, _)| *place == document).map(|(_, sentence)| *sentence).collect()
 }
 
 /// Keeps the ids that another document lacks too.

@@ -10,12 +10,12 @@
 //! Where a relation has ids, its nodes are passed over: `PubTator` 3 numbers pairs by them. What else an infon says of
 //! a relation is an attribute of it.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use ground::excerpt::quoted;
 use table::Text;
 
+use super::blocks::Homed;
 use super::entities::{End, Said};
 use super::model::{Article, Relation};
 use crate::fault::Fault;
@@ -36,6 +36,9 @@ const NUMBERED: &str = "docre:";
 /// Bytes of what is said of a relation at most.
 const LONGEST_ATTRIBUTE: usize = 200;
 
+/// Both ends of a relation, and the keys of the infons that say so.
+type Told<'s> = (End<'s>, End<'s>, Vec<&'s str>);
+
 /// One relation of what ids or annotations name.
 #[derive(Debug, Clone)]
 pub(super) struct Claimed<'s> {
@@ -51,18 +54,26 @@ pub(super) struct Claimed<'s> {
     pub(super) evidence: Vec<u32>,
     /// What else is said of it.
     pub(super) attributes: Vec<Text>,
+    /// Keys of what is said at too great a length.
+    pub(super) unfit: Vec<&'s str>,
     /// The passage that it stands in.
     pub(super) passage: Option<usize>,
 }
 
 /// What relations may refer to.
 pub(super) struct Context<'s> {
-    /// Of each annotation what it says of itself.
-    pub(super) said: &'s [Option<Said<'s>>],
-    /// Their types.
-    pub(super) kinds: HashSet<&'s str>,
-    /// The annotations by their ids.
-    pub(super) by_id: HashMap<&'s str, usize>,
+    /// The types of annotations.
+    kinds: HashSet<&'s str>,
+    /// What the annotations of an id mention, in the whole article and in each of its passages: some corpora begin anew in
+    /// each.
+    by_id: HashMap<(&'s str, Option<usize>), Named<'s>>,
+}
+
+/// What the annotations of one id mention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named<'s> {
+    One(End<'s>),
+    Several,
 }
 
 /// The relations of a document, those of its passages first, or what is wrong with one.
@@ -78,21 +89,46 @@ pub(super) fn claimed<'s>(article: &'s Article<'s>, context: &Context<'s>) -> Ve
 }
 
 impl<'s> Context<'s> {
+    /// What the annotations of an article mention, by what they say of themselves. `same` has those that say again what an
+    /// earlier one does.
+    pub(super) fn of(annotations: &[Homed<'s>], said: &'s [Option<Said<'s>>], same: &HashMap<usize, usize>) -> Self {
+        let mut by_id = HashMap::new();
+        for (place, ((annotation, passage), said)) in annotations.iter().zip(said).enumerate() {
+            let Some(said) = said else { continue };
+            let named = Named::One(match said.local {
+                Some(local) => End::Local(local),
+                None if said.ids.is_empty() => End::Alone(same.get(&place).copied().unwrap_or(place)),
+                None => End::Typed(said.kind, &said.ids),
+            });
+            for home in [None].into_iter().chain(passage.map(Some)) {
+                let known = by_id.entry((&*annotation.id, home)).or_insert(named);
+                if *known != named {
+                    *known = Named::Several;
+                }
+            }
+        }
+        Self { kinds: said.iter().flatten().map(|said| said.kind).collect(), by_id }
+    }
+
     fn read(&self, relation: &'s Relation<'s>, passage: Option<usize>) -> Result<Claimed<'s>, Fault> {
         let id = &*relation.id;
         let name = relation.infons.get(&NAMES).filter(|name| !name.is_empty());
         let name = name.ok_or_else(|| Fault::new(column(id), "expected an infon `type`, got none"))?;
-        let (head, tail, keys) = self.ends(relation).map_err(|reason| Fault::new(column(id), reason))?;
-        let (evidence, attributes) = (evidence(relation), attributes(relation, &keys));
-        Ok(Claimed { id, name, head, tail, evidence, attributes, passage })
+        let (head, tail, keys) = self.ends(relation, passage).map_err(|reason| Fault::new(column(id), reason))?;
+        let (attributes, unfit) = attributes(relation, &keys);
+        Ok(Claimed { id, name, head, tail, evidence: evidence(relation), attributes, unfit, passage })
     }
 
     /// Both ends, and the keys of the infons that say so.
-    fn ends(&self, relation: &'s Relation<'s>) -> Result<(End<'s>, End<'s>, Vec<&'s str>), String> {
-        if let [head, tail] = relation.nodes.as_slice()
-            && [&*head.1, &*tail.1] == ROLES
-        {
-            return Ok((self.mentioned(&head.0)?, self.mentioned(&tail.0)?, Vec::new()));
+    fn ends(&self, relation: &'s Relation<'s>, passage: Option<usize>) -> Result<Told<'s>, String> {
+        let of_nodes =
+            |head: &str, tail: &str| Ok((self.mentioned(head, passage)?, self.mentioned(tail, passage)?, Vec::new()));
+        if let [one, other] = relation.nodes.as_slice() {
+            match [&*one.1, &*other.1] {
+                ROLES => return of_nodes(&one.0, &other.0),
+                [second, first] if [first, second] == ROLES => return of_nodes(&other.0, &one.0),
+                _ => {}
+            }
         }
         for (first, second) in ENDS {
             if let (Some(head), Some(tail)) = (relation.infons.get(&[first]), relation.infons.get(&[second])) {
@@ -100,7 +136,7 @@ impl<'s> Context<'s> {
             }
         }
         if let [head, tail] = relation.nodes.as_slice() {
-            return Ok((self.mentioned(&head.0)?, self.mentioned(&tail.0)?, Vec::new()));
+            return of_nodes(&head.0, &tail.0);
         }
         let typed: Vec<_> = relation.infons.0.iter().filter(|(key, _)| self.kinds.contains(&**key)).collect();
         if let [(first, head), (second, tail)] = typed[..] {
@@ -110,14 +146,13 @@ impl<'s> Context<'s> {
         Err(format!("expected two ends, as nodes or infons, got {} nodes", relation.nodes.len()))
     }
 
-    /// What an annotation mentions.
-    fn mentioned(&self, refid: &str) -> Result<End<'s>, String> {
-        let found = self.by_id.get(refid).and_then(|&place| Some((place, self.said.get(place)?.as_ref()?)));
-        match found {
+    /// What an annotation mentions: one of the passage, where one there has the id.
+    fn mentioned(&self, refid: &str, passage: Option<usize>) -> Result<End<'s>, String> {
+        let in_passage = passage.and_then(|passage| self.by_id.get(&(refid, Some(passage))));
+        match in_passage.or_else(|| self.by_id.get(&(refid, None))) {
             None => Err(format!("expected the id of an annotation, got {}", quoted(refid))),
-            Some((_, Said { local: Some(local), .. })) => Ok(End::Local(local)),
-            Some((place, said)) if said.ids.is_empty() => Ok(End::Alone(place)),
-            Some((_, said)) => Ok(End::Typed(said.kind, &said.ids)),
+            Some(Named::Several) => Err(format!("expected the id of one annotation, got {} of several", quoted(refid))),
+            Some(Named::One(end)) => Ok(*end),
         }
     }
 }
@@ -132,15 +167,22 @@ fn evidence(relation: &Relation) -> Vec<u32> {
     said.split(',').filter_map(|sentence| sentence.trim().parse().ok()).collect()
 }
 
-/// What is said of a relation beside its name and ends.
-fn attributes(relation: &Relation, ends: &[&str]) -> Vec<Text> {
-    let attribute = |(key, value): &(Cow<str>, Cow<str>)| {
+/// What is said of a relation beside its name and ends, and the keys of what is too long.
+fn attributes<'s>(relation: &'s Relation<'s>, ends: &[&str]) -> (Vec<Text>, Vec<&'s str>) {
+    let (mut attributes, mut unfit) = (Vec::new(), Vec::new());
+    for (key, value) in &relation.infons.0 {
         let named = || RENAMED.iter().find(|(from, _)| key.eq_ignore_ascii_case(from)).map_or(&**key, |(_, to)| to);
         let (name, value) = (of_numbered(key).unwrap_or_else(named).trim(), value.trim());
-        let is_other = !is_own(key) && ends.iter().all(|end| !key.eq_ignore_ascii_case(end));
-        (is_other && is_fit(name, value)).then(|| format!("{name}={value}").into())
-    };
-    relation.infons.0.iter().filter_map(attribute).collect()
+        if is_own(key) || ends.iter().any(|end| key.eq_ignore_ascii_case(end)) {
+            continue;
+        }
+        if is_fit(name, value) {
+            attributes.push(format!("{name}={value}").into());
+        } else if !value.is_empty() {
+            unfit.push(&**key);
+        }
+    }
+    (attributes, unfit)
 }
 
 /// Whether a key says what a relation is.

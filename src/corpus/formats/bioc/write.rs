@@ -7,6 +7,7 @@
 //! has nodes for its head and tail, and `entity1` and `entity2` where both have identifiers. A predicted one has its
 //! probability as `score`. An attribute's second value has the key `docre:2:NAME`, and so on.
 
+use std::borrow::Cow;
 use std::cell::LazyCell;
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
@@ -20,7 +21,7 @@ use super::entities::{LABELLED, LOCAL};
 use super::relations::{EVIDENCE, ROLES, comes_back, key_of};
 use crate::fault::Remark;
 use crate::text::segment;
-use crate::writer::{Claim, Frame, Writer, Written};
+use crate::writer::{Claim, Frame, Writer, Written, own_name};
 
 /// Writes `BioC` JSON, one document a line.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +49,11 @@ impl Writer for BioCJsonWriter {
         let attributes = claims().flat_map(|claim| &claim.attributes);
         let lost = attributes.filter(|attribute| !comes_back(attribute));
         let what = "attributes of relations that are too long, blank or without value, not read back as they are";
-        lost.map(|attribute| Remark { what, example: quoted(attribute) }).chain(wordless).collect()
+        let lost = lost.map(|attribute| Remark { what, example: quoted(attribute) });
+        let (id, name) = (&*written.document.id, name_of(&written.document.id));
+        let what = "documents whose names begin or end with blanks, written with others";
+        let renamed = (name != id).then(|| Remark { what, example: format!("written as `{name}`") });
+        renamed.into_iter().chain(lost).chain(wordless).collect()
     }
 }
 
@@ -97,9 +102,14 @@ fn document(written: &Written<'_>) -> Value {
     let relation = |(number, claim)| relation(number, claim, &evidence(claim), written, &mentions);
     let relations: Vec<Value> = written.claims.iter().flatten().enumerate().filter_map(relation).collect();
     json!({
-        "id": &*written.document.id, "infons": infons, "passages": passages.iter().map(passage).collect::<Vec<_>>(),
+        "id": name_of(&written.document.id), "infons": infons, "passages": passages.iter().map(passage).collect::<Vec<_>>(),
         "annotations": [], "relations": relations,
     })
+}
+
+/// A document's name without blanks at its ends, which are no part of one in BioC.
+fn name_of(id: &str) -> Cow<'_, str> {
+    own_name(id, id.trim().to_owned())
 }
 
 /// An annotation; its text is that of the span, which a mention's name need not be.

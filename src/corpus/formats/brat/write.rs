@@ -7,6 +7,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use ground::excerpt::quoted;
+use table::Text;
 
 use super::super::tied::{Spanned, closest};
 use crate::document::{Document, Entity, Mention};
@@ -42,6 +43,9 @@ pub struct BratFolder {
     /// Documents whose names are not those of their files, and the first with its file's.
     renamed: u64,
     first_renamed: Option<(String, String)>,
+    /// Attributes that are read as others, and the first.
+    changed: u64,
+    first_changed: Option<Text>,
 }
 
 /// Names as brat can have them, different ones for different names.
@@ -75,6 +79,8 @@ impl BratFolder {
             attributes: BTreeMap::new(),
             renamed: 0,
             first_renamed: None,
+            changed: 0,
+            first_changed: None,
         }
     }
 
@@ -139,7 +145,11 @@ impl BratFolder {
             let (count, name, called) = (self.renamed, quoted(name), quoted(called));
             format!("documents whose names no file can have, written with others: {count}, such as {name} as {called}")
         });
-        documents.into_iter().chain(self.renamed_types()).collect()
+        let attributes = self.first_changed.as_deref().map(|said| {
+            let (count, said) = (self.changed, quoted(said));
+            format!("attributes of relations whose values brat cannot have as they are: {count}, such as {said}")
+        });
+        documents.into_iter().chain(self.renamed_types()).chain(attributes).collect()
     }
 
     fn renamed_types(&self) -> Option<String> {
@@ -161,7 +171,12 @@ impl BratFolder {
         line(&mut file.lines, format_args!("R{number}\t{name} Arg1:T{head} Arg2:T{tail}\t"));
         for attribute in &claim.attributes {
             let (name, value) = attribute.split_once('=').unwrap_or((attribute, "true"));
-            let (name, value) = (self.attribute_names.call(name), one_line(value));
+            let (name, told) = (self.attribute_names.call(name), one_line(value).trim().to_owned());
+            if told != value || value.is_empty() {
+                self.changed += 1;
+                self.first_changed.get_or_insert_with(|| attribute.clone());
+            }
+            let value = told;
             let shown = if value == "true" { String::new() } else { format!(" {value}") };
             file.n_attributes += 1;
             line(&mut file.lines, format_args!("A{}\t{name} R{number}{shown}", file.n_attributes));
@@ -202,7 +217,7 @@ impl<'w> Annotations<'w> {
         for mention in &entity.mentions {
             let Some((span, number)) = self.mention(mention, kinds) else { continue };
             if let Some(kb_id) = &entity.kb_id {
-                let base = if kb_id.contains(':') { "" } else { NO_BASE };
+                let base = if kb_id.contains(':') && !kb_id.starts_with(NO_BASE) { "" } else { NO_BASE };
                 self.n_identifiers += 1;
                 let id = if kb_id.contains(is_blank) { identifiers.call(kb_id) } else { kb_id.to_string() };
                 let name = one_line(&mention.name);

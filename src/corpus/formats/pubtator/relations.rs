@@ -222,7 +222,7 @@ fn is_type(text: &str) -> bool {
 }
 
 /// What a fifth column and those behind it say of a relation, as attributes.
-fn attributes(said: &str) -> impl Iterator<Item = Text> + '_ {
+pub(super) fn attributes(said: &str) -> impl Iterator<Item = Text> + '_ {
     said.split([';', '\t']).map(str::trim).filter(|said| !said.is_empty()).map(|said| match said {
         named if named.contains('=') => named.into(),
         number if number.parse::<f64>().is_ok() => format!("score={number}").into(),

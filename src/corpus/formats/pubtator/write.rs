@@ -8,23 +8,25 @@ use std::iter;
 
 use ground::curie::{LOCAL, curie};
 use ground::excerpt::quoted;
-use table::Text;
 
 use super::super::dialect::Bars;
 use super::ids::things;
+use super::relations::attributes as attributes_of;
 use crate::document::{Document, Entity, Mention};
 use crate::fault::Remark;
 use crate::text::segment;
-use crate::writer::{Claim, Writer, Written};
+use crate::writer::{self, Claim, Writer, Written};
 
+const BEFORE: &str = "documents whose text does not begin with their title, before which PubTator has it as a sentence";
+const CHANGED: &str = "attributes of relations with `;`, tabs or line ends, which PubTator reads as others";
 const ALIKE: &str = "entities of the identity of another, which PubTator has as one with it";
 const LISTS: &str = "entities whose identifiers PubTator has as lists of several, written without";
 /// Times that a text is cut anew before each sentence becomes a passage.
 const MOST_ROUNDS: u32 = 4;
 
-/// Writes articles of a title, an abstract, mentions and relations. The title is the document's where its text begins with
-/// it; where the rest would be cut into other sentences than it has, it is parted into several passages.
-/// Two names of documents never become one: a name that is changed gets a hash.
+/// Writes articles of a title, an abstract, mentions and relations. A title with which the text does not begin is put
+/// before it, which is told; where the rest would be cut into other sentences than it has, it is parted into several
+/// passages. Two names of documents never become one: a name that is changed gets a hash.
 ///
 /// A mention has a line for each of its entities, in the order of the text as far as the order of entities allows. An
 /// entity without identity is called `local:DOCUMENT_NUMBER`, which is read as none, and so is one whose identifier would be
@@ -92,13 +94,18 @@ impl Writer for PubTatorWriter {
             what: "documents that are not labelled, which PubTator cannot say: to be read with `--unlabelled`",
             example: "nobody annotated its relations".to_owned(),
         });
+        let is_before = !written.document.title.is_empty() && !begins_with_title(written, &overlaid(written));
+        let before = is_before.then(|| Remark { what: BEFORE, example: quoted(&written.document.title) });
         let lists = written.document.entities.iter().filter(|entity| is_list(entity));
         let lists = lists.filter_map(|entity| Some(Remark { what: LISTS, example: quoted(entity.kb_id.as_deref()?) }));
         let mut known = HashSet::new();
         let names = Name::of_all(written.document, &name);
         let alike = names.iter().filter(|name| name.curie.as_ref().is_some_and(|identity| !known.insert(identity)));
         let alike = alike.map(|name| Remark { what: ALIKE, example: quoted(&name.id) });
-        renamed.into_iter().chain(unlabelled).chain(lists).chain(alike).collect()
+        let attributes = written.claims.iter().flatten().flat_map(|claim| &claim.attributes);
+        let changed = attributes.filter(|said| attributes_of(&plain(said)).ne([(*said).clone()]));
+        let changed = changed.map(|said| Remark { what: CHANGED, example: quoted(said) });
+        renamed.into_iter().chain(unlabelled).chain(before).chain(lists).chain(alike).chain(changed).collect()
     }
 }
 
@@ -285,13 +292,17 @@ fn said_of(claim: &Claim) -> String {
     if let Some(probability) = claim.probability {
         return format!("\t{probability}");
     }
-    let plain = |said: &Text| match said.split_once('=') {
+    let said: Vec<String> = claim.attributes.iter().map(|said| plain(said)).collect();
+    if said.is_empty() { String::new() } else { format!("\t{}", said.join(";")) }
+}
+
+/// An attribute as the fifth column has it.
+fn plain(said: &str) -> String {
+    match said.split_once('=') {
         Some(("novelty", word @ ("Novel" | "No"))) => word.to_owned(),
         Some(("score", number)) if number.parse::<f64>().is_ok() => number.to_owned(),
         _ => on_one_line(said),
-    };
-    let said: Vec<String> = claim.attributes.iter().map(plain).collect();
-    if said.is_empty() { String::new() } else { format!("\t{}", said.join(";")) }
+    }
 }
 
 /// A text without what ends lines and columns.
@@ -299,8 +310,7 @@ fn on_one_line(text: &str) -> String {
     text.replace(['\t', '\n', '\r'], " ")
 }
 
-/// A document's name. Where it has what ends a name in a line, that is replaced, and a hash makes it one's own again.
+/// A document's name without what ends a name in a line.
 fn own_name(name: &str) -> Cow<'_, str> {
-    let plain = on_one_line(name).replace('|', "_");
-    if plain == name { name.into() } else { format!("{plain}-{}", ground::identity::mark(name)).into() }
+    writer::own_name(name, on_one_line(name).replace('|', "_").trim().to_owned())
 }
