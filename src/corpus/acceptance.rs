@@ -11,7 +11,7 @@ use crate::document::{Document, Fact};
 use crate::fault::{Fault, Part};
 use crate::identity::identify;
 use crate::mesh::MeshTree;
-use crate::pairs::{MOST_PAIRS, Pairs};
+use crate::pairs::{BothWays, MOST_PAIRS, Pairs};
 use crate::tables::Accepted;
 
 /// What stands for every relation.
@@ -61,8 +61,12 @@ impl Acceptance<'_> {
         if let Some(relations) = self.relations {
             drop_unknown(&mut document, relations);
         }
-        let pairs = if self.holds_both_ways(EVERY) { Pairs::undirected } else { Pairs::asked };
-        let asked = pairs(&document, self.candidates);
+        let both_ways = match self.undirected {
+            [] => BothWays::None,
+            _ if self.holds_both_ways(EVERY) => BothWays::All,
+            _ => BothWays::Some,
+        };
+        let asked = Pairs::asked(&document, self.candidates, both_ways);
         asked.check(self.most_pairs)?;
         if let Some(mesh) = self.mesh {
             mesh.filter(&mut document, asked.iter());

@@ -16,9 +16,8 @@ use table::{Ours, Staging, TableError, Text, evidence_of, write_same};
 
 use crate::document::Document;
 use crate::error::CorpusError;
-use crate::formats::brat::BratFolder;
+use crate::formats::brat::{self, BratFolder};
 use crate::formats::marked::joins;
-use crate::formats::tied;
 use crate::formats::{bioc, doccano, docred, jsonl, label_studio, pubtator};
 use crate::losses::Remarks;
 use crate::tables;
@@ -244,7 +243,7 @@ impl Export<'_> {
         let mut folder = BratFolder::new(staging.folder());
         let mut remarks = Remarks::default();
         self.each(observe, |written| {
-            remarks.add(&written.document.id, tied::remarks(written));
+            remarks.add(&written.document.id, brat::remarks(written));
             folder.write(written).map_err(|(place, source)| unwritten(&out.join(place), source))
         })?;
         folder.finish().map_err(|source| unwritten(out, source))?;

@@ -37,7 +37,7 @@ pub use export::{Export, Exported, export};
 pub use fault::{Fault, Loss, Part, Remark};
 pub use formats::Format;
 pub use losses::Losses;
-pub use pairs::{MOST_PAIRS, Pairs};
+pub use pairs::{BothWays, MOST_PAIRS, Pairs};
 pub use reader::{Reader, Record, Records, Reject};
 pub use source::Input;
 pub use writer::{Claim, Frame, Writer, Written};

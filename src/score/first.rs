@@ -55,15 +55,13 @@ impl First {
     /// Where it cannot be read, or is of several runs.
     pub fn read(path: &Path, split: &Path, relations: &Relations, observe: Observer<'_>) -> Result<Self, ScoreError> {
         let (mut facts, mut runs, mut unknown) = (Facts::new(), BTreeSet::new(), Strays::default());
-        let undirected = undirected_relations(split)?;
+        let (undirected, mut both_ways) = (undirected_relations(split)?, BTreeSet::new());
         for row in predictions::read(path, split, observe)? {
             let row = row?;
             runs.insert(row.run_id);
-            match relations.class(&row.relation) {
-                // One that holds both ways is asked about in the direction that facts of it have.
-                Some(class) if row.head > row.tail && undirected.contains(&row.relation) => {
-                    facts.entry(row.doc_id).or_default().push((row.tail, row.head, class));
-                }
+            let class = relations.class(&row.relation);
+            both_ways.extend(class.filter(|_| undirected.contains(&row.relation)));
+            match class {
                 Some(class) => facts.entry(row.doc_id).or_default().push((row.head, row.tail, class)),
                 None => unknown.add(1, &row.relation),
             }
@@ -71,7 +69,7 @@ impl First {
                 return Err(ScoreError::Runs(path.to_path_buf()));
             }
         }
-        let (facts, [elsewhere, entities, pairs]) = of_split(facts, split)?;
+        let (facts, [elsewhere, entities, pairs]) = of_split(facts, split, &both_ways)?;
         let strays = [&unknown, &elsewhere, &entities, &pairs];
         let left_out = strays.iter().map(|strays| strays.count).sum();
         if facts.values().all(Vec::is_empty)
@@ -106,8 +104,9 @@ impl First {
 }
 
 /// Those of the documents of a split and of their candidate pairs, in order and once each; and what is of other documents,
-/// entities and pairs.
-fn of_split(mut facts: Facts, split: &Path) -> Result<(Facts, [Strays; 3]), ScoreError> {
+/// entities and pairs. `both_ways` are the classes that hold both ways: they are asked about in the direction that facts
+/// have, from the entity of the smaller number, or in the other.
+fn of_split(mut facts: Facts, split: &Path, both_ways: &BTreeSet<u32>) -> Result<(Facts, [Strays; 3]), ScoreError> {
     let (mut kept, mut elsewhere, mut entities, mut pairs) =
         (Facts::new(), Strays::default(), Strays::default(), Strays::default());
     let standing = Standing::of(split)?;
@@ -115,7 +114,7 @@ fn of_split(mut facts: Facts, split: &Path) -> Result<(Facts, [Strays; 3]), Scor
     let mut documents = Table::<DocumentRow>::require(split)?.of_split(&standing).cursor()?;
     while let Some(document) = documents.next_if(|_| true)? {
         let given = facts.remove(&document.doc_id);
-        let given_pairs: BTreeSet<_> = given.iter().flatten().map(|&(head, tail, _)| (head, tail)).collect();
+        let given_pairs: BTreeSet<_> = given.iter().flatten().flat_map(|fact| directions(*fact, both_ways)).collect();
         let mut asked = BTreeSet::new();
         while let Some(pair) = candidates.next_of(&document.doc_id)? {
             if pair.candidate && given_pairs.contains(&(pair.head, pair.tail)) {
@@ -128,12 +127,26 @@ fn of_split(mut facts: Facts, split: &Path) -> Result<(Facts, [Strays; 3]), Scor
         let all = given.len();
         given.retain(|&(head, tail, _)| head != tail && head.max(tail) < document.n_entities);
         let of_entities = given.len();
-        given.retain(|&(head, tail, _)| asked.contains(&(head, tail)));
+        given = given.into_iter().filter_map(|fact| directed(fact, both_ways, &asked)).collect();
         entities.add((all - of_entities) as u64, &document.doc_id);
         pairs.add((of_entities - given.len()) as u64, &document.doc_id);
+        given.sort_unstable();
+        given.dedup();
         kept.insert(document.doc_id, given);
     }
     candidates.finish()?;
     facts.iter().for_each(|(document, facts)| elsewhere.add(facts.len() as u64, document));
     Ok((kept, [elsewhere, entities, pairs]))
+}
+
+/// The directions in which a fact may be asked about, the usual one first.
+fn directions((head, tail, class): (u32, u32, u32), both_ways: &BTreeSet<u32>) -> Vec<(u32, u32)> {
+    let (first, second) = (head.min(tail), head.max(tail));
+    if both_ways.contains(&class) { vec![(first, second), (second, first)] } else { vec![(head, tail)] }
+}
+
+/// A fact in the direction that is asked about; `None` where none is.
+fn directed(fact: (u32, u32, u32), both_ways: &BTreeSet<u32>, asked: &BTreeSet<(u32, u32)>) -> Option<(u32, u32, u32)> {
+    let (head, tail) = directions(fact, both_ways).into_iter().find(|pair| asked.contains(pair))?;
+    Some((head, tail, fact.2))
 }

@@ -229,7 +229,8 @@ fn key_of(folder: &Path) -> Option<&str> {
     folder.file_name()?.to_str()
 }
 
-fn absent(error: io::Error) -> io::Result<()> {
+/// That there is nothing is no fault of what was to be removed.
+pub fn absent(error: io::Error) -> io::Result<()> {
     if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 

@@ -26,7 +26,7 @@ use super::decided::{self, Decided, Tables};
 use super::ended::{Ended, Scored};
 use super::error::ScoreError;
 use super::limit::lacking;
-use super::parts::{Parts, RUN, SHARDS, is_kept, work_folder};
+use super::parts::{Parts, RUN, SHARDS, absent, is_kept, work_folder};
 use super::purpose::Met;
 use super::{Basis, Request};
 
@@ -107,6 +107,9 @@ struct Record {
 
 impl Record {
     fn write(&self, shard: Shard, out: &Path) -> Result<(), ScoreError> {
+        // What is there is not whole, or of another run.
+        let path = shard.folder(out);
+        fs::remove_dir_all(&path).or_else(absent).map_err(|source| ScoreError::Remove { path, source })?;
         let staging = Staging::begin(&shard.folder(out).join(&ScoreRow::schema().name))?;
         let writer = TableWriter::<ScoreRow>::inside(staging.folder().to_path_buf(), &self.fingerprint);
         let told = serde_json::to_string(self).map_err(Into::into);
@@ -115,8 +118,11 @@ impl Record {
         Ok(staging.commit()?)
     }
 
-    /// That of a shard; `None` where there is none, or a part of it is gone.
+    /// That of a shard; `None` where there is none, it is damaged, or a part of the shard is.
     fn find(shard: Shard, out: &Path) -> Result<Option<Self>, TableError> {
+        if shard.run(out)?.is_none() {
+            return Ok(None);
+        }
         let files = TableFiles::find(&shard.folder(out), &ScoreRow::schema().name)?;
         let told = files.map(|files| files.note(RECORD)).transpose()?.flatten();
         let record: Option<Self> = told.and_then(|told| serde_json::from_str(&told).ok());

@@ -39,10 +39,12 @@ pub(super) fn named(path: &Path) -> Cow<'_, Path> {
 /// # Errors
 /// Where links lead to no end.
 pub fn through(path: &Path) -> Result<PathBuf, TableError> {
-    let mut reached = named(path).into_owned();
+    // With a slash behind it, a link is what it points to.
+    let bare = |path: &Path| path.components().collect::<PathBuf>();
+    let mut reached = bare(&named(path));
     for _ in 0..MOST_LINKS {
         let Ok(named) = fs::read_link(&reached) else { return Ok(reached) };
-        reached = parent(&reached).join(named);
+        reached = bare(&parent(&reached).join(named));
     }
     Err(TableError::io(path, "follow the link")(io::Error::other("it leads to no end")))
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use docre::corpus::tables::CorpusWriter;
-use docre::corpus::{Acceptance, Document, Entity, Fact, Mention, Pairs, Token};
+use docre::corpus::{Acceptance, BothWays, Document, Entity, Fact, Mention, Pairs, Token};
 use docre::ground::parsed::TypePair;
 use docre::table::rows::PairRow;
 use docre::table::{self, Text};
@@ -61,7 +61,7 @@ proptest! {
         let asked: BTreeSet<(u32, u32)> =
             asked.filter(|pair| listed.as_ref().is_none_or(|listed| listed.contains(pair))).collect();
         let unasked: BTreeSet<(u32, u32)> = facts.into_iter().filter(|pair| !asked.contains(pair)).collect();
-        let pairs = Pairs::asked(&document, &candidates).with_facts(&mut document);
+        let pairs = Pairs::asked(&document, &candidates, BothWays::None).with_facts(&mut document);
         let expected: Vec<(u32, u32)> = asked.union(&unasked).copied().collect();
         prop_assert_eq!(pairs.iter().collect::<Vec<_>>(), expected.clone());
         prop_assert_eq!(pairs.len(), expected.len() as u64);

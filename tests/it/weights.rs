@@ -146,11 +146,14 @@ fn a_weight_of_two_names_is_refused() {
 #[test]
 fn a_pointer_to_weights_is_told_as_such() {
     let pointer = b"version https://git-lfs/spec/v1\noid sha256:0\nsize 133466304\n".to_vec();
-    for name in ["model.safetensors", "pytorch_model.bin"] {
+    for name in ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"] {
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join(name), &pointer).unwrap();
         let error = read_weights(folder.path(), &Device::Cpu).unwrap_err();
-        assert!(error.to_string().ends_with("expected weights, got a pointer of Git LFS to them"), "{error}");
+        assert!(
+            error.to_string().ends_with("expected a file of the encoder's, got a pointer of Git LFS to it"),
+            "{error}"
+        );
         assert!(error.hint().unwrap().contains("git lfs pull"));
     }
     let folder = TempDir::new().unwrap();

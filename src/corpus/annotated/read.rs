@@ -10,7 +10,7 @@ use table::rows::AnnotatedRow;
 use super::NAME;
 use crate::document::{Document, Entity, Fact, Mention, Token, check_length};
 use crate::fault::Fault;
-use crate::pairs::{MOST_PAIRS, Pairs};
+use crate::pairs::{BothWays, MOST_PAIRS, Pairs};
 use crate::tables::Accepted;
 
 /// The document of a row.
@@ -38,7 +38,7 @@ fn read(row: AnnotatedRow) -> Result<Accepted, Fault> {
         put_pairs(&mut document, &pairs)?;
     }
     document.facts = facts.map(|facts| sound_facts(&document, facts)).transpose()?;
-    let pairs = Pairs::asked(&document, &[]).with_facts(&mut document);
+    let pairs = Pairs::asked(&document, &[], BothWays::None).with_facts(&mut document);
     if pairs.len() > MOST_PAIRS {
         let reason = format!("expected at most {MOST_PAIRS}, got {}: list those that are asked about", pairs.len());
         return Err(Fault::new("pairs", reason));

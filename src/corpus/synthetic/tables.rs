@@ -17,7 +17,7 @@ use super::{Generated, Options, document, relation_labels};
 use crate::convert::{Begun, Summary, begin};
 use crate::error::CorpusError;
 use crate::export::export;
-use crate::pairs::Pairs;
+use crate::pairs::{BothWays, Pairs};
 use crate::tables::{Accepted, CorpusWriter, synthetic_tables};
 
 const BATCH_DOCUMENTS: u64 = 512;
@@ -128,7 +128,7 @@ impl Synthesis {
             depth: implied.depth,
         });
         let implied = rows.collect();
-        let pairs = Pairs::asked(&document, &[]);
+        let pairs = Pairs::asked(&document, &[], BothWays::None);
         Accepted { document, source: Text::from("synthetic"), pairs, implied }
     }
 

@@ -374,9 +374,18 @@ fn ids_are_those_of_the_passage_where_it_has_them() {
 
 #[test]
 fn roles_say_which_end_is_which() {
-    for (roles, expected) in
-        [(("head", "tail"), (0, "r", 1)), (("tail", "head"), (1, "r", 0)), (("a", "b"), (0, "r", 1))]
-    {
+    for (roles, expected) in [
+        (("head", "tail"), (0, "r", 1)),
+        (("tail", "head"), (1, "r", 0)),
+        (("Tail", "Head"), (1, "r", 0)),
+        (("tail", ""), (1, "r", 0)),
+        (("", "head"), (1, "r", 0)),
+        (("Arg2", "Arg1"), (1, "r", 0)),
+        (("object", "subject"), (1, "r", 0)),
+        (("Arg1", "Arg2"), (0, "r", 1)),
+        (("tail", "tail"), (0, "r", 1)),
+        (("a", "b"), (0, "r", 1)),
+    ] {
         let mentions = bare("T1", "Gene", 0, "Abc") + &bare("T2", "Disease", 4, "Def");
         let text = passage("paragraph", 0, "Abc Def.", &mentions);
         let said = relation(&[("type", "r")], &nodes(roles.0, roles.1));
@@ -422,7 +431,10 @@ fn what_is_too_long_for_an_attribute_is_told() {
     let said = [("entity1", "D000001"), ("entity2", "D000002"), ("type", "r"), ("comment", &*long), ("novel", "No")];
     let document = document(with(&relation(&said, "")));
     assert_eq!(document.facts.as_ref().unwrap()[0].attributes, ["novelty=No".into()]);
-    assert_eq!(document.remarks[0].what, "infons of relations that are too long for attributes, left out");
+    assert_eq!(
+        document.remarks[0].what,
+        "infons of relations that are too long for attributes, or without a key, left out"
+    );
     assert_eq!(document.remarks[0].example, "`comment` of relation `R0`");
 }
 

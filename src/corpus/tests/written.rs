@@ -168,6 +168,11 @@ fn a_title_that_is_put_before_a_text_is_told() {
     let what = "documents whose text does not begin with their title, before which PubTator has it as a sentence";
     assert_eq!(told(&PubTatorWriter, &titled("Rome")), [(what, "`Rome`".to_owned())]);
     assert_eq!(told(&PubTatorWriter, &titled("ann came")), []);
+    let within =
+        "documents whose title ends within a sentence of their text, which PubTator would part, written without";
+    assert_eq!(told(&PubTatorWriter, &titled("ann")), [(within, "`ann`".to_owned())]);
+    let read = through(&PubTatorWriter, &PubTator { dialect: DIALECT, ..PubTator::default() }, &titled("ann"));
+    assert_eq!(sentences(&read)[0], "ann came", "neither doubled nor parted");
     assert_eq!(told(&PubTatorWriter, &titled("")), []);
 }
 

@@ -28,8 +28,8 @@ pub struct Merged {
     pub identities: Vec<Option<String>>,
     /// The entities that each mention is of; none: it has no identity.
     pub of: Vec<Vec<u32>>,
-    /// The mention of each id; `None` where several have it.
-    by_id: HashMap<String, Option<usize>>,
+    /// The mentions of each id: several may have one.
+    by_id: HashMap<String, Vec<usize>>,
 }
 
 /// Each identity of each mention, by the mention's place; one without has none once.
@@ -51,7 +51,7 @@ impl Merged {
     pub fn of(raw: &[Raw], coreferences: &[Vec<String>], referred: &BTreeSet<Cow<'_, str>>) -> Self {
         let mut by_id = HashMap::new();
         for (place, mention) in raw.iter().enumerate() {
-            by_id.entry(mention.id.to_string()).and_modify(|known| *known = None).or_insert(Some(place));
+            by_id.entry(mention.id.to_string()).or_insert_with(Vec::new).push(place);
         }
         let mut merged = Self { by_id, of: vec![Vec::new(); raw.len()], ..Self::default() };
         let keys = keys(raw);
@@ -109,7 +109,13 @@ impl Merged {
         }
         let mut coreferring = BTreeSet::new();
         for ids in coreferences {
-            let places: Vec<usize> = ids.iter().filter_map(|id| *self.by_id.get(id)?).collect();
+            let places: Vec<usize> = ids
+                .iter()
+                .filter_map(|id| self.by_id.get(id))
+                .filter(|named| named.len() == 1)
+                .flatten()
+                .copied()
+                .collect();
             coreferring.extend(places.iter().copied());
             let mut found = places.iter().filter_map(|place| first_set.get(place).copied());
             let Some(one) = found.next() else { continue };
@@ -120,9 +126,10 @@ impl Merged {
         coreferring
     }
 
-    /// The entities of the mention that an id names.
+    /// The entities of the mention that an id names; `None` where it names none, or those of several things.
     pub fn find(&self, id: &str) -> Option<&[u32]> {
-        let of = self.of.get((*self.by_id.get(id)?)?)?;
-        (!of.is_empty()).then_some(of)
+        let mut of = self.by_id.get(id)?.iter().filter_map(|place| self.of.get(*place));
+        let first = of.next().filter(|first| !first.is_empty())?;
+        of.all(|of| of == first).then_some(first)
     }
 }

@@ -23,7 +23,7 @@ use crate::reader::Reject;
 use crate::text::{Segmented, segment};
 
 /// What is said of a relation at too great a length, or by a key without a name.
-const UNFIT: &str = "infons of relations that are too long for attributes, left out";
+const UNFIT: &str = "infons of relations that are too long for attributes, or without a key, left out";
 const OUT_OF_REACH: &str = "out of reach: expected both ends in one section or passage, got them in several";
 
 /// An annotation that is a mention.
@@ -337,7 +337,7 @@ impl Relating<'_, '_, '_> {
                 counting.get_or_insert(place);
             }
         }
-        if passage.is_none() && outcome.crowded.is_none() {
+        if outcome.crowded.is_none() {
             self.look_further(&mut outcome, ends, &keys);
         }
         if outcome.is_shared {

@@ -26,6 +26,8 @@ const NAMES: [&str; 4] = ["type", "relation", "relation_type", "relation type"];
 const ENDS: [(&str, &str); 2] = [("entity1", "entity2"), ("role1", "role2")];
 /// The roles of nodes by which docre writes head and tail.
 pub(super) const ROLES: [&str; 2] = ["head", "tail"];
+/// Roles that say which end of a relation is which; others, such as types, stand in its order.
+const ROLE_PAIRS: [(&str, &str); 4] = [("head", "tail"), ("arg1", "arg2"), ("subject", "object"), ("source", "target")];
 /// The infon by which docre writes the sentences that show a relation.
 pub(super) const EVIDENCE: &str = "docre:evidence";
 /// Attributes that have another name here.
@@ -123,19 +125,20 @@ impl<'s> Context<'s> {
     fn ends(&self, relation: &'s Relation<'s>, passage: Option<usize>) -> Result<Told<'s>, String> {
         let of_nodes =
             |head: &str, tail: &str| Ok((self.mentioned(head, passage)?, self.mentioned(tail, passage)?, Vec::new()));
-        if let [one, other] = relation.nodes.as_slice() {
-            match [&*one.1, &*other.1] {
-                ROLES => return of_nodes(&one.0, &other.0),
-                [second, first] if [first, second] == ROLES => return of_nodes(&other.0, &one.0),
-                _ => {}
-            }
+        let nodes = match relation.nodes.as_slice() {
+            [one, other] if are_turned(&one.1, &other.1) => Some([other, one]),
+            [one, other] => Some([one, other]),
+            _ => None,
+        };
+        if let Some([head, tail]) = nodes.filter(|[head, tail]| [&*head.1, &*tail.1] == ROLES) {
+            return of_nodes(&head.0, &tail.0);
         }
         for (first, second) in ENDS {
             if let (Some(head), Some(tail)) = (relation.infons.get(&[first]), relation.infons.get(&[second])) {
                 return Ok((End::Known(head), End::Known(tail), vec![first, second]));
             }
         }
-        if let [head, tail] = relation.nodes.as_slice() {
+        if let Some([head, tail]) = nodes {
             return of_nodes(&head.0, &tail.0);
         }
         let typed: Vec<_> = relation.infons.0.iter().filter(|(key, _)| self.kinds.contains(&**key)).collect();
@@ -155,6 +158,14 @@ impl<'s> Context<'s> {
             Some(Named::One(end)) => Ok(*end),
         }
     }
+}
+
+/// Whether roles say of the first of two nodes that it is the second.
+fn are_turned(one: &str, other: &str) -> bool {
+    ROLE_PAIRS.iter().any(|(first, second)| {
+        let is = |role: &str, name: &str| role.eq_ignore_ascii_case(name);
+        (is(one, second) || is(other, first)) && !is(one, first) && !is(other, second)
+    })
 }
 
 /// Where a relation stands, for faults.

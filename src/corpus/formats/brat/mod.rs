@@ -19,7 +19,7 @@ mod folder;
 mod lines;
 mod write;
 
-pub use write::BratFolder;
+pub use write::{BratFolder, remarks};
 
 use std::borrow::Cow;
 use std::path::Path;

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use ground::excerpt::quoted;
 use table::Text;
 
-use super::super::tied::{Spanned, closest};
+use super::super::tied::{self, Spanned, closest};
 use crate::document::{Document, Entity, Mention};
+use crate::fault::Remark;
 use crate::text::Characters;
 use crate::writer::{Claim, Written};
 
@@ -240,6 +241,15 @@ impl<'w> Annotations<'w> {
         line(&mut self.lines, format_args!("T{}\t{kind} {start} {end}\t{there}", self.n_mentions));
         Some((start..end, self.n_mentions))
     }
+}
+
+/// What of a document is another thing to who reads it back.
+pub fn remarks(written: &Written<'_>) -> Vec<Remark> {
+    let unlabelled = written.claims.is_none().then(|| Remark {
+        what: "documents that are not labelled, which brat cannot say: to be read with `--unlabelled`",
+        example: "nobody annotated its relations".to_owned(),
+    });
+    tied::remarks(written).into_iter().chain(unlabelled).collect()
 }
 
 /// The file of a document below the folder, without its ending. A name that no file should have is replaced, and made

@@ -18,6 +18,8 @@ use crate::text::segment;
 use crate::writer::{self, Claim, Writer, Written};
 
 const BEFORE: &str = "documents whose text does not begin with their title, before which PubTator has it as a sentence";
+const WITHIN: &str =
+    "documents whose title ends within a sentence of their text, which PubTator would part, written without";
 const CHANGED: &str = "attributes of relations with `;`, tabs or line ends, which PubTator reads as others";
 const ALIKE: &str = "entities of the identity of another, which PubTator has as one with it";
 const LISTS: &str = "entities whose identifiers PubTator has as lists of several, written without";
@@ -25,7 +27,7 @@ const LISTS: &str = "entities whose identifiers PubTator has as lists of several
 const MOST_ROUNDS: u32 = 4;
 
 /// Writes articles of a title, an abstract, mentions and relations. A title with which the text does not begin is put
-/// before it, which is told; where the rest would be cut into other sentences than it has, it is parted into several
+/// before it, and one that ends within a sentence left out, which is told; where the rest would be cut into other sentences than it has, it is parted into several
 /// passages. Two names of documents never become one: a name that is changed gets a hash.
 ///
 /// A mention has a line for each of its entities, in the order of the text as far as the order of entities allows. An
@@ -94,8 +96,14 @@ impl Writer for PubTatorWriter {
             what: "documents that are not labelled, which PubTator cannot say: to be read with `--unlabelled`",
             example: "nobody annotated its relations".to_owned(),
         });
-        let is_before = !written.document.title.is_empty() && !begins_with_title(written, &overlaid(written));
-        let before = is_before.then(|| Remark { what: BEFORE, example: quoted(&written.document.title) });
+        let text = overlaid(written);
+        let what = match (starts_with_title(written, &text), begins_with_title(written, &text)) {
+            (false, _) => Some(BEFORE),
+            (true, false) => Some(WITHIN),
+            (true, true) => None,
+        };
+        let title = &written.document.title;
+        let before = what.filter(|_| !title.is_empty()).map(|what| Remark { what, example: quoted(title) });
         let lists = written.document.entities.iter().filter(|entity| is_list(entity));
         let lists = lists.filter_map(|entity| Some(Remark { what: LISTS, example: quoted(entity.kb_id.as_deref()?) }));
         let mut known = HashSet::new();
@@ -121,8 +129,9 @@ impl Passages {
             (true, true) => parted(&text, length + 1, &starts),
             (false, _) => parted(&text, 0, &starts),
         };
-        let shift = if begins || title.is_empty() { 0 } else { ground::whole(length + 1) };
-        let title = (!title.is_empty()).then(|| title.to_string());
+        let is_within = !begins && starts_with_title(written, &text);
+        let shift = if begins || is_within || title.is_empty() { 0 } else { ground::whole(length + 1) };
+        let title = (!title.is_empty() && !is_within).then(|| title.to_string());
         Self { title, body, shift, text }
     }
 
@@ -132,14 +141,20 @@ impl Passages {
     }
 }
 
+/// Whether the text begins as the title does.
+fn starts_with_title(written: &Written<'_>, text: &[char]) -> bool {
+    let there = text.iter().copied().chain(iter::repeat(' '));
+    let is_same = |(one, two): (char, char)| one == two || one.is_whitespace() && two.is_whitespace();
+    written.document.title.chars().zip(there).all(is_same)
+}
+
 /// Whether the title is the text's first passage: a sentence ends with it, unless a mention goes across.
 fn begins_with_title(written: &Written<'_>, text: &[char]) -> bool {
-    let title: Vec<char> = written.document.title.chars().collect();
-    let there = text.iter().chain(iter::repeat(&' '));
-    let is_same = title.iter().zip(there).all(|(one, two)| one == two || one.is_whitespace() && two.is_whitespace());
-    let after = text.get(title.len()..).unwrap_or_default();
+    let is_same = starts_with_title(written, text);
+    let length = written.document.title.chars().count();
+    let after = text.get(length..).unwrap_or_default();
     let Some(next) = after.iter().position(|character| !character.is_whitespace()) else { return is_same };
-    let (end, next) = (ground::whole(title.len()), ground::whole(title.len() + next));
+    let (end, next) = (ground::whole(length), ground::whole(length + next));
     let starts_there = || own_starts(written).any(|start| start == next);
     let is_crossed = || spans(written).any(|(start, past)| start < end && end < past);
     is_same && next > end && (starts_there() || is_crossed())
