@@ -19,7 +19,7 @@ use crate::error::CorpusError;
 use crate::formats::brat::{self, BratFolder};
 use crate::formats::marked::joins;
 use crate::formats::{bioc, doccano, docred, jsonl, label_studio, pubtator};
-use crate::losses::Remarks;
+use crate::losses::{Noted, Remarks};
 use crate::tables;
 use crate::writer::{Claim, Writer, Written};
 
@@ -108,25 +108,6 @@ pub struct Export<'a> {
     pub relations: Option<&'a Path>,
     /// How.
     pub format: Exported,
-}
-
-/// How many there are of something that is another thing once it is written, and the first.
-#[derive(Default)]
-struct Noted {
-    count: usize,
-    first: Option<String>,
-}
-
-impl Noted {
-    fn note(&mut self, example: impl FnOnce() -> String) {
-        self.count += 1;
-        self.first.get_or_insert_with(example);
-    }
-
-    /// What they are, how many, and the first, where there are any.
-    fn told(&self, what: &str) -> Option<String> {
-        Some(format!("{what}: {}, such as {}", self.count, self.first.as_ref()?))
-    }
 }
 
 /// What documents have that not every format has a place for.

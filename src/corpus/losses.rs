@@ -33,6 +33,26 @@ impl Remarks {
     }
 }
 
+/// How many there are of something that is another thing once it is written, and the first.
+#[derive(Debug, Default)]
+pub(crate) struct Noted {
+    count: usize,
+    first: Option<String>,
+}
+
+impl Noted {
+    /// Counts one more.
+    pub(crate) fn note(&mut self, example: impl FnOnce() -> String) {
+        self.count += 1;
+        self.first.get_or_insert_with(example);
+    }
+
+    /// What they are, how many, and the first, where there are any.
+    pub(crate) fn told(&self, what: &str) -> Option<String> {
+        Some(format!("{what}: {}, such as {}", self.count, self.first.as_ref()?))
+    }
+}
+
 /// What was taken and lost in all.
 #[derive(Debug, Default)]
 pub struct Losses {

@@ -35,14 +35,9 @@ struct Tails {
 impl Tails {
     /// Those of one head, in order.
     fn of(&self, head: u32) -> impl Iterator<Item = u32> + '_ {
-        let mut all = self.all.iter().copied().filter(move |&tail| tail != head).peekable();
+        let all = self.all.iter().copied().filter(move |&tail| tail != head);
         let first = self.behind.partition_point(|&tail| tail <= head);
-        let mut behind = self.behind.get(first..).unwrap_or_default().iter().copied().peekable();
-        std::iter::from_fn(move || match (all.peek(), behind.peek()) {
-            (Some(one), Some(other)) if other < one => behind.next(),
-            (None, _) => behind.next(),
-            _ => all.next(),
-        })
+        merged(all, self.behind.get(first..).unwrap_or_default().iter().copied())
     }
 
     fn count_of(&self, head: u32) -> usize {
@@ -53,6 +48,16 @@ impl Tails {
     fn contain(&self, (head, tail): (u32, u32)) -> bool {
         head != tail && self.all.binary_search(&tail).is_ok() || head < tail && self.behind.binary_search(&tail).is_ok()
     }
+}
+
+/// The items of two ascending lists, ascending.
+fn merged<T: PartialOrd>(one: impl Iterator<Item = T>, other: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+    let (mut one, mut other) = (one.peekable(), other.peekable());
+    std::iter::from_fn(move || match (one.peek(), other.peek()) {
+        (Some(first), Some(second)) if second < first => other.next(),
+        (None, _) => other.next(),
+        _ => one.next(),
+    })
 }
 
 /// Which relations of a document hold both ways.
@@ -157,13 +162,7 @@ impl Pairs {
             let tails = self.tails.get(*list).into_iter().flat_map(move |tails| tails.of(head));
             tails.map(move |tail| (head, tail))
         };
-        let mut asked = (0..).zip(&self.of_head).flat_map(tails).peekable();
-        let mut further = self.further.iter().copied().peekable();
-        std::iter::from_fn(move || match (asked.peek(), further.peek()) {
-            (Some(one), Some(other)) if other < one => further.next(),
-            (None, _) => further.next(),
-            _ => asked.next(),
-        })
+        merged((0..).zip(&self.of_head).flat_map(tails), self.further.iter().copied())
     }
 }
 

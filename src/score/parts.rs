@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use ground::identity::Identity;
+use ground::present;
 use model::example::Example;
 use model::predict::Found;
 use pieces::CutOff;
@@ -124,9 +124,7 @@ impl Parts {
         match &part.found {
             Some(found) => {
                 // What is there is not whole.
-                fs::remove_dir_all(&folder)
-                    .or_else(absent)
-                    .map_err(|source| ScoreError::Remove { path: folder.clone(), source })?;
+                remove(&folder)?;
                 if self.weighed {
                     write(&folder, key, found.iter().flat_map(|(name, found)| rows.sentences(name, found)))?;
                 }
@@ -169,9 +167,7 @@ impl Parts {
             Some(others) => own.filter(|folder| key_of(folder).is_some_and(|key| !others.contains(key))).collect(),
             None => vec![self.work.clone()],
         };
-        for path in gone {
-            fs::remove_dir_all(&path).or_else(absent).map_err(|source| ScoreError::Remove { path, source })?;
-        }
+        gone.iter().try_for_each(|path| remove(path))?;
         Ok(self.scored)
     }
 }
@@ -229,9 +225,10 @@ fn key_of(folder: &Path) -> Option<&str> {
     folder.file_name()?.to_str()
 }
 
-/// That there is nothing is no fault of what was to be removed.
-pub fn absent(error: io::Error) -> io::Result<()> {
-    if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) }
+/// Removes a folder of ours, where it stands.
+pub fn remove(folder: &Path) -> Result<(), ScoreError> {
+    let removed = present(fs::remove_dir_all(folder)).map(drop);
+    removed.map_err(|source| ScoreError::Remove { path: folder.to_path_buf(), source })
 }
 
 #[cfg(test)]

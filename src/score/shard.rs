@@ -26,7 +26,7 @@ use super::decided::{self, Decided, Tables};
 use super::ended::{Ended, Scored};
 use super::error::ScoreError;
 use super::limit::lacking;
-use super::parts::{Parts, RUN, SHARDS, absent, is_kept, work_folder};
+use super::parts::{Parts, RUN, SHARDS, is_kept, remove, work_folder};
 use super::purpose::Met;
 use super::{Basis, Request};
 
@@ -108,8 +108,7 @@ struct Record {
 impl Record {
     fn write(&self, shard: Shard, out: &Path) -> Result<(), ScoreError> {
         // What is there is not whole, or of another run.
-        let path = shard.folder(out);
-        fs::remove_dir_all(&path).or_else(absent).map_err(|source| ScoreError::Remove { path, source })?;
+        remove(&shard.folder(out))?;
         let staging = Staging::begin(&shard.folder(out).join(&ScoreRow::schema().name))?;
         let writer = TableWriter::<ScoreRow>::inside(staging.folder().to_path_buf(), &self.fingerprint);
         let told = serde_json::to_string(self).map_err(Into::into);

@@ -12,10 +12,10 @@ use crate::{CutError, Document, Fault, Reader, Record, Reject};
 
 use super::reading::{corpus, cut_error, facts, mentions, sentences, survive};
 
-const READER: BioC =
+pub const READER: BioC =
     BioC { dialect: Dialect { bars: Bars::Entities, unit: Unit::Document, coreference: None, most_bytes: 1 << 24 } };
 
-fn read(reader: &BioC, contents: impl AsRef<[u8]>) -> Result<Vec<Result<Document, Reject>>, CutError> {
+pub fn read(reader: &BioC, contents: impl AsRef<[u8]>) -> Result<Vec<Result<Document, Reject>>, CutError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("source");
     std::fs::write(&path, contents).unwrap();
@@ -30,7 +30,7 @@ fn read_path(reader: &BioC, path: &Path) -> Result<Vec<Result<Document, Reject>>
     Ok(documents)
 }
 
-fn document(contents: impl AsRef<[u8]>) -> Document {
+pub fn document(contents: impl AsRef<[u8]>) -> Document {
     let mut documents = read(&READER, contents).unwrap();
     assert_eq!(documents.len(), 1);
     documents.remove(0).unwrap()
@@ -43,16 +43,16 @@ fn fault(contents: impl AsRef<[u8]>) -> String {
     format!("{column}: {reason}")
 }
 
-fn losses(document: &Document) -> Vec<String> {
+pub fn losses(document: &Document) -> Vec<String> {
     let told = |loss: &crate::Loss| format!("{}: {}: {}", loss.part.name(), loss.fault.column, loss.fault.reason);
     document.losses.iter().map(told).collect()
 }
 
-fn remarks(document: &Document) -> Vec<&str> {
+pub fn remarks(document: &Document) -> Vec<&str> {
     document.remarks.iter().map(|remark| remark.what).collect()
 }
 
-fn collection(documents: &str) -> String {
+pub fn collection(documents: &str) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?><!DOCTYPE collection SYSTEM \"BioC.dtd\"><collection><source>own\
          </source><date></date><key/>{documents}</collection>\n"
@@ -67,29 +67,29 @@ fn infons(infons: &[(&str, &str)]) -> String {
 }
 
 /// An annotation: id, type, identifier, offset, length, text.
-fn annotation(id: &str, kind: &str, identifier: &str, offset: u32, length: u32, text: &str) -> String {
+pub fn annotation(id: &str, kind: &str, identifier: &str, offset: u32, length: u32, text: &str) -> String {
     let infons = infons(&[("type", kind), ("identifier", identifier)]);
     format!(
         "<annotation id=\"{id}\">{infons}<location offset=\"{offset}\" length=\"{length}\"/><text>{text}</text></annotation>"
     )
 }
 
-fn passage(kind: &str, offset: u32, text: &str, annotations: &str) -> String {
+pub fn passage(kind: &str, offset: u32, text: &str, annotations: &str) -> String {
     format!(
         "<passage><infon key=\"type\">{kind}</infon><offset>{offset}</offset><text>{text}</text>{annotations}</passage>"
     )
 }
 
-fn relation(said: &[(&str, &str)], nodes: &str) -> String {
+pub fn relation(said: &[(&str, &str)], nodes: &str) -> String {
     format!("<relation id=\"R0\">{}{nodes}</relation>", infons(said))
 }
 
-fn article(id: &str, inside: &str) -> String {
+pub fn article(id: &str, inside: &str) -> String {
     format!("<document><id>{id}</id>{inside}</document>")
 }
 
 /// `Zeta harms. Zeta may cause deep-vein rash.` with two entities, and what stands behind its passages.
-fn with(relations: &str) -> String {
+pub fn with(relations: &str) -> String {
     let title = passage("title", 0, "Zeta harms.", &annotation("1", "Chemical", "D000001", 0, 4, "Zeta"));
     let body = annotation("2", "Chemical", "D000001", 12, 4, "Zeta")
         + &annotation("3", "Disease", "D000002", 27, 14, "deep-vein rash");
@@ -332,110 +332,6 @@ fn a_document_may_be_a_section_or_a_passage() {
         named(&passages),
         expected(&[("9#0", "On X", 0), ("9#1", "On X", 0), ("9#2", "On X", 1), ("9#3", "On X", 1)])
     );
-}
-
-/// An annotation without identifier.
-fn bare(id: &str, kind: &str, offset: u32, text: &str) -> String {
-    annotation(id, kind, "", offset, 3, text).replace("identifier", "note")
-}
-
-/// Two passages, each of a gene, a disease and what the one does to the other, by ids that begin anew in each.
-fn numbered_anew(relations: &str) -> String {
-    let of = |kind, offset, text: &str| {
-        let mentions = bare("T1", "Gene", offset, &text[..3]) + &bare("T2", "Disease", offset + 4, &text[4..7]);
-        passage("paragraph", offset, text, &(mentions + &relation(&[("type", kind)], &nodes("head", "tail"))))
-    };
-    collection(&article("9", &(of("X", 0, "Abc Def.") + &of("Y", 9, "Ghi Jkl.") + relations)))
-}
-
-/// The first mention and the second, in roles.
-fn nodes(one: &str, other: &str) -> String {
-    format!("<node refid=\"T1\" role=\"{one}\"/><node refid=\"T2\" role=\"{other}\"/>")
-}
-
-fn named_facts(document: &Document) -> Vec<(String, String, String)> {
-    let name = |entity: u32| document.entities[entity as usize].name().to_string();
-    let fact = |fact: &crate::Fact| (name(fact.head), fact.relation.to_string(), name(fact.tail));
-    document.facts.iter().flatten().map(fact).collect()
-}
-
-#[test]
-fn ids_are_those_of_the_passage_where_it_has_them() {
-    let of = |facts: &[(&str, &str, &str)]| -> Vec<(String, String, String)> {
-        facts.iter().map(|&(head, kind, tail)| (head.into(), kind.into(), tail.into())).collect()
-    };
-    let read = document(numbered_anew(""));
-    assert_eq!(named_facts(&read), of(&[("Abc", "X", "Def"), ("Ghi", "Y", "Jkl")]));
-    assert!(losses(&read).is_empty());
-    let read = document(numbered_anew(&relation(&[("type", "Z")], &nodes("", ""))));
-    assert_eq!(losses(&read), ["relation: relation `R0`: expected the id of one annotation, got `T1` of several"]);
-    assert_eq!(facts(&read).len(), 2);
-}
-
-#[test]
-fn roles_say_which_end_is_which() {
-    for (roles, expected) in [
-        (("head", "tail"), (0, "r", 1)),
-        (("tail", "head"), (1, "r", 0)),
-        (("Tail", "Head"), (1, "r", 0)),
-        (("tail", ""), (1, "r", 0)),
-        (("", "head"), (1, "r", 0)),
-        (("Arg2", "Arg1"), (1, "r", 0)),
-        (("object", "subject"), (1, "r", 0)),
-        (("Arg1", "Arg2"), (0, "r", 1)),
-        (("tail", "tail"), (0, "r", 1)),
-        (("a", "b"), (0, "r", 1)),
-    ] {
-        let mentions = bare("T1", "Gene", 0, "Abc") + &bare("T2", "Disease", 4, "Def");
-        let text = passage("paragraph", 0, "Abc Def.", &mentions);
-        let said = relation(&[("type", "r")], &nodes(roles.0, roles.1));
-        assert_eq!(facts(&document(collection(&article("9", &(text + &said))))), [expected], "{roles:?}");
-    }
-}
-
-#[test]
-fn what_is_said_of_an_annotation_again_is_said_of_it() {
-    let mentions = bare("T0", "Gene", 0, "Abc") + &bare("T1", "Gene", 0, "Abc") + &bare("T2", "Gene", 4, "Def");
-    let text = passage("paragraph", 0, "Abc Def.", &mentions);
-    let read = document(collection(&article("9", &(text + &relation(&[("type", "r")], &nodes("", ""))))));
-    assert_eq!((facts(&read), losses(&read)), (vec![(0, "r", 1)], vec![]));
-    assert_eq!(read.entities.iter().map(|entity| entity.mentions.len()).sum::<usize>(), 2);
-}
-
-#[test]
-fn evidence_goes_where_its_sentence_is() {
-    let said = |evidence| [("type", "met"), ("entity1", "D1"), ("entity2", "D2"), ("docre:evidence", evidence)];
-    let of = |offset, one, other| {
-        annotation("1", "Gene", "D1", offset, 3, one) + &annotation("2", "Gene", "D2", offset + 8, 3, other)
-    };
-    let first = passage("paragraph", 0, "Ann met Bob. Cy sat.", &of(0, "Ann", "Bob"));
-    let second = passage("paragraph", 21, "Ann saw Bob. Di left.", &of(21, "Ann", "Bob"));
-    let of = |unit, evidence| {
-        let reader = BioC { dialect: Dialect { unit, ..READER.dialect } };
-        let inside = format!("{first}{second}{}", relation(&said(evidence), ""));
-        read(&reader, collection(&article("9", &inside))).unwrap()
-    };
-    let evidence = |read: &Result<Document, Reject>| read.as_ref().unwrap().facts.as_ref().unwrap()[0].evidence.clone();
-    assert_eq!(of(Unit::Document, "0,2,3").iter().map(evidence).collect::<Vec<_>>(), [vec![0, 2, 3]]);
-    let passages = of(Unit::Passage, "0,2,3");
-    assert_eq!(passages.iter().map(evidence).collect::<Vec<_>>(), [vec![0], vec![0, 1]]);
-    // One relation of one thing at each end, though both passages have both.
-    assert!(passages.iter().all(|read| remarks(read.as_ref().unwrap()).is_empty()));
-    let lost = losses(of(Unit::Passage, "1,7")[0].as_ref().unwrap());
-    assert_eq!(lost, ["evidence: relation `R0`: evidence 7 is out of range, the article has 4 sentences"]);
-}
-
-#[test]
-fn what_is_too_long_for_an_attribute_is_told() {
-    let long = "x".repeat(250);
-    let said = [("entity1", "D000001"), ("entity2", "D000002"), ("type", "r"), ("comment", &*long), ("novel", "No")];
-    let document = document(with(&relation(&said, "")));
-    assert_eq!(document.facts.as_ref().unwrap()[0].attributes, ["novelty=No".into()]);
-    assert_eq!(
-        document.remarks[0].what,
-        "infons of relations that are too long for attributes, or without a key, left out"
-    );
-    assert_eq!(document.remarks[0].example, "`comment` of relation `R0`");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod bigbio;
 mod bioc;
+mod bioc_relations;
 mod brat;
 mod chemical_disease;
 mod counted;

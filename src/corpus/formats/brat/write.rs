@@ -7,11 +7,11 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use ground::excerpt::quoted;
-use table::Text;
 
 use super::super::tied::{self, Spanned, closest};
 use crate::document::{Document, Entity, Mention};
 use crate::fault::Remark;
+use crate::losses::Noted;
 use crate::text::Characters;
 use crate::writer::{Claim, Written};
 
@@ -42,11 +42,9 @@ pub struct BratFolder {
     /// The values of each.
     attributes: BTreeMap<String, BTreeSet<String>>,
     /// Documents whose names are not those of their files, and the first with its file's.
-    renamed: u64,
-    first_renamed: Option<(String, String)>,
-    /// Attributes that are read as others, and the first.
-    changed: u64,
-    first_changed: Option<Text>,
+    renamed: Noted,
+    /// Attributes that are read as others.
+    changed: Noted,
 }
 
 /// Names as brat can have them, different ones for different names.
@@ -78,10 +76,8 @@ impl BratFolder {
             attribute_names: Names::default(),
             identifiers: Names::default(),
             attributes: BTreeMap::new(),
-            renamed: 0,
-            first_renamed: None,
-            changed: 0,
-            first_changed: None,
+            renamed: Noted::default(),
+            changed: Noted::default(),
         }
     }
 
@@ -111,8 +107,7 @@ impl BratFolder {
         }
         let below = place_of(&document.id);
         if below != Path::new(&*document.id) {
-            self.renamed += 1;
-            self.first_renamed.get_or_insert_with(|| (document.id.to_string(), below.display().to_string()));
+            self.renamed.note(|| format!("{} as {}", quoted(&document.id), quoted(&below.display().to_string())));
         }
         let place = self.folder.join(&below);
         write_files(&place, &lines_of(written), &file.lines).map_err(|error| (below, error))
@@ -142,14 +137,8 @@ impl BratFolder {
 
     /// What to say of names that are not as they were, where there are any.
     pub fn renamed(&self) -> Vec<String> {
-        let documents = self.first_renamed.as_ref().map(|(name, called)| {
-            let (count, name, called) = (self.renamed, quoted(name), quoted(called));
-            format!("documents whose names no file can have, written with others: {count}, such as {name} as {called}")
-        });
-        let attributes = self.first_changed.as_deref().map(|said| {
-            let (count, said) = (self.changed, quoted(said));
-            format!("attributes of relations whose values brat cannot have as they are: {count}, such as {said}")
-        });
+        let documents = self.renamed.told("documents whose names no file can have, written with others");
+        let attributes = self.changed.told("attributes of relations whose values brat cannot have as they are");
         documents.into_iter().chain(self.renamed_types()).chain(attributes).collect()
     }
 
@@ -174,8 +163,7 @@ impl BratFolder {
             let (name, value) = attribute.split_once('=').unwrap_or((attribute, "true"));
             let (name, told) = (self.attribute_names.call(name), one_line(value).trim().to_owned());
             if told != value || value.is_empty() {
-                self.changed += 1;
-                self.first_changed.get_or_insert_with(|| attribute.clone());
+                self.changed.note(|| quoted(attribute));
             }
             let value = told;
             let shown = if value == "true" { String::new() } else { format!(" {value}") };

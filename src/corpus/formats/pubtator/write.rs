@@ -27,8 +27,9 @@ const LISTS: &str = "entities whose identifiers PubTator has as lists of several
 const MOST_ROUNDS: u32 = 4;
 
 /// Writes articles of a title, an abstract, mentions and relations. A title with which the text does not begin is put
-/// before it, and one that ends within a sentence left out, which is told; where the rest would be cut into other sentences than it has, it is parted into several
-/// passages. Two names of documents never become one: a name that is changed gets a hash.
+/// before it, and one that ends within a sentence left out, which is told; where the rest would be cut into other
+/// sentences than it has, it is parted into several passages. Two names of documents never become one: a name that is
+/// changed gets a hash.
 ///
 /// A mention has a line for each of its entities, in the order of the text as far as the order of entities allows. An
 /// entity without identity is called `local:DOCUMENT_NUMBER`, which is read as none, and so is one whose identifier would be
@@ -96,14 +97,12 @@ impl Writer for PubTatorWriter {
             what: "documents that are not labelled, which PubTator cannot say: to be read with `--unlabelled`",
             example: "nobody annotated its relations".to_owned(),
         });
-        let text = overlaid(written);
-        let what = match (starts_with_title(written, &text), begins_with_title(written, &text)) {
-            (false, _) => Some(BEFORE),
-            (true, false) => Some(WITHIN),
-            (true, true) => None,
+        let what = match Title::of(written, &overlaid(written)) {
+            Title::Before => Some(BEFORE),
+            Title::Within => Some(WITHIN),
+            Title::None | Title::First => None,
         };
-        let title = &written.document.title;
-        let before = what.filter(|_| !title.is_empty()).map(|what| Remark { what, example: quoted(title) });
+        let before = what.map(|what| Remark { what, example: quoted(&written.document.title) });
         let lists = written.document.entities.iter().filter(|entity| is_list(entity));
         let lists = lists.filter_map(|entity| Some(Remark { what: LISTS, example: quoted(entity.kb_id.as_deref()?) }));
         let mut known = HashSet::new();
@@ -120,8 +119,8 @@ impl Writer for PubTatorWriter {
 impl Passages {
     fn of(written: &Written<'_>) -> Self {
         let (text, title) = (overlaid(written), &written.document.title);
-        let length = title.chars().count();
-        let begins = !title.is_empty() && begins_with_title(written, &text);
+        let (place, length) = (Title::of(written, &text), title.chars().count());
+        let begins = place == Title::First;
         let breaks = if begins { vec![ground::whole(length)] } else { Vec::new() };
         let starts = sentence_starts(written, &text, &breaks);
         let body = match (begins, text.len() > length) {
@@ -129,9 +128,8 @@ impl Passages {
             (true, true) => parted(&text, length + 1, &starts),
             (false, _) => parted(&text, 0, &starts),
         };
-        let is_within = !begins && starts_with_title(written, &text);
-        let shift = if begins || is_within || title.is_empty() { 0 } else { ground::whole(length + 1) };
-        let title = (!title.is_empty() && !is_within).then(|| title.to_string());
+        let shift = if place == Title::Before { ground::whole(length + 1) } else { 0 };
+        let title = matches!(place, Title::First | Title::Before).then(|| title.to_string());
         Self { title, body, shift, text }
     }
 
@@ -141,23 +139,38 @@ impl Passages {
     }
 }
 
-/// Whether the text begins as the title does.
-fn starts_with_title(written: &Written<'_>, text: &[char]) -> bool {
-    let there = text.iter().copied().chain(iter::repeat(' '));
-    let is_same = |(one, two): (char, char)| one == two || one.is_whitespace() && two.is_whitespace();
-    written.document.title.chars().zip(there).all(is_same)
+/// Where a document's title stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Title {
+    /// Nowhere: there is none.
+    None,
+    /// It is the text's first passage: a sentence ends with it, unless a mention goes across.
+    First,
+    /// The text begins with it, and goes on in the same sentence.
+    Within,
+    /// The text does not begin with it.
+    Before,
 }
 
-/// Whether the title is the text's first passage: a sentence ends with it, unless a mention goes across.
-fn begins_with_title(written: &Written<'_>, text: &[char]) -> bool {
-    let is_same = starts_with_title(written, text);
-    let length = written.document.title.chars().count();
-    let after = text.get(length..).unwrap_or_default();
-    let Some(next) = after.iter().position(|character| !character.is_whitespace()) else { return is_same };
-    let (end, next) = (ground::whole(length), ground::whole(length + next));
-    let starts_there = || own_starts(written).any(|start| start == next);
-    let is_crossed = || spans(written).any(|(start, past)| start < end && end < past);
-    is_same && next > end && (starts_there() || is_crossed())
+impl Title {
+    fn of(written: &Written<'_>, text: &[char]) -> Self {
+        let title: Vec<char> = written.document.title.chars().collect();
+        if title.is_empty() {
+            return Self::None;
+        }
+        let there = text.iter().chain(iter::repeat(&' '));
+        let is_same =
+            title.iter().zip(there).all(|(one, two)| one == two || one.is_whitespace() && two.is_whitespace());
+        if !is_same {
+            return Self::Before;
+        }
+        let after = text.get(title.len()..).unwrap_or_default();
+        let Some(next) = after.iter().position(|character| !character.is_whitespace()) else { return Self::First };
+        let (end, next) = (ground::whole(title.len()), ground::whole(title.len() + next));
+        let starts_there = || own_starts(written).any(|start| start == next);
+        let is_crossed = || spans(written).any(|(start, past)| start < end && end < past);
+        if next > end && (starts_there() || is_crossed()) { Self::First } else { Self::Within }
+    }
 }
 
 /// The text from a character on, parted before each of some others, the blank there left out.
