@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use polars::prelude::*;
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use ground::aligned::{self, Side};
 use ground::{by_digits, choice};
@@ -45,13 +46,32 @@ fn names(frame: &DataFrame) -> Vec<String> {
     frame.get_column_names().iter().map(ToString::to_string).collect()
 }
 
-/// The rows of a frame as JSON values, `odd` those of numbers that JSON has not.
-fn rows(frame: &DataFrame, odd: fn(f64) -> Value) -> impl Iterator<Item = Vec<Value>> {
+/// A value of a result as JSON has it, the fields of objects in the order of the result.
+enum Cell {
+    Plain(Value),
+    List(Vec<Cell>),
+    Object(Vec<(String, Cell)>),
+}
+
+impl Serialize for Cell {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Plain(value) => value.serialize(serializer),
+            Self::List(items) => serializer.collect_seq(items),
+            Self::Object(fields) => serializer.collect_map(fields.iter().map(|(name, value)| (name, value))),
+        }
+    }
+}
+
+/// The rows of a frame, `odd` being those of numbers that JSON has not.
+fn rows(frame: &DataFrame, odd: fn(f64) -> Value) -> impl Iterator<Item = Vec<Cell>> {
     let columns = frame.columns();
     (0..frame.height()).map(move |row| {
-        columns.iter().map(|column| column.get(row).map_or(Value::Null, |value| json(&value, odd))).collect()
+        columns.iter().map(|column| column.get(row).map_or(NOTHING, |value| cell(&value, odd))).collect()
     })
 }
+
+const NOTHING: Cell = Cell::Plain(Value::Null);
 
 /// `inf`, `-inf` or `NaN`.
 fn named(number: f64) -> Value {
@@ -63,15 +83,15 @@ fn null(_: f64) -> Value {
     Value::Null
 }
 
-fn json(value: &AnyValue, odd: fn(f64) -> Value) -> Value {
-    match value {
+fn cell(value: &AnyValue, odd: fn(f64) -> Value) -> Cell {
+    Cell::Plain(match value {
         AnyValue::Null => Value::Null,
         AnyValue::Boolean(value) => Value::Bool(*value),
         AnyValue::String(text) => Value::from(*text),
         AnyValue::StringOwned(text) => Value::from(text.as_str()),
-        AnyValue::List(items) => items.iter().map(|item| json(&item, odd)).collect(),
-        AnyValue::Struct(_, _, fields) => object(fields, value._iter_struct_av(), odd),
-        AnyValue::StructOwned(fields) => object(&fields.1, fields.0.iter().cloned(), odd),
+        AnyValue::List(items) => return Cell::List(items.iter().map(|item| cell(&item, odd)).collect()),
+        AnyValue::Struct(_, _, fields) => return object(fields, value._iter_struct_av(), odd),
+        AnyValue::StructOwned(fields) => return object(&fields.1, fields.0.iter().cloned(), odd),
         AnyValue::Categorical(..) | AnyValue::CategoricalOwned(..) | AnyValue::Enum(..) | AnyValue::EnumOwned(..) => {
             value.get_str().map_or(Value::Null, Value::from)
         }
@@ -84,28 +104,29 @@ fn json(value: &AnyValue, odd: fn(f64) -> Value) -> Value {
             (_, Some(number)) if other.is_integer() => Value::from(number),
             _ => Value::from(other.to_string()),
         },
-    }
+    })
 }
 
 /// A struct by the names of its fields.
-fn object<'v>(fields: &[Field], values: impl Iterator<Item = AnyValue<'v>>, odd: fn(f64) -> Value) -> Value {
-    let fields = fields.iter().zip(values).map(|(field, value)| (field.name().to_string(), json(&value, odd)));
-    Value::Object(fields.collect())
+fn object<'v>(fields: &[Field], values: impl Iterator<Item = AnyValue<'v>>, odd: fn(f64) -> Value) -> Cell {
+    Cell::Object(
+        fields.iter().zip(values).map(|(field, value)| (field.name().to_string(), cell(&value, odd))).collect(),
+    )
 }
 
 /// A value as people read it: text bare, null as nothing.
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
+fn plain(cell: &Cell) -> io::Result<String> {
+    Ok(match cell {
+        Cell::Plain(Value::Null) => String::new(),
+        Cell::Plain(Value::String(text)) => text.clone(),
+        other => serde_json::to_string(other)?,
+    })
 }
 
 fn write_json(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
     let names = names(frame);
     for row in rows(frame, null) {
-        let object: Map<String, Value> = names.iter().cloned().zip(row).collect();
+        let object = Cell::Object(names.iter().cloned().zip(row).collect());
         serde_json::to_writer(&mut *output, &object)?;
         output.write_all(b"\n")?;
     }
@@ -116,7 +137,8 @@ fn write_csv(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(output);
     writer.write_record(names(frame)).map_err(of_output)?;
     for row in rows(frame, named) {
-        writer.write_record(row.iter().map(plain)).map_err(of_output)?;
+        let row = row.iter().map(plain).collect::<io::Result<Vec<String>>>()?;
+        writer.write_record(row).map_err(of_output)?;
     }
     writer.flush()
 }
@@ -131,7 +153,8 @@ fn of_output(error: csv::Error) -> io::Error {
 
 /// Numbers stand at the right.
 fn write_table(frame: &DataFrame, output: &mut impl Write) -> io::Result<()> {
-    let rows: Vec<Vec<String>> = rows(frame, named).map(|row| row.iter().map(plain).collect()).collect();
+    let rows: Vec<Vec<String>> =
+        rows(frame, named).map(|row| row.iter().map(plain).collect()).collect::<io::Result<_>>()?;
     let side = |column: &Column| if column.dtype().is_primitive_numeric() { Side::Right } else { Side::Left };
     let sides: Vec<Side> = frame.columns().iter().map(side).collect();
     for line in aligned::lines(&names(frame), &sides, Some('─'), &rows) {

@@ -55,7 +55,7 @@ fn a_result_comes_as_table_csv_or_json() {
     );
     assert_eq!(
         query(folder.path(), sql, "json").lines().next(),
-        Some(r#"{"doc_id":"a \"quoted\", 🦀","evidence":[0,7],"head":0,"relation":"P17"}"#)
+        Some(r#"{"doc_id":"a \"quoted\", 🦀","head":0,"relation":"P17","evidence":[0,7]}"#)
     );
 }
 
@@ -65,7 +65,7 @@ fn numbers_of_single_precision_are_shown_at_their_own() {
     facts(folder.path(), &["P17"]);
     let sql = "SELECT CAST(0.59 AS FLOAT4) AS single, CAST(0.9708657 AS FLOAT4) AS more, 0.1 AS double FROM facts";
     assert_eq!(query(folder.path(), sql, "csv"), "single,more,double\n0.59,0.9708657,0.1\n");
-    assert_eq!(query(folder.path(), sql, "json"), "{\"double\":0.1,\"more\":0.9708657,\"single\":0.59}\n");
+    assert_eq!(query(folder.path(), sql, "json"), "{\"single\":0.59,\"more\":0.9708657,\"double\":0.1}\n");
     assert_eq!(
         query(folder.path(), sql, "table").lines().last(),
         Some("  0.59  0.9708657     0.1"),
@@ -291,6 +291,9 @@ fn a_list_of_structs_is_whole_and_named() {
     let run = docre(["convert", "--to", "annotated", "--out", &at("rows"), &at("c/s")]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let told = query(&folder.path().join("rows"), "SELECT facts FROM rows", "json");
+    // Fields stand as in the table.
+    let places = ["head", "tail", "relation", "evidence"].map(|field| told.find(&format!("\"{field}\":")).unwrap());
+    assert!(places.is_sorted(), "{told}");
     let told: Value = serde_json::from_str(&told).unwrap();
     let found = &told["facts"][0];
     assert_eq!((&found["evidence"], &found["relation"]), (&json!([0, 1, 2, 3, 4]), &json!("P\"26")), "{told}");
