@@ -491,7 +491,7 @@ fn the_program_answers_sparql_in_every_format() {
     let run = |sparql: &str, format: &str| docre(["query", path, "--sparql", sparql, "--format", format]);
     assert_eq!(run(sparql, "table").stdout, "name    n\n──────  ─\nPoland  3\n");
     assert_eq!(run(sparql, "csv").stdout, "name,n\nPoland,3\n");
-    assert_eq!(run(sparql, "json").stdout, "{\"n\":3,\"name\":\"Poland\"}\n");
+    assert_eq!(run(sparql, "json").stdout, "{\"name\":\"Poland\",\"n\":3}\n");
     assert_eq!(run("ASK { ?s ?p ?o }", "csv").stdout, "answer\ntrue\n");
     let described = run("DESCRIBE MESH:D001241", "table");
     assert!(
