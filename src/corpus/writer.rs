@@ -121,6 +121,11 @@ impl<'d> Written<'d> {
         Self { document, text, exact, claims, is_predicted, tokens, sentences }
     }
 
+    /// Says `what` of it, where nobody annotated its relations, for a format that cannot.
+    pub fn unlabelled(&self, what: &'static str) -> Option<Remark> {
+        self.claims.is_none().then(|| Remark { what, example: "nobody annotated its relations".to_owned() })
+    }
+
     /// Whether its text has something in it that tools take otherwise.
     pub fn is_altered(&self) -> bool {
         self.exact.is_some()

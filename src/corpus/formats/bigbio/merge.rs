@@ -109,13 +109,7 @@ impl Merged {
         }
         let mut coreferring = BTreeSet::new();
         for ids in coreferences {
-            let places: Vec<usize> = ids
-                .iter()
-                .filter_map(|id| self.by_id.get(id))
-                .filter(|named| named.len() == 1)
-                .flatten()
-                .copied()
-                .collect();
+            let places: Vec<usize> = ids.iter().filter_map(|id| self.only(id)).collect();
             coreferring.extend(places.iter().copied());
             let mut found = places.iter().filter_map(|place| first_set.get(place).copied());
             let Some(one) = found.next() else { continue };
@@ -124,6 +118,12 @@ impl Merged {
             }
         }
         coreferring
+    }
+
+    /// The mention that an id names; `None` where it names none or several.
+    fn only(&self, id: &str) -> Option<usize> {
+        let [place] = self.by_id.get(id)?[..] else { return None };
+        Some(place)
     }
 
     /// The entities of the mention that an id names; `None` where it names none, or those of several things.

@@ -18,6 +18,7 @@ use crate::writer::{Claim, Written};
 /// What brat wants before an identifier that names no knowledge base.
 pub const NO_BASE: &str = "id:";
 
+const UNLABELLED: &str = "documents that are not labelled, which brat cannot say: to be read with `--unlabelled`";
 /// What brat reads the types of annotations from.
 const CONFIGURATION: &str = "annotation.conf";
 /// Bytes of a file's name that a document's may take.
@@ -233,11 +234,7 @@ impl<'w> Annotations<'w> {
 
 /// What of a document is another thing to who reads it back.
 pub fn remarks(written: &Written<'_>) -> Vec<Remark> {
-    let unlabelled = written.claims.is_none().then(|| Remark {
-        what: "documents that are not labelled, which brat cannot say: to be read with `--unlabelled`",
-        example: "nobody annotated its relations".to_owned(),
-    });
-    tied::remarks(written).into_iter().chain(unlabelled).collect()
+    tied::remarks(written).into_iter().chain(written.unlabelled(UNLABELLED)).collect()
 }
 
 /// The file of a document below the folder, without its ending. A name that no file should have is replaced, and made

@@ -17,6 +17,7 @@ use crate::fault::Remark;
 use crate::text::segment;
 use crate::writer::{self, Claim, Writer, Written};
 
+const UNLABELLED: &str = "documents that are not labelled, which PubTator cannot say: to be read with `--unlabelled`";
 const BEFORE: &str = "documents whose text does not begin with their title, before which PubTator has it as a sentence";
 const WITHIN: &str =
     "documents whose title ends within a sentence of their text, which PubTator would part, written without";
@@ -93,10 +94,7 @@ impl Writer for PubTatorWriter {
             what: "documents whose names PubTator cannot have, written with others",
             example: format!("written as `{name}`"),
         });
-        let unlabelled = written.claims.is_none().then(|| Remark {
-            what: "documents that are not labelled, which PubTator cannot say: to be read with `--unlabelled`",
-            example: "nobody annotated its relations".to_owned(),
-        });
+        let unlabelled = written.unlabelled(UNLABELLED);
         let what = match Title::of(written, &overlaid(written)) {
             Title::Before => Some(BEFORE),
             Title::Within => Some(WITHIN),
