@@ -147,11 +147,16 @@ impl CheckpointConfig {
     ///
     /// # Errors
     /// The first field that does not fit, expected then got.
-    fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), String> {
         at_least("most_labels", self.most_labels, 1)?;
         pieces::Options { most_pieces: self.most_pieces, markers: self.markers.clone() }.check()?;
         self.model.check()?;
-        self.encoder.check()
+        self.encoder.check()?;
+        let (averaged, layers) = (self.model.reads().0, self.encoder.num_hidden_layers);
+        if averaged > layers {
+            return Err(format!("`averaged_layers`: expected 1 to the {layers} that the encoder has, got {averaged}"));
+        }
+        Ok(())
     }
 
     /// The model over some weights.

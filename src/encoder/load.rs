@@ -104,7 +104,9 @@ pub fn read_weights(folder: &Path, device: &Device) -> Result<BTreeMap<String, T
 /// # Errors
 /// Where it is missing, damaged or neither.
 pub fn read_state_dict(path: &Path, device: &Device) -> Result<BTreeMap<String, Tensor>, LoadError> {
-    let weights = if [ARCHIVE, BARE].contains(&&start_of(path)?) { unpickle(path)? } else { shard(path, device)? };
+    let start = start_of(path)?;
+    let is_pickled = [ARCHIVE, BARE].iter().any(|of| start.starts_with(*of));
+    let weights = if is_pickled { unpickle(path)? } else { shard(path, device)? };
     // Training on several devices puts `module.` before every name.
     called(path, weights, |name| published(name.strip_prefix("module.").unwrap_or(name)))
 }
@@ -136,9 +138,6 @@ const ARCHIVE: &[u8; 4] = b"PK\x03\x04";
 /// How files begin that PyTorch before 1.6 wrote, pickles one after another. No safetensors file does: its header would
 /// be of 177 MB or more, and the format allows 100.
 const BARE: &[u8; 4] = b"\x80\x02\x8a\x0a";
-
-/// How what Git LFS leaves in the place of a large file begins.
-const POINTER: &[u8] = b"version https://git-lfs";
 
 /// What `model.safetensors.index.json` says: which file holds which weight.
 #[derive(Deserialize)]
@@ -182,7 +181,7 @@ fn shard(path: &Path, device: &Device) -> Result<Vec<(String, Tensor)>, LoadErro
 
 fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let bytes = ground::read_file(path).map_err(|source| LoadError::Io { path: path.to_path_buf(), source })?;
-    if bytes.starts_with(POINTER) {
+    if ground::is_pointer(&bytes) {
         return Err(LoadError::Pointer { path: path.to_path_buf() });
     }
     Ok(bytes)
@@ -190,16 +189,17 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
 
 fn unpickle(path: &Path) -> Result<Vec<(String, Tensor)>, LoadError> {
     let start = start_of(path)?;
-    if POINTER.starts_with(&start) {
+    if ground::is_pointer(&start) {
         return Err(LoadError::Pointer { path: path.to_path_buf() });
     }
-    let is_bare = start == *BARE;
+    let is_bare = start.starts_with(BARE);
     archive::read(path).map_err(|reason| LoadError::Pickled { path: path.to_path_buf(), reason, is_bare })
 }
 
-fn start_of(path: &Path) -> Result<[u8; ARCHIVE.len()], LoadError> {
-    let mut start = [0; ARCHIVE.len()];
-    let opened = ground::open_file(path).and_then(|mut file| file.read_exact(&mut start));
+/// The first bytes of a file, enough to tell what it is.
+fn start_of(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let mut start = Vec::new();
+    let opened = ground::open_file(path).and_then(|file| file.take(64).read_to_end(&mut start));
     opened.map_err(|source| LoadError::Io { path: path.to_path_buf(), source })?;
     Ok(start)
 }

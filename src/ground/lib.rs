@@ -109,6 +109,11 @@ pub fn read_text(path: &Path) -> io::Result<String> {
     io::read_to_string(open_file(path)?)
 }
 
+/// Whether what a file begins with is what Git LFS leaves in the place of a large one: a pointer to it.
+pub fn is_pointer(start: &[u8]) -> bool {
+    start.starts_with(b"version https://git-lfs")
+}
+
 /// A number as its shortest digits say it: widened, 0.1 would be 0.10000000149.
 pub fn by_digits(number: f32) -> f64 {
     let parsed = number.to_string().parse();

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ground::hint::{Hint, Words};
+use ground::{is_pointer, read_text};
 use table::TableError;
 
 /// How a word's last piece ends where pieces are of characters.
@@ -24,6 +25,12 @@ pub enum PiecesError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// Git has put a pointer in the place of a file.
+    #[error("{}: expected a file of the tokenizer's, got a pointer of Git LFS to it", path.display())]
+    Pointer {
+        /// The file.
+        path: PathBuf,
     },
     /// Byte pairs that are none of bytes.
     #[error("{}: expected pieces of bytes, as RoBERTa has them, got some that end with `{END_OF_WORD}`", path.display())]
@@ -61,12 +68,12 @@ pub enum PiecesError {
         /// What the tokenizer says.
         reason: String,
     },
-    /// A mention does not fit its document's other tables.
+    /// A mention does not fit its document's other tables, or the tokenizer fails on a word.
     #[error("document `{document}`: {reason}")]
-    Mention {
+    Document {
         /// The document.
         document: String,
-        /// The mention's number; expected, then got.
+        /// The mention's number; expected, then got. Or the word, and what the tokenizer says.
         reason: String,
     },
     /// A word was not cut before its document: a fault of docre's.
@@ -89,10 +96,20 @@ impl Hint for PiecesError {
             Self::NoTokenizer { .. } | Self::NoBytes { .. } => Some(
                 "of what Hugging Face's `AutoTokenizer` reads, its `save_pretrained` writes `tokenizer.json`".into(),
             ),
+            Self::Pointer { .. } => Some("fetch what it stands for, by `git lfs pull` in its folder".into()),
             Self::NoMarker { .. } => Some("BERT's vocabularies have such pieces; the markers `star` need none".into()),
             _ => None,
         }
     }
+}
+
+/// The text of a tokenizer's file.
+pub(super) fn text_of(path: &Path) -> Result<String, PiecesError> {
+    let text = read_text(path).map_err(|error| fault(path, &error))?;
+    if is_pointer(text.as_bytes()) {
+        return Err(PiecesError::Pointer { path: path.to_path_buf() });
+    }
+    Ok(text)
 }
 
 pub(super) fn fault(path: &Path, reason: &impl ToString) -> PiecesError {

@@ -134,8 +134,16 @@ impl Cutter {
         let words = documents.iter().flat_map(|document| &document.words);
         let fresh: BTreeSet<&Text> = words.filter(|word| !self.cache.contains_key(*word)).collect();
         let fresh: Vec<&Text> = fresh.into_iter().collect();
-        let cut: Result<Vec<_>, PiecesError> =
-            fresh.into_par_iter().map(|word| Ok((word.clone(), self.tokenizer.pieces(word)?.into()))).collect();
+        let of = |word: &Text| documents.iter().find(|document| document.words.contains(word));
+        let fault = |word: &Text, error: PiecesError| match of(word) {
+            Some(document) => PiecesError::Document { document: document.id.to_string(), reason: error.to_string() },
+            None => error,
+        };
+        let cut = |word: &Text| match self.tokenizer.pieces(word) {
+            Ok(pieces) => Ok((word.clone(), pieces.into())),
+            Err(error) => Err(fault(word, error)),
+        };
+        let cut: Result<Vec<_>, PiecesError> = fresh.into_par_iter().map(cut).collect();
         self.cache.extend(cut?);
         Ok(())
     }
@@ -172,7 +180,7 @@ impl Cutter {
 
     fn closing(&self, document: &MarkedDocument, (entity, mention): (usize, usize)) -> Result<u32, PiecesError> {
         let of_type = document.types.get(entity).and_then(|types| types.get(mention));
-        let misfit = |reason| PiecesError::Mention {
+        let misfit = |reason| PiecesError::Document {
             document: document.id.to_string(),
             reason: format!("mention {mention} of entity {entity}: {reason}"),
         };
@@ -260,7 +268,7 @@ pub fn marked(
             let expected = format!("expected one of {n_entities} entities and words of {n_words}");
             format!("mention {}: {expected}, got entity {entity}, words {start} to {end}", mention.mention_id)
         };
-        let misfit = || PiecesError::Mention { document: doc_id.to_string(), reason: reason() };
+        let misfit = || PiecesError::Document { document: doc_id.to_string(), reason: reason() };
         let mentions = entities.get_mut(entity as usize).filter(|_| start < end && end as usize <= n_words);
         mentions.ok_or_else(misfit)?.push((start, end));
         types.get_mut(entity as usize).ok_or_else(misfit)?.push(mention.r#type.clone());

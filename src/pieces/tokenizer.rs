@@ -11,10 +11,10 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
 use ground::caught::caught;
 use ground::excerpt::quoted;
-use ground::{present, read_text};
+use ground::present;
 
 use crate::described;
-use crate::error::{END_OF_WORD, PiecesError, fault, tokenizer_fault};
+use crate::error::{END_OF_WORD, PiecesError, fault, text_of, tokenizer_fault};
 use crate::word_piece::{self, beside};
 
 /// Ids are below this: the library looks at every number up to the highest. The largest vocabularies have a million.
@@ -55,8 +55,7 @@ impl Tokenizer {
         let [json, txt, bpe] = ["tokenizer.json", "vocab.txt", "vocab.json"].map(|name| folder.join(name));
         let is_there = |path: &Path| present(fs::metadata(path)).map_err(|error| fault(path, &error));
         if is_there(&json)?.is_some() {
-            let text = read_text(&json).map_err(|error| fault(&json, &error))?;
-            let mut inner = described(&text).map_err(|error| fault(&json, &error))?;
+            let mut inner = described(&text_of(&json)?).map_err(|error| fault(&json, &error))?;
             word_piece::settle(folder, &mut inner)?;
             settle(folder, &mut inner)?;
             Self::new(inner).map_err(|error| fault(&json, &error))
@@ -218,8 +217,8 @@ fn byte_pairs(folder: &Path, vocabulary: &Path) -> Result<tokenizers::Tokenizer,
     if !merges.is_file() {
         return Err(fault(&merges, &"expected it beside `vocab.json`, found no such file"));
     }
-    let text = read_text(vocabulary).map_err(|error| fault(vocabulary, &error))?;
-    if text.contains(&format!("{END_OF_WORD}\"")) {
+    text_of(&merges)?;
+    if text_of(vocabulary)?.contains(&format!("{END_OF_WORD}\"")) {
         return Err(PiecesError::NoBytes { path: vocabulary.to_path_buf() });
     }
     let settings: Settings = beside(&folder.join("tokenizer_config.json"))?;

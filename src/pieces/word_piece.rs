@@ -13,9 +13,7 @@ use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::pre_tokenizers::whitespace::WhitespaceSplit;
 use tokenizers::{NormalizedString, Normalizer, NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior};
 
-use ground::read_text;
-
-use super::error::{PiecesError, fault};
+use super::error::{PiecesError, fault, text_of};
 
 /// One piece in so many tells nothing: some hold what their text, once it was prepared, no longer had.
 const STRAY: usize = 1000;
@@ -51,7 +49,7 @@ struct Analyser {
 /// # Errors
 /// Where a file cannot be read, or its settings are not known.
 pub(super) fn load(folder: &Path, vocabulary: &Path) -> Result<tokenizers::Tokenizer, PiecesError> {
-    let text = read_text(vocabulary).map_err(|error| fault(vocabulary, &error))?;
+    let text = text_of(vocabulary)?;
     let pieces: Vec<&str> = text.lines().map(str::trim_end).collect();
     let file = folder.join("tokenizer_config.json");
     let mut settings: Settings = beside(&file)?;
@@ -116,8 +114,7 @@ pub(super) fn beside<T: Default + DeserializeOwned>(path: &Path) -> Result<T, Pi
     if !path.is_file() {
         return Ok(T::default());
     }
-    let text = read_text(path).map_err(|error| fault(path, &error))?;
-    serde_json::from_str(&text).map_err(|error| fault(path, &error))
+    serde_json::from_str(&text_of(path)?).map_err(|error| fault(path, &error))
 }
 
 fn is_special(piece: &str) -> bool {

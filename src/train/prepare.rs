@@ -85,6 +85,7 @@ impl Prepared {
             markers: config.markers.clone(),
             most_labels: config.most_labels,
         };
+        checkpoint.check().map_err(TrainError::Config)?;
         let mut cutter = Cutter::new(tokenizer, config.most_pieces).marking(&config.markers)?;
         let standing = || corpora.iter().flat_map(|corpus| &corpus.standing);
         let splits = standing().map(|split| read_as(split, &cutter));
@@ -203,6 +204,19 @@ impl Prepared {
             return Ok(given(self.base(out)?.0.into_iter().chain(of_module).collect(), "model."));
         }
         Ok(self.first(stage)?.map_or_else(|| Weights::fresh(seed, device), |weights| given(weights, "model.")))
+    }
+
+    /// Why a stage's model cannot be built: where it begins with an encoder, that one lacks what `config.json` promises.
+    pub fn unfit(&self, stage: &Stage, error: candle_core::Error) -> TrainError {
+        let is_over_encoder = self.begun.is_none() && !stage.is_over_a_base();
+        match self.encoder.as_ref().filter(|_| is_over_encoder) {
+            Some(Pretrained { folder, .. }) => TrainError::Misfit {
+                role: "encoder",
+                folder: folder.clone(),
+                what: format!("weights that its `config.json` promises: {error}"),
+            },
+            None => error.into(),
+        }
     }
 
     /// What a stage begins with that stands over no base: the checkpoint that all begins with, else the encoder.

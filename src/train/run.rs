@@ -96,7 +96,7 @@ impl<'a> Run<'a> {
             _ => prepared.weights(config.seed, stage, out, &compute.device)?,
         };
         let mut weights = weights.computing_in(compute.precision.dtype()).learning(stage.rates.learning());
-        let model = checkpoint.build(&mut weights)?;
+        let model = checkpoint.build(&mut weights).map_err(|error| prepared.unfit(stage, error))?;
         let mut weights = weights.detached();
         let judge = checkpoint.build(&mut weights)?;
         let options = AdamOptions { clip: Some(config.clip), ..AdamOptions::default() };

@@ -585,6 +585,10 @@ fn a_checkpoint_reads_back_and_a_damaged_one_is_refused() {
     // The vocabulary of 200 pieces is this checkpoint's, the other is the golden tokenizer's.
     assert!(error.contains("tokenizer.json: expected at most 200 pieces, as the encoder knows, "), "{error}");
     let config = fs::read_to_string(best.join("config.json")).unwrap();
+    let deep = config.replace("\"averaged_layers\": 1", "\"averaged_layers\": 9");
+    fs::write(best.join("config.json"), deep).unwrap();
+    let error = load().err().unwrap().to_string();
+    assert!(error.contains("config.json: `averaged_layers`: expected 1 to the 1 that the encoder has, got 9"), "{error}");
     fs::write(best.join("config.json"), config.replace("\"vocab_size\": 200", "\"vocab_size\": 2000")).unwrap();
     let error = load().err().unwrap().to_string();
     assert!(error.contains("tokenizer.json: expected the tokenizer `bert:"), "{error}");
@@ -753,6 +757,16 @@ fn weights_of_an_encoder_that_are_not_used_are_told() {
     save(&weights);
     let run = fixture.train(&config, "known", &[]);
     assert!(run.stderr.starts_with("note: 2 weights are not used: `model.pooler.dense.bias`"), "{}", run.stderr);
+    let model = ModelConfig::Atlop(AtlopConfig { averaged_layers: 9, ..AtlopConfig::default() });
+    let run = fixture.train(&TrainConfig { model, ..config.clone() }, "deep", &[]);
+    let expected = "settings: `averaged_layers`: expected 1 to the 3 that the encoder has, got 9";
+    assert!(run.code == Some(1) && run.stderr.contains(expected), "{}", run.stderr);
+    let absent = "model.encoder.layer.0.output.dense.weight";
+    save(&weights.clone().into_iter().filter(|(name, _)| name != absent).collect());
+    let run = fixture.train(&config, "lacking", &[]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    let expected = format!("encoder: expected the weights that its `config.json` promises: weight `{absent}`: ");
+    assert!(run.stderr.contains(&expected), "{}", run.stderr);
     weights.insert("decoder.weight".to_owned(), Tensor::new(&[1f32], &cpu).unwrap());
     save(&weights);
     let run = fixture.train(&config, "unknown", &[]);

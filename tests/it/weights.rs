@@ -6,8 +6,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor, safetensors};
-use docre::encoder::read_weights;
+use docre::encoder::{LoadError, read_state_dict, read_weights};
 use docre::ground::hint::Hint;
+use docre::pieces::Tokenizer;
 use tempfile::TempDir;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -156,6 +157,19 @@ fn a_pointer_to_weights_is_told_as_such() {
         );
         assert!(error.hint().unwrap().contains("git lfs pull"));
     }
+    for name in ["tokenizer.json", "vocab.txt", "vocab.json"] {
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join(name), &pointer).unwrap();
+        fs::write(folder.path().join("merges.txt"), "#version: 0.2\n").unwrap();
+        let error = Tokenizer::load(folder.path()).err().unwrap();
+        let expected = format!("{name}: expected a file of the tokenizer's, got a pointer of Git LFS to it");
+        assert!(error.to_string().ends_with(&expected), "{error}");
+        assert!(error.hint().unwrap().contains("git lfs pull"));
+    }
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("weights.pt"), &pointer).unwrap();
+    let error = read_state_dict(&folder.path().join("weights.pt"), &Device::Cpu).unwrap_err();
+    assert!(matches!(error, LoadError::Pointer { .. }), "{error}");
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("pytorch_model.bin"), "no archive").unwrap();
     assert_eq!(read_weights(folder.path(), &Device::Cpu).unwrap_err().hint(), None);

@@ -78,7 +78,7 @@ def check_spacy(folder):
     by_spacy = run("--spacy", folder / "rules", "--types", "PERSON=PER,GPE=LOC")
     expected = [json.loads(line) for line in by_list.splitlines()]
     for entity in (entity for document in expected for entity in document["entities"]):
-        entity.pop("id", None)
+        entity.pop("kb_id", None)
     assert [json.loads(line) for line in by_spacy.splitlines()] == expected
     (folder / "spacy.jsonl").write_text(by_spacy)
     shell("docre convert --format jsonl --split all --out spacy spacy.jsonl", folder)
