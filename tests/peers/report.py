@@ -270,6 +270,8 @@ class Page:
             assert broken not in words, (broken, words[max(0, words.find(broken) - 60):][:120])
 
     def check_access(self, what):
+        # Colours on their way from one scheme to the other are neither's.
+        self.wait(lambda: self.driver.execute_script("return document.getAnimations().length === 0"))
         self.driver.execute_script(AXE)
         found = self.driver.execute_async_script("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'best-practice']}).then(arguments[0])")
         told = [(rule["id"], node["target"], node.get("failureSummary")) for rule in found["violations"] for node in rule["nodes"][:3]]
