@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use ground::excerpt::quoted;
 use table::Text;
 use table::rows::PredictionRow;
 
@@ -124,6 +125,14 @@ impl<'d> Written<'d> {
     /// Says `what` of it, where nobody annotated its relations, for a format that cannot.
     pub fn unlabelled(&self, what: &'static str) -> Option<Remark> {
         self.claims.is_none().then(|| Remark { what, example: "nobody annotated its relations".to_owned() })
+    }
+
+    /// Says `what` of a title that neither the text begins with nor is the document's name, for a format without titles.
+    pub fn untitled(&self, what: &'static str) -> Option<Remark> {
+        let letters = |text: &str| text.chars().filter(|character| !character.is_whitespace()).collect::<String>();
+        let title = letters(&self.document.title);
+        let stands = *self.document.title == *self.document.id || letters(&self.text).starts_with(&title);
+        (!stands).then(|| Remark { what, example: quoted(&self.document.title) })
     }
 
     /// Whether its text has something in it that tools take otherwise.

@@ -269,6 +269,7 @@ fn seeded(top: &Top, named: Option<&[String]>) -> anyhow::Result<BTreeSet<String
         ensure!(!found.is_empty(), "`matrix.seeds`: expected a stage that learns, or `seed_of`, got neither");
         return Ok(found);
     };
+    ensure!(!named.is_empty(), "`matrix.seed_of`: expected a stage at least, got none");
     if let Some(name) = named.iter().find(|name| !names.contains(&name.as_str())) {
         bail!("`matrix.seed_of`: {}", unknown("stage", name, &names));
     }

@@ -15,6 +15,8 @@ use crate::model::ModelConfig;
 /// The option whose table holds what one of its keys, [`KIND`], has a use for.
 const MODEL: &str = "model";
 const KIND: &str = "kind";
+/// The key of whose choice settings are, and a recipe that every kind has which has any.
+const RECIPE: (&str, &str) = ("recipe", "docre");
 /// The form of a setting.
 const FORM: &str = "expected STAGE.KEY=VALUE, sources.NAME=PATH or matrix.KEY=VALUE";
 
@@ -274,7 +276,17 @@ fn leave_out(model: &mut Table) -> Option<String> {
     (!foreign.is_empty()).then(|| format!("leaves out the file's `{}`: this kind has none", foreign.join("`, `")))
 }
 
-/// A model of each kind as a table, with every key that the kind has.
+/// A model of each kind as a table, with every key that the kind has; a recipe, which gives others, where it has any.
 fn usual_models() -> Vec<Table> {
-    ModelConfig::every_kind().iter().filter_map(|model| Table::try_from(model).ok()).collect()
+    let usual = |model: &ModelConfig| {
+        let mut table = Table::try_from(model).ok()?;
+        let recipe = [(RECIPE.0.to_owned(), Value::from(RECIPE.1))];
+        let by_recipe =
+            Table::from_iter([(KIND.to_owned(), table.get(KIND)?.clone())].into_iter().chain(recipe.clone()));
+        if by_recipe.try_into::<ModelConfig>().is_ok() {
+            table.extend(recipe);
+        }
+        Some(table)
+    };
+    ModelConfig::every_kind().iter().filter_map(usual).collect()
 }

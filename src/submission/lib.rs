@@ -63,6 +63,14 @@ pub enum SubmissionError {
         /// The number.
         found: f32,
     },
+    /// A relation has no name.
+    #[error("{}: document `{doc_id}`: column `relation`: expected a relation's name, got an empty one", path.display())]
+    Unnamed {
+        /// The predictions.
+        path: PathBuf,
+        /// The document.
+        doc_id: String,
+    },
     /// A table tells what was weighed, not what is claimed.
     #[error("{}: expected predicted facts, got a table `{table}`, of which not every row is claimed", path.display())]
     Undecided {
@@ -326,7 +334,13 @@ impl Entry {
             Field::Title => self.title = Some(text("title", value)?),
             Field::Head => self.head = Some(index("h_idx", &value)?),
             Field::Tail => self.tail = Some(index("t_idx", &value)?),
-            Field::Relation => self.relation = Some(text("r", value)?),
+            Field::Relation => {
+                let name = text("r", value)?;
+                if name.is_empty() {
+                    return Err("`r`: expected a relation's name, got an empty one".to_owned());
+                }
+                self.relation = Some(name);
+            }
             Field::Evidence => self.evidence = Some(indices(&value)?),
             Field::Score => self.score = score(&value),
             Field::Document | Field::Other => {}

@@ -164,6 +164,9 @@ fn tell(entries: &[Predicted], observe: Observer<'_>) {
 }
 
 fn checked(row: PredictionRow, path: &Path) -> Result<PredictionRow, SubmissionError> {
+    if row.relation.is_empty() {
+        return Err(SubmissionError::Unnamed { path: path.to_path_buf(), doc_id: row.doc_id.to_string() });
+    }
     let checked = |found| probability(found, "probability", &row.doc_id, path);
     Ok(PredictionRow { probability: row.probability.map(checked).transpose()?, ..row })
 }

@@ -522,6 +522,8 @@ proptest! {
     fn every_text_makes_the_round_trip_through_n_triples(texts in proptest::collection::vec(any_text(), 5)) {
         let folder = TempDir::new().unwrap();
         let [name, kind, relation, doc_id, run_id] = &texts[..] else { panic!("five texts") };
+        // A relation without a name is refused.
+        prop_assume!(!relation.is_empty());
         let entities = [entity(doc_id, 0, name, kind, Some(relation)), entity(doc_id, 1, relation, name, None)];
         let row = PredictionRow { run_id: Some((**run_id).into()), ..fact(doc_id, 0, relation, 1, Some(0.5)) };
         write(folder.path(), &entities, &[row]);
@@ -731,6 +733,10 @@ fn what_no_graph_can_be_made_of_is_said() {
     refused(entities.to_str().unwrap(), &[], "column `head`: expected UInt32, found no such column");
     table::write(folder.path(), "p", vec![fact("a", 0, "P17", 1, Some(f32::NAN))]).unwrap();
     refused(facts, &[], "document `a`: column `probability`: expected a number from 0 to 1, got NaN");
+    table::write(folder.path(), "p", vec![fact("a", 0, "", 1, None)]).unwrap();
+    refused(facts, &[], "document `a`: column `relation`: expected a relation's name, got an empty one");
+    fs::write(&json, "[{\"title\": \"a\", \"h_idx\": 0, \"t_idx\": 1, \"r\": \"\"}]").unwrap();
+    refused(json.to_str().unwrap(), &[], "entry 1: `r`: expected a relation's name, got an empty one");
     for wrong in [["--base", "nonsense"], ["--format", "xml"], ["--min-probability", "2"], ["--merge", "all"]] {
         assert_eq!(message(facts, &wrong).0, Some(2));
     }

@@ -171,6 +171,13 @@ fn another_kind_of_model_takes_what_it_knows_of_the_file() {
             assert_eq!(run.stderr, told);
         }
     }
+    let by_recipe = r#"model = { kind = "docre-ii", recipe = "docre", embedding = 16, block = 4 }"#;
+    let of_recipe = Place::new(&MODEL.replace(r#"model = { kind = "atlop", embedding = 16, block = 4 }"#, by_recipe));
+    let run = of_recipe.docre(&["tiny.toml", "--dry-run", "--set", "model.kind=atlop"]);
+    let told = "tiny: --set model.kind=atlop: leaves out the file's `recipe`: this kind has none\n";
+    assert_eq!((run.code, &*run.stderr), (Some(0), told));
+    let run = of_recipe.docre(&["tiny.toml", "--dry-run", "--set", "model.kind=docre-sd"]);
+    assert_eq!((run.code, &*run.stderr), (Some(0), ""));
     let same = dry(&["model.kind=docre-ii", "model.K=1"]);
     assert_eq!((same.code, &*same.stderr), (Some(0), ""));
     // A key of a setting is not left out, whichever setting comes first.

@@ -588,7 +588,10 @@ fn a_checkpoint_reads_back_and_a_damaged_one_is_refused() {
     let deep = config.replace("\"averaged_layers\": 1", "\"averaged_layers\": 9");
     fs::write(best.join("config.json"), deep).unwrap();
     let error = load().err().unwrap().to_string();
-    assert!(error.contains("config.json: `averaged_layers`: expected 1 to the 1 that the encoder has, got 9"), "{error}");
+    assert!(
+        error.contains("config.json: `averaged_layers`: expected 1 to the 1 that the encoder has, got 9"),
+        "{error}"
+    );
     fs::write(best.join("config.json"), config.replace("\"vocab_size\": 200", "\"vocab_size\": 2000")).unwrap();
     let error = load().err().unwrap().to_string();
     assert!(error.contains("tokenizer.json: expected the tokenizer `bert:"), "{error}");

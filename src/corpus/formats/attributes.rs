@@ -19,6 +19,11 @@ pub fn read(relation: &Field, document: &mut Document) -> Result<Vec<Text>, Faul
     let mut attributes = Vec::new();
     for name in object.names() {
         let Some(value) = object.optional(name)? else { continue };
+        if name.is_empty() || name.contains('=') {
+            let what = "attributes without a name, or with a `=` in it, left out";
+            document.remarks.push(Remark { what, example: value.to_string() });
+            continue;
+        }
         let values =
             if let Json::List(values) = value.value() { values.as_slice() } else { slice::from_ref(value.value()) };
         let shown: Option<Vec<_>> = values.iter().map(Json::scalar).collect();

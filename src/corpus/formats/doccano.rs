@@ -10,7 +10,7 @@
 //! (in one line; an array of them is read too.) In place of `entities` there may be `label` or `labels`, a list of
 //! `[start, end, label]`, as projects without relations have it. Offsets count Unicode scalar values. doccano calls
 //! entities what are mentions: see [`super::marked`]. Without `relations` a document is unlabelled; one without `id` is
-//! called as its number in the file. Further keys are left aside, but for those of our own by which what we write
+//! called as its number in the file. Further keys are left aside, and told, but for those of our own by which what we write
 //! survives the way out and back: `title`, also in `meta`, `kb_id` of an entity, `attributes` and `probability` of a
 //! relation.
 
@@ -34,6 +34,10 @@ use crate::writer::{Claim, Writer, Written};
 
 const TITLE: &str = "title";
 const LABELS_OF_TEXTS: &str = "labels of whole texts: left aside";
+const OTHER_KEYS: &str = "documents with keys that say nothing to docre, left aside";
+/// The keys of a document that are read.
+const KEYS: [&str; 10] =
+    ["id", "text", "data", "entities", "label", "labels", "annotations", "relations", TITLE, "meta"];
 
 /// Reads doccano's exports.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +67,14 @@ fn document(root: &Field, name: &str, dialect: &Dialect) -> Result<Document, Fau
         _ => root.key("text")?.text()?,
     };
     let mut marked = Marked { title: title(root)?, ..Marked::default() };
+    // doccano writes some of its own with nothing in them.
+    let says_something =
+        |value: &Json| !matches!(value.scalar().as_deref(), Some("")) && *value != Json::List(Vec::new());
+    for key in root.names().filter(|key| !KEYS.contains(key)) {
+        if root.optional(key)?.is_some_and(|member| says_something(member.value())) {
+            marked.remark(OTHER_KEYS, format!("`{key}`"));
+        }
+    }
     for key in ["entities", "label", "labels", "annotations"] {
         let Some(list) = root.optional(key)? else { continue };
         for entity in list.items()? {

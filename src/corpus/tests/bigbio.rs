@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::lost::{lost, remarked};
 use super::reading::{document, facts, mentions, sentences, survive};
+use crate::fault::{Loss, Part};
 use crate::formats::bigbio::BigBio;
 
 const READER: BigBio = BigBio { most_bytes: 1 << 24 };
@@ -58,6 +59,10 @@ fn mentions_that_corefer_are_an_entity() {
     let document = document(&READER, with(&linked(), &[("coreferences", coreferences)]));
     assert_eq!(mentions(&document, 1), [("rash", 1, 6, 7), ("Rash", 2, 8, 9)]);
     assert_eq!((document.entities.len(), document.loose_mentions.len()), (2, 0));
+    let Loss { part, fault } = &document.losses[0];
+    let expected = ("coreferences[0].entity_ids[2]", "expected the id of one mention, got the text `unknown`");
+    assert_eq!((*part, &*fault.column, &*fault.reason), (Part::Relation, expected.0, expected.1));
+    assert_eq!(document.losses.len(), 1);
 }
 
 #[test]

@@ -101,12 +101,20 @@ fn evidence_goes_where_its_sentence_is() {
 #[test]
 fn what_is_too_long_for_an_attribute_is_told() {
     let long = "x".repeat(250);
-    let said = [("entity1", "D000001"), ("entity2", "D000002"), ("type", "r"), ("comment", &*long), ("novel", "No")];
+    let said = [
+        ("entity1", "D000001"),
+        ("entity2", "D000002"),
+        ("type", "r"),
+        ("comment", &*long),
+        ("a=b", "c"),
+        ("novel", "No"),
+    ];
     let document = document(with(&relation(&said, "")));
     assert_eq!(document.facts.as_ref().unwrap()[0].attributes, ["novelty=No".into()]);
     assert_eq!(
         document.remarks[0].what,
-        "infons of relations that are too long for attributes, or without a key, left out"
+        "infons of relations that are too long for attributes, or without a key or with a `=` in it, left out"
     );
-    assert_eq!(document.remarks[0].example, "`comment` of relation `R0`");
+    let examples: Vec<&str> = document.remarks.iter().map(|remark| &*remark.example).collect();
+    assert_eq!(examples, ["`comment` of relation `R0`", "`a=b` of relation `R0`"]);
 }

@@ -24,6 +24,15 @@ fn entities_and_relations() {
 }
 
 #[test]
+fn keys_that_say_something_else_are_told() {
+    let line = LINE.replace("\"Comments\": []", "\"Comments\": [\"hi\"], \"cats\": 1, \"none\": null, \"meta\": {}");
+    let document = document(&Doccano::default(), line);
+    let told: Vec<_> = document.remarks.iter().map(|remark| (remark.what, &*remark.example)).collect();
+    let what = "documents with keys that say nothing to docre, left aside";
+    assert_eq!(told, [(what, "`Comments`"), (what, "`cats`")]);
+}
+
+#[test]
 fn an_array_is_read_too() {
     let documents =
         read(&Doccano::default(), format!("[{LINE},\n{}]", LINE.replace("\"id\": 7", "\"id\": \"x\""))).unwrap();

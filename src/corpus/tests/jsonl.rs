@@ -424,3 +424,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_name_that_would_be_cut_is_no_attribute() {
+    let relations = r#", "relations": [{"head": 0, "tail": "Q1", "type": "contains", "attributes": {"a=b": "c", "": 1, "d": "e=f"}}]"#;
+    let document = document(&READER, with(relations));
+    assert_eq!(document.facts.as_ref().unwrap()[0].attributes, ["d=e=f".into()]);
+    let what = "attributes without a name, or with a `=` in it, left out";
+    assert_eq!(document.remarks.iter().filter(|remark| remark.what == what).count(), 2);
+}

@@ -177,6 +177,16 @@ fn a_title_that_is_put_before_a_text_is_told() {
 }
 
 #[test]
+fn a_title_that_a_format_has_no_place_for_is_told() {
+    let titled = |title: &str| Document { title: title.into(), facts: Some(Vec::new()), ..document() };
+    let what = "titles with which no text begins, for which DocRED's JSON has no place, not written";
+    assert_eq!(told(&DocRedWriter, &titled("Rome")), [(what, "`Rome`".to_owned())]);
+    for kept in ["", "ann  came", &document().id] {
+        assert_eq!(told(&DocRedWriter, &titled(kept)), []);
+    }
+}
+
+#[test]
 fn a_title_of_several_sentences_is_a_line() {
     let source = r#"{"id": "d", "title": "What is Rome? A city", "text": "What is Rome? A city\nit is in Italy", "entities": []}"#;
     let document = super::reading::document(&LINES, source);

@@ -3,7 +3,7 @@
 //! Each input that takes several has one of each run, in one order, or one for all runs. Which variant a run is of, and
 //! with which that is compared, a pipeline's variants say; in one without them, the options do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::{bail, ensure};
@@ -126,7 +126,12 @@ impl Options {
             .zip(training)
             .map(|((corpus, relations), training)| Some((corpus?, relations?, training)));
         let (mut variants, mut names): (Vec<Variant>, Vec<[Text; 2]>) = (Vec::new(), Vec::new());
+        let mut known = BTreeSet::new();
         for ((name, metrics), run) in self.variants.iter().zip(metrics?).zip(runs) {
+            // A variant on which seeds do not bear has one run, given for each of them.
+            if !known.insert((name, metrics, run.map(|(_, relations, _)| relations))) {
+                continue;
+            }
             let place = variants.iter().position(|variant| variant.name == *name).unwrap_or(variants.len());
             if place == variants.len() {
                 let against = self.against.get(name).cloned();

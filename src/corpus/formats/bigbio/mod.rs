@@ -11,7 +11,7 @@
 mod merge;
 mod passages;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use table::Text;
 
@@ -93,7 +93,7 @@ fn document(root: &Field, name: Text, losses: Vec<Loss>) -> Result<Document, Fau
     let spans: Vec<(u32, u32)> = raw.iter().map(|mention| mention.span).collect();
     let segmented = segment(&passages.text, &passages.starts, &spans);
     let segmented = segmented.map_err(|unfit| Fault::new("passages", unfit.reason))?;
-    let merged = Merged::of(&raw, &coreferences(root, &mut document)?, &referred);
+    let merged = Merged::of(&raw, &coreferences(root, &raw, &mut document)?, &referred);
     put_entities(&raw, &merged, &source, &segmented, &mut document);
     (document.sentences, document.uneven) = (segmented.sentences, segmented.uneven);
     if let Some(relations) = root.optional("relations")? {
@@ -201,16 +201,27 @@ fn referred<'v>(root: &Field<'_, 'v>) -> Result<BTreeSet<std::borrow::Cow<'v, st
     Ok(referred)
 }
 
-/// Which mentions are of one thing, by id.
-fn coreferences(root: &Field, document: &mut Document) -> Result<Vec<Vec<String>>, Fault> {
+/// Which mentions are of one thing, by id. An id that names none, or several, is lost alone.
+fn coreferences(root: &Field, raw: &[Raw], document: &mut Document) -> Result<Vec<Vec<String>>, Fault> {
     let Some(listed) = root.optional("coreferences")? else { return Ok(Vec::new()) };
+    let mut times: HashMap<&str, usize> = HashMap::new();
+    raw.iter().for_each(|mention| *times.entry(&mention.id).or_default() += 1);
     let mut found = Vec::new();
     for coreference in listed.items()? {
-        let ids = || -> Result<Vec<String>, Fault> {
-            coreference.key("entity_ids")?.items()?.map(|id| Ok(id.identifier()?.into_owned())).collect()
+        let ids = || -> Result<Vec<Result<String, Fault>>, Fault> {
+            let one = |id: Field| {
+                let known = id.identifier()?.into_owned();
+                let is_one = times.get(&*known) == Some(&1);
+                Ok(if is_one { Ok(known) } else { Err(id.expected("the id of one mention")) })
+            };
+            coreference.key("entity_ids")?.items()?.map(one).collect()
         };
         match ids() {
-            Ok(ids) => found.push(ids),
+            Ok(ids) => {
+                let (known, lost): (Vec<_>, Vec<_>) = ids.into_iter().partition(Result::is_ok);
+                lost.into_iter().filter_map(Result::err).for_each(|fault| document.lose(Part::Relation, fault));
+                found.push(known.into_iter().flatten().collect());
+            }
             Err(fault) => {
                 let what = "coreferences that cannot be read, left out";
                 document.remarks.push(Remark { what, example: fault.to_string() });

@@ -23,7 +23,8 @@ use crate::reader::Reject;
 use crate::text::{Segmented, segment};
 
 /// What is said of a relation at too great a length, or by a key without a name.
-const UNFIT: &str = "infons of relations that are too long for attributes, or without a key, left out";
+const UNFIT: &str =
+    "infons of relations that are too long for attributes, or without a key or with a `=` in it, left out";
 const OUT_OF_REACH: &str = "out of reach: expected both ends in one section or passage, got them in several";
 
 /// An annotation that is a mention.

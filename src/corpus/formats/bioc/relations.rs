@@ -178,7 +178,7 @@ fn evidence(relation: &Relation) -> Vec<u32> {
     said.split(',').filter_map(|sentence| sentence.trim().parse().ok()).collect()
 }
 
-/// What is said of a relation beside its name and ends, and the keys of what is too long.
+/// What is said of a relation beside its name and ends, and the keys of what cannot be an attribute.
 fn attributes<'s>(relation: &'s Relation<'s>, ends: &[&str]) -> (Vec<Text>, Vec<&'s str>) {
     let (mut attributes, mut unfit) = (Vec::new(), Vec::new());
     for (key, value) in &relation.infons.0 {
@@ -203,7 +203,7 @@ fn is_own(key: &str) -> bool {
 }
 
 fn is_fit(name: &str, value: &str) -> bool {
-    !name.is_empty() && !value.is_empty() && name.len() + value.len() < LONGEST_ATTRIBUTE
+    !name.is_empty() && !name.contains('=') && !value.is_empty() && name.len() + value.len() < LONGEST_ATTRIBUTE
 }
 
 /// The name in a key with a number.

@@ -20,6 +20,7 @@ pub const NO_BASE: &str = "id:";
 
 const UNLABELLED: &str = "documents that are not labelled, which brat cannot say: to be read with `--unlabelled`";
 /// What brat reads the types of annotations from.
+const UNTITLED: &str = "titles with which no text begins, for which brat has no place, not written";
 const CONFIGURATION: &str = "annotation.conf";
 /// Bytes of a file's name that a document's may take.
 const LONGEST_NAME: usize = 150;
@@ -234,7 +235,8 @@ impl<'w> Annotations<'w> {
 
 /// What of a document is another thing to who reads it back.
 pub fn remarks(written: &Written<'_>) -> Vec<Remark> {
-    tied::remarks(written).into_iter().chain(written.unlabelled(UNLABELLED)).collect()
+    let title = written.untitled(UNTITLED);
+    tied::remarks(written).into_iter().chain(written.unlabelled(UNLABELLED)).chain(title).collect()
 }
 
 /// The file of a document below the folder, without its ending. A name that no file should have is replaced, and made

@@ -14,7 +14,7 @@ use crate::writer::{Claim, Frame, Writer, Written};
 /// Writes an array in DocRED's JSON, one document a line.
 ///
 /// A document's name becomes its title, since that is what predictions name. What DocRED's JSON has no place for is not
-/// written: mentions without identity, which is told, character offsets, and which pairs are candidates. A label has
+/// written: mentions without identity and titles that do not begin the text, which is told, character offsets, and which pairs are candidates. A label has
 /// docre's key `attributes`, an object, where there are any.
 #[derive(Debug, Clone, Copy)]
 pub struct DocRedWriter;
@@ -31,7 +31,8 @@ impl Writer for DocRedWriter {
     fn remarks(&self, written: &Written<'_>) -> Vec<Remark> {
         let what = "mentions without identity, for which DocRED's JSON has no place, not written";
         let remark = |mention: &Mention| Remark { what, example: quoted(&mention.name) };
-        written.document.loose_mentions.iter().map(remark).collect()
+        let untitled = "titles with which no text begins, for which DocRED's JSON has no place, not written";
+        written.document.loose_mentions.iter().map(remark).chain(written.untitled(untitled)).collect()
     }
 }
 
