@@ -280,11 +280,11 @@ fn leave_out(model: &mut Table) -> Option<String> {
 fn usual_models() -> Vec<Table> {
     let usual = |model: &ModelConfig| {
         let mut table = Table::try_from(model).ok()?;
-        let recipe = [(RECIPE.0.to_owned(), Value::from(RECIPE.1))];
-        let by_recipe =
-            Table::from_iter([(KIND.to_owned(), table.get(KIND)?.clone())].into_iter().chain(recipe.clone()));
+        let kind = (KIND.to_owned(), table.get(KIND)?.clone());
+        let recipe = (RECIPE.0.to_owned(), Value::from(RECIPE.1));
+        let by_recipe: Table = [kind, recipe.clone()].into_iter().collect();
         if by_recipe.try_into::<ModelConfig>().is_ok() {
-            table.extend(recipe);
+            table.extend([recipe]);
         }
         Some(table)
     };
