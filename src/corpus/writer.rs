@@ -68,6 +68,11 @@ pub struct Written<'d> {
     sentences: Vec<(u32, u32)>,
 }
 
+/// Its characters but for white space.
+fn letters(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.chars().filter(|character| !character.is_whitespace())
+}
+
 /// A relation that is annotated or predicted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claim {
@@ -129,9 +134,8 @@ impl<'d> Written<'d> {
 
     /// Says `what` of a title that neither the text begins with nor is the document's name, for a format without titles.
     pub fn untitled(&self, what: &'static str) -> Option<Remark> {
-        let letters = |text: &str| text.chars().filter(|character| !character.is_whitespace()).collect::<String>();
-        let title = letters(&self.document.title);
-        let stands = *self.document.title == *self.document.id || letters(&self.text).starts_with(&title);
+        let (title, mut text) = (&self.document.title, letters(&self.text));
+        let stands = *title == self.document.id || letters(title).all(|letter| text.next() == Some(letter));
         (!stands).then(|| Remark { what, example: quoted(&self.document.title) })
     }
 

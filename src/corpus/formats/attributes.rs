@@ -19,7 +19,7 @@ pub fn read(relation: &Field, document: &mut Document) -> Result<Vec<Text>, Faul
     let mut attributes = Vec::new();
     for name in object.names() {
         let Some(value) = object.optional(name)? else { continue };
-        if name.is_empty() || name.contains('=') {
+        if !is_name(name) {
             let what = "attributes without a name, or with a `=` in it, left out";
             document.remarks.push(Remark { what, example: value.to_string() });
             continue;
@@ -35,6 +35,11 @@ pub fn read(relation: &Field, document: &mut Document) -> Result<Vec<Text>, Faul
         }
     }
     Ok(attributes)
+}
+
+/// Whether an attribute of this name is read back from `name=value` as it was.
+pub fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains('=')
 }
 
 /// What a claim says of its relation as an object.

@@ -21,7 +21,7 @@ use ground::by_digits;
 use serde_json::{Value, json};
 
 use super::dialect::Dialect;
-use super::json::{Field, Json};
+use super::json::{Field, Json, OTHER_KEYS};
 use super::marked::{Arrow, Marked, Marking, attributes, parse};
 use super::objects;
 use super::tied::{self, COREFERENCE, Tied, arrows, ties};
@@ -34,7 +34,6 @@ use crate::writer::{Claim, Writer, Written};
 
 const TITLE: &str = "title";
 const LABELS_OF_TEXTS: &str = "labels of whole texts: left aside";
-const OTHER_KEYS: &str = "documents with keys that say nothing to docre, left aside";
 /// The keys of a document that are read.
 const KEYS: [&str; 10] =
     ["id", "text", "data", "entities", "label", "labels", "annotations", "relations", TITLE, "meta"];
@@ -70,7 +69,7 @@ fn document(root: &Field, name: &str, dialect: &Dialect) -> Result<Document, Fau
     // doccano writes some of its own with nothing in them.
     let says_something =
         |value: &Json| !matches!(value.scalar().as_deref(), Some("")) && *value != Json::List(Vec::new());
-    for key in root.names().filter(|key| !KEYS.contains(key)) {
+    for (key, _) in root.strays(&[], &KEYS)? {
         if root.optional(key)?.is_some_and(|member| says_something(member.value())) {
             marked.remark(OTHER_KEYS, format!("`{key}`"));
         }

@@ -138,6 +138,8 @@ impl<'v> Json<'v> {
 pub const IDENTIFIER: &str = "a text or a whole number from 0";
 /// What an offset or a place can be.
 pub const NUMBER: &str = "a whole number from 0 and below 2^32";
+/// What is said of a document with strays, as [`Field::strays`] finds them.
+pub const OTHER_KEYS: &str = "documents with keys that say nothing to docre, left aside";
 
 /// A key that is not known, and the name that may be meant.
 pub type Stray<'n, 'v> = (&'v str, Option<&'n str>);

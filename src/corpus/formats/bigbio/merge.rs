@@ -21,6 +21,27 @@ pub struct Raw<'v> {
     pub identities: Vec<String>,
 }
 
+/// The places of mentions by their ids.
+#[derive(Debug, Default)]
+pub struct Named(HashMap<String, Vec<usize>>);
+
+impl Named {
+    /// Those of some mentions.
+    pub fn of(raw: &[Raw]) -> Self {
+        let mut places: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, mention) in raw.iter().enumerate() {
+            places.entry(mention.id.to_string()).or_default().push(place);
+        }
+        Self(places)
+    }
+
+    /// The mention that an id names; `None` where it names none or several.
+    pub fn only(&self, id: &str) -> Option<usize> {
+        let [place] = self.0.get(id)?[..] else { return None };
+        Some(place)
+    }
+}
+
 /// Entities, and the mentions of each.
 #[derive(Debug, Default)]
 pub struct Merged {
@@ -29,7 +50,7 @@ pub struct Merged {
     /// The entities that each mention is of; none: it has no identity.
     pub of: Vec<Vec<u32>>,
     /// The mentions of each id: several may have one.
-    by_id: HashMap<String, Vec<usize>>,
+    named: Named,
 }
 
 /// Each identity of each mention, by the mention's place; one without has none once.
@@ -48,12 +69,8 @@ fn keys(raw: &[Raw]) -> Vec<(usize, Option<String>)> {
 
 impl Merged {
     /// The entities of some mentions. `referred` are the ids of those that relations name.
-    pub fn of(raw: &[Raw], coreferences: &[Vec<String>], referred: &BTreeSet<Cow<'_, str>>) -> Self {
-        let mut by_id = HashMap::new();
-        for (place, mention) in raw.iter().enumerate() {
-            by_id.entry(mention.id.to_string()).or_insert_with(Vec::new).push(place);
-        }
-        let mut merged = Self { by_id, of: vec![Vec::new(); raw.len()], ..Self::default() };
+    pub fn of(raw: &[Raw], named: Named, coreferences: &[Vec<usize>], referred: &BTreeSet<Cow<'_, str>>) -> Self {
+        let mut merged = Self { named, of: vec![Vec::new(); raw.len()], ..Self::default() };
         let keys = keys(raw);
         let mut sets = Sets::of(keys.len());
         let mut first: HashMap<&str, usize> = HashMap::new();
@@ -63,7 +80,7 @@ impl Merged {
             }
         }
         settle(first.iter().map(|(identity, set)| (*set, *identity, "")), &mut sets);
-        let coreferring = merged.join_coreferences(&keys, coreferences, &mut sets);
+        let coreferring = join_coreferences(&keys, coreferences, &mut sets);
         let has_identities = keys.iter().any(|(_, identity)| identity.is_some());
         let is_named = |place: usize| {
             coreferring.contains(&place) || raw.get(place).is_some_and(|mention| referred.contains(&mention.id))
@@ -96,40 +113,32 @@ impl Merged {
         }
     }
 
-    /// Joins what corefers; the places of these mentions. A mention of several entities corefers as the first.
-    fn join_coreferences(
-        &self,
-        keys: &[(usize, Option<String>)],
-        coreferences: &[Vec<String>],
-        sets: &mut Sets,
-    ) -> BTreeSet<usize> {
-        let mut first_set: HashMap<usize, usize> = HashMap::new();
-        for (set, (place, _)) in keys.iter().enumerate() {
-            first_set.entry(*place).or_insert(set);
-        }
-        let mut coreferring = BTreeSet::new();
-        for ids in coreferences {
-            let places: Vec<usize> = ids.iter().filter_map(|id| self.only(id)).collect();
-            coreferring.extend(places.iter().copied());
-            let mut found = places.iter().filter_map(|place| first_set.get(place).copied());
-            let Some(one) = found.next() else { continue };
-            for other in found {
-                sets.join(one, other);
-            }
-        }
-        coreferring
-    }
-
-    /// The mention that an id names; `None` where it names none or several.
-    fn only(&self, id: &str) -> Option<usize> {
-        let [place] = self.by_id.get(id)?[..] else { return None };
-        Some(place)
-    }
-
     /// The entities of the mention that an id names; `None` where it names none, or those of several things.
     pub fn find(&self, id: &str) -> Option<&[u32]> {
-        let mut of = self.by_id.get(id)?.iter().filter_map(|place| self.of.get(*place));
+        let mut of = self.named.0.get(id)?.iter().filter_map(|place| self.of.get(*place));
         let first = of.next().filter(|first| !first.is_empty())?;
         of.all(|of| of == first).then_some(first)
     }
+}
+
+/// Joins what corefers; the places of these mentions. A mention of several entities corefers as the first.
+fn join_coreferences(
+    keys: &[(usize, Option<String>)],
+    coreferences: &[Vec<usize>],
+    sets: &mut Sets,
+) -> BTreeSet<usize> {
+    let mut first_set: HashMap<usize, usize> = HashMap::new();
+    for (set, (place, _)) in keys.iter().enumerate() {
+        first_set.entry(*place).or_insert(set);
+    }
+    let mut coreferring = BTreeSet::new();
+    for places in coreferences {
+        coreferring.extend(places.iter().copied());
+        let mut found = places.iter().filter_map(|place| first_set.get(place).copied());
+        let Some(one) = found.next() else { continue };
+        for other in found {
+            sets.join(one, other);
+        }
+    }
+    coreferring
 }

@@ -11,11 +11,11 @@
 mod merge;
 mod passages;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use table::Text;
 
-use self::merge::{Merged, Raw};
+use self::merge::{Merged, Named, Raw};
 use self::passages::Passages;
 use super::json::{Field, Json};
 use super::objects;
@@ -93,7 +93,9 @@ fn document(root: &Field, name: Text, losses: Vec<Loss>) -> Result<Document, Fau
     let spans: Vec<(u32, u32)> = raw.iter().map(|mention| mention.span).collect();
     let segmented = segment(&passages.text, &passages.starts, &spans);
     let segmented = segmented.map_err(|unfit| Fault::new("passages", unfit.reason))?;
-    let merged = Merged::of(&raw, &coreferences(root, &raw, &mut document)?, &referred);
+    let named = Named::of(&raw);
+    let coreferences = coreferences(root, &named, &mut document)?;
+    let merged = Merged::of(&raw, named, &coreferences, &referred);
     put_entities(&raw, &merged, &source, &segmented, &mut document);
     (document.sentences, document.uneven) = (segmented.sentences, segmented.uneven);
     if let Some(relations) = root.optional("relations")? {
@@ -201,26 +203,26 @@ fn referred<'v>(root: &Field<'_, 'v>) -> Result<BTreeSet<std::borrow::Cow<'v, st
     Ok(referred)
 }
 
-/// Which mentions are of one thing, by id. An id that names none, or several, is lost alone.
-fn coreferences(root: &Field, raw: &[Raw], document: &mut Document) -> Result<Vec<Vec<String>>, Fault> {
+/// Which mentions are of one thing, by their places. An id that names none, or several, is lost alone.
+fn coreferences(root: &Field, named: &Named, document: &mut Document) -> Result<Vec<Vec<usize>>, Fault> {
     let Some(listed) = root.optional("coreferences")? else { return Ok(Vec::new()) };
-    let mut times: HashMap<&str, usize> = HashMap::new();
-    raw.iter().for_each(|mention| *times.entry(&mention.id).or_default() += 1);
     let mut found = Vec::new();
     for coreference in listed.items()? {
-        let ids = || -> Result<Vec<Result<String, Fault>>, Fault> {
-            let one = |id: Field| {
-                let known = id.identifier()?.into_owned();
-                let is_one = times.get(&*known) == Some(&1);
-                Ok(if is_one { Ok(known) } else { Err(id.expected("the id of one mention")) })
-            };
-            coreference.key("entity_ids")?.items()?.map(one).collect()
+        let places = || -> Result<Vec<Result<usize, Fault>>, Fault> {
+            let place =
+                |id: Field| Ok(named.only(&id.identifier()?).ok_or_else(|| id.expected("the id of one mention")));
+            coreference.key("entity_ids")?.items()?.map(place).collect()
         };
-        match ids() {
-            Ok(ids) => {
-                let (known, lost): (Vec<_>, Vec<_>) = ids.into_iter().partition(Result::is_ok);
-                lost.into_iter().filter_map(Result::err).for_each(|fault| document.lose(Part::Relation, fault));
-                found.push(known.into_iter().flatten().collect());
+        match places() {
+            Ok(places) => {
+                let mut of_one = Vec::new();
+                for place in places {
+                    match place {
+                        Ok(place) => of_one.push(place),
+                        Err(fault) => document.lose(Part::Relation, fault),
+                    }
+                }
+                found.push(of_one);
             }
             Err(fault) => {
                 let what = "coreferences that cannot be read, left out";

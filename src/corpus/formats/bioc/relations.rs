@@ -15,6 +15,7 @@ use std::collections::{HashMap, HashSet};
 use ground::excerpt::quoted;
 use table::Text;
 
+use super::super::attributes::is_name;
 use super::blocks::Homed;
 use super::entities::{End, Said};
 use super::model::{Article, Relation};
@@ -203,7 +204,7 @@ fn is_own(key: &str) -> bool {
 }
 
 fn is_fit(name: &str, value: &str) -> bool {
-    !name.is_empty() && !name.contains('=') && !value.is_empty() && name.len() + value.len() < LONGEST_ATTRIBUTE
+    is_name(name) && !value.is_empty() && name.len() + value.len() < LONGEST_ATTRIBUTE
 }
 
 /// The name in a key with a number.

@@ -26,7 +26,7 @@ use table::Text;
 
 use self::mentions::Drafts;
 use self::relations::Ends;
-use super::json::{Field, Json, Stray};
+use super::json::{Field, Json, OTHER_KEYS, Stray};
 use super::objects;
 use super::spans::Source;
 use crate::cut::CutError;
@@ -134,7 +134,6 @@ impl<'v> Strays<'v> {
         if self.0.len() > SHOWN_KEYS {
             example.push_str(", …");
         }
-        let what = "documents with keys that say nothing to docre, left aside";
-        (!self.0.is_empty()).then_some(Remark { what, example })
+        (!self.0.is_empty()).then_some(Remark { what: OTHER_KEYS, example })
     }
 }
