@@ -144,6 +144,9 @@ fn export(args: &ConvertArgs, messages: Messages) -> anyhow::Result<Outcome> {
     let [split] = args.input.as_slice() else {
         bail!(Usage(format!("expected the folder of one split, got {}", args.input.len())))
     };
+    if pipe::is(split) {
+        bail!(Usage("`-`: expected the folder of a split with `--to`: that is not read from stdin".to_owned()));
+    }
     let listener = messages.listener();
     let export = Export { split, relations: args.relations.as_deref(), format: args.to.unwrap_or(Exported::DocRed) };
     let observe = |event| listener.hear(&event);

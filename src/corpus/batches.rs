@@ -13,7 +13,7 @@ use crate::fault::Fault;
 use crate::reader::{Reader, Record, Records, Reject};
 use crate::source::{Input, Sources, Unopened, name_of};
 
-const BATCH_RECORDS: usize = 256;
+const BATCH_RECORDS: usize = 128;
 const BATCH_BYTES: usize = 4 << 20;
 
 /// Cuts and parses the sources one after another. A batch may be of several: a corpus may have a file a document.

@@ -236,23 +236,30 @@ impl CorpusWriter {
             undirected: undirected(name),
         });
         self.relation_types.write(rows.collect())?;
-        self.sentences.finish()?;
-        self.tokens.finish()?;
-        self.mentions.finish()?;
-        self.entities.finish()?;
-        self.pairs.finish()?;
-        self.facts.finish()?;
-        self.relation_types.finish()?;
-        self.rejects.finish()?;
-        self.implied.map_or(Ok(()), TableWriter::finish)?;
-        self.documents.finish()?;
+        // Side by side: what is left of each is compressed, and the disk waited for. The largest first.
+        let ends: Vec<Box<dyn FnOnce() -> Result<(), TableError> + Send>> = vec![
+            Box::new(|| self.pairs.finish()),
+            Box::new(|| self.tokens.finish()),
+            Box::new(|| self.sentences.finish()),
+            Box::new(|| self.mentions.finish()),
+            Box::new(|| self.entities.finish()),
+            Box::new(|| self.facts.finish()),
+            Box::new(|| self.documents.finish()),
+            Box::new(|| self.relation_types.finish()),
+            Box::new(|| self.rejects.finish()),
+            Box::new(|| self.implied.map_or(Ok(()), TableWriter::finish)),
+        ];
+        ends.into_par_iter().map(|end| end()).collect::<Result<(), _>>()?;
         Ok(self.totals)
     }
 }
 
 /// The rows that each document gives, in the order of the documents.
 fn gather<R: Send>(documents: &[Accepted], rows: impl Fn(&Accepted) -> Vec<R> + Send + Sync) -> Vec<R> {
-    documents.par_iter().map(rows).collect::<Vec<_>>().into_iter().flatten().collect()
+    let each: Vec<Vec<R>> = documents.par_iter().map(rows).collect();
+    let mut all = Vec::with_capacity(each.iter().map(Vec::len).sum());
+    each.into_iter().for_each(|mut rows| all.append(&mut rows));
+    all
 }
 
 fn document_row(accepted: &Accepted, split: Text, position: u32) -> DocumentRow {
@@ -357,7 +364,14 @@ fn write_pairs(writer: &mut TableWriter<PairRow>, documents: &[Accepted], at_onc
             let next = || Some(rows.by_ref().take(at_once).collect::<Vec<_>>()).filter(|rows| !rows.is_empty());
             std::iter::from_fn(next).try_for_each(|rows| writer.write(rows))
         }
-        _ => writer.write(gather(documents, |accepted| pair_rows(accepted).collect())),
+        _ => {
+            let rows = |accepted: &Accepted| {
+                let mut rows = Vec::with_capacity(accepted.pairs.len() as usize);
+                rows.extend(pair_rows(accepted));
+                rows
+            };
+            writer.write(gather(documents, rows))
+        }
     }
 }
 

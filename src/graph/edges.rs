@@ -134,10 +134,10 @@ pub(super) fn supports(
             stray.get_or_insert(fact.doc_id);
         }
         let evidence = Evidence::of(&doc_id, &mut sentences)?;
-        while let Some(fact) = next_fact(&mut facts, &doc_id, totals)? {
+        while let Some((fact, n_times)) = next_fact(&mut facts, &doc_id)? {
             named = true;
             let fact = evidence.supporting(fact, undirected);
-            put(fact, &entities, undirected, &mut sorter, totals)?;
+            put((fact, n_times), &entities, undirected, &mut sorter, totals)?;
         }
         totals.documents += 1;
         for Placed { doc_id, entity_id, node_id, rule, .. } in entities.into_iter().filter(|entity| entity.kept) {
@@ -211,19 +211,21 @@ impl Fact {
     }
 }
 
-/// The document's next fact, once.
-fn next_fact(facts: &mut InOrder<Fact>, doc_id: &Text, totals: &mut Totals) -> Result<Option<Fact>, GraphError> {
+/// The document's next fact, and how often it is there.
+fn next_fact(facts: &mut InOrder<Fact>, doc_id: &Text) -> Result<Option<(Fact, u64)>, GraphError> {
     let Some(mut fact) = facts.next_if(|fact| fact.doc_id == *doc_id)? else { return Ok(None) };
     let key = |fact: &Fact| (fact.head, fact.tail, fact.relation.clone(), fact.run_id.clone());
+    let mut n_times = 1;
     while let Some(likelier) = facts.next_if(|next| next.doc_id == *doc_id && key(next) == key(&fact))? {
-        totals.repeated += 1;
+        n_times += 1;
         fact = likelier.with(fact);
     }
-    Ok(Some(fact))
+    Ok(Some((fact, n_times)))
 }
 
+/// Puts a fact, which is there so often, under its edge.
 fn put(
-    fact: Fact,
+    (fact, n_times): (Fact, u64),
     entities: &[Placed],
     undirected: &Undirected,
     sorter: &mut Sorter<Support>,
@@ -232,17 +234,18 @@ fn put(
     let find = |id: u32| entities.binary_search_by_key(&id, |entity| entity.entity_id).ok();
     let entity = |id: u32| find(id).and_then(|place| entities.get(place));
     let (Some(mut head), Some(mut tail)) = (entity(fact.head), entity(fact.tail)) else {
-        totals.strays += 1;
+        totals.strays += n_times;
         return Ok(());
     };
     if fact.head == fact.tail {
-        totals.of_itself += 1;
+        totals.of_itself += n_times;
         return Ok(());
     }
     if !(head.kept && tail.kept) {
-        totals.filtered += 1;
+        totals.filtered += n_times;
         return Ok(());
     }
+    totals.repeated += n_times - 1;
     // Documents count their entities each in its own way, so a direction for all of them goes by the nodes.
     if head.node_id > tail.node_id && undirected.contains(&fact.relation) {
         mem::swap(&mut head, &mut tail);

@@ -38,6 +38,11 @@ where
     E: Error,
 {
     let Some(name) = fields.get(RECIPE).filter(|name| !name.is_null()) else { return from_fields(fields) };
-    let recipe = Recipe::deserialize(name).map_err(|error| E::custom(format!("`{RECIPE}`: {error}")))?;
+    let known = || Recipe::deserialize(name).map_err(|error| E::custom(format!("`{RECIPE}`: {error}")));
+    let recipe = if name.is_string() {
+        known()?
+    } else {
+        return Err(E::custom(format!("`{RECIPE}`: expected a name, got {name}")));
+    };
     from_fields(fields.or(&T::from(recipe)).map_err(E::custom)?)
 }

@@ -118,20 +118,31 @@ pub struct Absent {
     pub aside: BTreeSet<String>,
     /// Those that were to be made and could not.
     pub unmade: BTreeSet<String>,
+    /// Those that no run has made and that are not to be made now: of several, a stage goes without them.
+    pub wanting: BTreeSet<String>,
+}
+
+impl Absent {
+    /// What a stage reads of that which no run has made.
+    pub fn wanting_of<'s>(&'s self, stage: &'s Stage) -> impl Iterator<Item = &'s Input> {
+        let inputs = stage.inputs.values().flatten();
+        inputs.filter(|input| matches!(input, Input::Made(name) if self.wanting.contains(name)))
+    }
 }
 
 /// What of a stage can run where some outputs will not be there. Of several it is left out for want of one that was to be
-/// made.
+/// made. Where it is for want of none of its run, it is whole: that what it reads is not there is then told by itself.
 ///
 /// # Errors
 /// Never for a stage that was checked.
 pub fn reach(stage: &Stage, absent: &Absent) -> anyhow::Result<Reach> {
     let is_of = |of: &BTreeSet<String>, input: &Input| matches!(input, Input::Made(name) if of.contains(name));
-    let is_absent = |input: &Input| is_of(&absent.aside, input) || is_of(&absent.unmade, input);
+    let is_absent = |input: &Input| [&absent.aside, &absent.unmade, &absent.wanting].iter().any(|of| is_of(of, input));
     let first = |of| stage.inputs.values().flatten().find(|input| is_of(of, input));
-    let Some(lost) = first(&absent.unmade).or_else(|| first(&absent.aside)) else { return Ok(Reach::Whole) };
+    let lost = first(&absent.unmade).or_else(|| first(&absent.aside));
+    let nothing = || lost.map_or(Reach::Whole, |lost| Reach::Nothing(lost.to_string()));
     let runs = stage.options.get(VARIANTS).and_then(Value::as_array).filter(|_| stage.kind.gathers());
-    let Some(runs) = runs else { return Ok(Reach::Nothing(lost.to_string())) };
+    let Some(runs) = runs else { return Ok(nothing()) };
     let is_list = |inputs: &Vec<Input>| inputs.len() == runs.len();
     let is_left = |run: &usize| {
         stage
@@ -142,7 +153,10 @@ pub fn reach(stage: &Stage, absent: &Absent) -> anyhow::Result<Reach> {
     };
     let left: Vec<usize> = (0..runs.len()).filter(is_left).collect();
     if left.is_empty() {
-        return Ok(Reach::Nothing(lost.to_string()));
+        return Ok(nothing());
+    }
+    if left.len() == runs.len() && lost.is_none() {
+        return Ok(Reach::Whole);
     }
     let mut options = stage.options.clone();
     let variants: Vec<Value> = left.iter().filter_map(|&run| runs.get(run).cloned()).collect();

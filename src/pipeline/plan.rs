@@ -6,7 +6,7 @@ use std::fmt;
 use anyhow::Context;
 
 use super::file::{Input, Pipeline, Stage};
-use super::gather::{Absent, Reach, reach};
+use super::gather::{Reach, reach};
 use super::install::check_places;
 use super::request::{Request, inputs, to_fetch};
 use super::run_folder::RunFolder;
@@ -40,7 +40,7 @@ pub fn plan(pipeline: &Pipeline, request: &Request) -> anyhow::Result<Vec<Planne
     let stages = request.stages(pipeline)?;
     let mut folder = RunFolder::open(pipeline, &request.runs)?;
     check_places(&folder, &stages)?;
-    let absent = Absent { aside: request.left_aside(pipeline)?, ..Absent::default() };
+    let absent = request.absent(pipeline, &stages)?;
     let mut to_come = ToCome::default();
     let mut planned = Vec::new();
     for stage in stages {

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 
 use super::file::{Input, Pipeline, Stage};
+use super::gather::Absent;
 use super::sources::ENCODER;
 use crate::ground::hint::{Hint, Words};
 use crate::nn::device::DeviceChoice;
+use crate::table::found_under;
 
 /// Which stages to run, and where.
 #[derive(Debug, Clone)]
@@ -73,14 +75,23 @@ impl Request {
         Err(LeftOut { pipeline: pipeline.name.clone(), missing: missing.into_iter().collect() }.into())
     }
 
-    /// What stages make of the variants that are not asked for.
+    /// What will not be there before any of the `stages` that are asked for has run: what others make of the variants that
+    /// are not asked for, and what stages before the first have not made.
     ///
     /// # Errors
     /// Where a variant is unknown.
-    pub fn left_aside(&self, pipeline: &Pipeline) -> anyhow::Result<BTreeSet<String>> {
-        let cells = self.cells(pipeline)?;
-        let aside = pipeline.stages.iter().filter(|stage| stage.cells.is_disjoint(&cells));
-        Ok(aside.flat_map(|stage| stage.outputs.values().cloned()).collect())
+    pub fn absent(&self, pipeline: &Pipeline, stages: &[&Stage]) -> anyhow::Result<Absent> {
+        let (cells, folder) = (self.cells(pipeline)?, self.runs.join(&pipeline.name));
+        let mut absent = Absent::default();
+        for stage in &pipeline.stages {
+            let outputs = stage.outputs.values().cloned();
+            if stage.cells.is_disjoint(&cells) {
+                absent.aside.extend(outputs);
+            } else if stages.iter().all(|asked| asked.name != stage.name) {
+                absent.wanting.extend(outputs.filter(|output| !found_under(&folder.join(output)).exists()));
+            }
+        }
+        Ok(absent)
     }
 
     /// The stages of the variants that are asked for, without those that other variants alone have a use for.

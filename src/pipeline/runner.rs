@@ -63,7 +63,7 @@ pub fn run(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> any
     }
     fetch(&stages, observe)?;
     let mut runner = Runner { name: &pipeline.name, folder, force: request.force, device: request.device };
-    let mut absent = Absent { aside: request.left_aside(pipeline)?, ..Absent::default() };
+    let mut absent = request.absent(pipeline, &stages)?;
     let mut ended = Ended::default();
     for &stage in &stages {
         interrupt::check()?;
@@ -130,11 +130,16 @@ struct Runner<'p> {
 impl Runner<'_> {
     /// Brings up to date what can be of a stage without the outputs `absent`; `None` where nothing can.
     fn reached(&mut self, stage: &Stage, absent: &Absent, observe: Observer<'_>) -> anyhow::Result<Option<u64>> {
+        let place = format!("{}/{}", self.name, stage.name);
         match reach(stage, absent)? {
             Reach::Whole => self.stage(stage, observe).map(Some),
-            Reach::Part(part) => self.stage(&part, observe).map(Some),
+            Reach::Part(part) => {
+                for input in absent.wanting_of(stage) {
+                    observe(Event::Line(format!("{place}: goes without `{input}`, which no run has made")));
+                }
+                self.stage(&part, observe).map(Some)
+            }
             Reach::Nothing(input) => {
-                let place = format!("{}/{}", self.name, stage.name);
                 observe(Event::Line(format!("{place}: left out, as its input `{input}` was not made")));
                 Ok(None)
             }

@@ -369,7 +369,7 @@ impl<'a> Basis<'a> {
                 });
                 Ok(Box::new(begun) as Begun<'_>)
             },
-            |(part, documents)| core.finish(part, documents, &work),
+            |(part, documents)| core.finish(part, documents, (&work, self.tells_evidence())),
             |part| {
                 named(&part.too_large, parts.scored.too_large).for_each(observe);
                 parts.keep(part, &rows)?;

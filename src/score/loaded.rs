@@ -117,9 +117,9 @@ impl Core {
         Ok((Part { key, ..part }, Documents { examples, cuts: Some(cuts) }))
     }
 
-    /// The part with what is predicted, unless it is kept below `work`.
-    pub fn finish(&self, part: Part, documents: Documents, work: &Path) -> Result<Part, ScoreError> {
-        if part.is_kept(work)? {
+    /// The part with what is predicted, unless it is kept below a folder, with the weights of sentences or without.
+    pub fn finish(&self, part: Part, documents: Documents, kept: (&Path, bool)) -> Result<Part, ScoreError> {
+        if part.is_kept(kept)? {
             return Ok(part);
         }
         Ok(Part { found: Some(self.predict(documents)?), ..part })

@@ -43,22 +43,21 @@ pub struct Part {
 
 impl Part {
     /// Whether an earlier run has written it below `work`: its scores are the last that it wrote.
-    pub fn is_kept(&self, work: &Path) -> Result<bool, TableError> {
-        is_kept(work, &self.key)
+    pub fn is_kept(&self, (work, weighed): (&Path, bool)) -> Result<bool, TableError> {
+        is_kept(work, &self.key, weighed)
     }
 }
 
-/// Whether a part is finished below `work`, and nothing of it damaged since.
-pub fn is_kept(work: &Path, key: &str) -> Result<bool, TableError> {
+/// Whether a part is finished below `work`, with the weights of sentences or without, and nothing of it damaged since.
+pub fn is_kept(work: &Path, key: &str, weighed: bool) -> Result<bool, TableError> {
     let folder = work.join(key);
-    let is_whole = |name: &str| table::fingerprint(&folder, name).map(|found| found.as_deref() == Some(key));
-    for schema in [ScoreRow::schema(), ClaimRow::schema(), TraceRow::schema()] {
-        if !is_whole(&schema.name)? {
+    let of_each = [ScoreRow::schema(), ClaimRow::schema(), TraceRow::schema()];
+    for schema in of_each.into_iter().chain(weighed.then(SentenceWeightRow::schema)) {
+        if table::fingerprint(&folder, &schema.name)?.as_deref() != Some(key) {
             return Ok(false);
         }
     }
-    let weights = &SentenceWeightRow::schema().name;
-    Ok(TableFiles::find(&folder, weights)?.is_none() || is_whole(weights)?)
+    Ok(true)
 }
 
 /// With a document as a model sees it. Every field is named; labels and evidence, which no prediction hangs on, are

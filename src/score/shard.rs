@@ -100,6 +100,8 @@ struct Record {
     fingerprint: String,
     /// Documents of a part.
     at_once: usize,
+    /// Whether its parts have the weights of sentences.
+    weighed: bool,
     parts: Vec<String>,
     scored: Scored,
     met: Met,
@@ -129,7 +131,7 @@ impl Record {
         let work = work_folder(out);
         for key in &record.parts {
             interrupt::check()?;
-            if !is_kept(&work, key)? {
+            if !is_kept(&work, key, record.weighed)? {
                 return Ok(None);
             }
         }
@@ -163,7 +165,8 @@ pub fn score(
     basis.check()?;
     let (scored, met) = (Scored { kept: 0, ..parts.scored }, parts.met.clone());
     let fingerprint = fingerprint.to_owned();
-    Record { fingerprint, at_once, parts: parts.keys(), scored, met }.write(shard, out)?;
+    let (weighed, parts_of_it) = (basis.tells_evidence(), parts.keys());
+    Record { fingerprint, at_once, weighed, parts: parts_of_it, scored, met }.write(shard, out)?;
     Ok(Ended::Shard(shard, parts.scored))
 }
 

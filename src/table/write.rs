@@ -15,7 +15,6 @@ use parquet::schema::types::ColumnPath;
 
 use ground::interrupt;
 
-use super::beside::sync_folder;
 use super::folder::make_folder;
 use super::integrity::{CHECKSUM, Summed, UNSET, note_key, seal};
 use super::{Row, Staging, TableError, TableFiles, TableSchema};
@@ -27,8 +26,8 @@ const PART_ROWS: usize = 1 << 24;
 
 /// Writes one table into a folder as `NAME/part-00000.parquet` and so on. Rows come in the order of the schema's key.
 ///
-/// Files appear under their final names one by one, each whole; put the folder under a [`Staging`] folder where the
-/// table must appear as a whole.
+/// Files appear under their final names one by one, each whole and on the disk; their names are there for good, and the
+/// table as a whole, once the [`Staging`] folder is committed that the folder lies in.
 pub struct TableWriter<R> {
     folder: PathBuf,
     fingerprint: String,
@@ -138,8 +137,7 @@ impl<R: Row> TableWriter<R> {
         if self.n_parts == 0 {
             self.part()?;
         }
-        self.close()?;
-        sync_folder(&self.folder)
+        self.close()
     }
 
     fn part(&mut self) -> Result<&mut Part, TableError> {

@@ -439,6 +439,7 @@ fn wrong_usage_is_exit_code_2() {
         &["convert", "--format", "word", "--split", "dev", "--out", "o", "i"],
         &["convert", "--format", "docred", "--split", "../dev", "--out", "o", "i"],
         &["convert", "--format", "docred", "--split", "dev", "--candidates", "LOC", "--out", "o", "i"],
+        &["convert", "--to", "jsonl", "-"],
         &["unknown"],
     ] {
         assert_eq!(docre(arguments).code, Some(2), "{arguments:?}");

@@ -127,6 +127,9 @@ fn small(folder: &Path) {
         fact("c", 3, "P17", 2, Some(0.5)),
         fact("c", 0, "CID", 1, None),
         fact("a", 0, "P17", 9, Some(1.0)),
+        fact("a", 0, "P17", 9, Some(0.5)),
+        fact("a", 0, "P17", 0, Some(0.5)),
+        fact("a", 0, "P17", 0, None),
         fact("nowhere", 0, "P17", 1, Some(1.0)),
     ];
     write(folder, &entities, &facts);
@@ -142,9 +145,9 @@ fn entities_merge_and_edges_count_their_documents() {
         Totals {
             documents: 3,
             entities: 9,
-            predictions: 7,
-            strays: 2,
-            of_itself: 0,
+            predictions: 10,
+            strays: 3,
+            of_itself: 2,
             repeated: 1,
             filtered: 0,
             facts: 4,

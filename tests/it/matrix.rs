@@ -245,6 +245,9 @@ fn a_killed_run_goes_on() {
 fn a_variant_that_fails_leaves_the_others() {
     let place = copies(&HALVES.replace("\"half.sql\"", "\"broken.sql\""));
     place.write("broken.sql", "SELECT nothing FROM nowhere");
+    let none = place.docre(&["tiny.toml", "--from", "summarise"]);
+    assert_eq!(none.code, Some(1), "{}", none.stderr);
+    assert!(none.stderr.contains("found nothing; run the stage before it first"), "{}", none.stderr);
     let run = place.docre(&["tiny.toml"]);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert!(run.stderr.contains("failed: tiny/half/copy: broken.sql: "), "{}", run.stderr);
@@ -253,6 +256,11 @@ fn a_variant_that_fails_leaves_the_others() {
     let end = "error: tiny: 1 stage failed, and 1 that needed them were left out\n";
     assert!(run.stderr.contains("error: tiny/half/copy: broken.sql: ") && run.stderr.ends_with(end), "{}", run.stderr);
     assert!(run.stdout.contains("\nwhole   1  100.00"), "what there is is shown: {}", run.stdout);
+    // So it is where a later run begins behind what failed.
+    let from = place.docre(&["tiny.toml", "--from", "summarise"]);
+    let told = "tiny/summarise: goes without `half/figures`, which no run has made\ntiny/summarise: up to date\n";
+    assert!(from.code == Some(0) && from.stderr.contains(told), "{}", from.stderr);
+    assert!(place.docre(&["tiny.toml", "--from", "summarise", "--dry-run"]).stdout.contains("summarise: up to date"));
     let folder = place.path("runs/tiny");
     assert_eq!(rows(&folder, "SELECT DISTINCT variant FROM summary"), ["whole"]);
     place.write("broken.sql", HALF);

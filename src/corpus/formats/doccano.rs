@@ -21,9 +21,10 @@ use ground::by_digits;
 use serde_json::{Value, json};
 
 use super::dialect::Dialect;
-use super::json::{Field, Json, OTHER_KEYS};
+use super::json::{self, Field, Json};
 use super::marked::{Arrow, Marked, Marking, attributes, parse};
 use super::objects;
+use super::strays::Strays;
 use super::tied::{self, COREFERENCE, Tied, arrows, ties};
 use crate::cut::CutError;
 use crate::document::Document;
@@ -65,15 +66,18 @@ fn document(root: &Field, name: &str, dialect: &Dialect) -> Result<Document, Fau
         Some(text) if root.optional("text")?.is_none() => text.text()?,
         _ => root.key("text")?.text()?,
     };
-    let mut marked = Marked { title: title(root)?, ..Marked::default() };
+    let mut marked = Marked::default();
+    marked.title = title(root, &mut marked.remarks)?;
     // doccano writes some of its own with nothing in them.
     let says_something =
         |value: &Json| !matches!(value.scalar().as_deref(), Some("")) && *value != Json::List(Vec::new());
-    for (key, _) in root.strays(&[], &KEYS)? {
+    let mut strays = Strays::default();
+    for (key, meant) in root.strays(&[], &KEYS)? {
         if root.optional(key)?.is_some_and(|member| says_something(member.value())) {
-            marked.remark(OTHER_KEYS, format!("`{key}`"));
+            strays.note("", (key, meant));
         }
     }
+    marked.remarks.extend(strays.remark());
     for key in ["entities", "label", "labels", "annotations"] {
         let Some(list) = root.optional(key)? else { continue };
         for entity in list.items()? {
@@ -97,14 +101,12 @@ fn document(root: &Field, name: &str, dialect: &Dialect) -> Result<Document, Fau
 }
 
 /// The title, which doccano keeps among what it knows of a text beside it, and some versions give back there.
-fn title<'v>(root: &Field<'_, 'v>) -> Result<&'v str, Fault> {
-    if let Some(title) = root.optional(TITLE)? {
-        return title.text();
-    }
+fn title<'v>(root: &Field<'_, 'v>, remarks: &mut Vec<Remark>) -> Result<&'v str, Fault> {
+    let own = json::title(root, remarks)?;
     let meta = root.optional("meta")?.filter(|meta| matches!(meta.value(), Json::Object(_)));
     match meta {
-        Some(meta) => meta.optional(TITLE)?.map_or(Ok(""), |title| title.text()),
-        None => Ok(""),
+        Some(meta) if own.is_empty() => json::title(&meta, remarks),
+        _ => Ok(own),
     }
 }
 

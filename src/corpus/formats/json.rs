@@ -12,7 +12,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use ground::excerpt::quoted;
 use ground::suggest::nearest;
 
-use crate::fault::{Fault, Loss, Part};
+use crate::fault::{Fault, Loss, Part, Remark};
 
 /// A JSON value that borrows from its source.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,7 +116,8 @@ impl<'v> Json<'v> {
             Self::Text(text) => Cow::Borrowed(text),
             Self::Whole(number) => Cow::Owned(number.to_string()),
             Self::Negative(number) => Cow::Owned(number.to_string()),
-            Self::Number(number) => Cow::Owned(number.to_string()),
+            // With no more digits than it has: of 1e20 nobody knows the last ones.
+            Self::Number(number) => Cow::Owned(format!("{number:?}")),
             Self::Bool(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
             Self::Null | Self::List(_) | Self::Object(_) => return None,
         })
@@ -138,8 +139,6 @@ impl<'v> Json<'v> {
 pub const IDENTIFIER: &str = "a text or a whole number from 0";
 /// What an offset or a place can be.
 pub const NUMBER: &str = "a whole number from 0 and below 2^32";
-/// What is said of a document with strays, as [`Field::strays`] finds them.
-pub const OTHER_KEYS: &str = "documents with keys that say nothing to docre, left aside";
 
 /// A key that is not known, and the name that may be meant.
 pub type Stray<'n, 'v> = (&'v str, Option<&'n str>);
@@ -149,6 +148,18 @@ pub fn is_slip(key: &str, name: &str) -> bool {
     let allowed = if name.len() < 4 { 0 } else { (name.len() / 4).max(1) };
     let (lower, expected) = (key.to_ascii_lowercase(), name.to_ascii_lowercase());
     key != name && nearest(&lower, &[&*expected]).is_some_and(|(edits, _)| edits <= allowed)
+}
+
+/// The `title` of an object, without which a document does where it is no text.
+///
+/// # Errors
+/// A fault where this is no object, or has several.
+pub fn title<'v>(parent: &Field<'_, 'v>, remarks: &mut Vec<Remark>) -> Result<&'v str, Fault> {
+    let Some(title) = parent.optional("title")? else { return Ok("") };
+    Ok(title.text().unwrap_or_else(|fault| {
+        remarks.push(Remark { what: "titles that are no text, left aside", example: fault.to_string() });
+        ""
+    }))
 }
 
 impl<'v> Field<'_, 'v> {

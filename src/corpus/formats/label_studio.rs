@@ -24,7 +24,7 @@ use ground::excerpt::quoted;
 use serde_json::{Value, json};
 
 use super::dialect::Dialect;
-use super::json::{Field, Json};
+use super::json::{Field, Json, title};
 use super::marked::{Arrow, Marked, Marking, attributes, joins, parse};
 use super::objects;
 use super::tied::{self, COREFERENCE, Tied, arrows, ties};
@@ -81,7 +81,7 @@ fn document(root: &Field, name: &str, dialect: &Dialect) -> Result<Document, Fau
     let mut marked = Marked::default();
     read_annotations(root, &Target { data, key }, &mut marked, dialect)?;
     count_utf_16(text, &mut marked);
-    marked.title = data.optional("title")?.map_or(Ok(""), |title| title.text())?;
+    marked.title = title(&data, &mut marked.remarks)?;
     marked.document(name, text, dialect.coreference.as_deref())
 }
 

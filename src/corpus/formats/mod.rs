@@ -19,6 +19,7 @@ pub(crate) mod pubtator;
 pub(crate) mod scan;
 mod sets;
 pub(crate) mod spans;
+mod strays;
 pub(crate) mod tied;
 mod variants;
 

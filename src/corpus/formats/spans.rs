@@ -137,10 +137,25 @@ fn cuts_word(text: &str, start: usize, end: usize) -> bool {
     edge(start) || edge(end)
 }
 
-/// Whether no word ends between two characters: both are letters, or both digits, of a script with spaces.
+/// Whether no word ends between two characters: both are letters, or both digits, of a script with spaces, or the one
+/// behind is a mark upon the letter before.
 fn are_one_word(before: char, behind: char) -> bool {
     let is_spaced_letter = |character: char| character.is_alphabetic() && !is_unspaced(character);
-    (is_spaced_letter(before) && is_spaced_letter(behind)) || (before.is_numeric() && behind.is_numeric())
+    let is_of_letter = is_spaced_letter(behind) || is_combining(behind);
+    let is_letter = is_spaced_letter(before) || (is_combining(before) && is_spaced_letter(behind));
+    (is_letter && is_of_letter) || (before.is_numeric() && behind.is_numeric())
+}
+
+/// The blocks of combining marks: accents as characters of their own.
+fn is_combining(character: char) -> bool {
+    matches!(
+        character,
+        '\u{300}'..='\u{36F}'
+            | '\u{1AB0}'..='\u{1AFF}'
+            | '\u{1DC0}'..='\u{1DFF}'
+            | '\u{20D0}'..='\u{20FF}'
+            | '\u{FE20}'..='\u{FE2F}'
+    )
 }
 
 /// Scripts without spaces between words: Thai to Burmese, Khmer, kana, ideographs. Hangul has particles behind names.

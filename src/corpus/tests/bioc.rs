@@ -415,6 +415,14 @@ fn what_is_wrong_with_a_file_is_told() {
 }
 
 #[test]
+fn a_document_that_is_refused_is_named() {
+    for json in [r#"{"id": 17, "text": "Zeta."}"#, r#"{"_id": "17", "passages": 3}"#] {
+        let reject = read(&READER, json).unwrap()[0].clone().unwrap_err();
+        assert_eq!((reject.name.as_deref(), &*reject.fault.column), (Some("17"), "passages"), "{json}");
+    }
+}
+
+#[test]
 fn what_is_hostile_is_refused_in_bounds() {
     let levels = 100_000;
     let deep = "<a>".repeat(levels) + &"</a>".repeat(levels);

@@ -29,7 +29,21 @@ fn keys_that_say_something_else_are_told() {
     let document = document(&Doccano::default(), line);
     let told: Vec<_> = document.remarks.iter().map(|remark| (remark.what, &*remark.example)).collect();
     let what = "documents with keys that say nothing to docre, left aside";
-    assert_eq!(told, [(what, "`Comments`"), (what, "`cats`")]);
+    assert_eq!(told, [(what, "`Comments`, `cats`")]);
+}
+
+#[test]
+fn a_title_that_is_no_text_is_left_aside() {
+    let titled = |keys: &str| {
+        let document = document(&Doccano::default(), LINE.replacen('{', &format!("{{{keys}, "), 1));
+        let told: Vec<_> =
+            document.remarks.iter().map(|remark| format!("{}: {}", remark.what, remark.example)).collect();
+        (document.title.to_string(), told)
+    };
+    let told = |key: &str| vec![format!("titles that are no text, left aside: {key}: expected a text, got 7")];
+    assert_eq!(titled(r#""title": 7"#), (String::new(), told("title")));
+    assert_eq!(titled(r#""meta": {"title": 7}"#), (String::new(), told("meta.title")));
+    assert_eq!(titled(r#""title": 7, "meta": {"title": "On it"}"#), ("On it".into(), told("title")));
 }
 
 #[test]

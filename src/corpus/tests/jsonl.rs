@@ -213,6 +213,13 @@ fn other_keys_are_left_aside_and_told_once() {
 }
 
 #[test]
+fn a_title_that_is_no_text_costs_no_more_than_the_title() {
+    let document = document(&READER, with(r#", "title": ["On tea"]"#));
+    assert_eq!((&*document.title, document.entities.len()), ("", 2));
+    assert_eq!(remarked(&document), ["titles that are no text, left aside: title: expected a text, got a list"]);
+}
+
+#[test]
 fn bioc_is_recognised() {
     let reason = "record: expected a document, got several under `documents`, as BioC has them (`--format bioc`)";
     assert_eq!(fault(&READER, r#"{"source": "s", "documents": [{"id": "1", "passages": []}]}"#), reason);
@@ -313,6 +320,11 @@ fn mentions_that_cut_words_stay_and_are_told() {
     let what = "mentions that begin or end inside a word";
     assert_eq!(cut("caffeine", 0, 4), [format!("{what}: entities[0].mentions[0]: `caff`")]);
     assert_eq!(cut("of 1987", 3, 5), [format!("{what}: entities[0].mentions[0]: `19`")]);
+    // An accent that is a character of its own belongs to the letter before it.
+    let accented = "Cafe\u{301} noir";
+    assert_eq!(cut(accented, 0, 4), [format!("{what}: entities[0].mentions[0]: `Cafe`")]);
+    assert_eq!(cut("Cafe\u{301}s", 0, 5), [format!("{what}: entities[0].mentions[0]: `Cafe\u{301}`")]);
+    assert_eq!(cut(accented, 0, 5), Vec::<String>::new());
     for (text, start, end) in [("5mg", 1, 3), ("咖啡好", 0, 2), ("ภาษาไทย", 0, 4), ("a-b", 0, 1), ("Oslo's", 0, 4)]
     {
         assert_eq!(cut(text, start, end), Vec::<String>::new(), "{text}");

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use table::Text;
+
 use super::super::json::{Field, Json, NUMBER};
 use super::model::{Annotation, Article, Infons, Passage, Relation, Source};
 use crate::fault::{Fault, Part};
@@ -33,6 +35,12 @@ pub(super) fn article<'j>(json: &'j Json<'j>) -> Result<Article<'j>, Fault> {
     article.annotations = annotations(&root, &mut article)?;
     article.relations = relations(&root, &mut article)?;
     Ok(article)
+}
+
+/// What the document in `json` is called, where it can be told.
+pub(super) fn name(json: &Json) -> Option<Text> {
+    let root = json.root();
+    NAMES.iter().find_map(|name| root.optional(name).ok()??.value().scalar().map(|id| Text::from(&*id)))
 }
 
 /// A passage, or a sentence of one.

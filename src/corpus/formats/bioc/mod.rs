@@ -58,19 +58,19 @@ impl Reader for BioC {
     }
 
     fn parse_those(&self, record: &Record, asked: &dyn Fn(&str) -> bool) -> Vec<Result<Document, Reject>> {
-        let refused = |fault| vec![Err(Reject { name: None, fault })];
+        let unnamed = |fault| vec![Err(Reject { name: None, fault })];
         if record.bytes.trim_ascii_start().first() == Some(&b'<') {
             return match xml::parse(&record.bytes) {
                 Ok(article) => document::documents(&article, &self.dialect, asked),
-                Err(fault) => refused(fault),
+                Err(fault) => unnamed(fault),
             };
         }
         match Json::parse(&record.bytes) {
             Ok(json) => match json::article(&json) {
                 Ok(article) => document::documents(&article, &self.dialect, asked),
-                Err(fault) => refused(fault),
+                Err(fault) => vec![Err(Reject { name: json::name(&json), fault })],
             },
-            Err(fault) => refused(fault),
+            Err(fault) => unnamed(fault),
         }
     }
 }

@@ -3,11 +3,11 @@
 use ground::excerpt::quoted;
 use table::Text;
 
-use super::Strays;
 use crate::document::{Document, Entity, Mention};
 use crate::fault::{Fault, Part, Remark};
 use crate::formats::json::Field;
 use crate::formats::spans::{Likeness, Source, likeness};
+use crate::formats::strays::Strays;
 use crate::text::Segmented;
 
 /// A span, and what it is said to cover.

@@ -26,9 +26,10 @@ use table::Text;
 
 use self::mentions::Drafts;
 use self::relations::Ends;
-use super::json::{Field, Json, OTHER_KEYS, Stray};
+use super::json::{Field, Json, title};
 use super::objects;
 use super::spans::Source;
+use super::strays::Strays;
 use crate::cut::CutError;
 use crate::document::Document;
 use crate::fault::{Fault, Remark};
@@ -41,19 +42,12 @@ pub use write::JsonLinesWriter;
 /// Where entities may come from.
 const MARKING: &str = "docre relates entities that are marked, and marks none: see data/README.md#your-own-documents";
 
-/// Names of keys that an example shows.
-const SHOWN_KEYS: usize = 5;
-
 /// The reader of JSON lines.
 #[derive(Debug, Clone)]
 pub struct JsonLines {
     /// Bytes of a record that may be held; of a longer one not much more is.
     pub most_bytes: u64,
 }
-
-/// Keys that say nothing to docre, by where they stand, and which may be meant: told once a document.
-#[derive(Default)]
-struct Strays<'v>(Vec<(&'static str, Stray<'static, 'v>)>);
 
 impl Reader for JsonLines {
     fn records(&self, input: Input) -> Result<Records, CutError> {
@@ -77,13 +71,14 @@ fn document(root: Field<'_, '_>) -> Result<Document, Fault> {
         );
     }
     let id = root.key("id")?.identifier()?;
-    let title = root.optional("title")?.map_or(Ok(""), |title| title.text())?;
+    let mut document = Document { id: (*id).into(), ..Document::default() };
+    let title = title(&root, &mut document.remarks)?;
+    document.title = title.into();
     let text = root.key("text")?;
     let source = Source::new(text.text()?);
     let Some(entities) = root.optional("entities")? else {
         return Err(Fault::new("entities", format!("missing; {MARKING}")));
     };
-    let mut document = Document { id: (*id).into(), title: title.into(), ..Document::default() };
     let loose = root.optional("mentions")?;
     let drafts = Drafts::read(&entities, loose.as_ref(), &source, &mut strays, &mut document)?;
     let segmented = match root.optional("sentences")? {
@@ -103,37 +98,4 @@ fn document(root: Field<'_, '_>) -> Result<Document, Fault> {
     }
     document.remarks.extend(strays.remark());
     Ok(document)
-}
-
-impl<'v> Strays<'v> {
-    /// Notes an object's keys that are none of these.
-    ///
-    /// # Errors
-    /// A fault where one may be a slip of a weighty name.
-    fn check(
-        &mut self,
-        object: &Field<'_, 'v>,
-        place: &'static str,
-        weighty: &[&'static str],
-        others: &[&'static str],
-    ) -> Result<(), Fault> {
-        for stray in object.strays(weighty, others)? {
-            if self.0.len() <= SHOWN_KEYS && !self.0.contains(&(place, stray)) {
-                self.0.push((place, stray));
-            }
-        }
-        Ok(())
-    }
-
-    fn remark(self) -> Option<Remark> {
-        let shown = self.0.iter().take(SHOWN_KEYS).map(|(place, (key, meant))| {
-            let meant = meant.map(|name| format!(" (`{name}` may be meant)")).unwrap_or_default();
-            format!("`{place}{key}`{meant}")
-        });
-        let mut example = shown.collect::<Vec<_>>().join(", ");
-        if self.0.len() > SHOWN_KEYS {
-            example.push_str(", …");
-        }
-        (!self.0.is_empty()).then_some(Remark { what: OTHER_KEYS, example })
-    }
 }

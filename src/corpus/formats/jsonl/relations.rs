@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::Strays;
 use crate::document::{Document, Fact};
 use crate::fault::{Fault, Part};
 use crate::formats::attributes;
 use crate::formats::json::{Field, Json};
+use crate::formats::strays::Strays;
 
 /// What relations call entities: their places, and their ids as texts and as numbers.
 pub struct Ends<'v> {
