@@ -16,7 +16,9 @@ use ground::{Text, open_file, present};
 use table::{TableError, write_file};
 
 use crate::error::DecideError;
-use crate::shares;
+
+/// Above which share a sentence is evidence, unless a decision says otherwise: as in DREEAM.
+const EVIDENCE_THRESHOLD: f32 = 0.2;
 
 /// What a decision's file says first where docre wrote it.
 const MARK: (&str, &str) = ("docre", "decision");
@@ -255,7 +257,7 @@ impl Decision {
 
     /// Above which weight a sentence is evidence.
     pub fn evidence_threshold(&self) -> f32 {
-        self.evidence_threshold.unwrap_or(shares::THRESHOLD)
+        self.evidence_threshold.unwrap_or(EVIDENCE_THRESHOLD)
     }
 
     /// What a pair without evidence has in place of a second score.

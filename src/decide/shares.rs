@@ -9,9 +9,6 @@ use table::{Cursor, Row, Table, TableError, Text};
 use crate::decision::{Decision, Ensemble};
 use crate::error::DecideError;
 
-/// Above which share a sentence is evidence, unless a decision says otherwise: as in DREEAM.
-pub const THRESHOLD: f32 = 0.2;
-
 /// Runs over the same documents, or one, or none.
 pub struct Sentences {
     runs: Vec<(PathBuf, Cursor<SentenceWeightRow>)>,

@@ -1,24 +1,25 @@
 //! A pipeline file, read and checked as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::cells::Cells;
 use super::gather;
-use super::matrix::{Cells, Expanded, Instance, expand};
+use super::matrix::{Expanded, Instance, expand};
 use super::optional::{Without, leave_out};
 use super::options::{check_keys, check_keys_among, keys, typed};
 use super::order::ordered;
-use super::settings::{self, Top};
+use super::settings;
 use super::sources::{OneOrMore, Source};
-use super::stage::kind::{Action, Before, Kind};
+use super::stage::kind::{Before, Input, Stage};
 use super::stage::{registry, scorings};
 use super::wiring::{Producers, check_output, check_roles};
+use super::written::{self, Top};
 use crate::ground::parsed::FolderName;
 use crate::ground::suggest::unknown;
 
@@ -40,100 +41,6 @@ pub struct Pipeline {
     pub notes: Vec<String>,
     /// The optional stages of the file that are not among the stages.
     pub without: Without,
-}
-
-/// A stage: what to do, to what, towards what.
-pub struct Stage {
-    /// Its name, once in the pipeline: below variant and seed, where it is not of all.
-    pub name: String,
-    /// The place among the stages of the file of the one that it is.
-    pub place: usize,
-    /// The variants and seeds that it is of, as [`Cells`] number them.
-    pub cells: BTreeSet<usize>,
-    /// What sort of work it does.
-    pub kind: &'static Kind,
-    /// Its options as they were written.
-    pub options: Table,
-    /// The work, its options read.
-    pub action: Box<dyn Action>,
-    /// What it reads, by role.
-    pub inputs: BTreeMap<String, Vec<Input>>,
-    /// Paths in the run folder that it makes, by role.
-    pub outputs: BTreeMap<String, String>,
-    /// Whether the pipeline does without it where its sources are not there.
-    pub optional: bool,
-}
-
-/// What a stage reads.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Input {
-    /// What was there before.
-    Source(Source),
-    /// The output of a stage above: a path in the run folder.
-    Made(String),
-}
-
-impl Input {
-    /// Where it is.
-    ///
-    /// # Errors
-    /// Where it is a source that is not there.
-    pub fn path(&self, run_folder: &Path) -> anyhow::Result<PathBuf> {
-        match self {
-            Self::Source(source) => source.path().ok_or_else(|| anyhow!("source `{source}` is not there")),
-            Self::Made(name) => Ok(run_folder.join(name)),
-        }
-    }
-}
-
-impl fmt::Display for Input {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Source(source) => source.fmt(f),
-            Self::Made(name) => f.write_str(name),
-        }
-    }
-}
-
-impl Stage {
-    /// Whether another stage before this one is of all that this is of.
-    pub fn sees(&self, other: &Self) -> bool {
-        other.cells.is_superset(&self.cells)
-    }
-
-    /// Whether it reads what another makes.
-    pub fn reads_from(&self, other: &Self) -> bool {
-        let is_of_other = |input: &Input| match input {
-            Input::Source(_) => false,
-            Input::Made(name) => other.outputs.values().any(|output| output == name),
-        };
-        self.inputs.values().flatten().any(is_of_other)
-    }
-
-    /// The same with other options and inputs.
-    ///
-    /// # Errors
-    /// Where the options are not of its kind.
-    pub fn with(&self, options: Table, inputs: BTreeMap<String, Vec<Input>>) -> anyhow::Result<Self> {
-        let roles: Vec<String> = inputs.keys().cloned().collect();
-        Ok(Self {
-            name: self.name.clone(),
-            place: self.place,
-            cells: self.cells.clone(),
-            kind: self.kind,
-            action: (self.kind.parse)(options.clone(), &roles)?,
-            options,
-            inputs,
-            outputs: self.outputs.clone(),
-            optional: self.optional,
-        })
-    }
-}
-
-impl fmt::Debug for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stage").field("name", &self.name).finish_non_exhaustive()
-    }
 }
 
 /// What every stage has.
@@ -169,7 +76,7 @@ impl Pipeline {
         notes.extend(settings::apply(&mut top, settings)?);
         ensure!(!top.stage.is_empty(), "expected a `[[stage]]`, got none");
         top.stage = ordered(top.stage)?;
-        let names = top.stage.iter().map(|stage| settings::name(stage).to_owned()).collect();
+        let names = top.stage.iter().map(|stage| written::name(stage).to_owned()).collect();
         let whole = |stages, cells, notes| {
             let (stages, without) = leave_out(stages)?;
             Ok(Self { name: name.to_owned(), stages, names, cells, notes, without })
@@ -210,7 +117,7 @@ fn read_top(file: &Path, above: &[&Path], notes: &mut Vec<String>) -> anyhow::Re
     // Before they take the places of others': the later one would take the earlier one's, too.
     let mut names = BTreeSet::new();
     // One without a name is told where stages are read.
-    for name in top.stage.iter().map(settings::name).filter(|name| !name.is_empty()) {
+    for name in top.stage.iter().map(written::name).filter(|name| !name.is_empty()) {
         ensure!(names.insert(name), "two stages are named `{name}`");
     }
     let Some(other) = top.extends.take() else { return Ok(top) };

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::file::Stage;
 use super::run_folder::RunFolder;
+use super::stage::kind::Stage;
 use crate::checkpoint;
 use crate::decide::Decision;
 use crate::graph;

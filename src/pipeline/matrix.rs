@@ -8,61 +8,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, anyhow, bail, ensure};
-use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::cells::Cells;
 use super::gather;
 use super::options::typed;
-use super::settings::{self, Top};
+use super::settings;
 use super::sources::Source;
 use super::stage::kind::{AmongRuns, Kind};
-use crate::ground::parsed::FolderName;
+use super::written::{self, Matrix, Top, kind, names_mut};
 use crate::ground::suggest::unknown;
-use crate::query;
 
 /// The option that seeds replace.
 const SEED: &str = "seed";
-/// Bytes of a variant's name at most: it becomes a part of the names of folders.
-const LONGEST: usize = 100;
-
-/// What `[matrix]` says.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Matrix {
-    /// Each variant runs with each of them.
-    seeds: Option<Vec<u64>>,
-    /// The stages whose `seed` they are; absent: those whose kind learns.
-    seed_of: Option<Vec<String>>,
-    /// The variant that the others are compared with; absent: the first.
-    against: Option<String>,
-}
-
-/// What a `[[variant]]` says.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Variant {
-    /// Its name.
-    pub name: String,
-    /// What it sets, as `--set` does: by `STAGE.KEY` or `sources.NAME`.
-    #[serde(default)]
-    pub set: Table,
-    /// What of the file it leaves out, by `STAGE.KEY`.
-    #[serde(default)]
-    pub unset: Vec<String>,
-    /// The variant that it is compared with; absent: that of the matrix.
-    pub against: Option<String>,
-}
-
-/// The cells: seed by seed, each with every variant.
-#[derive(Debug)]
-pub struct Cells {
-    /// The variants' names; that of the pipeline where there are seeds alone.
-    pub variants: Vec<String>,
-    /// With which variant each is compared.
-    pub against: BTreeMap<String, String>,
-    seeds: Vec<u64>,
-    are_named: bool,
-}
 
 /// A stage as it runs: for one cell, or for several.
 pub struct Instance {
@@ -82,7 +40,7 @@ impl Instance {
     /// The stages of a file as they are written.
     pub fn as_written(stages: &[Table]) -> Vec<Self> {
         let one = |(place, table): (usize, &Table)| Self {
-            name: settings::name(table).to_owned(),
+            name: written::name(table).to_owned(),
             table: table.clone(),
             place,
             cells: BTreeSet::from([0]),
@@ -121,111 +79,6 @@ struct Origin {
     is_late: bool,
 }
 
-impl Cells {
-    /// Of a file without a matrix.
-    pub fn single(pipeline: &str) -> Self {
-        Self { variants: vec![pipeline.to_owned()], against: BTreeMap::new(), seeds: Vec::new(), are_named: false }
-    }
-
-    fn read(top: &Top, matrix: &Matrix, pipeline: &str) -> anyhow::Result<Self> {
-        let seeds = matrix.seeds.clone().unwrap_or_default();
-        ensure!(matrix.seeds.is_none() || !seeds.is_empty(), "`matrix.seeds`: expected a seed or several, got none");
-        let twice = (1..).zip(&seeds).find_map(|(next, seed)| seeds.get(next..)?.contains(seed).then_some(*seed));
-        if let Some(seed) = twice {
-            bail!("`matrix.seeds`: expected each once, got {seed} twice");
-        }
-        ensure!(
-            !seeds.is_empty() || !top.variant.is_empty(),
-            "`matrix`: expected `seeds`, or a `[[variant]]` beside it, got neither"
-        );
-        check_names(&top.variant)?;
-        let names: Vec<String> = top.variant.iter().map(|variant| variant.name.clone()).collect();
-        let against = references(&top.variant, &names, matrix.against.as_deref())?;
-        let are_named = !names.is_empty();
-        Ok(Self { variants: if are_named { names } else { vec![pipeline.to_owned()] }, against, seeds, are_named })
-    }
-
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        self.variants.len() * self.seeds.len().max(1)
-    }
-
-    /// Those of variants of these names and of what they are compared with; of none: all.
-    ///
-    /// # Errors
-    /// A name that no variant bears.
-    pub fn of(&self, names: &[String]) -> anyhow::Result<BTreeSet<usize>> {
-        let known: Vec<&str> = self.variants.iter().filter(|_| self.are_named).map(String::as_str).collect();
-        if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
-            bail!("{}", unknown("variant", name, &known));
-        }
-        let is_asked = |name: &str| names.iter().any(|asked| asked == name || self.reference(asked) == Some(name));
-        Ok((0..self.count()).filter(|&cell| names.is_empty() || is_asked(self.variant(cell))).collect())
-    }
-
-    /// The variant of a cell.
-    pub fn variant(&self, cell: usize) -> &str {
-        self.variants.get(cell % self.variants.len()).map_or("", String::as_str)
-    }
-
-    fn reference(&self, variant: &str) -> Option<&str> {
-        self.against.get(variant).map(String::as_str)
-    }
-
-    fn seed(&self, cell: usize) -> Option<u64> {
-        self.seeds.get(cell / self.variants.len()).copied()
-    }
-
-    /// What stands before the names of an instance that is of these cells; `None` where it is of all.
-    fn prefix(&self, cells: &BTreeSet<usize>, is_seeded: bool) -> Option<String> {
-        let first = *cells.first()?;
-        let all = if is_seeded { self.variants.len() } else { self.count() };
-        let variant = (cells.len() < all).then(|| self.variant(first).to_owned());
-        let seed = self.seed(first).filter(|_| is_seeded).map(|seed| format!("seed-{seed}"));
-        let steps: Vec<String> = variant.into_iter().chain(seed).collect();
-        (!steps.is_empty()).then(|| steps.join("/"))
-    }
-}
-
-/// With which variant each is compared: what it says, or else the matrix, or else the first.
-fn references(variants: &[Variant], names: &[String], usual: Option<&str>) -> anyhow::Result<BTreeMap<String, String>> {
-    let known: Vec<&str> = names.iter().map(String::as_str).collect();
-    let check = |name: &str| {
-        ensure!(known.contains(&name), "`against`: {}", unknown("variant", name, &known));
-        Ok(name.to_owned())
-    };
-    let usual = usual.or(known.first().copied()).map(check).transpose().context("`matrix`")?;
-    let mut against = BTreeMap::new();
-    for variant in variants {
-        let own = variant.against.as_deref().map(check).transpose();
-        let reference = own.with_context(|| format!("variant `{}`", variant.name))?.or_else(|| usual.clone());
-        against.extend(reference.filter(|name| *name != variant.name).map(|name| (variant.name.clone(), name)));
-    }
-    Ok(against)
-}
-
-/// Whether names can be those of folders, and of tables in queries.
-fn check_names(variants: &[Variant]) -> anyhow::Result<()> {
-    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
-    for Variant { name, .. } in variants {
-        name.parse::<FolderName>().map_err(|reason| anyhow!("`variant.name`: {reason}"))?;
-        let is_plain = !name.contains(|letter: char| letter.is_control() || letter == gather::BETWEEN);
-        ensure!(
-            is_plain && name.trim() == name && name.len() <= LONGEST,
-            "`variant.name`: expected at most {LONGEST} bytes, no `{}`, no control character and no space at an end, \
-             got `{}`",
-            gather::BETWEEN,
-            name.escape_debug()
-        );
-        match seen.insert(query::identifier(&name.to_lowercase()), name) {
-            Some(other) if other == name => bail!("two variants are named `{name}`"),
-            Some(other) => bail!("variants `{other}` and `{name}` would bear one name in queries"),
-            None => {}
-        }
-    }
-    Ok(())
-}
-
 /// The stages of a file as they run, where settings were `set` in it; `None` where nothing is repeated.
 ///
 /// # Errors
@@ -236,7 +89,7 @@ pub fn expand(top: &Top, pipeline: &str, set: &[String]) -> anyhow::Result<Optio
     }
     let matrix: Matrix = typed(top.matrix.clone().unwrap_or_default()).context("`matrix`")?;
     let cells = Cells::read(top, &matrix, pipeline)?;
-    let seeded = if cells.seeds.is_empty() { BTreeSet::new() } else { seeded(top, matrix.seed_of.as_deref())? };
+    let seeded = if cells.seed(0).is_none() { BTreeSet::new() } else { seeded(top, matrix.seed_of.as_deref())? };
     let sets_seed = |setting: &&String| setting.split_once('=').is_some_and(|(key, _)| is_seed(key, &seeded));
     if let Some(setting) = set.iter().find(sets_seed) {
         bail!("--set {setting}: expected it in `matrix.seeds`, as in `--set 'matrix.seeds=[1, 2]'`");
@@ -261,11 +114,11 @@ pub fn expand(top: &Top, pipeline: &str, set: &[String]) -> anyhow::Result<Optio
 
 /// The names of the stages whose seed the matrix says.
 fn seeded(top: &Top, named: Option<&[String]>) -> anyhow::Result<BTreeSet<String>> {
-    let names: Vec<&str> = top.stage.iter().map(settings::name).collect();
+    let names: Vec<&str> = top.stage.iter().map(written::name).collect();
     let Some(named) = named else {
-        let learns = |stage: &&Table| gather::kind(stage).is_some_and(|kind| kind.among_runs == AmongRuns::Learns);
+        let learns = |stage: &&Table| kind(stage).is_some_and(|kind| kind.among_runs == AmongRuns::Learns);
         let found: BTreeSet<String> =
-            top.stage.iter().filter(learns).map(|stage| settings::name(stage).to_owned()).collect();
+            top.stage.iter().filter(learns).map(|stage| written::name(stage).to_owned()).collect();
         ensure!(!found.is_empty(), "`matrix.seeds`: expected a stage that learns, or `seed_of`, got neither");
         return Ok(found);
     };
@@ -273,10 +126,10 @@ fn seeded(top: &Top, named: Option<&[String]>) -> anyhow::Result<BTreeSet<String
     if let Some(name) = named.iter().find(|name| !names.contains(&name.as_str())) {
         bail!("`matrix.seed_of`: {}", unknown("stage", name, &names));
     }
-    let gathers = |stage: &&Table| gather::kind(stage).is_some_and(Kind::gathers);
-    let is_named = |stage: &&Table| named.iter().any(|name| name == settings::name(stage));
+    let gathers = |stage: &&Table| kind(stage).is_some_and(Kind::gathers);
+    let is_named = |stage: &&Table| named.iter().any(|name| name == written::name(stage));
     if let Some(stage) = top.stage.iter().filter(is_named).find(gathers) {
-        let name = settings::name(stage);
+        let name = written::name(stage);
         bail!("`matrix.seed_of`: expected stages of one run each, got `{name}`, which takes all together");
     }
     Ok(named.iter().cloned().collect())
@@ -327,7 +180,7 @@ fn form(
 ) -> anyhow::Result<Form> {
     let mut stages = varied.stage.clone();
     if let Some(seed) = seed {
-        for stage in stages.iter_mut().filter(|stage| seeded.contains(settings::name(stage))) {
+        for stage in stages.iter_mut().filter(|stage| seeded.contains(written::name(stage))) {
             stage.insert(SEED.to_owned(), Value::Integer(i64::try_from(seed)?));
         }
     }
@@ -350,11 +203,11 @@ fn instances_of(
     seeded: &BTreeSet<String>,
 ) -> anyhow::Result<Vec<Instance>> {
     let of_cells: Vec<&Table> = forms.iter().filter_map(|form| form.stages.get(place)).collect();
-    let name = settings::name(written).to_owned();
+    let name = written::name(written).to_owned();
     let found: Vec<(Table, Origin)> =
         forms.iter().filter_map(|form| Some(resolved(form.stages.get(place)?, form))).collect();
     let mut groups: Vec<(Table, Origin, BTreeSet<usize>)> = Vec::new();
-    if gather::kind(written).is_some_and(Kind::gathers) {
+    if kind(written).is_some_and(Kind::gathers) {
         let own: Vec<Table> = found.into_iter().map(|(table, _)| table).collect();
         let table = gather::gathered(written, &of_cells, &own, cells).with_context(|| format!("stage `{name}`"))?;
         groups.push((table, Origin { is_late: true, ..Origin::default() }, (0..cells.count()).collect()));
@@ -379,7 +232,7 @@ fn instances_of(
 fn resolved(stage: &Table, form: &Form) -> (Table, Origin) {
     let (mut stage, mut of) = (stage.clone(), Origin::default());
     let inputs = stage.get_mut("inputs").and_then(Value::as_table_mut);
-    for name in inputs.into_iter().flat_map(gather::names_mut) {
+    for name in inputs.into_iter().flat_map(names_mut) {
         if let Some(origin) = form.names.get(name) {
             name.clone_from(&origin.name);
             of.is_seeded |= origin.is_seeded;
@@ -400,7 +253,7 @@ fn instance(
     let prefix = cells.prefix(&of, origin.is_seeded);
     let below = |name: &str| prefix.as_ref().map_or_else(|| name.to_owned(), |prefix| format!("{prefix}/{name}"));
     let outputs = table.get_mut("outputs").and_then(Value::as_table_mut);
-    for output in outputs.into_iter().flat_map(gather::names_mut) {
+    for output in outputs.into_iter().flat_map(names_mut) {
         let made = Origin { name: below(output), ..origin.clone() };
         for (_, form) in forms.iter_mut().enumerate().filter(|(cell, _)| of.contains(cell)) {
             form.names.insert(output.clone(), made.clone());

@@ -37,14 +37,16 @@
 //!
 //! To add a kind of stage, add a file to `stage/` and a line to the list in [`stage::registry`].
 
+mod cells;
 mod file;
-mod matrix;
 mod gather;
 mod install;
+mod matrix;
 mod optional;
 mod options;
 mod order;
 mod plan;
+mod reach;
 mod request;
 mod run_folder;
 mod runner;
@@ -52,13 +54,15 @@ mod settings;
 mod sources;
 pub mod stage;
 mod wiring;
+mod written;
 
 pub use crate::ground::manifest::{Artefact, Entry, Manifest, Recipe};
 pub use crate::nn::device::DeviceChoice;
-pub use file::{Input, Pipeline, Stage};
+pub use file::Pipeline;
 pub use optional::Without;
 pub use plan::{Planned, plan};
 pub use request::{LeftOut, Request};
 pub use runner::{Ended, run, summaries};
 pub use settings::setting;
 pub use sources::Source;
+pub use stage::kind::{Input, Stage};

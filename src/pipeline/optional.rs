@@ -5,8 +5,8 @@ use std::fmt;
 
 use anyhow::bail;
 
-use super::file::{Input, Stage};
-use super::request::{inputs, list, missing};
+use super::sources::list;
+use super::stage::kind::{Input, Stage};
 
 /// The stages that were left out, and the sources for want of which.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,8 +33,8 @@ pub fn leave_out(stages: Vec<Stage>) -> anyhow::Result<(Vec<Stage>, Without)> {
     let (mut kept, mut without, mut unmade): (Vec<Stage>, _, Vec<String>) =
         (Vec::new(), Without::default(), Vec::new());
     for stage in stages {
-        let absent: Vec<String> = inputs(&stage).filter_map(|(role, input)| missing(role, input)).collect();
-        let needs_unmade = inputs(&stage).any(|(_, input)| matches!(input, Input::Made(name) if unmade.contains(name)));
+        let absent: Vec<String> = stage.reads().filter_map(|(role, input)| input.missing(role)).collect();
+        let needs_unmade = stage.reads().any(|(_, input)| matches!(input, Input::Made(name) if unmade.contains(name)));
         if stage.optional && (needs_unmade || !absent.is_empty()) {
             unmade.extend(stage.outputs.into_values());
             without.stages.push(stage.name);
@@ -49,7 +49,7 @@ pub fn leave_out(stages: Vec<Stage>) -> anyhow::Result<(Vec<Stage>, Without)> {
 fn check(stages: &[Stage]) -> anyhow::Result<()> {
     let optional = || stages.iter().filter(|stage| stage.optional);
     for stage in stages.iter().filter(|stage| !stage.optional) {
-        for (_, input) in inputs(stage) {
+        for (_, input) in stage.reads() {
             let Input::Made(name) = input else { continue };
             let made = optional().find(|other| other.outputs.values().any(|output| output == name));
             let Some(other) = made else { continue };

@@ -18,6 +18,11 @@ pub fn keys<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
     keys
 }
 
+/// The same, of what is read with nothing borrowed.
+pub fn keys_of<T: DeserializeOwned>() -> Vec<&'static str> {
+    keys::<T>().to_vec()
+}
+
 struct Probe<'k>(&'k mut &'static [&'static str]);
 
 impl<'de> Deserializer<'de> for Probe<'_> {

@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::bail;
 use toml::{Table, Value};
 
-use super::gather::names_in;
-use super::settings::name;
+use super::written::{name, names_in};
 
 /// Stages so that each stands behind those whose outputs it reads: of those of the file in turn, each with what it needs
 /// before it. A file in that order stays as it is.

@@ -5,11 +5,12 @@ use std::fmt;
 
 use anyhow::Context;
 
-use super::file::{Input, Pipeline, Stage};
-use super::gather::{Reach, reach};
+use super::file::Pipeline;
 use super::install::check_places;
-use super::request::{Request, inputs, to_fetch};
+use super::reach::{Reach, reach};
+use super::request::Request;
 use super::run_folder::RunFolder;
+use super::stage::kind::{Input, Stage};
 use crate::checkpoint;
 use crate::ground::identity::content_without;
 use crate::ground::manifest::{Artefact, Entry};
@@ -86,7 +87,7 @@ impl ToCome<'_> {
 /// # Errors
 /// Where an input is not there, or something cannot be read.
 pub fn reason(folder: &mut RunFolder<'_>, stage: &Stage, force: bool) -> anyhow::Result<Option<String>> {
-    if let Some(name) = inputs(stage).flat_map(|(role, input)| to_fetch(role, input)).next() {
+    if let Some(name) = stage.reads().flat_map(|(role, input)| input.to_fetch(role)).next() {
         return Ok(Some(format!("encoder `{name}` is to be downloaded")));
     }
     let recipe = folder.recipe(stage)?;

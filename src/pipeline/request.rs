@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
-use super::file::{Input, Pipeline, Stage};
-use super::gather::Absent;
-use super::sources::ENCODER;
+use super::file::Pipeline;
+use super::reach::Absent;
+use super::sources::list;
+use super::stage::kind::Stage;
 use crate::ground::hint::{Hint, Words};
 use crate::nn::device::DeviceChoice;
 use crate::table::found_under;
@@ -48,12 +49,6 @@ impl Hint for LeftOut {
     }
 }
 
-/// Sources with their verb.
-pub fn list(missing: &[String]) -> String {
-    let names: Vec<String> = missing.iter().map(|places| format!("`{places}`")).collect();
-    format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" })
-}
-
 impl Request {
     /// The stages that are asked for, where their sources are there.
     ///
@@ -68,7 +63,7 @@ impl Request {
             bail!("{}: the first stage to run comes after the last", pipeline.name)
         }
         let missing: BTreeSet<String> =
-            stages.iter().copied().flat_map(inputs).filter_map(|(role, input)| missing(role, input)).collect();
+            stages.iter().flat_map(|stage| stage.reads()).filter_map(|(role, input)| input.missing(role)).collect();
         if missing.is_empty() {
             return Ok(stages);
         }
@@ -110,28 +105,5 @@ impl Request {
 
     fn cells(&self, pipeline: &Pipeline) -> anyhow::Result<BTreeSet<usize>> {
         pipeline.cells.of(&self.variants).with_context(|| pipeline.name.clone())
-    }
-}
-
-/// What a stage reads, with its roles.
-pub fn inputs(stage: &Stage) -> impl Iterator<Item = (&str, &Input)> {
-    stage.inputs.iter().flat_map(|(role, inputs)| inputs.iter().map(|input| (role.as_str(), input)))
-}
-
-/// A source that is not there, and that no run can fetch.
-pub fn missing(role: &str, input: &Input) -> Option<String> {
-    match input {
-        Input::Source(source) if source.path().is_none() && to_fetch(role, input).is_empty() => {
-            Some(source.to_string())
-        }
-        _ => None,
-    }
-}
-
-/// The names of an encoder that is not on this machine, one of which a run downloads.
-pub fn to_fetch<'i>(role: &str, input: &'i Input) -> Vec<&'i str> {
-    match input {
-        Input::Source(source) if role == ENCODER => source.to_fetch(),
-        _ => Vec::new(),
     }
 }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::file::{Input, Pipeline, Stage};
-use super::gather;
+use super::cells::BETWEEN;
+use super::file::Pipeline;
+use super::stage::kind::{Input, Stage};
 use crate::ground::identity::Contents;
 use crate::ground::manifest::{Artefact, Entry, MANIFEST, Manifest, Recipe};
 use crate::table::{found_under, make_folder, remove_leftovers, write_file};
@@ -161,7 +162,7 @@ impl<'p> RunFolder<'p> {
 
     /// The folder of all that a stage works in.
     pub fn stage_folder(&self, stage: &Stage) -> PathBuf {
-        self.path.join(WORK).join(stage.name.replace('/', &gather::BETWEEN.to_string()))
+        self.path.join(WORK).join(stage.name.replace('/', &BETWEEN.to_string()))
     }
 
     /// Removes what killed runs have left once a run is done, and where it was of `all` stages also their work, from which

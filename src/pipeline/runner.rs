@@ -8,13 +8,14 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow, bail};
 
-use super::file::{Pipeline, Stage};
-use super::gather::{Absent, Reach, reach};
+use super::file::Pipeline;
 use super::install::{self, install};
 use super::plan::reason;
-use super::request::{Request, inputs, to_fetch};
+use super::reach::{Absent, Reach, reach};
+use super::request::Request;
 use super::run_folder::RunFolder;
-use super::stage::kind::{Made, Work};
+use super::stage::kind::Stage;
+use super::stage::work::{Made, Work};
 use crate::checkpoint;
 use crate::encoder::hub;
 use crate::ground::Text;
@@ -104,10 +105,10 @@ pub fn summaries(pipeline: &Pipeline, request: &Request, ended: &Ended) -> anyho
 
 /// Downloads the encoders that stages need and that are not on this machine.
 fn fetch(stages: &[&Stage], observe: Observer<'_>) -> anyhow::Result<()> {
-    for (role, input) in stages.iter().copied().flat_map(inputs) {
+    for (role, input) in stages.iter().flat_map(|stage| stage.reads()) {
         // The first that the hub knows; else the last one's error.
         let mut fetched = Ok(());
-        for name in to_fetch(role, input) {
+        for name in input.to_fetch(role) {
             observe(Event::Line(format!("downloading the encoder `{name}`")));
             fetched = hub::resolve(name).map(drop);
             if fetched.is_ok() {

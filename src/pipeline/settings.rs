@@ -1,14 +1,11 @@
 //! Values of a pipeline file that the command line replaces.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
 use anyhow::{Context, anyhow, bail, ensure};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::matrix::Variant;
 use super::sources::Source;
+use super::written::{Top, name};
 use crate::ground::suggest::unknown;
 use crate::model::ModelConfig;
 
@@ -22,60 +19,6 @@ const FORM: &str = "expected STAGE.KEY=VALUE, sources.NAME=PATH or matrix.KEY=VA
 
 /// The key of the file under which seeds stand.
 const MATRIX: &str = "matrix";
-/// Its key of the variant that the others are compared with.
-const AGAINST: &str = "against";
-
-/// The file's top level.
-#[derive(Clone, Deserialize)]
-pub struct Top {
-    /// Another pipeline file, of which this one changes some.
-    #[serde(default)]
-    pub extends: Option<PathBuf>,
-    /// What was there before, by name.
-    #[serde(default)]
-    pub sources: BTreeMap<String, Source>,
-    /// The stages as they were written.
-    #[serde(default)]
-    pub stage: Vec<Table>,
-    /// What is repeated, as it was written.
-    #[serde(default)]
-    pub matrix: Option<Table>,
-    /// Variants of the stages.
-    #[serde(default)]
-    pub variant: Vec<Variant>,
-}
-
-impl Top {
-    /// The same over what another file says: its stages take the place of those of their names, and so do its sources and
-    /// keys of the matrix; others are added. Its variants, where it has any, take the place of all, and of the one that the
-    /// others are compared with, where none of them is called so: that is to be said.
-    #[must_use]
-    pub fn over(self, mut below: Self) -> (Self, Option<String>) {
-        let mut note = None;
-        below.sources.extend(self.sources);
-        for stage in self.stage {
-            match below.stage.iter_mut().find(|other| name(other) == name(&stage)) {
-                Some(other) => *other = stage,
-                None => below.stage.push(stage),
-            }
-        }
-        if !self.variant.is_empty() {
-            below.variant = self.variant;
-            let against = below.matrix.as_ref().and_then(|matrix| matrix.get(AGAINST)).and_then(Value::as_str);
-            let gone = against.filter(|name| below.variant.iter().all(|variant| variant.name != *name));
-            if let (Some(name), Some(matrix)) = (gone.map(str::to_owned), &mut below.matrix) {
-                matrix.remove(AGAINST);
-                let has_own = self.matrix.as_ref().is_some_and(|own| own.contains_key(AGAINST));
-                note = (!has_own)
-                    .then(|| format!("leaves out its `matrix.{AGAINST}`: no variant here is called `{name}`"));
-            }
-        }
-        if let Some(matrix) = self.matrix {
-            below.matrix.get_or_insert_default().extend(matrix);
-        }
-        (below, note)
-    }
-}
 
 /// Applies settings to a file: each is `STAGE.KEY=VALUE`, `KEY=VALUE` with a KEY whose table one stage alone has, or
 /// `sources.NAME=PATH`. Returns what is to be said of them, a line each.
@@ -218,11 +161,6 @@ fn remove(top: &mut Top, path: &str) -> anyhow::Result<()> {
     let removed = table.and_then(|table| table.remove(last));
     ensure!(removed.is_some(), "expected a setting of the file, which has none there");
     Ok(())
-}
-
-/// The name of a stage as it was written.
-pub fn name(stage: &Table) -> &str {
-    stage.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The one stage with a table of this key.

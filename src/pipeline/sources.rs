@@ -84,3 +84,9 @@ impl fmt::Display for Source {
         }
     }
 }
+
+/// Sources with their verb.
+pub fn list(missing: &[String]) -> String {
+    let names: Vec<String> = missing.iter().map(|places| format!("`{places}`")).collect();
+    format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" })
+}

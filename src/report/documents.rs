@@ -13,7 +13,7 @@ use table::{Followers, Scratch, TableError, Text, Walk};
 
 use crate::error::ReportError;
 use crate::predictions::{Places, Prediction, Predictions};
-use crate::shares::{OfPairs, Share, Shares};
+use crate::shares::{OfPairs, Share, Shares, rounded};
 use crate::traces::{Change, Traces};
 
 /// Tokens of a document that a page has at most, each an element where it is part of a mention.
@@ -444,11 +444,6 @@ impl From<Prediction> for Claim {
             margin: row.margin,
         }
     }
-}
-
-/// To four places: no reader sees more.
-pub fn rounded(share: f32) -> f32 {
-    (share * 1e4).round() / 1e4
 }
 
 /// A document's sentences: their tokens, each with the space before it, if there is one.

@@ -10,7 +10,6 @@ use table::rows::{EvidenceRow, SentenceWeightRow};
 use table::sort::{InOrder, Sorted, Sorter, sortable};
 use table::{Table, TableError, Text};
 
-use crate::documents::rounded;
 use crate::predictions::Places;
 
 sortable! {
@@ -121,4 +120,9 @@ impl Shares {
         }
         Ok(pairs)
     }
+}
+
+/// To four places: no reader sees more.
+pub fn rounded(share: f32) -> f32 {
+    (share * 1e4).round() / 1e4
 }

@@ -17,8 +17,8 @@ use super::ended::Ended;
 use super::error::ScoreError;
 use super::limit::table_lacks;
 use super::parts::Parts;
+use super::request::{Options, Request};
 use super::told::noting;
-use super::{Options, Request};
 
 /// Puts back what a process that died has set aside.
 pub fn restore(out: &Path) -> Result<(), TableError> {

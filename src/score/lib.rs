@@ -38,37 +38,36 @@ mod loaded;
 mod on_evidence;
 mod parts;
 mod purpose;
+mod request;
 mod resident;
 mod rows;
 mod shard;
+mod shards;
 mod told;
 
 use std::ops::Range;
 use std::path::Path;
 
 use candle_core::Device;
-use serde::{Deserialize, Serialize};
-
 use checkpoint::Checkpoint;
-use decide::{At, model_on_evidence};
+use decide::model_on_evidence;
 use examples::{Taken, examples_within};
 use ground::identity::Identity;
 use ground::observe::{Event, Observer, Progress};
-use ground::settings::{Settings, at_least, within};
 use ground::workers::overlap;
-use model::MOST;
 use model::example::Relations;
 pub use model::predict::USUAL_BYTES;
-use nn::device::{Compute, DeviceChoice, Precision};
+use nn::device::{Compute, Precision};
 use pieces::Cutter;
 use table::{Ours, Standing, TableError, check_workplace, clear_leftovers};
 
 pub use ended::{Ended, Scored};
 pub use error::ScoreError;
 pub use limit::{TooLarge, not_scored};
-pub use purpose::Candidates;
+pub use request::{Candidates, MARGIN, Options, Request};
 pub use resident::{Grouping, Outcome, Scorer, Seen, Setup};
-pub use shard::{Shard, join};
+pub use shard::Shard;
+pub use shards::join;
 
 use decided::{Decided, Notes, Tables};
 use first::First;
@@ -77,149 +76,6 @@ use loaded::{Core, Documents};
 use on_evidence::OnEvidence;
 use parts::{Part, Parts, work_folder};
 use purpose::Purpose;
-
-/// How far below the threshold class's logit those lie that are kept, unless asked otherwise: a few a pair.
-pub const MARGIN: f32 = 5.0;
-/// The same at most: all relations of any pair.
-const MOST_MARGIN: f32 = 1000.0;
-
-/// How a split is scored.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Options {
-    /// What the run is called; absent: as whoever scores calls it.
-    pub run_id: Option<String>,
-    /// How often the model infers; 0: its base alone; absent: as often as it says.
-    pub iterations: Option<usize>,
-    /// Pieces of a batch, unless a document alone has more; absent: as many as suit the device. Does not change what is
-    /// predicted.
-    pub pieces_at_once: Option<usize>,
-    /// Pairs of a document at most that a model looks at; one that has more is not scored, and told. Absent: as many as
-    /// the model holds in [`USUAL_BYTES`].
-    pub most_pairs: Option<u64>,
-    /// How far below the threshold class's logit a relation's may lie to be among the scores. Does not change what is
-    /// predicted.
-    pub margin: f32,
-    /// Which pairs are scored.
-    pub candidates: Candidates,
-    /// The precision that the decision's threshold came to where it was fitted, in place of its own threshold.
-    pub at_precision: Option<f64>,
-    /// The recall that it came to, likewise.
-    pub at_recall: Option<f64>,
-    /// The type in which matrix products are computed; absent: `bf16` on a CUDA device, `f32` on the CPU.
-    pub precision: Option<Precision>,
-    /// The one of the corpora that the model was trained on together as whose documents these are scored: what that does not
-    /// annotate is not claimed, relations are called as there, and its candidates are scored. Absent: as none of them.
-    pub like: Option<String>,
-}
-
-impl Options {
-    /// The threshold that is asked for.
-    fn at(&self) -> At {
-        At { precision: self.at_precision, recall: self.at_recall }
-    }
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            run_id: None,
-            iterations: None,
-            pieces_at_once: None,
-            most_pairs: None,
-            margin: MARGIN,
-            candidates: Candidates::default(),
-            at_precision: None,
-            at_recall: None,
-            precision: None,
-            like: None,
-        }
-    }
-}
-
-impl Settings for Options {
-    fn check(&self) -> Result<(), String> {
-        within("iterations", self.iterations.unwrap_or_default(), 0, MOST)?;
-        within("margin", self.margin, 0.0, MOST_MARGIN)?;
-        self.at().check()?;
-        at_least("most_pairs", self.most_pairs.unwrap_or(1), 1)?;
-        at_least("pieces_at_once", self.pieces_at_once.unwrap_or(1), 1)
-    }
-}
-
-/// What to score, and how.
-#[derive(Debug, Clone)]
-pub struct Request<'a> {
-    /// The folder of the checkpoint.
-    pub checkpoint: &'a Path,
-    /// The folder of the split.
-    pub split: &'a Path,
-    /// The folder into which the tables go.
-    pub out: &'a Path,
-    /// What the run is called.
-    pub run_id: &'a str,
-    /// How. A name that these give the run is `run_id` already.
-    pub options: Options,
-    /// Predictions with which inference begins, a table or a submission; `None`: those of the model's base.
-    pub first_relations: Option<&'a Path>,
-    /// The weights of sentences of a run over the split, a folder with the table or the table: then each pair is scored on
-    /// what they make its evidence alone. `None`: on its document.
-    pub evidence_only: Option<&'a Path>,
-    /// The file of the decision; `None`: that in the checkpoint's folder, if there is one.
-    pub decision: Option<&'a Path>,
-    /// Where to compute.
-    pub device: DeviceChoice,
-    /// Whether tables of another making are replaced.
-    pub force: bool,
-    /// The share of the documents that is scored; `None`: all.
-    pub shard: Option<Shard>,
-}
-
-impl<'a> Request<'a> {
-    /// The usual run, of this name.
-    pub fn new(checkpoint: &'a Path, split: &'a Path, out: &'a Path, run_id: &'a str, device: DeviceChoice) -> Self {
-        let (options, force, shard) = (Options::default(), false, None);
-        let (first_relations, evidence_only, decision) = (None, None, None);
-        Self { checkpoint, split, out, run_id, options, first_relations, evidence_only, decision, device, force, shard }
-    }
-
-    /// The same with other options.
-    #[must_use]
-    pub fn with(self, options: &'a Options) -> Self {
-        let run_id = options.run_id.as_deref().unwrap_or(self.run_id);
-        Self { run_id, options: options.clone(), ..self }
-    }
-
-    /// The same, where inference begins with these relations.
-    #[must_use]
-    pub fn begun_with(self, first_relations: Option<&'a Path>) -> Self {
-        Self { first_relations, ..self }
-    }
-
-    /// The same of what these weights make evidence alone.
-    #[must_use]
-    pub fn on_evidence(self, weights: Option<&'a Path>) -> Self {
-        Self { evidence_only: weights, ..self }
-    }
-
-    /// The same, decided by a file.
-    #[must_use]
-    pub fn decided_by(self, decision: Option<&'a Path>) -> Self {
-        Self { decision, ..self }
-    }
-
-    /// The same of a share of the documents, which leaves parts for [`join()`].
-    #[must_use]
-    pub fn of_shard(self, shard: Option<Shard>) -> Self {
-        Self { shard, ..self }
-    }
-
-    /// The same, which also replaces a table of another making.
-    #[must_use]
-    pub fn forced(self, force: bool) -> Self {
-        Self { force, ..self }
-    }
-}
 
 /// Scores a split, unless its tables are up to date.
 ///
@@ -236,10 +92,10 @@ pub fn score(request: &Request<'_>, observe: Observer<'_>) -> Result<Ended, Scor
         return Ok(ended);
     }
     if let Some(shard) = request.shard {
-        return shard::score(&basis, shard, compute, (&fingerprint, &decided), observe);
+        return shards::score(&basis, shard, compute, (&fingerprint, &decided), observe);
     }
     let tables = Tables::begin(&decided, &fingerprint)?;
-    check_workplace(&work_folder(request.out), &shard::FURTHER)?;
+    check_workplace(&work_folder(request.out), &shards::FURTHER)?;
     basis.purpose.has_relations(request)?;
     let core = basis.core(compute, observe)?;
     let parts = basis.parts((&core, &fingerprint), 0..usize::MAX, observe)?;
@@ -397,7 +253,7 @@ impl<'a> Basis<'a> {
         decided.remove_outdated()?;
         tables.commit()?;
         self.purpose.keep_relations(self.request)?;
-        let scored = parts.remove(shard::parts_of_others(self.request.out, &fingerprint)?.as_ref())?;
+        let scored = parts.remove(shards::parts_of_others(self.request.out, &fingerprint)?.as_ref())?;
         told.into_iter().map(Event::Warning).chain(lacking(scored.too_large)).for_each(observe);
         Ok(Ended::Scored(scored))
     }

@@ -16,13 +16,13 @@ use nn::device::Compute;
 use pieces::CutOff;
 use table::Text;
 
-use super::Options;
 use super::error::ScoreError;
 use super::first::First;
 use super::limit::take_out;
 use super::on_evidence::{Cut, OnEvidence, SharesOf, in_order, with_cuts};
 use super::parts::{self, Part};
 use super::purpose::Met;
+use super::request::Options;
 use super::rows::Rows;
 
 /// Documents of a part on a CUDA device, which is idle where a part ends.

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use checkpoint::{Card, CardRelation};
 use examples::Profile;
-use ground::choice;
 use ground::excerpt::quoted;
 use ground::identity::Identity;
 use ground::observe::Event;
@@ -17,19 +16,7 @@ use table::{Ours, Row, TableError, Text, check_making, check_place, fingerprint}
 
 use super::error::ScoreError;
 use super::like::of_card;
-use super::{Options, Request};
-
-/// Which pairs are scored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Candidates {
-    /// The corpus' candidates, but for those of types that the model's training left out.
-    #[default]
-    Model,
-    /// The corpus' candidates.
-    Corpus,
-}
-
-choice!(Candidates, "candidates", { Model => "model", Corpus => "corpus" });
+use super::request::{Candidates, Options, Request};
 
 /// Things that a warning names; all are counted.
 const SHOWN: usize = 5;

@@ -27,9 +27,10 @@ use table::{RecordBatch, Text, rows_of};
 use super::decided::decision;
 use super::error::ScoreError;
 use super::limit::TooLarge;
+use super::load;
 use super::loaded::Core;
 use super::purpose::Purpose;
-use super::{Options, load};
+use super::request::Options;
 
 mod seen;
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
 use parquet::errors::ParquetError;
 
@@ -13,7 +12,7 @@ use ground::caught::caught;
 
 use super::nested::{self, Nested};
 use super::nulls::without_nulls;
-use super::schema::ColumnSchema;
+use super::schema::{ColumnSchema, fits};
 use super::{Row, TableError, TableSchema};
 
 /// The rows of a batch in memory, whoever made it: its columns stand in any order and are brought to the schema's types;
@@ -54,16 +53,4 @@ fn conformed(batch: &RecordBatch, column: &ColumnSchema, path: &Path) -> Result<
         Err(source) => return Err(TableError::Value { path, column: name, expected: expected.to_string(), source }),
     };
     without_nulls(array, column, &path)
-}
-
-/// Whether values of the one kind can stand for values of the other.
-pub(super) fn fits(found: &DataType, expected: &DataType) -> bool {
-    use DataType::{Boolean, Dictionary, LargeList, LargeUtf8, List, Null, Utf8, Utf8View};
-    match (found, expected) {
-        (Dictionary(_, values), _) => fits(values, expected),
-        (Null, _) | (Utf8 | LargeUtf8 | Utf8View, Utf8) | (Boolean, Boolean) => true,
-        (List(found) | LargeList(found), List(expected)) => fits(found.data_type(), expected.data_type()),
-        (found, expected) if expected.is_floating() => found.is_numeric(),
-        (found, expected) => found.is_integer() && expected.is_integer(),
-    }
 }

@@ -12,9 +12,8 @@ use arrow::record_batch::RecordBatch;
 use ground::excerpt::quoted;
 
 use super::TableError;
-use super::foreign::fits;
 use super::nulls::null_items;
-use super::schema::ColumnSchema;
+use super::schema::{ColumnSchema, fits};
 
 /// The fields of the structs that a column has lists of; `None` where it has none such.
 pub(super) fn fields(kind: &DataType) -> Option<(&FieldRef, &Fields)> {

@@ -95,3 +95,15 @@ impl TableSchema {
         )
     }
 }
+
+/// Whether values of the one kind can stand for values of the other.
+pub(super) fn fits(found: &DataType, expected: &DataType) -> bool {
+    use DataType::{Boolean, Dictionary, LargeList, LargeUtf8, List, Null, Utf8, Utf8View};
+    match (found, expected) {
+        (Dictionary(_, values), _) => fits(values, expected),
+        (Null, _) | (Utf8 | LargeUtf8 | Utf8View, Utf8) | (Boolean, Boolean) => true,
+        (List(found) | LargeList(found), List(expected)) => fits(found.data_type(), expected.data_type()),
+        (found, expected) if expected.is_floating() => found.is_numeric(),
+        (found, expected) => found.is_integer() && expected.is_integer(),
+    }
+}

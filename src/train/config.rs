@@ -11,7 +11,7 @@ use model::teaching::Teaching;
 use nn::device::Precision;
 use pieces::{Markers, VocabularyOptions};
 
-use super::corpora::CorpusConfig;
+use super::corpus_config::CorpusConfig;
 
 /// The settings of a training run, as a file or a section of one gives them. Unknown keys are errors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -17,7 +17,8 @@ mod batches;
 mod begin;
 mod card;
 pub mod config;
-pub mod corpora;
+mod corpora;
+mod corpus_config;
 mod mixture;
 mod error;
 mod documents;
@@ -44,6 +45,7 @@ use table::{Lock, Ours, clear_leftovers};
 
 pub use checkpoint::{BASE, BEST};
 pub use config::TrainConfig;
+pub use corpus_config::CorpusConfig;
 pub use error::TrainError;
 pub use present::Trained;
 pub use state::LAST;

@@ -10,7 +10,7 @@ use nn::optimizer::Group;
 use table::rows::TrainingLogRow;
 
 use super::config::TrainConfig;
-use super::present::Trained;
+use super::present::{Fold, Trained};
 
 /// One stage.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,15 +59,6 @@ impl Stage {
         let folds = folds(n_documents, of, seed);
         (0..n_documents).zip(folds).filter(|(_, fold)| *fold != number).map(|(place, _)| place).collect()
     }
-}
-
-/// One of the parts into which training documents are dealt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fold {
-    /// Its place, from 1.
-    pub number: u32,
-    /// How many there are.
-    pub of: u32,
 }
 
 /// Sets the stream that deals documents apart from others.

@@ -5,7 +5,14 @@ use std::fmt;
 use ground::counts::Counts;
 use table::rows::TrainingLogRow;
 
-use super::plan::Fold;
+/// One of the parts into which training documents are dealt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fold {
+    /// Its place, from 1.
+    pub number: u32,
+    /// How many there are.
+    pub of: u32,
+}
 
 /// An epoch that has ended.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,8 +8,8 @@ use docre::checkpoint::{Card, Checkpoint, ModelConfig};
 use docre::model::atlop::AtlopConfig;
 use docre::model::docre_ii::DocreIiConfig;
 use docre::model::threshold_loss::ThresholdLoss;
+use docre::train::CorpusConfig;
 use docre::train::config::{EncoderSource, Scratch, SecondStage, TrainConfig};
-use docre::train::corpora::CorpusConfig;
 use serde_json::Value;
 
 use crate::models::training;

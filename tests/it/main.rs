@@ -15,6 +15,7 @@ mod annotation_tools;
 mod atlop;
 mod bioc;
 mod card;
+mod circles;
 mod convert;
 mod corpora;
 mod cuda;

@@ -3,11 +3,12 @@
 use anyhow::{bail, ensure};
 use toml::{Table, Value};
 
-use super::kind::{Action, Kind, Made, Needs, Work, corpus, keys_of};
+use super::kind::{Action, Kind, Needs};
+use super::work::{Made, Work, corpus};
 use crate::corpus::annotated::{set_down_table, table_at};
 use crate::corpus::convert::{Conversion, Options};
 use crate::ground::parsed::FolderName;
-use crate::pipeline::options::{settings, typed};
+use crate::pipeline::options::{keys_of, settings, typed};
 
 pub const KIND: Kind = Kind {
     name: "convert",

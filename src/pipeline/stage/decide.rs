@@ -5,11 +5,12 @@
 use anyhow::ensure;
 use toml::Table;
 
-use super::kind::{Action, Before, Kind, Made, Needs, Work, keys_of, warnings};
+use super::kind::{Action, Before, Kind, Needs};
 use super::scorings::{check_kinds, check_split};
+use super::work::{Made, Work, warnings};
 use crate::decide::{self, Decision, Options, Request};
 use crate::ground::manifest::role;
-use crate::pipeline::options::settings;
+use crate::pipeline::options::{keys_of, settings};
 
 pub const KIND: Kind = Kind {
     name: "decide",

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
+use super::kind::{Action, Kind, Needs};
+use super::work::{Made, Work};
 use crate::pieces::{Cutter, Options, Tokenizer, stored};
-use crate::pipeline::options::settings;
+use crate::pipeline::options::{keys_of, settings};
 
 pub const KIND: Kind = Kind {
     name: "encode",

@@ -9,12 +9,13 @@ use anyhow::ensure;
 use serde::Serialize;
 use toml::Table as Toml;
 
-use super::kind::{self, Action, Kind, Made, Needs, Work, keys_of};
+use super::kind::{Action, Kind, Needs};
+use super::work::{self, Made, Work};
 use crate::decide::Decision;
 use crate::ground::folder_name;
 use crate::ground::manifest::role;
 use crate::metrics::{self, Metric, Options, Request, Scored, ScoresRequest, present};
-use crate::pipeline::options::settings;
+use crate::pipeline::options::{keys_of, settings};
 use crate::table::rows::PrecisionRecallRow;
 use crate::table::{self, Row, Table};
 
@@ -106,7 +107,7 @@ impl Action for Evaluate {
         }
         metrics::sort(&mut rows);
         outputs.insert(role::METRICS, written(work.folder, rows)?);
-        Ok(Made { outputs, warnings: kind::warnings(warnings), ..Made::default() })
+        Ok(Made { outputs, warnings: work::warnings(warnings), ..Made::default() })
     }
 
     fn lacks(&self, role: &str) -> Option<&'static str> {

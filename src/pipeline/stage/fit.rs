@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::kind::{Action, Before, Kind, Made, Needs, Work, keys_of, warnings};
+use super::kind::{Action, Before, Kind, Needs};
 use super::scorings::check_kinds;
+use super::work::{Made, Work, warnings};
 use crate::decide::{self, Decision, Ensemble, FitOptions, FitRequest};
 use crate::ground::manifest::role;
-use crate::pipeline::options::settings;
+use crate::pipeline::options::{keys_of, settings};
 
 pub const KIND: Kind = Kind {
     name: "fit",

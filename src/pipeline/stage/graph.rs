@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
+use super::kind::{Action, Kind, Needs};
+use super::work::{Made, Work};
 use crate::graph::{self, Options, Request};
 use crate::ground::manifest::role;
-use crate::pipeline::options::settings;
+use crate::pipeline::options::{keys_of, settings};
 
 pub const KIND: Kind = Kind {
     name: "graph",

@@ -1,24 +1,16 @@
-//! What a kind of stage is: its options and roles, its work, and what that makes.
+//! What a stage is, and what a kind of stage is: its options and roles, and its work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow};
-use serde::de::DeserializeOwned;
-use tempfile::{Builder, TempDir};
+use anyhow::anyhow;
 use toml::Table;
 
-use crate::corpus::annotated;
-use crate::corpus::convert::Summary;
+use super::work::{Made, Work};
 use crate::decide::Ensemble;
-use crate::ground::folder_name;
-use crate::ground::identity::Contents;
-use crate::ground::manifest::{Manifest, role};
-use crate::ground::observe::Observer;
-use crate::nn::device::DeviceChoice;
-use crate::pipeline::file::{Input, Stage};
-use crate::pipeline::options::keys;
-use crate::pipeline::sources::Source;
+use crate::ground::manifest::role;
+use crate::pipeline::sources::{ENCODER, Source};
 use crate::train::TrainConfig;
 
 /// A sort of stage, as a pipeline file calls for it.
@@ -152,6 +144,123 @@ pub trait Action {
     }
 }
 
+/// A stage: what to do, to what, towards what.
+pub struct Stage {
+    /// Its name, once in the pipeline: below variant and seed, where it is not of all.
+    pub name: String,
+    /// The place among the stages of the file of the one that it is.
+    pub place: usize,
+    /// The variants and seeds that it is of, as `Cells` number them.
+    pub cells: BTreeSet<usize>,
+    /// What sort of work it does.
+    pub kind: &'static Kind,
+    /// Its options as they were written.
+    pub options: Table,
+    /// The work, its options read.
+    pub action: Box<dyn Action>,
+    /// What it reads, by role.
+    pub inputs: BTreeMap<String, Vec<Input>>,
+    /// Paths in the run folder that it makes, by role.
+    pub outputs: BTreeMap<String, String>,
+    /// Whether the pipeline does without it where its sources are not there.
+    pub optional: bool,
+}
+
+impl Stage {
+    /// Whether another stage before this one is of all that this is of.
+    pub fn sees(&self, other: &Self) -> bool {
+        other.cells.is_superset(&self.cells)
+    }
+
+    /// What it reads, with its roles.
+    pub fn reads(&self) -> impl Iterator<Item = (&str, &Input)> {
+        self.inputs.iter().flat_map(|(role, inputs)| inputs.iter().map(|input| (role.as_str(), input)))
+    }
+
+    /// Whether it reads what another makes.
+    pub fn reads_from(&self, other: &Self) -> bool {
+        let is_of_other = |input: &Input| match input {
+            Input::Source(_) => false,
+            Input::Made(name) => other.outputs.values().any(|output| output == name),
+        };
+        self.inputs.values().flatten().any(is_of_other)
+    }
+
+    /// The same with other options and inputs.
+    ///
+    /// # Errors
+    /// Where the options are not of its kind.
+    pub fn with(&self, options: Table, inputs: BTreeMap<String, Vec<Input>>) -> anyhow::Result<Self> {
+        let roles: Vec<String> = inputs.keys().cloned().collect();
+        Ok(Self {
+            name: self.name.clone(),
+            place: self.place,
+            cells: self.cells.clone(),
+            kind: self.kind,
+            action: (self.kind.parse)(options.clone(), &roles)?,
+            options,
+            inputs,
+            outputs: self.outputs.clone(),
+            optional: self.optional,
+        })
+    }
+}
+
+impl fmt::Debug for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stage").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What a stage reads.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Input {
+    /// What was there before.
+    Source(Source),
+    /// The output of a stage above: a path in the run folder.
+    Made(String),
+}
+
+impl Input {
+    /// Where it is.
+    ///
+    /// # Errors
+    /// Where it is a source that is not there.
+    pub fn path(&self, run_folder: &Path) -> anyhow::Result<PathBuf> {
+        match self {
+            Self::Source(source) => source.path().ok_or_else(|| anyhow!("source `{source}` is not there")),
+            Self::Made(name) => Ok(run_folder.join(name)),
+        }
+    }
+
+    /// A source that is not there, and that no run can fetch in this role.
+    pub fn missing(&self, role: &str) -> Option<String> {
+        match self {
+            Self::Source(source) if source.path().is_none() && self.to_fetch(role).is_empty() => {
+                Some(source.to_string())
+            }
+            _ => None,
+        }
+    }
+
+    /// The names of an encoder that is not on this machine, one of which a run downloads.
+    pub fn to_fetch(&self, role: &str) -> Vec<&str> {
+        match self {
+            Self::Source(source) if role == ENCODER => source.to_fetch(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Source(source) => source.fmt(f),
+            Self::Made(name) => f.write_str(name),
+        }
+    }
+}
+
 /// A stage among those of its file, before any of them runs.
 pub struct Before<'s> {
     /// The stage.
@@ -187,119 +296,5 @@ impl<'s> Before<'s> {
     pub fn trained(&self, role: &str) -> Option<(&'s Stage, &'s TrainConfig, &'s str)> {
         let (stage, made) = self.maker(self.inputs(role).first()?)?;
         Some((stage, stage.action.trains()?, made))
-    }
-}
-
-/// What an action works on.
-pub struct Work<'w> {
-    /// The pipeline's name.
-    pub pipeline: &'w str,
-    /// What the manifest says of the stages before.
-    pub before: Manifest,
-    /// Where its inputs are, by role.
-    pub inputs: BTreeMap<&'w str, Vec<PathBuf>>,
-    /// What those hold, as far as it was read.
-    pub contents: &'w Contents,
-    /// Its own folder. What a killed run of the same recipe left in it is still there: to go on from, or to write over.
-    pub folder: &'w Path,
-    /// Where it computes, if it computes with tensors.
-    pub device: DeviceChoice,
-    /// Told how far it is, and what is worth a line of its own. Warnings are told again each time that the stage is up
-    /// to date.
-    pub observe: Observer<'w>,
-}
-
-impl Work<'_> {
-    /// The input in a role that takes one, where there is one.
-    pub fn optional(&self, role: &str) -> Option<&Path> {
-        self.inputs.get(role)?.first().map(PathBuf::as_path)
-    }
-
-    /// The split in a role that needs one; rows of `annotated` that stand in its place are set down as one. A checkpoint's
-    /// card tells what they are called.
-    ///
-    /// # Errors
-    /// Where a row is wrong, or the disk refuses.
-    pub fn split(&self, role: &str) -> anyhow::Result<Split> {
-        self.split_at(self.input(role)?)
-    }
-
-    /// The splits in a role that takes several.
-    ///
-    /// # Errors
-    /// As [`Self::split`].
-    pub fn splits(&self, role: &str) -> anyhow::Result<Vec<Split>> {
-        self.inputs.get(role).into_iter().flatten().map(|path| self.split_at(path)).collect()
-    }
-
-    fn split_at(&self, path: &Path) -> anyhow::Result<Split> {
-        let Some(table) = annotated::table_at(path)? else {
-            return Ok(Split { folder: path.to_path_buf(), _held: None });
-        };
-        let held = Builder::new().prefix(".rows-").tempdir_in(self.folder);
-        let held = held.with_context(|| format!("{}: cannot create a folder in it", self.folder.display()))?;
-        let corpus = path.parent().map(folder_name).filter(|corpus| !corpus.is_empty());
-        let name = path.file_stem().unwrap_or_default();
-        let folder = held.path().join(corpus.as_deref().unwrap_or("rows")).join(name);
-        annotated::set_down_table(&table, &folder)?;
-        Ok(Split { folder, _held: Some(held) })
-    }
-
-    /// The input in a role that needs one.
-    ///
-    /// # Errors
-    /// Never for a pipeline that was checked.
-    pub fn input(&self, role: &str) -> anyhow::Result<&Path> {
-        self.optional(role).ok_or_else(|| anyhow!("expected an input `{role}`, got none"))
-    }
-}
-
-/// A split that a stage works on.
-pub struct Split {
-    /// Its folder.
-    pub folder: PathBuf,
-    /// Where it was set down, until nobody works on it any more.
-    _held: Option<TempDir>,
-}
-
-/// What an action made.
-#[derive(Default)]
-pub struct Made {
-    /// Each output, by role: where it is now. The runner moves it to its place.
-    pub outputs: BTreeMap<&'static str, PathBuf>,
-    /// The same of outputs whose roles the options name.
-    pub further_outputs: BTreeMap<String, PathBuf>,
-    /// What is to be said of it, a line each.
-    pub notes: Vec<String>,
-    /// What is to be said of it now, and each time that it is up to date, beside the warnings that were told.
-    pub warnings: Vec<String>,
-    /// Records that were not taken over.
-    pub rejected: u64,
-    /// What was computed on.
-    pub device: Option<String>,
-}
-
-/// The options that a struct has, all of them.
-pub fn keys_of<T: DeserializeOwned>() -> Vec<&'static str> {
-    keys::<T>().to_vec()
-}
-
-/// What is to be said as warnings.
-pub fn warnings(told: Vec<String>) -> Vec<String> {
-    told.into_iter().map(|told| format!("warning: {told}")).collect()
-}
-
-/// The tables of a corpus, as an output `tables`.
-pub fn corpus(summary: Summary) -> Made {
-    let mut warnings = summary.lost();
-    if let Some(first) = warnings.first_mut() {
-        *first = format!("{first} were rejected, see the table `rejects`:");
-    }
-    Made {
-        outputs: BTreeMap::from([("tables", summary.folder)]),
-        notes: summary.totals.iter().map(ToString::to_string).collect(),
-        warnings,
-        rejected: summary.losses.count(),
-        ..Made::default()
     }
 }

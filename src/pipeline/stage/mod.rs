@@ -17,3 +17,4 @@ mod split;
 mod summarise;
 mod synthesize;
 mod train;
+pub mod work;

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
-use crate::pipeline::options::settings;
+use super::kind::{Action, Kind, Needs};
+use super::work::{Made, Work};
+use crate::pipeline::options::{keys_of, settings};
 use crate::query::{self, Options, Output};
 use crate::table::write_file;
 

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::ensure;
 use toml::Table;
 
-use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
+use super::kind::{Action, Kind, Needs};
+use super::work::{Made, Work};
 use crate::ground::manifest::{REPORT, role};
-use crate::pipeline::options::settings;
+use crate::pipeline::options::{keys_of, settings};
 use crate::report::{self, Options, Sources};
 
 /// Another run's relations, shown beside these.

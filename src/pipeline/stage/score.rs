@@ -4,11 +4,12 @@
 
 use anyhow::{bail, ensure};
 
-use super::kind::{Action, Before, Kind, Made, Needs, Work, keys_of};
+use super::kind::{Action, Before, Kind, Needs};
+use super::work::{Made, Work};
 use crate::decide::{DecideError, Ensemble};
 use crate::ground::manifest::role;
 use crate::ground::suggest::unknown;
-use crate::pipeline::options::settings;
+use crate::pipeline::options::{keys_of, settings};
 use crate::score::{self, Ended, Options, Request, ScoreError};
 use crate::train::BASE;
 

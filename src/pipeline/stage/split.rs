@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use anyhow::ensure;
 use toml::Table;
 
-use super::kind::{Action, Kind, Made, Needs, Work, keys_of};
+use super::kind::{Action, Kind, Needs};
+use super::work::{Made, Work};
 use crate::corpus::split::{Division, Options};
 use crate::ground::manifest::role;
 use crate::ground::parsed::FolderName;
-use crate::pipeline::options::settings;
+use crate::pipeline::options::{keys_of, settings};
 
 pub const KIND: Kind = Kind {
     name: "split",

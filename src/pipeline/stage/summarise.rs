@@ -11,14 +11,15 @@ use serde::{Deserialize, Serialize};
 use toml::Table as Toml;
 
 use super::evaluate::written;
-use super::kind::{Action, AmongRuns, Before, Kind, Made, Needs, Work, keys_of};
+use super::kind::{Action, AmongRuns, Before, Kind, Needs};
+use super::work::{Made, Work};
 use crate::ground::figure::Figure;
 use crate::ground::folder_name;
 use crate::ground::manifest::role;
 use crate::ground::settings::Settings;
 use crate::ground::suggest::unknown;
 use crate::metrics::{self, Evaluation, Metric, Request, Summary, Variant, present};
-use crate::pipeline::options::settings;
+use crate::pipeline::options::{keys_of, settings};
 use crate::table::{Table, Text};
 
 pub const KIND: Kind = Kind {

@@ -1,9 +1,10 @@
 //! `synthesize`: options → the tables of a synthetic corpus.
 
-use super::kind::{Action, Kind, Made, Work, corpus, keys_of};
+use super::kind::{Action, Kind};
+use super::work::{Made, Work, corpus};
 use crate::corpus::synthetic::Options;
 use crate::corpus::synthetic::tables::{Portion, Synthesis};
-use crate::pipeline::options::{part, settings};
+use crate::pipeline::options::{keys_of, part, settings};
 
 pub const KIND: Kind = Kind {
     name: "synthesize",

@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail, ensure};
 use toml::{Table, Value};
 
-use super::kind::{Action, AmongRuns, Before, Kind, Made, Needs, Split, Work, keys_of};
+use super::kind::{Action, AmongRuns, Before, Kind, Needs};
+use super::work::{Made, Split, Work};
 use crate::checkpoint::Card;
 use crate::ground::manifest::role;
-use crate::pipeline::options::settings;
+use crate::pipeline::options::{keys_of, settings};
 use crate::pipeline::sources::{ENCODER, Source};
 use crate::table;
 use crate::table::rows::TrainingLogRow;

@@ -5,14 +5,12 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::BinaryOperator::{self, Minus, Multiply, Plus};
 use sqlparser::ast::{
-    AccessExpr, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, NamedWindowDefinition, NamedWindowExpr, ObjectName, ObjectNamePart, UnaryOperator, Value,
-    VisitMut, VisitorMut, WindowType,
+    AccessExpr, DataType, Expr, Function, FunctionArg, FunctionArgExpr, Ident, NamedWindowDefinition, NamedWindowExpr,
+    ObjectName, ObjectNamePart, UnaryOperator, Value, VisitMut, VisitorMut, WindowType,
 };
-use sqlparser::dialect::GenericDialect;
-use sqlparser::parser::Parser;
 
-use super::groups::{bare, counts_groups};
+use super::expressions::{arguments, balanced, bare, name_of, not, once, one_argument, parsed, signed};
+use super::groups::counts_groups;
 use super::scope::{Column, Scope};
 use super::{Lowering, raw, refused, truths};
 use crate::error::QueryError;
@@ -43,9 +41,6 @@ const RENAMED: [(&str, &str); 19] = [
     ("regexp_matches", "regexp_like"),
     ("suffix", "ends_with"),
 ];
-
-/// Bytes of a lowered expression.
-pub(super) const MOST_TEXT: usize = 1 << 16;
 
 /// Reads expressions of one SELECT.
 pub(super) struct Binder<'b, 'a> {
@@ -319,53 +314,6 @@ fn is_narrow(kind: &DataType) -> bool {
     matches!(kind, Int(_) | Integer(_) | Int4(_) | MediumInt(_) | SmallInt(_) | Int2(_) | TinyInt(_))
 }
 
-/// A whole number with a sign: the engine counts without, and 3 - 4 would be 4294967295.
-pub(super) fn signed(expression: &Expr) -> Expr {
-    let data_type = DataType::BigInt(None);
-    Expr::Cast { kind: CastKind::Cast, expr: Box::new(expression.clone()), data_type, array: false, format: None }
-}
-
-/// The name of a function, in small letters.
-pub(super) fn name_of(function: &Function) -> String {
-    function.name.to_string().to_lowercase()
-}
-
-pub(super) fn arguments(function: &Function) -> &[FunctionArg] {
-    match &function.args {
-        FunctionArguments::List(list) => &list.args,
-        _ => &[],
-    }
-}
-
-pub(super) fn one_argument(argument: Expr) -> FunctionArguments {
-    FunctionArguments::List(FunctionArgumentList {
-        duplicate_treatment: None,
-        args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))],
-        clauses: Vec::new(),
-    })
-}
-
-pub(super) fn groupings<T>() -> Result<T, QueryError> {
-    refused("ROLLUP, CUBE and GROUPING SETS", "write a SELECT for each grouping, and UNION ALL")
-}
-
-pub(super) fn not(expression: Expr) -> Expr {
-    Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(expression) }
-}
-
-/// Conditions joined by an operator, in a tree that is as deep as its logarithm.
-pub(super) fn balanced(parts: &[Expr], operator: &BinaryOperator) -> Expr {
-    match parts {
-        [] => raw("FALSE"),
-        [part] => part.clone(),
-        _ => {
-            let (left, right) = parts.split_at(parts.len() / 2);
-            let side = |parts| Box::new(Expr::Nested(Box::new(balanced(parts, operator))));
-            Expr::BinaryOp { left: side(left), op: operator.clone(), right: side(right) }
-        }
-    }
-}
-
 /// `(a, b) = (1, 2)`.
 fn equal_tuples(left: &Expr, right: &Expr) -> Result<Expr, QueryError> {
     let (Expr::Tuple(left), Expr::Tuple(right)) = (left, right) else {
@@ -423,13 +371,6 @@ fn rounded(value: impl Display, places: i32) -> Result<Expr, QueryError> {
     once(&if places == 0 { rounded } else { format!("ROUND({rounded}, {places})") })
 }
 
-/// A text in which a part stands more than once: within each other they would double at each step.
-pub(super) fn once(text: &str) -> Result<Expr, QueryError> {
-    if text.len() > MOST_TEXT { Err(QueryError::TooDeep { what: "operators in a row" }) } else { parsed(text) }
-}
-
-/// An expression of lowered text, whose functions can still be taken out.
-pub(super) fn parsed(text: &str) -> Result<Expr, QueryError> {
-    let parser = Parser::new(&GenericDialect).try_with_sql(text);
-    parser.and_then(|mut parser| parser.parse_expr()).map_err(|_| QueryError::Engine)
+pub(super) fn groupings<T>() -> Result<T, QueryError> {
+    refused("ROLLUP, CUBE and GROUPING SETS", "write a SELECT for each grouping, and UNION ALL")
 }

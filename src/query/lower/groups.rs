@@ -10,8 +10,7 @@ use sqlparser::ast::{
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 
-use super::bind::{arguments, name_of, one_argument, signed};
-use super::joins::all;
+use super::expressions::{all, arguments, bare, name_of, one_argument, signed};
 use super::scope::ids;
 use super::{Lowering, list, raw, refused};
 use crate::error::QueryError;
@@ -298,14 +297,6 @@ impl VisitorMut for Keys<'_> {
             *expression = raw(id);
         }
         ControlFlow::Continue(())
-    }
-}
-
-/// An expression without parentheses around it.
-pub(super) fn bare(expression: &Expr) -> &Expr {
-    match expression {
-        Expr::Nested(inner) => bare(inner),
-        other => other,
     }
 }
 

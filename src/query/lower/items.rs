@@ -4,7 +4,7 @@ use sqlparser::ast::{
     ExcludeSelectItem, Expr, Select, SelectItem, SelectItemQualifiedWildcardKind, WildcardAdditionalOptions,
 };
 
-use super::groups::bare;
+use super::expressions::bare;
 use super::scope::ids;
 use super::{Lowering, raw, refused};
 use crate::error::QueryError;

@@ -3,6 +3,7 @@
 use sqlparser::ast::BinaryOperator::{self, Eq, Gt, GtEq, Lt, LtEq, NotEq};
 use sqlparser::ast::{Expr, Join, JoinConstraint, JoinOperator as Of, TableWithJoins};
 
+use super::expressions::all;
 use super::from::{Factor, source};
 use super::scope::{Column, Relation, Source, ids};
 use super::unnest::no_unnest;
@@ -283,15 +284,6 @@ pub(super) fn conjuncts(condition: Expr, parts: &mut Vec<Expr>) {
         Expr::Nested(inner) => conjuncts(*inner, parts),
         other => parts.push(other),
     }
-}
-
-/// All of the conditions, as one.
-pub(super) fn all(conditions: &[Expr]) -> String {
-    let parts = conditions.iter().map(|condition| match condition {
-        Expr::BinaryOp { op: BinaryOperator::Or, .. } => format!("({condition})"),
-        other => other.to_string(),
-    });
-    parts.collect::<Vec<_>>().join(" AND ")
 }
 
 fn on_text(on: &[Expr]) -> String {

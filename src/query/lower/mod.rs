@@ -8,11 +8,13 @@
 //! Lowered SQL is text: the engine reads nothing else.
 
 mod bind;
+mod expressions;
 mod from;
 mod groups;
 mod items;
 mod joins;
 mod moving;
+mod parts;
 mod ranks;
 mod scope;
 mod select;

@@ -2,50 +2,16 @@
 
 use sqlparser::ast::{BinaryOperator, Distinct, Expr, GroupByExpr, OrderBy, Select, UnaryOperator};
 
-use super::bind::{Binder, groupings, signed};
-use super::groups::{Extracted, Taken, bare};
+use super::bind::{Binder, groupings};
+use super::expressions::{all, bare, signed};
+use super::groups::{Extracted, Taken};
 use super::items::Item;
-use super::joins::{all, conjuncts};
+use super::joins::conjuncts;
+use super::parts::{Key, Parts};
 use super::scope::{Column, Scope};
 use super::unnest::no_unnest;
 use super::{Lowered, Lowering, Rows, order_keys, output, raw, refused, truths};
 use crate::error::QueryError;
-
-/// A key of ORDER BY: an expression, or the place of a column; and its options.
-struct Key {
-    value: Result<usize, Expr>,
-    options: String,
-}
-
-/// The parts of a SELECT, their names bound.
-#[derive(Default)]
-pub(super) struct Parts {
-    pub items: Vec<Item>,
-    filters: Vec<Expr>,
-    pub keys: Vec<Expr>,
-    pub having: Option<Expr>,
-    pub qualify: Option<Expr>,
-    order: Vec<Key>,
-    /// The columns of DISTINCT ON.
-    pub distinct_on: Vec<Expr>,
-    pub is_grouped: bool,
-    /// A list whose items are grouped, and their column.
-    pub grouped_list: Option<(String, String)>,
-    /// It names columns of the statement around it.
-    is_correlated: bool,
-    /// Columns by which rows are put into an order that is the same each time, where the engine has none.
-    unordered: Vec<String>,
-}
-
-impl Parts {
-    /// What is seen of rows or groups: all but WHERE and GROUP BY.
-    pub fn expressions(&mut self) -> impl Iterator<Item = &mut Expr> {
-        let order = self.order.iter_mut().filter_map(|key| key.value.as_mut().err());
-        let items = self.items.iter_mut().map(|item| &mut item.value);
-        let others = self.having.iter_mut().chain(&mut self.qualify).chain(&mut self.distinct_on);
-        items.chain(others).chain(order)
-    }
-}
 
 impl Lowering<'_> {
     /// Lowers a SELECT.

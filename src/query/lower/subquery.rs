@@ -4,7 +4,7 @@
 use polars::prelude::{AnyValue, DataFrame};
 use sqlparser::ast::{BinaryOperator, Expr, Query};
 
-use super::bind::{parsed, signed};
+use super::expressions::{parsed, signed};
 use super::scope::ids;
 use super::{Lowered, Lowering, Rows, raw, refused, text};
 use crate::error::QueryError;

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use sqlparser::ast::BinaryOperator::{self, Minus, Multiply, Plus};
 use sqlparser::ast::{DataType, Expr, FunctionArg, FunctionArgExpr, UnaryOperator, Value};
 
-use super::bind::{arguments, balanced, name_of, not, once};
+use super::expressions::{arguments, balanced, name_of, not, once};
 use super::refused;
 use crate::error::QueryError;
 use crate::words::{DISTINCT, NOT_DISTINCT};

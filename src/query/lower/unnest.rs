@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, VisitMut, VisitorMut, visit_expressions};
 
-use super::bind::{arguments, name_of};
+use super::expressions::{arguments, name_of};
 use super::groups::{AGGREGATES, calls};
-use super::select::Parts;
+use super::parts::Parts;
 use super::{Lowering, raw, refused};
 use crate::error::QueryError;
 

@@ -10,7 +10,7 @@ use sqlparser::ast::{
     WindowFrameUnits, WindowSpec, WindowType,
 };
 
-use super::bind::{arguments, name_of, signed};
+use super::expressions::{arguments, name_of, signed};
 use super::groups::Taken;
 use super::{Lowering, raw, refused};
 use crate::error::QueryError;
