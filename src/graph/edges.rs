@@ -129,25 +129,24 @@ pub(super) fn supports(
     while let Some(entities) = next_document(&mut placed)? {
         // A document stands here by its entities: it has one at least.
         let Some(doc_id) = entities.first().map(|entity| entity.doc_id.clone()) else { continue };
-        while let Some(fact) = facts.next_if(|fact| fact.doc_id < doc_id)? {
+        while let Some(fact) = next_fact(&mut facts, |fact| fact.doc_id < doc_id, totals)? {
             totals.strays += 1;
             stray.get_or_insert(fact.doc_id);
         }
         let evidence = Evidence::of(&doc_id, &mut sentences)?;
-        while let Some((fact, n_times)) = next_fact(&mut facts, &doc_id)? {
+        while let Some(fact) = next_fact(&mut facts, |fact| fact.doc_id == doc_id, totals)? {
             named = true;
             let fact = evidence.supporting(fact, undirected);
-            put((fact, n_times), &entities, undirected, &mut sorter, totals)?;
+            put(fact, &entities, undirected, &mut sorter, totals)?;
         }
         totals.documents += 1;
         for Placed { doc_id, entity_id, node_id, rule, .. } in entities.into_iter().filter(|entity| entity.kept) {
             merges.push(MergeRow { doc_id, entity_id, node_id, merged_by: rule })?;
         }
     }
-    for fact in facts {
-        let doc_id = fact?.doc_id;
+    while let Some(fact) = next_fact(&mut facts, |_| true, totals)? {
         totals.strays += 1;
-        stray.get_or_insert(doc_id);
+        stray.get_or_insert(fact.doc_id);
     }
     let supports = match (named, stray) {
         (false, Some(document)) => Supports::Elsewhere(document),
@@ -211,21 +210,24 @@ impl Fact {
     }
 }
 
-/// The document's next fact, and how often it is there.
-fn next_fact(facts: &mut InOrder<Fact>, doc_id: &Text) -> Result<Option<(Fact, u64)>, GraphError> {
-    let Some(mut fact) = facts.next_if(|fact| fact.doc_id == *doc_id)? else { return Ok(None) };
-    let key = |fact: &Fact| (fact.head, fact.tail, fact.relation.clone(), fact.run_id.clone());
-    let mut n_times = 1;
-    while let Some(likelier) = facts.next_if(|next| next.doc_id == *doc_id && key(next) == key(&fact))? {
-        n_times += 1;
+/// The next fact, once, where it is wanted.
+fn next_fact(
+    facts: &mut InOrder<Fact>,
+    is_wanted: impl Fn(&Fact) -> bool,
+    totals: &mut Totals,
+) -> Result<Option<Fact>, GraphError> {
+    let Some(mut fact) = facts.next_if(is_wanted)? else { return Ok(None) };
+    let key = |fact: &Fact| (fact.doc_id.clone(), fact.head, fact.tail, fact.relation.clone(), fact.run_id.clone());
+    while let Some(likelier) = facts.next_if(|next| key(next) == key(&fact))? {
+        totals.repeated += 1;
         fact = likelier.with(fact);
     }
-    Ok(Some((fact, n_times)))
+    Ok(Some(fact))
 }
 
-/// Puts a fact, which is there so often, under its edge.
+/// Puts a fact under its edge.
 fn put(
-    (fact, n_times): (Fact, u64),
+    fact: Fact,
     entities: &[Placed],
     undirected: &Undirected,
     sorter: &mut Sorter<Support>,
@@ -234,18 +236,17 @@ fn put(
     let find = |id: u32| entities.binary_search_by_key(&id, |entity| entity.entity_id).ok();
     let entity = |id: u32| find(id).and_then(|place| entities.get(place));
     let (Some(mut head), Some(mut tail)) = (entity(fact.head), entity(fact.tail)) else {
-        totals.strays += n_times;
+        totals.strays += 1;
         return Ok(());
     };
     if fact.head == fact.tail {
-        totals.of_itself += n_times;
+        totals.of_itself += 1;
         return Ok(());
     }
     if !(head.kept && tail.kept) {
-        totals.filtered += n_times;
+        totals.filtered += 1;
         return Ok(());
     }
-    totals.repeated += n_times - 1;
     // Documents count their entities each in its own way, so a direction for all of them goes by the nodes.
     if head.node_id > tail.node_id && undirected.contains(&fact.relation) {
         mem::swap(&mut head, &mut tail);

@@ -65,14 +65,15 @@ impl Totals {
     /// What people should know of the facts that did not come in.
     pub fn warnings(&self) -> Vec<String> {
         let Self { strays, of_itself, filtered, predictions, .. } = self;
+        // Each counts once, however often it comes.
+        let of = predictions.saturating_sub(self.repeated);
         let mut warnings = Vec::new();
         if *strays > 0 {
-            let of = predictions;
             warnings
                 .push(format!("{strays} of {of} facts name a document or an entity that the split lacks: left out"));
         }
         if *of_itself > 0 {
-            warnings.push(format!("{of_itself} of {predictions} facts join an entity to itself: left out"));
+            warnings.push(format!("{of_itself} of {of} facts join an entity to itself: left out"));
         }
         if *predictions == 0 {
             warnings.push("there are no facts".to_owned());

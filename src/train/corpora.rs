@@ -4,8 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use checkpoint::{CardCorpus, CardRelation, CorpusRelation};
 use examples::Profile;
 use ground::folder_name;
@@ -17,6 +15,7 @@ use table::{Standing, Text};
 use super::TrainError;
 use super::card;
 use super::config::TrainConfig;
+use super::corpus_config::CorpusConfig;
 
 /// How near to 1 shares must add up.
 const EXACT: f64 = 1e-9;
