@@ -156,7 +156,7 @@ impl<'a> Request<'a> {
         Self { decision, ..self }
     }
 
-    /// The same of a share of the documents, which leaves parts for [`join()`].
+    /// The same of a share of the documents, which leaves parts for [`join()`](super::join).
     #[must_use]
     pub fn of_shard(self, shard: Option<Shard>) -> Self {
         Self { shard, ..self }
