@@ -125,9 +125,10 @@
 //! `MIMALLOC_PURGE_DELAY=10000`.
 //!
 //! # Invariants
-//! Cargo and tests hold these; where outside libraries live, `tests/it/layers.rs`.
+//! Cargo and tests hold these; where outside libraries live, `tests/it/layers.rs`, that there is no circle, `circles.rs`.
 //!
-//! - A room imports only what stands below it, and `train` and `score` do not import each other.
+//! - A room imports only what stands below it, and `train` and `score` do not import each other. The files of a room import
+//!   one another in no circle; a file that declares modules hands their names on.
 //! - A corpus format's name appears in [`corpus`] and in pipeline files alone: a new corpus is one reader and one file.
 //! - An outside library has one home: polars in `frames`, [`metrics`] and [`query`], its SQL parser in [`query`], Arrow
 //!   and Parquet in [`table`], hashes in [`ground`], what unfolds files in [`corpus`], the compressor of pages in
