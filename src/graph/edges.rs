@@ -5,7 +5,7 @@ use std::mem;
 use std::path::Path;
 
 use ground::identity::digest;
-use table::rows::{EdgeRow, EvidenceRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow};
+use table::rows::{DocumentRow, EdgeRow, EvidenceRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow};
 use table::sort::{InOrder, Sorted, Sorter, sortable};
 use table::{Table, Text, Undirected};
 
@@ -34,6 +34,12 @@ sortable! {
         head: u32,
         tail: u32,
         sent_id: u32,
+    }
+
+    /// How long a document is.
+    Length {
+        doc_id: Text,
+        n_sentences: u32,
     }
 
     /// A fact under its edge.
@@ -106,6 +112,16 @@ pub(super) fn sentences(evidence: Option<&Path>, folder: &Path) -> Result<Sorted
     Ok(sorter.finish()?)
 }
 
+/// How many sentences each document has, in the order of their names.
+pub(super) fn lengths(split: &Path, folder: &Path) -> Result<Sorted<Length>, GraphError> {
+    let mut sorter = Sorter::new(folder.join("lengths"))?;
+    for row in Table::<DocumentRow>::require(split)?.rows()? {
+        let DocumentRow { doc_id, n_sentences, .. } = row?;
+        sorter.push(&Length { doc_id, n_sentences })?;
+    }
+    Ok(sorter.finish()?)
+}
+
 /// Facts under their edges.
 pub(super) enum Supports {
     Of(Sorted<Support>),
@@ -115,7 +131,7 @@ pub(super) enum Supports {
 
 /// Goes through the documents: writes where each entity went, and puts each fact under its edge.
 pub(super) fn supports(
-    placed: &Sorted<Placed>,
+    (placed, lengths): (&Sorted<Placed>, &Sorted<Length>),
     (facts, sentences): (&Sorted<Fact>, &Sorted<Sentence>),
     undirected: &Undirected,
     folder: &Path,
@@ -124,7 +140,8 @@ pub(super) fn supports(
 ) -> Result<Supports, GraphError> {
     let mut sorter = Sorter::new(folder.join("supports"))?;
     let mut merges = tables.writer::<MergeRow>()?;
-    let (mut placed, mut facts, mut sentences) = (placed.read()?, facts.read()?, sentences.read()?);
+    let (mut placed, mut lengths) = (placed.read()?, lengths.read()?);
+    let (mut facts, mut sentences) = (facts.read()?, sentences.read()?);
     let (mut named, mut stray) = (false, None);
     while let Some(entities) = next_document(&mut placed)? {
         // A document stands here by its entities: it has one at least.
@@ -134,9 +151,12 @@ pub(super) fn supports(
             stray.get_or_insert(fact.doc_id);
         }
         let evidence = Evidence::of(&doc_id, &mut sentences)?;
+        while lengths.next_if(|length| length.doc_id < doc_id)?.is_some() {}
+        let n_sentences = lengths.next_if(|length| length.doc_id == doc_id)?.map_or(0, |length| length.n_sentences);
         while let Some(fact) = next_fact(&mut facts, |fact| fact.doc_id == doc_id, totals)? {
             named = true;
-            let fact = evidence.supporting(fact, undirected);
+            let mut fact = evidence.supporting(fact, undirected);
+            totals.stray_evidence += fact.leave_out_from(n_sentences);
             put(fact, &entities, undirected, &mut sorter, totals)?;
         }
         totals.documents += 1;
@@ -195,6 +215,14 @@ impl Evidence {
 }
 
 impl Fact {
+    /// Leaves out evidence in sentences from a number on, and says how much.
+    fn leave_out_from(&mut self, n_sentences: u32) -> u64 {
+        let Some(evidence) = &mut self.evidence else { return 0 };
+        let before = evidence.len();
+        evidence.retain(|sentence| *sentence < n_sentences);
+        (before - evidence.len()) as u64
+    }
+
     /// This one, with what another of its key says beside it.
     fn with(mut self, other: Self) -> Self {
         self.evidence = match (self.evidence, other.evidence) {
@@ -330,24 +358,19 @@ fn next_edge(supports: &mut InOrder<Support>) -> Result<Option<EdgeRow>, GraphEr
         n_documents,
         n_facts,
         best_probability: probability.best,
-        combined_probability: probability.best.map(|_| 1.0 - probability.none),
+        combined_probability: probability.best.map(|_| probability.any),
     }))
 }
 
 /// The probability of an edge, from its facts by document.
+#[derive(Default)]
 struct Probability {
     /// The highest of all.
     best: Option<f32>,
     /// The highest of the document.
     in_document: Option<f32>,
-    /// That no document before is right: the product of (1 − its highest).
-    none: f64,
-}
-
-impl Default for Probability {
-    fn default() -> Self {
-        Self { best: None, in_document: None, none: 1.0 }
-    }
+    /// That any document before is right: 1 − the product of (1 − its highest).
+    any: f64,
 }
 
 impl Probability {
@@ -358,7 +381,8 @@ impl Probability {
     }
 
     fn end_document(&mut self) {
-        self.none *= 1.0 - f64::from(self.in_document.take().unwrap_or_default());
+        // What is added is what the others leave: of small ones nothing is lost.
+        self.any += (1.0 - self.any) * f64::from(self.in_document.take().unwrap_or_default());
     }
 }
 

@@ -26,15 +26,15 @@ pub enum GraphError {
         /// The system's answer.
         source: io::Error,
     },
-    /// A line of the file of aliases is not one.
-    #[error("{}: line {line}: expected `alias`, `name` and perhaps `type`, separated by tabs, got {found} columns", path.display())]
+    /// A line of the file of aliases is not one, or says otherwise than those before it.
+    #[error("{}: line {line}: {reason}", path.display())]
     Alias {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: u64,
-        /// How many columns it has.
-        found: usize,
+        /// Expected, then got.
+        reason: String,
     },
     /// The file of aliases is not a table of text.
     #[error("{}: expected lines of tab-separated UTF-8", path.display())]

@@ -14,6 +14,7 @@
 //! [`merging`] says which entities are one node, [`identifier`] what things are called, [`mod@format`] how each format has
 //! them, and [`store`] answers SPARQL.
 
+mod aliases;
 mod edges;
 mod error;
 pub mod format;
@@ -208,7 +209,9 @@ fn make_tables(
     let RelationWords { labels, undirected } = relation_words(split, request.model_relations)?;
     let facts = edges::facts(counted, &run_id, &undirected, options, scratch, &mut totals)?;
     let sentences = edges::sentences(request.evidence, scratch)?;
-    let supports = match edges::supports(&placed, (&facts, &sentences), &undirected, scratch, &tables, &mut totals)? {
+    let lengths = edges::lengths(split, scratch)?;
+    let (entities, claimed) = ((&placed, &lengths), (&facts, &sentences));
+    let supports = match edges::supports(entities, claimed, &undirected, scratch, &tables, &mut totals)? {
         edges::Supports::Of(supports) => supports,
         edges::Supports::Elsewhere(document) => {
             let [relations, split] = [request.relations, split].map(Path::to_path_buf);
@@ -220,7 +223,7 @@ fn make_tables(
             });
         }
     };
-    drop((placed, facts, sentences));
+    drop((placed, lengths, facts, sentences));
     at(observe, "edges", 0);
     let ends = edges::edges(&supports, &labels, options, scratch, &tables, &mut totals)?;
     drop(supports);

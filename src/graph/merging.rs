@@ -1,17 +1,14 @@
 //! Which entities of different documents are one node.
 
-use std::collections::HashMap;
 use std::path::Path;
-
-use unicode_normalization::UnicodeNormalization;
 
 use ground::choice;
 use ground::curie::curie;
-use ground::read_text;
 use ground::variant::says_which;
 use table::rows::EntityRow;
 
 use super::GraphError;
+use super::aliases::{Aliases, fold};
 use super::identifier::{of_curie, of_entity, of_name};
 
 /// By what entities merge.
@@ -50,18 +47,16 @@ impl NodeIdentity {
 #[derive(Debug, Default)]
 pub struct Merger {
     merge: Merge,
-    /// Folded alias and, where the file gives one, folded type → name.
-    aliases: HashMap<(String, Option<String>), String>,
+    aliases: Aliases,
 }
 
 impl Merger {
-    /// A merger, with a file of aliases where there is one: lines of `alias`, `name` and perhaps `type`, separated by
-    /// tabs. A line with a type is for entities of that type alone.
+    /// A merger, with a file of [`Aliases`] where there is one.
     ///
     /// # Errors
-    /// Where the file cannot be read.
+    /// As [`Aliases::read`].
     pub fn new(merge: Merge, aliases: Option<&Path>) -> Result<Self, GraphError> {
-        Ok(Self { merge, aliases: aliases.map(read_aliases).transpose()?.unwrap_or_default() })
+        Ok(Self { merge, aliases: aliases.map(Aliases::read).transpose()?.unwrap_or_default() })
     }
 
     /// The node of an entity.
@@ -83,22 +78,11 @@ impl Merger {
     }
 
     fn by_name(&self, entity: &EntityRow) -> NodeIdentity {
-        let (name, kind) = (fold(&entity.name), fold(&entity.r#type));
-        let of_type = (name, Some(kind));
-        let alias = self.aliases.get(&of_type).or_else(|| self.aliases.get(&(of_type.0.clone(), None)));
+        let name = fold(&entity.name);
+        let alias = self.aliases.name_of(&name, &fold(&entity.r#type));
         let rule = if alias.is_some() { "alias" } else { "name" };
-        NodeIdentity::without_curie(of_name(&entity.r#type, alias.unwrap_or(&of_type.0)), rule)
+        NodeIdentity::without_curie(of_name(&entity.r#type, alias.unwrap_or(&name)), rule)
     }
-}
-
-/// A name without what its writers chose freely: upper and lower case, the composition of accents, white space.
-///
-/// Lower, upper and lower case again comes to Unicode's full case folding (`ẞ`, `ß` and `SS` are one), and takes `ı` for
-/// `i` besides.
-pub fn fold(name: &str) -> String {
-    let words: Vec<&str> = name.split_whitespace().collect();
-    let composed: String = words.join(" ").nfc().collect();
-    composed.to_lowercase().to_uppercase().to_lowercase().nfc().collect()
 }
 
 /// Whether two names have nothing in common: no three letters in a row, nor the first.
@@ -110,25 +94,9 @@ pub fn are_foreign(name: &str, other: &str) -> bool {
     name.chars().next() != other.chars().next() && !parts.any(|part| other.contains(part))
 }
 
-fn read_aliases(path: &Path) -> Result<HashMap<(String, Option<String>), String>, GraphError> {
-    let text = read_text(path).map_err(|source| GraphError::Aliases { path: path.to_path_buf(), source })?;
-    let lines = text.trim_start_matches('\u{feff}').lines();
-    let mut aliases = HashMap::new();
-    for (line, text) in (1..).zip(lines).filter(|(_, text)| !text.is_empty()) {
-        let columns: Vec<&str> = text.split('\t').collect();
-        let (alias, name, kind) = match columns.as_slice() {
-            [alias, name] => (alias, name, None),
-            [alias, name, kind] => (alias, name, Some(fold(kind))),
-            other => return Err(GraphError::Alias { path: path.to_path_buf(), line, found: other.len() }),
-        };
-        aliases.insert((fold(alias), kind), fold(name));
-    }
-    Ok(aliases)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{are_foreign, fold};
+    use super::are_foreign;
 
     #[test]
     fn names_are_foreign_that_share_neither_letters_nor_the_first() {
@@ -140,15 +108,5 @@ mod tests {
         for (one, other) in [("Norway", "Oslo"), ("ab", "b"), ("", "x"), ("É", "x")] {
             assert!(are_foreign(one, other), "{one}");
         }
-    }
-
-    #[test]
-    fn names_fold_as_unicode_has_it() {
-        for (one, other) in
-            [("STRASSE", "Straße"), ("ẞ", "ss"), ("ΟΔΟΣ", "οδος"), ("İ", "i\u{307}"), ("a\u{a0}b", " A  b ")]
-        {
-            assert_eq!(fold(one), fold(other), "{one}");
-        }
-        assert_ne!(fold("resume"), fold("résumé"));
     }
 }

@@ -22,6 +22,9 @@ pub struct Totals {
     pub of_itself: u64,
     /// Facts that came again: their evidence and attributes are put together.
     pub repeated: u64,
+    /// Sentences that facts name as evidence and their documents lack.
+    #[serde(default)]
+    pub stray_evidence: u64,
     /// Facts that did not pass a filter.
     pub filtered: u64,
     /// Facts behind the edges.
@@ -74,6 +77,10 @@ impl Totals {
         }
         if *of_itself > 0 {
             warnings.push(format!("{of_itself} of {of} facts join an entity to itself: left out"));
+        }
+        if self.stray_evidence > 0 {
+            let sentences = self.stray_evidence;
+            warnings.push(format!("{sentences} sentences of evidence are not in their documents: left out"));
         }
         if *predictions == 0 {
             warnings.push("there are no facts".to_owned());

@@ -12,7 +12,8 @@ use docre::graph::store::{Answer, Loaded};
 use docre::graph::{self, Clashes, Graph, Merge, Options, Request, Totals};
 use docre::ground::observe::unheard;
 use docre::table::rows::{
-    EdgeRow, EntityRow, EvidenceRow, MentionRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow, RelationRow,
+    DocumentRow, EdgeRow, EntityRow, EvidenceRow, MentionRow, MergeRow, NodeRow, PredictionRow, ProvenanceRow,
+    RelationRow,
 };
 use docre::table::{self, Row, Table, Text, stream};
 use oxigraph::model::{NamedNode, Term};
@@ -77,7 +78,7 @@ fn write(folder: &Path, entities: &[EntityRow], facts: &[PredictionRow]) {
     };
     let mut documents: Vec<&Text> = entities.iter().map(|entity| &entity.doc_id).collect();
     documents.dedup();
-    let document = |(position, doc_id): (u32, &Text)| document_row(doc_id, position);
+    let document = |(position, doc_id): (u32, &Text)| DocumentRow { n_sentences: 10, ..document_row(doc_id, position) };
     table::write(folder, "split", (0..).zip(documents).map(document).collect()).unwrap();
     table::write(folder, "split", entities.iter().map(mention).collect()).unwrap();
     table::write(folder, "split", entities.to_vec()).unwrap();
@@ -148,6 +149,7 @@ fn entities_merge_and_edges_count_their_documents() {
             predictions: 10,
             strays: 2,
             of_itself: 1,
+            stray_evidence: 0,
             repeated: 3,
             filtered: 0,
             facts: 4,
@@ -198,7 +200,7 @@ fn evidence_is_found_in_any_order_and_that_of_what_comes_again_is_put_together()
         attributes: Some(vec![attribute.into()]),
         ..fact("b", 0, "P47", 1, Some(probability))
     };
-    let facts = [claimed("c", 1, 0), named(&[4, 2], 0.75, "x"), named(&[3, 2], 0.25, "y"), claimed("a", 0, 1)];
+    let facts = [claimed("c", 1, 0), named(&[4, 2, 12], 0.75, "x"), named(&[3, 2], 0.25, "y"), claimed("a", 0, 1)];
     write(folder.path(), entities.as_flattened(), &facts);
     let sentence = |(doc_id, head, tail, sent_id): (&str, u32, u32, u32)| EvidenceRow {
         run_id: "run".into(),
@@ -223,12 +225,31 @@ fn evidence_is_found_in_any_order_and_that_of_what_comes_again_is_put_together()
         options: &options,
         force: true,
     };
-    assert_eq!(graph::build(&request, &unheard).unwrap().unwrap().repeated, 1);
+    let totals = graph::build(&request, &unheard).unwrap().unwrap();
+    assert_eq!((totals.repeated, totals.stray_evidence), (1, 1));
+    let told = ["1 sentences of evidence are not in their documents: left out".to_owned()];
+    assert_eq!(totals.warnings(), told);
     let mut provenance: Vec<ProvenanceRow> = read(folder.path());
     provenance.sort_by(|one, other| one.doc_id.cmp(&other.doc_id));
     let evidence: Vec<&[u32]> = provenance.iter().map(|row| &*row.evidence).collect();
     assert_eq!(evidence, [&[1, 5][..], &[2, 3, 4], &[6]]);
     assert_eq!((provenance[1].probability, &provenance[1].attributes), (Some(0.75), &vec!["x".into(), "y".into()]));
+}
+
+#[test]
+fn a_small_probability_is_not_lost_among_others() {
+    let folder = TempDir::new().unwrap();
+    let entities =
+        ["a", "b"].map(|doc_id| [0, 1].map(|id| entity(doc_id, id, ["Rome", "Italy"][id as usize], "LOC", None)));
+    let one = [fact("a", 0, "P17", 1, Some(1e-17))];
+    write(folder.path(), entities.as_flattened(), &one);
+    build(folder.path(), &Options::default());
+    let [edge] = &read::<EdgeRow>(folder.path())[..] else { panic!("expected an edge") };
+    assert_eq!(edge.combined_probability, Some(f64::from(1e-17_f32)));
+    let other = TempDir::new().unwrap();
+    write(other.path(), entities.as_flattened(), &[one[0].clone(), fact("b", 0, "P17", 1, Some(1.0))]);
+    build(other.path(), &Options::default());
+    assert_eq!(read::<EdgeRow>(other.path())[0].combined_probability, Some(1.0));
 }
 
 #[test]
