@@ -102,6 +102,16 @@ pub struct CorpusRelation {
 }
 
 impl CardCorpus {
+    /// Relations of it that are one to the model: what the model calls them, and their names there.
+    pub fn joined(&self) -> Vec<(&Text, Vec<&Text>)> {
+        let mut joined: BTreeMap<&Text, Vec<&Text>> = BTreeMap::new();
+        for relation in &self.relations {
+            let model = relation.model.iter();
+            model.for_each(|model| joined.entry(model).or_default().push(&relation.told.relation));
+        }
+        joined.into_iter().filter(|(_, own)| own.len() > 1).collect()
+    }
+
     /// The relations of the model that it has, as its own documents are to call them: by its own name where that is one, by
     /// the model's where the model makes one of several; each with the model's name. In the order of the model's names.
     pub fn own_relations(&self) -> Vec<(Text, CardRelation)> {

@@ -1,7 +1,8 @@
 //! The scores of a document → what is claimed of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use ground::parsed::TypePair;
 use table::Text;
 use table::rows::{EntityRow, RelationRow};
 
@@ -47,6 +48,12 @@ impl Types {
     /// That of an entity of a document.
     pub fn of(&self, document: &Text, entity: u32) -> Result<&Text, DecideError> {
         self.0.get(&entity).ok_or_else(|| DecideError::Entity { document: document.to_string(), entity })
+    }
+
+    /// Takes out of pairs of types those that two of the entities have.
+    pub fn meet(&self, pairs: &mut BTreeSet<&TypePair>) {
+        let kinds: BTreeSet<&Text> = if pairs.is_empty() { BTreeSet::new() } else { self.0.values().collect() };
+        pairs.retain(|pair| !kinds.iter().any(|head| kinds.iter().any(|tail| pair.fits(head, tail))));
     }
 
     /// Whether a relation may join the entities of a score.

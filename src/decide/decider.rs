@@ -100,13 +100,12 @@ impl Decider {
     /// What is to be said of all that was met.
     pub fn claims(&self, tally: &Tally) -> Claims {
         let runs = if tally.scored > 0 { vec![self.run.clone()] } else { Vec::new() };
-        let differ = self.decision.fitted_elsewhere(&runs);
-        let told = |names| format!("the decision was fitted on scores of another model: those of the run {names}");
         Claims {
             count: tally.claims,
             fitted_on: tally.fitted_on,
             unscored: self.decision.names().difference(&tally.named).cloned().collect(),
-            fitted_elsewhere: differ.map(told),
+            fitted_elsewhere: self.decision.fitted_elsewhere(&runs),
+            unmet: Vec::new(),
             lacking: None,
         }
     }

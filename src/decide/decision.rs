@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use ground::choice;
 use ground::excerpt::quoted;
-use ground::identity::digest;
+use ground::identity::{Identity, digest};
 use ground::parsed::TypePair;
 use ground::settings::{self, Fields, Settings, at_least, within};
 use ground::{Text, open_file, present};
@@ -61,7 +61,7 @@ pub struct Decision {
 }
 
 /// A run of a model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FittedRun {
     /// What it is called.
@@ -69,6 +69,14 @@ pub struct FittedRun {
     /// Identifies the model, and how often it infers; absent: its scores do not say.
     #[serde(default)]
     pub model: Option<Text>,
+    /// Above which weight a sentence was evidence, where that alone was scored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence_only: Option<f32>,
+}
+
+/// Identifies a model that sees evidence alone, of what identifies the model.
+pub fn model_on_evidence(model: &str) -> String {
+    Identity::of("model on evidence").field("checkpoint", model).finish()
 }
 
 /// Under this key a table of scores or claims notes the model that it is of.
@@ -279,17 +287,44 @@ impl Decision {
         !self.fitted_on.is_empty() && self.fitted_on.contains(&hashed(document))
     }
 
-    /// How the runs over whose scores it is taken are not those of its fitting: the names of those. `None` where they are of
-    /// the same models, or nobody knows.
+    /// What is to be said where the runs over whose scores it is taken are not those of its fitting. `None` where they are of
+    /// the same models on the same evidence, or nobody knows.
     pub(crate) fn fitted_elsewhere(&self, runs: &[FittedRun]) -> Option<String> {
         let models = |runs: &[FittedRun]| {
             let mut models: Vec<Text> = runs.iter().map(|run| run.model.clone()).collect::<Option<_>>()?;
             models.sort();
             (!models.is_empty()).then_some(models)
         };
-        let differ = models(&self.fitted_runs)? != models(runs)?;
+        let on_evidence = |models: &[Text]| {
+            let mut models: Vec<Text> = models.iter().map(|model| model_on_evidence(model).into()).collect();
+            models.sort();
+            models
+        };
+        let (fitted, these) = (models(&self.fitted_runs)?, models(runs)?);
         let names = || self.fitted_runs.iter().map(|run| quoted(&run.run_id)).collect::<Vec<_>>().join(", ");
-        differ.then(names)
+        if on_evidence(&fitted) == these {
+            let of = names();
+            return Some(format!(
+                "the decision was fitted on scores of documents, those of the run {of}, and these are of evidence alone"
+            ));
+        }
+        if fitted == on_evidence(&these) {
+            let of = names();
+            return Some(format!(
+                "the decision was fitted on scores of evidence alone, those of the run {of}, and these are of documents"
+            ));
+        }
+        if fitted != these {
+            return Some(format!("the decision was fitted on scores of another model: those of the run {}", names()));
+        }
+        let weights = |runs: &[FittedRun]| runs.iter().filter_map(|run| run.evidence_only).collect::<Vec<f32>>();
+        match (weights(&self.fitted_runs).as_slice(), weights(runs).as_slice()) {
+            ([fitted], [these]) if fitted.to_bits() != these.to_bits() => Some(format!(
+                "the decision was fitted where sentences above a weight of {fitted} were evidence, here those above \
+                 {these} are: fit it on such scores, or name a decision with that `evidence_threshold` where they are made"
+            )),
+            _ => None,
+        }
     }
 
     /// Relations that somebody names in it. One that was fitted may know more of them than these documents have.
@@ -297,6 +332,12 @@ impl Decision {
         let inverses = self.inverses.iter().flat_map(|(one, other)| [one, other]);
         let all = self.shifts.keys().chain(self.types.keys()).chain(inverses);
         all.filter(|_| self.fitted_on.is_empty()).cloned().collect()
+    }
+
+    /// The pairs of types that somebody names in it, with their relations. Of one that was fitted they are those of a split.
+    pub(crate) fn named_types(&self) -> BTreeSet<&TypePair> {
+        let all = self.types.values().flatten();
+        all.filter(|_| self.fitted_on.is_empty()).collect()
     }
 
     /// Whether it names documents or relations, of which there may be something to tell.

@@ -1,5 +1,7 @@
 //! How deciding ended.
 
+use std::fmt::Display;
+
 use table::Text;
 
 /// Names that a warning lists.
@@ -14,6 +16,8 @@ pub struct Claims {
     pub fitted_on: u64,
     /// Relations that a decision of somebody's own hand names, and no score is of.
     pub unscored: Vec<Text>,
+    /// Pairs of types that such a decision names, and no two entities of a document have.
+    pub unmet: Vec<String>,
     /// What is to be said where the decision was fitted on other scores than these.
     pub fitted_elsewhere: Option<String>,
     /// What is to be said where evidence is not by the weights of all runs.
@@ -29,6 +33,7 @@ impl Claims {
         flattered
             .into_iter()
             .chain(self.unscored_told())
+            .chain(self.unmet_told())
             .chain(self.fitted_elsewhere.clone())
             .chain(self.lacking.clone())
             .collect()
@@ -36,16 +41,26 @@ impl Claims {
 
     /// One in whose name a letter is wrong decides nothing, and nothing else would tell.
     fn unscored_told(&self) -> Option<String> {
-        let names: Vec<String> = self.unscored.iter().take(MOST_NAMES).map(|name| format!("`{name}`")).collect();
-        let more = self.unscored.len() - names.len();
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        (!names.is_empty()).then(|| format!("no score is of {}{more}, which the decision names", names.join(", ")))
+        Some(format!("no score is of {}, which the decision names", named(&self.unscored)?))
+    }
+
+    /// One in which a letter is wrong bars all claims of its relation.
+    fn unmet_told(&self) -> Option<String> {
+        Some(format!("no entities are of the types {}, which the decision names", named(&self.unmet)?))
     }
 
     /// How many, in words.
     pub fn counted(&self) -> String {
         relations(self.count)
     }
+}
+
+/// Names in a row, not all of them where there are many; `None` of none.
+fn named(names: &[impl Display]) -> Option<String> {
+    let shown: Vec<String> = names.iter().take(MOST_NAMES).map(|name| format!("`{name}`")).collect();
+    let more = names.len() - shown.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!shown.is_empty()).then(|| shown.join(", ") + &more)
 }
 
 /// So many relations, in words.

@@ -171,6 +171,8 @@ pub enum DecideError {
         path: PathBuf,
         /// The scores of its documents.
         wrong: usize,
+        /// Whether types of entities say what may be claimed.
+        by_types: bool,
     },
     /// Nobody says what holds.
     #[error("{}: expected labelled documents with facts, got none", .0.display())]
@@ -219,6 +221,10 @@ impl Hint for DecideError {
             Self::NoCorpus(_) => Some("name it with `--corpus`, and `--split`".into()),
             Self::Entity { .. } => Some("name the split whose scores they are".into()),
             Self::Foreign(_) => Some("move it away, or choose another `--out`".into()),
+            Self::NothingRight { by_types: true, .. } => Some(
+                "types may bar all that is right: compare those that the decision or `--types-of` names with the split's"
+                    .into(),
+            ),
             Self::NothingRight { .. } => {
                 Some("name the split whose scores they are, or score with a larger `--margin`".into())
             }

@@ -155,6 +155,9 @@ fn figures(counts: Counts) -> String {
 pub fn fit(request: &FitRequest<'_>) -> Result<Fit, DecideError> {
     let FitRequest { scores, weights, split, decision, types_of, options } = *request;
     let types = types_of.map_or_else(|| Ok(decision.types.clone()), types_seen)?;
+    if let Some(split) = types_of.filter(|_| types.is_empty()) {
+        return Err(DecideError::Unlabelled(split.to_path_buf()));
+    }
     let ensemble = options.ensemble.unwrap_or(decision.ensemble);
     let own = Decision { shift: 0.0, shifts: [].into(), types, ensemble, ..decision.clone() };
     own.check().map_err(DecideError::Options)?;
@@ -162,7 +165,8 @@ pub fn fit(request: &FitRequest<'_>) -> Result<Fit, DecideError> {
     let pooled = evidence.above(&own);
     let right = pooled.scores.iter().filter(|score| score.holds).count();
     if right == 0 {
-        return Err(DecideError::NothingRight { path: split.to_path_buf(), wrong: pooled.scores.len() });
+        let (path, wrong, by_types) = (split.to_path_buf(), pooled.scores.len(), !own.types.is_empty());
+        return Err(DecideError::NothingRight { path, wrong, by_types });
     }
     let aim = Aim::of(options);
     let shift = aim.cut(&pooled, evidence.reach).ok_or_else(|| aim.unreachable(&pooled, evidence.reach))?;

@@ -12,16 +12,10 @@
 //! is: with a τ of 0 or less that is so by itself, above it would be a second threshold, which none that is asked for by its
 //! precision could move.
 
-use ground::identity::Identity;
-
+use crate::decision::model_on_evidence;
 use crate::error::DecideError;
 use crate::scores::Score;
 use crate::source::Source;
-
-/// Identifies a model that sees evidence alone, of what identifies the model.
-pub fn model_on_evidence(model: &str) -> String {
-    Identity::of("model on evidence").field("checkpoint", model).finish()
-}
 
 /// Refuses scores of evidence that are another model's than those of documents, or of relations that it calls otherwise.
 /// Where a table does not say whose it is, nobody knows.

@@ -36,11 +36,12 @@ mod seen;
 
 pub use claims::probability;
 pub use decider::{Decider, Tally};
-pub use decision::{At, Calibration, Decision, EVIDENCE_ONLY, Ensemble, FittedRun, MODEL, Point, Step};
+pub use decision::{
+    At, Calibration, Decision, EVIDENCE_ONLY, Ensemble, FittedRun, MODEL, Point, Step, model_on_evidence,
+};
 pub use ended::{Claims, Ended, relations};
 pub use error::DecideError;
 pub use fit::{Calibrated, Fit, FitOptions, FitRequest, fit};
-pub use fusion::model_on_evidence;
 pub use judged::{Judged, JudgedDocument, Judging, judge};
 pub use run::{Options, Request, Writers, decide, recount, write_relations};
 pub use shares::{Sentences, Shares, WeightsBeside, weights_beside};

@@ -203,11 +203,13 @@ fn claimed(request: &Request<'_>, writers: Option<Writers>) -> Result<Claims, De
     let mut sentences = Sentences::open(request.weights)?;
     let (rows, evidence) = (Vec::new(), Vec::new());
     let mut claimed = Claimed { request, run_id, rows, evidence, writers, claims: Claims::default() };
+    let mut unmet = decision.named_types();
     match request.split {
         Some(split) => {
             for document in Walk::<(EntityRow,)>::open(split)? {
                 let (DocumentRow { doc_id, .. }, (entities,)) = document?;
                 let types = decision.asks_types().then(|| Types::new(entities));
+                types.iter().for_each(|types| types.meet(&mut unmet));
                 claimed.add(&runs.of(&doc_id)?, types.as_ref(), &sentences.of(&doc_id)?)?;
             }
             runs.finish()?;
@@ -225,7 +227,8 @@ fn claimed(request: &Request<'_>, writers: Option<Writers>) -> Result<Claims, De
     }
     claimed.writers.map_or(Ok(()), Writers::finish)?;
     let fitted_elsewhere = runs.fitted_elsewhere(decision);
-    Ok(Claims { unscored: runs.unscored(), fitted_elsewhere, ..claimed.claims })
+    let unmet = unmet.into_iter().map(ToString::to_string).collect();
+    Ok(Claims { unscored: runs.unscored(), unmet, fitted_elsewhere, ..claimed.claims })
 }
 
 #[cfg(test)]

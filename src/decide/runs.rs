@@ -78,8 +78,9 @@ impl Runs {
 
     /// What is to be said of a decision that is taken of them, though it was fitted on others.
     pub fn fitted_elsewhere(&self, decision: &Decision) -> Option<String> {
-        if let Some(names) = decision.fitted_elsewhere(&self.all()) {
-            return Some(format!("the decision was fitted on scores of another model: those of the run {names}"));
+        let of_others = decision.fitted_elsewhere(&self.all());
+        if of_others.is_some() {
+            return of_others;
         }
         let is_early = !decision.fitted_runs.is_empty() && self.sources.iter().any(Source::is_early);
         is_early.then(|| "the decision was fitted on what the model says at its last iteration".to_owned())

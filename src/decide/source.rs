@@ -21,8 +21,9 @@ pub struct Source {
     model: Option<Text>,
     /// Whether these are claims of an iteration before the last.
     is_early: bool,
-    /// Whether they are of what is evidence in documents alone.
+    /// Whether they are of what is evidence in documents alone, and above which weight sentences were that, where it says so.
     is_of_evidence: bool,
+    evidence_only: Option<f32>,
     /// The documents that were met, by hashes of their names, where no corpus says which comes next.
     met: HashSet<u64>,
 }
@@ -65,8 +66,9 @@ impl Source {
         // Before its first row is read, as what is wrong with the files says more.
         let files = files(path, iteration)?;
         let source = iteration.map_or_else(|| Self::of_scores(path), |wanted| Self::of_claims(path, wanted))?;
-        let (model, is_of_evidence) = (files.note(MODEL)?.map(Text::from), files.note(EVIDENCE_ONLY)?.is_some());
-        Ok(Self { model, is_of_evidence, ..source })
+        let (model, of_evidence) = (files.note(MODEL)?.map(Text::from), files.note(EVIDENCE_ONLY)?);
+        let evidence_only = of_evidence.as_ref().and_then(|weight| weight.parse().ok());
+        Ok(Self { model, is_of_evidence: of_evidence.is_some(), evidence_only, ..source })
     }
 
     fn of_claims(path: &Path, wanted: u32) -> Result<Self, DecideError> {
@@ -104,13 +106,14 @@ impl Source {
     }
 
     fn new(path: &Path, rows: Rows, of: Option<Said>) -> Self {
-        let (model, is_early, is_of_evidence) = (None, false, false);
-        Self { rows, path: path.to_path_buf(), of, model, is_early, is_of_evidence, met: HashSet::new() }
+        let (model, is_early, is_of_evidence, evidence_only) = (None, false, false, None);
+        Self { rows, path: path.to_path_buf(), of, model, is_early, is_of_evidence, evidence_only, met: HashSet::new() }
     }
 
     /// The run that they are of; `None`: it has no scores.
     pub fn run(&self) -> Option<FittedRun> {
-        self.run_id().map(|run_id| FittedRun { run_id: run_id.clone(), model: self.model.clone() })
+        let (model, evidence_only) = (self.model.clone(), self.evidence_only);
+        self.run_id().map(|run_id| FittedRun { run_id: run_id.clone(), model, evidence_only })
     }
 
     /// Whether these are claims of an iteration before the last.

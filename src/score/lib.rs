@@ -119,6 +119,9 @@ struct Basis<'a> {
 impl<'a> Basis<'a> {
     fn of(request: &'a Request<'a>, observe: Observer<'_>) -> Result<Self, ScoreError> {
         let (checkpoint, relations) = load(request.checkpoint, &request.options)?;
+        if let Some(corpus) = &request.options.like {
+            like::joined(request.checkpoint, corpus)?.into_iter().map(Event::Warning).for_each(observe);
+        }
         let standing = Standing::of(request.split)?;
         let purpose = Purpose::of(request.checkpoint, &request.options)?;
         let first = first(request, (&checkpoint, &relations), observe)?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use checkpoint::{Card, CardCorpus, Checkpoint};
+use ground::excerpt::quoted;
 use ground::identity::Identity;
 use model::example::Relations;
 use table::Text;
@@ -30,6 +31,26 @@ pub fn called(checkpoint: &mut Checkpoint, folder: &Path, corpus: &str) -> Resul
     checkpoint.fingerprint = identity.field("names", &names).field("like", &of_corpus).finish();
     checkpoint.config.relations = names;
     Ok(relations)
+}
+
+/// What is to be said of relations of the corpus that are one to the model: claims of them bear one name.
+///
+/// # Errors
+/// As [`called`].
+pub fn joined(folder: &Path, corpus: &str) -> Result<Vec<String>, ScoreError> {
+    let card = card(folder, corpus)?;
+    let of = of(&card, folder, corpus)?;
+    let told = of.joined().into_iter().map(|(model, own)| {
+        let names: Vec<String> = own.iter().map(|name| quoted(name)).collect();
+        let missed: Vec<String> = own.iter().filter(|name| **name != model).map(|name| quoted(name)).collect();
+        let model = quoted(model);
+        format!(
+            "the model has the relations {} of `{corpus}` as one, and all are claimed as {model}: facts of {} count as missed",
+            names.join(", "),
+            missed.join(", ")
+        )
+    });
+    Ok(told.collect())
 }
 
 /// The card of a checkpoint that was trained on several corpora.

@@ -131,7 +131,11 @@ impl Scorer {
         let threads = |threads| ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = setup.threads.map(threads).transpose()?;
         let run_id = setup.options.run_id.as_deref().unwrap_or(setup.run_id);
-        let run = FittedRun { run_id: run_id.into(), model: Some(checkpoint.fingerprint.as_str().into()) };
+        let run = FittedRun {
+            run_id: run_id.into(),
+            model: Some(checkpoint.fingerprint.as_str().into()),
+            evidence_only: None,
+        };
         let load = || Self::core(setup, &checkpoint, run_id);
         let (core, told) = pool.as_ref().map_or_else(load, |pool| pool.install(load))?;
         told.into_iter().chain(purpose.unknown(setup.checkpoint)).for_each(observe);

@@ -169,9 +169,28 @@ impl Prepared {
         splits.chain(encoder).chain(checkpoints).collect()
     }
 
-    /// What was taken of the checkpoints that it begins with, and what not.
+    /// What was taken of the checkpoints that it begins with, and what not; and what is odd of the corpora.
     pub fn told(&self) -> impl Iterator<Item = Event> {
-        self.base.iter().chain(&self.begun).flat_map(|begun| begun.told.iter().cloned())
+        let begun = self.base.iter().chain(&self.begun).flat_map(|begun| begun.told.iter().cloned());
+        begun.chain(self.oddities().into_iter().map(Event::Warning))
+    }
+
+    /// What people may not have meant: a split that trains and chooses, and relations of a corpus that become one.
+    fn oddities(&self) -> Vec<String> {
+        let Card { train, dev, corpora, .. } = &self.card;
+        let of_each = corpora.iter().map(|corpus| (&corpus.train, &corpus.dev));
+        let splits = of_each.chain(corpora.is_empty().then_some((train, dev)));
+        let same = splits.filter(|(train, dev)| train.identity == dev.identity).map(|(train, _)| {
+            let SplitName { corpus, split, .. } = train;
+            format!("{corpus}/{split} trains the model and chooses its best epoch: its figures flatter the model")
+        });
+        let joined = corpora.iter().flat_map(|corpus| {
+            corpus.joined().into_iter().map(|(model, own)| {
+                let own: Vec<String> = own.into_iter().map(|name| format!("`{name}`")).collect();
+                format!("`{}`: the relations {} become one, `{model}`", corpus.name, own.join(", "))
+            })
+        });
+        same.chain(joined).collect()
     }
 
     /// What identifies the checkpoint that all begins with.

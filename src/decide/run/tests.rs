@@ -10,7 +10,7 @@ use table::rows::{ClaimRow, FactRow, PairRow, RelationTypeRow, ScoreRow, Sentenc
 use tempfile::TempDir;
 
 use super::*;
-use crate::decision::{Calibration, Ensemble, FittedRun, MODEL, Step};
+use crate::decision::{Calibration, EVIDENCE_ONLY, Ensemble, FittedRun, MODEL, Step};
 use crate::ended::Claims;
 use crate::fit::{Calibrated, FitOptions, FitRequest, fit};
 use crate::judged::{Judged, judge};
@@ -443,15 +443,37 @@ fn a_fitted_decision_is_told_where_it_is_taken_of_another_model_or_of_an_earlier
             Request { scores, weights: &[], split: None, decision, run_id: None, iteration, out, force: true };
         recount(&request).unwrap().warnings()
     };
-    let fitted_runs = vec![FittedRun { run_id: "mine".into(), model: Some("m".into()) }];
+    let fitted_runs = vec![FittedRun { run_id: "mine".into(), model: Some("m".into()), evidence_only: None }];
     let fitted = Decision { fitted_runs, ..Decision::default() };
     assert_eq!(told(&fitted, &own, 2), [""; 0]);
     let early = "the decision was fitted on what the model says at its last iteration";
     assert_eq!(told(&fitted, &own, 1), [early]);
     let another = "the decision was fitted on scores of another model: those of the run `mine`";
     assert_eq!(told(&fitted, &other, 2), [another]);
+    // The same model, which saw evidence alone, and by which weight.
+    let on_evidence = |weight: f32| {
+        let (out, of) = (folder.path().join(format!("evidence-{weight}")), crate::model_on_evidence("m"));
+        let writer = TableWriter::<ClaimRow>::create(&out, "").unwrap().noting(MODEL, of);
+        let mut writer = writer.noting(EVIDENCE_ONLY, weight.to_string());
+        writer.write(vec![claim()]).unwrap();
+        writer.finish().unwrap();
+        out
+    };
+    let alone =
+        "the decision was fitted on scores of documents, those of the run `mine`, and these are of evidence alone";
+    assert_eq!(told(&fitted, &on_evidence(0.25), 2), [alone]);
+    let of = Some(crate::model_on_evidence("m").into());
+    let fitted_runs = vec![FittedRun { run_id: "mine".into(), model: of, evidence_only: Some(0.25) }];
+    let on_weights = Decision { fitted_runs, ..Decision::default() };
+    assert_eq!(told(&on_weights, &on_evidence(0.25), 2), [""; 0]);
+    let stricter = told(&on_weights, &on_evidence(0.5), 2).remove(0);
+    assert!(stricter.contains("above a weight of 0.25 were evidence, here those above 0.5 are"), "{stricter}");
+    assert!(
+        told(&on_weights, &own, 2)[0]
+            .ends_with("of evidence alone, those of the run `mine`, and these are of documents")
+    );
     // Nobody knows of scores that do not say it.
-    let fitted_runs = vec![FittedRun { run_id: "mine".into(), model: None }];
+    let fitted_runs = vec![FittedRun { run_id: "mine".into(), model: None, evidence_only: None }];
     assert_eq!(told(&Decision { fitted_runs, ..Decision::default() }, &other, 2), [""; 0]);
     assert_eq!(told(&Decision::default(), &other, 1), [""; 0]);
 }
@@ -471,6 +493,11 @@ fn names_that_no_score_has_are_told_of_a_decision_of_somebodys_own_hand() {
     assert_eq!(warnings(&decision), ["no score is of `B`, `of a`, which the decision names"]);
     let fitted = Decision { fitted_on: ["0".into()].into(), ..decision };
     assert_eq!(warnings(&fitted), [""; 0]);
+    // Types that no entity has bar all claims of a relation.
+    let types = ["Chemical:Disease", "chemical:*", "*:Gene", "Drug:Disease"].map(|pair| pair.parse().unwrap()).into();
+    let barring = Decision { types: [("c".into(), types)].into(), ..Decision::default() };
+    let told = "no entities are of the types `Drug:Disease`, `chemical:*`, which the decision names";
+    assert_eq!(warnings(&barring), [told]);
     let many = Decision { shifts: (0..10).map(|of| (format!("r{of}").into(), 1.0)).collect(), ..Decision::default() };
     let told = warnings(&many).remove(0);
     assert!(told.ends_with("`r6`, `r7` and 2 more, which the decision names"), "{told}");

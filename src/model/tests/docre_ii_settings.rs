@@ -616,6 +616,8 @@ fn a_recipe_gives_the_settings_that_are_absent() {
     assert_eq!((mixed.logits, mixed.second_view, mixed.start), (Logits::Sum, true, Start::Random));
     let unknown = read(r#"{"kind": "docre-ii", "recipe": "own"}"#).unwrap_err();
     assert!(unknown.contains("`recipe`: unknown variant `own`, expected one of `paper`, `released`"), "{unknown}");
+    let number = read(r#"{"kind": "docre-ii", "recipe": 3}"#).unwrap_err();
+    assert!(number.contains("`recipe`: expected a name, got 3"), "{number}");
     let atlop = serde_json::from_str::<ModelConfig>(r#"{"kind": "atlop", "recipe": "paper"}"#).unwrap_err();
     assert!(atlop.to_string().contains("unknown field `recipe`"), "{atlop}");
 }
