@@ -271,7 +271,7 @@ impl From<PredictionRow> for Claim {
             tail: row.tail,
             relation: row.relation,
             evidence: row.evidence.unwrap_or_default(),
-            attributes: Vec::new(),
+            attributes: row.attributes.unwrap_or_default(),
             probability: row.probability,
         }
     }

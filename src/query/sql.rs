@@ -79,7 +79,7 @@ fn frame(tables: &Tables, sql: &str, progress: &Progress) -> Result<DataFrame, Q
             rows.map_err(|error| in_names(error, &meant))
         }),
     };
-    let rows = rows.map_err(|error| with_tables(engine.why_odd(error), tables))?;
+    let rows = rows.map_err(|error| with_tables(engine.why_unread(engine.why_odd(error), &named), tables))?;
     snapshot.check()?;
     Ok(rows)
 }
@@ -124,6 +124,22 @@ impl<'t> Engine<'t> {
         let QueryError::UnknownTable { name, .. } = &error else { return error };
         let odd = self.odd.iter().find(|(odd, _)| odd.to_lowercase() == name.to_lowercase());
         odd.map_or(error, |(_, reason)| failure(reason))
+    }
+
+    /// Which column of the tables that a statement names is of a type that the engine does not hold.
+    fn why_unread(&self, error: QueryError, named: &BTreeSet<String>) -> QueryError {
+        let QueryError::Sql { reason, .. } = &error else { return error };
+        let Some(kind) = reason.strip_prefix("cannot create series from ") else { return error };
+        let is_of = |found: &DataType| format!("{:?}", found.leaf_dtype()) == kind;
+        let mut tables = self.tables.iter().filter(|(name, _)| named.contains(&name.to_lowercase()));
+        let unread = tables.find_map(|(table, files)| {
+            // As it is in the files: here numbers have signs.
+            let schema = frames::scan(files).ok()?.collect_schema().ok()?;
+            let (column, _) = schema.iter().find(|(_, found)| is_of(found))?;
+            Some(format!("table `{table}`: column `{column}`: expected another type, {kind} is not read"))
+        });
+        let hint = Some("leave it out, or save it as whole numbers of 32 or 64 bits".to_owned());
+        unread.map_or(error, |reason| QueryError::Sql { reason, hint })
     }
 
     /// The names of all tables.

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::{DOCUMENT, Run, command, corpora, docre, files, redocred, rows};
@@ -596,4 +597,51 @@ fn chemical_disease_pairs_are_those_of_the_usual_preprocessing() {
         assert_eq!(rows(&ours, count), expected);
         assert_eq!(cdr_pairs(&ours), cdr_pairs(&theirs));
     }
+}
+
+/// Two documents of two entities, of which `from` are the first's texts.
+fn lines(folder: &Path, texts: &[(&str, u32)]) -> String {
+    let line = |(number, &(text, end)): (usize, &(&str, u32))| {
+        let start = text.chars().count() - 3;
+        let mention = |start, end| json!([{"start": start, "end": end}]);
+        let entities = json!([
+            {"type": "ORG", "mentions": mention(0, end as usize)},
+            {"type": "PER", "mentions": mention(start, start + 3)},
+        ]);
+        let relation =
+            json!({"head": 0, "tail": 1, "type": "met", "evidence": [0], "attributes": {"novelty": "Novel"}});
+        json!({"id": number.to_string(), "text": text, "entities": entities, "relations": [relation]}).to_string()
+    };
+    let path = folder.join("d.jsonl");
+    fs::write(&path, texts.iter().enumerate().map(line).collect::<Vec<_>>().join("\n")).unwrap();
+    let (out, path) = (folder.join("c"), path.to_str().unwrap().to_owned());
+    let run = docre(["convert", "--format", "jsonl", "--split", "s", "--out", out.to_str().unwrap(), &path]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    out.join("s").to_str().unwrap().to_owned()
+}
+
+#[test]
+fn predictions_are_written_with_their_attributes() {
+    let folder = TempDir::new().unwrap();
+    let split = lines(folder.path(), &[("Acme met Ann", 4)]);
+    let facts = format!("{split}/facts");
+    for format in ["jsonl", "pubtator", "bioc-json", "doccano", "label-studio"] {
+        let run = docre(["convert", "--to", format, "--relations", &facts, &split]);
+        assert!(run.code == Some(0) && run.stdout.contains("Novel"), "{format}: {}", run.stdout);
+    }
+}
+
+#[test]
+fn brat_has_what_is_not_seen_as_blanks_and_reads_it_back() {
+    let folder = TempDir::new().unwrap();
+    let split = lines(folder.path(), &[("A\u{1f}B met Ann", 3), ("\u{feff}Acme met Ann", 5), ("A\u{0}B met Ann", 3)]);
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let run = docre(["convert", "--to", "brat", "--out", &at("brat"), &split]);
+    let told = "documents with control characters, which brat's files have as blanks";
+    assert!(run.code == Some(0) && run.stderr.contains(told), "{}", run.stderr);
+    let run = docre(["convert", "--format", "brat", "--split", "s", "--out", &at("back"), &at("brat")]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let names = "SELECT name FROM mentions WHERE type = 'ORG' ORDER BY doc_id";
+    assert_eq!(rows(&folder.path().join("back/s"), names), ["A B", "Acme", "A B"]);
+    assert_eq!(rows(&folder.path().join("back/s"), "SELECT count(*) AS n FROM facts"), ["3"]);
 }

@@ -261,16 +261,25 @@ fn an_odd_file_stops_only_statements_that_name_it() {
     assert_eq!(query(folder.path(), "SELECT count(*) AS n FROM counts", "csv"), "n\n1\n");
     assert_eq!(query(folder.path(), "SHOW TABLES", "csv"), "name\ncounts\nodd\n");
     // One of a type that the engine panics at.
-    let numbers: ArrayRef = Arc::new(Float32Array::from(vec![1.0]));
-    let halves = cast(&numbers, &DataType::Float16).unwrap();
-    let batch = RecordBatch::try_from_iter([("a", halves)]).unwrap();
-    let file = File::create(folder.path().join("half.parquet")).unwrap();
-    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
-    writer.write(&batch).unwrap();
-    writer.close().unwrap();
+    let of_type = |name: &str, kind: DataType| {
+        let numbers: ArrayRef = Arc::new(Float32Array::from(vec![1.0]));
+        let columns = [("a", cast(&numbers, &kind).unwrap()), ("b", cast(&numbers, &DataType::Int8).unwrap())];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let file = File::create(folder.path().join(name)).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+    };
+    of_type("half.parquet", DataType::Float16);
     assert_eq!(query(folder.path(), "SELECT count(*) AS n FROM counts", "csv"), "n\n1\n");
     let run = docre(["query", path, "SELECT a FROM half"]);
     assert!(run.code == Some(1) && run.stderr.contains("half.parquet"), "{}", run.stderr);
+    // And one of which it reads all but a column.
+    of_type("small.parquet", DataType::UInt8);
+    assert_eq!(query(folder.path(), "SELECT b FROM small", "csv"), "b\n1\n");
+    let run = docre(["query", path, "SELECT * FROM small"]);
+    let told = "table `small`: column `a`: expected another type, UInt8 is not read\nhint: leave it out, or save it as";
+    assert!(run.code == Some(1) && run.stderr.contains(told), "{}", run.stderr);
 }
 
 #[test]

@@ -251,7 +251,7 @@ fn an_identity_has_a_form_and_an_id_is_none() {
     for sound in ["NCBIGene:672", "wikidata:Q42", "omim.ps:1-2", "MESH:D002110"] {
         assert_eq!(remarks("MESH:D1", sound), (Some(sound.into()), vec![]));
     }
-    for bad in ["Q42", ":Q42", "MESH:", "ME SH:D1", "MESH:D 1", "7:1", ""] {
+    for bad in ["Q42", ":Q42", "MESH:", "ME SH:D1", "MESH:D 1", "7:1", "mesh.:D1", ""] {
         let (identity, remarks) = remarks("MESH:D1", bad);
         assert_eq!(identity, None, "{bad}");
         let expected = "identities that are not of the form `PREFIX:ID`, left out: their entities are not joined by them: \

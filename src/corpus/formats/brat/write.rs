@@ -21,6 +21,8 @@ pub const NO_BASE: &str = "id:";
 const UNLABELLED: &str = "documents that are not labelled, which brat cannot say: to be read with `--unlabelled`";
 /// What brat reads the types of annotations from.
 const UNTITLED: &str = "titles with which no text begins, for which brat has no place, not written";
+/// What a file of text has as blanks, so that who reads it finds the mentions as they are annotated.
+const UNSEEN: &str = "documents with control characters, which brat's files have as blanks";
 const CONFIGURATION: &str = "annotation.conf";
 /// Bytes of a file's name that a document's may take.
 const LONGEST_NAME: usize = 150;
@@ -236,7 +238,10 @@ impl<'w> Annotations<'w> {
 /// What of a document is another thing to who reads it back.
 pub fn remarks(written: &Written<'_>) -> Vec<Remark> {
     let title = written.untitled(UNTITLED);
-    tied::remarks(written).into_iter().chain(written.unlabelled(UNLABELLED)).chain(title).collect()
+    let unseen = written.text.chars().find(|character| is_unseen(*character));
+    let example = unseen.map(|character| format!("{}", character.escape_unicode()));
+    let unseen = example.map(|example| Remark { what: UNSEEN, example });
+    tied::remarks(written).into_iter().chain(written.unlabelled(UNLABELLED)).chain(title).chain(unseen).collect()
 }
 
 /// The file of a document below the folder, without its ending. A name that no file should have is replaced, and made
@@ -259,9 +264,13 @@ fn place_of(id: &str) -> PathBuf {
     format!("{name}-{}", ground::identity::mark(id)).into()
 }
 
-/// The text, in which no line ends within a mention: to brat its parts would be several.
+/// The text, in which no line ends within a mention: to brat its parts would be several. What is not seen is a blank, as
+/// in the annotations.
 fn lines_of(written: &Written<'_>) -> String {
-    let (text, characters) = (written.text_by_lines(), Characters::new(&written.text));
+    let (mut text, characters) = (written.text_by_lines(), Characters::new(&written.text));
+    if text.contains(is_unseen) {
+        text = text.chars().map(|character| if is_unseen(character) { ' ' } else { character }).collect();
+    }
     let Document { entities, loose_mentions, .. } = written.document;
     let mentions = entities.iter().flat_map(|entity| &entity.mentions).chain(loose_mentions);
     let mut spans: Vec<(u32, u32)> = mentions.filter_map(|mention| written.span(mention)).collect();
@@ -310,5 +319,10 @@ fn one_line(text: &str) -> String {
 }
 
 fn is_blank(character: char) -> bool {
-    character.is_whitespace() || character.is_control()
+    character.is_whitespace() || is_unseen(character)
+}
+
+/// Whether a character is a control character that is no white space, or a mark of the order of bytes.
+fn is_unseen(character: char) -> bool {
+    character == '\u{feff}' || character.is_control() && !character.is_whitespace()
 }

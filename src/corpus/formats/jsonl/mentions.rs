@@ -187,6 +187,7 @@ fn is_curie(id: &str) -> bool {
     let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     prefix.starts_with(|first: char| first.is_ascii_alphabetic())
         && prefix.bytes().all(is_of_name)
+        && !prefix.ends_with('.')
         && !local.is_empty()
         && !local.contains(|character: char| character.is_whitespace() || character.is_control())
 }
