@@ -134,6 +134,9 @@ pub struct Entry {
     pub recipe: Recipe,
     /// What it made, by role.
     pub outputs: BTreeMap<String, Artefact>,
+    /// The folders in each output that is one, by its role.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub folders: BTreeMap<String, Vec<String>>,
     /// Records that it did not take over.
     pub rejected: u64,
     /// What is said each time that the stage is up to date.

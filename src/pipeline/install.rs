@@ -71,6 +71,9 @@ pub fn check_places(folder: &RunFolder<'_>, stages: &[&Stage]) -> Result<(), Tab
     let known: BTreeSet<&str> = made.map(|artefact| artefact.path.as_str()).collect();
     for &stage in stages {
         check_workplace(&folder.stage_folder(stage), &[])?;
+        if let Some(path) = folder.put_into(stage).into_iter().next() {
+            return Err(TableError::OtherTables { path });
+        }
     }
     for output in stages.iter().flat_map(|stage| stage.outputs.values()) {
         let mut above = Path::new(output).ancestors().skip(1).map(|above| folder.path.join(above));

@@ -16,7 +16,7 @@ use super::options::typed;
 use super::settings;
 use super::sources::Source;
 use super::stage::kind::{AmongRuns, Kind};
-use super::written::{self, Matrix, Top, kind, names_mut};
+use super::written::{self, Matrix, Top, Variant, kind, names_mut};
 use crate::ground::suggest::unknown;
 
 /// The option that seeds replace.
@@ -94,7 +94,9 @@ pub fn expand(top: &Top, pipeline: &str, set: &[String]) -> anyhow::Result<Optio
     if let Some(setting) = set.iter().find(sets_seed) {
         bail!("--set {setting}: expected it in `matrix.seeds`, as in `--set 'matrix.seeds=[1, 2]'`");
     }
-    let (tops, mut notes) = varied(top, &seeded)?;
+    let mut notes = replaced(&top.variant, set)?;
+    let (tops, more) = varied(top, &seeded)?;
+    notes.extend(more);
     notes.extend(alike(&tops, &cells));
     let mut sources = top.sources.clone();
     let mut forms: Vec<Form> = (0..cells.count())
@@ -110,6 +112,37 @@ pub fn expand(top: &Top, pipeline: &str, set: &[String]) -> anyhow::Result<Optio
     // Cell by cell: what a cell is the first to need runs with it.
     instances.sort_by_key(|instance| (instance.is_late, instance.cells.first().copied(), instance.place));
     Ok(Some(Expanded { instances, sources, cells, notes }))
+}
+
+/// Which variants say otherwise than what was `set`, a line each.
+///
+/// # Errors
+/// A setting that each of them replaces: it would do nothing.
+fn replaced(variants: &[Variant], set: &[String]) -> anyhow::Result<Vec<String>> {
+    let mut notes = Vec::new();
+    for setting in set {
+        let Some((key, _)) = setting.split_once('=') else { continue };
+        // A stage's name may be left out on either side; and a variant may replace a table whole.
+        let ends = |long: &str, short: &str| {
+            long.strip_suffix(short).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        };
+        let holds = |path: &String| key.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('.'));
+        let is_it = |path: &&String| ends(path, key) || ends(key, path) || holds(path);
+        let says = |variant: &&Variant| variant.set.keys().chain(&variant.unset).any(|path| is_it(&path));
+        let names: Vec<String> = variants.iter().filter(says).map(|variant| format!("`{}`", variant.name)).collect();
+        if names.is_empty() {
+            continue;
+        }
+        let has_effect = names.len() < variants.len();
+        ensure!(
+            has_effect,
+            "--set {setting}: expected a key that not every variant sets, got one that {} set",
+            names.join(", ")
+        );
+        let (noun, says) = if names.len() == 1 { ("variant", "says") } else { ("variants", "say") };
+        notes.push(format!("--set {setting}: the {noun} {} {says} otherwise", names.join(", ")));
+    }
+    Ok(notes)
 }
 
 /// The names of the stages whose seed the matrix says.

@@ -89,6 +89,23 @@ impl Request {
         Ok(absent)
     }
 
+    /// The stages before the first one that is asked for whose outputs these `stages` are made from.
+    ///
+    /// # Errors
+    /// Where a variant is unknown.
+    pub fn taken<'p>(&self, pipeline: &'p Pipeline, stages: &[&'p Stage]) -> anyhow::Result<Vec<&'p Stage>> {
+        let (mut read, mut taken) = (stages.to_vec(), Vec::new());
+        for stage in self.of_variants(pipeline)?.into_iter().rev() {
+            let is_asked = stages.iter().any(|asked| asked.name == stage.name);
+            if !is_asked && read.iter().any(|other| other.reads_from(stage)) {
+                read.push(stage);
+                taken.push(stage);
+            }
+        }
+        taken.reverse();
+        Ok(taken)
+    }
+
     /// The stages of the variants that are asked for, without those that other variants alone have a use for.
     fn of_variants<'p>(&self, pipeline: &'p Pipeline) -> anyhow::Result<Vec<&'p Stage>> {
         let cells = self.cells(pipeline)?;

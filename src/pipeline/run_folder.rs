@@ -11,7 +11,7 @@ use super::file::Pipeline;
 use super::stage::kind::{Input, Stage};
 use crate::ground::identity::Contents;
 use crate::ground::manifest::{Artefact, Entry, MANIFEST, Manifest, Recipe};
-use crate::table::{found_under, make_folder, remove_leftovers, write_file};
+use crate::table::{found_under, holds_only_tables, make_folder, remove_leftovers, write_file};
 
 /// Where stages work, a folder each.
 const WORK: &str = ".work";
@@ -80,6 +80,25 @@ impl<'p> RunFolder<'p> {
         let before = before.filter(|other| stage.sees(other));
         let stages = before.filter_map(|other| self.manifest.entry(&other.name)).cloned().collect();
         Manifest { pipeline: self.pipeline.name.clone(), stages }
+    }
+
+    /// The folders in each output that is one.
+    pub fn folders_of(&self, outputs: &BTreeMap<String, Artefact>) -> BTreeMap<String, Vec<String>> {
+        let of =
+            |(role, output): (&String, &Artefact)| Some((role.clone(), folders_in(&self.path.join(&output.path))?));
+        outputs.iter().filter_map(of).collect()
+    }
+
+    /// Tables that somebody has put into an output of a stage: paths of folders that it has not made there.
+    pub fn put_into(&self, stage: &Stage) -> Vec<PathBuf> {
+        let Some(entry) = self.manifest.entry(&stage.name) else { return Vec::new() };
+        let of = |(role, made): (&String, &Vec<String>)| {
+            let path = self.path.join(&entry.outputs.get(role)?.path);
+            let is_new = |name: &String| !made.contains(name) && holds_only_tables(&path.join(name));
+            let new: Vec<PathBuf> = folders_in(&path)?.into_iter().filter(is_new).map(|name| path.join(name)).collect();
+            Some(new)
+        };
+        entry.folders.iter().filter_map(of).flatten().collect()
     }
 
     /// What a stage has made before, and no stage makes any more: paths and outputs. What was changed since is somebody's.
@@ -189,6 +208,15 @@ impl<'p> RunFolder<'p> {
             let _ = fs::remove_dir(folder);
         }
     }
+}
+
+/// The names of the folders in a folder, but for hidden ones; `None` where it is none.
+fn folders_in(path: &Path) -> Option<Vec<String>> {
+    let entries = fs::read_dir(path).ok()?.flatten().filter(|entry| entry.path().is_dir());
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
+    names.sort();
+    Some(names)
 }
 
 /// Whether a folder bears a recipe's identity.

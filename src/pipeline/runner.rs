@@ -63,6 +63,10 @@ pub fn run(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> any
         observe(Event::Line(told));
     }
     fetch(&stages, observe)?;
+    let mut folder = folder;
+    for told in outdated(&mut folder, &request.taken(pipeline, &stages)?) {
+        observe(Event::Warning(format!("{}: {told}", pipeline.name)));
+    }
     let mut runner = Runner { name: &pipeline.name, folder, force: request.force, device: request.device };
     let mut absent = request.absent(pipeline, &stages)?;
     let mut ended = Ended::default();
@@ -83,6 +87,16 @@ pub fn run(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> any
     }
     runner.folder.clean(ended.failed.is_empty() && stages.len() == pipeline.stages.len());
     Ok(ended)
+}
+
+/// What is to be said of stages that are taken as they are and are not up to date, a line each.
+fn outdated(folder: &mut RunFolder<'_>, stages: &[&Stage]) -> Vec<String> {
+    let ran: Vec<&Stage> =
+        stages.iter().copied().filter(|stage| folder.manifest.entry(&stage.name).is_some()).collect();
+    // Of one whose inputs are not there, nobody knows.
+    let why = |stage: &Stage| Some((stage.name.clone(), reason(folder, stage, false).ok()??));
+    let told = |(stage, why): (String, String)| format!("`{stage}` is taken as it is, and is not up to date: {why}");
+    ran.into_iter().filter_map(why).map(told).collect()
 }
 
 /// What people want to see of the outputs of the stages once a run has ended, a text each; where a stage takes all
@@ -193,7 +207,9 @@ impl Runner<'_> {
         let warnings = [warnings, later.clone()].concat();
         let seconds = (began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
         let stage_name = stage.name.clone();
-        self.folder.note(Entry { stage: stage_name, recipe, outputs, rejected, warnings, device, started, seconds })?;
+        let folders = self.folder.folders_of(&outputs);
+        let entry = Entry { stage: stage_name, recipe, outputs, folders, rejected, warnings, device, started, seconds };
+        self.folder.note(entry)?;
         let done = self.folder.stage_folder(stage);
         fs::remove_dir_all(&done).with_context(|| format!("{}: cannot remove", done.display()))?;
         notes.into_iter().map(Event::Line).for_each(tell);

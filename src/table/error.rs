@@ -284,7 +284,8 @@ impl Hint for TableError {
             Self::Taken { .. } => Some("move it away, or choose another place for what is made".into()),
             Self::NoFolder { .. } => Some("make the folder first".into()),
             Self::NoFile { .. } => Some("write what it carries into a file, and name that".into()),
-            Self::OtherTables { .. } | Self::Here { .. } | Self::NotAFile { .. } | Self::NotAFolder { .. } => {
+            Self::OtherTables { .. } => Some("move them away, or choose another place for what is made".into()),
+            Self::Here { .. } | Self::NotAFile { .. } | Self::NotAFolder { .. } => {
                 Some("choose another place for what is made".into())
             }
             Self::Stands { .. } | Self::OtherMaking { .. } => {

@@ -282,6 +282,69 @@ fn a_variant_that_fails_leaves_the_others() {
 }
 
 #[test]
+fn a_setting_that_variants_replace_is_told_and_one_that_all_do_refused() {
+    let place = copies(&HALVES.replace("name = \"whole\"", "name = \"whole\"\nset = { \"evaluate.resamples\" = 5 }"));
+    let planned = |setting: &str| place.docre(&["tiny.toml", "--dry-run", "--set", setting]);
+    let some = planned("sources.copy=half.sql");
+    let told = "--set sources.copy=half.sql: the variant `half` says otherwise";
+    assert!(some.code == Some(0) && some.stderr.contains(told), "{}", some.stderr);
+    assert!(planned("test.documents=4").stderr.is_empty());
+    let place =
+        copies(&HALVES.replace("name = \"whole\"", "name = \"whole\"\nset = { \"sources.copy\" = \"copy.sql\" }"));
+    let all = place.docre(&["tiny.toml", "--set", "sources.copy=half.sql"]);
+    let told = "expected a key that not every variant sets, got one that `whole`, `half` set";
+    assert!(all.code == Some(1) && all.stderr.contains(told), "{}", all.stderr);
+}
+
+#[test]
+fn a_variant_that_lacks_a_seed_is_told() {
+    let seeds = "[matrix]\nseeds = [1, 2]\nseed_of = [\"test\"]\n";
+    let place = copies(&(HALVES.replace("\"half.sql\"", "\"broken.sql\"") + seeds));
+    // Fails on the second seed's documents alone, whose number is another.
+    let count = "(SELECT count(*) FROM test_facts)";
+    place.write("broken.sql", HALF);
+    assert_eq!(place.docre(&["tiny.toml"]).code, Some(0));
+    let of = |seed: u32| {
+        rows(&place.path(&format!("runs/tiny/seed-{seed}")), "SELECT count(*) AS n FROM test_facts").remove(0)
+    };
+    assert_ne!(of(1), of(2));
+    let broken = format!("{HALF} AND CAST(CASE WHEN {count} = {} THEN 'bad' ELSE '1' END AS BIGINT) = 1", of(2));
+    place.write("broken.sql", &broken);
+    let run = place.docre(&["tiny.toml"]);
+    let told = "`half` has 1 of the 2 runs of `whole`: differences of means are over other seeds";
+    assert!(run.code == Some(1) && run.stderr.contains(told), "{}", run.stderr);
+}
+
+#[test]
+fn what_is_taken_as_it_is_and_not_up_to_date_is_told() {
+    let place = copies(HALVES);
+    assert_eq!(place.docre(&["tiny.toml"]).code, Some(0));
+    place.write("half.sql", &format!("{HALF} AND head <> 3"));
+    let run = place.docre(&["tiny.toml", "--from", "summarise"]);
+    let told = "tiny: `half/copy` is taken as it is, and is not up to date: input `sql` changed";
+    assert!(run.code == Some(0) && run.stderr.contains(told), "{}", run.stderr);
+    assert!(!place.docre(&["tiny.toml"]).stderr.contains("taken as it is"));
+    assert!(!place.docre(&["tiny.toml", "--from", "summarise"]).stderr.contains("taken as it is"));
+}
+
+#[test]
+fn tables_that_somebody_put_into_an_output_are_not_lost() {
+    let place = copies(HALVES);
+    assert_eq!(place.docre(&["tiny.toml"]).code, Some(0));
+    let (made, own) = (place.path("runs/tiny/test/facts"), place.path("runs/tiny/test/mine"));
+    fs::create_dir(&own).unwrap();
+    fs::copy(made.join("part-00000.parquet"), own.join("part-00000.parquet")).unwrap();
+    for more in [&[][..], &["--dry-run"], &["--force"]] {
+        let run = place.docre(&[&["tiny.toml"], more].concat());
+        assert!(run.code == Some(1) && run.stderr.contains("test/mine: holds other tables"), "{}", run.stderr);
+        assert!(own.join("part-00000.parquet").is_file());
+    }
+    fs::remove_dir_all(&own).unwrap();
+    let run = place.docre(&["tiny.toml"]);
+    assert!(run.code == Some(0) && !run.stderr.contains("running"), "{}", run.stderr);
+}
+
+#[test]
 fn what_is_left_out_is_so_for_want_of_what_was_to_be_made() {
     let aside = "[[variant]]\nname = \"aside\"\nset = { \"test.documents\" = 2 }\n";
     let place = copies(&(aside.to_owned() + &HALVES.replace("name = \"half\"", "name = \"half\"\nagainst = \"half\"")));
