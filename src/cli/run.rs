@@ -149,7 +149,10 @@ fn run_file(file: &Path, args: &RunArgs, messages: Messages) -> anyhow::Result<O
     }
     let mut stdout = output::stdout();
     if args.dry_run {
-        for planned in pipeline::plan(&pipeline, &request)? {
+        let listener = messages.listener();
+        let plan = pipeline::plan(&pipeline, &request, &|event| listener.hear(&event))?;
+        drop(listener);
+        for planned in plan {
             writeln!(stdout, "{}", harmless(&format!("{}/{planned}", pipeline.name)))?;
         }
         return Ok(Outcome::Done);

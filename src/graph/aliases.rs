@@ -47,7 +47,8 @@ impl Aliases {
         let columns: Vec<&str> = text.split('\t').collect();
         let (alias, name, kind) = match columns.as_slice() {
             [alias, name] => (*alias, *name, None),
-            [alias, name, kind] => (*alias, *name, Some(fold(kind))),
+            // Spreadsheets write the tabs of empty columns.
+            [alias, name, kind] => (*alias, *name, Some(fold(kind)).filter(|kind| !kind.is_empty())),
             other => {
                 let columns = "expected `alias`, `name` and perhaps `type`, separated by tabs";
                 return Err(format!("{columns}, got {} columns", other.len()));
@@ -161,6 +162,7 @@ mod tests {
         for empty in ["USA\t", "\tUSA", "USA\t\u{a0}"] {
             assert_eq!(refused(&[empty]), "1: expected an alias and a name, got an empty one");
         }
+        assert_eq!(name(&["USA\tAmerica\t"], "usa", "loc").as_deref(), Some("america"));
         assert!(refused(&["USA"]).ends_with("separated by tabs, got 1 columns"));
     }
 

@@ -134,9 +134,9 @@ pub struct Entry {
     pub recipe: Recipe,
     /// What it made, by role.
     pub outputs: BTreeMap<String, Artefact>,
-    /// The folders in each output that is one, by its role.
+    /// What stands in each output that is a folder, by its role: paths of files and folders.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub folders: BTreeMap<String, Vec<String>>,
+    pub contents: BTreeMap<String, Vec<String>>,
     /// Records that it did not take over.
     pub rejected: u64,
     /// What is said each time that the stage is up to date.

@@ -71,8 +71,8 @@ pub fn check_places(folder: &RunFolder<'_>, stages: &[&Stage]) -> Result<(), Tab
     let known: BTreeSet<&str> = made.map(|artefact| artefact.path.as_str()).collect();
     for &stage in stages {
         check_workplace(&folder.stage_folder(stage), &[])?;
-        if let Some(path) = folder.put_into(stage).into_iter().next() {
-            return Err(TableError::OtherTables { path });
+        if let Some(path) = folder.put_into(stage) {
+            return Err(TableError::PutThere { path });
         }
     }
     for output in stages.iter().flat_map(|stage| stage.outputs.values()) {

@@ -94,7 +94,7 @@ pub fn expand(top: &Top, pipeline: &str, set: &[String]) -> anyhow::Result<Optio
     if let Some(setting) = set.iter().find(sets_seed) {
         bail!("--set {setting}: expected it in `matrix.seeds`, as in `--set 'matrix.seeds=[1, 2]'`");
     }
-    let mut notes = replaced(&top.variant, set)?;
+    let mut notes = replaced(top, set)?;
     let (tops, more) = varied(top, &seeded)?;
     notes.extend(more);
     notes.extend(alike(&tops, &cells));
@@ -118,29 +118,34 @@ pub fn expand(top: &Top, pipeline: &str, set: &[String]) -> anyhow::Result<Optio
 ///
 /// # Errors
 /// A setting that each of them replaces: it would do nothing.
-fn replaced(variants: &[Variant], set: &[String]) -> anyhow::Result<Vec<String>> {
+fn replaced(top: &Top, set: &[String]) -> anyhow::Result<Vec<String>> {
+    let stages = || top.stage.iter().map(written::name);
+    // The name of a stage may be left out.
+    let whole = |key: &str| stages().map(|stage| format!("{stage}.{key}")).chain([key.to_owned()]).collect::<Vec<_>>();
+    let holds =
+        |table: &str, key: &str| key.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
     let mut notes = Vec::new();
     for setting in set {
         let Some((key, _)) = setting.split_once('=') else { continue };
-        // A stage's name may be left out on either side; and a variant may replace a table whole.
-        let ends = |long: &str, short: &str| {
-            long.strip_suffix(short).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        let keys = whole(key);
+        let any = |variant: &Variant, is_it: &dyn Fn(&str, &str) -> bool| {
+            let mut paths = variant.set.keys().chain(&variant.unset).flat_map(|path| whole(path));
+            paths.any(|path| keys.iter().any(|key| is_it(&path, key)))
         };
-        let holds = |path: &String| key.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('.'));
-        let is_it = |path: &&String| ends(path, key) || ends(key, path) || holds(path);
-        let says = |variant: &&Variant| variant.set.keys().chain(&variant.unset).any(|path| is_it(&path));
-        let names: Vec<String> = variants.iter().filter(says).map(|variant| format!("`{}`", variant.name)).collect();
-        if names.is_empty() {
-            continue;
+        let (mut names, mut is_whole) = (Vec::new(), true);
+        for variant in &top.variant {
+            let (all, some) = (any(variant, &holds), any(variant, &|path, key| holds(key, path)));
+            is_whole &= all;
+            names.extend((all || some).then(|| format!("`{}`", variant.name)));
         }
-        let has_effect = names.len() < variants.len();
         ensure!(
-            has_effect,
+            top.variant.is_empty() || !is_whole,
             "--set {setting}: expected a key that not every variant sets, got one that {} set",
             names.join(", ")
         );
         let (noun, says) = if names.len() == 1 { ("variant", "says") } else { ("variants", "say") };
-        notes.push(format!("--set {setting}: the {noun} {} {says} otherwise", names.join(", ")));
+        let told = || format!("--set {setting}: the {noun} {} {says} otherwise", names.join(", "));
+        notes.extend((!names.is_empty()).then(told));
     }
     Ok(notes)
 }

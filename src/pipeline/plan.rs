@@ -14,6 +14,7 @@ use super::stage::kind::{Input, Stage};
 use crate::checkpoint;
 use crate::ground::identity::content_without;
 use crate::ground::manifest::{Artefact, Entry};
+use crate::ground::observe::{Event, Observer};
 
 /// What a run would do with a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,20 +34,24 @@ impl fmt::Display for Planned {
     }
 }
 
-/// What a run would do. Changes nothing, and downloads nothing.
+/// What a run would do; what it would warn of before it begins is told. Changes nothing, and downloads nothing.
 ///
 /// # Errors
 /// Where a stage of the request is unknown, something cannot be read, or [`LeftOut`](super::LeftOut).
-pub fn plan(pipeline: &Pipeline, request: &Request) -> anyhow::Result<Vec<Planned>> {
+pub fn plan(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> anyhow::Result<Vec<Planned>> {
     let stages = request.stages(pipeline)?;
     let mut folder = RunFolder::open(pipeline, &request.runs)?;
     check_places(&folder, &stages)?;
+    for told in outdated(&mut folder, &request.taken(pipeline, &stages)?) {
+        observe(Event::Warning(format!("{}: {told}", pipeline.name)));
+    }
     let absent = request.absent(pipeline, &stages)?;
     let mut to_come = ToCome::default();
     let mut planned = Vec::new();
     for stage in stages {
+        absent.told(&pipeline.name, stage).into_iter().for_each(|line| observe(Event::Line(line)));
         let part = match reach(stage, &absent)? {
-            Reach::Part(part) => Some(part),
+            Reach::Part(part, _) => Some(part),
             Reach::Whole | Reach::Nothing(_) => None,
         };
         let part = part.as_deref().unwrap_or(stage);
@@ -61,6 +66,16 @@ pub fn plan(pipeline: &Pipeline, request: &Request) -> anyhow::Result<Vec<Planne
         planned.push(Planned { stage: stage.name.clone(), reason });
     }
     Ok(planned)
+}
+
+/// What is to be said of stages that are taken as they are and are not up to date, a line each.
+pub fn outdated(folder: &mut RunFolder<'_>, stages: &[&Stage]) -> Vec<String> {
+    let ran: Vec<&Stage> =
+        stages.iter().copied().filter(|stage| folder.manifest.entry(&stage.name).is_some()).collect();
+    // Of one whose inputs are not there, nobody knows.
+    let why = |stage: &Stage| Some((stage.name.clone(), reason(folder, stage, false).ok()??));
+    let told = |(stage, why): (String, String)| format!("`{stage}` is taken as it is, and is not up to date: {why}");
+    ran.into_iter().filter_map(why).map(told).collect()
 }
 
 /// What a run would make anew.

@@ -11,8 +11,8 @@ use super::stage::kind::{Input, Stage};
 pub enum Reach {
     /// All of it.
     Whole,
-    /// It takes runs together, and some are left.
-    Part(Box<Stage>),
+    /// It takes runs together, and some are left; and what is to be said where these are not of the same seeds.
+    Part(Box<Stage>, Option<String>),
     /// Nothing: this input will not be there.
     Nothing(String),
 }
@@ -29,10 +29,12 @@ pub struct Absent {
 }
 
 impl Absent {
-    /// What a stage reads of that which no run has made.
-    pub fn wanting_of<'s>(&'s self, stage: &'s Stage) -> impl Iterator<Item = &'s Input> {
-        let inputs = stage.inputs.values().flatten();
-        inputs.filter(|input| matches!(input, Input::Made(name) if self.wanting.contains(name)))
+    /// Without what that no run has made a stage of a pipeline goes which takes runs together, a line each.
+    pub fn told(&self, pipeline: &str, stage: &Stage) -> Vec<String> {
+        let inputs = stage.inputs.values().flatten().filter(|_| stage.kind.gathers());
+        let wanting = inputs.filter(|input| matches!(input, Input::Made(name) if self.wanting.contains(name)));
+        let told = |input| format!("{pipeline}/{}: goes without `{input}`, which is not there", stage.name);
+        wanting.map(told).collect()
     }
 }
 
@@ -76,5 +78,21 @@ pub fn reach(stage: &Stage, absent: &Absent) -> anyhow::Result<Reach> {
         (role.clone(), if is_list(inputs) { some() } else { inputs.clone() })
     };
     let inputs: BTreeMap<String, Vec<Input>> = stage.inputs.iter().map(part).collect();
-    Ok(Reach::Part(Box::new(stage.with(options, inputs)?)))
+    Ok(Reach::Part(Box::new(stage.with(options, inputs)?), uneven(runs, &left)))
+}
+
+/// What is to be said where some variants lack runs that others have: the means of their figures are over other seeds.
+fn uneven(runs: &[Value], left: &[usize]) -> Option<String> {
+    let mut seeds: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for &run in left {
+        let variant = runs.get(run)?;
+        // A variant has one run of each seed, in their order.
+        let before = runs.get(..run)?.iter().filter(|other| *other == variant).count();
+        seeds.entry(variant.as_str()?).or_default().insert(before);
+    }
+    let (first, of_first) = seeds.first_key_value()?;
+    let (other, _) = seeds.iter().find(|(_, of_other)| *of_other != of_first)?;
+    Some(format!(
+        "the runs of `{first}` and `{other}` that are left are not of the same seeds, and their means differ by that, too"
+    ))
 }

@@ -9,9 +9,10 @@ use anyhow::{Context, bail};
 use super::cells::BETWEEN;
 use super::file::Pipeline;
 use super::stage::kind::{Input, Stage};
+use crate::checkpoint;
 use crate::ground::identity::Contents;
 use crate::ground::manifest::{Artefact, Entry, MANIFEST, Manifest, Recipe};
-use crate::table::{found_under, holds_only_tables, make_folder, remove_leftovers, write_file};
+use crate::table::{found_under, make_folder, remove_leftovers, write_file};
 
 /// Where stages work, a folder each.
 const WORK: &str = ".work";
@@ -82,23 +83,24 @@ impl<'p> RunFolder<'p> {
         Manifest { pipeline: self.pipeline.name.clone(), stages }
     }
 
-    /// The folders in each output that is one.
-    pub fn folders_of(&self, outputs: &BTreeMap<String, Artefact>) -> BTreeMap<String, Vec<String>> {
-        let of =
-            |(role, output): (&String, &Artefact)| Some((role.clone(), folders_in(&self.path.join(&output.path))?));
+    /// What stands in each output that is a folder.
+    pub fn contents_of(&self, outputs: &BTreeMap<String, Artefact>) -> BTreeMap<String, Vec<String>> {
+        let of = |(role, output): (&String, &Artefact)| {
+            let contents = contents_of(&self.path.join(&output.path));
+            (!contents.is_empty()).then(|| (role.clone(), contents))
+        };
         outputs.iter().filter_map(of).collect()
     }
 
-    /// Tables that somebody has put into an output of a stage: paths of folders that it has not made there.
-    pub fn put_into(&self, stage: &Stage) -> Vec<PathBuf> {
-        let Some(entry) = self.manifest.entry(&stage.name) else { return Vec::new() };
+    /// What somebody has put into an output of a stage, but for a decision, which may stand beside a model.
+    pub fn put_into(&self, stage: &Stage) -> Option<PathBuf> {
+        let entry = self.manifest.entry(&stage.name)?;
         let of = |(role, made): (&String, &Vec<String>)| {
             let path = self.path.join(&entry.outputs.get(role)?.path);
-            let is_new = |name: &String| !made.contains(name) && holds_only_tables(&path.join(name));
-            let new: Vec<PathBuf> = folders_in(&path)?.into_iter().filter(is_new).map(|name| path.join(name)).collect();
-            Some(new)
+            let new = contents_of(&path).into_iter().find(|name| !made.contains(name) && name != checkpoint::DECISION);
+            new.map(|name| path.join(name))
         };
-        entry.folders.iter().filter_map(of).flatten().collect()
+        entry.contents.iter().find_map(of)
     }
 
     /// What a stage has made before, and no stage makes any more: paths and outputs. What was changed since is somebody's.
@@ -210,13 +212,18 @@ impl<'p> RunFolder<'p> {
     }
 }
 
-/// The names of the folders in a folder, but for hidden ones; `None` where it is none.
-fn folders_in(path: &Path) -> Option<Vec<String>> {
-    let entries = fs::read_dir(path).ok()?.flatten().filter(|entry| entry.path().is_dir());
-    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
-    names.sort();
-    Some(names)
+/// The paths of all files and folders in a folder and below it, but for hidden ones, in order; of anything else none.
+fn contents_of(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Some(name) = entry.file_name().to_str().filter(|name| !name.starts_with('.')).map(str::to_owned) else {
+            continue;
+        };
+        let below = contents_of(&entry.path()).into_iter().map(|below| format!("{name}/{below}"));
+        found.extend([name.clone()].into_iter().chain(below));
+    }
+    found.sort();
+    found
 }
 
 /// Whether a folder bears a recipe's identity.

@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow, bail};
 
 use super::file::Pipeline;
 use super::install::{self, install};
-use super::plan::reason;
+use super::plan::{outdated, reason};
 use super::reach::{Absent, Reach, reach};
 use super::request::Request;
 use super::run_folder::RunFolder;
@@ -89,16 +89,6 @@ pub fn run(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> any
     Ok(ended)
 }
 
-/// What is to be said of stages that are taken as they are and are not up to date, a line each.
-fn outdated(folder: &mut RunFolder<'_>, stages: &[&Stage]) -> Vec<String> {
-    let ran: Vec<&Stage> =
-        stages.iter().copied().filter(|stage| folder.manifest.entry(&stage.name).is_some()).collect();
-    // Of one whose inputs are not there, nobody knows.
-    let why = |stage: &Stage| Some((stage.name.clone(), reason(folder, stage, false).ok()??));
-    let told = |(stage, why): (String, String)| format!("`{stage}` is taken as it is, and is not up to date: {why}");
-    ran.into_iter().filter_map(why).map(told).collect()
-}
-
 /// What people want to see of the outputs of the stages once a run has ended, a text each; where a stage takes all
 /// variants and seeds together, not of each of these.
 ///
@@ -148,10 +138,9 @@ impl Runner<'_> {
         let place = format!("{}/{}", self.name, stage.name);
         match reach(stage, absent)? {
             Reach::Whole => self.stage(stage, observe).map(Some),
-            Reach::Part(part) => {
-                for input in absent.wanting_of(stage) {
-                    observe(Event::Line(format!("{place}: goes without `{input}`, which no run has made")));
-                }
+            Reach::Part(part, uneven) => {
+                absent.told(self.name, stage).into_iter().for_each(|line| observe(Event::Line(line)));
+                uneven.into_iter().for_each(|told| observe(Event::Warning(format!("{place}: {told}"))));
                 self.stage(&part, observe).map(Some)
             }
             Reach::Nothing(input) => {
@@ -207,8 +196,9 @@ impl Runner<'_> {
         let warnings = [warnings, later.clone()].concat();
         let seconds = (began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
         let stage_name = stage.name.clone();
-        let folders = self.folder.folders_of(&outputs);
-        let entry = Entry { stage: stage_name, recipe, outputs, folders, rejected, warnings, device, started, seconds };
+        let contents = self.folder.contents_of(&outputs);
+        let entry =
+            Entry { stage: stage_name, recipe, outputs, contents, rejected, warnings, device, started, seconds };
         self.folder.note(entry)?;
         let done = self.folder.stage_folder(stage);
         fs::remove_dir_all(&done).with_context(|| format!("{}: cannot remove", done.display()))?;

@@ -128,14 +128,19 @@ impl<'t> Engine<'t> {
 
     /// Which column of the tables that a statement names is of a type that the engine does not hold.
     fn why_unread(&self, error: QueryError, named: &BTreeSet<String>) -> QueryError {
-        let QueryError::Sql { reason, .. } = &error else { return error };
-        let Some(kind) = reason.strip_prefix("cannot create series from ") else { return error };
-        let is_of = |found: &DataType| format!("{:?}", found.leaf_dtype()) == kind;
+        // Within lists it does not get so far as to say it.
+        let is_unread = |kind: &DataType| matches!(kind, DataType::UInt8 | DataType::UInt16);
+        let is_of = |found: &DataType| match &error {
+            QueryError::Sql { reason, .. } if reason.starts_with("cannot create series from ") => is_unread(found),
+            QueryError::Engine => found.is_nested() && is_unread(found.leaf_dtype()),
+            _ => false,
+        };
         let mut tables = self.tables.iter().filter(|(name, _)| named.contains(&name.to_lowercase()));
         let unread = tables.find_map(|(table, files)| {
             // As it is in the files: here numbers have signs.
             let schema = frames::scan(files).ok()?.collect_schema().ok()?;
-            let (column, _) = schema.iter().find(|(_, found)| is_of(found))?;
+            let (column, kind) = schema.iter().find(|(_, found)| is_of(found))?;
+            let kind = type_name(kind);
             Some(format!("table `{table}`: column `{column}`: expected another type, {kind} is not read"))
         });
         let hint = Some("leave it out, or save it as whole numbers of 32 or 64 bits".to_owned());

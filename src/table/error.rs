@@ -202,6 +202,12 @@ pub enum TableError {
         /// The folder, or the file in its place.
         path: PathBuf,
     },
+    /// Somebody has put something into what docre has made.
+    #[error("{}: stands in what docre has made, and is not a part of it: it will not be replaced", path.display())]
+    PutThere {
+        /// The file or the folder.
+        path: PathBuf,
+    },
     /// Tables stand where something else was to go.
     #[error("{}: holds other tables than what would be made: they will not be replaced", path.display())]
     OtherTables {
@@ -281,11 +287,12 @@ impl Hint for TableError {
     fn hint(&self) -> Option<Words> {
         match self {
             Self::Foreign { .. } => Some("move the files away, or choose another place for what is made".into()),
-            Self::Taken { .. } => Some("move it away, or choose another place for what is made".into()),
+            Self::Taken { .. } | Self::PutThere { .. } => {
+                Some("move it away, or choose another place for what is made".into())
+            }
             Self::NoFolder { .. } => Some("make the folder first".into()),
             Self::NoFile { .. } => Some("write what it carries into a file, and name that".into()),
-            Self::OtherTables { .. } => Some("move them away, or choose another place for what is made".into()),
-            Self::Here { .. } | Self::NotAFile { .. } | Self::NotAFolder { .. } => {
+            Self::OtherTables { .. } | Self::Here { .. } | Self::NotAFile { .. } | Self::NotAFolder { .. } => {
                 Some("choose another place for what is made".into())
             }
             Self::Stands { .. } | Self::OtherMaking { .. } => {

@@ -629,6 +629,17 @@ fn predictions_are_written_with_their_attributes() {
         let run = docre(["convert", "--to", format, "--relations", &facts, &split]);
         assert!(run.code == Some(0) && run.stdout.contains("Novel"), "{format}: {}", run.stdout);
     }
+    // How sure each is, beside what is said of it, and one that somebody has called so.
+    let sql = "SELECT doc_id, head, tail, relation, CAST(0.5 AS FLOAT) AS probability, attributes FROM facts";
+    let predicted = command(["query", &split, sql, "--format", "parquet"]).output().unwrap().stdout;
+    let path = folder.path().join("p.parquet");
+    fs::write(&path, predicted).unwrap();
+    for (format, expected) in
+        [("jsonl", r#""attributes":{"novelty":"Novel","probability":0.5}"#), ("pubtator", "\t0.5;Novel\n")]
+    {
+        let run = docre(["convert", "--to", format, "--relations", path.to_str().unwrap(), &split]);
+        assert!(run.code == Some(0) && run.stdout.contains(expected), "{format}: {}", run.stdout);
+    }
 }
 
 #[test]

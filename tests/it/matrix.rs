@@ -258,7 +258,7 @@ fn a_variant_that_fails_leaves_the_others() {
     assert!(run.stdout.contains("\nwhole   1  100.00"), "what there is is shown: {}", run.stdout);
     // So it is where a later run begins behind what failed.
     let from = place.docre(&["tiny.toml", "--from", "summarise"]);
-    let told = "tiny/summarise: goes without `half/figures`, which no run has made\n";
+    let told = "tiny/summarise: goes without `half/figures`, which is not there\n";
     assert!(from.code == Some(0) && from.stderr.contains(told), "{}", from.stderr);
     assert!(from.stderr.contains("tiny/summarise: up to date\n"), "{}", from.stderr);
     assert!(place.docre(&["tiny.toml", "--from", "summarise", "--dry-run"]).stdout.contains("summarise: up to date"));
@@ -311,7 +311,7 @@ fn a_variant_that_lacks_a_seed_is_told() {
     let broken = format!("{HALF} AND CAST(CASE WHEN {count} = {} THEN 'bad' ELSE '1' END AS BIGINT) = 1", of(2));
     place.write("broken.sql", &broken);
     let run = place.docre(&["tiny.toml"]);
-    let told = "`half` has 1 of the 2 runs of `whole`: differences of means are over other seeds";
+    let told = "tiny/summarise: the runs of `half` and `whole` that are left are not of the same seeds";
     assert!(run.code == Some(1) && run.stderr.contains(told), "{}", run.stderr);
 }
 
@@ -320,9 +320,11 @@ fn what_is_taken_as_it_is_and_not_up_to_date_is_told() {
     let place = copies(HALVES);
     assert_eq!(place.docre(&["tiny.toml"]).code, Some(0));
     place.write("half.sql", &format!("{HALF} AND head <> 3"));
+    let plan = place.docre(&["tiny.toml", "--from", "summarise", "--dry-run"]);
     let run = place.docre(&["tiny.toml", "--from", "summarise"]);
     let told = "tiny: `half/copy` is taken as it is, and is not up to date: input `sql` changed";
     assert!(run.code == Some(0) && run.stderr.contains(told), "{}", run.stderr);
+    assert!(plan.stderr.contains(told), "{}", plan.stderr);
     assert!(!place.docre(&["tiny.toml"]).stderr.contains("taken as it is"));
     assert!(!place.docre(&["tiny.toml", "--from", "summarise"]).stderr.contains("taken as it is"));
 }
@@ -336,10 +338,25 @@ fn tables_that_somebody_put_into_an_output_are_not_lost() {
     fs::copy(made.join("part-00000.parquet"), own.join("part-00000.parquet")).unwrap();
     for more in [&[][..], &["--dry-run"], &["--force"]] {
         let run = place.docre(&[&["tiny.toml"], more].concat());
-        assert!(run.code == Some(1) && run.stderr.contains("test/mine: holds other tables"), "{}", run.stderr);
+        assert!(
+            run.code == Some(1) && run.stderr.contains("test/mine: stands in what docre has made"),
+            "{}",
+            run.stderr
+        );
         assert!(own.join("part-00000.parquet").is_file());
     }
     fs::remove_dir_all(&own).unwrap();
+    for (name, bytes) in
+        [("test/facts/part-00001.parquet", &b"PAR1"[..]), ("figures/mine", b"x"), ("summary/part-7.parquet", b"")]
+    {
+        // Of whole folders, and of one of a variant.
+        let path = place.path(&format!("runs/tiny/{name}"));
+        let path = if path.parent().unwrap().is_dir() { path } else { place.path(&format!("runs/tiny/half/{name}")) };
+        fs::write(&path, bytes).unwrap();
+        let run = place.docre(&["tiny.toml"]);
+        assert!(run.code == Some(1) && path.is_file(), "{name}: {}", run.stderr);
+        fs::remove_file(&path).unwrap();
+    }
     let run = place.docre(&["tiny.toml"]);
     assert!(run.code == Some(0) && !run.stderr.contains("running"), "{}", run.stderr);
 }

@@ -100,16 +100,20 @@ impl<'t> Source<'t> {
             Unit::Bytes => Some(offset as usize),
             Unit::Utf16 | Unit::Lines => places.get(offset as usize).copied().flatten(),
         };
-        spans.iter().all(|&((start, end), given)| {
-            let Some((start, end)) = byte(start).zip(byte(end)) else { return false };
-            let Some(covered) = self.text.get(start..end).filter(|covered| !covered.trim().is_empty()) else {
-                return false;
-            };
-            match given {
-                Some(given) => likeness(given, covered) != Likeness::Other,
-                None => !cuts_word(self.text, start, end),
-            }
-        })
+        let is_elsewhere = |offset: u32| byte(offset) != self.characters.byte(offset);
+        // Where they count the same, there is nothing that would be otherwise.
+        let differs = spans.iter().any(|&((start, end), _)| is_elsewhere(start) || is_elsewhere(end));
+        differs
+            && spans.iter().all(|&((start, end), given)| {
+                let Some((start, end)) = byte(start).zip(byte(end)) else { return false };
+                let Some(covered) = self.text.get(start..end).filter(|covered| !covered.trim().is_empty()) else {
+                    return false;
+                };
+                match given {
+                    Some(given) => likeness(given, covered) != Likeness::Other,
+                    None => !cuts_word(self.text, start, end),
+                }
+            })
     }
 }
 

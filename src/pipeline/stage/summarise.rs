@@ -12,7 +12,7 @@ use toml::Table as Toml;
 
 use super::evaluate::written;
 use super::kind::{Action, AmongRuns, Before, Kind, Needs};
-use super::work::{Made, Work, warnings};
+use super::work::{Made, Work};
 use crate::ground::figure::Figure;
 use crate::ground::folder_name;
 use crate::ground::manifest::role;
@@ -101,18 +101,6 @@ fn parse(options: Toml, inputs: &[String]) -> anyhow::Result<Box<dyn Action>> {
 }
 
 impl Options {
-    /// What is to be said where runs of some variants are missing: means of others are over other seeds.
-    fn uneven(&self) -> Option<String> {
-        let mut runs: BTreeMap<&str, usize> = BTreeMap::new();
-        self.variants.iter().for_each(|name| *runs.entry(name).or_default() += 1);
-        let (name, fewest) = runs.iter().min_by_key(|(_, count)| **count)?;
-        let (other, most) = runs.iter().max_by_key(|(_, count)| **count)?;
-        let told = || {
-            format!("`{name}` has {fewest} of the {most} runs of `{other}`: differences of means are over other seeds")
-        };
-        (fewest < most).then(told)
-    }
-
     fn as_metrics(&self) -> metrics::Options {
         metrics::Options { run_id: None, resamples: self.resamples, seed: self.seed }
     }
@@ -220,8 +208,7 @@ impl Action for Options {
     fn run(&self, work: &Work<'_>) -> anyhow::Result<Made> {
         let rows = metrics::summary(work.pipeline, &self.read(work)?)?;
         let summary = written(work.folder, rows)?;
-        let outputs = BTreeMap::from([(role::SUMMARY, summary)]);
-        Ok(Made { outputs, warnings: warnings(self.uneven().into_iter().collect()), ..Made::default() })
+        Ok(Made { outputs: BTreeMap::from([(role::SUMMARY, summary)]), ..Made::default() })
     }
 
     fn summary(&self, _place: &str, outputs: &BTreeMap<&str, PathBuf>) -> anyhow::Result<Option<String>> {

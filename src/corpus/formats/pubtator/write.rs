@@ -35,7 +35,7 @@ const MOST_ROUNDS: u32 = 4;
 /// A mention has a line for each of its entities, in the order of the text as far as the order of entities allows. An
 /// entity without identity is called `local:DOCUMENT_NUMBER`, which is read as none, and so is one whose identifier would be
 /// read as a list of several, which is told; a mention without, `-`. Entities of one identity are one there, which is told.
-/// A prediction's probability is a fifth column, and so is the novelty of an annotated relation, or its score.
+/// A prediction's probability is the fifth column, and so is what is said of a relation beside: its novelty, or its score.
 #[derive(Debug, Clone, Copy)]
 pub struct PubTatorWriter;
 
@@ -315,10 +315,8 @@ fn is_list(entity: &Entity) -> bool {
 
 /// The fifth column of a relation, with the tab before it.
 fn said_of(claim: &Claim) -> String {
-    if let Some(probability) = claim.probability {
-        return format!("\t{probability}");
-    }
-    let said: Vec<String> = claim.attributes.iter().map(|said| plain(said)).collect();
+    let probability = claim.probability.map(|probability| probability.to_string());
+    let said: Vec<String> = probability.into_iter().chain(claim.attributes.iter().map(|said| plain(said))).collect();
     if said.is_empty() { String::new() } else { format!("\t{}", said.join(";")) }
 }
 
