@@ -71,9 +71,6 @@ pub fn check_places(folder: &RunFolder<'_>, stages: &[&Stage]) -> Result<(), Tab
     let known: BTreeSet<&str> = made.map(|artefact| artefact.path.as_str()).collect();
     for &stage in stages {
         check_workplace(&folder.stage_folder(stage), &[])?;
-        if let Some(path) = folder.put_into(stage) {
-            return Err(TableError::PutThere { path });
-        }
     }
     for output in stages.iter().flat_map(|stage| stage.outputs.values()) {
         let mut above = Path::new(output).ancestors().skip(1).map(|above| folder.path.join(above));
@@ -85,7 +82,10 @@ pub fn check_places(folder: &RunFolder<'_>, stages: &[&Stage]) -> Result<(), Tab
             return Err(not_ours(path));
         }
     }
-    Ok(())
+    match stages.iter().find_map(|stage| folder.put_into(stage)) {
+        Some(path) => Err(TableError::PutThere { path }),
+        None => Ok(()),
+    }
 }
 
 fn may_replace(path: &Path, is_known: bool) -> bool {

@@ -130,12 +130,14 @@ impl<'t> Engine<'t> {
     fn why_unread(&self, error: QueryError, named: &BTreeSet<String>) -> QueryError {
         // Within lists it does not get so far as to say it.
         let is_unread = |kind: &DataType| matches!(kind, DataType::UInt8 | DataType::UInt16);
-        let is_of = |found: &DataType| match &error {
-            QueryError::Sql { reason, .. } if reason.starts_with("cannot create series from ") => is_unread(found),
-            QueryError::Engine => found.is_nested() && is_unread(found.leaf_dtype()),
-            _ => false,
+        let is_nested = match &error {
+            QueryError::Sql { reason, .. } if reason.starts_with("cannot create series from ") => false,
+            QueryError::Engine => true,
+            _ => return error,
         };
-        let mut tables = self.tables.iter().filter(|(name, _)| named.contains(&name.to_lowercase()));
+        let is_of = |found: &DataType| found.is_nested() == is_nested && is_unread(found.leaf_dtype());
+        let is_read = |name: &String| named.contains(&name.to_lowercase()) && self.schemas.contains_key(name);
+        let mut tables = self.tables.iter().filter(|(name, _)| is_read(name));
         let unread = tables.find_map(|(table, files)| {
             // As it is in the files: here numbers have signs.
             let schema = frames::scan(files).ok()?.collect_schema().ok()?;
@@ -200,7 +202,8 @@ fn answer(context: &mut SQLContext, sql: &str, progress: &Progress) -> Result<Da
     let fault = |error: PolarsError| failure(&error.to_string());
     let rows = planned(context, sql).map_err(fault)?;
     progress.planned();
-    let rows = rows.collect().map_err(fault);
+    // Of some types within lists the engine panics.
+    let rows = caught(|| rows.collect().map_err(fault)).unwrap_or(Err(QueryError::Engine));
     progress.planning();
     rows
 }

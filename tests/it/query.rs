@@ -280,6 +280,10 @@ fn an_odd_file_stops_only_statements_that_name_it() {
     let run = docre(["query", path, "SELECT * FROM small"]);
     let told = "table `small`: column `a`: expected another type, UInt8 is not read\nhint: leave it out, or save it as";
     assert!(run.code == Some(1) && run.stderr.contains(told), "{}", run.stderr);
+    of_type("list.parquet", DataType::new_list(DataType::UInt16, true));
+    let run = docre(["query", path, "SELECT a FROM list"]);
+    let told = "table `list`: column `a`: expected another type, List<UInt16> is not read";
+    assert!(run.code == Some(1) && run.stderr.contains(told), "{}", run.stderr);
 }
 
 #[test]
