@@ -68,7 +68,7 @@ class Campaign:
         files = {path: content for path, content in compare.visible(folder).items() if not path.startswith("run/")}
         if outcome.code in (0, 3):
             files = compare.without_times(self.docre, folder, files)
-        for made in (folder / "out", folder / "page.html"):
+        for made in (path for path in folder.iterdir() if path.name != "run"):
             shutil.rmtree(made, ignore_errors=True) if made.is_dir() else made.unlink(missing_ok=True)
         return outcome, files
 
