@@ -42,9 +42,7 @@ pub fn plan(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> an
     let stages = request.stages(pipeline)?;
     let mut folder = RunFolder::open(pipeline, &request.runs)?;
     check_places(&folder, &stages)?;
-    for told in outdated(&mut folder, &request.taken(pipeline, &stages)?) {
-        observe(Event::Warning(format!("{}: {told}", pipeline.name)));
-    }
+    tell_outdated(&mut folder, &pipeline.name, &request.taken(pipeline, &stages)?, observe);
     let absent = request.absent(pipeline, &stages)?;
     let mut to_come = ToCome::default();
     let mut planned = Vec::new();
@@ -68,14 +66,17 @@ pub fn plan(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> an
     Ok(planned)
 }
 
-/// What is to be said of stages that are taken as they are and are not up to date, a line each.
-pub fn outdated(folder: &mut RunFolder<'_>, stages: &[&Stage]) -> Vec<String> {
-    let ran: Vec<&Stage> =
-        stages.iter().copied().filter(|stage| folder.manifest.entry(&stage.name).is_some()).collect();
-    // Of one whose inputs are not there, nobody knows.
-    let why = |stage: &Stage| Some((stage.name.clone(), reason(folder, stage, false).ok()??));
-    let told = |(stage, why): (String, String)| format!("`{stage}` is taken as it is, and is not up to date: {why}");
-    ran.into_iter().filter_map(why).map(told).collect()
+/// Tells of stages of a pipeline that are taken as they are which of them are not up to date.
+pub fn tell_outdated(folder: &mut RunFolder<'_>, pipeline: &str, stages: &[&Stage], observe: Observer<'_>) {
+    for stage in stages {
+        let has_run = folder.manifest.entry(&stage.name).is_some();
+        // Of one whose inputs are not there, nobody knows.
+        if has_run && let Ok(Some(why)) = reason(folder, stage, false) {
+            let name = &stage.name;
+            let told = format!("{pipeline}: `{name}` is taken as it is, and is not up to date: {why}");
+            observe(Event::Warning(told));
+        }
+    }
 }
 
 /// What a run would make anew.

@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow, bail};
 
 use super::file::Pipeline;
 use super::install::{self, install};
-use super::plan::{outdated, reason};
+use super::plan::{reason, tell_outdated};
 use super::reach::{Absent, Reach, reach};
 use super::request::Request;
 use super::run_folder::RunFolder;
@@ -55,7 +55,7 @@ pub fn run(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> any
     request.device.open(None)?;
     // Held, never read: the system releases it with the process, however that ends.
     let _lock = Lock::inside(&request.runs.join(&pipeline.name))?;
-    let folder = RunFolder::open(pipeline, &request.runs)?;
+    let mut folder = RunFolder::open(pipeline, &request.runs)?;
     install::recover(&folder, &stages)?;
     install::check_places(&folder, &stages)?;
     for output in folder.left_behind() {
@@ -63,10 +63,7 @@ pub fn run(pipeline: &Pipeline, request: &Request, observe: Observer<'_>) -> any
         observe(Event::Line(told));
     }
     fetch(&stages, observe)?;
-    let mut folder = folder;
-    for told in outdated(&mut folder, &request.taken(pipeline, &stages)?) {
-        observe(Event::Warning(format!("{}: {told}", pipeline.name)));
-    }
+    tell_outdated(&mut folder, &pipeline.name, &request.taken(pipeline, &stages)?, observe);
     let mut runner = Runner { name: &pipeline.name, folder, force: request.force, device: request.device };
     let mut absent = request.absent(pipeline, &stages)?;
     let mut ended = Ended::default();

@@ -47,14 +47,18 @@ pub fn written(claim: &Claim) -> Map<String, Value> {
     let mut object = Map::new();
     for attribute in &claim.attributes {
         let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
-        let value = Value::from(value);
-        match object.get_mut(name) {
-            None => {
-                object.insert(name.to_owned(), value);
-            }
-            Some(Value::Array(values)) => values.push(value),
-            Some(first) => *first = Value::Array(vec![first.take(), value]),
-        }
+        put(&mut object, name, Value::from(value));
     }
     object
+}
+
+/// Adds a value to those of its name.
+pub fn put(object: &mut Map<String, Value>, name: &str, value: Value) {
+    match object.get_mut(name) {
+        None => {
+            object.insert(name.to_owned(), value);
+        }
+        Some(Value::Array(values)) => values.push(value),
+        Some(first) => *first = Value::Array(vec![first.take(), value]),
+    }
 }

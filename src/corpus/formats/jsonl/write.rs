@@ -82,14 +82,8 @@ fn relation_json(claim: &Claim) -> Value {
     }
     let mut attributes = attributes::written(claim);
     if let Some(probability) = claim.probability {
-        let probability = Value::from(by_digits(probability));
         // One that somebody has called so stays beside it.
-        let said = match attributes.remove("probability") {
-            None => probability,
-            Some(Value::Array(values)) => values.into_iter().chain([probability]).collect(),
-            Some(value) => Value::Array(vec![value, probability]),
-        };
-        attributes.insert("probability".to_owned(), said);
+        attributes::put(&mut attributes, "probability", Value::from(by_digits(probability)));
     }
     if !attributes.is_empty() {
         json["attributes"] = Value::Object(attributes);
